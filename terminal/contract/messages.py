@@ -1,0 +1,323 @@
+"""Every message of the contract as a type, with one encoder and one decoder.
+
+The types are the schema: what decode() lets through fits them, and ``exit-terminal contract`` prints them.
+Unknown fields pass; a message that lacks a field it needs is refused with a reason that names the field.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+MAX_BYTES = 16 * 1024
+"""Largest message, in bytes of UTF-8."""
+
+_END = r"(?!\n)$"  # Python's $ also matches before a last line feed; ECMA's does not
+Uuid7 = Annotated[
+    str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}" + _END, title="UUIDv7")
+]
+Stamp = Annotated[
+    str,
+    Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z" + _END, title="RFC 3339, UTC; we write milliseconds"),
+]
+Amount = Annotated[
+    str, Meta(pattern=r"^(0|[1-9]\d{0,11})\.\d\d" + _END, title="AED with two decimals; compared as a number")
+]
+Currency = Literal["AED"]
+OrderNo = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}" + _END, title="PayBy merchantOrderNo")]
+Count = Annotated[int, Meta(ge=0)]
+
+
+class BadMessage(ValueError):
+    """A message that does not fit its type; the text names the field and what it takes."""
+
+
+def stamp(ms: int) -> str:
+    """Milliseconds since the epoch -> RFC 3339 in UTC with milliseconds."""
+    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03d}Z"
+
+
+def moment(text: str) -> int:
+    """RFC 3339 in UTC -> whole milliseconds since the epoch; raises ValueError for what is no time."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone")
+    return int(at.timestamp()) * 1000 + at.microsecond // 1000
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="v", tag=1):
+    """What every message has: ``v`` (1, written by the encoder), ``id`` and ``at``."""
+
+    id: Uuid7
+    at: Stamp
+
+    def __post_init__(self) -> None:
+        for name in _STAMPS[type(self)]:
+            if (text := getattr(self, name)) is not None:
+                try:
+                    moment(text)
+                except ValueError:
+                    raise ValueError(f"`{name}` is no time: {text!r}") from None
+        for name in _SIGNED.get(type(self), ()):
+            if (text := getattr(self, name)) is not None and not _signable(text):
+                raise ValueError(f"`{name}` holds `|` or a control character, which no signed field may")
+
+    def need(self, *names: str, where: str) -> None:
+        """Raise ValueError for the first of ``names`` that is absent though ``where`` asks for it."""
+        for name in names:
+            if getattr(self, name) is None:
+                raise ValueError(f"`{name}` is missing, and {where} needs it")
+
+
+def _signable(text: str) -> bool:
+    return "|" not in text and all(" " <= c != "\x7f" and not "\x80" <= c <= "\x9f" for c in text)
+
+
+class Fee(Message, frozen=True, kw_only=True):
+    """A ticket was read, and this is what is due."""
+
+    ticket: Annotated[str, Meta(max_length=512)]
+    reason: Literal["due", "free", "lost", "refused"]
+    session: Uuid7 | None = None
+    car: Uuid7 | None = None
+    entered: Stamp | None = None
+    exited: Stamp | None = None
+    minutes: Count | None = None
+    amount: Amount | None = None
+    currency: Currency | None = None
+    why: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.reason == "refused":
+            self.need("why", where="reason `refused`")
+            return
+        self.need("session", "exited", "amount", "currency", where=f"reason `{self.reason}`")
+        if self.reason != "lost":
+            self.need("entered", "minutes", where=f"reason `{self.reason}`")
+
+
+class Order(Message, frozen=True, kw_only=True):
+    """The lane's PayBy order and how it stands."""
+
+    status: Literal["placing", "created", "paid", "closing", "closed", "failed", "none"]
+    fee: Uuid7 | None = None
+    session: Uuid7 | None = None
+    order_no: OrderNo | None = None
+    amount: Amount | None = None
+    currency: Currency | None = None
+    token_url: str | None = None
+    expires: Stamp | None = None
+
+
+class Qr(msgspec.Struct, frozen=True):
+    """A QR symbol without quiet zone: ``size`` modules a side; ``bits`` is the base64 of the modules row after
+    row, most significant bit first, 1 = dark, only the last byte filled with zeros."""
+
+    size: Annotated[int, Meta(ge=21, le=177)]
+    bits: str
+
+
+ScreenState = Literal["idle", "wait", "pay", "paid", "free", "closed", "help", "out-of-order"]
+HelpCode = Annotated[str, Meta(pattern=r"^[A-Z0-9]{5,6}" + _END)]
+
+
+class Screen(Message, frozen=True, kw_only=True):
+    """What the LCD shows now; in state ``pay`` it bears the QR and the worker's signature."""
+
+    state: ScreenState
+    fee: Uuid7 | None = None
+    session: Uuid7 | None = None
+    car: Uuid7 | None = None
+    amount: Amount | None = None
+    currency: Currency | None = None
+    minutes: Count | None = None
+    expires: Stamp | None = None
+    remaining: Count | None = None
+    reason: str | None = None
+    help_code: HelpCode | None = None
+    qr: Qr | None = None
+    key: str | None = None
+    sign: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.state == "pay":
+            self.need("session", "amount", "currency", "expires", "remaining", "qr", "key", "sign", where="state `pay`")
+
+
+class Paid(Message, frozen=True, kw_only=True):
+    """PayBy says that an order is paid, in PayBy's own signed words."""
+
+    order_no: OrderNo
+    notify_id: str
+    body: str
+    sign: str
+
+
+class Receipt(Message, frozen=True, kw_only=True):
+    """That a paid, a refund notification or a command is in the journal, and what came of it."""
+
+    outcome: Literal["lifting", "duplicate", "late", "refused", "noted", "done"]
+    order_no: OrderNo | None = None
+    notify_id: str | None = None
+    command: Uuid7 | None = None
+    why: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.command is None:
+            self.need("notify_id", where="a receipt without `command`")
+
+
+class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
+    """PayBy's signed bytes as text, and its signature over them (Base64)."""
+
+    body: str
+    sign: str
+
+
+LiftReason = Literal["paid", "free", "credit", "operator"]
+
+
+class Lift(Message, frozen=True, kw_only=True):
+    """A signed leave to raise the boom once, with its proof."""
+
+    session: Uuid7
+    reason: LiftReason
+    by: str
+    not_after: Stamp
+    key: str
+    sign: str
+    car: Uuid7 | None = None
+    note: str | None = None
+    order_no: OrderNo | None = None
+    amount: Amount | None = None
+    proof: Proof | None = None
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The barrier's answer to one lift."""
+
+    lift: Uuid7
+    outcome: Literal["raised", "refused", "unknown"]
+    why: Literal["spent", "expired", "too-far", "signature", "proof", "car", "busy", "journal"] | None = None
+    order_no: OrderNo | None = None
+
+
+class Barrier(Message, frozen=True, kw_only=True):
+    """What the boom does, and by which lift it rose."""
+
+    state: Literal["down", "rising", "up", "lowering", "unknown", "fault"]
+    lift: Uuid7 | None = None
+    session: Uuid7 | None = None
+    reason: LiftReason | None = None
+    answer: Answer | None = None
+
+
+class Vehicle(Message, frozen=True, kw_only=True):
+    """Is a vehicle waiting, which one, is one under the boom; on change and every 5 s."""
+
+    waiting: bool
+    under_boom: bool
+    car: Uuid7 | None = None
+
+
+class Command(Message, frozen=True, kw_only=True):
+    """What an operator asks for, signed by a console."""
+
+    command: Literal["cancel", "refund", "reset", "close-lane", "open-lane"]
+    by: str
+    not_after: Stamp
+    key: str
+    sign: str
+    session: Uuid7 | None = None
+    order_no: OrderNo | None = None
+    amount: Amount | None = None
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.command in ("cancel", "refund"):
+            self.need("order_no", where=f"command `{self.command}`")
+        if self.command == "reset":
+            self.need("session", where="command `reset`")
+
+
+class Refund(Message, frozen=True, kw_only=True):
+    """A refund's progress; the listener's bears PayBy's signed words as well."""
+
+    order_no: OrderNo
+    refund_no: str
+    status: Literal["asked", "created", "settled", "success", "failed"]
+    amount: Amount | None = None
+    currency: Currency | None = None
+    notify_id: str | None = None
+    body: str | None = None
+    sign: str | None = None
+
+
+class Alert(Message, frozen=True, kw_only=True):
+    """Something a person must know, raised or cleared."""
+
+    severity: Literal["info", "warning", "critical"]
+    code: str
+    state: Literal["raised", "cleared"]
+    text: str
+    session: Uuid7 | None = None
+    order_no: OrderNo | None = None
+    help_code: HelpCode | None = None
+
+
+class Health(Message, frozen=True, kw_only=True):
+    """A role's heartbeat (every 5 s), and the connection's last will."""
+
+    state: Literal["online", "degraded", "offline"]
+    version: str
+    instance: str
+    since: Stamp
+    reason: str | None = None
+
+
+MESSAGES: dict[str, type[Message]] = {
+    kind.__name__.lower(): kind
+    for kind in (Fee, Order, Screen, Paid, Receipt, Lift, Barrier, Vehicle, Command, Refund, Alert, Health)
+}
+"""What a topic's last part (of health: before the slash) says about its message's type."""
+
+_SIGNED: dict[type[Message], tuple[str, ...]] = {
+    Lift: ("session", "car", "reason", "by", "note", "not_after", "order_no", "amount", "key"),
+    Screen: ("session", "amount", "expires", "key"),
+    Command: ("command", "by", "session", "not_after", "order_no", "amount", "reason", "key"),
+}
+_STAMPS: dict[type[Message], tuple[str, ...]] = {
+    kind: tuple(f for f in kind.__struct_fields__ if f in ("at", "entered", "exited", "expires", "not_after", "since"))
+    for kind in MESSAGES.values()
+}
+M = TypeVar("M", bound=Message)
+
+_ENCODER = msgspec.json.Encoder()
+_VERSION = msgspec.json.Decoder(type("Version", (msgspec.Struct,), {"__annotations__": {"v": Literal[1]}}))
+_DECODERS: dict[type[Message], msgspec.json.Decoder[Any]] = {k: msgspec.json.Decoder(k) for k in MESSAGES.values()}
+
+
+def encode(message: Message) -> bytes:
+    """A message -> JSON, UTF-8; raises BadMessage over MAX_BYTES."""
+    data = _ENCODER.encode(message)
+    if len(data) > MAX_BYTES:
+        raise BadMessage(f"{type(message).__name__.lower()}: {len(data)} bytes; at most {MAX_BYTES} go out")
+    return data
+
+
+def decode(kind: type[M], data: bytes) -> M:
+    """JSON -> a message of ``kind``; raises BadMessage with a reason that names the field."""
+    name = kind.__name__.lower()
+    if len(data) > MAX_BYTES:
+        raise BadMessage(f"{name}: {len(data)} bytes; at most {MAX_BYTES} are taken")
+    try:
+        _VERSION.decode(data)  # msgspec takes an absent tag for the right one
+        message: M = _DECODERS[kind].decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadMessage(f"{name}: {error}") from None
+    return message

@@ -1,0 +1,72 @@
+"""The topics: ``parking/<garage>/<lane>/<what>``, and what each of them means."""
+
+import re
+from dataclasses import dataclass
+
+GARAGE_WIDE = "garage"
+"""Stands in the lane's place where a message concerns the whole garage."""
+
+_GARAGE = re.compile(r"[a-z0-9]{1,12}")
+_LANE = re.compile(r"[a-z0-9-]{1,16}")
+_WHAT = re.compile(r"[a-z]{1,16}(/[a-z]{1,16})?")
+
+
+class TopicError(ValueError):
+    """A name that does not fit into a topic, or a topic that is not ours."""
+
+
+def check_garage(name: str) -> str:
+    """Return ``name``; raise TopicError unless it is 1 to 12 of a-z and 0-9."""
+    if not _GARAGE.fullmatch(name):
+        raise TopicError(f"garage {name!r}: 1 to 12 characters of a-z and 0-9 are needed")
+    return name
+
+
+def check_lane(name: str) -> str:
+    """Return ``name``; raise TopicError unless it is 1 to 16 of a-z, 0-9 and -, and not ``garage``."""
+    if not _LANE.fullmatch(name) or name == GARAGE_WIDE:
+        raise TopicError(f"lane {name!r}: 1 to 16 characters of a-z, 0-9 and - are needed, and not {GARAGE_WIDE!r}")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic of ours. ``lane`` is GARAGE_WIDE for what concerns no single lane;
+    ``what`` is a key of messages.MESSAGES, for health with its role: ``health/worker``."""
+
+    garage: str
+    lane: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"parking/{self.garage}/{self.lane}/{self.what}"
+
+    @property
+    def kind(self) -> str:
+        """The key of messages.MESSAGES: ``health`` for every ``health/<role>``."""
+        return self.what.partition("/")[0]
+
+    @property
+    def role(self) -> str:
+        """The role of a ``health/<role>`` topic, empty for the others."""
+        return self.what.partition("/")[2]
+
+
+def topic(garage: str, lane: str, what: str) -> str:
+    """The text of a topic; raises TopicError for names that no topic may hold."""
+    check_garage(garage)
+    if lane != GARAGE_WIDE:
+        check_lane(lane)
+    if not _WHAT.fullmatch(what):
+        raise TopicError(f"topic {what!r}: not one of ours")
+    return f"parking/{garage}/{lane}/{what}"
+
+
+def parse(text: str) -> Topic:
+    """A received topic; raises TopicError for one that is not of our form."""
+    match text.split("/", 3):
+        case ["parking", garage, lane, what] if (
+            _GARAGE.fullmatch(garage) and _LANE.fullmatch(lane) and _WHAT.fullmatch(what)
+        ):
+            return Topic(garage, lane, what)
+    raise TopicError(f"topic {text[:80]!r} is not parking/<garage>/<lane>/<what>")
