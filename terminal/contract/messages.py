@@ -298,7 +298,9 @@ _STAMPS: dict[type[Message], tuple[str, ...]] = {
 M = TypeVar("M", bound=Message)
 
 _ENCODER = msgspec.json.Encoder()
-_VERSION = msgspec.json.Decoder(type("Version", (msgspec.Struct,), {"__annotations__": {"v": Literal[1]}}))
+_VERSION: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
+    type("Version", (msgspec.Struct,), {"__annotations__": {"v": Literal[1]}})
+)
 _DECODERS: dict[type[Message], msgspec.json.Decoder[Any]] = {k: msgspec.json.Decoder(k) for k in MESSAGES.values()}
 
 
