@@ -1,0 +1,88 @@
+"""Names that are built, read back and derived: order numbers, refund numbers, ids and help codes.
+
+All of them follow from what is already known (contract.md, "Messages"), so a replay names the same ones.
+"""
+
+import hashlib
+import re
+from typing import NamedTuple
+
+ATTEMPTS = 9
+"""Orders of one stay at most; the tenth would need a number that contract.md does not know."""
+
+_GARAGE = r"[a-z0-9]{1,12}"
+_LANE = r"[a-z0-9-]{1,16}"
+_NO_LANE = "garage"  # stands in the lane's place for the whole garage
+_SESSION = r"[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}"
+_ORDER_NO = re.compile(rf"({_GARAGE})-({_LANE})-({_SESSION})(?:-([2-9]))?")
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_HELP_LETTERS = "23456789BCDFGHJKMNPQRSTVWXYZ"  # no 0 O 1 I L U, which sound or look alike; no vowels, so no words
+
+
+class OrderName(NamedTuple):
+    """What an order number says; ``session`` with dashes, ``attempt`` from 1."""
+
+    garage: str
+    lane: str
+    session: str
+    attempt: int
+
+
+def order_no(garage: str, lane: str, session: str, attempt: int) -> str:
+    """PayBy's merchantOrderNo for the ``attempt``-th order (1 to 9) of a stay at a lane; at most 64 characters.
+
+    Raises ValueError for parts that could not be read back.
+    """
+    suffix = f"-{attempt}" if attempt > 1 else ""
+    text = f"{garage}-{lane}-{session.replace('-', '')}{suffix}"
+    if not 1 <= attempt <= ATTEMPTS or parse_order_no(text) != (garage, lane, session, attempt):
+        raise ValueError(f"no order number for garage {garage!r}, lane {lane!r}, session {session!r}, try {attempt}")
+    return text
+
+
+def parse_order_no(text: str) -> OrderName | None:
+    """The parts of an order number of ours, None for any other text."""
+    if not (found := _ORDER_NO.fullmatch(text)):
+        return None
+    garage, lane, digits, attempt = found.groups()
+    if lane == _NO_LANE:
+        return None
+    return OrderName(garage, lane, _dashed(digits), int(attempt or 1))
+
+
+def refund_no(cause_id: str) -> str:
+    """PayBy's refundMerchantOrderNo: R and the 32 hex digits of the UUID that asked for the refund."""
+    if not _UUID.fullmatch(cause_id):
+        raise ValueError(f"{cause_id!r} is no UUID")
+    return "R" + cause_id.replace("-", "")
+
+
+def derived_id(at_ms: int, *parts: str) -> str:
+    """A UUIDv7 text of ``at_ms`` (ms since the epoch) and a hash of ``parts``: the same for the same arguments.
+
+    Parts are hashed with their lengths, so ("ab", "c") and ("a", "bc") differ.
+    """
+    if not 0 <= at_ms < 1 << 48:
+        raise ValueError(f"{at_ms} ms do not fit into a UUIDv7")
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode()
+        digest.update(len(data).to_bytes(8, "big") + data)
+    tail = int.from_bytes(digest.digest()[:10], "big")
+    tail = tail & ~(0xF << 76) | 0x7 << 76  # version 7
+    tail = tail & ~(0x3 << 62) | 0x2 << 62  # RFC 9562 variant
+    return _dashed(f"{at_ms << 80 | tail:032x}")
+
+
+def help_code(session: str) -> str:
+    """Five characters that name a stay on the screen, in every log line and alert, and on the phone."""
+    number = int.from_bytes(hashlib.sha256(b"help|" + session.encode()).digest()[:16], "big")
+    letters = []
+    for _ in range(5):
+        number, which = divmod(number, len(_HELP_LETTERS))
+        letters.append(_HELP_LETTERS[which])
+    return "".join(letters)
+
+
+def _dashed(digits: str) -> str:
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
