@@ -1,0 +1,44 @@
+"""A reading at the exit -> what is due. The reader asks it to show a fee, the worker to believe one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from terminal.core.money import Fils
+from terminal.core.tariff import Tariff, minutes
+from terminal.core.ticket import TicketError, Why, check_entry, is_lost, read_ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a reading comes to. ``refused`` has ``why`` and nothing else; a lost ticket knows no entry and no minutes;
+    ``due`` and ``free`` have all but ``why``. Moments in ms since the epoch, the amount in fils."""
+
+    reason: Literal["due", "free", "lost", "refused"]
+    exited_ms: int
+    session: str | None = None
+    entered_ms: int | None = None
+    minutes: int | None = None
+    amount: Fils | None = None
+    why: Why | None = None
+
+
+def quote(
+    text: str, exited_ms: int, *, garage: str, keys: Mapping[str, bytes], tariff: Tariff, lost_session: str
+) -> Quote:
+    """What the ticket ``text`` comes to at ``exited_ms``, by the caller's own ``keys`` and ``tariff``.
+
+    ``lost_session`` is the fresh session that a lost ticket gets. An entry that is later than the exit by no
+    more than the clocks' allowance counts as a stay of nothing.
+    """
+    if is_lost(text):
+        return Quote("lost", exited_ms, lost_session, amount=tariff.lost_ticket)
+    try:
+        ticket = read_ticket(text, keys, garage)
+        check_entry(ticket.entered_ms, exited_ms)
+    except TicketError as error:
+        return Quote("refused", exited_ms, why=error.why)
+    until = max(exited_ms, ticket.entered_ms)
+    amount = tariff.fee(ticket.entered_ms, until)
+    stay = minutes(ticket.entered_ms, until)
+    return Quote("due" if amount else "free", exited_ms, ticket.session, ticket.entered_ms, stay, amount)

@@ -1,0 +1,93 @@
+"""What a ticket's text says, and whether it is genuine.
+
+``P1.<GARAGE>.<session, 32 hex digits>.<entered, s since the epoch>.<KEY ID>.<tag>``
+
+The tag is the first 128 bits of HMAC-SHA256, in Base32, over all that stands before its dot. Texts are compared, not
+decoded values, so no character of a ticket can change and leave it genuine. Capitals, digits and dots are what a QR
+symbol packs tightest (version 4), and none of them depends on a keyboard's layout. The session's digits are those of
+the order number.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+FUTURE_ALLOWANCE_MS = 15_000
+"""How far the entry's clock may be ahead of the exit's before the ticket is one from the future."""
+
+_SESSION = re.compile(r"[0-9A-F]{12}7[0-9A-F]{3}[89AB][0-9A-F]{15}")
+_SIGNED = re.compile(rf"P1\.([A-Z0-9]{{1,12}})\.({_SESSION.pattern})\.(0|[1-9][0-9]{{0,10}})\.([A-Z0-9_-]{{1,16}})")
+_TICKET = re.compile(rf"({_SIGNED.pattern})\.([A-Z2-7]{{26}})")
+_HEX = re.compile(rb"(?:[0-9A-Fa-f]{2})+")
+
+Why = Literal["ticket-unknown", "ticket-foreign", "ticket-future"]
+"""Why a ticket is refused, in the contract's words for the screen."""
+
+
+class TicketError(ValueError):
+    """A ticket that opens nothing; ``why`` is the screen's reason."""
+
+    def __init__(self, why: Why) -> None:
+        super().__init__(why)
+        self.why: Why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A genuine ticket of this garage: its stay, and when that began (ms since the epoch, whole seconds)."""
+
+    session: str
+    entered_ms: int
+
+
+def sign_ticket(garage: str, session: str, entered_ms: int, key_id: str, key: bytes) -> str:
+    """The text of a new ticket; raises ValueError for what no ticket can say. The entry is cut to whole seconds."""
+    signed = f"P1.{garage.upper()}.{UUID(session).hex.upper()}.{entered_ms // 1000}.{key_id.upper()}"
+    if not _SIGNED.fullmatch(signed):
+        raise ValueError(f"ticket {signed!r}: garage, session (UUIDv7), entry or key id is not of the right form")
+    return f"{signed}.{_tag(signed, key)}"
+
+
+def read_ticket(text: str, keys: Mapping[str, bytes], garage: str) -> Ticket:
+    """A ticket's text -> what it says; raises TicketError unless one of ``keys`` signed it for ``garage``.
+
+    Another garage's keys are not known here, so `ticket-foreign` rests on the form alone: it tells a driver where to
+    ask, and opens nothing.
+    """
+    if not (match := _TICKET.fullmatch(text)):
+        raise TicketError("ticket-unknown")
+    signed, place, session, entered, key_id, tag = match.groups()
+    if place != garage.upper():
+        raise TicketError("ticket-foreign")
+    if not any(hmac.compare_digest(tag, _tag(signed, key)) for name, key in keys.items() if name.upper() == key_id):
+        raise TicketError("ticket-unknown")
+    return Ticket(str(UUID(session)), int(entered) * 1000)
+
+
+def check_entry(entered_ms: int, exited_ms: int) -> None:
+    """Raise TicketError (`ticket-future`) for an entry later than the exit by more than FUTURE_ALLOWANCE_MS."""
+    if entered_ms > exited_ms + FUTURE_ALLOWANCE_MS:
+        raise TicketError("ticket-future")
+
+
+def is_lost(text: str) -> bool:
+    """Is this the text of the card or button that asks for a lost ticket: ``LOST``, in any case?"""
+    return text.lower() == "lost"
+
+
+def load_key(data: bytes) -> bytes:
+    """A key file's content (hex, at least 32 bytes, one trailing newline dropped) -> the key; raises ValueError."""
+    digits = data.removesuffix(b"\n").removesuffix(b"\r")
+    if not _HEX.fullmatch(digits) or len(digits) < 64:
+        raise ValueError("a ticket key is at least 32 bytes in hex (64 digits), and nothing else")
+    return bytes.fromhex(digits.decode("ascii"))
+
+
+def _tag(signed: str, key: bytes) -> str:
+    digest = hmac.digest(key, signed.encode("ascii"), hashlib.sha256)
+    return base64.b32encode(digest[:16]).decode("ascii").rstrip("=")
