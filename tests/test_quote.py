@@ -1,0 +1,50 @@
+import pytest
+
+from terminal.core.money import Fils
+from terminal.core.quote import Quote, quote
+from terminal.core.tariff import Tariff
+from terminal.core.ticket import FUTURE_ALLOWANCE_MS, sign_ticket
+
+SESSION = "0193f5b0-1234-7abc-8def-0123456789ab"
+FRESH = "0193f5b0-9999-7abc-8def-0123456789ab"
+ENTERED = 1_764_055_600_000
+KEYS = {"k1": bytes(range(32))}
+TARIFF = Tariff(10, 60, Fils(1000), Fils(10000), Fils(15000), "5", 15)
+TICKET = sign_ticket("marina", SESSION, ENTERED, "k1", KEYS["k1"])
+
+
+def ask(text: str, exited_ms: int) -> Quote:
+    return quote(text, exited_ms, garage="marina", keys=KEYS, tariff=TARIFF, lost_session=FRESH)
+
+
+def test_a_stay_of_ninety_minutes_is_due() -> None:
+    exited = ENTERED + 90 * 60_000 + 1
+    assert ask(TICKET, exited) == Quote("due", exited, SESSION, ENTERED, 90, Fils(2000))
+
+
+def test_a_short_stay_is_free() -> None:
+    exited = ENTERED + 10 * 60_000
+    assert ask(TICKET, exited) == Quote("free", exited, SESSION, ENTERED, 10, Fils(0))
+
+
+def test_a_lost_ticket_costs_its_price_and_gets_the_fresh_session() -> None:
+    assert ask("lost", ENTERED) == Quote("lost", ENTERED, FRESH, amount=Fils(15000))
+
+
+@pytest.mark.parametrize(
+    ("text", "exited", "why"),
+    [
+        ("nonsense", ENTERED, "ticket-unknown"),
+        (sign_ticket("harbour", SESSION, ENTERED, "k1", KEYS["k1"]), ENTERED, "ticket-foreign"),
+        (TICKET, ENTERED - FUTURE_ALLOWANCE_MS - 1, "ticket-future"),
+    ],
+)
+def test_a_refused_ticket_says_why_and_nothing_else(text: str, exited: int, why: str) -> None:
+    refused = ask(text, exited)
+    assert (refused.reason, refused.why) == ("refused", why)
+    assert (refused.session, refused.entered_ms, refused.minutes, refused.amount) == (None, None, None, None)
+
+
+def test_an_entry_clock_that_is_a_little_ahead_makes_a_stay_of_nothing() -> None:
+    exited = ENTERED - FUTURE_ALLOWANCE_MS
+    assert ask(TICKET, exited) == Quote("free", exited, SESSION, ENTERED, 0, Fils(0))

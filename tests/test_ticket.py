@@ -1,0 +1,146 @@
+import string
+from uuid import UUID
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from terminal.core import ticket
+from terminal.core.ticket import Ticket, TicketError
+
+SESSION = "0193f5b0-1234-7abc-8def-0123456789ab"
+ENTERED = 1_764_055_600_000
+KEYS = {"k1": bytes(range(32)), "k2": bytes(range(1, 40))}
+TEXT = ticket.sign_ticket("marina", SESSION, ENTERED, "k1", KEYS["k1"])
+
+uuid7s = st.integers(0, 2**128 - 1).map(
+    lambda n: str(UUID(int=n & ~(0xF000 << 64) & ~(0xC000 << 48) | (0x7000 << 64) | (0x8000 << 48)))
+)
+garages = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=12)
+key_ids = st.text(string.ascii_letters + string.digits + "_-", min_size=1, max_size=16)
+
+
+def why(text: str, garage: str = "marina", keys: dict[str, bytes] = KEYS) -> str:
+    with pytest.raises(TicketError) as caught:
+        ticket.read_ticket(text, keys, garage)
+    return caught.value.why
+
+
+@given(garages, uuid7s, st.integers(0, 99_999_999_999), key_ids, st.binary(min_size=32, max_size=64))
+def test_every_ticket_reads_back_and_suits_a_scanner(
+    garage: str, session: str, entered_s: int, key_id: str, key: bytes
+) -> None:
+    text = ticket.sign_ticket(garage, session, entered_s * 1000 + 999, key_id, key)
+    assert ticket.read_ticket(text, {"other": b"\0" * 32, key_id: key}, garage) == Ticket(session, entered_s * 1000)
+    assert len(text) <= 104
+    assert all(" " < c <= "~" and c != "|" for c in text)
+
+
+def test_a_usual_ticket_is_short_and_in_capitals() -> None:
+    assert len(TEXT) == 83
+    assert set(TEXT) <= set(string.ascii_uppercase + string.digits + ".")
+
+
+def test_the_same_stay_has_the_same_ticket_text_in_every_version() -> None:
+    assert TEXT == "P1.MARINA.0193F5B012347ABC8DEF0123456789AB.1764055600.K1.NKSQXJYQTN5X2TXTDNFYDTDQXM"
+
+
+@given(st.integers(0, len(TEXT) - 1), st.sampled_from(string.printable))
+def test_no_character_can_change(place: int, other: str) -> None:
+    assume(other != TEXT[place])
+    altered = TEXT[:place] + other + TEXT[place + 1 :]
+    assert why(altered) == ("ticket-foreign" if 3 <= place < 9 and other in ticket_letters() else "ticket-unknown")
+
+
+def ticket_letters() -> str:
+    return string.ascii_uppercase + string.digits
+
+
+@given(st.text(max_size=600))
+def test_what_is_no_ticket_is_unknown(text: str) -> None:
+    assert why(text) == "ticket-unknown"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [TEXT.lower(), TEXT + "\n", " " + TEXT, TEXT[:-1], TEXT + "A", TEXT.replace("P1", "P2"), TEXT.replace("K1", "K3")],
+    ids=["small letters", "newline", "space", "cut", "longer", "other version", "unknown key"],
+)
+def test_a_damaged_ticket_is_unknown(text: str) -> None:
+    assert why(text) == "ticket-unknown"
+
+
+def test_a_ticket_signed_by_nobodys_key_is_unknown() -> None:
+    assert why(ticket.sign_ticket("marina", SESSION, ENTERED, "k1", b"\0" * 32)) == "ticket-unknown"
+    assert why(TEXT, keys={"k2": KEYS["k1"]}) == "ticket-unknown"
+    assert why(TEXT, keys={}) == "ticket-unknown"
+
+
+def test_a_ticket_of_another_garage_is_foreign_though_its_key_is_not_known_here() -> None:
+    assert why(ticket.sign_ticket("harbour", SESSION, ENTERED, "h1", b"\0" * 32)) == "ticket-foreign"
+    assert why(TEXT, garage="marina2") == "ticket-foreign"
+
+
+def test_two_key_ids_that_differ_by_case_alone_both_count() -> None:
+    assert ticket.read_ticket(TEXT, {"K1": KEYS["k2"], "k1": KEYS["k1"]}, "marina") == Ticket(SESSION, ENTERED)
+
+
+def test_an_older_key_still_reads_after_a_rotation() -> None:
+    assert ticket.read_ticket(TEXT, {"k2": KEYS["k2"], "k1": KEYS["k1"]}, "marina").session == SESSION
+
+
+@pytest.mark.parametrize(
+    ("garage", "session", "entered_ms", "key_id"),
+    [
+        ("mar|na", SESSION, ENTERED, "k1"),
+        ("", SESSION, ENTERED, "k1"),
+        ("a" * 13, SESSION, ENTERED, "k1"),
+        ("marina", "no session", ENTERED, "k1"),
+        ("marina", "0193f5b0-1234-4abc-8def-0123456789ab", ENTERED, "k1"),
+        ("marina", "0193f5b0-1234-7abc-0def-0123456789ab", ENTERED, "k1"),
+        ("marina", SESSION, -1, "k1"),
+        ("marina", SESSION, ENTERED, ""),
+        ("marina", SESSION, ENTERED, "k.1"),
+    ],
+)
+def test_what_no_ticket_can_say_is_not_signed(garage: str, session: str, entered_ms: int, key_id: str) -> None:
+    with pytest.raises(ValueError, match="UUID"):
+        ticket.sign_ticket(garage, session, entered_ms, key_id, KEYS["k1"])
+
+
+def test_an_entry_after_the_exit_is_from_the_future_beyond_the_clocks_allowance() -> None:
+    ticket.check_entry(ENTERED + ticket.FUTURE_ALLOWANCE_MS, ENTERED)
+    with pytest.raises(TicketError) as caught:
+        ticket.check_entry(ENTERED + ticket.FUTURE_ALLOWANCE_MS + 1, ENTERED)
+    assert caught.value.why == "ticket-future"
+
+
+@pytest.mark.parametrize(
+    ("text", "lost"),
+    [
+        ("LOST", True),
+        ("lost", True),
+        ("Lost", True),
+        ("lo\u017ft", False),
+        ("LOST ", False),
+        ("", False),
+        (TEXT, False),
+    ],
+)
+def test_only_the_word_itself_asks_for_a_lost_ticket(text: str, lost: bool) -> None:
+    assert ticket.is_lost(text) is lost
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_a_key_file_is_hex_with_one_newline_at_most(end: bytes) -> None:
+    assert ticket.load_key(KEYS["k2"].hex().encode() + end) == KEYS["k2"]
+    assert ticket.load_key(KEYS["k2"].hex().upper().encode() + end) == KEYS["k2"]
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"ab" * 31, b"ab" * 32 + b"a", b"ab" * 32 + b"\n\n", b"zz" * 32, b"\xff" * 64, b"ab " * 32]
+)
+def test_a_key_file_that_is_short_or_no_hex_is_refused_without_a_word_of_it(data: bytes) -> None:
+    with pytest.raises(ValueError, match="ticket key") as caught:
+        ticket.load_key(data)
+    assert str(caught.value) == "a ticket key is at least 32 bytes in hex (64 digits), and nothing else"
