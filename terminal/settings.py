@@ -1,0 +1,292 @@
+"""Every section and key of the configuration, what each takes, and which of them a role cannot do without.
+
+A section is a class, a key is a field, what it takes stands in its type. `config.py` reads them.
+"""
+
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+
+class ConfigError(Exception):
+    """The configuration, or a file that it names, cannot be used. The text is one line; exit status 2."""
+
+
+Name = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f|]{1,64}\Z", description="1 to 64 characters on one line, no |")]
+Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}\Z", description="an address or name to listen on")]
+Port = Annotated[int, Meta(ge=0, le=65535, description="a port, 0 to 65535 (0 = any that is free)")]
+Pin = Annotated[int, Meta(ge=0, le=27, description="a GPIO number, 0 to 27")]
+Amount = Annotated[str, Meta(pattern=r"^[0-9]{1,6}(\.[0-9]{1,2})?\Z", description='dirhams in quotes, as "10.00"')]
+Partner = Annotated[str, Meta(pattern=r"^[0-9]{12}\Z", description="a merchant id of 12 digits, in quotes")]
+Offset = Annotated[int, Meta(ge=-480, le=480, description="pixels, -480 to 480")]
+Arm = Annotated[float, Meta(ge=0.05, le=60, description="seconds, 0.05 to 60")]
+File = Annotated[Path, Meta(description="the path of a file")]
+
+MHZ = (0.5, 1, 2, 4, 8, 16, 20, 24, 28, 32, 36, 40, 44, 48, 50, 52)
+CLOCKS = frozenset(round(mhz * 1_000_000) for mhz in MHZ)
+"""The SPI clocks that luma.core takes, in Hz."""
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the file. A field without a default is needed by every role that uses the table."""
+
+
+class Garage(Section, frozen=True):
+    id: Annotated[str, Meta(pattern=r"^[a-z0-9]{1,12}\Z", description="1 to 12 characters of a-z and 0-9")]
+    name: Name = ""
+    name_ar: Name = ""
+    timezone: Annotated[str, Meta(description='a time zone, as "Asia/Dubai"')] = "Asia/Dubai"
+    help_phone: Annotated[str, Meta(pattern=r"^[+0-9 ()-]{1,24}\Z", description="a telephone number")] = ""
+
+
+class Lane(Section, frozen=True):
+    id: Annotated[
+        str, Meta(pattern=r"^(?!garage\Z)[a-z0-9-]{1,16}\Z", description="1 to 16 of a-z, 0-9, -; not garage")
+    ]
+
+
+class Mqtt(Section, frozen=True):
+    url: Annotated[str, Meta(pattern=r"^mqtts?://[^/@\s]+/?\Z", description="mqtt://HOST:PORT or mqtts://HOST:PORT")]
+    username: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z", description="a user of the broker")]
+    password_file: File
+    ca_file: File | None = None
+
+
+class Broker(Section, frozen=True):
+    users: Annotated[Path, Meta(description="the path of a folder")]
+    port: Port = 1883
+
+
+class Payby(Section, frozen=True):
+    """`payee_mid` is `partner_id` where the file leaves it out; the merchant's own key is the worker's alone."""
+
+    payby_public_key: Annotated[tuple[Path, ...], Meta(min_length=1, max_length=8, description="a list of files")]
+    payee_mid: Partner = ""
+    partner_id: Partner = ""
+    base_url: Annotated[str, Meta(pattern=r"^https?://[^/@\s?#]+(/[^\s?#]*)?\Z", description="https://HOST/PATH")] = ""
+    private_key: File | None = None
+    notify_url: (
+        Annotated[str, Meta(pattern=r"^https?://[^/@\s]+/[^\s#]*\Z", max_length=200, description="https://HOST/PATH")]
+        | None
+    ) = None
+    query_every: Annotated[float, Meta(ge=2, le=6, description="seconds, 2 to 6")] = 3.0
+    cancel_after: Annotated[float, Meta(ge=20, le=120, description="seconds, 20 to 120")] = 110.0
+    timeout: Annotated[float, Meta(ge=0.1, le=60, description="seconds, 0.1 to 60")] = 10.0
+
+
+class Lift(Section, frozen=True):
+    """`trusted` maps the name of a signer, `worker…` or `console…`, to its public key."""
+
+    trusted: Annotated[
+        Mapping[Annotated[str, Meta(pattern=r"^(worker|console)[A-Za-z0-9._-]{0,32}\Z")], Path],
+        Meta(min_length=1, max_length=32, description='names and files, as { worker = "worker.pub.pem" }; '
+             "a name begins with worker or console"),
+    ]  # fmt: skip
+    private_key: File | None = None
+
+
+class Ticket(Section, frozen=True):
+    """`keys` maps an id to its file, in the file's order: the first one signs new tickets."""
+
+    keys: Annotated[
+        Mapping[Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{1,8}\Z")], Path],
+        Meta(min_length=1, max_length=16, description='ids of 1 to 8 letters and digits, as { k1 = "ticket-k1" }'),
+    ]
+
+
+class Tariff(Section, frozen=True):
+    free_minutes: Annotated[int, Meta(ge=0, le=1440, description="minutes, 0 to 1440")] = 10
+    block_minutes: Annotated[int, Meta(ge=1, le=1440, description="minutes, 1 to 1440")] = 60
+    block_price: Amount = "10.00"
+    day_cap: Amount = "100.00"
+    lost_ticket: Amount = "150.00"
+    vat_percent: Annotated[
+        str, Meta(pattern=r"^[0-9]{1,2}(\.[0-9]{1,2})?\Z", description='per cent in quotes, as "5"')
+    ] = "5"
+    exit_grace: Annotated[int, Meta(ge=1, le=240, description="minutes, 1 to 240")] = 15
+
+
+class Reader(Section, frozen=True):
+    driver: Annotated[Literal["serial", "hid", "stdin"], Meta(description="serial, hid or stdin")]
+    device: File | None = None
+    baud: Annotated[int, Meta(ge=300, le=4_000_000, description="bits a second, 300 to 4000000")] = 9600
+
+
+class Lcd(Section, frozen=True):
+    panel: Annotated[
+        Literal["st7789-240", "st7789-320", "ili9341", "ili9486", "ili9488", "png"],
+        Meta(description="st7789-240, st7789-320, ili9341, ili9486, ili9488 or png"),
+    ]
+    folder: Annotated[Path, Meta(description="the path of a folder")] | None = None
+    size: Annotated[str, Meta(pattern=r"^[1-9][0-9]{2}x[1-9][0-9]{2}\Z", description='pixels, as "480x320"')] | None = (
+        None
+    )
+    spi_bus: Annotated[int, Meta(ge=0, le=6, description="0 to 6")] = 0
+    spi_device: Annotated[int, Meta(ge=0, le=2, description="0 to 2")] = 0
+    dc_pin: Pin = 24
+    reset_pin: Pin = 25
+    backlight_pin: Annotated[int, Meta(ge=-1, le=27, description="a GPIO number, 0 to 27, or -1 for none")] = -1
+    speed_hz: Annotated[int, Meta(description=f"one of {', '.join(map(str, sorted(CLOCKS)))}")] = 32_000_000
+    transfer_size: Annotated[int, Meta(ge=64, le=65536, description="bytes, 64 to 65536")] = 4096
+    rotate: Annotated[int, Meta(ge=0, le=3, description="quarter turns clockwise, 0 to 3")] = 0
+    x_offset: Offset = 0
+    y_offset: Offset = 0
+    bgr: Annotated[bool, Meta(description="true or false")] = False
+    digits: Annotated[Literal["latin", "arabic"], Meta(description="latin or arabic")] = "latin"
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Width and height of the `png` panel."""
+        width, _, height = (self.size or "").partition("x")
+        return int(width), int(height)
+
+
+class Barrier(Section, frozen=True):
+    raise_pin: Pin
+    journal: File
+    pulse: Annotated[float, Meta(ge=0.05, le=5, description="seconds, 0.05 to 5")] = 0.5
+    rise_time: Arm = 2.0
+    close_time: Arm = 8.0
+    up_pin: Pin | None = None
+    down_pin: Pin | None = None
+
+
+class Loops(Section, frozen=True):
+    waiting_pin: Pin
+    boom_pin: Pin
+
+
+class Listener(Section, frozen=True):
+    host: Host = "127.0.0.1"
+    port: Port = 8080
+
+
+class Console(Section, frozen=True):
+    host: Host = "127.0.0.1"
+    port: Port = 8081
+    lift_private_key: File | None = None
+
+
+class Journal(Section, frozen=True):
+    path: File
+
+
+class Gpio(Section, frozen=True):
+    pins: Annotated[Literal["auto", "mock"], Meta(description="auto or mock")] = "auto"
+
+
+SECTIONS: Mapping[str, type[Section]] = {
+    kind.__name__.lower(): kind
+    for kind in (
+        Garage, Lane, Mqtt, Broker, Payby, Lift, Ticket, Tariff, Reader,
+        Lcd, Barrier, Loops, Listener, Console, Journal, Gpio,
+    )
+}  # fmt: skip
+
+_NEEDS: Mapping[str, tuple[str, ...]] = {
+    "reader": ("garage", "lane", "mqtt", "ticket", "reader"),
+    "worker": (
+        "garage", "garage.name", "garage.name_ar", "mqtt", "payby.base_url", "payby.partner_id", "payby.private_key",
+        "payby", "lift.private_key", "lift", "ticket", "journal",
+    ),
+    "listener": ("garage", "mqtt", "payby", "payby.payee_mid"),
+    "barrier": ("garage", "lane", "mqtt", "barrier", "lift", "payby", "payby.payee_mid"),
+    "lcd": ("garage", "garage.name", "garage.name_ar", "garage.help_phone", "lane", "mqtt", "lift", "lcd"),
+    "loops": ("garage", "lane", "mqtt", "loops"),
+    "console": ("garage", "mqtt"),
+    "broker": ("garage", "broker"),
+    "ticket": ("garage", "ticket"),
+}  # fmt: skip
+"""What a role, or the command `ticket`, cannot do without: sections, and keys that have no default for it."""
+
+_ROLES = ("broker", "worker", "listener", "barrier", "loops", "lcd", "reader", "console")
+"""In the order in which `run` starts them: who answers before who asks."""
+
+S = TypeVar("S", bound=Section)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The checked configuration. A section is None where the file has none, or lacks a key of it that is needed;
+    `require` and `need` then say which. All paths are absolute."""
+
+    garage: Garage | None = None
+    lane: Lane | None = None
+    mqtt: Mqtt | None = None
+    broker: Broker | None = None
+    payby: Payby | None = None
+    lift: Lift | None = None
+    ticket: Ticket | None = None
+    tariff: Tariff = Tariff()  # noqa: RUF009 - a frozen Struct
+    reader: Reader | None = None
+    lcd: Lcd | None = None
+    barrier: Barrier | None = None
+    loops: Loops | None = None
+    listener: Listener | None = None
+    console: Console | None = None
+    journal: Journal | None = None
+    gpio: Gpio = Gpio()  # noqa: RUF009 - a frozen Struct
+    file: Path | None = None
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """For each section that is named but incomplete: the key that it lacks."""
+
+    def need(self, kind: type[S]) -> S:
+        """The section of that class; raises ConfigError where it, or a key that it cannot be without, is absent."""
+        name = kind.__name__.lower()
+        found = getattr(self, name)
+        if isinstance(found, kind):
+            return found
+        if kind in (Listener, Console):  # every key has a default: alone, such a role needs no section
+            return kind()
+        raise ConfigError(self._missing(self.absent.get(name) or first_key(kind), kind))
+
+    def require(self, *roles: str) -> None:
+        """Raise ConfigError naming the first section or key that one of these roles needs and that is absent."""
+        for role in roles:
+            for need in _NEEDS[role]:
+                name, _, key = need.partition(".")
+                kind = SECTIONS[name]
+                section = self.need(kind)
+                if key and not getattr(section, key):
+                    raise ConfigError(self._missing(need, kind))
+
+    def roles(self) -> tuple[str, ...]:
+        """What `run` starts: the roles whose sections are there, the worker where [payby] and [journal] are."""
+        there = {name for name in SECTIONS if getattr(self, name) is not None} | set(self.absent)
+        if {"payby", "journal"} <= there:
+            there.add("worker")
+        return tuple(role for role in _ROLES if role in there)
+
+    def _missing(self, key: str, kind: type[Section]) -> str:
+        hint = typing.get_type_hints(kind, include_extras=True)[key.partition(".")[2]]
+        where = f" in {self.file}" if self.file else ""
+        return f"{key}: missing{where}; takes {takes(hint)}"
+
+
+def present(value: T | None, key: str) -> T:
+    """`value`, for a key that `require` has found to be there; raises ConfigError naming the key otherwise."""
+    if value is None:
+        raise ConfigError(f"{key}: missing")
+    return value
+
+
+def takes(hint: Any) -> str:
+    """The description in a key's type, which every key has."""
+    for part in (hint, *typing.get_args(hint)):
+        for meta in getattr(part, "__metadata__", ()):
+            if isinstance(meta, Meta) and meta.description:
+                return meta.description
+    raise AssertionError(f"{hint} bears no description")
+
+
+def first_key(kind: type[Section], values: Mapping[str, object] | None = None) -> str:
+    """The first key of a section that has no default and is not among the values."""
+    fields = msgspec.structs.fields(kind)
+    missing = (f.name for f in fields if f.required and f.name not in (values or {}))
+    return f"{kind.__name__.lower()}.{next(missing)}"
