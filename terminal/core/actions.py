@@ -1,0 +1,94 @@
+"""Wishes, in the imperative and in the order of a visit: all that the rules ever ask for.
+
+Two kinds. What must be pursued until it is answered (an order, a lift, a refund) follows from the state at any time,
+so that a start after a crash owes just the same (``lane.owed``). What is said once comes with the step that says it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from terminal.core.visit import Grant, Order, Proof, Refund
+
+# -- pursued until the state no longer owes them ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOrder:
+    """Place it with PayBy; when the outcome is unknown, query first, then place again with the same words."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class QueryOrder:
+    """Ask PayBy every 2 to 6 s how it stands."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class CloseOrder:
+    """Query, then cancel, every 3 to 10 s until PayBy says that it is paid or dead."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class SendLift:
+    """Sign and publish it, and repeat until the barrier answers; ``proof`` with `paid` and `credit`."""
+
+    grant: Grant
+    proof: Proof | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRefund:
+    """Ask PayBy for it under its own number, and query until it ended."""
+
+    refund: Refund
+
+
+Pursuit = PlaceOrder | QueryOrder | CloseOrder | SendLift | PlaceRefund
+
+# -- said once ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Tell a person; ``lane`` None for what concerns the garage."""
+
+    code: str
+    severity: Literal["info", "warning", "critical"]
+    text: str
+    lane: str | None
+    session: str | None = None
+    order_no: str | None = None
+    once: bool = False
+    """An occurrence, not a condition: it is never cleared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """The condition of an alert is over."""
+
+    code: str
+    text: str
+    lane: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of a notification or a command: the contract's `receipt`."""
+
+    outcome: Literal["lifting", "duplicate", "late", "refused", "noted", "done"]
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TellRefund:
+    """A refund's progress is news."""
+
+    refund: Refund
+
+
+Action = Alert | Clear | Reply | TellRefund

@@ -1,0 +1,221 @@
+"""Facts, in the past tense and in the order of a visit: all that the rules ever hear.
+
+``at`` is milliseconds of the worker's steady clock. A fact is a flat, frozen dataclass so that the journal can
+write it as it is and read it back.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from terminal.core.visit import BoomState, Fee, Proof, RefundStage
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A worker began; what only live messages say is unknown again."""
+
+    at: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class TicketRead:
+    """A genuine ticket was read at a lane, and the worker's own reckoning agrees with the reader's."""
+
+    at: int
+    lane: str
+    fee: Fee
+    hindrance: str = ""
+    """Why no new visit may begin now: a reason of the contract's `closed` or `out-of-order`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TicketRefused:
+    """A reading that is no genuine ticket, or a fee that says what the worker does not believe."""
+
+    at: int
+    lane: str
+    fee_id: str
+    reason: str
+    """One of the contract's `help` reasons."""
+    disputed: str = ""
+    """What the fee claimed and the worker does not; alerted."""
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleSeen:
+    """The loops said, live, what waits and what is under the boom."""
+
+    at: int
+    lane: str
+    waiting: bool
+    under_boom: bool
+    car: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleUnknown:
+    """The loops fell silent."""
+
+    at: int
+    lane: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoomSeen:
+    """The barrier said, live, what the boom does and which lift raised it last."""
+
+    at: int
+    lane: str
+    state: BoomState
+    lift: str | None = None
+    skew: int = 0
+    """The barrier's clock minus ours, ms, rounded to whole seconds so that jitter is no news."""
+
+
+@dataclass(frozen=True, slots=True)
+class BarrierGone:
+    """The barrier is not online."""
+
+    at: int
+    lane: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiftAnswered:
+    """The barrier answered a lift."""
+
+    at: int
+    lane: str
+    session: str
+    lift: str
+    outcome: Literal["raised", "refused", "unknown"]
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReported:
+    """PayBy said, signed, how an order stands: in an answer or in a notification."""
+
+    at: int
+    order_no: str
+    status: Literal["CREATED", "PAID", "FAILURE", "OTHER"]
+    """PAID for PAID_SUCCESS and SETTLED; OTHER for a status that no DYNQR order should have."""
+    amount: int
+    proof: Proof
+    payby_no: str = ""
+    token_url: str = ""
+    notified: bool = False
+    wrong: str = ""
+    """What does not fit (payee, currency, revoked …); empty when all does."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderUnheard:
+    """A call about an order ended without an answer that counts; nobody knows what PayBy did."""
+
+    at: int
+    order_no: str
+    call: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDenied:
+    """PayBy said, signed, that it will not do it."""
+
+    at: int
+    order_no: str
+    call: str
+    code: str
+    text: str
+    kind: Literal["refused", "dead", "unknown", "unauthorised", "clock", "mistake"]
+    """dead: that number can never be paid; unknown: PayBy has no such order."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundReported:
+    """PayBy said, signed, how a refund stands."""
+
+    at: int
+    refund_no: str
+    order_no: str
+    stage: RefundStage
+    notified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RefundUnheard:
+    """A call about a refund ended without an answer that counts, or PayBy denied it (``code``)."""
+
+    at: int
+    refund_no: str
+    order_no: str
+    text: str
+    code: str = ""
+    final: bool = False
+    """PayBy will never do it under this number."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandGiven:
+    """An operator asked for something; signature, key and deadline were verified."""
+
+    at: int
+    lane: str
+    id: str
+    command: Literal["cancel", "refund", "reset", "close-lane", "open-lane"]
+    by: str
+    not_after: int
+    session: str | None = None
+    order_no: str | None = None
+    amount: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """A time that the state was waiting for has come: a lane's, or a stay's."""
+
+    at: int
+    lane: str | None = None
+    session: str | None = None
+
+
+Event = (
+    Started
+    | TicketRead
+    | TicketRefused
+    | VehicleSeen
+    | VehicleUnknown
+    | BoomSeen
+    | BarrierGone
+    | LiftAnswered
+    | OrderReported
+    | OrderUnheard
+    | OrderDenied
+    | RefundReported
+    | RefundUnheard
+    | CommandGiven
+    | TimePassed
+)
+EVENTS: dict[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (
+        Started,
+        TicketRead,
+        TicketRefused,
+        VehicleSeen,
+        VehicleUnknown,
+        BoomSeen,
+        BarrierGone,
+        LiftAnswered,
+        OrderReported,
+        OrderUnheard,
+        OrderDenied,
+        RefundReported,
+        RefundUnheard,
+        CommandGiven,
+        TimePassed,
+    )
+}

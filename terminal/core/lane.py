@@ -1,0 +1,1035 @@
+"""The rules of a garage exit: every transition there is.
+
+``step(garage, event) -> change`` is pure: no clock, no socket, no file. An event records a fact; then ``_advance``
+moves every lane that the fact touched as far as the rules allow. The rules, in the order of a visit:
+
+ 1. A ticket is served once: its stay is followed at whichever lane reads it, and ends when its car has passed.
+ 2. An order belongs to the car on the loop. When that car has gone (2 s) or another ticket is read, the order is
+    closed; a lane, and a stay, has at most one order that can be paid.
+ 3. While its car waits, an order that ran out is closed and followed by another; three in a visit, then help.
+ 4. Our clock never declares an order dead: it is closed when PayBy says so, and paid whenever PayBy says so.
+ 5. A payment has one holder: a lift, a credit, a refund or a person. It passes on when the barrier refused the
+    lift, or 60 s after the lift's deadline with no answer and no sign of a raise.
+ 6. A payment whose car waits lifts. One whose car is gone is credit for its ticket until the exit grace ends, then
+    a refund. The second payment of a stay is refunded.
+ 7. What PayBy says must fit the order to the fils; else nothing lifts and a person is told.
+ 8. An arm that did not rise, or came down before its car had passed, gets further lifts: three in a visit, then help.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from terminal.core import numbers
+from terminal.core.actions import Action, Alert, Clear, Reply, TellRefund
+from terminal.core.events import (
+    BarrierGone,
+    BoomSeen,
+    CommandGiven,
+    Event,
+    LiftAnswered,
+    OrderDenied,
+    OrderReported,
+    OrderUnheard,
+    RefundReported,
+    RefundUnheard,
+    Started,
+    TicketRead,
+    TicketRefused,
+    TimePassed,
+    VehicleSeen,
+    VehicleUnknown,
+)
+from terminal.core.visit import (
+    OPEN,
+    REFUND_ENDS,
+    Boom,
+    Fee,
+    Grant,
+    GrantReason,
+    Lane,
+    Notice,
+    Order,
+    OrderStage,
+    Payment,
+    Phase,
+    Refund,
+    SpentCommand,
+    Stay,
+    Vehicle,
+    Visit,
+)
+
+GONE_MS = 2_000
+"""A loop that cleared is believed after this."""
+WAIT_LIMIT_MS = 15_000
+"""A driver looks at `wait` no longer than this, then at `help`."""
+ANSWER_LIMIT_MS = 12_000
+"""PayBy has this long to give a QR; then the driver sees `help`, and we keep asking."""
+LIFT_MS = 30_000
+LIFT_UNKNOWN_CAR_MS = 15_000
+RENEW_MS = 5_000
+"""An unanswered lift is signed anew this long before its deadline."""
+HOLD_MS = 60_000
+"""After an unanswered lift's deadline its payment is held this long."""
+RISE_LIMIT_MS = 6_000
+"""An arm that was told to rise and is still down after this did not."""
+SETTLE_MS = 1_000
+"""Between two lifts, and after the arm came down, before another is thought of."""
+LINGER_MS = 60_000
+"""Without a loop a car counts as waiting this long after its last order was closed."""
+NOTICE_MS = 15_000
+NOTICE_OVER_VISIT_MS = 6_000
+MAX_ATTEMPTS = 3
+MAX_LIFTS = 3
+MAX_SIGNED = 6
+ALERT_AFTER_UNHEARD = 3
+SKEW_ALERT_MS = 5_000
+SKEW_LIMIT_MS = 15_000
+REMEMBERED_FEES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the configuration says about a visit; times in ms."""
+
+    garage: str
+    cancel_after: int = 110_000
+    exit_grace: int = 15 * 60_000
+    payby_margin: int = 600_000
+    """PayBy's expiredTime lies this long after ours."""
+
+
+@dataclass(slots=True)
+class Garage:
+    """All lanes and stays by id and session. step() never changes it; apply() does."""
+
+    rules: Rules
+    lanes: dict[str, Lane] = field(default_factory=dict)
+    stays: dict[str, Stay] = field(default_factory=dict)
+
+    def apply(self, change: "Change") -> None:
+        self.lanes.update(change.lanes)
+        self.stays.update(change.stays)
+
+
+@dataclass(slots=True)
+class Change:
+    """The nouns that a step made anew, and what it asks to be said."""
+
+    lanes: dict[str, Lane]
+    stays: dict[str, Stay]
+    actions: list[Action]
+
+    def __bool__(self) -> bool:
+        return bool(self.lanes or self.stays or self.actions)
+
+
+def step(garage: Garage, event: Event) -> Change:
+    """What ``event`` changes in ``garage`` and what must be said; the argument stays as it is."""
+    draft = _Draft(garage, event.at)
+    match event:
+        case Started():
+            _started(draft)
+        case TicketRead():
+            _ticket_read(draft, event)
+        case TicketRefused():
+            _ticket_refused(draft, event)
+        case VehicleSeen():
+            _vehicle_seen(draft, event)
+        case VehicleUnknown(lane=lane):
+            draft.put(replace(draft.lane(lane), vehicle=None))
+        case BoomSeen():
+            _boom_seen(draft, event)
+        case BarrierGone(lane=lane):
+            draft.put(replace(draft.lane(lane), boom=None))
+        case LiftAnswered():
+            _lift_answered(draft, event)
+        case OrderReported():
+            _order_reported(draft, event)
+        case OrderUnheard():
+            _order_unheard(draft, event)
+        case OrderDenied():
+            _order_denied(draft, event)
+        case RefundReported():
+            _refund_reported(draft, event)
+        case RefundUnheard():
+            _refund_unheard(draft, event)
+        case CommandGiven():
+            _command_given(draft, event)
+        case TimePassed(lane=lane, session=session):
+            if lane is not None:
+                draft.touch(lane)
+            if session is not None:
+                _stay_matured(draft, draft.stay(session))
+    for touched in draft.touched():
+        _advance(draft, touched)
+    return Change(draft.lanes, draft.stays, draft.actions)
+
+
+class _Draft:
+    """Reads through to the garage; what is put here differs from what is there."""
+
+    def __init__(self, garage: Garage, at: int) -> None:
+        self.at = at
+        self.rules = garage.rules
+        self.lanes: dict[str, Lane] = {}
+        self.stays: dict[str, Stay] = {}
+        self.actions: list[Action] = []
+        self._garage = garage
+        self._touched: list[str] = []
+
+    def lane(self, name: str) -> Lane:
+        return self.lanes.get(name) or self._garage.lanes.get(name) or Lane(name)
+
+    def stay(self, session: str) -> Stay:
+        return self.stays.get(session) or self._garage.stays.get(session) or Stay(session)
+
+    def all_lanes(self) -> Iterable[Lane]:
+        return [self.lane(name) for name in self._garage.lanes]
+
+    def put(self, noun: Lane | Stay) -> None:
+        if isinstance(noun, Lane):
+            self.touch(noun.id)
+            if noun != self.lane(noun.id):
+                self.lanes[noun.id] = noun
+        elif noun != self.stay(noun.session):
+            self.stays[noun.session] = noun
+
+    def touch(self, lane: str) -> None:
+        if lane not in self._touched:
+            self._touched.append(lane)
+
+    def touched(self) -> Iterable[str]:
+        """Lanes in the order of their first touch, those touched meanwhile included."""
+        yield from self._touched
+
+    def alert(
+        self,
+        code: str,
+        severity: str,
+        text: str,
+        lane: str | None,
+        stay: Stay | None = None,
+        order_no: str | None = None,
+        *,
+        once: bool = False,
+    ) -> None:
+        assert severity in ("info", "warning", "critical")
+        session = stay.session if stay else None
+        self.actions.append(Alert(code, severity, text, lane, session, order_no, once))  # type: ignore[arg-type]
+
+    def clear(self, code: str, text: str, lane: str | None) -> None:
+        self.actions.append(Clear(code, text, lane))
+
+    def reply(self, outcome: str, why: str = "") -> None:
+        self.actions.append(Reply(outcome, why))  # type: ignore[arg-type]
+
+
+# -- the car and its ticket --------------------------------------------------------------------------------------
+
+
+def _started(draft: _Draft) -> None:
+    for lane in draft.all_lanes():
+        visit = lane.visit and replace(lane.visit, gone_since=None)
+        draft.put(replace(lane, vehicle=None, boom=None, notice=None, visit=visit))
+
+
+def _ticket_read(draft: _Draft, event: TicketRead) -> None:
+    lane, fee = draft.lane(event.lane), event.fee
+    if fee.id in lane.fee_ids:
+        return
+    vehicle = lane.vehicle
+    if fee.car and vehicle and vehicle.car and fee.car != vehicle.car:
+        draft.put(_fee_taken(lane, fee.id))  # read for a car that has gone; the one that waits now has its own
+        return
+    if lane.closed or event.hindrance:
+        draft.put(_fee_taken(lane, fee.id))
+        return
+    stay = draft.stay(fee.session)
+    if stay.left is not None:
+        _refuse(draft, event.lane, fee.id, "ticket-used")
+        return
+    lane = _fee_taken(lane, fee.id)
+    car = vehicle.car if vehicle else fee.car
+    visit = lane.visit
+    if visit and visit.fee.session == fee.session and (visit.car is None or car is None or visit.car == car):
+        kept = replace(fee, amount=visit.fee.amount, minutes=visit.fee.minutes) if visit.order_no else fee
+        visit = replace(visit, fee=kept, waits_until=_linger(draft, visit))
+        if visit.phase == "helping":
+            visit = replace(visit, phase="blocked", since=draft.at, reason="", attempts=0, lifts=0)
+        draft.put(replace(lane, visit=visit))
+        return
+    draft.put(lane)
+    if visit:
+        _end(draft, lane.id)
+    if stay.lane is not None:
+        _end(draft, stay.lane)
+    _begin(draft, lane.id, fee, car)
+
+
+def _fee_taken(lane: Lane, fee_id: str) -> Lane:
+    return replace(lane, fee_ids=(*lane.fee_ids, fee_id)[-REMEMBERED_FEES:], notice=None)
+
+
+def _begin(draft: _Draft, name: str, fee: Fee, car: str | None) -> None:
+    lane, stay = draft.lane(name), draft.stay(fee.session)
+    draft.put(replace(stay, lane=name))
+    if lane.vehicle is None:
+        visit = Visit(fee, "blocked", draft.at, car, loop="unknown", waits_until=draft.at + LINGER_MS)
+    elif lane.vehicle.waiting:
+        visit = Visit(fee, "blocked", draft.at, car)
+    else:
+        visit = Visit(fee, "blocked", draft.at, None, loop="blind", waits_until=draft.at + LINGER_MS)
+        draft.alert("loop-blind", "warning", "a ticket was read while the loop saw no vehicle", name, stay, once=True)
+    draft.put(replace(lane, visit=visit, passages=0))
+
+
+def _ticket_refused(draft: _Draft, event: TicketRefused) -> None:
+    lane = draft.lane(event.lane)
+    if event.fee_id in lane.fee_ids:
+        return
+    _refuse(draft, event.lane, event.fee_id, event.reason)
+    if event.disputed:
+        draft.alert("bad-fee", "warning", event.disputed, event.lane, once=True)
+
+
+def _refuse(draft: _Draft, name: str, fee_id: str, reason: str) -> None:
+    """Show a refusal for a while; a visit that is under way goes on behind it."""
+    lane = _fee_taken(draft.lane(name), fee_id)
+    shown = NOTICE_OVER_VISIT_MS if lane.visit else NOTICE_MS
+    draft.put(replace(lane, notice=Notice(reason, numbers.help_code(fee_id), draft.at + shown)))
+    draft.alert("ticket-refused", "info", f"a ticket was refused: {reason}", name, once=True)
+
+
+def _vehicle_seen(draft: _Draft, event: VehicleSeen) -> None:
+    lane = draft.lane(event.lane)
+    before, visit = lane.vehicle, lane.visit
+    arm_down = lane.boom is not None and lane.boom.state == "down"
+    passages = lane.passages
+    if event.under_boom and not (before and before.under_boom) and not arm_down:
+        passages += 1
+        if passages > 1:
+            draft.alert(
+                "tailgating", "warning", f"vehicle {passages} passed under one raise of the boom", lane.id, once=True
+            )
+    lane = replace(lane, vehicle=Vehicle(event.waiting, event.car, event.under_boom), passages=passages)
+    if visit is None:
+        draft.put(lane)
+        return
+    other = visit.car is not None and event.car is not None and visit.car != event.car
+    if event.under_boom and not arm_down and visit.was_up:  # else it is still the vehicle before
+        visit = replace(visit, under=True)
+    if visit.under and not event.under_boom:
+        draft.put(replace(lane, visit=visit))
+        _end(draft, lane.id, passed=True)
+        return
+    if event.waiting and other:
+        draft.put(replace(lane, visit=visit))
+        _end(draft, lane.id)
+        return
+    if event.waiting:
+        visit = replace(visit, car=visit.car or event.car, loop="sees", gone_since=None, waits_until=None)
+    elif visit.loop != "blind":
+        visit = replace(visit, loop="sees", gone_since=visit.gone_since or draft.at)
+    draft.put(replace(lane, visit=visit))
+
+
+def _end(draft: _Draft, name: str, *, passed: bool = False) -> None:
+    """The visit is over: close its order, send its lift no more; its payment, if any, keeps its holder."""
+    lane = draft.lane(name)
+    visit = lane.visit
+    if visit is None:
+        return
+    passed = passed or visit.under or (visit.raised and visit.loop != "sees")
+    draft.put(replace(lane, visit=None))
+    stay = draft.stay(visit.fee.session)
+    grants = tuple(replace(g, dropped=True) if g.lane == name else g for g in stay.grants)
+    left = draft.at if passed else stay.left
+    draft.put(replace(stay, lane=None if stay.lane == name else stay.lane, grants=grants, left=left))
+    order = stay.order(visit.order_no or "")
+    if order and order.stage in ("placing", "created"):
+        _stage(draft, order, "closing")
+    if visit.raised and not passed:
+        draft.alert("no-passage", "warning", "the boom rose and its vehicle did not pass", name, stay, once=True)
+
+
+def _waits(draft: _Draft, lane: Lane, visit: Visit) -> bool:
+    """Is the visit's car still there, as far as anyone can tell?"""
+    if visit.gone_since is not None and lane.vehicle is not None:
+        return draft.at - visit.gone_since < GONE_MS
+    return visit.waits_until is None or draft.at < visit.waits_until
+
+
+def _linger(draft: _Draft, visit: Visit) -> int | None:
+    return None if visit.loop == "sees" else draft.at + LINGER_MS
+
+
+# -- progress ----------------------------------------------------------------------------------------------------
+
+
+def _advance(draft: _Draft, name: str) -> None:
+    """Move a lane's visit as far as the rules allow."""
+    while (visit := draft.lane(name).visit) is not None:
+        lane = draft.lane(name)
+        if visit.phase == "leaving":
+            _advance_leaving(draft, lane, visit)
+        elif not _waits(draft, lane, visit):
+            _end(draft, name)
+        else:
+            _advance_paying(draft, lane, visit)
+        if draft.lane(name).visit == visit:
+            return
+
+
+def _advance_paying(draft: _Draft, lane: Lane, visit: Visit) -> None:
+    stay = draft.stay(visit.fee.session)
+    order = stay.order(visit.order_no or "")
+    if visit.phase != "helping" or not visit.lifts:
+        if credit := _credit(draft, stay):
+            _grant(draft, lane.id, _reason_for(draft, lane.id, stay, credit), credit)
+            return
+        if visit.fee.reason == "free" and all(draft.at >= g.not_after for g in stay.grants):
+            _grant(draft, lane.id, "free", None)
+            return
+    if order and order.stage in ("placing", "created") and draft.at >= order.expires:
+        _stage(draft, order, "closing")
+        if visit.phase != "helping":
+            _phase(draft, lane.id, "reordering")
+        return
+    match visit.phase:
+        case "ordering" if order and order.stage == "created":
+            _phase(draft, lane.id, "paying")
+        case "ordering" if order and order.stage == "placing":
+            if draft.at >= order.placed + ANSWER_LIMIT_MS:
+                _help(draft, lane.id, "no-answer")
+        case "ordering" | "paying" if order and order.stage not in OPEN:
+            _phase(draft, lane.id, "reordering")
+        case "reordering" if order and order.stage in OPEN:
+            if draft.at >= visit.since + WAIT_LIMIT_MS:
+                _help(draft, lane.id, "no-answer")
+        case "reordering" if visit.attempts >= MAX_ATTEMPTS:
+            _help(draft, lane.id, "unpaid")
+        case "reordering":
+            _phase(draft, lane.id, "blocked")
+        case "blocked":
+            if obstacle := _obstacle(draft, lane, stay):
+                if draft.at >= visit.since + WAIT_LIMIT_MS:
+                    _help(draft, lane.id, "barrier" if obstacle == "barrier" else "no-answer")
+            else:
+                _place(draft, lane, visit, stay)
+        case "helping" if order and order.stage == "created":
+            _phase(draft, lane.id, "paying")
+        case "helping" if visit.reason in ("no-answer", "barrier") and visit.fee.reason != "free" and not visit.lifts:
+            if visit.attempts < MAX_ATTEMPTS and not _obstacle(draft, lane, stay):
+                _place(draft, lane, visit, stay)
+
+
+def _phase(draft: _Draft, name: str, phase: Phase, reason: str = "") -> None:
+    lane = draft.lane(name)
+    if lane.visit:
+        draft.put(replace(lane, visit=replace(lane.visit, phase=phase, since=draft.at, reason=reason)))
+
+
+def _help(draft: _Draft, name: str, reason: str) -> None:
+    _phase(draft, name, "helping", reason)
+    visit = draft.lane(name).visit
+    stay = draft.stay(visit.fee.session) if visit else None
+    order_no = visit.order_no if visit else None
+    draft.alert("help", "warning", f"a driver needs help: {reason}", name, stay, order_no, once=True)
+
+
+def _obstacle(draft: _Draft, lane: Lane, stay: Stay) -> str:
+    """Why no order may be placed here now; empty when nothing stands in the way."""
+    if lane.boom is None or lane.boom_fault or lane.boom.state == "fault":
+        return "barrier"
+    if abs(lane.skew) >= SKEW_LIMIT_MS:
+        return "clock"
+    if lane.open_sessions or any(o.stage in OPEN for o in stay.orders):
+        return "order"
+    if any(p.holder in ("lift", "person", "refund") for p in stay.payments) or any(
+        o.stage == "quarantined" for o in stay.orders
+    ):
+        return "payment"
+    if sum(o.lane == lane.id for o in stay.orders) >= numbers.ATTEMPTS:
+        return "attempts"
+    return ""
+
+
+def _place(draft: _Draft, lane: Lane, visit: Visit, stay: Stay) -> None:
+    attempt = 1 + sum(o.lane == lane.id for o in stay.orders)
+    rules, session = draft.rules, stay.session
+    no = numbers.order_no(rules.garage, lane.id, session, attempt)
+    expires = draft.at + rules.cancel_after
+    order = Order(
+        no,
+        lane.id,
+        session,
+        attempt,
+        visit.fee.amount,
+        draft.at,
+        expires,
+        expires + rules.payby_margin,
+        visit.fee.minutes,
+    )
+    draft.put(replace(stay, orders=(*stay.orders, order)))
+    visit = replace(
+        visit, phase="ordering", since=draft.at, order_no=no, attempts=visit.attempts + 1, reason="", waits_until=None
+    )
+    draft.put(replace(lane, visit=visit, order_no=no, session=session, open_sessions=(*lane.open_sessions, session)))
+
+
+# -- the order and its payment -----------------------------------------------------------------------------------
+
+
+def _stage(draft: _Draft, order: Order, stage: OrderStage, **more: object) -> Order:
+    """An order's next stage; a lane and a visit learn when it can no longer be paid."""
+    order = replace(order, stage=stage, **more)  # type: ignore[arg-type]
+    stay = draft.stay(order.session)
+    draft.put(replace(stay, orders=tuple(order if o.no == order.no else o for o in stay.orders)))
+    if stage not in OPEN:
+        lane = draft.lane(order.lane)
+        sessions = tuple(s for s in lane.open_sessions if s != order.session)
+        visit = lane.visit
+        if visit and visit.order_no == order.no:
+            visit = replace(visit, waits_until=_linger(draft, visit))
+        draft.put(replace(lane, open_sessions=sessions, visit=visit))
+    draft.touch(order.lane)
+    if stay.lane:
+        draft.touch(stay.lane)
+    return order
+
+
+def _find(draft: _Draft, order_no: str) -> tuple[Stay, Order] | None:
+    name = numbers.parse_order_no(order_no)
+    if name is None or name.garage != draft.rules.garage:
+        return None
+    stay = draft.stay(name.session)
+    order = stay.order(order_no)
+    return (stay, order) if order else None
+
+
+def _order_reported(draft: _Draft, event: OrderReported) -> None:
+    found = _find(draft, event.order_no)
+    if found is None:
+        if event.status == "PAID":
+            text = "PayBy reports a payment for an order that we never made"
+            draft.alert("payment-unknown", "critical", text, None, order_no=event.order_no, once=True)
+        draft.reply("refused", "no such order")
+        return
+    stay, order = found
+    if wrong := event.wrong or _misfit(order, event):
+        _misreported(draft, stay, order, event, wrong)
+        return
+    if order.unheard:
+        if order.unheard >= ALERT_AFTER_UNHEARD:
+            draft.clear("payby-silent", "PayBy answers again", order.lane)
+        order = replace(order, unheard=0)
+        _stage(draft, order, order.stage)
+    payby_no = order.payby_no or event.payby_no
+    match event.status, order.stage:
+        case "PAID", "paid":
+            draft.reply("duplicate")
+        case "PAID", "quarantined":
+            draft.reply("refused", "quarantined")
+        case "PAID", _:
+            _stage(draft, order, "paid", payby_no=payby_no)
+            _paid(draft, order, event)
+        case "CREATED", "placing":
+            token = event.token_url or order.token_url
+            _stage(draft, order, "created" if token else "placing", payby_no=payby_no, token_url=token)
+            draft.reply("noted")
+        case "CREATED", _:
+            draft.reply("noted")
+        case "FAILURE", "placing" | "created" | "closing":
+            _stage(draft, order, "closed", payby_no=payby_no)
+            draft.reply("noted")
+        case "FAILURE", "paid":
+            text = "PayBy reports an order as failed that it had reported as paid"
+            draft.alert("paid-then-failed", "critical", text, order.lane, stay, order.no, once=True)
+            draft.reply("noted")
+        case "OTHER", _:
+            text = "PayBy reports a status that no DYNQR order should have"
+            draft.alert("payment-status", "warning", text, order.lane, stay, order.no, once=True)
+            draft.reply("refused", "status")
+        case _:
+            draft.reply("noted")
+
+
+def _misfit(order: Order, event: OrderReported) -> str:
+    if event.amount != order.amount:
+        return f"amount is {event.amount} fils, the order's {order.amount}"
+    if order.payby_no and event.payby_no and event.payby_no != order.payby_no:
+        return "orderNo is not the one that PayBy gave this order"
+    return ""
+
+
+def _misreported(draft: _Draft, stay: Stay, order: Order, event: OrderReported, wrong: str) -> None:
+    """Rule 7. A notification alone decides nothing more (the query goes on); PayBy's own answer ends the order."""
+    text = f"PayBy's words do not fit the order: {wrong}"
+    draft.alert("payment-mismatch", "critical", text, order.lane, stay, order.no, once=True)
+    draft.reply("refused", wrong)
+    if event.status == "PAID" and not event.notified and order.stage in OPEN:
+        _stage(draft, order, "quarantined")
+        lane = draft.lane(order.lane)
+        if lane.visit and lane.visit.order_no == order.no:
+            _help(draft, lane.id, "refused")
+
+
+def _paid(draft: _Draft, order: Order, event: OrderReported) -> None:
+    """Rule 6."""
+    stay = draft.stay(order.session)
+    standing = [p for p in stay.payments if p.holder not in ("refund", "refunded")]
+    payment = Payment(order.no, order.amount, draft.at, event.proof, "credit", until=draft.at + draft.rules.exit_grace)
+    draft.put(replace(stay, payments=(*stay.payments, payment)))
+    stay = draft.stay(order.session)
+    if standing:
+        draft.alert(
+            "paid-twice",
+            "critical",
+            "a stay was paid twice; the second is refunded",
+            order.lane,
+            stay,
+            order.no,
+            once=True,
+        )
+        _ask_refund(draft, stay, payment, payment.amount, "paid twice", "worker", order.no)
+        draft.reply("late", "paid twice; it is refunded")
+        return
+    lane = draft.lane(stay.lane) if stay.lane else None
+    visit = lane.visit if lane else None
+    if lane and visit and visit.phase != "leaving" and _waits(draft, lane, visit):
+        _grant(draft, lane.id, _reason_for(draft, lane.id, stay, payment), payment)
+        draft.reply("lifting")
+        return
+    text = "paid when its vehicle was gone: credit for its ticket until the exit grace ends, then a refund"
+    draft.alert("late-payment", "warning", text, order.lane, stay, order.no, once=True)
+    draft.reply("late", "its vehicle is gone; the ticket has credit")
+
+
+def _order_unheard(draft: _Draft, event: OrderUnheard) -> None:
+    found = _find(draft, event.order_no)
+    if found is None or found[1].unheard >= ALERT_AFTER_UNHEARD:
+        return
+    stay, order = found
+    order = _stage(draft, replace(order, unheard=order.unheard + 1), order.stage)
+    if order.unheard == ALERT_AFTER_UNHEARD:
+        text = f"PayBy does not answer ({event.call}: {event.text})"
+        draft.alert("payby-silent", "critical", text, order.lane, stay, order.no)
+
+
+def _order_denied(draft: _Draft, event: OrderDenied) -> None:
+    found = _find(draft, event.order_no)
+    if found is None or found[1].stage not in OPEN:
+        return
+    stay, order = found
+    text = f"PayBy refused {event.call}: {event.code} {event.text}"
+    mine = draft.lane(order.lane).visit
+    current = bool(mine and mine.order_no == order.no)
+    match event.kind:
+        case "dead":
+            _stage(draft, order, "closed")
+        case "unknown":
+            if order.stage == "closing":
+                _stage(draft, order, "closed")
+            elif order.stage == "created":
+                draft.alert("payby-forgot", "critical", text, order.lane, stay, order.no)
+        case "refused" | "unauthorised":
+            draft.alert(f"payby-{event.kind}", "critical", text, order.lane, stay, order.no, once=True)
+            if event.call == "placeOrder":
+                _stage(draft, order, "failed")
+                if current:
+                    _help(draft, order.lane, "refused")
+        case "mistake":
+            draft.alert("payby-mistake", "critical", text, order.lane, stay, order.no, once=True)
+            if order.stage == "placing":
+                _stage(draft, order, "closing")
+                if current:
+                    _help(draft, order.lane, "refused")
+        case "clock":
+            draft.alert("payby-clock", "critical", text, order.lane, stay, order.no)
+
+
+# -- the lift ----------------------------------------------------------------------------------------------------
+
+
+def _credit(draft: _Draft, stay: Stay) -> Payment | None:
+    """A payment that may lift now: credit, or one whose lift raised for a car that did not pass."""
+    for payment in stay.payments:
+        if payment.holder == "credit" and draft.at < payment.until:
+            return payment
+        if payment.holder == "raised" and draft.at < payment.until and payment.refund_no is None:
+            return payment
+    return None
+
+
+def _reason_for(draft: _Draft, lane: str, stay: Stay, payment: Payment) -> GrantReason:
+    """`paid` spends an order's number at its own lane, once; everything else is `credit`."""
+    order = stay.order(payment.order_no)
+    return "paid" if order and order.lane == lane and payment.grant is None else "credit"
+
+
+def _grant(draft: _Draft, name: str, reason: GrantReason, payment: Payment | None) -> None:
+    lane = draft.lane(name)
+    visit = lane.visit
+    if visit is None:
+        raise AssertionError("a lift is granted to a visit")
+    stay = draft.stay(visit.fee.session)
+    car = visit.car if visit.loop == "sees" and lane.vehicle else None
+    count = stay.lifts + 1
+    lift = numbers.derived_id(draft.at, draft.rules.garage, name, stay.session, reason, str(count))
+    grant = Grant(
+        lift,
+        name,
+        stay.session,
+        car,
+        reason,
+        draft.at + (LIFT_MS if car else LIFT_UNKNOWN_CAR_MS),
+        payment.order_no if payment else None,
+        payment.amount if payment else None,
+    )
+    stay = replace(stay, grants=(*stay.grants, grant), lifts=count)
+    if payment:
+        stay = _held(stay, replace(payment, holder="lift", grant=lift))
+    draft.put(stay)
+    visit = replace(
+        visit,
+        phase="leaving",
+        since=draft.at,
+        grant=lift,
+        lifts=visit.lifts + 1,
+        raised=False,
+        was_up=False,
+        reason="",
+        waits_until=_linger(draft, visit),
+    )
+    draft.put(replace(lane, visit=visit))
+    order = stay.order(visit.order_no or "")
+    if order and order.stage in ("placing", "created"):
+        _stage(draft, order, "closing")
+
+
+def _held(stay: Stay, payment: Payment) -> Stay:
+    """The payment with its new holder; a refund that waited for the lift in flight takes it over."""
+    if payment.refund_no and payment.holder in ("raised", "credit", "person"):
+        payment = replace(payment, holder="refund")
+    return replace(stay, payments=tuple(payment if p.order_no == payment.order_no else p for p in stay.payments))
+
+
+def _boom_seen(draft: _Draft, event: BoomSeen) -> None:
+    lane = draft.lane(event.lane)
+    before = lane.boom
+    since = before.since if before and before.state == event.state else draft.at
+    up = event.state in ("rising", "up")
+    if lane.boom_fault and event.state == "up":
+        draft.clear("boom-stuck", "the arm was seen up", lane.id)
+        lane = replace(lane, boom_fault=False)
+    if abs(event.skew) >= SKEW_ALERT_MS > abs(lane.skew):
+        text = f"the barrier's clock differs from the worker's by {event.skew / 1000:.0f} s"
+        draft.alert("barrier-clock", "critical", text, lane.id)
+    elif abs(event.skew) < SKEW_ALERT_MS <= abs(lane.skew):
+        draft.clear("barrier-clock", "the barrier's clock agrees again", lane.id)
+    if event.state == "fault" and not (before and before.state == "fault"):
+        draft.alert("boom-fault", "critical", "the barrier reports a fault of the arm", lane.id)
+    elif before and before.state == "fault" and event.state != "fault":
+        draft.clear("boom-fault", "the barrier reports no fault any more", lane.id)
+    if event.state == "up" and before and before.state in ("down", "lowering") and event.lift == before.lift:
+        draft.alert("boom-open", "warning", "the arm is up and no lift raised it", lane.id, once=True)
+    visit = lane.visit
+    if visit and up and (visit.raised or (before and before.state == "down")):
+        visit = replace(visit, was_up=True)
+    passages = 0 if event.state == "down" else lane.passages
+    draft.put(replace(lane, boom=Boom(event.state, event.lift, since), skew=event.skew, visit=visit, passages=passages))
+    if event.lift and visit:
+        stay = draft.stay(visit.fee.session)
+        if grant := stay.grant(event.lift):
+            _raised(draft, stay, grant)
+
+
+def _lift_answered(draft: _Draft, event: LiftAnswered) -> None:
+    stay = draft.stay(event.session)
+    grant = stay.grant(event.lift)
+    if grant is None or grant.lane != event.lane:
+        return
+    match event.outcome, event.why:
+        case "raised", _:
+            _raised(draft, stay, grant)
+        case "refused", "busy":
+            pass  # unspent: it is repeated until the arm is down
+        case "refused", "expired" | "too-far" if not grant.dropped and grant.signed < MAX_SIGNED:
+            _renew(draft, stay, grant)
+        case "unknown", _:
+            _unknown(draft, stay, grant)
+        case _, why:
+            _not_raised(draft, stay, grant, why)
+
+
+def _settle_grant(stay: Stay, grant: Grant) -> Stay:
+    return replace(stay, grants=tuple(g for g in stay.grants if g.id != grant.id))
+
+
+def _raised(draft: _Draft, stay: Stay, grant: Grant) -> None:
+    stay = _settle_grant(stay, grant)
+    payment = stay.payment(grant.order_no or "")
+    if payment and payment.grant == grant.id:
+        stay = _held(stay, replace(payment, holder="raised"))
+    lane = draft.lane(grant.lane)
+    visit = lane.visit
+    if visit and visit.grant == grant.id:
+        up = lane.boom is not None and lane.boom.state in ("rising", "up")
+        draft.put(replace(lane, visit=replace(visit, raised=True, was_up=up, since=draft.at)))
+    else:
+        stay = replace(stay, left=stay.left or draft.at)  # it rose when its visit had ended: the ticket is used
+        draft.touch(lane.id)
+    draft.put(stay)
+    if stay.lane:
+        draft.touch(stay.lane)
+
+
+def _unknown(draft: _Draft, stay: Stay, grant: Grant) -> None:
+    """The barrier meant to raise and does not know whether it did."""
+    boom = draft.lane(grant.lane).boom
+    if boom and boom.state in ("rising", "up") and boom.lift in (None, grant.id):
+        _raised(draft, stay, grant)
+        return
+    draft.alert(
+        "lift-unknown",
+        "critical",
+        "the barrier does not know whether it raised",
+        grant.lane,
+        stay,
+        grant.order_no,
+        once=True,
+    )
+    _pass_on(draft, stay, grant, "person")
+
+
+def _not_raised(draft: _Draft, stay: Stay, grant: Grant, why: str) -> None:
+    severity = "critical" if why in ("signature", "proof", "journal") else "warning"
+    draft.alert(
+        "lift-refused", severity, f"the barrier refused a lift: {why}", grant.lane, stay, grant.order_no, once=True
+    )
+    _pass_on(draft, stay, grant, "credit")
+    lane = draft.lane(grant.lane)
+    if severity == "critical" and lane.visit and lane.visit.grant == grant.id:
+        draft.put(replace(lane, visit=replace(lane.visit, lifts=MAX_LIFTS)))
+
+
+def _pass_on(draft: _Draft, stay: Stay, grant: Grant, holder: str) -> None:
+    """The grant is over without a raise that anyone saw; its payment goes to ``holder`` (credit or person)."""
+    stay = _settle_grant(stay, grant)
+    payment = stay.payment(grant.order_no or "")
+    if payment and payment.grant == grant.id and payment.holder == "lift":
+        until = draft.at + draft.rules.exit_grace
+        stay = _held(stay, replace(payment, holder=holder, until=until))  # type: ignore[arg-type]
+    draft.put(stay)
+    lane = draft.lane(grant.lane)
+    if lane.visit and lane.visit.grant == grant.id:
+        draft.put(replace(lane, visit=replace(lane.visit, since=draft.at)))
+    if stay.lane:
+        draft.touch(stay.lane)
+
+
+def _renew(draft: _Draft, stay: Stay, grant: Grant) -> None:
+    ahead = LIFT_MS if grant.car else LIFT_UNKNOWN_CAR_MS
+    grant = replace(grant, not_after=draft.at + ahead, signed=grant.signed + 1)
+    draft.put(replace(stay, grants=tuple(grant if g.id == grant.id else g for g in stay.grants)))
+    if grant.signed == ALERT_AFTER_UNHEARD:
+        draft.alert(
+            "lift-unanswered",
+            "critical",
+            "the barrier does not answer a lift",
+            grant.lane,
+            stay,
+            grant.order_no,
+            once=True,
+        )
+
+
+def _advance_leaving(draft: _Draft, lane: Lane, visit: Visit) -> None:
+    """Rule 8, and the lift's deadline while its car waits."""
+    stay = draft.stay(visit.fee.session)
+    waits, boom = _waits(draft, lane, visit), lane.boom
+    grant = stay.grant(visit.grant or "")
+    down = boom is not None and boom.state == "down"
+    settled = boom is not None and draft.at >= boom.since + SETTLE_MS
+    if visit.loop != "sees" and visit.raised and ((visit.was_up and down) or not waits):
+        _end(draft, lane.id, passed=True)  # nobody can tell better: the arm rose and came down
+    elif not waits and (not visit.raised or down):
+        _end(draft, lane.id)
+    elif grant is not None:
+        if draft.at >= grant.not_after - RENEW_MS and grant.signed < MAX_SIGNED:
+            _renew(draft, stay, grant)
+        elif draft.at >= grant.not_after:
+            _help(draft, lane.id, "barrier")
+    elif not waits:
+        return
+    elif not visit.raised:
+        if draft.at >= visit.since + SETTLE_MS:
+            _lift_again(draft, lane, visit, stay, MAX_LIFTS)
+    elif visit.was_up:
+        if down and settled and not (lane.vehicle and lane.vehicle.under_boom):
+            _lift_again(draft, lane, visit, stay, 2)
+    elif draft.at >= visit.since + RISE_LIMIT_MS or (boom is not None and boom.state == "fault"):
+        if visit.lifts >= MAX_LIFTS and not lane.boom_fault:
+            draft.alert("boom-stuck", "critical", "the arm does not rise; the lane takes no new orders", lane.id, stay)
+            lane = replace(lane, boom_fault=True)
+            draft.put(lane)
+        _lift_again(draft, lane, visit, stay, MAX_LIFTS)
+
+
+def _lift_again(draft: _Draft, lane: Lane, visit: Visit, stay: Stay, most: int) -> None:
+    payment = next((p for p in stay.payments if p.holder in ("credit", "raised", "person") and not p.refund_no), None)
+    if visit.lifts >= most or (payment is None and visit.fee.reason != "free"):
+        if payment and payment.holder == "raised" and not visit.was_up:
+            until = draft.at + draft.rules.exit_grace
+            draft.put(_held(stay, replace(payment, holder="credit", until=until)))
+        _help(draft, lane.id, "barrier")
+        return
+    draft.alert("lift-again", "warning", f"lift {visit.lifts + 1} for one visit", lane.id, stay, once=True)
+    _grant(draft, lane.id, "credit" if payment else "free", payment)
+
+
+def _stay_matured(draft: _Draft, stay: Stay) -> None:
+    """Rules 5 and 6: deadlines that no lane waits for."""
+    for grant in stay.grants:
+        if draft.at >= grant.not_after + HOLD_MS:
+            boom = draft.lane(grant.lane).boom
+            if boom and boom.lift == grant.id:
+                _raised(draft, draft.stay(stay.session), grant)
+            else:
+                draft.alert(
+                    "lift-unanswered",
+                    "critical",
+                    "a lift was never answered",
+                    grant.lane,
+                    stay,
+                    grant.order_no,
+                    once=True,
+                )
+                _pass_on(draft, draft.stay(stay.session), grant, "credit")
+    stay = draft.stay(stay.session)
+    for payment in stay.payments:
+        if payment.holder == "credit" and draft.at >= payment.until:
+            _ask_refund(draft, stay, payment, payment.amount, "credit not used", "worker", payment.order_no)
+            stay = draft.stay(stay.session)
+
+
+# -- refunds and commands ----------------------------------------------------------------------------------------
+
+
+def _ask_refund(draft: _Draft, stay: Stay, payment: Payment, amount: int, reason: str, by: str, cause: str) -> None:
+    """``cause``: the UUID of the command, or the order's number; the refund's number follows from it."""
+    no = numbers.refund_no(numbers.derived_id(draft.at, "refund", cause) if numbers.parse_order_no(cause) else cause)
+    refund = Refund(no, payment.order_no, amount, reason, by)
+    holder = "lift" if payment.holder == "lift" else "refund"
+    payment = replace(payment, holder=holder, refund_no=no)  # type: ignore[arg-type]
+    stay = replace(stay, refunds=(*stay.refunds, refund))
+    draft.put(_held(stay, payment))
+    draft.actions.append(TellRefund(refund))
+    draft.alert("refund", "info", f"a refund was asked: {reason}", None, stay, payment.order_no, once=True)
+
+
+def _refund_reported(draft: _Draft, event: RefundReported) -> None:
+    found = _find(draft, event.order_no)
+    refund = found[0].refund(event.refund_no) if found else None
+    draft.reply("noted")
+    if found is None or refund is None:
+        text = "PayBy reports a refund that we did not ask for"
+        draft.alert("refund-unknown", "warning", text, None, order_no=event.order_no, once=True)
+        return
+    if refund.stage in REFUND_ENDS and not (refund.stage == "settled" and event.stage == "success"):
+        return
+    _refund_stage(draft, found[0], refund, replace(refund, stage=event.stage, unheard=0))
+
+
+def _refund_stage(draft: _Draft, stay: Stay, before: Refund, refund: Refund) -> None:
+    if refund == before:
+        return
+    stay = replace(stay, refunds=tuple(refund if r.no == refund.no else r for r in stay.refunds))
+    payment = stay.payment(refund.order_no)
+    if payment and payment.refund_no == refund.no and refund.stage in REFUND_ENDS:
+        ended = replace(payment, holder="person" if refund.stage == "failed" else "refunded", refund_no=None)
+        stay = replace(stay, payments=tuple(ended if p is payment else p for p in stay.payments))
+    if refund.stage == "failed":
+        draft.alert(
+            "refund-failed",
+            "critical",
+            "PayBy will not refund it; a person must",
+            None,
+            stay,
+            refund.order_no,
+            once=True,
+        )
+    draft.put(stay)
+    if refund.stage != before.stage:
+        draft.actions.append(TellRefund(refund))
+
+
+def _refund_unheard(draft: _Draft, event: RefundUnheard) -> None:
+    found = _find(draft, event.order_no)
+    refund = found[0].refund(event.refund_no) if found else None
+    if found is None or refund is None or refund.stage in REFUND_ENDS:
+        return
+    if event.final:
+        _refund_stage(draft, found[0], refund, replace(refund, stage="failed"))
+    elif refund.unheard < ALERT_AFTER_UNHEARD:
+        _refund_stage(draft, found[0], refund, replace(refund, unheard=refund.unheard + 1))
+        if refund.unheard + 1 == ALERT_AFTER_UNHEARD:
+            text = f"PayBy does not answer about a refund ({event.code or event.text}); we keep asking"
+            draft.alert("refund-silent", "critical", text, None, found[0], event.order_no, once=True)
+
+
+def _command_given(draft: _Draft, event: CommandGiven) -> None:
+    lane = draft.lane(event.lane)
+    if spent := next((s for s in lane.spent if s.id == event.id), None):
+        draft.reply(spent.outcome, spent.why)
+        return
+    why = _obey(draft, event)
+    lane = draft.lane(event.lane)
+    answer = SpentCommand(event.id, event.not_after, "refused" if why else "done", why)
+    kept = tuple(s for s in lane.spent if s.not_after + HOLD_MS > draft.at)
+    draft.put(replace(lane, spent=(*kept, answer)))
+    draft.reply(answer.outcome, why)
+
+
+def _obey(draft: _Draft, event: CommandGiven) -> str:
+    """Do what is asked, or say why not."""
+    lane = draft.lane(event.lane)
+    visit = lane.visit
+    match event.command:
+        case "close-lane" | "open-lane":
+            closed = event.command == "close-lane"
+            draft.put(replace(lane, closed=closed, boom_fault=lane.boom_fault and closed))
+            if closed:
+                draft.alert("lane-closed", "info", f"closed by {event.by}", lane.id)
+            else:
+                draft.clear("lane-closed", f"opened by {event.by}", lane.id)
+            return ""
+        case "reset" if visit and visit.fee.session == event.session:
+            _end(draft, lane.id)
+            return ""
+        case "cancel" if visit and event.order_no and visit.order_no == event.order_no:
+            order = draft.stay(visit.fee.session).order(event.order_no)
+            if order and order.stage in OPEN:
+                _end(draft, lane.id)
+                return ""
+            return "that order is no longer open"
+        case "refund":
+            return _obey_refund(draft, event)
+        case _:
+            return "that visit is over"
+
+
+def _obey_refund(draft: _Draft, event: CommandGiven) -> str:
+    found = _find(draft, event.order_no or "")
+    payment = found[0].payment(event.order_no or "") if found else None
+    if found is None or payment is None:
+        return "no payment is known for that order"
+    if payment.refund_no:
+        return "a refund of that order is under way"
+    given = sum(r.amount for r in found[0].refunds if r.order_no == payment.order_no and r.stage != "failed")
+    amount = payment.amount - given if event.amount is None else event.amount
+    if not 0 < amount <= payment.amount - given:
+        return "the amount is more than is left of the payment"
+    _ask_refund(draft, found[0], payment, amount, event.reason or "operator", event.by, event.id)
+    return ""

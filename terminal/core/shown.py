@@ -1,0 +1,80 @@
+"""What a lane shows: read off its state, so that a screen is never behind the rules.
+
+``screen`` says what the driver sees, ``order_status`` what the `order` topic says.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from terminal.core import numbers
+from terminal.core.lane import SKEW_LIMIT_MS
+from terminal.core.visit import Lane, Order, Stay
+
+State = Literal["idle", "wait", "pay", "paid", "free", "closed", "help", "out-of-order"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One screen. ``until``: when it must be looked at again though nothing happened (ms, steady), or None."""
+
+    state: State
+    fee: str | None = None
+    session: str | None = None
+    car: str | None = None
+    amount: int | None = None
+    minutes: int | None = None
+    expires: int | None = None
+    token_url: str | None = None
+    reason: str = ""
+    help_code: str | None = None
+    until: int | None = None
+
+
+def screen(lane: Lane, stay: Stay | None, now: int, *, hindrance: tuple[State, str] | None = None) -> Shown:
+    """What the LCD must show. ``hindrance``: what keeps an idle lane from serving, as (state, reason)."""
+    fee = lane.fee_ids[-1] if lane.fee_ids else None
+    if lane.notice and now < lane.notice.until:
+        notice = lane.notice
+        return Shown("help", fee, reason=notice.reason, help_code=notice.help_code, until=notice.until)
+    visit = lane.visit
+    if visit is None or stay is None:
+        state, reason = _idle(lane, hindrance)
+        return Shown(state, fee, reason=reason)
+    base = Shown(
+        "wait", fee, visit.fee.session, visit.car, visit.fee.amount, visit.fee.minutes,
+        help_code=numbers.help_code(visit.fee.session),
+    )  # fmt: skip
+    order = stay.order(visit.order_no or "")
+    match visit.phase:
+        case "paying" if order and order.stage == "created":
+            return replace(base, state="pay", amount=order.amount, expires=order.expires, token_url=order.token_url)
+        case "leaving":
+            return replace(base, state="free" if visit.fee.reason == "free" else "paid")
+        case "helping":
+            return replace(base, state="help", reason=visit.reason)
+        case _ if abs(lane.skew) >= SKEW_LIMIT_MS:
+            return replace(base, state="out-of-order", reason="clock")
+        case _:
+            return base
+
+
+def _idle(lane: Lane, hindrance: tuple[State, str] | None) -> tuple[State, str]:
+    if lane.closed:
+        return "closed", "operator"
+    if hindrance:
+        return hindrance
+    if abs(lane.skew) >= SKEW_LIMIT_MS:
+        return "out-of-order", "clock"
+    if lane.boom is None or lane.boom_fault or lane.boom.state == "fault":
+        return "closed", "barrier"
+    return "idle", ""
+
+
+OrderStatus = Literal["placing", "created", "paid", "closing", "closed", "failed", "none"]
+
+
+def order_status(order: Order | None) -> OrderStatus:
+    """The contract's word for how an order stands; a quarantined one has failed as far as the lane goes."""
+    if order is None:
+        return "none"
+    return "failed" if order.stage == "quarantined" else order.stage

@@ -1,0 +1,249 @@
+"""The nouns of a visit: what a ticket costs, the order for it, the payment, and the grant that lifts the boom.
+
+All times are milliseconds of the worker's steady clock (which starts at the wall clock's time and never jumps);
+money is whole fils. Everything is frozen: a rule that changes a noun makes another one.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+FeeReason = Literal["due", "free", "lost"]
+GrantReason = Literal["paid", "free", "credit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fee:
+    """A genuine ticket that was read now, and what the worker itself reckons for it."""
+
+    id: str
+    session: str
+    ticket: str
+    amount: int
+    reason: FeeReason
+    minutes: int | None = None
+    car: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """PayBy's signed bytes as text, unchanged, and its signature over them."""
+
+    body: str
+    sign: str
+
+
+OrderStage = Literal["placing", "created", "closing", "paid", "closed", "failed", "quarantined"]
+OPEN: frozenset[OrderStage] = frozenset({"placing", "created", "closing"})
+"""Stages in which an order might still be paid; no other order of its lane is placed meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One PayBy order. ``expires`` is when we begin to close it; ``payby_expires`` what PayBy was told."""
+
+    no: str
+    lane: str
+    session: str
+    attempt: int
+    amount: int
+    placed: int
+    expires: int
+    payby_expires: int
+    minutes: int | None = None
+    stage: OrderStage = "placing"
+    payby_no: str = ""
+    token_url: str = ""
+    unheard: int = 0
+    """Calls in a row whose outcome nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A leave to raise the boom once; ``not_after`` is the deadline it was signed with last."""
+
+    id: str
+    lane: str
+    session: str
+    car: str | None
+    reason: GrantReason
+    not_after: int
+    order_no: str | None = None
+    amount: int | None = None
+    signed: int = 1
+    """How often it was signed; each time with a later deadline."""
+    dropped: bool = False
+    """Its car is gone: it is not sent any more, only its deadline is waited for."""
+
+
+Holder = Literal["lift", "raised", "credit", "refund", "refunded", "person"]
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """An order that PayBy says is paid, and who holds the money's worth: one at a time (design, law 4)."""
+
+    order_no: str
+    amount: int
+    paid: int
+    proof: Proof
+    holder: Holder
+    grant: str | None = None
+    """The id of the lift that holds it, or raised for it last."""
+    until: int = 0
+    """Of a credit: when it ends and a refund is asked."""
+    refund_no: str | None = None
+
+
+RefundStage = Literal["asked", "created", "settled", "success", "failed"]
+REFUND_ENDS: frozenset[RefundStage] = frozenset({"settled", "success", "failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """A refund; its number is in the journal before PayBy hears of it."""
+
+    no: str
+    order_no: str
+    amount: int
+    reason: str
+    by: str
+    stage: RefundStage = "asked"
+    unheard: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """All that is known of one stay, whichever lanes its ticket was read at."""
+
+    session: str
+    orders: tuple[Order, ...] = ()
+    payments: tuple[Payment, ...] = ()
+    refunds: tuple[Refund, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    """Those not yet answered for good."""
+    lifts: int = 0
+    """How many lifts were granted; a lift's id follows from it."""
+    lane: str | None = None
+    """Where its visit is now."""
+    left: int | None = None
+    """When its car passed the boom."""
+
+    def order(self, no: str) -> Order | None:
+        return next((o for o in self.orders if o.no == no), None)
+
+    def payment(self, order_no: str) -> Payment | None:
+        return next((p for p in self.payments if p.order_no == order_no), None)
+
+    def grant(self, lift: str) -> Grant | None:
+        return next((g for g in self.grants if g.id == lift), None)
+
+    def refund(self, no: str) -> Refund | None:
+        return next((r for r in self.refunds if r.no == no), None)
+
+
+Phase = Literal["blocked", "ordering", "paying", "reordering", "leaving", "helping"]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A car with a genuine ticket at a lane.
+
+    blocked: an order is wanted and something stands in its way; ordering: placeOrder is out; paying: the QR shows;
+    reordering: the order ran out and is being closed, another follows; leaving: a lift is granted; helping: a
+    person is needed, though a payment that is found still lifts.
+    """
+
+    fee: Fee
+    phase: Phase
+    since: int
+    car: str | None = None
+    loop: Literal["sees", "unknown", "blind"] = "sees"
+    """Does a loop vouch for the car? unknown: the loops said nothing yet; blind: they saw no car at its ticket."""
+    order_no: str | None = None
+    attempts: int = 0
+    """Orders placed in this visit."""
+    grant: str | None = None
+    lifts: int = 0
+    """Lifts granted in this visit."""
+    raised: bool = False
+    """The barrier answered that it raised for ``grant``."""
+    was_up: bool = False
+    """The arm rose since: for this visit's lift, or by somebody else's hand."""
+    under: bool = False
+    """A vehicle was seen under the boom since."""
+    gone_since: int | None = None
+    waits_until: int | None = None
+    """Without a loop: until when the car counts as waiting; None while an order is open."""
+    reason: str = ""
+    """Why a person is needed, in the words of the contract's `help` reasons."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vehicle:
+    """What the loops said last, live."""
+
+    waiting: bool
+    car: str | None
+    under_boom: bool
+
+
+BoomState = Literal["down", "rising", "up", "lowering", "unknown", "fault"]
+
+
+@dataclass(frozen=True, slots=True)
+class Boom:
+    """What the barrier said last, live."""
+
+    state: BoomState
+    lift: str | None
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A refusal that the screen shows for a while, over whatever else the lane does."""
+
+    reason: str
+    help_code: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpentCommand:
+    """A command that was taken, and what was answered: a repetition is answered the same."""
+
+    id: str
+    not_after: int
+    outcome: Literal["done", "refused"]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One lane: its car, its boom, its visit, and what an operator said."""
+
+    id: str
+    visit: Visit | None = None
+    vehicle: Vehicle | None = None
+    """None: no live word from the loops."""
+    boom: Boom | None = None
+    """None: the barrier is not online."""
+    skew: int = 0
+    """The barrier's clock minus ours, ms, in whole seconds."""
+    closed: bool = False
+    """By an operator."""
+    boom_fault: bool = False
+    """The arm did not rise though it was told to; cleared when it is seen up."""
+    fee_ids: tuple[str, ...] = ()
+    """The fees taken or refused last, the newest last."""
+    order_no: str | None = None
+    """The order placed last."""
+    session: str | None = None
+    """Its session."""
+    open_sessions: tuple[str, ...] = ()
+    """Sessions with an order of this lane that might still be paid."""
+    notice: Notice | None = None
+    spent: tuple[SpentCommand, ...] = ()
+    """The commands taken that could still be sent again."""
+    passages: int = 0
+    """Vehicles seen under the boom since it was last down."""
