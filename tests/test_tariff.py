@@ -34,6 +34,21 @@ tariffs = st.builds(
 )
 
 
+def test_the_configurations_texts_make_the_same_tariff() -> None:
+    texts: dict[str, Any] = {
+        "free_minutes": 10,
+        "block_minutes": 60,
+        "block_price": "10.00",
+        "day_cap": "100.00",
+        "lost_ticket": "150.00",
+        "vat_percent": "5",
+        "exit_grace": 15,
+    }
+    assert Tariff.from_texts(**texts) == PLAIN
+    with pytest.raises(ValueError, match="two decimals"):
+        Tariff.from_texts(**texts | {"day_cap": "1.000"})
+
+
 def fee(stay_s: int, tariff: Tariff = PLAIN) -> int:
     return tariff.fee(ENTRY, ENTRY + stay_s * 1000)
 

@@ -17,7 +17,7 @@ uuid7s = st.integers(0, 2**128 - 1).map(
     lambda n: str(UUID(int=n & ~(0xF000 << 64) & ~(0xC000 << 48) | (0x7000 << 64) | (0x8000 << 48)))
 )
 garages = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=12)
-key_ids = st.text(string.ascii_letters + string.digits + "_-", min_size=1, max_size=16)
+key_ids = st.text(string.ascii_letters + string.digits, min_size=1, max_size=8)
 
 
 def why(text: str, garage: str = "marina", keys: dict[str, bytes] = KEYS) -> str:
@@ -32,7 +32,7 @@ def test_every_ticket_reads_back_and_suits_a_scanner(
 ) -> None:
     text = ticket.sign_ticket(garage, session, entered_s * 1000 + 999, key_id, key)
     assert ticket.read_ticket(text, {"other": b"\0" * 32, key_id: key}, garage) == Ticket(session, entered_s * 1000)
-    assert len(text) <= 104
+    assert len(text) <= 95
     assert all(" " < c <= "~" and c != "|" for c in text)
 
 
@@ -101,6 +101,7 @@ def test_an_older_key_still_reads_after_a_rotation() -> None:
         ("marina", SESSION, -1, "k1"),
         ("marina", SESSION, ENTERED, ""),
         ("marina", SESSION, ENTERED, "k.1"),
+        ("marina", SESSION, ENTERED, "k12345678"),
     ],
 )
 def test_what_no_ticket_can_say_is_not_signed(garage: str, session: str, entered_ms: int, key_id: str) -> None:
@@ -129,18 +130,3 @@ def test_an_entry_after_the_exit_is_from_the_future_beyond_the_clocks_allowance(
 )
 def test_only_the_word_itself_asks_for_a_lost_ticket(text: str, lost: bool) -> None:
     assert ticket.is_lost(text) is lost
-
-
-@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
-def test_a_key_file_is_hex_with_one_newline_at_most(end: bytes) -> None:
-    assert ticket.load_key(KEYS["k2"].hex().encode() + end) == KEYS["k2"]
-    assert ticket.load_key(KEYS["k2"].hex().upper().encode() + end) == KEYS["k2"]
-
-
-@pytest.mark.parametrize(
-    "data", [b"", b"ab" * 31, b"ab" * 32 + b"a", b"ab" * 32 + b"\n\n", b"zz" * 32, b"\xff" * 64, b"ab " * 32]
-)
-def test_a_key_file_that_is_short_or_no_hex_is_refused_without_a_word_of_it(data: bytes) -> None:
-    with pytest.raises(ValueError, match="ticket key") as caught:
-        ticket.load_key(data)
-    assert str(caught.value) == "a ticket key is at least 32 bytes in hex (64 digits), and nothing else"

@@ -6,8 +6,9 @@ length of the stay, because in some garages the day or hour of entry decides.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
-from terminal.core.money import Fils, percent, vat_part
+from terminal.core.money import Fils, parse, percent, vat_part
 
 DAY_S = 24 * 60 * 60
 MAX_PRICE = 10**8
@@ -55,6 +56,22 @@ class Tariff:
             if not least <= getattr(self, name) <= most:
                 raise ValueError(f"{name}: {getattr(self, name)} is not within {least} and {most}")
         percent(self.vat_percent)
+
+    @classmethod
+    def from_texts(
+        cls,
+        *,
+        free_minutes: int,
+        block_minutes: int,
+        block_price: str,
+        day_cap: str,
+        lost_ticket: str,
+        vat_percent: str,
+        exit_grace: int,
+    ) -> Self:
+        """The tariff as the configuration writes it, prices as texts such as ``10.00``; raises ValueError."""
+        prices = parse(block_price), parse(day_cap), parse(lost_ticket)
+        return cls(free_minutes, block_minutes, *prices, vat_percent, exit_grace)
 
     @property
     def exit_grace_ms(self) -> int:

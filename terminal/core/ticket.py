@@ -21,9 +21,8 @@ FUTURE_ALLOWANCE_MS = 15_000
 """How far the entry's clock may be ahead of the exit's before the ticket is one from the future."""
 
 _SESSION = re.compile(r"[0-9A-F]{12}7[0-9A-F]{3}[89AB][0-9A-F]{15}")
-_SIGNED = re.compile(rf"P1\.([A-Z0-9]{{1,12}})\.({_SESSION.pattern})\.(0|[1-9][0-9]{{0,10}})\.([A-Z0-9_-]{{1,16}})")
+_SIGNED = re.compile(rf"P1\.([A-Z0-9]{{1,12}})\.({_SESSION.pattern})\.(0|[1-9][0-9]{{0,10}})\.([A-Z0-9]{{1,8}})")
 _TICKET = re.compile(rf"({_SIGNED.pattern})\.([A-Z2-7]{{26}})")
-_HEX = re.compile(rb"(?:[0-9A-Fa-f]{2})+")
 
 Why = Literal["ticket-unknown", "ticket-foreign", "ticket-future"]
 """Why a ticket is refused, in the contract's words for the screen."""
@@ -78,14 +77,6 @@ def check_entry(entered_ms: int, exited_ms: int) -> None:
 def is_lost(text: str) -> bool:
     """Is this the text of the card or button that asks for a lost ticket: ``LOST``, in any case?"""
     return text.lower() == "lost"
-
-
-def load_key(data: bytes) -> bytes:
-    """A key file's content (hex, at least 32 bytes, one trailing newline dropped) -> the key; raises ValueError."""
-    digits = data.removesuffix(b"\n").removesuffix(b"\r")
-    if not _HEX.fullmatch(digits) or len(digits) < 64:
-        raise ValueError("a ticket key is at least 32 bytes in hex (64 digits), and nothing else")
-    return bytes.fromhex(digits.decode("ascii"))
 
 
 def _tag(signed: str, key: bytes) -> str:
