@@ -1,0 +1,265 @@
+"""PayBy's acquiring API for asyncio: one method a call, one kept connection, no answer that is not signed.
+
+    async with PayBy(base_url, partner_id, private_key, payby_keys) as payby:
+        answer = await payby.place_order(PlaceOrder(order_no=..., amount=..., subject=...).biz_content())
+        show(answer.token_url)
+
+Every method returns a signed success or raises a leaf of ``errors.CallFailed``. None of those that change something is
+repeated here, but for one case: PayBy refused our time, and its answer told the right one. Who repeats a call repeats
+the same bytes; then nothing can happen twice.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import aiohttp
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+
+from . import requests
+from .clock import Clock, SystemClock
+from .errors import BadRequest, BadSignature, BadWords, NotSent, OrderUnknown, OutcomeUnknown, RateLimited
+from .messages import (
+    AcquireOrder,
+    OrderPage,
+    RefundOrder,
+    RefundSummary,
+    order_in,
+    order_page_in,
+    refund_in,
+    token_url_in,
+)
+from .rate import Turn
+from .signing import verify
+from .wire import Reply, Wire
+
+MAX_STATEMENT_BYTES = 32 * 1024 * 1024
+STATEMENT_TIMEOUT_S = 60.0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A signed success about one order. ``body`` and ``sign`` are PayBy's words unchanged: the proof of a payment."""
+
+    order: AcquireOrder
+    token_url: str | None
+    body: str
+    sign: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundAnswer:
+    """A signed success about one refund."""
+
+    refund: RefundOrder
+    summary: RefundSummary | None
+    body: str
+    sign: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How PayBy is reached: a signed round trip, and how far its clock is ahead of ours (None: it sent no Date)."""
+
+    round_trip_ms: int
+    skew_ms: int | None
+
+
+class _Order(msgspec.Struct):
+    merchantOrderNo: str
+
+
+class PayBy:
+    """A merchant's connection to PayBy. Close it, or use it as a context manager.
+
+    ``timeout_s`` bounds a call from the first byte to the last, and before that its wait for the rate limit.
+    ``calls_per_s`` is for all calls together. A ``session`` that is passed in stays the caller's; it must not
+    decompress (``auto_decompress=False``), since signatures are over the bytes as sent.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        partner_id: str,
+        private_key: RSAPrivateKey,
+        payby_keys: Sequence[RSAPublicKey],
+        *,
+        timeout_s: float = 10.0,
+        calls_per_s: float = 50.0,
+        clock: Clock | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        random: Callable[[], float] = random.random,
+        session: aiohttp.ClientSession | None = None,
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._sleep = sleep
+        self._random = random
+        self._wire = Wire(
+            base_url,
+            partner_id,
+            private_key,
+            payby_keys,
+            timeout_s=timeout_s,
+            calls_per_s=calls_per_s,
+            clock=self._clock,
+            sleep=sleep,
+            session=session,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection; may be called twice."""
+        await self._wire.close()
+
+    @property
+    def skew_ms(self) -> int | None:
+        """How far PayBy's clock is ahead of ours (± 1 s); None before the first answer."""
+        return self._wire.time.skew_ms
+
+    def now_ms(self) -> int:
+        """PayBy's time as far as known, ms since the epoch: what ``expires_ms`` should be reckoned from."""
+        return self._wire.time.now_ms()
+
+    async def place_order(self, biz: bytes) -> Answer:
+        """Place an order, or learn how the order of this number stands. ``biz``: PlaceOrder.biz_content(), journaled.
+
+        Answers with a token_url while the order is CREATED. OurMistake with 62016 where the parameters differ.
+        """
+        return await self._order("acquire2/placeOrder", biz, _number_in(biz), None, Turn.MONEY)
+
+    async def get_order(self, order_no: str | None = None, *, payby_no: str | None = None, attempts: int = 1) -> Answer:
+        """How an order stands. More ``attempts`` repeat a call without an answer, 2 to 6 s apart."""
+        biz = requests.order_ref(order_no, payby_no)
+        return await self._repeat(
+            attempts, lambda: self._order("acquire2/getOrder", biz, order_no, payby_no, Turn.QUERY)
+        )
+
+    async def cancel_order(self, order_no: str | None = None, *, payby_no: str | None = None) -> Answer:
+        """Close an unpaid order. OrderPaid where it was paid before, OrderDead where it is closed already."""
+        biz = requests.order_ref(order_no, payby_no)
+        return await self._order("acquire2/cancelOrder", biz, order_no, payby_no, Turn.MONEY)
+
+    async def revoke_order(self, order_no: str | None = None, *, payby_no: str | None = None) -> Answer:
+        """Undo an order of unknown outcome: closed if unpaid, refunded if paid.
+
+        That it is done shows only as ``order.is_revoked`` in get_order(): ask until it does.
+        """
+        biz = requests.order_ref(order_no, payby_no)
+        return await self._order("acquire2/revokeOrder", biz, order_no, payby_no, Turn.MONEY)
+
+    async def update_expired_time(
+        self, order_no: str | None = None, *, payby_no: str | None = None, expires_ms: int
+    ) -> Answer:
+        """Move an order's expiry, at most 15 days ahead."""
+        biz = requests.order_ref(order_no, payby_no, expires_ms)
+        return await self._order("acquire2/updateExpiredTime", biz, order_no, payby_no, Turn.MONEY)
+
+    async def refund(self, biz: bytes) -> RefundAnswer:
+        """Ask for a refund. ``biz``: PlaceRefund.biz_content(), journaled. RefundKnown: look it up."""
+        return await self._refund("acquire2/refund/placeOrder", biz, Turn.MONEY)
+
+    async def get_refund(
+        self, refund_no: str | None = None, *, payby_no: str | None = None, attempts: int = 1
+    ) -> RefundAnswer:
+        """How a refund stands. More ``attempts`` repeat a call without an answer, 2 to 6 s apart."""
+        biz = requests.refund_ref(refund_no, payby_no)
+        return await self._repeat(attempts, lambda: self._refund("acquire2/refund/getOrder", biz, Turn.QUERY))
+
+    async def query_order_page(
+        self,
+        start: date,
+        end: date,
+        *,
+        devices: Sequence[str] = (),
+        statuses: Sequence[str] = (),
+        number: int = 0,
+        size: int = 100,
+        attempts: int = 3,
+    ) -> OrderPage:
+        """The orders of some days, both included; empty ``devices`` or ``statuses`` mean all."""
+        biz = requests.order_page(start, end, devices, statuses, number, size)
+        call = "acquire2Query/queryOrderPage"
+        reply = await self._repeat(attempts, lambda: self._wire.call(call, biz, Turn.REPORT))
+        return _understand(call, order_page_in, reply)
+
+    async def get_order_statement(self, day: date, *, attempts: int = 3) -> bytes:
+        """The day's statements as a ZIP, for ``statements.read_zip``; NoStatement where there is none (yet).
+
+        PayBy's page does not say that a ZIP is signed: one without a signature is taken, one with a wrong one is not.
+        No money may be moved on a statement's word alone.
+        """
+        return await self._repeat(attempts, lambda: self._statement(requests.statement(day)))
+
+    async def probe(self) -> Probe:
+        """Is PayBy there, does it know our key and product, and what time has it? Asks for an order that is not."""
+        sent = self._clock.steady_ms()
+        try:
+            await self.get_order("probe")
+        except OrderUnknown:
+            pass
+        return Probe(self._clock.steady_ms() - sent, self.skew_ms)
+
+    async def _order(self, call: str, biz: bytes, order_no: str | None, payby_no: str | None, turn: Turn) -> Answer:
+        reply = await self._wire.call(call, biz, turn)
+        order = _understand(call, order_in, reply)
+        if order_no not in (None, order.merchant_order_no) or payby_no not in (None, order.order_no):
+            raise OutcomeUnknown(call, why="the answer speaks of another order")
+        return Answer(order, _understand(call, token_url_in, reply), reply.body, reply.sign)
+
+    async def _refund(self, call: str, biz: bytes, turn: Turn) -> RefundAnswer:
+        reply = await self._wire.call(call, biz, turn)
+        refund, summary = _understand(call, refund_in, reply)
+        asked = msgspec.json.decode(biz)
+        named = asked.get("refundMerchantOrderNo")
+        if named not in (None, refund.refund_merchant_order_no):
+            raise OutcomeUnknown(call, why="the answer speaks of another refund")
+        return RefundAnswer(refund, summary, reply.body, reply.sign)
+
+    async def _statement(self, biz: bytes) -> bytes:
+        call = "acquire2/download/getOrderStatement"
+        raw = await self._wire.post(call, biz, Turn.REPORT, timeout_s=STATEMENT_TIMEOUT_S, limit=MAX_STATEMENT_BYTES)
+        if raw.body[:4] not in (b"PK\x03\x04", b"PK\x05\x06"):
+            self._wire.read(call, raw)  # raises what the answer says
+            raise OutcomeUnknown(call, why="neither a ZIP nor an error")
+        if raw.sign is not None:
+            try:
+                verify(self._wire.payby_keys, raw.body, raw.sign)
+            except BadSignature as error:
+                raise OutcomeUnknown(call, why=str(error)) from None
+        return raw.body
+
+    async def _repeat(self, attempts: int, call: Callable[[], Awaitable[T]]) -> T:
+        """Repeat a call that changes nothing while it has no answer or comes too fast."""
+        for _ in range(attempts - 1):
+            try:
+                return await call()
+            except (OutcomeUnknown, NotSent, RateLimited):
+                await self._sleep(2 + 4 * self._random())
+        return await call()
+
+
+def _number_in(biz: bytes) -> str:
+    try:
+        return msgspec.json.decode(biz, type=_Order).merchantOrderNo
+    except msgspec.DecodeError:
+        raise BadRequest("bizContent: JSON with a merchantOrderNo is needed") from None
+
+
+def _understand(call: str, read: Callable[[dict[str, Any]], T], reply: Reply) -> T:
+    try:
+        return read(reply.found)
+    except BadWords as error:
+        raise OutcomeUnknown(call, why=str(error)) from None

@@ -1,0 +1,185 @@
+"""Everything that can go wrong with PayBy, as classes that say what to do next.
+
+::
+
+    PayByError
+    ├── BadKey                a key file cannot be used
+    ├── BadRequest            our parameters break PayBy's limits; nothing was sent
+    ├── BadSignature          PayBy did not sign these bytes: absent, malformed or wrong
+    ├── BadWords              PayBy's bytes are not what its API page says
+    └── CallFailed            a call ended without a signed success: call, code, msg, trace_code
+        ├── OutcomeUnknown    no answer that counts (time-out, reset, HTML, unsigned, 404, 500, 504): look it up; .hint
+        ├── NotSent           nothing left this machine: the rate limit held it back too long
+        ├── RateLimited       402: not done; slow down, then repeat
+        ├── ClockWrong        400 REQUESTTIME_*: not done; our clock is wrong
+        ├── Unauthorised      403, 62019, 62026, applyStatus ERROR: out of order, tell the operator
+        ├── OurMistake        400, 62008, 62016, …: a bug or a wrong setting; never repeated
+        ├── Refused           601: PayBy's risk control refused; call the attendant
+        ├── OrderPaid         62001, 62003: it is paid; believe it after a look-up
+        ├── OrderDead         62002: closed; a new order needs a new number
+        ├── OrderUnknown      62004, 62035: PayBy has no such order
+        ├── RevokeFailed      62039: repeat the revocation
+        ├── RevokeRejected    62046: it will not be revoked; a person decides
+        ├── RefundUnknown     62007: PayBy has no such refund
+        ├── RefundKnown       62017: this refund number is taken: look the refund up
+        ├── RefundRejected    62006, 62015, 62030, 62040, 62041, 62045: this refund will not be made
+        └── NoStatement       62013, 62014: the statement is not there (yet)
+
+An answer counts only with PayBy's signature. What an unsigned one said decides nothing; it is kept as ``hint`` of
+OutcomeUnknown, so that an alert can still say "probably unauthorised". A signed code that no page of PayBy's names
+is OutcomeUnknown too. No error holds a key, a signature or a request body.
+"""
+
+from types import MappingProxyType
+
+
+class PayByError(Exception):
+    """The root: whoever catches this catches everything of this library."""
+
+
+class BadKey(PayByError):
+    """A key file that cannot be used; the text names the file and what is wrong, never what is in it."""
+
+
+class BadRequest(PayByError):
+    """Parameters that break a limit of PayBy's page; nothing was sent. The text names the field."""
+
+
+class BadSignature(PayByError):
+    """PayBy did not sign these bytes. ``why`` is ``absent``, ``malformed`` or ``wrong``."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"signature {why}")
+        self.why = why
+
+
+class BadWords(PayByError):
+    """Bytes that are not what PayBy's page says; the text names the field, and repeats nothing of them."""
+
+
+class CallFailed(PayByError):
+    """A call that did not end with a signed success.
+
+    ``call`` is the path below the base, ``code`` and ``msg`` are PayBy's (empty where there was no answer that could be
+    read), ``trace_code`` is what PayBy's support asks for, ``why`` is ours.
+    """
+
+    def __init__(self, call: str, code: str = "", msg: str = "", trace_code: str = "", why: str = "") -> None:
+        super().__init__(call, code, msg, trace_code, why)
+        self.call = call
+        self.code = code
+        self.msg = msg
+        self.trace_code = trace_code
+        self.why = why
+
+    def __str__(self) -> str:
+        said = " ".join(part for part in (self.code, self.msg) if part)
+        trace = f"trace {self.trace_code}" if self.trace_code else ""
+        return f"{self.call}: " + ", ".join(part for part in (said, self.why, trace) if part)
+
+
+class OutcomeUnknown(CallFailed):
+    """No answer that counts: it may have been done or not. Look the order up before anything else.
+
+    ``hint`` is the error that an unsigned answer spoke of, for an alert's text alone; None where nothing was said.
+    """
+
+    hint: CallFailed | None = None
+
+    def hinting(self, hint: CallFailed) -> "OutcomeUnknown":
+        """Return this error, with what an unsigned answer said."""
+        self.hint = hint
+        return self
+
+    def __str__(self) -> str:
+        return super().__str__() + (f" (unsigned: {self.hint.code} {self.hint.msg})" if self.hint else "")
+
+
+class NotSent(CallFailed):
+    """Nothing left this machine: the call waited for the rate limit as long as it may take. Repeat it later."""
+
+
+class RateLimited(CallFailed):
+    """Not done: too many calls. Slow down, then repeat."""
+
+
+class ClockWrong(CallFailed):
+    """Not done: our time is more than 15 minutes from PayBy's, and correcting it did not help."""
+
+
+class Unauthorised(CallFailed):
+    """Not done: PayBy does not know our key, address or product. Out of order; tell the operator."""
+
+
+class OurMistake(CallFailed):
+    """Not done: a parameter is wrong. A bug or a wrong setting; repeating it changes nothing."""
+
+
+class Refused(CallFailed):
+    """Not done: PayBy's risk control refused. Tell the driver, call the attendant."""
+
+
+class OrderPaid(CallFailed):
+    """Not done: the order is paid or settled. Treat it so, after a look-up that brings the proof."""
+
+
+class OrderDead(CallFailed):
+    """Not done: the order failed, was cancelled or expired. A new order needs a new number."""
+
+
+class OrderUnknown(CallFailed):
+    """PayBy has no such order: a placeOrder under this number never arrived."""
+
+
+class RevokeFailed(CallFailed):
+    """Not revoked, by PayBy's own failure: repeat it."""
+
+
+class RevokeRejected(CallFailed):
+    """Not revoked, and it will not be: a person decides."""
+
+
+class RefundUnknown(CallFailed):
+    """PayBy has no such refund: a refund under this number never arrived."""
+
+
+class RefundKnown(CallFailed):
+    """This refund number is taken, perhaps by an earlier try of ours: look the refund up."""
+
+
+class RefundRejected(CallFailed):
+    """This refund will not be made: too much, not paid, revoked, refunded already or refused."""
+
+
+class NoStatement(CallFailed):
+    """There is no statement for this day, or not yet."""
+
+
+_OF_OTHER_PRODUCTS = (*range(62031, 62035), 62038, *range(62042, 62045), *range(62047, 62074), *range(62078, 62089))
+
+CODES: MappingProxyType[str, type[CallFailed]] = MappingProxyType(
+    dict.fromkeys(("404", "500", "504"), OutcomeUnknown)
+    | {"402": RateLimited, "601": Refused}
+    | dict.fromkeys(("403", "62019", "62026"), Unauthorised)
+    | dict.fromkeys(map(str, _OF_OTHER_PRODUCTS), OurMistake)  # parameters that we never send: cards, sharing, …
+    | dict.fromkeys(("400", "62008", "62009", "62012", "62016", "62018", "62020", "62036", "62037"), OurMistake)
+    | {"62089": OurMistake}
+    | dict.fromkeys(("62001", "62003"), OrderPaid)
+    | {"62002": OrderDead}
+    | dict.fromkeys(("62004", "62035"), OrderUnknown)
+    | {"62039": RevokeFailed, "62046": RevokeRejected, "62007": RefundUnknown, "62017": RefundKnown}
+    | dict.fromkeys(("62006", "62015", "62030", "62040", "62041", "62045"), RefundRejected)
+    | dict.fromkeys(("62013", "62014"), NoStatement)
+)
+"""PayBy's codes; ``failure`` adds the rules that need more than the code."""
+
+
+def failure(call: str, apply_status: str, code: str, msg: str, trace_code: str = "") -> CallFailed:
+    """The error that an answer's head speaks of. It decides something only when the answer was signed."""
+    if apply_status == "ERROR":  # PayBy could not verify our signature, whatever the code
+        return Unauthorised(call, code, msg, trace_code, "PayBy could not verify our signature")
+    if code == "400" and msg.startswith("REQUESTTIME_"):
+        return ClockWrong(call, code, msg, trace_code)
+    if code in CODES:
+        return CODES[code](call, code, msg, trace_code)
+    return OutcomeUnknown(call, code, msg, trace_code, f"applyStatus {apply_status} with a code that no page names")

@@ -1,0 +1,206 @@
+"""What PayBy says: the bodies of its answers and notifications as types.
+
+Whoever reads a body has verified its signature first (``signing.verify``). Fields that PayBy adds pass unread; of the
+known ones only what a terminal uses is typed, so that a change elsewhere breaks nothing. What we say to PayBy is in
+``requests``.
+"""
+
+import re
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from .errors import BadWords
+from .requests import PlaceOrder, PlaceRefund
+from .strict import Amount, Money, fit, load
+
+__all__ = [
+    "AcquireOrder", "Amount", "Head", "Money", "Notification", "OrderPage", "PaymentInfo", "PlaceOrder", "PlaceRefund",
+    "RefundOrder", "RefundSummary", "VoidOrder", "head_in", "order_in", "order_page_in", "read_notification",
+    "read_order", "refund_in", "token_url_in",
+]  # fmt: skip
+
+MerchantNo = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}(?!\n)$")]
+Word = Annotated[str, Meta(pattern=r"^[!-~]{1,64}(?!\n)$")]
+"""An identifier: printable ASCII without spaces."""
+
+CREATED, PAID_SUCCESS, SETTLED, FAILURE = "CREATED", "PAID_SUCCESS", "SETTLED", "FAILURE"
+
+
+class PaymentInfo(msgspec.Struct, frozen=True, rename="camel"):
+    """How an order was paid. With a discount ``paid_amount`` differs from the order's total. Times: ms since the epoch."""
+
+    paid_amount: Money | None = None
+    paid_time: int | None = None
+    payer_mid: str | None = None
+    pay_channel: str | None = None
+    settlement_amount: Money | None = None
+    payee_fee_amount: Money | None = None
+    payer_fee_amount: Money | None = None
+
+
+class AcquireOrder(msgspec.Struct, frozen=True, rename="camel"):
+    """An order as PayBy has it. Times: ms since the epoch."""
+
+    merchant_order_no: MerchantNo
+    order_no: Word
+    status: str
+    total_amount: Money
+    payee_mid: str
+    payment_info: PaymentInfo | None = None
+    expired_time: int | None = None
+    request_time: int | None = None
+    pay_scene_code: str | None = None
+    subject: str | None = None
+    device_id: str | None = None
+    reserved: str | None = None
+    revoked: bool | str | int | None = False
+
+    @property
+    def is_paid(self) -> bool:
+        """The payer has paid, and PayBy did not give it back by a revocation. Refunds do not show here."""
+        return self.status in (PAID_SUCCESS, SETTLED) and not self.is_revoked
+
+    @property
+    def is_revoked(self) -> bool:
+        """Anything but false, "false" or an absent field counts as revoked."""
+        return not (self.revoked is False or self.revoked == "false")
+
+    @property
+    def is_final(self) -> bool:
+        """No payment can come any more. Only PayBy's word makes an order final, never our clock."""
+        return self.status in (PAID_SUCCESS, SETTLED, FAILURE, "VOID")
+
+
+class RefundOrder(msgspec.Struct, frozen=True, rename="camel"):
+    """A refund as PayBy has it; ``status`` is CREATED, REFUNDED_SETTLED, SUCCESS or FAILURE."""
+
+    refund_merchant_order_no: Word
+    status: str
+    amount: Money
+    order_no: str | None = None
+    origin_merchant_order_no: MerchantNo | None = None
+    fee_refunded: Money | None = None
+    reason: str | None = None
+    fail_code: str | None = None
+    fail_des: str | None = None
+
+
+class RefundSummary(msgspec.Struct, frozen=True, rename="camel"):
+    """What is left to refund of the order."""
+
+    remain_refund_amount: Money
+    acquire_amount: Money | None = None
+
+
+class VoidOrder(msgspec.Struct, frozen=True, rename="camel"):
+    """The end of a pre-authorisation, which a parking terminal never asks for."""
+
+    origin_merchant_order_no: MerchantNo
+
+
+class OrderPage(msgspec.Struct, frozen=True, rename="camel"):
+    """One page of orders; pages count from 0."""
+
+    total_elements: int
+    total_pages: int
+    items: tuple[AcquireOrder, ...] = ()
+
+
+class Head(msgspec.Struct, frozen=True, rename="camel"):
+    """How PayBy took a call."""
+
+    apply_status: str
+    code: str
+    msg: str | None = None
+    trace_code: str | None = None
+
+    @property
+    def is_success(self) -> bool:
+        """Both are needed: SUCCESS with another code is an error."""
+        return self.apply_status == "SUCCESS" and self.code == "0"
+
+
+class Notification(msgspec.Struct, frozen=True):
+    """What PayBy posts to ``notifyUrl``: exactly one of the three orders."""
+
+    notify_id: Word
+    notify_timestamp: int | None = None
+    acquire_order: AcquireOrder | None = msgspec.field(name="acquireOrder", default=None)
+    refund_order: RefundOrder | None = msgspec.field(name="refundOrder", default=None)
+    void_order: VoidOrder | None = msgspec.field(name="voidOrder", default=None)
+
+
+def read_order(body: str | bytes) -> AcquireOrder:
+    """The order that a notification or an answer speaks of; raises BadWords.
+
+    It stands at the top of a notification; in an answer it is in ``body``, beside a ``head`` that says success.
+    A text that looks like both is refused.
+    """
+    found = load(body)
+    if "acquireOrder" not in found:
+        return order_in(found)
+    if "head" in found or "body" in found:
+        raise BadWords("acquireOrder: a notification and an answer in one")
+    return fit(found["acquireOrder"], AcquireOrder, "acquireOrder")
+
+
+def read_notification(body: str | bytes) -> Notification:
+    """A whole notification; raises BadWords, also for an answer."""
+    found = load(body)
+    if "head" in found or "body" in found:
+        raise BadWords("an answer, no notification")
+    if sum(key in found for key in ("acquireOrder", "refundOrder", "voidOrder")) != 1:
+        raise BadWords("exactly one of acquireOrder, refundOrder and voidOrder is needed")
+    notification = fit(found, Notification, "notification")
+    if not (notification.acquire_order or notification.refund_order or notification.void_order):
+        raise BadWords("the notification's order is null")
+    return notification
+
+
+def head_in(answer: dict[str, Any]) -> Head:
+    """How PayBy took the call, of any answer that load() read; raises BadWords."""
+    return fit(answer.get("head"), Head, "head")
+
+
+def order_in(answer: dict[str, Any]) -> AcquireOrder:
+    """The order in an answer; raises BadWords, also for an answer that is no success."""
+    return fit(_body(answer).get("acquireOrder"), AcquireOrder, "acquireOrder")
+
+
+def token_url_in(answer: dict[str, Any]) -> str | None:
+    """What the QR code carries, byte for byte; None once the order is no longer CREATED. Both spellings are read."""
+    body = _body(answer)
+    found = {
+        params["tokenUrl"]
+        for params in (body.get("interActionParams"), body.get("interactionParams"))
+        if isinstance(params, dict) and isinstance(params.get("tokenUrl"), str)
+    }
+    if len(found) > 1 or not all(re.fullmatch(r"[!-~]{1,512}", url) for url in found):
+        raise BadWords("tokenUrl: one text of printable ASCII is needed")
+    return found.pop() if found else None
+
+
+def refund_in(answer: dict[str, Any]) -> tuple[RefundOrder, RefundSummary | None]:
+    """The refund in an answer, and what is left to refund; raises BadWords."""
+    body = _body(answer)
+    summary = body.get("refundSummary")
+    return (
+        fit(body.get("refundOrder"), RefundOrder, "refundOrder"),
+        None if summary is None else fit(summary, RefundSummary, "refundSummary"),
+    )
+
+
+def order_page_in(answer: dict[str, Any]) -> OrderPage:
+    """The page of orders in an answer; raises BadWords."""
+    return fit(_body(answer), OrderPage, "body")
+
+
+def _body(answer: dict[str, Any]) -> dict[str, Any]:
+    if not head_in(answer).is_success:
+        raise BadWords("head: not a success")
+    body = answer.get("body")
+    if not isinstance(body, dict):
+        raise BadWords("body: absent")
+    return body

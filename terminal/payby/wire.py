@@ -1,0 +1,179 @@
+"""One signed call to PayBy and its signed answer: bytes, bounds and signatures; ``client`` knows what the calls mean."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+
+from .clock import Clock, PayByTime
+from .errors import BadSignature, BadWords, CallFailed, ClockWrong, NotSent, OutcomeUnknown, RateLimited, failure
+from .messages import head_in
+from .rate import RateLimit, Turn
+from .signing import sign, verify
+from .strict import load
+
+MAX_ANSWER_BYTES = 1024 * 1024
+_REFUSED_MS = 60_000  # a corrected time nearer than this to the refused one corrects nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A signed success: its JSON, and its words unchanged."""
+
+    found: dict[str, Any]
+    body: str
+    sign: str
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A whole answer of which nothing has been believed yet. ``requested_ms``: the ``requestTime`` it answers to."""
+
+    status: int
+    body: bytes
+    sign: str | None
+    requested_ms: int
+
+
+class Wire:
+    """Signs, sends, bounds, verifies. One kept connection; ``session`` stays the caller's if it is passed in."""
+
+    def __init__(
+        self,
+        base_url: str,
+        partner_id: str,
+        private_key: RSAPrivateKey,
+        payby_keys: Sequence[RSAPublicKey],
+        *,
+        timeout_s: float,
+        calls_per_s: float,
+        clock: Clock,
+        sleep: Callable[[float], Awaitable[None]],
+        session: aiohttp.ClientSession | None,
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._partner_id = partner_id
+        self._private_key = private_key
+        self.payby_keys = tuple(payby_keys)
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self.time = PayByTime(clock)
+        self._limit = RateLimit(calls_per_s, steady_ms=clock.steady_ms, sleep=sleep)
+        self._session = session
+        self._owns_session = session is None
+
+    async def close(self) -> None:
+        """Close the connection; may be called twice."""
+        await self._limit.close()
+        if self._owns_session and self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def call(self, call: str, biz: bytes, turn: Turn) -> Reply:
+        """One call; once more where PayBy refused its time and we know better now."""
+        raw = await self.post(call, biz, turn)
+        try:
+            return self.read(call, raw)
+        except (ClockWrong, OutcomeUnknown) as error:
+            said = error.hint if isinstance(error, OutcomeUnknown) else error
+            if not isinstance(said, ClockWrong) or abs(self.time.now_ms() - raw.requested_ms) < _REFUSED_MS:
+                raise
+        return self.read(call, await self.post(call, biz, turn))
+
+    async def post(
+        self, call: str, biz: bytes, turn: Turn, *, timeout_s: float | None = None, limit: int = MAX_ANSWER_BYTES
+    ) -> Raw:
+        """Send the signed request; raises OutcomeUnknown unless a whole answer came back, signed or not."""
+        timeout_s = timeout_s or self._timeout_s
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._limit.wait(turn)
+        except TimeoutError:
+            raise NotSent(call, why=f"held back by the rate limit for {timeout_s:g} s") from None
+        requested_ms = self.time.now_ms()
+        body = b'{"requestTime":%d,"bizContent":%b}' % (requested_ms, biz)
+        headers = {
+            "Content-Type": "application/json",
+            "Content-Language": "en",
+            "Partner-Id": self._partner_id,
+            "sign": sign(self._private_key, body),
+            "Accept-Encoding": "identity",
+        }
+        sent = self._clock.steady_ms()
+        try:
+            async with (
+                asyncio.timeout(timeout_s),
+                self._open().post(
+                    f"{self._base_url}/{call}", data=body, headers=headers, allow_redirects=False
+                ) as response,
+            ):
+                answer = await _read_bounded(response.content, limit)
+        except TimeoutError:
+            raise OutcomeUnknown(call, why=f"no answer within {timeout_s:g} s") from None
+        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError):
+            raise OutcomeUnknown(call, why="not connected: the certificate was refused") from None
+        except aiohttp.ClientConnectorError as error:
+            raise OutcomeUnknown(call, why=f"not connected: {error.os_error.strerror or 'no such host'}") from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # their texts may hold our headers
+            raise OutcomeUnknown(call, why=f"connection lost: {type(error).__name__}") from None
+        if answer is None:
+            raise OutcomeUnknown(call, why=f"an answer of more than {limit} bytes")
+        self.time.heard(response.headers.get("Date"), sent)
+        if response.status == 429:
+            self._limit.slow_down()
+        return Raw(response.status, answer, response.headers.get("sign"), requested_ms)
+
+    def read(self, call: str, raw: Raw) -> Reply:
+        """A signed success; raises what else the answer is. Verifies first, then parses."""
+        try:
+            verify(self.payby_keys, raw.body, raw.sign)
+        except BadSignature as error:
+            unknown = OutcomeUnknown(call, why=f"HTTP {raw.status}, {error}")
+            hint = _hint(call, raw.body)
+            if isinstance(hint, RateLimited):  # slowing down without need does no harm
+                self._limit.slow_down()
+            raise unknown.hinting(hint) if hint else unknown from None
+        try:
+            found = load(raw.body)
+            head = head_in(found)
+        except BadWords as error:
+            raise OutcomeUnknown(call, why=str(error)) from None
+        if not head.is_success:
+            said = failure(call, head.apply_status, head.code, head.msg or "", head.trace_code or "")
+            if isinstance(said, RateLimited):
+                self._limit.slow_down()
+            raise said
+        assert raw.sign is not None  # verify() saw it
+        return Reply(found, raw.body.decode(), raw.sign)
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=64, keepalive_timeout=300),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None),  # asyncio.timeout() bounds each call
+                auto_decompress=False,
+            )
+        return self._session
+
+
+async def _read_bounded(content: aiohttp.StreamReader, limit: int) -> bytes | None:
+    """The whole body; None where it is longer than ``limit``."""
+    body = bytearray()
+    async for chunk in content.iter_any():
+        body += chunk
+        if len(body) > limit:
+            return None
+    return bytes(body)
+
+
+def _hint(call: str, body: bytes) -> CallFailed | None:
+    """What an unsigned answer claims to be; None where it claims success or cannot be read."""
+    try:
+        head = head_in(load(body))
+    except BadWords:
+        return None
+    return None if head.is_success else failure(call, head.apply_status, head.code, (head.msg or "")[:64])
