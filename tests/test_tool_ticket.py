@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+import zxingcpp
+from PIL import Image
+
+from terminal.config import ConfigError, Settings, load
+from terminal.core.ticket import read_ticket
+from terminal.tools import ticket
+
+NOW = 1_795_000_000_000
+KEYS = {"k1": bytes(range(32)), "old": bytes(range(1, 33))}
+MINUTE_MS = 60_000
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    for name, key in KEYS.items():
+        (tmp_path / name).write_text(key.hex() + "\n")
+        (tmp_path / name).chmod(0o600)
+    file = tmp_path / "lane.toml"
+    file.write_text('[garage]\nid = "marina"\n[ticket]\nkeys = { k1 = "k1", old = "old" }\n')
+    return load(file, {})
+
+
+def printed(settings: Settings, minutes_ago: int = 90, text_only: bool = False, png: Path | None = None) -> list[str]:
+    lines: list[str] = []
+    ticket.run(settings, minutes_ago=minutes_ago, text_only=text_only, png=png, now_ms=NOW, say=lines.append)
+    return "\n".join(lines).splitlines()
+
+
+def test_the_text_alone_is_a_ticket_of_the_first_key_from_so_many_minutes_ago(settings: Settings) -> None:
+    (text,) = printed(settings, minutes_ago=90, text_only=True)
+    assert read_ticket(text, {"k1": KEYS["k1"]}, "marina").entered_ms == NOW - 90 * MINUTE_MS
+
+
+def test_without_text_a_person_sees_the_stay_the_fee_and_a_symbol_and_last_the_text(settings: Settings) -> None:
+    *symbol, whose, stay, text = printed(settings, minutes_ago=90)
+    assert whose == "test ticket of garage marina"
+    assert stay == "entered 2026-11-18 13:36, 90 minutes: AED 20.00"
+    assert len(symbol) > 15
+    assert read_ticket(text, KEYS, "marina")
+
+
+@pytest.mark.parametrize(("minutes", "says"), [(10, "10 minutes: nothing due"), (-5, "refused: ticket-future")])
+def test_what_a_free_or_refused_ticket_comes_to_is_said(settings: Settings, minutes: int, says: str) -> None:
+    assert printed(settings, minutes_ago=minutes)[-2].endswith(says)
+
+
+def test_every_ticket_is_another_stay_that_bears_the_time_of_its_entry(settings: Settings) -> None:
+    texts = [printed(settings, text_only=True)[0] for _ in range(3)]
+    sessions = {read_ticket(text, KEYS, "marina").session for text in texts}
+    assert len(sessions) == 3
+    assert {int(s.replace("-", "")[:12], 16) for s in sessions} == {NOW - 90 * MINUTE_MS}
+
+
+def test_the_picture_reads_back_as_the_ticket(settings: Settings, tmp_path: Path) -> None:
+    (text,) = printed(settings, text_only=True, png=tmp_path / "ticket.png")
+    with Image.open(tmp_path / "ticket.png") as picture:
+        assert [found.text for found in zxingcpp.read_barcodes(picture)] == [text]
+
+
+def test_a_longer_stay_than_any_car_park_has_seen_is_refused(settings: Settings) -> None:
+    with pytest.raises(ValueError, match="--minutes-ago"):
+        printed(settings, minutes_ago=10**9)
+
+
+def test_without_ticket_keys_the_command_says_what_is_missing() -> None:
+    with pytest.raises(ConfigError, match="ticket"):
+        printed(load(None, {"EXIT_TERMINAL_GARAGE_ID": "marina"}))
