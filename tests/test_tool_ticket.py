@@ -35,9 +35,10 @@ def test_the_text_alone_is_a_ticket_of_the_first_key_from_so_many_minutes_ago(se
 
 
 def test_without_text_a_person_sees_the_stay_the_fee_and_a_symbol_and_last_the_text(settings: Settings) -> None:
-    *symbol, whose, stay, text = printed(settings, minutes_ago=90)
+    *symbol, whose, since, stay, text = printed(settings, minutes_ago=90)
     assert whose == "test ticket of garage marina"
-    assert stay == "entered 2026-11-18 13:36, 90 minutes: AED 20.00"
+    assert since == "entered 2026-11-18 13:36"
+    assert stay == "90 minutes: AED 20.00"
     assert len(symbol) > 15
     assert read_ticket(text, KEYS, "marina")
 

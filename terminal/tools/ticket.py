@@ -54,13 +54,13 @@ def make(settings: Settings, *, minutes_ago: int, now_ms: int) -> MadeTicket:
 
 
 def describe(ticket: MadeTicket, garage: sections.Garage) -> str:
-    """Two lines for a person: whose ticket, since when, and what it costs now."""
+    """Lines for a person: whose ticket, since when, and what it costs now."""
     asked = ticket.quote
     if asked.entered_ms is None or asked.amount is None:
         return f"test ticket of garage {garage.id}\nrefused: {asked.why}"
     entered = datetime.fromtimestamp(asked.entered_ms / 1000, ZoneInfo(garage.timezone))
     cost = f"AED {money.text(asked.amount)}" if asked.amount else "nothing due"
-    return f"test ticket of garage {garage.id}\nentered {entered:%Y-%m-%d %H:%M}, {asked.minutes} minutes: {cost}"
+    return f"test ticket of garage {garage.id}\nentered {entered:%Y-%m-%d %H:%M}\n{asked.minutes} minutes: {cost}"
 
 
 def draw(ticket: MadeTicket, garage: sections.Garage) -> Image.Image:
