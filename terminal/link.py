@@ -1,0 +1,313 @@
+"""How a role talks: typed messages on the topics of the contract, alerts that are raised once, a heartbeat.
+
+Several roles of one process share one Bus; each has a Link of its own.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from terminal.bus import Bus, BusError, Delivery, Subscription, Will
+from terminal.clock import Clock, SystemClock, new_id
+from terminal.contract.messages import MESSAGES, Alert, BadMessage, Health, Message, decode, encode, stamp
+from terminal.contract.topics import GARAGE_WIDE, Topic, TopicError, check_garage, check_lane, parse, topic
+from terminal.peers import Peer, Peers
+
+__all__ = ["Clock", "Heard", "Hearing", "Link", "Peer", "Peers", "SystemClock", "last_will", "new_id"]
+log = logging.getLogger(__name__)
+
+RETAINED = {"order", "screen", "barrier", "vehicle", "health"}
+LATEST_ONLY = {"order", "screen", "vehicle", "health"}
+"""Of these only the newest waits for a connection. Not of ``barrier``: each may answer another lift."""
+HEARTBEAT_S = 5.0
+DEAF_AFTER_MS = 15_000
+"""A heartbeat that did not come back for so long: the broker does not deliver, whatever it has granted."""
+BAD_BURST, BAD_EVERY_MS = 5, 10_000
+"""``bad-message`` alerts: so many at once, then one in so much time."""
+ALERTS_KEPT = 1000
+
+Severity = Literal["info", "warning", "critical"]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A message that fits its type. ``retained``: it tells what was, not what happens now. ack() when it is dealt
+    with for good; see Delivery."""
+
+    topic: Topic
+    message: Message
+    retained: bool
+    delivery: Delivery
+
+    def ack(self) -> None:
+        self.delivery.ack()
+
+
+class Hearing:
+    """An async iterator of Heard, for one consumer; see Link.hear(). Closing it (or ``with``) ends it."""
+
+    def __init__(self, link: "Link", subscription: Subscription) -> None:
+        self._link = link
+        self._subscription = subscription
+
+    async def granted(self) -> None:
+        """Return once the broker has confirmed the subscription; what is said from then on is heard."""
+        await self._subscription.granted()
+
+    def close(self) -> None:
+        self._subscription.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Heard:
+        async for delivery in self._subscription:
+            try:
+                where = parse(delivery.topic)
+                kind = MESSAGES.get(where.kind)
+                if kind is None:
+                    raise BadMessage(f"{where.kind!r} is no message of the contract")
+                return Heard(where, decode(kind, delivery.payload), delivery.retained, delivery)
+            except (BadMessage, TopicError) as error:
+                delivery.ack()
+                await self._link.bad_message(delivery.topic, str(error))
+        raise StopAsyncIteration
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Link:
+    """One role's way to the others. ``lane`` None: a role of the whole garage.
+
+    Raises TopicError for names that no topic may hold.
+    """
+
+    def __init__(self, bus: Bus, *, garage: str, lane: str | None, role: str, version: str, clock: Clock) -> None:
+        self.bus = bus
+        self.garage = check_garage(garage)
+        self.lane = None if lane is None else check_lane(lane)
+        self.role = role
+        self.version = version
+        self.clock = clock
+        self._state: Literal["online", "degraded", "offline"] = "online"
+        self._since = stamp(clock.wall_ms())
+        self._reason: str | None = None
+        self._news = asyncio.Event()
+        self._echo_ms = clock.steady_ms()
+        self._raised: OrderedDict[tuple[str, str, str | None, str | None], Severity] = OrderedDict()
+        self._bad_tokens, self._bad_ms, self._bad_hidden = BAD_BURST, clock.steady_ms(), 0
+
+    def head(self) -> dict[str, Any]:
+        """What every new message begins with: ``Lift(**link.head(), ...)``."""
+        return {"id": new_id(self.clock), "at": stamp(self.clock.wall_ms())}
+
+    def where(self, what: str, lane: str | None = None) -> str:
+        """The topic of ``what`` in ``lane``, by default the own one."""
+        return topic(self.garage, lane or self.lane or GARAGE_WIDE, what)
+
+    async def say(self, message: Message, *, lane: str | None = None, role: str | None = None) -> None:
+        """Publish ``message`` on its topic, retained if the contract says so. It may be lost: who needs to know says
+        it again, with the same id, until an answer shows. ``role`` is for a health of another role's. Raises
+        BadMessage for what is too large, BusRefused where there will be no connection."""
+        kind = type(message).__name__.lower()
+        await self.bus.publish(
+            self.where(f"health/{role or self.role}" if kind == "health" else kind, lane),
+            encode(message),
+            retain=kind in RETAINED,
+            latest_only=kind in LATEST_ONLY,
+        )
+
+    def hear(self, *kinds: str, lane: str | None = None) -> Hearing:
+        """Messages of ``kinds`` (``fee``; ``health`` for every role's, ``health/worker`` for one) from now on.
+
+        ``lane``: by default the own one, or every one's (``+``) for a role of the whole garage. What does not fit its
+        type is acknowledged, alerted and not yielded. Several hearings may take in one message.
+        """
+        unknown = [kind for kind in kinds if kind.partition("/")[0] not in MESSAGES]
+        if unknown or not kinds:
+            raise ValueError(f"no messages of the contract: {', '.join(unknown) or 'nothing named'}")
+        place = lane or self.lane or "+"
+        return Hearing(
+            self,
+            self.bus.subscribe(
+                *(f"parking/{self.garage}/{place}/{'health/+' if kind == 'health' else kind}" for kind in kinds)
+            ),
+        )
+
+    # Alerts
+
+    async def alert(
+        self,
+        code: str,
+        severity: Severity,
+        text: str,
+        *,
+        lane: str | None = None,
+        session: str | None = None,
+        order_no: str | None = None,
+        help_code: str | None = None,
+    ) -> None:
+        """Raise an alert, unless it is raised already for this lane, session and order."""
+        key = code, lane or self.lane or GARAGE_WIDE, session, order_no
+        if key in self._raised:
+            return
+        self._raised[key] = severity
+        if len(self._raised) > ALERTS_KEPT:
+            self._raised.popitem(last=False)
+        await self._say_alert("raised", severity, key, text, help_code)
+
+    async def clear(
+        self,
+        code: str,
+        text: str,
+        *,
+        lane: str | None = None,
+        session: str | None = None,
+        order_no: str | None = None,
+        help_code: str | None = None,
+    ) -> None:
+        """Clear what this link raised under ``code``: for that session or order, or for the lane as a whole."""
+        place = lane or self.lane or GARAGE_WIDE
+        for key in [k for k in self._raised if k[:2] == (code, place)]:
+            if session in (None, key[2]) and order_no in (None, key[3]):
+                await self._say_alert("cleared", self._raised.pop(key), key, text, help_code)
+
+    async def _say_alert(
+        self,
+        state: Literal["raised", "cleared"],
+        severity: Severity,
+        key: tuple[str, str, str | None, str | None],
+        text: str,
+        help_code: str | None,
+    ) -> None:
+        code, lane, session, order_no = key
+        log.log(
+            logging.INFO if state == "cleared" or severity == "info" else logging.WARNING,
+            "alert %s %s: %s%s", code, state, text, f" [{help_code}]" if help_code else "",
+        )  # fmt: skip
+        await self.say(
+            Alert(
+                **self.head(),
+                severity=severity,
+                code=code,
+                state=state,
+                text=text,
+                session=session,
+                order_no=order_no,
+                help_code=help_code,
+            ),
+            lane=lane,
+        )
+
+    async def bad_message(self, topic_text: str, reason: str) -> None:
+        """Alert ``bad-message``; a flood of them is counted rather than repeated."""
+        now = self.clock.steady_ms()
+        gained, rest = divmod(now - self._bad_ms, BAD_EVERY_MS)
+        self._bad_tokens, self._bad_ms = min(BAD_BURST, self._bad_tokens + gained), now - rest
+        if not self._bad_tokens:
+            self._bad_hidden += 1
+            return
+        self._bad_tokens -= 1
+        hidden, self._bad_hidden = self._bad_hidden, 0
+        text = f"{topic_text[:80]}: {reason[:300]}" + (f" (and {hidden} more)" if hidden else "")
+        try:
+            lane = parse(topic_text).lane
+        except TopicError:
+            lane = self.lane or GARAGE_WIDE
+        await self._say_alert("raised", "warning", ("bad-message", lane, None, None), text, None)
+
+    # Health
+
+    def healthy(self) -> None:
+        """Say ``online`` from now on."""
+        self._become("online", None)
+
+    def degraded(self, reason: str) -> None:
+        """Say ``degraded`` from now on, and why."""
+        self._become("degraded", reason)
+
+    def _become(self, state: Literal["online", "degraded", "offline"], reason: str | None) -> None:
+        if (state, reason) != (self._state, self._reason):
+            if state != self._state:
+                self._since = stamp(self.clock.wall_ms())
+            self._state, self._reason = state, reason
+            self._news.set()
+
+    async def beat(self) -> None:
+        """Say this role's health every 5 s, on every change and after every connect, until cancelled; then say
+        ``offline``. The heartbeat is also the canary: some brokers grant what they then do not deliver, so a
+        connection on which the own heartbeat does not come back for 15 s is given up and made anew."""
+        undo = self.bus.on_change(self._changed)
+        echo = self.bus.subscribe(self.where(f"health/{self.role}"))
+        self._echo_ms = self.clock.steady_ms()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listen(echo), name=f"{self.role} echo")
+                while True:
+                    self._news.clear()
+                    await self._say_health()
+                    try:
+                        async with asyncio.timeout(HEARTBEAT_S):
+                            await self._news.wait()
+                    except TimeoutError:
+                        self._check_echo()
+        finally:
+            undo()
+            echo.close()
+            self._become("offline", "stopped")
+            with contextlib.suppress(BusError):
+                await self._say_health()
+
+    def _changed(self, connected: bool) -> None:
+        self._echo_ms = self.clock.steady_ms()
+        if connected:
+            self._news.set()
+
+    async def _say_health(self) -> None:
+        await self.say(
+            Health(
+                **self.head(),
+                state=self._state,
+                version=self.version,
+                instance=self.bus.instance,
+                since=self._since,
+                reason=self._reason,
+            )
+        )
+
+    async def _listen(self, echo: Subscription) -> None:
+        async for delivery in echo:
+            delivery.ack()
+            if not delivery.retained and self.bus.instance.encode() in delivery.payload:
+                self._echo_ms = self.clock.steady_ms()
+
+    def _check_echo(self) -> None:
+        if self.bus.connected and self.clock.steady_ms() - self._echo_ms > DEAF_AFTER_MS:
+            log.error("the broker takes the heartbeats of %s and does not deliver them", self.role)
+            self._echo_ms = self.clock.steady_ms()
+            self.bus.reconnect("the broker does not deliver")
+
+
+def last_will(
+    *, garage: str, lane: str | None, role: str, version: str, instance: str, clock: Clock
+) -> Callable[[], Will]:
+    """The will of a connection, for Bus(will=...): that ``role`` (of a process with several: ``run``) is offline.
+    ``instance`` must be the Bus's."""
+    where = topic(garage, lane or GARAGE_WIDE, f"health/{role}")
+
+    def will() -> Will:
+        now = stamp(clock.wall_ms())
+        health = Health(
+            id=new_id(clock), at=now, state="offline", version=version, instance=instance, since=now, reason="lost"
+        )
+        return Will(where, encode(health))
+
+    return will
