@@ -129,6 +129,7 @@ class Bus:
         self._up, self._lost, self._idle = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._error: BusError | None = None
         self._once_connected = self._dialing = self._blocked = False
+        self._closing = False
         self._refusal = ""
         self._fd: int | None = None
         self._generation = self._outstanding = 0
@@ -259,13 +260,13 @@ class Bus:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._closing = True
         try:
             if self.connected and (self._backlog or self._outstanding):
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(FLUSH_S):
                         await self._idle.wait()
             if self.connected:
-                self._refusal = "closed"
                 self._drive(self._client.disconnect)  # a goodbye: the broker forgets the will
         finally:
             await self._stop()
@@ -314,7 +315,7 @@ class Bus:
             try:
                 if (code := self._client.reconnect()) != MQTTErrorCode.MQTT_ERR_SUCCESS:
                     trouble = mqtt.error_string(code)
-            except Exception as error:  # noqa: BLE001  (a name, a refusal, a certificate: all are tried again)
+            except Exception as error:  # a name, a refusal, a certificate: all are tried again
                 trouble = str(error) or type(error).__name__
             try:
                 self._loop.call_soon_threadsafe(finish, trouble)
@@ -399,7 +400,7 @@ class Bus:
             self._tell(False)
 
     def _note(self, trouble: str) -> None:
-        if trouble != self.trouble:
+        if trouble != self.trouble and not self._closing:
             log.warning("mqtt: no connection: %s", trouble)
         self.trouble = trouble
 

@@ -8,7 +8,7 @@ import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from terminal.bus import Bus, BusError, Delivery, Subscription, Will
@@ -41,7 +41,7 @@ class Heard:
     topic: Topic
     message: Message
     retained: bool
-    delivery: Delivery
+    delivery: Delivery = field(repr=False)
 
     def ack(self) -> None:
         self.delivery.ack()

@@ -82,8 +82,8 @@ class Delivery:
     topic: str
     payload: bytes
     retained: bool
-    _arrival: Arrival
-    _holder: "Subscription"
+    _arrival: Arrival = field(repr=False)
+    _holder: "Subscription" = field(repr=False)
 
     def ack(self) -> None:
         """Let the broker forget the message. A second call does nothing."""

@@ -1,0 +1,150 @@
+"""Who may say and hear what: the broker's access rules, the second wall around the lane (the first is signatures).
+
+A user is a role (``reader``), a kerb-side role of one lane alone (``reader.exit-1``, where one broker serves several
+and client ids must differ), or: ``lane`` with the rights of all roles, for ``run``; ``lane.exit-2`` with those of the
+kerb-side roles, for a ``run`` whose worker is elsewhere; ``watch``, which hears everything and says nothing.
+``python -m terminal.contract.access GARAGE [LANE ...]`` prints the rules as an ACL file for Mosquitto.
+"""
+
+import sys
+from dataclasses import dataclass
+
+from terminal.contract.messages import MESSAGES
+from terminal.contract.topics import GARAGE_WIDE, TopicError, check_garage, check_lane, parse
+
+EVERYTHING = frozenset(MESSAGES)
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """Kinds of message (keys of MESSAGES). Besides these, every role says and hears its own health: ``health`` in
+    ``says`` means health in other names as well; in ``hears``, every role's."""
+
+    says: frozenset[str]
+    hears: frozenset[str]
+
+
+def _rights(says: str, hears: str) -> Rights:
+    return Rights(frozenset(says.split()), frozenset(hears.split()))
+
+
+ROLES = {
+    "reader": _rights("fee alert", "order screen vehicle health"),
+    "worker": _rights("order screen receipt lift refund alert", "fee paid refund barrier vehicle command lift health"),
+    "listener": _rights("paid refund alert", "receipt health"),
+    "barrier": _rights("barrier alert", "lift vehicle health"),
+    "lcd": _rights("alert", "screen health"),
+    "loops": _rights("vehicle alert", ""),
+    "console": Rights(frozenset({"lift", "command", "alert"}), EVERYTHING),
+    "broker": _rights("alert", ""),
+}
+"""What each role needs for its work, and no more. The worker hears ``lift`` for the console's."""
+
+KERB = ("reader", "barrier", "lcd", "loops")
+"""The roles that stand at a lane, and may be bound to it."""
+
+
+def _union(*roles: Rights) -> Rights:
+    """All of them, and health in every role's name."""
+    return Rights(
+        frozenset({"health"}).union(*(r.says for r in roles)), frozenset({"health"}).union(*(r.hears for r in roles))
+    )
+
+
+USERS = {**ROLES, "lane": _union(*ROLES.values()), "watch": Rights(frozenset(), EVERYTHING)}
+"""Every user that is bound to no lane, with its rights."""
+BOUND = {**{role: ROLES[role] for role in KERB}, "lane": _union(*(ROLES[role] for role in KERB))}
+"""What may stand before the dot in the name of a user that is bound to a lane, with its rights there."""
+
+
+def _user(name: str) -> tuple[str, Rights, str] | None:
+    """A user's role, rights and lane; the lane is ``+`` for one that is bound to none."""
+    role, dot, lane = name.partition(".")
+    if not dot:
+        return (role, USERS[role], "+") if role in USERS else None
+    try:
+        return (role, BOUND[role], check_lane(lane)) if role in BOUND else None
+    except TopicError:
+        return None
+
+
+def may_publish(user: str, topic: str, *, garage: str) -> bool:
+    """May ``user`` publish on ``topic`` in this garage? False for everything that is not of the contract."""
+    who = _user(user)
+    try:
+        where = parse(topic)
+    except TopicError:
+        return False
+    if (
+        who is None
+        or where.garage != garage
+        or where.kind not in MESSAGES
+        or (where.kind == "health") != bool(where.role)
+    ):
+        return False
+    role, rights, lane = who
+    if lane not in ("+", where.lane) and not (where.kind == "alert" and where.lane == GARAGE_WIDE):
+        return False
+    return where.kind in rights.says or (where.kind == "health" and where.role == role and role != "watch")
+
+
+def may_subscribe(user: str, text: str, *, garage: str) -> bool:
+    """May ``user`` subscribe to the filter ``text``? Only where it may hear everything that the filter can match."""
+    return any(_covers(allowed, text) for allowed in readable(user, garage=garage))
+
+
+def readable(user: str, *, garage: str) -> list[str]:
+    """The filters that together take in all that ``user`` may hear."""
+    who = _user(user)
+    if who is None:
+        return []
+    role, rights, lane = who
+    place = f"parking/{garage}"
+    if rights.hears == EVERYTHING:
+        return [f"{place}/#"]
+    kinds = [f"{place}/{lane}/{kind}" for kind in sorted(rights.hears - {"health"})]
+    return [*kinds, f"{place}/+/health/+" if "health" in rights.hears else f"{place}/{lane}/health/{role}"]
+
+
+def writable(user: str, *, garage: str) -> list[str]:
+    """The filters that together take in all that ``user`` may say."""
+    who = _user(user)
+    if who is None or who[0] == "watch":
+        return []
+    role, rights, lane = who
+    place = f"parking/{garage}"
+    topics = [f"{place}/{lane}/{kind}" for kind in sorted(rights.says - {"health"})]
+    if lane != "+" and "alert" in rights.says:
+        topics.append(f"{place}/{GARAGE_WIDE}/alert")
+    return [*topics, f"{place}/{lane}/health/{'+' if 'health' in rights.says else role}"]
+
+
+def _covers(allowed: str, text: str) -> bool:
+    """Does ``allowed`` match every topic that the filter ``text`` matches?"""
+    wide, narrow = allowed.split("/"), text.split("/")
+    for at, level in enumerate(wide):
+        if level == "#":
+            return True
+        if at >= len(narrow) or narrow[at] == "#" or (level != "+" and level != narrow[at]):
+            return False
+    return len(wide) == len(narrow)
+
+
+def mosquitto_acl(garage: str, lanes: "list[str] | tuple[str, ...]" = ()) -> str:
+    """The text of an ACL file for Mosquitto: USERS, and BOUND for each of ``lanes``."""
+    check_garage(garage)
+    users = [*USERS, *(f"{role}.{check_lane(lane)}" for lane in lanes for role in BOUND)]
+    blocks = [
+        "# Who may say and hear what. Generated, do not edit:\n"
+        f"# python -m terminal.contract.access {' '.join([garage, *lanes])} > acl\n"
+        "# Who is not named here may nothing.\n"
+    ]
+    for user in users:
+        rules = [f"topic write {text}" for text in writable(user, garage=garage)]
+        rules += [f"topic read {text}" for text in readable(user, garage=garage)]
+        blocks.append("\n".join([f"user {user}", *rules, ""]))
+    return "\n".join(blocks)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(mosquitto_acl(sys.argv[1], sys.argv[2:]))
