@@ -154,12 +154,15 @@ class Link:
         session: str | None = None,
         order_no: str | None = None,
         help_code: str | None = None,
+        once: bool = False,
     ) -> None:
-        """Raise an alert, unless it is raised already for this lane, session and order."""
+        """Raise an alert, unless it is raised already for this lane, session and order. ``once``: something that
+        happened, not a state that will be cleared; every time it happens is told."""
         key = code, lane or self.lane or GARAGE_WIDE, session, order_no
         if key in self._raised:
             return
-        self._raised[key] = severity
+        if not once:
+            self._raised[key] = severity
         if len(self._raised) > ALERTS_KEPT:
             self._raised.popitem(last=False)
         await self._say_alert("raised", severity, key, text, help_code)
