@@ -313,6 +313,8 @@ def _vehicle_seen(draft: _Draft, event: VehicleSeen) -> None:
                 "tailgating", "warning", f"vehicle {passages} passed under one raise of the boom", lane.id, once=True
             )
     lane = replace(lane, vehicle=Vehicle(event.waiting, event.car, event.under_boom), passages=passages)
+    if lane.notice and event.waiting and before and before.car != event.car:
+        lane = replace(lane, notice=None)  # it was for the vehicle before
     if visit is None:
         draft.put(lane)
         return

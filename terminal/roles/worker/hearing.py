@@ -1,0 +1,135 @@
+"""What a message comes to: the worker's own judgement turns it into an event, or refuses it.
+
+Of a `fee` only the ticket's text is believed, of a `paid` only PayBy's signature (contract, "What the worker
+believes").
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from terminal.contract import messages
+from terminal.contract.messages import moment
+from terminal.core import money
+from terminal.core.events import OrderReported, RefundReported, TicketRead, TicketRefused
+from terminal.core.quote import quote
+from terminal.core.tariff import Tariff
+from terminal.core.visit import Fee, Proof, RefundStage
+from terminal.payby.messages import AcquireOrder, RefundOrder, read_notification
+from terminal.payby.signing import verify
+
+FRESH_MS = 60_000
+"""A ticket must have been read this short a time ago, by our own clock."""
+REFUSALS = ("ticket-unknown", "ticket-used", "ticket-foreign", "ticket-future")
+REFUND_STAGES: Mapping[str, RefundStage] = {
+    "CREATED": "created",
+    "REFUNDED_SETTLED": "settled",
+    "SUCCESS": "success",
+    "FAILURE": "failed",
+}
+"""PayBy's refund statuses and ours."""
+TICKET_SHOWN = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Beliefs:
+    """What the worker checks messages with."""
+
+    garage: str
+    ticket_keys: Mapping[str, bytes]
+    tariff: Tariff
+    payby_keys: Sequence[RSAPublicKey]
+    payee_mid: str
+
+
+def ticket_event(
+    fee: messages.Fee, lane: str, *, at: int, wall: int, beliefs: Beliefs, hindrance: str
+) -> TicketRead | TicketRefused:
+    """``at``: the worker's steady time; ``wall``: ms since the epoch."""
+    if fee.reason == "refused":
+        return TicketRefused(at, lane, fee.id, fee.why if fee.why in REFUSALS else "ticket-unknown")
+    exited = moment(fee.exited or fee.at)
+    if abs(wall - exited) > FRESH_MS:
+        return TicketRefused(
+            at, lane, fee.id, "refused", f"a fee says it was read {(wall - exited) / 1000:.0f} s ago; 60 s are taken"
+        )
+    ours = quote(
+        fee.ticket,
+        exited,
+        garage=beliefs.garage,
+        keys=beliefs.ticket_keys,
+        tariff=beliefs.tariff,
+        lost_session=fee.session or "",
+    )
+    if ours.reason == "refused":
+        return TicketRefused(at, lane, fee.id, ours.why or "ticket-unknown", f"a fee for a ticket that is {ours.why}")
+    amount = ours.amount or 0
+    said = (fee.reason, fee.session, fee.amount, fee.minutes, fee.entered and moment(fee.entered))
+    reckoned = (ours.reason, ours.session, money.text(amount), ours.minutes, ours.entered_ms)
+    if said != reckoned or (ours.reason == "lost" and not amount):
+        return TicketRefused(
+            at, lane, fee.id, "refused", f"a fee says {fee.reason} {fee.amount}, the tariff {reckoned[0]} {reckoned[2]}"
+        )
+    taken = Fee(
+        fee.id, fee.session or "", fee.ticket[:TICKET_SHOWN], amount, fee.reason, ours.minutes, fee.car
+    )  # the ticket's text is kept as scanned, no longer than a screen or a report can show
+    return TicketRead(at, lane, taken, hindrance)
+
+
+def order_report(
+    order: AcquireOrder, proof: Proof, *, at: int, payee_mid: str, token_url: str = "", notified: bool = False
+) -> OrderReported:
+    """PayBy's signed words about an order as a fact; ``wrong`` says what of them cannot be ours."""
+    wrong = ""
+    if order.is_paid and order.is_revoked:
+        wrong = "it is revoked"
+    elif order.payee_mid != payee_mid:
+        wrong = "payeeMid is another merchant's"
+    amount = _fils(order.total_amount.amount)
+    if order.total_amount.currency != "AED" or amount is None:
+        wrong = "currency or amount is none of ours"
+    status = "PAID" if order.is_paid else order.status
+    return OrderReported(
+        at,
+        order.merchant_order_no,
+        status if status in ("PAID", "CREATED", "FAILURE") else "OTHER",  # type: ignore[arg-type]
+        amount or 0,
+        proof,
+        order.order_no or "",
+        token_url,
+        notified,
+        wrong,
+    )
+
+
+def notification_event(
+    paid: messages.Paid | messages.Refund, *, at: int, beliefs: Beliefs
+) -> OrderReported | RefundReported | None:
+    """A genuine notification as a fact, None for one about nothing of ours (a void).
+
+    Raises BadSignature or BadWords for one that PayBy did not say.
+    """
+    body = paid.body or ""
+    verify(beliefs.payby_keys, body.encode(), paid.sign)
+    said = read_notification(body)
+    if said.acquire_order is not None:
+        proof = Proof(body, paid.sign or "")
+        return order_report(said.acquire_order, proof, at=at, payee_mid=beliefs.payee_mid, notified=True)
+    return refund_report(said.refund_order, at=at, notified=True) if said.refund_order is not None else None
+
+
+def refund_report(refund: RefundOrder, *, at: int, notified: bool = False) -> RefundReported | None:
+    """PayBy's signed words about a refund; None for a status that no refund should have."""
+    stage = REFUND_STAGES.get(refund.status)
+    if stage is None or refund.origin_merchant_order_no is None:
+        return None
+    return RefundReported(at, refund.refund_merchant_order_no, refund.origin_merchant_order_no, stage, notified)
+
+
+def _fils(amount: Decimal) -> int | None:
+    try:
+        return money.from_decimal(amount)
+    except ValueError:
+        return None

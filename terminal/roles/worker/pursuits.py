@@ -1,0 +1,252 @@
+"""What is pursued until it is answered: orders, refunds and lifts, each by a task of its own.
+
+A task asks, tells the worker what came of it as an event, and goes on until the state no longer owes it; then it is
+cancelled. It decides nothing: what an answer means is the rules' business.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, QueryOrder, SendLift
+from terminal.core.events import Event, OrderDenied, OrderReported, OrderUnheard, RefundUnheard
+from terminal.core.visit import Proof
+from terminal.ledger import Key, key_of
+from terminal.payby import errors
+from terminal.payby.client import Answer, RefundAnswer
+from terminal.roles.worker.hearing import order_report, refund_report
+
+LIFT_REPEATS_S = (0.5, 1.0, 2.0, 3.0)
+"""Pauses between the sendings of an unanswered lift; the last one goes on."""
+REFUND_QUERY_S = (5.0, 15.0, 60.0, 300.0)
+QUERY_LIMIT_S = 5.5
+"""A query that lasts longer has failed: PayBy wants the next one within 6 s of it."""
+DENIALS: Mapping[type[errors.CallFailed], str] = {
+    errors.Refused: "refused",
+    errors.OrderDead: "dead",
+    errors.OrderUnknown: "unknown",
+    errors.Unauthorised: "unauthorised",
+    errors.ClockWrong: "clock",
+    errors.OurMistake: "mistake",
+}
+"""What PayBy's signed refusals mean to an order; every other failure says nothing about it."""
+logger = logging.getLogger(__name__)
+
+
+class Calls(Protocol):
+    """PayBy, as far as the worker calls it."""
+
+    async def place_order(self, biz: bytes) -> Answer: ...
+    async def get_order(self, order_no: str) -> Answer: ...
+    async def cancel_order(self, order_no: str) -> Answer: ...
+    async def refund(self, biz: bytes) -> RefundAnswer: ...
+    async def get_refund(self, refund_no: str) -> RefundAnswer: ...
+
+
+@dataclass(slots=True)
+class _Running:
+    pursuit: Pursuit
+    task: asyncio.Task[None]
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(slots=True)
+class Pursuits:
+    """``post`` takes an event; ``say_lift`` signs and publishes; ``pause`` gives seconds between two bounds.
+
+    ``heard`` and ``unheard`` tell how PayBy is doing: an answer that counts, or a failure.
+    """
+
+    payby: Calls
+    payee_mid: str
+    words: Mapping[Key, bytes]
+    now: Callable[[], int]
+    post: Callable[[Event], None]
+    say_lift: Callable[[SendLift], Awaitable[None]]
+    pause: Callable[[float, float], float]
+    query_every: float
+    heard: Callable[[], None]
+    unheard: Callable[[errors.CallFailed], None]
+    spawn: Callable[[Awaitable[None], str], asyncio.Task[None]]
+    _running: dict[str, dict[Key, _Running]] = field(default_factory=dict)
+
+    def follow(self, session: str, wanted: Iterable[Pursuit], *, restarted: bool = False) -> None:
+        """Pursue just this for a stay from now on; ``restarted``: nothing of it was asked by this process yet."""
+        running = self._running.setdefault(session, {})
+        now_wanted = {key_of(p): p for p in wanted}
+        for key in running.keys() - now_wanted.keys():
+            running.pop(key).task.cancel()
+        for key, pursuit in now_wanted.items():
+            if known := running.get(key):
+                if known.pursuit != pursuit:
+                    known.pursuit = pursuit
+                    known.news.set()
+            else:
+                # The record is needed by the task's first line, so it is made before the task can run.
+                record = _Running(pursuit, None)  # type: ignore[arg-type]
+                running[key] = record
+                record.task = self.spawn(self._pursue(record, restarted), f"{key.what} {key.number}")
+        if not running:
+            del self._running[session]
+
+    def hurry(self, lane: str) -> None:
+        """The arm is down: a lift that was answered `busy` is worth sending at once."""
+        for running in self._running.values():
+            for record in running.values():
+                if isinstance(record.pursuit, SendLift) and record.pursuit.grant.lane == lane:
+                    record.news.set()
+
+    def cancel(self) -> None:
+        """End every task."""
+        for running in self._running.values():
+            for record in running.values():
+                record.task.cancel()
+        self._running.clear()
+
+    async def _pursue(self, record: _Running, restarted: bool) -> None:
+        match record.pursuit:
+            case PlaceOrder():
+                await self._place(record, restarted)
+            case QueryOrder():
+                await self._query(record, restarted)
+            case CloseOrder():
+                await self._close(record)
+            case PlaceRefund():
+                await self._refund(record)
+            case SendLift():
+                await self._lift(record)
+
+    async def _place(self, record: _Running, restarted: bool) -> None:
+        """Place; when nobody knows what came of it, query every 2 to 6 s, and place again with the same words when
+        PayBy does not have it, or has it and its token is not here."""
+        assert isinstance(record.pursuit, PlaceOrder)
+        order = record.pursuit.order
+        words = self.words[key_of(record.pursuit)]
+
+        async def place() -> None:
+            await self._report(order.no, "placeOrder", self.payby.place_order(words))
+
+        async with asyncio.TaskGroup() as group:
+            if not restarted:
+                await place()
+            placing: asyncio.Task[None] | None = None
+            pace = _Pace(self.pause, 2.0, 4.0, at_once=restarted)
+            while await pace.turn():
+                said = await self._query_once(order.no)
+                open_there = isinstance(said, OrderReported) and said.status == "CREATED"
+                absent = open_there or isinstance(said, errors.OrderUnknown)
+                if absent and self.now() < order.payby_expires and (placing is None or placing.done()):
+                    placing = group.create_task(place(), name=f"placeOrder again {order.no}")
+
+    async def _query(self, record: _Running, restarted: bool) -> None:
+        assert isinstance(record.pursuit, QueryOrder)
+        slow, fast = min(6.0, self.query_every * 1.1), max(2.0, self.query_every * 0.9)
+        pace = _Pace(self.pause, fast, slow, at_once=restarted)
+        while await pace.turn():
+            await self._query_once(record.pursuit.order.no)
+
+    async def _close(self, record: _Running) -> None:
+        """Query, and cancel what is not known to be closed, until PayBy's word ends it. An order that PayBy does not
+        have is cancelled as well as long as the rules ask: its placeOrder may still be on the way."""
+        assert isinstance(record.pursuit, CloseOrder)
+        no = record.pursuit.order.no
+        pace = _Pace(self.pause, 3.0, 5.0, at_once=True)
+        while await pace.turn():
+            said = await self._query_once(no)
+            if not isinstance(said, OrderReported) or said.status == "CREATED":
+                await self._report(no, "cancelOrder", self.payby.cancel_order(no))
+
+    async def _query_once(self, no: str) -> OrderReported | errors.CallFailed:
+        return await self._report(no, "getOrder", self.payby.get_order(no), limit_s=QUERY_LIMIT_S)
+
+    async def _report(
+        self, no: str, call: str, answer: Awaitable[Answer], limit_s: float | None = None
+    ) -> OrderReported | errors.CallFailed:
+        try:
+            async with asyncio.timeout(limit_s):
+                said = await answer
+        except TimeoutError:
+            return self._failed(no, call, errors.OutcomeUnknown(call, why=f"no answer within {limit_s} s"))
+        except errors.CallFailed as error:
+            return self._failed(no, call, error)
+        self.heard()
+        event = order_report(
+            said.order,
+            Proof(said.body, said.sign),
+            at=self.now(),
+            payee_mid=self.payee_mid,
+            token_url=said.token_url or "",
+        )
+        self.post(event)
+        return event
+
+    def _failed(self, no: str, call: str, error: errors.CallFailed) -> errors.CallFailed:
+        self.unheard(error)
+        kind = DENIALS.get(type(error))
+        if kind is None:
+            if not isinstance(error, errors.OrderPaid):  # the next query brings the proof
+                logger.warning("%s", error)
+                self.post(OrderUnheard(self.now(), no, call, str(error)))
+        else:
+            self.post(OrderDenied(self.now(), no, call, error.code, error.msg, kind))  # type: ignore[arg-type]
+        return error
+
+    async def _refund(self, record: _Running) -> None:
+        """Ask under its own number, then query until it ended; an unknown outcome is looked up first."""
+        assert isinstance(record.pursuit, PlaceRefund)
+        refund = record.pursuit.refund
+        words = self.words[key_of(record.pursuit)]
+        asked = refund.stage != "asked"
+        for pause_s in _lengthening(REFUND_QUERY_S):
+            try:
+                said = await (self.payby.get_refund(refund.no) if asked else self.payby.refund(words))
+            except errors.RefundUnknown:
+                asked = False
+                continue
+            except errors.CallFailed as error:
+                self.unheard(error)
+                final = isinstance(error, errors.RefundRejected | errors.OurMistake)
+                self.post(RefundUnheard(self.now(), refund.no, refund.order_no, str(error), error.code, final))
+            else:
+                self.heard()
+                if event := refund_report(said.refund, at=self.now()):
+                    self.post(event)
+            asked = True
+            await asyncio.sleep(self.pause(pause_s, pause_s * 1.2))
+
+    async def _lift(self, record: _Running) -> None:
+        """Send it until its deadline; a renewed deadline, or an arm that came down, sends it at once."""
+        for pause_s in _lengthening(LIFT_REPEATS_S):
+            assert isinstance(record.pursuit, SendLift)
+            record.news.clear()
+            if self.now() < record.pursuit.grant.not_after:
+                await self.say_lift(record.pursuit)
+            try:
+                async with asyncio.timeout(pause_s):
+                    await record.news.wait()
+            except TimeoutError:
+                continue
+
+
+class _Pace:
+    """Turns that begin ``fast`` to ``slow`` seconds apart, counted from start to start."""
+
+    def __init__(self, pause: Callable[[float, float], float], fast: float, slow: float, *, at_once: bool) -> None:
+        self._pause = pause
+        self._bounds = (fast, slow)
+        self._next = asyncio.get_running_loop().time() + (0.0 if at_once else pause(fast, slow))
+
+    async def turn(self) -> bool:
+        """Wait for the next turn; always True."""
+        now = asyncio.get_running_loop().time
+        await asyncio.sleep(max(0.0, self._next - now()))
+        self._next = now() + self._pause(*self._bounds)
+        return True
+
+
+def _lengthening(pauses: tuple[float, ...]) -> Iterable[float]:
+    yield from pauses
+    while True:
+        yield pauses[-1]
