@@ -10,6 +10,7 @@ the same bytes; then nothing can happen twice.
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -206,10 +207,8 @@ class PayBy:
     async def probe(self) -> Probe:
         """Is PayBy there, does it know our key and product, and what time has it? Asks for an order that is not."""
         sent = self._clock.steady_ms()
-        try:
+        with contextlib.suppress(OrderUnknown):
             await self.get_order("probe")
-        except OrderUnknown:
-            pass
         return Probe(self._clock.steady_ms() - sent, self.skew_ms)
 
     async def _order(self, call: str, biz: bytes, order_no: str | None, payby_no: str | None, turn: Turn) -> Answer:

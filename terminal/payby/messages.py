@@ -29,7 +29,7 @@ CREATED, PAID_SUCCESS, SETTLED, FAILURE = "CREATED", "PAID_SUCCESS", "SETTLED", 
 
 
 class PaymentInfo(msgspec.Struct, frozen=True, rename="camel"):
-    """How an order was paid. With a discount ``paid_amount`` differs from the order's total. Times: ms since the epoch."""
+    """How an order was paid. With a discount ``paid_amount`` differs from the order's total. Times: epoch ms."""
 
     paid_amount: Money | None = None
     paid_time: int | None = None

@@ -27,7 +27,7 @@ class PlaceOrder:
     """A new order. Amounts in AED; ``expires_ms`` in ms since the epoch, at most 48 h after the request.
 
     ``change_payer`` False binds nothing: another phone may scan the code after the first (PayBy's default is True).
-    ``vat`` is the part of ``amount`` that is VAT. The rest of the amount is what PayBy's pages call ``amountDetail.amount``.
+    ``vat`` is the part of ``amount`` that is VAT; PayBy's ``amountDetail.amount`` is the rest of it.
     """
 
     order_no: str
@@ -80,14 +80,17 @@ class PlaceOrder:
                 "subjectAr": _text(self.subject_ar, "subjectAr", 200),
                 "totalAmount": total,
                 "paySceneCode": _text(self.scene, "paySceneCode", 32, needed=True),
-                "paySceneParams": {"changePayer": _flag(self.change_payer), "oneTimePayment": _flag(self.one_time_payment)},
+                "paySceneParams": {
+                    "changePayer": _flag(self.change_payer),
+                    "oneTimePayment": _flag(self.one_time_payment),
+                },
                 "expiredTime": None if self.expires_ms is None else _moment(self.expires_ms, "expiredTime"),
                 "notifyUrl": _url(self.notify_url),
                 "deviceId": _text(self.device_id, "deviceId", 200),
                 "reserved": _text(self.reserved, "reserved", 20),
                 "accessoryContent": accessory,
             }
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,19 +107,20 @@ class PlaceRefund:
 
     def biz_content(self) -> bytes:
         """The JSON for ``acquire2/refund/placeOrder``; raises BadRequest."""
-        if (self.origin_order_no is None) == (self.origin_payby_no is None):
+        origin = self.origin_order_no
+        if (origin is None) == (self.origin_payby_no is None):
             raise BadRequest("originMerchantOrderNo or originOrderNo: exactly one is needed")
         return _encode(
             {
                 "refundMerchantOrderNo": _number(self.refund_no, "refundMerchantOrderNo"),
-                "originMerchantOrderNo": self.origin_order_no and _number(self.origin_order_no, "originMerchantOrderNo"),
+                "originMerchantOrderNo": origin and _number(origin, "originMerchantOrderNo"),
                 "originOrderNo": _text(self.origin_payby_no, "originOrderNo", 64),
                 "amount": _money(self.amount, "amount"),
                 "reason": _text(self.reason, "reason", 64),
                 "operatorName": _text(self.operator_name, "operatorName", 200),
                 "notifyUrl": _url(self.notify_url),
             }
-        )  # fmt: skip
+        )
 
 
 def order_ref(order_no: str | None, payby_no: str | None, expires_ms: int | None = None) -> bytes:

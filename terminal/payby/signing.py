@@ -1,6 +1,6 @@
 """PayBy's signature: SHA256withRSA (RSASSA-PKCS1-v1_5) over the raw body, as Base64 in the header ``sign``.
 
-Requests, answers and notifications are signed alike. What is verified are the bytes as received, never JSON written anew.
+Requests, answers and notifications are signed alike. The bytes as received are verified, never JSON written anew.
 """
 
 import base64

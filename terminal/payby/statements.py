@@ -23,7 +23,6 @@ class Kind(StrEnum):
 
     TRANSACTIONS = "transactions"
     SETTLEMENTS = "settlements"
-    FUNDS = "funds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ class Statement:
     @classmethod
     def read(cls, name: str, text: str) -> Self:
         """Read one file's text; raises BadWords for a cut-off one."""
-        lines = text.lstrip("\ufeff").splitlines()
+        lines = [line.removesuffix("\r") for line in text.lstrip("\ufeff").split("\n")]
         while lines and not lines[-1].strip():
             lines.pop()
         if len(lines) < 2 or not lines[0].startswith("*"):
@@ -105,12 +104,16 @@ class Statement:
 
 
 def read_zip(data: bytes) -> list[Statement]:
-    """All statements of a day, numbered files included, sorted by name; raises BadWords."""
+    """A day's statements, numbered files included, sorted by name; raises BadWords.
+
+    The fund statement, of which no page gives the columns, is left out.
+    """
     found = []
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for info in sorted(archive.infolist(), key=lambda info: info.filename):
-                if info.is_dir() or not info.filename.lower().endswith(".csv"):
+                name = info.filename.lower()
+                if not name.endswith(".csv") or "fund_statement" in name:
                     continue
                 with archive.open(info) as file:
                     text = file.read(MAX_FILE_BYTES + 1)
@@ -123,7 +126,4 @@ def read_zip(data: bytes) -> list[Statement]:
 
 
 def _kind(name: str) -> Kind:
-    lower = name.lower()
-    if "fund_statement" in lower:
-        return Kind.FUNDS
-    return Kind.SETTLEMENTS if "settle" in lower else Kind.TRANSACTIONS
+    return Kind.SETTLEMENTS if "settle" in name.lower() else Kind.TRANSACTIONS

@@ -1,6 +1,6 @@
 """PayBy's JSON read strictly: exact amounts, no duplicate keys, valid UTF-8 without a byte order mark.
 
-JSON libraries keep one of two equal keys and say nothing, and read 0.1 as a binary fraction; with money neither will do.
+JSON libraries keep one of two equal keys in silence, and read 0.1 as a binary fraction; with money neither will do.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""One signed call to PayBy and its signed answer: bytes, bounds and signatures; ``client`` knows what the calls mean."""
+"""One signed call to PayBy and its signed answer: bytes, bounds, signatures; ``client`` knows what the calls mean."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

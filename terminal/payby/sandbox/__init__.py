@@ -1,0 +1,12 @@
+"""A strict look-alike of PayBy, written from its API page: for tests, demonstrations and integrators.
+
+``server.Sandbox`` is the whole of it; ``serve`` runs it as a command.
+"""
+
+from .book import Order, Refund
+from .faults import Fault, NotifyFault
+from .notify import Delivery
+from .serve import serve
+from .server import Call, Sandbox
+
+__all__ = ["Call", "Delivery", "Fault", "NotifyFault", "Order", "Refund", "Sandbox", "serve"]

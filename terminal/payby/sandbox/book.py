@@ -1,0 +1,313 @@
+"""PayBy's side of every order and refund: what each call does to them, by the API page. No clock, socket or file.
+
+Times are ms since the epoch and come in as ``now_ms``; random digits come from the generator that is passed in.
+"""
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from . import params
+from .params import Refusal
+
+DUBAI = timezone(timedelta(hours=4))
+_MINUTE_MS = 60_000
+_HOUR_MS = 60 * _MINUTE_MS
+_DAY_MS = 24 * _HOUR_MS
+DEFAULT_LIFE_MS = 2 * _HOUR_MS
+LONGEST_LIFE_MS = 48 * _HOUR_MS
+LONGEST_UPDATE_MS = 15 * _DAY_MS
+REFUND_WINDOW_MS = 180 * _DAY_MS
+_FEE = Decimal("0.01")  # of the amount; the real one is in the merchant's contract
+
+
+@dataclass
+class Order:
+    """One order. ``asked`` is its bizContent as first sent, for the comparison with a repeated one."""
+
+    asked: Mapping[str, Any]
+    no: str
+    payby_no: str
+    token_url: str
+    amount: Decimal
+    payee_mid: str
+    requested_ms: int
+    expires_ms: int
+    status: str = "CREATED"
+    revoked: bool = False
+    payer: str | None = None
+    paid_ms: int | None = None
+    settled_ms: int | None = None
+    paid_amount: Decimal | None = None
+    refunds: list["Refund"] = field(default_factory=list)
+
+    @property
+    def is_paid(self) -> bool:
+        return self.status in ("PAID_SUCCESS", "SETTLED")
+
+    @property
+    def refundable(self) -> Decimal:
+        """What is left after all refunds but failed ones."""
+        return self.amount - sum((r.amount for r in self.refunds if r.status != "FAILURE"), Decimal(0))
+
+    def words(self) -> dict[str, Any]:
+        """The ``acquireOrder`` of answers and notifications."""
+        copied = ("notifyUrl", "subject", "subjectAr", "accessoryContent", "deviceId", "paySceneCode", "reserved")
+        said: dict[str, Any] = {
+            "merchantOrderNo": self.no,
+            "orderNo": self.payby_no,
+            "status": self.status,
+            "product": "Basic Payment Gateway",
+            "totalAmount": _aed(self.amount),
+            "payeeMid": self.payee_mid,
+            "expiredTime": self.expires_ms,
+            "requestTime": self.requested_ms,
+            **{key: self.asked[key] for key in copied if self.asked.get(key) is not None},
+            "revoked": "true" if self.revoked else "false",
+        }
+        if self.paid_ms is not None and self.paid_amount is not None:
+            fee = (self.paid_amount * _FEE).quantize(Decimal("0.01"))
+            said["paymentInfo"] = {
+                "paidAmount": _aed(self.paid_amount),
+                "paidTime": self.paid_ms,
+                "payChannel": "BALANCE",
+                "payerMid": self.payer,
+                "payeeFeeAmount": _aed(fee),
+                "payerFeeAmount": _aed(Decimal(0)),
+            }
+            if self.settled_ms is not None:
+                said["paymentInfo"]["settlementAmount"] = _aed(self.paid_amount - fee)
+        return said
+
+
+@dataclass
+class Refund:
+    """One refund; ``asked`` as of an order."""
+
+    asked: Mapping[str, Any]
+    no: str
+    payby_no: str
+    order: Order
+    amount: Decimal
+    asked_ms: int
+    status: str
+
+    def words(self) -> dict[str, Any]:
+        """The ``refundOrder`` of answers and notifications."""
+        copied = ("notifyUrl", "reason", "operatorName", "reserved")
+        return {
+            "refundMerchantOrderNo": self.no,
+            "orderNo": self.payby_no,
+            "originMerchantOrderNo": self.order.no,
+            "status": self.status,
+            "amount": _aed(self.amount),
+            **{key: self.asked[key] for key in copied if self.asked.get(key) is not None},
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """The ``refundSummary`` beside it."""
+        return {"acquireAmount": _aed(self.order.amount), "remainRefundAmount": _aed(self.order.refundable)}
+
+
+class Book:
+    """All orders of one merchant. The methods of calls return the answer's ``body`` or raise Refusal.
+
+    ``refund_status`` is what a new refund becomes at once; CREATED leaves it to finish_refund().
+    """
+
+    def __init__(self, partner_id: str, random_: random.Random, qr_host: str = "https://qr.payby.com") -> None:
+        self.partner_id = partner_id
+        self.orders: dict[str, Order] = {}
+        self.refunds: dict[str, Refund] = {}
+        self.refund_status = "SUCCESS"
+        self._random = random_
+        self._qr_host = qr_host
+        self._serial = 0
+
+    def place(self, biz: Mapping[str, Any], requested_ms: int, now_ms: int) -> dict[str, Any]:
+        """placeOrder: idempotent by number and parameters; the first requestTime stays."""
+        asked = params.place_order(biz)
+        if order := self._aged(self.orders.get(asked.no), now_ms):
+            if order.asked != biz:
+                raise Refusal("62016", "MERCHANT_ORDER_NO_EXIST")
+        else:
+            if asked.payee_mid not in (None, self.partner_id):
+                raise Refusal("62019", "PAYEEMID_NOT_EXIST")
+            expires_ms = requested_ms + DEFAULT_LIFE_MS if asked.expires_ms is None else asked.expires_ms
+            if expires_ms <= requested_ms:
+                raise Refusal("62008", "EXPIREDTIME_LESS_THAN_REQUESTTIME")
+            if expires_ms > requested_ms + LONGEST_LIFE_MS:
+                raise Refusal("62009", "EXPIREDTIME_TOO_LATER")
+            token = f"{self._qr_host}?BIZ_TYPE=202&ft={self._random.getrandbits(128):032x}&t={now_ms:013d}"
+            order = Order(
+                biz,
+                asked.no,
+                self._number("13", now_ms),
+                token,
+                asked.amount,
+                self.partner_id,
+                requested_ms,
+                expires_ms,
+            )
+            self.orders[asked.no] = order
+            self._aged(order, now_ms)
+        body: dict[str, Any] = {"acquireOrder": order.words()}
+        if order.status == "CREATED":
+            body["interActionParams"] = {"tokenUrl": order.token_url}
+        return body
+
+    def get(self, biz: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
+        """getOrder."""
+        return {"acquireOrder": self._named(biz, now_ms).words()}
+
+    def cancel(self, biz: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
+        """cancelOrder: only an unpaid order."""
+        order = self._named(biz, now_ms)
+        refusal = {
+            "PAID_SUCCESS": ("62001", "ORDER_PAID"),
+            "SETTLED": ("62003", "ORDER_SETTLED"),
+            "FAILURE": ("62002", "ORDER_FAILURE"),
+        }.get(order.status)
+        if refusal:
+            raise Refusal(*refusal)
+        order.status = "FAILURE"
+        return {"acquireOrder": order.words()}
+
+    def revoke(self, biz: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
+        """revokeOrder: closes an unpaid order, gives a paid one back; a settled one keeps its status."""
+        order = self._named(biz, now_ms)
+        if order.refunds and order.refundable < order.amount:
+            raise Refusal("62041", "ACQUIRE_ORDER_REFUNDED")
+        if order.status != "SETTLED":
+            order.status = "FAILURE"
+        order.revoked = True
+        return {"acquireOrder": order.words()}
+
+    def update_expired_time(self, biz: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
+        """updateExpiredTime: of an unpaid order, at most 15 days ahead."""
+        order = self._named(biz, now_ms)
+        expires_ms = params.moment(biz.get("expiredTime"), "expiredTime")
+        if order.status != "CREATED" or not now_ms < expires_ms <= now_ms + LONGEST_UPDATE_MS:
+            raise Refusal("62089", "INVALID_EXPIRED_TIME")
+        order.expires_ms = expires_ms
+        return {"acquireOrder": order.words()}
+
+    def refund(self, biz: Mapping[str, Any], now_ms: int) -> tuple[Refund, bool]:
+        """refund/placeOrder: idempotent by number and parameters. True: it is a new one."""
+        asked = params.place_refund(biz)
+        if known := self.refunds.get(asked.no):
+            if known.asked != biz:
+                raise Refusal("62017", "REFUND_MERCHANT_ORDER_NO_EXIST")
+            return known, False
+        order = self._named(biz, now_ms, "originMerchantOrderNo", "originOrderNo")
+        if order.revoked:
+            raise Refusal("62040", "ACQUIRE_ORDER_REVOKED")
+        if order.status == "FAILURE":
+            raise Refusal("62002", "ORDER_FAILURE")
+        if not order.is_paid:
+            raise Refusal("62015", "ORDER_NOT_PAID")
+        if now_ms - order.requested_ms > REFUND_WINDOW_MS:
+            raise Refusal("62045", "REFUND_REJECTED")
+        if asked.amount > order.refundable:
+            raise Refusal("62006", "REFUND_AMOUNT_EXCEEDED")
+        refund = Refund(biz, asked.no, self._number("19", now_ms), order, asked.amount, now_ms, self.refund_status)
+        order.refunds.append(refund)
+        self.refunds[asked.no] = refund
+        return refund, True
+
+    def get_refund(self, biz: Mapping[str, Any]) -> Refund:
+        """refund/getOrder."""
+        no, payby_no = params.one_of(biz, "refundMerchantOrderNo", "orderNo")
+        for refund in self.refunds.values():
+            if no == refund.no or (no is None and payby_no == refund.payby_no):
+                return refund
+        raise Refusal("62007", "REFUND_MERCHANT_ORDER_NO_NOT_EXIST")
+
+    def page(self, biz: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
+        """queryOrderPage: by the Dubai day of the request, oldest first."""
+        asked = params.order_page(biz)
+        found = [
+            order
+            for order in self.orders.values()
+            if asked.start <= datetime.fromtimestamp(order.requested_ms / 1000, DUBAI).date() <= asked.end
+            and self._aged(order, now_ms)
+            and (not asked.statuses or order.status in asked.statuses)
+            and (not asked.devices or order.asked.get("deviceId") in asked.devices)
+        ]
+        first = asked.number * asked.size
+        return {
+            "totalElements": len(found),
+            "totalPages": -(-len(found) // asked.size),
+            "sortPageParam": {"number": asked.number, "size": asked.size},
+            "items": [order.words() for order in found[first : first + asked.size]],
+        }
+
+    def find(self, ref: str, now_ms: int) -> Order:
+        """By our number, PayBy's number, the token URL or its ``ft``; raises KeyError."""
+        token = (parse_qs(urlsplit(ref).query).get("ft") or [ref])[0]
+        for order in self.orders.values():
+            if ref in (order.no, order.payby_no) or f"&ft={token}&" in order.token_url:
+                self._aged(order, now_ms)
+                return order
+        raise KeyError(ref)
+
+    def scan(self, ref: str, payer: str, now_ms: int) -> Order:
+        """A payer's phone reads the code; raises Refusal where the order cannot be paid by this payer."""
+        order = self.find(ref, now_ms)
+        scene = order.asked.get("paySceneParams") or {}
+        if order.status != "CREATED":
+            raise Refusal("62002", f"order is {order.status}")
+        if order.payer not in (None, payer) and scene.get("changePayer", "true") != "false":
+            raise Refusal("62037", "the code belongs to the phone that scanned it first")
+        order.payer = payer
+        return order
+
+    def pay(self, ref: str, payer: str, now_ms: int, paid_amount: Decimal | None = None) -> Order:
+        """The payer pays; ``paid_amount`` is less than the total where there is a discount."""
+        order = self.scan(ref, payer, now_ms)
+        order.status, order.paid_ms = "PAID_SUCCESS", now_ms
+        order.paid_amount = order.amount if paid_amount is None else paid_amount
+        return order
+
+    def settle(self, ref: str, now_ms: int) -> Order:
+        """The money of a paid order is with the merchant."""
+        order = self.find(ref, now_ms)
+        if order.status != "PAID_SUCCESS":
+            raise Refusal("62015", f"order is {order.status}")
+        order.status, order.settled_ms = "SETTLED", now_ms
+        return order
+
+    def paid_orders(self) -> Iterator[Order]:
+        """Every order that was ever paid."""
+        return (order for order in self.orders.values() if order.paid_ms is not None)
+
+    def _named(
+        self, biz: Mapping[str, Any], now_ms: int, ours: str = "merchantOrderNo", theirs: str = "orderNo"
+    ) -> Order:
+        no, payby_no = params.one_of(biz, ours, theirs)
+        if no is not None:
+            if order := self._aged(self.orders.get(no), now_ms):
+                return order
+            raise Refusal("62004", "MERCHANT_ORDER_NO_NOT_EXIST")
+        for order in self.orders.values():
+            if order.payby_no == payby_no:
+                self._aged(order, now_ms)
+                return order
+        raise Refusal("62035", "ORDER_NO_NOT_EXIST")
+
+    def _aged(self, order: Order | None, now_ms: int) -> Order | None:
+        if order and order.status == "CREATED" and now_ms >= order.expires_ms:
+            order.status = "FAILURE"
+        return order
+
+    def _number(self, kind: str, now_ms: int) -> str:
+        self._serial += 1
+        return f"{kind}{now_ms:013d}{self._serial % 1000:03d}"
+
+
+def _aed(amount: Decimal) -> dict[str, Any]:
+    return {"amount": amount, "currency": "AED"}

@@ -1,0 +1,159 @@
+"""The sandbox's levers over HTTP, under ``/sandbox/``: for a page with a pretended phone, and for scripts.
+
+=====================================  ==============================================================================
+``GET  /sandbox/orders``               all orders
+``GET  /sandbox/calls``                all calls: name, time, code, parameters
+``GET  /sandbox/notifications``        all notifications posted: time, order, status of the reply
+``GET  /sandbox/public-key``           PayBy's public key, PEM
+``POST /sandbox/pay``                  ``{"ref": order number or token URL, …}`` with the fields of _Pay
+``POST /sandbox/decline``              ``{"ref", "payer"?}``
+``POST /sandbox/settle``               ``{"ref"}``
+``POST /sandbox/notify``               ``{"ref"}``: notify of the order once more, as it stands
+``POST /sandbox/faults``               ``{"call", "times"?, …}`` with the fields of faults.Fault; null: for ever
+``POST /sandbox/notify-fault``         the fields of faults.NotifyFault
+``POST /sandbox/cut-off``              PayBy is gone
+``POST /sandbox/heal``                 no more faults, PayBy is back
+=====================================  ==============================================================================
+
+Answers are JSON; 404 for an unknown order, 409 for what the order's state forbids, 400 for what is not understood.
+"""
+
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from aiohttp import web
+from cryptography.hazmat.primitives import serialization
+
+from .faults import Fault, NotifyFault
+from .params import Refusal
+
+if TYPE_CHECKING:
+    from .server import Sandbox
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+T = TypeVar("T")
+
+
+class _Pay(msgspec.Struct, forbid_unknown_fields=True):
+    ref: str
+    payer: str = "100000012396"
+    paid_amount: Decimal | None = None
+    settle: bool = False
+    notify: bool = True
+
+
+class _Decline(msgspec.Struct, forbid_unknown_fields=True):
+    ref: str
+    payer: str = "100000012396"
+
+
+class _Ref(msgspec.Struct, forbid_unknown_fields=True):
+    ref: str
+
+
+def control_routes(sandbox: "Sandbox") -> list[web.RouteDef]:
+    """The routes above for one sandbox."""
+
+    async def orders(_: web.Request) -> Any:
+        return [order.words() | {"tokenUrl": order.token_url} for order in sandbox.orders.values()]
+
+    async def calls(_: web.Request) -> Any:
+        return [{"name": c.name, "at_ms": c.at_ms, "code": c.code, "bizContent": c.biz} for c in sandbox.calls]
+
+    async def notifications(_: web.Request) -> Any:
+        return [
+            {"at_ms": d.at_ms, "notify_id": d.notify_id, "order_no": d.order_no, "status": d.status, "ok": d.ok}
+            for d in sandbox.deliveries
+        ]
+
+    async def pay(request: web.Request) -> Any:
+        asked = await _read(request, _Pay)
+        order = await sandbox.pay(
+            asked.ref, payer=asked.payer, paid_amount=asked.paid_amount, settle=asked.settle, notify=asked.notify
+        )
+        return order.words()
+
+    async def decline(request: web.Request) -> Any:
+        asked = await _read(request, _Decline)
+        return (await sandbox.decline(asked.ref, payer=asked.payer)).words()
+
+    async def settle(request: web.Request) -> Any:
+        return (await sandbox.settle((await _read(request, _Ref)).ref)).words()
+
+    async def notify(request: web.Request) -> Any:
+        sandbox.notify((await _read(request, _Ref)).ref)
+        return {}
+
+    async def faults(request: web.Request) -> Any:
+        asked = await _read(request, dict[str, Any])
+        call, times = asked.pop("call", "*"), asked.pop("times", 1)
+        if not isinstance(call, str) or not (times is None or isinstance(times, int)):
+            raise msgspec.ValidationError("call: a name; times: a whole number or null")
+        sandbox.fail(call, _known(asked, Fault), times)
+        return {}
+
+    async def notify_fault(request: web.Request) -> Any:
+        sandbox.notify_fault = _known(await _read(request, dict[str, Any]), NotifyFault)
+        return {}
+
+    async def cut_off(_: web.Request) -> Any:
+        sandbox.cut_off = True
+        return {}
+
+    async def heal(_: web.Request) -> Any:
+        sandbox.heal()
+        return {}
+
+    async def public_key(_: web.Request) -> web.Response:
+        pem = sandbox.public_key.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        return web.Response(body=pem, content_type="application/x-pem-file")
+
+    looks = {"orders": orders, "calls": calls, "notifications": notifications}
+    acts = {
+        "pay": pay,
+        "decline": decline,
+        "settle": settle,
+        "notify": notify,
+        "faults": faults,
+        "notify-fault": notify_fault,
+        "cut-off": cut_off,
+        "heal": heal,
+    }
+    return [
+        web.get("/sandbox/public-key", public_key),
+        *(web.get(f"/sandbox/{name}", _json(act)) for name, act in looks.items()),
+        *(web.post(f"/sandbox/{name}", _json(act)) for name, act in acts.items()),
+    ]
+
+
+async def _read(request: web.Request, kind: type[T]) -> T:
+    return msgspec.json.decode(await request.read(), type=kind)
+
+
+def _known(fields: dict[str, Any], kind: type[T]) -> T:
+    """The fields of a fault; a mistyped name is refused, not ignored."""
+    known = kind.__dataclass_fields__  # type: ignore[attr-defined]
+    if unknown := fields.keys() - known.keys():
+        raise msgspec.ValidationError(f"unknown: {', '.join(sorted(unknown))}")
+    return msgspec.convert(fields, kind)
+
+
+def _json(
+    act: Callable[[web.Request], Awaitable[Any]],
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            status, said = 200, await act(request)
+        except KeyError:
+            status, said = 404, {"error": "no such order"}
+        except Refusal as error:
+            status, said = 409, {"error": str(error)}
+        except msgspec.DecodeError as error:
+            status, said = 400, {"error": str(error)}
+        return web.Response(status=status, body=_ENCODER.encode(said), content_type="application/json")
+
+    return answer

@@ -1,0 +1,343 @@
+"""The sandbox as an HTTP server: the API under ``/sgs/api/``, and ``/sandbox/`` for pages and scripts.
+
+async with Sandbox(merchant_keys=[key.public_key()]) as sandbox:
+    payby = PayBy(sandbox.base_url, sandbox.partner_id, key, [sandbox.public_key])
+    answer = await payby.place_order(...)
+    await sandbox.pay(answer.token_url)
+"""
+
+import asyncio
+import inspect
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from email.utils import formatdate
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from ..clock import Clock, SystemClock
+from ..errors import BadSignature, BadWords
+from ..signing import sign, verify
+from ..strict import load
+from . import params
+from .book import Book, Order, Refund
+from .control import control_routes
+from .faults import Fault, Faults, NotifyFault, spoil
+from .notify import Delivery, Notifier
+from .papers import Version, statement_zip
+from .params import Refusal
+
+WINDOW_MS = 15 * 60_000
+BASE_PATH = "/sgs/api/"
+CALLS = (
+    "acquire2/placeOrder",
+    "acquire2/getOrder",
+    "acquire2/cancelOrder",
+    "acquire2/revokeOrder",
+    "acquire2/updateExpiredTime",
+    "acquire2/refund/placeOrder",
+    "acquire2/refund/getOrder",
+    "acquire2Query/queryOrderPage",
+    "acquire2/download/getOrderStatement",
+)
+_HTML = (
+    b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
+)
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+@dataclass
+class Call:
+    """One call as it came, and what became of it. ``name`` without its folder: ``placeOrder``, ``refund/getOrder``."""
+
+    name: str
+    at_ms: int
+    steady_ms: int
+    body: bytes
+    headers: Mapping[str, str]
+    biz: Mapping[str, Any] = field(default_factory=dict)
+    code: str | None = None
+    """What was answered; None: nothing."""
+    fault: Fault | None = None
+
+
+class Sandbox:
+    """PayBy for one merchant, on loopback by default; port 0 takes a free one.
+
+    ``clock`` is PayBy's: the 15 minutes, expiry and the Date header go by it. ``time_scale`` shortens the waits between
+    repeated notifications. ``seed`` makes tokens and order numbers repeatable. ``unsigned_errors`` leaves the signature
+    off every error answer, as has been seen.
+    """
+
+    def __init__(
+        self,
+        *,
+        merchant_keys: Sequence[rsa.RSAPublicKey],
+        private_key: rsa.RSAPrivateKey | None = None,
+        partner_id: str = "200000000888",
+        host: str = "127.0.0.1",
+        port: int = 0,
+        clock: Clock | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        seed: int | None = None,
+        time_scale: float = 1.0,
+        statement_version: Version = 2,
+        unsigned_errors: bool = False,
+    ) -> None:
+        self.merchant_keys = list(merchant_keys)
+        self.private_key = private_key or rsa.generate_private_key(65537, 2048)
+        self.partner_id = partner_id
+        self.host = host
+        self.port = port
+        self.clock = clock or SystemClock()
+        self.book = Book(partner_id, random.Random(seed))
+        self.calls: list[Call] = []
+        self.cut_off = False
+        """True: every call's connection ends without an answer, as if PayBy were gone."""
+        self.on_call: Callable[[Call], Awaitable[None] | None] | None = None
+        """Called with each genuine call before it does anything; may wait."""
+        self.notify_fault = NotifyFault()
+        self.statement_version = statement_version
+        self.unsigned_errors = unsigned_errors
+        self._sleep = sleep
+        self._faults = Faults()
+        self._notifier = Notifier(self.private_key, wall_ms=self.clock.wall_ms, sleep=sleep, time_scale=time_scale)
+        self._trace = 0
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(client_max_size=256 * 1024)
+        for call in CALLS:
+            app.router.add_post(BASE_PATH + call, self._answer)
+        app.add_routes(control_routes(self))
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self.host, self.port).start()
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._notifier.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    @property
+    def base_url(self) -> str:
+        """What belongs into ``payby.base_url``."""
+        return f"http://{self.host}:{self.port}{BASE_PATH.rstrip('/')}"
+
+    @property
+    def public_key(self) -> rsa.RSAPublicKey:
+        """What the merchant verifies our words with."""
+        return self.private_key.public_key()
+
+    @property
+    def orders(self) -> dict[str, Order]:
+        """All orders by our number."""
+        return self.book.orders
+
+    @property
+    def refunds(self) -> dict[str, Refund]:
+        """All refunds by our number."""
+        return self.book.refunds
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """Every notification posted so far."""
+        return self._notifier.deliveries
+
+    def calls_of(self, name: str) -> list[Call]:
+        """The calls of one name, in order."""
+        return [call for call in self.calls if call.name == name]
+
+    def fail(self, call: str, fault: Fault, times: int | None = 1) -> None:
+        """Let the next ``times`` calls of this name (``*``: of any) meet this fault; None: until heal()."""
+        self._faults.add(call, fault, times)
+
+    def heal(self, call: str | None = None) -> None:
+        """No more faults, of one call or at all; PayBy is there again."""
+        self._faults.clear(call)
+        if call is None:
+            self.cut_off = False
+            self.notify_fault = NotifyFault()
+
+    async def pay(
+        self,
+        ref: str,
+        *,
+        payer: str = "100000012396",
+        paid_amount: Decimal | None = None,
+        settle: bool = False,
+        notify: bool = True,
+    ) -> Order:
+        """Pay by order number or token URL. Raises KeyError for none of ours, Refusal where it cannot be paid."""
+        order = self.book.pay(ref, payer, self.clock.wall_ms(), paid_amount)
+        if settle:
+            self.book.settle(order.no, self.clock.wall_ms())
+        if notify:
+            self.notify(order.no)
+        return order
+
+    async def decline(self, ref: str, *, payer: str = "100000012396") -> Order:
+        """The payer scans the code and does not pay: the order stays CREATED, and may be theirs alone now."""
+        return self.book.scan(ref, payer, self.clock.wall_ms())
+
+    async def settle(self, ref: str) -> Order:
+        """The money of a paid order reaches the merchant. PayBy does not notify of that."""
+        return self.book.settle(ref, self.clock.wall_ms())
+
+    async def finish_refund(self, refund_no: str, status: str = "SUCCESS") -> Refund:
+        """Give a refund its final status, and notify."""
+        refund = self.book.refunds[refund_no]
+        refund.status = status
+        self._notify_refund(refund)
+        return refund
+
+    def notify(self, ref: str) -> None:
+        """Post a notification about an order as it stands now, genuine but for ``notify_fault``."""
+        order = self.book.find(ref, self.clock.wall_ms())
+        self._notifier.send("acquireOrder", order.no, order.words(), order.asked.get("notifyUrl"), self.notify_fault)
+
+    async def notified(self) -> None:
+        """Return when no notification is under way any more, retries included."""
+        await self._notifier.settle()
+
+    def _notify_refund(self, refund: Refund) -> None:
+        url = refund.asked.get("notifyUrl") or refund.order.asked.get("notifyUrl")
+        self._notifier.send("refundOrder", refund.order.no, refund.words(), url, self.notify_fault)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        name = request.path.removeprefix(BASE_PATH).removeprefix("acquire2/").removeprefix("acquire2Query/")
+        call = Call(
+            name.removeprefix("download/"),
+            self.clock.wall_ms(),
+            self.clock.steady_ms(),
+            await request.read(),
+            request.headers.copy(),
+        )
+        if self.cut_off:
+            return _drop(request)
+        self.calls.append(call)
+        fault = call.fault = self._faults.take(call.name) or Fault()
+        try:
+            requested_ms = self._genuine(call)
+            if self.on_call and inspect.isawaitable(waiting := self.on_call(call)):
+                await waiting
+            body = None if fault.prevents else self._perform(call, requested_ms)
+            refusal = Refusal(fault.code, fault.msg) if fault.code is not None else None
+        except Refusal as said:
+            body, refusal = None, said
+        if fault.delay_s:
+            await self._sleep(fault.delay_s)
+        if fault.drop:
+            return _drop(request)
+        if fault.html:
+            return web.Response(status=502, body=_HTML, content_type="text/html", headers=self._date())
+        call.code = refusal.code if refusal else "0"
+        return await self._send(request, fault, body, refusal)
+
+    def _genuine(self, call: Call) -> int:
+        """The call's requestTime; raises Refusal for what is not our merchant's, or not now."""
+        if call.headers.get("Partner-Id") != self.partner_id:
+            raise Refusal("403", "UNAUTHORIZED")
+        try:
+            verify(self.merchant_keys, call.body, call.headers.get("sign"))
+        except BadSignature as error:
+            raise _BadSign("403", f"UNAUTHORIZED {error}") from None
+        if call.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
+            raise params.invalid("Content-Type")
+        try:
+            found = load(call.body)
+        except BadWords as error:
+            raise params.invalid(str(error)) from None
+        requested_ms = params.moment(found.get("requestTime"), "requestTime")
+        if requested_ms < call.at_ms - WINDOW_MS:
+            raise Refusal("400", "REQUESTTIME_TOO_EARLY")
+        if requested_ms > call.at_ms + WINDOW_MS:
+            raise Refusal("400", "REQUESTTIME_TOO_LATER")
+        if not isinstance(found.get("bizContent"), dict):
+            raise params.invalid("bizContent")
+        call.biz = found["bizContent"]
+        return requested_ms
+
+    def _perform(self, call: Call, requested_ms: int) -> dict[str, Any] | bytes:
+        now, biz = call.at_ms, call.biz
+        match call.name:
+            case "placeOrder":
+                return self.book.place(biz, requested_ms, now)
+            case "getOrder":
+                return self.book.get(biz, now)
+            case "cancelOrder":
+                return self.book.cancel(biz, now)
+            case "revokeOrder":
+                return self.book.revoke(biz, now)
+            case "updateExpiredTime":
+                return self.book.update_expired_time(biz, now)
+            case "refund/placeOrder":
+                refund, is_new = self.book.refund(biz, now)
+                if is_new and refund.status != "CREATED":
+                    self._notify_refund(refund)
+                return {"refundOrder": refund.words(), "refundSummary": refund.summary()}
+            case "refund/getOrder":
+                refund = self.book.get_refund(biz)
+                return {"refundOrder": refund.words(), "refundSummary": refund.summary()}
+            case "queryOrderPage":
+                return self.book.page(biz, now)
+            case _:
+                day = params.day(biz, "statementDate", r"\d{8}")
+                found = statement_zip(self.book, day, self.statement_version)
+                if found is None:
+                    raise Refusal("62013", "STATEMENT_NOT_EXIST")
+                return found
+
+    async def _send(
+        self, request: web.Request, fault: Fault, body: dict[str, Any] | bytes | None, refusal: Refusal | None
+    ) -> web.StreamResponse:
+        headers = self._date()
+        if isinstance(body, bytes) and refusal is None:
+            data, kind = body, "application/zip"
+            headers["Content-Disposition"] = 'attachment; filename="statement.zip"'
+        else:
+            data, kind = self._words(fault, body if isinstance(body, dict) else {}, refusal), "application/json"
+        how = "absent" if refusal and self.unsigned_errors else fault.sign
+        if (signature := spoil(sign(self.private_key, data), how)) is not None:
+            headers["sign"] = signature
+        response = web.Response(status=fault.http_status, body=data, content_type=kind, headers=headers)
+        if not fault.half:
+            return response
+        cut = web.StreamResponse(status=fault.http_status, headers=response.headers)
+        await cut.prepare(request)
+        await cut.write(data[: len(data) // 2])
+        return _drop(request)
+
+    def _words(self, fault: Fault, body: dict[str, Any], refusal: Refusal | None) -> bytes:
+        self._trace += 1
+        head = {"applyStatus": "SUCCESS", "code": "0", "msg": "SUCCESS", "traceCode": f"{self._trace:06d}"}
+        if refusal:
+            apply_status = "ERROR" if isinstance(refusal, _BadSign) else fault.apply_status
+            head |= {"applyStatus": apply_status, "code": refusal.code, "msg": refusal.msg}
+            return _ENCODER.encode({"head": head})
+        for part in ("acquireOrder", "refundOrder"):
+            if part in body:
+                body[part] |= fault.edit
+        return _ENCODER.encode({"head": head, "body": body})
+
+    def _date(self) -> dict[str, str]:
+        return {"Date": formatdate(self.clock.wall_ms() / 1000, usegmt=True)}
+
+
+class _BadSign(Refusal):
+    """PayBy could not verify our signature: applyStatus ERROR."""
+
+
+def _drop(request: web.Request) -> web.StreamResponse:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
