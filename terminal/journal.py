@@ -1,0 +1,354 @@
+"""The journal: facts are appended, flushed, and read back as they were written.
+
+SQLite in WAL mode with ``synchronous=FULL``; one writer, in a thread of its own, so that the event loop never waits for
+a disk. What returned from append() is on the disk; an append that raised acknowledged nothing, and its caller stops.
+Several appends that wait at once share one flush. The files: ``journal_rows.py`` seals and checks the rows,
+``journal_side.py`` keeps what lies beside the file.
+"""
+
+import asyncio
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Self
+
+from terminal import journal_rows as rows_
+from terminal import journal_side as side
+from terminal.journal_rows import (
+    PRUNED,
+    STEPS,
+    Connect,
+    JournalDamaged,
+    JournalError,
+    JournalFailed,
+    JournalForeign,
+    JournalFull,
+    JournalLocked,
+    Row,
+)
+from terminal.journal_side import Usage, move_aside, salvage
+
+__all__ = [
+    "Journal",
+    "JournalDamaged",
+    "JournalError",
+    "JournalFailed",
+    "JournalForeign",
+    "JournalFull",
+    "JournalLocked",
+    "Row",
+    "Usage",
+    "move_aside",
+    "read",
+    "salvage",
+]
+
+_CHECKPOINT_COMMITS = 250
+"""Commits after which the log is folded into the file when the writer is idle, to keep it near 1 MiB."""
+_CHECKPOINT_IDLE_S = 1.0
+_CHECKPOINT_OVERDUE = 16 * _CHECKPOINT_COMMITS
+"""Commits after which it is folded though the writer was never idle."""
+_PRUNE_ROWS = 500
+"""Rows that one transaction prunes, so that an append waits for little."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Append:
+    """Rows that must be in one transaction, and who waits for it."""
+
+    rows: Sequence[tuple[str, bytes]]
+    at_ms: int
+    done: "Future[int]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Something else to do on the writer's connection, between two commits."""
+
+    do: Callable[[], int]
+    done: "Future[int]"
+
+
+class Journal:
+    """One role's journal, open for writing. ``connect`` is the seam at which a test makes writes fail:
+    every durable write is one ``execute("COMMIT")`` of the connection that it returns."""
+
+    def __init__(
+        self, path: Path, role: str, db: sqlite3.Connection, head: side.Head, ballast: side.Ballast, connect: Connect
+    ) -> None:
+        """Journal.open() calls this, with what it opened."""
+        self.path = path
+        self.role = role
+        self.ballast = ballast
+        self._db = db
+        self._head = head
+        self._connect = connect
+        self._seq, self._chain = rows_.last(db)
+        self._queue: SimpleQueue[_Append | _Job | None] = SimpleQueue()
+        self._failed = ""
+        self._since_checkpoint = 0
+        self._closed = False
+        self._thread = threading.Thread(target=self._write_all, name=f"journal-{role}", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        role: str,
+        ballast_bytes: int = side.BALLAST_BYTES,
+        steps: Sequence[str] = STEPS,
+        connect: Connect = rows_.connect,
+    ) -> Self:
+        """Open or make the journal of ``role`` ("worker" or "barrier"); raises JournalError, or OSError where the
+        folder does not allow it. Only a replay checks every row: replay before relying on any."""
+        head = side.Head(path)
+        try:
+            db = rows_.prepare(path, role, steps, connect)
+            try:
+                side.compare_head(path, head.read(), db)
+                ballast = side.Ballast(path, ballast_bytes)
+                ballast.hold()
+                return cls(path, role, db, head, ballast, connect)
+            except BaseException:
+                db.close()
+                raise
+        except BaseException:
+            head.close()
+            raise
+
+    @property
+    def last_seq(self) -> int:
+        """Number of the last row committed; 0 of an empty journal."""
+        return self._seq
+
+    def replay(self) -> Iterator[Row]:
+        """Every row in order, checked; raises JournalDamaged at the first one in doubt."""
+        return read(self.path, connect=self._connect)
+
+    async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
+        """Write (kind, data) rows in one transaction; returns the number of the last one once they are flushed.
+
+        Raises JournalFull (nothing written, may be repeated) or JournalFailed (stop, open anew, replay). Cancelling
+        the caller leaves open whether the rows were written.
+        """
+        return await asyncio.wrap_future(self._submit(_append(rows, at_ms)))
+
+    def append_now(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
+        """The same for callers without an event loop; blocks until the flush is done."""
+        return self._submit(_append(rows, at_ms)).result()
+
+    async def prune(self, through: int) -> int:
+        """Drop the rows up to number ``through``; the last of them is replaced by one that bears its hash.
+
+        The newest row always stays. Returns the number of the first row left. Runs in steps, between appends.
+        """
+        base = 0
+        while base < (end := min(through, self._seq - 1)):
+            base = await asyncio.wrap_future(self._submit(_Job(partial(self._prune_some, end), Future())))
+        return base + 1
+
+    async def backup(self, target: Path) -> int:
+        """Write a copy that is whole and checked to ``target`` (mode 0600, replaced at once) while appends go on.
+
+        Returns the number of its last row; raises JournalDamaged, OSError.
+        """
+        return await asyncio.to_thread(_backup, self.path, target, self._connect)
+
+    def usage(self) -> Usage:
+        """How full the disk is, and what the journal takes of it."""
+        return side.usage(self.path)
+
+    def close(self) -> None:
+        """Write what was asked for, fold the log into the file, give the lock back; may be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.put(None)
+        self._thread.join()
+        self._db.close()
+        self._head.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def _submit(self, item: _Append | _Job) -> "Future[int]":
+        if self._closed:
+            raise JournalFailed(self.path, "it is closed")
+        self._queue.put(item)
+        return item.done
+
+    # What follows runs in the writer's thread.
+
+    def _write_all(self) -> None:
+        batch: list[_Append] = []
+        while True:
+            try:
+                item = self._queue.get_nowait() if batch else self._wait()
+            except Empty:  # nobody else waits: one flush for all who did; or nobody came at all
+                if batch:
+                    self._commit(batch)
+                    batch = []
+                else:
+                    self._checkpoint()
+                continue
+            if isinstance(item, _Append):
+                batch.append(item)
+                continue
+            self._commit(batch)
+            batch = []
+            if item is None:
+                return
+            self._run(item)
+
+    def _wait(self) -> _Append | _Job | None:
+        """The next item; raises Empty when the log is due to be folded and a moment passed without one."""
+        due = self._since_checkpoint >= _CHECKPOINT_COMMITS and not self._failed
+        return self._queue.get(timeout=_CHECKPOINT_IDLE_S if due else None)
+
+    def _commit(self, batch: list[_Append]) -> None:
+        batch = [append for append in batch if append.done.set_running_or_notify_cancel()]
+        if not batch:
+            return
+        try:
+            seq, chain, ends, sealed = self._seq, self._chain, [], []
+            for append in batch:
+                for kind, data in append.rows:
+                    seq += 1
+                    crc, chain = rows_.seal(chain, seq, append.at_ms, kind, data)
+                    sealed.append((seq, append.at_ms, kind, data, crc, chain))
+                ends.append(seq)
+            self._transact(lambda: self._db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", sealed))
+            self._head.write(seq, chain)
+        except BaseException as error:  # whatever it is, those who wait must hear of it
+            refusal = self._refusal(error)
+            for append in batch:
+                append.done.set_exception(refusal)
+            return
+        self._seq, self._chain = seq, chain
+        for append, end in zip(batch, ends, strict=True):
+            append.done.set_result(end)
+        if self._since_checkpoint >= _CHECKPOINT_OVERDUE:
+            self._checkpoint()
+
+    def _run(self, job: _Job) -> None:
+        if not job.done.set_running_or_notify_cancel():
+            return
+        try:
+            job.done.set_result(job.do())
+        except BaseException as error:
+            job.done.set_exception(self._refusal(error))
+
+    def _transact(self, change: Callable[[], object]) -> None:
+        """One transaction, one flush."""
+        if self._failed:
+            raise JournalFailed(self.path, self._failed)
+        self._db.execute("BEGIN IMMEDIATE")
+        change()
+        self._db.execute("COMMIT")
+        self._since_checkpoint += 1
+
+    def _refusal(self, error: BaseException) -> JournalError:
+        """What the callers are told; everything but a full disk ends all writing, as the disk's state is unknown."""
+        match error:
+            case JournalError():
+                refusal = error
+            case sqlite3.Error():
+                refusal = rows_.as_journal_error(self.path, error)
+            case _:
+                refusal = JournalFailed(self.path, repr(error))
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        except sqlite3.Error as second:
+            refusal = JournalFailed(self.path, f"{refusal.reason}; then {second}")
+        if not isinstance(refusal, JournalFull):
+            self._failed = self._failed or refusal.reason
+        return refusal
+
+    def _prune_some(self, through: int) -> int:
+        first = self._db.execute("SELECT seq FROM entry ORDER BY seq LIMIT 1").fetchone()[0]
+        base: int = min(through, first + _PRUNE_ROWS)
+        at_ms, chain = self._db.execute("SELECT at_ms, chain FROM entry WHERE seq = ?", (base,)).fetchone()
+        crc, _ = rows_.seal(rows_.GENESIS, base, at_ms, PRUNED, chain)
+
+        def change() -> None:
+            self._db.execute("DELETE FROM entry WHERE seq <= ?", (base,))
+            self._db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", (base, at_ms, PRUNED, chain, crc, chain))
+
+        if base > first:
+            self._transact(change)
+        return base
+
+    def _checkpoint(self) -> None:
+        """Fold the log into the file, and begin the log anew at once, so that the next append costs one flush."""
+        self._since_checkpoint = 0
+        try:
+            self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self._db.execute(f"PRAGMA user_version={self._db.execute('PRAGMA user_version').fetchone()[0]}")
+        except sqlite3.Error as error:
+            # A full disk shows at the next append as well; there somebody hears of it.
+            self._refusal(error)
+
+
+def read(path: Path, *, connect: Connect = rows_.connect) -> Iterator[Row]:
+    """Every row of a journal in order, checked, while another process may be writing it.
+
+    Raises JournalDamaged at the first row in doubt, FileNotFoundError where there is no journal.
+    """
+    if not path.exists():
+        raise FileNotFoundError(path)
+    try:
+        connection = connect(str(path))
+        try:
+            connection.execute("PRAGMA query_only=ON")
+            yield from rows_.verified(connection, path)
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise JournalDamaged(path, None, str(error)) from error
+
+
+def _append(rows: Sequence[tuple[str, bytes]], at_ms: int) -> _Append:
+    if not rows or not -(1 << 63) <= at_ms < 1 << 63:
+        raise ValueError(f"{len(rows)} rows of {at_ms} ms cannot be written")
+    for kind, data in rows:
+        if kind == PRUNED or not (kind.isascii() and 0 < len(kind) <= 64) or not isinstance(data, bytes):
+            raise ValueError(f"no row can be of kind {kind!r} with {type(data).__name__}")
+    return _Append(rows, at_ms, Future())
+
+
+def _backup(path: Path, target: Path, connect: Connect) -> int:
+    unchecked = target.with_name(target.name + ".new")
+    unchecked.unlink(missing_ok=True)
+    os.close(os.open(unchecked, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    source, copy = connect(str(path)), connect(str(unchecked))
+    try:
+        source.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
+        last = 0
+        for row in rows_.verified(copy, unchecked):
+            last = row.seq
+    except sqlite3.Error as error:
+        raise rows_.as_journal_error(path, error) from error
+    finally:
+        copy.close()
+        source.close()
+    handle = os.open(unchecked, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    unchecked.rename(target)
+    return last
