@@ -1,0 +1,112 @@
+"""What happens in the demo, handed to everybody who watches: the page's visitors and the run of cars."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image
+
+KEPT = 80
+"""Messages that a page gets which is opened late."""
+
+_BEHIND = 400
+"""Happenings a watcher may lag behind; the oldest is dropped for each one more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """An MQTT message passed. ``data`` is its JSON; ``routine`` says that only its time differs from the last one."""
+
+    number: int
+    topic: str
+    kind: str
+    data: dict[str, Any]
+    retained: bool
+    routine: bool
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A frame reached the glass: RGB, the panel's size; nobody may draw on ``image`` any more."""
+
+    image: Image.Image = field(repr=False)
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pulsed:
+    """The relay closed."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The arm is now ``state``: down, rising, up or lowering."""
+
+    state: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Something else of the lane changed: car, phone, what is cut."""
+
+
+Happening = Passed | Shown | Pulsed | Moved | Changed
+
+
+class Feed:
+    """Hands each happening to every watcher, in order. To be used in the event loop's thread only."""
+
+    def __init__(self) -> None:
+        self._watchers: set[asyncio.Queue[Happening | None]] = set()
+        self._closed = False
+        self.messages: deque[Passed] = deque(maxlen=KEPT)
+
+    def tell(self, happening: Happening) -> None:
+        """Hand ``happening`` to all watchers; one that lags too far behind loses its oldest."""
+        if isinstance(happening, Passed) and not happening.routine:
+            self.messages.append(happening)
+        for queue in self._watchers:
+            if queue.qsize() >= _BEHIND:
+                queue.get_nowait()
+            queue.put_nowait(happening)
+
+    @contextmanager
+    def watch(self) -> Iterator["Watch"]:
+        """What happens from now on, until the feed is closed."""
+        watch = Watch()
+        if self._closed:
+            watch.queue.put_nowait(None)
+        self._watchers.add(watch.queue)
+        try:
+            yield watch
+        finally:
+            self._watchers.discard(watch.queue)
+
+    def close(self) -> None:
+        """End every watch; may be called twice."""
+        self._closed = True
+        for queue in self._watchers:
+            queue.put_nowait(None)
+
+
+class Watch:
+    """The happenings of one watcher, in order. A cancelled wait loses none."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[Happening | None] = asyncio.Queue()
+
+    def __aiter__(self) -> "Watch":
+        return self
+
+    async def __anext__(self) -> Happening:
+        happening = await self.queue.get()
+        if happening is None:
+            raise StopAsyncIteration
+        return happening

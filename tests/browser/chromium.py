@@ -1,0 +1,156 @@
+"""A headless Chromium, driven over its own debugging protocol (CDP): no driver and no package beside aiohttp."""
+
+import asyncio
+import base64
+import json
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --disable-dev-shm-usage --hide-scrollbars --remote-debugging-port=0"
+).split()
+LIMIT_S = 20.0
+
+
+def find() -> str | None:
+    """Where Chromium is; None where it is not installed."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+class Tab:
+    """One page. ``complaints`` holds every console error, uncaught exception and failed request since the start."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._asked: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._number = 0
+        self._loaded = asyncio.Event()
+        self.complaints: list[str] = []
+
+    async def listen(self) -> None:
+        """Take what Chromium says, until it ends."""
+        async for frame in self._socket:
+            said = frame.json()
+            if "id" in said:
+                self._asked.pop(said["id"]).set_result(said)
+                continue
+            match said["method"], said["params"]:
+                case "Runtime.exceptionThrown", {"exceptionDetails": details}:
+                    self.complaints.append(f"exception: {json.dumps(details)[:600]}")
+                case "Runtime.consoleAPICalled", {"type": "error" | "warning" | "assert", "args": args}:
+                    self.complaints.append(f"console: {args}")
+                case "Log.entryAdded", {"entry": {"level": "error" | "warning", **entry}}:
+                    self.complaints.append(f"log: {entry.get('text')} {entry.get('url', '')}")
+                case "Page.loadEventFired", _:
+                    self._loaded.set()
+
+    async def send(self, method: str, **params: Any) -> dict[str, Any]:
+        """One command; raises RuntimeError with Chromium's reason."""
+        self._number += 1
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._asked[self._number] = answer
+        await self._socket.send_json({"id": self._number, "method": method, "params": params})
+        said = await asyncio.wait_for(answer, LIMIT_S)
+        if "error" in said:
+            raise RuntimeError(f"{method}: {said['error']}")
+        result: dict[str, Any] = said["result"]
+        return result
+
+    async def open(self, url: str) -> None:
+        """Go to ``url``; ends when it is loaded."""
+        self._loaded.clear()
+        await self.send("Page.navigate", url=url)
+        await asyncio.wait_for(self._loaded.wait(), LIMIT_S)
+
+    async def size(self, width: int, height: int, *, mobile: bool = False, scale: float = 1) -> None:
+        """Give the page a window of that many CSS pixels."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": mobile}
+        await self.send("Emulation.setDeviceMetricsOverride", **metrics)
+
+    async def run(self, script: str) -> Any:
+        """The value of ``script`` in the page, its promise awaited; raises RuntimeError where it throws."""
+        said = await self.send("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        if "exceptionDetails" in said:
+            raise RuntimeError(f"{script}: {said['exceptionDetails']}")
+        return said["result"].get("value")
+
+    async def until(self, condition: str, limit_s: float = LIMIT_S) -> None:
+        """Wait until the script ``condition`` holds; looked at with every frame that the page draws."""
+        script = f"""new Promise((done, fail) => {{
+            const end = performance.now() + {limit_s * 1000};
+            const look = () => ({condition}) ? done(true) : performance.now() > end ? fail(new Error("still not so"))
+                : setTimeout(look, 30);
+            look(); }})"""
+        await asyncio.wait_for(self.run(script), limit_s + 5)
+
+    async def click(self, selector: str) -> None:
+        """Press the mouse on the middle of what ``selector`` finds, as a person does, once it can be pressed."""
+        found = f"document.querySelector({json.dumps(selector)})"
+        await self.until(f"{found} && !{found}.disabled && {found}.getAttribute('aria-disabled') !== 'true'")
+        x, y, hit = await self.run(
+            f"""(() => {{ const node = {found}; node.scrollIntoView({{block: 'nearest', behavior: 'instant'}});
+            const box = node.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;
+            const top = document.elementFromPoint(x, y);
+            return [x, y, node === top || node.contains(top) || !!(top && top.contains(node))]; }})()"""
+        )
+        if not hit:
+            raise RuntimeError(f"{selector} is covered by something else")
+        for kind in ("mousePressed", "mouseReleased"):
+            await self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    async def key(self, key: str) -> None:
+        """Press and let go one key: Tab, Enter or Space."""
+        code = {"Tab": 9, "Enter": 13, "Space": 32}[key]
+        text = {"Enter": "\r", "Space": " "}.get(key)
+        common = {"key": " " if key == "Space" else key, "code": key, "windowsVirtualKeyCode": code}
+        await self.send("Input.dispatchKeyEvent", type="keyDown", **common, **({"text": text} if text else {}))
+        await self.send("Input.dispatchKeyEvent", type="keyUp", **common)
+
+    async def picture(self, file: Path, *, whole: bool = False) -> None:
+        """Write what the page looks like as a PNG; ``whole`` beyond the window's end too."""
+        said = await self.send("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        file.write_bytes(base64.b64decode(said["data"]))
+
+
+@asynccontextmanager
+async def browser(program: str, profile: Path) -> AsyncIterator[Tab]:
+    """A fresh Chromium with one empty tab; ended with its whole process group on leaving."""
+    process = await asyncio.create_subprocess_exec(
+        program,
+        *FLAGS,
+        f"--user-data-dir={profile}",
+        "about:blank",
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            while "DevTools listening on" not in (line := (await process.stderr.readline()).decode()):
+                if not line:
+                    raise RuntimeError("Chromium ended before it listened")
+        port = line.split("127.0.0.1:")[1].split("/")[0]
+        drain = asyncio.create_task(process.stderr.read(), name="chromium-stderr")
+        async with aiohttp.ClientSession() as http:
+            async with http.get(f"http://127.0.0.1:{port}/json/list") as answer:
+                target = next(t for t in await answer.json() if t["type"] == "page")
+            async with http.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0) as socket:
+                tab = Tab(socket)
+                listening = asyncio.create_task(tab.listen(), name="chromium-listen")
+                for domain in ("Page", "Runtime", "Log", "Network"):
+                    await tab.send(f"{domain}.enable")
+                yield tab
+                await tab.send("Browser.close")
+                listening.cancel()
+        await asyncio.wait_for(process.wait(), LIMIT_S)
+        await drain
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
