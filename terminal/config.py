@@ -73,7 +73,7 @@ def _settle(given: dict[str, dict[str, Any]], path: Path | None) -> Settings:
         except TypeError:  # msgspec's word for a missing field
             absent[name] = first_key(SECTIONS[name], values)
     settings = Settings(**built, file=path, absent=absent)
-    for check in (_check_zone, _check_url, _check_reader, _check_png, _check_amounts, _check_pins):
+    for check in (_check_zone, _check_url, _check_ticket, _check_reader, _check_png, _check_amounts, _check_pins):
         check(settings)
     return settings
 
@@ -237,6 +237,13 @@ def _check_url(settings: Settings) -> None:
     parts = urlsplit(settings.payby.base_url if settings.payby else "")
     if parts.scheme == "http" and not _LOOPBACK.fullmatch(parts.hostname or ""):
         raise ConfigError(f"payby.base_url: got http:// to {parts.hostname}, takes https:// beyond this machine")
+
+
+def _check_ticket(settings: Settings) -> None:
+    """A ticket bears its key's id in capitals."""
+    ids = [name.upper() for name in settings.ticket.keys] if settings.ticket else []
+    if len(set(ids)) < len(ids):
+        raise ConfigError("ticket.keys: got two ids that differ in capitals only, takes ids that a ticket tells apart")
 
 
 def _check_reader(settings: Settings) -> None:

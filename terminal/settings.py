@@ -21,7 +21,9 @@ Name = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f|]{1,64}\Z", description="1
 Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}\Z", description="an address or name to listen on")]
 Port = Annotated[int, Meta(ge=0, le=65535, description="a port, 0 to 65535 (0 = any that is free)")]
 Pin = Annotated[int, Meta(ge=0, le=27, description="a GPIO number, 0 to 27")]
-Amount = Annotated[str, Meta(pattern=r"^[0-9]{1,6}(\.[0-9]{1,2})?\Z", description='dirhams in quotes, as "10.00"')]
+Amount = Annotated[
+    str, Meta(pattern=r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,2})?\Z", description='dirhams in quotes, as "10.00"')
+]
 Partner = Annotated[str, Meta(pattern=r"^[0-9]{12}\Z", description="a merchant id of 12 digits, in quotes")]
 Offset = Annotated[int, Meta(ge=-480, le=480, description="pixels, -480 to 480")]
 Arm = Annotated[float, Meta(ge=0.05, le=60, description="seconds, 0.05 to 60")]

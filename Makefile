@@ -1,0 +1,58 @@
+# make demo          the whole line on this machine, with a page to drive it, until Ctrl-C
+# make demo CARS=20  the same without the page: 20 cars, the times of each step, and the end
+# make test          lint, types, import rules and tests
+# Both set up what they need: .venv from requirements.lock, and Debian's packages (installed as root, else named).
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+CARS ?=
+PORT ?= 8000
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check-system lint types imports unit lock clean
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+demo: $(READY)
+	@deploy/packages demo
+	@$(BIN)/exit-terminal demo $(if $(CARS),--cars $(CARS),--port $(PORT))
+
+test: check-system lint types imports unit
+
+check-system: $(READY)
+	@deploy/packages test
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+imports: $(READY)
+	$(BIN)/lint-imports --no-logo
+
+unit: $(READY)
+	$(BIN)/python -m pytest $(ARGS)
+
+$(READY): requirements.lock pyproject.toml
+	@deploy/packages python
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+# Newer versions of what we stand on: `make lock UPGRADE=--upgrade`, then `make test`, then commit both files.
+UPGRADE ?=
+COMPILE := CUSTOM_COMPILE_COMMAND="make lock" .lock/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options $(UPGRADE) pyproject.toml
+lock:
+	@test -x .lock/bin/pip-compile || { $(PYTHON) -m venv .lock && .lock/bin/pip install --quiet pip-tools; }
+	$(COMPILE) --extra dev --output-file requirements.lock
+	$(COMPILE) --extra pi --output-file requirements-pi.lock
+
+clean:
+	rm -rf .venv .lock build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,120 @@
+"""The command line: reads arguments, calls `app`; no logic. `exit-terminal` and `python -m terminal` are the same."""
+
+import argparse
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from terminal import __version__
+from terminal.settings import ConfigError
+
+PROGRAM = "exit-terminal"
+NOT_YET = ("console", "watch", "init", "refund", "reconcile")
+"""Commands of the contract that a later version brings."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with errors of one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {PROGRAM} --help)\n")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"got {text!r}, takes a number from 1 to 1000000")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"got {text!r}, takes a port, 0 to 65535")
+    return int(text)
+
+
+def parser() -> Parser:
+    """Every command and option that there is."""
+    common = Parser(add_help=False)
+    common.add_argument("--config", metavar="FILE", type=Path, default=argparse.SUPPRESS, help="the configuration")
+    top = Parser(prog=PROGRAM, description="A parking exit that is paid by phone.")
+    top.add_argument("--config", metavar="FILE", type=Path, help="the configuration (or EXIT_TERMINAL_CONFIG)")
+    top.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text, description=text, parents=[common])
+
+    demo = command("demo", "everything on this machine, with simulated hardware and a page to drive it")
+    demo.add_argument("--port", type=_port, default=8000, help="of the page (default: %(default)s)")
+    demo.add_argument("--cars", metavar="N", type=_count, help="run N cars without the page, then end")
+    command("run", "all roles of one lane in one process, by the configuration")
+    command("reader", "one role: reads tickets and says what is due")
+    command("worker", "one role: orders, payments and lifts of all lanes of a garage")
+    command("listener", "one role: takes PayBy's notifications")
+    command("barrier", "one role: checks lifts and pulses the relay")
+    lcd = command("lcd", "one role: shows the screen")
+    lcd.add_argument("--test", action="store_true", help="show test pictures on the panel, then end")
+    command("loops", "one role: tells whether a car waits, and whether one is under the boom")
+    command("broker", "the embedded broker, for one machine")
+    sandbox = command("sandbox", "a PayBy look-alike for integration tests")
+    sandbox.add_argument("--port", type=_port, default=8090, help="(default: %(default)s)")
+    sandbox.add_argument(
+        "--folder",
+        metavar="DIR",
+        type=Path,
+        default=Path("sandbox"),
+        help="of the keys, made if absent (default: sandbox)",
+    )
+    sandbox.add_argument("--merchant-key", metavar="FILE", type=Path, help="the merchant's public key, if it has one")
+    sandbox.add_argument("--partner-id", metavar="ID", default="200000000888", help="(default: %(default)s)")
+    command("check", "is this installation ready; a line each, and what to do about a failure")
+    ticket = command("ticket", "print a test ticket")
+    ticket.add_argument("--minutes-ago", metavar="N", type=int, default=90, help="its entry (default: %(default)s)")
+    ticket.add_argument("--text", action="store_true", help="its text alone, as the last line")
+    ticket.add_argument("--png", metavar="FILE", type=Path, help="draw it")
+    screens = command("screens", "draw every screen of every panel")
+    screens.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder for the pictures")
+    screens.add_argument("--url", help="what the pay screen's QR code carries")
+    command("contract", "print topics and messages as AsyncAPI")
+    return top
+
+
+def _command(words: list[str]) -> str | None:
+    first = Parser(prog=PROGRAM, add_help=False)
+    first.add_argument("--config")
+    first.add_argument("command", nargs="?")
+    found: str | None = first.parse_known_args(words)[0].command
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status: 0 done, 1 failed, 2 wrong use or configuration."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if (asked := _command(words)) in NOT_YET:
+        return _say(f"{asked} is not there yet in version {__version__}", 2)
+    arguments = parser().parse_args(words)
+    from terminal import app  # loads every role: --help and mistakes need not wait for it
+
+    try:
+        return app.main(arguments)
+    except ConfigError as error:
+        return _say(str(error), 2)
+    except BrokenPipeError:  # the reader of our output has gone, as in `exit-terminal contract | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return _say(str(error), 2 if error.errno == errno.EADDRINUSE else 1)
+    except KeyboardInterrupt:
+        return 1
+
+
+def _say(text: str, status: int) -> int:
+    print(f"{PROGRAM}: {text}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
