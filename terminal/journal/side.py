@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zlib import crc32
 
-from terminal.journal_rows import JournalDamaged, JournalLocked, Row, chain_at, intact, last
+from terminal.journal.rows import JournalDamaged, JournalLocked, Row, chain_at, intact, last
 
 BALLAST_BYTES = 1 << 20
 """Kept free for the day on which the disk is full: enough for the rest of every open visit."""

@@ -2,8 +2,8 @@
 
 SQLite in WAL mode with ``synchronous=FULL``; one writer, in a thread of its own, so that the event loop never waits for
 a disk. What returned from append() is on the disk; an append that raised acknowledged nothing, and its caller stops.
-Several appends that wait at once share one flush. The files: ``journal_rows.py`` seals and checks the rows,
-``journal_side.py`` keeps what lies beside the file.
+Several appends that wait at once share one flush. The files: ``rows.py`` seals and checks the rows,
+``side.py`` keeps what lies beside the file.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Self
 
-from terminal import journal_rows as rows_
-from terminal import journal_side as side
-from terminal.journal_rows import (
+from terminal.journal import rows as rows_
+from terminal.journal import side
+from terminal.journal.rows import (
     PRUNED,
     STEPS,
     Connect,
@@ -33,7 +33,7 @@ from terminal.journal_rows import (
     JournalLocked,
     Row,
 )
-from terminal.journal_side import Usage, move_aside, salvage
+from terminal.journal.side import Usage, move_aside, salvage
 
 __all__ = [
     "Journal",
