@@ -750,7 +750,10 @@ def _boom_seen(draft: _Draft, event: BoomSeen) -> None:
 def _lift_answered(draft: _Draft, event: LiftAnswered) -> None:
     stay = draft.stay(event.session)
     grant = stay.grant(event.lift)
-    if grant is None or grant.lane != event.lane:
+    if grant is None:
+        _answered_late(draft, stay, event)
+        return
+    if grant.lane != event.lane:
         return
     match event.outcome, event.why:
         case "raised", _:
@@ -763,6 +766,17 @@ def _lift_answered(draft: _Draft, event: LiftAnswered) -> None:
             _unknown(draft, stay, grant)
         case _, why:
             _not_raised(draft, stay, grant, why)
+
+
+def _answered_late(draft: _Draft, stay: Stay, event: LiftAnswered) -> None:
+    """A raise that shows after its payment has passed on: credit that is still there is used up by it."""
+    payment = next((p for p in stay.payments if p.grant == event.lift), None)
+    if event.outcome != "raised" or payment is None or payment.holder not in ("credit", "person", "refund"):
+        return
+    text = f"the boom had risen for a payment that meanwhile is held by: {payment.holder}"
+    draft.alert("raised-late", "critical", text, event.lane, stay, payment.order_no, once=True)
+    if payment.holder != "refund":
+        draft.put(replace(_held(stay, replace(payment, holder="raised")), left=stay.left or draft.at))
 
 
 def _settle_grant(stay: Stay, grant: Grant) -> Stay:

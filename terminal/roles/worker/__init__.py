@@ -118,6 +118,7 @@ class Worker:
         self._said: dict[str, _Said] = {}
         self._stay_timers: dict[str, asyncio.TimerHandle] = {}
         self._lifts: dict[str, str] = {}
+        self._lifts_of: dict[str, set[str]] = {}
         self._confirmed: set[str] = set()
         self._health = _PayBy()
         self._rivals: dict[str, tuple[str, int]] = {}
@@ -203,6 +204,9 @@ class Worker:
             await item.done(change)
         garage = self.ledger.garage
         lanes = set(change.lanes) | {s.lane for s in change.stays.values() if s.lane}
+        if isinstance(item.event, events.OrderReported) and item.event.order_no not in self._confirmed:
+            self._confirmed.add(item.event.order_no)
+            lanes |= {lane for lane in (self._lane_of(item.event.order_no),) if lane}
         for lane in lanes:
             await self._show(lane)
             self._schedule(garage.lanes.get(lane) or Lane(lane))
@@ -211,11 +215,19 @@ class Worker:
 
     def _follow(self, stay: Stay, *, restarted: bool = False) -> None:
         self._pursuits.follow(stay.session, owed.owed(stay), restarted=restarted)
-        self._lifts |= {g.id: stay.session for g in stay.grants}
+        self._index(stay)
         if timer := self._stay_timers.pop(stay.session, None):
             timer.cancel()
         if due := owed.stay_due(stay, self.now()):
             self._stay_timers[stay.session] = self._at(due, lambda: events.TimePassed(self.now(), session=stay.session))
+
+    def _index(self, stay: Stay) -> None:
+        """Know a stay by its lifts while an answer to them matters."""
+        lifts = {g.id for g in stay.grants} | {p.grant for p in stay.payments if p.grant}
+        for lift in self._lifts_of.get(stay.session, set()) - lifts:
+            self._lifts.pop(lift, None)
+        self._lifts |= dict.fromkeys(lifts, stay.session)
+        self._lifts_of[stay.session] = lifts
 
     def _schedule(self, lane: Lane) -> None:
         said = self._of(lane.id)

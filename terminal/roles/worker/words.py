@@ -1,0 +1,63 @@
+"""What we say to PayBy about an order, a cancellation or a refund: the bizContent, made once and journaled."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from terminal.core import money
+from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit
+from terminal.core.tariff import Tariff
+from terminal.payby import requests
+
+GOODS = "parking"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What every order of a garage says; names as the driver sees them in the PayBy or BOTIM app."""
+
+    garage: str
+    name: str
+    name_ar: str
+    notify_url: str | None
+    tariff: Tariff
+
+    def __call__(self, pursuit: Pursuit, ahead_ms: int) -> bytes:
+        """``ahead_ms``: PayBy's clock minus the worker's steady one."""
+        match pursuit:
+            case PlaceOrder(order):
+                return requests.PlaceOrder(
+                    order_no=order.no,
+                    amount=_aed(order.amount),
+                    subject=f"Parking {self.name or self.garage}"[:64],
+                    subject_ar=f"موقف {self.name_ar}"[:200] if self.name_ar else None,
+                    change_payer=False,  # PayBy's words for: another phone may scan the code after the first
+                    expires_ms=order.payby_expires + ahead_ms,
+                    notify_url=self.notify_url,
+                    device_id=f"{self.garage}-{order.lane}",
+                    reserved=order.lane,
+                    vat=_aed(self.tariff.vat(order.amount)),
+                    goods_id=GOODS,
+                    goods_name="Parking",
+                    goods_body=None if order.minutes is None else f"Parking for {order.minutes} minutes",
+                    store_id=self.garage,
+                    store_name=self.name[:64] or None,
+                    terminal_id=order.lane,
+                    merchant_name=self.name[:64] or None,
+                ).biz_content()
+            case PlaceRefund(refund):
+                return requests.PlaceRefund(
+                    refund_no=refund.no,
+                    amount=_aed(refund.amount),
+                    origin_order_no=refund.order_no,
+                    reason=refund.reason[:64],
+                    operator_name=refund.by[:200],
+                    notify_url=self.notify_url,
+                ).biz_content()
+            case CloseOrder(order):
+                return requests.order_ref(order.no, None)
+            case _:
+                raise AssertionError(f"{type(pursuit).__name__} changes nothing at PayBy")
+
+
+def _aed(fils: int) -> Decimal:
+    return Decimal(money.text(fils))
