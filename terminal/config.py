@@ -8,7 +8,6 @@ import os
 import re
 import stat
 import tomllib
-import typing
 import zoneinfo
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from terminal.settings import CLOCKS, SECTIONS, ConfigError, Settings, Ticket, first_key, present, takes
+from terminal.settings import CLOCKS, SECTIONS, ConfigError, Settings, Ticket, first_key, hints, present, takes
 
 __all__ = [
     "CONFIG_VARIABLE",
@@ -83,11 +82,11 @@ def _settle(given: dict[str, dict[str, Any]], path: Path | None) -> Settings:
 
 def _value(section: str, key: str, readings: tuple[Any, ...], base: Path, *, said_by: str = "") -> Any:
     """The first of the readings that the key takes, converted."""
-    hints = typing.get_type_hints(SECTIONS[section], include_extras=True)
+    known = hints(SECTIONS[section])
     shown = f"{said_by} ({section}.{key})" if said_by else f"{section}.{key}"
-    if key not in hints:
-        raise ConfigError(f"{shown}: no such key; [{section}] takes {', '.join(hints)}")
-    hint = hints[key]
+    if key not in known:
+        raise ConfigError(f"{shown}: no such key; [{section}] takes {', '.join(known)}")
+    hint = known[key]
     if readings == ("",) and _may_be_empty(section, key):
         return "" if key == "payee_mid" else None
 

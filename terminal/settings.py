@@ -6,6 +6,7 @@ A section is a class, a key is a field, what it takes stands in its type. `confi
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -266,7 +267,7 @@ class Settings:
         return tuple(role for role in _ROLES if role in there)
 
     def _missing(self, key: str, kind: type[Section]) -> str:
-        hint = typing.get_type_hints(kind, include_extras=True)[key.partition(".")[2]]
+        hint = hints(kind)[key.partition(".")[2]]
         where = f" in {self.file}" if self.file else ""
         return f"{key}: missing{where}; takes {takes(hint)}"
 
@@ -276,6 +277,12 @@ def present(value: T | None, key: str) -> T:
     if value is None:
         raise ConfigError(f"{key}: missing")
     return value
+
+
+@cache
+def hints(kind: type[Section]) -> dict[str, Any]:
+    """The type of each key of a section."""
+    return typing.get_type_hints(kind, include_extras=True)
 
 
 def takes(hint: Any) -> str:
