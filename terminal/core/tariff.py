@@ -1,8 +1,8 @@
 """A stay -> its fee.
 
-Every form of tariff answers the same four questions: ``fee``, ``lost_ticket``, ``vat`` and ``exit_grace_ms``. ``Tariff``
-is the plain form of the contract; another form is another class beside it. ``fee`` gets both moments, not the
-length of the stay, because in some garages the day or hour of entry decides.
+Every form of tariff answers the same questions: ``fee``, ``lost_ticket``, ``vat`` and ``exit_grace_ms``. ``Tariff`` is
+the plain form of the contract; another form is another class beside it. ``fee`` gets both moments, not the length of
+the stay, because in some garages the day or hour of entry decides.
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,232 @@
+"""The reader role: a ticket comes under the scanner, and `fee` says what is due, until the worker has heard it.
+
+Nothing is kept on disk. A fee that was not yet answered when this process dies is lost with it, and so it may be: no
+order exists before the worker has the fee in its journal, the screen still asks for a ticket, and the driver holds
+his under the scanner once more.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from terminal.contract.messages import Fee, Order, Screen, Vehicle, stamp
+from terminal.core import money
+from terminal.core.numbers import derived_id
+from terminal.core.quote import Quote, quote
+from terminal.core.tariff import Tariff
+from terminal.link import Link, new_id
+
+PAUSES_S = (0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 2.5)
+"""Between the sayings of one fee: 30 s in all. Never longer than 4 s, so that a worker that is back within 5 s finds
+it; and the worker takes no fee that was read more than 60 s ago."""
+SAME_MS = 1000
+"""The same text again within so long is one reading: the ticket is still under the scanner."""
+REFUSED_EVERY_MS = 1000
+"""Refused readings are said no more often than this; garbage may come ten times a second."""
+STALE_MS = 15_000
+"""A `vehicle` older than this says nothing."""
+SHOWN = 64
+"""Characters of a refused text that are passed on."""
+
+
+class Reading(Protocol):
+    """What drivers/lines.py is to this role."""
+
+    @property
+    def text(self) -> str:
+        """The ticket's text as scanned, or what could be read of it."""
+
+    @property
+    def why(self) -> str | None:
+        """Why this is no ticket, as far as the scanner knows."""
+
+
+class Scanner(Protocol):
+    """What drivers/scanner.py is to this role: an async iterator of readings that ends only when it is closed."""
+
+    def __aiter__(self) -> AsyncIterator[Reading]:
+        """The readings from now on."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be scanned, in one line; None when something can."""
+
+    def on_trouble(self, callback: Callable[[], None]) -> None:
+        """Call ``callback``, in the event loop's thread, after each change of ``trouble``."""
+
+
+@dataclass(eq=False, slots=True)
+class _Asked:
+    """A fee that the worker has not answered yet."""
+
+    fee: Fee
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+
+
+class ReaderRole:
+    """Publishes ``fee`` for the link's lane from a scanner, until cancelled.
+
+    ``keys``: ticket keys by their ids. One genuine fee and one refused one are repeated at a time, each the newest of
+    its kind: a genuine ticket ends both, while garbage does not make the reader forget a driver's ticket.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        scanner: Scanner,
+        *,
+        keys: Mapping[str, bytes],
+        tariff: Tariff,
+        pauses_s: Sequence[float] = PAUSES_S,
+    ) -> None:
+        self._link = link
+        self._scanner = scanner
+        self._keys = keys
+        self._tariff = tariff
+        self._pauses_s = pauses_s
+        self._genuine: _Asked | None = None
+        self._refused: _Asked | None = None
+        self._vehicle: tuple[Vehicle, int] | None = None
+        """The last live one, and when it came by the steady clock."""
+        self._last: tuple[str, int] | None = None
+        """The last text, and when it was last under the scanner."""
+        self._refused_ms: int | None = None
+        self._connected = asyncio.Event()
+        self._trouble = asyncio.Event()
+
+    async def run(self) -> None:
+        """Read tickets until cancelled; raises what ends the connection for good (BusError)."""
+        self._connection(self._link.bus.connected)
+        undo = self._link.bus.on_change(self._connection)
+        self._scanner.on_trouble(self._trouble.set)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._link.beat(), name="reader health")
+                tasks.create_task(self._listen(), name="reader answers")
+                tasks.create_task(self._watch_scanner(), name="reader scanner")
+                async for reading in self._scanner:
+                    await self._take(reading, tasks)
+                raise RuntimeError("the scanner's readings have ended")
+        finally:
+            undo()
+
+    def _connection(self, connected: bool) -> None:
+        (self._connected.set if connected else self._connected.clear)()
+
+    # What is read
+
+    async def _take(self, reading: Reading, tasks: asyncio.TaskGroup) -> None:
+        now = self._link.clock.steady_ms()
+        again = self._last is not None and self._last[0] == reading.text and now - self._last[1] < SAME_MS
+        self._last = reading.text, now
+        if again:
+            return
+        fee = self._fee(reading)
+        if fee.reason == "refused":
+            if fee.why == "ticket-unknown":
+                what = reading.why or "nobody we know has signed it"
+                await self._link.alert("ticket-garbage", "warning", f"read what is no ticket: {what}")
+            if self._refused_ms is not None and now - self._refused_ms < REFUSED_EVERY_MS:
+                return
+            self._refused_ms = now
+            self._refused = self._ask(fee, tasks, instead_of=(self._refused,))
+        else:
+            await self._link.clear("ticket-garbage", "a ticket was read")
+            self._genuine = self._ask(fee, tasks, instead_of=(self._genuine, self._refused))
+
+    def _fee(self, reading: Reading) -> Fee:
+        """The message that a reading comes to now."""
+        exited_ms, car = self._link.clock.wall_ms(), self._car()
+        if reading.why is None:
+            quoted = quote(
+                reading.text,
+                exited_ms,
+                garage=self._link.garage,
+                keys=self._keys,
+                tariff=self._tariff,
+                lost_session=self._lost_session(car),
+            )
+        else:
+            quoted = Quote("refused", exited_ms, why="ticket-unknown")
+        known = quoted.amount is not None
+        return Fee(
+            **self._link.head(),
+            ticket=reading.text if known else reading.text[:SHOWN],
+            reason=quoted.reason,
+            session=quoted.session,
+            car=car,
+            entered=None if quoted.entered_ms is None else stamp(quoted.entered_ms),
+            exited=stamp(exited_ms),
+            minutes=quoted.minutes,
+            amount=None if quoted.amount is None else money.text(quoted.amount),
+            currency="AED" if known else None,
+            why=quoted.why,
+        )
+
+    def _car(self) -> str | None:
+        """The car that waits, as far as the loops say so live."""
+        if self._vehicle is None:
+            return None
+        vehicle, heard_ms = self._vehicle
+        fresh = self._link.clock.steady_ms() - heard_ms <= STALE_MS
+        return vehicle.car if vehicle.waiting and fresh else None
+
+    def _lost_session(self, car: str | None) -> str:
+        """The session of a lost ticket: one for each car that waits, so that the card that is scanned twice, or
+        once more after a restart, does not charge that car twice."""
+        if car is None:
+            return new_id(self._link.clock)
+        return derived_id(int(car.replace("-", "")[:12], 16), "lost", car)
+
+    # What is said until it is answered
+
+    def _ask(self, fee: Fee, tasks: asyncio.TaskGroup, *, instead_of: Sequence[_Asked | None]) -> _Asked:
+        for older in instead_of:
+            if older and older.task:
+                older.task.cancel()
+        asked = _Asked(fee)
+        asked.task = tasks.create_task(self._repeat(asked), name=f"reader fee {fee.id}")
+        return asked
+
+    async def _repeat(self, asked: _Asked) -> None:
+        """Say the fee until it is answered; nothing is said into a lost connection, where it would only grow old."""
+        for pause_s in self._pauses_s:
+            try:
+                async with asyncio.timeout(pause_s):
+                    await self._connected.wait()
+                    await self._link.say(asked.fee)
+                    await asked.answered.wait()
+                    await self._link.clear("fee-unanswered", "a fee was answered")
+                    return
+            except TimeoutError:
+                continue
+        await self._link.alert(
+            "fee-unanswered", "critical", f"no worker took the ticket that was read at {asked.fee.exited}"
+        )
+
+    async def _listen(self) -> None:
+        with self._link.hear("vehicle", "order", "screen") as hearing:
+            async for heard in hearing:
+                heard.ack()
+                match heard.message:
+                    case Vehicle() as vehicle if not heard.retained:
+                        self._vehicle = vehicle, self._link.clock.steady_ms()
+                    case Order(fee=str(fee)) | Screen(fee=str(fee)):
+                        for asked in (self._genuine, self._refused):
+                            if asked and asked.fee.id == fee:
+                                asked.answered.set()
+
+    # The scanner itself
+
+    async def _watch_scanner(self) -> None:
+        while True:
+            self._trouble.clear()
+            if trouble := self._scanner.trouble:
+                self._link.degraded(trouble)
+                await self._link.alert("scanner", "critical", trouble)
+            else:
+                self._link.healthy()
+                await self._link.clear("scanner", "the scanner is there")
+            await self._trouble.wait()

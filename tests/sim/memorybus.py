@@ -1,0 +1,108 @@
+"""A broker and its connection in memory, for tests of roles: it acts like bus.Bus and remembers what was said."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+from terminal.bus import Bus
+from terminal.contract.messages import MESSAGES, Message, decode, encode
+from terminal.contract.topics import parse
+from terminal.subscription import Arrival, Subscription, matches
+
+M = TypeVar("M", bound=Message)
+
+
+class MemoryBus:
+    """Delivers to its own subscriptions as a broker would, retained messages first; counts what is unacknowledged."""
+
+    def __init__(self) -> None:
+        self.instance = "test"
+        self.connected = True
+        self.said: list[tuple[str, bytes, bool]] = []
+        self.retained: dict[str, bytes] = {}
+        self.unacknowledged = 0
+        self._subscriptions: list[Subscription] = []
+        self._listeners: list[Callable[[bool], None]] = []
+        self._news = asyncio.Event()
+
+    def as_bus(self) -> Bus:
+        return cast(Bus, self)
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False, latest_only: bool = False) -> None:
+        self.said.append((topic, payload, retain))
+        self._news.set()
+        if retain:
+            self.retained[topic] = payload
+        for subscription in self._subscriptions:
+            self._offer(subscription, topic, payload, retained=False)
+
+    def subscribe(self, *filters: str) -> Subscription:
+        subscription = Subscription(filters, self._subscriptions.remove)
+        self._subscriptions.append(subscription)
+        subscription.grant(self.connected)
+        self.redeliver(subscription)
+        return subscription
+
+    def redeliver(self, *subscriptions: Subscription) -> None:
+        """Hand out the retained messages, as a broker does at every subscribing, to these or to all."""
+        for subscription in subscriptions or self._subscriptions:
+            for topic, payload in self.retained.items():
+                self._offer(subscription, topic, payload, retained=True)
+
+    def on_change(self, tell: Callable[[bool], None]) -> Callable[[], None]:
+        self._listeners.append(tell)
+        return lambda: self._listeners.remove(tell)
+
+    def connect(self, connected: bool) -> None:
+        """Lose the connection, or have it again."""
+        self.connected = connected
+        for subscription in self._subscriptions:
+            subscription.grant(connected)
+        for tell in list(self._listeners):
+            tell(connected)
+
+    async def hears(self, topic: str, message: Message) -> None:
+        """Another role says ``message``, live, on ``topic``."""
+        for subscription in self._subscriptions:
+            self._offer(subscription, topic, encode(message), retained=False)
+        await asyncio.sleep(0)
+
+    def of(self, kind: type[M]) -> list[M]:
+        """All that was said of one kind, oldest first."""
+        return [decode(kind, data) for topic, data, _ in self.said if MESSAGES[parse(topic).kind] is kind]
+
+    async def until(self, kind: type[M], count: int) -> list[M]:
+        """Wait until ``count`` messages of a kind were said; returns them."""
+        async with asyncio.timeout(5):
+            while len(self.of(kind)) < count:
+                self._news.clear()
+                await self._news.wait()
+        return self.of(kind)
+
+    def _offer(self, subscription: Subscription, topic: str, payload: bytes, *, retained: bool) -> None:
+        if any(matches(f, topic) for f in subscription.filters):
+            self.unacknowledged += 1
+            subscription.offer(Arrival(topic, payload, retained, self._acknowledged))
+
+    def _acknowledged(self) -> None:
+        self.unacknowledged -= 1
+
+
+class TestClock:
+    """Both clocks stand still until a test turns them."""
+
+    __test__ = False
+
+    def __init__(self, wall_ms: int = 1_795_000_000_000) -> None:
+        self.wall = wall_ms
+        self.steady = 1_000_000
+
+    def wall_ms(self) -> int:
+        return self.wall
+
+    def steady_ms(self) -> int:
+        return self.steady
+
+    def turn(self, ms: int) -> None:
+        self.wall += ms
+        self.steady += ms
