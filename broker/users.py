@@ -1,0 +1,62 @@
+"""The broker's users: one file for each, with its password in it."""
+
+import hmac
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class UsersError(Exception):
+    """A password file that cannot be used; the text names it."""
+
+
+class Users:
+    """``folder`` holds a file for each of ``names``, made if absent (mode 0600) with a random password.
+
+    Passwords are compared as they are, not by a slow hash: a slow hash makes up for short passwords, which these are
+    not (43 characters of randomness), and amqtt's would stop the whole event loop for 150 ms at every connect.
+    Raises UsersError for a file that others can read, is empty or cannot be read or made.
+    """
+
+    def __init__(self, folder: Path, names: Iterable[str]) -> None:
+        self._passwords: dict[str, bytes] = {}
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for name in names:
+                self._passwords[name] = _password(folder / name)
+        except OSError as error:
+            raise UsersError(f"{error.filename}: {error.strerror}") from None
+
+    def check(self, name: str | None, password: str | None) -> bool:
+        """Is it this user's password? Takes the same time for a user that does not exist."""
+        known = self._passwords.get(name or "", b"")
+        return hmac.compare_digest(known, (password or "").encode()) and bool(known)
+
+    def add(self, name: str) -> str:
+        """A user that has no file; returns its password."""
+        password = secrets.token_urlsafe(32)
+        self._passwords[name] = password.encode()
+        return password
+
+    def remove(self, name: str) -> None:
+        del self._passwords[name]
+
+
+def _password(path: Path) -> bytes:
+    if not path.exists():
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+        try:
+            os.link(fresh, path)  # whole or not at all, and never over one that is there
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    if path.stat().st_mode & 0o007:
+        raise UsersError(f"{path}: a password that others can read; chmod 600 it")
+    password = path.read_bytes().removesuffix(b"\n").removesuffix(b"\r")
+    if not password:
+        raise UsersError(f"{path}: empty; delete it, and a new password is made")
+    return password

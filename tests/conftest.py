@@ -1,0 +1,113 @@
+"""Fixtures that several files share: a stock Mosquitto, and our own broker, on ports of their own."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker.embedded import EmbeddedBroker
+from terminal.bus import Bus
+from terminal.contract.access import USERS, may_publish, may_subscribe
+
+GARAGE = "marina"
+
+NewBus = Callable[..., Bus]
+"""``new_bus("worker", **more)`` -> an unopened Bus for that user; ``more`` goes to Bus."""
+
+
+class Mosquitto:
+    """A stock Mosquitto, with an open listener, that survives a kill; ``stop()`` and ``start()`` it at will."""
+
+    def __init__(self, folder: Path, extra: str = "allow_anonymous true") -> None:
+        self.folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.config = folder / "mosquitto.conf"
+        self.config.write_text(
+            f"listener {self.port} 127.0.0.1\nset_tcp_nodelay true\npersistence true\npersistence_location {folder}/\n"
+            f"autosave_interval 1\nautosave_on_changes true\n{'user root' if os.geteuid() == 0 else ''}\n{extra}\n"
+        )
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        with (self.folder / "mosquitto.log").open("ab") as log:
+            self.process = subprocess.Popen(["mosquitto", "-c", str(self.config)], stdout=log, stderr=log)
+        for _ in range(500):
+            if self.process.poll() is not None:
+                raise RuntimeError(f"mosquitto ended: {(self.folder / 'mosquitto.log').read_text()}")
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.01)
+        raise RuntimeError("mosquitto does not listen")
+
+    def stop(self, how: int = signal.SIGTERM) -> None:
+        if self.process:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.send_signal(how)
+            self.process.wait()
+            self.process = None
+
+
+needs_mosquitto = pytest.mark.skipif(
+    shutil.which("mosquitto") is None, reason="no mosquitto here: apt-get install mosquitto"
+)
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A running Mosquitto that lets everybody in."""
+    if shutil.which("mosquitto") is None:
+        pytest.skip("no mosquitto here: apt-get install mosquitto")
+    folder = tmp_path / "mosquitto"
+    folder.mkdir()
+    server = Mosquitto(folder)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def embedded(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
+    """Our broker, running, for GARAGE, with a user for each role."""
+    async with open_embedded(tmp_path) as broker:
+        yield broker
+
+
+def open_embedded(tmp_path: Path, port: int = 0, **more: Any) -> EmbeddedBroker:
+    rules = {
+        "may_publish": partial(may_publish, garage=GARAGE),
+        "may_subscribe": partial(may_subscribe, garage=GARAGE),
+        **more,
+    }
+    return EmbeddedBroker(tmp_path / "users", USERS, port=port, **rules)
+
+
+def embedded_bus(broker: EmbeddedBroker, user: str = "lane", **more: Any) -> Bus:
+    """An unopened Bus for a user of the embedded broker."""
+    return Bus(
+        more.pop("url", broker.url), username=user, password=broker.password_file(user).read_text().strip(), **more
+    )
+
+
+@pytest.fixture(params=["mosquitto", "embedded"])
+def new_bus(request: pytest.FixtureRequest) -> NewBus:
+    """Makes Buses for a user, on each of the two brokers in turn."""
+    broker = request.getfixturevalue(request.param)
+    if isinstance(broker, EmbeddedBroker):
+        return partial(embedded_bus, broker)
+    return lambda user="lane", **more: Bus(more.pop("url", broker.url), username=user, **more)
