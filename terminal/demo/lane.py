@@ -17,11 +17,14 @@ Kind = Literal["minutes", "lost", "damaged", "foreign", "used", "future"]
 """What ticket the driver holds; ``minutes`` is a good one."""
 KINDS: tuple[str, ...] = get_args(Kind)
 MOST_MINUTES = 60 * 24 * 90
+LONGEST_CUT_S = 600
 
 ARRIVE_S, BACK_S, LEAVE_S = 2.2, 2.0, 3.4
 """How long a car takes to the pillar, back from it, and through; the page animates by the same figures."""
 _ONTO_BOOM_LOOP, _OFF_WAITING_LOOP, _OFF_BOOM_LOOP = 0.18, 0.46, 0.68
 """When a leaving car enters and clears the loops, as parts of LEAVE_S."""
+LEAST_S = 0.12
+"""The least time between two changes of the loops, however fast the car: a detector takes 0.05 s to settle."""
 
 _ROUTINE = ("health", "vehicle")
 
@@ -125,7 +128,7 @@ class DemoLane:
             (_OFF_WAITING_LOOP - _ONTO_BOOM_LOOP, {"waiting": False}),
             (_OFF_BOOM_LOOP - _OFF_WAITING_LOOP, {"under_boom": False}),
         ):
-            await asyncio.sleep(part * LEAVE_S * self._pace)
+            await asyncio.sleep(max(LEAST_S, part * LEAVE_S * self._pace))
             self._cover(**loops)
         self._used = self._text
         await asyncio.sleep((1 - _OFF_BOOM_LOOP) * LEAVE_S * self._pace)
@@ -247,7 +250,7 @@ class DemoLane:
 
     async def _cut(self, name: Literal["broker", "payby"], seconds: float) -> None:
         self._must(name not in self._cut_until, "It is cut already.")
-        self._must(1 <= seconds <= 600, "A cut lasts from 1 to 600 seconds.")
+        self._must(0 < seconds <= LONGEST_CUT_S, f"A cut lasts up to {LONGEST_CUT_S} seconds.")
         part = self.parts.broker if name == "broker" else self.parts.payby
         self._cut_until[name] = self._loop.time() + seconds
         self.feed.tell(Changed())

@@ -1,7 +1,8 @@
 """A stand-in for all the roles and their hardware, as one small script: what DemoLane's tests drive a car up to.
 
 It says the contract's messages in the order of a visit and shows real QR codes, so that page, lane and cars can be
-tested without a broker. ``mute`` holds back the kinds of messages named in it; ``silent`` reads no ticket.
+tested without a broker. ``mute`` holds back the kinds of messages named in it, ``refuse_all`` refuses every ticket, and
+with ``frame_first`` the glass is faster than the broker.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from terminal.demo.parts import NotNow, Parts, PhoneOrder, Tickets
 
 AT = "2026-11-22T10:00:00.000Z"
 ID = "019aab00-0000-7000-8000-%012d"
+ORDER_NO = f"marina-exit-1-{(ID % 5).replace('-', '')}"
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class FakeTerminal:
         self.fed: list[str] = []
         self.cuts: list[str] = []
         self.mute: set[str] = set()
-        self.silent = False
+        self.refuse_all = self.frame_first = False
         self.panel, self.relay = Told(), Told()
         self.arm = FakeArm(rise_s, close_s)
         self._think_s = think_s
@@ -103,15 +105,17 @@ class FakeTerminal:
         """Put a message of ours on the wire."""
         self._count += 1
         if what not in self.mute:
-            payload = json.dumps({"v": 1, "id": ID % self._count, "at": AT} | data).encode()
-            self.said.put_nowait(Said(f"parking/marina/exit-1/{what}", payload, False, self.acked))
+            self.say_bytes(what, json.dumps({"v": 1, "id": ID % self._count, "at": AT} | data).encode())
+
+    def say_bytes(self, what: str, payload: bytes) -> None:
+        """The same, whatever it says."""
+        self.said.put_nowait(Said(f"parking/marina/exit-1/{what}", payload, False, self.acked))
 
     # Scanner and loops
 
     def feed(self, text: str) -> None:
         self.fed.append(text)
-        if not self.silent:
-            self._start(self._read(text))
+        self._start(self._read(text))
 
     def waiting(self, covered: bool) -> None:
         self.covered.append(("waiting", covered))
@@ -131,7 +135,7 @@ class FakeTerminal:
         if token_url not in self._orders:
             raise NotNow("PayBy does not know this code.")
         amount = self._orders[token_url]["amount"]
-        return PhoneOrder("Marina Garage", "Parking exit-1", amount, "AED", "marina-exit-1-019aab0000007000", "CREATED")
+        return PhoneOrder("Marina Garage", "Parking exit-1", amount, "AED", ORDER_NO, "CREATED")
 
     async def pay(self, token_url: str) -> None:
         order = self._orders[token_url]
@@ -139,8 +143,8 @@ class FakeTerminal:
             raise NotNow("This order is closed.")
         order["status"] = "paid"
         await asyncio.sleep(self._think_s)
-        self.say("paid", order_no="marina-exit-1-1", notify_id="1", body="{}", sign="x")
-        self.say("receipt", order_no="marina-exit-1-1", notify_id="1", outcome="lifting")
+        self.say("paid", order_no=ORDER_NO, notify_id="1", body="{}", sign="x")
+        self.say("receipt", order_no=ORDER_NO, notify_id="1", outcome="lifting")
         self.say("order", status="paid", amount=order["amount"], currency="AED")
         self._start(self._lift("paid"))
 
@@ -157,7 +161,7 @@ class FakeTerminal:
 
     async def _read(self, text: str) -> None:
         origin, minutes, *_ = *text.split(), "0"
-        if origin != "OURS" or not text.endswith("GH"):
+        if self.refuse_all or origin != "OURS" or not text.endswith("GH"):
             self.say("fee", ticket=text, reason="refused", why="ticket-foreign")
             self._show("help", reason="ticket-foreign", help_code="K7M2Q")
             return
@@ -184,13 +188,23 @@ class FakeTerminal:
         self._orders[token] = {"status": "created", "amount": amount}
         order = {"session": ID % 5, "amount": amount, "currency": "AED"}
         self.say("order", status="placing", **order)
-        self.say("order", status="created", token_url=token, **order)
+        created = {"status": "created", "token_url": token, **order}
+        if not self.frame_first:
+            self.say("order", **created)
         self._show("pay", token, amount=amount, currency="AED", remaining=110)
+        if self.frame_first:
+            await asyncio.sleep(0.02)
+            self.say("order", **created)
 
     async def _lift(self, reason: str) -> None:
         lift = ID % (900 + self._count)
         self._show("paid" if reason == "paid" else "free")
-        self.say("lift", reason=reason, **({"proof": {"body": "{}", "sign": "x"}} if reason == "paid" else {}))
+        self.say(
+            "lift",
+            reason=reason,
+            session=ID % 5,
+            **({"proof": {"body": "{}", "sign": "x"}} if reason == "paid" else {}),
+        )
         self.relay.tell(True)
         self.relay.tell(False)
         self.say("barrier", state="rising", answer={"lift": lift, "outcome": "raised"})
@@ -207,7 +221,8 @@ class FakeTerminal:
         picture = Image.new("RGB", (480, 320), "white")
         if token:
             matrix = segno.make(token, error="m", micro=False)
-            code = Image.new("L", matrix.symbol_size(scale=1, border=4), 255)
+            side = int(matrix.symbol_size(scale=1, border=4)[0])
+            code = Image.new("L", (side, side), 255)
             for y, row in enumerate(matrix.matrix_iter(scale=1, border=4)):
                 for x, dark in enumerate(row):
                     code.putpixel((x, y), 0 if dark else 255)
