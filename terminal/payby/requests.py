@@ -113,7 +113,7 @@ class PlaceRefund:
         return _encode(
             {
                 "refundMerchantOrderNo": _number(self.refund_no, "refundMerchantOrderNo"),
-                "originMerchantOrderNo": origin and _number(origin, "originMerchantOrderNo"),
+                "originMerchantOrderNo": None if origin is None else _number(origin, "originMerchantOrderNo"),
                 "originOrderNo": _text(self.origin_payby_no, "originOrderNo", 64),
                 "amount": _money(self.amount, "amount"),
                 "reason": _text(self.reason, "reason", 64),
@@ -129,7 +129,7 @@ def order_ref(order_no: str | None, payby_no: str | None, expires_ms: int | None
         raise BadRequest("merchantOrderNo or orderNo: exactly one is needed")
     return _encode(
         {
-            "merchantOrderNo": order_no and _number(order_no, "merchantOrderNo"),
+            "merchantOrderNo": None if order_no is None else _number(order_no, "merchantOrderNo"),
             "orderNo": _text(payby_no, "orderNo", 32),
             "expiredTime": None if expires_ms is None else _moment(expires_ms, "expiredTime"),
         }
@@ -142,7 +142,7 @@ def refund_ref(refund_no: str | None, payby_no: str | None) -> bytes:
         raise BadRequest("refundMerchantOrderNo or orderNo: exactly one is needed")
     return _encode(
         {
-            "refundMerchantOrderNo": refund_no and _number(refund_no, "refundMerchantOrderNo"),
+            "refundMerchantOrderNo": None if refund_no is None else _number(refund_no, "refundMerchantOrderNo"),
             "orderNo": _text(payby_no, "orderNo", 32),
         }
     )

@@ -9,7 +9,7 @@ import aiohttp
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 from .clock import Clock, PayByTime
-from .errors import BadSignature, BadWords, CallFailed, ClockWrong, NotSent, OutcomeUnknown, RateLimited, failure
+from .errors import BadSignature, BadWords, CallFailed, NotSent, OutcomeUnknown, RateLimited, failure
 from .messages import head_in
 from .rate import RateLimit, Turn
 from .signing import sign, verify
@@ -73,13 +73,13 @@ class Wire:
             self._session = None
 
     async def call(self, call: str, biz: bytes, turn: Turn) -> Reply:
-        """One call; once more where PayBy refused its time and we know better now."""
+        """One call; once more where PayBy refused it, its time was wrong, and we know better now."""
         raw = await self.post(call, biz, turn)
         try:
             return self.read(call, raw)
-        except (ClockWrong, OutcomeUnknown) as error:
+        except CallFailed as error:
             said = error.hint if isinstance(error, OutcomeUnknown) else error
-            if not isinstance(said, ClockWrong) or abs(self.time.now_ms() - raw.requested_ms) < _REFUSED_MS:
+            if said is None or said.code != "400" or abs(self.time.now_ms() - raw.requested_ms) < _REFUSED_MS:
                 raise
         return self.read(call, await self.post(call, biz, turn))
 

@@ -26,7 +26,7 @@ async def serve(
 
     PayBy's pair always lies there; the merchant's too, unless ``merchant_public_key`` names one.
     """
-    payby, merchant = _keys(keys_folder, merchant_public_key)
+    folder, payby, merchant = _keys(keys_folder, merchant_public_key)
     sandbox = Sandbox(
         merchant_keys=merchant,
         private_key=payby,
@@ -41,18 +41,19 @@ async def serve(
         print(f'base_url = "{sandbox.base_url}"')
         print(f'partner_id = "{partner_id}"')
         if merchant_public_key is None:
-            print(f'private_key = "{keys_folder / "merchant.pem"}"')
-        print(f'payby_public_key = ["{keys_folder / "payby.pub.pem"}"]')
+            print(f'private_key = "{folder / "merchant.pem"}"')
+        print(f'payby_public_key = ["{folder / "payby.pub.pem"}"]')
         await asyncio.Event().wait()
 
 
-def _keys(folder: Path, merchant: Path | None) -> tuple[rsa.RSAPrivateKey, list[rsa.RSAPublicKey]]:
-    """PayBy's key and the merchant's public one."""
+def _keys(folder: Path, merchant: Path | None) -> tuple[Path, rsa.RSAPrivateKey, list[rsa.RSAPublicKey]]:
+    """The whole path of the folder, PayBy's key and the merchant's public one."""
     folder.mkdir(parents=True, exist_ok=True)
+    folder = folder.resolve()
     payby = key_pair(folder, "payby")
     if merchant is None:
-        return payby, [key_pair(folder, "merchant").public_key()]
-    return payby, load_public_keys([merchant])
+        return folder, payby, [key_pair(folder, "merchant").public_key()]
+    return folder, payby, load_public_keys([merchant])
 
 
 def key_pair(folder: Path, name: str) -> rsa.RSAPrivateKey:

@@ -257,7 +257,9 @@ class Sandbox:
             found = load(call.body)
         except BadWords as error:
             raise params.invalid(str(error)) from None
-        requested_ms = params.moment(found.get("requestTime"), "requestTime")
+        requested_ms: object = found.get("requestTime")
+        if type(requested_ms) is not int:
+            raise params.invalid("requestTime")
         if requested_ms < call.at_ms - WINDOW_MS:
             raise Refusal("400", "REQUESTTIME_TOO_EARLY")
         if requested_ms > call.at_ms + WINDOW_MS:

@@ -1,0 +1,84 @@
+"""Every code of PayBy's has its place, and no error says more than it may."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from terminal.payby import errors as e
+
+PAGE = Path(__file__).resolve().parents[2] / "shared/payby/README.md"
+
+DECIDES = {
+    "400": e.OurMistake, "402": e.RateLimited, "403": e.Unauthorised, "404": e.OutcomeUnknown, "500": e.OutcomeUnknown,
+    "504": e.OutcomeUnknown, "601": e.Refused, "62001": e.OrderPaid, "62003": e.OrderPaid, "62002": e.OrderDead,
+    "62004": e.OrderUnknown, "62035": e.OrderUnknown, "62006": e.RefundRejected, "62007": e.RefundUnknown,
+    "62015": e.RefundRejected, "62017": e.RefundKnown, "62040": e.RefundRejected, "62041": e.RefundRejected,
+    "62045": e.RefundRejected, "62008": e.OurMistake, "62009": e.OurMistake, "62089": e.OurMistake,
+    "62012": e.OurMistake, "62013": e.NoStatement, "62016": e.OurMistake, "62019": e.Unauthorised,
+    "62026": e.Unauthorised, "62036": e.OurMistake, "62037": e.OurMistake, "62039": e.RevokeFailed,
+    "62046": e.RevokeRejected,
+}  # fmt: skip
+
+
+def of(code: str, msg: str = "", apply_status: str = "FAIL") -> type[e.CallFailed]:
+    return type(e.failure("acquire2/getOrder", apply_status, code, msg))
+
+
+@pytest.mark.parametrize("code", DECIDES)
+def test_every_code_of_the_api_page_is_the_leaf_that_decides(code: str) -> None:
+    assert of(code) is DECIDES[code]
+    assert of(code, apply_status="SUCCESS") is DECIDES[code]  # SUCCESS with another code is an error
+
+
+@pytest.mark.skipif(not PAGE.is_file(), reason="PayBy's API page is not beside the repository")
+def test_the_table_above_is_the_pages_whole_table() -> None:
+    table = PAGE.read_text().partition("## Codes that decide something")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| ")]
+    codes = {code for row in rows for code in re.findall(r"\d+", row)} - {"0"}
+    assert codes == set(DECIDES)
+
+
+@pytest.mark.parametrize("msg", ["REQUESTTIME_TOO_EARLY", "REQUESTTIME_TOO_LATER"])
+def test_a_refused_time_is_our_clock_and_no_other_mistake(msg: str) -> None:
+    assert of("400", msg) is e.ClockWrong
+    assert of("400", "INVALID_PARAMETER") is e.OurMistake
+
+
+def test_apply_status_error_is_unauthorised_whatever_the_code() -> None:
+    for code in ("", "0", "403", "500", "62001"):
+        assert of(code, apply_status="ERROR") is e.Unauthorised
+
+
+def test_a_code_that_no_page_names_decides_nothing() -> None:
+    for code in ("", "0", "1", "62999", "99999"):
+        assert of(code) is e.OutcomeUnknown
+
+
+def test_every_leaf_is_found_by_the_root_and_every_code_by_a_leaf() -> None:
+    leaves = {kind for kind in vars(e).values() if isinstance(kind, type) and issubclass(kind, e.CallFailed)}
+    assert leaves - set(e.CODES.values()) == {e.CallFailed, e.NotSent, e.ClockWrong}
+    assert all(issubclass(kind, e.PayByError) for kind in leaves)
+
+
+def test_the_tree_at_the_top_shows_every_class() -> None:
+    shown = set(re.findall(r"[├└]── (\w+)", e.__doc__ or "")) | {"PayByError"}
+    there = {n for n, k in vars(e).items() if isinstance(k, type) and issubclass(k, Exception)}
+    assert shown == there
+
+
+def test_an_error_holds_its_data_and_says_them_in_one_line() -> None:
+    error = e.failure("acquire2/placeOrder", "FAIL", "62016", "MERCHANT_ORDER_NO_EXIST", "328753")
+    assert (error.call, error.code, error.msg, error.trace_code) == (
+        "acquire2/placeOrder", "62016", "MERCHANT_ORDER_NO_EXIST", "328753",
+    )  # fmt: skip
+    assert str(error) == "acquire2/placeOrder: 62016 MERCHANT_ORDER_NO_EXIST, trace 328753"
+
+
+def test_what_was_unsigned_is_kept_for_the_alert_and_decides_nothing() -> None:
+    hint = e.failure("acquire2/getOrder", "FAIL", "403", "UNAUTHORIZED")
+    error = e.OutcomeUnknown("acquire2/getOrder", why="HTTP 403, signature absent").hinting(hint)
+    assert error.hint is hint
+    assert not isinstance(error, e.Unauthorised)
+    assert error.code == ""
+    assert str(error) == "acquire2/getOrder: HTTP 403, signature absent (unsigned: 403 UNAUTHORIZED)"

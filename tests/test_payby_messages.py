@@ -1,0 +1,265 @@
+"""PayBy's words: what is read, what is refused, and the samples of the documentation."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from terminal.payby import messages as m
+from terminal.payby.errors import BadWords
+from terminal.payby.strict import load
+
+SAMPLES = Path(__file__).resolve().parents[2] / "shared/payby/samples"
+needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="PayBy's sample bodies are not beside the repository")
+
+ORDER = """{"merchantOrderNo": "marina-exit-1-0190d3f07c1e7a529d2f0123456789ab", "orderNo": "131765054600900852",
+"status": "PAID_SUCCESS", "totalAmount": {"amount": 20.00, "currency": "AED"}, "payeeMid": "200000000888"}"""
+NOTIFICATION = '{"notify_id": "202004170007499051", "notify_timestamp": 1587113039189, "acquireOrder": %s}'
+ANSWER = '{"head": {"applyStatus": "SUCCESS", "code": "0", "msg": "SUCCESS"}, "body": {"acquireOrder": %s}}'
+
+
+def order(text: str = ORDER) -> m.AcquireOrder:
+    return m.read_order(NOTIFICATION % text)
+
+
+@needs_samples
+@pytest.mark.parametrize(
+    ("name", "status", "amount", "paid", "revoked"),
+    [
+        ("cancel-order.response.json", "FAILURE", "21.74", False, False),
+        ("get-order.response.json", "PAID_SUCCESS", "100.00", True, False),
+        ("payment-notification.json", "PAID_SUCCESS", "0.1", True, False),
+        ("place-order.response.dynqr.json", "CREATED", "1.01", False, False),
+        ("place-order.response.settled.json", "SETTLED", "10", True, False),
+        ("revoke-order.response.json", "FAILURE", "1.01", False, True),
+    ],
+)
+def test_every_sample_of_an_order_is_read(name: str, status: str, amount: str, paid: bool, revoked: bool) -> None:
+    found = m.read_order((SAMPLES / name).read_bytes())
+    assert (found.status, str(found.total_amount.amount), found.is_paid, found.is_revoked) == (
+        status, amount, paid, revoked,
+    )  # fmt: skip
+
+
+@needs_samples
+def test_the_real_dynqr_answer_has_its_token_url() -> None:
+    answer = load((SAMPLES / "place-order.response.dynqr.json").read_bytes())
+    url = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac14d5d372a459fbe948e83fcaae0cb&t=1765054600668"
+    assert m.token_url_in(answer) == url
+    answer["body"]["interactionParams"] = answer["body"].pop("interActionParams")
+    assert m.token_url_in(answer) == url
+    assert m.token_url_in(load((SAMPLES / "place-order.response.settled.json").read_bytes())) is None
+
+
+@needs_samples
+@pytest.mark.parametrize("name", ["refund.response.json", "get-refund.response.json"])
+def test_every_sample_of_a_refund_is_read(name: str) -> None:
+    refund, summary = m.refund_in(load((SAMPLES / name).read_bytes()))
+    assert (refund.status, refund.amount.amount, refund.origin_merchant_order_no) == (
+        "SUCCESS", Decimal("0.01"), "M965739182419",
+    )  # fmt: skip
+    assert summary is not None
+    assert summary.remain_refund_amount.amount == 1
+
+
+@needs_samples
+def test_the_samples_of_notifications_are_read() -> None:
+    paid = m.read_notification((SAMPLES / "payment-notification.json").read_bytes())
+    back = m.read_notification((SAMPLES / "refund-notification.json").read_bytes())
+    assert paid.acquire_order is not None
+    assert (paid.notify_id, paid.acquire_order.merchant_order_no) == ("202004170007499051", "M572007254058")
+    assert back.refund_order is not None
+    assert (back.notify_id, back.refund_order.refund_merchant_order_no) == ("202004170007499141", "M029348361456")
+
+
+@needs_samples
+def test_a_missing_statement_is_an_error_though_it_says_success() -> None:
+    head = m.head_in(load((SAMPLES / "statement.response.missing.json").read_bytes()))
+    assert (head.apply_status, head.code, head.is_success) == ("SUCCESS", "62013", False)
+
+
+@needs_samples
+def test_every_sample_is_strict_json() -> None:
+    for path in SAMPLES.glob("*.json"):
+        assert load(path.read_bytes()), path.name
+
+
+def test_an_order_is_read_from_a_notification_and_from_an_answer_alike() -> None:
+    assert m.read_order(NOTIFICATION % ORDER) == m.read_order((ANSWER % ORDER).encode())
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '{"applyStatus": "FAIL", "code": "0"}',
+        '{"applyStatus": "ERROR", "code": "0"}',
+        '{"applyStatus": "success", "code": "0"}',
+        '{"applyStatus": "SUCCESS", "code": "62013"}',
+        '{"applyStatus": "SUCCESS", "code": 0}',
+        '{"applyStatus": "SUCCESS", "code": "00"}',
+        '{"applyStatus": "SUCCESS"}',
+        "null",
+        "[]",
+    ],
+)
+def test_an_answer_counts_only_with_success_and_code_0(head: str) -> None:
+    with pytest.raises(BadWords):
+        m.read_order(f'{{"head": {head}, "body": {{"acquireOrder": {ORDER}}}}}')
+
+
+def test_an_answer_without_its_head_is_refused() -> None:
+    with pytest.raises(BadWords):
+        m.read_order(f'{{"body": {{"acquireOrder": {ORDER}}}}}')
+
+
+def test_a_notification_and_an_answer_in_one_are_refused() -> None:
+    answer = (ANSWER % ORDER)[:-1]
+    for text in (f'{answer}, "acquireOrder": {ORDER}}}', f'{{"head": {{}}, "acquireOrder": {ORDER}}}'):
+        with pytest.raises(BadWords):
+            m.read_order(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        NOTIFICATION % ORDER.replace('"status"', '"status": "CREATED", "status"'),
+        NOTIFICATION % ORDER.replace('"currency"', '"currency": "USD", "currency"'),
+        (NOTIFICATION % ORDER).replace('"notify_id"', '"notify_id": "1", "notify_id"'),
+        (ANSWER % ORDER).replace('"code"', '"code": "500", "code"'),
+        NOTIFICATION % ORDER.replace('"status"', '"new": [{"a": {"b": 1, "b": 1}}], "status"'),
+        NOTIFICATION % ORDER.replace('"status"', '"statu\\u0073": "CREATED", "status"'),
+    ],
+)
+def test_a_key_that_stands_twice_anywhere_is_refused(text: str) -> None:
+    json.loads(text)  # a usual parser keeps the last and says nothing
+    with pytest.raises(BadWords, match="twice"):
+        m.read_order(text)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xef\xbb\xbf" + (NOTIFICATION % ORDER).encode(),
+        (NOTIFICATION % ORDER).encode("utf-16"),
+        (NOTIFICATION % ORDER).encode().replace(b"PAID", b"PA\xff"),
+        (NOTIFICATION % ORDER).encode().replace(b"AED", b"\xed\xa0\x80"),
+        b"",
+        b"[]",
+        b'"x"',
+        b"{} {}",
+        b"{'a': 1}",
+        b'{"a": NaN}',
+        b'{"a": -Infinity}',
+        b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"a": ' + b"9" * 5000 + b"}",
+        b'{"a": "\x01"}',
+    ],
+)
+def test_what_is_not_strict_json_in_utf_8_is_refused(body: bytes) -> None:
+    with pytest.raises(BadWords):
+        m.read_order(body)
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [("20.00", "20.00"), ('"20.00"', "20.00"), ("20", "20"), ("0.1", "0.1"), ('"20"', "20"),
+     ("999999999999.99", "999999999999.99"), ("0", "0")],
+)  # fmt: skip
+def test_amounts_are_exact_as_number_and_as_string(said: str, read: str) -> None:
+    assert str(order(ORDER.replace("20.00", said)).total_amount.amount) == read
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["2e1", "2E+1", "20.0e0", '"2e1"', '"20.0e0"', "-20.00", '"-1"', '"+1"', "20.001", '"20.000"', "1000000000000",
+     '"NaN"', '"Infinity"', '""', '" 20"', '"20 "', '"20."', '".5"', '"1_0"', '"٢٠"', "true", "null", "[]", '"0x1"'],
+)  # fmt: skip
+def test_what_is_no_amount_of_money_is_refused(said: str) -> None:
+    with pytest.raises(BadWords):
+        order(ORDER.replace("20.00", said))
+
+
+@given(st.decimals(min_value=0, max_value=Decimal("999999999999.99"), places=2))
+def test_every_amount_survives_exactly(amount: Decimal) -> None:
+    assert order(ORDER.replace("20.00", f"{amount:.2f}")).total_amount.amount == amount
+
+
+@pytest.mark.parametrize(
+    ("said", "revoked"),
+    [("", False), ('"revoked": "false",', False), ('"revoked": false,', False), ('"revoked": "true",', True),
+     ('"revoked": true,', True), ('"revoked": null,', True), ('"revoked": 0,', True), ('"revoked": "",', True),
+     ('"revoked": "no",', True)],
+)  # fmt: skip
+def test_only_an_absent_or_false_revocation_is_none(said: str, revoked: bool) -> None:
+    found = order(ORDER.replace('"status"', f'{said} "status"'))
+    assert (found.is_revoked, found.is_paid) == (revoked, not revoked)
+
+
+def test_fields_that_payby_adds_break_nothing() -> None:
+    added = '"new": {"score": 1e-7, "list": [1, null, "x"], "amount": "many"}, "status"'
+    assert order(ORDER.replace('"status"', added)) == order()
+
+
+def test_times_come_as_numbers_or_as_strings_of_digits() -> None:
+    for said in ("1581493898000", '"1581493898000"'):
+        assert order(ORDER.replace('"status"', f'"expiredTime": {said}, "status"')).expired_time == 1581493898000
+
+
+@pytest.mark.parametrize("field", ["merchantOrderNo", "orderNo", "status", "totalAmount", "payeeMid"])
+def test_an_order_without_a_field_that_decides_is_refused(field: str) -> None:
+    with pytest.raises(BadWords, match=field):
+        order(ORDER.replace(f'"{field}"', '"other"'))
+
+
+def test_a_refusal_names_the_field_and_repeats_nothing() -> None:
+    with pytest.raises(BadWords) as caught:
+        order(ORDER.replace("marina-exit-1", "<script>alert(1)</script>"))
+    assert "merchantOrderNo" in str(caught.value)
+    assert "script" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", ["CREATED", "FAILURE", "AUTHORIZATION", "VOID", "PAID_success", "NEW"])
+def test_only_paid_success_and_settled_are_paid(status: str) -> None:
+    assert not order(ORDER.replace("PAID_SUCCESS", status)).is_paid
+    assert order(ORDER.replace("PAID_SUCCESS", "SETTLED")).is_paid
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ANSWER % ORDER,
+        '{"notify_id": "1", "notify_timestamp": 1}',
+        (NOTIFICATION % ORDER)[:-1] + ', "refundOrder": {}}',
+        (NOTIFICATION % ORDER).replace('"notify_id"', '"other"'),
+        (NOTIFICATION % ORDER).replace('"202004170007499051"', "202004170007499051"),
+        (NOTIFICATION % ORDER).replace("202004170007499051", "a b"),
+        (NOTIFICATION % ORDER).replace("202004170007499051", ""),
+        (NOTIFICATION % ORDER).replace("202004170007499051", "x" * 65),
+        (NOTIFICATION % ORDER).replace("202004170007499051", "\\ud800"),
+        NOTIFICATION % "null",
+        NOTIFICATION % "[]",
+        NOTIFICATION % ORDER.replace("marina-exit-1", "mar/ina"),
+    ],
+)
+def test_what_is_no_notification_is_refused(text: str) -> None:
+    with pytest.raises(BadWords):
+        m.read_notification(text)
+
+
+def test_a_page_of_orders_is_read() -> None:
+    page = m.order_page_in(
+        load(
+            '{"head": {"applyStatus": "SUCCESS", "code": "0"},'
+            f'"body": {{"totalElements": 6, "totalPages": 1, "items": [{ORDER}, {ORDER}]}}}}'
+        )
+    )
+    assert (page.total_elements, page.total_pages, len(page.items)) == (6, 1, 2)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_the_reader_fail_otherwise(body: bytes) -> None:
+    with pytest.raises(BadWords):
+        m.read_notification(body)

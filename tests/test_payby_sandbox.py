@@ -1,0 +1,463 @@
+"""The sandbox refuses what PayBy refuses, notifies as PayBy notifies, and fails on demand."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from terminal.payby.client import PayBy
+from terminal.payby.messages import read_notification, read_order
+from terminal.payby.sandbox import Fault, NotifyFault, Sandbox, serve
+from terminal.payby.sandbox.params import Refusal
+from terminal.payby.signing import load_private_key, load_public_keys, sign, verify
+from terminal.payby.statements import Kind, read_zip
+
+MERCHANT = rsa.generate_private_key(65537, 2048)
+PAYBY = rsa.generate_private_key(65537, 2048)
+NOON = 1_770_000_000_000
+MINUTE = 60_000
+
+
+class Clock:
+    """Stands still until the test moves it."""
+
+    def __init__(self) -> None:
+        self.ms = NOON
+
+    def wall_ms(self) -> int:
+        return self.ms
+
+    def steady_ms(self) -> int:
+        return self.ms
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def sandbox(clock: Clock) -> AsyncIterator[Sandbox]:
+    async with Sandbox(merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, clock=clock, seed=7) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+Ask = Callable[..., Awaitable[dict[str, Any]]]
+
+
+@pytest.fixture
+async def ask(sandbox: Sandbox, http: aiohttp.ClientSession, clock: Clock) -> Ask:
+    """Call the sandbox by hand; every answer must be signed."""
+
+    async def ask(call: str, biz: Any, *, at: int | None = None, **headers: str | None) -> dict[str, Any]:
+        body = json.dumps({"requestTime": clock.ms if at is None else at, "bizContent": biz}).encode()
+        sent = {
+            "Content-Type": "application/json",
+            "Partner-Id": sandbox.partner_id,
+            "sign": sign(MERCHANT, body),
+        } | {name.replace("_", "-"): value for name, value in headers.items()}
+        kept = {name: value for name, value in sent.items() if value is not None}
+        async with http.post(f"{sandbox.base_url}/{call}", data=body, headers=kept) as reply:
+            raw = await reply.read()
+            verify([sandbox.public_key], raw, reply.headers.get("sign"))
+            answer: dict[str, Any] = json.loads(raw)
+            return answer
+
+    return ask
+
+
+def order(no: str = "a-1", **changed: Any) -> dict[str, Any]:
+    return {
+        "merchantOrderNo": no,
+        "subject": "Parking",
+        "totalAmount": {"amount": 20, "currency": "AED"},
+        "paySceneCode": "DYNQR",
+    } | changed
+
+
+def code(answer: dict[str, Any]) -> tuple[str, str, str]:
+    head = answer["head"]
+    return head["applyStatus"], head["code"], head["msg"].split()[0]
+
+
+async def test_an_answer_looks_like_paybys(ask: Ask) -> None:
+    answer = await ask("acquire2/placeOrder", order(notifyUrl="https://x/y", reserved="r"))
+    assert answer["head"] == {"applyStatus": "SUCCESS", "code": "0", "msg": "SUCCESS", "traceCode": "000001"}
+    found = answer["body"]["acquireOrder"]
+    assert re.fullmatch(r"13\d{16}", found.pop("orderNo"))
+    assert found == {
+        "merchantOrderNo": "a-1", "status": "CREATED", "product": "Basic Payment Gateway",
+        "totalAmount": {"amount": 20, "currency": "AED"}, "payeeMid": "200000000888",
+        "expiredTime": NOON + 120 * MINUTE, "requestTime": NOON, "notifyUrl": "https://x/y", "subject": "Parking",
+        "paySceneCode": "DYNQR", "reserved": "r", "revoked": "false",
+    }  # fmt: skip
+    url = answer["body"]["interActionParams"]["tokenUrl"]
+    assert re.fullmatch(r"https://qr\.payby\.com\?BIZ_TYPE=202&ft=[0-9a-f]{32}&t=\d{13}", url)
+    assert len(url) == 85
+
+
+async def test_a_foreign_or_missing_signature_is_an_error(ask: Ask) -> None:
+    stranger = sign(PAYBY, b"x")
+    for header in (None, "", "x", stranger):
+        assert code(await ask("acquire2/getOrder", {"merchantOrderNo": "a"}, sign=header))[:2] == ("ERROR", "403")
+
+
+async def test_another_merchants_id_is_refused(ask: Ask) -> None:
+    for header in (None, "200000000889"):
+        answer = await ask("acquire2/getOrder", {"merchantOrderNo": "a"}, Partner_Id=header)
+        assert code(answer) == ("FAIL", "403", "UNAUTHORIZED")
+
+
+async def test_another_content_type_is_refused(ask: Ask) -> None:
+    answer = await ask("acquire2/getOrder", {"merchantOrderNo": "a"}, Content_Type="text/plain")
+    assert code(answer) == ("FAIL", "400", "INVALID_PARAMETER")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "msg"),
+    [(-15.01, "REQUESTTIME_TOO_EARLY"), (-15, None), (15, None), (15.01, "REQUESTTIME_TOO_LATER")],
+)
+async def test_the_request_time_may_be_15_minutes_off(ask: Ask, minutes: float, msg: str | None) -> None:
+    answer = await ask("acquire2/placeOrder", order(), at=NOON + round(minutes * MINUTE))
+    assert code(answer) == (("FAIL", "400", msg) if msg else ("SUCCESS", "0", "SUCCESS"))
+
+
+BAD = [
+    ({"merchantOrderNo": "a b"}, "400"),
+    ({"merchantOrderNo": "x" * 65}, "400"),
+    ({"merchantOrderNo": ""}, "400"),
+    ({"merchantOrderNo": None}, "400"),
+    ({"merchantOrderNo": 5}, "400"),
+    ({"subject": ""}, "400"),
+    ({"subject": "x" * 65}, "400"),
+    ({"subjectAr": "x" * 201}, "400"),
+    ({"reserved": "x" * 21}, "400"),
+    ({"deviceId": "x" * 201}, "400"),
+    ({"notifyUrl": "x" * 201}, "400"),
+    ({"totalAmount": None}, "400"),
+    ({"totalAmount": {"amount": 1, "currency": "USD"}}, "400"),
+    ({"totalAmount": {"amount": 0, "currency": "AED"}}, "400"),
+    ({"totalAmount": {"amount": 1.001, "currency": "AED"}}, "400"),
+    ({"totalAmount": {"amount": -1, "currency": "AED"}}, "400"),
+    ({"totalAmount": {"amount": True, "currency": "AED"}}, "400"),
+    ({"paySceneParams": {"changePayer": False}}, "400"),
+    ({"paySceneParams": {"changePayer": "no"}}, "400"),
+    ({"accessoryContent": []}, "400"),
+    ({"accessoryContent": {"amountDetail": {"vatAmount": 1}}}, "400"),
+    ({"expiredTime": "x"}, "400"),
+    ({"expiredTime": NOON}, "62008"),
+    ({"expiredTime": NOON + 48 * 60 * MINUTE + 1}, "62009"),
+    ({"paySceneCode": "CASH"}, "62012"),
+    ({"payeeMid": "200000000001"}, "62019"),
+]
+
+
+@pytest.mark.parametrize(("changed", "expected"), BAD)
+async def test_bad_parameters_are_refused_and_make_no_order(
+    sandbox: Sandbox, ask: Ask, changed: dict[str, Any], expected: str
+) -> None:
+    assert code(await ask("acquire2/placeOrder", order(**changed)))[1] == expected
+    assert sandbox.orders == {}
+
+
+async def test_a_repeated_order_is_the_same_if_its_parameters_are(ask: Ask, clock: Clock) -> None:
+    first = await ask("acquire2/placeOrder", order())
+    clock.ms += MINUTE
+    again = await ask("acquire2/placeOrder", order(totalAmount={"currency": "AED", "amount": 20.0}))
+    assert again["body"] == first["body"]
+    assert code(await ask("acquire2/placeOrder", order(subject="Other")))[1:] == ("62016", "MERCHANT_ORDER_NO_EXIST")
+
+
+async def test_an_order_expires_by_paybys_clock(sandbox: Sandbox, ask: Ask, clock: Clock) -> None:
+    await ask("acquire2/placeOrder", order(expiredTime=NOON + MINUTE))
+    clock.ms = NOON + MINUTE
+    with pytest.raises(Refusal):
+        await sandbox.pay("a-1")
+    answer = await ask("acquire2/placeOrder", order(expiredTime=NOON + MINUTE))
+    assert answer["body"]["acquireOrder"]["status"] == "FAILURE"
+    assert "interActionParams" not in answer["body"]
+    assert code(await ask("acquire2/cancelOrder", {"merchantOrderNo": "a-1"}))[1] == "62002"
+
+
+async def test_an_order_is_named_by_one_number(ask: Ask) -> None:
+    for call in ("getOrder", "cancelOrder", "revokeOrder"):
+        assert code(await ask(f"acquire2/{call}", {"merchantOrderNo": "b"}))[1] == "62004"
+        assert code(await ask(f"acquire2/{call}", {"orderNo": "131"}))[1] == "62035"
+        assert code(await ask(f"acquire2/{call}", {"merchantOrderNo": "b", "orderNo": "131"}))[1] == "400"
+        assert code(await ask(f"acquire2/{call}", {}))[1] == "400"
+
+
+async def test_a_revoked_settled_order_keeps_its_status(sandbox: Sandbox, ask: Ask) -> None:
+    await ask("acquire2/placeOrder", order())
+    await sandbox.pay("a-1", settle=True, notify=False)
+    answer = await ask("acquire2/revokeOrder", {"merchantOrderNo": "a-1"})
+    found = answer["body"]["acquireOrder"]
+    assert (found["status"], found["revoked"]) == ("SETTLED", "true")
+    assert found["paymentInfo"]["settlementAmount"] == {"amount": 19.8, "currency": "AED"}
+
+
+async def test_a_refunded_order_is_not_revoked(sandbox: Sandbox, ask: Ask) -> None:
+    await ask("acquire2/placeOrder", order())
+    await sandbox.pay("a-1", notify=False)
+    back = {"refundMerchantOrderNo": "R1", "originMerchantOrderNo": "a-1", "amount": {"amount": 1, "currency": "AED"}}
+    await ask("acquire2/refund/placeOrder", back)
+    assert code(await ask("acquire2/revokeOrder", {"merchantOrderNo": "a-1"}))[1] == "62041"
+
+
+async def test_refunds_close_after_180_days(sandbox: Sandbox, ask: Ask, clock: Clock) -> None:
+    await ask("acquire2/placeOrder", order())
+    await sandbox.pay("a-1", notify=False)
+    clock.ms += 181 * 24 * 60 * MINUTE
+    back = {"refundMerchantOrderNo": "R1", "originMerchantOrderNo": "a-1", "amount": {"amount": 1, "currency": "AED"}}
+    assert code(await ask("acquire2/refund/placeOrder", back))[1] == "62045"
+
+
+async def test_by_default_the_first_phone_owns_the_code(sandbox: Sandbox, ask: Ask) -> None:
+    await ask("acquire2/placeOrder", order("mine"))
+    await sandbox.decline("mine", payer="1")
+    with pytest.raises(Refusal):
+        await sandbox.pay("mine", payer="2")
+    await ask("acquire2/placeOrder", order("free", paySceneParams={"changePayer": "false"}))
+    await sandbox.decline("free", payer="1")
+    assert (await sandbox.pay("free", payer="2", notify=False)).status == "PAID_SUCCESS"
+
+
+async def test_an_order_is_paid_once(sandbox: Sandbox, ask: Ask) -> None:
+    await ask("acquire2/placeOrder", order())
+    await sandbox.pay("a-1", notify=False)
+    with pytest.raises(Refusal):
+        await sandbox.pay("a-1", notify=False)
+    with pytest.raises(KeyError):
+        await sandbox.pay("no-such-order")
+
+
+async def test_tokens_and_numbers_follow_from_the_seed(ask: Ask, clock: Clock) -> None:
+    url = (await ask("acquire2/placeOrder", order()))["body"]["interActionParams"]["tokenUrl"]
+    assert (
+        url == f"https://qr.payby.com?BIZ_TYPE=202&ft=a6d5a0a4bf2ef3bb25d6f2fd1b6ac4ea&t={NOON}" or url.count("&") == 2
+    )
+    async with Sandbox(merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, clock=clock, seed=7) as other:
+        async with PayBy(other.base_url, other.partner_id, MERCHANT, [other.public_key], clock=clock) as payby:
+            assert (await payby.place_order(json.dumps(order()).encode())).token_url == url
+
+
+class Merchant:
+    """A notifyUrl that answers as the test says, and remembers."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[bytes, str | None]] = []
+        self.answers: list[web.Response] = []
+        self.url = ""
+
+    async def handle(self, request: web.Request) -> web.Response:
+        self.heard.append((await request.read(), request.headers.get("sign")))
+        return self.answers.pop(0) if self.answers else web.json_response({"response": "SUCCESS"})
+
+
+@pytest.fixture
+async def merchant() -> AsyncIterator[Merchant]:
+    merchant = Merchant()
+    app = web.Application()
+    app.router.add_post("/payby/notify", merchant.handle)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    merchant.url = f"http://127.0.0.1:{runner.addresses[0][1]}/payby/notify"
+    yield merchant
+    await runner.cleanup()
+
+
+async def test_a_payment_is_notified_in_paybys_signed_words(sandbox: Sandbox, ask: Ask, merchant: Merchant) -> None:
+    await ask("acquire2/placeOrder", order(notifyUrl=merchant.url))
+    await sandbox.pay("a-1", paid_amount=Decimal("19.50"))
+    await sandbox.notified()
+    ((body, signature),) = merchant.heard
+    verify([sandbox.public_key], body, signature)
+    notification = read_notification(body)
+    assert notification.acquire_order == read_order(body)
+    assert notification.acquire_order.payment_info is not None
+    assert notification.acquire_order.payment_info.paid_amount is not None
+    assert notification.acquire_order.total_amount.amount == 20
+    assert notification.acquire_order.payment_info.paid_amount.amount == Decimal("19.50")
+    assert [d.ok for d in sandbox.deliveries] == [True]
+
+
+async def test_a_refund_is_notified_to_the_orders_url(sandbox: Sandbox, ask: Ask, merchant: Merchant) -> None:
+    await ask("acquire2/placeOrder", order(notifyUrl=merchant.url))
+    await sandbox.pay("a-1", notify=False)
+    sandbox.book.refund_status = "CREATED"
+    back = {"refundMerchantOrderNo": "R1", "originMerchantOrderNo": "a-1", "amount": {"amount": 1, "currency": "AED"}}
+    answer = await ask("acquire2/refund/placeOrder", back)
+    assert answer["body"]["refundOrder"]["status"] == "CREATED"
+    await sandbox.finish_refund("R1", "REFUNDED_SETTLED")
+    await sandbox.notified()
+    refund = read_notification(merchant.heard[0][0]).refund_order
+    assert refund is not None
+    assert (refund.refund_merchant_order_no, refund.origin_merchant_order_no, refund.status) == (
+        "R1", "a-1", "REFUNDED_SETTLED",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        web.Response(status=503),
+        web.Response(status=202, body=b'{"response": "SUCCESS"}', content_type="application/json"),
+        web.Response(body=b'{"response": "FAIL"}', content_type="application/json"),
+        web.Response(body=b'{"response": "SUCCESS"}', content_type="text/plain"),
+        web.Response(body=b"SUCCESS", content_type="application/json"),
+        web.Response(body=b'["SUCCESS"]', content_type="application/json"),
+    ],
+    ids=range(6),
+)
+async def test_anything_but_success_is_asked_again(clock: Clock, merchant: Merchant, answer: web.Response) -> None:
+    async with Sandbox(
+        merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, clock=clock, sleep=lambda _: asyncio.sleep(0)
+    ) as sandbox:
+        sandbox.book.place(order(notifyUrl=merchant.url), NOON, NOON)
+        merchant.answers = [answer]
+        await sandbox.pay("a-1")
+        await sandbox.notified()
+        assert [d.ok for d in sandbox.deliveries] == [False, True]
+        assert merchant.heard[0] == merchant.heard[1]
+
+
+async def test_retries_come_after_2_10_10_60_120_360_900_minutes_and_then_silence(clock: Clock) -> None:
+    slept: list[float] = []
+
+    async def sleep(s: float) -> None:
+        slept.append(s)
+
+    async with Sandbox(merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, clock=clock, sleep=sleep) as sandbox:
+        sandbox.book.place(order(notifyUrl="http://127.0.0.1:1/"), NOON, NOON)
+        await sandbox.pay("a-1")
+        await sandbox.notified()
+        assert slept[1:] == [60 * minutes for minutes in (2, 10, 10, 60, 120, 360, 900)]
+        assert [d.status for d in sandbox.deliveries] == [None] * 8
+
+
+async def test_notifications_go_wrong_on_demand(sandbox: Sandbox, ask: Ask, merchant: Merchant) -> None:
+    await ask("acquire2/placeOrder", order(notifyUrl=merchant.url))
+    sandbox.notify_fault = NotifyFault(never=True)
+    await sandbox.pay("a-1")
+    await sandbox.notified()
+    assert merchant.heard == []
+    sandbox.notify_fault = NotifyFault(copies=3, edit={"totalAmount": {"amount": Decimal("0.01"), "currency": "AED"}})
+    sandbox.notify("a-1")
+    await sandbox.notified()
+    assert len(merchant.heard) == 3
+    assert len(set(merchant.heard)) == 1
+    verify([sandbox.public_key], *merchant.heard[0])
+    assert read_order(merchant.heard[0][0]).total_amount.amount == Decimal("0.01")
+    for how in ("wrong", "malformed", "absent"):
+        sandbox.notify_fault = NotifyFault(sign=how)
+        sandbox.notify("a-1")
+        await sandbox.notified()
+        with pytest.raises(Exception, match=how):
+            verify([sandbox.public_key], *merchant.heard[-1])
+
+
+async def test_the_log_holds_every_call_with_its_fate(sandbox: Sandbox, ask: Ask) -> None:
+    seen: list[str] = []
+    sandbox.on_call = lambda call: seen.append(call.name)
+    await ask("acquire2/placeOrder", order())
+    sandbox.fail("*", Fault(code="500", msg="SYSTEM_ERROR"), times=2)
+    for _ in range(3):
+        await ask("acquire2/getOrder", {"merchantOrderNo": "a-1"})
+    assert [(call.name, call.code) for call in sandbox.calls] == [
+        ("placeOrder", "0"), ("getOrder", "500"), ("getOrder", "500"), ("getOrder", "0"),
+    ]  # fmt: skip
+    assert [call.at_ms for call in sandbox.calls_of("placeOrder")] == [NOON]
+    assert seen == ["placeOrder", "getOrder", "getOrder", "getOrder"]
+
+
+async def test_a_fault_is_before_or_after_the_deed(sandbox: Sandbox, ask: Ask) -> None:
+    sandbox.fail("placeOrder", Fault(code="500", msg="SYSTEM_ERROR"))
+    await ask("acquire2/placeOrder", order("before"))
+    sandbox.fail("placeOrder", Fault(code="500", msg="SYSTEM_ERROR", done=True))
+    await ask("acquire2/placeOrder", order("after"))
+    assert list(sandbox.orders) == ["after"]
+
+
+async def test_levers_work_over_http(sandbox: Sandbox, ask: Ask, http: aiohttp.ClientSession) -> None:
+    levers = f"http://127.0.0.1:{sandbox.port}/sandbox"
+
+    async def lever(name: str, **fields: Any) -> tuple[int, Any]:
+        async with http.post(f"{levers}/{name}", json=fields) as reply:
+            return reply.status, await reply.json()
+
+    async def look(name: str) -> Any:
+        async with http.get(f"{levers}/{name}") as reply:
+            return await reply.json()
+
+    url = (await ask("acquire2/placeOrder", order()))["body"]["interActionParams"]["tokenUrl"]
+    status, paid = await lever("pay", ref=url, paid_amount="19.50")
+    assert (status, paid["status"], paid["paymentInfo"]["paidAmount"]["amount"]) == (200, "PAID_SUCCESS", 19.5)
+    assert (await lever("pay", ref=url))[0] == 409
+    assert (await lever("pay", ref="none"))[0] == 404
+    assert (await lever("pay", order="a-1"))[0] == 400
+    assert (await lever("settle", ref="a-1"))[1]["status"] == "SETTLED"
+    assert [(o["merchantOrderNo"], o["tokenUrl"]) for o in await look("orders")] == [("a-1", url)]
+    assert (await lever("faults", call="getOrder", code="500", msg="SYSTEM_ERROR"))[0] == 200
+    assert (await lever("faults", call="getOrder", colour="red"))[0] == 400
+    assert code(await ask("acquire2/getOrder", {"merchantOrderNo": "a-1"}))[1] == "500"
+    assert (await lever("cut-off"))[0] == 200
+    with pytest.raises(aiohttp.ClientError):
+        await ask("acquire2/getOrder", {"merchantOrderNo": "a-1"})
+    assert (await lever("heal"))[0] == 200
+    assert code(await ask("acquire2/getOrder", {"merchantOrderNo": "a-1"}))[1] == "0"
+    assert [call["code"] for call in await look("calls")] == ["0", "500", "0"]
+
+
+@pytest.mark.parametrize("version", [1, 2])
+async def test_statements_of_both_versions_are_read_back(sandbox: Sandbox, version: int) -> None:
+    sandbox.statement_version = 1 if version == 1 else 2
+    terminal = {"terminalDetail": {"terminalId": "exit-1", "merchantName": "Marina"}}
+    for no in ("a-1", "a-2"):
+        sandbox.book.place(order(no, accessoryContent=terminal), NOON, NOON)
+    await sandbox.pay("a-1", settle=True, notify=False)
+    await sandbox.pay("a-2", notify=False)
+    back = {"refundMerchantOrderNo": "R1", "originMerchantOrderNo": "a-2", "amount": {"amount": 5, "currency": "AED"}}
+    sandbox.book.refund(back, NOON)
+    async with PayBy(
+        sandbox.base_url, sandbox.partner_id, MERCHANT, [sandbox.public_key], clock=sandbox.clock
+    ) as payby:
+        from datetime import date
+
+        settled, moved = read_zip(await payby.get_order_statement(date(2026, 2, 2)))
+    assert (settled.kind, moved.kind) == (Kind.SETTLEMENTS, Kind.TRANSACTIONS)
+    assert [(r.transaction, r.order_no, r.amount, r.origin_order_no) for r in moved.rows] == [
+        ("PAYMENT", "a-1", 20, ""), ("PAYMENT", "a-2", 20, ""), ("REFUND", "R1", 5, "a-2"),
+    ]  # fmt: skip
+    assert [(r.order_no, r.amount) for r in settled.rows] == [("a-1", Decimal("19.80"))]
+    assert {r.fields["terminalId"] for r in moved.rows} == {"exit-1"}
+
+
+async def test_as_a_command_it_makes_keys_and_says_what_to_configure(tmp_path: Path) -> None:
+    said: list[str] = []
+    task = asyncio.create_task(serve("127.0.0.1", 0, tmp_path / "keys", None, "200000000888", said.append))
+    async with asyncio.timeout(20):
+        while not any("payby_public_key" in line for line in said):
+            await asyncio.sleep(0.01)
+    settings = dict(line.split(" = ", 1) for line in said if " = " in line)
+    key = load_private_key(Path(json.loads(settings["private_key"])))
+    keys = load_public_keys(map(Path, json.loads(settings["payby_public_key"])))
+    assert (tmp_path / "keys/merchant.pem").stat().st_mode & 0o777 == 0o600
+    async with PayBy(json.loads(settings["base_url"]), json.loads(settings["partner_id"]), key, keys) as payby:
+        assert (await payby.place_order(json.dumps(order()).encode())).order.status == "CREATED"
+    task.cancel()
+    await asyncio.wait([task])

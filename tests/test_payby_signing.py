@@ -1,0 +1,157 @@
+"""PayBy's signature, one test per way to be wrong, and the key files."""
+
+import base64
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization as ser
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+
+from terminal.payby.errors import BadKey, BadSignature
+from terminal.payby.signing import load_private_key, load_public_keys, sign, verify
+
+BODY = '{"requestTime":1581404947666,"bizContent":{"subject":"موقف"}}'.encode()
+KEY = rsa.generate_private_key(65537, 2048)
+OTHER = rsa.generate_private_key(65537, 2048)
+LONG = rsa.generate_private_key(65537, 3072)
+PUBLIC = [KEY.public_key()]
+
+
+def why(signature: str | None, body: bytes = BODY) -> str:
+    with pytest.raises(BadSignature) as caught:
+        verify(PUBLIC, body, signature)
+    return caught.value.why
+
+
+def test_a_signature_is_sha256_with_pkcs1_v15_over_the_raw_bytes() -> None:
+    raw = base64.b64decode(sign(KEY, BODY))
+    KEY.public_key().verify(raw, BODY, padding.PKCS1v15(), SHA256())
+
+
+def test_what_was_signed_verifies() -> None:
+    verify(PUBLIC, BODY, sign(KEY, BODY))
+
+
+def test_no_signature_is_absent() -> None:
+    assert why(None) == "absent"
+    assert why("") == "absent"
+
+
+def test_another_key_is_wrong() -> None:
+    assert why(sign(OTHER, BODY)) == "wrong"
+
+
+def test_every_changed_byte_is_wrong() -> None:
+    signature = sign(KEY, BODY)
+    for index in range(len(BODY)):
+        changed = bytearray(BODY)
+        changed[index] ^= 1
+        assert why(signature, bytes(changed)) == "wrong"
+
+
+def test_another_hash_is_wrong() -> None:
+    assert why(base64.b64encode(KEY.sign(BODY, padding.PKCS1v15(), SHA1())).decode()) == "wrong"
+
+
+def test_another_padding_is_wrong() -> None:
+    pss = padding.PSS(padding.MGF1(SHA256()), padding.PSS.MAX_LENGTH)
+    assert why(base64.b64encode(KEY.sign(BODY, pss, SHA256())).decode()) == "wrong"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda s: s[:-4],
+        lambda s: s + "AAAA",
+        lambda s: s.rstrip("="),
+        lambda s: s[:60] + "\n" + s[60:],
+        lambda s: " " + s,
+        lambda s: s + " ",
+        lambda s: s.replace("+", "-").replace("/", "_").replace(s[0], "_", 1),
+        lambda s: "é" + s[1:],
+        lambda s: s[:-3] + chr(ord(s[-3]) + 1) + s[-2:],  # bits that no byte holds
+        lambda s: base64.b64decode(s).hex(),
+        lambda s: s + "," + s,
+        lambda s: "x",
+    ],
+)
+def test_base64_is_taken_strictly(spoil) -> None:  # type: ignore[no-untyped-def]
+    good = sign(KEY, BODY)
+    assert spoil(good) != good
+    assert why(spoil(good)) in ("malformed", "wrong")
+
+
+def test_stray_bits_in_the_last_character_are_malformed() -> None:
+    good = sign(KEY, BODY)  # 256 bytes end in one quantum of 8 bits: "xx=="
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    stray = alphabet[alphabet.index(good[-3]) + 1]
+    assert why(good[:-3] + stray + "==") == "malformed"
+
+
+def test_while_payby_rotates_either_key_verifies() -> None:
+    both = [OTHER.public_key(), LONG.public_key(), KEY.public_key()]
+    for key in (KEY, OTHER, LONG):
+        verify(both, BODY, sign(key, BODY))
+
+
+def test_after_the_rotation_the_old_key_is_wrong() -> None:
+    with pytest.raises(BadSignature, match="wrong"):
+        verify([OTHER.public_key()], BODY, sign(KEY, BODY))
+
+
+def test_a_signature_of_another_length_is_malformed() -> None:
+    assert why(sign(LONG, BODY)) == "malformed"
+
+
+def pem(path: Path, key: rsa.RSAPrivateKey, form: ser.PrivateFormat = ser.PrivateFormat.PKCS8) -> Path:
+    path.write_bytes(key.private_bytes(ser.Encoding.PEM, form, ser.NoEncryption()))
+    return path
+
+
+def public_pem(path: Path, key: rsa.RSAPublicKey) -> Path:
+    path.write_bytes(key.public_bytes(ser.Encoding.PEM, ser.PublicFormat.SubjectPublicKeyInfo))
+    return path
+
+
+@pytest.mark.parametrize("form", [ser.PrivateFormat.PKCS8, ser.PrivateFormat.TraditionalOpenSSL])
+def test_private_keys_load_as_pkcs8_and_as_pkcs1(tmp_path: Path, form: ser.PrivateFormat) -> None:
+    assert load_private_key(pem(tmp_path / "key.pem", KEY, form)).private_numbers() == KEY.private_numbers()
+
+
+def test_several_public_keys_load_in_order(tmp_path: Path) -> None:
+    paths = [public_pem(tmp_path / "a", KEY.public_key()), public_pem(tmp_path / "b", OTHER.public_key())]
+    assert [k.public_numbers() for k in load_public_keys(paths)] == [
+        KEY.public_key().public_numbers(),
+        OTHER.public_key().public_numbers(),
+    ]
+
+
+def test_a_key_file_that_cannot_be_used_is_named_and_not_shown(tmp_path: Path) -> None:
+    secret = pem(tmp_path / "secret.pem", KEY).read_text()
+    weak = rsa.generate_private_key(65537, 1024)
+    elliptic = ed25519.Ed25519PrivateKey.generate()
+    locked = KEY.private_bytes(ser.Encoding.PEM, ser.PrivateFormat.PKCS8, ser.BestAvailableEncryption(b"x"))
+    (tmp_path / "broken.pem").write_text(secret[:300])
+    (tmp_path / "locked.pem").write_bytes(locked)
+    (tmp_path / "ed.pem").write_bytes(
+        elliptic.private_bytes(ser.Encoding.PEM, ser.PrivateFormat.PKCS8, ser.NoEncryption())
+    )
+    (tmp_path / "large.pem").write_bytes(bytes(70_000))
+    pem(tmp_path / "weak.pem", weak)
+    for name in ("broken.pem", "locked.pem", "ed.pem", "weak.pem", "large.pem", "absent.pem"):
+        with pytest.raises(BadKey) as caught:
+            load_private_key(tmp_path / name)
+        assert name in str(caught.value)
+        assert secret.splitlines()[1] not in str(caught.value)
+        assert caught.value.__cause__ is None
+
+
+def test_a_private_key_in_place_of_paybys_public_one_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadKey, match="public key is needed"):
+        load_public_keys([pem(tmp_path / "key.pem", KEY)])
+
+
+def test_no_public_key_at_all_is_refused() -> None:
+    with pytest.raises(BadKey, match="no public key"):
+        load_public_keys([])

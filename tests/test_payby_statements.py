@@ -1,0 +1,103 @@
+"""PayBy's statement files, in both column versions."""
+
+import io
+import zipfile
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from terminal.payby.errors import BadWords
+from terminal.payby.statements import Kind, Statement, read_zip
+
+SAMPLES = Path(__file__).resolve().parents[2] / "shared/payby/samples"
+DUBAI = timezone(timedelta(hours=4))
+TEXT = (
+    "*mid:1|periodNo:2|totalCount:2\n"
+    "merchantOrderNo|totalAmount|paidTime|transactionType|subject\n"
+    "a|1.00|2026-07-01T09:49:33+0400|PAYMENT|\n"
+    "b|0.50|2026-07-01T10:00:00+0400|REFUND|x*\n"
+)
+
+
+def zipped(**files: str) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(f"{name}.csv", text)
+    return held.getvalue()
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="PayBy's sample statements are not beside the repository")
+@pytest.mark.parametrize(
+    ("name", "kind", "order_no", "amount", "transaction", "at"),
+    [
+        ("transaction-statement.v1.csv", Kind.TRANSACTIONS, "210112214643201985620006", "60.00", "PAYMENT",
+         datetime(2021, 1, 12, 17, 46, 36, tzinfo=DUBAI)),
+        ("transaction-statement.v2.csv", Kind.TRANSACTIONS, "90a95a3f7c3d414e8d2e37452ffbd567", "1.00", "REFUND",
+         datetime(2026, 7, 1, 9, 49, 33, tzinfo=DUBAI)),
+        ("settlement-statement.v1.csv", Kind.SETTLEMENTS, "adjustfd059cd19066414d979013fc3a6d2467", "100.00", "ADJUST",
+         datetime(2021, 1, 13, 0, 18, 39, tzinfo=DUBAI)),
+    ],
+)  # fmt: skip
+def test_every_sample_is_read_by_its_column_names(
+    name: str, kind: Kind, order_no: str, amount: str, transaction: str, at: datetime
+) -> None:
+    statement = Statement.read(name, (SAMPLES / name).read_text())
+    (row,) = statement.rows
+    assert statement.kind is kind
+    assert (row.order_no, str(row.amount), row.transaction, row.paid_at) == (order_no, amount, transaction, at)
+
+
+def test_the_star_at_the_end_is_no_part_of_the_last_field() -> None:
+    first, last = Statement.read("x.csv", TEXT).rows
+    assert (first.fields["subject"], last.fields["subject"]) == ("", "x")
+
+
+def test_windows_line_ends_and_a_byte_order_mark_change_nothing() -> None:
+    assert Statement.read("x.csv", "\ufeff" + TEXT.replace("\n", "\r\n")) == Statement.read("x.csv", TEXT)
+
+
+def test_a_day_without_rows_is_read() -> None:
+    assert Statement.read("x.csv", "*mid:1\na|b*\n").rows == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x\n", "*mid:1\n", TEXT.replace("*mid", "mid"), TEXT.removesuffix("*\n"), TEXT.replace("|PAYMENT", "", 1)],
+)
+def test_a_cut_off_or_foreign_file_is_refused(text: str) -> None:
+    with pytest.raises(BadWords):
+        Statement.read("x.csv", text)
+
+
+def test_a_row_without_amount_or_time_says_so_when_asked() -> None:
+    row = Statement.read("x.csv", "*mid:1\ntotalAmount|paidTime\nmany|today*").rows[0]
+    with pytest.raises(BadWords, match="amount"):
+        _ = row.amount
+    with pytest.raises(BadWords, match="time"):
+        _ = row.paid_at
+
+
+def test_a_zip_gives_all_files_in_order_and_leaves_the_fund_statement_out() -> None:
+    data = zipped(
+        Purchase_Statement_01072026_002=TEXT,
+        Purchase_Statement_01072026_001=TEXT,
+        Purchase_Settle_Statement_01072026_001=TEXT,
+        **{"200000000888_20260701_fund_statement_001": "whatever"},
+    )
+    found = read_zip(data)
+    assert [(s.kind, s.name[-7:]) for s in found] == [
+        (Kind.SETTLEMENTS, "001.csv"), (Kind.TRANSACTIONS, "001.csv"), (Kind.TRANSACTIONS, "002.csv"),
+    ]  # fmt: skip
+    assert sum(row.amount for s in found[1:] for row in s.rows) == Decimal("3.00")
+
+
+def test_a_damaged_zip_is_refused() -> None:
+    whole = zipped(Purchase_Statement_01072026_001=TEXT)
+    flipped = bytearray(whole)
+    flipped[60] ^= 0xFF
+    for data in (b"", b"PK\x03\x04", whole[: len(whole) // 2], bytes(flipped)):
+        with pytest.raises(BadWords):
+            read_zip(data)
