@@ -1,0 +1,75 @@
+"""A view -> the picture on the panel.
+
+White page, black modules, never inverted, full white beside the code. The code and its quiet zone fill the panel's
+height; words stand beside it and never at its cost. A second of countdown redraws its own digits and nothing else.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+from PIL import Image
+
+from terminal.screen import pay
+from terminal.screen import view as words
+from terminal.screen.fonts import raqm_available, rtl
+from terminal.screen.layouts import Layout
+from terminal.screen.message import message
+from terminal.screen.setting import Setting
+from terminal.screen.sheet import Placed, Sheet
+from terminal.screen.texts import LANGUAGES
+from terminal.screen.view import Site, View
+
+_KEPT = 4  # sheets: a visit's screens
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A finished picture (RGB), and what stands where on it."""
+
+    image: Image.Image
+    placed: tuple[Placed, ...]
+
+
+class Composer:
+    """Draws the screens of one panel. ``arabic`` False leaves the languages out that cannot be shaped here."""
+
+    def __init__(self, layout: Layout, site: Site, *, arabic: bool | None = None) -> None:
+        shaped = raqm_available() if arabic is None else arabic
+        self._setting = Setting(layout, site, tuple(lang for lang in LANGUAGES if shaped or not rtl(lang)))
+        self._sheets: OrderedDict[View, Sheet] = OrderedDict()
+
+    def compose(self, view: View) -> Image.Image:
+        """The picture for a view, mode RGB, the layout's size; a new one at each call. Raises qr.QrError for a symbol
+        that this panel cannot show."""
+        return self.frame(view).image
+
+    def frame(self, view: View) -> Frame:
+        """As ``compose``, with the boxes."""
+        sheet = self._sheet(replace(view, left=None if view.left is None else 0))
+        image = sheet.image.copy()
+        if sheet.countdown and view.left is not None:
+            sheet.countdown.draw(image, words.digits(words.countdown(view.left), self._setting.site.digits))
+        return Frame(image, tuple(sheet.placed))
+
+    def _sheet(self, view: View) -> Sheet:
+        if (sheet := self._sheets.get(view)) is None:
+            sheet = self._sheets[view] = self._draw(view)
+            if len(self._sheets) > _KEPT:
+                self._sheets.popitem(last=False)
+        self._sheets.move_to_end(view)
+        return sheet
+
+    def _draw(self, view: View) -> Sheet:
+        layout = self._setting.layout
+        sheet = Sheet(layout.width, layout.height)
+        if view.state != "pay" or view.symbol is None:
+            message(sheet, self._setting, view)
+        elif layout.style == "square":
+            if view.page == "words":
+                pay.square(sheet, self._setting, view)
+            else:
+                pay.code(sheet, view.symbol)
+        else:
+            pay.code(sheet, view.symbol)
+            (pay.wide if layout.style == "wide" else pay.narrow)(sheet, self._setting, view)
+        return sheet

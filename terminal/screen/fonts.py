@@ -1,0 +1,168 @@
+"""Words as ink: one line of text in one language -> a mask, measured to the pixel.
+
+IBM Plex Sans Arabic (OFL 1.1, package fontpkg-ibm-plex-sans-arabic) has both scripts. Pillow joins and orders Arabic
+letters by Raqm, which its wheels hold, and FriBidi, which Debian's ``libfribidi0`` must bring. Arabic and Latin runs
+are shaped apart, each in its own direction, and set side by side.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.resources import files
+from typing import Literal
+
+from PIL import Image, ImageDraw, ImageFont, features
+
+Weight = Literal["Regular", "Medium", "SemiBold", "Bold"]
+
+INSTALL = "sudo apt-get install libfribidi0"
+"""The command that brings what Arabic needs."""
+
+CAPITAL = 0.698
+"""Height of a capital letter and of a digit, in font sizes (the font's own figure)."""
+
+NARROWEST = 0.8
+"""How far a line may be squeezed sideways before it looks squeezed."""
+
+_LETTERS = r"\u0600-\u065F\u066E-\u06EF\u06FA-\u06FF"  # Arabic but its digits and their marks, which run left to right
+_RUNS = re.compile(rf"[{_LETTERS}]+(?: +[{_LETTERS}]+)*|[^{_LETTERS}]+")
+_ARABIC = re.compile(f"[{_LETTERS}]")
+
+
+class DoesNotFit(ValueError):
+    """A text that has no room where the layout puts it; says which and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """A line's ink without margins: ``mask`` (mode L), of which ``above`` px stand above the baseline. ``em`` is the
+    font's size in px; ``squeeze`` the share that is left of its natural width."""
+
+    text: str
+    mask: Image.Image
+    above: int
+    em: int
+    squeeze: float = 1.0
+
+    @property
+    def width(self) -> int:
+        return self.mask.width
+
+    @property
+    def height(self) -> int:
+        return self.mask.height
+
+
+def raqm_available() -> bool:
+    """Can Arabic be shaped here? If not, INSTALL helps."""
+    return bool(features.check_feature("raqm") and features.check_feature("fribidi"))
+
+
+def rtl(lang: str) -> bool:
+    """Is the language written from right to left?"""
+    return lang in ("ar", "fa", "he", "ur")
+
+
+@lru_cache(maxsize=64)
+def font(weight: Weight, em: int) -> ImageFont.FreeTypeFont:
+    """The font in one size (px); raises OSError where its package is missing."""
+    try:
+        path = files("fontpkg_ibm_plex_sans_arabic") / "files" / f"IBMPlexSansArabic-{weight}.ttf"
+    except ModuleNotFoundError:
+        raise OSError("the font is missing: pip install fontpkg-ibm-plex-sans-arabic") from None
+    engine = ImageFont.Layout.RAQM if raqm_available() else ImageFont.Layout.BASIC
+    return ImageFont.truetype(str(path), em, layout_engine=engine)
+
+
+def lacking(text: str) -> str:
+    """Those characters of a text that the font has no glyph for, and would show as boxes."""
+    face = font("Regular", 24)
+    box = bytes(face.getmask("\U0010fffe"))
+    return "".join(c for c in dict.fromkeys(text) if c != " " and bytes(face.getmask(c)) == box)
+
+
+@lru_cache(maxsize=512)
+def ink(text: str, lang: str, em: int, weight: Weight = "SemiBold") -> Ink:
+    """One line of text, shaped and ordered for its language. A blank text has no ink and no width."""
+    face = font(weight, em)
+    runs = _RUNS.findall(text)
+    line = Image.new("L", (round(face.getlength(text) * 1.5) + 4 * em, 3 * em), 0)
+    pen, x = ImageDraw.Draw(line), float(em)
+    for run in reversed(runs) if rtl(lang) else runs:
+        arabic = _ARABIC.search(run) is not None and raqm_available()
+        direction, language = ("rtl", lang if rtl(lang) else "ar") if arabic else (None, None)
+        if rtl(lang) and not arabic:  # a Latin run keeps its order; the spaces beside it change sides
+            lead, tail = len(run) - len(run.lstrip(" ")), len(run) - len(run.rstrip(" "))
+            run = " " * tail + run.strip(" ") + " " * lead
+        pen.text((round(x), 2 * em), run, 255, face, anchor="ls", direction=direction, language=language)
+        x += face.getlength(run, direction=direction, language=language)
+    box = line.getbbox() or (0, 2 * em, 0, 2 * em)
+    return Ink(text, line.crop(box), 2 * em - box[1], em)
+
+
+def priced(text: str, mark: str, em: int, weight: Weight = "Bold") -> Ink:
+    """A number whose part from the decimal ``mark`` on is set at half the size, on the same baseline."""
+    whole, _, part = text.partition(mark)
+    large, small = ink(whole, "en", em, weight), ink(mark + part, "en", max(6, em // 2), weight)
+    gap = max(1, em // 20)
+    mask = Image.new(
+        "L", (large.width + gap + small.width, max(large.height, large.above + small.height - small.above)), 0
+    )
+    mask.paste(large.mask, (0, 0))
+    mask.paste(small.mask, (large.width + gap, large.above - small.above))
+    return Ink(text, mask, large.above, em)
+
+
+def squeezed(line: Ink, width: int) -> Ink:
+    """The line at ``width`` px, no taller and no lower than it was; as it is where it is no wider."""
+    if line.width <= width:
+        return line
+    mask = line.mask.resize((width, line.height), Image.Resampling.BOX)
+    return replace(line, mask=mask, squeeze=line.squeeze * width / line.width)
+
+
+def near(em: int, wide: int, width: float, smallest: int) -> int:
+    """Where to begin looking for the size that fills ``width`` px, if a line at ``em`` px is ``wide`` px wide: just
+    above it, since widths grow evenly but for rounding."""
+    return em if wide <= width else max(smallest, min(em, int(em * width / wide) + 2))
+
+
+def fit(text: str, lang: str, width: int, largest: int, smallest: int, weight: Weight = "SemiBold") -> Ink:
+    """The line in the largest size (px, of ``largest`` to ``smallest``) that is at most ``width`` px wide; at the
+    smallest it may be squeezed to NARROWEST. Raises DoesNotFit."""
+    for em in range(near(largest, ink(text, lang, largest, weight).width, width, smallest), smallest - 1, -1):
+        if (line := ink(text, lang, em, weight)).width <= width:
+            return line
+    if line.width * NARROWEST > width:
+        raise DoesNotFit(f"{text!r} at {smallest} px is {line.width} px wide; there are {width}")
+    return squeezed(line, width)
+
+
+def cut(text: str, lang: str, width: int, largest: int, smallest: int, weight: Weight = "SemiBold") -> Ink:
+    """As ``fit``, for texts of the operator's: one that is too long loses its end for an ellipsis."""
+    for length in range(len(text), 0, -1):
+        shown = text if length == len(text) else text[:length].rstrip() + "…"
+        try:
+            return fit(shown, lang, width, largest, smallest, weight)
+        except DoesNotFit:
+            continue
+    return ink("", lang, smallest, weight)
+
+
+def wrapped(text: str, lang: str, width: int, em: int, lines: int, weight: Weight = "SemiBold") -> list[Ink]:
+    """The text in as few lines as ``width`` px need, at most ``lines``, of like length. Raises DoesNotFit."""
+    words = text.split()
+    for count in range(1, min(lines, len(words)) + 1):
+        best = min(_breaks(words, count), key=lambda broken: max(ink(s, lang, em, weight).width for s in broken))
+        found = [ink(s, lang, em, weight) for s in best]
+        if all(line.width <= width for line in found):
+            return found
+    raise DoesNotFit(f"{text!r} at {em} px does not fit into {lines} lines of {width} px")
+
+
+def _breaks(words: list[str], count: int) -> list[list[str]]:
+    """Every way to break words into ``count`` lines."""
+    if count == 1:
+        return [[" ".join(words)]]
+    ends = range(1, len(words) - count + 2)
+    return [[" ".join(words[:end]), *rest] for end in ends for rest in _breaks(words[end:], count - 1)]

@@ -1,0 +1,94 @@
+"""Every screen without a code: a picture, what is the case, and what to do, in all languages."""
+
+from terminal.screen.fonts import cut, ink
+from terminal.screen.pictograms import picture
+from terminal.screen.setting import Setting
+from terminal.screen.sheet import Beside, Block, Group, Picture, Row, Rule, Sheet, Stack, flow
+from terminal.screen.texts import has
+from terminal.screen.view import View
+
+_TROUBLE = ("closed", "help", "out-of-order")
+
+
+def message(sheet: Sheet, setting: Setting, view: View) -> None:
+    """The whole screen. What goes well has a large picture and few words; trouble has a smaller one, the reason, and
+    whom to call. A reason that the table does not know has no words of its own."""
+    layout = setting.layout
+    left, right, bottom = layout.margin, layout.width - layout.margin, layout.height - layout.margin
+    trouble = view.state in _TROUBLE
+    if not trouble or layout.style != "square":
+        footer = _names(setting, right - left)
+        footer.set(sheet, left, right, bottom - footer.height)
+        bottom -= footer.height + 2 * layout.least
+    room = bottom - layout.margin
+    blocks = (_trouble if trouble else _well)(setting, view, right - left, room)
+    flow(sheet, (left, layout.margin, right, bottom), blocks, layout.least, most=layout.least * 4)
+
+
+def _well(setting: Setting, view: View, width: int, height: int) -> list[Block]:
+    """A picture as large as the words leave room for, and the words."""
+    layout, state = setting.layout, view.state
+    blocks = [_title(setting, state, width)]
+    if state in ("wait", "paid") and view.amount:
+        label = layout.text
+        amount = setting.amount(
+            view, width * 3 // 5, layout.plain * 4 // 5 if layout.style == "square" else layout.plain
+        )
+        blocks.append(Group([setting.label("aed", 0, label), amount, setting.label("aed", -1, label)], layout.least))
+    if has(f"{state}.then") and layout.style != "square":
+        blocks.append(setting.pair(f"{state}.then", width, layout.text, layout.small))
+    return [_picture(setting, state, blocks, height), *blocks]
+
+
+def _trouble(setting: Setting, view: View, width: int, height: int) -> list[Block]:
+    """The picture, what is the case and what to do; below a rule why, whom to call, and what to tell."""
+    layout, state = setting.layout, view.state
+    image = picture(state, layout.picture * 3 // 4)
+    square = layout.style == "square"
+    room = width if square else width - image.width - layout.margin
+    why, then = f"{state}.{view.reason}", f"{state}.then"
+    words = [_title(setting, state, room)]
+    below: list[Block] = []
+    if has(then):
+        words.append(setting.pair(then, room, layout.text, layout.small))
+    if has(why) and not has(then):
+        words.append(setting.pair(why, room, layout.text, layout.small))
+    elif has(why):
+        below.append(setting.pair(why, width, layout.small, layout.small * 3 // 4))
+    below.append(_call(setting, width))
+    if state == "help" and view.help_code:
+        below.append(setting.row("code", ink(view.help_code, "en", layout.plain * 4 // 5, "Bold"), layout.small))
+    if square:
+        blocks = [*words, Stack(below, layout.least * 2)]
+        return [_picture(setting, state, blocks, height), *blocks]
+    return [Beside(image, Stack(words, layout.least * 2), layout.margin), Rule(), Stack(below, layout.least * 2)]
+
+
+def _picture(setting: Setting, state: str, others: list[Block], height: int) -> Block:
+    """The picture of a state, as large as the others leave room for."""
+    layout = setting.layout
+    free = height - sum(block.height + 3 * layout.least for block in others)
+    return Picture(picture(state, max(layout.picture // 2, min(layout.picture, free))))
+
+
+def _title(setting: Setting, state: str, width: int) -> Block:
+    layout = setting.layout
+    narrow = layout.style == "square" or (layout.style == "narrow" and state == "help")
+    short = f"{state}.short" if narrow and has(f"{state}.short") else state
+    if state in _TROUBLE:  # the reason and the telephone need the room
+        return setting.lines(short, width, layout.heading, layout.heading * 3 // 4, round(layout.heading / 4))
+    return setting.lines(short, width, layout.title, layout.plain, round(layout.title / 4))
+
+
+def _call(setting: Setting, width: int) -> Block:
+    small = setting.layout.small
+    first, last = setting.label("call", 0, small), setting.label("call", -1, small)
+    phone = cut(setting.site.help_phone, "en", width - first.width - last.width - 16, setting.layout.plain, small)
+    return Row(first, phone, last) if phone.width else setting.nothing()
+
+
+def _names(setting: Setting, width: int) -> Block:
+    small, half = setting.layout.small, width // 2 - 6
+    first = cut(setting.site.name, "en", half, small, small - 3, "Medium")
+    last = cut(setting.site.name_ar if "ar" in setting.languages else "", "ar", half, small, small - 3, "Medium")
+    return Row(first, None, last)

@@ -1,0 +1,168 @@
+"""A payment link <-> the modules of a QR symbol <-> pixels: what the contract's ``screen.qr`` holds.
+
+A link's long runs of digits go into numeric segments (3.3 bits a digit instead of 8), so that PayBy's 85 bytes need
+version 5 instead of 6, some of them 4: millimetres a module decide how far off a phone reads the code. The smallest
+version that level L allows is taken, then the highest level that it still holds (segno's own boost_error does not
+see several segments). The mask is fixed: trying all eight is 79 % of segno's time, and changes the distance by at
+most 4 %. ISO/IEC 18004 leaves the choice to the encoder; ``proven`` falls back on the others should a reader fail.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import cast
+
+import segno
+import zxingcpp
+from PIL import Image
+from segno import consts
+
+from terminal.contract.messages import Qr
+
+QUIET = 4
+"""Light modules around the symbol (ISO/IEC 18004)."""
+
+MIN_MODULE_PX = 4.0
+"""A module narrower than this is not shown: a token that needs it is too long for the panel."""
+
+MASK = 2
+_MASKS = (MASK, *(mask for mask in range(8) if mask != MASK))
+_LEVELS = "HQML"
+_DIGITS = re.compile(r"([0-9]{6,}|[0-9]{3,}$)")  # a change of mode costs 26 bits within the text, 14 at its end
+_QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+_MAX_URL = 512  # bytes; the contract's largest panel shows far less
+_PIXELS = bytes.maketrans(b"01", b"\xff\x00")
+
+
+class QrError(ValueError):
+    """No symbol can be made of this, or none that a reader reads; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A QR symbol without quiet zone: ``size`` modules a side; ``bits`` row after row without padding between rows,
+    most significant bit first, 1 = dark, the last byte filled with zeros. Raises QrError for anything else."""
+
+    size: int
+    bits: bytes
+
+    def __post_init__(self) -> None:
+        if self.size not in range(21, 178, 4):
+            raise QrError(f"QR symbol: {self.size} modules a side is no size of a QR symbol (21, 25 … 177)")
+        spare = -(self.size**2) % 8
+        if len(self.bits) != (self.size**2 + spare) // 8 or self.bits[-1] & ((1 << spare) - 1):
+            raise QrError(f"QR symbol: {len(self.bits)} bytes are not the modules of {self.size} x {self.size}")
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the bits, hex, as the worker signs it."""
+        return hashlib.sha256(self.bits).hexdigest()
+
+
+def encode(url: str, mask: int = MASK) -> Symbol:
+    """A link -> its symbol; raises QrError for an empty link, one over 512 bytes, or one with other than printable
+    ASCII (a URL has nothing else, and readers guess differently about the rest)."""
+    if not url or len(url) > _MAX_URL or not (url.isascii() and url.isprintable()):
+        raise QrError(f"QR code: 1 to {_MAX_URL} printable ASCII characters are needed, got {len(url)}: {url[:40]!r}")
+    parts = [(part, consts.MODE_NUMERIC if part.isdigit() else consts.MODE_BYTE) for part in _DIGITS.split(url) if part]
+    version, level = _fit(parts)
+    code = segno.make(
+        cast(str, parts),  # its stub forgets lists of segments
+        version=version,
+        error=level,
+        mask=mask,
+        micro=False,
+        boost_error=False,
+    )
+    modules = b"".join(code.matrix)
+    dark = int(modules.translate(bytes.maketrans(b"\0\1", b"01")), 2)
+    spare = -len(modules) % 8
+    return Symbol(len(code.matrix), (dark << spare).to_bytes((len(modules) + spare) // 8, "big"))
+
+
+def _fit(parts: list[tuple[str, int]]) -> tuple[int, str]:
+    """The smallest version that level L allows, and the highest level that still fits it."""
+    for version in range(1, 41):
+        count = {consts.MODE_NUMERIC: 10 + 2 * _wide(version), consts.MODE_BYTE: 16 if version > 9 else 8}
+        bits = sum(4 + count[mode] + _payload(text, mode) for text, mode in parts)
+        room = cast("dict[int, int]", consts.SYMBOL_CAPACITY[version])
+        fits = [level for level in _LEVELS if bits <= room[consts.ERROR_MAPPING[level]]]
+        if fits:
+            return version, fits[0]
+    raise QrError("QR code: no symbol holds that much")  # not with _MAX_URL
+
+
+def _wide(version: int) -> int:
+    """Which of the three widths of a count this version has: 0 up to 9, 1 up to 26, then 2."""
+    return (version > 9) + (version > 26)
+
+
+def _payload(text: str, mode: int) -> int:
+    """Bits of a segment's characters."""
+    return len(text) * 10 // 3 + (len(text) % 3 > 0) if mode == consts.MODE_NUMERIC else 8 * len(text)
+
+
+def draw(symbol: Symbol, side: int) -> Image.Image:
+    """The symbol with its quiet zone, filling ``side`` x ``side`` pixels exactly, mode L.
+
+    The same picture, byte for byte, as modules of 16 x 16 pixels resized once with BOX, at a twentieth of the work:
+    Pillow's resize is separable, so each direction is enlarged just before it is reduced. (A 1-bit image would be
+    resized with NEAREST, which costs 16 % of the distance.)
+    """
+    text = format(int.from_bytes(symbol.bits, "big"), f"0{len(symbol.bits) * 8}b")
+    modules = text[: symbol.size**2].encode().translate(_PIXELS)
+    total = symbol.size + 2 * QUIET
+    image = Image.new("L", (total, total), 255)
+    image.paste(Image.frombytes("L", (symbol.size, symbol.size), modules), (QUIET, QUIET))
+    nearest, box = Image.Resampling.NEAREST, Image.Resampling.BOX
+    image = image.resize((total * 16, total), nearest).resize((side, total), box)
+    return image.resize((side, total * 16), nearest).resize((side, side), box)
+
+
+def module_px(symbol: Symbol, side: int) -> float:
+    """Width of one module where symbol and quiet zone fill ``side`` pixels."""
+    return side / (symbol.size + 2 * QUIET)
+
+
+def check_size(symbol: Symbol, side: int) -> None:
+    """Raise QrError where the symbol has too many modules for ``side`` pixels: it is refused, not shrunk."""
+    if module_px(symbol, side) < MIN_MODULE_PX:
+        most = int(side / MIN_MODULE_PX) - 2 * QUIET
+        raise QrError(f"QR code: {symbol.size} modules a side; {side} pixels hold at most {most}")
+
+
+def decode(image: Image.Image) -> str | None:
+    """What a reader sees in a finished frame of any mode: the text of its one QR code, None for none or several."""
+    grey = image if image.mode == "L" else image.convert("L")
+    found = zxingcpp.read_barcodes(grey, formats=_QR)
+    return found[0].text if len(found) == 1 and found[0].valid else None
+
+
+@lru_cache(maxsize=4)
+def proven(url: str, side: int = 240) -> Symbol:
+    """A link -> a symbol that an independent reader gave back as this very link, from a picture of ``side`` pixels.
+
+    Raises QrError where none of the eight masks does.
+    """
+    for mask in _MASKS:
+        symbol = encode(url, mask)
+        if decode(draw(symbol, side)) == url:
+            return symbol
+    raise QrError(f"QR code: no reader gives {url[:40]!r} back")
+
+
+def to_wire(symbol: Symbol) -> Qr:
+    """A symbol -> the contract's ``screen.qr``."""
+    return Qr(symbol.size, base64.b64encode(symbol.bits).decode())
+
+
+def from_wire(qr: Qr) -> Symbol:
+    """The contract's ``screen.qr`` -> a symbol; raises QrError."""
+    try:
+        bits = base64.b64decode(qr.bits, validate=True)
+    except (binascii.Error, ValueError):
+        raise QrError("QR symbol: the bits are not Base64") from None
+    return Symbol(qr.size, bits)

@@ -1,0 +1,82 @@
+"""What all screens of a panel share: its layout, its garage, and how words and numbers are set there."""
+
+from dataclasses import dataclass
+
+from terminal.screen import fonts
+from terminal.screen import view as words
+from terminal.screen.fonts import Ink, fit, ink, near, squeezed, wrapped
+from terminal.screen.layouts import Layout
+from terminal.screen.sheet import Block, Group, Line, Row, Stack
+from terminal.screen.texts import has, say
+from terminal.screen.view import Site, View
+
+
+@dataclass(frozen=True)
+class Setting:
+    """``languages`` in the order of texts.LANGUAGES. Where lines stand above each other, the last one comes first:
+    Arabic above English, as on the country's road signs; beside each other, English stands left."""
+
+    layout: Layout
+    site: Site
+    languages: tuple[str, ...]
+
+    def lines(self, key: str, width: int, largest: int, smallest: int, gap: int) -> Stack:
+        """A text in every language, all in one size: the largest in which each fits. Raises DoesNotFit."""
+        widest = max(ink(say(key, lang), lang, largest).width for lang in self.languages)
+        for em in range(near(largest, widest, width, smallest), smallest - 1, -1):
+            inks = [ink(say(key, lang), lang, em) for lang in reversed(self.languages)]
+            if all(one.width <= width for one in inks):
+                break
+        else:
+            inks = [fit(say(key, lang), lang, width, smallest, smallest) for lang in reversed(self.languages)]
+        return Stack([Line(one) for one in inks], gap)
+
+    def pair(self, key: str, width: int, em: int, smallest: int) -> Block:
+        """A text in both languages on one line, English left; above each other where ``em`` px are too wide for it."""
+        inks = [ink(say(key, lang), lang, em) for lang in self.languages]
+        if sum(one.width for one in inks) + em * (len(inks) - 1) <= width:
+            return Group(inks, em)
+        return self.lines(key, width, em, smallest, round(em * 0.45))
+
+    def label(self, key: str, at: int, em: int) -> Ink:
+        """A label in the first (0) or the last (-1) language, none where that is the same one."""
+        lang = self.languages[at]
+        return ink(say(key, lang) if at == 0 or len(self.languages) > 1 else "", lang, em, "Medium")
+
+    def row(self, key: str, value: Ink, em: int) -> Block:
+        """A value between its labels, English left; the short label where the table has one. No value, no row."""
+        if not value.width:
+            return self.nothing()
+        short = f"{key}.short" if has(f"{key}.short") else key
+        return Row(self.label(short, 0, em), value, self.label(short, -1, em))
+
+    def wrapped(self, key: str, width: int, em: int, lines: int, gap: int) -> Stack:
+        """A text in every language, broken into at most ``lines`` lines each. Raises DoesNotFit."""
+        broken = [wrapped(say(key, lang), lang, width, em, lines) for lang in reversed(self.languages)]
+        return Stack([Line(one) for inks in broken for one in inks], gap)
+
+    def number(self, text: str) -> str:
+        """Digits as the setting asks for them."""
+        return words.digits(text, self.site.digits)
+
+    def amount(self, view: View, width: int, largest: int, *, priced: bool = False) -> Ink:
+        """The amount, as large as ``width`` lets it be: squeezed a little before it gets smaller. ``priced`` sets the
+        fils at half the size. What is too long at 6 px is squeezed further, since it must be shown whole."""
+        text, mark = self.number(words.amount(view.amount)), self.number(".")
+
+        def line(em: int) -> Ink:
+            return fonts.priced(text, mark, em) if priced else ink(text, "en", em, "Bold")
+
+        room = width / fonts.NARROWEST
+        em = near(largest, line(largest).width, room, 6)
+        while em > 6 and line(em).width > room:
+            em -= 1
+        return squeezed(line(em), width)
+
+    def stay(self, view: View, em: int) -> Ink:
+        """The stay, h:mm."""
+        return ink("" if view.minutes is None else self.number(words.stay(view.minutes)), "en", em)
+
+    def nothing(self) -> Block:
+        """Nothing, in no room."""
+        return Line(ink("", "en", 8))

@@ -1,0 +1,66 @@
+"""Every word on the screens: a row for each text, a column for each language.
+
+A third language is a new column: its code in LANGUAGES, its text at the end of each row; tests then find what lacks
+a glyph or does not fit. The Arabic must be read by a native speaker before a release.
+"""
+
+LANGUAGES = ("en", "ar")
+"""The columns, by BCP 47 codes."""
+
+TEXTS: dict[str, tuple[str, ...]] = {
+    # what the driver is to do, or what is the case: the largest words of their screens
+    "idle": ("Scan your ticket", "امسح تذكرتك"),
+    "wait": ("Please wait", "يرجى الانتظار"),
+    "pay": ("Scan", "امسح"),
+    "paid": ("Paid, thank you", "تم الدفع، شكرًا"),
+    "free": ("No charge", "لا رسوم"),
+    "closed": ("Lane closed", "المسار مغلق"),
+    "help": ("Please ask for help", "يرجى طلب المساعدة"),
+    "out-of-order": ("Out of order", "خارج الخدمة"),
+    # the same, for panels with no room for it
+    "idle.short": ("Scan ticket", "امسح تذكرتك"),
+    "paid.short": ("Paid", "تم الدفع"),
+    "help.short": ("Ask for help", "اطلب المساعدة"),
+    # below them
+    "pay.with": ("with PayBy or BOTIM", "بتطبيق PayBy أو BOTIM"),
+    "pay.second": ("or with another phone", "أو بهاتف آخر"),
+    "pay.second.short": ("or a second phone", "أو بهاتف آخر"),
+    "pay.signal": ("No signal? Call us", "لا توجد شبكة؟ اتصل بنا"),
+    "free.then": ("Have a safe trip", "رافقتك السلامة"),
+    "closed.then": ("Please use another lane", "يرجى استخدام مسار آخر"),
+    "out-of-order.then": ("Please use another lane", "يرجى استخدام مسار آخر"),
+    # reasons
+    "help.ticket-unknown": ("Ticket not recognised", "لم نتعرف على التذكرة"),
+    "help.ticket-used": ("Ticket already used", "التذكرة مستخدمة من قبل"),
+    "help.ticket-foreign": ("Ticket of another garage", "التذكرة من موقف آخر"),
+    "help.ticket-future": ("Entry time is not valid", "وقت الدخول غير صحيح"),
+    "help.refused": ("Not accepted", "تعذر القبول"),
+    "help.unpaid": ("No payment received", "لم يصلنا الدفع"),
+    "help.no-answer": ("The system does not answer", "النظام لا يستجيب"),
+    "help.qr": ("The code cannot be shown", "تعذر عرض الرمز"),
+    "help.barrier": ("The barrier did not open", "لم يفتح الحاجز"),
+    "closed.disk-full": ("No new tickets for now", "لا تذاكر جديدة حاليًا"),
+    "closed.barrier": ("The barrier is not working", "الحاجز لا يعمل"),
+    "out-of-order.broker": ("No connection", "لا يوجد اتصال"),
+    "out-of-order.payby": ("Payment is not available", "الدفع غير متاح"),
+    "out-of-order.unauthorised": ("Payment is not set up", "الدفع غير مفعّل"),
+    "out-of-order.clock": ("The clock is not right", "الساعة غير مضبوطة"),
+    "out-of-order.journal": ("Records cannot be kept", "تعذر حفظ السجل"),
+    # labels
+    "aed": ("AED", "درهم"),
+    "stay": ("Stay", "المدة"),
+    "ticket": ("Ticket", "التذكرة"),
+    "code": ("Help code", "رمز المساعدة"),
+    "code.short": ("Code", "الرمز"),
+    "call": ("Call", "اتصل"),
+}
+
+
+def say(key: str, lang: str) -> str:
+    """The text of a row in one language; raises KeyError for a row, ValueError for a language that is not there."""
+    return TEXTS[key][LANGUAGES.index(lang)]
+
+
+def has(key: str) -> bool:
+    """Is there such a row, with words in it?"""
+    return any(TEXTS.get(key, ()))

@@ -1,0 +1,80 @@
+"""What a screen shows, as plain words and numbers: a contract's ``screen`` and the seconds that are left of it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from terminal.contract.messages import Screen, ScreenState
+from terminal.screen.qr import Symbol, from_wire
+
+Digits = Literal["latin", "arabic"]
+Hint = Literal["", "second", "signal"]
+"""What the pay screen adds once a driver has looked at it for a while."""
+
+Page = Literal["code", "words"]
+"""Which side of the pay screen a panel shows that has no room beside the code."""
+
+_ARABIC = str.maketrans("0123456789.", "٠١٢٣٤٥٦٧٨٩٫")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What is the same on all screens of a garage. ``help_phone`` is shown as it is written."""
+
+    name: str
+    name_ar: str
+    help_phone: str
+    digits: Digits = "latin"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One screen. ``amount`` in AED with two decimals; ``minutes`` of the stay; ``left`` s of the countdown; ``tail``
+    the last four characters of the session, which the ticket's text bears. What is empty or None is not shown."""
+
+    state: ScreenState
+    reason: str = ""
+    amount: str = ""
+    minutes: int | None = None
+    left: int | None = None
+    tail: str = ""
+    help_code: str = ""
+    symbol: Symbol | None = None
+    hint: Hint = ""
+    page: Page = "code"
+
+
+def view_of(screen: Screen, left: int | None = None, *, hint: Hint = "", page: Page = "code") -> View:
+    """A message and the seconds that are left -> what is to be seen; raises qr.QrError for bits that are no symbol."""
+    return View(
+        state=screen.state,
+        reason=screen.reason or "",
+        amount=screen.amount or "",
+        minutes=screen.minutes,
+        left=left,
+        tail=(screen.session or "")[-4:].upper(),
+        help_code=screen.help_code or "",
+        symbol=from_wire(screen.qr) if screen.qr and screen.state == "pay" else None,
+        hint=hint,
+        page=page,
+    )
+
+
+def digits(text: str, kind: Digits) -> str:
+    """Numbers as the setting asks: 25.00, or ٢٥٫٠٠."""
+    return text.translate(_ARABIC) if kind == "arabic" else text
+
+
+def amount(text: str) -> str:
+    """An amount for the eye: 1,234.00 above 9999.99, since long numbers are hard to take in."""
+    whole, _, part = text.partition(".")
+    return (f"{int(whole):,}" if len(whole) > 4 else whole) + "." + part
+
+
+def stay(minutes: int) -> str:
+    """The stay as hours and minutes: 2:05; at most 9999:59."""
+    return "{}:{:02d}".format(*divmod(min(minutes, 599_999), 60))
+
+
+def countdown(left: int) -> str:
+    """Seconds as minutes and seconds: 1:47; at most 99:59."""
+    return "{}:{:02d}".format(*divmod(min(max(left, 0), 5999), 60))
