@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from terminal.contract.messages import Alert, Health, Vehicle, decode, encode, stamp
-from terminal.link import Link
+from terminal.link import Link, SystemClock
 from terminal.roles.loops import RECALL_AGE_MS, STUCK_MS, LoopsRole
+from tests.conftest import NewBus
 from tests.sim.memorybus import MemoryBus, TestClock
 
 NOW = 1_795_000_000_000
@@ -188,6 +189,33 @@ async def test_a_loop_that_is_covered_for_half_an_hour_is_alerted() -> None:
         loops.show()
         await bus.until(Alert, 2)
         assert [v.waiting for v in bus.of(Vehicle)][-2:] == [True, False]
+
+
+async def test_a_broker_that_refuses_our_own_words_costs_the_car_its_id_and_nothing_else() -> None:
+    bus = MemoryBus()
+    await retained(bus)
+    bus.refused = {TOPIC}
+    async with role(Detectors(waiting=True), bus):
+        (seen,) = await bus.until(Vehicle, 1)
+    assert seen.car not in (None, CAR)
+
+
+async def test_over_a_real_broker_a_waiting_car_keeps_its_id_across_a_restart(new_bus: NewBus) -> None:
+    async with new_bus("worker") as worker:
+        subscription = worker.subscribe(TOPIC)
+        await subscription.granted()
+        cars = []
+        for _ in range(2):
+            async with new_bus("lane") as bus:
+                link = Link(bus, garage="marina", lane="exit-1", role="loops", version="1", clock=SystemClock())
+                task = asyncio.create_task(LoopsRole(link, Detectors(waiting=True)).run())
+                delivery = await anext(subscription)
+                delivery.ack()
+                cars.append(decode(Vehicle, delivery.payload).car)
+                task.cancel()
+                await asyncio.wait([task])
+    assert cars[0] is not None
+    assert cars == [cars[0]] * 2
 
 
 def health(bus: MemoryBus) -> tuple[str, str | None]:

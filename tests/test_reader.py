@@ -11,8 +11,9 @@ from terminal.contract.messages import Alert, Fee, Health, Message, Order, Scree
 from terminal.core.money import Fils
 from terminal.core.tariff import Tariff
 from terminal.core.ticket import sign_ticket
-from terminal.link import Link
+from terminal.link import Link, SystemClock
 from terminal.roles.reader import PAUSES_S, REFUSED_EVERY_MS, SAME_MS, STALE_MS, ReaderRole
+from tests.conftest import NewBus
 from tests.sim.memorybus import MemoryBus, TestClock
 
 KEYS = {"k1": bytes(range(32))}
@@ -309,6 +310,17 @@ async def test_a_car_that_only_a_retained_message_names_is_not_named() -> None:
     assert fee.car is None
 
 
+async def test_a_car_that_loops_gone_offline_have_seen_is_not_named() -> None:
+    async with kerb() as at:
+        await at.vehicle()
+        gone = Health(**at.head(), state="offline", version="1", instance="x", since=at.head()["at"])
+        await at.bus.hears(LANE + "health/loops", gone)
+        await at.settled()
+        at.scanner.feed(ticket())
+        (fee,) = await at.fees(1)
+    assert fee.car is None
+
+
 async def test_an_unplugged_scanner_degrades_the_reader_until_it_is_back() -> None:
     async with kerb() as at:
         assert at.health().state == "online"
@@ -320,3 +332,26 @@ async def test_an_unplugged_scanner_degrades_the_reader_until_it_is_back() -> No
         assert at.health().state == "online"
         assert at.alerts() == [("scanner", "raised"), ("scanner", "cleared")]
     assert at.health().state == "offline"
+
+
+async def test_over_a_real_broker_a_fee_reaches_the_worker_and_its_answer_the_reader(new_bus: NewBus) -> None:
+    scanner, clock = SimulatedScanner(), SystemClock()
+    async with new_bus("reader") as kerbside, new_bus("worker") as garage:
+        reader = Link(kerbside, garage="marina", lane="exit-1", role="reader", version="1", clock=clock)
+        worker = Link(garage, garage="marina", lane=None, role="worker", version="1", clock=clock)
+        role = ReaderRole(reader, scanner, keys=KEYS, tariff=TARIFF, pauses_s=[0.05] * 3 + [60])
+        task = asyncio.create_task(role.run())
+        with worker.hear("fee") as fees:
+            await fees.granted()
+            scanner.feed(ticket())
+            heard = []
+            for _ in range(4):
+                heard.append(await anext(fees))
+                heard[-1].ack()
+        (repeating,) = (t for t in asyncio.all_tasks() if t.get_name().startswith("reader fee"))
+        assert {message.message.id for message in heard} == {heard[0].message.id}
+        await worker.say(Order(**worker.head(), status="none", fee=heard[0].message.id), lane="exit-1")
+        async with asyncio.timeout(5):
+            await repeating
+        task.cancel()
+        await asyncio.wait([task])

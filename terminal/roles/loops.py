@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NoReturn, Protocol
 
+from terminal.bus import SubscriptionRefused
 from terminal.contract.messages import Vehicle, moment
 from terminal.link import Link, new_id
 
@@ -88,9 +89,10 @@ class LoopsRole:
     async def _recall(self) -> str | None:
         """The id of the car that waited when this role was last there, if that was just now.
 
-        It is asked of the broker as soon as there is one: until then nobody hears of this car by another id.
+        It is asked of the broker as soon as there is one: until then nobody hears of this car by another id. A broker
+        that does not let us read our own words costs a waiting car its id, and nothing else.
         """
-        with self._link.hear("vehicle") as hearing, contextlib.suppress(TimeoutError):
+        with self._link.hear("vehicle") as hearing, contextlib.suppress(TimeoutError, SubscriptionRefused):
             await hearing.granted()
             async with asyncio.timeout(self._recall_s):
                 async for heard in hearing:

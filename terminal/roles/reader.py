@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from terminal.contract.messages import Fee, Order, Screen, Vehicle, stamp
+from terminal.contract.messages import Fee, Health, Order, Screen, Vehicle, stamp
 from terminal.core import money
 from terminal.core.numbers import derived_id
 from terminal.core.quote import Quote, quote
@@ -207,12 +207,14 @@ class ReaderRole:
         )
 
     async def _listen(self) -> None:
-        with self._link.hear("vehicle", "order", "screen") as hearing:
+        with self._link.hear("vehicle", "health/loops", "order", "screen") as hearing:
             async for heard in hearing:
                 heard.ack()
                 match heard.message:
                     case Vehicle() as vehicle if not heard.retained:
                         self._vehicle = vehicle, self._link.clock.steady_ms()
+                    case Health(state="offline"):
+                        self._vehicle = None
                     case Order(fee=str(fee)) | Screen(fee=str(fee)):
                         for asked in (self._genuine, self._refused):
                             if asked and asked.fee.id == fee:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar, cast
 
-from terminal.bus import Bus
+from terminal.bus import Bus, SubscriptionRefused
 from terminal.contract.messages import MESSAGES, Message, decode, encode
 from terminal.contract.topics import parse
 from terminal.subscription import Arrival, Subscription, matches
@@ -20,6 +20,8 @@ class MemoryBus:
         self.connected = True
         self.said: list[tuple[str, bytes, bool]] = []
         self.retained: dict[str, bytes] = {}
+        self.refused: set[str] = set()
+        """Filters that nobody may read."""
         self.unacknowledged = 0
         self._subscriptions: list[Subscription] = []
         self._listeners: list[Callable[[bool], None]] = []
@@ -40,6 +42,9 @@ class MemoryBus:
         subscription = Subscription(filters, self._subscriptions.remove)
         self._subscriptions.append(subscription)
         subscription.grant(self.connected)
+        if refused := tuple(self.refused.intersection(filters)):
+            subscription.fail(SubscriptionRefused(refused))
+            return subscription
         self.redeliver(subscription)
         return subscription
 
