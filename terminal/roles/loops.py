@@ -97,10 +97,10 @@ class LoopsRole:
             async with asyncio.timeout(self._recall_s):
                 async for heard in hearing:
                     heard.ack()
-                    if not isinstance(heard.message, Vehicle) or not heard.retained:
-                        continue
-                    age_ms = self._began_ms - moment(heard.message.at)
-                    return heard.message.car if heard.message.waiting and abs(age_ms) <= RECALL_AGE_MS else None
+                    match heard.message:
+                        case Vehicle(waiting=True, car=car, at=at):
+                            return car if abs(self._began_ms - moment(at)) <= RECALL_AGE_MS else None
+                    return None
         return None
 
     async def _say(self, waiting: bool, under_boom: bool) -> None:
