@@ -146,15 +146,14 @@ class Journal:
         """The same for callers without an event loop; blocks until the flush is done."""
         return self._submit(_append(rows, at_ms)).result()
 
-    async def prune(self, through: int) -> int:
+    async def prune(self, through: int) -> None:
         """Drop the rows up to number ``through``; the last of them is replaced by one that bears its hash.
 
-        The newest row always stays. Returns the number of the first row left. Runs in steps, between appends.
+        The newest row always stays. Runs in steps, between appends. Raises like append().
         """
         base = 0
         while base < (end := min(through, self._seq - 1)):
             base = await asyncio.wrap_future(self._submit(_Job(partial(self._prune_some, end), Future())))
-        return base + 1
 
     async def backup(self, target: Path) -> int:
         """Write a copy that is whole and checked to ``target`` (mode 0600, replaced at once) while appends go on.
@@ -280,6 +279,8 @@ class Journal:
     def _prune_some(self, through: int) -> int:
         first = self._db.execute("SELECT seq FROM entry ORDER BY seq LIMIT 1").fetchone()[0]
         base: int = min(through, first + _PRUNE_ROWS)
+        if base <= first:
+            return base
         at_ms, chain = self._db.execute("SELECT at_ms, chain FROM entry WHERE seq = ?", (base,)).fetchone()
         crc, _ = rows_.seal(rows_.GENESIS, base, at_ms, PRUNED, chain)
 
@@ -287,8 +288,7 @@ class Journal:
             self._db.execute("DELETE FROM entry WHERE seq <= ?", (base,))
             self._db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", (base, at_ms, PRUNED, chain, crc, chain))
 
-        if base > first:
-            self._transact(change)
+        self._transact(change)
         return base
 
     def _checkpoint(self) -> None:

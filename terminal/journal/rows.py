@@ -35,6 +35,10 @@ STEPS = (
 )
 """SQL that leads from one schema version to the next; the first makes an empty file version 1."""
 
+UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError, struct.error, TypeError, AttributeError)
+"""What reading a damaged file raises: SQLite's own finding, whose text may itself not be UTF-8, or a value of the
+wrong type where a flipped byte changed it."""
+
 Connect = Callable[[str], sqlite3.Connection]
 _HEAD = struct.Struct(">QqH")
 _SELECT = "SELECT seq, at_ms, kind, data, crc, chain FROM entry"
@@ -128,9 +132,9 @@ def prepare(path: Path, role: str, steps: Sequence[str] = STEPS, connect: Connec
             connection.execute(f"PRAGMA {pragma}")
         _migrate(connection, path, role, steps)
         return connection
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         connection.close()
-        raise _unreadable(path, error) from error
+        raise _while_opening(path, error) from error
     except BaseException:
         connection.close()
         raise
@@ -188,7 +192,7 @@ def verified(connection: sqlite3.Connection, path: Path) -> Iterator[Row]:
                     raise JournalDamaged(path, seq, "its content does not fit its hash")
                 yield Row(seq, at_ms, kind, data)
             due, previous = seq + 1, chain
-    except (sqlite3.DatabaseError, struct.error, TypeError, AttributeError) as error:
+    except UNREADABLE as error:
         raise JournalDamaged(path, due, str(error)) from error
 
 
@@ -199,15 +203,18 @@ def intact(connection: sqlite3.Connection, end: int) -> Iterator[Row]:
         try:
             found = connection.execute(f"{_SELECT} WHERE seq > ? ORDER BY seq", (reached,))
             for reached, at_ms, kind, data, crc, _ in found:
-                try:
-                    fits = kind != PRUNED and crc == seal(GENESIS, reached, at_ms, kind, data)[0]
-                except (struct.error, TypeError, AttributeError):
-                    continue
-                if fits:
+                if kind != PRUNED and _fits(crc, reached, at_ms, kind, data):
                     yield Row(reached, at_ms, kind, data)
             return
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
             reached += 1  # the page that holds it cannot be read: try to land behind it
+
+
+def _fits(crc: object, seq: int, at_ms: int, kind: str, data: bytes) -> bool:
+    try:
+        return crc == seal(GENESIS, seq, at_ms, kind, data)[0]
+    except UNREADABLE:
+        return False
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:
@@ -219,9 +226,10 @@ def _schema(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     return connection.execute("SELECT name, sql FROM sqlite_schema ORDER BY name").fetchall()
 
 
-def _unreadable(path: Path, error: sqlite3.Error) -> JournalError:
-    """While opening, whatever SQLite cannot make sense of is damage; a full disk or a missing right is not."""
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE):
+def _while_opening(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> JournalError:
+    """While opening, whatever cannot be made sense of is damage; a full disk or a missing right is not."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE) or not isinstance(error, sqlite3.Error):
         return JournalDamaged(path, None, str(error))
     return as_journal_error(path, error)
 

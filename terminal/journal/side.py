@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zlib import crc32
 
-from terminal.journal.rows import JournalDamaged, JournalLocked, Row, chain_at, intact, last
+from terminal.journal.rows import UNREADABLE, JournalDamaged, JournalLocked, Row, chain_at, intact, last
 
 BALLAST_BYTES = 1 << 20
 """Kept free for the day on which the disk is full: enough for the rest of every open visit."""
@@ -157,7 +157,7 @@ def compare_head(journal: Path, noted: tuple[int, bytes] | None, connection: sql
             raise JournalDamaged(journal, last_seq + 1, f"it ends at row {last_seq}, but row {seq} was acknowledged")
         if chain_at(connection, seq) not in (chain, None):
             raise JournalDamaged(journal, seq, "it is not the row that was acknowledged")
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         raise JournalDamaged(journal, None, str(error)) from error
 
 
