@@ -1,0 +1,126 @@
+"""What opens the boom: how a lift is signed, and the one function that says whether a lift may raise it.
+
+Everything that the barrier believes (contract.md, "What the barrier believes") stands in refusal(), and nothing else
+in the product decides it. Signing and key files: ``signed.py``, whose names can be had here too.
+"""
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from terminal.contract.messages import Lift
+from terminal.contract.signed import (
+    BadKeyFile,
+    Trusted,
+    check_command,
+    check_lift,
+    check_screen,
+    load_signing_key,
+    load_trusted,
+    sign_command,
+    sign_lift,
+    sign_screen,
+    untimely,
+)
+from terminal.core.numbers import parse_order_no
+from terminal.payby.errors import BadSignature, BadWords
+from terminal.payby.messages import read_order
+from terminal.payby.signing import verify
+
+__all__ = [
+    "BadKeyFile",
+    "Beliefs",
+    "Scene",
+    "Trusted",
+    "Why",
+    "check_command",
+    "check_lift",
+    "check_screen",
+    "load_signing_key",
+    "load_trusted",
+    "refusal",
+    "sign_command",
+    "sign_lift",
+    "sign_screen",
+    "spends",
+]
+
+Why = Literal["spent", "expired", "too-far", "signature", "proof", "car", "busy", "journal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Beliefs:
+    """What a barrier was told by its own configuration, and by nobody else."""
+
+    garage: str
+    lane: str
+    trusted: Trusted
+    payby_keys: Sequence[RSAPublicKey]
+    payee_mid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a barrier knows at this moment. ``now_ms``: its wall clock. ``car``: the vehicle that waits, by a live
+    message of loops that are online; None where none waits, it has no name, or nobody says. ``down``: the boom is down
+    and nothing is about to raise it. ``ids`` and ``numbers``: the lifts and order numbers spent here."""
+
+    now_ms: int
+    car: str | None
+    down: bool
+    ids: Container[str]
+    numbers: Container[str]
+
+
+def refusal(lift: Lift, beliefs: Beliefs, scene: Scene) -> Why | None:
+    """None if ``lift`` may raise the boom now, else why not. Raises nothing, spends nothing.
+
+    The order: what is not signed learns nothing else; a spent id is known as such for ever, however late it is
+    repeated; ``car`` and ``busy``, which may be otherwise in a moment, come after all that stays, and ``busy`` last.
+    """
+    if check_lift(lift, beliefs.garage, beliefs.lane, beliefs.trusted):
+        return "signature"
+    if lift.id in scene.ids:
+        return "spent"
+    if late := untimely(lift.not_after, scene.now_ms):
+        return late
+    if lift.reason in ("paid", "credit"):
+        if not _proved(lift, beliefs):
+            return "proof"
+        if lift.reason == "paid" and lift.order_no in scene.numbers:
+            return "spent"
+    if lift.car is not None and lift.car != scene.car:
+        return "car"
+    return None if scene.down else "busy"
+
+
+def spends(lift: Lift) -> str | None:
+    """The order number that the lift spends besides its id."""
+    return lift.order_no if lift.reason in ("paid", "credit") else None
+
+
+def _proved(lift: Lift, beliefs: Beliefs) -> bool:
+    """Does PayBy itself say, in signed words, that the order of this lift is paid to us?"""
+    if lift.proof is None or lift.order_no is None or lift.amount is None:
+        return False
+    name = parse_order_no(lift.order_no)
+    if name is None or name.garage != beliefs.garage:
+        return False
+    if lift.reason == "paid" and (name.lane, name.session) != (beliefs.lane, lift.session):
+        return False
+    try:
+        body = lift.proof.body.encode()
+        verify(beliefs.payby_keys, body, lift.proof.sign)
+        order = read_order(body)
+    except (BadSignature, BadWords, UnicodeEncodeError):
+        return False
+    return (
+        order.is_paid
+        and order.merchant_order_no == lift.order_no
+        and order.payee_mid == beliefs.payee_mid
+        and order.total_amount.currency == "AED"
+        and order.total_amount.amount == Decimal(lift.amount)
+    )
