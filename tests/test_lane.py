@@ -1,0 +1,424 @@
+"""The rules of a visit, one sentence each: the straight line, and what drivers do (test_lane_faults.py: faults)."""
+
+import pytest
+
+from terminal.core import events as e
+from terminal.core.lane import MAX_ATTEMPTS
+from tests.story import T0, Story, an_id
+
+
+def test_a_paid_visit_goes_from_ticket_to_passage_with_one_lift() -> None:
+    story = Story()
+    car = story.arrives()
+    story.reads()
+    assert (story.shows(), story.owes()) == ("wait", ["PlaceOrder"])
+    story.payby("CREATED")
+    assert (story.shows(), story.owes()) == ("pay", ["QueryOrder"])
+    assert story.screen().token_url and story.screen().expires == T0 + 110_000
+    assert story.reply(story.payby("PAID", notified=True)) == "lifting"
+    assert (story.shows(), story.owes(), story.payment().holder) == ("paid", ["SendLift"], "lift")
+    grant = story.raises()
+    assert (grant.reason, grant.car, grant.order_no, grant.amount) == ("paid", car, story.order().no, 2000)
+    assert grant.not_after == T0 + 30_000
+    assert (story.owes(), story.payment().holder) == ([], "raised")
+    story.drives_through()
+    assert (story.shows(), story.stay().left, story.stay().lifts) == ("idle", T0, 1)
+
+
+def test_a_free_stay_lifts_without_an_order() -> None:
+    story = Story()
+    story.arrives()
+    story.reads(amount=0)
+    assert (story.shows(), story.owes(), story.stay().orders) == ("free", ["SendLift"], ())
+    grant = story.raises()
+    assert (grant.reason, grant.order_no, grant.amount) == ("free", None, None)
+    story.drives_through()
+    assert (story.shows(), story.owes()) == ("idle", [])
+
+
+@pytest.mark.parametrize("notified", [True, False])
+def test_a_payment_lifts_whether_notified_or_found_by_query(notified: bool) -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID", notified=notified)
+    assert story.owes() == ["SendLift"]
+
+
+def test_the_same_payment_reported_again_is_a_duplicate_and_lifts_once() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    assert [story.reply(story.payby("PAID", notified=True)) for _ in range(50)] == ["duplicate"] * 50
+    assert story.stay().lifts == 1
+
+
+def test_a_payment_before_the_answer_to_place_order_lifts() -> None:
+    story = Story()
+    story.arrives()
+    story.reads()
+    assert story.reply(story.payby("PAID", notified=True)) == "lifting"
+    assert story.reply(story.payby("CREATED")) == "noted"
+    assert story.owes() == ["SendLift"]
+
+
+def test_an_order_that_ran_out_is_closed_and_followed_by_another() -> None:
+    story = Story()
+    first = story.shows_qr()
+    story.wait(110)
+    assert (story.shows(), story.owes(), story.order().stage) == ("wait", ["CloseOrder"], "closing")
+    story.payby("FAILURE")
+    assert (story.shows(), story.owes()) == ("wait", ["PlaceOrder"])
+    assert story.order().no == f"{first.no}-2"
+
+
+def test_after_three_unpaid_orders_a_person_helps_and_a_late_payment_still_lifts() -> None:
+    story = Story()
+    story.shows_qr()
+    for attempt in range(MAX_ATTEMPTS):
+        assert story.order().attempt == attempt + 1
+        story.payby("CREATED")
+        story.wait(110)
+        story.payby("FAILURE")
+    assert (story.shows(), story.owes(), len(story.stay().orders)) == ("help unpaid", [], MAX_ATTEMPTS)
+    story.payby("PAID", order=story.stay().orders[1])
+    assert (story.shows(), story.owes()) == ("paid", ["SendLift"])
+
+
+def test_a_ticket_read_again_in_help_gets_fresh_orders() -> None:
+    story = Story()
+    story.shows_qr()
+    for _ in range(MAX_ATTEMPTS):
+        story.payby("CREATED")
+        story.wait(110)
+        story.payby("FAILURE")
+    story.reads()
+    assert (story.shows(), story.order().attempt) == ("wait", 4)
+
+
+def test_nine_orders_are_the_most_that_a_stay_gets_at_a_lane() -> None:
+    story = Story()
+    story.shows_qr()
+    while story.order().attempt < 9:
+        story.payby("CREATED")
+        story.wait(110)
+        story.payby("FAILURE")
+        if story.shows() == "help unpaid":
+            story.reads()
+    story.payby("CREATED")
+    story.wait(110)
+    story.payby("FAILURE")
+    story.reads()
+    story.wait(60)
+    assert (story.shows(), len(story.stay().orders)) == ("help no-answer", 9)
+
+
+def test_when_the_car_leaves_the_screen_is_blank_and_the_order_closed() -> None:
+    story = Story()
+    story.shows_qr()
+    story.leaves_loop()
+    assert story.shows() == "pay", "a loop that clears is believed after 2 s"
+    story.wait(2)
+    assert (story.shows(), story.owes()) == ("idle", ["CloseOrder"])
+
+
+def test_a_bouncing_loop_does_not_end_a_visit() -> None:
+    story = Story()
+    story.shows_qr()
+    car = story.cars["exit-1"]
+    for _ in range(5):
+        story.leaves_loop()
+        story.wait(1.5)
+        story.arrives(car=car)
+        story.wait(1)
+    assert story.shows() == "pay"
+
+
+def test_a_payment_while_the_loop_bounces_still_lifts() -> None:
+    story = Story()
+    story.shows_qr()
+    story.leaves_loop()
+    story.wait(1)
+    story.payby("PAID")
+    assert story.owes() == ["SendLift"]
+
+
+def test_another_car_on_the_loop_ends_the_visit_at_once() -> None:
+    story = Story()
+    story.shows_qr()
+    story.arrives()
+    assert (story.shows(), story.owes()) == ("idle", ["CloseOrder"])
+
+
+def test_a_car_that_leaves_after_paying_has_credit_then_a_refund() -> None:
+    story = Story()
+    story.shows_qr()
+    story.leaves_loop()
+    story.wait(3)
+    assert story.reply(story.payby("PAID", notified=True)) == "late"
+    assert (story.owes(), story.payment().holder) == ([], "credit")
+    assert "late-payment" in story.alerts()
+    story.wait(15 * 60 - 1)
+    assert story.payment().holder == "credit"
+    story.wait(1)
+    assert (story.owes(), story.payment().holder) == (["PlaceRefund"], "refund")
+    assert (story.refund().amount, story.refund().no[0], len(story.refund().no)) == (2000, "R", 33)
+
+
+def test_credit_lifts_for_its_ticket_at_the_same_lane() -> None:
+    story = Story()
+    story.shows_qr()
+    story.leaves_loop()
+    story.wait(3)
+    story.payby("PAID")
+    story.arrives()
+    story.reads()
+    assert (story.shows(), story.owes()) == ("paid", ["SendLift"])
+    assert story.stay().grants[0].reason == "paid", "its number was not spent yet, and it is of this lane"
+    assert len(story.stay().orders) == 1
+
+
+def test_credit_lifts_for_its_ticket_at_another_lane_without_waiting() -> None:
+    story = Story(lanes=("exit-1", "exit-2"))
+    story.shows_qr()
+    story.leaves_loop()
+    story.wait(3)
+    story.payby("PAID")
+    story.arrives("exit-2")
+    story.reads(lane="exit-2")
+    grant = story.stay().grants[0]
+    assert (grant.reason, grant.lane, story.shows("exit-2")) == ("credit", "exit-2", "paid")
+
+
+def test_a_ticket_read_at_a_second_lane_ends_its_visit_at_the_first() -> None:
+    story = Story(lanes=("exit-1", "exit-2"))
+    first = story.shows_qr()
+    story.arrives("exit-2")
+    story.reads(lane="exit-2")
+    assert (story.shows("exit-1"), story.shows("exit-2"), story.owes()) == ("idle", "wait", ["CloseOrder"])
+    story.payby("FAILURE", order=first)
+    assert (story.order().lane, story.order().attempt, story.owes()) == ("exit-2", 1, ["PlaceOrder"])
+
+
+def test_an_order_found_paid_while_its_car_is_at_a_second_lane_lifts_there() -> None:
+    story = Story(lanes=("exit-1", "exit-2"))
+    first = story.shows_qr()
+    story.arrives("exit-2")
+    story.reads(lane="exit-2")
+    story.payby("PAID", order=first)
+    assert [(g.lane, g.reason) for g in story.stay().grants] == [("exit-2", "credit")]
+
+
+def test_another_ticket_at_the_lane_waits_until_the_old_order_is_closed() -> None:
+    story = Story()
+    first = story.shows_qr("a")
+    story.reads("b")
+    assert (story.shows(), story.owes("a"), story.owes("b")) == ("wait", ["CloseOrder"], [])
+    story.payby("FAILURE", order=first)
+    assert story.owes("b") == ["PlaceOrder"]
+
+
+def test_a_free_car_does_not_wait_for_the_old_order() -> None:
+    story = Story()
+    story.shows_qr("a")
+    story.reads("b", amount=0)
+    assert (story.shows(), story.owes("a"), story.owes("b")) == ("free", ["CloseOrder"], ["SendLift"])
+
+
+def test_a_payable_car_behind_an_order_that_cannot_be_closed_gets_help_then_its_order() -> None:
+    story = Story()
+    first = story.shows_qr("a")
+    story.leaves_loop()
+    story.wait(2)
+    story.arrives()
+    story.reads("b")
+    story.wait(14.9)
+    assert story.shows() == "wait"
+    story.wait(0.1)
+    assert story.shows() == "help no-answer"
+    story.payby("FAILURE", order=first)
+    assert (story.shows(), story.owes("b")) == ("wait", ["PlaceOrder"])
+
+
+def test_the_same_ticket_again_is_the_same_visit() -> None:
+    story = Story()
+    story.shows_qr()
+    story.reads(amount=3000)
+    assert (story.shows(), story.screen().amount, len(story.stay().orders)) == ("pay", 2000, 1)
+
+
+def test_the_same_fee_again_changes_nothing() -> None:
+    story = Story()
+    story.arrives()
+    story.reads(id=an_id("fee", 99))
+    before = story.garage.lanes["exit-1"]
+    assert story.reads(id=an_id("fee", 99)) == []
+    assert story.garage.lanes["exit-1"] is before
+
+
+def test_a_fee_read_for_a_car_that_has_gone_is_dropped() -> None:
+    story = Story()
+    gone = story.arrives()
+    story.arrives()
+    story.reads(car=gone)
+    assert (story.shows(), story.lane().visit, len(story.lane().fee_ids)) == ("idle", None, 1)
+
+
+def test_a_used_ticket_is_refused_with_help() -> None:
+    story = Story()
+    story.arrives()
+    story.reads(amount=0)
+    story.raises()
+    story.drives_through()
+    story.arrives()
+    story.reads(amount=0)
+    assert (story.shows(), story.owes()) == ("help ticket-used", [])
+    assert story.screen().help_code
+
+
+def test_a_refused_ticket_shows_over_a_visit_for_a_moment() -> None:
+    story = Story()
+    story.shows_qr()
+    story.tell(e.TicketRefused(story.at, "exit-1", an_id("bad"), "ticket-unknown"))
+    assert story.shows() == "help ticket-unknown"
+    assert story.screen().until == story.at + 6000
+    story.wait(6)
+    assert story.shows() == "pay"
+
+
+def test_a_refusal_is_not_shown_to_the_next_car() -> None:
+    story = Story()
+    story.arrives()
+    story.tell(e.TicketRefused(story.at, "exit-1", an_id("bad"), "ticket-foreign"))
+    story.tell(e.TicketRefused(story.at, "exit-1", an_id("bad"), "ticket-foreign"))
+    assert story.alerts() == ["ticket-refused"]
+    story.arrives()
+    assert story.shows() == "idle"
+
+
+def test_a_fee_that_the_worker_does_not_believe_is_alerted() -> None:
+    story = Story()
+    story.tell(e.TicketRefused(story.at, "exit-1", an_id("bad"), "refused", "a fee says free, the tariff 20.00"))
+    assert story.alerts() == ["ticket-refused", "bad-fee"]
+    assert story.shows() == "help refused"
+
+
+@pytest.mark.parametrize("hindrance", ["disk-full", "journal"])
+def test_no_visit_begins_while_something_hinders(hindrance: str) -> None:
+    story = Story()
+    story.arrives()
+    story.reads(hindrance=hindrance)
+    assert (story.lane().visit, story.screen().fee) == (None, story.lane().fee_ids[-1])
+
+
+def test_without_loops_a_car_counts_as_waiting_until_60_s_after_its_last_order_was_closed() -> None:
+    story = Story(loops=False)
+    story.reads(car=None)
+    for _ in range(MAX_ATTEMPTS):
+        story.payby("CREATED")
+        story.wait(110)
+        story.payby("FAILURE")
+    story.wait(59.9)
+    assert story.shows() == "help unpaid"
+    story.wait(0.1)
+    assert story.shows() == "idle"
+    assert story.reply(story.payby("PAID")) == "late"
+
+
+def test_without_loops_a_payment_within_those_60_s_lifts_for_15_s() -> None:
+    story = Story(loops=False)
+    story.reads(car=None)
+    for _ in range(MAX_ATTEMPTS):
+        story.payby("CREATED")
+        story.wait(110)
+        story.payby("FAILURE")
+    story.wait(59)
+    story.tell(e.Started(story.at, "after a crash"))
+    story.boom("down")
+    assert story.reply(story.payby("PAID")) == "lifting"
+    grant = story.raises()
+    assert (grant.car, grant.not_after - story.at) == (None, 15_000)
+    story.boom("lowering")
+    story.boom("down")
+    assert story.stay().left is not None
+
+
+def test_a_ticket_read_while_the_loop_sees_nothing_is_served_and_alerted() -> None:
+    story = Story()
+    story.reads(car=None)
+    assert (story.shows(), story.alerts()) == ("wait", ["loop-blind"])
+    story.leaves_loop()
+    story.wait(30)
+    assert story.visit().loop == "blind"
+    car = story.arrives()
+    assert (story.visit().loop, story.visit().car) == ("sees", car)
+
+
+def test_loops_that_come_back_tell_whether_the_car_still_waits() -> None:
+    story = Story(loops=False)
+    story.reads(car=None)
+    story.leaves_loop()
+    story.wait(2)
+    assert (story.shows(), story.owes()) == ("idle", ["CloseOrder"])
+
+
+def test_loops_that_fall_silent_leave_the_visit_as_it_is() -> None:
+    story = Story()
+    story.shows_qr()
+    story.tell(e.VehicleUnknown(story.at, "exit-1"))
+    story.wait(60)
+    assert story.shows() == "pay"
+    story.payby("PAID")
+    assert story.stay().grants[0].car is None, "nobody can say live which car it is"
+
+
+def test_the_car_before_under_the_boom_does_not_end_the_next_visit() -> None:
+    story = Story()
+    story.shows_qr("a")
+    story.payby("PAID", "a")
+    story.raises("a")
+    story.under()
+    story.under(waiting=False)
+    second = story.arrives()
+    assert second
+    story.tell(e.VehicleSeen(story.at, "exit-1", True, True, second))
+    story.reads("b")
+    story.payby("CREATED", "b")
+    story.tell(e.VehicleSeen(story.at, "exit-1", True, False, second))
+    assert (story.shows(), story.stay("b").left, story.stay("a").left) == ("pay", None, story.at)
+
+
+def test_a_second_vehicle_under_one_raise_is_alerted() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.under()
+    story.leaves_loop()
+    assert "tailgating" not in story.alerts()
+    story.under(waiting=False)
+    assert "tailgating" in story.alerts()
+
+
+def test_a_car_that_backs_out_under_a_raised_boom_may_come_back_for_one_more_lift() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.leaves_loop()
+    story.wait(3)
+    story.boom("lowering")
+    story.boom("down")
+    story.wait(1)
+    assert (story.shows(), story.stay().left, story.payment().holder) == ("idle", None, "raised")
+    assert "no-passage" in story.alerts()
+    story.arrives()
+    story.reads()
+    assert [(g.reason, g.order_no) for g in story.stay().grants] == [("credit", story.order().no)]
+
+
+def test_a_start_forgets_only_what_live_messages_say() -> None:
+    story = Story()
+    story.shows_qr()
+    story.tell(e.Started(story.at, "1"))
+    assert (story.lane().vehicle, story.lane().boom, story.owes()) == (None, None, ["QueryOrder"])
+    assert story.shows() == "pay"

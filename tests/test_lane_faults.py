@@ -1,0 +1,756 @@
+"""The rules when something goes wrong: PayBy, the barrier, the loops, operators; one sentence each."""
+
+from dataclasses import replace
+
+import pytest
+
+from terminal.core import events as e
+from terminal.core.actions import PlaceRefund
+from terminal.core.lane import MAX_LIFTS, MAX_SIGNED
+from terminal.core.numbers import derived_id
+from tests.story import PROOF, Story, an_id
+
+
+def unheard(story: Story, session: str = "a") -> None:
+    story.tell(e.OrderUnheard(story.at, story.order(session).no, "placeOrder", "time-out"))
+
+
+def denied(story: Story, kind: str, call: str = "placeOrder", code: str = "601") -> None:
+    story.tell(e.OrderDenied(story.at, story.order().no, call, code, "NO", kind))  # type: ignore[arg-type]
+
+
+def commands(story: Story, command: str, *, lane: str = "exit-1", id: str = "", **more: object) -> str:
+    event = e.CommandGiven(story.at, lane, id or an_id("command", story.at), command, "omar", story.at + 30_000)  # type: ignore[arg-type]
+    return story.reply(story.tell(replace(event, **more)))
+
+
+# -- PayBy ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_order_without_an_answer_shows_help_after_12_s_and_its_qr_when_it_comes() -> None:
+    story = Story()
+    story.arrives()
+    story.reads()
+    unheard(story)
+    story.wait(11.9)
+    assert story.shows() == "wait"
+    story.wait(0.1)
+    assert (story.shows(), story.owes()) == ("help no-answer", ["PlaceOrder"])
+    story.payby("CREATED")
+    assert story.shows() == "pay"
+
+
+def test_an_unknown_outcome_is_never_retried_under_a_new_number_but_closed() -> None:
+    story = Story()
+    story.arrives()
+    story.reads()
+    for _ in range(5):
+        unheard(story)
+    assert story.alerts().count("payby-silent") == 1
+    story.wait(110)
+    assert (story.shows(), story.owes(), len(story.stay().orders)) == ("help no-answer", ["CloseOrder"], 1)
+    denied(story, "unknown", "getOrder", "62004")
+    assert (story.shows(), story.owes(), story.order().attempt) == ("wait", ["PlaceOrder"], 2)
+
+
+def test_an_answer_after_silence_clears_the_alert() -> None:
+    story = Story()
+    story.shows_qr()
+    for _ in range(3):
+        unheard(story)
+    story.said.clear()
+    story.payby("CREATED")
+    assert [type(a).__name__ for a in story.said] == ["Clear", "Reply"]
+    assert story.order().unheard == 0
+
+
+def test_one_missed_answer_is_forgotten_without_a_word() -> None:
+    story = Story()
+    story.shows_qr()
+    unheard(story)
+    story.said.clear()
+    story.payby("CREATED")
+    assert [type(a).__name__ for a in story.said] == ["Reply"]
+
+
+def test_silence_about_no_order_of_ours_is_ignored() -> None:
+    story = Story()
+    assert story.tell(e.OrderUnheard(story.at, "marina-exit-1-" + "0" * 32, "getOrder", "reset")) == []
+
+
+def test_an_order_still_closing_after_15_s_shows_help() -> None:
+    story = Story()
+    story.shows_qr()
+    story.wait(110 + 15)
+    assert (story.shows(), story.owes()) == ("help no-answer", ["CloseOrder"])
+    story.payby("CREATED")
+    assert story.owes() == ["CloseOrder"], "our clock does not declare it dead"
+
+
+def test_an_answer_with_the_order_but_no_token_is_placed_again() -> None:
+    story = Story()
+    story.arrives()
+    story.reads()
+    story.payby("CREATED", token_url="")
+    assert (story.shows(), story.owes(), story.order().payby_no) == ("wait", ["PlaceOrder"], "1317")
+
+
+@pytest.mark.parametrize("kind", ["refused", "unauthorised"])
+def test_a_refused_order_shows_help_and_alerts(kind: str) -> None:
+    story = Story()
+    story.arrives()
+    story.reads()
+    denied(story, kind)
+    assert (story.shows(), story.owes(), story.order().stage) == ("help refused", [], "failed")
+    assert f"payby-{kind}" in story.alerts()
+
+
+def test_a_refused_order_of_a_car_that_has_gone_only_fails() -> None:
+    story = Story()
+    story.arrives()
+    story.reads()
+    story.arrives()
+    denied(story, "refused")
+    assert (story.shows(), story.owes(), story.order().stage) == ("idle", [], "failed")
+
+
+def test_a_refused_query_fails_no_order() -> None:
+    story = Story()
+    story.shows_qr()
+    denied(story, "unauthorised", "getOrder", "403")
+    assert (story.shows(), story.order().stage) == ("pay", "created")
+
+
+def test_our_own_mistake_is_alerted_closed_and_never_repeated() -> None:
+    story = Story()
+    story.arrives()
+    story.reads()
+    denied(story, "mistake", "placeOrder", "62016")
+    assert (story.shows(), story.owes(), story.order().stage) == ("help refused", ["CloseOrder"], "closing")
+    denied(story, "mistake", "cancelOrder", "400")
+    assert story.alerts().count("payby-mistake") == 2
+
+
+def test_our_own_mistake_about_a_car_that_has_gone_shows_nothing() -> None:
+    story = Story()
+    story.shows_qr()
+    story.arrives()
+    denied(story, "mistake", "cancelOrder", "400")
+    assert (story.shows(), story.owes()) == ("idle", ["CloseOrder"])
+
+
+def test_our_own_mistake_while_another_visit_is_current_only_closes() -> None:
+    story = Story(lanes=("exit-1", "exit-2"))
+    story.arrives()
+    story.reads()
+    order = story.order()
+    story.garage.lanes["exit-1"] = replace(story.lane(), visit=None)
+    story.tell(e.OrderDenied(story.at, order.no, "placeOrder", "62016", "EXISTS", "mistake"))
+    assert story.order().stage == "closing"
+
+
+def test_a_wrong_clock_is_alerted_and_placing_goes_on() -> None:
+    story = Story()
+    story.arrives()
+    story.reads()
+    denied(story, "clock", code="400")
+    assert (story.owes(), story.alerts()) == (["PlaceOrder"], ["payby-clock"])
+
+
+def test_a_dead_number_is_followed_by_another() -> None:
+    story = Story()
+    story.arrives()
+    story.reads()
+    denied(story, "dead", code="62002")
+    assert (story.order().attempt, story.owes()) == (2, ["PlaceOrder"])
+
+
+def test_an_order_unknown_to_payby_is_placed_on_while_placing_and_alerted_once_created() -> None:
+    story = Story()
+    story.arrives()
+    story.reads()
+    denied(story, "unknown", "getOrder", "62004")
+    assert (story.owes(), story.alerts()) == (["PlaceOrder"], [])
+    story.payby("CREATED")
+    denied(story, "unknown", "getOrder", "62004")
+    assert (story.owes(), story.alerts()) == (["QueryOrder"], ["payby-forgot"])
+
+
+def test_denials_of_ended_or_unknown_orders_are_ignored() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    denied(story, "dead", "cancelOrder", "62002")
+    assert story.order().stage == "paid"
+    story.tell(e.OrderDenied(story.at, "marina-exit-1-" + "0" * 32, "getOrder", "62004", "", "unknown"))
+    assert len(story.garage.stays) == 1
+
+
+def test_payby_closing_an_order_by_itself_brings_the_next_one() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("FAILURE")
+    assert (story.order().attempt, story.owes()) == (2, ["PlaceOrder"])
+
+
+def test_paid_while_it_is_closed_lifts_if_the_car_is_there() -> None:
+    story = Story()
+    story.shows_qr()
+    story.wait(110)
+    story.payby("PAID")
+    assert (story.shows(), story.owes()) == ("paid", ["SendLift"])
+
+
+def test_paid_after_payby_called_it_failed_is_believed() -> None:
+    story = Story()
+    first = story.shows_qr()
+    story.payby("FAILURE")
+    story.payby("CREATED")
+    story.payby("PAID", order=first)
+    assert (story.shows(), story.owes()) == ("paid", ["CloseOrder", "SendLift"])
+
+
+def test_the_second_paid_order_of_a_stay_is_refunded() -> None:
+    story = Story()
+    first = story.shows_qr()
+    story.payby("FAILURE")
+    story.payby("CREATED")
+    story.payby("PAID", order=first)
+    assert story.reply(story.payby("PAID")) == "late"
+    assert [p.holder for p in story.stay().payments] == ["lift", "refund"]
+    assert story.owes() == ["SendLift", "PlaceRefund"]
+    assert "paid-twice" in story.alerts()
+
+
+def test_failed_after_paid_is_alerted_and_changes_nothing() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.payby("FAILURE")
+    assert (story.owes(), story.alerts()) == (["SendLift"], ["paid-then-failed"])
+
+
+def test_failed_again_after_closed_changes_nothing() -> None:
+    story = Story()
+    first = story.shows_qr()
+    story.payby("FAILURE")
+    before = story.stay()
+    assert story.reply(story.payby("FAILURE", order=first)) == "noted"
+    assert story.stay() == before
+
+
+def test_a_status_that_no_order_of_ours_has_is_alerted() -> None:
+    story = Story()
+    story.shows_qr()
+    assert story.reply(story.payby("OTHER")) == "refused"
+    assert (story.shows(), story.alerts()) == ("pay", ["payment-status"])
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"amount": 1999}, {"payby_no": "9999"}, {"wrong": "payeeMid is another merchant's"}], ids=str
+)
+def test_a_notification_that_does_not_fit_lifts_nothing_and_the_query_goes_on(wrong: dict[str, object]) -> None:
+    story = Story()
+    story.shows_qr()
+    assert story.reply(story.payby("PAID", notified=True, **wrong)) == "refused"
+    assert (story.shows(), story.owes(), story.alerts()) == ("pay", ["QueryOrder"], ["payment-mismatch"])
+    story.payby("PAID")
+    assert story.owes() == ["SendLift"]
+
+
+def test_paybys_own_answer_that_does_not_fit_goes_to_a_person() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID", amount=1)
+    assert (story.shows(), story.owes(), story.order().stage) == ("help refused", [], "quarantined")
+    assert story.reply(story.payby("PAID")) == "refused"
+    story.reads()
+    story.wait(20)
+    assert (story.shows(), len(story.stay().orders)) == ("help no-answer", 1), "nobody pays twice"
+
+
+def test_a_misfit_about_a_car_that_has_gone_shows_nothing() -> None:
+    story = Story()
+    story.shows_qr()
+    story.arrives()
+    story.payby("PAID", amount=1)
+    assert (story.shows(), story.order().stage) == ("idle", "quarantined")
+
+
+def test_a_payment_for_an_order_that_we_never_made_is_alerted() -> None:
+    story = Story()
+    foreign = e.OrderReported(story.at, "marina-exit-1-" + an_id("stay", "x").replace("-", ""), "PAID", 1, PROOF)
+    assert story.reply(story.tell(foreign)) == "refused"
+    assert story.reply(story.tell(replace(foreign, order_no="somebody else's"))) == "refused"
+    assert story.alerts() == ["payment-unknown", "payment-unknown"]
+    assert story.reply(story.tell(replace(foreign, status="CREATED"))) == "refused"
+
+
+# -- the barrier ---------------------------------------------------------------------------------------------------
+
+
+def paid(story: Story) -> None:
+    story.shows_qr()
+    story.payby("PAID")
+
+
+def test_no_order_is_placed_while_the_barrier_is_away_and_help_comes_after_15_s() -> None:
+    story = Story()
+    story.tell(e.BarrierGone(story.at, "exit-1"))
+    assert story.shows() == "closed barrier"
+    story.arrives()
+    story.reads()
+    assert (story.shows(), story.owes()) == ("wait", [])
+    story.wait(15)
+    assert story.shows() == "help barrier"
+    story.boom("down")
+    assert (story.shows(), story.owes()) == ("wait", ["PlaceOrder"])
+
+
+def test_a_barrier_clock_5_s_off_is_alerted_and_15_s_off_stops_orders() -> None:
+    story = Story()
+    story.boom("down", skew=6000)
+    assert story.alerts() == ["barrier-clock"]
+    story.boom("down", skew=-16_000)
+    assert story.shows() == "out-of-order clock"
+    story.arrives()
+    story.reads()
+    assert (story.shows(), story.owes()) == ("out-of-order clock", [])
+    story.boom("down")
+    assert story.owes() == ["PlaceOrder"]
+
+
+def test_an_unanswered_lift_is_signed_anew_under_its_id_then_help_comes() -> None:
+    story = Story()
+    paid(story)
+    lift = story.stay().grants[0].id
+    story.wait(25)
+    assert [(g.id, g.signed) for g in story.stay().grants] == [(lift, 2)]
+    story.wait(25 * MAX_SIGNED)
+    assert (story.shows(), story.stay().grants[0].signed) == ("help barrier", MAX_SIGNED)
+    assert "lift-unanswered" in story.alerts()
+
+
+def test_a_payment_stays_with_its_lift_until_60_s_after_the_deadline() -> None:
+    story = Story()
+    paid(story)
+    story.leaves_loop()
+    story.wait(2)
+    assert (story.owes(), story.payment().holder) == ([], "lift")
+    story.arrives()
+    story.reads()
+    story.wait(80)
+    assert (story.payment().holder, story.owes()) == ("lift", [])
+    story.wait(10)
+    assert story.owes() == ["SendLift"]
+    assert [(g.reason, g.signed) for g in story.stay().grants] == [("credit", 1)]
+
+
+def test_a_lift_that_shows_at_the_boom_counts_as_raised_without_an_answer() -> None:
+    story = Story()
+    paid(story)
+    grant = story.stay().grants[0]
+    story.boom("rising", lift=grant.id)
+    assert (story.owes(), story.payment().holder) == ([], "raised")
+
+
+def test_a_lift_that_showed_when_its_visit_was_over_uses_the_ticket() -> None:
+    story = Story()
+    paid(story)
+    grant = story.stay().grants[0]
+    story.leaves_loop()
+    story.wait(2)
+    story.answers("raised", grant=grant)
+    assert (story.stay().left, story.payment().holder) == (story.at, "raised")
+
+
+def test_a_lift_that_shows_at_its_last_deadline_is_a_raise() -> None:
+    story = Story()
+    paid(story)
+    grant = story.stay().grants[0]
+    story.leaves_loop()
+    story.wait(2)
+    story.boom("down", lift=grant.id)  # no visit is there to hear it
+    story.wait(90)
+    assert (story.payment().holder, story.stay().grants) == ("raised", ())
+
+
+def test_busy_leaves_the_lift_unspent_and_owed() -> None:
+    story = Story()
+    paid(story)
+    story.answers("refused", "busy")
+    assert story.owes() == ["SendLift"]
+
+
+def test_an_expired_lift_is_signed_anew() -> None:
+    story = Story()
+    paid(story)
+    first = story.stay().grants[0]
+    story.answers("refused", "expired")
+    assert (story.stay().grants[0].id, story.stay().grants[0].signed) == (first.id, 2)
+
+
+def test_a_lift_refused_for_another_car_becomes_credit_and_is_tried_again_up_to_three_times() -> None:
+    story = Story()
+    paid(story)
+    ids = set()
+    for _ in range(MAX_LIFTS):
+        ids.add(story.answers("refused", "car").id)
+        assert story.payment().holder == "credit"
+        story.wait(1)
+    assert (story.shows(), len(ids), story.owes()) == ("help barrier", MAX_LIFTS, [])
+    assert story.payment().holder == "credit"
+
+
+@pytest.mark.parametrize("why", ["signature", "proof", "journal"])
+def test_a_lift_refused_for_what_no_repetition_mends_gets_help_at_once(why: str) -> None:
+    story = Story()
+    paid(story)
+    story.answers("refused", why)
+    story.wait(1)
+    assert (story.shows(), story.payment().holder, story.owes()) == ("help barrier", "credit", [])
+
+
+def test_a_refused_lift_of_a_car_that_has_gone_is_credit() -> None:
+    story = Story()
+    paid(story)
+    grant = story.stay().grants[0]
+    story.arrives()
+    story.answers("refused", "proof", grant=grant)
+    assert (story.payment().holder, story.shows()) == ("credit", "idle")
+
+
+def test_an_unknown_raise_under_a_risen_boom_counts_as_raised() -> None:
+    story = Story()
+    paid(story)
+    story.boom("up")
+    story.answers("unknown")
+    assert story.payment().holder == "raised"
+
+
+def test_an_unknown_raise_before_a_closed_arm_lifts_again_by_credit_if_the_car_waits() -> None:
+    story = Story()
+    paid(story)
+    story.answers("unknown")
+    assert (story.payment().holder, story.alerts()[-1]) == ("person", "lift-unknown")
+    story.wait(1)
+    assert [(g.reason) for g in story.stay().grants] == ["credit"]
+    assert story.payment().holder == "lift"
+
+
+def test_an_unknown_raise_of_a_car_that_has_gone_stays_with_a_person() -> None:
+    story = Story()
+    paid(story)
+    grant = story.stay().grants[0]
+    story.arrives()
+    story.answers("unknown", grant=grant)
+    story.wait(3600)
+    assert (story.payment().holder, story.owes()) == ("person", [])
+
+
+def test_an_arm_that_does_not_rise_gets_three_lifts_then_the_lane_closes_to_orders() -> None:
+    story = Story()
+    paid(story)
+    for number in range(MAX_LIFTS):
+        assert story.stay().lifts == number + 1
+        story.answers("raised")
+        story.wait(6)
+    assert (story.shows(), story.payment().holder) == ("help barrier", "credit")
+    assert "boom-stuck" in story.alerts()
+    story.arrives()
+    assert story.shows() == "closed barrier"
+    story.reads("b")
+    assert story.owes("b") == []
+    story.boom("up")
+    assert story.owes("b") == ["PlaceOrder"]
+
+
+def test_a_faulty_arm_is_alerted_and_cleared() -> None:
+    story = Story()
+    story.boom("fault")
+    story.boom("fault")
+    assert (story.alerts(), story.shows()) == (["boom-fault"], "closed barrier")
+    story.boom("down")
+    assert story.shows() == "idle"
+
+
+def test_an_arm_that_faults_under_a_lift_is_tried_again_at_once() -> None:
+    story = Story()
+    paid(story)
+    story.answers("raised")
+    story.boom("fault")
+    assert story.stay().lifts == 2
+
+
+def test_an_arm_that_came_down_before_its_car_had_passed_gets_one_more_lift_then_help() -> None:
+    story = Story()
+    paid(story)
+    for lifts in (1, 2):
+        assert story.stay().lifts == lifts
+        story.raises()
+        story.boom("lowering")
+        story.boom("down")
+        story.wait(1)
+    assert (story.shows(), story.stay().lifts) == ("help barrier", 2)
+
+
+def test_a_free_car_whose_arm_came_down_early_gets_one_more_lift_then_help() -> None:
+    story = Story()
+    story.arrives()
+    story.reads(amount=0)
+    for _ in range(2):
+        assert story.raises().reason == "free"
+        story.boom("down")
+        story.wait(1)
+    story.wait(100)
+    assert (story.shows(), story.stay().lifts, story.owes()) == ("help barrier", 2, [])
+
+
+def test_a_car_under_the_boom_is_not_lifted_for_again() -> None:
+    story = Story()
+    paid(story)
+    story.raises()
+    story.under()
+    story.boom("down")
+    story.wait(5)
+    assert story.stay().lifts == 1
+
+
+def test_an_arm_that_is_up_without_a_lift_is_alerted() -> None:
+    story = Story()
+    story.boom("up")
+    assert story.alerts() == ["boom-open"]
+
+
+def test_a_car_that_drives_out_under_a_forced_open_arm_has_used_its_ticket() -> None:
+    story = Story()
+    story.shows_qr()
+    story.boom("up")
+    story.under()
+    story.leaves_loop()
+    assert (story.stay().left, story.owes()) == (story.at, ["CloseOrder"])
+
+
+def test_a_raise_that_shows_after_its_payment_became_credit_uses_it_up() -> None:
+    story = Story()
+    paid(story)
+    grant = story.stay().grants[0]
+    story.leaves_loop()
+    story.wait(92)
+    assert story.payment().holder == "credit"
+    story.answers("raised", grant=grant)
+    assert (story.payment().holder, story.stay().left, story.alerts()[-1]) == ("raised", story.at, "raised-late")
+    story.answers("raised", grant=grant)
+    assert story.alerts().count("raised-late") == 1
+
+
+def test_a_raise_that_shows_after_a_refund_was_asked_is_alerted() -> None:
+    story = Story()
+    paid(story)
+    grant = story.stay().grants[0]
+    story.leaves_loop()
+    story.wait(92 + 900)
+    assert story.payment().holder == "refund"
+    story.answers("raised", grant=grant)
+    assert (story.payment().holder, story.alerts()[-1]) == ("refund", "raised-late")
+
+
+def test_answers_about_lifts_of_nobody_or_of_another_lane_are_ignored() -> None:
+    story = Story(lanes=("exit-1", "exit-2"))
+    paid(story)
+    grant = story.stay().grants[0]
+    story.answers("raised", grant=replace(grant, lane="exit-2"))
+    story.answers("raised", grant=replace(grant, id=derived_id(story.at, "other")))
+    assert story.owes() == ["SendLift"]
+
+
+def test_a_free_stay_read_at_a_second_lane_waits_until_its_first_lift_has_expired() -> None:
+    story = Story(lanes=("exit-1", "exit-2"))
+    story.arrives()
+    story.reads(amount=0)
+    story.arrives("exit-2")
+    story.reads(lane="exit-2", amount=0)
+    assert [(g.lane, g.dropped) for g in story.stay().grants] == [("exit-1", True)]
+    story.wait(30)
+    assert [g.lane for g in story.stay().grants] == ["exit-1", "exit-2"]
+
+
+# -- refunds and operators -----------------------------------------------------------------------------------------
+
+
+def refunding(story: Story) -> None:
+    paid(story)
+    story.raises()
+    story.drives_through()
+    assert commands(story, "refund", order_no=story.order().no, reason="complaint") == "done"
+
+
+def refund_said(story: Story, stage: str) -> None:
+    refund = story.refund()
+    story.tell(e.RefundReported(story.at, refund.no, refund.order_no, stage))  # type: ignore[arg-type]
+
+
+def test_an_operator_may_refund_a_payment_and_it_is_followed_to_its_end() -> None:
+    story = Story()
+    refunding(story)
+    assert story.pursuits() == [PlaceRefund(story.refund())]
+    refund_said(story, "created")
+    assert story.owes() == ["PlaceRefund"]
+    refund_said(story, "success")
+    assert (story.owes(), story.payment().holder) == ([], "refunded")
+    told = [type(a).__name__ for a in story.said].count("TellRefund")
+    refund_said(story, "success")
+    assert [type(a).__name__ for a in story.said].count("TellRefund") == told
+
+
+def test_a_settled_refund_may_still_become_success() -> None:
+    story = Story()
+    refunding(story)
+    refund_said(story, "settled")
+    refund_said(story, "success")
+    assert story.refund().stage == "success"
+    refund_said(story, "failed")
+    assert story.refund().stage == "success"
+
+
+def test_a_failed_refund_goes_to_a_person() -> None:
+    story = Story()
+    refunding(story)
+    refund_said(story, "failed")
+    assert (story.payment().holder, story.alerts()[-1], story.owes()) == ("person", "refund-failed", [])
+    assert commands(story, "refund", order_no=story.order().no, id=an_id("again")) == "done"
+
+
+def test_a_refund_that_payby_will_never_make_has_failed() -> None:
+    story = Story()
+    refunding(story)
+    refund = story.refund()
+    story.tell(e.RefundUnheard(story.at, refund.no, refund.order_no, "no", "62041", final=True))
+    assert (story.refund().stage, story.payment().holder) == ("failed", "person")
+    story.tell(e.RefundUnheard(story.at, refund.no, refund.order_no, "no", "62041", final=True))
+    assert story.alerts().count("refund-failed") == 1
+
+
+def test_a_refund_without_answers_is_alerted_once_and_kept_up() -> None:
+    story = Story()
+    refunding(story)
+    refund = story.refund()
+    for _ in range(5):
+        story.tell(e.RefundUnheard(story.at, refund.no, refund.order_no, "time-out"))
+    assert (story.alerts().count("refund-silent"), story.owes()) == (1, ["PlaceRefund"])
+
+
+def test_a_refund_that_we_did_not_ask_for_is_noted_and_alerted() -> None:
+    story = Story()
+    paid(story)
+    event = e.RefundReported(story.at, "R" + "0" * 32, story.order().no, "success")
+    assert story.reply(story.tell(event)) == "noted"
+    assert story.alerts() == ["refund-unknown"]
+    story.tell(e.RefundUnheard(story.at, "R" + "0" * 32, story.order().no, "time-out"))
+    story.tell(e.RefundReported(story.at, "R" + "0" * 32, "of nobody", "success"))
+    assert story.alerts() == ["refund-unknown", "refund-unknown"]
+
+
+def test_an_operators_refund_waits_for_the_lift_in_flight() -> None:
+    story = Story()
+    paid(story)
+    assert commands(story, "refund", order_no=story.order().no) == "done"
+    assert story.owes() == ["SendLift"]
+    story.answers("refused", "car")
+    assert (story.payment().holder, story.owes()) == ("refund", ["PlaceRefund"])
+
+
+def test_once_a_refund_is_asked_the_credit_is_gone() -> None:
+    story = Story()
+    story.shows_qr()
+    story.leaves_loop()
+    story.wait(3)
+    story.payby("PAID")
+    commands(story, "refund", order_no=story.order().no)
+    story.arrives()
+    story.reads()
+    assert (story.shows(), story.owes()) == ("wait", ["PlaceRefund"])
+    refund_said(story, "success")
+    story.wait(1)
+    assert story.stay().grants == ()
+
+
+def test_refunds_are_partial_up_to_what_was_paid() -> None:
+    story = Story()
+    refunding_amounts = [(1500, "done"), (501, "refused"), (500, "done"), (1, "refused")]
+    paid(story)
+    story.raises()
+    story.drives_through()
+    for number, (amount, outcome) in enumerate(refunding_amounts):
+        command = commands(story, "refund", order_no=story.order().no, amount=amount, id=an_id("part", number))
+        assert command == outcome, amount
+        if outcome == "done":
+            assert commands(story, "refund", order_no=story.order().no, id=an_id("x", number)) == "refused"
+            refund_said(story, "success")
+    assert sum(r.amount for r in story.stay().refunds) == 2000
+
+
+def test_a_refund_of_nothing_is_refused() -> None:
+    story = Story()
+    story.shows_qr()
+    assert commands(story, "refund", order_no=story.order().no) == "refused"
+    assert commands(story, "refund", order_no="nothing", id=an_id("two")) == "refused"
+
+
+def test_a_command_sent_again_is_answered_again_and_done_once() -> None:
+    story = Story()
+    refunding(story)
+    again = an_id("command", story.at)
+    assert commands(story, "refund", order_no=story.order().no, id=again) == "done"
+    assert len(story.stay().refunds) == 1
+
+
+def test_spent_commands_are_forgotten_when_they_could_not_be_sent_again() -> None:
+    story = Story()
+    commands(story, "close-lane", id=an_id("one"))
+    story.wait(91)
+    commands(story, "open-lane", id=an_id("two"))
+    assert [s.id for s in story.lane().spent] == [an_id("two")]
+
+
+def test_a_closed_lane_takes_no_new_visit_and_finishes_the_one_it_has() -> None:
+    story = Story()
+    story.shows_qr()
+    commands(story, "close-lane")
+    assert story.shows() == "pay"
+    story.payby("PAID")
+    story.raises()
+    story.drives_through()
+    assert story.shows() == "closed operator"
+    story.arrives()
+    story.reads("b")
+    assert story.lane().visit is None
+    commands(story, "open-lane", id=an_id("open"))
+    assert story.shows() == "idle"
+
+
+def test_reset_ends_the_visit_that_it_names_and_no_other() -> None:
+    story = Story()
+    story.shows_qr()
+    assert commands(story, "reset", session=an_id("stay", "b")) == "refused"
+    assert story.shows() == "pay"
+    assert commands(story, "reset", session=an_id("stay", "a"), id=an_id("two")) == "done"
+    assert (story.shows(), story.owes()) == ("idle", ["CloseOrder"])
+    assert commands(story, "reset", session=an_id("stay", "a"), id=an_id("three")) == "refused"
+
+
+def test_cancel_closes_the_order_that_it_names_and_no_past_one() -> None:
+    story = Story()
+    first = story.shows_qr()
+    story.payby("FAILURE")
+    story.payby("CREATED")
+    assert commands(story, "cancel", order_no=first.no) == "refused"
+    assert commands(story, "cancel", order_no=story.order().no, id=an_id("two")) == "done"
+    assert (story.shows(), story.owes()) == ("idle", ["CloseOrder"])
+
+
+def test_cancel_of_an_order_that_is_paid_is_refused() -> None:
+    story = Story()
+    paid(story)
+    assert commands(story, "cancel", order_no=story.order().no) == "refused"
+    assert story.owes() == ["SendLift"]
