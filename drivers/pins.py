@@ -1,0 +1,37 @@
+"""Where pins come from: the machine's GPIO chip, or gpiozero's mock pins when those are asked for by name."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from gpiozero import Factory
+from gpiozero.pins.mock import MockFactory
+
+
+class NoGpio(Exception):
+    """This machine has no GPIO chip that we can use; the text is one line and says what to do."""
+
+
+def open_pins(kind: str, *, dev: Path = Path("/dev")) -> Factory:
+    """Pins of ``kind``: ``auto`` is the GPIO chip through lgpio, ``mock`` is memory. The caller closes them.
+
+    Never falls back from one to the other: a lane that only seems to have a barrier would take money and open
+    nothing. Raises NoGpio, and ValueError for another ``kind``.
+    """
+    if kind == "mock":
+        return MockFactory()
+    if kind != "auto":
+        raise ValueError(f'pins are "auto" or "mock", not {kind!r}')
+    if not any(dev.glob("gpiochip*")):
+        raise NoGpio(f'no GPIO chip ({dev}/gpiochip*): run on a Raspberry Pi, or ask for pins = "mock"')
+    # At its import lgpio makes a named pipe in the working directory, which a service may not write to.
+    os.environ.setdefault("LG_WD", tempfile.gettempdir())
+    try:
+        from gpiozero.pins.lgpio import LGPIOFactory
+    except ImportError as error:
+        raise NoGpio(f"the package lgpio is missing: pip install lgpio ({error})") from None
+    try:
+        return LGPIOFactory()
+    except Exception as error:  # lgpio.error derives from Exception alone
+        why = str(error).strip("'")
+        raise NoGpio(f"the GPIO chip cannot be opened: {why} (is the user in the group gpio?)") from None

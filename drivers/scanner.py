@@ -1,0 +1,232 @@
+"""Ticket scanners: a serial one, one that plays a keyboard, and standard input.
+
+All are read the same way, by the loop of whoever holds them:
+
+    async with SerialScanner("/dev/ttyACM0") as scanner:
+        async for reading in scanner:
+            ...
+
+The iteration never ends by itself: a scanner that is away is opened again and again, and says so in ``trouble``.
+Bytes are taken from the device only as readings are asked for, so a flood waits in the kernel and not in memory.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import serial
+
+from drivers.keys import EventsLost, Keyboard
+from drivers.lines import Lines, Reading
+
+CHUNK = 4096
+RETRY_S = 0.5
+"""Pause before a scanner is opened again; doubled each time up to SLOWEST_RETRY_S."""
+SLOWEST_RETRY_S = 5.0
+_EVIOCGRAB = 0x40044590  # linux/input.h: _IOW('E', 0x90, int)
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Scanner(Protocol):
+    """What reads tickets."""
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, *error: object) -> None: ...
+    def __aiter__(self) -> Self: ...
+
+    async def __anext__(self) -> Reading:
+        """The next reading, good or bad; waits for it, and never ends the iteration."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why no ticket can be read at the moment, in one line; None when nothing is known to be wrong."""
+
+    def on_trouble(self, callback: Callable[[], None]) -> None:
+        """Call ``callback``, in the event loop's thread, after each change of ``trouble``."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """An open device: what to read from, and how to give it back."""
+
+    fd: int
+    close: Callable[[], None]
+
+
+class Troubles:
+    """What is wrong at the moment, and who is told."""
+
+    def __init__(self) -> None:
+        self.now: str | None = None
+        self.callbacks: list[Callable[[], None]] = []
+
+    def set(self, text: str | None) -> None:
+        if text == self.now:
+            return
+        self.now = text
+        for callback in self.callbacks:
+            callback()
+
+
+class PortScanner:
+    """Reads lines from what ``open_port`` opens; the three scanners differ in that and in how bytes become text.
+
+    ``open_port`` runs in a thread, since a wedged USB device can hold it up, and raises OSError.
+    """
+
+    def __init__(self, name: str, open_port: Callable[[], Port], *, sleep: Sleep = asyncio.sleep) -> None:
+        self._name, self._open_port, self._sleep = name, open_port, sleep
+        self._port: Port | None = None
+        self._lines = Lines()
+        self._ready: deque[Reading] = deque()
+        self._retry_s = RETRY_S
+        self._troubles = Troubles()
+
+    @property
+    def trouble(self) -> str | None:
+        return self._troubles.now
+
+    def on_trouble(self, callback: Callable[[], None]) -> None:
+        self._troubles.callbacks.append(callback)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Reading:
+        while not self._ready:
+            port = self._port
+            try:
+                if port is None:
+                    port = self._port = await self._opened()
+                    self._troubles.set(None)
+                await readable(port.fd)
+                data = os.read(port.fd, CHUNK)
+            except BlockingIOError:  # woken for nothing
+                continue
+            except OSError as error:
+                await self._lost("cannot be opened" if port is None else "was lost", error.strerror or str(error))
+                continue
+            if not data:
+                await self._ended()
+                continue
+            self._retry_s = RETRY_S
+            self._ready.extend(self._decoded(data))
+        return self._ready.popleft()
+
+    def _decoded(self, data: bytes) -> list[Reading]:
+        return self._lines.feed(data)
+
+    async def _ended(self) -> None:
+        await self._lost("was lost", "it was unplugged")
+
+    async def _lost(self, what: str, why: str) -> None:
+        """Give the device up, say so, and wait before the next try."""
+        self._troubles.set(f"the scanner at {self._name} {what}: {why}")
+        await self._close()
+        await self._sleep(self._retry_s)
+        self._retry_s = min(2 * self._retry_s, SLOWEST_RETRY_S)
+
+    async def _opened(self) -> Port:
+        opening = asyncio.ensure_future(asyncio.to_thread(self._open_port))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(lambda done: None if done.exception() else done.result().close())
+            raise
+
+    async def _close(self) -> None:
+        port, self._port = self._port, None
+        self._lines.reset()
+        if port is not None:
+            await asyncio.to_thread(port.close)
+
+
+class SerialScanner(PortScanner):
+    """A scanner on a serial line, or a USB one that plays one (/dev/ttyACM0). 8 data bits, no parity, 1 stop bit."""
+
+    def __init__(self, device: str, baud: int = 9600, *, sleep: Sleep = asyncio.sleep) -> None:
+        super().__init__(device, lambda: _open_serial(device, baud), sleep=sleep)
+
+
+class HidScanner(PortScanner):
+    """A scanner that plays a keyboard: ``device`` is its event device (/dev/input/by-id/...-event-kbd), US layout.
+
+    ``grab`` takes the device for us alone, so that a ticket is not typed into the machine's console as well.
+    """
+
+    def __init__(self, device: str, *, grab: Callable[[int], None] | None = None, sleep: Sleep = asyncio.sleep) -> None:
+        super().__init__(device, lambda: _open_events(device, grab or _grab), sleep=sleep)
+        self._keyboard = Keyboard()
+
+    def _decoded(self, data: bytes) -> list[Reading]:
+        try:
+            return self._lines.feed(self._keyboard.feed(data))
+        except EventsLost as lost:
+            return self._lines.spoil(str(lost))
+
+    async def _close(self) -> None:
+        self._keyboard = Keyboard()
+        await super()._close()
+
+
+class StdinScanner(PortScanner):
+    """Standard input, for a test bench and for pipes. Once it has ended there is nothing to open again."""
+
+    def __init__(self, fd: int = 0) -> None:
+        super().__init__("standard input", lambda: Port(fd, lambda: None))
+
+    async def _ended(self) -> None:
+        self._troubles.set("standard input has ended")
+        await asyncio.get_running_loop().create_future()
+
+
+async def readable(fd: int) -> None:
+    """Wait until ``fd`` can be read; a regular file or /dev/null always can."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+
+    def wake() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    try:
+        loop.add_reader(fd, wake)
+    except PermissionError:  # epoll takes neither: nothing there ever keeps one waiting
+        return
+    try:
+        await ready
+    finally:
+        loop.remove_reader(fd)
+
+
+def _open_serial(device: str, baud: int) -> Port:
+    try:
+        port = serial.Serial(device, baud, timeout=0, exclusive=True)
+    except serial.SerialException as error:  # an OSError, with the device's name within its text
+        raise OSError(error.errno, os.strerror(error.errno) if error.errno else str(error)) from None
+    return Port(port.fileno(), port.close)
+
+
+def _open_events(device: str, grab: Callable[[int], None]) -> Port:
+    fd = os.open(device, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        grab(fd)
+    except BaseException:
+        os.close(fd)
+        raise
+    return Port(fd, lambda: os.close(fd))
+
+
+def _grab(fd: int) -> None:
+    fcntl.ioctl(fd, _EVIOCGRAB, 1)

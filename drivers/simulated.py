@@ -1,0 +1,303 @@
+"""Twins of the hardware that act like it and remember, for the demo and for tests."""
+
+import asyncio
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from gpiozero.pins.mock import MockFactory, MockPin
+from PIL import Image
+
+from drivers.arm import ArmState
+from drivers.lines import Lines, Reading
+from drivers.scanner import Troubles
+from drivers.timing import Handover, LoopTimers, Timer, Timers
+
+
+class SimulatedScanner:
+    """A scanner.Scanner that reads what it is fed, by the same rules as the real ones."""
+
+    def __init__(self) -> None:
+        self._lines = Lines()
+        self._ready: deque[Reading] = deque()
+        self._more = asyncio.Event()
+        self._troubles = Troubles()
+
+    def feed(self, text: str) -> None:
+        """Hold a ticket under it: ``text`` without its line end."""
+        self.feed_bytes(text.encode() + b"\r\n")
+
+    def feed_bytes(self, data: bytes) -> None:
+        """The very bytes that come down the cable; none while it is unplugged."""
+        if self._troubles.now is None:
+            self._ready.extend(self._lines.feed(data))
+            self._more.set()
+
+    def unplug(self) -> None:
+        """Pull its cable."""
+        self._lines.reset()
+        self._troubles.set("the simulated scanner was lost: it was unplugged")
+
+    def plug(self) -> None:
+        """And back."""
+        self._troubles.set(None)
+
+    @property
+    def trouble(self) -> str | None:
+        return self._troubles.now
+
+    def on_trouble(self, callback: Callable[[], None]) -> None:
+        self._troubles.callbacks.append(callback)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        return None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Reading:
+        while not self._ready:
+            self._more.clear()
+            await self._more.wait()
+        return self._ready.popleft()
+
+
+class RelayPin(MockPin):  # type: ignore[misc]  # gpiozero has no types
+    """A mock output that tells of every change of its level, in the thread that drives it."""
+
+    def __init__(self, factory: MockFactory, info: Any) -> None:
+        self.watchers: list[Callable[[bool], None]] = []
+        super().__init__(factory, info)
+
+    def _change_state(self, value: bool) -> bool:
+        changed = bool(super()._change_state(value))
+        for watcher in self.watchers if changed else ():
+            watcher(bool(value))
+        return changed
+
+
+class WiredPin(MockPin):  # type: ignore[misc]
+    """A mock input with something wired to it: its level stays what drive() set, also as a device takes the pin."""
+
+    def __init__(self, factory: MockFactory, info: Any) -> None:
+        self.level = False
+        super().__init__(factory, info)
+
+    def drive(self, active: bool) -> None:
+        """Set the level, from any thread."""
+        self.level = active
+        if self.function == "input":
+            (self.drive_high if active else self.drive_low)()
+
+    def _set_pull(self, value: str) -> None:
+        self._pull = value
+        self._change_state(self.level)
+
+
+class SimulatedRelay:
+    """What hangs on the relay's pin. The simulated parts are made before a driver takes their pins."""
+
+    def __init__(self, pins: MockFactory, pin: int) -> None:
+        self.pin: RelayPin = pins.pin(pin, pin_class=RelayPin)
+
+    def watch(self, told: Callable[[bool], None]) -> None:
+        """Call ``told`` with True as the relay closes and False as it opens, in the thread that switches it."""
+        self.pin.watchers.append(told)
+
+
+class SimulatedLoops:
+    """Metal on the two loops: drives their mock pins."""
+
+    def __init__(self, pins: MockFactory, waiting_pin: int, boom_pin: int) -> None:
+        self._waiting: WiredPin = pins.pin(waiting_pin, pin_class=WiredPin)
+        self._boom: WiredPin = pins.pin(boom_pin, pin_class=WiredPin)
+        self._watchers: list[Callable[[bool], None]] = []
+
+    def waiting(self, covered: bool) -> None:
+        """Metal stands, or stands no longer, on the loop before the boom."""
+        self._waiting.drive(covered)
+
+    def under_boom(self, covered: bool) -> None:
+        """The same for the loop under the boom."""
+        self._boom.drive(covered)
+        for told in self._watchers:
+            told(covered)
+
+    def watch_boom(self, told: Callable[[bool], None]) -> None:
+        """Call ``told`` with what the loop under the boom says: a barrier's safety loop."""
+        self._watchers.append(told)
+
+
+class SimulatedArm:
+    """The barrier's own machine: rises on a pulse, lowers by itself, and moves its two limit switches.
+
+    It lowers once a car has gone over the loop under the boom, or ``hold_s`` after it was up; never onto a car, and a
+    car that comes under it while it lowers sends it up again. ``stuck``: it ignores pulses.
+    """
+
+    def __init__(
+        self,
+        pins: MockFactory,
+        relay: SimulatedRelay,
+        *,
+        up_pin: int | None = None,
+        down_pin: int | None = None,
+        loops: SimulatedLoops | None = None,
+        rise_s: float = 2.0,
+        close_s: float = 2.0,
+        hold_s: float = 30.0,
+        timers: Timers | None = None,
+    ) -> None:
+        """``close_s``: how long lowering takes. To be made in the event loop's thread."""
+        loop = asyncio.get_running_loop()
+        self.rise_s, self.close_s, self._hold_s = rise_s, close_s, hold_s
+        self.stuck = False
+        self.state: ArmState = "down"
+        self._timers, self._handover = timers or LoopTimers(loop), Handover(loop)
+        self._up: WiredPin | None = None if up_pin is None else pins.pin(up_pin, pin_class=WiredPin)
+        self._down: WiredPin | None = None if down_pin is None else pins.pin(down_pin, pin_class=WiredPin)
+        self._timer: Timer | None = None
+        self._covered = False
+        self._watchers: list[Callable[[str], None]] = []
+        self._switch()
+        relay.watch(lambda on: self._handover.call(self._pulsed) if on else None)
+        if loops is not None:
+            loops.watch_boom(lambda covered: self._handover.call(lambda: self._boom(covered)))
+
+    def watch(self, told: Callable[[str], None]) -> None:
+        """Call ``told`` with each new state, in the event loop's thread."""
+        self._watchers.append(told)
+
+    def force_open(self) -> None:
+        """A fire input, or a hand: it goes up without a pulse, and stays there."""
+        self._enter("rising", self.rise_s, lambda: self._enter("up", None, None))
+
+    def close(self) -> None:
+        """Forget what was still to come."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _pulsed(self) -> None:
+        if self.stuck:
+            return
+        if self.state == "up":
+            self._risen()
+        elif self.state != "rising":
+            self._enter("rising", self.rise_s, self._risen)
+
+    def _risen(self) -> None:
+        self._enter("up", None if self._covered else self._hold_s, self._lower)
+
+    def _lower(self) -> None:
+        self._enter("lowering", self.close_s, lambda: self._enter("down", None, None))
+
+    def _boom(self, covered: bool) -> None:
+        self._covered = covered
+        if covered and self.state == "lowering":
+            self._enter("rising", self.rise_s, self._risen)
+        elif covered and self.state == "up":
+            self._enter("up", None, None)
+        elif not covered and self.state == "up":
+            self._lower()
+
+    def _enter(self, state: ArmState, then_s: float | None, then: Callable[[], None] | None) -> None:
+        self.close()
+        told = state != self.state
+        self.state = state
+        self._switch()
+        if then_s is not None and then is not None:
+            self._timer = self._timers.after(then_s, then)
+        for watcher in self._watchers if told else ():
+            watcher(state)
+
+    def _switch(self) -> None:
+        for pin, active in ((self._up, self.state == "up"), (self._down, self.state == "down")):
+            if pin is not None:
+                pin.drive(active)
+
+
+class MemoryPanel:
+    """A panel whose glass is ``image``."""
+
+    def __init__(self, width: int = 480, height: int = 320) -> None:
+        self.size = width, height
+        self.image: Image.Image | None = None
+        self.frames = 0
+        self._troubles = Troubles()
+        self._watchers: list[Callable[[Image.Image], None]] = []
+
+    def watch(self, told: Callable[[Image.Image], None]) -> None:
+        """Call ``told`` with every frame that reaches the glass: RGB, a picture of its own."""
+        self._watchers.append(told)
+
+    def show(self, image: Image.Image) -> None:
+        """Put ``image`` on the glass. Raises ValueError for another size."""
+        if image.size != self.size:
+            raise ValueError(f"the panel is {self.size[0]}x{self.size[1]}, the image {image.width}x{image.height}")
+        self.image = image.convert("RGB") if image.mode != "RGB" else image.copy()
+        self.frames += 1
+        for told in self._watchers:
+            told(self.image.copy())
+
+    @property
+    def trouble(self) -> str | None:
+        return self._troubles.now
+
+    def fail(self, why: str | None) -> None:
+        """Have something wrong with it, or no longer."""
+        self._troubles.set(why)
+
+    def on_trouble(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` after each change of ``trouble``."""
+        self._troubles.callbacks.append(callback)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        return None
+
+
+@dataclass(order=True)
+class _Due:
+    at: float
+    order: int
+    callback: Callable[[], None] = field(compare=False)
+    cancelled: bool = field(default=False, compare=False)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class ManualTimers:
+    """A timing.Timers whose hands are turned by advance(). For one thread, but for now()."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._due: list[_Due] = []
+        self._count = itertools.count()
+
+    def now(self) -> float:
+        return self._now
+
+    def after(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+        due = _Due(self._now + delay_s, next(self._count), callback)
+        heapq.heappush(self._due, due)
+        return due
+
+    def advance(self, seconds: float) -> None:
+        """Let ``seconds`` go by, with everything that falls due in them, in its order."""
+        until = self._now + seconds
+        while self._due and self._due[0].at <= until:
+            due = heapq.heappop(self._due)
+            self._now = max(self._now, due.at)
+            if not due.cancelled:
+                due.callback()
+        self._now = until
