@@ -353,10 +353,10 @@ async def test_twenty_calls_need_one_connection() -> None:
 
 
 async def test_an_answer_of_more_than_a_mebibyte_is_none() -> None:
-    async with raw_server(lambda _: web.Response(body=bytes(1024 * 1024 + 1))) as (url, _):
-        async with PayBy(url, "1", MERCHANT, [PAYBY.public_key()]) as payby:
-            with pytest.raises(e.OutcomeUnknown, match="more than 1048576 bytes"):
-                await payby.get_order(NO)
+    large = raw_server(lambda _: web.Response(body=bytes(1024 * 1024 + 1)))
+    async with large as (url, _), PayBy(url, "1", MERCHANT, [PAYBY.public_key()]) as payby:
+        with pytest.raises(e.OutcomeUnknown, match="more than 1048576 bytes"):
+            await payby.get_order(NO)
 
 
 async def test_a_redirect_is_not_followed() -> None:

@@ -102,8 +102,10 @@ async def test_who_gives_up_takes_no_turn() -> None:
 
 
 async def test_closing_lets_nobody_wait() -> None:
-    never = asyncio.Event()
-    rate = RateLimit(1, steady_ms=lambda: 0, sleep=lambda _: never.wait())
+    async def never(_: float) -> None:
+        await asyncio.Event().wait()
+
+    rate = RateLimit(1, steady_ms=lambda: 0, sleep=never)
     await rate.wait(Turn.MONEY)
     waiting = asyncio.create_task(rate.wait(Turn.MONEY))
     await asyncio.sleep(0)

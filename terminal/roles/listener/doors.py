@@ -1,0 +1,142 @@
+"""Connections that cannot hurt: bounded in number, in time and in size, and with nothing in the log or the answer.
+
+aiohttp itself waits for a slow client as long as it likes, logs a traceback for each malformed request, and repeats
+what it could not parse in its answer.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+MAX_BODY_BYTES = 8 * 1024
+READ_S = 5.0
+"""A connection's first request must be here whole within this time, and so must every body."""
+IDLE_S = 75.0
+"""How long a kept connection may be silent; a reverse proxy should give up earlier (nginx: 60 s)."""
+MAX_CONNECTIONS = 400
+_SILENT = logging.Logger("listener.http")
+_SILENT.disabled = True
+
+
+class Doors:
+    """All open connections. Of those whose request is not yet here, the oldest makes room for a new one."""
+
+    def __init__(self) -> None:
+        self._open: set[Connection] = set()
+        self._idle: dict[Connection, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def opened(self, connection: "Connection") -> None:
+        """Let it in, or, where nobody can make room, not."""
+        if len(self._open) >= MAX_CONNECTIONS:
+            unwanted = next(iter(self._idle), connection)
+            self.closed(unwanted)
+            unwanted.force_close()
+            if unwanted is connection:
+                return
+        self._open.add(connection)
+        self._idle[connection] = None
+
+    def idle(self, connection: "Connection") -> None:
+        """It may make room for another."""
+        if connection in self._open:
+            self._idle[connection] = None
+
+    def busy(self, connection: "Connection") -> None:
+        """It stays until it has its answer."""
+        self._idle.pop(connection, None)
+
+    def closed(self, connection: "Connection") -> None:
+        """It is gone."""
+        self._open.discard(connection)
+        self._idle.pop(connection, None)
+
+
+class Connection(web.RequestHandler):
+    """aiohttp's HTTP, with a time limit for the first request, no tracebacks in the log and no echo in its errors."""
+
+    __slots__ = ("_deadline", "_doors", "_no_http")
+
+    def __init__(
+        self,
+        server: web.Server,
+        loop: asyncio.AbstractEventLoop,
+        doors: Doors,
+        no_http: Callable[[BaseException | None], None],
+    ) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            keepalive_timeout=IDLE_S,
+            logger=_SILENT,
+            access_log=_SILENT,
+            lingering_time=2.0,
+            auto_decompress=False,  # signatures are over the bytes as sent
+        )
+        self._doors = doors
+        self._no_http = no_http
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._deadline = asyncio.get_running_loop().call_later(READ_S, self.force_close)
+        self._doors.opened(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._doors.closed(self)
+        if self._deadline:
+            self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def complete(self) -> None:
+        """A whole request is here."""
+        if self._deadline:
+            self._deadline.cancel()
+            self._deadline = None
+        self._doors.busy(self)
+
+    def idle(self) -> None:
+        """Nothing is owed on this connection."""
+        self._doors.idle(self)
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        self._no_http(exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun already")
+        response = web.Response(status=status)
+        response.force_close()
+        return response
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        self._no_http(kw.get("exc_info"))
+
+
+def make_request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+    """aiohttp's request, with our limit on its body."""
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY_BYTES)
+
+
+def connection_of(request: web.BaseRequest) -> Connection:
+    """The connection that a request came on."""
+    connection = request.protocol
+    assert isinstance(connection, Connection)
+    return connection
+
+
+async def read_body(request: web.BaseRequest) -> bytes:
+    """The body as sent; raises HTTPRequestEntityTooLarge, TimeoutError, ConnectionError or RequestPayloadError."""
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise web.HTTPRequestEntityTooLarge(MAX_BODY_BYTES)
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # as aiohttp's own handler does: the answer has not begun
+    async with asyncio.timeout(READ_S):
+        return await request.read()

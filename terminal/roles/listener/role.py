@@ -1,0 +1,264 @@
+"""The listener role itself; what it answers when stands in the package's docstring."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from terminal.bus import BusError
+from terminal.contract.messages import BadMessage, Paid, Receipt, Refund
+from terminal.contract.topics import GARAGE_WIDE
+from terminal.link import Hearing, Link
+from terminal.payby.errors import BadSignature, BadWords
+from terminal.payby.messages import Notification, read_notification
+from terminal.payby.signing import verify
+from terminal.roles.listener.doors import Connection, Doors, connection_of, make_request, read_body
+from terminal.roles.listener.metrics import Metrics, Seldom
+
+PATH = "/payby/notify"
+REPEAT_S = (1.0, 1.0, 1.0)
+"""Waits for the receipt: ``paid`` is said before each, so three times in 3 s, with the same id."""
+MAX_WAITING = 200
+CALM_CONNECTIONS = 16
+"""Up to so many open connections a bad signature is answered at once; with more, after FLOOD_DELAY_S."""
+FLOOD_DELAY_S = 0.25
+LOG_EVERY_S = 10.0
+ALERT_EVERY_S = 600.0
+SUCCESS = b'{"response": "SUCCESS"}'
+
+_REFUND_STATUS = {"REFUNDED_SETTLED": "settled", "SUCCESS": "success", "FAILURE": "failed"}
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """One notification that waits for its receipt; concurrent copies of it share this."""
+
+    order_no: str
+    receipt: asyncio.Future[bool]
+
+
+class Listener:
+    """``run()`` serves until cancelled; ``started`` is set and ``port`` is the real one once it takes connections.
+
+    ``payby_keys``: several while PayBy rotates its key. run() raises OSError where the address cannot be had.
+    """
+
+    def __init__(self, link: Link, *, payby_keys: Sequence[RSAPublicKey], host: str, port: int) -> None:
+        self.port = port
+        self.started = asyncio.Event()
+        self._link = link
+        self._keys = tuple(payby_keys)
+        self._host = host
+        self._order_no = re.compile(rf"{re.escape(link.garage)}-([a-z0-9-]{{1,16}})-[0-9a-f]{{32}}(-[2-9])?")
+        self._metrics = Metrics()
+        self._seldom = Seldom()
+        self._doors = Doors()
+        self._copies: dict[tuple[str, bytes], _Waiting] = {}
+        self._waiting: dict[str, list[_Waiting]] = {}
+        self._alerts: set[asyncio.Task[None]] = set()
+        self._in_hand = 0
+        self._is_deaf = False
+
+    async def run(self) -> None:
+        """Take notifications, and hear receipts, until cancelled."""
+        loop = asyncio.get_running_loop()
+        server = web.Server(self._answer, request_factory=make_request)
+        socket = await loop.create_server(
+            lambda: Connection(server, loop, self._doors, self._no_http), self._host, self.port, backlog=512
+        )
+        self.port = socket.sockets[0].getsockname()[1]
+        try:
+            with self._link.hear("receipt", lane="+") as receipts:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._link.beat(), name="listener health")
+                    tasks.create_task(self._hear(receipts), name="listener receipts")
+                    self.started.set()
+        finally:
+            socket.close()
+            server.pre_shutdown()
+            await server.shutdown(0.5)
+
+    async def _hear(self, receipts: Hearing) -> None:
+        async for heard in receipts:
+            heard.ack()
+            receipt = heard.message
+            if isinstance(receipt, Receipt) and receipt.notify_id is not None:
+                for waiting in self._waiting.get(receipt.notify_id, ()):
+                    if receipt.order_no in (None, waiting.order_no) and not waiting.receipt.done():
+                        waiting.receipt.set_result(True)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        connection = connection_of(request)
+        try:
+            if request.path == PATH:
+                return await self._posted(request, connection)
+            connection.complete()
+            return self._looked(request)
+        finally:
+            connection.idle()
+
+    def _looked(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.path not in ("/healthz", "/metrics"):
+            return web.Response(status=404)
+        if request.method not in ("GET", "HEAD"):
+            return web.Response(status=405, headers={"Allow": "GET, HEAD"})
+        if request.path == "/healthz":
+            is_whole = self._link.bus.connected and not self._is_deaf
+            return web.json_response({"status": "ok" if is_whole else "degraded"})
+        return web.Response(
+            body=self._metrics.text(len(self._doors), self._in_hand).encode(),
+            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
+        )
+
+    async def _posted(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
+        if request.method != "POST":
+            return web.Response(status=405, headers={"Allow": "POST"})
+        outcome, status = await self._notified(request, connection)
+        self._metrics.outcomes[outcome] += 1
+        response = web.Response(status=status, content_type="application/json")
+        if status == 200:
+            response.body = SUCCESS
+        elif status in (400, 408, 413):  # the rest of the request may still be on its way
+            response.force_close()
+        return response
+
+    async def _notified(self, request: web.BaseRequest, connection: Connection) -> tuple[str, int]:
+        """Outcome for the metrics, and status."""
+        try:
+            body = await read_body(request)
+        except web.HTTPRequestEntityTooLarge:
+            return self._seldom_logged("too-large", 413)
+        except TimeoutError:
+            return self._seldom_logged("slow", 408)
+        except (ConnectionError, web.RequestPayloadError):
+            return self._seldom_logged("broken-off", 400)
+        connection.complete()
+        arrived_s = _now_s()
+        try:
+            verify(self._keys, body, request.headers.get("sign"))
+        except BadSignature as error:
+            connection.idle()  # nothing is owed to it, so it may make room for another
+            if error.why == "wrong":
+                self._alert_seldom("bad-signature", "notifications with a wrong signature: forged, or PayBy's new key")
+            if len(self._doors) > CALM_CONNECTIONS:
+                await asyncio.sleep(FLOOD_DELAY_S)
+            return self._seldom_logged(f"signature-{error.why}", 401)
+        try:
+            notification = read_notification(body)
+            message, lane = self._message(notification, body.decode(), request.headers["sign"])
+        except BadWords as error:
+            self._alert_seldom("bad-notification", f"signed by PayBy and no notification: {error}")
+            return self._seldom_logged("bad-notification", 400)
+        try:
+            self._in_hand += 1
+            is_journaled = await self._relay(notification.notify_id, body, message, lane)
+        except BadMessage:  # 8 KiB can be over 16 as a JSON string
+            return self._seldom_logged("too-large", 413)
+        finally:
+            self._in_hand -= 1
+        self._metrics.observe(_now_s() - arrived_s)
+        return ("success", 200) if is_journaled else self._seldom_logged("no-receipt", 503)
+
+    def _message(self, notification: Notification, body: str, sign: str) -> tuple[Paid | Refund, str]:
+        """What to tell the worker, and at which lane; raises BadWords.
+
+        A voided pre-authorisation, which a terminal never asks for, goes as ``paid`` to the garage: the worker journals
+        it, finds no order in it, and alerts.
+        """
+        told: dict[str, Any] = {"notify_id": notification.notify_id, "body": body, "sign": sign}
+        if refund := notification.refund_order:
+            order_no = refund.origin_merchant_order_no
+            if order_no is None:
+                raise BadWords("refundOrder: originMerchantOrderNo is missing")
+            status = _REFUND_STATUS.get(refund.status, "created")  # one we do not know makes the worker look it up
+            amount, currency = f"{refund.amount.amount:.2f}", refund.amount.currency
+            if currency != "AED":
+                raise BadWords("refundOrder: another currency than AED")
+            return Refund(
+                **self._link.head(),
+                **told,
+                order_no=order_no,
+                refund_no=refund.refund_merchant_order_no,
+                amount=amount,
+                currency="AED",
+                status=status,  # type: ignore[arg-type]  # one of the values above
+            ), self._lane(order_no)
+        if order := notification.acquire_order:
+            return Paid(**self._link.head(), **told, order_no=order.merchant_order_no), self._lane(
+                order.merchant_order_no
+            )
+        assert notification.void_order is not None  # read_notification() lets exactly one through
+        return Paid(**self._link.head(), **told, order_no=notification.void_order.origin_merchant_order_no), GARAGE_WIDE
+
+    def _lane(self, order_no: str) -> str:
+        found = self._order_no.fullmatch(order_no)
+        return found[1] if found else GARAGE_WIDE
+
+    async def _relay(self, notify_id: str, body: bytes, message: Paid | Refund, lane: str) -> bool:
+        """Say it until its receipt comes; False: none within 3 s. Copies that come meanwhile are not said again."""
+        if waiting := self._copies.get((notify_id, body)):
+            await asyncio.wait((waiting.receipt,), timeout=sum(REPEAT_S))
+            return waiting.receipt.done() and waiting.receipt.result()
+        if len(self._copies) >= MAX_WAITING:
+            return False
+        waiting = _Waiting(message.order_no, asyncio.get_running_loop().create_future())
+        self._copies[notify_id, body] = waiting
+        self._waiting.setdefault(notify_id, []).append(waiting)
+        try:
+            for wait_s in REPEAT_S:
+                await self._link.say(message, lane=lane)
+                await asyncio.wait((waiting.receipt,), timeout=wait_s)
+                if waiting.receipt.done():
+                    self._hears()
+                    return True
+        except BusError:
+            log.warning("no connection to say a notification on")
+        finally:
+            del self._copies[notify_id, body]
+            self._waiting[notify_id].remove(waiting)
+            if not self._waiting[notify_id]:
+                del self._waiting[notify_id]
+            if not waiting.receipt.done():
+                waiting.receipt.set_result(False)
+        self._is_deaf = True
+        self._link.degraded("no receipt")
+        self._later(
+            self._link.alert("no-receipt", "critical", "PayBy's notifications are not journaled: is the worker there?")
+        )
+        return False
+
+    def _hears(self) -> None:
+        if self._is_deaf:
+            self._is_deaf = False
+            self._link.healthy()
+            self._later(self._link.clear("no-receipt", "notifications are journaled again"))
+
+    def _no_http(self, error: BaseException | None) -> None:
+        self._metrics.outcomes["no-http"] += 1
+        if error is not None and (count := self._seldom.count("no-http", _now_s(), LOG_EVERY_S)):
+            log.warning("%d requests that are no HTTP, or failed; the last: %s", count, type(error).__name__)
+
+    def _seldom_logged(self, outcome: str, status: int) -> tuple[str, int]:
+        if count := self._seldom.count(outcome, _now_s(), LOG_EVERY_S):
+            log.warning("notification answered %d (%s), %d since the last such line", status, outcome, count)
+        return outcome, status
+
+    def _alert_seldom(self, code: str, text: str) -> None:
+        if count := self._seldom.count(f"alert {code}", _now_s(), ALERT_EVERY_S):
+            self._later(self._link.alert(code, "warning", f"{count} {text}", once=True))
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do not let an alert hold an answer up."""
+        task = asyncio.create_task(work, name="listener alert")
+        self._alerts.add(task)
+        task.add_done_callback(self._alerts.discard)
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,555 @@
+"""The listener over real HTTP, with a link that the test plays."""
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Self, cast
+
+import aiohttp
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from terminal.contract.messages import Message, Paid, Receipt, Refund, encode
+from terminal.contract.topics import Topic
+from terminal.link import Link
+from terminal.payby.signing import sign
+from terminal.roles.listener import Listener, doors, role
+
+PAYBY = rsa.generate_private_key(65537, 2048)
+NEXT = rsa.generate_private_key(65537, 2048)
+STRANGER = rsa.generate_private_key(65537, 2048)
+SESSION = "0190d3f07c1e7a529d2f0123456789ab"
+NO = f"marina-exit-1-{SESSION}"
+ID = "0190d3f0-7c1e-7a52-9d2f-0123456789ab"
+AT = "2026-07-22T10:00:00.000Z"
+
+
+def order(**changed: Any) -> dict[str, Any]:
+    return {
+        "merchantOrderNo": NO,
+        "orderNo": "131765054600900852",
+        "status": "PAID_SUCCESS",
+        "totalAmount": {"amount": 20.0, "currency": "AED"},
+        "payeeMid": "200000000888",
+    } | changed
+
+
+def refund(**changed: Any) -> dict[str, Any]:
+    return {
+        "refundMerchantOrderNo": "R" + SESSION,
+        "orderNo": "191587114148046289",
+        "originMerchantOrderNo": NO,
+        "status": "SUCCESS",
+        "amount": {"amount": 5.5, "currency": "AED"},
+    } | changed
+
+
+def notification(notify_id: str = "n-1", **parts: Any) -> bytes:
+    said = {"notify_id": notify_id, "notify_timestamp": 1587113039189} | (parts or {"acquireOrder": order()})
+    return json.dumps(said, indent=1, ensure_ascii=False).encode()
+
+
+class Heard:
+    def __init__(self, message: Message) -> None:
+        self.topic = Topic("marina", "exit-1", "receipt")
+        self.message = message
+        self.acked = False
+
+    def ack(self) -> None:
+        self.acked = True
+
+
+class Hearing:
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[Heard] = asyncio.Queue()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Heard:
+        return await self.queue.get()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class FakeLink:
+    """Remembers what is said; ``worker`` answers each message, by default with a receipt."""
+
+    garage = "marina"
+
+    def __init__(self) -> None:
+        self.bus = self
+        self.connected = True
+        self.said: list[tuple[Message, str | None]] = []
+        self.alerts: list[str] = []
+        self.states: list[str] = []
+        self.hearing = Hearing()
+        self.heard: list[Heard] = []
+        self.worker: Callable[[Message], None] = self.receipt
+        self.spoke = asyncio.Event()
+
+    def head(self) -> dict[str, Any]:
+        return {"id": ID, "at": AT}
+
+    async def say(self, message: Message, *, lane: str | None = None, role: str | None = None) -> None:
+        self.said.append((message, lane))
+        self.spoke.set()
+        self.worker(message)
+
+    def receipt(self, message: Message, outcome: str = "lifting", **changed: Any) -> None:
+        assert isinstance(message, Paid | Refund)
+        fields = {"order_no": message.order_no, "notify_id": message.notify_id, "outcome": outcome}
+        self.heard.append(Heard(Receipt(id=ID, at=AT, **(fields | changed))))
+        self.hearing.queue.put_nowait(self.heard[-1])
+
+    def hear(self, *kinds: str, lane: str | None = None) -> Hearing:
+        assert (kinds, lane) == (("receipt",), "+")
+        return self.hearing
+
+    async def beat(self) -> None:
+        await asyncio.Event().wait()
+
+    async def alert(self, code: str, severity: str, text: str, **_: Any) -> None:
+        self.alerts.append(code)
+
+    async def clear(self, code: str, text: str, **_: Any) -> None:
+        self.alerts.append(f"-{code}")
+
+    def healthy(self) -> None:
+        self.states.append("healthy")
+
+    def degraded(self, reason: str) -> None:
+        self.states.append("degraded")
+
+
+class Client:
+    """PayBy, or anybody else, on the outside."""
+
+    def __init__(self, port: int, session: aiohttp.ClientSession) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.session = session
+
+    async def post(
+        self, body: bytes, signature: str | None = "", path: str = "/payby/notify", **headers: str
+    ) -> tuple[int, bytes, str]:
+        """Status, body and Content-Type; signed by PayBy unless something else is given."""
+        signature = sign(PAYBY, body) if signature == "" else signature
+        sent = {"Content-Type": "application/json"} | ({"sign": signature} if signature is not None else {})
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        async with self.session.post(self.url + path, data=body, headers=sent) as reply:
+            return reply.status, await reply.read(), reply.headers.get("Content-Type", "")
+
+    async def get(self, path: str) -> tuple[int, str]:
+        async with self.session.get(self.url + path) as reply:
+            return reply.status, await reply.text()
+
+    async def raw(self, data: bytes, *, eof: bool = False) -> bytes:
+        """Send bytes as they are, and read until the listener closes."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(data)
+        if eof:
+            writer.write_eof()
+        found = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return found
+
+
+@asynccontextmanager
+async def listening(link: FakeLink) -> AsyncIterator[Client]:
+    keys = [PAYBY.public_key(), NEXT.public_key()]
+    listener = Listener(cast(Link, link), payby_keys=keys, host="127.0.0.1", port=0)
+    task = asyncio.create_task(listener.run())
+    await listener.started.wait()
+    try:
+        async with aiohttp.ClientSession() as session:
+            yield Client(listener.port, session)
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled() and (error := task.exception()):
+            raise error
+
+
+@pytest.fixture
+def link() -> FakeLink:
+    return FakeLink()
+
+
+@pytest.fixture
+async def client(link: FakeLink) -> AsyncIterator[Client]:
+    async with listening(link) as client:
+        yield client
+
+
+async def outcomes(client: Client) -> dict[str, int]:
+    lines = (await client.get("/metrics"))[1].splitlines()
+    return {line.split('"')[1]: int(line.split()[-1]) for line in lines if line.startswith("payby_notifications_total")}
+
+
+async def test_a_payment_is_told_in_paybys_words_and_answered_success(link: FakeLink, client: Client) -> None:
+    body = notification()
+    assert await client.post(body) == (200, b'{"response": "SUCCESS"}', "application/json")
+    ((message, lane),) = link.said
+    assert message == Paid(id=ID, at=AT, order_no=NO, notify_id="n-1", body=body.decode(), sign=sign(PAYBY, body))
+    assert lane == "exit-1"
+    assert [heard.acked for heard in link.heard] == [True]
+
+
+@pytest.mark.parametrize(
+    ("order_no", "lane"),
+    [
+        (NO, "exit-1"),
+        (f"{NO}-2", "exit-1"),
+        (f"{NO}-9", "exit-1"),
+        (f"marina-a-b-c-d-e-f-g-h-{SESSION}", "a-b-c-d-e-f-g-h"),
+        (f"marina-1-{SESSION}", "1"),
+        (f"marina---{SESSION}", "-"),
+        (f"{NO}-1", "garage"),
+        (f"{NO}-10", "garage"),
+        (f"dubai-exit-1-{SESSION}", "garage"),
+        (f"marina-exit-1-{SESSION[:-1]}", "garage"),
+        (f"marina-Exit-1-{SESSION}", "garage"),
+        (f"marina-much-too-long-a-lane-{SESSION}", "garage"),
+        (f"marina-garage-{SESSION}", "garage"),
+        ("M572007254058", "garage"),
+    ],
+)
+async def test_the_lane_is_read_back_from_the_order_number(
+    link: FakeLink, client: Client, order_no: str, lane: str
+) -> None:
+    assert (await client.post(notification(acquireOrder=order(merchantOrderNo=order_no))))[0] == 200
+    assert [said for _, said in link.said] == [lane]
+
+
+@pytest.mark.parametrize("status", ["CREATED", "SETTLED", "FAILURE", "NEW"])
+async def test_the_listener_leaves_it_to_the_worker_what_an_order_is_worth(
+    link: FakeLink, client: Client, status: str
+) -> None:
+    changed = order(status=status, payeeMid="200000000001", totalAmount={"amount": 0, "currency": "USD"})
+    assert (await client.post(notification(acquireOrder=changed)))[0] == 200
+    assert isinstance(link.said[0][0], Paid)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [("CREATED", "created"), ("REFUNDED_SETTLED", "settled"), ("SUCCESS", "success"), ("FAILURE", "failed"),
+     ("NEW", "created")],
+)  # fmt: skip
+async def test_a_refund_is_told_with_its_proof(link: FakeLink, client: Client, said: str, told: str) -> None:
+    body = notification(refundOrder=refund(status=said))
+    assert (await client.post(body))[0] == 200
+    assert link.said == [
+        (
+            Refund(
+                id=ID, at=AT, order_no=NO, refund_no="R" + SESSION, amount="5.50", currency="AED",
+                status=cast(Any, told), notify_id="n-1", body=body.decode(), sign=sign(PAYBY, body),
+            ),
+            "exit-1",
+        )
+    ]  # fmt: skip
+
+
+async def test_a_voided_pre_authorisation_goes_to_the_garage(link: FakeLink, client: Client) -> None:
+    void = {"voidMerchantOrderNo": "V1", "originMerchantOrderNo": NO, "status": "SUCCESS"}
+    assert (await client.post(notification(voidOrder=void)))[0] == 200
+    assert [(type(message), lane) for message, lane in link.said] == [(Paid, "garage")]
+
+
+@pytest.mark.parametrize("outcome", ["lifting", "duplicate", "late", "refused", "noted", "done"])
+async def test_any_receipt_is_answered_success(link: FakeLink, client: Client, outcome: str) -> None:
+    link.worker = lambda message: link.receipt(message, outcome)
+    assert (await client.post(notification()))[0] == 200
+
+
+async def test_while_payby_rotates_its_key_both_are_taken(client: Client) -> None:
+    assert (await client.post(notification(), sign(NEXT, notification())))[0] == 200
+
+
+@pytest.mark.parametrize("header", ["sign", "Sign", "SIGN"])
+async def test_the_headers_name_has_any_case(client: Client, header: str) -> None:
+    body = notification()
+    assert (await client.post(body, None, **{header: sign(PAYBY, body)}))[0] == 200
+
+
+@pytest.mark.parametrize("kind", ["application/json;charset=UTF-8", "text/plain", "application/x-www-form-urlencoded"])
+async def test_the_signature_decides_not_the_content_type(client: Client, kind: str) -> None:
+    assert (await client.post(notification(), Content_Type=kind))[0] == 200
+
+
+GENUINE = sign(PAYBY, notification())
+BAD = [
+    None, "x", GENUINE[:-4], GENUINE + "AAAA", GENUINE.rstrip("="), f"{GENUINE},{GENUINE}",
+    sign(STRANGER, notification()), sign(PAYBY, notification() + b" "), "é" * 344,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("signature", BAD, ids=range(len(BAD)))
+async def test_a_bad_signature_is_401_and_says_nothing(link: FakeLink, client: Client, signature: str | None) -> None:
+    status, said, _ = await client.post(notification(), signature)
+    assert (status, said) == (401, b"")
+    assert link.said == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"{}", b"null", b"\xff", b"\xef\xbb\xbf" + notification(), notification().decode().encode("utf-16"),
+        notification(acquireOrder=None), notification(acquireOrder=order(), refundOrder=refund()),
+        notification(acquireOrder=order(merchantOrderNo="../../x")), notification(notify_id="a b"),
+        notification(acquireOrder=order(totalAmount={"amount": -1, "currency": "AED"})),
+        notification().replace(b'"notify_id"', b'"notify_id": "0", "notify_id"'),
+        notification(refundOrder=refund(originMerchantOrderNo=None)),
+        notification(refundOrder=refund(amount={"amount": 1, "currency": "USD"})),
+        b'{"head": {"applyStatus": "SUCCESS", "code": "0"}, "body": {"acquireOrder": {}}}',
+    ],
+    ids=range(15),
+)  # fmt: skip
+async def test_signed_words_that_are_no_notification_are_400(link: FakeLink, client: Client, body: bytes) -> None:
+    status, said, _ = await client.post(body)
+    assert (status, said) == (400, b"")
+    assert link.said == []
+
+
+async def test_8_kib_are_taken_and_one_byte_more_is_not(link: FakeLink, client: Client) -> None:
+    body = notification()
+    assert (await client.post(body + b" " * (8192 - len(body))))[0] == 200
+    assert (await client.post(body + b" " * (8193 - len(body))))[0] == 413
+    assert (await client.post(bytes(1_000_000)))[0] == 413
+    assert len(link.said) == 1
+
+
+async def test_a_chunked_body_is_bounded_too(client: Client) -> None:
+    async def chunks(count: int) -> AsyncIterator[bytes]:
+        for _ in range(count):
+            yield b" " * 1024
+
+    for count, status in ((8, 400), (9, 413), (2000, 413)):
+        headers = {"sign": sign(PAYBY, b" " * 1024 * count)}
+        async with client.session.post(f"{client.url}/payby/notify", data=chunks(count), headers=headers) as reply:
+            assert reply.status == status
+
+
+async def test_8_kib_that_are_over_16_as_a_message_are_413(client: Client, link: FakeLink) -> None:
+    def worker(message: Message) -> None:
+        encode(message)  # what the real link does first
+        link.receipt(message)
+
+    link.worker = worker
+    most = (8192 - len(notification(acquireOrder=order(reserved="")))) // 2
+    for quotes, status in ((2000, 200), (most, 413)):
+        body = notification(acquireOrder=order(reserved='"' * quotes))
+        assert len(body) <= 8192
+        assert (await client.post(body))[0] == status
+
+
+async def test_other_paths_and_methods(client: Client) -> None:
+    assert (await client.get("/"))[0] == 404
+    assert (await client.get("/payby/notify"))[0] == 405
+    assert (await client.post(notification(), path="/payby/notify/"))[0] == 404
+    assert (await client.post(notification(), path="/healthz"))[0] == 405
+    async with client.session.put(f"{client.url}/payby/notify", data=b"x") as reply:
+        assert (reply.status, reply.headers["Allow"]) == (405, "POST")
+
+
+async def test_copies_that_come_together_are_told_once_and_all_answered(link: FakeLink, client: Client) -> None:
+    link.worker = lambda message: None
+    copies = [asyncio.create_task(client.post(notification())) for _ in range(50)]
+    await link.spoke.wait()
+    while (await waiting_now(client)) < 50:
+        await asyncio.sleep(0)
+    link.receipt(link.said[0][0])
+    assert {reply[0] for reply in await asyncio.gather(*copies)} == {200}
+    assert len(link.said) == 1
+
+
+async def waiting_now(client: Client) -> int:
+    text = (await client.get("/metrics"))[1]
+    return int(next(line for line in text.splitlines() if line.startswith("payby_listener_waiting ")).split()[1])
+
+
+async def test_different_notifications_of_one_order_are_each_told(link: FakeLink, client: Client) -> None:
+    await asyncio.gather(*(client.post(notification(f"n-{number}")) for number in range(5)))
+    assert sorted(cast(Paid, message).notify_id for message, _ in link.said) == [f"n-{n}" for n in range(5)]
+
+
+@pytest.mark.parametrize("changed", [{"notify_id": "n-2"}, {"order_no": f"{NO}-2"}])
+async def test_a_receipt_for_another_is_none(
+    link: FakeLink, client: Client, monkeypatch: pytest.MonkeyPatch, changed: dict[str, str]
+) -> None:
+    monkeypatch.setattr(role, "REPEAT_S", (0.01,))
+    link.worker = lambda message: link.receipt(message, **changed)
+    assert (await client.post(notification()))[0] == 503
+
+
+async def test_without_a_receipt_it_says_the_same_again_and_then_503(
+    link: FakeLink, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sum(role.REPEAT_S) == 3.0
+    monkeypatch.setattr(role, "REPEAT_S", (0.02, 0.02, 0.02))
+    link.worker = lambda message: None
+    assert (await client.post(notification()))[:2] == (503, b"")
+    assert len(link.said) == 3
+    assert len({message.id for message, _ in link.said}) == 1
+    assert (link.states, link.alerts) == (["degraded"], ["no-receipt"])
+    assert (await client.get("/healthz")) == (200, '{"status": "degraded"}')
+    link.worker = link.receipt
+    assert (await client.post(notification()))[0] == 200
+    assert (link.states, link.alerts) == (["degraded", "healthy"], ["no-receipt", "-no-receipt"])
+
+
+async def test_a_receipt_after_the_second_time_of_saying_counts(
+    link: FakeLink, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(role, "REPEAT_S", (0.02, 5.0))
+
+    def worker(message: Message) -> None:
+        if len(link.said) == 2:
+            link.receipt(message)
+
+    link.worker = worker
+    assert (await client.post(notification()))[0] == 200
+
+
+async def test_more_than_can_wait_are_503_at_once(
+    link: FakeLink, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(role, "MAX_WAITING", 1)
+    link.worker = lambda message: None
+    first = asyncio.create_task(client.post(notification("n-1")))
+    await link.spoke.wait()
+    assert (await client.post(notification("n-2")))[0] == 503
+    link.receipt(link.said[0][0])
+    assert (await first)[0] == 200
+
+
+async def test_health_and_metrics_are_there_to_look_at(link: FakeLink, client: Client) -> None:
+    assert await client.get("/healthz") == (200, '{"status": "ok"}')
+    link.connected = False
+    assert await client.get("/healthz") == (200, '{"status": "degraded"}')
+    await client.post(notification())
+    await client.post(notification(), None)
+    await client.post(notification(), "x")
+    await client.post(notification(), sign(STRANGER, b""))
+    await client.post(b"{}")
+    await client.post(bytes(9000))
+    assert await outcomes(client) == {
+        "success": 1, "signature-absent": 1, "signature-malformed": 1, "signature-wrong": 1, "bad-notification": 1,
+        "too-large": 1,
+    }  # fmt: skip
+    text = (await client.get("/metrics"))[1]
+    assert "payby_notification_seconds_count 1\n" in text
+    assert 'payby_notification_seconds_bucket{le="+Inf"} 1\n' in text
+    async with client.session.head(f"{client.url}/healthz") as reply:
+        assert reply.status == 200
+
+
+async def test_no_answer_and_no_log_line_repeats_what_came_in(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    mark = b"EVIL<script>"
+    answers = [
+        await client.raw(mark + b" / HTTP/1.1\r\n\r\n"),
+        await client.raw(b"GET /" + mark + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+        await client.raw(b"POST /payby/notify HTTP/1.1\r\nHost: x\r\nEVIL<script>\r\n\r\n"),
+        await client.raw(b"POST /payby/notify HTTP/1.1\r\nContent-Length: EVIL<script>\r\n\r\n"),
+        await client.raw(b"POST /payby/notify HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nEVIL<script>\r\n"),
+        await client.raw(b"GET / HTTP/1.1\r\nX: " + mark * 1000 + b"\r\n\r\n"),
+        (await client.post(mark, None))[1],
+        (await client.post(mark))[1],
+    ]
+    assert all(b"EVIL" not in answer for answer in answers)
+    assert all(re.match(rb"HTTP/1\.[01] 4", answer) for answer in answers[:6])
+    assert "EVIL" not in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+async def test_a_flood_leaves_a_few_lines_in_the_log_and_one_alert(
+    link: FakeLink, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(60):
+        await client.post(notification(), sign(STRANGER, b"") if number % 2 else None)
+        await client.raw(b"nonsense\r\n\r\n")
+    assert len([r for r in caplog.records if r.name.startswith("terminal.roles.listener")]) == 3
+    assert link.alerts == ["bad-signature"]
+    assert (await outcomes(client))["no-http"] == 60
+
+
+async def test_expect_100_continue_is_answered(client: Client) -> None:
+    body = notification()
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    writer.write(
+        b"POST /payby/notify HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nConnection: close\r\n"
+        b"sign: %b\r\nContent-Length: %d\r\n\r\n" % (sign(PAYBY, body).encode(), len(body))
+    )
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(body)
+    assert (await reader.read()).startswith(b"HTTP/1.1 200 OK\r\n")
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_compressed_body_is_not_unpacked(client: Client, link: FakeLink) -> None:
+    import gzip
+
+    packed = gzip.compress(b" " * 1_000_000)
+    assert (await client.post(packed, Content_Encoding="gzip"))[0] == 400  # signed over the packed bytes: no JSON
+    assert (await client.post(packed, sign(PAYBY, b" " * 1_000_000), Content_Encoding="gzip"))[0] == 401
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"",
+        b"POST /payby/notify HTTP/1.1\r\nHost: x\r\n",
+        b"POST /payby/notify HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+        b"POST /payby/notify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n",
+    ],
+)
+async def test_who_does_not_finish_a_request_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch, link: FakeLink, begun: bytes
+) -> None:
+    monkeypatch.setattr(doors, "READ_S", 0.05)
+    async with listening(link) as client:
+        assert b"200" not in await client.raw(begun)
+
+
+async def test_500_half_open_requests_do_not_keep_a_genuine_one_out(link: FakeLink, client: Client) -> None:
+    halves = [await asyncio.open_connection("127.0.0.1", client.port) for _ in range(500)]
+    for _, writer in halves:
+        writer.write(b"POST /payby/notify HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n{")
+    try:
+        assert (await client.post(notification()))[0] == 200
+        text = (await client.get("/metrics"))[1]
+        open_now = int(next(li for li in text.splitlines() if li.startswith("payby_listener_connections")).split()[1])
+        assert open_now <= doors.MAX_CONNECTIONS
+    finally:
+        for _, writer in halves:
+            writer.close()
+
+
+async def test_a_flood_over_many_connections_is_slowed_down(link: FakeLink, client: Client) -> None:
+    loop = asyncio.get_running_loop()
+
+    async def bad() -> float:
+        began = loop.time()
+        async with aiohttp.ClientSession() as session:
+            assert (await Client(client.port, session).post(notification(), GENUINE[::-1]))[0] == 401
+        return loop.time() - began
+
+    assert await bad() < role.FLOOD_DELAY_S
+    took = await asyncio.gather(*(bad() for _ in range(role.CALM_CONNECTIONS * 2)))
+    assert max(took) >= role.FLOOD_DELAY_S
+
+
+async def test_an_address_in_use_is_told_at_once(link: FakeLink, client: Client) -> None:
+    second = Listener(cast(Link, link), payby_keys=[PAYBY.public_key()], host="127.0.0.1", port=client.port)
+    with pytest.raises(OSError, match="in use"):
+        await second.run()
