@@ -1,0 +1,43 @@
+"""``exit-terminal check``: is this installation ready? A line for each part, and what to do about a failure.
+
+Each check is a function from the settings to findings; none of them changes anything, so that a lane at work may be
+checked. What a machine has no section for is not checked there.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from terminal.config import ConfigError, Settings
+from terminal.tools.check.finding import Finding, Machine
+from terminal.tools.check.keys import keys, passwords
+from terminal.tools.check.machine import disk, fonts, network_time, panel, pins, scanner
+from terminal.tools.check.others import broker, payby_and_clock
+
+__all__ = ["Finding", "Machine", "check", "network_time"]
+LONGEST_S = 120.0
+
+
+async def check(settings: Settings, machine: Machine, say: Callable[[str], None] = print) -> bool:
+    """Say a line for each finding as it is known; True where all are well. Raises TimeoutError after LONGEST_S."""
+    good = True
+    async with asyncio.timeout(LONGEST_S):
+        for part in (configuration, keys, passwords, disk, fonts, pins, panel, scanner, broker, payby_and_clock):
+            async for finding in part(settings, machine):
+                good = good and finding.ok
+                say(str(finding))
+    say("ready" if good else "not ready")
+    return good
+
+
+async def configuration(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    roles = settings.roles()
+    try:
+        settings.require(*roles)
+    except ConfigError as error:
+        yield Finding("configuration", False, str(error), f"write it into {settings.file or 'the environment'}")
+        return
+    text = f"{settings.file or 'from the environment'}; run starts {', '.join(roles)}"
+    if roles:
+        yield Finding("configuration", True, text)
+    else:
+        yield Finding("configuration", False, "no role's section is there", "see deploy/exit-terminal.toml")

@@ -1,0 +1,40 @@
+"""What a check finds, and what it may touch of the machine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: ``advice`` says what to do where it is not ``ok``."""
+
+    name: str
+    ok: bool
+    text: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        return f"{'ok  ' if self.ok else 'FAIL'}  {self.name}: {self.text}" + (
+            f" -> {self.advice}" if self.advice else ""
+        )
+
+
+class Pins(Protocol):
+    """An opened GPIO chip."""
+
+    def close(self) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What has a cable, and this machine's state; `app` passes in the real ones.
+
+    ``open_pins`` opens the GPIO chip (``auto``) or mock pins, and raises an exception that says why it cannot.
+    ``ntp`` tells whether the clock is kept by the network; None where nobody knows.
+    """
+
+    open_pins: Callable[[str], Pins]
+    ntp: Callable[[], bool | None]
+    dev: Path = Path("/dev")

@@ -1,0 +1,77 @@
+"""Keys and passwords: are the files there, closed to others, and do the pairs fit?"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from pathlib import Path
+
+from terminal.config import ConfigError, Settings, read_secret, read_ticket_keys
+from terminal.contract.signed import BadKeyFile, load_signing_key, load_trusted
+from terminal.payby.errors import BadKey
+from terminal.payby.signing import load_private_key, load_public_keys
+from terminal.settings import Lift, Payby
+from terminal.tools.check.finding import Finding, Machine
+
+_HOW = "see deploy/install.md, 3"
+
+
+async def keys(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    if payby := settings.payby:
+        yield _tried(
+            "keys payby.payby_public_key", lambda: _payby_keys(payby), "download PayBy's public key from its portal"
+        )
+        if merchant := payby.private_key:
+            yield _tried("key payby.private_key", lambda: _merchant_key(merchant), _HOW)
+    if lift := settings.lift:
+        yield _tried("keys lift.trusted", lambda: _trusted(lift), _HOW)
+        if signer := lift.private_key:
+            advice = "put its public half into lift.trusted, here and at every lane"
+            yield _tried("key lift.private_key", lambda: _pair("lift.private_key", signer, lift, "worker"), advice)
+        if settings.console and (operator := settings.console.lift_private_key):
+            name = "console.lift_private_key"
+            advice = "put its public half into lift.trusted, or leave both out until there is a console"
+            yield _tried(f"key {name}", lambda: _pair(name, operator, lift, "console"), advice)
+    if ticket := settings.ticket:
+        advice = "openssl rand -hex 32 makes one; the entry terminal has the same"
+        yield _tried("keys ticket.keys", lambda: f"{', '.join(read_ticket_keys(ticket))}; the first one signs", advice)
+
+
+async def passwords(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    if mqtt := settings.mqtt:
+        path, name = mqtt.password_file, "password mqtt.password_file"
+        if settings.broker and path.parent == settings.broker.users and not path.exists():
+            yield Finding(name, True, "not there yet; the embedded broker makes it")
+            return
+        yield _tried(name, lambda: f"{len(read_secret(path, 'mqtt.password_file'))} characters", "chmod o= FILE")
+
+
+def _tried(name: str, attempt: Callable[[], str], advice: str) -> Finding:
+    try:
+        return Finding(name, True, attempt())
+    except (ConfigError, BadKey, BadKeyFile) as error:
+        return Finding(name, False, str(error), advice)
+
+
+def _payby_keys(payby: Payby) -> str:
+    found = load_public_keys(payby.payby_public_key)
+    if payby.private_key:
+        with suppress(BadKey):  # told by the merchant key's own line
+            if load_private_key(payby.private_key).public_key() in found:
+                raise ConfigError("payby.payby_public_key: is the merchant's own public key")
+    return f"{len(found)} of PayBy's"
+
+
+def _merchant_key(path: Path) -> str:
+    read_secret(path, "payby.private_key")
+    return f"RSA, {load_private_key(path).key_size} bits"
+
+
+def _trusted(lift: Lift) -> str:
+    load_trusted(lift.trusted)
+    return ", ".join(lift.trusted)
+
+
+def _pair(key: str, path: Path, lift: Lift, kind: str) -> str:
+    name = load_trusted(lift.trusted).name_of(load_signing_key(path))
+    if name is None or not name.startswith(kind):
+        raise ConfigError(f"{key}: lift.trusted has no {kind} with its public half")
+    return f"fits lift.trusted.{name}"

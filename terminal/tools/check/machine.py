@@ -1,0 +1,111 @@
+"""This machine: disk, fonts, pins, panel, scanner, clock."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from terminal.config import Settings
+from terminal.screen.fonts import INSTALL, raqm_available
+from terminal.settings import Lcd
+from terminal.tools.check.finding import Finding, Machine
+
+ENOUGH_DISK = 200 * 1024 * 1024
+DATA_SHEET_HZ = {
+    "st7789-240": 62_500_000,
+    "st7789-320": 62_500_000,
+    "ili9341": 10_000_000,
+    "ili9486": 20_000_000,
+    "ili9488": 20_000_000,
+}
+"""The fastest write clock that the panel's controller promises."""
+
+
+async def disk(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    for key, path in (
+        ("journal.path", settings.journal and settings.journal.path),
+        ("barrier.journal", settings.barrier and settings.barrier.journal),
+    ):
+        if not path:
+            continue
+        name, folder = f"disk {key}", path.parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            yield Finding(
+                name, False, f"{folder} cannot be written", "make the folder, and give it to the service's user"
+            )
+            continue
+        system = os.statvfs(folder)
+        free = system.f_bavail * system.f_frsize
+        text = f"{free // (1024 * 1024)} MiB free at {folder}"
+        yield Finding(
+            name,
+            free >= ENOUGH_DISK,
+            text,
+            "" if free >= ENOUGH_DISK else "make room; new tickets are refused before it is full",
+        )
+
+
+async def fonts(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    if settings.lcd:
+        ready = raqm_available()
+        text = "Arabic is shaped" if ready else "Arabic cannot be shaped without libfribidi0"
+        yield Finding("fonts", ready, text, "" if ready else INSTALL)
+
+
+async def pins(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
+    panel = settings.lcd if settings.lcd and settings.lcd.panel != "png" else None
+    if not (settings.barrier or settings.loops or panel):
+        return
+    if settings.gpio.pins == "mock":
+        yield Finding("pins", True, "mock: no relay will close, no loop be seen")
+        return
+    try:
+        machine.open_pins(settings.gpio.pins).close()
+    except Exception as error:  # drivers have no root error that tools/ may name
+        yield Finding("pins", False, str(error), 'gpio.pins = "mock" is for trials without hardware')
+    else:
+        yield Finding("pins", True, "the GPIO chip opens")
+
+
+async def panel(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
+    if not (lcd := settings.lcd):
+        return
+    if lcd.panel == "png":
+        assert lcd.folder
+        fit = os.access(lcd.folder if lcd.folder.exists() else lcd.folder.parent, os.W_OK)
+        text = f"pictures of {lcd.size} go to {lcd.folder}" + ("" if fit else ", which cannot be written")
+        yield Finding("panel", fit, text, "" if fit else "make the folder, and give it to the service's user")
+        return
+    yield _spi(lcd, machine.dev / f"spidev{lcd.spi_bus}.{lcd.spi_device}")
+
+
+def _spi(lcd: Lcd, device: Path) -> Finding:
+    if not device.exists():
+        advice = "turn SPI on: sudo raspi-config nonint do_spi 0, then restart the machine"
+        return Finding("panel", False, f"{device} is not there", advice)
+    if not os.access(device, os.R_OK | os.W_OK):
+        return Finding("panel", False, f"{device} is not ours to use", "put the service's user into the group spi")
+    text = f"{lcd.panel} at {device}, {lcd.speed_hz / 1e6:g} MHz"
+    if lcd.speed_hz > (promised := DATA_SHEET_HZ[lcd.panel]):
+        text += f", above its data sheet's {promised / 1e6:g} MHz (most modules take it; lower it if pictures are torn)"
+    return Finding("panel", True, text)
+
+
+async def scanner(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    if (reader := settings.reader) and reader.device:
+        if not reader.device.exists():
+            yield Finding(
+                "scanner", False, f"{reader.device} is not there", "plug the scanner in, or mend reader.device"
+            )
+        elif not os.access(reader.device, os.R_OK):
+            group = "input" if reader.driver == "hid" else "dialout"
+            advice = f"put the service's user into the group {group}"
+            yield Finding("scanner", False, f"{reader.device} is not ours to read", advice)
+        else:
+            yield Finding("scanner", True, f"{reader.driver} at {reader.device}")
+
+
+def network_time(marker: Path = Path("/run/systemd/timesync/synchronized")) -> bool | None:
+    """Is the clock kept by the network? By systemd-timesyncd's marker; None where that does not run."""
+    if marker.exists():
+        return True
+    return False if marker.parent.is_dir() else None

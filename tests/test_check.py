@@ -1,0 +1,275 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+
+from broker.embedded import EmbeddedBroker
+from terminal.bus import Bus
+from terminal.config import Settings, load
+from terminal.payby.clock import SystemClock
+from terminal.payby.sandbox import Fault, Sandbox
+from terminal.tools.check import Machine, check, network_time
+
+PRIVATE = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+PUBLIC = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+MERCHANT = rsa.generate_private_key(65537, 2048)
+PAYBY = rsa.generate_private_key(65537, 2048)
+WORKER = ed25519.Ed25519PrivateKey.generate()
+CONSOLE = ed25519.Ed25519PrivateKey.generate()
+
+
+class LateClock(SystemClock):
+    """Two minutes behind."""
+
+    def wall_ms(self) -> int:
+        return super().wall_ms() - 120_000
+
+
+def write(path: Path, content: bytes | str, mode: int = 0o600) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    path.chmod(mode)
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox(merchant_keys=[MERCHANT.public_key()], private_key=PAYBY) as server:
+        yield server
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with every key of a whole installation, and the devices of its machine."""
+    write(tmp_path / "keys/merchant.pem", MERCHANT.private_bytes(*PRIVATE))
+    write(tmp_path / "keys/merchant.pub.pem", MERCHANT.public_key().public_bytes(*PUBLIC))
+    write(tmp_path / "keys/payby.pub.pem", PAYBY.public_key().public_bytes(*PUBLIC), 0o644)
+    for name, key in (("worker", WORKER), ("console", CONSOLE)):
+        write(tmp_path / f"keys/{name}.pem", key.private_bytes(*PRIVATE))
+        write(tmp_path / f"keys/{name}.pub.pem", key.public_key().public_bytes(*PUBLIC), 0o644)
+    write(tmp_path / "keys/ticket", "ab" * 32 + "\n")
+    write(tmp_path / "keys/lane", "password\n")
+    write(tmp_path / "dev/spidev0.0", "")
+    write(tmp_path / "dev/ttyACM0", "")
+    return tmp_path
+
+
+def configured(place: Path, base_url: str, mqtt_url: str, /, **changes: str) -> Settings:
+    """The settings of that folder; ``lcd_panel="png"`` changes a key."""
+    values = {
+        "garage_id": "marina", "garage_name": "Marina", "garage_name_ar": "مارينا", "garage_help_phone": "+971 4 0",
+        "lane_id": "exit-1",
+        "mqtt_url": mqtt_url, "mqtt_username": "lane", "mqtt_password_file": "users/lane",
+        "payby_base_url": base_url, "payby_partner_id": "'200000000888'", "payby_timeout": "2.0",
+        "payby_private_key": "keys/merchant.pem", "payby_payby_public_key": '["keys/payby.pub.pem"]',
+        "lift_private_key": "keys/worker.pem",
+        "lift_trusted": '{ worker = "keys/worker.pub.pem", console = "keys/console.pub.pem" }',
+        "ticket_keys": '{ k1 = "keys/ticket" }',
+        "reader_driver": "serial", "reader_device": "dev/ttyACM0",
+        "lcd_panel": "ili9341", "lcd_speed_hz": "8000000",
+        "barrier_raise_pin": "17", "barrier_journal": "barrier.db",
+        "loops_waiting_pin": "5", "loops_boom_pin": "6",
+        "console_lift_private_key": "keys/console.pem",
+        "journal_path": "journal.db",
+    } | changes  # fmt: skip
+    file = place / "exit.toml"
+    file.write_text("")
+    return load(file, {f"EXIT_TERMINAL_{name.upper()}": value for name, value in values.items()})
+
+
+def machine(place: Path, *, ntp: bool | None = True, no_gpio: str = "") -> Machine:
+    def open_pins(kind: str) -> SimpleNamespace:
+        if no_gpio:
+            raise RuntimeError(no_gpio)
+        return SimpleNamespace(close=lambda: None)
+
+    return Machine(open_pins=open_pins, ntp=lambda: ntp, dev=place / "dev")
+
+
+async def lines_of(settings: Settings, at: Machine) -> tuple[bool, dict[str, str]]:
+    """Is it ready, and each finding's line by its name."""
+    said: list[str] = []
+    ready = await check(settings, at, said.append)
+    assert said[-1] == ("ready" if ready else "not ready")
+    assert not any("\n" in line for line in said)
+    return ready, {line[6:].partition(":")[0]: line for line in said[:-1]}
+
+
+async def failing(settings: Settings, at: Machine) -> list[str]:
+    ready, lines = await lines_of(settings, at)
+    bad = [line for line in lines.values() if line.startswith("FAIL")]
+    assert ready == (not bad)
+    return bad
+
+
+async def test_a_whole_installation_is_ready(place: Path, sandbox: Sandbox, embedded: EmbeddedBroker) -> None:
+    ready, lines = await lines_of(configured(place, sandbox.base_url, embedded.url), machine(place))
+    assert ready
+    assert list(lines) == [
+        "configuration",
+        "keys payby.payby_public_key",
+        "key payby.private_key",
+        "keys lift.trusted",
+        "key lift.private_key",
+        "key console.lift_private_key",
+        "keys ticket.keys",
+        "password mqtt.password_file",
+        "disk journal.path",
+        "disk barrier.journal",
+        "fonts",
+        "pins",
+        "panel",
+        "scanner",
+        "broker",
+        "PayBy",
+        "clock",
+    ]
+    assert [call.name for call in sandbox.calls] == ["getOrder"]
+    assert sandbox.orders == {}
+
+
+CHANGES = [
+    ({"payby_payby_public_key": '["keys/merchant.pub.pem"]'}, "is the merchant's own public key"),
+    ({"payby_payby_public_key": '["keys/absent"]'}, "FAIL  keys payby.payby_public_key: "),
+    ({"payby_private_key": "keys/worker.pem"}, "worker.pem: not an RSA key"),
+    ({"lift_private_key": "keys/console.pem"}, "lift.private_key: lift.trusted has no worker with its public half"),
+    ({"lift_private_key": "keys/merchant.pem"}, "merchant.pem: no Ed25519 key"),
+    ({"console_lift_private_key": "keys/worker.pem"}, "lift.trusted has no console with its public half"),
+    ({"lift_trusted": '{ worker = "keys/worker.pub.pem", worker2 = "keys/worker.pub.pem" }'}, "are one key"),
+    ({"ticket_keys": '{ k1 = "keys/lane" }'}, "ticket.keys.k1: "),
+    ({"mqtt_password_file": "keys/lane"}, "FAIL  broker: mqtt: the broker refuses: "),
+    ({"mqtt_password_file": "keys/absent"}, "FAIL  password mqtt.password_file: mqtt.password_file: cannot read"),
+    ({"mqtt_url": "mqtt://127.0.0.1:1"}, "FAIL  broker: mqtt://127.0.0.1:1 cannot be reached"),
+    ({"broker_users": "users", "broker_port": "1"}, "the embedded broker listens on 1"),
+    ({"journal_path": "absent/journal.db"}, "absent cannot be written"),
+    ({"lcd_spi_device": "1"}, "spidev0.1 is not there"),
+    ({"reader_device": "dev/ttyACM9"}, "ttyACM9 is not there"),
+    ({"lcd_panel": "png", "lcd_folder": "absent/out", "lcd_size": "480x320"}, "which cannot be written"),
+    ({"payby_base_url": "http://127.0.0.1:1/sgs/api"}, "FAIL  PayBy: acquire2/getOrder: "),
+    ({"payby_partner_id": "'200000000999'"}, "upload merchant.pub.pem"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "line"), CHANGES, ids=[", ".join(changes) for changes, _ in CHANGES])
+async def test_what_is_not_ready_gets_a_line_that_says_what_to_do(
+    place: Path, sandbox: Sandbox, embedded: EmbeddedBroker, changes: dict[str, str], line: str
+) -> None:
+    bad = await failing(configured(place, sandbox.base_url, embedded.url, **changes), machine(place))
+    fitting = [found for found in bad if line in found]
+    assert fitting, bad
+    assert " -> " in fitting[0]
+
+
+async def test_a_key_that_others_can_read_is_refused(place: Path, sandbox: Sandbox, embedded: EmbeddedBroker) -> None:
+    for name in ("merchant.pem", "worker.pem", "ticket"):
+        (place / "keys" / name).chmod(0o644)
+    bad = await failing(configured(place, sandbox.base_url, embedded.url), machine(place))
+    names = [line[6:].partition(":")[0] for line in bad]
+    assert names[:3] == ["key payby.private_key", "key lift.private_key", "keys ticket.keys"]
+
+
+async def test_an_incomplete_configuration_names_the_key(place: Path) -> None:
+    settings = load(None, {"EXIT_TERMINAL_LOOPS_BOOM_PIN": "6", "EXIT_TERMINAL_GARAGE_ID": "marina"})
+    bad = await failing(settings, machine(place))
+    assert bad[0].startswith("FAIL  configuration: lane.id: missing")
+
+
+async def test_a_configuration_without_roles_is_not_ready(place: Path) -> None:
+    bad = await failing(load(None, {"EXIT_TERMINAL_GARAGE_ID": "marina"}), machine(place))
+    assert bad == ["FAIL  configuration: no role's section is there -> see deploy/exit-terminal.toml"]
+
+
+async def test_a_missing_gpio_chip_is_told_in_the_driver_s_words(
+    place: Path, sandbox: Sandbox, embedded: EmbeddedBroker
+) -> None:
+    settings = configured(place, sandbox.base_url, embedded.url)
+    assert (await failing(settings, machine(place, no_gpio="no GPIO chip here")))[0].startswith(
+        "FAIL  pins: no GPIO chip here -> "
+    )
+
+
+async def test_mock_pins_are_named_as_such(place: Path, sandbox: Sandbox, embedded: EmbeddedBroker) -> None:
+    settings = configured(place, sandbox.base_url, embedded.url, gpio_pins="mock")
+    _, lines = await lines_of(settings, machine(place, no_gpio="never asked"))
+    assert lines["pins"].startswith("ok    pins: mock")
+
+
+async def test_a_clock_above_the_data_sheet_is_named_but_allowed(
+    place: Path, sandbox: Sandbox, embedded: EmbeddedBroker
+) -> None:
+    settings = configured(place, sandbox.base_url, embedded.url, lcd_speed_hz="32000000")
+    ready, lines = await lines_of(settings, machine(place))
+    assert ready
+    assert "32 MHz, above its data sheet's 10 MHz" in lines["panel"]
+
+
+async def test_the_embedded_broker_may_be_at_rest_and_its_password_not_made(place: Path, sandbox: Sandbox) -> None:
+    settings = configured(
+        place,
+        sandbox.base_url,
+        "mqtt://127.0.0.1:1",
+        broker_users="fresh",
+        broker_port="1",
+        mqtt_password_file="fresh/lane",
+    )
+    ready, lines = await lines_of(settings, machine(place))
+    assert ready
+    assert lines["password mqtt.password_file"].startswith("ok    ")
+    assert lines["broker"] == "ok    broker: embedded, not running; run starts it"
+
+
+async def test_a_lane_that_is_at_work_keeps_its_connection(
+    place: Path, sandbox: Sandbox, embedded: EmbeddedBroker
+) -> None:
+    settings = configured(place, sandbox.base_url, embedded.url)
+    password = embedded.password_file("lane").read_text().strip()
+    async with Bus(embedded.url, username="lane", password=password) as bus:
+        changes: list[bool] = []
+        bus.on_change(changes.append)
+        ready, _ = await lines_of(settings, machine(place))
+        assert ready
+        assert bus.connected
+    assert True not in changes
+
+
+async def test_a_wrong_signature_of_payby_s_says_to_download_its_key(
+    place: Path, sandbox: Sandbox, embedded: EmbeddedBroker
+) -> None:
+    sandbox.fail("getOrder", Fault(sign="wrong"))
+    bad = await failing(configured(place, sandbox.base_url, embedded.url), machine(place))
+    assert len(bad) == 1
+    assert "download it anew" in bad[0]
+
+
+async def test_a_clock_that_payby_contradicts_or_nobody_keeps_is_not_ready(
+    place: Path, sandbox: Sandbox, embedded: EmbeddedBroker
+) -> None:
+    settings = configured(place, sandbox.base_url, embedded.url)
+    (line,) = await failing(settings, machine(place, ntp=False))
+    assert line.startswith("FAIL  clock: not kept by the network; PayBy's is 0 s ")
+    assert await failing(settings, machine(place, ntp=None)) == []
+    async with Sandbox(merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, clock=LateClock()) as late:
+        (line,) = await failing(configured(place, late.base_url, embedded.url), machine(place))
+    assert "120 s behind" in line
+    assert "timedatectl set-ntp true" in line
+
+
+async def test_a_kerb_machine_is_not_asked_for_the_merchant_s_key(place: Path, embedded: EmbeddedBroker) -> None:
+    values = {
+        "GARAGE_ID": "marina", "LANE_ID": "exit-1", "LOOPS_WAITING_PIN": "5", "LOOPS_BOOM_PIN": "6",
+        "MQTT_URL": embedded.url, "MQTT_USERNAME": "loops", "MQTT_PASSWORD_FILE": str(embedded.password_file("loops")),
+    }  # fmt: skip
+    settings = load(None, {f"EXIT_TERMINAL_{name}": value for name, value in values.items()})
+    ready, lines = await lines_of(settings, machine(place))
+    assert ready
+    assert list(lines) == ["configuration", "password mqtt.password_file", "pins", "broker", "clock"]
+
+
+def test_timesyncd_s_marker_tells_whether_the_clock_is_kept(tmp_path: Path) -> None:
+    assert network_time(tmp_path / "timesync" / "synchronized") is None
+    (tmp_path / "timesync").mkdir()
+    assert network_time(tmp_path / "timesync" / "synchronized") is False
+    (tmp_path / "timesync" / "synchronized").touch()
+    assert network_time(tmp_path / "timesync" / "synchronized") is True
