@@ -31,6 +31,7 @@ from terminal.payby.messages import read_order
 from terminal.payby.signing import verify
 
 __all__ = [
+    "PROVED",
     "BadKeyFile",
     "Beliefs",
     "Scene",
@@ -47,6 +48,9 @@ __all__ = [
     "sign_screen",
     "spends",
 ]
+
+PROVED = ("paid", "credit")
+"""Reasons that need PayBy's own words, and spend an order number."""
 
 Why = Literal["spent", "expired", "too-far", "signature", "proof", "car", "busy", "journal"]
 
@@ -87,7 +91,7 @@ def refusal(lift: Lift, beliefs: Beliefs, scene: Scene) -> Why | None:
         return "spent"
     if late := untimely(lift.not_after, scene.now_ms):
         return late
-    if lift.reason in ("paid", "credit"):
+    if lift.reason in PROVED:
         if not _proved(lift, beliefs):
             return "proof"
         if lift.reason == "paid" and lift.order_no in scene.numbers:
@@ -99,7 +103,7 @@ def refusal(lift: Lift, beliefs: Beliefs, scene: Scene) -> Why | None:
 
 def spends(lift: Lift) -> str | None:
     """The order number that the lift spends besides its id."""
-    return lift.order_no if lift.reason in ("paid", "credit") else None
+    return lift.order_no if lift.reason in PROVED else None
 
 
 def _proved(lift: Lift, beliefs: Beliefs) -> bool:

@@ -121,7 +121,7 @@ def check_lift(lift: Lift, garage: str, lane: str, trusted: Trusted) -> Literal[
 
 
 def check_screen(screen: Screen, garage: str, lane: str, trusted: Trusted) -> Literal["signature"] | None:
-    """None if a worker signed the QR that this ``pay`` screen shows, for this lane; of other states too ``signature``."""
+    """None if a worker signed the QR that this ``pay`` screen shows, for this lane. Other states bear none."""
     if screen.state != "pay" or screen.key is None or screen.sign is None:
         return "signature"
     try:

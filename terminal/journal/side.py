@@ -75,15 +75,16 @@ class Ballast:
         if usage(self._path).free_bytes < 2 * self._size:
             return False
         partial = self._path.with_name(self._path.name + ".new")
-        handle = os.open(partial, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
         try:
-            os.posix_fallocate(handle, 0, self._size)
+            handle = os.open(partial, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+            try:
+                os.posix_fallocate(handle, 0, self._size)
+            finally:
+                os.close(handle)
+            partial.rename(self._path)
         except OSError:
-            partial.unlink()
+            partial.unlink(missing_ok=True)
             return False
-        finally:
-            os.close(handle)
-        partial.rename(self._path)
         return True
 
     def release(self) -> bool:

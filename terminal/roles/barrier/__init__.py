@@ -1,0 +1,242 @@
+"""The barrier: hears lifts, and pulses the relay once for each that may raise the boom.
+
+Between a lift and the pin there is one flush, that of the intent, and nothing else is waited for. Every lift is
+answered, repeats included. Whether a lift may raise is decided in ``contract/grant.py``; when and how it is answered in
+``gate.py``; what is kept in ``spent.py``. Here is what waits.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import NoReturn, Protocol
+
+from terminal.contract.grant import Beliefs
+from terminal.contract.messages import Health, Lift, Vehicle
+from terminal.journal import JournalError, JournalFull
+from terminal.link import Heard, Link
+from terminal.roles.barrier.gate import Boom, Effect, Forged, Gate, Raise, Say
+from terminal.roles.barrier.spent import Book, done_row, intent_row
+
+__all__ = ["BarrierRole", "Book", "Gate", "Relay"]
+logger = logging.getLogger(__name__)
+
+EVERY_S = 5.0
+"""``barrier`` is said at least so often: its ``at`` lets the worker compare clocks."""
+DISK_EVERY_S = 60.0
+FULL_AT = 0.9
+MISTRUST_MS = 60_000
+KEEP_ROWS, PRUNE_AT_ROWS = 200_000, 250_000
+"""Two rows a lift: what is older than the last 100,000 lifts is forgotten. So many rows are replayed in 2 s."""
+LAST_WORDS_S = 1.0
+
+
+class Relay(Protocol):
+    """What drivers/relay.py is to this role."""
+
+    @property
+    def state(self) -> Boom:
+        """Where the boom is."""
+
+    async def pulse(self) -> None:
+        """Close the relay once, and return when it is open again; raises what the pin raises."""
+
+    def under_boom(self, covered: bool) -> None:
+        """Tell what the loop under the boom says."""
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Call ``callback``, in the event loop's thread, after each change of ``state``."""
+
+    def close(self) -> None:
+        """End a running pulse with the relay off; twice is harmless."""
+
+
+class BarrierRole:
+    """One lane's barrier, until cancelled. ``book`` is its own journal (``Book.open``)."""
+
+    def __init__(
+        self,
+        link: Link,
+        relay: Relay,
+        book: Book,
+        beliefs: Beliefs,
+        *,
+        every_s: float = EVERY_S,
+        disk_every_s: float = DISK_EVERY_S,
+    ) -> None:
+        self._link = link
+        self._relay = relay
+        self._book = book
+        self._every_s = every_s
+        self._disk_every_s = disk_every_s
+        self._gate = Gate(
+            beliefs, book.spent, link.clock, state=relay.state, mistrust_ms=MISTRUST_MS if book.damaged else 0
+        )
+        self._outbox: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
+        self._timer: asyncio.TimerHandle | None = None
+        self._wrong: dict[str, str] = {}
+        """What is wrong, by the alert's code; health tells all of it."""
+        self._pruned = 0
+        self._group: asyncio.TaskGroup
+
+    async def run(self) -> None:
+        """Serve until cancelled. Raises JournalError when its journal failed, and what ends the connection for good
+        (BusError). However it ends, the relay is off."""
+        undo = self._link.bus.on_change(lambda up: self._gate.on_connected() if up else None)
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                for name, task in (
+                    ("hears", self._hear()),
+                    ("speaks", self._speak()),
+                    ("says its state", self._repeat()),
+                    ("watches its disk", self._watch_disk()),
+                    ("health", self._link.beat()),
+                ):
+                    self._group.create_task(task, name=f"barrier {name}")
+                self._relay.on_change(self._moved)
+        finally:
+            undo()
+            if self._timer:
+                self._timer.cancel()
+            self._relay.close()
+
+    async def _hear(self) -> None:
+        with self._link.hear("lift", "vehicle", "health") as hearing:
+            async for heard in hearing:
+                match heard.message:
+                    case Lift() as lift:
+                        self._perform(self._gate.on_lift(lift), heard)
+                        continue
+                    case Vehicle() as vehicle:
+                        self._perform(self._gate.on_vehicle(vehicle, retained=heard.retained))
+                        self._relay.under_boom(self._gate.under_boom)
+                    case Health() as health:
+                        self._gate.on_health(heard.topic, health, retained=heard.retained)
+                heard.ack()
+
+    def _perform(self, effects: Sequence[Effect], heard: Heard | None = None) -> None:
+        """``heard``: the lift that they follow from, acknowledged when it is journaled or needs no journaling."""
+        for effect in effects:
+            match effect:
+                case Say(answer):
+                    message = self._gate.message(self._link.head(), answer)
+                    self._outbox.put_nowait(partial(self._link.say, message))
+                case Forged(text):
+                    self._outbox.put_nowait(partial(self._link.alert, "forged-lift", "critical", text, once=True))
+                case Raise(lift):
+                    self._group.create_task(self._raise(lift, heard), name=f"barrier raises for {lift.id}")
+                    heard = None
+        if heard:
+            heard.ack()
+        self._plan()
+
+    def _plan(self) -> None:
+        """Be back when the gate wants to be."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if (due_ms := self._gate.due_ms) is not None:
+            delay_s = max(0, due_ms - self._link.clock.steady_ms()) / 1000
+            self._timer = asyncio.get_running_loop().call_later(delay_s, lambda: self._perform(self._gate.on_time()))
+
+    async def _raise(self, lift: Lift, heard: Heard | None) -> None:
+        try:
+            await self._write(intent_row(lift))
+        except JournalError as error:
+            self._perform(self._gate.unwritten(lift), heard)
+            await self._journal_failed(error)
+            return
+        try:
+            await self._relay.pulse()
+        except Exception as error:  # whatever the pin raised: the lift is answered, a person told
+            logger.exception("the relay failed")
+            self._perform(self._gate.failed(lift), heard)
+            self._trouble("relay", f"the relay failed: {error!r}")
+            return
+        self._perform(self._gate.raised(lift), heard)
+        self._well("relay", "the relay works")
+        try:
+            await self._write(done_row(lift))
+        except JournalError as error:
+            await self._journal_failed(error)
+
+    async def _write(self, row: tuple[str, bytes]) -> None:
+        """One flush; on a full disk the ballast is given up for it."""
+        journal, now_ms = self._book.journal, self._link.clock.wall_ms()
+        try:
+            await journal.append([row], now_ms)
+        except JournalFull:
+            if not await asyncio.to_thread(journal.ballast.release):
+                raise
+            self._trouble("disk-full", "the disk is full; the barrier's reserve is used up now")
+            await journal.append([row], now_ms)
+
+    async def _journal_failed(self, error: JournalError) -> None:
+        """A full disk may have room again; whatever else it is, only a new start can tell what is on the disk."""
+        self._trouble("journal", f"no lift can be journaled, so none raises the boom: {error.reason}")
+        if isinstance(error, JournalFull):
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S):
+                await self._outbox.join()  # the answer first: the payment must not wait for this barrier
+        raise error
+
+    async def _speak(self) -> NoReturn:
+        """All that is said goes out here, in the order in which it came to be."""
+        while True:
+            say = await self._outbox.get()
+            await say()
+            self._outbox.task_done()
+
+    async def _repeat(self) -> NoReturn:
+        if self._book.damaged:
+            self._trouble("journal-damaged", f"no lift raises the boom for a minute: {self._book.damaged}")
+        while True:
+            self._perform([Say()])
+            self._relay.under_boom(self._gate.under_boom)  # what the loops said may have grown old
+            if not self._gate.mistrusts:
+                self._well("journal-damaged", "lifts raise the boom again")
+            await asyncio.sleep(self._every_s)
+
+    def _moved(self) -> None:
+        self._perform(self._gate.on_boom(self._relay.state))
+        if self._relay.state == "fault":
+            self._trouble("arm", "the arm does not do as it should, by its limit switches")
+        else:
+            self._well("arm", "the arm moves again")
+
+    async def _watch_disk(self) -> NoReturn:
+        """A disk that fills is told before it is full; what nobody needs any more is given back."""
+        journal = self._book.journal
+        while True:
+            usage = await asyncio.to_thread(journal.usage)
+            if usage.used >= FULL_AT:
+                await self._link.alert(
+                    "disk", "warning", f"the disk under the barrier's journal is {usage.used:.0%} full"
+                )
+            else:
+                await self._link.clear("disk", "there is room on the disk under the barrier's journal")
+            if await asyncio.to_thread(journal.ballast.hold):
+                self._well("disk-full", "there is room for a reserve again")
+                self._well("journal", "lifts can be journaled again")
+            else:
+                self._trouble("disk-full", "the disk has no room for the barrier's reserve")
+            if journal.last_seq - self._pruned > PRUNE_AT_ROWS:
+                self._pruned = journal.last_seq - KEEP_ROWS
+                await journal.prune(self._pruned)
+            await asyncio.sleep(self._disk_every_s)
+
+    def _trouble(self, code: str, text: str) -> None:
+        self._wrong[code] = text
+        self._link.degraded("; ".join(self._wrong.values()))
+        self._outbox.put_nowait(partial(self._link.alert, code, "critical", text))
+
+    def _well(self, code: str, text: str) -> None:
+        if self._wrong.pop(code, None) is None:
+            return
+        if self._wrong:
+            self._link.degraded("; ".join(self._wrong.values()))
+        else:
+            self._link.healthy()
+        self._outbox.put_nowait(partial(self._link.clear, code, text))

@@ -1,0 +1,198 @@
+"""What the barrier decides: messages and the boom's state in, effects out. No wait, no socket, no pin.
+
+The shell (``__init__.py``) performs the effects in their order; a simulator can do the same with clocks of its own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from terminal.clock import Clock
+from terminal.contract.grant import Beliefs, Scene, Why, refusal
+from terminal.contract.messages import Answer, Barrier, Health, Lift, Vehicle
+from terminal.contract.topics import Topic
+from terminal.peers import Peers
+from terminal.roles.barrier.spent import Raised, Spent
+
+LIVE_MS = 15_000
+"""A ``vehicle`` older than this says nothing."""
+HOLD_MS = 5_500
+"""How long after a connect a lift for a car waits for the first ``vehicle``, which comes every 5 s."""
+HELD = 16
+"""Lifts that may wait so at once."""
+FORGED_EVERY_MS = 60_000
+"""One alert about forged lifts in so much time; the others are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Publish ``barrier``; with an answer, if one is due."""
+
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Raise:
+    """Journal the intent, pulse the relay once, then tell the gate what came of it: raised(), failed(), unwritten()."""
+
+    lift: Lift
+
+
+@dataclass(frozen=True, slots=True)
+class Forged:
+    """Tell a person that somebody tries to open the boom."""
+
+    text: str
+
+
+Effect = Say | Raise | Forged
+Boom = Literal["down", "rising", "up", "lowering", "unknown", "fault"]
+
+
+class Gate:
+    """``mistrust_ms``: refuse every lift for so long, because what was spent before may be forgotten. With 60 s,
+    every lift signed before has expired by then."""
+
+    def __init__(self, beliefs: Beliefs, spent: Spent, clock: Clock, *, state: Boom, mistrust_ms: int = 0) -> None:
+        self.state = state
+        self._beliefs = beliefs
+        self._spent = spent
+        self._clock = clock
+        self._raising: Raised | None = None
+        self._vehicle: Vehicle | None = None
+        self._vehicle_ms = 0
+        self._peers = Peers(clock)
+        self._held: dict[str, Lift] = {}
+        self._heard_since_ms = clock.steady_ms()
+        self._trusted_from_ms = clock.steady_ms() + mistrust_ms
+        self._forged = 0
+        self._forged_ms: int | None = None
+
+    @property
+    def mistrusts(self) -> bool:
+        """Is every lift still refused, for what may be forgotten?"""
+        return self._clock.steady_ms() < self._trusted_from_ms
+
+    @property
+    def under_boom(self) -> bool:
+        """Do the loops say that a vehicle is under the boom?"""
+        vehicle = self._live_vehicle()
+        return vehicle is not None and vehicle.under_boom
+
+    def message(self, head: dict[str, Any], answer: Answer | None = None) -> Barrier:
+        """``barrier`` as it stands now."""
+        last = self._raising or self._spent.last
+        if last is None:
+            return Barrier(**head, state=self.state, answer=answer)
+        return Barrier(
+            **head, state=self.state, lift=last.lift, session=last.session, reason=last.reason, answer=answer
+        )
+
+    def on_lift(self, lift: Lift) -> Sequence[Effect]:
+        """A lift came; the first time or again."""
+        why = refusal(lift, self._beliefs, self._scene())
+        if why == "spent" and lift.id in self._spent.ids:
+            if self._raising and self._raising.lift == lift.id:
+                return []  # its answer follows the pulse
+            return [Say(Answer(lift.id, self._spent.outcome(lift.id), None, lift.order_no))]
+        if why == "car" and self._may_hold():
+            self._held[lift.id] = lift
+            return []
+        self._held.pop(lift.id, None)
+        if why is None and self.mistrusts:
+            why = "journal"
+        if why is not None:
+            return self._refuse(lift, why)
+        self._spent.intend(lift)
+        self._raising = Raised(lift.id, lift.session, lift.reason)
+        return [Raise(lift)]
+
+    def on_vehicle(self, vehicle: Vehicle, *, retained: bool) -> Sequence[Effect]:
+        """The loops spoke; a retained message says what was, not what is."""
+        if retained:
+            return []
+        self._vehicle, self._vehicle_ms = vehicle, self._clock.steady_ms()
+        return self._judge_held()
+
+    def on_health(self, topic: Topic, health: Health, *, retained: bool) -> None:
+        """A role of this lane is there, or no longer."""
+        self._peers.take(topic, health, retained=retained)
+
+    def on_boom(self, state: Boom) -> Sequence[Effect]:
+        """The boom moved."""
+        self.state = state
+        return [Say()]
+
+    def on_connected(self) -> None:
+        """From now on the loops can be heard (again)."""
+        self._heard_since_ms = self._clock.steady_ms()
+
+    @property
+    def due_ms(self) -> int | None:
+        """When on_time() must be called, by the steady clock; None for never."""
+        return self._heard_since_ms + HOLD_MS if self._held else None
+
+    def on_time(self) -> Sequence[Effect]:
+        """Lifts that waited for a vehicle's word in vain are answered."""
+        return [] if self._may_hold() else self._judge_held()
+
+    def raised(self, lift: Lift) -> Sequence[Effect]:
+        """The pulse was given."""
+        self._raising = None
+        self._spent.done(lift)
+        return [Say(Answer(lift.id, "raised", None, lift.order_no))]
+
+    def failed(self, lift: Lift) -> Sequence[Effect]:
+        """The relay failed: whether the boom heard of it is unknown, and stays so."""
+        self._raising = None
+        return [Say(Answer(lift.id, "unknown", None, lift.order_no))]
+
+    def unwritten(self, lift: Lift) -> Sequence[Effect]:
+        """The intent could not be journaled, and nothing was pulsed."""
+        self._raising = None
+        self._spent.withdraw(lift)
+        return self._refuse(lift, "journal")
+
+    def _scene(self) -> Scene:
+        vehicle = self._live_vehicle()
+        return Scene(
+            self._clock.wall_ms(),
+            vehicle.car if vehicle is not None and vehicle.waiting else None,
+            self.state == "down" and self._raising is None,
+            self._spent.ids,
+            self._spent.numbers,
+        )
+
+    def _live_vehicle(self) -> Vehicle | None:
+        """The last live message of the loops, unless it is old or they are offline. Another vendor's device may
+        publish ``vehicle`` and no health; then its age alone counts."""
+        if self._vehicle is None or self._clock.steady_ms() - self._vehicle_ms > LIVE_MS:
+            return None
+        beats = any(peer.role == "loops" and peer.at_ms is not None for peer in self._peers.all())
+        return None if beats and not self._peers.online("loops") else self._vehicle
+
+    def _may_hold(self) -> bool:
+        """Is it too early to say which car waits? After a start the lift may well come before the loops' next word."""
+        early = self._clock.steady_ms() < self._heard_since_ms + HOLD_MS
+        return early and self._live_vehicle() is None and len(self._held) < HELD
+
+    def _judge_held(self) -> Sequence[Effect]:
+        held, self._held = self._held, {}
+        return [effect for lift in held.values() for effect in self.on_lift(lift)]
+
+    def _refuse(self, lift: Lift, why: Why) -> Sequence[Effect]:
+        if why == "signature":  # of such a lift nothing is believed, its order number neither
+            return [Say(Answer(lift.id, "refused", why)), *self._count_forged("its signature is not one that counts")]
+        answer = Say(Answer(lift.id, "refused", why, lift.order_no))
+        if why == "proof":
+            return [answer, *self._count_forged("PayBy's words do not bear out what it says")]
+        return [answer]
+
+    def _count_forged(self, text: str) -> Sequence[Effect]:
+        now, since = self._clock.steady_ms(), self._forged_ms
+        if since is not None and now - since < FORGED_EVERY_MS:
+            self._forged += 1
+            return []
+        more = f" ({self._forged} more since the last alert)" if self._forged else ""
+        self._forged, self._forged_ms = 0, now
+        return [Forged(f"a lift was refused: {text}{more}")]

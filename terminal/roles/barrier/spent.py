@@ -1,0 +1,183 @@
+"""What was spent at this barrier: in its journal, and in memory small enough for years of lifts.
+
+A lift leaves two rows: ``intent``, the lift itself without its proof, flushed before the pulse, and ``done``, its id,
+after it. An intent that was not done was pulsed or not: nobody knows, and it is never pulsed again.
+"""
+
+import hashlib
+from array import array
+from bisect import bisect_left, insort
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, Self
+
+import msgspec
+
+from terminal.contract import grant
+from terminal.contract.messages import Lift, LiftReason, encode
+from terminal.journal import Journal, JournalDamaged, Row, move_aside, salvage
+
+INTENT, DONE = "intent", "done"
+Outcome = Literal["raised", "unknown"]
+
+
+class Raised(NamedTuple):
+    """The lift that raised the boom last, as far as ``barrier`` tells it."""
+
+    lift: str
+    session: str
+    reason: LiftReason
+
+
+class _Intent(msgspec.Struct, frozen=True):
+    """What an intent's row says, as far as a replay needs it."""
+
+    id: str
+    session: str
+    reason: LiftReason
+    order_no: str | None = None
+
+    @property
+    def number(self) -> str | None:
+        return self.order_no if self.reason in grant.PROVED else None
+
+
+class Digests:
+    """Texts to be known again, in 8 bytes each: a set of half a million ids would outgrow a small computer.
+
+    Two texts that are taken for one (of a million, with a chance of 1 in 40 million) cost a driver a call for help.
+    """
+
+    def __init__(self, digests: Iterable[int] = ()) -> None:
+        self._sorted = array("Q", sorted(digests))
+
+    @staticmethod
+    def of(text: str) -> int:
+        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+
+    def add(self, text: str) -> None:
+        insort(self._sorted, self.of(text))
+
+    def discard(self, text: str) -> None:
+        """Forget one adding of ``text``."""
+        if text in self:
+            del self._sorted[bisect_left(self._sorted, self.of(text))]
+
+    def __contains__(self, text: object) -> bool:
+        digest = self.of(str(text))
+        at = bisect_left(self._sorted, digest)
+        return at < len(self._sorted) and self._sorted[at] == digest
+
+
+class Spent:
+    """Ids and order numbers that were spent here, with the outcome of each."""
+
+    def __init__(self) -> None:
+        self.ids = Digests()
+        self.numbers = Digests()
+        self.unknown: set[str] = set()
+        """Intents that were not done."""
+        self.last: Raised | None = None
+
+    def replay(self, rows: Iterable[Row]) -> None:
+        """Learn from a whole journal; raises ValueError for rows that are no barrier's."""
+        ids, numbers = array("Q"), array("Q")
+        decode = msgspec.json.Decoder(_Intent).decode
+        intents: dict[str, _Intent] = {}
+        for row in rows:
+            if row.kind == INTENT:
+                intent = decode(row.data)
+                intents[intent.id] = intent
+                ids.append(Digests.of(intent.id))
+                if intent.number:
+                    numbers.append(Digests.of(intent.number))
+            elif row.kind == DONE:
+                if done := intents.pop(row.data.decode(), None):
+                    self.last = Raised(done.id, done.session, done.reason)
+            else:
+                raise ValueError(f"row {row.seq} of kind {row.kind!r} is no barrier's")
+        self.ids, self.numbers, self.unknown = Digests(ids), Digests(numbers), set(intents)
+
+    def intend(self, lift: Lift) -> None:
+        """It is about to be journaled and pulsed."""
+        self.ids.add(lift.id)
+        self.unknown.add(lift.id)
+        if number := grant.spends(lift):
+            self.numbers.add(number)
+
+    def withdraw(self, lift: Lift) -> None:
+        """Its intent could not be journaled: it was not spent."""
+        self.ids.discard(lift.id)
+        self.unknown.discard(lift.id)
+        if number := grant.spends(lift):
+            self.numbers.discard(number)
+
+    def done(self, lift: Lift) -> None:
+        """Its pulse was given."""
+        self.unknown.discard(lift.id)
+        self.last = Raised(lift.id, lift.session, lift.reason)
+
+    def outcome(self, lift_id: str) -> Outcome:
+        """What came of a spent lift."""
+        return "unknown" if lift_id in self.unknown else "raised"
+
+
+def intent_row(lift: Lift) -> tuple[str, bytes]:
+    """The row that spends ``lift``: all that was signed, and its signature."""
+    return INTENT, encode(msgspec.structs.replace(lift, proof=None))
+
+
+def done_row(lift: Lift) -> tuple[str, bytes]:
+    """The row that says that the pulse was given."""
+    return DONE, lift.id.encode()
+
+
+class Book:
+    """The barrier's journal, and what it says."""
+
+    def __init__(self, journal: Journal, spent: Spent, damaged: str = "") -> None:
+        self.journal = journal
+        self.spent = spent
+        self.damaged = damaged
+        """Why the journal before this one was moved aside, and where; empty where there was no such thing."""
+
+    @classmethod
+    def open(cls, path: Path, now_ms: int, **options: Any) -> Self:
+        """Open, check and read the journal at ``path``; ``options`` go to Journal.open().
+
+        A damaged one is moved aside, and what is intact of it goes on in a new one: a barrier without a journal would
+        leave every driver waiting, and one that forgot would raise twice. Raises what else a Journal raises.
+        """
+        try:
+            return cls(*_read(path, options))
+        except JournalDamaged as error:
+            aside = move_aside(path, now_ms)
+            with Journal.open(path, role="barrier", **options) as journal:
+                rows = [(row.kind, row.data) for row in salvage(aside) if row.kind in (INTENT, DONE)]
+                for at in range(0, len(rows), 1000):
+                    journal.append_now(rows[at : at + 1000], now_ms)
+            return cls(*_read(path, options), f"{error}; it is kept as {aside.name}")
+
+    def close(self) -> None:
+        self.journal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+
+def _read(path: Path, options: dict[str, Any]) -> tuple[Journal, Spent]:
+    journal = Journal.open(path, role="barrier", **options)
+    try:
+        spent = Spent()
+        spent.replay(journal.replay())
+    except (ValueError, msgspec.MsgspecError) as error:
+        journal.close()
+        raise JournalDamaged(path, None, str(error)) from error
+    except BaseException:
+        journal.close()
+        raise
+    return journal, spent
