@@ -4,7 +4,7 @@ import argparse
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -90,16 +90,18 @@ def _command(words: list[str]) -> str | None:
     return found
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; its exit status: 0 done, 1 failed, 2 wrong use or configuration."""
+def main(argv: Sequence[str] | None = None, run: Callable[[argparse.Namespace], int] | None = None) -> int:
+    """Run one command by ``run``, which is app.main; returns 0 done, 1 failed, 2 wrong use or configuration."""
     words = list(sys.argv[1:] if argv is None else argv)
     if (asked := _command(words)) in NOT_YET:
         return _say(f"{asked} is not there yet in version {__version__}", 2)
     arguments = parser().parse_args(words)
-    from terminal import app  # loads every role: --help and mistakes need not wait for it
-
     try:
-        return app.main(arguments)
+        if run is None:
+            from terminal import app  # loads every role: --help and mistakes need not wait for it
+
+            run = app.main
+        return run(arguments)
     except ConfigError as error:
         return _say(str(error), 2)
     except BrokenPipeError:  # the reader of our output has gone, as in `exit-terminal contract | head`
