@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from terminal.demo.camera import read_code
 from terminal.demo.feed import Moved, Passed, Pulsed, Shown, Watch
 from terminal.demo.lane import DemoLane
 from terminal.demo.parts import NotNow
+from terminal.screen.qr import decode
 
 LIMIT_S = 15.0
 """The longest that any one step may take."""
@@ -208,7 +208,7 @@ class _Visit:
     async def _shown(self, frame: Shown) -> None:
         """A frame counts as the order's from the moment that it reached the glass, however long reading takes."""
         if "ticket" in self.at and "glass" not in self.at:
-            if code := await asyncio.to_thread(read_code, frame.image):
+            if code := await asyncio.to_thread(decode, frame.image):
                 self.codes.setdefault(code, frame.at_s)
             self._read()
 

@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args
 from PIL import Image
 
 from terminal.contract import topics
-from terminal.demo.camera import read_code
 from terminal.demo.feed import Changed, Feed, Happening, Moved, Passed, Pulsed, Shown
 from terminal.demo.parts import Delivery, NotNow, Parts, PhoneOrder
+from terminal.screen.qr import decode
 
 Kind = Literal["minutes", "lost", "damaged", "foreign", "used", "future"]
 """What ticket the driver holds; ``minutes`` is a good one."""
@@ -21,7 +21,7 @@ LONGEST_CUT_S = 600
 
 ARRIVE_S, BACK_S, LEAVE_S = 2.2, 2.0, 3.4
 """How long a car takes to the pillar, back from it, and through; the page animates by the same figures."""
-_ONTO_BOOM_LOOP, _OFF_WAITING_LOOP, _OFF_BOOM_LOOP = 0.18, 0.46, 0.68
+_ONTO_BOOM_LOOP, _OFF_WAITING_LOOP, _OFF_BOOM_LOOP = 0.25, 0.44, 0.63
 """When a leaving car enters and clears the loops, as parts of LEAVE_S."""
 LEAST_S = 0.12
 """The least time between two changes of the loops, however fast the car: a detector takes 0.05 s to settle."""
@@ -97,7 +97,7 @@ class DemoLane:
         """Point the phone at the glass: read the code that is really there, and ask PayBy what it is."""
         self._must(self.image is not None, "The screen is dark.")
         assert self.image is not None
-        token = await asyncio.to_thread(read_code, self.image)
+        token = await asyncio.to_thread(decode, self.image)
         if token is None:
             raise self._refused("home", "No code in view. The screen shows none right now.")
         try:
@@ -138,9 +138,9 @@ class DemoLane:
         """Leave the pillar backwards, paid or not."""
         self._must(self._phase == "waiting", "No car stands at the pillar.")
         self._at("backing", BACK_S)
-        await asyncio.sleep(0.3 * BACK_S * self._pace)
+        await asyncio.sleep(0.45 * BACK_S * self._pace)
         self._cover(waiting=False)
-        await asyncio.sleep(0.7 * BACK_S * self._pace)
+        await asyncio.sleep(0.55 * BACK_S * self._pace)
         self._gone()
 
     async def cut_broker(self, seconds: float) -> None:

@@ -90,13 +90,15 @@ class Tab:
         return said["result"].get("value")
 
     async def until(self, condition: str, limit_s: float = LIMIT_S) -> None:
-        """Wait until the script ``condition`` holds; looked at with every frame that the page draws."""
-        script = f"""new Promise((done, fail) => {{
-            const end = performance.now() + {limit_s * 1000};
-            const look = () => ({condition}) ? done(true) : performance.now() > end ? fail(new Error("still not so"))
-                : setTimeout(look, 30);
-            look(); }})"""
-        await asyncio.wait_for(self.run(script), limit_s + 5)
+        """Wait until the script ``condition`` holds in the page; raises TimeoutError with it and all complaints."""
+        try:
+            async with asyncio.timeout(limit_s):
+                while not await self.run(f"Boolean({condition})"):
+                    await asyncio.sleep(0.03)  # the page tells nobody when it has drawn
+        except TimeoutError:
+            raise TimeoutError(
+                f"after {limit_s:g} s still not so: {condition}; complaints: {self.complaints}"
+            ) from None
 
     async def click(self, selector: str) -> None:
         """Press the mouse on the middle of what ``selector`` finds, as a person does, once it can be pressed."""

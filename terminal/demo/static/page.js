@@ -34,6 +34,7 @@ const ARGUMENTS = {
 async function act(what) {
   if (busy === what) return;
   if (!what.startsWith("cut_")) busy = what;
+  $("toast").hidden = true;
   if (what === "phone_scan") $("phone").classList.add("looking");
   if (narrow.matches) $(ON_THE_PHONE.includes(what) && what !== "pay" ? "phone" : "scene").scrollIntoView({ block: "center", behavior: still.matches ? "auto" : "smooth" });
   const looked = what === "phone_scan" && !still.matches ? new Promise((done) => setTimeout(done, 650)) : null;
@@ -69,19 +70,19 @@ function toast(text) {
 function next() {
   const { car, ticket, screen, phone, boom } = state;
   const waits = (words, step) => ({ words, step, act: null });
-  if (car.phase === "away") return { words: "Choose a ticket below, or take this one, and drive a car up to the terminal.", step: 0, act: "drive_up" };
+  if (car.phase === "away") return { words: "Choose a ticket below, or keep this one, and drive up to the terminal.", step: 0, act: "drive_up" };
   if (car.phase === "arriving") return waits("The car rolls up. The first loop in the floor will notice it.", 0);
   if (car.phase === "leaving") return waits("The car passes the second loop; behind it the boom comes down by itself.", 4);
   if (car.phase === "backing") return waits("The car backs out. What was open for it is closed.", 0);
   if (boom.state === "up") return { words: "The boom is up.", step: 4, act: "drive_off" };
   if (boom.state === "rising") return waits("The barrier checked the lift and pulsed its relay once. The boom rises.", 4);
   if (!ticket.scanned) return { words: "The loop feels the car. Hold the ticket under the scanner.", step: 1, act: "scan" };
-  if (phone.state === "paying") return waits("The phone pays.", 3);
-  if (phone.state === "paid") return waits("PayBy notifies the listener, the worker signs a lift, the barrier checks it.", 4);
   if (["help", "closed", "out-of-order"].includes(screen.state)) {
     const code = screen.help_code ? `, help code ${screen.help_code}` : "";
     return { words: `The terminal says ${screen.state}: ${screen.reason ?? "no reason"}${code}. Back out, or scan again.`, step: 1, act: "back_out" };
   }
+  if (phone.state === "paying") return waits("The phone pays.", 3);
+  if (phone.state === "paid") return waits("PayBy notifies the listener, the worker signs a lift, the barrier checks it.", 4);
   if (phone.state === "order") return { words: "The phone read the code off the screen and shows the order. Pay it, or decline.", step: 3, act: "pay" };
   if (phone.state === "declined") return { words: "Declined. The code stays until its time is over; scan it again, or back out.", step: 2, act: "phone_scan" };
   if (screen.state === "pay") return { words: "The terminal shows PayBy’s code. Point the phone at it.", step: 2, act: "phone_scan" };
@@ -106,7 +107,8 @@ function draw() {
   drawFrame(state.frame);
   const tone = boom.state === "up" || boom.state === "rising" || screen.state === "paid" || screen.state === "free" ? "go"
     : ["help", "closed", "out-of-order"].includes(screen.state) ? "stop" : screen.state === "wait" ? "wait" : "idle";
-  $("terminal").dataset.tone = tone;
+  $("terminal").dataset.tone = $("scene").dataset.tone = tone;
+  drawCard(state.ticket?.scanned ?? 0);
   set("lcd-words", inWords(screen));
   set("scene-words", `The exit lane. ${{ away: "No car is there", arriving: "A car drives up", waiting: "A car waits at the terminal", leaving: "The car drives through", backing: "The car backs out" }[car.phase]}. The boom is ${boom.state}.`);
   $("lcd").alt = inWords(screen);
@@ -158,6 +160,17 @@ function drawCar(car) {
   drawnCar = key;
 }
 
+let drawnScans = null;
+function drawCard(scans) {
+  const more = drawnScans !== null && scans > drawnScans;
+  drawnScans = scans;
+  for (const card of more ? [$("card"), $("big-card")] : []) {
+    card.classList.remove("go");
+    card.getBoundingClientRect(); // so that the same animation starts anew
+    card.classList.add("go");
+  }
+}
+
 let drawnFrame = 0;
 function drawFrame(number) {
   if (number === drawnFrame) return;
@@ -190,13 +203,13 @@ function drawPhone(phone) {
   const pay = document.querySelector("[data-do=pay]");
   if (phone.order) {
     const { merchant, subject, amount, currency, order_no } = phone.order;
-    set("merchant", merchant); set("subject", subject); set("amount", amount); set("currency", currency); set("order-no", order_no);
+    set("merchant", merchant); set("mark", merchant.slice(0, 1)); set("subject", subject); set("amount", amount); set("currency", currency); set("order-no", order_no);
     set("done-merchant", merchant); set("done-amount", amount); set("done-currency", currency);
     pay.textContent = phone.state === "paying" ? "Paying" : `Pay ${currency} ${amount}`;
   }
   set("done-title", phone.state === "declined" ? "Declined" : "Paid");
   for (const id of ["phone-note", "order-note"]) {
-    set(id, phone.note || (id === "phone-note" ? "Point the camera at the terminal." : ""));
+    set(id, phone.note || (id === "phone-note" ? "Point it at the terminal." : ""));
     $(id).classList.toggle("bad", Boolean(phone.note));
   }
 }
@@ -344,7 +357,11 @@ function tell() {
 setInterval(tell, 500);
 
 const stream = new EventSource("/events");
-stream.addEventListener("open", () => { lamp("lamp-page", true); $("messages").replaceChildren(); });
-stream.addEventListener("error", () => lamp("lamp-page", false));
+stream.addEventListener("open", () => { lamp("lamp-page", true); $("messages").replaceChildren(); drawnFrame = 0; });
+stream.addEventListener("error", () => {
+  lamp("lamp-page", false);
+  set("guide-words", "The demo does not answer. Is it still running?");
+  $("next").setAttribute("aria-disabled", "true");
+});
 stream.addEventListener("state", (event) => { state = { ...JSON.parse(event.data), came: performance.now() }; draw(); tell(); });
 stream.addEventListener("message", (event) => { if (event.data) show(JSON.parse(event.data)); });
