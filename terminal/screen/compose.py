@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from terminal.screen import pay
+from terminal.contract.messages import ScreenState
+from terminal.screen import pay, qr
 from terminal.screen import view as words
 from terminal.screen.fonts import raqm_available, rtl
 from terminal.screen.layouts import Layout
@@ -19,6 +20,7 @@ from terminal.screen.sheet import Placed, Sheet
 from terminal.screen.texts import LANGUAGES
 from terminal.screen.view import Site, View
 
+_SAMPLE = "https://qr.payby.com?BIZ_TYPE=202&ft=00000000000000000000000000000000&t=0000000000000"
 _KEPT = 4  # sheets: a visit's screens
 
 
@@ -37,6 +39,18 @@ class Composer:
         shaped = raqm_available() if arabic is None else arabic
         self._setting = Setting(layout, site, tuple(lang for lang in LANGUAGES if shaped or not rtl(lang)))
         self._sheets: OrderedDict[View, Sheet] = OrderedDict()
+
+    @property
+    def turns(self) -> bool:
+        """Has the pay screen two sides, the code and the words?"""
+        return self._setting.layout.style == "square"
+
+    def warm(self) -> None:
+        """Draw one screen of each state, so that fonts and pictures are loaded before a driver waits for them."""
+        states: tuple[ScreenState, ...] = ("idle", "wait", "paid", "free", "help")
+        self.compose(View("pay", amount="0.00", minutes=0, left=0, tail="0000", symbol=qr.encode(_SAMPLE)))
+        for state in states:
+            self.compose(View(state, amount="0.00"))
 
     def compose(self, view: View) -> Image.Image:
         """The picture for a view, mode RGB, the layout's size; a new one at each call. Raises qr.QrError for a symbol

@@ -86,7 +86,7 @@ def ink(text: str, lang: str, em: int, weight: Weight = "SemiBold") -> Ink:
     """One line of text, shaped and ordered for its language. A blank text has no ink and no width."""
     face = font(weight, em)
     runs = _RUNS.findall(text)
-    line = Image.new("L", (round(face.getlength(text) * 1.5) + 4 * em, 3 * em), 0)
+    line = Image.new("L", ((len(text) + 4) * em, 3 * em), 0)  # no glyph is wider than the font's size
     pen, x = ImageDraw.Draw(line), float(em)
     for run in reversed(runs) if rtl(lang) else runs:
         arabic = _ARABIC.search(run) is not None and raqm_available()
@@ -95,7 +95,8 @@ def ink(text: str, lang: str, em: int, weight: Weight = "SemiBold") -> Ink:
             lead, tail = len(run) - len(run.lstrip(" ")), len(run) - len(run.rstrip(" "))
             run = " " * tail + run.strip(" ") + " " * lead
         pen.text((round(x), 2 * em), run, 255, face, anchor="ls", direction=direction, language=language)
-        x += face.getlength(run, direction=direction, language=language)
+        if len(runs) > 1:
+            x += face.getlength(run, direction=direction, language=language)
     box = line.getbbox() or (0, 2 * em, 0, 2 * em)
     return Ink(text, line.crop(box), 2 * em - box[1], em)
 

@@ -49,12 +49,13 @@ def _trouble(setting: Setting, view: View, width: int, height: int) -> list[Bloc
     why, then = f"{state}.{view.reason}", f"{state}.then"
     words = [_title(setting, state, room)]
     below: list[Block] = []
+    gap = round(layout.text * 0.45)
     if has(then):
-        words.append(setting.pair(then, room, layout.text, layout.small))
-    if has(why) and not has(then):
-        words.append(setting.pair(why, room, layout.text, layout.small))
+        words.append(setting.lines(then, room, layout.text, layout.small, gap))
+        if has(why):
+            below.append(setting.pair(why, width, layout.small, layout.small * 3 // 4))
     elif has(why):
-        below.append(setting.pair(why, width, layout.small, layout.small * 3 // 4))
+        words.append(setting.lines(why, room, layout.text, layout.small, gap))
     below.append(_call(setting, width))
     if state == "help" and view.help_code:
         below.append(setting.row("code", ink(view.help_code, "en", layout.plain * 4 // 5, "Bold"), layout.small))

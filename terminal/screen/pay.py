@@ -4,7 +4,7 @@ A square panel has no room beside the code. It shows the code alone, and now and
 """
 
 from terminal.screen import qr
-from terminal.screen.fonts import fit, ink
+from terminal.screen.fonts import cut, fit, ink
 from terminal.screen.pictograms import picture
 from terminal.screen.qr import Symbol
 from terminal.screen.setting import Setting
@@ -92,7 +92,7 @@ def square(sheet: Sheet, setting: Setting, view: View) -> None:
     width, aed = right - left, round(20 * u)
     flow(
         sheet,
-        (left, round(14 * u), right, layout.height - round(14 * u)),
+        (left, round(10 * u), right, layout.height - round(10 * u)),
         [
             Row(
                 setting.label("aed", 0, aed),
@@ -100,19 +100,23 @@ def square(sheet: Sheet, setting: Setting, view: View) -> None:
                 setting.label("aed", -1, aed),
             ),
             Beside(
-                picture("pay", round(98 * u)),
+                picture("pay", round(86 * u)),
                 setting.lines("pay", round(140 * u), layout.call, layout.plain, round(8 * u)),
                 round(14 * u),
             ),
-            Slot(_hint(setting, view, width, round(20 * u), round(16 * u)), round(54 * u)),
+            Slot(_hint(setting, view, width, round(18 * u), round(15 * u)), round(46 * u)),
+            _seconds(setting, round(26 * u)),
         ],
         layout.least,
     )
 
 
 def _hint(setting: Setting, view: View, width: int, largest: int, smallest: int) -> Block:
-    """With what to pay; after a while also how else."""
-    gap = round(largest * 0.45)
+    """With what to pay; after a while also how else, and whom to call."""
+    gap = round(largest * 0.4)
+    if view.hint == "signal" and setting.site.help_phone:
+        phone = cut(setting.site.help_phone, "en", width, largest * 5 // 4, smallest * 3 // 4)
+        return Stack([setting.pair("pay.signal", width, smallest, smallest), Line(phone)], gap)
     return setting.lines(_HINTS[view.hint], width, largest, smallest, gap)
 
 

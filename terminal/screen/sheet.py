@@ -287,8 +287,7 @@ def flow(sheet: Sheet, box: Box, blocks: Sequence[Block], least: int, most: int 
     free = bottom - top - sum(block.height for block in blocks)
     gaps = len(blocks) - 1
     if free < least * gaps:
-        names = [text.text for text in sheet.placed][-1:]
-        raise DoesNotFit(f"{len(blocks)} blocks are {least * gaps - free} px too high for {bottom - top} px {names}")
+        raise DoesNotFit(f"{len(blocks)} blocks are {least * gaps - free} px too high for {bottom - top} px")
     gap = min(free / gaps, most) if gaps else 0
     y = top + (free - gap * gaps) / 2
     for block in blocks:

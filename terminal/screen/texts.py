@@ -4,8 +4,27 @@ A third language is a new column: its code in LANGUAGES, its text at the end of 
 a glyph or does not fit. The Arabic must be read by a native speaker before a release.
 """
 
+from terminal.contract.messages import ScreenState
+
 LANGUAGES = ("en", "ar")
 """The columns, by BCP 47 codes."""
+
+REASONS: dict[ScreenState, tuple[str, ...]] = {
+    "help": (
+        "ticket-unknown",
+        "ticket-used",
+        "ticket-foreign",
+        "ticket-future",
+        "refused",
+        "unpaid",
+        "no-answer",
+        "qr",
+        "barrier",
+    ),
+    "closed": ("operator", "disk-full", "barrier"),
+    "out-of-order": ("broker", "payby", "unauthorised", "clock", "journal"),
+}
+"""The contract's reasons. That an operator closed a lane needs no words of its own."""
 
 TEXTS: dict[str, tuple[str, ...]] = {
     # what the driver is to do, or what is the case: the largest words of their screens
@@ -25,7 +44,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "pay.with": ("with PayBy or BOTIM", "بتطبيق PayBy أو BOTIM"),
     "pay.second": ("or with another phone", "أو بهاتف آخر"),
     "pay.second.short": ("or a second phone", "أو بهاتف آخر"),
-    "pay.signal": ("No signal? Call us", "لا توجد شبكة؟ اتصل بنا"),
+    "pay.signal": ("No signal?", "لا شبكة؟"),
     "free.then": ("Have a safe trip", "رافقتك السلامة"),
     "closed.then": ("Please use another lane", "يرجى استخدام مسار آخر"),
     "out-of-order.then": ("Please use another lane", "يرجى استخدام مسار آخر"),

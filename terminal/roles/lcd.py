@@ -1,0 +1,220 @@
+"""The lcd role: `screen` messages and the worker's heartbeats become pictures on a panel.
+
+It shows no code that a trusted worker has not signed and no frame that could not be read back, counts down by its own
+steady clock, and says so when nobody is there to take the payment (Showing has these rules). Drawing and the panel's
+wire are a thread's work; a panel that hangs or fails harms nobody else.
+"""
+
+import asyncio
+import contextlib
+from typing import Protocol
+
+from PIL import Image
+
+from terminal.contract.messages import Health, Screen
+from terminal.contract.signed import Trusted, check_screen
+from terminal.link import Link, Peers
+from terminal.screen import fonts, qr
+from terminal.screen.compose import Composer
+from terminal.screen.fonts import DoesNotFit
+from terminal.screen.layouts import layout_for
+from terminal.screen.qr import QrError
+from terminal.screen.showing import Showing
+from terminal.screen.view import Site, View
+
+WHOLE_EVERY_MS = 60_000
+"""The panel gets a frame at least this often: SPI does not tell that one was unplugged or lost its power."""
+LOOK_EVERY_MS = 5_000
+"""A view that does not change by itself is looked at again this often: has somebody gone?"""
+BURST, DRAW_EVERY_MS = 5, 1_000
+"""Frames at once, then one in so much time: a visit's screens come without delay, a flood of messages does not."""
+RETRY_MS = 2_000
+"""After a failed frame."""
+HANGS_AFTER_S = 5.0
+"""A frame that takes longer: the panel hangs."""
+
+
+class Panel(Protocol):
+    """What drivers/panel.py is to this role."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in px, as the driver sees the panel."""
+
+    def show(self, image: Image.Image) -> None:
+        """Bring an RGB image of that size to the glass; may block. Raises OSError where it cannot."""
+
+
+class Lcd:
+    """Shows the link's lane on ``panel`` (its configuration's name in ``name``), until cancelled.
+
+    ``trusted``: the keys of `[lift] trusted`. Raises ValueError for a panel of the wrong size.
+    """
+
+    def __init__(self, link: Link, panel: Panel, *, name: str, site: Site, trusted: Trusted) -> None:
+        if link.lane is None:
+            raise ValueError("an LCD needs a lane")
+        self._link, self._lane = link, link.lane
+        self._clock = link.clock
+        self._panel = panel
+        self._trusted = trusted
+        self._composer = Composer(layout_for(name, *panel.size), site)
+        self._showing = Showing(turns=self._composer.turns)
+        self._peers = Peers(self._clock)
+        self._news = asyncio.Event()
+        self._connected_ms: int | None = None
+        self._lost_ms = self._clock.steady_ms()
+        self._shown: tuple[View, int] | None = None
+        """The last view that reached the glass, and when."""
+        self._proven: qr.Symbol | None = None
+        self._tokens, self._token_ms = BURST, self._clock.steady_ms()
+        self._troubles: dict[str, str] = {}
+
+    async def run(self) -> None:
+        """Show screens until cancelled; raises what ends the connection for good (BusError)."""
+        self._connection(self._link.bus.connected)
+        undo = self._link.bus.on_change(self._connection)
+        if not fonts.raqm_available():
+            self._trouble("arabic", f"Arabic cannot be shown; {fonts.INSTALL}")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._link.beat(), name="lcd health")
+                tasks.create_task(self._listen_health(), name="lcd worker's health")
+                tasks.create_task(self._listen_screens(), name="lcd screens")
+                tasks.create_task(self._draw(), name="lcd panel")
+        finally:
+            undo()
+
+    # What is heard
+
+    def _connection(self, connected: bool) -> None:
+        now = self._clock.steady_ms()
+        if connected:
+            self._connected_ms = now
+        elif self._connected_ms is not None:
+            self._connected_ms, self._lost_ms = None, now
+        self._news.set()
+
+    async def _listen_health(self) -> None:
+        # The worker's own, or the one will of a process with several roles; it may stand at any lane.
+        with self._link.hear("health/worker", "health/run", lane="+") as hearing:
+            async for heard in hearing:
+                heard.ack()
+                if isinstance(heard.message, Health):
+                    self._peers.take(heard.topic, heard.message, retained=heard.retained)
+                    self._news.set()
+
+    async def _listen_screens(self) -> None:
+        with self._link.hear("screen") as hearing:
+            async for heard in hearing:
+                heard.ack()
+                if isinstance(heard.message, Screen):
+                    await self._take(heard.message, retained=heard.retained)
+                    self._news.set()
+
+    async def _take(self, screen: Screen, *, retained: bool) -> None:
+        """Take a message in; of a live ``pay`` only what a trusted worker signed for this lane."""
+        if screen.state == "pay" and not retained:
+            if check_screen(screen, self._link.garage, self._lane, self._trusted):
+                text = "a QR code that no trusted worker signed for this lane was not shown"
+                await self._link.alert("forged-screen", "critical", text)
+                return
+            await self._link.clear("forged-screen", "a signed QR code came")
+        self._showing.take(screen, self._clock.steady_ms(), retained=retained)
+
+    # What is shown
+
+    def _view(self) -> View:
+        now = self._clock.steady_ms()
+        if self._connected_ms is None:
+            return self._showing.view(now, away_ms=now - self._lost_ms)
+        # Heartbeats could not be heard while the broker was away: their absence then proves nothing.
+        silent_ms = min(self._peers.silent_ms("worker"), now - self._connected_ms)
+        return self._showing.view(now, silent_ms=silent_ms)
+
+    async def _draw(self) -> None:
+        with contextlib.suppress(OSError, DoesNotFit):  # the first frame meets it again, and tells
+            await asyncio.to_thread(self._composer.warm)
+        try:
+            while True:
+                self._news.clear()
+                wait_ms = await self._step()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait_ms / 1000):
+                        await self._news.wait()
+        finally:  # nobody takes a code off the glass once this role has gone
+            with contextlib.suppress(OSError, DoesNotFit):
+                await asyncio.to_thread(self._push, View("out-of-order"))
+
+    async def _step(self) -> int:
+        """Show what is to be seen now, if it is not there yet; returns when to look again, in ms."""
+        view, now = self._view(), self._clock.steady_ms()
+        if self._shown is None or self._shown[0] != view or now - self._shown[1] >= WHOLE_EVERY_MS:
+            if not self._may_draw(now):
+                return DRAW_EVERY_MS
+            if not await self._show(view):
+                return RETRY_MS
+            self._shown = view, now
+        change_ms = self._showing.next_ms(self._clock.steady_ms()) if view.state == "pay" else None
+        return LOOK_EVERY_MS if change_ms is None else change_ms + 2  # timers may end a little early
+
+    def _may_draw(self, now: int) -> bool:
+        gained, rest = divmod(now - self._token_ms, DRAW_EVERY_MS)
+        self._tokens, self._token_ms = min(BURST, self._tokens + gained), now - rest
+        if not self._tokens:
+            return False
+        self._tokens -= 1
+        return True
+
+    async def _show(self, view: View) -> bool:
+        """Draw, prove and push one frame in a thread; False where it did not reach the glass."""
+        work = asyncio.create_task(asyncio.to_thread(self._push, view), name="lcd frame")
+        try:
+            if not (await asyncio.wait({work}, timeout=HANGS_AFTER_S))[0]:
+                await self._alert_panel(f"the panel has not taken a frame for {HANGS_AFTER_S:.0f} s")
+            await work
+        except QrError as error:
+            await self._refuse(view, str(error))
+            return True
+        except (OSError, DoesNotFit) as error:
+            await self._alert_panel(f"no frame can be shown: {error}")
+            return False
+        finally:
+            work.cancel()
+        if self._troubles.pop("panel", None):
+            self._report()
+            await self._link.clear("lcd-panel", "frames are shown again")
+        if view.symbol:
+            await self._link.clear("qr-unreadable", "a QR code is shown")
+        return True
+
+    def _push(self, view: View) -> None:
+        image = self._composer.compose(view)
+        if view.state == "pay" and view.page == "code" and view.symbol != self._proven:
+            if qr.decode(image) is None:
+                raise QrError("the QR code could not be read back from the frame")
+            self._proven = view.symbol
+        self._panel.show(image)
+
+    async def _refuse(self, view: View, why: str) -> None:
+        """Show help in place of this code, and tell."""
+        if view.symbol:
+            self._showing.refuse(view.symbol, why)
+        self._news.set()
+        await self._link.alert("qr-unreadable", "critical", why, help_code=view.help_code or None)
+
+    # Health
+
+    async def _alert_panel(self, text: str) -> None:
+        self._trouble("panel", text)
+        await self._link.alert("lcd-panel", "critical", text)
+
+    def _trouble(self, what: str, text: str) -> None:
+        self._troubles[what] = text
+        self._report()
+
+    def _report(self) -> None:
+        if self._troubles:
+            self._link.degraded("; ".join(self._troubles.values()))
+        else:
+            self._link.healthy()

@@ -1,0 +1,108 @@
+"""``exit-terminal screens``: every screen of every panel as a picture, and all of them on one sheet. And the test card
+that ``exit-terminal lcd --test`` brings to the real panel."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from terminal.screen import qr
+from terminal.screen.compose import Composer
+from terminal.screen.fonts import fit, ink
+from terminal.screen.layouts import LAYOUTS
+from terminal.screen.texts import REASONS
+from terminal.screen.view import Digits, Hint, Site, View
+
+URL = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac14d5d372a459fbe948e83fcaae0cb&t=1765054600668"
+"""As long as PayBy's links are, with few digits in a row: one of those that need the larger symbol."""
+
+SITE = Site("Marina Garage", "موقف المارينا", "+971 4 000 0000")
+_HINTS: tuple[Hint, ...] = ("second", "signal")
+_COLUMNS, _WIDTH, _GAP, _LABEL = 6, 320, 12, 16  # of the contact sheet; px
+_GROUND, _PAPER = (88, 92, 98), (255, 255, 255)
+
+
+def views(url: str = URL) -> dict[str, View]:
+    """Every state with each of its reasons, by ``<state>[-<reason>]``; of the pay screen also the words that stand
+    alone on a square panel, and the hints. Raises qr.QrError for what no QR code can carry."""
+    visit = View("wait", amount="25.00", minutes=125, tail="4F2A")
+    pay = replace(visit, state="pay", left=107, symbol=qr.proven(url))
+    shown = {"idle": View("idle"), "wait": visit, "pay": pay, "pay-words": replace(pay, page="words")}
+    shown |= {f"pay-{hint}": replace(pay, page="words", hint=hint) for hint in _HINTS}
+    shown |= {"paid": replace(visit, state="paid"), "free": View("free", minutes=8)}
+    for state, reasons in REASONS.items():
+        code = "7K3QF" if state == "help" else ""
+        shown |= {f"{state}-{reason}": View(state, reason, help_code=code) for reason in reasons}
+    return shown
+
+
+def pictures(panel: str, url: str = URL, digits: Digits = "latin") -> dict[str, Image.Image]:
+    """All screens of a panel (a key of layouts.LAYOUTS) by their names; those that are the same there as another one
+    are left out."""
+    composer = Composer(LAYOUTS[panel], replace(SITE, digits=digits))
+    found: dict[str, Image.Image] = {}
+    for name, view in views(url).items():
+        image = composer.compose(view)
+        if image not in found.values():
+            found[name] = image
+    return found
+
+
+def run(out: Path, url: str | None = None, digits: Digits = "latin") -> list[Path]:
+    """Write ``<panel>-<state>[-<reason>].png`` for every screen of every panel, in its own pixels, and
+    ``contact-sheet.png``; make the folder. Returns the files. Raises qr.QrError for what no QR code can carry, OSError
+    where nothing can be written."""
+    shown = {
+        f"{panel}-{name}": image for panel in LAYOUTS for name, image in pictures(panel, url or URL, digits).items()
+    }
+    shown["contact-sheet"] = contact_sheet(shown)
+    out.mkdir(parents=True, exist_ok=True)
+    files = []
+    for name, image in shown.items():
+        files.append(out / f"{name}.png")
+        image.save(files[-1], optimize=True)
+    return files
+
+
+def contact_sheet(shown: dict[str, Image.Image]) -> Image.Image:
+    """All pictures in rows, each with its name below; the large ones reduced."""
+    tiles = [(name, image.reduce(2) if image.width > _WIDTH else image) for name, image in shown.items()]
+    rows: list[Sequence[tuple[str, Image.Image]]] = []
+    for panel in LAYOUTS:  # a panel begins a row
+        own = [tile for tile in tiles if tile[0].startswith(f"{panel}-")]
+        rows += [own[at : at + _COLUMNS] for at in range(0, len(own), _COLUMNS)]
+    heights = [max(image.height for _, image in row) + _LABEL + _GAP for row in rows]
+    sheet = Image.new("RGB", (_COLUMNS * (_WIDTH + _GAP) + _GAP, sum(heights) + _GAP), _GROUND)
+    y = _GAP
+    for row, height in zip(rows, heights, strict=True):
+        for column, (name, image) in enumerate(row):
+            x = _GAP + column * (_WIDTH + _GAP)
+            sheet.paste(image, (x, y))
+            label = ink(name, "en", 12, "Medium")
+            sheet.paste(_PAPER, (x, y + image.height + 12 - label.above), label.mask)
+        y += height
+    return sheet
+
+
+def test_card(width: int, height: int, url: str = URL) -> Image.Image:
+    """What shows at a glance whether a panel is wired and set up well: a line along each edge (offsets), an arrow that
+    points up (rotation), red, green and blue by name (colour order), grey steps, and a QR code."""
+    image = Image.new("RGB", (width, height), "white")
+    pen = ImageDraw.Draw(image)
+    pen.rectangle((0, 0, width - 1, height - 1), outline="black")
+    side = min(height - 16, width * 2 // 3)
+    image.paste(qr.draw(qr.encode(url), side), (8, (height - side) // 2))
+    left, right, step = side + 12, width - 8, height // 9
+    pen.polygon([((left + right) // 2, 6), (right - 4, 4 + step), (left + 4, 4 + step)], fill="black")
+    bars = {"RED": (255, 0, 0), "GREEN": (0, 255, 0), "BLUE": (0, 0, 255), f"{width}x{height}": (255, 255, 255)}
+    for at, (name, colour) in enumerate(bars.items(), 1):
+        top = 4 + at * step + at * step // 8
+        pen.rectangle((left, top, right, top + step - 1), fill=colour)
+        label = fit(name, "en", right - left - 4, step * 3 // 4, 6)
+        dark = "white" if name in ("RED", "BLUE") else "black"
+        image.paste(Image.new("RGB", label.mask.size, dark), (left + 3, top + (step - label.height) // 2), label.mask)
+    for at in range(8):
+        x = left + (right - left) * at // 8
+        pen.rectangle((x, height - 8 - step, left + (right - left) * (at + 1) // 8, height - 8), fill=(at * 36,) * 3)
+    return image
