@@ -12,11 +12,12 @@ import aiohttp
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from terminal.bus import BusRefused
 from terminal.contract.messages import Message, Paid, Receipt, Refund, encode
 from terminal.contract.topics import Topic
 from terminal.link import Link
 from terminal.payby.signing import sign
-from terminal.roles.listener import Listener, doors, role
+from terminal.roles.listener import Limits, Listener
 
 PAYBY = rsa.generate_private_key(65537, 2048)
 NEXT = rsa.generate_private_key(65537, 2048)
@@ -164,9 +165,9 @@ class Client:
 
 
 @asynccontextmanager
-async def listening(link: FakeLink) -> AsyncIterator[Client]:
+async def listening(link: FakeLink, limits: Limits | None = None) -> AsyncIterator[Client]:
     keys = [PAYBY.public_key(), NEXT.public_key()]
-    listener = Listener(cast(Link, link), payby_keys=keys, host="127.0.0.1", port=0)
+    listener = Listener(cast(Link, link), payby_keys=keys, host="127.0.0.1", port=0, limits=limits or Limits())
     task = asyncio.create_task(listener.run())
     await listener.started.wait()
     try:
@@ -382,53 +383,59 @@ async def test_different_notifications_of_one_order_are_each_told(link: FakeLink
 
 
 @pytest.mark.parametrize("changed", [{"notify_id": "n-2"}, {"order_no": f"{NO}-2"}])
-async def test_a_receipt_for_another_is_none(
-    link: FakeLink, client: Client, monkeypatch: pytest.MonkeyPatch, changed: dict[str, str]
-) -> None:
-    monkeypatch.setattr(role, "REPEAT_S", (0.01,))
+async def test_a_receipt_for_another_is_none(link: FakeLink, changed: dict[str, str]) -> None:
     link.worker = lambda message: link.receipt(message, **changed)
-    assert (await client.post(notification()))[0] == 503
+    async with listening(link, Limits(receipt_s=0.02, again_s=())) as client:
+        assert (await client.post(notification()))[0] == 503
 
 
-async def test_without_a_receipt_it_says_the_same_again_and_then_503(
-    link: FakeLink, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert sum(role.REPEAT_S) == 3.0
-    monkeypatch.setattr(role, "REPEAT_S", (0.02, 0.02, 0.02))
+def test_a_receipt_is_waited_for_3_s() -> None:
+    assert Limits().receipt_s == 3.0
+    assert all(0 < after_s < 3 for after_s in Limits().again_s)
+
+
+async def test_without_a_receipt_it_says_the_same_again_and_then_503(link: FakeLink) -> None:
     link.worker = lambda message: None
-    assert (await client.post(notification()))[:2] == (503, b"")
-    assert len(link.said) == 3
-    assert len({message.id for message, _ in link.said}) == 1
-    assert (link.states, link.alerts) == (["degraded"], ["no-receipt"])
-    assert (await client.get("/healthz")) == (200, '{"status": "degraded"}')
-    link.worker = link.receipt
-    assert (await client.post(notification()))[0] == 200
-    assert (link.states, link.alerts) == (["degraded", "healthy"], ["no-receipt", "-no-receipt"])
+    async with listening(link, Limits(receipt_s=0.1, again_s=(0.02, 0.04))) as client:
+        assert (await client.post(notification()))[:2] == (503, b"")
+        assert len(link.said) == 3
+        assert len({message.id for message, _ in link.said}) == 1
+        assert (link.states, link.alerts) == (["degraded"], ["no-receipt"])
+        assert (await client.get("/healthz")) == (200, '{"status": "degraded"}')
+        assert (await client.post(notification()))[0] == 503
+        link.worker = link.receipt
+        assert (await client.post(notification()))[0] == 200
+        assert (link.states, link.alerts) == (["degraded", "healthy"], ["no-receipt", "-no-receipt"])
 
 
-async def test_a_receipt_after_the_second_time_of_saying_counts(
-    link: FakeLink, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(role, "REPEAT_S", (0.02, 5.0))
-
+async def test_a_receipt_after_the_second_time_of_saying_counts(link: FakeLink) -> None:
     def worker(message: Message) -> None:
         if len(link.said) == 2:
             link.receipt(message)
 
     link.worker = worker
-    assert (await client.post(notification()))[0] == 200
+    async with listening(link, Limits(again_s=(0.02,))) as client:
+        assert (await client.post(notification()))[0] == 200
+        assert len(link.said) == 2
 
 
-async def test_more_than_can_wait_are_503_at_once(
-    link: FakeLink, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(role, "MAX_WAITING", 1)
+async def test_with_no_broker_to_say_it_on_it_is_503(link: FakeLink) -> None:
+    def worker(message: Message) -> None:
+        raise BusRefused("the password is wrong")
+
+    link.worker = worker
+    async with listening(link) as client:
+        assert (await client.post(notification()))[0] == 503
+
+
+async def test_more_than_can_wait_are_503_at_once(link: FakeLink) -> None:
     link.worker = lambda message: None
-    first = asyncio.create_task(client.post(notification("n-1")))
-    await link.spoke.wait()
-    assert (await client.post(notification("n-2")))[0] == 503
-    link.receipt(link.said[0][0])
-    assert (await first)[0] == 200
+    async with listening(link, Limits(waiting=1)) as client:
+        first = asyncio.create_task(client.post(notification("n-1")))
+        await link.spoke.wait()
+        assert (await client.post(notification("n-2")))[0] == 503
+        link.receipt(link.said[0][0])
+        assert (await first)[0] == 200
 
 
 async def test_health_and_metrics_are_there_to_look_at(link: FakeLink, client: Client) -> None:
@@ -513,11 +520,8 @@ async def test_a_compressed_body_is_not_unpacked(client: Client, link: FakeLink)
         b"POST /payby/notify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n",
     ],
 )
-async def test_who_does_not_finish_a_request_is_cut_off(
-    monkeypatch: pytest.MonkeyPatch, link: FakeLink, begun: bytes
-) -> None:
-    monkeypatch.setattr(doors, "READ_S", 0.05)
-    async with listening(link) as client:
+async def test_who_does_not_finish_a_request_is_cut_off(link: FakeLink, begun: bytes) -> None:
+    async with listening(link, Limits(read_s=0.05)) as client:
         assert b"200" not in await client.raw(begun)
 
 
@@ -529,7 +533,7 @@ async def test_500_half_open_requests_do_not_keep_a_genuine_one_out(link: FakeLi
         assert (await client.post(notification()))[0] == 200
         text = (await client.get("/metrics"))[1]
         open_now = int(next(li for li in text.splitlines() if li.startswith("payby_listener_connections")).split()[1])
-        assert open_now <= doors.MAX_CONNECTIONS
+        assert open_now <= Limits().connections
     finally:
         for _, writer in halves:
             writer.close()
@@ -544,9 +548,9 @@ async def test_a_flood_over_many_connections_is_slowed_down(link: FakeLink, clie
             assert (await Client(client.port, session).post(notification(), GENUINE[::-1]))[0] == 401
         return loop.time() - began
 
-    assert await bad() < role.FLOOD_DELAY_S
-    took = await asyncio.gather(*(bad() for _ in range(role.CALM_CONNECTIONS * 2)))
-    assert max(took) >= role.FLOOD_DELAY_S
+    assert await bad() < Limits().flood_delay_s
+    took = await asyncio.gather(*(bad() for _ in range(Limits().calm_connections * 2)))
+    assert max(took) >= Limits().flood_delay_s
 
 
 async def test_an_address_in_use_is_told_at_once(link: FakeLink, client: Client) -> None:

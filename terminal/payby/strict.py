@@ -22,7 +22,10 @@ class Amount(Decimal):
     @classmethod
     def read(cls, value: object) -> "Amount":
         """Take a JSON number or string; raises ValueError for all else, and for what is no amount of money."""
-        text = str(value) if isinstance(value, str | int | Decimal) and not isinstance(value, bool) else ""
+        if isinstance(value, Number):
+            text = value.text
+        else:
+            text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
         if not _AMOUNT.fullmatch(text):
             raise ValueError("an amount has up to 12 digits and up to 2 decimals, and no sign or exponent")
         return cls(text)
@@ -35,12 +38,13 @@ class Money(msgspec.Struct, frozen=True):
     currency: str
 
 
-class _Exponent:
-    """Stands for a number written with an exponent: passes in a field that we do not read, fits no type that we do."""
+class Number:
+    """A JSON number with a point or an exponent, as written. It becomes an Amount, and fits no other type."""
 
+    __slots__ = ("text",)
 
-def _float(text: str) -> object:
-    return Decimal(text) if text.replace(".", "").replace("-", "").isdigit() else _Exponent()
+    def __init__(self, text: str) -> None:
+        self.text = text
 
 
 def _constant(_: str) -> object:
@@ -54,16 +58,17 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float, parse_constant=_constant)
+_AS_WRITTEN = json.JSONDecoder(object_pairs_hook=_object, parse_float=Number, parse_constant=_constant)
+_AS_DECIMALS = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal, parse_constant=_constant)
 
 
-def load(body: str | bytes) -> dict[str, Any]:
-    """JSON text -> its top object, numbers with a point as Decimal; raises BadWords."""
+def load(body: str | bytes, *, decimals: bool = False) -> dict[str, Any]:
+    """JSON text -> its top object; raises BadWords. Numbers with a point are for fit(), or Decimals on request."""
     try:
         text = body.decode("utf-8") if isinstance(body, bytes) else body
         if text.startswith("\ufeff"):
             raise BadWords("a byte order mark stands before the JSON")
-        found = _DECODER.decode(text)
+        found = (_AS_DECIMALS if decimals else _AS_WRITTEN).decode(text)
     except UnicodeDecodeError:
         raise BadWords("not UTF-8") from None
     except json.JSONDecodeError as error:

@@ -254,7 +254,7 @@ class Sandbox:
         if call.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
             raise params.invalid("Content-Type")
         try:
-            found = load(call.body)
+            found = load(call.body, decimals=True)
         except BadWords as error:
             raise params.invalid(str(error)) from None
         requested_ms: object = found.get("requestTime")

@@ -14,6 +14,7 @@ Content-Type is not looked at, and nothing that was not signed is parsed, repeat
 ======  =====================================================================================================
 """
 
+from terminal.roles.listener.doors import Limits
 from terminal.roles.listener.role import PATH, Listener
 
-__all__ = ["PATH", "Listener"]
+__all__ = ["PATH", "Limits", "Listener"]

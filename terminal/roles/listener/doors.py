@@ -7,24 +7,45 @@ what it could not parse in its answer.
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
 MAX_BODY_BYTES = 8 * 1024
-READ_S = 5.0
-"""A connection's first request must be here whole within this time, and so must every body."""
 IDLE_S = 75.0
 """How long a kept connection may be silent; a reverse proxy should give up earlier (nginx: 60 s)."""
-MAX_CONNECTIONS = 400
 _SILENT = logging.Logger("listener.http")
 _SILENT.disabled = True
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the listener bears.
+
+    ``read_s``: a connection's first request must be here whole within this time, and so must every body.
+    ``receipt_s``: how long PayBy waits for the worker's receipt; ``again_s``: when to say it to the worker again.
+    ``waiting``: notifications that may wait for theirs, copies apart. Up to ``calm_connections`` open connections a
+    bad signature is answered at once; with more, after ``flood_delay_s``.
+    """
+
+    read_s: float = 5.0
+    receipt_s: float = 3.0
+    again_s: tuple[float, ...] = (1.0, 2.0)
+    waiting: int = 200
+    connections: int = 400
+    calm_connections: int = 16
+    flood_delay_s: float = 0.25
+
+
+LIMITS = Limits()
 
 
 class Doors:
     """All open connections. Of those whose request is not yet here, the oldest makes room for a new one."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
         self._open: set[Connection] = set()
         self._idle: dict[Connection, None] = {}
 
@@ -33,7 +54,7 @@ class Doors:
 
     def opened(self, connection: "Connection") -> None:
         """Let it in, or, where nobody can make room, not."""
-        if len(self._open) >= MAX_CONNECTIONS:
+        if len(self._open) >= self.limits.connections:
             unwanted = next(iter(self._idle), connection)
             self.closed(unwanted)
             unwanted.force_close()
@@ -84,7 +105,7 @@ class Connection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._deadline = asyncio.get_running_loop().call_later(READ_S, self.force_close)
+        self._deadline = asyncio.get_running_loop().call_later(self._doors.limits.read_s, self.force_close)
         self._doors.opened(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -131,12 +152,14 @@ def connection_of(request: web.BaseRequest) -> Connection:
     return connection
 
 
-async def read_body(request: web.BaseRequest) -> bytes:
+async def read_body(request: web.BaseRequest, timeout_s: float) -> bytes:
     """The body as sent; raises HTTPRequestEntityTooLarge, TimeoutError, ConnectionError or RequestPayloadError."""
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise web.HTTPRequestEntityTooLarge(MAX_BODY_BYTES)
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # as aiohttp's own handler does: the answer has not begun
-    async with asyncio.timeout(READ_S):
+    if request.content.is_eof():  # it came with the head, as it nearly always does
+        return await request.read()
+    async with asyncio.timeout(timeout_s):
         return await request.read()

@@ -1,6 +1,7 @@
 """The listener role itself; what it answers when stands in the package's docstring."""
 
 import asyncio
+import contextlib
 import logging
 import re
 from collections.abc import Coroutine, Sequence
@@ -17,16 +18,10 @@ from terminal.link import Hearing, Link
 from terminal.payby.errors import BadSignature, BadWords
 from terminal.payby.messages import Notification, read_notification
 from terminal.payby.signing import verify
-from terminal.roles.listener.doors import Connection, Doors, connection_of, make_request, read_body
+from terminal.roles.listener.doors import LIMITS, Connection, Doors, Limits, connection_of, make_request, read_body
 from terminal.roles.listener.metrics import Metrics, Seldom
 
 PATH = "/payby/notify"
-REPEAT_S = (1.0, 1.0, 1.0)
-"""Waits for the receipt: ``paid`` is said before each, so three times in 3 s, with the same id."""
-MAX_WAITING = 200
-CALM_CONNECTIONS = 16
-"""Up to so many open connections a bad signature is answered at once; with more, after FLOOD_DELAY_S."""
-FLOOD_DELAY_S = 0.25
 LOG_EVERY_S = 10.0
 ALERT_EVERY_S = 600.0
 SUCCESS = b'{"response": "SUCCESS"}'
@@ -49,7 +44,9 @@ class Listener:
     ``payby_keys``: several while PayBy rotates its key. run() raises OSError where the address cannot be had.
     """
 
-    def __init__(self, link: Link, *, payby_keys: Sequence[RSAPublicKey], host: str, port: int) -> None:
+    def __init__(
+        self, link: Link, *, payby_keys: Sequence[RSAPublicKey], host: str, port: int, limits: Limits = LIMITS
+    ) -> None:
         self.port = port
         self.started = asyncio.Event()
         self._link = link
@@ -58,7 +55,8 @@ class Listener:
         self._order_no = re.compile(rf"{re.escape(link.garage)}-([a-z0-9-]{{1,16}})-[0-9a-f]{{32}}(-[2-9])?")
         self._metrics = Metrics()
         self._seldom = Seldom()
-        self._doors = Doors()
+        self._limits = limits
+        self._doors = Doors(limits)
         self._copies: dict[tuple[str, bytes], _Waiting] = {}
         self._waiting: dict[str, list[_Waiting]] = {}
         self._alerts: set[asyncio.Task[None]] = set()
@@ -90,8 +88,8 @@ class Listener:
             receipt = heard.message
             if isinstance(receipt, Receipt) and receipt.notify_id is not None:
                 for waiting in self._waiting.get(receipt.notify_id, ()):
-                    if receipt.order_no in (None, waiting.order_no) and not waiting.receipt.done():
-                        waiting.receipt.set_result(True)
+                    if receipt.order_no in (None, waiting.order_no):
+                        _settle(waiting, True)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = connection_of(request)
@@ -131,7 +129,7 @@ class Listener:
     async def _notified(self, request: web.BaseRequest, connection: Connection) -> tuple[str, int]:
         """Outcome for the metrics, and status."""
         try:
-            body = await read_body(request)
+            body = await read_body(request, self._limits.read_s)
         except web.HTTPRequestEntityTooLarge:
             return self._seldom_logged("too-large", 413)
         except TimeoutError:
@@ -146,8 +144,8 @@ class Listener:
             connection.idle()  # nothing is owed to it, so it may make room for another
             if error.why == "wrong":
                 self._alert_seldom("bad-signature", "notifications with a wrong signature: forged, or PayBy's new key")
-            if len(self._doors) > CALM_CONNECTIONS:
-                await asyncio.sleep(FLOOD_DELAY_S)
+            if len(self._doors) > self._limits.calm_connections:
+                await asyncio.sleep(self._limits.flood_delay_s)
             return self._seldom_logged(f"signature-{error.why}", 401)
         try:
             notification = read_notification(body)
@@ -202,42 +200,52 @@ class Listener:
 
     async def _relay(self, notify_id: str, body: bytes, message: Paid | Refund, lane: str) -> bool:
         """Say it until its receipt comes; False: none within 3 s. Copies that come meanwhile are not said again."""
-        if waiting := self._copies.get((notify_id, body)):
-            await asyncio.wait((waiting.receipt,), timeout=sum(REPEAT_S))
-            return waiting.receipt.done() and waiting.receipt.result()
-        if len(self._copies) >= MAX_WAITING:
+        if same := self._copies.get((notify_id, body)):
+            return await asyncio.shield(same.receipt)
+        if len(self._copies) >= self._limits.waiting:
             return False
-        waiting = _Waiting(message.order_no, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(message.order_no, loop.create_future())
         self._copies[notify_id, body] = waiting
         self._waiting.setdefault(notify_id, []).append(waiting)
+
+        def again() -> None:
+            self._later(self._say(message, lane))
+
+        timers = [loop.call_later(self._limits.receipt_s, _settle, waiting, False)]
+        timers += [loop.call_later(after_s, again) for after_s in self._limits.again_s]
         try:
-            for wait_s in REPEAT_S:
-                await self._link.say(message, lane=lane)
-                await asyncio.wait((waiting.receipt,), timeout=wait_s)
-                if waiting.receipt.done():
-                    self._hears()
-                    return True
+            await self._link.say(message, lane=lane)
+            is_journaled = await waiting.receipt
         except BusError:
-            log.warning("no connection to say a notification on")
+            is_journaled = False
         finally:
+            for timer in timers:
+                timer.cancel()
+            _settle(waiting, False)
             del self._copies[notify_id, body]
             self._waiting[notify_id].remove(waiting)
             if not self._waiting[notify_id]:
                 del self._waiting[notify_id]
-            if not waiting.receipt.done():
-                waiting.receipt.set_result(False)
-        self._is_deaf = True
-        self._link.degraded("no receipt")
-        self._later(
-            self._link.alert("no-receipt", "critical", "PayBy's notifications are not journaled: is the worker there?")
-        )
-        return False
+        self._heard_from_worker(is_journaled)
+        return is_journaled
 
-    def _hears(self) -> None:
-        if self._is_deaf:
-            self._is_deaf = False
+    async def _say(self, message: Paid | Refund, lane: str) -> None:
+        with contextlib.suppress(BusError):  # the answer is 503 then, and PayBy comes again
+            await self._link.say(message, lane=lane)
+
+    def _heard_from_worker(self, is_journaled: bool) -> None:
+        """Tell health and operators when the worker falls silent, and when it is back."""
+        if is_journaled is not self._is_deaf:
+            return
+        self._is_deaf = not is_journaled
+        if is_journaled:
             self._link.healthy()
             self._later(self._link.clear("no-receipt", "notifications are journaled again"))
+        else:
+            text = "PayBy's notifications are not journaled: is the worker there?"
+            self._link.degraded("no receipt")
+            self._later(self._link.alert("no-receipt", "critical", text))
 
     def _no_http(self, error: BaseException | None) -> None:
         self._metrics.outcomes["no-http"] += 1
@@ -258,6 +266,11 @@ class Listener:
         task = asyncio.create_task(work, name="listener alert")
         self._alerts.add(task)
         task.add_done_callback(self._alerts.discard)
+
+
+def _settle(waiting: _Waiting, is_journaled: bool) -> None:
+    if not waiting.receipt.done():
+        waiting.receipt.set_result(is_journaled)
 
 
 def _now_s() -> float:
