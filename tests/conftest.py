@@ -1,5 +1,6 @@
 """Fixtures that several files share: a stock Mosquitto, and our own broker, on ports of their own."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -9,11 +10,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
 from broker.embedded import EmbeddedBroker
+from broker.frames import Frame, read_frame
 from terminal.bus import Bus
 from terminal.contract.access import USERS, may_publish, may_subscribe
 
@@ -21,6 +23,10 @@ GARAGE = "marina"
 
 NewBus = Callable[..., Bus]
 """``new_bus("worker", **more)`` -> an unopened Bus for that user; ``more`` goes to Bus."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes more than 5 s, since what it tests is a time limit")
 
 
 class Mosquitto:
@@ -61,11 +67,6 @@ class Mosquitto:
             self.process.send_signal(how)
             self.process.wait()
             self.process = None
-
-
-needs_mosquitto = pytest.mark.skipif(
-    shutil.which("mosquitto") is None, reason="no mosquitto here: apt-get install mosquitto"
-)
 
 
 @pytest.fixture
@@ -111,3 +112,49 @@ def new_bus(request: pytest.FixtureRequest) -> NewBus:
     if isinstance(broker, EmbeddedBroker):
         return partial(embedded_bus, broker)
     return lambda user="lane", **more: Bus(more.pop("url", broker.url), username=user, **more)
+
+
+class PuppetBroker:
+    """A broker that does only what a test tells it: answers CONNECT with ``code`` (None: not at all), and keeps what
+    came. ``async with`` opens it."""
+
+    def __init__(self, code: int | None = 0, port: int = 0) -> None:
+        self.code = code
+        self.port = port
+        self.came: asyncio.Queue[Frame] = asyncio.Queue()
+        self.writers: list[asyncio.StreamWriter] = []
+        self.tasks: set[asyncio.Task[None] | None] = set()
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        self.server = await asyncio.start_server(self.serve, "127.0.0.1", self.port)
+        self.port = self.server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.server.close()
+        for writer in self.writers:
+            writer.transport.abort()
+        await asyncio.gather(*filter(None, self.tasks))
+        await self.server.wait_closed()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
+        self.tasks.add(asyncio.current_task())
+        while frame := await read_frame(reader):
+            if frame.kind == 1 and self.code is not None:
+                writer.write(bytes([0x20, 2, 0, self.code]))
+            await self.came.put(frame)
+
+    def send(self, data: bytes) -> None:
+        """On the newest connection."""
+        self.writers[-1].write(data)
+
+    async def next(self, kind: int) -> Frame:
+        """The next packet of that kind; what comes before it is passed over."""
+        while (frame := await self.came.get()).kind != kind:
+            pass
+        return frame

@@ -18,8 +18,10 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -31,19 +33,23 @@ USERS = ("one", "two", "three", "four")
 ALLOWED = 1.0
 
 
+def no_delay(_client: mqtt.Client, _userdata: Any, sock: Any) -> None:
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 class Paho:
     """Two clients with their network threads; the hop ends in the subscriber's callback."""
 
     def __init__(self, port: int, passwords: dict[str, str]) -> None:
         self.came, subscribed = threading.Event(), threading.Event()
-        self.clients = [mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, name) for name in USERS[:2]]
+        self.clients = [mqtt.Client(CallbackAPIVersion.VERSION2, name) for name in USERS[:2]]
         self.publisher, self.subscriber = self.clients
         self.subscriber.on_message = self.message
         self.subscriber.on_connect = lambda client, *_: client.subscribe(TOPIC + "/paho", 1)
         self.subscriber.on_subscribe = lambda *_: subscribed.set()
         for name, client in zip(USERS, self.clients, strict=False):
             client.username_pw_set(name, passwords[name])
-            client.on_socket_open = lambda _c, _u, sock: sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            client.on_socket_open = no_delay
             client.connect("127.0.0.1", port)
             client.loop_start()
         if not subscribed.wait(5):
@@ -95,8 +101,9 @@ async def embedded(folder: Path) -> AsyncIterator[tuple[int, dict[str, str]]]:
     code = (
         "import asyncio, sys; from pathlib import Path; from broker.embedded import EmbeddedBroker\n"
         "async def main():\n"
-        f"    async with EmbeddedBroker(Path(sys.argv[1]), {USERS!r}, may_publish=lambda user, _: user != 'self-test',\n"
-        "        may_subscribe=lambda user, _: user != 'self-test', port=0) as broker:\n"
+        "    may = lambda user, _: user != 'self-test'\n"
+        f"    users = Path(sys.argv[1]), {USERS!r}\n"
+        "    async with EmbeddedBroker(*users, may_publish=may, may_subscribe=may, port=0) as broker:\n"
         "        print(broker.port, flush=True)\n"
         "        await asyncio.Event().wait()\n"
         "asyncio.run(main())"
