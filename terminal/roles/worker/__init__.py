@@ -56,7 +56,7 @@ class WorkerSettings:
     rules: Rules
     beliefs: Beliefs
     signer: Signer
-    trusted: "grants.Trusted"
+    trusted: grants.Trusted
     query_every: float
     words_for: Callable[[Pursuit, int], bytes]
     version: str
@@ -172,6 +172,13 @@ class Worker:
             ):
                 group.create_task(self._listen(kind, hear), name=f"worker hears {kind}")
             group.create_task(self._consume(), name="worker")
+            group.create_task(self._link.beat(), name="worker health")
+            self._link.bus.on_change(self._reconnected)
+
+    def _reconnected(self, connected: bool) -> None:
+        """A broker that was away may have forgotten what lanes show."""
+        for lane in list(self._said) if connected else ():
+            self._later(0, lane, again=True)
 
     async def _start(self) -> None:
         """Owe what the state owes, and nothing that was done before."""
@@ -278,7 +285,8 @@ class Worker:
         except (BadSignature, BadWords) as error:
             heard.ack()
             text = f"a `{heard.topic.kind}` that PayBy did not say was dropped: {error}"
-            await self._link.alert("forged-paid", "critical", text, lane=self._lane_of(said.order_no))
+            lane = self._lane_of(said.order_no) or GARAGE_WIDE
+            await self._link.alert("forged-paid", "critical", text, lane=lane, once=True)
             return
 
         async def done(change: Change) -> None:
@@ -354,9 +362,16 @@ class Worker:
         assert isinstance(command, messages.Command)
         wall = self._link.clock.wall_ms()
         why = grants.check_command(command, self._settings.garage, lane, self._settings.trusted, wall)
+        if why == "signature":
+            heard.ack()
+            text = f"a `{command.command}` that no console of ours signed was dropped"
+            await self._link.alert("forged-command", "critical", text, lane=lane, once=True)
+            return
         if why is not None:
             heard.ack()
-            await self._link.alert("forged-command", "critical", f"a command was dropped: {why}", lane=lane)
+            await self._link.say(
+                messages.Receipt(**self._link.head(), command=command.id, outcome="refused", why=why), lane=lane
+            )
             return
 
         async def done(change: Change) -> None:

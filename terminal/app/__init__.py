@@ -1,0 +1,173 @@
+"""The wiring: the only package that names concrete classes. ``main`` runs a command; what can go wrong becomes one line
+on stderr and an exit status: 1 for what failed, 2 for what must be set right before it can work.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from broker.embedded import BrokerError
+from drivers.pins import NoGpio
+from terminal import __version__, config
+from terminal.app.wiring import RealHardware, run_roles
+from terminal.bus import BusError
+from terminal.contract import grant
+from terminal.journal import JournalError, JournalForeign, JournalLocked
+from terminal.payby.errors import BadKey
+from terminal.roles.worker import SecondWorker
+from terminal.settings import ConfigError, Settings
+
+NOT_YET = ("console",)
+"""Roles of the contract that a later version brings."""
+SET_RIGHT = (BadKey, BrokerError, BusError, ConfigError, JournalForeign, JournalLocked, NoGpio, grant.BadKeyFile)
+"""What no repetition mends: exit status 2."""
+FAILED = (JournalError, SecondWorker)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the command that ``args`` name; its exit status."""
+    commands: dict[str, Callable[[argparse.Namespace], int]] = {
+        "contract": _contract,
+        "screens": _screens,
+        "sandbox": _sandbox,
+        "demo": _demo,
+        "ticket": _ticket,
+        "check": _check,
+        "run": _run,
+    }
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    try:
+        return commands.get(args.command, _role)(args)
+    except (BaseExceptionGroup, *SET_RIGHT, *FAILED) as error:
+        leaf = _first(error)
+        if not isinstance(leaf, SET_RIGHT + FAILED):
+            raise leaf from None
+        print(f"exit-terminal: {leaf}", file=sys.stderr)
+        return 2 if isinstance(leaf, SET_RIGHT) else 1
+
+
+def _first(error: BaseException) -> BaseException:
+    """What went wrong first, out of the groups that tasks put it in."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+# -- commands --------------------------------------------------------------------------------------------------------
+
+
+def _load(args: argparse.Namespace) -> Settings:
+    return config.load(args.config, os.environ)
+
+
+def _run(args: argparse.Namespace) -> int:
+    settings = _load(args)
+    there = settings.roles()
+    roles = [role for role in there if role not in NOT_YET]
+    for role in NOT_YET:
+        if role in there:
+            print(f"exit-terminal: [{role}]: this role is not there yet in version {__version__}", file=sys.stderr)
+    if not roles:
+        raise ConfigError("run: the configuration has no section of any role")
+    settings.require(*roles)
+    return serve(settings, roles, process="run")
+
+
+def _role(args: argparse.Namespace) -> int:
+    settings = _load(args)
+    settings.require(args.command)
+    if args.command == "lcd" and args.test:
+        return _lcd_test(settings)
+    return serve(settings, [args.command], process=args.command)
+
+
+def _contract(_: argparse.Namespace) -> int:
+    from terminal.contract.asyncapi import document
+
+    print(json.dumps(document(), indent=2, ensure_ascii=False))
+    return 0
+
+
+def _screens(args: argparse.Namespace) -> int:
+    from terminal.tools import screens
+
+    return screens.run(args.out, args.url)
+
+
+def _ticket(args: argparse.Namespace) -> int:
+    from terminal.tools import ticket
+
+    settings = _load(args)
+    settings.require("ticket")
+    try:
+        ticket.run(
+            settings,
+            minutes_ago=args.minutes_ago,
+            text_only=args.text,
+            png=args.png,
+            now_ms=time.time_ns() // 1_000_000,
+        )
+    except ValueError as error:
+        raise ConfigError(f"ticket: {error}") from None
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    from terminal.tools import check
+
+    return check.run(_load(args))
+
+
+def _sandbox(args: argparse.Namespace) -> int:
+    from terminal.payby.sandbox import serve as serve_sandbox
+
+    return _until_stopped(
+        lambda: serve_sandbox(
+            "127.0.0.1",
+            args.port,
+            args.folder,
+            args.merchant_key,
+            args.partner_id,
+            lambda line: print(line, flush=True),
+        )
+    )
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from terminal.app.demo import run_demo
+
+    return _until_stopped(lambda: run_demo(args.port, args.cars))
+
+
+def _lcd_test(settings: Settings) -> int:
+    raise ConfigError("lcd --test: not wired")
+
+
+# -- roles -----------------------------------------------------------------------------------------------------------
+
+
+def serve(settings: Settings, roles: Sequence[str], *, process: str) -> int:
+    """Run ``roles`` until SIGTERM or Ctrl-C."""
+    return _until_stopped(lambda: run_roles(settings, roles, process=process, hardware=RealHardware(settings)))
+
+
+def _until_stopped(work: Callable[[], Awaitable[int | None]]) -> int:
+    async def guarded() -> int:
+        task = asyncio.current_task()
+        assert task is not None
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, task.cancel)
+        try:
+            return await work() or 0
+        except asyncio.CancelledError:
+            return 0
+
+    return asyncio.run(guarded())

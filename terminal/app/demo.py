@@ -1,0 +1,280 @@
+"""The demo's wiring: an embedded broker, the PayBy sandbox and every real role, with hardware that is simulated.
+
+Nothing is configured and nothing is kept: keys, configuration and journals lie in a folder that goes when it ends.
+"""
+
+import asyncio
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from gpiozero.pins.mock import MockFactory
+
+from broker.embedded import EmbeddedBroker
+from drivers.loops import Loops
+from drivers.relay import RelayBarrier
+from drivers.simulated import MemoryPanel, SimulatedArm, SimulatedLoops, SimulatedRelay, SimulatedScanner
+from terminal import config
+from terminal import settings as sections
+from terminal.app.wiring import open_broker, run_roles
+from terminal.bus import Bus
+from terminal.config import read_ticket_keys
+from terminal.core.numbers import derived_id
+from terminal.core.ticket import sign_ticket
+from terminal.demo.cars import run_cars
+from terminal.demo.lane import DemoLane
+from terminal.demo.page import Page
+from terminal.demo.parts import Parts, Tickets
+from terminal.demo.wallet import Wallet
+from terminal.payby.sandbox import Sandbox
+from terminal.payby.sandbox.serve import key_pair
+from terminal.settings import Settings, present
+
+ROLES = ("worker", "listener", "barrier", "loops", "lcd", "reader")
+RAISE_PIN, UP_PIN, DOWN_PIN, WAITING_PIN, BOOM_PIN = 17, 27, 22, 5, 6
+QUICK_S = 0.1
+"""How fast the arm of a run of cars rises and closes."""
+CONFIGURATION = """\
+[garage]
+id = "marina"
+name = "Marina Garage"
+name_ar = "مواقف المارينا"
+help_phone = "+971 4 000 0000"
+[lane]
+id = "exit-1"
+[mqtt]
+url = "mqtt://127.0.0.1:1883"
+username = "lane"
+password_file = "secrets/mqtt/lane"
+[broker]
+port = 0
+users = "secrets/mqtt"
+[payby]
+base_url = "http://127.0.0.1/sgs/api"
+partner_id = "200000000888"
+private_key = "secrets/merchant.pem"
+payby_public_key = ["secrets/payby.pub.pem"]
+notify_url = "http://127.0.0.1:{notify}/payby/notify"
+[lift]
+private_key = "secrets/worker.pem"
+trusted = {{ worker = "secrets/worker.pub.pem" }}
+[ticket]
+keys = {{ k1 = "secrets/ticket-k1" }}
+[reader]
+driver = "stdin"
+[lcd]
+panel = "ili9488"
+[barrier]
+raise_pin = 17
+up_pin = 27
+down_pin = 22
+pulse = {pulse}
+rise_time = {rise}
+close_time = {close}
+journal = "barrier.db"
+[loops]
+waiting_pin = 5
+boom_pin = 6
+[listener]
+port = {notify}
+[journal]
+path = "journal.db"
+[gpio]
+pins = "mock"
+"""
+
+
+class SimulatedHardware:
+    """wiring.Hardware whose other ends are here: what is fed, driven and watched."""
+
+    def __init__(self, settings: Settings, *, hold_s: float) -> None:
+        """To be made in the event loop's thread."""
+        barrier = settings.need(sections.Barrier)
+        self._barrier = barrier
+        self._pins = MockFactory()
+        self.tickets = SimulatedScanner()
+        self.glass = MemoryPanel()
+        self.metal = SimulatedLoops(self._pins, WAITING_PIN, BOOM_PIN)
+        self.coil = SimulatedRelay(self._pins, RAISE_PIN)
+        self.arm = SimulatedArm(
+            self._pins,
+            self.coil,
+            up_pin=UP_PIN,
+            down_pin=DOWN_PIN,
+            loops=self.metal,
+            rise_s=barrier.rise_time,
+            close_s=barrier.close_time,
+            hold_s=hold_s,
+        )
+
+    def scanner(self) -> Any:
+        return self.tickets
+
+    def panel(self) -> Any:
+        return self.glass
+
+    def relay(self) -> Any:
+        barrier = self._barrier
+        return RelayBarrier(
+            RAISE_PIN,
+            pin_factory=self._pins,
+            pulse_s=barrier.pulse,
+            rise_s=barrier.rise_time,
+            close_s=barrier.close_time,
+            up_pin=UP_PIN,
+            down_pin=DOWN_PIN,
+        )
+
+    def loops(self) -> Any:
+        return Loops(WAITING_PIN, BOOM_PIN, pin_factory=self._pins)
+
+
+class DemoBroker:
+    """parts.Broker: the embedded broker, which can be cut off and comes back on its port, having forgotten all."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._running: EmbeddedBroker | None = None
+
+    async def restore(self) -> None:
+        if self._running is None:
+            self._running = await open_broker(self._settings).__aenter__()
+            broker = self._settings.need(sections.Broker)
+            fixed = sections.Broker(users=broker.users, port=self._running.port)
+            self._settings = replace(self._settings, broker=fixed)
+
+    async def cut(self) -> None:
+        if self._running is not None:
+            await self._running.__aexit__(None, None, None)
+            self._running = None
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://127.0.0.1:{self._settings.need(sections.Broker).port}"
+
+
+async def run_demo(port: int, cars: int | None) -> int:
+    """The page until cancelled, or ``cars`` cars; the exit status."""
+    with _folder() as folder:
+        _make_keys(folder)
+        sandbox = _sandbox(folder)
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(sandbox)
+            settings = _settings(folder, sandbox, quick=cars is not None)
+            broker = DemoBroker(settings)
+            await broker.restore()
+            stack.push_async_callback(broker.cut)
+            mqtt = settings.need(sections.Mqtt)
+            settings = replace(settings, broker=None, mqtt=sections.Mqtt(broker.url, mqtt.username, mqtt.password_file))
+            hardware = SimulatedHardware(settings, hold_s=2.0 if cars else 30.0)
+            stack.callback(hardware.arm.close)
+            watch = await stack.enter_async_context(_tap(settings, folder))
+            lane = DemoLane(_parts(settings, hardware, sandbox, broker, watch), pace=0.0 if cars else 1.0)
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(lane.run(), name="demo lane"),
+                    group.create_task(run_roles(settings, ROLES, process="run", hardware=hardware), name="roles"),
+                ]
+                status = await _drive(lane, port, cars)
+                for task in tasks:
+                    task.cancel()
+    return status
+
+
+async def _drive(lane: DemoLane, port: int, cars: int | None) -> int:
+    if cars is not None:
+        return 0 if (await run_cars(lane, cars)).ok else 1
+    page = Page(lane)
+    print(f"The lane is at {await page.start(port)} (Ctrl-C ends it).", flush=True)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await page.stop()
+    return 0
+
+
+def _settings(folder: Path, sandbox: Sandbox, *, quick: bool) -> Settings:
+    file = folder / "exit-terminal.toml"
+    rise, close = (QUICK_S, QUICK_S) if quick else (2.0, 3.0)
+    pulse = QUICK_S if quick else 0.5
+    file.write_text(CONFIGURATION.format(notify=_free_port(), rise=rise, close=close, pulse=pulse), encoding="utf-8")
+    return config.load(file, {"EXIT_TERMINAL_PAYBY_BASE_URL": sandbox.base_url})
+
+
+def _make_keys(folder: Path) -> None:
+    secrets = folder / "secrets"
+    secrets.mkdir(mode=0o700)
+    for name in ("merchant", "payby"):
+        key_pair(secrets, name)
+    worker = Ed25519PrivateKey.generate()
+    _write(
+        secrets / "worker.pem",
+        worker.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ),
+    )
+    _write(
+        secrets / "worker.pub.pem",
+        worker.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo),
+    )
+    _write(secrets / "ticket-k1", Ed25519PrivateKey.generate().private_bytes_raw().hex().encode() + b"\n")
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.touch(mode=0o600)
+    path.write_bytes(data)
+
+
+def _sandbox(folder: Path) -> Sandbox:
+    secrets = folder / "secrets"
+    return Sandbox(merchant_keys=[key_pair(secrets, "merchant").public_key()], private_key=key_pair(secrets, "payby"))
+
+
+def _tap(settings: Settings, folder: Path) -> Bus:
+    password = (folder / "secrets" / "mqtt" / "watch").read_text().strip()
+    return Bus(settings.need(sections.Mqtt).url, username="watch", password=password)
+
+
+def _parts(settings: Settings, hardware: SimulatedHardware, sandbox: Sandbox, broker: DemoBroker, watch: Bus) -> Parts:
+    garage, lane = settings.need(sections.Garage).id, settings.need(sections.Lane).id
+    keys = read_ticket_keys(present(settings.ticket, "ticket.keys"))
+    key_id, key = next(iter(keys.items()))
+    made = iter(range(1 << 62))
+
+    def ticket(of: str, minutes: int) -> str:
+        entered = time.time_ns() // 1_000_000 - minutes * 60_000
+        return sign_ticket(of, derived_id(max(0, entered), "demo", of, str(next(made))), entered, key_id, key)
+
+    return Parts(
+        garage=garage,
+        lane=lane,
+        scanner=hardware.tickets,
+        loops=hardware.metal,
+        panel=hardware.glass,
+        relay=hardware.coil,
+        arm=hardware.arm,
+        payby=Wallet(sandbox),
+        broker=broker,
+        tickets=Tickets(lambda m: ticket(garage, m), lambda m: ticket("elsewhere", m), "LOST"),
+        tap=watch.subscribe(f"parking/{garage}/#"),
+    )
+
+
+def _free_port() -> int:
+    """A port for the listener, whose address PayBy must know before it listens."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="exit-terminal-demo-") as name:
+        yield Path(name)

@@ -1,0 +1,255 @@
+"""The wiring of the roles: concrete classes, by the configuration, opened in order in one exit stack."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import cached_property, partial
+from typing import Any, Protocol
+
+import msgspec
+from gpiozero import Factory
+
+from broker.embedded import EmbeddedBroker
+from drivers.loops import Loops
+from drivers.pins import open_pins
+from drivers.relay import RelayBarrier
+from drivers.scanner import HidScanner, SerialScanner, StdinScanner
+from terminal import __version__
+from terminal import settings as sections
+from terminal.bus import Bus
+from terminal.clock import Clock, SystemClock
+from terminal.config import read_secret, read_ticket_keys
+from terminal.contract import access, grant
+from terminal.core.lane import Rules
+from terminal.core.tariff import Tariff
+from terminal.journal import Journal
+from terminal.link import Link, last_will
+from terminal.payby.client import PayBy
+from terminal.payby.signing import load_private_key, load_public_keys
+from terminal.roles.barrier import BarrierRole
+from terminal.roles.lcd import Lcd
+from terminal.roles.listener import Listener
+from terminal.roles.loops import LoopsRole
+from terminal.roles.reader import ReaderRole
+from terminal.roles.worker import Worker, WorkerSettings
+from terminal.roles.worker.hearing import Beliefs
+from terminal.roles.worker.speaking import Signer
+from terminal.roles.worker.words import Wording
+from terminal.screen.view import Site
+from terminal.settings import ConfigError, Settings, present
+
+GARAGE_ROLES = ("broker", "worker", "listener", "console")
+"""They serve a whole garage; the others stand at one lane."""
+
+
+class Hardware(Protocol):
+    """What has a cable. Each method gives a driver that is not entered yet."""
+
+    def scanner(self) -> Any: ...
+    def relay(self) -> Any: ...
+    def loops(self) -> Any: ...
+    def panel(self) -> Any: ...
+
+
+class RealHardware:
+    """Hardware by the configuration."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @cached_property
+    def pins(self) -> Factory:
+        """One factory for all roles of a process."""
+        return open_pins(self._settings.gpio.pins)
+
+    def scanner(self) -> Any:
+        reader = self._settings.need(sections.Reader)
+        match reader.driver:
+            case "stdin":
+                return StdinScanner()
+            case "hid":
+                return HidScanner(str(present(reader.device, "reader.device")))
+            case _:
+                return SerialScanner(str(present(reader.device, "reader.device")), reader.baud)
+
+    def relay(self) -> Any:
+        barrier = self._settings.need(sections.Barrier)
+        return RelayBarrier(
+            barrier.raise_pin,
+            pin_factory=self.pins,
+            pulse_s=barrier.pulse,
+            rise_s=barrier.rise_time,
+            close_s=barrier.close_time,
+            up_pin=barrier.up_pin,
+            down_pin=barrier.down_pin,
+        )
+
+    def loops(self) -> Any:
+        loops = self._settings.need(sections.Loops)
+        return Loops(loops.waiting_pin, loops.boom_pin, pin_factory=self.pins)
+
+    def panel(self) -> Any:
+        from drivers.panel import open_panel
+
+        return open_panel(self._settings.need(sections.Lcd), lambda: self.pins)
+
+
+async def run_roles(
+    settings: Settings, roles: Sequence[str], *, process: str, hardware: Hardware, clock: Clock | None = None
+) -> None:
+    """Open everything that ``roles`` need, run them over one connection, and close it all again."""
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        if "broker" in roles:
+            await stack.enter_async_context(open_broker(settings))
+        bus = await stack.enter_async_context(_bus(settings, roles, process, clock))
+        opener = _Opener(settings, hardware, stack, bus, clock)
+        runs = [(role, await opener.open(role)) for role in roles]
+        async with asyncio.TaskGroup() as group:
+            if process == "run":
+                group.create_task(opener.link("run", at_lane=True).beat(), name="run health")
+            for role, run in runs:
+                group.create_task(_coroutine(run), name=role)
+
+
+async def _coroutine(run: Callable[[], Awaitable[None]]) -> None:
+    await run()
+
+
+def open_broker(settings: Settings) -> EmbeddedBroker:
+    """The embedded broker of ``[broker]``, not entered yet."""
+    broker, garage = settings.need(sections.Broker), settings.need(sections.Garage).id
+    return EmbeddedBroker(
+        broker.users,
+        access.USERS,
+        may_publish=partial(access.may_publish, garage=garage),
+        may_subscribe=partial(access.may_subscribe, garage=garage),
+        port=broker.port,
+    )
+
+
+def _bus(settings: Settings, roles: Sequence[str], process: str, clock: Clock) -> Bus:
+    garage = settings.need(sections.Garage).id
+    mqtt = settings.mqtt
+    if mqtt is None:  # the embedded broker alone, with no section of its own
+        broker = settings.need(sections.Broker)
+        mqtt = sections.Mqtt(f"mqtt://127.0.0.1:{broker.port}", "broker", broker.users / "broker")
+    at_garage = set(roles) <= set(GARAGE_ROLES)
+    lane = None if at_garage or settings.lane is None else settings.lane.id
+    own = mqtt.username if process == "run" or mqtt.username.split(".")[0] == process else f"{mqtt.username}-{process}"
+    bus = Bus(
+        mqtt.url,
+        client_id=own,
+        username=mqtt.username,
+        password=read_secret(mqtt.password_file, "mqtt.password_file").decode(),
+        ca_file=mqtt.ca_file,
+        will=lambda: will(),
+    )
+    will = last_will(garage=garage, lane=lane, role=process, version=__version__, instance=bus.instance, clock=clock)
+    return bus
+
+
+class _Opener:
+    """Makes each role from its settings; what it opens is closed with ``stack``."""
+
+    def __init__(self, settings: Settings, hardware: Hardware, stack: AsyncExitStack, bus: Bus, clock: Clock) -> None:
+        self._settings, self._hardware, self._stack, self._bus, self._clock = settings, hardware, stack, bus, clock
+        self._garage = settings.need(sections.Garage)
+
+    def link(self, role: str, *, at_lane: bool) -> Link:
+        lane = self._settings.lane.id if at_lane and self._settings.lane else None
+        return Link(self._bus, garage=self._garage.id, lane=lane, role=role, version=__version__, clock=self._clock)
+
+    async def open(self, role: str) -> Callable[[], Awaitable[None]]:
+        """The coroutine function that serves ``role``."""
+        link = self.link(role, at_lane=role not in GARAGE_ROLES)
+        match role:
+            case "broker":
+                return link.beat
+            case "reader":
+                return await self._reader(link)
+            case "worker":
+                return await self._worker(link)
+            case "listener":
+                return self._listener(link)
+            case "barrier":
+                return await self._barrier(link)
+            case "lcd":
+                return await self._lcd(link)
+            case "loops":
+                loops = await self._stack.enter_async_context(self._hardware.loops())
+                return LoopsRole(link, loops).run
+            case _:
+                raise ConfigError(f"{role}: this role is not there yet in version {__version__}")
+
+    async def _reader(self, link: Link) -> Callable[[], Awaitable[None]]:
+        keys = read_ticket_keys(self._settings.need(sections.Ticket))
+        scanner = await self._stack.enter_async_context(self._hardware.scanner())
+        return ReaderRole(link, scanner, keys=keys, tariff=self._tariff()).run
+
+    async def _worker(self, link: Link) -> Callable[[], Awaitable[None]]:
+        settings, garage = self._settings, self._garage
+        payby, lift = settings.need(sections.Payby), settings.need(sections.Lift)
+        trusted = grant.load_trusted(lift.trusted)
+        key = grant.load_signing_key(present(lift.private_key, "lift.private_key"))
+        name = trusted.name_of(key)
+        if name is None or not name.startswith("worker"):
+            raise ConfigError("lift.private_key: its public half is not among lift.trusted under a worker's name")
+        payby_keys, tariff = load_public_keys(payby.payby_public_key), self._tariff()
+        client = await self._stack.enter_async_context(
+            PayBy(
+                payby.base_url,
+                payby.partner_id,
+                load_private_key(present(payby.private_key, "payby.private_key")),
+                payby_keys,
+                timeout_s=payby.timeout,
+                clock=self._clock,
+            )
+        )
+        journal = self._stack.enter_context(Journal.open(settings.need(sections.Journal).path, role="worker"))
+        told = WorkerSettings(
+            garage=garage.id,
+            rules=Rules(garage.id, round(payby.cancel_after * 1000), tariff.exit_grace_ms),
+            beliefs=Beliefs(
+                garage.id,
+                read_ticket_keys(settings.need(sections.Ticket)),
+                tariff,
+                payby_keys,
+                payby.payee_mid,
+            ),
+            signer=Signer(name, key),
+            trusted=trusted,
+            query_every=payby.query_every,
+            words_for=Wording(garage.id, garage.name, garage.name_ar, payby.notify_url, tariff),
+            version=__version__,
+        )
+        return Worker(link, client, journal, told).run
+
+    def _listener(self, link: Link) -> Callable[[], Awaitable[None]]:
+        payby, listener = self._settings.need(sections.Payby), self._settings.need(sections.Listener)
+        keys = load_public_keys(payby.payby_public_key)
+        return Listener(link, payby_keys=keys, host=listener.host, port=listener.port).run
+
+    async def _barrier(self, link: Link) -> Callable[[], Awaitable[None]]:
+        settings = self._settings
+        payby, barrier = settings.need(sections.Payby), settings.need(sections.Barrier)
+        beliefs = grant.Beliefs(
+            self._garage.id,
+            settings.need(sections.Lane).id,
+            grant.load_trusted(settings.need(sections.Lift).trusted),
+            load_public_keys(payby.payby_public_key),
+            payby.payee_mid,
+        )
+        journal = self._stack.enter_context(Journal.open(barrier.journal, role="barrier"))
+        relay = await self._stack.enter_async_context(self._hardware.relay())
+        return BarrierRole(link, relay, journal, beliefs=beliefs).run
+
+    async def _lcd(self, link: Link) -> Callable[[], Awaitable[None]]:
+        lcd, garage = self._settings.need(sections.Lcd), self._garage
+        panel = await self._stack.enter_async_context(self._hardware.panel())
+        site = Site(garage.name, garage.name_ar, garage.help_phone, lcd.digits)
+        trusted = grant.load_trusted(self._settings.need(sections.Lift).trusted)
+        return Lcd(link, panel, name=lcd.panel, site=site, trusted=trusted).run
+
+    def _tariff(self) -> Tariff:
+        return Tariff.from_texts(**msgspec.structs.asdict(self._settings.tariff))
