@@ -64,7 +64,11 @@ class Page:
         """Serve until stop(); port 0 takes a free one. Returns the address."""
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
-        await site.start()
+        try:
+            await site.start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
         bound = self._runner.addresses[0][1]
         return f"http://{host}:{bound}"
 
