@@ -26,7 +26,7 @@ from terminal.journal import Journal
 from terminal.link import Link, last_will
 from terminal.payby.client import PayBy
 from terminal.payby.signing import load_private_key, load_public_keys
-from terminal.roles.barrier import BarrierRole
+from terminal.roles.barrier import BarrierRole, Book
 from terminal.roles.lcd import Lcd
 from terminal.roles.listener import Listener
 from terminal.roles.loops import LoopsRole
@@ -240,9 +240,9 @@ class _Opener:
             load_public_keys(payby.payby_public_key),
             payby.payee_mid,
         )
-        journal = self._stack.enter_context(Journal.open(barrier.journal, role="barrier"))
+        book = self._stack.enter_context(Book.open(barrier.journal, self._clock.wall_ms()))
         relay = await self._stack.enter_async_context(self._hardware.relay())
-        return BarrierRole(link, relay, journal, beliefs=beliefs).run
+        return BarrierRole(link, relay, book, beliefs).run
 
     async def _lcd(self, link: Link) -> Callable[[], Awaitable[None]]:
         lcd, garage = self._settings.need(sections.Lcd), self._garage

@@ -75,7 +75,7 @@ class _Said:
     """What a lane's topics show now."""
 
     shown: Shown | None = None
-    order: tuple[Any, ...] | None = None
+    order: dict[str, Any] | None = None
     symbol: tuple[str, qr.Symbol] | None = None
     timer: asyncio.TimerHandle | None = None
     refresh: asyncio.TimerHandle | None = None
@@ -455,8 +455,7 @@ class Worker:
             said.shown = shown
             await self._link.say(self._voice.screen(self._link.head(), name, shown, symbol, now), lane=name)
         last = self.ledger.garage.stays.get(session or lane.session or "")
-        message = self._voice.order({"id": "", "at": ""}, lane, last)
-        told = (message.fee, message.session, message.order_no, message.status)
+        told = self._voice.order_facts(lane, last)
         if told != said.order:
             said.order = told
             await self._link.say(self._voice.order(self._link.head(), lane, last), lane=name)

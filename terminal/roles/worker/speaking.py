@@ -57,21 +57,24 @@ class Voice:
         }
         return grants.sign_screen(self.signer.key, self.garage, lane, key=self.signer.name, **fields)
 
-    def order(self, head: Head, lane: Lane, stay: Stay | None) -> messages.Order:
+    def order_facts(self, lane: Lane, stay: Stay | None) -> dict[str, Any]:
         """How the lane's order stands: the visit's, or the last one where no visit is."""
         visit = lane.visit
         number = visit.order_no if visit else lane.order_no
         order = stay.order(number) if stay and number else None
-        session = visit.fee.session if visit else lane.session
-        fields: dict[str, Any] = {
-            **head,
+        facts: dict[str, Any] = {
             "status": order_status(order),
             "fee": lane.fee_ids[-1] if lane.fee_ids else None,
-            "session": session,
+            "session": visit.fee.session if visit else lane.session,
         }
-        if order:
-            fields |= _about(order) | {"expires": stamp(self.to_wall(order.expires))}
-        return messages.Order(**fields)
+        return facts | _about(order) if order else facts
+
+    def order(self, head: Head, lane: Lane, stay: Stay | None) -> messages.Order:
+        """The order message; ``expires`` in wall time."""
+        facts = self.order_facts(lane, stay)
+        if "expires" in facts:
+            facts["expires"] = stamp(self.to_wall(facts["expires"]))
+        return messages.Order(**head, **facts)
 
     def lift(self, at: Head, send: SendLift) -> messages.Lift:
         """The signed lift of a grant; the same id however often it is signed."""
@@ -111,4 +114,5 @@ def _about(order: Order) -> dict[str, Any]:
         "amount": money.text(order.amount),
         "currency": "AED",
         "token_url": order.token_url or None,
+        "expires": order.expires,
     }
