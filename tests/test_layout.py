@@ -1,0 +1,216 @@
+"""The tree itself: what is packed, what may import what, and what must not be in it."""
+
+import ast
+import configparser
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from terminal.__main__ import parser
+
+TREE = Path(__file__).parents[1]
+PROJECT = tomllib.loads((TREE / "pyproject.toml").read_text(encoding="utf-8"))
+PACKAGES: list[str] = PROJECT["tool"]["setuptools"]["packages"]
+CABLES = {"gpiozero", "luma", "spidev", "lgpio", "serial", "evdev", "amqtt"}
+LONGEST, LONGEST_TEST = 400, 800
+LONGER = {"terminal/core/lane.py": "every transition of a visit stands in one file"}
+
+
+def files() -> list[Path]:
+    """Everything that is, or is about to be, in the repository."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=TREE, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [TREE / name for name in listed.stdout.split("\0") if name and (TREE / name).is_file()]
+
+
+def sources() -> list[Path]:
+    return [path for path in files() if path.suffix == ".py"]
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The first parts of what a file imports, relative imports left out."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def test_every_package_is_named_in_pyproject() -> None:
+    found = {
+        path.parent.relative_to(TREE).as_posix().replace("/", ".")
+        for path in sources()
+        if path.name == "__init__.py" and path.relative_to(TREE).parts[0] in ("terminal", "broker", "drivers")
+    }
+    assert sorted(PACKAGES) == sorted(found)
+    assert len(PACKAGES) == len(set(PACKAGES))
+
+
+def test_every_folder_with_python_in_it_is_a_package() -> None:
+    roots = ("terminal", "broker", "drivers")
+    folders = {path.parent for path in sources() if path.relative_to(TREE).parts[0] in roots}
+    assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []
+
+
+def test_tests_stay_flat_and_hide_no_package() -> None:
+    assert [path for path in files() if path.name == "__init__.py" and "tests" in path.parts] == []
+    collected = [path for path in sources() if path.name.startswith("test_")]
+    assert {path.parent for path in collected} <= {TREE / "tests", TREE / "tests/browser"}
+
+
+def test_the_wheel_holds_what_the_tree_holds(tmp_path: Path) -> None:
+    copy = tmp_path / "tree"
+    for path in files():
+        target = copy / path.relative_to(TREE)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    script = f"from setuptools.build_meta import build_wheel; print(build_wheel({str(tmp_path)!r}))"
+    built = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], cwd=copy, capture_output=True, text=True, check=False
+    )
+    assert built.returncode == 0, built.stderr
+    with zipfile.ZipFile(tmp_path / built.stdout.split()[-1]) as wheel:
+        packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    roots = ("terminal", "broker", "drivers")
+    held = {name.as_posix() for path in files() if (name := path.relative_to(TREE)).parts[0] in roots}
+    assert packed == held
+
+
+# Written in pieces, so that this file does not hold what it looks for.
+STRANGE = [
+    *("/wo" + "rk/", "/ro" + "ot/", "/ho" + "me/", "/fa" + "rm/", ".lib" + "rary"),
+    *("pypi" + ".org", "python" + "hosted", "--index" + "-url", "--find" + "-links", "--trusted" + "-host"),
+]  # fmt: skip
+
+
+def test_no_path_of_a_machine_and_no_registry_is_in_the_tree() -> None:
+    found = [
+        f"{path.relative_to(TREE)}: {word}"
+        for path in files()
+        for word in STRANGE
+        if word.encode() in path.read_bytes()
+    ]
+    assert found == []
+
+
+def test_no_file_of_python_is_longer_than_one_purpose() -> None:
+    lines = {path.relative_to(TREE).as_posix(): path.read_bytes().count(b"\n") for path in sources()}
+    limits = {name: LONGEST_TEST if name.startswith("tests/") else LONGEST for name in lines if name not in LONGER}
+    assert {name: lines[name] for name, limit in limits.items() if lines[name] > limit} == {}
+    assert [name for name in LONGER if lines.get(name, 0) <= LONGEST] == []
+
+
+def test_the_core_stands_on_the_standard_library_alone() -> None:
+    core = [path for path in sources() if TREE / "terminal/core" in path.parents]
+    assert core
+    strange = {(path.name, name) for path in core for name in imported(path)} - {
+        (path.name, name) for path in core for name in (*sys.stdlib_module_names, "terminal")
+    }
+    assert strange == set()
+
+
+def test_the_core_reads_no_clock_socket_or_file_and_never_waits() -> None:
+    doing = {"asyncio", "os", "pathlib", "random", "secrets", "socket", "sqlite3", "subprocess", "threading", "time"}
+    for path in (path for path in sources() if TREE / "terminal/core" in path.parents):
+        assert doing.isdisjoint(imported(path)), path
+        waits = [
+            node
+            for node in ast.walk(ast.parse(path.read_bytes()))
+            if isinstance(node, ast.AsyncFunctionDef | ast.Await)
+        ]
+        assert waits == [], path
+
+
+def test_what_has_a_cable_is_imported_in_drivers_and_broker_alone() -> None:
+    found = {
+        (path.relative_to(TREE).as_posix(), name)
+        for path in sources()
+        if path.relative_to(TREE).parts[0] == "terminal"
+        for name in CABLES.intersection(imported(path))
+    }
+    assert found == set()
+
+
+# --- what we stand on ---------------------------------------------------------------------------------------------
+
+
+def pins(lock: str) -> dict[str, str]:
+    """Version by name, after checking that each has a hash."""
+    text = (TREE / lock).read_text(encoding="utf-8")
+    entries = re.split(r"\n(?=\S)", re.sub(r"(?m)^\s*#.*\n", "", text).strip())
+    found = {}
+    for entry in entries:
+        name, version = re.match(r"([a-z0-9.-]+)==(\S+)", entry).groups()  # type: ignore[union-attr]
+        assert "--hash=sha256:" in entry, name
+        found[name] = version
+    return found
+
+
+@pytest.mark.parametrize(("lock", "extra"), [("requirements.lock", "dev"), ("requirements-pi.lock", "pi")])
+def test_the_lock_has_everything_that_the_project_asks_for(lock: str, extra: str) -> None:
+    pinned = pins(lock)
+    for text in (*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"][extra]):
+        asked = Requirement(text)
+        name = re.sub(r"[-_.]+", "-", asked.name)
+        assert asked.specifier.contains(pinned[name]), text
+
+
+def test_a_lane_runs_the_versions_that_were_tested() -> None:
+    tested, shipped = pins("requirements.lock"), pins("requirements-pi.lock")
+    assert {name: version for name, version in shipped.items() if tested.get(name, version) != version} == {}
+    assert set(shipped) - set(tested) <= {"evdev", "lgpio", "spidev"}
+
+
+def test_everything_that_is_imported_is_asked_for() -> None:
+    asked = {re.sub(r"[-_.]+", "_", Requirement(text).name) for text in PROJECT["project"]["dependencies"]}
+    asked |= {Requirement(text).name for text in PROJECT["project"]["optional-dependencies"]["pi"]}
+    names = {"pillow": "PIL", "pyserial": "serial", "paho_mqtt": "paho", "luma_core": "luma", "zxing_cpp": "zxingcpp"}
+    known = {names.get(name, name) for name in asked} | {"terminal", "broker", "drivers", *sys.stdlib_module_names}
+    found = {
+        name
+        for path in sources()
+        if path.relative_to(TREE).parts[0] in ("terminal", "broker", "drivers")
+        for name in imported(path)
+    }
+    assert found - known == set()
+
+
+# --- scripts and services -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("script", [".ci/run", "deploy/packages"])
+def test_a_script_can_be_run_and_parses(script: str) -> None:
+    path = TREE / script
+    assert os.access(path, os.X_OK)
+    shell = path.read_text(encoding="utf-8").partition("\n")[0].rpartition("/")[2].rpartition(" ")[2]
+    assert subprocess.run([shell, "-n", path], capture_output=True, check=False).stderr == b""
+
+
+def test_ci_runs_what_the_readme_says() -> None:
+    assert "\nmake test\n" in (TREE / ".ci/run").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("unit", "command"), [("exit-terminal.service", "run"), ("exit-terminal@.service", "worker")])
+def test_a_service_starts_a_command_that_is_there(unit: str, command: str) -> None:
+    file = configparser.RawConfigParser(strict=False)
+    file.optionxform = str  # type: ignore[assignment,method-assign]
+    file.read_string((TREE / "deploy/systemd" / unit).read_text(encoding="utf-8"))
+    program, *words = file["Service"]["ExecStart"].replace("%i", command).split()
+    assert program == "/opt/exit-terminal/.venv/bin/exit-terminal"
+    arguments = parser().parse_args(words)
+    assert arguments.command == command
+    assert arguments.config.parent == Path(file["Service"]["WorkingDirectory"])
+    assert file["Service"]["NoNewPrivileges"] == "yes"
