@@ -4,8 +4,7 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -30,12 +29,32 @@ _REFUND_STATUS = {"REFUNDED_SETTLED": "settled", "SUCCESS": "success", "FAILURE"
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
 class _Waiting:
-    """One notification that waits for its receipt; concurrent copies of it share this."""
+    """One notification that waits for its receipt; concurrent copies of it share this. One timer at a time."""
 
-    order_no: str
-    receipt: asyncio.Future[bool]
+    __slots__ = ("_began_s", "_loop", "_moments_s", "_say_again", "_timer", "order_no", "receipt")
+
+    def __init__(self, order_no: str, limits: Limits, say_again: Callable[[], None]) -> None:
+        self.order_no = order_no
+        self._loop = asyncio.get_running_loop()
+        self.receipt: asyncio.Future[bool] = self._loop.create_future()
+        self._say_again = say_again
+        self._began_s = self._loop.time()
+        self._moments_s = iter((*limits.again_s, limits.receipt_s))
+        self._timer = self._loop.call_at(self._began_s + next(self._moments_s), self._wake)
+
+    def settle(self, is_journaled: bool) -> None:
+        """The receipt is here, or will not come; only the first word counts."""
+        self._timer.cancel()
+        if not self.receipt.done():
+            self.receipt.set_result(is_journaled)
+
+    def _wake(self) -> None:
+        if (moment_s := next(self._moments_s, None)) is None:
+            self.settle(False)
+            return
+        self._timer = self._loop.call_at(self._began_s + moment_s, self._wake)
+        self._say_again()
 
 
 class Listener:
@@ -89,7 +108,7 @@ class Listener:
             if isinstance(receipt, Receipt) and receipt.notify_id is not None:
                 for waiting in self._waiting.get(receipt.notify_id, ()):
                     if receipt.order_no in (None, waiting.order_no):
-                        _settle(waiting, True)
+                        waiting.settle(True)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = connection_of(request)
@@ -204,25 +223,16 @@ class Listener:
             return await asyncio.shield(same.receipt)
         if len(self._copies) >= self._limits.waiting:
             return False
-        loop = asyncio.get_running_loop()
-        waiting = _Waiting(message.order_no, loop.create_future())
+        waiting = _Waiting(message.order_no, self._limits, lambda: self._later(self._say_again(message, lane)))
         self._copies[notify_id, body] = waiting
         self._waiting.setdefault(notify_id, []).append(waiting)
-
-        def again() -> None:
-            self._later(self._say(message, lane))
-
-        timers = [loop.call_later(self._limits.receipt_s, _settle, waiting, False)]
-        timers += [loop.call_later(after_s, again) for after_s in self._limits.again_s]
         try:
             await self._link.say(message, lane=lane)
             is_journaled = await waiting.receipt
         except BusError:
             is_journaled = False
         finally:
-            for timer in timers:
-                timer.cancel()
-            _settle(waiting, False)
+            waiting.settle(False)
             del self._copies[notify_id, body]
             self._waiting[notify_id].remove(waiting)
             if not self._waiting[notify_id]:
@@ -230,7 +240,7 @@ class Listener:
         self._heard_from_worker(is_journaled)
         return is_journaled
 
-    async def _say(self, message: Paid | Refund, lane: str) -> None:
+    async def _say_again(self, message: Paid | Refund, lane: str) -> None:
         with contextlib.suppress(BusError):  # the answer is 503 then, and PayBy comes again
             await self._link.say(message, lane=lane)
 
@@ -266,11 +276,6 @@ class Listener:
         task = asyncio.create_task(work, name="listener alert")
         self._alerts.add(task)
         task.add_done_callback(self._alerts.discard)
-
-
-def _settle(waiting: _Waiting, is_journaled: bool) -> None:
-    if not waiting.receipt.done():
-        waiting.receipt.set_result(is_journaled)
 
 
 def _now_s() -> float:
