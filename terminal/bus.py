@@ -48,8 +48,8 @@ FIRST_S = 3.0
 FLUSH_S = 2.0
 """How long closing waits for outstanding PUBACKs, and then for the goodbye."""
 GRACE_S = 10.0
-"""How long a message that nobody takes is kept unacknowledged: after a start, until the roles have subscribed;
-after a subscription's end, so that a program that is being stopped leaves it with the broker."""
+"""How long a message that nobody takes is kept unacknowledged (Bus's ``grace_s``): after a start, until the roles have
+subscribed; after a subscription's end, so that a program that is being stopped leaves it with the broker."""
 WINDOW = 20
 """Messages under way to the broker at a time (Mosquitto's limit as well)."""
 BACKLOG = 1000
@@ -107,6 +107,7 @@ class Bus:
         key_file: Path | None = None,
         will: Will | Callable[[], Will] | None = None,
         instance: str = "",
+        grace_s: float = GRACE_S,
     ) -> None:
         self.instance = instance or str(uuid7())
         """Names this start of the program, in the health of every role on this connection."""
@@ -118,6 +119,7 @@ class Bus:
         self._tls = _tls(ca_file, cert_file, key_file) if secure else None
         self._client_id, self._username, self._password = client_id or username, username, password
         self._will = will
+        self._grace_s = grace_s
         self._loop: asyncio.AbstractEventLoop
         self._task: asyncio.Task[None] | None = None
         self._wire: Wire | None = None
@@ -197,7 +199,7 @@ class Bus:
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._park_until = self._loop.time() + GRACE_S
+        self._park_until = self._loop.time() + self._grace_s
         self._task = asyncio.create_task(self._keep_connected(), name="bus")
         try:
             with contextlib.suppress(TimeoutError):
@@ -370,7 +372,7 @@ class Bus:
     def _nobody(self, arrival: Arrival, wait: bool) -> None:
         """Acknowledge what nobody is there for, or wait whether somebody comes."""
         if wait:
-            self._parked[arrival] = self._loop.call_later(GRACE_S, self._give_up, arrival)
+            self._parked[arrival] = self._loop.call_later(self._grace_s, self._give_up, arrival)
         else:
             arrival.puback()
 
