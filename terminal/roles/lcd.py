@@ -26,7 +26,7 @@ WHOLE_EVERY_MS = 60_000
 """The panel gets a frame at least this often: SPI does not tell that one was unplugged or lost its power."""
 LOOK_EVERY_MS = 5_000
 """A view that does not change by itself is looked at again this often: has somebody gone?"""
-BURST, DRAW_EVERY_MS = 5, 1_000
+BURST, DRAW_EVERY_MS = 8, 125
 """Frames at once, then one in so much time: a visit's screens come without delay, a flood of messages does not."""
 RETRY_MS = 2_000
 """After a failed frame."""
