@@ -59,10 +59,10 @@ class Port:
 
 
 class Troubles:
-    """What is wrong at the moment, and who is told."""
+    """What is wrong ``now``, and who is told."""
 
-    def __init__(self) -> None:
-        self.now: str | None = None
+    def __init__(self, now: str | None = None) -> None:
+        self.now = now
         self.callbacks: list[Callable[[], None]] = []
 
     def set(self, text: str | None) -> None:
@@ -85,7 +85,7 @@ class PortScanner:
         self._lines = Lines()
         self._ready: deque[Reading] = deque()
         self._retry_s = RETRY_S
-        self._troubles = Troubles()
+        self._troubles = Troubles(f"the scanner at {name} is not open yet")
 
     @property
     def trouble(self) -> str | None:
