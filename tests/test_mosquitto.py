@@ -1,0 +1,267 @@
+"""The Mosquitto that deploy/ ships, on this machine's one: its configuration is taken, its rules hold."""
+
+import asyncio
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from terminal.bus import Bus, BusRefused, Subscription
+from terminal.contract.access import mosquitto_acl
+
+DEPLOY = Path(__file__).parents[1] / "deploy" / "mosquitto"
+PASSWORD_VARIANT = "require_certificate false\npassword_file {folder}/passwords\n"
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("mosquitto") is None, reason="no mosquitto here: apt-get install mosquitto"
+)
+
+
+class Authority:
+    """A certificate authority that writes what it issues into ``folder``."""
+
+    def __init__(self, folder: Path, name: str = "ca") -> None:
+        self.folder = folder
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        self.file = folder / f"{name}.crt"
+        self.file.write_bytes(self._sign(self.name, self.key, authority=True).public_bytes(serialization.Encoding.PEM))
+
+    def issue(self, name: str, *hosts: str, days: int = 1) -> tuple[Path, Path]:
+        """Certificate and key files for ``name``; days below 0: already expired."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        files = self.folder / f"{name}.crt", self.folder / f"{name}.key"
+        files[0].write_bytes(self._sign(subject, key, hosts=hosts, days=days).public_bytes(serialization.Encoding.PEM))
+        files[1].write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        return files
+
+    def _sign(
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        *,
+        authority: bool = False,
+        hosts: tuple[str, ...] = (),
+        days: int = 1,
+    ) -> x509.Certificate:
+        now = datetime.now(UTC)
+        names: list[x509.GeneralName] = [
+            x509.IPAddress(ip_address(h)) if h[0].isdigit() else x509.DNSName(h) for h in hosts
+        ]
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self.name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=9))
+            .not_valid_after(now + timedelta(days=days))
+            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        )
+        if authority:
+            usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+            builder = builder.add_extension(usage, critical=True)
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        return builder.sign(self.key, hashes.SHA256())
+
+
+@dataclass
+class Shipped:
+    """A running Mosquitto with the shipped configuration, its paths moved into ``folder``."""
+
+    authority: Authority
+    config: Path
+    port: int
+
+    def start(self) -> None:
+        log = self.authority.folder / "log"
+        with log.open("ab") as file:
+            self.process = subprocess.Popen(["mosquitto", "-c", str(self.config)], stdout=file, stderr=file)
+        for _ in range(500):
+            assert self.process.poll() is None, log.read_text()
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.01)
+        raise AssertionError("mosquitto does not listen")
+
+    def stop(self, how: int = signal.SIGTERM) -> None:
+        self.process.send_signal(how)
+        self.process.wait()
+
+    def bus(self, user: str, host: str = "localhost", **more: str) -> Bus:
+        certificate, key = self.authority.issue(user)
+        return Bus(
+            f"mqtts://{host}:{self.port}",
+            username=user,
+            ca_file=self.authority.file,
+            cert_file=certificate,
+            key_file=key,
+            **more,  # type: ignore[arg-type]
+        )
+
+
+def adapted(folder: Path, authority: Authority, port: int, *, passwords: bool = False, days: int = 1) -> Shipped:
+    text = (DEPLOY / "mosquitto.conf").read_text()
+    if passwords:
+        text = text.replace(
+            "require_certificate true\nuse_identity_as_username true\n", PASSWORD_VARIANT.format(folder=folder)
+        )
+        assert "password_file" in text.split("#   require")[0]
+    authority.issue("server", "localhost", "127.0.0.1", days=days)
+    (folder / "acl").write_text((DEPLOY / "acl").read_text())
+    (folder / "acl").chmod(0o600)
+    text = text.replace("listener 8883", f"listener {port} 127.0.0.1\nuser root")
+    text = text.replace("/etc/mosquitto/certs", str(folder)).replace("/etc/mosquitto", str(folder))
+    text = text.replace("/var/lib/mosquitto/", f"{folder}/")
+    (folder / "mosquitto.conf").write_text(text)
+    return Shipped(authority, folder / "mosquitto.conf", port)
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, port: int) -> Iterator[Shipped]:
+    server = adapted(tmp_path, Authority(tmp_path), port)
+    server.start()
+    yield server
+    server.stop()
+
+
+async def take(subscription: Subscription) -> bytes:
+    async with asyncio.timeout(5):
+        delivery = await anext(subscription)
+    delivery.ack()
+    return delivery.payload
+
+
+def test_the_shipped_access_list_is_what_the_contract_says() -> None:
+    assert (DEPLOY / "acl").read_text() == mosquitto_acl("marina")
+
+
+async def test_each_role_says_what_it_may_and_nothing_else(shipped: Shipped) -> None:
+    async with shipped.bus("watch") as watch, shipped.bus("reader") as reader, shipped.bus("worker") as worker:
+        everything = watch.subscribe("parking/marina/#")
+        await everything.granted()
+        await reader.publish("parking/marina/exit-1/lift", b"forged")
+        await reader.publish("parking/marina/exit-1/health/worker", b"forged")
+        await watch.publish("parking/marina/exit-1/fee", b"forged")
+        await reader.publish("parking/marina/exit-1/fee", b"fee")
+        assert await take(everything) == b"fee"
+        await worker.publish("parking/marina/exit-1/lift", b"lift")
+        assert await take(everything) == b"lift"
+
+
+async def test_each_role_hears_what_it_may_and_nothing_else(shipped: Shipped) -> None:
+    async with shipped.bus("barrier") as barrier, shipped.bus("worker") as worker, shipped.bus("listener") as listener:
+        greedy = barrier.subscribe("parking/#")
+        await greedy.granted()  # Mosquitto grants it, and delivers only what the rules allow
+        await listener.publish("parking/marina/garage/paid", b"secret")
+        await worker.publish("parking/marina/exit-1/order", b"secret")
+        await worker.publish("parking/marina/exit-1/lift", b"lift")
+        assert await take(greedy) == b"lift"
+
+
+async def test_nobody_takes_over_anothers_session(shipped: Shipped) -> None:
+    async with shipped.bus("worker") as worker, shipped.bus("reader", client_id="worker") as thief:
+        await asyncio.sleep(0.2)
+        assert worker.connected
+        assert thief.connected
+
+
+async def test_who_has_no_certificate_of_ours_stays_outside(shipped: Shipped, tmp_path: Path) -> None:
+    (tmp_path / "foreign").mkdir()
+    foreign = Authority(tmp_path / "foreign").issue("worker")
+    for files in ((None, None), foreign):
+        url = f"mqtts://localhost:{shipped.port}"
+        ca = shipped.authority.file
+        async with Bus(url, username="worker", ca_file=ca, cert_file=files[0], key_file=files[1]) as bus:
+            assert not bus.connected
+            assert bus.trouble
+
+
+async def test_a_broker_whose_certificate_is_not_the_hosts_or_not_of_our_authority_is_not_spoken_to(
+    shipped: Shipped, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = Authority(tmp_path / "other")
+    shipped.authority.issue("server", "broker.example")
+    shipped.stop()
+    shipped.start()
+    async with shipped.bus("worker") as bus:
+        assert (bus.connected, "certificate" in bus.trouble.lower()) == (False, True)
+    async with Bus(f"mqtts://localhost:{shipped.port}", username="worker", ca_file=other.file) as bus:
+        assert (bus.connected, "certificate" in bus.trouble.lower()) == (False, True)
+
+
+async def test_an_expired_certificate_is_not_spoken_to(tmp_path: Path, port: int) -> None:
+    server = adapted(tmp_path, Authority(tmp_path), port, days=-1)
+    server.start()
+    try:
+        async with server.bus("worker") as bus:
+            assert (bus.connected, "expired" in bus.trouble) == (False, True)
+    finally:
+        server.stop()
+
+
+async def test_what_was_acknowledged_survives_a_kill(shipped: Shipped) -> None:
+    async with shipped.bus("worker") as worker:
+        await worker.subscribe("parking/marina/+/paid").granted()
+    async with shipped.bus("listener") as listener:
+        for n in range(20):
+            await listener.publish("parking/marina/garage/paid", b"%d" % n)
+    shipped.stop(signal.SIGKILL)
+    shipped.start()
+    async with shipped.bus("worker") as worker:
+        subscription = worker.subscribe("parking/marina/+/paid")
+        assert [await take(subscription) for _ in range(20)] == [b"%d" % n for n in range(20)]
+
+
+async def test_with_passwords_in_place_of_certificates_the_same_holds(tmp_path: Path, port: int) -> None:
+    server = adapted(tmp_path, Authority(tmp_path), port, passwords=True)
+    for user in ("worker", "watch"):
+        command = ["mosquitto_passwd", "-b", *(["-c"] if user == "worker" else []), str(tmp_path / "passwords")]
+        subprocess.run([*command, user, f"{user}-password"], check=True, capture_output=True)
+    (tmp_path / "passwords").chmod(0o600)
+    server.start()
+    url, ca = f"mqtts://localhost:{port}", server.authority.file
+    try:
+        with pytest.raises(BusRefused):
+            await Bus(url, username="worker", password="wrong", ca_file=ca).__aenter__()
+        async with (
+            Bus(url, username="worker", password="worker-password", ca_file=ca) as worker,
+            Bus(url, username="watch", password="watch-password", ca_file=ca, client_id="worker") as watch,
+        ):
+            everything = watch.subscribe("parking/marina/#")
+            await everything.granted()
+            await worker.publish("parking/marina/exit-1/paid", b"forged")
+            await worker.publish("parking/marina/exit-1/lift", b"lift")
+            assert await take(everything) == b"lift"
+            assert worker.connected
+    finally:
+        server.stop()
