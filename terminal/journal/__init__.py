@@ -137,8 +137,8 @@ class Journal:
     async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
         """Write (kind, data) rows in one transaction; returns the number of the last one once they are flushed.
 
-        Raises JournalFull (nothing written, may be repeated) or JournalFailed (stop, open anew, replay). Cancelling
-        the caller leaves open whether the rows were written.
+        Raises JournalFull (nothing written, may be repeated) or JournalFailed (stop, open anew, replay). A caller that
+        is cancelled meanwhile does not hear of it, but the rows are written.
         """
         return await asyncio.wrap_future(self._submit(_append(rows, at_ms)))
 
@@ -185,6 +185,7 @@ class Journal:
     def _submit(self, item: _Append | _Job) -> "Future[int]":
         if self._closed:
             raise JournalFailed(self.path, "it is closed")
+        item.done.set_running_or_notify_cancel()  # from here on cancelling takes nothing back
         self._queue.put(item)
         return item.done
 
@@ -217,7 +218,6 @@ class Journal:
         return self._queue.get(timeout=_CHECKPOINT_IDLE_S if due else None)
 
     def _commit(self, batch: list[_Append]) -> None:
-        batch = [append for append in batch if append.done.set_running_or_notify_cancel()]
         if not batch:
             return
         try:
@@ -242,8 +242,6 @@ class Journal:
             self._checkpoint()
 
     def _run(self, job: _Job) -> None:
-        if not job.done.set_running_or_notify_cancel():
-            return
         try:
             job.done.set_result(job.do())
         except BaseException as error:

@@ -27,7 +27,7 @@ EVERY_S = 5.0
 DISK_EVERY_S = 60.0
 FULL_AT = 0.9
 MISTRUST_MS = 60_000
-KEEP_ROWS, PRUNE_AT_ROWS = 200_000, 250_000
+KEEP_ROWS = 200_000
 """Two rows a lift: what is older than the last 100,000 lifts is forgotten. So many rows are replayed in 2 s."""
 LAST_WORDS_S = 1.0
 
@@ -64,6 +64,7 @@ class BarrierRole:
         *,
         every_s: float = EVERY_S,
         disk_every_s: float = DISK_EVERY_S,
+        keep_rows: int = KEEP_ROWS,
     ) -> None:
         self._link = link
         self._relay = relay
@@ -77,6 +78,7 @@ class BarrierRole:
         self._timer: asyncio.TimerHandle | None = None
         self._wrong: dict[str, str] = {}
         """What is wrong, by the alert's code; health tells all of it."""
+        self._keep_rows = keep_rows
         self._pruned = 0
         self._group: asyncio.TaskGroup
 
@@ -222,8 +224,8 @@ class BarrierRole:
                 self._well("journal", "lifts can be journaled again")
             else:
                 self._trouble("disk-full", "the disk has no room for the barrier's reserve")
-            if journal.last_seq - self._pruned > PRUNE_AT_ROWS:
-                self._pruned = journal.last_seq - KEEP_ROWS
+            if journal.last_seq - self._pruned > self._keep_rows * 5 // 4:
+                self._pruned = journal.last_seq - self._keep_rows
                 await journal.prune(self._pruned)
             await asyncio.sleep(self._disk_every_s)
 
