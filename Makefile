@@ -11,7 +11,7 @@ PORT ?= 8000
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check-system lint types imports unit lock clean
+.PHONY: help demo test check-system lint types imports unit browser lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -37,6 +37,11 @@ imports: $(READY)
 
 unit: $(READY)
 	$(BIN)/python -m pytest $(ARGS)
+
+# The demo's page in a real browser, headless.
+browser: $(READY)
+	@deploy/packages browser
+	$(BIN)/python -m pytest tests/browser $(ARGS)
 
 $(READY): requirements.lock pyproject.toml
 	@deploy/packages python
