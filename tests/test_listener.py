@@ -365,16 +365,16 @@ async def test_copies_that_come_together_are_told_once_and_all_answered(link: Fa
     link.worker = lambda message: None
     copies = [asyncio.create_task(client.post(notification())) for _ in range(50)]
     await link.spoke.wait()
-    while (await waiting_now(client)) < 50:
+    while await gauge(client, "payby_listener_waiting") < 50:
         await asyncio.sleep(0)
     link.receipt(link.said[0][0])
     assert {reply[0] for reply in await asyncio.gather(*copies)} == {200}
     assert len(link.said) == 1
 
 
-async def waiting_now(client: Client) -> int:
+async def gauge(client: Client, name: str) -> int:
     text = (await client.get("/metrics"))[1]
-    return int(next(line for line in text.splitlines() if line.startswith("payby_listener_waiting ")).split()[1])
+    return int(next(line for line in text.splitlines() if line.startswith(f"{name} ")).split()[1])
 
 
 async def test_different_notifications_of_one_order_are_each_told(link: FakeLink, client: Client) -> None:
@@ -525,15 +525,32 @@ async def test_who_does_not_finish_a_request_is_cut_off(link: FakeLink, begun: b
         assert b"200" not in await client.raw(begun)
 
 
+async def test_a_half_request_on_a_kept_connection_is_cut_off_too(link: FakeLink) -> None:
+    body = notification()
+    head = b"POST /payby/notify HTTP/1.1\r\nHost: x\r\nsign: %b\r\nContent-Length: %d\r\n\r\n" % (
+        sign(PAYBY, body).encode(), len(body),
+    )  # fmt: skip
+    async with listening(link, Limits(read_s=0.1)) as client:
+        found = await client.raw(head + body + head + body[:100])
+        assert re.findall(rb"HTTP/1.1 (\d+)", found) == [b"200", b"408"]
+
+
+async def test_a_burst_of_connections_stays_within_the_limit(link: FakeLink) -> None:
+    async with listening(link, Limits(connections=20)) as client:
+        burst = await asyncio.gather(*(asyncio.open_connection("127.0.0.1", client.port) for _ in range(80)))
+        assert (await client.post(notification()))[0] == 200
+        assert await gauge(client, "payby_listener_connections") <= 20
+        for _, writer in burst:
+            writer.close()
+
+
 async def test_500_half_open_requests_do_not_keep_a_genuine_one_out(link: FakeLink, client: Client) -> None:
     halves = [await asyncio.open_connection("127.0.0.1", client.port) for _ in range(500)]
     for _, writer in halves:
         writer.write(b"POST /payby/notify HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n{")
     try:
         assert (await client.post(notification()))[0] == 200
-        text = (await client.get("/metrics"))[1]
-        open_now = int(next(li for li in text.splitlines() if li.startswith("payby_listener_connections")).split()[1])
-        assert open_now <= Limits().connections
+        assert await gauge(client, "payby_listener_connections") <= Limits().connections
     finally:
         for _, writer in halves:
             writer.close()

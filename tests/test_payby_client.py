@@ -260,6 +260,13 @@ async def test_a_late_answer_is_none(sandbox: Sandbox) -> None:
     held.set()
 
 
+async def test_a_statement_may_take_longer_than_a_call(sandbox: Sandbox) -> None:
+    sandbox.fail("getOrderStatement", Fault(delay_s=0.2))
+    async with client(sandbox, timeout_s=0.05) as payby:
+        with pytest.raises(e.NoStatement):
+            await payby.get_order_statement(date(2020, 1, 1))
+
+
 async def test_nobody_there_is_an_unknown_outcome(sandbox: Sandbox) -> None:
     async with client(sandbox) as payby:
         sandbox.cut_off = True

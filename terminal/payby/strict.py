@@ -65,9 +65,7 @@ _AS_DECIMALS = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal, 
 def load(body: str | bytes, *, decimals: bool = False) -> dict[str, Any]:
     """JSON text -> its top object; raises BadWords. Numbers with a point are for fit(), or Decimals on request."""
     try:
-        text = body.decode("utf-8") if isinstance(body, bytes) else body
-        if text.startswith("\ufeff"):
-            raise BadWords("a byte order mark stands before the JSON")
+        text = body.decode("utf-8") if isinstance(body, bytes) else body  # a byte order mark stays, and is no JSON
         found = (_AS_DECIMALS if decimals else _AS_WRITTEN).decode(text)
     except UnicodeDecodeError:
         raise BadWords("not UTF-8") from None
