@@ -99,7 +99,7 @@ class Connection:
             raise Malformed("CONNECT of another protocol")
         if frame.body[:7] == b"\0\x04MQTT\x04":
             connect = await decode(frame)
-            _check(connect)
+            _check(connect, frame.body)
             refusal = self._refusal(connect)
         else:
             refusal = UNACCEPTABLE_PROTOCOL_VERSION
@@ -210,16 +210,22 @@ class Connection:
         self.write(bytes([kind << 4, 2]) + mid.to_bytes(2, "big"))
 
 
-def _check(connect: Any) -> None:
-    """What amqtt lets pass in a CONNECT."""
-    header = connect.variable_header
+def _check(connect: Any, body: bytes) -> None:
+    """What amqtt lets pass in a CONNECT: it takes what is cut short for absent, and does not look at every flag."""
+    header, payload = connect.variable_header, connect.payload
     if (
         header.reserved_flag
         or (header.password_flag and not header.username_flag)
-        or (header.will_flag and (header.will_qos > 2 or not connect.will_topic or connect.will_message is None))
+        or (header.will_flag and (header.will_qos > 2 or not payload.will_topic or payload.will_message is None))
         or (not header.will_flag and (header.will_qos or header.will_retain_flag))
     ):
         raise Malformed("CONNECT whose flags contradict each other")
+    if (
+        (payload.client_id_is_random and body[10:12] != b"\0\0")
+        or (header.username_flag and payload.username is None)
+        or (header.password_flag and payload.password is None)
+    ):
+        raise Malformed("CONNECT that is cut short")
 
 
 def _session(connect: Any) -> Session:
