@@ -128,19 +128,19 @@ class Link:
     def hear(self, *kinds: str, lane: str | None = None) -> Hearing:
         """Messages of ``kinds`` (``fee``; ``health`` for every role's, ``health/worker`` for one) from now on.
 
-        ``lane``: by default the own one, or every one's (``+``) for a role of the whole garage. What does not fit its
-        type is acknowledged, alerted and not yielded. Several hearings may take in one message.
+        ``lane``: by default the own one, for health the garage's roles as well; or every one's (``+``) for a role of
+        the whole garage. What does not fit its type is acknowledged, alerted and not yielded. Several hearings may
+        take in one message.
         """
         unknown = [kind for kind in kinds if kind.partition("/")[0] not in MESSAGES]
         if unknown or not kinds:
             raise ValueError(f"no messages of the contract: {', '.join(unknown) or 'nothing named'}")
-        place = lane or self.lane or "+"
-        return Hearing(
-            self,
-            self.bus.subscribe(
-                *(f"parking/{self.garage}/{place}/{'health/+' if kind == 'health' else kind}" for kind in kinds)
-            ),
-        )
+        filters = []
+        for kind in kinds:
+            health = kind.partition("/")[0] == "health"
+            places = [lane or self.lane or "+", *([GARAGE_WIDE] if health and self.lane and not lane else [])]
+            filters += [f"parking/{self.garage}/{p}/{'health/+' if kind == 'health' else kind}" for p in places]
+        return Hearing(self, self.bus.subscribe(*filters))
 
     # Alerts
 

@@ -12,7 +12,7 @@ PINGREQ = b"\xc0\0"
 DISCONNECT = b"\xe0\0"
 REFUSALS = {
     1: "it does not speak MQTT 3.1.1",
-    2: "it does not take this client id",
+    2: "it does not take this client id (our own broker takes the user's name only)",
     3: "it is not available",
     4: "user or password is wrong",
     5: "this user may not connect",

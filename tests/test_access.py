@@ -42,7 +42,7 @@ HEARD_BY = {
     "receipt": {"listener", "console"},
     "lift": {"barrier", "worker", "console"},
     "barrier": {"worker", "console"},
-    "vehicle": {"reader", "worker", "barrier", "console"},
+    "vehicle": {"reader", "worker", "barrier", "loops", "console"},
     "command": {"worker", "console"},
     "refund": {"worker", "console"},
     "alert": {"console"},

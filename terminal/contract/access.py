@@ -34,11 +34,12 @@ ROLES = {
     "listener": _rights("paid refund alert", "receipt health"),
     "barrier": _rights("barrier alert", "lift vehicle health"),
     "lcd": _rights("alert", "screen health"),
-    "loops": _rights("vehicle alert", ""),
+    "loops": _rights("vehicle alert", "vehicle"),
     "console": Rights(frozenset({"lift", "command", "alert"}), EVERYTHING),
     "broker": _rights("alert", ""),
 }
-"""What each role needs for its work, and no more. The worker hears ``lift`` for the console's."""
+"""What each role needs for its work, and no more. The worker hears ``lift`` for the console's, the loops
+``vehicle`` to find the waiting car's id again after a restart."""
 
 KERB = ("reader", "barrier", "lcd", "loops")
 """The roles that stand at a lane, and may be bound to it."""
