@@ -178,6 +178,29 @@ async def test_messages_are_acknowledged_and_a_heartbeat_that_says_nothing_new_i
         assert fake.acked.count("parking/marina/exit-1/health/lcd") == 3
 
 
+async def test_a_barriers_answer_is_news_and_its_repeated_state_is_not() -> None:
+    fake = FakeTerminal()
+    async with a_lane(fake) as lane:
+        with lane.feed.watch() as watch:
+            fake.say("barrier", state="down")
+            fake.say("barrier", state="rising")
+            fake.say("barrier", state="rising", answer={"lift": "x", "outcome": "raised"})
+            fake.say("barrier", state="rising")
+            fake.say("barrier", state="up")
+            seen: list[Passed] = []
+            async with asyncio.timeout(5):
+                while not seen or seen[-1].data["state"] != "up":
+                    if isinstance(happening := await anext(watch), Passed) and happening.kind == "barrier":
+                        seen.append(happening)
+        assert [(m.data["state"], m.routine) for m in seen[-5:]] == [
+            ("down", True),
+            ("rising", False),
+            ("rising", False),
+            ("rising", True),
+            ("up", False),
+        ]
+
+
 async def test_rubbish_on_the_broker_is_passed_over() -> None:
     fake = FakeTerminal()
     async with a_lane(fake) as lane:

@@ -217,7 +217,7 @@ function drawPhone(phone) {
 function lamp(id, on) { $(id).className = `lamp ${on ? "on" : "off"}`; }
 
 function drawRoles() {
-  const names = [...ROLES, ...Object.keys(state.roles).filter((name) => !ROLES.includes(name))].filter((name) => name in state.roles || ROLES.includes(name));
+  const names = [...ROLES, ...Object.keys(state.roles).filter((name) => !ROLES.includes(name) && name !== "run")]; // run is all of them
   const list = $("roles");
   for (const name of names) {
     let item = $(`role-${name}`);

@@ -1,0 +1,74 @@
+"""The driver's phone: its camera, and the payer's app in front of PayBy."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any, Literal
+
+from PIL import Image
+
+from terminal.demo.parts import NotNow, PayBy, PhoneOrder
+from terminal.screen.qr import decode
+
+Showing = Literal["home", "order", "paying", "paid", "declined"]
+
+
+class Phone:
+    """One phone. ``told`` is called after every change of what it shows."""
+
+    def __init__(self, payby: PayBy, told: Callable[[], None]) -> None:
+        self._payby, self._told = payby, told
+        self.showing: Showing = "home"
+        self._note = ""
+        self._order: PhoneOrder | None = None
+        self._token = ""
+
+    async def scan(self, image: Image.Image | None) -> PhoneOrder:
+        """Point it at the glass: read the code that is really there, and ask PayBy what it is. Raises NotNow."""
+        token = await asyncio.to_thread(decode, image) if image is not None else None
+        if not token:
+            raise self._refused("home", "No code in view. The screen shows none right now.")
+        try:
+            order = await self._payby.order(token)
+        except NotNow as error:
+            raise self._refused("home", str(error)) from None
+        self._token, self._order = token, order
+        self._show("order")
+        return order
+
+    async def pay(self) -> None:
+        """Pay the order that it shows. Raises NotNow."""
+        await self._answer(self._payby.pay, "paying", "paid")
+
+    async def decline(self) -> None:
+        """Say no to the order that it shows. Raises NotNow."""
+        await self._answer(self._payby.decline, "order", "declined")
+
+    def put_away(self) -> None:
+        """The next driver has another one."""
+        self._order, self._token = None, ""
+        self._show("home")
+
+    def state(self) -> dict[str, Any]:
+        """What it shows, as JSON."""
+        return {"state": self.showing, "note": self._note, "order": self._order and asdict(self._order)}
+
+    async def _answer(self, act: Callable[[str], Awaitable[None]], meanwhile: Showing, then: Showing) -> None:
+        order = self._order
+        if self.showing != "order" or order is None:
+            raise NotNow("The phone shows no order. Scan the code first.")
+        self._show(meanwhile)
+        try:
+            await act(self._token)
+        except NotNow as error:
+            raise self._refused("order", str(error)) from None
+        if self._order is order:  # else the car has left meanwhile
+            self._show(then)
+
+    def _refused(self, showing: Showing, note: str) -> NotNow:
+        self._show(showing, note)
+        return NotNow(note)
+
+    def _show(self, showing: Showing, note: str = "") -> None:
+        self.showing, self._note = showing, note
+        self._told()
