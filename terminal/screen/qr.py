@@ -13,14 +13,15 @@ import hashlib
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 from typing import cast
 
-import segno
 import zxingcpp
 from PIL import Image
 from segno import consts
 
 from terminal.contract.messages import Qr
+from terminal.screen.modules import Part, count_bits, modules
 
 QUIET = 4
 """Light modules around the symbol (ISO/IEC 18004)."""
@@ -34,6 +35,7 @@ _LEVELS = "HQML"
 _DIGITS = re.compile(r"([0-9]{6,}|[0-9]{3,}$)")  # a change of mode costs 26 bits within the text, 14 at its end
 _QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 _MAX_URL = 512  # bytes; the contract's largest panel shows far less
+_FINE = 16  # px a module before the one resize
 _PIXELS = bytes.maketrans(b"01", b"\xff\x00")
 
 
@@ -68,36 +70,20 @@ def encode(url: str, mask: int = MASK) -> Symbol:
     if not url or len(url) > _MAX_URL or not (url.isascii() and url.isprintable()):
         raise QrError(f"QR code: 1 to {_MAX_URL} printable ASCII characters are needed, got {len(url)}: {url[:40]!r}")
     parts = [(part, consts.MODE_NUMERIC if part.isdigit() else consts.MODE_BYTE) for part in _DIGITS.split(url) if part]
-    version, level = _fit(parts)
-    code = segno.make(
-        cast(str, parts),  # its stub forgets lists of segments
-        version=version,
-        error=level,
-        mask=mask,
-        micro=False,
-        boost_error=False,
-    )
-    modules = b"".join(code.matrix)
-    dark = int(modules.translate(bytes.maketrans(b"\0\1", b"01")), 2)
-    spare = -len(modules) % 8
-    return Symbol(len(code.matrix), (dark << spare).to_bytes((len(modules) + spare) // 8, "big"))
+    size, dark = modules(parts, *_fit(parts), mask)
+    spare = -(size**2) % 8
+    return Symbol(size, (dark << spare).to_bytes((size**2 + spare) // 8, "big"))
 
 
-def _fit(parts: list[tuple[str, int]]) -> tuple[int, str]:
+def _fit(parts: list[Part]) -> tuple[int, str]:
     """The smallest version that level L allows, and the highest level that still fits it."""
     for version in range(1, 41):
-        count = {consts.MODE_NUMERIC: 10 + 2 * _wide(version), consts.MODE_BYTE: 16 if version > 9 else 8}
-        bits = sum(4 + count[mode] + _payload(text, mode) for text, mode in parts)
+        bits = sum(4 + count_bits(mode, version) + _payload(text, mode) for text, mode in parts)
         room = cast("dict[int, int]", consts.SYMBOL_CAPACITY[version])
-        fits = [level for level in _LEVELS if bits <= room[consts.ERROR_MAPPING[level]]]
-        if fits:
-            return version, fits[0]
+        for level in _LEVELS:
+            if bits <= room[consts.ERROR_MAPPING[level]]:
+                return version, level
     raise QrError("QR code: no symbol holds that much")  # not with _MAX_URL
-
-
-def _wide(version: int) -> int:
-    """Which of the three widths of a count this version has: 0 up to 9, 1 up to 26, then 2."""
-    return (version > 9) + (version > 26)
 
 
 def _payload(text: str, mode: int) -> int:
@@ -108,18 +94,23 @@ def _payload(text: str, mode: int) -> int:
 def draw(symbol: Symbol, side: int) -> Image.Image:
     """The symbol with its quiet zone, filling ``side`` x ``side`` pixels exactly, mode L.
 
-    The same picture, byte for byte, as modules of 16 x 16 pixels resized once with BOX, at a twentieth of the work:
-    Pillow's resize is separable, so each direction is enlarged just before it is reduced. (A 1-bit image would be
-    resized with NEAREST, which costs 16 % of the distance.)
+    The same picture, but for one level of grey, as modules of 16 x 16 pixels resized once with BOX, at a tenth of the
+    work: each direction is enlarged just before it is reduced, and rows that are alike are made once. (A 1-bit image
+    would be resized with NEAREST, which costs 16 % of the distance.)
     """
     text = format(int.from_bytes(symbol.bits, "big"), f"0{len(symbol.bits) * 8}b")
-    modules = text[: symbol.size**2].encode().translate(_PIXELS)
+    pixels = text[: symbol.size**2].encode().translate(_PIXELS)
     total = symbol.size + 2 * QUIET
     image = Image.new("L", (total, total), 255)
-    image.paste(Image.frombytes("L", (symbol.size, symbol.size), modules), (QUIET, QUIET))
+    image.paste(Image.frombytes("L", (symbol.size, symbol.size), pixels), (QUIET, QUIET))
     nearest, box = Image.Resampling.NEAREST, Image.Resampling.BOX
-    image = image.resize((total * 16, total), nearest).resize((side, total), box)
-    return image.resize((side, total * 16), nearest).resize((side, side), box)
+    tall = image.resize((total, total * _FINE), nearest).resize((total, side), box).tobytes()
+    runs = [(row, len(list(same))) for row, same in groupby(tall[at : at + total] for at in range(0, len(tall), total))]
+    rows = Image.frombytes("L", (total, len(runs)), b"".join([row for row, _ in runs]))
+    wide = rows.resize((total * _FINE, len(runs)), nearest).resize((side, len(runs)), box).tobytes()
+    return Image.frombytes(
+        "L", (side, side), b"".join([wide[at * side : (at + 1) * side] * count for at, (_, count) in enumerate(runs)])
+    )
 
 
 def module_px(symbol: Symbol, side: int) -> float:

@@ -1,0 +1,172 @@
+import base64
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+import segno
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from terminal.contract.messages import Qr
+from terminal.screen import qr
+from terminal.screen.qr import QrError, Symbol
+
+LONG = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac14d5d372a459fbe948e83fcaae0cb&t=1765054600668"
+SHORT = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac1495837234592be948e83fcaae0cb&t=1765054600668"
+"""Of the same length, with a long run of digits in its token."""
+SIDES = (240, 320, 287, 198)
+"""The panels' heights, and two that leave a very fractional module."""
+
+tokens = st.builds(
+    "https://qr.payby.com?BIZ_TYPE=202&ft={:032x}&t={}".format,
+    st.integers(0, 2**128 - 1),
+    st.integers(10**12, 10**13 - 1),
+)
+
+
+def by_zxing(image: Image.Image) -> str | None:
+    return qr.decode(image)
+
+
+def by_zbar(image: Image.Image) -> str | None:
+    pyzbar = pytest.importorskip("pyzbar.pyzbar", exc_type=ImportError)
+    return next((found.data.decode() for found in pyzbar.decode(image, symbols=[pyzbar.ZBarSymbol.QRCODE])), None)
+
+
+def by_opencv(image: Image.Image) -> str | None:
+    cv2, numpy = pytest.importorskip("cv2"), pytest.importorskip("numpy")
+    text: str = cv2.QRCodeDetector().detectAndDecode(numpy.asarray(image))[0]
+    return text or None
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("url", [LONG, SHORT])
+@pytest.mark.parametrize("read", [by_zxing, by_zbar, by_opencv])
+def test_three_independent_readers_give_the_link_back_at_any_scale(
+    read: Callable[[Image.Image], str | None], url: str, side: int
+) -> None:
+    assert read(qr.draw(qr.encode(url), side)) == url
+
+
+@given(tokens)
+@example(LONG)
+@settings(max_examples=40, deadline=None)
+def test_every_token_comes_back_from_its_picture(url: str) -> None:
+    assert qr.decode(qr.draw(qr.encode(url), 240)) == url
+
+
+@pytest.mark.parametrize(("url", "version"), [(LONG, 5), (SHORT, 4)])
+def test_digits_in_segments_of_their_own_need_a_smaller_symbol(url: str, version: int) -> None:
+    assert qr.encode(url).size == 17 + 4 * version
+    assert int(segno.make(url, error="m", micro=False, boost_error=False).version) == 6
+
+
+@given(tokens)
+@settings(max_examples=40, deadline=None)
+def test_the_level_is_the_highest_that_the_smallest_version_holds(url: str) -> None:
+    parts = [(part, 1 if part.isdigit() else 4) for part in re.split(r"(\d{6,}|\d{3,}$)", url) if part]
+    least = segno.make(parts, error="l", micro=False, boost_error=False).version  # type: ignore[arg-type]
+    fitting = []
+    for level in "hqml":
+        try:
+            code = segno.make(parts, error=level, version=least, mask=qr.MASK, micro=False, boost_error=False)  # type: ignore[arg-type]
+        except segno.DataOverflowError:
+            continue
+        fitting.append(code)
+    assert modules(qr.encode(url)) == [bytes(row) for row in fitting[0].matrix]
+
+
+def modules(symbol: Symbol) -> list[bytes]:
+    """The rows as the contract describes them, read bit by bit."""
+    flat = bytes(symbol.bits[at // 8] >> (7 - at % 8) & 1 for at in range(symbol.size**2))
+    return [flat[row * symbol.size : (row + 1) * symbol.size] for row in range(symbol.size)]
+
+
+def test_the_picture_is_that_of_whole_modules_resized_once() -> None:
+    symbol = qr.encode(LONG)
+    total = symbol.size + 8
+    plain = Image.new("L", (total, total), 255)
+    for y, row in enumerate(modules(symbol)):
+        for x, dark in enumerate(row):
+            plain.putpixel((x + 4, y + 4), 0 if dark else 255)
+    large = plain.resize((total * 16, total * 16), Image.Resampling.NEAREST)
+    for side in SIDES:
+        drawn = qr.draw(symbol, side)
+        assert (drawn.mode, drawn.size) == ("L", (side, side))
+        resized = large.resize((side, side), Image.Resampling.BOX)
+        assert all(abs(a - b) <= 1 for a, b in zip(drawn.tobytes(), resized.tobytes(), strict=True))
+
+
+def test_link_to_pixels_takes_a_quarter_of_what_segno_takes_for_the_modules() -> None:
+    def cost(work: Callable[[], object]) -> int:
+        begun = time.process_time_ns()
+        work()
+        return time.process_time_ns() - begun
+
+    ours = lambda: qr.draw(qr.encode(LONG), 240)  # noqa: E731
+    theirs = lambda: segno.make(LONG, error="m", micro=False, boost_error=False)  # noqa: E731
+    pairs = [(cost(ours), cost(theirs)) for _ in range(9)]
+    assert min(a for a, _ in pairs) <= 0.25 * min(b for _, b in pairs)
+
+
+def test_a_symbol_goes_over_the_wire_and_back() -> None:
+    symbol = qr.encode(SHORT)
+    wire = qr.to_wire(symbol)
+    assert (wire.size, len(base64.b64decode(wire.bits))) == (33, 137)
+    assert base64.b64decode(wire.bits)[0] == 0b11111110  # the finder's upper edge, then its light border
+    assert qr.from_wire(wire) == symbol
+
+
+@pytest.mark.parametrize(
+    ("size", "bits", "complaint"),
+    [
+        (22, b"\0" * 61, "22 modules a side"),
+        (21, b"\0" * 55, "55 bytes are not the modules of 21 x 21"),
+        (21, b"\0" * 57, "57 bytes are not the modules of 21 x 21"),
+        (21, b"\0" * 55 + b"\x01", "56 bytes are not the modules of 21 x 21"),
+    ],
+)
+def test_what_is_no_symbol_is_refused(size: int, bits: bytes, complaint: str) -> None:
+    with pytest.raises(QrError, match=complaint):
+        qr.from_wire(Qr(size, base64.b64encode(bits).decode()))
+
+
+def test_bits_that_are_no_base64_are_refused() -> None:
+    with pytest.raises(QrError, match="not Base64"):
+        qr.from_wire(Qr(21, "…"))
+
+
+@pytest.mark.parametrize("url", ["", "x" * 513, "https://qr.payby.com?ä", "https://qr.payby.com?\n"])
+def test_what_is_no_link_is_refused(url: str) -> None:
+    with pytest.raises(QrError, match="1 to 512 printable ASCII characters are needed"):
+        qr.encode(url)
+
+
+def test_the_longest_link_still_makes_a_symbol_but_no_panel_takes_it() -> None:
+    symbol = qr.encode("https://" + "x" * 504)
+    with pytest.raises(QrError, match="modules a side; 320 pixels hold at most 72"):
+        qr.check_size(symbol, 320)
+
+
+def test_a_module_of_four_pixels_is_shown_and_a_narrower_one_is_not() -> None:
+    symbol = Symbol(49, bytes(301))  # version 8
+    qr.check_size(symbol, 228)
+    with pytest.raises(QrError, match="227 pixels hold at most 48"):
+        qr.check_size(symbol, 227)
+
+
+def test_a_frame_without_a_code_or_with_two_gives_nothing_back() -> None:
+    code = qr.draw(qr.encode(LONG), 240)
+    two = Image.new("RGB", (480, 240), "white")
+    assert qr.decode(two) is None
+    two.paste(code, (0, 0))
+    assert qr.decode(two) == LONG
+    two.paste(code, (240, 0))
+    assert qr.decode(two) is None
+
+
+def test_a_proven_symbol_was_read_back_by_a_reader() -> None:
+    assert qr.proven(LONG) == qr.encode(LONG)
+    assert len({qr.encode(LONG, mask).bits for mask in range(8)}) == 8
