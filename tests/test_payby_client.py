@@ -3,17 +3,21 @@
 import asyncio
 import json
 import re
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization as ser
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from terminal.payby import errors as e
 from terminal.payby.client import PayBy
@@ -321,6 +325,31 @@ async def test_answers_of_a_stranger_do_not_count(sandbox: Sandbox) -> None:
             await payby.place_order(biz())
 
 
+@pytest.mark.parametrize("name", ["127.0.0.1", "elsewhere.example"])
+async def test_a_certificate_that_nobody_vouches_for_ends_the_call(tmp_path: Path, name: str) -> None:
+    authority = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.load_cert_chain(self_signed(tmp_path / "chain.pem", name))
+    refusing = raw_server(lambda _: web.Response(body=b"x"), authority)
+    async with refusing as (url, peers), PayBy(url, "1", MERCHANT, [PAYBY.public_key()]) as payby:
+        with pytest.raises(e.OutcomeUnknown, match="the certificate was refused"):
+            await payby.get_order(NO)
+        assert peers == []
+
+
+def self_signed(path: Path, name: str) -> Path:
+    """A chain file: the key, and a certificate that it signed for itself."""
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    certificate = (
+        x509.CertificateBuilder(subject, subject, MERCHANT.public_key(), 1, began, began.replace(year=2046))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(MERCHANT, SHA256())
+    )
+    key = MERCHANT.private_bytes(ser.Encoding.PEM, ser.PrivateFormat.PKCS8, ser.NoEncryption())
+    path.write_bytes(key + certificate.public_bytes(ser.Encoding.PEM))
+    return path
+
+
 async def test_while_payby_rotates_its_key_both_count(sandbox: Sandbox) -> None:
     keys = [STRANGER.public_key(), sandbox.public_key]
     async with PayBy(sandbox.base_url, sandbox.partner_id, MERCHANT, keys) as payby:
@@ -495,7 +524,7 @@ async def test_the_client_may_be_closed_twice(sandbox: Sandbox) -> None:
 
 
 @asynccontextmanager
-async def raw_server(answer: Any) -> AsyncIterator[tuple[str, list[Any]]]:
+async def raw_server(answer: Any, tls: ssl.SSLContext | None = None) -> AsyncIterator[tuple[str, list[Any]]]:
     """A server that is no PayBy at all."""
     peers: list[Any] = []
 
@@ -510,9 +539,9 @@ async def raw_server(answer: Any) -> AsyncIterator[tuple[str, list[Any]]]:
     app.router.add_post("/x/{call:.*}", handle)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
     try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/x", peers
+        yield f"http{'s' if tls else ''}://127.0.0.1:{runner.addresses[0][1]}/x", peers
     finally:
         await runner.cleanup()
 

@@ -3,10 +3,11 @@
 ``server.Sandbox`` is the whole of it; ``serve`` runs it as a command.
 """
 
-from .book import Order, Refund
+from .desk import Call
 from .faults import Fault, NotifyFault
 from .notify import Delivery
+from .nouns import Order, Refund
 from .serve import serve
-from .server import Call, Sandbox
+from .server import Sandbox
 
 __all__ = ["Call", "Delivery", "Fault", "NotifyFault", "Order", "Refund", "Sandbox", "serve"]

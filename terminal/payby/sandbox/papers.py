@@ -7,7 +7,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from .book import DUBAI, Book, Order
+from .book import DUBAI, Book
+from .nouns import Order
 
 Version = Literal[1, 2]
 MAX_ROWS = 50_000

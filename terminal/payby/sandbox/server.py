@@ -1,16 +1,17 @@
-"""The sandbox as an HTTP server: the API under ``/sgs/api/``, and ``/sandbox/`` for pages and scripts.
+"""The sandbox as an HTTP server: the API under ``/sgs/api/``, and ``/sandbox/`` for pages and scripts::
 
-async with Sandbox(merchant_keys=[key.public_key()]) as sandbox:
-    payby = PayBy(sandbox.base_url, sandbox.partner_id, key, [sandbox.public_key])
-    answer = await payby.place_order(...)
-    await sandbox.pay(answer.token_url)
+    async with Sandbox(merchant_keys=[key.public_key()]) as sandbox:
+        payby = PayBy(sandbox.base_url, sandbox.partner_id, key, [sandbox.public_key])
+        answer = await payby.place_order(...)
+        await sandbox.pay(answer.token_url)
+
+What a call does is in ``desk`` and ``book``.
 """
 
 import asyncio
 import inspect
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from email.utils import formatdate
 from types import TracebackType
@@ -21,49 +22,21 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ..clock import Clock, SystemClock
-from ..errors import BadSignature, BadWords
-from ..signing import sign, verify
-from ..strict import load
-from . import params
-from .book import Book, Order, Refund
+from ..signing import sign
+from .book import Book
 from .control import control_routes
+from .desk import CALLS, Call, UnknownSigner, genuine, perform
 from .faults import Fault, Faults, NotifyFault, spoil
 from .notify import Delivery, Notifier
-from .papers import Version, statement_zip
+from .nouns import Order, Refund
+from .papers import Version
 from .params import Refusal
 
-WINDOW_MS = 15 * 60_000
 BASE_PATH = "/sgs/api/"
-CALLS = (
-    "acquire2/placeOrder",
-    "acquire2/getOrder",
-    "acquire2/cancelOrder",
-    "acquire2/revokeOrder",
-    "acquire2/updateExpiredTime",
-    "acquire2/refund/placeOrder",
-    "acquire2/refund/getOrder",
-    "acquire2Query/queryOrderPage",
-    "acquire2/download/getOrderStatement",
-)
 _HTML = (
     b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
 )
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-
-
-@dataclass
-class Call:
-    """One call as it came, and what became of it. ``name`` without its folder: ``placeOrder``, ``refund/getOrder``."""
-
-    name: str
-    at_ms: int
-    steady_ms: int
-    body: bytes
-    headers: Mapping[str, str]
-    biz: Mapping[str, Any] = field(default_factory=dict)
-    code: str | None = None
-    """What was answered; None: nothing."""
-    fault: Fault | None = None
 
 
 class Sandbox:
@@ -227,7 +200,7 @@ class Sandbox:
         self.calls.append(call)
         fault = call.fault = self._faults.take(call.name) or Fault()
         try:
-            requested_ms = self._genuine(call)
+            requested_ms = genuine(call, self.partner_id, self.merchant_keys)
             if self.on_call and inspect.isawaitable(waiting := self.on_call(call)):
                 await waiting
             body = None if fault.prevents else self._perform(call, requested_ms)
@@ -243,61 +216,11 @@ class Sandbox:
         call.code = refusal.code if refusal else "0"
         return await self._send(request, fault, body, refusal)
 
-    def _genuine(self, call: Call) -> int:
-        """The call's requestTime; raises Refusal for what is not our merchant's, or not now."""
-        if call.headers.get("Partner-Id") != self.partner_id:
-            raise Refusal("403", "UNAUTHORIZED")
-        try:
-            verify(self.merchant_keys, call.body, call.headers.get("sign"))
-        except BadSignature as error:
-            raise _BadSign("403", f"UNAUTHORIZED {error}") from None
-        if call.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
-            raise params.invalid("Content-Type")
-        try:
-            found = load(call.body, decimals=True)
-        except BadWords as error:
-            raise params.invalid(str(error)) from None
-        requested_ms: object = found.get("requestTime")
-        if type(requested_ms) is not int:
-            raise params.invalid("requestTime")
-        if requested_ms < call.at_ms - WINDOW_MS:
-            raise Refusal("400", "REQUESTTIME_TOO_EARLY")
-        if requested_ms > call.at_ms + WINDOW_MS:
-            raise Refusal("400", "REQUESTTIME_TOO_LATER")
-        if not isinstance(found.get("bizContent"), dict):
-            raise params.invalid("bizContent")
-        call.biz = found["bizContent"]
-        return requested_ms
-
     def _perform(self, call: Call, requested_ms: int) -> dict[str, Any] | bytes:
-        now, biz = call.at_ms, call.biz
-        match call.name:
-            case "placeOrder":
-                return self.book.place(biz, requested_ms, now)
-            case "getOrder":
-                return self.book.get(biz, now)
-            case "cancelOrder":
-                return self.book.cancel(biz, now)
-            case "revokeOrder":
-                return self.book.revoke(biz, now)
-            case "updateExpiredTime":
-                return self.book.update_expired_time(biz, now)
-            case "refund/placeOrder":
-                refund, is_new = self.book.refund(biz, now)
-                if is_new and refund.status != "CREATED":
-                    self._notify_refund(refund)
-                return {"refundOrder": refund.words(), "refundSummary": refund.summary()}
-            case "refund/getOrder":
-                refund = self.book.get_refund(biz)
-                return {"refundOrder": refund.words(), "refundSummary": refund.summary()}
-            case "queryOrderPage":
-                return self.book.page(biz, now)
-            case _:
-                day = params.day(biz, "statementDate", r"\d{8}")
-                found = statement_zip(self.book, day, self.statement_version)
-                if found is None:
-                    raise Refusal("62013", "STATEMENT_NOT_EXIST")
-                return found
+        body, made = perform(call, requested_ms, self.book, self.statement_version)
+        if made and made.status != "CREATED":
+            self._notify_refund(made)
+        return body
 
     async def _send(
         self, request: web.Request, fault: Fault, body: dict[str, Any] | bytes | None, refusal: Refusal | None
@@ -323,7 +246,7 @@ class Sandbox:
         self._trace += 1
         head = {"applyStatus": "SUCCESS", "code": "0", "msg": "SUCCESS", "traceCode": f"{self._trace:06d}"}
         if refusal:
-            apply_status = "ERROR" if isinstance(refusal, _BadSign) else fault.apply_status
+            apply_status = "ERROR" if isinstance(refusal, UnknownSigner) else fault.apply_status
             head |= {"applyStatus": apply_status, "code": refusal.code, "msg": refusal.msg}
             return _ENCODER.encode({"head": head})
         for part in ("acquireOrder", "refundOrder"):
@@ -333,10 +256,6 @@ class Sandbox:
 
     def _date(self) -> dict[str, str]:
         return {"Date": formatdate(self.clock.wall_ms() / 1000, usegmt=True)}
-
-
-class _BadSign(Refusal):
-    """PayBy could not verify our signature: applyStatus ERROR."""
 
 
 def _drop(request: web.Request) -> web.StreamResponse:
