@@ -85,18 +85,29 @@ class Hearing:
 
 
 class Link:
-    """One role's way to the others. ``lane`` None: a role of the whole garage.
+    """One role's way to the others. ``lane`` None: a role of the whole garage. ``heartbeat_s`` is for tests.
 
     Raises TopicError for names that no topic may hold.
     """
 
-    def __init__(self, bus: Bus, *, garage: str, lane: str | None, role: str, version: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        garage: str,
+        lane: str | None,
+        role: str,
+        version: str,
+        clock: Clock,
+        heartbeat_s: float = HEARTBEAT_S,
+    ) -> None:
         self.bus = bus
         self.garage = check_garage(garage)
         self.lane = None if lane is None else check_lane(lane)
         self.role = role
         self.version = version
         self.clock = clock
+        self._heartbeat_s = heartbeat_s
         self._state: Literal["online", "degraded", "offline"] = "online"
         self._since = stamp(clock.wall_ms())
         self._reason: str | None = None
@@ -258,7 +269,7 @@ class Link:
                     self._news.clear()
                     await self._say_health()
                     try:
-                        async with asyncio.timeout(HEARTBEAT_S):
+                        async with asyncio.timeout(self._heartbeat_s):
                             await self._news.wait()
                     except TimeoutError:
                         self._check_echo()

@@ -1,0 +1,404 @@
+"""How a role talks: what goes where, what is refused, alerts that are raised once, heartbeats, and who is there."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from broker.embedded import EmbeddedBroker
+from terminal.bus import Bus, Will
+from terminal.clock import SystemClock, new_id
+from terminal.contract.messages import MESSAGES, Alert, BadMessage, Barrier, Fee, Health, Message, Order, Vehicle
+from terminal.contract.topics import Topic, TopicError
+from terminal.link import BAD_BURST, BAD_EVERY_MS, Hearing, Link, last_will
+from terminal.peers import OFFLINE_AFTER_MS, Peers
+from tests.conftest import Mosquitto, PuppetBroker, embedded_bus
+
+
+@dataclass
+class Hands:
+    """A clock that stands where it is put."""
+
+    ms: int = 1_800_000_000_000
+
+    def wall_ms(self) -> int:
+        return self.ms
+
+    def steady_ms(self) -> int:
+        return self.ms - 1_700_000_000_000
+
+
+@pytest.fixture
+async def bus(embedded: EmbeddedBroker) -> AsyncIterator[Bus]:
+    async with embedded_bus(embedded) as opened:
+        yield opened
+
+
+@pytest.fixture
+def clock() -> Hands:
+    return Hands()
+
+
+def link(bus: Bus, clock: Hands, role: str = "worker", lane: str | None = "exit-1", beat_s: float = 5.0) -> Link:
+    return Link(bus, garage="marina", lane=lane, role=role, version="1.2", clock=clock, heartbeat_s=beat_s)
+
+
+def vehicle(of: Link, **more: Any) -> Vehicle:
+    return Vehicle(**of.head(), **{"waiting": True, "under_boom": False, **more})
+
+
+async def take(hearing: Hearing) -> tuple[str, Message, bool]:
+    async with asyncio.timeout(5):
+        heard = await anext(hearing)
+    heard.ack()
+    return str(heard.topic), heard.message, heard.retained
+
+
+async def quiet(hearing: Hearing) -> bool:
+    """Does nothing more come for a while?"""
+    try:
+        async with asyncio.timeout(0.1):
+            await anext(hearing)
+    except TimeoutError:
+        return True
+    return False
+
+
+# Talking
+
+
+async def test_a_message_goes_to_its_topic_in_the_own_lane_or_the_one_named(bus: Bus, clock: Hands) -> None:
+    at_lane, at_garage = link(bus, clock), link(bus, clock, lane=None)
+    with at_garage.hear("vehicle", "health") as hearing:
+        await hearing.granted()
+        message = vehicle(at_lane)
+        await at_lane.say(message)
+        assert await take(hearing) == ("parking/marina/exit-1/vehicle", message, False)
+        await at_garage.say(message, lane="exit-2")
+        assert (await take(hearing))[0] == "parking/marina/exit-2/vehicle"
+        await at_garage.say(message)
+        assert (await take(hearing))[0] == "parking/marina/garage/vehicle"
+        health = Health(**at_lane.head(), state="online", version="1", instance="i", since="2026-11-22T10:00:00.000Z")
+        await at_lane.say(health)
+        await at_lane.say(health, role="run")
+        assert [(await take(hearing))[0].rpartition("/")[2] for _ in range(2)] == ["worker", "run"]
+
+
+RETAINED = {"order", "screen", "barrier", "vehicle", "health"}
+
+
+async def test_what_the_contract_says_is_retained_and_nothing_else(bus: Bus, clock: Hands) -> None:
+    said = link(bus, clock)
+    samples: list[Message] = [
+        vehicle(said),
+        Barrier(**said.head(), state="down"),
+        Order(**said.head(), status="none"),
+        Fee(**said.head(), ticket="x", reason="refused", why="ticket-unknown"),
+        Alert(**said.head(), severity="info", code="c", state="raised", text="t"),
+    ]
+    with said.hear("alert") as hearing:
+        await hearing.granted()
+        for sample in samples:
+            await said.say(sample)
+        await take(hearing)
+    with said.hear(*(kind for kind in MESSAGES if kind != "health")) as hearing:
+        kept = {(await take(hearing))[0].rpartition("/")[2] for _ in range(3)}
+        assert kept == {"vehicle", "barrier", "order"} < RETAINED
+        assert await quiet(hearing)
+
+
+async def test_a_role_hears_its_own_lane_and_the_health_of_the_garage(bus: Bus, clock: Hands) -> None:
+    one, two, garage = link(bus, clock), link(bus, clock, lane="exit-2"), link(bus, clock, "worker", None)
+    with one.hear("vehicle", "health") as hearing:
+        await hearing.granted()
+        health = Health(**one.head(), state="online", version="1", instance="i", since="2026-11-22T10:00:00.000Z")
+        for speaker in (two, garage, one):
+            await speaker.say(vehicle(speaker))
+            await speaker.say(health)
+        assert sorted([(await take(hearing))[0] for _ in range(3)]) == [
+            "parking/marina/exit-1/health/worker",
+            "parking/marina/exit-1/vehicle",
+            "parking/marina/garage/health/worker",
+        ]
+        assert await quiet(hearing)
+
+
+async def test_one_roles_health_can_be_heard_alone(bus: Bus, clock: Hands) -> None:
+    speaker = link(bus, clock)
+    with speaker.hear("health/worker", lane="+") as hearing:
+        await hearing.granted()
+        health = Health(**speaker.head(), state="online", version="1", instance="i", since="2026-11-22T10:00:00.000Z")
+        await speaker.say(health, role="lcd")
+        await speaker.say(health)
+        assert (await take(hearing))[0] == "parking/marina/exit-1/health/worker"
+
+
+def test_ids_are_new_and_of_their_moment() -> None:
+    ids = [new_id(Hands()) for _ in range(1000)]
+    assert len(set(ids)) == 1000
+    assert {int(text.replace("-", "")[:12], 16) for text in ids} == {1_800_000_000_000}
+    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", new_id(SystemClock()))
+
+
+async def test_names_that_no_topic_may_hold_and_messages_of_no_contract_are_refused(bus: Bus, clock: Hands) -> None:
+    with pytest.raises(TopicError):
+        link(bus, clock, lane="garage")
+    with pytest.raises(TopicError):
+        Link(bus, garage="Marina", lane=None, role="worker", version="1", clock=clock)
+    with pytest.raises(ValueError, match="nonsense"):
+        link(bus, clock).hear("fee", "nonsense")
+    with pytest.raises(ValueError, match="nothing named"):
+        link(bus, clock).hear()
+    with pytest.raises(TopicError):
+        await link(bus, clock).say(vehicle(link(bus, clock)), lane="UPPER")
+    with pytest.raises(BadMessage):
+        await link(bus, clock).say(Fee(**link(bus, clock).head(), ticket="x", reason="refused", why="y" * 17_000))
+
+
+# What cannot be read
+
+
+async def test_what_does_not_fit_is_acknowledged_alerted_and_not_heard(bus: Bus, clock: Hands) -> None:
+    speaker = link(bus, clock)
+    good = vehicle(speaker)
+    with speaker.hear("vehicle", "alert") as hearing, speaker.hear("vehicle") as hearer:
+        await hearing.granted()
+        await hearer.granted()
+        await bus.publish("parking/marina/exit-1/vehicle", b"no JSON")
+        await bus.publish("parking/marina/exit-1/vehicle", json.dumps({"v": 1, "id": new_id(clock)}).encode())
+        await speaker.say(good)
+        assert (await take(hearer))[1] == good
+        texts: list[str] = []
+        while len(texts) < 2:
+            async with asyncio.timeout(5):
+                message = (await take(hearing))[1]
+            if isinstance(message, Alert) and message.text not in texts:
+                texts.append(message.text)
+                assert (message.code, message.state, message.severity) == ("bad-message", "raised", "warning")
+        assert texts[0].startswith("parking/marina/exit-1/vehicle: vehicle: ")
+        assert "`at`" in texts[1]
+
+
+async def test_a_flood_of_bad_messages_becomes_a_few_alerts_with_a_count(bus: Bus, clock: Hands) -> None:
+    listener = link(bus, clock)
+    with listener.hear("alert", lane="+") as alerts:
+        await alerts.granted()
+        for n in range(BAD_BURST + 7):
+            await listener.bad_message("parking/marina/exit-2/fee", f"wrong {n}")
+        got = [await take(alerts) for _ in range(BAD_BURST)]
+        assert {topic for topic, _, _ in got} == {"parking/marina/exit-2/alert"}
+        assert await quiet(alerts)
+        clock.ms += BAD_EVERY_MS
+        await listener.bad_message("not/ours", "wrong again")
+        await listener.bad_message("not/ours", "and again")
+        topic, message, _ = await take(alerts)
+        assert (topic, message.text) == (  # type: ignore[attr-defined]
+            "parking/marina/exit-1/alert",
+            "not/ours: wrong again (and 7 more)",
+        )
+        assert await quiet(alerts)
+
+
+# Alerts
+
+
+async def test_an_alert_is_raised_once_until_it_is_cleared(bus: Bus, clock: Hands) -> None:
+    speaker = link(bus, clock)
+    with speaker.hear("alert", lane="+") as alerts:
+        await alerts.granted()
+        for _ in range(3):
+            await speaker.alert("broker", "critical", "gone")
+        await speaker.alert("broker", "critical", "gone", lane="exit-2")
+        await speaker.clear("broker", "back")
+        await speaker.clear("broker", "back")
+        await speaker.clear("never-raised", "fine")
+        await speaker.alert("broker", "warning", "gone again")
+        got = [await take(alerts) for _ in range(4)]
+        assert [(t.split("/")[2], m.state, m.severity, m.text) for t, m, _ in got] == [  # type: ignore[attr-defined]
+            ("exit-1", "raised", "critical", "gone"),
+            ("exit-2", "raised", "critical", "gone"),
+            ("exit-1", "cleared", "critical", "back"),
+            ("exit-1", "raised", "warning", "gone again"),
+        ]
+        assert await quiet(alerts)
+
+
+async def test_two_visits_have_an_alert_each(bus: Bus, clock: Hands) -> None:
+    speaker = link(bus, clock)
+    one, two = new_id(clock), new_id(clock)
+    with speaker.hear("alert") as alerts:
+        await alerts.granted()
+        for session in (one, two, one):
+            await speaker.alert("bad-fee", "warning", "wrong amount", session=session, help_code="AB12C")
+        await speaker.clear("bad-fee", "left", session=one)
+        await speaker.clear("bad-fee", "all left")
+        got = [(await take(alerts))[1] for _ in range(4)]
+        assert [(m.state, m.session) for m in got] == [  # type: ignore[attr-defined]
+            ("raised", one),
+            ("raised", two),
+            ("cleared", one),
+            ("cleared", two),
+        ]
+        assert await quiet(alerts)
+
+
+async def test_what_happens_is_told_every_time(bus: Bus, clock: Hands) -> None:
+    speaker = link(bus, clock)
+    with speaker.hear("alert") as alerts:
+        await alerts.granted()
+        for _ in range(2):
+            await speaker.alert("tailgating", "info", "two cars", once=True)
+        assert [(await take(alerts))[1].code for _ in range(2)] == ["tailgating"] * 2  # type: ignore[attr-defined]
+
+
+# Health
+
+
+async def test_health_is_said_at_once_on_change_again_and_again_and_at_the_end(bus: Bus, clock: Hands) -> None:
+    speaker = link(bus, clock, beat_s=0.05)
+    with speaker.hear("health") as hearing:
+        await hearing.granted()
+        beating = asyncio.create_task(speaker.beat())
+        first, again = [(await take(hearing))[1] for _ in range(2)]
+        assert isinstance(first, Health)
+        assert isinstance(again, Health)
+        assert (first.state, first.version, first.instance) == ("online", "1.2", bus.instance)
+        assert (again.state, again.since) == ("online", first.since)
+        assert first.id != again.id
+        clock.ms += 1000
+        speaker.degraded("PayBy is away")
+        while (message := (await take(hearing))[1]).state != "degraded":  # type: ignore[attr-defined]
+            pass
+        assert (message.reason, message.since > first.since) == ("PayBy is away", True)  # type: ignore[attr-defined]
+        speaker.healthy()
+        while (await take(hearing))[1].state != "online":  # type: ignore[attr-defined]
+            pass
+        beating.cancel()
+        while (message := (await take(hearing))[1]).state != "offline":  # type: ignore[attr-defined]
+            pass
+        assert message.reason == "stopped"  # type: ignore[attr-defined]
+    with speaker.hear("health") as hearing:
+        topic, message, retained = await take(hearing)
+        assert (topic, message.state, retained) == (  # type: ignore[attr-defined]
+            "parking/marina/exit-1/health/worker",
+            "offline",
+            True,
+        )
+
+
+async def test_health_is_said_after_every_connect(mosquitto: Mosquitto, clock: Hands) -> None:
+    async with Bus(mosquitto.url, username="worker") as own, Bus(mosquitto.url, username="watch") as other:
+        speaker, listener = link(own, clock), link(other, clock, "console")
+        beating = asyncio.create_task(speaker.beat())
+        with listener.hear("health") as hearing:
+            await take(hearing)
+            own.reconnect("test")
+            assert (await take(hearing))[1].state == "online"  # type: ignore[attr-defined]
+        beating.cancel()
+        await asyncio.wait([beating])
+
+
+async def test_a_broker_that_takes_heartbeats_and_delivers_none_is_left(clock: Hands) -> None:
+    async with PuppetBroker() as broker, Bus(broker.url, username="worker") as bus:
+        speaker = link(bus, clock, beat_s=0.02)
+        beating = asyncio.create_task(speaker.beat())
+        await broker.next(3)
+        clock.ms += 14_000
+        await asyncio.sleep(0.1)
+        assert len(broker.writers) == 1
+        clock.ms += 2_000
+        await broker.next(1)
+        while len(broker.writers) < 2:
+            await broker.next(1)
+        beating.cancel()
+        await asyncio.wait([beating])
+
+
+async def test_the_last_will_says_that_the_process_is_offline(embedded: EmbeddedBroker, clock: Hands) -> None:
+    will = last_will(garage="marina", lane="exit-1", role="run", version="1", instance="me", clock=clock)
+    assert [will().topic, will().retain] == ["parking/marina/exit-1/health/run", True]
+    assert will() != will()
+    async with embedded_bus(embedded, "watch") as watch:
+        with link(watch, clock).hear("health") as hearing:
+            await hearing.granted()
+            async with embedded_bus(embedded, will=will) as bus:
+                bus.reconnect("test")
+                topic, message, _ = await take(hearing)
+    assert isinstance(message, Health)
+    assert (topic, message.state, message.instance) == ("parking/marina/exit-1/health/run", "offline", "me")
+    garage: Will = last_will(garage="marina", lane=None, role="worker", version="1", instance="me", clock=clock)()
+    assert garage.topic == "parking/marina/garage/health/worker"
+
+
+# Who is there
+
+
+def health(state: str = "online", instance: str = "one") -> Health:
+    now = "2026-11-22T10:00:00.000Z"
+    return Health(
+        id=new_id(Hands()),
+        at=now,
+        state=state,  # type: ignore[arg-type]
+        version="1",
+        instance=instance,
+        since=now,
+    )
+
+
+def at(role: str, lane: str = "exit-1") -> Topic:
+    return Topic("marina", lane, f"health/{role}")
+
+
+def test_a_role_is_there_for_15_s_after_its_last_heartbeat(clock: Hands) -> None:
+    peers = Peers(clock)
+    assert (peers.state("worker"), peers.online("worker")) == ("offline", False)
+    peers.take(at("worker", "garage"), health(), retained=False)
+    peers.take(at("reader"), health("degraded"), retained=False)
+    assert [peers.state(role) for role in ("worker", "reader")] == ["online", "degraded"]
+    assert [peers.online("worker", lane) for lane in ("garage", "exit-1")] == [True, False]
+    clock.ms += OFFLINE_AFTER_MS
+    assert peers.online("worker")
+    clock.ms += 1
+    assert not peers.online("worker")
+    assert peers.silent_ms("worker") == OFFLINE_AFTER_MS + 1
+
+
+def test_a_retained_message_says_nothing_about_now(clock: Hands) -> None:
+    peers = Peers(clock)
+    clock.ms += 4000
+    peers.take(at("worker"), health(), retained=True)
+    assert not peers.online("worker")
+    assert peers.silent_ms("worker") == 4000
+    assert [(peer.role, peer.at_ms) for peer in peers.all()] == [("worker", None)]
+    peers.take(at("worker"), health("degraded"), retained=False)
+    peers.take(at("worker"), health("offline"), retained=True)
+    assert peers.state("worker") == "degraded"
+
+
+def test_who_says_that_it_goes_is_gone_at_once(clock: Hands) -> None:
+    peers = Peers(clock)
+    peers.take(at("worker"), health(), retained=False)
+    clock.ms += 100
+    peers.take(at("worker"), health("offline"), retained=False)
+    assert not peers.online("worker")
+
+
+def test_the_will_of_a_process_takes_its_roles_with_it_and_no_others(clock: Hands) -> None:
+    peers = Peers(clock)
+    for role, instance in (("run", "one"), ("worker", "one"), ("lcd", "one"), ("reader", "two")):
+        peers.take(at(role), health(instance=instance), retained=False)
+    peers.take(at("run"), health("offline", "one"), retained=False)
+    assert [peers.online(role) for role in ("run", "worker", "lcd", "reader")] == [False, False, False, True]
+    peers.take(at("worker"), health(instance="three"), retained=False)
+    assert peers.online("worker")
+
+
+def test_one_lane_that_is_online_is_enough_unless_the_lane_is_named(clock: Hands) -> None:
+    peers = Peers(clock)
+    peers.take(at("barrier", "exit-1"), health("offline"), retained=False)
+    peers.take(at("barrier", "exit-2"), health("degraded"), retained=False)
+    assert (peers.state("barrier"), peers.state("barrier", "exit-1")) == ("degraded", "offline")
