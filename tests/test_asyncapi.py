@@ -1,0 +1,207 @@
+"""terminal/contract/asyncapi.py: what is printed is what the code takes."""
+
+import json
+import re
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]  # its types are a package of their own
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from terminal import __version__
+from terminal.contract import signed
+from terminal.contract.access import ROLES, may_publish, may_subscribe
+from terminal.contract.asyncapi import SIGNED_TEXTS, document
+from terminal.contract.messages import (
+    MAX_BYTES,
+    MESSAGES,
+    BadMessage,
+    Command,
+    Lift,
+    Message,
+    Qr,
+    Screen,
+    decode,
+    encode,
+    stamp,
+)
+from terminal.core.numbers import derived_id, order_no
+from terminal.link import RETAINED
+
+DOCUMENT = document()
+NOW = 1_795_000_000_000
+ID, SESSION, CAR = (derived_id(NOW, name) for name in ("id", "session", "car"))
+NUMBER = order_no("marina", "exit-1", SESSION, 2)
+AT = stamp(NOW)
+MONEY = {"amount": "20.00", "currency": "AED"}
+SAMPLES: dict[str, dict[str, Any]] = {
+    "fee": {
+        "session": SESSION, "car": CAR, "ticket": "PX1.k1.abc", "entered": AT, "exited": AT, "minutes": 90,
+        "reason": "due", "why": "damaged", **MONEY,
+    },
+    "order": {
+        "fee": ID, "session": SESSION, "order_no": NUMBER, "status": "created", "token_url": "https://qr.payby.com",
+        "expires": AT, **MONEY,
+    },
+    "screen": {
+        "fee": ID, "session": SESSION, "car": CAR, "state": "pay", "minutes": 90, "expires": AT, "remaining": 110,
+        "reason": "unpaid", "help_code": "X2B4C", "qr": {"size": 29, "bits": "AAAA"}, "key": "worker", "sign": "c2ln",
+        **MONEY,
+    },
+    "paid": {"order_no": NUMBER, "notify_id": "2026", "body": "{}", "sign": "c2ln"},
+    "receipt": {"order_no": NUMBER, "notify_id": "2026", "command": ID, "outcome": "done", "why": "because"},
+    "lift": {
+        "session": SESSION, "car": CAR, "reason": "paid", "by": "worker", "note": "words", "not_after": AT,
+        "order_no": NUMBER, "amount": "20.00", "proof": {"body": "{}", "sign": "c2ln"}, "key": "worker", "sign": "c2ln",
+    },
+    "barrier": {
+        "state": "up", "lift": ID, "session": SESSION, "reason": "paid",
+        "answer": {"lift": ID, "outcome": "refused", "why": "busy", "order_no": NUMBER},
+    },
+    "vehicle": {"waiting": True, "car": CAR, "under_boom": False},
+    "command": {
+        "command": "reset", "by": "Amal", "session": SESSION, "order_no": NUMBER, "amount": "1.00", "reason": "words",
+        "not_after": AT, "key": "console", "sign": "c2ln",
+    },
+    "refund": {
+        "order_no": NUMBER, "refund_no": "R1", "status": "asked", "notify_id": "2026", "body": "{}", "sign": "c2ln",
+        **MONEY,
+    },
+    "alert": {
+        "severity": "critical", "code": "arm", "state": "raised", "text": "words", "session": SESSION,
+        "order_no": NUMBER, "help_code": "X2B4C",
+    },
+    "health": {"state": "online", "version": "1", "instance": ID, "since": AT, "reason": "words"},
+}  # fmt: skip
+VALUES = [
+    "", "words", "a|b", "a\nb", "line\n", "\x7f", "\x85", "paid", "refused", "due", "free", "lost", "pay", "idle",
+    "cancel", "reset", "AED", "USD", "20.00", "20.0", "-1.00", "01.00", "20.00\n", AT, AT + "\n", "today", ID, ID.upper(),
+    NUMBER, NUMBER + "!", "x" * 600, 0, -1, 20, 21, 177, 178, True, False, [], {}, {"size": 20, "bits": ""}, {"body": "x"},
+    {"lift": ID, "outcome": "raised", "why": "no"},
+]  # fmt: skip
+
+
+def whole(kind: str) -> dict[str, Any]:
+    return {"v": 1, "id": ID, "at": AT, **SAMPLES[kind]}
+
+
+def is_printed(kind: str, message: dict[str, Any]) -> bool:
+    """Does ``message`` fit the printed schema?"""
+    schema = {"$ref": f"#/components/schemas/{MESSAGES[kind].__name__}", **DOCUMENT}
+    return bool(jsonschema.Draft7Validator({"allOf": [schema], **DOCUMENT}).is_valid(message))
+
+
+def is_taken(kind: str, message: dict[str, Any]) -> bool:
+    try:
+        decode(MESSAGES[kind], json.dumps(message).encode())
+    except BadMessage:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("kind", MESSAGES)
+def test_a_sample_with_every_field_is_taken_and_fits_the_printed_schema(kind: str) -> None:
+    fields = set(MESSAGES[kind].__struct_fields__) | {"v"}
+    assert set(whole(kind)) == fields
+    assert is_taken(kind, whole(kind))
+    assert is_printed(kind, whole(kind))
+    said = json.loads(encode(decode(MESSAGES[kind], json.dumps(whole(kind)).encode())))
+    assert said == whole(kind)
+
+
+@pytest.mark.parametrize("kind", MESSAGES)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_what_is_taken_and_what_is_printed_is_the_same(kind: str, data: st.DataObject) -> None:
+    message = whole(kind)
+    for field in data.draw(st.sets(st.sampled_from(sorted(message)), max_size=6)):
+        del message[field]
+    for field in data.draw(st.sets(st.sampled_from(sorted(message)), max_size=2)) if message else ():
+        message[field] = data.draw(st.sampled_from(VALUES))
+    if data.draw(st.booleans()):
+        message["unknown"] = "passes"
+    if "v" in message and message["v"] is True:
+        message["v"] = 2  # JSON Schema and msgspec tell 1 from true alike, but not in every library
+    assert is_taken(kind, message) == is_printed(kind, message)
+
+
+@pytest.mark.parametrize("kind", MESSAGES)
+def test_null_is_printed_nowhere(kind: str) -> None:
+    for field in whole(kind):
+        assert not is_printed(kind, {**whole(kind), field: None})
+    assert '"null"' not in json.dumps(DOCUMENT)
+
+
+def test_the_document_is_json_and_every_reference_in_it_leads_somewhere() -> None:
+    text = json.dumps(DOCUMENT)
+    assert json.loads(text) == DOCUMENT
+    for path in re.findall(r'"\$ref": "#/([^"]+)"', text):
+        node = DOCUMENT
+        for name in path.split("/"):
+            node = node[name]
+        assert node
+
+
+def test_it_is_asyncapi_3_about_this_version() -> None:
+    assert DOCUMENT["asyncapi"] == "3.0.0"
+    assert DOCUMENT["info"]["version"] == __version__
+    assert str(MAX_BYTES) in DOCUMENT["info"]["description"]
+
+
+def test_every_message_has_its_channel() -> None:
+    assert {kind: channel["address"] for kind, channel in DOCUMENT["channels"].items()} == {
+        kind: f"parking/{{garage}}/{{lane}}/{kind}" + ("/{role}" if kind == "health" else "") for kind in MESSAGES
+    }
+    for channel in DOCUMENT["channels"].values():
+        assert set(re.findall(r"\{(\w+)\}", channel["address"])) == set(channel["parameters"])
+    assert {kind for kind, channel in DOCUMENT["channels"].items() if channel["x-retained"]} == RETAINED
+
+
+def test_who_publishes_what_is_as_the_contract_says() -> None:
+    assert {kind: channel["x-published-by"] for kind, channel in DOCUMENT["channels"].items()} == {
+        "fee": ["reader"],
+        "order": ["worker"],
+        "screen": ["worker"],
+        "paid": ["listener"],
+        "receipt": ["worker"],
+        "lift": ["worker", "console"],
+        "barrier": ["barrier"],
+        "vehicle": ["loops"],
+        "command": ["console"],
+        "refund": ["worker", "listener"],
+        "alert": list(ROLES),
+        "health": list(ROLES),
+    }
+
+
+def test_operations_are_the_brokers_access_rules() -> None:
+    for role in ROLES:
+        for kind in MESSAGES:
+            topic = f"parking/marina/exit-1/{kind}" + (f"/{role}" if kind == "health" else "")
+            says, hears = f"{role}-says-{kind}", f"{role}-hears-{kind}"
+            assert (says in DOCUMENT["operations"]) == may_publish(role, topic, garage="marina")
+            assert (hears in DOCUMENT["operations"]) == may_subscribe(role, topic, garage="marina")
+    for name, operation in DOCUMENT["operations"].items():
+        kind = name.rpartition("-")[2]
+        assert operation["bindings"]["mqtt"]["qos"] == 1
+        assert operation["bindings"]["mqtt"].get("retain", kind in RETAINED) == (kind in RETAINED)
+
+
+def sample(kind: type[Message]) -> Any:
+    fields = {**SAMPLES[kind.__name__.lower()], "id": ID, "at": AT}
+    if "qr" in fields:
+        fields["qr"] = Qr(21, "A" * 75 + "=")
+    return kind(**{**fields, **({"proof": None} if kind is Lift else {})})
+
+
+@pytest.mark.parametrize("kind", [Lift, Screen, Command])
+def test_the_signed_texts_that_are_printed_are_those_that_are_signed(kind: Any) -> None:
+    message, name = sample(kind), kind.__name__.lower()
+    text = getattr(signed, f"{name}_text")(message, "marina", "exit-1").decode()
+    pattern = re.escape(SIGNED_TEXTS[name].replace("<garage>", "marina").replace("<lane>", "exit-1"))
+    for field in re.findall(r"<(\w+)>", pattern):
+        pattern = pattern.replace(f"<{field}>", re.escape(getattr(message, field)))
+    pattern = re.sub(r"<SHA[^|]*>", "[0-9a-f]{64}", pattern)
+    assert re.fullmatch(pattern, text)
+    assert DOCUMENT["components"]["messages"][name]["x-signed-text"] == SIGNED_TEXTS[name]
