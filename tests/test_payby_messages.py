@@ -110,6 +110,10 @@ def test_an_answer_counts_only_with_success_and_code_0(head: str) -> None:
         m.read_order(f'{{"head": {head}, "body": {{"acquireOrder": {ORDER}}}}}')
 
 
+def test_a_trace_code_may_be_a_number() -> None:
+    assert m.head_in(load('{"head": {"applyStatus": "SUCCESS", "code": "0", "traceCode": 1127}}')).trace_code == 1127
+
+
 def test_an_answer_without_its_head_is_refused() -> None:
     with pytest.raises(BadWords):
         m.read_order(f'{{"body": {{"acquireOrder": {ORDER}}}}}')

@@ -114,7 +114,7 @@ class Head(msgspec.Struct, frozen=True, rename="camel"):
     apply_status: str
     code: str
     msg: str | None = None
-    trace_code: str | None = None
+    trace_code: str | int | None = None
 
     @property
     def is_success(self) -> bool:

@@ -142,7 +142,7 @@ class Wire:
         except BadWords as error:
             raise OutcomeUnknown(call, why=str(error)) from None
         if not head.is_success:
-            said = failure(call, head.apply_status, head.code, head.msg or "", head.trace_code or "")
+            said = failure(call, head.apply_status, head.code, head.msg or "", str(head.trace_code or ""))
             if isinstance(said, RateLimited):
                 self._limit.slow_down()
             raise said
