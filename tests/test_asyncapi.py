@@ -76,8 +76,9 @@ SAMPLES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 VALUES = [
     "", "words", "a|b", "a\nb", "line\n", "\x7f", "\x85", "paid", "refused", "due", "free", "lost", "pay", "idle",
-    "cancel", "reset", "AED", "USD", "20.00", "20.0", "-1.00", "01.00", "20.00\n", AT, AT + "\n", "today", ID, ID.upper(),
-    NUMBER, NUMBER + "!", "x" * 600, 0, -1, 20, 21, 177, 178, True, False, [], {}, {"size": 20, "bits": ""}, {"body": "x"},
+    "cancel", "reset", "AED", "USD", "20.00", "20.0", "-1.00", "01.00", "20.00\n", AT, AT + "\n", "today", ID,
+    ID.upper(), NUMBER, NUMBER + "!", "x" * 600, 0, -1, 20, 21, 177, 178, True, False, [], {}, {"body": "x"},
+    {"size": 20, "bits": ""},
     {"lift": ID, "outcome": "raised", "why": "no"},
 ]  # fmt: skip
 

@@ -69,12 +69,16 @@ def flip(path: Path, at: int, mask: int = 0x10) -> None:
 
 
 class Watched(sqlite3.Connection):
-    """A connection whose writes a test watches: ``before`` and ``after`` run around every COMMIT."""
+    """A connection whose writes a test watches: ``before`` and ``after`` run around every COMMIT, ``folding`` before
+    the log is folded into the file."""
 
     before: Callable[[], None] = staticmethod(lambda: None)
     after: Callable[[], None] = staticmethod(lambda: None)
+    folding: Callable[[], None] = staticmethod(lambda: None)
 
     def execute(self, sql: str, *args: object) -> sqlite3.Cursor:
+        if sql.startswith("PRAGMA wal_checkpoint"):
+            self.folding()
         if sql != "COMMIT":
             return super().execute(sql, *args)  # type: ignore[arg-type]
         self.before()
@@ -220,6 +224,31 @@ async def test_appends_that_wait_at_once_share_one_flush(tmp_path: Path) -> None
         assert await first == 1
         assert await asyncio.gather(*rest) == list(range(3, 83, 2))
     assert len(commits) == 2
+
+
+def test_every_commit_is_flushed_and_costs_no_more_than_that(tmp_path: Path) -> None:
+    connections: list[sqlite3.Connection] = []
+
+    def connect(path: str) -> sqlite3.Connection:
+        connections.append(sqlite3.connect(path, isolation_level=None, check_same_thread=False))
+        return connections[-1]
+
+    with open_journal(tmp_path / "j.db", connect=connect):
+        told = [connections[0].execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+        assert told == ["wal", 2]  # 2 is FULL: one flush a commit
+        assert connections[0].execute("PRAGMA wal_autocheckpoint").fetchone() == (0,)  # and no other amid an append
+
+
+def test_the_log_is_folded_into_the_file_when_the_writer_is_idle(tmp_path: Path) -> None:
+    folding = threading.Event()
+    with open_journal(tmp_path / "j.db", connect=watching(folding=folding.set)) as journal:
+        for n in range(250):
+            journal.append_now([("fact", b"%d" % n)], n)
+        assert folding.wait(10)
+        journal.append_now([("fact", b"next")], 1)  # comes after the folding, in the same thread
+        (tmp_path / "alone").mkdir()
+        shutil.copy(tmp_path / "j.db", tmp_path / "alone")
+    assert len(replayed(tmp_path / "alone" / "j.db")) == 250
 
 
 async def test_an_append_of_a_cancelled_caller_is_written_all_the_same(tmp_path: Path) -> None:
