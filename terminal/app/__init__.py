@@ -98,7 +98,8 @@ def _contract(_: argparse.Namespace) -> int:
 def _screens(args: argparse.Namespace) -> int:
     from terminal.tools import screens
 
-    return screens.run(args.out, args.url)
+    screens.run(args.out, args.url)
+    return 0
 
 
 def _ticket(args: argparse.Namespace) -> int:

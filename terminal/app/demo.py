@@ -163,7 +163,7 @@ class DemoBroker:
 async def run_demo(port: int, cars: int | None) -> int:
     """The page until cancelled, or ``cars`` cars; the exit status."""
     with _folder() as folder:
-        _make_keys(folder)
+        make_keys(folder)
         sandbox = _sandbox(folder)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(sandbox)
@@ -208,7 +208,8 @@ def _settings(folder: Path, sandbox: Sandbox, *, quick: bool) -> Settings:
     return config.load(file, {"EXIT_TERMINAL_PAYBY_BASE_URL": sandbox.base_url})
 
 
-def _make_keys(folder: Path) -> None:
+def make_keys(folder: Path) -> None:
+    """Fresh keys of every kind that the configuration names, in ``folder``/secrets."""
     secrets = folder / "secrets"
     secrets.mkdir(mode=0o700)
     for name in ("merchant", "payby"):

@@ -1,8 +1,8 @@
 """The wiring of the roles: concrete classes, by the configuration, opened in order in one exit stack."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property, partial
 from typing import Any, Protocol
 
@@ -11,6 +11,9 @@ from gpiozero import Factory
 
 from broker.embedded import EmbeddedBroker
 from drivers.loops import Loops
+from drivers.panel import SpiPanel
+from drivers.panel_png import PngPanel
+from drivers.panel_wire import SpiWire, open_spi
 from drivers.pins import open_pins
 from drivers.relay import RelayBarrier
 from drivers.scanner import HidScanner, SerialScanner, StdinScanner
@@ -88,10 +91,35 @@ class RealHardware:
         loops = self._settings.need(sections.Loops)
         return Loops(loops.waiting_pin, loops.boom_pin, pin_factory=self.pins)
 
-    def panel(self) -> Any:
-        from drivers.panel import open_panel
+    @asynccontextmanager
+    async def panel(self) -> AsyncIterator[SpiPanel | PngPanel]:
+        """The glass goes dark in the end: nobody takes a stale code off it afterwards."""
+        panel = self._panel(self._settings.need(sections.Lcd))
+        try:
+            yield panel
+        finally:
+            await asyncio.to_thread(panel.close)
 
-        return open_panel(self._settings.need(sections.Lcd), lambda: self.pins)
+    def _panel(self, lcd: sections.Lcd) -> SpiPanel | PngPanel:
+        if lcd.panel == "png":
+            return PngPanel(present(lcd.folder, "lcd.folder"), lcd.pixels)
+        pins = self.pins
+
+        def open_wire() -> SpiWire:
+            return open_spi(
+                lcd.spi_bus,
+                lcd.spi_device,
+                speed_hz=lcd.speed_hz,
+                transfer_size=lcd.transfer_size,
+                dc_pin=lcd.dc_pin,
+                reset_pin=lcd.reset_pin,
+                backlight_pin=lcd.backlight_pin,
+                pin_factory=pins,
+            )
+
+        return SpiPanel(
+            lcd.panel, open_wire, rotate=lcd.rotate, x_offset=lcd.x_offset, y_offset=lcd.y_offset, bgr=lcd.bgr
+        )
 
 
 async def run_roles(
