@@ -1,0 +1,302 @@
+"""The invariants of faults.md, looked at after every event, at every pulse, at every order, and at the end.
+
+Here both sides are known: what PayBy and the street really did, and what the worker and the barriers believe.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from terminal.contract.messages import Answer, Lift
+from terminal.core import events, money
+from terminal.core.lane import Garage, step
+from terminal.core.numbers import parse_order_no
+from terminal.core.owed import owed
+from terminal.core.visit import OPEN, Lane, Stay
+from terminal.ledger import Ledger
+from terminal.roles.worker import Worker
+from tests.sim.kerb import Car, Site
+from tests.sim.payby import Order
+
+if TYPE_CHECKING:
+    from tests.sim.roles import WorkerProcess
+    from tests.sim.world import World
+
+
+class Violated(Exception):
+    """An invariant does not hold; the text begins with its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    at: float
+    lane: str
+    lift: Lift
+
+
+@dataclass
+class Checks:
+    """``violation`` is the first that was found; the world stops at it."""
+
+    world: "World"
+    violation: str = ""
+    forged: int = 0
+    pulses: dict[str, Pulse] = field(default_factory=dict)
+    """By the lift's id."""
+    by_session: dict[str, list[Pulse]] = field(default_factory=dict)
+    answers: Counter[str] = field(default_factory=Counter)
+    free: set[str] = field(default_factory=set)
+    """Sessions that were once read as free."""
+    paid_to_journal: set[str] = field(default_factory=set)
+    """Orders of which the worker has a payment in its journal."""
+    soft: Counter[str] = field(default_factory=Counter)
+    """What may happen, and is worth counting."""
+    _stays: dict[str, Stay] = field(default_factory=dict)
+    _lanes: dict[str, Lane] = field(default_factory=dict)
+    _before_death: Garage | None = None
+
+    def wrong(self, text: str) -> None:
+        if not self.violation:
+            self.violation = text
+            self.world.note("VIOLATION", text)
+            self.world.stop.set()
+
+    # The worker
+
+    def after_event(self, worker: Worker, event: events.Event) -> None:
+        """I3, I4 on what changed."""
+        garage = worker.ledger.garage
+        world = self.world
+        if world.is_tracing:
+            world.note("event", event)
+        for session, stay in garage.stays.items():
+            if self._stays.get(session) is not stay:
+                self._stays[session] = stay
+                self._stay(stay)
+        for name, lane in garage.lanes.items():
+            if self._lanes.get(name) is not lane:
+                self._lanes[name] = lane
+                self._lane(lane, garage)
+
+    def _stay(self, stay: Stay) -> None:
+        now = self.world.worker.worker.now()
+        grants = {g.id for g in stay.grants}
+        live = [g for g in stay.grants if now < g.not_after]
+        if len(live) > 1:
+            self.wrong(f"I2: two lifts of stay {stay.session} are valid at once: {[g.id for g in live]}")
+        opened = [o for o in stay.orders if o.stage in OPEN]
+        if len(opened) > 1:
+            self.wrong(f"I4: two open orders of one stay: {[o.no for o in opened]}")
+        for order in stay.orders:
+            truth = self.world.payby.orders.get(order.no)
+            if order.stage == "paid" and (truth is None or not truth.is_paid):
+                self.wrong(f"I1: order {order.no} counts as paid and PayBy has it as {truth and truth.status}")
+            if (order.stage == "paid") != (stay.payment(order.no) is not None):
+                self.wrong(f"I3: order {order.no} is {order.stage}, its payment {stay.payment(order.no)}")
+        for payment in stay.payments:
+            self.paid_to_journal.add(payment.order_no)
+            if payment.holder == "lift" and payment.grant not in grants:
+                self.wrong(f"I3: payment {payment.order_no} is held by lift {payment.grant}, which is over")
+            refunds = [r for r in stay.refunds if r.order_no == payment.order_no and r.stage != "failed"]
+            if sum(r.amount for r in refunds) > payment.amount:
+                self.wrong(f"I4: more is refunded of {payment.order_no} than was paid")
+            if payment.holder == "refund" and not any(r.no == payment.refund_no for r in refunds):
+                self.wrong(f"I3: payment {payment.order_no} is held by a refund that nobody asks for")
+
+    def _lane(self, lane: Lane, garage: Garage) -> None:
+        if len(lane.open_sessions) > 1:
+            self.wrong(f"I4: lane {lane.id} has open orders of {lane.open_sessions}")
+        opened = {
+            o.session for s in garage.stays.values() for o in s.orders if o.lane == lane.id and o.stage in OPEN
+        }
+        if opened != set(lane.open_sessions):
+            self.wrong(f"I4: lane {lane.id} believes in open orders of {lane.open_sessions}, there are {opened}")
+        if lane.visit and garage.stays[lane.visit.fee.session].lane != lane.id:
+            self.wrong(f"I2: the stay of lane {lane.id}'s visit is at {garage.stays[lane.visit.fee.session].lane}")
+
+    def worker_died(self, process: "WorkerProcess") -> None:
+        """Keep what it knew, for the comparison with what the next one reads."""
+        self._before_death = process.worker.ledger.garage
+
+    def replayed(self, worker: Worker, lost: Iterable[Any]) -> None:
+        """I5: the next worker knows just what the last one knew. ``lost``: events that were committed and not yet
+        applied when it died."""
+        before, self._before_death = self._before_death, None
+        if before is None:
+            return
+        for event in lost:
+            before.apply(step(before, event))
+        self.same(before, worker.ledger.garage)
+
+    def same(self, one: Garage, other: Garage) -> None:
+        if one.stays != other.stays:
+            differ = [s for s in {*one.stays, *other.stays} if one.stays.get(s) != other.stays.get(s)]
+            self.wrong(f"I5: the journal tells otherwise of stays {sorted(differ)}")
+        for name in {*one.lanes, *other.lanes}:
+            if one.lanes.get(name, Lane(name)) != other.lanes.get(name, Lane(name)):
+                self.wrong(f"I5: the journal tells otherwise of lane {name}")
+
+    def fell(self, error: BaseException | None) -> None:
+        """The worker ended and should not have."""
+        import traceback
+
+        lines = "".join(traceback.format_exception(error)) if error else "without an error"
+        self.wrong(f"crash: the worker fell: {lines}")
+
+    # PayBy
+
+    def watch(self, what: str, order: Order) -> None:
+        """What happens to an order at PayBy."""
+        self.world.note("payby", what, order.no, order.amount, order.status)
+        match what:
+            case "other words":
+                self.wrong(f"I4: order {order.no} was placed again with other words")
+            case "too much":
+                self.wrong(f"I4: a refund of more than was paid was asked for {order.no}")
+
+    def shown(self, order: Order) -> None:
+        """I4: its code is about to show somewhere."""
+        name = parse_order_no(order.no)
+        assert name is not None
+        order.is_shown = True
+        for other in self.world.payby.orders.values():
+            if other is order or not other.is_shown or other.status != "CREATED":
+                continue
+            if self.world.payby.now_ms() >= other.expires_ms:
+                continue
+            its = parse_order_no(other.no)
+            assert its is not None
+            if its.lane == name.lane or its.session == name.session:
+                self.wrong(f"I4: {order.no} is shown while {other.no} can still be paid")
+
+    def phone_scanned(self, site: Site, car: Car, order: Order) -> None:
+        """A driver is about to pay for somebody else's stay if the screen was stale."""
+        name = parse_order_no(order.no)
+        if name and name.session not in car.sessions:
+            self.soft["scanned another's code"] += 1
+
+    # The street
+
+    def scanned(self, session: str, reason: str, lane: str) -> None:
+        if reason == "free":
+            self.free.add(session)
+
+    def passed(self, site: Site, car: Car) -> None:
+        pass
+
+    def answered(self, site: Site, answer: Answer) -> None:
+        self.answers[answer.why or answer.outcome] += 1
+
+    def pulse(self, site: Site, lift: Lift) -> None:
+        """I1 and I2: the relay closes for ``lift``."""
+        world = self.world
+        world.note("PULSE", site.name, lift.id, lift.reason, lift.session, lift.order_no)
+        if lift.id in self.pulses:
+            self.wrong(f"I2: lift {lift.id} raises a second time")
+        pulse = Pulse(world.loop.now, site.name, lift)
+        self.pulses[lift.id] = pulse
+        self.by_session.setdefault(lift.session, []).append(pulse)
+        match lift.reason:
+            case "operator":
+                if lift.id not in world.attendant.lifts:
+                    self.wrong(f"I1: operator lift {lift.id} was given by nobody")
+                return
+            case "free":
+                if lift.session not in self.free:
+                    self.wrong(f"I1: stay {lift.session} was never free")
+            case _:
+                self._paid_pulse(lift)
+        front = site.front
+        honest = world.loop.now > site.loops.lied_until or site.loops.lied_until < 0
+        if lift.car and honest and (front is None or lift.session not in front.sessions):
+            self.wrong(f"I1: the boom rises for {lift.session} while {front and front.name} stands there")
+
+    def _paid_pulse(self, lift: Lift) -> None:
+        order = self.world.payby.orders.get(lift.order_no or "")
+        if order is None or not order.is_paid:
+            self.wrong(f"I1: lift {lift.id} raises for {lift.order_no}, which is {order and order.status}")
+            return
+        name = parse_order_no(order.no)
+        if name is None or name.session != lift.session:
+            self.wrong(f"I1: lift {lift.id} of stay {lift.session} raises for the money of {order.no}")
+        if money.text(order.amount) != lift.amount:
+            self.wrong(f"I1: lift {lift.id} says {lift.amount}, the order {order.amount} fils")
+        if order.no not in self.paid_to_journal:
+            self.wrong(f"I1: the payment of {order.no} is not in the journal")
+        if order.given_back:
+            self.wrong(f"I3: the boom rises for {order.no}, of which {order.given_back} fils were given back")
+
+    # The end
+
+    def finish(self) -> None:
+        """I3, I4, I5 when all is quiet and every deadline has passed."""
+        world = self.world
+        worker = world.worker.worker
+        stays = worker.ledger.garage.stays
+        net: Counter[str] = Counter()
+        price: Counter[str] = Counter()
+        for order in world.payby.orders.values():
+            name = parse_order_no(order.no)
+            assert name is not None
+            stay = stays.get(name.session)
+            ours = stay.order(order.no) if stay else None
+            if stay is None or ours is None:
+                self.wrong(f"I3: PayBy has {order.no}, the worker knows nothing of it")
+                return
+            if ours.stage in OPEN:
+                self.wrong(f"I8: order {order.no} is still {ours.stage} when all is quiet ({order.status} at PayBy)")
+            if order.is_paid:
+                net[name.session] += order.amount - order.given_back
+                price[name.session] = max(price[name.session], order.amount)
+                self._fate(order, stay)
+            elif ours.stage == "paid":
+                self.wrong(f"I1: order {order.no} counts as paid and is {order.status}")
+            elif order.status == "CREATED" and order.is_shown and world.payby.now_ms() < order.expires_ms:
+                self.wrong(f"I4: order {order.no} can still be paid and counts as {ours.stage}")
+        for session, amount in net.items():
+            if amount > price[session] and not self._with_a_person(stays[session]):
+                self.wrong(f"I4: stay {session} was charged {amount} fils, and costs {price[session]}")
+        for session, stay in stays.items():
+            if any(True for _ in owed(stay)):
+                self.wrong(f"I8: stay {session} still owes {[type(p).__name__ for p in owed(stay)]}")
+            if stay.grants:
+                self.wrong(f"I8: stay {session} still waits for lifts")
+        ledger = Ledger(worker.ledger.garage.rules, world.worker.disk, lambda _: b"")  # type: ignore[arg-type]
+        ledger.replay()
+        self.same(worker.ledger.garage, ledger.garage)
+
+    def _with_a_person(self, stay: Stay) -> bool:
+        return any(p.holder == "person" for p in stay.payments) or any(o.stage == "quarantined" for o in stay.orders)
+
+    def _fate(self, order: Order, stay: Stay) -> None:
+        """I3: a raise for its car, or given back, or with a person who was told."""
+        payment = stay.payment(order.no)
+        ours = stay.order(order.no)
+        alerts = self.world.alerts
+        if payment is None:
+            if ours and ours.stage == "quarantined" and order.no in self.world.payby.wrong_notices:
+                if ("payment-mismatch", order.no) not in alerts:
+                    self.wrong(f"I3: {order.no} is quarantined and nobody was told")
+                return
+            self.wrong(f"I3: {order.no} is paid and counts as {ours and ours.stage}")
+            return
+        match payment.holder:
+            case "raised":
+                if payment.grant not in self.pulses:
+                    self.wrong(f"I3: {order.no} counts as raised by {payment.grant}, which never raised")
+                elif order.given_back and order.no not in self.world.attendant.refunds:
+                    self.wrong(f"I3: {order.no} raised and was given back")
+            case "refunded":
+                if not order.given_back:
+                    self.wrong(f"I3: {order.no} counts as refunded and PayBy gave nothing back")
+            case "person":
+                told = {code for code, no in alerts if no == order.no}
+                if not told & {"lift-unknown", "refund-failed", "raised-late"}:
+                    self.wrong(f"I3: {order.no} is left to a person and nobody was told: {told}")
+            case _:
+                self.wrong(f"I3: {order.no} is still held by {payment.holder} when all is quiet")
+        raised = [p for p in self.by_session.get(stay.session, ()) if p.lift.order_no == order.no]
+        if raised and order.given_back and order.no not in self.world.attendant.refunds:
+            if ("raised-late", order.no) not in alerts and ("lift-again", order.no) not in alerts:
+                self.soft["raised and given back"] += 1

@@ -1,0 +1,177 @@
+"""The worker's calls, brought to the simulated PayBy: straight, or by the product's own client over a pretended HTTP.
+
+The straight way is what most lives use: an answer's fields are taken from PayBy's book instead of being read from its
+JSON again, and errors are the product's own, chosen by its own table. The other way runs all of ``terminal/payby``.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from email.utils import formatdate
+from types import TracebackType
+from typing import Any, Self, cast
+
+import aiohttp
+import msgspec
+
+from terminal.clock import Clock
+from terminal.core import money
+from terminal.payby import errors, requests
+from terminal.payby.client import Answer, PayBy, RefundAnswer
+from terminal.payby.messages import AcquireOrder, RefundOrder
+from terminal.payby.signing import verify
+from terminal.payby.strict import Amount, Money
+from tests.sim.keys import Keys
+from tests.sim.payby import PAYEE, Order, Refund, Said, SimPayBy
+
+TIMEOUT_S = 10.0
+
+
+class StraightClient:
+    """Has the methods of payby.client.PayBy that the worker uses. ``is_dead``: its process is gone."""
+
+    def __init__(self, payby: SimPayBy, clock: Clock) -> None:
+        self.is_dead = False
+        self.skew_ms: int | None = None
+        self._payby = payby
+        self._clock = clock
+
+    async def place_order(self, biz: bytes) -> Answer:
+        return self._order(await self._call("acquire2/placeOrder", biz))
+
+    async def get_order(self, order_no: str) -> Answer:
+        return self._order(await self._call("acquire2/getOrder", requests.order_ref(order_no, None)))
+
+    async def cancel_order(self, order_no: str) -> Answer:
+        return self._order(await self._call("acquire2/cancelOrder", requests.order_ref(order_no, None)))
+
+    async def refund(self, biz: bytes) -> RefundAnswer:
+        return self._refund(await self._call("acquire2/refund/placeOrder", biz))
+
+    async def get_refund(self, refund_no: str) -> RefundAnswer:
+        return self._refund(await self._call("acquire2/refund/getOrder", requests.refund_ref(refund_no, None)))
+
+    async def probe(self) -> None:
+        try:
+            await self.get_order("probe")
+        except errors.OrderUnknown:
+            return
+
+    async def close(self) -> None:
+        self.is_dead = True
+
+    async def _call(self, call: str, biz: bytes) -> Said:
+        try:
+            return await self._once(call, biz)
+        except errors.ClockWrong:  # PayBy's Date header has told the time meanwhile
+            return await self._once(call, biz)
+
+    async def _once(self, call: str, biz: bytes) -> Said:
+        if self.is_dead:
+            raise asyncio.CancelledError
+        payby, skew = self._payby, self.skew_ms
+        ahead = skew if skew is not None and abs(skew) > 2000 else 0
+        future = payby.send(call, biz, self._clock.wall_ms() + ahead)
+        timer = payby.loop.call_later(TIMEOUT_S, lambda: future.done() or future.cancel())
+        try:
+            said = await future
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise errors.OutcomeUnknown(call, why="no answer within 10 s") from None
+        finally:
+            timer.cancel()
+        self.skew_ms = payby.now_ms() - self._clock.wall_ms()
+        if not said.genuine:
+            raise errors.OutcomeUnknown(call, why="signature wrong")
+        if said.code != "0":
+            raise errors.failure(call, "FAIL", said.code, said.msg, "sim")
+        return said
+
+    @staticmethod
+    def _order(said: Said) -> Answer:
+        order = said.about
+        assert isinstance(order, Order)
+        amount = Money(Amount(money.text(order.amount + (100 if said.misfit else 0))), "AED")
+        found = AcquireOrder(
+            merchant_order_no=order.no,
+            order_no=order.payby_no,
+            status=said.status,
+            total_amount=amount,
+            payee_mid=PAYEE,
+            revoked="false",
+        )
+        return Answer(found, said.token, said.body, said.sign)
+
+    @staticmethod
+    def _refund(said: Said) -> RefundAnswer:
+        refund = said.about
+        assert isinstance(refund, Refund)
+        found = RefundOrder(
+            refund_merchant_order_no=refund.no,
+            status=said.status,
+            amount=Money(Amount(money.text(refund.amount)), "AED"),
+            origin_merchant_order_no=refund.order.no,
+        )
+        return RefundAnswer(found, None, said.body, said.sign)
+
+
+def real_client(payby: SimPayBy, clock: Clock, keys: Keys) -> PayBy:
+    """The product's client; what it thinks is an aiohttp session leads to ``payby``."""
+    return PayBy(
+        "https://payby.sim/sgs/api",
+        PAYEE,
+        keys.merchant,
+        keys.payby_public,
+        clock=clock,
+        session=cast(aiohttp.ClientSession, _Session(payby, clock, keys)),
+    )
+
+
+class _Envelope(msgspec.Struct):
+    requestTime: int
+    bizContent: msgspec.Raw
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    payby: SimPayBy
+    clock: Clock
+    keys: Keys
+
+    def post(self, url: str, *, data: bytes, headers: dict[str, str], allow_redirects: bool) -> "_Exchange":
+        assert not allow_redirects
+        verify([self.keys.merchant.public_key()], data, headers["sign"])
+        return _Exchange(self.payby, url.partition("/sgs/api/")[2], msgspec.json.decode(data, type=_Envelope))
+
+
+class _Exchange:
+    """One request and its answer, as ``async with session.post(...) as response`` sees them."""
+
+    status = 200
+
+    def __init__(self, payby: SimPayBy, call: str, envelope: _Envelope) -> None:
+        self._payby = payby
+        self._call = call
+        self._envelope = envelope
+        self.headers: dict[str, str] = {}
+        self._said: Said
+
+    @property
+    def content(self) -> Self:
+        return self
+
+    async def __aenter__(self) -> Self:
+        biz = bytes(self._envelope.bizContent)
+        self._said = await self._payby.send(self._call, biz, self._envelope.requestTime)
+        self.headers = {"Date": formatdate(self._payby.now_ms() / 1000, usegmt=True)}
+        if self._said.sign:
+            self.headers["sign"] = self._said.sign
+        return self
+
+    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        pass
+
+    async def iter_any(self) -> AsyncIterator[Any]:
+        yield self._said.body.encode()

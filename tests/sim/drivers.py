@@ -1,0 +1,291 @@
+"""Drivers and their phones: most pay and leave; the others do everything else that drivers do.
+
+A driver is a coroutine that looks at the LCD, scans, pays, waits, drives; he knows nothing of messages. What he does
+is drawn when he arrives (``Plan``).
+"""
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from terminal.core.ticket import sign_ticket
+from tests.sim.kerb import LOST, Car, Site
+
+if TYPE_CHECKING:
+    from tests.sim.payby import Order
+    from tests.sim.world import World
+
+KINDS = {
+    "pays": 60.0,
+    "free": 8.0,
+    "slow": 6.0,
+    "never pays": 5.0,
+    "two phones": 4.0,
+    "backs out": 4.0,
+    "pays and backs out": 4.0,
+    "pays late and leaves": 2.0,
+    "other lane": 4.0,
+    "pays, other lane": 3.0,
+    "rescans": 3.0,
+    "garbage": 2.0,
+    "foreign": 1.0,
+    "used": 3.0,
+    "future": 0.5,
+    "lost": 2.0,
+    "tailgates": 3.0,
+    "two tickets": 1.5,
+    "twin ticket": 2.0,
+    "idles under": 1.0,
+}
+PATIENCE_S = 150.0
+
+
+@dataclass(slots=True)
+class Plan:
+    """What this driver will do. ``ticket`` and ``session``: the one that he was given at the entry."""
+
+    kind: str
+    ticket: str
+    session: str
+    entered_ms: int
+    is_free: bool
+    think_s: float
+    pay_s: float
+    """From scanning the code to the payment; the phone pays even if the car is gone."""
+    others: list[str] = field(default_factory=list)
+    """Tickets that are held under the scanner first."""
+
+
+def make_plan(world: "World", dice: random.Random) -> Plan:
+    """Draw a driver."""
+    kinds = world.kinds
+    kind = dice.choices(tuple(kinds), tuple(kinds.values()))[0]
+    now = world.true_ms()
+    free = kind == "free" or (kind in ("other lane", "rescans", "used", "twin ticket") and dice.random() < 0.3)
+    entered = now - (dice.randint(30, 500) if free else dice.choice((1900, 5400, 90_000))) * 1000
+    session = world.ids(entered)
+    ticket = sign_ticket(world.garage, session, entered, "k1", world.keys.ticket)
+    slow = kind in ("slow", "pays late and leaves")
+    pay_s = dice.uniform(20, 200) if slow else dice.uniform(2, 14)
+    plan = Plan(kind, ticket, session, entered, free, dice.uniform(1, 5), pay_s)
+    match kind:
+        case "garbage":
+            plan.others = dice.choices(("", "abc", "1234567890123", ticket[:-1] + "A", ticket.lower()), k=2)
+        case "foreign":
+            plan.others = [sign_ticket("souk", session, entered, "k1", world.keys.other_ticket)]
+        case "future":
+            plan.others = [sign_ticket(world.garage, world.ids(now), now + 600_000, "k1", world.keys.ticket)]
+        case "used" | "two tickets" if world.seen_tickets:
+            plan.others = [dice.choice(world.seen_tickets)]
+        case "twin ticket" if world.seen_tickets:
+            plan.ticket = dice.choice(world.seen_tickets[-6:])
+        case "lost":
+            plan.ticket = LOST
+    return plan
+
+
+class Driver:
+    """One car, from driving up to being gone."""
+
+    def __init__(self, world: "World", site: Site, number: int) -> None:
+        self.world = world
+        self.site = site
+        self.dice = world.dice_for(f"driver {number}")
+        self.plan = make_plan(world, self.dice)
+        self.car = Car(f"car {number}")
+        self.is_gone = False
+        self._phones: set[str] = set()
+
+    async def visit(self) -> None:
+        """Wait for the place on the loop, do as planned, leave."""
+        world, dice, plan = self.world, self.dice, self.plan
+        await self.site.spot.acquire()
+        try:
+            await asyncio.sleep(dice.uniform(0.5, 2.5))
+            if plan.kind == "tailgates" and await self._tailgates():
+                return
+            self._stands()
+            world.note("drives up", self.site.name, self.car.name, plan.kind)
+            passed = await self._at_lane()
+            if passed:
+                return
+        finally:
+            if self.site.front is self.car:
+                self.site.stands(None)
+            if self.site.under is self.car:
+                self.site.beneath(None)
+            self.site.spot.release()
+        await self._elsewhere()
+
+    def _stands(self) -> None:
+        self.site.stands(self.car)
+        self.car.sessions.clear()
+
+    async def _elsewhere(self) -> None:
+        """Those who backed out may come back, here or at another lane, with the same ticket."""
+        plan, dice = self.plan, self.dice
+        if plan.kind not in (
+            "other lane",
+            "pays, other lane",
+            "pays and backs out",
+            "slow",
+            "backs out",
+            "idles under",
+        ):
+            return
+        if plan.kind in ("backs out", "pays and backs out") and dice.random() < 0.5:
+            return
+        if plan.kind in ("other lane", "pays, other lane"):
+            self.site = dice.choice(list(self.world.sites.values()))
+        await asyncio.sleep(dice.uniform(1, 60))
+        plan.kind = "pays"
+        plan.think_s, plan.pay_s = dice.uniform(1, 5), dice.uniform(2, 14)
+        await self.site.spot.acquire()
+        try:
+            await asyncio.sleep(dice.uniform(0.5, 2.5))
+            self._stands()
+            self.world.note("drives up", self.site.name, self.car.name, "again")
+            await self._at_lane()
+        finally:
+            if self.site.front is self.car:
+                self.site.stands(None)
+            if self.site.under is self.car:
+                self.site.beneath(None)
+            self.site.spot.release()
+
+    # At the lane
+
+    async def _at_lane(self) -> bool:
+        """True once the car has passed the boom."""
+        world, site, plan, dice = self.world, self.site, self.plan, self.dice
+        arrived = world.loop.now
+        await asyncio.sleep(plan.think_s * 0.4)
+        for ticket in plan.others:
+            self._scan(ticket)
+            await asyncio.sleep(dice.uniform(2, 8))
+        self._scan(plan.ticket)
+        scanned = world.loop.now
+        patience = PATIENCE_S * dice.uniform(0.4, 1.2)
+        if plan.kind == "backs out":
+            await asyncio.sleep(dice.uniform(0.5, 20))
+            return False
+        asked_for_help = False
+        while True:
+            if site.arm.state == "up" and site.under is None:
+                return await self._passes()
+            now = world.loop.now
+            if now - arrived > patience:
+                world.note("gives up", site.name, self.car.name)
+                if not asked_for_help and dice.random() < 0.7:
+                    asked_for_help = True
+                    patience += 60
+                    world.attendant.called(site, self)
+                else:
+                    return False
+            screen = site.lcd.look()
+            state = screen.state if screen else "dark"
+            if state == "pay":
+                if token := site.lcd.token():
+                    self._scans_code(token)
+                if plan.kind in ("pays and backs out", "pays, other lane", "other lane", "pays late and leaves"):
+                    leave_s = plan.think_s + (plan.pay_s if plan.kind.startswith("pays") else 0) + dice.uniform(0, 3)
+                    if plan.kind == "pays late and leaves":
+                        leave_s = dice.uniform(3, 40)
+                    await asyncio.sleep(leave_s)
+                    if site.arm.state != "up" or dice.random() < 0.5:
+                        return False
+            elif state in ("idle", "help", "dark", "closed", "out-of-order") and now - scanned > (
+                6 if state == "idle" else 15
+            ):
+                scanned = now
+                self._scan(plan.ticket)
+            if plan.kind == "rescans" and dice.random() < 0.2:
+                self._scan(plan.ticket if dice.random() < 0.8 else "rubbish")
+            await self._looks_again(dice.uniform(1.0, 3.0))
+
+    async def _looks_again(self, seconds: float) -> None:
+        """Until the arm moves or so much time has passed."""
+        changed = self.site.arm.changed
+        changed.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await changed.wait()
+                if self.site.arm.state == "rising":
+                    changed.clear()
+                    await changed.wait()
+        except TimeoutError:
+            pass
+
+    def _scan(self, text: str) -> None:
+        world = self.world
+        fee = self.site.reader.scan(text)
+        world.note("scans", self.site.name, self.car.name, text[:30], fee.session, fee.reason, fee.amount)
+        if fee.session:
+            self.car.sessions.add(fee.session)
+            world.checks.scanned(fee.session, fee.reason, self.site.name)
+        if text == self.plan.ticket and text != LOST:
+            world.seen_tickets.append(text)
+            del world.seen_tickets[:-20]
+
+    async def _passes(self) -> bool:
+        """Drive under the boom and away, unless it is too slow or thinks better of it."""
+        site, dice = self.site, self.dice
+        await asyncio.sleep(dice.uniform(0.3, 2.0) * (4 if self.plan.kind == "slow" else 1))
+        if self.plan.kind == "idles under" and dice.random() < 0.5:
+            self.plan.kind = "pays"
+            await asyncio.sleep(dice.uniform(5, 20))
+        if site.arm.state != "up":
+            return await self._at_lane()
+        site.beneath(self.car)
+        await asyncio.sleep(dice.uniform(0.5, 1.5))
+        site.stands(None)
+        site.log.append((self.world.loop.now, self.car.name, "passed"))
+        self.world.checks.passed(site, self.car)
+        self.car.has_passed = True
+        self.world.note("passes", site.name, self.car.name)
+        # The spot on the loop is free; the car is still under the boom for a moment.
+        await asyncio.sleep(dice.uniform(0.5, 2.0))
+        site.beneath(None)
+        return True
+
+    async def _tailgates(self) -> bool:
+        """Follow the car before, if the arm is still up."""
+        site = self.site
+        if site.arm.state != "up" or site.under is not None:
+            return False
+        self.world.note("tailgates", site.name, self.car.name)
+        site.stands(self.car)
+        await asyncio.sleep(0.4)
+        site.beneath(self.car)
+        await asyncio.sleep(0.5)
+        site.stands(None)
+        await asyncio.sleep(0.7)
+        site.beneath(None)
+        site.log.append((self.world.loop.now, self.car.name, "tailgated"))
+        return True
+
+    # The phone
+
+    def _scans_code(self, token: str) -> None:
+        """A phone reads the code once; then it pays in its own time, whatever the lane does."""
+        world, plan, dice = self.world, self.plan, self.dice
+        if token in self._phones:
+            return
+        if self._phones and plan.kind not in ("two phones", "slow", "never pays") and dice.random() < 0.5:
+            return  # the first phone is still at it
+        self._phones.add(token)
+        order = world.payby.by_token.get(token)
+        if order is None:
+            return
+        world.checks.phone_scanned(self.site, self.car, order)
+        if plan.kind == "never pays":
+            return
+        delay = plan.think_s + plan.pay_s
+        world.loop.call_later(delay, self._pays, order)
+        if plan.kind == "two phones":
+            world.loop.call_later(delay + dice.uniform(0, 30), self._pays, order)
+
+    def _pays(self, order: "Order") -> None:
+        done = self.world.payby.pay(order)
+        self.world.note("phone pays", self.car.name, order.no, done)

@@ -1,0 +1,304 @@
+"""What stands at a lane: arm, loops, scanner and LCD, as machines; and the cars on it as they are.
+
+Machines fail here: an arm sticks or comes down early, a loop bounces, sticks or falls silent. What the loops see and
+what is there are two things, and only the checks know both.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from terminal.contract.messages import Fee, Health, Screen, Vehicle, decode, encode, stamp
+from terminal.contract.topics import GARAGE_WIDE
+from terminal.core import money
+from terminal.core.quote import quote
+from tests.sim.loop import Handle
+from tests.sim.net import SimBus
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+FEE_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0)
+LOST = "LOST"
+
+
+@dataclass(eq=False)
+class Car:
+    """A car as it is. ``sessions``: the stays whose tickets its driver has held under a scanner here."""
+
+    name: str
+    sessions: set[str] = field(default_factory=set)
+    has_passed: bool = False
+
+
+class Arm:
+    """A barrier's own controller: a closed relay raises it, and it comes down by itself. Nothing drives it down."""
+
+    def __init__(self, world: "World", *, rise_s: float, close_s: float) -> None:
+        self.state: Literal["down", "rising", "up", "lowering"] = "down"
+        self.is_stuck = False
+        self.is_hasty = False
+        """It comes down soon, whoever still waits before it."""
+        self.pulses = 0
+        self.moved: Callable[[], None] = lambda: None
+        self.covered = False
+        """A car is under it; its own safety loop knows."""
+        self.changed = asyncio.Event()
+        self._world = world
+        self._rise_s, self._close_s = rise_s, close_s
+        self._next: Handle | None = None
+
+    def pulse(self) -> None:
+        self.pulses += 1
+        if not self.is_stuck:
+            self._rise()
+
+    def forced_up(self) -> None:
+        """By hand, or by the fire alarm."""
+        self._rise()
+
+    def cover(self, covered: bool) -> None:
+        self.covered = covered
+        if covered and self.state == "lowering":
+            self._rise()
+        elif self.state == "up":
+            self._enter("up", 1.0 if not covered else self._close_s)
+
+    def _rise(self) -> None:
+        if self.state == "up":
+            self._enter("up", self._close_s)
+        else:
+            self._enter("rising", self._rise_s)
+
+    def _enter(self, state: Literal["down", "rising", "up", "lowering"], for_s: float) -> None:
+        if self._next:
+            self._next.cancel()
+        before, self.state = self.state, state
+        self._next = None if state == "down" else self._world.loop.call_later(for_s, self._on)
+        if state != before:
+            self.changed.set()
+            self.moved()
+
+    def _on(self) -> None:
+        match self.state:
+            case "rising":
+                self._enter("up", self._close_s * (0.2 if self.is_hasty else 1.0))
+            case "up" if self.covered:
+                self._enter("up", 1.0)
+            case "up":
+                self._enter("lowering", self._rise_s)
+            case "lowering" if self.covered:
+                self._enter("rising", self._rise_s)
+            case "lowering":
+                self._enter("down", 0.0)
+
+
+class Loops:
+    """Two loops and the device that tells of them. ``is_honest`` while what it says is what is there."""
+
+    def __init__(self, world: "World", lane: str) -> None:
+        self.stuck: bool | None = None
+        """What the waiting loop says whatever is on it."""
+        self.is_silent = False
+        self.lied_until = -1.0
+        self.car: str | None = None
+        self.dice = world.dice_for(f"loops {lane}")
+        self._world, self._lane = world, lane
+        self._bus = SimBus(world.broker, f"loops {lane}", world.ids(world.true_ms()))
+        self._topic = f"parking/{world.garage}/{lane}/vehicle"
+        self._health = f"parking/{world.garage}/{lane}/health/loops"
+        self._present = self._under = False
+        self._said: tuple[bool, bool] = (False, False)
+        self._count = 0
+        self._every: Handle | None = None
+        self._speak()
+
+    def sees(self, present: bool, under: bool) -> None:
+        """What is on the loops now."""
+        self._present, self._under = present, under
+        if self._said != (self._waiting, under):
+            self._speak()
+
+    def sticks(self, level: bool | None) -> None:
+        self.stuck = level
+        self.lies()
+        self.sees(self._present, self._under)
+
+    def bounces(self) -> None:
+        """The relay contact opens for a moment."""
+        if self._present and self.stuck is None:
+            self.stuck = False
+            self.sees(self._present, self._under)
+            self.stuck = None
+            self._world.loop.call_later(0.3 + self.dice.random(), lambda: self.sees(self._present, self._under))
+            self.lies()
+
+    def silence(self, silent: bool) -> None:
+        self.is_silent = silent
+        self.lies()
+        if self._world.loops_beat:
+            self._beat("offline" if silent else "online")
+        if not silent:
+            self._speak()
+
+    def lies(self) -> None:
+        """From now until the loop has been free once more, nobody can say which car it is."""
+        self.lied_until = float("inf")
+
+    @property
+    def _waiting(self) -> bool:
+        return self._present if self.stuck is None else self.stuck
+
+    def _speak(self) -> None:
+        world = self._world
+        waiting = self._waiting
+        if waiting and not self._said[0]:
+            self._count += 1
+            self.car = world.ids(world.true_ms())
+        if not waiting:
+            self.car = None
+            if self.stuck is None and not self._present and not self.is_silent:
+                self.lied_until = min(self.lied_until, world.loop.now)
+        self._said = (waiting, self._under)
+        if self._every:
+            self._every.cancel()
+        self._every = world.loop.call_later(6.0 + self.dice.random() * 3, self._speak)
+        if self.is_silent:
+            return
+        vehicle = Vehicle(**world.head(), waiting=waiting, under_boom=self._under, car=self.car)
+        self._bus.says(self._topic, encode(vehicle), retain=True, latest_only=True)
+        if world.loops_beat:
+            self._beat("online")
+
+    def _beat(self, state: Literal["online", "offline"]) -> None:
+        head = self._world.head()
+        health = Health(**head, state=state, version="sim", instance=self._bus.instance, since=head["at"])
+        self._bus.says(self._health, encode(health), retain=True, latest_only=True)
+
+
+class Reader:
+    """The scanner and its role: says a fee until it is answered."""
+
+    def __init__(self, world: "World", lane: str, loops: Loops) -> None:
+        self._world, self._lane, self._loops = world, lane, loops
+        self._bus = SimBus(world.broker, f"reader {lane}", world.ids(world.true_ms()))
+        base = f"parking/{world.garage}/{lane}"
+        self._topic = f"{base}/fee"
+        self._bus.hears(self._hear, f"{base}/order", f"{base}/screen")
+        self._asked: tuple[bytes, bytes] | None = None
+        self._timer: Handle | None = None
+
+    def scan(self, text: str) -> Fee:
+        """A ticket is held under it."""
+        world = self._world
+        now = world.true_ms()
+        head = world.head()
+        quoted = quote(
+            text,
+            now,
+            garage=world.garage,
+            keys=world.ticket_keys,
+            tariff=world.tariff,
+            lost_session=world.ids(now) if self._loops.car is None else world.lost_session(self._loops.car),
+        )
+        known = quoted.amount is not None
+        fee = Fee(
+            **head,
+            ticket=text if known else text[:64],
+            reason=quoted.reason,
+            session=quoted.session,
+            car=self._loops.car,
+            entered=None if quoted.entered_ms is None else stamp(quoted.entered_ms),
+            exited=stamp(now),
+            minutes=quoted.minutes,
+            amount=None if quoted.amount is None else money.text(quoted.amount),
+            currency="AED" if known else None,
+            why=quoted.why,
+        )
+        self._asked = fee.id.encode(), encode(fee)
+        self._repeat(0)
+        return fee
+
+    def _repeat(self, count: int) -> None:
+        if self._timer:
+            self._timer.cancel()
+        if self._asked is None or count >= len(FEE_PAUSES_S):
+            return
+        self._bus.says(self._topic, self._asked[1])
+        self._timer = self._world.loop.call_later(FEE_PAUSES_S[count], self._repeat, count + 1)
+
+    def _hear(self, _: str, payload: bytes, __: bool) -> None:
+        if self._asked and self._asked[0] in payload:
+            self._asked = None
+
+
+class Lcd:
+    """The glass as the driver sees it; a code goes off when the worker has been silent for 15 s."""
+
+    def __init__(self, world: "World", lane: str) -> None:
+        self.changed = asyncio.Event()
+        self._world = world
+        self._lane = lane
+        self._bus = SimBus(world.broker, f"lcd {lane}", world.ids(world.true_ms()))
+        self._bus.hears(self._hear, f"parking/{world.garage}/{lane}/screen")
+        self._bus.hears(self._hear_worker, f"parking/{world.garage}/{GARAGE_WIDE}/health/worker")
+        self._payload = b""
+        self._live = False
+        self._decoded: Screen | None = None
+        self._worker_at = 0.0
+
+    def _hear(self, _: str, payload: bytes, retained: bool) -> None:
+        if retained and self._live:
+            return
+        self._payload, self._live, self._decoded = payload, not retained, None
+        self.changed.set()
+
+    def _hear_worker(self, _: str, payload: bytes, retained: bool) -> None:
+        if not retained and b'"offline"' not in payload:
+            self._worker_at = self._world.loop.now
+
+    def look(self) -> Screen | None:
+        """What is shown; None for a dark or confused screen."""
+        if not self._payload:
+            return None
+        if self._decoded is None:
+            self._decoded = decode(Screen, self._payload)
+        screen = self._decoded
+        if screen.state == "pay" and (not self._live or self._world.loop.now - self._worker_at > 15):
+            return None
+        return screen
+
+    def token(self) -> str | None:
+        """What a phone reads off it."""
+        screen = self.look()
+        if screen is None or screen.state != "pay" or screen.qr is None:
+            return None
+        return self._world.token_of(screen.qr)
+
+
+@dataclass
+class Site:
+    """One lane, its machines, and who stands there."""
+
+    name: str
+    arm: Arm
+    loops: Loops
+    reader: Reader
+    lcd: Lcd
+    spot: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by the car on the waiting loop."""
+    front: Car | None = None
+    under: Car | None = None
+    barrier: Any = None
+    log: list[tuple[float, str, str]] = field(default_factory=list)
+    """Who passed when: (time, car, "passed" or "tailgated")."""
+
+    def stands(self, car: Car | None) -> None:
+        self.front = car
+        self.loops.sees(self.front is not None, self.under is not None)
+
+    def beneath(self, car: Car | None) -> None:
+        self.under = car
+        self.arm.cover(car is not None)
+        self.loops.sees(self.front is not None, self.under is not None)

@@ -1,0 +1,163 @@
+"""An event loop whose time is a number: asyncio's tasks, timers and timeouts run on it, and nothing ever waits.
+
+When nothing is ready, time jumps to the next timer. Callbacks of one moment run in the order in which they were
+asked for, so the same program runs the same way each time. There is no socket, thread or signal.
+"""
+
+import asyncio
+import contextvars
+from collections import deque
+from collections.abc import Callable, Coroutine
+from heapq import heappop, heappush
+from types import TracebackType
+from typing import Any, Self
+
+BUSY_LIMIT = 1_000_000
+"""So many callbacks without time moving on: something runs in a circle."""
+
+
+class Stuck(Exception):
+    """Nothing is left that could happen, or time stands still for ever."""
+
+
+class Handle:
+    """One callback to come; a timer's sorts by its moment, then by the order of asking."""
+
+    __slots__ = ("args", "callback", "context", "is_cancelled", "when")
+
+    def __init__(
+        self, when: float, callback: Callable[..., object], args: tuple[Any, ...], context: contextvars.Context | None
+    ) -> None:
+        self.when = when
+        self.callback = callback
+        self.args = args
+        self.context = context
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+        self.callback = _nothing
+        self.args = ()
+
+    def cancelled(self) -> bool:
+        return self.is_cancelled
+
+
+def _nothing() -> None:
+    pass
+
+
+class VirtualLoop(asyncio.AbstractEventLoop):
+    """``with VirtualLoop() as loop: loop.run(main())``. ``now`` is in seconds from 0.
+
+    ``escaped`` holds what no task or callback caught: whoever runs a simulation looks there.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.escaped: list[dict[str, Any]] = []
+        self._ready: deque[Handle] = deque()
+        self._timers: list[tuple[float, int, Handle]] = []
+        self._asked = 0
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    # What asyncio calls
+
+    def time(self) -> float:
+        return self.now
+
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> Handle:
+        handle = Handle(self.now, callback, args, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_later(  # type: ignore[override]
+        self, delay: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> Handle:
+        return self.call_at(self.now + delay, callback, *args, context=context)
+
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> Handle:
+        handle = Handle(when, callback, args, context)
+        self._asked += 1
+        heappush(self._timers, (when, self._asked, handle))
+        return handle
+
+    def create_future(self) -> "asyncio.Future[Any]":
+        return asyncio.Future(loop=self)
+
+    def create_task(  # type: ignore[override]
+        self, coro: Coroutine[Any, Any, Any], *, name: str | None = None, context: contextvars.Context | None = None
+    ) -> "asyncio.Task[Any]":
+        task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, name=name, context=context)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def get_debug(self) -> bool:
+        return False
+
+    def is_running(self) -> bool:
+        return True
+
+    def is_closed(self) -> bool:
+        return False
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        self.escaped.append(context)
+
+    # What a simulation calls
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Run until ``work`` is done; returns or raises what it does. Raises Stuck."""
+        main = self.create_task(work, name="main")
+        ready, timers = self._ready, self._timers
+        while not main.done():
+            for _ in range(BUSY_LIMIT):
+                if not ready:
+                    break
+                handle = ready.popleft()
+                if handle.context is None:
+                    handle.callback(*handle.args)
+                else:
+                    handle.context.run(handle.callback, *handle.args)
+            else:
+                raise Stuck(f"{BUSY_LIMIT} callbacks at {self.now} s, the last: {handle.callback}")
+            if main.done():
+                break
+            while timers and timers[0][2].is_cancelled:
+                heappop(timers)
+            if not timers:
+                raise Stuck("nothing is left that could happen")
+            when = timers[0][0]
+            self.now = max(self.now, when)
+            while timers and timers[0][0] <= when:
+                ready.append(heappop(timers)[2])
+        return main.result()
+
+    def __enter__(self) -> Self:
+        self._before = asyncio._get_running_loop()
+        asyncio._set_running_loop(self)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        """End what still runs, so that nothing of one simulation is left for the next."""
+        try:
+            for _ in range(10):
+                for task in sorted(self._tasks, key=lambda t: t.get_name()):
+                    task.cancel()
+                while self._ready:
+                    handle = self._ready.popleft()
+                    (handle.context.run if handle.context else _call)(handle.callback, *handle.args)
+                if not self._tasks:
+                    break
+        finally:
+            asyncio._set_running_loop(self._before)
+            self._timers.clear()
+
+
+def _call(callback: Callable[..., object], *args: Any) -> object:
+    return callback(*args)

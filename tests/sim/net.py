@@ -1,0 +1,285 @@
+"""The broker and the connections to it, in virtual time: what is published arrives late, twice, out of order or never.
+
+A ``SimBus`` is to a role what bus.Bus is: QoS 1 with acknowledgement after commit, a session that the broker keeps
+while the client is away, retained messages at every subscribing. A broker that restarts forgets all of it, as the
+embedded one does.
+"""
+
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, cast
+
+from terminal.bus import Bus
+from terminal.clock import Clock
+from terminal.contract.messages import stamp
+from terminal.link import Link
+from terminal.subscription import Arrival, Subscription, matches
+from tests.sim.loop import VirtualLoop
+
+HOP_S = 0.002
+KEPT = 100
+"""Messages that a broker keeps for a client that is away (Mosquitto: max_queued_messages)."""
+
+Taker = Callable[[str, bytes, bool], None]
+"""A device that hears: topic, payload, and whether the broker kept it."""
+
+
+@dataclass(slots=True)
+class Weather:
+    """How likely each message is to suffer; all of it zero in good weather."""
+
+    lost: float = 0.0
+    twice: float = 0.0
+    late: float = 0.0
+    late_s: float = 3.0
+    """How late at most: enough to overtake and to outlive deadlines."""
+
+    def calm(self) -> None:
+        self.lost = self.twice = self.late = 0.0
+
+
+class Ids:
+    """UUIDv7 texts that follow from how many were asked for."""
+
+    def __init__(self) -> None:
+        self._count = itertools.count(1)
+
+    def __call__(self, at_ms: int) -> str:
+        head, number = f"{at_ms:012x}", next(self._count)
+        return f"{head[:8]}-{head[8:]}-7000-8000-{number:012x}"
+
+
+class SimClock:
+    """A machine's two clocks. ``ahead_ms``: how far its wall clock is ahead of the true time; it may be changed."""
+
+    def __init__(self, loop: VirtualLoop, epoch_ms: int) -> None:
+        self._loop = loop
+        self._epoch_ms = epoch_ms
+        self.ahead_ms = 0
+
+    def wall_ms(self) -> int:
+        return self._epoch_ms + round(self._loop.now * 1000) + self.ahead_ms
+
+    def steady_ms(self) -> int:
+        return round(self._loop.now * 1000)
+
+
+class SimLink(Link):
+    """A Link whose ids can be repeated."""
+
+    def __init__(self, bus: "SimBus", ids: Ids, *, garage: str, lane: str | None, role: str, clock: Clock) -> None:
+        super().__init__(bus.as_bus(), garage=garage, lane=lane, role=role, version="sim", clock=clock)
+        self._ids = ids
+        self._stamp = (-1, "")
+
+    def head(self) -> dict[str, Any]:
+        now = self.clock.wall_ms()
+        if now != self._stamp[0]:
+            self._stamp = now, stamp(now)
+        return {"id": self._ids(now), "at": self._stamp[1]}
+
+
+class Broker:
+    """Takes what connections publish and brings it to who subscribed, as the weather is."""
+
+    def __init__(self, loop: VirtualLoop, dice: random.Random, weather: Weather) -> None:
+        self.loop = loop
+        self.dice = dice
+        self.weather = weather
+        self.is_up = True
+        self.retained: dict[str, bytes] = {}
+        self.taps: list[Callable[[str, bytes], None]] = []
+        """Told of everything that is published, as it is."""
+        self.buses: list[SimBus] = []
+        self._routes: dict[str, list[tuple[SimBus, Subscription | Taker]]] = {}
+
+    def forget_routes(self) -> None:
+        self._routes.clear()
+
+    def take(self, topic: str, payload: bytes, retain: bool) -> None:
+        for tap in self.taps:
+            tap(topic, payload)
+        if retain:
+            self.retained[topic] = payload
+        route = self._routes.get(topic)
+        if route is None:
+            route = self._routes[topic] = [
+                (bus, taker)
+                for bus in self.buses
+                for filters, taker in bus.takers
+                if any(matches(f, topic) for f in filters)
+            ]
+        weather, dice, call_later = self.weather, self.dice, self.loop.call_later
+        rough = weather.lost or weather.late or weather.twice
+        for bus, taker in route:
+            if not rough:
+                call_later(HOP_S, bus.arrives, taker, topic, payload, False)
+                continue
+            fate = dice.random()
+            if fate < weather.lost:
+                continue
+            fate -= weather.lost
+            wait = HOP_S + (dice.random() * weather.late_s if fate < weather.late else 0.0)
+            call_later(wait, bus.arrives, taker, topic, payload, False)
+            if fate > 1 - weather.lost - weather.twice:
+                call_later(wait + dice.random() * weather.late_s, bus.arrives, taker, topic, payload, False)
+
+    def give_retained(self, bus: "SimBus", filters: tuple[str, ...], taker: "Subscription | Taker") -> None:
+        for topic, payload in self.retained.items():
+            if any(matches(f, topic) for f in filters):
+                self.loop.call_later(HOP_S, bus.arrives, taker, topic, payload, True)
+
+    def goes_down(self) -> None:
+        """Everybody loses the connection, and what the broker held for them."""
+        self.is_up = False
+        self.retained.clear()
+        for bus in list(self.buses):
+            bus.queue.clear()
+            bus.held.clear()
+            bus.inherited.clear()
+            bus.loses_connection()
+
+    def comes_back(self) -> None:
+        self.is_up = True
+        for bus in list(self.buses):
+            self.loop.call_later(0.1 + self.dice.random() * 2.0, bus.connects)
+
+
+@dataclass(eq=False)
+class SimBus:
+    """One process's connection. ``dies`` when its process does: from then on it takes and gives nothing."""
+
+    broker: Broker
+    name: str
+    instance: str
+    connected: bool = True
+    is_dead: bool = False
+    takers: list[tuple[tuple[str, ...], "Subscription | Taker"]] = field(default_factory=list)
+    queue: list[tuple["Subscription | Taker", str, bytes]] = field(default_factory=list)
+    """What the broker keeps while this client is away."""
+    held: dict[int, tuple[Subscription, str, bytes]] = field(default_factory=dict)
+    """What this client has not acknowledged."""
+    backlog: dict[tuple[str, bytes | None], tuple[bytes, bool]] = field(default_factory=dict)
+    """What this client could not publish."""
+    inherited: list[tuple[str, bytes]] = field(default_factory=list)
+    """What the broker kept for the process before this one, which bore the same name."""
+    _listeners: list[Callable[[bool], None]] = field(default_factory=list)
+    _arrivals: int = 0
+
+    def __post_init__(self) -> None:
+        self.connected = self.broker.is_up
+        for before in [b for b in self.broker.buses if b.name == self.name]:
+            assert before.is_dead, f"{self.name} runs twice"
+            self.inherited += [(topic, payload) for _, topic, payload in (*before.held.values(), *before.queue)]
+            self.broker.buses.remove(before)
+        self.broker.buses.append(self)
+
+    def as_bus(self) -> Bus:
+        return cast(Bus, self)
+
+    # What a role calls
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False, latest_only: bool = False) -> None:
+        self.says(topic, payload, retain=retain, latest_only=latest_only)
+
+    def says(self, topic: str, payload: bytes, *, retain: bool = False, latest_only: bool = False) -> None:
+        if self.is_dead:
+            return
+        if not self.connected:
+            key = (topic, None if latest_only else payload)
+            self.backlog.pop(key, None)
+            self.backlog[key] = payload, retain
+            return
+        self.broker.take(topic, payload, retain)
+
+    def subscribe(self, *filters: str) -> Subscription:
+        subscription = Subscription(filters, self._unsubscribe)
+        self.takers.append((filters, subscription))
+        self.broker.forget_routes()
+        subscription.grant(self.connected)
+        self._begin(filters, subscription)
+        return subscription
+
+    def hears(self, take: Taker, *filters: str) -> None:
+        """Devices of the simulation hear so, without a task of their own."""
+        self.takers.append((filters, take))
+        self.broker.forget_routes()
+        self._begin(filters, take)
+
+    def on_change(self, tell: Callable[[bool], None]) -> Callable[[], None]:
+        self._listeners.append(tell)
+        return partial(self._listeners.remove, tell)
+
+    async def wait_connected(self) -> None:
+        assert self.connected
+
+    def reconnect(self, why: str) -> None:
+        assert why
+        self.loses_connection()
+        self.broker.loop.call_later(0.3, self.connects)
+
+    # What the weather does
+
+    def arrives(self, taker: "Subscription | Taker", topic: str, payload: bytes, retained: bool) -> None:
+        if not self.connected:
+            if not retained:
+                self.queue.append((taker, topic, payload))
+                del self.queue[:-KEPT]
+            return
+        if not isinstance(taker, Subscription):
+            taker(topic, payload, retained)
+            return
+        self._arrivals += 1
+        number = self._arrivals
+        if not retained:
+            self.held[number] = taker, topic, payload
+        taker.offer(Arrival(topic, payload, retained, partial(self.held.pop, number, None)))
+
+    def loses_connection(self) -> None:
+        if self.connected and not self.is_dead:
+            self.connected = False
+            for filters, taker in self.takers:
+                if isinstance(taker, Subscription):
+                    taker.grant(False)
+            for tell in list(self._listeners):
+                self.broker.loop.call_soon(tell, False)
+
+    def connects(self) -> None:
+        """What was not acknowledged comes again, then what the broker kept, then what it retains."""
+        if self.connected or self.is_dead or not self.broker.is_up:
+            return
+        self.connected = True
+        again = list(self.held.values())
+        self.held.clear()
+        for taker, topic, payload in (*again, *self.queue):
+            self.arrives(taker, topic, payload, False)
+        self.queue.clear()
+        for filters, subscriber in self.takers:
+            if isinstance(subscriber, Subscription):
+                subscriber.grant(True)
+            self.broker.give_retained(self, filters, subscriber)
+        waiting, self.backlog = self.backlog, {}
+        for (topic, _), (payload, retain) in waiting.items():
+            self.broker.take(topic, payload, retain)
+        for tell in list(self._listeners):
+            self.broker.loop.call_soon(tell, True)
+
+    def dies(self) -> None:
+        """The process is gone; the broker keeps its session for the next one of that name."""
+        self.is_dead = True
+        self.connected = False
+
+    def _begin(self, filters: tuple[str, ...], taker: "Subscription | Taker") -> None:
+        mine = [(t, p) for t, p in self.inherited if any(matches(f, t) for f in filters)]
+        self.inherited = [(t, p) for t, p in self.inherited if (t, p) not in mine]
+        for topic, payload in mine:
+            self.broker.loop.call_later(HOP_S, self.arrives, taker, topic, payload, False)
+        if self.connected:
+            self.broker.give_retained(self, filters, taker)
+
+    def _unsubscribe(self, subscription: Subscription) -> None:
+        self.takers = [(f, t) for f, t in self.takers if t is not subscription]
+        self.broker.forget_routes()

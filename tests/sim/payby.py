@@ -1,0 +1,455 @@
+"""PayBy as a merchant meets it, from its API page alone: its book, its moods, its notifications, and payers' phones.
+
+Every call is a matter of luck: the request or the answer may be late, lost, doubled, refused or garbled, whether it was
+done or not. ``client.py`` beside this file brings calls here as the worker makes them.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from terminal.payby.signing import sign
+from tests.sim.loop import VirtualLoop
+
+PAYEE = "200000000888"
+REFUSED_TIME_MS = 15 * 60_000
+RETRIES_S = (0.0, 120.0, 600.0, 600.0, 3600.0, 7200.0, 21600.0, 54000.0)
+"""Before each try of one notification."""
+FATES = {
+    "request lost": 3.0,
+    "answer lost": 3.0,
+    "request late": 2.0,
+    "answer late": 2.0,
+    "500 not done": 1.0,
+    "500 done": 1.0,
+    "504 done": 1.0,
+    "404": 0.5,
+    "402": 1.0,
+    "forged": 1.0,
+    "html": 1.0,
+    "risk": 0.5,
+    "403": 0.3,
+    "twice": 1.0,
+    "misfit": 0.15,
+}
+SPELLS = ("request lost", "answer lost", "500 not done", "500 done", "402", "403", "forged", "html", "404")
+"""What may befall every call for a while."""
+
+
+@dataclass(slots=True)
+class Mood:
+    """How likely a call suffers; what befalls all of them until ``spell_until``; how notifications fare."""
+
+    trouble: float = 0.0
+    spell: str = ""
+    spell_until: float = 0.0
+    latency_s: float = 0.3
+    lost_notice: float = 0.0
+    late_notice: float = 0.0
+    twice_notice: float = 0.0
+    wrong_notice: float = 0.0
+    settles_at_once: float = 0.0
+    refund_fails: float = 0.0
+
+    def calm(self) -> None:
+        self.trouble = self.lost_notice = self.late_notice = self.twice_notice = self.wrong_notice = 0.0
+        self.refund_fails = 0.0
+        self.spell_until = 0.0
+
+
+@dataclass(slots=True)
+class Order:
+    no: str
+    biz: bytes
+    payby_no: str
+    token: str
+    amount: int
+    """Fils."""
+    expires_ms: int
+    placed_s: float
+    status: str = "CREATED"
+    is_shown: bool = False
+    """Its code was shown at a lane, so somebody may pay it."""
+    paid_s: float | None = None
+    refunds: list["Refund"] = field(default_factory=list)
+
+    @property
+    def is_paid(self) -> bool:
+        return self.status in ("PAID_SUCCESS", "SETTLED")
+
+    @property
+    def given_back(self) -> int:
+        return sum(r.amount for r in self.refunds if r.status != "FAILURE")
+
+    def words(self, *, amount: int | None = None, payee: str = PAYEE, currency: str = "AED", **other: str) -> str:
+        """The ``acquireOrder`` of answers and notifications."""
+        fils = self.amount if amount is None else amount
+        status = other.get("status", self.status)
+        paid = ""
+        if self.paid_s is not None:
+            paid = f',"paymentInfo":{{"paidAmount":{{"amount":{fils / 100:.2f},"currency":"AED"}}}}'
+        return (
+            f'{{"merchantOrderNo":"{other.get("no", self.no)}","orderNo":"{other.get("payby_no", self.payby_no)}",'
+            f'"status":"{status}","totalAmount":{{"amount":{fils // 100}.{fils % 100:02d},"currency":"{currency}"}},'
+            f'"payeeMid":"{payee}","expiredTime":{self.expires_ms},"revoked":"{other.get("revoked", "false")}"{paid}}}'
+        )
+
+
+@dataclass(slots=True)
+class Refund:
+    no: str
+    biz: bytes
+    order: Order
+    amount: int
+    status: str
+
+    def words(self) -> str:
+        return (
+            f'{{"refundMerchantOrderNo":"{self.no}","orderNo":"19{self.no[1:12]}",'
+            f'"originMerchantOrderNo":"{self.order.no}","status":"{self.status}",'
+            f'"amount":{{"amount":{self.amount // 100}.{self.amount % 100:02d},"currency":"AED"}}}}'
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer as it is on the wire. ``about`` is what it speaks of, ``genuine`` whether its signature is PayBy's."""
+
+    body: str
+    sign: str
+    code: str = "0"
+    msg: str = "SUCCESS"
+    about: Order | Refund | None = None
+    token: str | None = None
+    genuine: bool = True
+    status: str = ""
+    misfit: bool = False
+
+
+class _Money(msgspec.Struct):
+    amount: Decimal
+    currency: str
+
+
+class _Place(msgspec.Struct):
+    merchantOrderNo: str
+    totalAmount: _Money
+    paySceneCode: str
+    expiredTime: int
+    notifyUrl: str | None = None
+
+
+class _Refund(msgspec.Struct):
+    refundMerchantOrderNo: str
+    originMerchantOrderNo: str
+    amount: _Money
+
+
+class _Named(msgspec.Struct):
+    merchantOrderNo: str | None = None
+    refundMerchantOrderNo: str | None = None
+
+
+_PLACE, _REFUND, _NAMED = (msgspec.json.Decoder(t) for t in (_Place, _Refund, _Named))
+Notify = Callable[[bytes, str], Awaitable[int]]
+Watch = Callable[[str, Order], None]
+
+
+class SimPayBy:
+    """``notify`` posts to the merchant's listener and returns the HTTP status; ``watch`` is told of what happens to
+    orders (``placed``, ``paid``, ``refunded``, ``refund failed``)."""
+
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        dice: random.Random,
+        epoch_ms: int,
+        keys: tuple[RSAPrivateKey, RSAPrivateKey],
+        mood: Mood,
+        *,
+        watch: Watch,
+    ) -> None:
+        self.loop = loop
+        self.mood = mood
+        self.orders: dict[str, Order] = {}
+        self.refunds: dict[str, Refund] = {}
+        self.by_token: dict[str, Order] = {}
+        self.notify: Notify
+        self.notices = 0
+        self.wrong_notices: set[str] = set()
+        """Orders about which PayBy said, signed, what does not fit."""
+        self._dice = dice
+        self._epoch_ms = epoch_ms
+        self._key, self._stranger = keys
+        self._watch = watch
+        self._signed: dict[str, str] = {}
+        self._notifying: set[asyncio.Task[None]] = set()
+
+    def now_ms(self) -> int:
+        return self._epoch_ms + round(self.loop.now * 1000)
+
+    # The wire
+
+    def send(self, call: str, biz: bytes, requested_ms: int) -> "asyncio.Future[Said]":
+        """A request leaves the merchant. The future gets the answer, if one arrives; it never fails."""
+        future: asyncio.Future[Said] = asyncio.Future(loop=self.loop)
+        fate = self._fate()
+        there_s, back_s = self._latency(), self._latency()
+        match fate:
+            case "request lost":
+                return future
+            case "request late":
+                there_s += self._dice.random() * 25
+            case "answer late":
+                back_s += self._dice.random() * 15
+            case "twice":
+                self.loop.call_later(there_s + self._dice.random() * 20, self._do, call, biz, requested_ms)
+
+        def arrives() -> None:
+            said = self._answer(fate, call, biz, requested_ms)
+            if fate != "answer lost":
+                self.loop.call_later(back_s, lambda: future.done() or future.set_result(said))
+
+        self.loop.call_later(there_s, arrives)
+        return future
+
+    def _fate(self) -> str:
+        mood = self.mood
+        if self.loop.now < mood.spell_until:
+            return mood.spell
+        if mood.trouble and self._dice.random() < mood.trouble:
+            return self._dice.choices(tuple(FATES), tuple(FATES.values()))[0]
+        return ""
+
+    def _latency(self) -> float:
+        return self.mood.latency_s * (0.2 + self._dice.random())
+
+    def _answer(self, fate: str, call: str, biz: bytes, requested_ms: int) -> Said:
+        match fate:
+            case "500 not done":
+                return self._refusal("500", "SYSTEM_ERROR")
+            case "404":
+                return self._refusal("404", "SERVICE_NOT_AVAILABLE")
+            case "402":
+                return self._refusal("402", "RATE_LIMIT_REJECT")
+            case "403":
+                return self._refusal("403", "UNAUTHORIZED")
+            case "risk" if call == "acquire2/placeOrder":
+                return self._refusal("601", "RISK_FAIL")
+        said = self._do(call, biz, requested_ms)
+        match fate:
+            case "500 done":
+                return self._refusal("500", "SYSTEM_ERROR")
+            case "504 done":
+                return self._refusal("504", "SERVICE_TIMEOUT")
+            case "forged":
+                return Said(said.body, sign(self._stranger, said.body.encode()), "", genuine=False)
+            case "html":
+                return Said("<html>502 Bad Gateway</html>", "", "", genuine=False)
+            case "misfit" if isinstance(said.about, Order) and said.about.status != "CREATED":
+                self.wrong_notices.add(said.about.no)
+                body = self._success(f'"acquireOrder":{said.about.words(amount=said.about.amount + 100)}')
+                return Said(body, self._sign(body), about=said.about, status=said.about.status, misfit=True)
+        return said
+
+    def _do(self, call: str, biz: bytes, requested_ms: int) -> Said:
+        if abs(requested_ms - self.now_ms()) > REFUSED_TIME_MS:
+            early = requested_ms < self.now_ms()
+            return self._refusal("400", f"REQUESTTIME_TOO_{'EARLY' if early else 'LATER'}")
+        match call:
+            case "acquire2/placeOrder":
+                return self._place(biz)
+            case "acquire2/getOrder":
+                return self._about(self._find(biz))
+            case "acquire2/cancelOrder":
+                return self._cancel(self._find(biz))
+            case "acquire2/refund/placeOrder":
+                return self._refund(biz)
+            case "acquire2/refund/getOrder":
+                found = self.refunds.get(_NAMED.decode(biz).refundMerchantOrderNo or "")
+                return self._about_refund(found) if found else self._refusal("62007", "REFUND_NOT_EXIST")
+        raise AssertionError(call)
+
+    # The book
+
+    def _place(self, biz: bytes) -> Said:
+        asked = _PLACE.decode(biz)
+        assert asked.paySceneCode == "DYNQR"
+        assert asked.totalAmount.currency == "AED"
+        order = self.orders.get(asked.merchantOrderNo)
+        if order is None:
+            if asked.expiredTime <= self.now_ms():
+                return self._refusal("62008", "EXPIREDTIME_LESS_THAN_REQUESTTIME")
+            number = len(self.orders) + 1
+            token = f"https://qr.payby.com?BIZ_TYPE=202&ft={self._dice.getrandbits(128):032x}&t={self.now_ms():013d}"
+            order = Order(
+                asked.merchantOrderNo,
+                biz,
+                f"13{number:014d}",
+                token,
+                int(asked.totalAmount.amount * 100),
+                asked.expiredTime,
+                self.loop.now,
+            )
+            self.orders[order.no] = self.by_token[token] = order
+            self._watch("placed", order)
+        elif order.biz != biz:
+            self._watch("other words", order)
+            return self._refusal("62016", "MERCHANT_ORDER_NO_EXIST")
+        self._age(order)
+        return self._about(order, with_token=order.status == "CREATED")
+
+    def _find(self, biz: bytes) -> Order | None:
+        order = self.orders.get(_NAMED.decode(biz).merchantOrderNo or "")
+        if order:
+            self._age(order)
+        return order
+
+    def _age(self, order: Order) -> None:
+        if order.status == "CREATED" and self.now_ms() >= order.expires_ms:
+            order.status = "FAILURE"
+
+    def _cancel(self, order: Order | None) -> Said:
+        if order and order.status == "CREATED":
+            order.status = "FAILURE"
+            return self._about(order)
+        match order and order.status:
+            case "PAID_SUCCESS":
+                return self._refusal("62001", "ORDER_PAID")
+            case "SETTLED":
+                return self._refusal("62003", "ORDER_SETTLED")
+            case "FAILURE":
+                return self._refusal("62002", "ORDER_FAILURE")
+        return self._refusal("62004", "MERCHANT_ORDER_NO_NOT_EXIST")
+
+    def _refund(self, biz: bytes) -> Said:
+        asked = _REFUND.decode(biz)
+        if known := self.refunds.get(asked.refundMerchantOrderNo):
+            return self._about_refund(known) if known.biz == biz else self._refusal("62017", "REFUND_NO_EXIST")
+        order = self.orders.get(asked.originMerchantOrderNo)
+        if order is None:
+            return self._refusal("62004", "MERCHANT_ORDER_NO_NOT_EXIST")
+        if not order.is_paid:
+            return self._refusal("62015", "ORDER_NOT_PAID")
+        amount = int(asked.amount.amount * 100)
+        if amount > order.amount - order.given_back:
+            self._watch("too much", order)
+            return self._refusal("62006", "REFUND_AMOUNT_EXCEEDED")
+        status = self._dice.choices(("SUCCESS", "REFUNDED_SETTLED", "CREATED"), (6, 1, 3))[0]
+        refund = Refund(asked.refundMerchantOrderNo, biz, order, amount, status)
+        self.refunds[refund.no] = refund
+        order.refunds.append(refund)
+        self._watch("refunded", order)
+        if status == "CREATED":
+            self.loop.call_later(self._dice.random() * 20, self._end_refund, refund)
+        return self._about_refund(refund)
+
+    def _end_refund(self, refund: Refund) -> None:
+        fails = self._dice.random() < self.mood.refund_fails
+        refund.status = "FAILURE" if fails else "SUCCESS"
+        if fails:
+            self._watch("refund failed", refund.order)
+        self._announce(f'"refundOrder":{refund.words()}')
+
+    def pay(self, order: Order, *, settled: bool = False) -> bool:
+        """A payer confirms; False where PayBy refuses."""
+        self._age(order)
+        if order.status != "CREATED":
+            return False
+        order.status = "SETTLED" if settled or self._dice.random() < self.mood.settles_at_once else "PAID_SUCCESS"
+        order.paid_s = self.loop.now
+        self._watch("paid", order)
+        self._announce_paid(order)
+        return True
+
+    # Answers
+
+    def _about(self, order: Order | None, *, with_token: bool = False) -> Said:
+        if order is None:
+            return self._refusal("62004", "MERCHANT_ORDER_NO_NOT_EXIST")
+        params = f',"interActionParams":{{"tokenUrl":"{order.token}"}}' if with_token else ""
+        body = self._success(f'"acquireOrder":{order.words()}{params}')
+        return Said(body, self._sign(body), about=order, token=order.token if with_token else None, status=order.status)
+
+    def _about_refund(self, refund: Refund) -> Said:
+        body = self._success(f'"refundOrder":{refund.words()}')
+        return Said(body, self._sign(body), about=refund, status=refund.status)
+
+    @staticmethod
+    def _success(inner: str) -> str:
+        head = '{"applyStatus":"SUCCESS","code":"0","msg":"SUCCESS","traceCode":"sim"}'
+        return f'{{"head":{head},"body":{{{inner}}}}}'
+
+    def _refusal(self, code: str, msg: str) -> Said:
+        body = f'{{"head":{{"applyStatus":"FAIL","code":"{code}","msg":"{msg}","traceCode":"sim"}}}}'
+        return Said(body, self._sign(body), code, msg)
+
+    def _sign(self, body: str) -> str:
+        """The same words have the same signature; most are said many times."""
+        known = self._signed.get(body)
+        if known is None:
+            known = self._signed[body] = sign(self._key, body.encode())
+        return known
+
+    # Notifications
+
+    def _announce_paid(self, order: Order) -> None:
+        mood, dice = self.mood, self._dice
+        if mood.wrong_notice and dice.random() < mood.wrong_notice:
+            self._announce(f'"acquireOrder":{self._wrong_words(order)}')
+        if mood.lost_notice and dice.random() < mood.lost_notice:
+            return
+        copies = 1
+        if mood.twice_notice and dice.random() < mood.twice_notice:
+            copies = dice.randint(2, 5)
+        inner = f'"acquireOrder":{order.words()}'
+        for _ in range(copies):
+            late = dice.random() * 300 if mood.late_notice and dice.random() < mood.late_notice else 0.0
+            self._announce(inner, after_s=late, number=self.notices + 1 if copies == 1 else 0)
+
+    def _wrong_words(self, order: Order) -> str:
+        self.wrong_notices.add(order.no)
+        match self._dice.randrange(7):
+            case 0:
+                return order.words(amount=order.amount - 100 if order.amount > 100 else 1)
+            case 1:
+                return order.words(payee="200000000999")
+            case 2:
+                return order.words(currency="USD")
+            case 3:
+                return order.words(payby_no="9999")
+            case 4:
+                return order.words(revoked="true")
+            case 5:
+                return order.words(status="VOID")
+            case _:
+                return order.words(no=order.no[:-6] + "abcdef")
+
+    def _announce(self, inner: str, *, after_s: float = 0.0, number: int = 0) -> None:
+        """``number`` 0: a copy of the notification before this one."""
+        self.notices += bool(number) or not self.notices
+        body = f'{{"notify_timestamp":{self.now_ms()},"notify_id":"{self.notices}",{inner}}}'.encode()
+        task = self.loop.create_task(self._keep_notifying(body, after_s), name="PayBy notifies")
+        self._notifying.add(task)
+        task.add_done_callback(self._notifying.discard)
+
+    async def _keep_notifying(self, body: bytes, after_s: float) -> None:
+        signature = sign(self._key, body)
+        for wait_s in RETRIES_S:
+            await asyncio.sleep(wait_s + after_s + self._latency())
+            after_s = 0.0
+            if await self.notify(body, signature) == 200:
+                return
+
+
+def head_of(said: Said) -> dict[str, Any]:
+    """For a trace."""
+    found: dict[str, Any] = json.loads(said.body).get("head", {})
+    return found

@@ -1,0 +1,475 @@
+"""The processes that run the product's own rules: worker, listener and barrier, with deaths and new starts.
+
+The worker is the real Worker on a virtual loop, the listener the real Listener without its socket, the barrier the
+real Gate in a shell that waits and dies where the simulation says. What a process had in memory is gone when it dies;
+what it had journaled is there for the next one.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from aiohttp import web
+
+from drivers.arm import ArmTracker
+from terminal.contract.grant import Beliefs as BarrierBeliefs
+from terminal.contract.messages import BadMessage, Health, Lift, Vehicle, decode, encode
+from terminal.contract.topics import parse
+from terminal.core.visit import Stay
+from terminal.ledger import Log
+from terminal.payby.client import PayBy
+from terminal.roles.barrier.gate import Effect, Forged, Gate, Raise, Say
+from terminal.roles.barrier.spent import Spent, done_row, intent_row
+from terminal.roles.listener import Listener
+from terminal.roles.worker import Worker
+from terminal.screen.qr import Symbol
+from tests.sim.client import StraightClient, real_client
+from tests.sim.kerb import Site
+from tests.sim.loop import Handle
+from tests.sim.net import SimBus, SimClock, SimLink
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+FLUSH_S = 0.004
+
+
+class DiskFailed(Exception):
+    """The journal could not be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimRow:
+    seq: int
+    kind: str
+    data: bytes
+
+
+@dataclass
+class Disk:
+    """A journal in memory. ``fails_in``: so many appends from now it fails; ``and_dies`` its process instead, either
+    before the rows are on the disk or (``after_commit``) right after."""
+
+    rows: list[SimRow] = field(default_factory=list)
+    fails_in: int | None = None
+    and_dies: bool = False
+    after_commit: bool = False
+    appends: int = 0
+
+    def replay(self) -> Iterator[SimRow]:
+        return iter(self.rows)
+
+    def write(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> None:
+        """What a commit leaves."""
+        for kind, data in rows:
+            self.rows.append(SimRow(len(self.rows) + 1, kind, data))
+
+    def close(self) -> None:
+        pass
+
+    def due(self) -> bool:
+        """Is it this append that goes wrong?"""
+        self.appends += 1
+        if self.fails_in is None:
+            return False
+        self.fails_in -= 1
+        if self.fails_in >= 0:
+            return False
+        self.fails_in = None
+        return True
+
+
+class WorkerLog:
+    """The worker's way to its disk: one process's. It satisfies ledger.Log."""
+
+    def __init__(self, process: "WorkerProcess", disk: Disk) -> None:
+        self._process, self._disk = process, disk
+
+    def replay(self) -> Iterator[SimRow]:
+        return self._disk.replay()
+
+    async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
+        disk = self._disk
+        if self._process.is_dead:
+            raise asyncio.CancelledError
+        if not disk.due():
+            disk.write(rows, at_ms)
+            return len(disk.rows)
+        if disk.after_commit:
+            disk.write(rows, at_ms)
+        if disk.and_dies:
+            self._process.dies("at a journal step")
+            await asyncio.Event().wait()
+        raise DiskFailed
+
+
+class SimWorker(Worker):
+    """The real one; only its QR symbols are a registry's, since encoding takes longer than all else of a life."""
+
+    world: "World"
+
+    def _symbol(self, said: Any, url: str) -> Symbol | None:
+        return self.world.symbol_of(url)
+
+    async def _take(self, item: Any) -> None:
+        await super()._take(item)
+        self.world.checks.after_event(self, item.event)
+
+
+class WorkerProcess:
+    """Runs a worker, and another one after each death."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.disk = world.new_disk()
+        self.clock = SimClock(world.loop, world.epoch_ms)
+        self.worker: Worker
+        self.is_dead = True
+        self.deaths = 0
+        self._task: asyncio.Task[None] | None = None
+        self._bus: SimBus
+        self._client: StraightClient | PayBy
+
+    @property
+    def bus(self) -> SimBus:
+        return self._bus
+
+    def starts(self) -> None:
+        world = self.world
+        if not self.is_dead:
+            return
+        self.is_dead = False
+        self._bus = SimBus(world.broker, "worker", world.ids(world.true_ms()))
+        link = SimLink(self._bus, world.ids, garage=world.garage, lane=None, role="worker", clock=self.clock)
+        straight = world.is_straight
+        self._client = (
+            StraightClient(world.payby, self.clock) if straight else real_client(world.payby, self.clock, world.keys)
+        )
+        kind = SimWorker if world.has_hashed_keys else CheckedWorker
+        log = cast(Log, WorkerLog(self, self.disk))
+        self.worker = kind(
+            link, self._client, log, world.worker_settings(), seed=world.dice.getrandbits(32), hindered=world.hindrance
+        )
+        self.worker.world = world  # type: ignore[attr-defined]
+        world.note("worker", "starts", len(self.disk.rows))
+        self._task = world.loop.create_task(self.worker.run(), name="worker process")
+        self._task.add_done_callback(self._ended)
+
+    def dies(self, why: str) -> None:
+        """kill -9; another is started after a while."""
+        if self.is_dead:
+            return
+        world = self.world
+        world.note("worker", "dies", why)
+        self.is_dead = True
+        self.deaths += 1
+        self._bus.dies()
+        if isinstance(self._client, StraightClient):
+            self._client.is_dead = True
+        if self._task:
+            self._task.cancel()
+        world.checks.worker_died(self)
+        world.loop.call_later(world.restart_s(), self.starts)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        """It ended by itself: after a failed write that is right, else it is a finding."""
+        if task.cancelled() or self.is_dead:
+            if not task.cancelled() and (error := task.exception()) and not _only(error, DiskFailed):
+                self.world.checks.fell(error)
+            return
+        error = task.exception()
+        if error is None or not _only(error, DiskFailed):
+            self.world.checks.fell(error)
+        self.dies("its journal failed")
+
+
+class CheckedWorker(Worker):
+    """The real one, with real QR symbols, looked at after each event."""
+
+    world: "World"
+
+    def _symbol(self, said: Any, url: str) -> Any:
+        symbol = super()._symbol(said, url)
+        if symbol is not None:
+            self.world.learn_symbol(url, symbol)
+        return symbol
+
+    async def _take(self, item: Any) -> None:
+        await super()._take(item)
+        self.world.checks.after_event(self, item.event)
+
+
+def _only(error: BaseException, kind: type[Exception]) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(_only(e, kind) for e in error.exceptions)
+    return isinstance(error, kind | asyncio.CancelledError)
+
+
+# -- the listener ------------------------------------------------------------------------------------------------
+
+
+class _Connection:
+    """What a request came on, as far as the listener asks."""
+
+    def complete(self) -> None:
+        pass
+
+    def idle(self) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A whole request, as far as the listener asks."""
+
+    body: bytes
+    headers: dict[str, str]
+
+    @property
+    def content_length(self) -> int:
+        return len(self.body)
+
+    @property
+    def content(self) -> "_Request":
+        return self
+
+    @staticmethod
+    def is_eof() -> bool:
+        return True
+
+    async def read(self) -> bytes:
+        return self.body
+
+
+class ListenerProcess:
+    """The real Listener; what its socket would bring is handed to it."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.is_dead = True
+        self._listener: Listener
+        self._bus: SimBus
+        self._task: asyncio.Task[None] | None = None
+        self._answering: set[asyncio.Task[Any]] = set()
+
+    @property
+    def bus(self) -> SimBus:
+        return self._bus
+
+    def starts(self) -> None:
+        world = self.world
+        if not self.is_dead:
+            return
+        self.is_dead = False
+        self._bus = SimBus(world.broker, "listener", world.ids(world.true_ms()))
+        clock = SimClock(world.loop, world.epoch_ms)
+        link = SimLink(self._bus, world.ids, garage=world.garage, lane=None, role="listener", clock=clock)
+        self._listener = Listener(link, payby_keys=world.keys.payby_public, host="127.0.0.1", port=0)
+        self._task = world.loop.create_task(
+            self._listener._hear(link.hear("receipt", lane="+")), name="listener process"
+        )
+
+    def dies(self) -> None:
+        if self.is_dead:
+            return
+        self.world.note("listener", "dies")
+        self.is_dead = True
+        self._bus.dies()
+        for task in (self._task, *self._answering):
+            if task:
+                task.cancel()
+        self.world.loop.call_later(self.world.restart_s(), self.starts)
+
+    async def notify(self, body: bytes, signature: str) -> int:
+        """PayBy posts; returns the HTTP status, 0 where nobody answered."""
+        if self.is_dead:
+            return 0
+        work = self._listener._notified(
+            cast(web.BaseRequest, _Request(body, {"sign": signature})),
+            cast(Any, _Connection()),
+        )
+        task = self.world.loop.create_task(work, name="listener answers")
+        self._answering.add(task)
+        await asyncio.wait([task])
+        self._answering.discard(task)
+        return 0 if task.cancelled() else task.result()[1]
+
+
+# -- the barrier -------------------------------------------------------------------------------------------------
+
+Step = Literal["heard", "intent", "pulsed", "done"]
+"""Where a barrier may die: before its intent is on the disk, before the pulse, after it, after `done`."""
+
+
+class BarrierProcess:
+    """The real Gate and what it has spent, in a shell of callbacks."""
+
+    def __init__(self, world: "World", site: Site, *, has_switches: bool) -> None:
+        self.world = world
+        self.site = site
+        self.disk = world.new_disk()
+        self.clock = SimClock(world.loop, world.epoch_ms)
+        self.is_dead = True
+        self.dies_at: Step | None = None
+        self.fails_to_write = False
+        self.relay_fails = False
+        self._has_switches = has_switches
+        self._gate: Gate
+        self._bus: SimBus
+        self._tracker: ArmTracker
+        self._timers: dict[str, Handle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._topic = f"parking/{world.garage}/{site.name}/barrier"
+        self._health = f"parking/{world.garage}/{site.name}/health/barrier"
+        site.arm.moved = self._arm_moved
+        site.barrier = self
+
+    @property
+    def bus(self) -> SimBus:
+        return self._bus
+
+    def starts(self) -> None:
+        world, lane = self.world, self.site.name
+        if not self.is_dead:
+            return
+        self.is_dead = False
+        spent = Spent()
+        spent.replay(cast(Any, self.disk.replay()))
+        self._tracker = ArmTracker(world.rise_s, world.close_s, now=world.loop.now, **self._switches())
+        beliefs = BarrierBeliefs(world.garage, lane, world.trusted, world.keys.payby_public, world.payee)
+        self._gate = Gate(beliefs, spent, self.clock, state=self._tracker.state)
+        self._bus = SimBus(world.broker, f"barrier {lane}", world.ids(world.true_ms()))
+        self._bus.on_change(lambda up: self._gate.on_connected() if up else None)
+        base = f"parking/{world.garage}/{lane}"
+        self._bus.hears(self._hear_lift, f"{base}/lift")
+        self._bus.hears(self._hear_vehicle, f"{base}/vehicle")
+        if world.loops_beat:
+            self._bus.hears(self._hear_health, f"{base}/health/loops")
+        self._repeat()
+        self._track()
+
+    def dies(self, why: str) -> None:
+        if self.is_dead:
+            return
+        world = self.world
+        world.note("barrier", self.site.name, "dies", why)
+        self.is_dead = True
+        self.dies_at = None
+        self._bus.dies()
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        for task in list(self._tasks):
+            task.cancel()
+        if self.world.dice.random() < 0.5:  # its will
+            head = world.head()
+            health = Health(**head, state="offline", version="sim", instance=self._bus.instance, since=head["at"])
+            world.broker.take(self._health, encode(health), True)
+        world.loop.call_later(world.restart_s(), self.starts)
+
+    def _switches(self) -> dict[str, bool]:
+        state = self.site.arm.state
+        return {"up": state == "up", "down": state == "down"} if self._has_switches else {}
+
+    # The arm
+
+    def _arm_moved(self) -> None:
+        if self._has_switches and not self.is_dead:
+            self._tracker.switches(self.world.loop.now, **self._switches())
+            self._track()
+
+    def _track(self) -> None:
+        """Tell the gate where the arm is believed to be, and be back when time alone may move it."""
+        if timer := self._timers.pop("arm", None):
+            timer.cancel()
+        if (due := self._tracker.due) is not None:
+            self._timers["arm"] = self.world.loop.call_at(max(due, self.world.loop.now), self._arm_due)
+        if self._tracker.state != self._gate.state:
+            self._perform(self._gate.on_boom(self._tracker.state))
+
+    def _arm_due(self) -> None:
+        self._tracker.tick(self.world.loop.now)
+        self._track()
+
+    # What is heard
+
+    def _hear_lift(self, topic: str, payload: bytes, _: bool) -> None:
+        try:
+            lift = decode(Lift, payload)
+        except BadMessage:
+            return
+        self._perform(self._gate.on_lift(lift))
+
+    def _hear_vehicle(self, _: str, payload: bytes, retained: bool) -> None:
+        self._perform(self._gate.on_vehicle(decode(Vehicle, payload), retained=retained))
+        self._tracker.boom_loop(self.world.loop.now, covered=self._gate.under_boom)
+        self._track()
+
+    def _hear_health(self, topic: str, payload: bytes, retained: bool) -> None:
+        self._gate.on_health(parse(topic), decode(Health, payload), retained=retained)
+
+    # What follows
+
+    def _perform(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Say(answer):
+                    if answer:
+                        self.world.checks.answered(self.site, answer)
+                    message = self._gate.message(self.world.head(self.clock), answer)
+                    self._bus.says(self._topic, encode(message), retain=True)
+                case Forged():
+                    self.world.checks.forged += 1
+                case Raise(lift):
+                    task = self.world.loop.create_task(self._raise(lift), name=f"barrier raises {lift.id}")
+                    self._tasks.add(task)
+                    task.add_done_callback(self._tasks.discard)
+        if timer := self._timers.pop("gate", None):
+            timer.cancel()
+        if (due_ms := self._gate.due_ms) is not None:
+            delay_s = max(0.0, (due_ms - self.clock.steady_ms()) / 1000)
+            self._timers["gate"] = self.world.loop.call_later(delay_s, lambda: self._perform(self._gate.on_time()))
+
+    async def _raise(self, lift: Lift) -> None:
+        """As roles/barrier does it, with a place to die between any two steps."""
+        await self._reaches("heard")
+        if self.fails_to_write:
+            self._perform(self._gate.unwritten(lift))
+            return
+        self.disk.write([intent_row(lift)], self.clock.wall_ms())
+        await self._reaches("intent")
+        if self.relay_fails:
+            self._perform(self._gate.failed(lift))
+            return
+        self.world.checks.pulse(self.site, lift)
+        self._tracker.pulse(self.world.loop.now)
+        self.site.arm.pulse()
+        self._track()
+        await asyncio.sleep(self.world.pulse_s)
+        await self._reaches("pulsed")
+        self._perform(self._gate.raised(lift))
+        self.disk.write([done_row(lift)], self.clock.wall_ms())
+        await self._reaches("done")
+
+    async def _reaches(self, step: Step) -> None:
+        await asyncio.sleep(FLUSH_S)
+        if self.dies_at == step:
+            self.dies(f"at step {step}")
+            await asyncio.Event().wait()
+
+    def _repeat(self) -> None:
+        self._timers["every"] = self.world.loop.call_later(6.0, self._repeat)
+        self._perform([Say()])
+        self._tracker.boom_loop(self.world.loop.now, covered=self._gate.under_boom)
+        self._track()
+
+
+def stays_of(worker: Worker) -> dict[str, Stay]:
+    return worker.ledger.garage.stays
+
+
+def folder_of(path: Path | None) -> Path:
+    assert path is not None
+    return path

@@ -1,0 +1,345 @@
+"""What goes wrong and when: deaths, failing disks, broken lines, moods of PayBy, wrong clocks, broken machines; the
+attendant who is called, and an intruder who repeats and forges what he hears.
+"""
+
+import asyncio
+import json
+import random
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from terminal.contract import signed
+from terminal.contract.messages import encode, stamp
+from terminal.core.numbers import parse_order_no
+from terminal.payby.signing import sign
+from tests.sim.drivers import Driver
+from tests.sim.kerb import Site
+from tests.sim.net import SimBus
+from tests.sim.payby import SPELLS
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+FAULTS = {
+    "worker dies": 3.0,
+    "worker dies at a step": 5.0,
+    "worker's disk fails": 3.0,
+    "listener dies": 2.0,
+    "barrier dies": 2.0,
+    "barrier dies at a step": 4.0,
+    "barrier's disk fails": 1.0,
+    "relay fails": 0.7,
+    "broker restarts": 2.0,
+    "worker's line": 2.0,
+    "barrier's line": 2.0,
+    "listener's line": 1.0,
+    "payby spell": 5.0,
+    "worker's clock": 1.0,
+    "barrier's clock": 1.0,
+    "arm sticks": 1.5,
+    "arm is hasty": 1.5,
+    "forced open": 1.0,
+    "loop bounces": 3.0,
+    "loop sticks on": 1.0,
+    "loop sticks off": 1.0,
+    "loops silent": 1.5,
+    "command": 2.0,
+    "disk full": 0.5,
+}
+
+
+class Troubles:
+    """Brings a fault every now and then, until told to stop; then mends all."""
+
+    def __init__(self, world: "World", every_s: float) -> None:
+        self.world = world
+        self.every_s = every_s
+        self.dice = world.dice_for("troubles")
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(self.dice.expovariate(1 / self.every_s))
+            fault = self.dice.choices(tuple(self.world.faults), tuple(self.world.faults.values()))[0]
+            self.brings(fault, self.dice.choice(list(self.world.sites.values())))
+
+    def brings(self, fault: str, site: Site) -> None:
+        world, dice, later = self.world, self.dice, self.world.loop.call_later
+        world.note("fault", fault, site.name)
+        barrier = world.barriers[site.name]
+        match fault:
+            case "worker dies":
+                world.worker.dies("killed")
+            case "worker dies at a step" | "worker's disk fails":
+                disk = world.worker.disk
+                disk.fails_in = dice.randrange(6)
+                disk.and_dies = fault == "worker dies at a step"
+                disk.after_commit = dice.random() < 0.5
+            case "listener dies":
+                world.listener.dies()
+            case "barrier dies":
+                barrier.dies("killed")
+            case "barrier dies at a step":
+                barrier.dies_at = dice.choice(("heard", "intent", "pulsed", "done"))
+            case "barrier's disk fails":
+                barrier.fails_to_write = True
+                later(dice.uniform(1, 20), setattr, barrier, "fails_to_write", False)
+            case "relay fails":
+                barrier.relay_fails = True
+                later(dice.uniform(1, 20), setattr, barrier, "relay_fails", False)
+            case "broker restarts":
+                world.broker.goes_down()
+                later(dice.choice((0.5, 3.0, 20.0)), world.broker.comes_back)
+            case "worker's line":
+                self._cut(world.worker.bus)
+            case "barrier's line":
+                self._cut(barrier.bus)
+            case "listener's line":
+                self._cut(world.listener.bus)
+            case "payby spell":
+                world.payby.mood.spell = dice.choice(SPELLS)
+                world.payby.mood.spell_until = world.loop.now + dice.choice((4.0, 15.0, 40.0))
+            case "worker's clock":
+                self._clock(world.worker.clock)
+            case "barrier's clock":
+                self._clock(barrier.clock)
+            case "arm sticks":
+                site.arm.is_stuck = True
+                later(dice.uniform(5, 60), setattr, site.arm, "is_stuck", False)
+            case "arm is hasty":
+                site.arm.is_hasty = True
+                later(dice.uniform(5, 30), setattr, site.arm, "is_hasty", False)
+            case "forced open":
+                site.arm.forced_up()
+            case "loop bounces":
+                site.loops.bounces()
+            case "loop sticks on" | "loop sticks off":
+                site.loops.sticks(fault == "loop sticks on")
+                later(dice.uniform(2, 30), site.loops.sticks, None)
+            case "loops silent":
+                site.loops.silence(True)
+                later(dice.uniform(3, 40), site.loops.silence, False)
+            case "command":
+                world.attendant.meddles(site)
+            case "disk full":
+                world.hindered = "disk-full"
+                later(dice.uniform(5, 40), setattr, world, "hindered", "")
+
+    def _cut(self, bus: SimBus) -> None:
+        bus.loses_connection()
+        self.world.loop.call_later(self.dice.choice((0.3, 2.0, 12.0, 25.0)), bus.connects)
+
+    def _clock(self, clock: Any) -> None:
+        """Jump; most jumps are undone by and by, as a time service does."""
+        clock.ahead_ms = self.dice.choice((-1_200_000, -60_000, -30_000, -8_000, 6_000, 20_000, 45_000, 1_200_000))
+        self.world.loop.call_later(self.dice.uniform(5, 60), setattr, clock, "ahead_ms", 0)
+
+    def mends(self) -> None:
+        """From here on nothing more goes wrong."""
+        world = self.world
+        world.note("all is mended")
+        world.weather.calm()
+        world.payby.mood.calm()
+        world.hindered = ""
+        world.worker.clock.ahead_ms = 0
+        world.worker.disk.fails_in = None
+        if not world.broker.is_up:
+            world.broker.comes_back()
+        for site in world.sites.values():
+            barrier = world.barriers[site.name]
+            barrier.clock.ahead_ms = 0
+            barrier.dies_at = None
+            barrier.fails_to_write = barrier.relay_fails = False
+            site.arm.is_stuck = site.arm.is_hasty = False
+            if site.loops.stuck is not None:
+                site.loops.sticks(None)
+            if site.loops.is_silent:
+                site.loops.silence(False)
+        for bus in list(world.broker.buses):
+            bus.connects()
+
+
+class Attendant:
+    """A person with a console: opens for who has waited too long, and at times gives an order of his own accord."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.dice = world.dice_for("attendant")
+        self.lifts: set[str] = set()
+        """Operator lifts that were really given."""
+        self.refunds: set[str] = set()
+        """Orders of which a refund was asked by him."""
+        self._bus = SimBus(world.broker, "console", world.ids(world.true_ms()))
+        self._answered: set[str] = set()
+        self._bus.hears(self._hear, f"parking/{world.garage}/+/receipt", f"parking/{world.garage}/+/barrier")
+
+    def called(self, site: Site, driver: Driver) -> None:
+        """A driver pressed the help button."""
+        self.world.loop.call_later(self.dice.uniform(3, 20), self._helps, site, driver)
+
+    def _helps(self, site: Site, driver: Driver) -> None:
+        if site.front is not driver.car:
+            return
+        if self.dice.random() < 0.7:
+            self.opens(site)
+        else:
+            self._commands(site, "reset", session=driver.plan.session)
+
+    def opens(self, site: Site) -> None:
+        world = self.world
+        head = world.head()
+        car = site.loops.car if self.dice.random() < 0.7 else None
+        lift = signed.sign_lift(
+            world.keys.console,
+            world.garage,
+            site.name,
+            key="console",
+            **head,
+            session=world.ids(world.true_ms()),
+            car=car,
+            reason="operator",
+            by="omar",
+            note="helped",
+            not_after=stamp(world.true_ms() + (30_000 if car else 15_000)),
+        )
+        self.lifts.add(lift.id)
+        world.note("operator lifts", site.name, lift.id)
+        self._repeat(f"parking/{world.garage}/{site.name}/lift", encode(lift), lift.id)
+
+    def meddles(self, site: Site) -> None:
+        """Some command or other; half of them name what they should."""
+        world, dice = self.world, self.dice
+        orders = list(world.payby.orders.values())[-8:]
+        paid = [o for o in world.payby.orders.values() if o.is_paid]
+        command = dice.choice(("cancel", "refund", "refund", "reset", "close-lane", "open-lane"))
+        match command:
+            case "cancel" if orders:
+                self._commands(site, "cancel", order_no=dice.choice(orders).no)
+            case "refund" if paid:
+                order = dice.choice(paid[-10:])
+                amount = None if dice.random() < 0.6 else f"{dice.randint(1, order.amount) / 100:.2f}"
+                self.refunds.add(order.no)
+                name = parse_order_no(order.no)
+                lane = world.sites[name.lane] if name and name.lane in world.sites else site
+                self._commands(lane, "refund", order_no=order.no, amount=amount)
+            case "reset" if orders:
+                name = parse_order_no(dice.choice(orders).no)
+                self._commands(site, "reset", session=name.session if name else None)
+            case "close-lane":
+                self._commands(site, "close-lane")
+                world.loop.call_later(dice.uniform(5, 30), self._commands, site, "open-lane")
+            case "open-lane":
+                self._commands(site, "open-lane")
+
+    def opens_lane(self, site: Site) -> None:
+        """What a person does when the faults are over: the lane is open again."""
+        self._commands(site, "open-lane")
+
+    def _commands(self, site: Site, command: str, **what: Any) -> None:
+        world = self.world
+        message = signed.sign_command(
+            world.keys.console,
+            world.garage,
+            site.name,
+            key="console",
+            **world.head(),
+            command=command,
+            by="omar",
+            not_after=stamp(world.true_ms() + 50_000),
+            reason="asked for" if command == "refund" else None,
+            **{k: v for k, v in what.items() if v is not None},
+        )
+        world.note("command", site.name, command, what)
+        self._repeat(f"parking/{world.garage}/{site.name}/command", encode(message), message.id)
+
+    def _repeat(self, topic: str, payload: bytes, message_id: str, times: int = 8) -> None:
+        if message_id in self._answered or not times:
+            return
+        self._bus.says(topic, payload)
+        self.world.loop.call_later(2.0, self._repeat, topic, payload, message_id, times - 1)
+
+    def _hear(self, topic: str, payload: bytes, _: bool) -> None:
+        if topic.endswith("/receipt"):
+            if b'"command"' in payload and (found := json.loads(payload).get("command")):
+                self._answered.add(found)
+        elif b'"answer"' in payload:
+            self._answered.add(json.loads(payload)["answer"]["lift"])
+
+
+class Intruder:
+    """Somebody on the broker: hears lifts, commands and payments, and says them again, altered or not."""
+
+    def __init__(self, world: "World", every_s: float) -> None:
+        self.world = world
+        self.every_s = every_s
+        self.dice = world.dice_for("intruder")
+        self.said = 0
+        self._heard: deque[tuple[str, bytes]] = deque(maxlen=30)
+        world.broker.taps.append(self._tap)
+
+    def _tap(self, topic: str, payload: bytes) -> None:
+        if topic.endswith(("/lift", "/command", "/paid")):
+            self._heard.append((topic, payload))
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(self.dice.expovariate(1 / self.every_s))
+            if self._heard:
+                topic, payload = self.dice.choice(list(self._heard))
+                self._says(topic, payload)
+
+    def _says(self, topic: str, payload: bytes) -> None:
+        world, dice = self.world, self.dice
+        found = json.loads(payload)
+        match dice.randrange(5):
+            case 0:
+                pass
+            case 1:
+                other = dice.choice(list(world.sites))
+                topic = f"parking/{world.garage}/{other}/{topic.rsplit('/', 1)[1]}"
+            case 2:
+                field = dice.choice(sorted(k for k in found if k not in ("v", "sign")))
+                found[field] = self._altered(field, found[field])
+            case 3:
+                self._signed_anew(topic, found)
+            case _:
+                if "proof" in found:
+                    found["proof"]["body"] = found["proof"]["body"].replace("FAILURE", "PAID_SUCCESS")
+                    found["proof"]["sign"] = sign(world.keys.stranger, found["proof"]["body"].encode())
+                found["id"] = world.ids(world.true_ms())
+        self.said += 1
+        world.note("intruder", topic, found.get("id"))
+        world.broker.take(topic, json.dumps(found).encode(), False)
+
+    def _altered(self, field: str, value: Any) -> Any:
+        world = self.world
+        match field:
+            case "not_after" | "at":
+                return stamp(world.true_ms() + 40_000)
+            case "amount":
+                return "0.01"
+            case "id" | "session" | "car":
+                return world.ids(world.true_ms())
+            case "reason":
+                return self.dice.choice(("free", "operator", "paid", "credit"))
+            case "body":
+                return str(value).replace("CREATED", "PAID_SUCCESS")
+        return value
+
+    def _signed_anew(self, topic: str, found: dict[str, Any]) -> None:
+        """By a key that nobody trusts."""
+        world = self.world
+        found["id"] = world.ids(world.true_ms())
+        if "not_after" in found:
+            found["not_after"] = stamp(world.true_ms() + 20_000)
+        lane = topic.split("/")[2]
+        if topic.endswith("/lift"):
+            fields = {k: v for k, v in found.items() if k not in ("v", "sign", "key", "proof")}
+            lift = signed.sign_lift(world.keys.intruder, world.garage, lane, key=found["key"], **fields)
+            found["sign"] = lift.sign
+        elif topic.endswith("/paid"):
+            found["sign"] = sign(world.keys.stranger, found["body"].encode())
+
+
+def dice_of(seed: str, name: str) -> random.Random:
+    """Every part draws from a sequence of its own, so that a change in one leaves the others as they were."""
+    return random.Random(f"{seed}/{name}")

@@ -1,0 +1,357 @@
+"""One world from one seed: a garage, its machines, its drivers, and all that goes wrong; run until its drivers have
+left, then mended, and looked at once more.
+"""
+
+import asyncio
+import base64
+import hashlib
+import json
+import logging
+import random
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from terminal.contract.messages import Qr, stamp
+from terminal.core.lane import Rules
+from terminal.core.money import Fils
+from terminal.core.numbers import derived_id
+from terminal.core.tariff import Tariff
+from terminal.roles.worker import WorkerSettings
+from terminal.roles.worker.hearing import Beliefs
+from terminal.roles.worker.speaking import Signer
+from terminal.roles.worker.words import Wording
+from terminal.screen.qr import Symbol
+from tests.sim import keys as keys_
+from tests.sim.checks import Checks
+from tests.sim.drivers import KINDS, Driver
+from tests.sim.kerb import Arm, Loops, Reader, Site, Lcd
+from tests.sim.loop import Stuck, VirtualLoop
+from tests.sim.net import Broker, Ids, Weather
+from tests.sim.payby import PAYEE, Mood, SimPayBy
+from tests.sim.roles import BarrierProcess, Disk, ListenerProcess, WorkerProcess
+from tests.sim.trouble import FAULTS, Attendant, Intruder, Troubles
+
+EPOCH_MS = 1_795_000_000_000
+GARAGE = "marina"
+SERVED_WITHIN_S = 60.0
+"""When nothing goes wrong, a driver who pays is out after this, from driving up to passing."""
+REAL_EVERY = 16
+"""One world in so many runs the product's PayBy client over a pretended HTTP."""
+logging.getLogger("terminal").setLevel(logging.CRITICAL + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run may ask for. ``orders``: how many a world should see before its last driver."""
+
+    orders: int = 60
+    faults: bool = True
+    real: bool = False
+    """RSA, Ed25519, SQLite and the whole PayBy client."""
+    tracing: bool = False
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of a world."""
+
+    seed: str
+    orders: int
+    violation: str
+    trace: list[tuple[Any, ...]]
+    counts: dict[str, int] = field(default_factory=dict)
+    virtual_s: float = 0.0
+
+    def digest(self) -> str:
+        """The trace's hash; of a run that was traced."""
+        return hashlib.sha256(repr(self.trace).encode()).hexdigest()
+
+
+class World:
+    """Everything that one seed makes; see run()."""
+
+    def __init__(self, seed: str, options: Options, loop: VirtualLoop, folder: Path | None = None) -> None:
+        self.seed = seed
+        self.options = options
+        self.loop = loop
+        self.folder = folder
+        self.is_tracing = options.tracing
+        self.trace: list[tuple[Any, ...]] = []
+        self.dice = dice = self.dice_for("world")
+        self.garage = GARAGE
+        self.payee = PAYEE
+        self.epoch_ms = EPOCH_MS
+        self.ids = Ids()
+        self.stop = asyncio.Event()
+        self.is_straight = not options.real and dice.randrange(REAL_EVERY) != 0
+        self.has_hashed_keys = not options.real
+        self.keys = keys_.real() if options.real else keys_.hashed(self.dice_for("keys"))
+        self.trusted = self.keys.trusted()
+        self.ticket_keys = {"k1": self.keys.ticket}
+        self.tariff = Tariff(10, 60, Fils(1000), Fils(10000), Fils(15000), "5", 15)
+        self.alerts: set[tuple[str, str | None]] = set()
+        self.seen_tickets: list[str] = []
+        self.hindered = ""
+        self.kinds = KINDS
+        self.faults = FAULTS
+        self._draw(dice)
+        self._symbols: dict[str, str] = {}
+        self.checks = Checks(self)
+        self.broker = Broker(loop, self.dice_for("net"), self.weather)
+        self.broker.taps.append(self._tap)
+        payby_keys = (self.keys.payby, self.keys.stranger)
+        self.payby = SimPayBy(loop, self.dice_for("payby"), EPOCH_MS, payby_keys, self.mood, watch=self.checks.watch)
+        self.worker = WorkerProcess(self)
+        self.listener = ListenerProcess(self)
+        self.payby.notify = self.listener.notify
+        self.attendant = Attendant(self)
+        self.sites: dict[str, Site] = {}
+        self.barriers: dict[str, BarrierProcess] = {}
+        for number in range(dice.choice((1, 2, 2, 3))):
+            self._build(f"exit-{number + 1}")
+
+    def _draw(self, dice: random.Random) -> None:
+        """The climate of this world."""
+        rough = dice.random() if self.options.faults else 0.0
+        bad = self.options.faults and rough > 0.15
+        self.weather = Weather(
+            lost=dice.choice((0.0, 0.01, 0.05)) if bad else 0.0,
+            twice=dice.choice((0.0, 0.02, 0.1)) if bad else 0.0,
+            late=dice.choice((0.0, 0.05, 0.2)) if bad else 0.0,
+            late_s=dice.choice((0.3, 3.0, 20.0)),
+        )
+        self.mood = Mood(
+            trouble=dice.choice((0.0, 0.05, 0.15, 0.4)) if bad else 0.0,
+            latency_s=dice.choice((0.05, 0.3, 1.5)),
+            lost_notice=dice.choice((0.0, 0.2, 1.0)) if bad else 0.0,
+            late_notice=dice.choice((0.0, 0.2)) if bad else 0.0,
+            twice_notice=dice.choice((0.0, 0.2)) if bad else 0.0,
+            wrong_notice=dice.choice((0.0, 0.05)) if bad else 0.0,
+            settles_at_once=dice.choice((0.0, 0.3)),
+            refund_fails=dice.choice((0.0, 0.1)) if bad else 0.0,
+        )
+        self.troubles_every_s = dice.choice((20.0, 60.0, 200.0)) if bad else 0.0
+        self.intruder_every_s = dice.choice((0.0, 0.0, 15.0)) if bad else 0.0
+        self.loops_beat = dice.random() < 0.2
+        self.has_switches = dice.random() < 0.6
+        self.rise_s = dice.choice((0.5, 1.0, 2.0))
+        self.close_s = dice.choice((3.0, 5.0, 8.0))
+        self.pulse_s = dice.choice((0.1, 0.5))
+        self.query_every = dice.choice((3.0, 5.0, 6.0))
+        self.restarts_s = dice.choice((0.5, 3.0, 15.0))
+        self.rules = Rules(
+            GARAGE,
+            cancel_after=dice.choice((20, 20, 30, 45, 110)) * 1000,
+            exit_grace=dice.choice((40, 60, 150)) * 1000,
+            payby_margin=600_000,
+        )
+
+    def _build(self, name: str) -> None:
+        arm = Arm(self, rise_s=self.rise_s, close_s=self.close_s)
+        loops = Loops(self, name)
+        site = Site(name, arm, loops, Reader(self, name, loops), Lcd(self, name))
+        self.sites[name] = site
+        self.barriers[name] = BarrierProcess(self, site, has_switches=self.has_switches)
+
+    # What the parts ask for
+
+    def dice_for(self, name: str) -> random.Random:
+        return random.Random(f"{self.seed}/{name}")
+
+    def true_ms(self) -> int:
+        return EPOCH_MS + round(self.loop.now * 1000)
+
+    def head(self, clock: Any = None) -> dict[str, Any]:
+        now = clock.wall_ms() if clock else self.true_ms()
+        return {"id": self.ids(now), "at": stamp(now)}
+
+    def note(self, *what: Any) -> None:
+        if self.is_tracing:
+            self.trace.append((round(self.loop.now, 3), *what))
+
+    def restart_s(self) -> float:
+        return self.restarts_s * (0.5 + self.dice.random())
+
+    def hindrance(self) -> str:
+        return self.hindered
+
+    @staticmethod
+    def lost_session(car: str) -> str:
+        return derived_id(int(car.replace("-", "")[:12], 16), "lost", car)
+
+    def new_disk(self) -> Disk:
+        return Disk()
+
+    def worker_settings(self) -> WorkerSettings:
+        return WorkerSettings(
+            garage=GARAGE,
+            rules=self.rules,
+            beliefs=Beliefs(GARAGE, self.ticket_keys, self.tariff, self.keys.payby_public, PAYEE),
+            signer=Signer("worker", self.keys.worker),
+            trusted=self.trusted,
+            query_every=self.query_every,
+            words_for=Wording(GARAGE, "Marina Garage", "", "https://pay.sim/payby/notify", self.tariff),
+            version="sim",
+        )
+
+    def symbol_of(self, url: str) -> Symbol:
+        """A symbol that stands for ``url``; the worker is about to show it."""
+        digest = hashlib.sha512(url.encode()).digest()[:55] + b"\0"
+        self._symbols[base64.b64encode(digest).decode()] = url
+        self.checks.shown(self.payby.by_token[url])
+        return Symbol(21, digest)
+
+    def learn_symbol(self, url: str, symbol: Symbol) -> None:
+        self._symbols[base64.b64encode(symbol.bits).decode()] = url
+        self.checks.shown(self.payby.by_token[url])
+
+    def token_of(self, qr: Qr) -> str | None:
+        return self._symbols.get(qr.bits)
+
+    def _tap(self, topic: str, payload: bytes) -> None:
+        if topic.endswith("/alert"):
+            alert = json.loads(payload)
+            self.alerts.add((alert["code"], alert.get("order_no")))
+        if self.is_tracing:
+            self.note("says", topic, payload.decode())
+
+    # Its life
+
+    async def live(self) -> None:
+        """From the first start to the last look."""
+        self.worker.starts()
+        self.listener.starts()
+        for barrier in self.barriers.values():
+            barrier.starts()
+        await asyncio.sleep(1.0)
+        troubles = Troubles(self, self.troubles_every_s)
+        background = []
+        if self.troubles_every_s:
+            background.append(self.loop.create_task(troubles.run(), name="troubles"))
+        if self.intruder_every_s:
+            background.append(self.loop.create_task(Intruder(self, self.intruder_every_s).run(), name="intruder"))
+        await self._traffic()
+        for task in background:
+            task.cancel()
+        if self.checks.violation:
+            return
+        troubles.mends()
+        for site in self.sites.values():
+            self.attendant.opens_lane(site)
+        await self._quiet()
+
+    async def _traffic(self) -> None:
+        """Cars at every lane, one behind the other, until enough orders were placed."""
+        lanes = [self.loop.create_task(self._queue(site), name=f"queue {site.name}") for site in self.sites.values()]
+        stop = self.loop.create_task(self.stop.wait(), name="stop")
+        everybody = asyncio.gather(*lanes)
+        await asyncio.wait((stop, everybody), return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if not everybody.done():
+            everybody.cancel()
+            await asyncio.wait(lanes)
+        else:
+            everybody.result()
+
+    async def _queue(self, site: Site) -> None:
+        dice = self.dice_for(f"queue {site.name}")
+        number = 0
+        waiting: set[asyncio.Task[None]] = set()
+        deadline = 40.0 * self.options.orders
+        while len(self.payby.orders) < self.options.orders and self.loop.now < deadline:
+            number += 1
+            driver = Driver(self, site, number * 10 + int(site.name[-1]))
+            waiting.add(self.loop.create_task(driver.visit(), name=f"driver {driver.car.name}"))
+            while len(waiting) > 2:
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            await asyncio.sleep(dice.uniform(0, 2))
+        if waiting:
+            for task in (await asyncio.wait(waiting))[0]:
+                task.result()
+
+    async def _quiet(self) -> None:
+        """I8: nothing goes wrong any more; every deadline passes, then one more car is served at each lane."""
+        await self._pass(30 + self.rules.cancel_after / 1000)
+        for number, site in enumerate(self.sites.values()):
+            await self._probe(site, number)
+            if self.checks.violation:
+                return
+        # A credit's end, a lift's end, and PayBy's last word on a refund.
+        await self._pass(100 + self.rules.exit_grace / 1000 + 100)
+        if not self.checks.violation:
+            self.checks.finish()
+
+    async def _pass(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.stop.wait()
+        except TimeoutError:
+            pass
+
+    async def _probe(self, site: Site, number: int) -> None:
+        driver = Driver(self, site, 900_000 + number)
+        while driver.plan.kind not in ("pays", "free"):
+            driver = Driver(self, site, 900_000 + number + driver.dice.randrange(10**6) * 10)
+        began = self.loop.now
+        task = self.loop.create_task(driver.visit(), name=f"probe {site.name}")
+        try:
+            async with asyncio.timeout(SERVED_WITHIN_S):
+                await task
+        except TimeoutError:
+            pass
+        if not driver.car.has_passed and not self.checks.violation:
+            shown = site.lcd.look()
+            self.checks.wrong(
+                f"I8: the next car at {site.name} is not served in {self.loop.now - began:.0f} s; it sees "
+                f"{shown and (shown.state, shown.reason)}"
+            )
+
+
+def run(seed: str, options: Options | None = None) -> Report:
+    """One world. Never raises for what it finds; a bug of the simulation's own raises."""
+    options = options or Options()
+    with tempfile.TemporaryDirectory() if options.real else _nowhere() as folder, VirtualLoop() as loop:
+        world = World(seed, options, loop, Path(folder) if folder else None)
+        try:
+            loop.run(world.live())
+        except Stuck as error:
+            world.checks.wrong(f"stuck: {error}")
+        for context in loop.escaped:
+            world.checks.wrong(f"crash: {context.get('message')}: {context.get('exception')!r}")
+        return _report(world)
+
+
+def _report(world: World) -> Report:
+    payby, checks = world.payby, world.checks
+    counts = {
+        "orders": len(payby.orders),
+        "paid": sum(o.is_paid for o in payby.orders.values()),
+        "refunds": len(payby.refunds),
+        "pulses": len(checks.pulses),
+        "worker deaths": world.worker.deaths,
+        "rows": len(world.worker.disk.rows),
+        **{f"answer {k}": v for k, v in checks.answers.items()},
+        **{f"soft: {k}": v for k, v in checks.soft.items()},
+    }
+    return Report(world.seed, len(payby.orders), checks.violation, world.trace, counts, world.loop.now)
+
+
+class _nowhere:  # noqa: N801
+    def __enter__(self) -> str:
+        return ""
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def readable(trace: Sequence[tuple[Any, ...]], last: int = 200) -> str:
+    """The end of a trace, one line an entry."""
+    lines = []
+    for at, *what in trace[-last:]:
+        lines.append(f"{at:10.3f}  " + "  ".join(str(part)[:400] for part in what))
+    return "\n".join(lines)
