@@ -13,6 +13,7 @@ from PIL import Image
 
 from drivers.arm import ArmState
 from drivers.lines import Lines, Reading
+from drivers.panel import PanelError
 from drivers.scanner import Troubles
 from drivers.timing import Handover, LoopTimers, Timer, Timers
 
@@ -224,45 +225,39 @@ class SimulatedArm:
 
 
 class MemoryPanel:
-    """A panel whose glass is ``image``."""
+    """A panel whose glass is ``image``: the last picture shown, None before the first."""
 
-    def __init__(self, width: int = 480, height: int = 320) -> None:
-        self.size = width, height
+    def __init__(self, size: tuple[int, int] = (480, 320)) -> None:
+        self.size = size
         self.image: Image.Image | None = None
         self.frames = 0
-        self._troubles = Troubles()
+        self.broken: str | None = None
+        """Set it to have show() fail with this text."""
         self._watchers: list[Callable[[Image.Image], None]] = []
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     def watch(self, told: Callable[[Image.Image], None]) -> None:
-        """Call ``told`` with every frame that reaches the glass: RGB, a picture of its own."""
+        """Call ``told`` with every picture that reaches the glass, RGB and its own, in the thread that shows it."""
         self._watchers.append(told)
 
     def show(self, image: Image.Image) -> None:
-        """Put ``image`` on the glass. Raises ValueError for another size."""
-        if image.size != self.size:
-            raise ValueError(f"the panel is {self.size[0]}x{self.size[1]}, the image {image.width}x{image.height}")
-        self.image = image.convert("RGB") if image.mode != "RGB" else image.copy()
+        """Put ``image``, RGB, on the glass. Raises ValueError for another mode or size, PanelError while broken."""
+        if image.mode != "RGB" or image.size != self.size:
+            raise ValueError(f"the panel takes RGB pictures of {self.size}, not {image.mode} of {image.size}")
+        if self.broken is not None:
+            raise PanelError(self.broken)
+        self.image = image.copy()
         self.frames += 1
         for told in self._watchers:
-            told(self.image.copy())
+            told(image.copy())
 
-    @property
-    def trouble(self) -> str | None:
-        return self._troubles.now
-
-    def fail(self, why: str | None) -> None:
-        """Have something wrong with it, or no longer."""
-        self._troubles.set(why)
-
-    def on_trouble(self, callback: Callable[[], None]) -> None:
-        """Call ``callback`` after each change of ``trouble``."""
-        self._troubles.callbacks.append(callback)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        return None
+    def close(self) -> None:
+        """The glass keeps its picture, for whoever looks."""
 
 
 @dataclass(order=True)

@@ -1,0 +1,183 @@
+"""An LCD on the SPI bus: pictures in, the fewest bytes out."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol, Self
+
+from PIL import Image
+
+from drivers.panel_frames import Box, changed, turned, turned_box
+from drivers.panel_kinds import CASET, DISPOFF, DISPON, RAMWR, RASET, SLPOUT, kind_of, panel_size, set_up_steps
+
+WHOLE_EVERY_S = 55.0
+"""SPI says nothing of a panel that lost its power or was plugged in anew: the whole picture goes out this often,
+which is a little less than the minute after which a role shows an unchanged picture again."""
+AWAKE_S = 0.12
+"""All four controllers want this after ``sleep out`` before they show anything."""
+PATIENCE_S = 2.0
+"""How long close() waits for a frame that is on its way: a whole one takes a third of that on the slowest bus."""
+
+
+class PanelError(OSError):
+    """A picture did not reach the panel, as far as that can be known. The next one is tried from the set-up on."""
+
+
+class Wire(Protocol):
+    """The bus to one panel's controller, and the two pins beside it. Every method may raise OSError."""
+
+    def reset(self) -> None:
+        """Reset the controller, and wait until it listens again."""
+
+    def command(self, code: int) -> None:
+        """Send one byte with the data/command line low."""
+
+    def data(self, data: bytes) -> None:
+        """Send bytes with the data/command line high."""
+
+    def light(self, on: bool) -> None:
+        """Switch the backlight, where there is one to switch."""
+
+    def close(self) -> None:
+        """Give bus and pins back; twice is harmless."""
+
+
+class SpiPanel:
+    """One panel of a kind in panel_kinds.KINDS, behind the wire that ``open_wire`` opens.
+
+    Only what changed is sent; everything, after an error and every WHOLE_EVERY_S. ``rotate`` turns the picture by
+    quarters clockwise; ``x_offset`` and ``y_offset`` are where the glass begins in the controller's memory, in the
+    controller's own axes, that is, before the turn; ``bgr`` is for glass with red and blue exchanged.
+
+    show() and close() may be called from any thread and block while bytes leave, so call them beside the event loop.
+    Opened by the first show(); the glass goes dark on close(), for nobody takes a stale code off it afterwards.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        open_wire: Callable[[], Wire],
+        *,
+        rotate: int = 0,
+        x_offset: int = 0,
+        y_offset: int = 0,
+        bgr: bool = False,
+        pause: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        """Raises ValueError for a kind, turn or offset that does not exist."""
+        self._kind = kind_of(kind)
+        if rotate not in range(4):
+            raise ValueError(f"rotate is 0 to 3 quarter turns, not {rotate}")
+        width, height = self._kind.built
+        for name, offset, built, ram in zip(
+            ("x_offset", "y_offset"), (x_offset, y_offset), (width, height), self._kind.ram, strict=True
+        ):
+            if not 0 <= offset <= ram - built:
+                raise ValueError(f"{name} of the {kind} is 0 to {ram - built}, not {offset}")
+        self.size = panel_size(kind, rotate)
+        self._quarters = (self._kind.quarters + rotate) % 4
+        self._offset = x_offset, y_offset
+        self._bgr = bgr
+        self._open_wire, self._pause, self._clock = open_wire, pause, clock
+        self._patience_s = patience_s
+        self._lock = threading.Lock()
+        self._closed = False
+        self._wire: Wire | None = None
+        self._glass: Image.Image | None = None
+        """What was sent, None while that is not certain."""
+        self._whole_at = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def show(self, image: Image.Image) -> None:
+        """Bring ``image``, RGB and of this panel's size, to the glass.
+
+        Raises ValueError for another mode or size, PanelError where bus or pins say that it did not arrive.
+        """
+        if image.mode != "RGB":
+            raise ValueError(f"the panel takes pictures of mode RGB, not {image.mode}")
+        if image.size != self.size:
+            (width, height), (w, h) = self.size, image.size
+            raise ValueError(f"the panel is {width}x{height}, the picture {w}x{h}")
+        with self._lock:
+            if self._closed:
+                raise PanelError("the panel is closed")
+            before, self._glass = self._glass, None
+            try:
+                self._glass = self._shown(before, image)
+            except OSError as error:
+                raise PanelError(f"the {self._kind.name} cannot be reached: {error}") from error
+            finally:
+                if self._glass is None:
+                    self._drop()
+
+    def close(self) -> None:
+        """Darken the glass and give the wire back; twice is harmless. Waits ``patience_s`` for a frame under way."""
+        self._closed = True
+        if not self._lock.acquire(timeout=self._patience_s):
+            return  # the bus hangs; the process is about to end, and the kernel closes it then
+        try:
+            if self._wire is not None:
+                self._wire.light(False)
+                self._wire.command(DISPOFF)
+        except OSError:
+            pass  # it cannot be reached: nothing of ours is on it that we could take off
+        finally:
+            self._drop()
+            self._lock.release()
+
+    def _shown(self, glass: Image.Image | None, image: Image.Image) -> Image.Image:
+        """Send what ``image`` needs over ``glass``; the new state of the glass."""
+        now = self._clock()
+        if glass is not None and now - self._whole_at < WHOLE_EVERY_S:
+            kind = self._kind
+            for box in changed(glass, image, pixel_bytes=kind.pixel_bytes, window_bytes=kind.window_bytes):
+                part = image.crop(box)
+                self._send(part, box)
+                glass.paste(part, box)
+            return glass
+        fresh = self._wire is None
+        if fresh:
+            self._wire = self._open_wire()
+            self._set_up(self._wire)
+        self._send(image, (0, 0, *image.size))
+        if fresh:  # only now, so that nobody sees what the memory held at power-on
+            assert self._wire is not None
+            self._wire.command(DISPON)
+            self._wire.light(True)
+        self._whole_at = now
+        return image.copy()
+
+    def _set_up(self, wire: Wire) -> None:
+        wire.reset()
+        for code, parameters in set_up_steps(self._kind, bgr=self._bgr):
+            wire.command(code)
+            if parameters:
+                wire.data(parameters)
+            if code == SLPOUT:
+                self._pause(AWAKE_S)
+
+    def _send(self, part: Image.Image, box: Box) -> None:
+        """One window: where ``part`` goes, and its pixels."""
+        wire, (x, y) = self._wire, self._offset
+        assert wire is not None
+        left, top, right, bottom = turned_box(box, self.size, self._quarters)
+        for code, first, last in ((CASET, left + x, right + x - 1), (RASET, top + y, bottom + y - 1)):
+            wire.command(code)
+            wire.data(self._kind.parameters(first >> 8, first & 0xFF, last >> 8, last & 0xFF))
+        wire.command(RAMWR)
+        wire.data(self._kind.encode(turned(part, self._quarters)))
+
+    def _drop(self) -> None:
+        wire, self._wire, self._glass = self._wire, None, None
+        if wire is not None:
+            try:
+                wire.close()
+            except OSError:
+                return  # there is nothing more that could be given back

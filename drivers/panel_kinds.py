@@ -1,0 +1,136 @@
+"""The LCD controllers that we know: how each is set up, what it takes for a pixel, and how fast its bus may be.
+
+The set-up sequences are luma.lcd's own, heard from its device classes; what differs from them is said here.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from PIL import Image
+
+from drivers.panel_frames import rgb565, rgb888
+
+SLPOUT, DISPOFF, DISPON, CASET, RASET, RAMWR, MADCTL, COLMOD = 0x11, 0x28, 0x29, 0x2A, 0x2B, 0x2C, 0x36, 0x3A
+_RGB565 = 0x55
+_BGR = 0x08  # of MADCTL
+
+Step = tuple[int, bytes]
+"""A command and its parameters, as they go over the wire."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of panel. Sizes are (width, height) in pixels, as luma's set-up has the controller's axes."""
+
+    name: str
+    luma: str
+    """The device class in luma.lcd.device."""
+    built: tuple[int, int]
+    """The glass."""
+    ram: tuple[int, int]
+    """The controller's memory, of which the glass shows a part."""
+    quarters: int
+    """How far a landscape picture is turned clockwise for it, besides the configured turn."""
+    datasheet_hz: int
+    encode: Callable[[Image.Image], bytes]
+    words: bool = False
+    """Parameters travel as 16-bit words."""
+
+    @property
+    def pixel_bytes(self) -> int:
+        return 2 if self.encode is rgb565 else 3
+
+    @property
+    def window_bytes(self) -> int:
+        """What setting a window costs: three commands and eight parameters."""
+        return 19 if self.words else 11
+
+    def parameters(self, *values: int) -> bytes:
+        """``values``, a byte each, as this kind takes them."""
+        return bytes(byte for value in values for byte in ((0, value) if self.words else (value,)))
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        # Data sheets' shortest serial write cycle: ST7789V 16 ns, ILI9341 100 ns, ILI9488 50 ns.
+        Kind("st7789-240", "st7789", (240, 240), (320, 240), 0, 62_500_000, rgb565),
+        Kind("st7789-320", "st7789", (320, 240), (320, 240), 0, 62_500_000, rgb565),
+        Kind("ili9341", "ili9341", (320, 240), (320, 240), 0, 10_000_000, rgb565),
+        # Behind its shift register the ILI9486 has a 16-bit parallel bus, on which RGB565 is one word a pixel (as
+        # Linux's own drivers use it: drivers/staging/fbtft/fb_ili9486.c, drivers/gpu/drm/tiny/ili9486.c).
+        Kind("ili9486", "ili9486", (320, 480), (320, 480), 1, 20_000_000, rgb565, words=True),
+        # Over SPI the ILI9488 takes 3 or 18 bits a pixel, not 16.
+        Kind("ili9488", "ili9488", (480, 320), (480, 320), 0, 20_000_000, rgb888),
+    )
+}
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of that name; ValueError for none of ours."""
+    try:
+        return KINDS[name]
+    except KeyError:
+        raise ValueError(f"there is no panel {name!r}; there are {', '.join(KINDS)}") from None
+
+
+def panel_size(name: str, rotate: int = 0) -> tuple[int, int]:
+    """Width and height of the pictures that a panel takes once turned by ``rotate`` quarters."""
+    kind = kind_of(name)
+    width, height = kind.built
+    return (width, height) if (kind.quarters + rotate) % 2 == 0 else (height, width)
+
+
+def datasheet_hz(name: str) -> int:
+    """The fastest bus clock that the controller's data sheet allows. In practice all are driven faster."""
+    return kind_of(name).datasheet_hz
+
+
+def clock_remark(name: str, speed_hz: int) -> str | None:
+    """What to say, in one line, of a clock above the data sheet's; None for one within it."""
+    limit_hz = datasheet_hz(name)
+    if speed_hz <= limit_hz:
+        return None
+    return f"the {name} is driven at {speed_hz / 1e6:g} MHz; its data sheet allows {limit_hz / 1e6:g} MHz"
+
+
+@cache
+def set_up_steps(kind: Kind, *, bgr: bool) -> tuple[Step, ...]:
+    """What luma sends to set the controller up, without its first frame and without switching the display on.
+
+    ``bgr``: the glass has its colours the other way round than is usual for this controller. The first call takes
+    some 0.3 s, since luma waits in between.
+    """
+    from luma.lcd import device
+
+    heard = _Heard()
+    width, height = kind.built
+    options = {} if kind.luma == "st7789" else {"bgr": bgr}
+    made = getattr(device, kind.luma)(heard, width=width, height=height, backlight=lambda on: None, **options)
+    made.persist = True  # luma's clean-up at exit shall send nothing
+    steps = [step for step in heard.steps if step[0] not in (CASET, RASET, RAMWR, DISPON)]
+    if kind.luma == "st7789" and bgr:
+        steps = [(code, bytes([data[0] | _BGR]) if code == MADCTL else data) for code, data in steps]
+    if kind.encode is rgb565:
+        steps.append((COLMOD, kind.parameters(_RGB565)))
+    return tuple(steps)
+
+
+class _Heard:
+    """A luma serial interface that only listens."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+
+    def command(self, code: int, *parameters: int) -> None:
+        self.steps.append((code, bytes(parameters)))
+
+    def data(self, data: Sequence[int] | bytes) -> None:
+        code, parameters = self.steps[-1]
+        # Of luma's own first frame nothing need be kept.
+        self.steps[-1] = code, b"" if code == RAMWR else parameters + bytes(data)
+
+    def cleanup(self, *args: Any) -> None:
+        """Nothing was opened."""

@@ -1,0 +1,136 @@
+"""The wire to a panel on a Raspberry Pi: spidev for the bus, GPIO pins for data/command, reset and backlight."""
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from gpiozero import DigitalOutputDevice, Factory
+
+RESET_LOW_S, RESET_WAIT_S = 0.01, 0.12
+"""The data sheets ask for 10 us low, and for 120 ms before ``sleep out`` if the controller was awake."""
+_SWRESET = 0x01
+
+
+class SpiDev(Protocol):
+    """What we use of spidev.SpiDev."""
+
+    max_speed_hz: int
+    mode: int
+
+    def open(self, bus: int, device: int) -> None: ...
+    def writebytes2(self, data: memoryview) -> None: ...
+    def close(self) -> None: ...
+
+
+class SpiWire:
+    """A panel.Wire. Use open_spi(); this takes what is open already.
+
+    Data leave by writebytes2, which lets other threads run meanwhile (writebytes holds them up for the whole frame),
+    at most ``transfer_size`` bytes a call, and an even number of them, so that no 16-bit word is cut in two.
+    """
+
+    def __init__(
+        self,
+        spi: SpiDev,
+        *,
+        dc: DigitalOutputDevice,
+        reset: DigitalOutputDevice | None,
+        light: DigitalOutputDevice | None,
+        transfer_size: int = 4096,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._spi, self._dc, self._reset, self._light = spi, dc, reset, light
+        self._most = max(2, transfer_size - transfer_size % 2)
+        self._pause = pause
+
+    def reset(self) -> None:
+        """By the reset line; by command where none is wired."""
+        if self._reset is None:
+            self.command(_SWRESET)
+        else:
+            for level, wait_s in ((1, 0.0), (0, RESET_LOW_S), (1, 0.0)):
+                _set(self._reset, level)
+                self._pause(wait_s)
+        self._pause(RESET_WAIT_S)
+
+    def command(self, code: int) -> None:
+        _set(self._dc, 0)
+        self._write(memoryview(bytes([code])))
+
+    def data(self, data: bytes) -> None:
+        _set(self._dc, 1)
+        view = memoryview(data)
+        for start in range(0, len(data), self._most):
+            self._write(view[start : start + self._most])
+
+    def light(self, on: bool) -> None:
+        if self._light is not None:
+            _set(self._light, int(on))
+
+    def close(self) -> None:
+        self._spi.close()
+        for pin in (self._dc, self._reset, self._light):
+            if pin is not None:
+                pin.close()
+
+    def _write(self, data: memoryview) -> None:
+        try:
+            self._spi.writebytes2(data)
+        except SystemError:  # spidev 3.8 forgets to say what is wrong where the kernel took only a part
+            raise OSError("the bus took only a part of what was sent") from None
+
+
+def open_spi(
+    bus: int,
+    device: int,
+    *,
+    speed_hz: int,
+    transfer_size: int,
+    dc_pin: int,
+    reset_pin: int,
+    backlight_pin: int,
+    pin_factory: Factory,
+) -> SpiWire:
+    """Open /dev/spidev<bus>.<device> and the pins, by their BCM numbers; -1 for reset or backlight means none.
+
+    Raises OSError, its text one line that says what to do.
+    """
+    path = f"/dev/spidev{bus}.{device}"
+    try:
+        import spidev
+    except ImportError:
+        raise OSError("the package spidev is missing: pip install spidev") from None
+    spi = spidev.SpiDev()
+    try:
+        spi.open(bus, device)
+        spi.max_speed_hz, spi.mode = speed_hz, 0
+    except FileNotFoundError:
+        raise OSError(f"{path} is not there: switch SPI on (raspi-config, Interface Options)") from None
+    except PermissionError:
+        raise OSError(f"{path} may not be opened: put the user into the group spi") from None
+    made: list[DigitalOutputDevice] = []
+    try:
+        for number in (dc_pin, reset_pin, backlight_pin):
+            made.append(None if number < 0 else _output(number, pin_factory))
+    except BaseException:
+        spi.close()
+        for pin in made:
+            if pin is not None:
+                pin.close()
+        raise
+    dc, reset, light = made
+    return SpiWire(spi, dc=dc, reset=reset, light=light, transfer_size=transfer_size)
+
+
+def _output(number: int, pin_factory: Factory) -> DigitalOutputDevice:
+    try:
+        return DigitalOutputDevice(number, initial_value=False, pin_factory=pin_factory)
+    except Exception as error:  # lgpio's errors derive from Exception alone
+        raise OSError(f"GPIO {number} cannot be used: {error}") from error
+
+
+def _set(pin: DigitalOutputDevice, level: int) -> None:
+    try:
+        pin.value = level
+    except Exception as error:
+        raise OSError(f"{pin.pin} cannot be set: {error}") from error

@@ -1,0 +1,368 @@
+"""What reaches the glass: every panel, turn and offset, against byte-level models of the controllers."""
+
+import io
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+import segno
+import zxingcpp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+from drivers.panel import WHOLE_EVERY_S, PanelError, SpiPanel, Wire
+from drivers.panel_frames import turned
+from drivers.panel_kinds import KINDS, clock_remark, datasheet_hz, panel_size
+from tests.models.glass import Model, model_of, rounded
+
+PANELS = list(KINDS)
+BITS = {name: (6, 6, 6) if name == "ili9488" else (5, 6, 5) for name in PANELS}
+TOKEN = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac14d5d372a459fbe948e83fcaae0cb&t=1765054600668"
+
+
+@dataclass
+class Rig:
+    """A panel on a model, and a clock that stands still."""
+
+    kind: str
+    rotate: int = 0
+    x_offset: int = 0
+    bgr: bool = False
+    now_s: float = 0.0
+    opened: list[Model] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.panel = SpiPanel(
+            self.kind,
+            self.open,
+            rotate=self.rotate,
+            x_offset=self.x_offset,
+            bgr=self.bgr,
+            pause=lambda seconds: self.opened[-1].pause(seconds),
+            clock=lambda: self.now_s,
+        )
+
+    def open(self) -> Wire:
+        filter_is_bgr = self.kind.startswith("ili") != self.bgr
+        self.opened.append(model_of(self.kind, x_offset=self.x_offset, bgr=filter_is_bgr))
+        return self.opened[-1]
+
+    @property
+    def model(self) -> Model:
+        return self.opened[-1]
+
+    def show(self, image: Image.Image) -> int:
+        """Show it; the number of bytes that this took, set-up included."""
+        before = self.model.sent if self.opened else 0
+        self.panel.show(image)
+        return self.model.sent - before
+
+    def seen(self) -> Image.Image:
+        return turned(self.model.seen(), -self.rotate % 4)
+
+    def blank(self, colour: str = "white") -> Image.Image:
+        return Image.new("RGB", self.panel.size, colour)
+
+
+def drawing(size: tuple[int, int]) -> Image.Image:
+    """A picture that looks different turned, mirrored, shifted, or with its colours changed."""
+    image = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((10, 10, 30, 150), (200, 0, 0))
+    draw.rectangle((10, 10, 100, 30), (0, 130, 0))
+    draw.rectangle((10, 70, 70, 85), (0, 0, 250))
+    draw.point([(0, 0), (size[0] - 1, 0), (size[0] - 1, size[1] - 1), (0, size[1] - 1)], (9, 99, 199))
+    return image
+
+
+@pytest.mark.parametrize("kind", PANELS)
+@pytest.mark.parametrize("rotate", range(4))
+@pytest.mark.parametrize("bgr", [False, True])
+def test_a_picture_is_seen_as_it_was_drawn(kind: str, rotate: int, bgr: bool) -> None:
+    rig = Rig(kind, rotate, bgr=bgr)
+    picture = drawing(rig.panel.size)
+    rig.show(picture)
+    assert rig.seen() == rounded(picture, BITS[kind])
+    assert rig.model.lit
+
+
+def test_a_glass_in_the_middle_of_the_memory_is_met_by_its_offset() -> None:
+    for offset in (0, 1, 80):
+        rig = Rig("st7789-240", x_offset=offset)
+        picture = drawing((240, 240))
+        rig.show(picture)
+        assert rig.seen() == rounded(picture, (5, 6, 5))
+
+
+boxes = st.tuples(st.integers(0, 479), st.integers(0, 479), st.integers(1, 120), st.integers(1, 120))
+colours = st.tuples(st.integers(0, 255), st.integers(0, 255), st.integers(0, 255))
+
+
+@settings(max_examples=60)
+@given(
+    kind=st.sampled_from(PANELS),
+    rotate=st.integers(0, 3),
+    x_offset=st.sampled_from([0, 33, 80]),
+    frames=st.lists(st.lists(st.tuples(boxes, colours), max_size=4), min_size=1, max_size=4),
+)
+def test_any_sequence_of_partial_frames_ends_in_the_same_glass_as_the_last_one_whole(
+    kind: str, rotate: int, x_offset: int, frames: list[list[tuple[tuple[int, int, int, int], tuple[int, int, int]]]]
+) -> None:
+    rig = Rig(kind, rotate, x_offset if kind == "st7789-240" else 0)
+    picture = rig.blank()
+    rig.show(picture)
+    for frame in frames:
+        picture = picture.copy()
+        for (x, y, width, height), colour in frame:
+            x, y = x % picture.width, y % picture.height
+            ImageDraw.Draw(picture).rectangle((x, y, x + width - 1, y + height - 1), colour)
+        rig.show(picture)
+    assert rig.seen() == rounded(picture, BITS[kind])
+
+
+@pytest.mark.parametrize("kind", PANELS)
+def test_an_unchanged_picture_sends_nothing(kind: str) -> None:
+    rig = Rig(kind)
+    rig.show(rig.blank())
+    assert rig.show(rig.blank()) == 0
+
+
+@pytest.mark.parametrize("kind", PANELS)
+def test_a_change_costs_its_box_and_a_window(kind: str) -> None:
+    rig = Rig(kind)
+    rig.show(rig.blank())
+    picture = rig.blank()
+    picture.paste("black", (40, 50, 47, 59))
+    assert rig.show(picture) == 7 * 9 * KINDS[kind].pixel_bytes + KINDS[kind].window_bytes
+
+
+@pytest.mark.parametrize(
+    ("kind", "whole"),
+    [
+        ("st7789-240", 115_211),
+        ("st7789-320", 153_611),
+        ("ili9341", 153_611),
+        ("ili9486", 307_219),
+        ("ili9488", 460_811),
+    ],
+)
+def test_a_whole_frame_has_two_bytes_a_pixel_where_the_controller_takes_them(kind: str, whole: int) -> None:
+    rig = Rig(kind)
+    rig.show(rig.blank())
+    rig.now_s += WHOLE_EVERY_S
+    assert rig.show(rig.blank()) == whole
+
+
+def test_the_whole_picture_goes_out_again_within_each_minute() -> None:
+    rig = Rig("st7789-240")
+    rig.show(rig.blank())
+    sent = []
+    for _ in range(120):
+        rig.now_s += 1
+        sent.append(rig.show(rig.blank()))
+    assert [second for second, count in enumerate(sent, 1) if count] == [55, 110]
+    assert set(sent) == {0, 115_211}
+
+
+def test_the_display_is_switched_on_only_once_the_first_picture_is_there() -> None:
+    rig = Rig("st7789-240")
+    order: list[str] = []
+
+    class Noted(Model):
+        def command(self, code: int) -> None:
+            order.append({0x2C: "pixels", 0x29: "on", 0x28: "off"}.get(code, ""))
+            super().command(code)
+
+        def light(self, on: bool) -> None:
+            order.append(f"light {on}")
+            super().light(on)
+
+    def open_noted() -> Wire:
+        model = model_of("st7789-240")
+        rig.opened.append(Noted(model.chip, model.glass, model.view))
+        return rig.opened[-1]
+
+    panel = SpiPanel("st7789-240", open_noted, pause=lambda s: rig.model.pause(s))
+    panel.show(rig.blank())
+    panel.close()
+    assert [word for word in order if word] == ["pixels", "on", "light True", "light False", "off"]
+
+
+def test_closing_leaves_no_code_on_the_glass() -> None:
+    rig = Rig("ili9341")
+    rig.show(rig.blank())
+    assert rig.seen().getbbox() is not None
+    rig.panel.close()
+    rig.panel.close()
+    assert rig.model.closed and rig.seen().getbbox() is None
+    with pytest.raises(PanelError, match="closed"):
+        rig.panel.show(rig.blank())
+
+
+@pytest.mark.parametrize("kind", PANELS)
+@pytest.mark.parametrize("rotate", range(4))
+def test_a_code_can_be_read_off_the_glass(kind: str, rotate: int) -> None:
+    rig = Rig(kind, rotate)
+    png = io.BytesIO()
+    segno.make(TOKEN, error="l", micro=False).save(png, kind="png", scale=8, border=4)
+    code = Image.open(png).convert("L")
+    side = min(rig.panel.size)
+    picture = rig.blank()
+    rig.show(picture)
+    picture.paste(code.resize((side, side), Image.Resampling.BOX).convert("RGB"), (0, 0))
+    rig.show(picture)
+    assert [found.text for found in zxingcpp.read_barcodes(rig.seen())] == [TOKEN]
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"kind": "st7735"}, "there is no panel 'st7735'; there are st7789-240"),
+        ({"kind": "ili9341", "rotate": 4}, "rotate is 0 to 3 quarter turns, not 4"),
+        ({"kind": "ili9341", "x_offset": 1}, "x_offset of the ili9341 is 0 to 0, not 1"),
+        ({"kind": "st7789-240", "x_offset": 81}, "x_offset of the st7789-240 is 0 to 80, not 81"),
+        ({"kind": "st7789-240", "y_offset": -1}, "y_offset of the st7789-240 is 0 to 0, not -1"),
+    ],
+)
+def test_what_does_not_exist_is_refused_in_plain_words(options: dict[str, object], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        SpiPanel(**options, open_wire=model_of)  # type: ignore[arg-type]
+
+
+def test_a_picture_of_another_size_or_mode_is_refused_before_a_byte_is_sent() -> None:
+    rig = Rig("ili9341")
+    with pytest.raises(ValueError, match="the panel is 320x240, the picture 240x320"):
+        rig.panel.show(Image.new("RGB", (240, 320)))
+    with pytest.raises(ValueError, match="mode RGB, not L"):
+        rig.panel.show(Image.new("L", (320, 240)))
+    assert rig.opened == []
+
+
+def test_sizes_are_as_the_driver_sees_them() -> None:
+    assert [panel_size(kind) for kind in PANELS] == [(240, 240), (320, 240), (320, 240), (480, 320), (480, 320)]
+    assert [panel_size(kind, 1) for kind in PANELS] == [(240, 240), (240, 320), (240, 320), (320, 480), (320, 480)]
+
+
+def test_a_clock_above_the_data_sheets_is_named() -> None:
+    assert clock_remark("ili9341", 32_000_000) == "the ili9341 is driven at 32 MHz; its data sheet allows 10 MHz"
+    assert clock_remark("st7789-240", 32_000_000) is None
+    assert datasheet_hz("ili9488") == 20_000_000
+
+
+# What goes wrong
+
+
+class Failing:
+    """A wire that breaks after so many bytes."""
+
+    def __init__(self, model: Model, good_bytes: int) -> None:
+        self._model, self._left = model, good_bytes
+
+    def _send(self, count: int, send: Callable[[], None]) -> None:
+        self._left -= count
+        if self._left < 0:
+            raise OSError(5, "Input/output error")
+        send()
+
+    def reset(self) -> None:
+        self._model.reset()
+
+    def command(self, code: int) -> None:
+        self._send(1, lambda: self._model.command(code))
+
+    def data(self, data: bytes) -> None:
+        self._send(len(data), lambda: self._model.data(data))
+
+    def light(self, on: bool) -> None:
+        self._model.light(on)
+
+    def close(self) -> None:
+        self._model.close()
+
+
+@settings(max_examples=40)
+@given(kind=st.sampled_from(PANELS), good=st.integers(0, 1200))
+def test_after_an_error_at_any_byte_the_panel_is_set_up_anew_and_shows_the_whole_picture(kind: str, good: int) -> None:
+    rig = Rig(kind)
+    picture = rig.blank()
+    first = Rig(kind)
+    set_up_and_frame = first.show(first.blank())
+    wires: list[Wire] = []
+
+    def open_wire() -> Wire:
+        wires.append(rig.open() if wires else Failing(rig.open(), set_up_and_frame + good))  # type: ignore[arg-type]
+        return wires[-1]
+
+    panel = SpiPanel(kind, open_wire, pause=lambda s: rig.model.pause(s), clock=lambda: 0.0)
+    panel.show(picture)
+    try:
+        for i in range(400):
+            picture.paste("black", (i % 40 * 5, i // 40 * 5, i % 40 * 5 + 3, i // 40 * 5 + 3))
+            panel.show(picture)
+    except PanelError as error:
+        assert "Input/output error" in str(error)
+        assert rig.opened[0].closed
+    panel.show(picture)
+    assert len(wires) == 2
+    assert rig.seen() == rounded(picture, BITS[kind])
+
+
+def test_a_device_that_is_absent_is_said_and_tried_again_with_the_next_picture() -> None:
+    rig = Rig("ili9488")
+    tries = []
+
+    def open_wire() -> Wire:
+        tries.append(1)
+        if len(tries) < 3:
+            raise OSError("/dev/spidev0.0 is not there: switch SPI on")
+        return rig.open()
+
+    panel = SpiPanel("ili9488", open_wire, pause=lambda s: rig.model.pause(s))
+    for _ in range(2):
+        with pytest.raises(PanelError, match=r"the ili9488 cannot be reached: /dev/spidev0\.0 is not there"):
+            panel.show(rig.blank())
+    panel.show(rig.blank())
+    assert rig.seen() == rig.blank()
+
+
+def test_a_mistake_of_our_own_is_not_taken_for_a_broken_cable_but_still_ends_in_a_whole_picture() -> None:
+    rig = Rig("ili9341")
+    rig.show(rig.blank())
+    rig.model.close()  # any further use of this wire is garbage, which is no OSError
+    picture = rig.blank("red")
+    with pytest.raises(Exception, match="closed"):
+        rig.panel.show(picture)
+    rig.panel.show(picture)
+    assert rig.seen() == rounded(picture, BITS["ili9341"])
+
+
+def test_close_does_not_wait_for_a_bus_that_hangs() -> None:
+    rig, hanging, go_on = Rig("st7789-240"), threading.Event(), threading.Event()
+
+    def open_wire() -> Wire:
+        hanging.set()
+        go_on.wait(20)
+        raise OSError("gave up")
+
+    panel = SpiPanel("st7789-240", open_wire, patience_s=0.01)
+    failed = []
+
+    def show() -> None:
+        try:
+            panel.show(rig.blank())
+        except PanelError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=show)
+    thread.start()
+    hanging.wait(5)
+    panel.close()
+    assert thread.is_alive()
+    go_on.set()
+    thread.join()
+    assert len(failed) == 1

@@ -1,0 +1,113 @@
+"""Which rectangles go out for a change, and how a picture becomes bytes."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageChops
+
+from drivers.panel_frames import Box, area, changed, rgb565, rgb888, turned, turned_box
+
+SIZE = 120, 90
+PIXEL, WINDOW = 2, 11
+
+
+def page(*boxes: Box, size: tuple[int, int] = SIZE) -> Image.Image:
+    """White, with these boxes filled."""
+    image = Image.new("RGB", size, "white")
+    for box in boxes:
+        image.paste((200, 30, 9), box)
+    return image
+
+
+def windows(old: Image.Image, new: Image.Image) -> list[Box]:
+    return changed(old, new, pixel_bytes=PIXEL, window_bytes=WINDOW)
+
+
+def test_an_unchanged_picture_has_no_window() -> None:
+    assert windows(page((1, 2, 30, 40)), page((1, 2, 30, 40))) == []
+
+
+def test_one_changed_box_is_one_window() -> None:
+    assert windows(page(), page((5, 6, 17, 20))) == [(5, 6, 17, 20)]
+
+
+def test_the_slightest_change_of_one_channel_of_one_pixel_counts() -> None:
+    for channel in range(3):
+        new = page()
+        new.putpixel((119, 89), tuple(254 if i == channel else 255 for i in range(3)))
+        assert windows(page(), new) == [(119, 89, 120, 90)]
+
+
+def test_changes_far_apart_are_windows_of_their_own() -> None:
+    boxes = [(2, 3, 10, 9), (100, 4, 110, 12), (50, 70, 60, 80)]
+    assert windows(page(), page(*boxes)) == boxes
+
+
+def test_there_are_at_most_three_windows_and_the_widest_gaps_are_spared() -> None:
+    boxes = [(2, 3, 10, 9), (12, 3, 20, 9), (100, 4, 110, 12), (50, 70, 60, 80)]
+    assert windows(page(), page(*boxes)) == [(2, 3, 20, 9), (100, 4, 110, 12), (50, 70, 60, 80)]
+
+
+@pytest.mark.parametrize(("gap", "count"), [(5, 1), (6, 2)])
+def test_a_gap_is_spared_only_if_it_holds_more_bytes_than_a_window_costs(gap: int, count: int) -> None:
+    assert len(windows(page(), page((0, 0, 4, 1), (4 + gap, 0, 8 + gap, 1)))) == count
+
+
+boxes = st.tuples(st.integers(0, 119), st.integers(0, 89), st.integers(1, 40), st.integers(1, 40)).map(
+    lambda b: (b[0], b[1], min(b[0] + b[2], 120), min(b[1] + b[3], 90))
+)
+
+
+@settings(max_examples=60)
+@given(before=st.lists(boxes, max_size=5), after=st.lists(boxes, max_size=5))
+def test_windows_hold_every_change_do_not_overlap_and_cost_no_more_than_one_box(
+    before: list[Box], after: list[Box]
+) -> None:
+    old, new = page(*before), page(*after)
+    found = windows(old, new)
+    patched = old.copy()
+    for box in found:
+        patched.paste(new.crop(box), box)
+    assert patched == new
+    assert len(found) <= 3
+    one = ImageChops.difference(old, new).getbbox()
+    if one is not None:
+        assert sum(area(box) * PIXEL + WINDOW for box in found) <= area(one) * PIXEL + WINDOW
+    cover = Image.new("L", SIZE)
+    for box in found:
+        assert cover.crop(box).getbbox() is None
+        cover.paste(1, box)
+
+
+@given(box=boxes, quarters=st.integers(0, 3))
+def test_a_turned_box_holds_what_the_box_held(box: Box, quarters: int) -> None:
+    image = Image.new("L", SIZE)
+    image.paste(255, box)
+    assert turned(image, quarters).getbbox() == turned_box(box, SIZE, quarters)
+
+
+def test_a_quarter_turn_is_clockwise() -> None:
+    image = Image.new("L", (2, 1))
+    image.putpixel((0, 0), 9)
+    assert (turned(image, 1).size, turned(image, 1).tobytes()) == ((1, 2), b"\x09\x00")
+
+
+pixels = st.tuples(*[st.integers(0, 255)] * 3)
+
+
+@given(row=st.lists(pixels, min_size=1, max_size=50))
+def test_rgb565_keeps_the_upper_bits_of_every_pixel_high_byte_first(row: list[tuple[int, int, int]]) -> None:
+    image = Image.new("RGB", (len(row), 1))
+    image.putdata(row)
+    assert rgb565(image) == b"".join(
+        ((red >> 3) << 11 | (green >> 2) << 5 | blue >> 3).to_bytes(2) for red, green, blue in row
+    )
+    assert rgb888(image) == bytes(value for pixel in row for value in pixel)
+
+
+@pytest.mark.parametrize("size", [(240, 240), (320, 240), (480, 320), (7, 3)])
+def test_rows_follow_each_other_from_the_top(size: tuple[int, int]) -> None:
+    image = page((0, 1, size[0], 2), size=size)
+    data, row = rgb565(image), size[0] * 2
+    assert len(data) == size[1] * row
+    assert data[:row] == b"\xff\xff" * size[0] and data[row : 2 * row] == b"\xc8\xe1" * size[0]
