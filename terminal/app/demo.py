@@ -7,8 +7,8 @@ import asyncio
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -117,8 +117,9 @@ class SimulatedHardware:
     def scanner(self) -> Any:
         return self.tickets
 
-    def panel(self) -> Any:
-        return self.glass
+    @asynccontextmanager
+    async def panel(self) -> AsyncIterator[MemoryPanel]:
+        yield self.glass
 
     def relay(self) -> Any:
         barrier = self._barrier
