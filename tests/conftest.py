@@ -15,14 +15,22 @@ from typing import Any, Self
 import pytest
 
 from broker.embedded import EmbeddedBroker
-from broker.frames import Frame, read_frame
+from broker.frames import Frame, encode_length, read_frame
 from terminal.bus import Bus
 from terminal.contract.access import USERS, may_publish, may_subscribe
 
 GARAGE = "marina"
 
-NewBus = Callable[..., Bus]
-"""``new_bus("worker", **more)`` -> an unopened Bus for that user; ``more`` goes to Bus."""
+
+class NewBus:
+    """``new_bus("worker", **more)`` is an unopened Bus for that user of the broker at ``url``; ``more`` goes to Bus."""
+
+    def __init__(self, url: str, make: Callable[..., Bus]) -> None:
+        self.url = url
+        self.make = make
+
+    def __call__(self, user: str = "lane", **more: Any) -> Bus:
+        return self.make(user, **more)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -110,8 +118,8 @@ def new_bus(request: pytest.FixtureRequest) -> NewBus:
     """Makes Buses for a user, on each of the two brokers in turn."""
     broker = request.getfixturevalue(request.param)
     if isinstance(broker, EmbeddedBroker):
-        return partial(embedded_bus, broker)
-    return lambda user="lane", **more: Bus(more.pop("url", broker.url), username=user, **more)
+        return NewBus(broker.url, partial(embedded_bus, broker))
+    return NewBus(broker.url, lambda user, **more: Bus(more.pop("url", broker.url), username=user, **more))
 
 
 class PuppetBroker:
@@ -158,3 +166,52 @@ class PuppetBroker:
         while (frame := await self.came.get()).kind != kind:
             pass
         return frame
+
+
+class Proxy:
+    """Stands between a client and a broker, packet by packet: counts them, cuts the line, or lets it hang half-open.
+    ``async with`` opens it."""
+
+    def __init__(self, broker_url: str) -> None:
+        self.upstream = int(broker_url.rpartition(":")[2])
+        self.kinds: list[int] = []
+        self.hanging = False
+        self.writers: set[asyncio.StreamWriter] = set()
+        self.tasks: set[asyncio.Task[None] | None] = set()
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
+
+    async def __aenter__(self) -> Self:
+        self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.server.close()
+        self.cut()
+        await asyncio.gather(*filter(None, self.tasks))
+        await self.server.wait_closed()
+
+    def cut(self) -> None:
+        """Break every line now, on both sides, without a goodbye."""
+        for writer in self.writers:
+            writer.transport.abort()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.tasks.add(asyncio.current_task())
+        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.upstream)
+        pair = {writer, up_writer}
+        self.writers |= pair
+        await asyncio.gather(self.pump(reader, up_writer), self.pump(up_reader, writer))
+        self.writers -= pair
+        for end in pair:
+            end.transport.abort()
+
+    async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while frame := await read_frame(reader):
+            self.kinds.append(frame.kind)
+            if not self.hanging:
+                writer.write(bytes([frame.kind << 4 | frame.flags]) + encode_length(len(frame.body)) + frame.body)
+        if not self.hanging:
+            writer.transport.abort()

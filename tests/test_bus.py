@@ -11,7 +11,7 @@ from broker.frames import Frame
 from terminal import packets
 from terminal.bus import BACKLOG, WINDOW, Bus, BusError, BusRefused, Subscription, SubscriptionRefused, Will
 from terminal.subscription import FilterError
-from tests.conftest import Mosquitto, NewBus, PuppetBroker, embedded_bus, open_embedded
+from tests.conftest import Mosquitto, NewBus, Proxy, PuppetBroker, embedded_bus, open_embedded
 
 FEE = "parking/marina/exit-1/fee"
 PAID = "parking/marina/garage/paid"
@@ -252,6 +252,61 @@ async def gone(bus: Bus) -> None:
     async with asyncio.timeout(5):
         while bus.connected:
             await asyncio.sleep(0.01)
+
+
+async def test_lines_that_break_all_the_time_lose_nothing(new_bus: NewBus) -> None:
+    sent = {b"%03d" % n for n in range(120)}
+    got: set[bytes] = set()
+    async with (
+        Proxy(new_bus.url) as proxy,
+        new_bus(url=proxy.url) as publisher,
+        new_bus("watch", url=proxy.url) as reader,
+    ):
+        subscription = reader.subscribe(FEE)
+        await subscription.granted()
+
+        async def say() -> None:
+            for n, payload in enumerate(sorted(sent)):
+                await publisher.publish(FEE, payload)
+                await asyncio.sleep(0.01)
+                if n % 20 == 10:
+                    proxy.cut()
+
+        saying = asyncio.create_task(say())
+        async with asyncio.timeout(20):
+            while got != sent:
+                got |= set(await collect(subscription, 1))
+        await saying
+
+
+async def test_a_hop_is_four_packets(new_bus: NewBus) -> None:
+    async with (
+        Proxy(new_bus.url) as proxy,
+        new_bus(url=proxy.url) as publisher,
+        new_bus("watch", url=proxy.url) as reader,
+    ):
+        subscription = reader.subscribe(FEE)
+        await subscription.granted()
+        proxy.kinds.clear()
+        for _ in range(10):
+            await publisher.publish(FEE, b"1")
+            await collect(subscription, 1)
+        await asyncio.sleep(0.1)
+        assert sorted(proxy.kinds) == [3] * 20 + [4] * 20
+
+
+@pytest.mark.slow
+async def test_a_line_that_hangs_is_replaced_within_15_s(new_bus: NewBus) -> None:
+    async with Proxy(new_bus.url) as proxy, new_bus(url=proxy.url) as bus:
+        subscription = bus.subscribe(FEE)
+        await subscription.granted()
+        proxy.hanging = True
+        await bus.publish(FEE, b"into the void")
+        async with asyncio.timeout(15):
+            while bus.connected:
+                await asyncio.sleep(0.05)
+        proxy.hanging = False
+        assert await collect(subscription, 1) == [b"into the void"]
 
 
 # Refused, or not there
