@@ -19,21 +19,19 @@ import asyncio
 import contextlib
 import logging
 import random
-import ssl
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
 
 from uuid_utils import uuid7
 
 from terminal import packets
+from terminal.outgoing import Outgoing
 from terminal.packets import Packet, ProtocolError, Puback, Publish, Suback
 from terminal.subscription import Arrival, Delivery, Subscription, check_filter, check_topic, matches
-from terminal.wire import KEEPALIVE_S, Wire
+from terminal.wire import KEEPALIVE_S, Wire, tls_context, where
 
 __all__ = ["Bus", "BusError", "BusRefused", "Delivery", "Subscription", "SubscriptionRefused", "Will"]
 log = logging.getLogger(__name__)
@@ -50,11 +48,6 @@ FLUSH_S = 2.0
 GRACE_S = 10.0
 """How long a message that nobody takes is kept unacknowledged (Bus's ``grace_s``): after a start, until the roles have
 subscribed; after a subscription's end, so that a program that is being stopped leaves it with the broker."""
-WINDOW = 20
-"""Messages under way to the broker at a time (Mosquitto's limit as well)."""
-BACKLOG = 1000
-"""Messages that wait for a connection. The oldest go first: whoever needs an answer repeats the question."""
-
 _TRY_AGAIN = 3
 """The one refusal of a CONNACK that speaks of the broker, not of this client."""
 
@@ -90,8 +83,9 @@ class Bus:
     ``async with`` raises BusRefused when the broker refuses the user, BusError for a URL or a certificate file that
     is of no use, and goes on when no broker can be reached. Should the first answer come later and be a refusal, it is
     raised from publish(), wait_connected() and every subscription. After a first success a refusal is retried.
-    The broker keeps the session (clean_session off) under ``client_id``, by default the user's name; without either it
-    does not. ``mqtts`` checks the certificate and its host name, by ``ca_file`` or the system's authorities.
+    The broker keeps the session (clean_session off) under ``client_id``, by default the user's name; not without
+    either, nor with ``clean``, for who only looks on and wants nothing of what was while it was away. ``mqtts`` checks
+    the certificate and its host name, by ``ca_file`` or the system's authorities.
     ``will`` may be a function: it is called before each connect, so that no two wills bear the same id.
     """
 
@@ -107,17 +101,22 @@ class Bus:
         key_file: Path | None = None,
         will: Will | Callable[[], Will] | None = None,
         instance: str = "",
+        clean: bool = False,
         grace_s: float = GRACE_S,
     ) -> None:
         self.instance = instance or str(uuid7())
         """Names this start of the program, in the health of every role on this connection."""
         self.trouble = "not connected yet"
         """Why there is no connection, in words; empty while there is one."""
-        self.dropped = 0
-        """Messages that did not fit into the backlog."""
-        self._host, self._port, secure = _where(url)
-        self._tls = _tls(ca_file, cert_file, key_file) if secure else None
+        try:
+            self._host, self._port, secure = where(url)
+            self._tls = tls_context(ca_file, cert_file, key_file) if secure else None
+        except ValueError as error:
+            raise BusError(str(error)) from None
+        except OSError as error:
+            raise BusError(f"mqtt certificate files: {error}") from None
         self._client_id, self._username, self._password = client_id or username, username, password
+        self._clean = clean or not self._client_id  # MQTT 3.1.1: without an id no session can be kept
         self._will = will
         self._grace_s = grace_s
         self._loop: asyncio.AbstractEventLoop
@@ -127,8 +126,7 @@ class Bus:
         self._once_connected = self._closing = False
         self._up, self._tried, self._idle = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._mid = 0
-        self._backlog: OrderedDict[tuple[str, bytes | None], tuple[bytes, bool]] = OrderedDict()
-        self._inflight: OrderedDict[int, tuple[str, bytes, bool]] = OrderedDict()
+        self._outgoing = Outgoing(self._next_mid)
         self._asked: dict[int, list[str]] = {}
         self._granted: set[str] = set()
         self._subscriptions: list[Subscription] = []
@@ -153,30 +151,28 @@ class Bus:
         check_topic(topic)
         if self._error:
             raise self._error
-        key = (topic, None if latest_only else payload)
-        if latest_only:
-            self._backlog.pop(key, None)
-        self._backlog[key] = payload, retain
-        if len(self._backlog) > BACKLOG:
-            self._backlog.popitem(last=False)
-            self.dropped += 1
+        self._outgoing.add(topic, payload, retain, latest_only)
         self._idle.clear()
-        self._pump()
+        if self._wire:
+            self._outgoing.pump(self._wire.send)
 
-    def subscribe(self, *filters: str) -> Subscription:
+    def subscribe(self, *filters: str, fleeting: Iterable[str] = ()) -> Subscription:
         """Messages on ``filters`` (QoS 1) from now on, retained ones first. Filters may overlap: each subscription
-        gets what the broker sends, which with overlapping filters may be the same message twice."""
-        if not filters:
+        gets what the broker sends, which with overlapping filters may be the same message twice. ``fleeting`` filters
+        are heard while there is a connection (QoS 0): of a heartbeat nothing may be kept and come late as if it were
+        new."""
+        wanted = {check_filter(f): 1 for f in filters} | {check_filter(f): 0 for f in fleeting}
+        if not wanted:
             raise ValueError("subscribe() needs a filter")
-        subscription = Subscription(tuple(check_filter(f) for f in filters), self._unsubscribe)
+        subscription = Subscription(wanted, self._unsubscribe)
         self._subscriptions.append(subscription)
         self._routes.clear()
-        for arrival in [a for a in self._parked if any(matches(f, a.topic) for f in filters)]:
+        for arrival in [a for a in self._parked if any(matches(f, a.topic) for f in wanted)]:
             self._parked.pop(arrival).cancel()
             subscription.offer(arrival)
         if self._error:
             subscription.fail(self._error)
-        self._ask(filters)
+        self._ask(wanted)
         return subscription
 
     async def wait_connected(self) -> None:
@@ -184,6 +180,11 @@ class Bus:
         await self._up.wait()
         if self._error:
             raise self._error
+
+    @property
+    def dropped(self) -> int:
+        """Messages that were too many to wait for a connection."""
+        return self._outgoing.dropped
 
     def on_change(self, tell: Callable[[bool], None]) -> Callable[[], None]:
         """Call ``tell(True)`` after every connect and ``tell(False)`` after every loss; returns what undoes it."""
@@ -215,7 +216,7 @@ class Bus:
     async def __aexit__(self, *_: object) -> None:
         self._closing = True
         try:
-            if self._wire and (self._backlog or self._inflight):
+            if self._wire and self._outgoing:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(FLUSH_S):
                         await self._idle.wait()
@@ -243,6 +244,9 @@ class Bus:
                 trouble = await self._converse(wire)
             except (OSError, ProtocolError) as error:
                 trouble = str(error) or "no answer"
+            except Exception as error:
+                log.exception("mqtt: an error of ours while connecting; it is tried again")
+                trouble = f"error of ours: {error!r}"
             finally:
                 wire.cut("closed")
             if trouble != self.trouble and not self._closing:
@@ -263,7 +267,7 @@ class Bus:
             self._username,
             self._password,
             KEEPALIVE_S,
-            clean=not self._client_id,  # MQTT 3.1.1: without an id no session can be kept
+            clean=self._clean,
             will=(will.topic, will.payload, will.retain) if will else None,
         )
         answer = await wire.open(self._host, self._port, self._tls, hello)
@@ -287,10 +291,9 @@ class Bus:
             self._tell(False)
 
     def _resume(self, wire: Wire) -> None:
-        self._ask({f: None for s in self._subscriptions for f in s.filters})
-        for mid, (topic, payload, retain) in self._inflight.items():
-            wire.send(packets.publish(topic, payload, mid, retain=retain, dup=True))
-        self._pump()
+        self._ask({f for s in self._subscriptions for f in s.filters})
+        self._outgoing.resume(wire.send)
+        self._outgoing.pump(wire.send)
         self._up.set()
         self._tried.set()
         self._tell(True)
@@ -310,20 +313,15 @@ class Bus:
     def _next_mid(self) -> int:
         while True:
             self._mid = self._mid % 65535 + 1
-            if self._mid not in self._inflight and self._mid not in self._asked:
+            if self._mid not in self._outgoing and self._mid not in self._asked:
                 return self._mid
 
-    def _pump(self) -> None:
-        while self._wire and self._backlog and len(self._inflight) < WINDOW:
-            (topic, _), (payload, retain) = self._backlog.popitem(last=False)
-            mid = self._next_mid()
-            self._inflight[mid] = topic, payload, retain
-            self._wire.send(packets.publish(topic, payload, mid, retain=retain, dup=False))
-
     def _ask(self, filters: Iterable[str]) -> None:
-        if self._wire and (wanted := list(dict.fromkeys(filters))):
+        """Ask for ``filters``, each as the most demanding of its subscriptions wants it."""
+        wanted = {f: max(s.filters.get(f, 0) for s in self._subscriptions) for f in sorted(filters)}
+        if self._wire and wanted:
             self._granted.difference_update(wanted)
-            self._asked[mid := self._next_mid()] = wanted
+            self._asked[mid := self._next_mid()] = list(wanted)
             self._wire.send(packets.subscribe(wanted, mid))
 
     def _received(self, wire: Wire, packet: Packet) -> None:
@@ -331,9 +329,9 @@ class Bus:
             case Publish():
                 self._arrived(wire, packet)
             case Puback(mid):
-                self._inflight.pop(mid, None)
-                self._pump()
-                if not self._inflight:
+                self._outgoing.acknowledge(mid)
+                self._outgoing.pump(wire.send)
+                if not self._outgoing:
                     self._idle.set()
             case Suback(mid, codes):
                 self._subscribed(self._asked.pop(mid, []), codes)
@@ -391,26 +389,3 @@ class Bus:
         unused = [f for f in subscription.filters if not any(f in s.filters for s in self._subscriptions)]
         if unused and self._wire:
             self._wire.send(packets.unsubscribe(unused, self._next_mid()))
-
-
-def _where(url: str) -> tuple[str, int, bool]:
-    """Host, port, and whether over TLS."""
-    where = urlsplit(url)
-    try:
-        port = where.port
-    except ValueError:
-        port = 0
-    if where.scheme not in ("mqtt", "mqtts") or not where.hostname or port == 0 or "@" in where.netloc:
-        raise BusError("mqtt url: mqtt://host:port or mqtts://host:port is needed, without a user")
-    secure = where.scheme == "mqtts"
-    return where.hostname, port or (8883 if secure else 1883), secure
-
-
-def _tls(ca_file: Path | None, cert_file: Path | None, key_file: Path | None) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=ca_file)
-        if cert_file:
-            context.load_cert_chain(cert_file, key_file)
-    except (OSError, ssl.SSLError) as error:
-        raise BusError(f"mqtt certificate files: {error}") from None
-    return context

@@ -146,12 +146,17 @@ class Link:
         unknown = [kind for kind in kinds if kind.partition("/")[0] not in MESSAGES]
         if unknown or not kinds:
             raise ValueError(f"no messages of the contract: {', '.join(unknown) or 'nothing named'}")
-        filters = []
+        lasting, fleeting = list[str](), list[str]()
         for kind in kinds:
-            health = kind.partition("/")[0] == "health"
-            places = [lane or self.lane or "+", *([GARAGE_WIDE] if health and self.lane and not lane else [])]
-            filters += [f"parking/{self.garage}/{p}/{'health/+' if kind == 'health' else kind}" for p in places]
-        return Hearing(self, self.bus.subscribe(*filters))
+            place = f"parking/{self.garage}/{lane or self.lane or '+'}"
+            if kind.partition("/")[0] != "health":
+                lasting.append(f"{place}/{kind}")
+                continue
+            what = "health/+" if kind == "health" else kind
+            fleeting.append(f"{place}/{what}")
+            if self.lane and not lane:
+                fleeting.append(f"parking/{self.garage}/{GARAGE_WIDE}/{what}")
+        return Hearing(self, self.bus.subscribe(*lasting, fleeting=fleeting))
 
     # Alerts
 
@@ -260,7 +265,7 @@ class Link:
         ``offline``. The heartbeat is also the canary: some brokers grant what they then do not deliver, so a
         connection on which the own heartbeat does not come back for 15 s is given up and made anew."""
         undo = self.bus.on_change(self._changed)
-        echo = self.bus.subscribe(self.where(f"health/{self.role}"))
+        echo = self.bus.subscribe(fleeting=[self.where(f"health/{self.role}")])
         self._echo_ms = self.clock.steady_ms()
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -105,9 +105,9 @@ def puback(mid: int) -> bytes:
     return b"\x40\x02" + mid.to_bytes(2, "big")
 
 
-def subscribe(filters: list[str], mid: int) -> bytes:
-    """QoS 1 for each."""
-    return _packet(0x82, mid.to_bytes(2, "big") + b"".join(_text(f) + b"\x01" for f in filters))
+def subscribe(filters: dict[str, int], mid: int) -> bytes:
+    """``filters``: each with its QoS, 0 or 1."""
+    return _packet(0x82, mid.to_bytes(2, "big") + b"".join(_text(f) + bytes([qos]) for f, qos in filters.items()))
 
 
 def unsubscribe(filters: list[str], mid: int) -> bytes:

@@ -96,8 +96,9 @@ class Subscription:
     Iterating raises what made the connection useless: BusRefused, SubscriptionRefused. It ends after close().
     """
 
-    def __init__(self, filters: tuple[str, ...], on_close: "Callable[[Subscription], None]") -> None:
+    def __init__(self, filters: dict[str, int], on_close: "Callable[[Subscription], None]") -> None:
         self.filters = filters
+        """Each with its QoS."""
         self.held: set[Arrival] = set()
         self.dropped = 0
         self._waiting: deque[Arrival] = deque()

@@ -4,12 +4,15 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from terminal.packets import DISCONNECT, PINGREQ, Connack, Packet, Parser, ProtocolError
 
 log = logging.getLogger(__name__)
 
+PORTS = {"mqtt": 1883, "mqtts": 8883}
 KEEPALIVE_S = 5
 """What the broker is told. It drops a client that is silent for half as long again."""
 TICK_S = KEEPALIVE_S / 2
@@ -111,3 +114,24 @@ class Wire(asyncio.Protocol):
         elif now - min(self._last_in, self._last_out) >= TICK_S:
             self._pinged = now
             self.send(PINGREQ)
+
+
+def where(url: str) -> tuple[str, int, bool]:
+    """``mqtt://host:port`` or ``mqtts://host:port`` -> host, port, and whether over TLS; raises ValueError."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if parts.scheme not in PORTS or not parts.hostname or port == 0 or "@" in parts.netloc:
+        raise ValueError("mqtt url: mqtt://host:port or mqtts://host:port is needed, without a user")
+    return parts.hostname, port or PORTS[parts.scheme], parts.scheme == "mqtts"
+
+
+def tls_context(ca_file: Path | None, cert_file: Path | None, key_file: Path | None) -> ssl.SSLContext:
+    """Checks the certificate and its host name, by ``ca_file`` or the system's authorities, and shows our own if there
+    is one. Raises OSError, also for what is no certificate."""
+    context = ssl.create_default_context(cafile=ca_file)
+    if cert_file:
+        context.load_cert_chain(cert_file, key_file)
+    return context

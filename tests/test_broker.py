@@ -100,7 +100,7 @@ async def test_nobody_gets_in_without_a_user_or_with_a_wrong_password_or_another
 async def test_a_refused_client_touches_nobodys_session(embedded: EmbeddedBroker) -> None:
     async with Raw(embedded) as owner, Raw(embedded) as other:
         assert await owner.ask(owner.hello("worker")) == ACCEPTED
-        await owner.ask(packets.subscribe([FEE], 1))
+        await owner.ask(packets.subscribe({FEE: 1}, 1))
         for data in (
             packets.connect("worker", "worker", "wrong", 5, clean=True),
             Raw(embedded).hello("reader", client="worker", clean=True),
@@ -192,7 +192,7 @@ MALFORMED_LATER = {
 async def test_a_malformed_packet_ends_the_connection_and_tells_the_will(embedded: EmbeddedBroker, what: str) -> None:
     async with Raw(embedded) as watch, Raw(embedded) as raw:
         await watch.ask(watch.hello("watch"))
-        await watch.ask(packets.subscribe(["parking/marina/#"], 1))
+        await watch.ask(packets.subscribe({"parking/marina/#": 1}, 1))
         await raw.ask(raw.hello(will=(HEALTH, b"lost", False)))
         assert await raw.ask(MALFORMED_LATER[what]) is None
         assert (await watch.read()).body.endswith(b"lost")  # type: ignore[union-attr]
@@ -213,9 +213,11 @@ async def test_a_forbidden_filter_is_refused_and_a_forbidden_message_dropped_and
 ) -> None:
     async with Raw(embedded) as watch, Raw(embedded) as reader:
         await watch.ask(watch.hello("watch"))
-        assert await watch.ask(packets.subscribe(["parking/marina/#", "#"], 1)) == b"\0\1\1\x80"
+        assert await watch.ask(packets.subscribe({"parking/marina/#": 1, "#": 1}, 1)) == b"\0\1\1\x80"
         await reader.ask(reader.hello("reader"))
-        codes = await reader.ask(packets.subscribe(["parking/marina/+/order", "parking/marina/+/paid", "a/#/b"], 1))
+        codes = await reader.ask(
+            packets.subscribe({"parking/marina/+/order": 1, "parking/marina/+/paid": 1, "a/#/b": 1}, 1)
+        )
         assert codes == b"\0\1\1\x80\x80"
         for n, topic in enumerate(("parking/marina/exit-1/lift", "parking/other/exit-1/fee", "$SYS/x"), 1):
             forged = encode_publish(topic.encode(), b"forged", n, qos=1, retain=True)
@@ -233,12 +235,12 @@ async def test_a_client_gets_retained_messages_of_its_own_filters_only(embedded:
             await lane.ask(encode_publish(topic, what.encode(), 1, qos=1, retain=True))
     async with Raw(embedded) as watch:  # so that somebody has a filter that takes in all of them
         await watch.ask(watch.hello("watch"))
-        await watch.ask(packets.subscribe(["parking/marina/#"], 1))
+        await watch.ask(packets.subscribe({"parking/marina/#": 1}, 1))
     for turn in range(2):
         async with Raw(embedded) as lcd:
             await lcd.ask(lcd.hello("lcd"))
             if turn == 0:
-                await lcd.ask(packets.subscribe(["parking/marina/+/screen"], 1))
+                await lcd.ask(packets.subscribe({"parking/marina/+/screen": 1}, 1))
                 got = await lcd.read()
                 assert got
                 assert (got.flags & 1, got.body.endswith(b"screen")) == (1, True)
@@ -252,12 +254,12 @@ async def test_a_retained_message_is_replaced_and_removed(embedded: EmbeddedBrok
         await lane.ask(lane.hello())
         for payload in (b"old", b"new"):
             await lane.ask(encode_publish(HEALTH.encode(), payload, 1, qos=1, retain=True))
-        assert await lane.ask(packets.subscribe([HEALTH], 2)) == b"\0\2\1"
+        assert await lane.ask(packets.subscribe({HEALTH: 1}, 2)) == b"\0\2\1"
         assert (await lane.read()).body.endswith(b"new")  # type: ignore[union-attr]
         await lane.ask(encode_publish(HEALTH.encode(), b"", 1, qos=1, retain=True))
     async with Raw(embedded) as watch:
         await watch.ask(watch.hello("watch"))
-        await watch.ask(packets.subscribe(["parking/marina/#"], 1))
+        await watch.ask(packets.subscribe({"parking/marina/#": 1}, 1))
         await watch.send(packets.PINGREQ)
         assert (await watch.read()).kind == 13  # type: ignore[union-attr]
 
@@ -265,7 +267,7 @@ async def test_a_retained_message_is_replaced_and_removed(embedded: EmbeddedBrok
 async def test_a_message_that_matches_two_filters_comes_once(embedded: EmbeddedBroker) -> None:
     async with Raw(embedded) as watch, Raw(embedded) as lane:
         await watch.ask(watch.hello("watch"))
-        await watch.ask(packets.subscribe(["parking/marina/#", FEE], 1))
+        await watch.ask(packets.subscribe({"parking/marina/#": 1, FEE: 1}, 1))
         await lane.ask(lane.hello())
         await lane.ask(encode_publish(FEE.encode(), b"once", 1, qos=1, retain=False))
         assert (await watch.read()).body.endswith(b"once")  # type: ignore[union-attr]
@@ -298,7 +300,7 @@ async def test_a_flapping_subscriber_loses_nothing(embedded: EmbeddedBroker) -> 
         while len(got) < 300:
             async with Raw(embedded) as raw:
                 if await raw.ask(raw.hello("worker")) == ACCEPTED:
-                    await raw.send(packets.subscribe([FEE], 1))
+                    await raw.send(packets.subscribe({FEE: 1}, 1))
                 for _ in range(7):  # then the line breaks, some messages unacknowledged
                     frame = await raw.read()
                     if frame and frame.kind == 3:
@@ -322,7 +324,7 @@ async def test_a_flapping_subscriber_loses_nothing(embedded: EmbeddedBroker) -> 
 async def test_a_session_is_resumed_without_asking_for_its_filters_again(embedded: EmbeddedBroker) -> None:
     async with Raw(embedded) as worker:
         await worker.ask(worker.hello("worker"))
-        await worker.ask(packets.subscribe([FEE], 1))
+        await worker.ask(packets.subscribe({FEE: 1}, 1))
         await worker.send(packets.DISCONNECT)
         assert await worker.read() is None
     async with Raw(embedded) as lane:
@@ -342,7 +344,7 @@ async def test_a_session_is_resumed_without_asking_for_its_filters_again(embedde
 async def test_the_newer_connection_of_a_user_takes_over(embedded: EmbeddedBroker) -> None:
     async with Raw(embedded) as watch, Raw(embedded) as old, Raw(embedded) as new:
         await watch.ask(watch.hello("watch"))
-        await watch.ask(packets.subscribe(["parking/marina/#"], 1))
+        await watch.ask(packets.subscribe({"parking/marina/#": 1}, 1))
         await old.ask(old.hello(will=(HEALTH, b"old", False)))
         assert await new.ask(new.hello(will=(HEALTH, b"new", False))) == RESUMED
         assert await old.read() is None
@@ -437,7 +439,7 @@ async def test_it_ends_at_once_and_leaves_nothing_behind(
     async with open_embedded(tmp_path) as broker:
         async with Raw(broker) as raw, Raw(broker):
             await raw.ask(raw.hello())
-            await raw.ask(packets.subscribe(["parking/marina/#"], 1))
+            await raw.ask(packets.subscribe({"parking/marina/#": 1}, 1))
             began = asyncio.get_running_loop().time()
             await broker.__aexit__()
             assert asyncio.get_running_loop().time() - began < 1
@@ -457,7 +459,7 @@ async def test_nothing_is_retained_after_a_restart(tmp_path: Path) -> None:
             if turn == 0:
                 await lane.ask(encode_publish(HEALTH.encode(), b"up", 1, qos=1, retain=True))
             else:
-                await lane.ask(packets.subscribe(["parking/marina/#"], 1))
+                await lane.ask(packets.subscribe({"parking/marina/#": 1}, 1))
                 await lane.send(packets.PINGREQ)
                 assert (await lane.read()).kind == 13  # type: ignore[union-attr]
 

@@ -9,7 +9,8 @@ import pytest
 from broker.embedded import EmbeddedBroker
 from broker.frames import Frame
 from terminal import packets
-from terminal.bus import BACKLOG, WINDOW, Bus, BusError, BusRefused, Subscription, SubscriptionRefused, Will
+from terminal.bus import Bus, BusError, BusRefused, Subscription, SubscriptionRefused, Will
+from terminal.outgoing import BACKLOG, WINDOW
 from terminal.subscription import FilterError
 from tests.conftest import Mosquitto, NewBus, Proxy, PuppetBroker, embedded_bus, open_embedded
 
@@ -115,6 +116,33 @@ async def test_what_a_stopped_program_had_not_dealt_with_stays_with_the_broker(n
                 await anext(subscription)
         async with new_bus("watch") as reader:
             assert await collect(reader.subscribe(FEE), 1) == [b"2"]
+
+
+async def test_of_what_is_fleeting_nothing_comes_late(new_bus: NewBus) -> None:
+    async with new_bus("lane") as publisher:
+        async with new_bus("watch") as reader:
+            subscription = reader.subscribe(FEE, fleeting=[HEALTH])
+            await subscription.granted()
+            await publisher.publish(HEALTH, b"live")
+            assert await collect(subscription, 1) == [b"live"]
+        await publisher.publish(HEALTH, b"while away")
+        await publisher.publish(FEE, b"while away")
+        async with new_bus("watch") as reader:
+            subscription = reader.subscribe(FEE, fleeting=[HEALTH])
+            assert (await anext(subscription)).topic == FEE
+            await publisher.publish(HEALTH, b"live again")
+            assert (await anext(subscription)).payload == b"live again"
+
+
+async def test_who_only_looks_on_finds_nothing_of_what_was_while_it_was_away(new_bus: NewBus) -> None:
+    async with new_bus("lane") as publisher:
+        for payload in (b"first", b"second"):
+            async with new_bus("watch", clean=True) as reader:
+                subscription = reader.subscribe(FEE)
+                await subscription.granted()
+                await publisher.publish(FEE, payload)
+                assert await collect(subscription, 1) == [payload]
+            await publisher.publish(FEE, b"while away")
 
 
 async def test_twenty_unacknowledged_messages_stop_the_delivery(new_bus: NewBus) -> None:

@@ -35,8 +35,8 @@ def test_a_publish_bears_its_flags_and_its_id() -> None:
     assert packets.publish("t", b"p" * 128, 1, retain=False, dup=False)[:3] == b"\x32\x85\x01"
 
 
-def test_filters_are_asked_for_with_qos_1_and_given_up() -> None:
-    assert packets.subscribe(["a/+", "b"], 7) == b"\x82\x0c\0\x07\0\x03a/+\x01\0\x01b\x01"
+def test_filters_are_asked_for_with_their_qos_and_given_up() -> None:
+    assert packets.subscribe({"a/+": 1, "b": 0}, 7) == b"\x82\x0c\0\x07\0\x03a/+\x01\0\x01b\x00"
     assert packets.unsubscribe(["b"], 8) == b"\xa2\x05\0\x08\0\x01b"
     assert packets.puback(0x1234) == b"\x40\x02\x12\x34"
 

@@ -41,7 +41,7 @@ def test_a_filter_whose_wildcard_does_not_fill_its_level_is_refused(text: str) -
 
 
 def new(closed: list[Subscription] | None = None) -> Subscription:
-    return Subscription(("#",), (closed if closed is not None else []).append)
+    return Subscription({"#": 1}, (closed if closed is not None else []).append)
 
 
 async def test_a_message_of_two_subscriptions_is_acknowledged_when_both_are_done_with_it() -> None:
