@@ -48,6 +48,9 @@ FLUSH_S = 2.0
 GRACE_S = 10.0
 """How long a message that nobody takes is kept unacknowledged (Bus's ``grace_s``): after a start, until the roles have
 subscribed; after a subscription's end, so that a program that is being stopped leaves it with the broker."""
+LARGEST = 60_000
+"""Bytes of a payload. Brokers take packets of 64 KiB (the embedded one, and Mosquitto as we ship it)."""
+
 _TRY_AGAIN = 3
 """The one refusal of a CONNACK that speaks of the broker, not of this client."""
 
@@ -149,6 +152,8 @@ class Bus:
         same bytes is not queued twice, and with ``latest_only`` (a state, a heartbeat) only the topic's newest is kept.
         """
         check_topic(topic)
+        if len(payload) > LARGEST:
+            raise ValueError(f"{topic}: {len(payload)} bytes; a broker would drop the connection, again and again")
         if self._error:
             raise self._error
         self._outgoing.add(topic, payload, retain, latest_only)

@@ -415,6 +415,8 @@ async def test_what_mqtt_does_not_allow_is_refused_before_it_is_sent() -> None:
             await bus.publish("a/#", b"")
         with pytest.raises(FilterError):
             bus.subscribe("a/#/b")
+        with pytest.raises(ValueError, match="60001 bytes"):
+            await bus.publish("a", bytes(60_001))
 
 
 # The rest
