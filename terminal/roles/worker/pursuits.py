@@ -32,6 +32,8 @@ DENIALS: Mapping[type[errors.CallFailed], str] = {
     errors.OurMistake: "mistake",
 }
 """What PayBy's signed refusals mean to an order; every other failure says nothing about it."""
+NOTHING_NEW = (errors.OrderPaid, errors.RateLimited, errors.NotSent)
+"""Of these the next query says more, or nothing was asked at all."""
 logger = logging.getLogger(__name__)
 
 
@@ -156,7 +158,9 @@ class Pursuits:
         while await pace.turn():
             said = await self._query_once(no)
             if not isinstance(said, OrderReported) or said.status == "CREATED":
-                await self._report(no, "cancelOrder", self.payby.cancel_order(no))
+                refusal = await self._report(no, "cancelOrder", self.payby.cancel_order(no))
+                if isinstance(refusal, errors.OrderPaid):  # believed after a look-up, which brings the proof
+                    await self._query_once(no)
 
     async def _query_once(self, no: str) -> OrderReported | errors.CallFailed:
         return await self._report(no, "getOrder", self.payby.get_order(no), limit_s=QUERY_LIMIT_S)
@@ -186,7 +190,7 @@ class Pursuits:
         self.unheard(error)
         kind = DENIALS.get(type(error))
         if kind is None:
-            if not isinstance(error, errors.OrderPaid):  # the next query brings the proof
+            if not isinstance(error, NOTHING_NEW):
                 logger.warning("%s", error)
                 self.post(OrderUnheard(self.now(), no, call, str(error)))
         else:
