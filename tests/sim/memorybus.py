@@ -1,7 +1,7 @@
 """A broker and its connection in memory, for tests of roles: it acts like bus.Bus and remembers what was said."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar, cast
 
 from terminal.bus import Bus, SubscriptionRefused
@@ -38,11 +38,12 @@ class MemoryBus:
         for subscription in self._subscriptions:
             self._offer(subscription, topic, payload, retained=False)
 
-    def subscribe(self, *filters: str) -> Subscription:
-        subscription = Subscription(filters, self._subscriptions.remove)
+    def subscribe(self, *filters: str, fleeting: Iterable[str] = ()) -> Subscription:
+        wanted = dict.fromkeys(filters, 1) | dict.fromkeys(fleeting, 0)
+        subscription = Subscription(wanted, self._subscriptions.remove)
         self._subscriptions.append(subscription)
         subscription.grant(self.connected)
-        if refused := tuple(self.refused.intersection(filters)):
+        if refused := tuple(self.refused.intersection(wanted)):
             subscription.fail(SubscriptionRefused(refused))
             return subscription
         self.redeliver(subscription)
