@@ -25,7 +25,7 @@ _STATIC = {
 }
 _FONTS = {"Regular", "Medium", "SemiBold"}
 """Weights of the screen's own typeface that the page is set in."""
-_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
+_POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
 _HEARTBEAT_S = 15.0
 _NAMES = ("127.0.0.1", "localhost", "::1")
 
