@@ -30,7 +30,7 @@ BURST, DRAW_EVERY_MS = 8, 125
 """Frames at once, then one in so much time: a visit's screens come without delay, a flood of messages does not."""
 RETRY_MS = 2_000
 """After a failed frame."""
-HANGS_AFTER_S = 5.0
+PATIENCE_S = 5.0
 """A frame that takes longer: the panel hangs."""
 
 
@@ -51,13 +51,16 @@ class Lcd:
     ``trusted``: the keys of `[lift] trusted`. Raises ValueError for a panel of the wrong size.
     """
 
-    def __init__(self, link: Link, panel: Panel, *, name: str, site: Site, trusted: Trusted) -> None:
+    def __init__(
+        self, link: Link, panel: Panel, *, name: str, site: Site, trusted: Trusted, patience_s: float = PATIENCE_S
+    ) -> None:
         if link.lane is None:
             raise ValueError("an LCD needs a lane")
         self._link, self._lane = link, link.lane
         self._clock = link.clock
         self._panel = panel
         self._trusted = trusted
+        self._patience_s = patience_s
         self._composer = Composer(layout_for(name, *panel.size), site)
         self._showing = Showing(turns=self._composer.turns)
         self._peers = Peers(self._clock)
@@ -135,16 +138,12 @@ class Lcd:
     async def _draw(self) -> None:
         with contextlib.suppress(OSError, DoesNotFit):  # the first frame meets it again, and tells
             await asyncio.to_thread(self._composer.warm)
-        try:
-            while True:
-                self._news.clear()
-                wait_ms = await self._step()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(wait_ms / 1000):
-                        await self._news.wait()
-        finally:  # nobody takes a code off the glass once this role has gone
-            with contextlib.suppress(OSError, DoesNotFit):
-                await asyncio.to_thread(self._push, View("out-of-order"))
+        while True:
+            self._news.clear()
+            wait_ms = await self._step()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_ms / 1000):
+                    await self._news.wait()
 
     async def _step(self) -> int:
         """Show what is to be seen now, if it is not there yet; returns when to look again, in ms."""
@@ -170,8 +169,8 @@ class Lcd:
         """Draw, prove and push one frame in a thread; False where it did not reach the glass."""
         work = asyncio.create_task(asyncio.to_thread(self._push, view), name="lcd frame")
         try:
-            if not (await asyncio.wait({work}, timeout=HANGS_AFTER_S))[0]:
-                await self._alert_panel(f"the panel has not taken a frame for {HANGS_AFTER_S:.0f} s")
+            if not (await asyncio.wait({work}, timeout=self._patience_s))[0]:
+                await self._alert_panel(f"the panel has not taken a frame for {self._patience_s} s")
             await work
         except QrError as error:
             await self._refuse(view, str(error))

@@ -20,6 +20,7 @@ from terminal.screen.sheet import Placed, Sheet
 from terminal.screen.texts import LANGUAGES
 from terminal.screen.view import Site, View
 
+_BESIDE = {"wide": pay.wide, "narrow": pay.narrow, "tall": pay.tall}
 _SAMPLE = "https://qr.payby.com?BIZ_TYPE=202&ft=00000000000000000000000000000000&t=0000000000000"
 _KEPT = 4  # sheets: a visit's screens
 
@@ -78,12 +79,10 @@ class Composer:
         sheet = Sheet(layout.width, layout.height)
         if view.state != "pay" or view.symbol is None:
             message(sheet, self._setting, view)
-        elif layout.style == "square":
-            if view.page == "words":
-                pay.square(sheet, self._setting, view)
-            else:
-                pay.code(sheet, view.symbol)
+        elif layout.style == "square" and view.page == "words":
+            pay.square(sheet, self._setting, view)
         else:
             pay.code(sheet, view.symbol)
-            (pay.wide if layout.style == "wide" else pay.narrow)(sheet, self._setting, view)
+            if layout.style in _BESIDE:
+                _BESIDE[layout.style](sheet, self._setting, view)
         return sheet

@@ -1,13 +1,13 @@
-"""How each panel is laid out: three compositions for the pay screen, one for all others, and the sizes for each panel.
+"""How each panel is laid out: four compositions for the pay screen, one for all others, and the sizes for each panel.
 
 Capitals of 3 mm are legible at 60 cm: ``plain`` is the font size that gives them on that panel, and nothing that must
 be read from the seat is smaller. Sizes are px on the panel named; any other size of picture scales the nearest one.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
-Style = Literal["wide", "narrow", "square"]
+Style = Literal["wide", "narrow", "square", "tall"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +29,22 @@ class Layout:
     margin: int
     least: int
 
+    @property
+    def stacked(self) -> bool:
+        """Is there no room for a picture beside words?"""
+        return self.style in ("square", "tall")
+
     def scaled(self, width: int, height: int) -> "Layout":
         """The same composition for a picture of another size."""
         k = min(width / self.width, height / self.height)
-        sizes = {
-            n: max(1, round(getattr(self, n) * k))
-            for n in ("plain", "call", "amount", "title", "heading", "text", "small", "picture")
-        }
-        rest = {n: max(1, round(getattr(self, n) * k)) for n in ("margin", "least")}
-        return replace(self, width=width, height=height, **sizes, **rest)
+        return replace(self, width=width, height=height, **{n: max(1, round(getattr(self, n) * k)) for n in _MEASURES})
+
+    def upright(self) -> "Layout":
+        """For the same panel turned by a quarter: words below the code."""
+        return replace(self, width=self.height, height=self.width, style="tall")
 
 
+_MEASURES = tuple(one.name for one in fields(Layout) if one.name not in ("name", "width", "height", "style"))
 _WIDE = Layout("ili9488", 480, 320, "wide", 28, 38, 60, 44, 40, 22, 17, 112, 14, 7)
 LAYOUTS = {
     layout.name: layout
@@ -55,18 +60,18 @@ LAYOUTS = {
 
 
 def layout_for(panel: str, width: int, height: int) -> Layout:
-    """The layout of a panel, or for ``png`` the nearest one, at that size. Raises ValueError for a picture that is
-    higher than wide, smaller than 160 x 120, or not the panel's own size."""
-    if width < height or width < 160 or height < 120:
-        raise ValueError(f"lcd.panel {panel!r}: {width}x{height}; screens are landscape, 160x120 or larger")
+    """The layout of a panel, upright too; for ``png`` the one of the nearest shape and size, scaled. Raises ValueError
+    for a picture whose shorter side is under 120 px, and for one that is not of the panel's size."""
+    if min(width, height) < 120:
+        raise ValueError(f"lcd.panel {panel!r}: {width}x{height} px are too few; the shorter side needs 120")
+    known = [LAYOUTS[panel]] if panel in LAYOUTS else list(LAYOUTS.values())
+    known += [layout.upright() for layout in known if layout.style != "square"]
+    for layout in known:
+        if (layout.width, layout.height) == (width, height):
+            return layout
     if panel in LAYOUTS:
-        layout = LAYOUTS[panel]
-        if (layout.width, layout.height) != (width, height):
-            raise ValueError(f"lcd.panel {panel!r} has {layout.width}x{layout.height} pixels, not {width}x{height}")
-        return layout
+        raise ValueError(f"lcd.panel {panel!r} has {known[0].width}x{known[0].height} px, not {width}x{height}")
     shape = width / height
-    nearest = min(
-        LAYOUTS.values(),
-        key=lambda one: (abs(one.width / one.height - shape), abs(one.height - height)),
+    return min(known, key=lambda one: (abs(one.width / one.height - shape), abs(one.height - height))).scaled(
+        width, height
     )
-    return nearest.scaled(width, height)

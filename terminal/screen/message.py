@@ -1,6 +1,6 @@
 """Every screen without a code: a picture, what is the case, and what to do, in all languages."""
 
-from terminal.screen.fonts import cut, ink
+from terminal.screen.fonts import cut
 from terminal.screen.pictograms import picture
 from terminal.screen.setting import Setting
 from terminal.screen.sheet import Beside, Block, Group, Picture, Row, Rule, Sheet, Stack, flow
@@ -44,8 +44,7 @@ def _trouble(setting: Setting, view: View, width: int, height: int) -> list[Bloc
     """The picture, what is the case and what to do; below a rule why, whom to call, and what to tell."""
     layout, state = setting.layout, view.state
     image = picture(state, layout.picture * 3 // 4)
-    square = layout.style == "square"
-    room = width if square else width - image.width - layout.margin
+    room = width if layout.stacked else width - image.width - layout.margin
     why, then = f"{state}.{view.reason}", f"{state}.then"
     words = [_title(setting, state, room)]
     below: list[Block] = []
@@ -56,10 +55,10 @@ def _trouble(setting: Setting, view: View, width: int, height: int) -> list[Bloc
             below.append(setting.pair(why, width, layout.small, layout.small * 3 // 4))
     elif has(why):
         words.append(setting.lines(why, room, layout.text, layout.small, gap))
-    below.append(_call(setting, width))
+    below.append(_fact(setting, "call", setting.site.help_phone, width, layout.plain))
     if state == "help" and view.help_code:
-        below.append(setting.row("code", ink(view.help_code, "en", layout.plain * 4 // 5, "Bold"), layout.small))
-    if square:
+        below.append(_fact(setting, "code", view.help_code, width, layout.plain * 4 // 5))
+    if layout.stacked:
         blocks = [*words, Stack(below, layout.least * 2)]
         return [_picture(setting, state, blocks, height), *blocks]
     return [Beside(image, Stack(words, layout.least * 2), layout.margin), Rule(), Stack(below, layout.least * 2)]
@@ -74,18 +73,20 @@ def _picture(setting: Setting, state: str, others: list[Block], height: int) -> 
 
 def _title(setting: Setting, state: str, width: int) -> Block:
     layout = setting.layout
-    narrow = layout.style == "square" or (layout.style == "narrow" and state == "help")
+    narrow = (
+        layout.style == "square" or layout.width < layout.title * 7 or (layout.style == "narrow" and state == "help")
+    )
     short = f"{state}.short" if narrow and has(f"{state}.short") else state
     if state in _TROUBLE:  # the reason and the telephone need the room
         return setting.lines(short, width, layout.heading, layout.heading * 3 // 4, round(layout.heading / 4))
     return setting.lines(short, width, layout.title, layout.plain, round(layout.title / 4))
 
 
-def _call(setting: Setting, width: int) -> Block:
+def _fact(setting: Setting, key: str, text: str, width: int, largest: int) -> Block:
+    """The telephone or the code between its labels, as large as it fits."""
     small = setting.layout.small
-    first, last = setting.label("call", 0, small), setting.label("call", -1, small)
-    phone = cut(setting.site.help_phone, "en", width - first.width - last.width - 16, setting.layout.plain, small)
-    return Row(first, phone, last) if phone.width else setting.nothing()
+    taken = setting.label(key, 0, small).width + setting.label(key, -1, small).width + 16
+    return setting.row(key, cut(text, "en", width - taken, largest, small * 3 // 4), small)
 
 
 def _names(setting: Setting, width: int) -> Block:

@@ -7,7 +7,7 @@ from terminal.screen import view as words
 from terminal.screen.fonts import Ink, fit, ink, near, squeezed, wrapped
 from terminal.screen.layouts import Layout
 from terminal.screen.sheet import Block, Group, Line, Row, Stack
-from terminal.screen.texts import has, say
+from terminal.screen.texts import say
 from terminal.screen.view import Site, View
 
 
@@ -44,11 +44,10 @@ class Setting:
         return ink(say(key, lang) if at == 0 or len(self.languages) > 1 else "", lang, em, "Medium")
 
     def row(self, key: str, value: Ink, em: int) -> Block:
-        """A value between its labels, English left; the short label where the table has one. No value, no row."""
+        """A value between its labels, English left. No value, no row."""
         if not value.width:
             return self.nothing()
-        short = f"{key}.short" if has(f"{key}.short") else key
-        return Row(self.label(short, 0, em), value, self.label(short, -1, em))
+        return Row(self.label(key, 0, em), value, self.label(key, -1, em))
 
     def wrapped(self, key: str, width: int, em: int, lines: int, gap: int) -> Stack:
         """A text in every language, broken into at most ``lines`` lines each. Raises DoesNotFit."""

@@ -267,6 +267,24 @@ class Beside:
 
 
 @dataclass(frozen=True)
+class Halves:
+    """Two blocks beside each other, each with half of the room, both in the middle of their height."""
+
+    first: Block
+    second: Block
+    gap: int
+
+    @property
+    def height(self) -> int:
+        return max(self.first.height, self.second.height)
+
+    def set(self, sheet: Sheet, left: int, right: int, top: int) -> None:
+        middle = (left + right) // 2
+        self.first.set(sheet, left, middle - self.gap, top + (self.height - self.first.height) // 2)
+        self.second.set(sheet, middle + self.gap, right, top + (self.height - self.second.height) // 2)
+
+
+@dataclass(frozen=True)
 class Slot:
     """A block in the middle of a room of fixed height, so that another in its place moves nothing around it."""
 

@@ -69,8 +69,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "aed": ("AED", "درهم"),
     "stay": ("Stay", "المدة"),
     "ticket": ("Ticket", "التذكرة"),
-    "code": ("Help code", "رمز المساعدة"),
-    "code.short": ("Code", "الرمز"),
+    "code": ("Code", "الرمز"),
     "call": ("Call", "اتصل"),
 }
 

@@ -1,0 +1,423 @@
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from PIL import Image
+
+from terminal.contract.messages import Alert, Health, Screen, decode, encode, stamp
+from terminal.contract.signed import Trusted, sign_screen
+from terminal.link import Link, new_id
+from terminal.roles.lcd import BURST, DRAW_EVERY_MS, WHOLE_EVERY_MS, Lcd
+from terminal.screen import qr
+from terminal.screen.compose import Composer
+from terminal.screen.layouts import LAYOUTS
+from terminal.screen.view import View
+from terminal.tools.screens import SITE, URL
+from tests.sim.memorybus import MemoryBus, TestClock
+
+LANE = "parking/marina/exit-1/"
+WORKER = "parking/marina/garage/health/worker"
+SESSION = "01a1ec96-3c00-7000-8000-000000004f2a"
+KEY, STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(32)), Ed25519PrivateKey.from_private_bytes(b"x" * 32)
+PAY: dict[str, Any] = {
+    "state": "pay",
+    "amount": "25.00",
+    "minutes": 125,
+    "tail": "4F2A",
+    "help_code": "7K3QF",
+    "symbol": qr.encode(URL),
+}
+OTHER_URL = URL[:-3] + "999"
+
+
+class GlassPanel:
+    """A panel that remembers all that was brought to it, and can fail or hang."""
+
+    def __init__(self, size: tuple[int, int] = (480, 320)) -> None:
+        self.size = size
+        self.frames: list[Image.Image] = []
+        self.threads: set[int] = set()
+        self.error: OSError | None = None
+        self.free = threading.Event()
+        self.free.set()
+        self._loop = asyncio.get_running_loop()
+        self._news = asyncio.Event()
+
+    def show(self, image: Image.Image) -> None:
+        self.free.wait(10)
+        self.threads.add(threading.get_ident())
+        assert (image.mode, image.size) == ("RGB", self.size)
+        if self.error:
+            raise self.error
+        self.frames.append(image.copy())
+        self._loop.call_soon_threadsafe(self._news.set)
+
+    async def until(self, count: int) -> Image.Image:
+        """Wait for so many frames in all; the last of them."""
+        async with asyncio.timeout(5):
+            while len(self.frames) < count:
+                self._news.clear()
+                await self._news.wait()
+        assert len(self.frames) == count
+        return self.frames[-1]
+
+
+def pay(clock: TestClock, url: str = URL, key: Ed25519PrivateKey = KEY, lane: str = "exit-1", **changes: Any) -> Screen:
+    """A signed pay screen of this moment, with whatever is changed before it is signed."""
+    now = clock.wall_ms()
+    whole = {
+        "id": new_id(clock),
+        "at": stamp(now),
+        "state": "pay",
+        "session": SESSION,
+        "amount": "25.00",
+        "currency": "AED",
+        "minutes": 125,
+        "expires": stamp(now + 110_000),
+        "remaining": 110,
+        "help_code": "7K3QF",
+        "qr": qr.to_wire(qr.encode(url)),
+    }
+    return sign_screen(key, "marina", lane, key="worker", **(whole | changes))
+
+
+@dataclass
+class Kerb:
+    """An lcd role at work: what it hears, what its panel shows, and what it says."""
+
+    bus: MemoryBus
+    panel: GlassPanel
+    clock: TestClock
+    role: Lcd
+    composer: Composer = field(default_factory=lambda: Composer(LAYOUTS["ili9488"], SITE))
+
+    def head(self) -> dict[str, Any]:
+        return {"id": new_id(self.clock), "at": stamp(self.clock.wall_ms())}
+
+    async def screen(self, state: str, **fields: Any) -> None:
+        await self.bus.hears(LANE + "screen", Screen(**self.head(), state=state, **fields))  # type: ignore[arg-type]
+        await self.settled()
+
+    def pay(self, **changes: Any) -> Screen:
+        return pay(self.clock, **changes)
+
+    async def pays(self, message: Screen) -> None:
+        await self.bus.hears(LANE + "screen", message)
+        await self.settled()
+
+    async def beat(self, state: str = "online", topic: str = WORKER, instance: str = "w") -> None:
+        health = Health(**self.head(), state=state, version="1", instance=instance, since=stamp(0))  # type: ignore[arg-type]
+        await self.bus.hears(topic, health)
+        await self.settled()
+
+    async def shown(self, url: str) -> list[Image.Image]:
+        """Wait until the glass shows the code of a link; all frames so far."""
+        async with asyncio.timeout(5):
+            while not self.panel.frames or qr.decode(self.panel.frames[-1]) != url:
+                await asyncio.sleep(0.005)
+        return self.panel.frames
+
+    async def settled(self) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    def view(self, image: Image.Image, **fields: Any) -> bool:
+        """Is this the picture of that view?"""
+        return image == self.composer.compose(View(**fields))
+
+    def alerts(self) -> list[tuple[str, str]]:
+        return [(alert.code, alert.state) for alert in self.bus.of(Alert)]
+
+    def health(self) -> Health:
+        return decode(Health, self.bus.retained[LANE + "health/lcd"])
+
+
+@asynccontextmanager
+async def kerb(
+    bus: MemoryBus | None = None, panel: GlassPanel | None = None, patience_s: float = 5.0
+) -> AsyncIterator[Kerb]:
+    bus, clock, panel = bus or MemoryBus(), TestClock(), panel or GlassPanel()
+    link = Link(bus.as_bus(), garage="marina", lane="exit-1", role="lcd", version="1", clock=clock)
+    name = {(480, 320): "ili9488", (240, 240): "st7789-240", (320, 240): "ili9341"}[panel.size]
+    role = Lcd(link, panel, name=name, site=SITE, trusted=Trusted({"worker": KEY.public_key()}), patience_s=patience_s)
+    task = asyncio.create_task(role.run())
+    made = Kerb(bus, panel, clock, role)
+    try:
+        if panel.free.is_set() and not panel.error:
+            await panel.until(1)
+        yield made
+        assert not task.done(), task.exception()
+        assert bus.unacknowledged == 0
+    finally:
+        panel.free.set()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_an_lcd_that_has_heard_nothing_asks_to_wait() -> None:
+    async with kerb() as k:
+        assert k.view(k.panel.frames[0], state="wait")
+        assert k.health().state == "online"
+
+
+async def test_a_signed_code_reaches_the_glass_and_can_be_read_there() -> None:
+    async with kerb() as k:
+        await k.pays(k.pay())
+        assert qr.decode(await k.panel.until(2)) == URL
+        assert k.alerts() == []
+
+
+async def test_frames_leave_from_another_thread() -> None:
+    async with kerb() as k:
+        await k.screen("idle")
+        await k.panel.until(2)
+        assert threading.get_ident() not in k.panel.threads
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"key": STRANGER},
+        {"lane": "exit-2"},
+    ],
+    ids=["a stranger's", "another lane's"],
+)
+async def test_a_code_that_no_trusted_worker_signed_for_this_lane_is_not_shown(forged: dict[str, Any]) -> None:
+    async with kerb() as k:
+        await k.screen("idle")
+        before = await k.panel.until(2)
+        await k.pays(k.pay(**forged))
+        await k.pays(k.pay(**forged))
+        assert k.alerts() == [("forged-screen", "raised")]
+        await k.pays(k.pay(url=OTHER_URL))
+        shown = await k.panel.until(3)
+        assert (before, qr.decode(shown)) == (k.composer.compose(View("idle")), OTHER_URL)
+        assert k.alerts() == [("forged-screen", "raised"), ("forged-screen", "cleared")]
+
+
+@pytest.mark.parametrize("changed", ["amount", "expires", "session", "qr"])
+async def test_a_code_with_anything_changed_after_signing_is_not_shown(changed: str) -> None:
+    async with kerb() as k:
+        genuine = k.pay()
+        other = {
+            "amount": "1.00",
+            "expires": stamp(k.clock.wall_ms() + 999_000),
+            "session": new_id(k.clock),
+            "qr": qr.to_wire(qr.encode(OTHER_URL)),
+        }
+        fields = {name: getattr(genuine, name) for name in genuine.__struct_fields__}
+        await k.pays(Screen(**(fields | {changed: other[changed]})))
+        await k.screen("idle")
+        assert k.view(await k.panel.until(2), state="idle")
+        assert k.alerts() == [("forged-screen", "raised")]
+
+
+async def test_a_retained_code_waits_for_a_live_one() -> None:
+    bus = MemoryBus()
+    message = pay(TestClock())
+    bus.retained[LANE + "screen"] = encode(message)
+    async with kerb(bus) as k:
+        assert k.view(k.panel.frames[0], state="wait")
+        await k.settled()
+        await k.pays(message)
+        frames = await k.shown(URL)
+        assert [qr.decode(frame) for frame in frames] == [None] * (len(frames) - 1) + [URL]
+
+
+async def test_the_seconds_count_down_on_the_glass() -> None:
+    async with kerb() as k:
+        message = k.pay()
+        await k.pays(message)
+        await k.panel.until(2)
+        k.clock.turn(1_000)
+        await k.beat()
+        assert k.view(await k.panel.until(3), **PAY, left=109)
+        k.clock.turn(108_999)
+        await k.beat()
+        assert k.view(await k.panel.until(4), **PAY, left=1)
+
+
+async def test_an_unchanged_view_is_drawn_again_only_after_a_minute() -> None:
+    async with kerb() as k:
+        await k.beat()
+        for _ in range(5):
+            k.clock.turn(5_000)
+            await k.beat()
+        assert len(k.panel.frames) == 1
+        k.clock.turn(WHOLE_EVERY_MS - 25_000)
+        await k.beat()
+        assert await k.panel.until(2) == k.panel.frames[0]
+
+
+async def test_the_code_goes_off_when_the_worker_has_been_silent_for_fifteen_seconds() -> None:
+    async with kerb() as k:
+        await k.beat()
+        await k.pays(k.pay())
+        await k.panel.until(2)
+        k.clock.turn(15_000)
+        await k.beat(topic="parking/marina/exit-2/health/run")  # somebody else's
+        assert k.view(await k.panel.until(3), state="help", reason="no-answer", help_code="7K3QF")
+        await k.beat()
+        assert k.view(await k.panel.until(4), **PAY, left=95)
+
+
+@pytest.mark.parametrize("topic", [WORKER, "parking/marina/exit-2/health/worker"])
+async def test_the_workers_heartbeat_counts_at_whatever_lane_it_stands(topic: str) -> None:
+    async with kerb() as k:
+        await k.pays(k.pay())
+        await k.panel.until(2)
+        k.clock.turn(10_000)
+        await k.beat(topic=topic)
+        await k.panel.until(3)
+        k.clock.turn(10_000)
+        await k.beat(topic="parking/marina/exit-1/health/run", instance="another process")
+        assert k.view(await k.panel.until(4), **PAY, left=90, hint="second")
+
+
+async def test_a_worker_that_says_offline_counts_as_silent_from_its_last_heartbeat() -> None:
+    async with kerb() as k:
+        await k.screen("idle")
+        await k.beat()
+        await k.panel.until(2)
+        k.clock.turn(15_000)
+        await k.beat("offline")
+        assert k.view(await k.panel.until(3), state="help", reason="no-answer")
+
+
+async def test_fifteen_seconds_without_the_broker_the_lane_is_out_of_order() -> None:
+    async with kerb() as k:
+        await k.beat()
+        await k.pays(k.pay())
+        await k.panel.until(2)
+        k.bus.connect(False)
+        k.clock.turn(14_999)
+        k.bus.connect(False)
+        assert k.view(await k.panel.until(3), **PAY, left=96)
+        k.clock.turn(1)
+        k.bus.connect(False)
+        assert k.view(await k.panel.until(4), state="out-of-order", reason="broker")
+
+
+async def test_a_broker_that_is_back_gives_the_worker_its_fifteen_seconds() -> None:
+    async with kerb() as k:
+        await k.screen("idle")
+        await k.panel.until(2)
+        k.bus.connect(False)
+        k.clock.turn(3_600_000)
+        k.bus.connect(False)
+        assert k.view(await k.panel.until(3), state="out-of-order", reason="broker")
+        k.bus.connect(True)
+        assert k.view(await k.panel.until(4), state="idle")
+        k.clock.turn(15_000)
+        k.bus.connect(False)
+        k.bus.connect(True)
+        await k.settled()
+        assert k.view(k.panel.frames[-1], state="idle")
+
+
+async def test_a_code_that_cannot_be_read_back_is_not_shown_and_the_next_one_is() -> None:
+    async with kerb() as k:
+        nonsense = qr.to_wire(qr.Symbol(37, bytes(172)))
+        await k.pays(k.pay(qr=nonsense))
+        assert k.view(await k.panel.until(2), state="help", reason="qr", help_code="7K3QF")
+        (alert,) = await k.bus.until(Alert, 1)
+        assert (alert.code, alert.severity, alert.help_code) == ("qr-unreadable", "critical", "7K3QF")
+        assert alert.text == "the QR code could not be read back from the frame"
+        await k.pays(k.pay())
+        assert qr.decode(await k.panel.until(3)) == URL
+        await k.bus.until(Alert, 2)
+        assert k.alerts() == [("qr-unreadable", "raised"), ("qr-unreadable", "cleared")]
+
+
+async def test_a_link_too_long_for_the_panel_is_refused_with_an_alert() -> None:
+    async with kerb(panel=GlassPanel((320, 240))) as k:
+        await k.pays(k.pay(url="https://qr.payby.com?" + "x" * 230))
+        await k.panel.until(2)
+        (alert,) = await k.bus.until(Alert, 1)
+        assert (alert.code, alert.text) == ("qr-unreadable", "QR code: 57 modules a side; 240 pixels hold at most 52")
+
+
+async def test_a_code_is_proven_once_and_not_at_every_second() -> None:
+    async with kerb() as k:
+        await k.pays(k.pay())
+        first = await k.panel.until(2)
+        k.clock.turn(1_000)
+        await k.beat()
+        second = await k.panel.until(3)
+        assert qr.decode(first) == qr.decode(second) == URL
+        assert k.alerts() == []
+
+
+async def test_a_square_panel_shows_the_code_first_and_the_words_in_turn() -> None:
+    async with kerb(panel=GlassPanel((240, 240))) as k:
+        await k.beat()
+        await k.pays(k.pay())
+        assert qr.decode(await k.panel.until(2)) == URL
+        k.clock.turn(5_000)
+        await k.beat()
+        await k.settled()
+        assert len(k.panel.frames) == 2
+        k.clock.turn(4_000)
+        await k.beat()
+        assert qr.decode(await k.panel.until(3)) is None
+        k.clock.turn(3_000)
+        await k.beat()
+        assert qr.decode(await k.panel.until(4)) == URL
+
+
+async def test_a_flood_of_screens_is_drawn_no_faster_than_once_a_second() -> None:
+    async with kerb() as k:
+        for number in range(50):
+            await k.screen("help", reason="ticket-unknown", help_code=f"B{number:04d}")
+            await asyncio.sleep(0.002)
+        await k.panel.until(BURST)
+        k.clock.turn(DRAW_EVERY_MS)
+        await k.beat()
+        assert k.view(await k.panel.until(BURST + 1), state="help", reason="ticket-unknown", help_code="B0049")
+
+
+async def test_a_panel_that_fails_degrades_the_role_and_gets_the_picture_when_it_is_back() -> None:
+    panel = GlassPanel()
+    panel.error = OSError("spidev0.0: no such device")
+    async with kerb(panel=panel) as k:
+        (alert,) = await k.bus.until(Alert, 1)
+        assert (alert.code, alert.severity) == ("lcd-panel", "critical")
+        assert alert.text == "no frame can be shown: spidev0.0: no such device"
+        await k.settled()
+        assert (k.health().state, k.health().reason) == ("degraded", alert.text)
+        panel.error = None
+        await k.screen("idle")
+        assert k.view(await panel.until(1), state="idle")
+        await k.bus.until(Alert, 2)
+        await k.settled()
+        assert (k.alerts()[1], k.health().state) == (("lcd-panel", "cleared"), "online")
+
+
+async def test_a_panel_that_hangs_stops_no_heartbeat_and_is_told() -> None:
+    panel = GlassPanel()
+    panel.free.clear()
+    async with kerb(panel=panel, patience_s=0.05) as k:
+        (alert,) = await k.bus.until(Alert, 1)
+        assert alert.text == "the panel has not taken a frame for 0.05 s"
+        await k.screen("idle")
+        panel.free.set()
+        await k.bus.until(Alert, 2)
+        assert k.view(await panel.until(2), state="idle")
+        assert k.alerts() == [("lcd-panel", "raised"), ("lcd-panel", "cleared")]
+
+
+async def test_a_panel_of_the_wrong_size_stops_the_role_at_once() -> None:
+    link = Link(MemoryBus().as_bus(), garage="marina", lane="exit-1", role="lcd", version="1", clock=TestClock())
+    with pytest.raises(ValueError, match=r"lcd\.panel 'ili9341' has 320x240 px, not 480x320"):
+        Lcd(link, GlassPanel(), name="ili9341", site=SITE, trusted=Trusted({}))
+
+
+async def test_an_lcd_of_no_lane_is_a_mistake() -> None:
+    link = Link(MemoryBus().as_bus(), garage="marina", lane=None, role="lcd", version="1", clock=TestClock())
+    with pytest.raises(ValueError, match="needs a lane"):
+        Lcd(link, GlassPanel(), name="ili9488", site=SITE, trusted=Trusted({}))

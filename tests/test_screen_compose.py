@@ -1,0 +1,252 @@
+from dataclasses import replace
+from itertools import combinations
+
+import pytest
+from PIL import Image, ImageChops
+
+from terminal.screen import fonts, qr
+from terminal.screen.compose import Composer, Frame
+from terminal.screen.fonts import CAPITAL, NARROWEST
+from terminal.screen.layouts import LAYOUTS, Layout, layout_for
+from terminal.screen.sheet import Box, Placed
+from terminal.screen.texts import TEXTS, say
+from terminal.screen.view import Digits, Site, View, amount, countdown, stay
+from terminal.tools.screens import SITE, URL, views
+
+pytestmark = pytest.mark.skipif(not fonts.raqm_available(), reason=f"Arabic cannot be shaped here: {fonts.INSTALL}")
+PITCH_MM = {"st7789-240": 0.0975, "st7789-320": 0.1275, "ili9341": 0.18, "ili9486": 0.153, "ili9488": 0.153}
+"""Millimetres a pixel; of the smaller of the two panels that st7789-320 serves."""
+LONG_SITE = Site(
+    "The Marina Mall West Garage, Levels 3 to 5",
+    "موقف مول المارينا الغربي، الطوابق من الثالث إلى الخامس",
+    "+971 (4) 000 0000-00-000",
+)
+PAY = views()["pay"]
+SHAPES = [
+    *(layout for name, layout in LAYOUTS.items() if name != "ili9486"),  # which is the ili9488's
+    *(LAYOUTS[name].upright() for name in ("st7789-320", "ili9341", "ili9488")),
+    *(layout_for("png", *size) for size in ((800, 480), (480, 272), (480, 480), (600, 1024))),
+]
+EXTREME = {
+    "nothing but the state": replace(PAY, amount="0.00", minutes=None, tail=""),
+    "three figures": replace(PAY, amount="150.00", minutes=1439),
+    "a month": replace(PAY, amount="3,100.00".replace(",", ""), minutes=44_640, left=600),
+    "the largest": replace(PAY, amount="999999999999.99", minutes=10**9, left=10**6),
+    "a long code": View("help", "no-answer", help_code="WWWWWW"),
+    "an unknown reason": View("help", "something-new", help_code="7K3QF"),
+    "no code": View("help", "ticket-unknown"),
+    "a bare state": View("out-of-order"),
+}
+
+
+def named(layout: Layout) -> str:
+    return f"{layout.name}-{layout.width}x{layout.height}"
+
+
+def inside(inner: Box, outer: Box) -> bool:
+    return outer[0] <= inner[0] < inner[2] <= outer[2] and outer[1] <= inner[1] < inner[3] <= outer[3]
+
+
+def apart(one: Placed, other: Placed) -> bool:
+    a, b = one.box, other.box
+    return a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+
+
+def check(frame: Frame, layout: Layout) -> None:
+    """Nothing is cut, nothing overlaps, and nothing stands where no box is."""
+    assert (frame.image.mode, frame.image.size) == ("RGB", (layout.width, layout.height))
+    for placed in frame.placed:
+        assert inside(placed.box, (0, 0, layout.width, layout.height)), placed
+        assert placed.kind != "text" or placed.squeeze >= NARROWEST - 0.01 or placed.em == 6, placed
+    for one, other in combinations(frame.placed, 2):
+        assert apart(one, other), (one, other)
+    rest = frame.image.copy()
+    for placed in frame.placed:
+        rest.paste("white", placed.box)
+    assert rest.getcolors() == [(layout.width * layout.height, (255, 255, 255))]
+
+
+@pytest.mark.parametrize("digits", ["latin", "arabic"])
+@pytest.mark.parametrize("layout", SHAPES, ids=named)
+def test_no_text_is_cut_and_none_overlaps_on_any_screen(layout: Layout, digits: Digits) -> None:
+    site = replace(SITE, digits=digits)
+    composer = Composer(layout, site)
+    for view in views().values():
+        check(composer.frame(view), layout)
+
+
+@pytest.mark.parametrize("site", [LONG_SITE, Site("", "", "")], ids=["long", "empty"])
+@pytest.mark.parametrize("layout", SHAPES, ids=named)
+def test_nothing_that_a_message_or_the_configuration_may_say_breaks_a_screen(layout: Layout, site: Site) -> None:
+    composer = Composer(layout, site)
+    for view in EXTREME.values():
+        check(composer.frame(view), layout)
+        check(composer.frame(replace(view, page="words", hint="signal")), layout)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_amount_and_what_to_do_have_capitals_of_three_millimetres(name: str) -> None:
+    frame = Composer(LAYOUTS[name], SITE).frame(replace(PAY, page="words"))
+    for text in ("25.00", say("pay", "en"), say("pay", "ar")):
+        (placed,) = [one for one in frame.placed if one.text == text]
+        assert placed.em * CAPITAL * PITCH_MM[name] >= 2.97, placed
+    for state in ("idle", "wait", "free"):
+        frame = Composer(LAYOUTS[name], SITE).frame(View(state))
+        assert max(one.em for one in frame.placed) * CAPITAL * PITCH_MM[name] >= 2.97
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_amount_is_the_largest_text_of_the_pay_screen(name: str) -> None:
+    frame = Composer(LAYOUTS[name], SITE).frame(replace(PAY, page="words"))
+    sizes = {one.text: one.em for one in frame.placed if one.kind == "text"}
+    assert sizes.pop("25.00") > max(sizes.values())
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_both_languages_stand_in_one_size(name: str) -> None:
+    composer = Composer(LAYOUTS[name], SITE)
+    for key, view in views().items():
+        sizes = {one.text: one.em for one in composer.frame(replace(view, page="words")).placed}
+        pairs = [row for row in TEXTS.values() if set(row) <= sizes.keys()]
+        assert pairs, key
+        assert all(len({sizes[text] for text in row}) == 1 for row in pairs)
+
+
+@pytest.mark.parametrize("layout", SHAPES, ids=named)
+def test_code_and_quiet_zone_fill_the_shorter_side_and_no_text_enters_them(layout: Layout) -> None:
+    side = min(layout.width, layout.height)
+    frame = Composer(layout, SITE).frame(PAY)
+    (code,) = [one for one in frame.placed if one.kind == "code"]
+    assert code.box == (0, 0, side, side)
+    assert PAY.symbol is not None
+    assert frame.image.crop(code.box).convert("L").tobytes() == qr.draw(PAY.symbol, side).tobytes()
+    assert qr.decode(frame.image) == URL
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_every_reason_looks_different(name: str) -> None:
+    composer = Composer(LAYOUTS[name], SITE)
+    troubles = [view for view in views().values() if view.reason]
+    assert len(troubles) == 17
+    assert len({composer.compose(view).tobytes() for view in troubles}) == 17
+
+
+BYTES = {
+    "st7789-320": (2, 479, 1_739),
+    "ili9341": (2, 479, 1_739),
+    "ili9486": (3, 1_811, 5_692),
+    "ili9488": (3, 1_811, 5_692),
+}
+"""Bytes a pixel, and what a second and a minute of the countdown may cost on the wire (figures of luma.lcd)."""
+
+
+@pytest.mark.parametrize("name", BYTES)
+@pytest.mark.parametrize(("before", "after", "which"), [(179, 178, 1), (107, 106, 1), (180, 179, 2)])
+def test_a_second_of_countdown_changes_its_digits_alone(name: str, before: int, after: int, which: int) -> None:
+    composer = Composer(LAYOUTS[name], SITE)
+    old, new = (composer.frame(replace(PAY, left=left)) for left in (before, after))
+    changed = ImageChops.difference(old.image, new.image).getbbox()
+    (box,) = [one.box for one in old.placed if one.kind == "countdown"]
+    assert changed is not None
+    assert inside(changed, box)
+    width, height = changed[2] - changed[0], changed[3] - changed[1]
+    assert width * height * BYTES[name][0] + 11 <= BYTES[name][which]
+
+
+def test_the_digits_of_the_countdown_keep_their_places() -> None:
+    composer = Composer(LAYOUTS["ili9488"], SITE)
+    for left in (111, 100, 59, 0):
+        frame = composer.frame(replace(PAY, left=left))
+        (box,) = [one.box for one in frame.placed if one.kind == "countdown"]
+        cell = (box[2] - box[0]) // 4
+        assert ImageChops.invert(frame.image.convert("L")).crop((box[2] - cell, box[1], box[2], box[3])).getbbox()
+        clear = frame.image.copy()
+        clear.paste("white", box)
+        assert clear == cleared(composer.frame(replace(PAY, left=88)))
+
+
+def cleared(frame: Frame) -> Image.Image:
+    image = frame.image.copy()
+    for placed in frame.placed:
+        if placed.kind == "countdown":
+            image.paste("white", placed.box)
+    return image
+
+
+@pytest.mark.parametrize("name", ["st7789-320", "ili9341", "ili9488"])
+def test_a_hint_changes_nothing_but_its_own_room(name: str) -> None:
+    composer = Composer(LAYOUTS[name], SITE)
+    plain, hinted = (composer.frame(replace(PAY, hint=hint)) for hint in ("", "second"))
+    changed = ImageChops.difference(plain.image, hinted.image).getbbox()
+    stays = {one for one in plain.placed if one in hinted.placed}
+    assert changed is not None
+    assert {"25.00", "4F2A", say("pay", "en"), say("pay", "ar")} <= {one.text for one in stays}
+    assert all(apart(Placed("", "", changed), one) for one in stays)
+
+
+def test_a_frame_may_be_kept_while_the_next_one_is_drawn() -> None:
+    composer = Composer(LAYOUTS["ili9341"], SITE)
+    first = composer.compose(PAY)
+    kept = first.copy()
+    composer.compose(replace(PAY, left=1)).paste("black", (0, 0, 320, 240))
+    assert first == kept
+    assert composer.compose(PAY) == kept
+
+
+def test_numbers_stand_in_the_digits_of_the_setting_and_codes_do_not() -> None:
+    def texts(view: View) -> set[str]:
+        return {one.text for one in Composer(LAYOUTS["ili9488"], replace(SITE, digits="arabic")).frame(view).placed}
+
+    assert {"٢٥٫٠٠", "٢:٠٥", "4F2A"} <= texts(PAY)
+    assert {"7K3QF", SITE.help_phone} <= texts(views()["help-qr"])
+
+
+def test_without_raqm_arabic_is_left_out_rather_than_shown_in_pieces() -> None:
+    arabic = {row[1] for row in TEXTS.values()} | {SITE.name_ar}
+    for layout in LAYOUTS.values():
+        composer = Composer(layout, SITE, arabic=False)
+        for view in views().values():
+            frame = composer.frame(replace(view, page="words"))
+            check(frame, layout)
+            assert not arabic & {one.text for one in frame.placed}
+
+
+def test_help_names_whom_to_call_and_what_to_tell() -> None:
+    for layout in LAYOUTS.values():
+        texts = {one.text for one in Composer(layout, SITE).frame(views()["help-qr"]).placed}
+        assert {SITE.help_phone, "7K3QF", say("help.qr", "en"), say("help.qr", "ar")} <= texts
+
+
+def test_a_symbol_that_is_too_large_for_the_panel_is_refused_not_shrunk() -> None:
+    large = replace(PAY, symbol=qr.encode("https://qr.payby.com?" + "x" * 230))
+    with pytest.raises(qr.QrError, match="240 pixels hold at most 52"):
+        Composer(LAYOUTS["ili9341"], SITE).compose(large)
+    assert Composer(LAYOUTS["ili9488"], SITE).compose(large).size == (480, 320)
+
+
+def test_a_square_panel_has_two_sides_and_the_others_have_one() -> None:
+    sides = {name: Composer(layout, SITE).turns for name, layout in LAYOUTS.items()}
+    assert {name for name, turns in sides.items() if turns} == {"st7789-240"}
+    for name, turns in sides.items():
+        composer = Composer(LAYOUTS[name], SITE)
+        assert (composer.compose(PAY) != composer.compose(replace(PAY, page="words"))) == turns
+
+
+def test_a_panel_of_the_wrong_size_is_named() -> None:
+    with pytest.raises(ValueError, match=r"lcd\.panel 'ili9341' has 320x240 px, not 480x320"):
+        layout_for("ili9341", 480, 320)
+    with pytest.raises(ValueError, match="200x100 px are too few"):
+        layout_for("png", 200, 100)
+    assert layout_for("ili9341", 240, 320).style == "tall"
+    assert layout_for("png", 480, 320) is LAYOUTS["ili9486"]
+
+
+def test_numbers_for_the_eye() -> None:
+    assert [amount(text) for text in ("0.50", "25.00", "9999.99", "12345.60")] == [
+        "0.50",
+        "25.00",
+        "9999.99",
+        "12,345.60",
+    ]
+    assert [stay(minutes) for minutes in (0, 59, 125, 6_000, 10**9)] == ["0:00", "0:59", "2:05", "100:00", "9999:59"]
+    assert [countdown(left) for left in (-5, 0, 9, 107, 10**6)] == ["0:00", "0:00", "0:09", "1:47", "9:59"]

@@ -1,0 +1,198 @@
+from typing import Any
+
+import pytest
+
+from terminal.contract.messages import Qr, Screen, stamp
+from terminal.screen import qr
+from terminal.screen.showing import CODE_MS, GONE_AFTER_MS, HINT_AFTER_MS, HINT_MS, STALE_MS, WORDS_MS, Showing
+from terminal.screen.view import View
+
+WALL = 1_795_000_000_000
+NOW = 50_000
+SESSION = "01a1ec96-3c00-7000-8000-000000004f2a"
+URLS = [f"https://qr.payby.com?BIZ_TYPE=202&ft=7ac14d5d372a459fbe948e83fcaae0c{n}&t=1765054600668" for n in range(9)]
+
+
+def screen(state: str, made: int = 0, code: int = 0, **fields: Any) -> Screen:
+    """A message made so many ms after WALL, in state ``pay`` with the code of URLS[code]."""
+    hexed = f"{WALL + made:012x}"
+    head = {"id": f"{hexed[:8]}-{hexed[8:]}-7000-8000-000000000001", "at": stamp(WALL + made), "help_code": "7K3QF"}
+    if state == "pay":
+        fields = {
+            "session": SESSION,
+            "amount": "25.00",
+            "currency": "AED",
+            "minutes": 125,
+            "expires": stamp(WALL + 110_000),
+            "remaining": 110,
+            "qr": qr.to_wire(qr.encode(URLS[code])),
+            "key": "worker",
+            "sign": "x",
+        } | fields
+    return Screen(**head, state=state, **fields)  # type: ignore[arg-type]
+
+
+def shown(*messages: Screen, turns: bool = False) -> Showing:
+    showing = Showing(turns=turns)
+    for message in messages:
+        showing.take(message, NOW)
+    return showing
+
+
+def test_before_anything_is_heard_the_driver_is_asked_to_wait() -> None:
+    assert shown().view(NOW) == View("wait")
+    assert shown().next_ms(NOW) is None
+
+
+def test_a_live_pay_message_shows_its_code_and_all_that_belongs_to_it() -> None:
+    view = shown(screen("pay")).view(NOW)
+    assert view == View("pay", "", "25.00", 125, 110, "4F2A", "7K3QF", qr.encode(URLS[0]))
+
+
+@pytest.mark.parametrize("state", ["idle", "wait", "paid", "free", "closed", "help", "out-of-order"])
+def test_every_other_state_shows_what_the_message_says(state: str) -> None:
+    view = shown(screen("pay"), screen(state, 1, amount="25.00", minutes=3, reason="barrier")).view(NOW)
+    assert view == View(state, "barrier", "25.00", 3, None, "", "7K3QF")  # type: ignore[arg-type]
+
+
+def test_the_seconds_go_down_by_the_lcds_own_clock() -> None:
+    showing = shown(screen("pay"))
+    lefts = [showing.view(NOW + ms).left for ms in (0, 1, 999, 1_000, 1_001, 109_000, 109_999)]
+    assert lefts == [110, 110, 110, 109, 109, 1, 1]
+    assert [showing.next_ms(NOW + ms) for ms in (0, 1, 999, 1_000, 109_999, 110_000)] == [1_000, 999, 1, 1_000, 1, None]
+
+
+def test_when_time_is_up_the_code_is_taken_off() -> None:
+    assert shown(screen("pay")).view(NOW + 110_000) == View("wait", "", "25.00", 125, None, "4F2A", "7K3QF")
+
+
+def test_a_message_said_again_neither_lengthens_nor_jerks_the_countdown() -> None:
+    showing = shown(screen("pay"))
+    showing.take(screen("pay", 5_000, remaining=105), NOW + 5_300)
+    assert showing.view(NOW + 5_300).left == 105
+    showing.take(screen("pay", 10_000, remaining=110), NOW + 10_000)
+    assert showing.view(NOW + 10_000).left == 100
+
+
+def test_a_shorter_time_is_believed() -> None:
+    showing = shown(screen("pay"))
+    showing.take(screen("pay", 1_000, remaining=20), NOW + 1_000)
+    assert showing.view(NOW + 1_000).left == 20
+
+
+def test_a_retained_pay_shows_nothing_of_itself_until_a_live_one_confirms_it() -> None:
+    showing = Showing()
+    showing.take(screen("pay"), NOW, retained=True)
+    assert showing.view(NOW) == View("wait", help_code="7K3QF")
+    showing.take(screen("pay"), NOW + 700)
+    assert showing.view(NOW + 700).state == "pay"
+
+
+def test_a_retained_pay_that_is_delivered_again_leaves_the_confirmed_one_alone() -> None:
+    showing = shown(screen("pay"))
+    showing.take(screen("pay", remaining=50), NOW + 2_000, retained=True)
+    assert showing.view(NOW + 2_000).left == 108
+
+
+def test_other_retained_states_are_believed() -> None:
+    showing = Showing()
+    showing.take(screen("closed", reason="operator"), NOW, retained=True)
+    assert showing.view(NOW) == View("closed", "operator", help_code="7K3QF")
+
+
+def test_the_code_is_off_when_the_worker_was_silent_for_fifteen_seconds() -> None:
+    showing = shown(screen("pay"))
+    assert showing.view(NOW + 20_000, silent_ms=GONE_AFTER_MS - 1).state == "pay"
+    assert showing.view(NOW + 20_000, silent_ms=GONE_AFTER_MS) == View("help", "no-answer", help_code="7K3QF")
+    assert showing.view(NOW + 21_000, silent_ms=0).left == 89
+
+
+@pytest.mark.parametrize(
+    ("state", "sees"), [("idle", "help"), ("paid", "help"), ("closed", "closed"), ("out-of-order", "out-of-order")]
+)
+def test_without_a_worker_no_lane_looks_ready_and_a_closed_one_stays_closed(state: str, sees: str) -> None:
+    assert shown(screen(state)).view(NOW, silent_ms=GONE_AFTER_MS).state == sees
+
+
+def test_without_the_broker_the_lane_is_out_of_order_after_fifteen_seconds() -> None:
+    showing = shown(screen("pay"))
+    assert showing.view(NOW + 14_999, away_ms=GONE_AFTER_MS - 1).left == 96
+    assert showing.view(NOW + 15_000, away_ms=GONE_AFTER_MS, silent_ms=GONE_AFTER_MS) == View("out-of-order", "broker")
+
+
+def test_a_code_that_could_not_be_read_back_gives_way_to_help() -> None:
+    showing = shown(screen("pay"))
+    showing.refuse(qr.encode(URLS[0]), "unreadable")
+    assert showing.view(NOW) == View("help", "qr", help_code="7K3QF")
+    showing.take(screen("pay", 5_000), NOW + 5_000)
+    assert showing.view(NOW + 5_000).state == "help"
+    showing.take(screen("pay", 6_000, code=1), NOW + 6_000)
+    assert showing.view(NOW + 6_000).symbol == qr.encode(URLS[1])
+
+
+def test_a_refusal_that_comes_after_the_next_code_harms_that_one_not() -> None:
+    showing = shown(screen("pay", 0, code=0), screen("pay", 1, code=1))
+    showing.refuse(qr.encode(URLS[0]), "unreadable")
+    assert showing.view(NOW).symbol == qr.encode(URLS[1])
+
+
+def test_bits_that_are_no_symbol_show_help() -> None:
+    showing = shown(screen("pay"), screen("pay", 1, qr=Qr(22, "AAAA")))
+    assert showing.view(NOW) == View("help", "qr", help_code="7K3QF")
+
+
+def test_an_older_message_does_not_undo_a_newer_one() -> None:
+    showing = shown(screen("pay", 1_000, code=1), screen("pay", 900, code=0), screen("paid", 999))
+    assert showing.view(NOW).symbol == qr.encode(URLS[1])
+    showing.take(screen("paid", 1_000), NOW)
+    assert showing.view(NOW).state == "paid"
+
+
+def test_an_old_code_said_again_after_its_visit_is_not_shown() -> None:
+    showing = shown(screen("pay", 0), screen("idle", 30_000))
+    showing.take(screen("pay", 0), NOW + 31_000)
+    assert showing.view(NOW + 31_000).state == "idle"
+
+
+def test_a_workers_clock_that_was_put_back_stops_nobody_and_revives_no_code() -> None:
+    showing = shown(screen("pay", STALE_MS, code=0))
+    showing.take(screen("pay", 0, code=1), NOW + 1_000)
+    assert showing.view(NOW + 1_000).symbol == qr.encode(URLS[1])
+    showing.take(screen("pay", 1, code=0, remaining=110), NOW + 110_000)
+    assert showing.view(NOW + 110_000).state == "wait"
+
+
+def test_hints_come_after_a_while_and_take_turns() -> None:
+    showing = shown(screen("pay", remaining=120))
+    times = [0, HINT_AFTER_MS - 1, *(HINT_AFTER_MS + HINT_MS * turn for turn in range(5))]
+    assert [showing.view(NOW + ms).hint for ms in times] == ["", "", "second", "", "signal", "", "second"]
+    assert {showing.view(NOW + ms).page for ms in times} == {"code"}
+
+
+def test_the_second_code_of_a_stay_begins_without_hints() -> None:
+    showing = shown(screen("pay"))
+    later = NOW + HINT_AFTER_MS
+    showing.take(screen("pay", 1, code=1), later)
+    assert showing.view(later).hint == ""
+
+
+def test_where_words_have_no_room_they_take_turns_with_the_code_which_comes_first() -> None:
+    showing = shown(screen("pay", remaining=120), turns=True)
+    turn = CODE_MS + WORDS_MS
+    seen = [
+        showing.view(NOW + ms) for ms in (0, CODE_MS - 1, CODE_MS, turn - 1, turn, turn + CODE_MS, 2 * turn + CODE_MS)
+    ]
+    assert [view.page for view in seen] == ["code", "code", "words", "words", "code", "words", "words"]
+    assert [view.hint for view in seen] == ["", "", "", "", "", "second", "signal"]
+    assert [view.left for view in seen] == [None, None, 111, 109, None, 99, 87]
+
+
+def test_only_so_many_ended_codes_are_remembered() -> None:
+    showing = Showing()
+    for made in range(70):
+        bits = bytes([made]) + bytes(55)
+        showing.take(screen("pay", made, qr=qr.to_wire(qr.Symbol(21, bits)), remaining=0), NOW)
+    showing.take(screen("pay", 70, qr=qr.to_wire(qr.Symbol(21, bytes([69]) + bytes(55)))), NOW)
+    assert showing.view(NOW).state == "wait"
+    showing.take(screen("pay", 71, qr=qr.to_wire(qr.Symbol(21, bytes(56)))), NOW)
+    assert showing.view(NOW).state == "pay"
