@@ -3,7 +3,7 @@
 # make test          lint, types, import rules and tests
 # Both set up what they need: .venv from requirements.lock, and Debian's packages (installed as root, else named).
 
-PYTHON ?= python3
+export PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 CARS ?=
