@@ -11,7 +11,7 @@ PORT ?= 8000
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check-system lint types imports unit browser lock clean
+.PHONY: help demo test check-system lint types imports unit browser bench bench-mqtt bench-lcd lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -42,6 +42,12 @@ unit: $(READY)
 browser: $(READY)
 	@deploy/packages browser
 	$(BIN)/python -m pytest tests/browser $(ARGS)
+
+# Measurements: ratios in one interleaved run. They end with status 1 where a target is missed, and need a quiet machine.
+bench-mqtt bench-lcd: bench-%: $(READY)
+	$(BIN)/python -m tests.bench.$* $(ARGS)
+
+bench: bench-mqtt bench-lcd
 
 $(READY): requirements.lock pyproject.toml
 	@deploy/packages python
