@@ -122,7 +122,7 @@ function draw() {
     if (button.disabled !== off) keepFocus(button, () => { button.disabled = off; });
   }
   const step = next();
-  set("guide-words", step.words);
+  set("guide-words", step.words + (!step.act && "broker" in state.cut ? " The broker is away: messages wait for it." : ""));
   const button = $("next");
   const label = step.act === "pay" && phone.order ? `Pay ${phone.order.currency} ${phone.order.amount}` : NAMES[step.act] ?? "One moment";
   set("next", label);
@@ -228,7 +228,7 @@ function drawRoles() {
       item.append(light, name);
       list.append(item);
     }
-    const health = state.roles[name] ?? "unknown";
+    const health = "broker" in state.cut ? "unknown" : state.roles[name] ?? "unknown";
     item.title = `${name}: ${health}`;
     item.firstChild.className = `lamp ${{ online: "on", degraded: "half", offline: "off" }[health] ?? ""}`;
   }
