@@ -11,13 +11,14 @@ from PIL import Image
 
 from terminal.contract.messages import Alert, Health, Screen, decode, encode, stamp
 from terminal.contract.signed import Trusted, sign_screen
-from terminal.link import Link, new_id
+from terminal.link import Clock, Link, SystemClock, new_id
 from terminal.roles.lcd import BURST, DRAW_EVERY_MS, WHOLE_EVERY_MS, Lcd
 from terminal.screen import qr
 from terminal.screen.compose import Composer
 from terminal.screen.layouts import LAYOUTS
 from terminal.screen.view import View
 from terminal.tools.screens import SITE, URL
+from tests.conftest import NewBus
 from tests.sim.memorybus import MemoryBus, TestClock
 
 LANE = "parking/marina/exit-1/"
@@ -67,7 +68,7 @@ class GlassPanel:
         return self.frames[-1]
 
 
-def pay(clock: TestClock, url: str = URL, key: Ed25519PrivateKey = KEY, lane: str = "exit-1", **changes: Any) -> Screen:
+def pay(clock: Clock, url: str = URL, key: Ed25519PrivateKey = KEY, lane: str = "exit-1", **changes: Any) -> Screen:
     """A signed pay screen of this moment, with whatever is changed before it is signed."""
     now = clock.wall_ms()
     whole = {
@@ -421,3 +422,29 @@ async def test_an_lcd_of_no_lane_is_a_mistake() -> None:
     link = Link(MemoryBus().as_bus(), garage="marina", lane=None, role="lcd", version="1", clock=TestClock())
     with pytest.raises(ValueError, match="needs a lane"):
         Lcd(link, GlassPanel(), name="ili9488", site=SITE, trusted=Trusted({}))
+
+
+async def test_over_a_real_broker_a_signed_code_reaches_the_glass_and_a_retained_one_does_not(new_bus: NewBus) -> None:
+    clock, panel = SystemClock(), GlassPanel()
+    trusted = Trusted({"worker": KEY.public_key()})
+    async with new_bus("lcd") as kerbside, new_bus("worker") as garage, new_bus("watch") as anybody:
+        lane = Link(kerbside, garage="marina", lane="exit-1", role="lcd", version="1", clock=clock)
+        worker = Link(garage, garage="marina", lane=None, role="worker", version="1", clock=clock)
+        with Link(anybody, garage="marina", lane="exit-1", role="watch", version="1", clock=clock).hear(
+            "screen"
+        ) as said:
+            await said.granted()
+            await worker.say(pay(clock), lane="exit-1")
+            (await anext(said)).ack()
+        task = asyncio.create_task(Lcd(lane, panel, name="ili9488", site=SITE, trusted=trusted).run())
+        with worker.hear("health/lcd", lane="exit-1") as beats:
+            (await anext(beats)).ack()
+        first = await panel.until(1)
+        await worker.say(pay(clock, OTHER_URL), lane="exit-1")
+        async with asyncio.timeout(5):
+            while qr.decode(panel.frames[-1]) != OTHER_URL:
+                await asyncio.sleep(0.01)
+        assert qr.decode(first) is None
+        assert URL not in {qr.decode(frame) for frame in panel.frames}
+        task.cancel()
+        await asyncio.wait([task])

@@ -61,7 +61,7 @@ def run(out: Path, url: str | None = None, digits: Digits = "latin") -> list[Pat
     files = []
     for name, image in shown.items():
         files.append(out / f"{name}.png")
-        image.save(files[-1], optimize=True)
+        image.save(files[-1])
     return files
 
 

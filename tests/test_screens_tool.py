@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from terminal.screen import fonts, qr
+from terminal.screen.layouts import LAYOUTS
+from terminal.screen.texts import REASONS
+from terminal.tools import screens
+
+pytestmark = pytest.mark.skipif(not fonts.raqm_available(), reason=f"Arabic cannot be shaped here: {fonts.INSTALL}")
+SHORT = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac1495837234592be948e83fcaae0cb&t=1765054600668"
+STATES = ["idle", "wait", "pay", "paid", "free"] + [f"{state}-{why}" for state in REASONS for why in REASONS[state]]
+
+
+def test_every_screen_of_every_panel_is_written_in_its_own_pixels(tmp_path: Path) -> None:
+    files = screens.run(tmp_path / "out")
+    assert sorted(files) == sorted((tmp_path / "out").iterdir())
+    for panel, layout in LAYOUTS.items():
+        for state in STATES:
+            with Image.open(tmp_path / "out" / f"{panel}-{state}.png") as image:
+                assert (image.mode, image.size) == ("RGB", (layout.width, layout.height))
+    with Image.open(tmp_path / "out" / "contact-sheet.png") as sheet:
+        assert sheet.width < 2048
+
+
+def test_the_pay_screen_bears_the_link_that_is_asked_for() -> None:
+    for panel in LAYOUTS:
+        assert qr.decode(screens.pictures(panel)["pay"]) == screens.URL
+        assert qr.decode(screens.pictures(panel, SHORT)["pay"]) == SHORT
+
+
+def test_a_square_panel_has_its_words_in_a_picture_of_their_own() -> None:
+    assert {name for name in screens.pictures("st7789-240") if name.startswith("pay")} == {
+        "pay",
+        "pay-words",
+        "pay-second",
+        "pay-signal",
+    }
+    assert "pay-words" not in screens.pictures("ili9488")
+
+
+def test_what_no_code_can_carry_is_said(tmp_path: Path) -> None:
+    with pytest.raises(qr.QrError, match="printable ASCII"):
+        screens.run(tmp_path, "ü")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [(480, 320), (320, 240), (240, 240), (320, 480)])
+def test_the_test_card_shows_edges_colours_and_a_code(size: tuple[int, int]) -> None:
+    card = screens.test_card(*size)
+    width, height = size
+    assert (card.mode, card.size) == ("RGB", size)
+    edge = [card.getpixel(at) for at in ((0, 0), (width - 1, 0), (0, height - 1), (width - 1, height - 1))]
+    assert edge == [(0, 0, 0)] * 4
+    colours = {colour for _, colour in card.getcolors(1 << 16) or []}
+    assert {(255, 0, 0), (0, 255, 0), (0, 0, 255)} <= colours
+    assert qr.decode(card) == screens.URL
