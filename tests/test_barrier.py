@@ -719,6 +719,17 @@ async def test_a_lift_held_for_a_car_is_answered_by_the_timer(tmp_path: Path) ->
         assert await lane.answers(1) == [Answer(lift().id, "refused", "car", NUMBER)]
 
 
+async def test_after_a_long_cut_a_lift_waits_for_the_loops(tmp_path: Path) -> None:
+    async with serving(open_book(tmp_path)) as lane:
+        lane.bus.connect(False)
+        lane.clock.turn(60_000)
+        lane.bus.connect(True)
+        good = lift(not_after=stamp(NOW + 90_000))
+        await lane.hears(good)
+        await lane.hears(vehicle())
+        assert await lane.answers(1) == [raised(good)]
+
+
 async def test_a_damaged_journal_is_moved_aside_and_what_is_intact_still_counts(tmp_path: Path) -> None:
     with open_book(tmp_path) as book:
         for n in range(40):

@@ -374,7 +374,7 @@ def test_a_screen_that_a_worker_signed_may_be_shown() -> None:
         {"qr": Qr(29, BITS + "\n")},
         {"qr": Qr(29, "%")},
         {"qr": Qr(29, "é")},
-        {"qr": Qr(29, base64.b64encode(bytes(range(105)) + b"\x81").decode())},
+        {"qr": Qr(29, base64.b64encode(bytes(range(106)) + b"\x80").decode())},
         {"key": "worker-2"},
         {"key": "console"},
         {"sign": ""},

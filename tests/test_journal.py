@@ -241,14 +241,24 @@ def test_every_commit_is_flushed_and_costs_no_more_than_that(tmp_path: Path) -> 
 
 def test_the_log_is_folded_into_the_file_when_the_writer_is_idle(tmp_path: Path) -> None:
     folding = threading.Event()
-    with open_journal(tmp_path / "j.db", connect=watching(folding=folding.set)) as journal:
-        for n in range(250):
+    with open_journal(tmp_path / "j.db", connect=watching(folding=folding.set), fold_after=20) as journal:
+        for n in range(20):
             journal.append_now([("fact", b"%d" % n)], n)
         assert folding.wait(10)
         journal.append_now([("fact", b"next")], 1)  # comes after the folding, in the same thread
         (tmp_path / "alone").mkdir()
         shutil.copy(tmp_path / "j.db", tmp_path / "alone")
-    assert len(replayed(tmp_path / "alone" / "j.db")) == 250
+    assert len(replayed(tmp_path / "alone" / "j.db")) == 20
+
+
+def test_a_writer_that_is_never_idle_folds_the_log_all_the_same(tmp_path: Path) -> None:
+    told: list[int] = []
+    foldings: list[int] = []
+    hooks = watching(folding=lambda: foldings.append(len(told)))
+    with open_journal(tmp_path / "j.db", connect=hooks, fold_after=1) as journal:
+        for n in range(40):
+            told.append(journal.append_now([("fact", b"%d" % n)], n))
+    assert foldings
 
 
 async def test_an_append_of_a_cancelled_caller_is_written_all_the_same(tmp_path: Path) -> None:
@@ -402,6 +412,15 @@ def test_an_older_copy_in_its_place_shows(tmp_path: Path) -> None:
     shutil.copy(old, path)
     with pytest.raises(JournalDamaged, match="ends at row 5, but row 6 was acknowledged"):
         open_journal(path)
+
+
+def test_another_journal_in_its_place_shows(tmp_path: Path) -> None:
+    fill(tmp_path / "other.db", 9)
+    with open_journal(tmp_path / "j.db") as journal:
+        journal.append_now([("fact", b"")] * 9, 1)
+    shutil.copy(tmp_path / "other.db", tmp_path / "j.db")
+    with pytest.raises(JournalDamaged, match="row 9: it is not the row that was acknowledged"):
+        open_journal(tmp_path / "j.db")
 
 
 @pytest.mark.parametrize("content", [b"no database at all " * 400, b"SQLite format 3\x00" + b"\x00" * 4080])

@@ -173,14 +173,13 @@ def _text(*parts: str | None) -> bytes:
 
 
 def _modules(qr: Qr) -> bytes:
-    """The symbol's modules as packed bytes. Their number and the padding are checked, so that the signature, which
-    covers these bytes alone, fixes the size as well."""
+    """The symbol's modules as packed bytes. Their number is checked, so that the signature, which covers these bytes
+    alone, fixes the size as well: no two sizes fill as many bytes."""
     try:
         bits = base64.b64decode(qr.bits.encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError):
         raise ValueError("qr: bits are no base64") from None
-    spare = -(qr.size**2) % 8
-    if len(bits) * 8 != qr.size**2 + spare or bits[-1] & ((1 << spare) - 1):
+    if len(bits) != (qr.size**2 + 7) // 8:
         raise ValueError(f"qr: {len(bits)} bytes do not hold {qr.size} x {qr.size} modules")
     return bits
 

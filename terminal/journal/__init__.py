@@ -50,11 +50,10 @@ __all__ = [
     "salvage",
 ]
 
-_CHECKPOINT_COMMITS = 250
-"""Commits after which the log is folded into the file when the writer is idle, to keep it near 1 MiB."""
-_CHECKPOINT_IDLE_S = 1.0
-_CHECKPOINT_OVERDUE = 16 * _CHECKPOINT_COMMITS
-"""Commits after which it is folded though the writer was never idle."""
+_FOLD_AFTER = 250
+"""Commits after which the log is folded into the file as soon as the writer is idle, to keep it near 1 MiB; after 16
+times as many it is folded though the writer never was."""
+_IDLE_S = 1.0
 _PRUNE_ROWS = 500
 """Rows that one transaction prunes, so that an append waits for little."""
 
@@ -81,7 +80,14 @@ class Journal:
     every durable write is one ``execute("COMMIT")`` of the connection that it returns."""
 
     def __init__(
-        self, path: Path, role: str, db: sqlite3.Connection, head: side.Head, ballast: side.Ballast, connect: Connect
+        self,
+        path: Path,
+        role: str,
+        db: sqlite3.Connection,
+        head: side.Head,
+        ballast: side.Ballast,
+        connect: Connect,
+        fold_after: int,
     ) -> None:
         """Journal.open() calls this, with what it opened."""
         self.path = path
@@ -93,7 +99,8 @@ class Journal:
         self._seq, self._chain = rows_.last(db)
         self._queue: SimpleQueue[_Append | _Job | None] = SimpleQueue()
         self._failed = ""
-        self._since_checkpoint = 0
+        self._fold_after = fold_after
+        self._unfolded = 0
         self._closed = False
         self._thread = threading.Thread(target=self._write_all, name=f"journal-{role}", daemon=True)
         self._thread.start()
@@ -107,6 +114,7 @@ class Journal:
         ballast_bytes: int = side.BALLAST_BYTES,
         steps: Sequence[str] = STEPS,
         connect: Connect = rows_.connect,
+        fold_after: int = _FOLD_AFTER,
     ) -> Self:
         """Open or make the journal of ``role`` ("worker" or "barrier"); raises JournalError, or OSError where the
         folder does not allow it. Only a replay checks every row: replay before relying on any."""
@@ -117,7 +125,7 @@ class Journal:
                 side.compare_head(path, head.read(), db)
                 ballast = side.Ballast(path, ballast_bytes)
                 ballast.hold()
-                return cls(path, role, db, head, ballast, connect)
+                return cls(path, role, db, head, ballast, connect, fold_after)
             except BaseException:
                 db.close()
                 raise
@@ -201,7 +209,7 @@ class Journal:
                     self._commit(batch)
                     batch = []
                 else:
-                    self._checkpoint()
+                    self._fold()
                 continue
             if isinstance(item, _Append):
                 batch.append(item)
@@ -214,8 +222,8 @@ class Journal:
 
     def _wait(self) -> _Append | _Job | None:
         """The next item; raises Empty when the log is due to be folded and a moment passed without one."""
-        due = self._since_checkpoint >= _CHECKPOINT_COMMITS and not self._failed
-        return self._queue.get(timeout=_CHECKPOINT_IDLE_S if due else None)
+        due = self._unfolded >= self._fold_after and not self._failed
+        return self._queue.get(timeout=_IDLE_S if due else None)
 
     def _commit(self, batch: list[_Append]) -> None:
         if not batch:
@@ -238,8 +246,8 @@ class Journal:
         self._seq, self._chain = seq, chain
         for append, end in zip(batch, ends, strict=True):
             append.done.set_result(end)
-        if self._since_checkpoint >= _CHECKPOINT_OVERDUE:
-            self._checkpoint()
+        if self._unfolded >= 16 * self._fold_after:
+            self._fold()
 
     def _run(self, job: _Job) -> None:
         try:
@@ -254,7 +262,7 @@ class Journal:
         self._db.execute("BEGIN IMMEDIATE")
         change()
         self._db.execute("COMMIT")
-        self._since_checkpoint += 1
+        self._unfolded += 1
 
     def _refusal(self, error: BaseException) -> JournalError:
         """What the callers are told; everything but a full disk ends all writing, as the disk's state is unknown."""
@@ -289,9 +297,9 @@ class Journal:
         self._transact(change)
         return base
 
-    def _checkpoint(self) -> None:
+    def _fold(self) -> None:
         """Fold the log into the file, and begin the log anew at once, so that the next append costs one flush."""
-        self._since_checkpoint = 0
+        self._unfolded = 0
         try:
             self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             self._db.execute(f"PRAGMA user_version={self._db.execute('PRAGMA user_version').fetchone()[0]}")
@@ -334,7 +342,6 @@ def _backup(path: Path, target: Path, connect: Connect) -> int:
     source, copy = connect(str(path)), connect(str(unchecked))
     try:
         source.backup(copy)
-        copy.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
         last = 0
         for row in rows_.verified(copy, unchecked):
             last = row.seq

@@ -98,7 +98,6 @@ class Gate:
         if why == "car" and self._may_hold():
             self._held[lift.id] = lift
             return []
-        self._held.pop(lift.id, None)
         if why is None and self.mistrusts:
             why = "journal"
         if why is not None:
