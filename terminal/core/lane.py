@@ -256,7 +256,11 @@ def _ticket_read(draft: _Draft, event: TicketRead) -> None:
         kept = replace(fee, amount=visit.fee.amount, minutes=visit.fee.minutes) if visit.order_no else fee
         visit = replace(visit, fee=kept, waits_until=_linger(draft, visit))
         if visit.phase == "helping":
-            visit = replace(visit, phase="blocked", since=draft.at, reason="", attempts=0, lifts=0)
+            order = stay.order(visit.order_no or "")
+            phase: Phase = "blocked"
+            if order and order.stage in OPEN:
+                phase = "reordering" if order.stage == "closing" else "ordering"
+            visit = replace(visit, phase=phase, since=draft.at, reason="", attempts=0, lifts=0)
         draft.put(replace(lane, visit=visit))
         return
     draft.put(lane)
@@ -402,7 +406,7 @@ def _advance_paying(draft: _Draft, lane: Lane, visit: Visit) -> None:
         case "ordering" if order and order.stage == "created":
             _phase(draft, lane.id, "paying")
         case "ordering" if order and order.stage == "placing":
-            if draft.at >= order.placed + ANSWER_LIMIT_MS:
+            if draft.at >= visit.since + ANSWER_LIMIT_MS:
                 _help(draft, lane.id, "no-answer")
         case "ordering" | "paying" if order and order.stage not in OPEN:
             _phase(draft, lane.id, "reordering")
@@ -421,7 +425,7 @@ def _advance_paying(draft: _Draft, lane: Lane, visit: Visit) -> None:
                 _place(draft, lane, visit, stay)
         case "helping" if order and order.stage == "created":
             _phase(draft, lane.id, "paying")
-        case "helping" if visit.reason in ("no-answer", "barrier") and visit.fee.reason != "free" and not visit.lifts:
+        case "helping" if visit.reason in ("no-answer", "barrier") and not visit.lifts:
             if visit.attempts < MAX_ATTEMPTS and not _obstacle(draft, lane, stay):
                 _place(draft, lane, visit, stay)
 
@@ -442,6 +446,8 @@ def _help(draft: _Draft, name: str, reason: str) -> None:
 
 def _obstacle(draft: _Draft, lane: Lane, stay: Stay) -> str:
     """Why no order may be placed here now; empty when nothing stands in the way."""
+    if lane.visit and lane.visit.fee.reason == "free":
+        return "lift"  # one for this stay may still raise at another lane; there is nothing to pay
     if lane.boom is None or lane.boom_fault or lane.boom.state == "fault":
         return "barrier"
     if abs(lane.skew) >= SKEW_LIMIT_MS:

@@ -67,7 +67,8 @@ def _visit_times(lane: Lane, visit: Visit, stay: Stay) -> Iterator[int]:
     order = stay.order(visit.order_no or "")
     if order and order.stage in ("placing", "created"):
         yield order.expires
-        yield order.placed + ANSWER_LIMIT_MS
+    if visit.phase == "ordering":
+        yield visit.since + ANSWER_LIMIT_MS
     if visit.phase in ("blocked", "reordering"):
         yield visit.since + WAIT_LIMIT_MS
     for grant in stay.grants:
