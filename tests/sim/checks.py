@@ -207,9 +207,17 @@ class Checks:
                     self.wrong(f"I1: stay {lift.session} was never free")
             case _:
                 self._paid_pulse(lift)
+
+    def decided(self, site: Site, lift: Lift) -> None:
+        """I1: the barrier has just believed ``lift``; its car must be the one that stands there."""
+        world = self.world
+        if lift.car is None:
+            return
+        heard, at = world.barriers[site.name].heard
+        if heard is None or not heard.waiting or heard.car != lift.car or world.loop.now - at > 15:
+            self.wrong(f"I1: the boom rises for {lift.car}, and the loops said last: {heard}")
         front = site.front
-        honest = world.loop.now > site.loops.lied_until or site.loops.lied_until < 0
-        if lift.car and honest and (front is None or lift.session not in front.sessions):
+        if lift.reason != "operator" and site.loops.is_honest and (front is None or lift.session not in front.sessions):
             self.wrong(f"I1: the boom rises for {lift.session} while {front and front.name} stands there")
 
     def _paid_pulse(self, lift: Lift) -> None:

@@ -282,9 +282,9 @@ class Driver:
         if plan.kind == "never pays":
             return
         delay = plan.think_s + plan.pay_s
-        world.loop.call_later(delay, self._pays, order)
+        world.loop.after(delay, self._pays, order)
         if plan.kind == "two phones":
-            world.loop.call_later(delay + dice.uniform(0, 30), self._pays, order)
+            world.loop.after(delay + dice.uniform(0, 30), self._pays, order)
 
     def _pays(self, order: "Order") -> None:
         done = self.world.payby.pay(order)

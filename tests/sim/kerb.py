@@ -75,7 +75,7 @@ class Arm:
         if self._next:
             self._next.cancel()
         before, self.state = self.state, state
-        self._next = None if state == "down" else self._world.loop.call_later(for_s, self._on)
+        self._next = None if state == "down" else self._world.loop.after(for_s, self._on)
         if state != before:
             self.changed.set()
             self.moved()
@@ -95,7 +95,7 @@ class Arm:
 
 
 class Loops:
-    """Two loops and the device that tells of them. ``is_honest`` while what it says is what is there."""
+    """Two loops and the device that tells of them."""
 
     def __init__(self, world: "World", lane: str) -> None:
         self.stuck: bool | None = None
@@ -110,7 +110,7 @@ class Loops:
         self._health = f"parking/{world.garage}/{lane}/health/loops"
         self._present = self._under = False
         self._said: tuple[bool, bool] = (False, False)
-        self._count = 0
+        self._changed_at = 0.0
         self._every: Handle | None = None
         self._speak()
 
@@ -131,7 +131,7 @@ class Loops:
             self.stuck = False
             self.sees(self._present, self._under)
             self.stuck = None
-            self._world.loop.call_later(0.3 + self.dice.random(), lambda: self.sees(self._present, self._under))
+            self._world.loop.after(0.3 + self.dice.random(), lambda: self.sees(self._present, self._under))
             self.lies()
 
     def silence(self, silent: bool) -> None:
@@ -147,14 +147,22 @@ class Loops:
         self.lied_until = float("inf")
 
     @property
+    def is_honest(self) -> bool:
+        """Has everybody been told, just so, what is there? Not in bad weather, nor within a moment of a change."""
+        now = self._world.loop.now
+        rough = self._world.weather.lost or self._world.weather.late or not self._bus.connected
+        return not rough and self.lied_until < now and now - self._changed_at > 0.1
+
+    @property
     def _waiting(self) -> bool:
         return self._present if self.stuck is None else self.stuck
 
     def _speak(self) -> None:
         world = self._world
         waiting = self._waiting
+        if waiting != self._said[0]:
+            self._changed_at = world.loop.now
         if waiting and not self._said[0]:
-            self._count += 1
             self.car = world.ids(world.true_ms())
         if not waiting:
             self.car = None
@@ -163,7 +171,7 @@ class Loops:
         self._said = (waiting, self._under)
         if self._every:
             self._every.cancel()
-        self._every = world.loop.call_later(6.0 + self.dice.random() * 3, self._speak)
+        self._every = world.loop.after(6.0 + self.dice.random() * 3, self._speak)
         if self.is_silent:
             return
         vehicle = Vehicle(**world.head(), waiting=waiting, under_boom=self._under, car=self.car)
@@ -226,7 +234,7 @@ class Reader:
         if self._asked is None or count >= len(FEE_PAUSES_S):
             return
         self._bus.says(self._topic, self._asked[1])
-        self._timer = self._world.loop.call_later(FEE_PAUSES_S[count], self._repeat, count + 1)
+        self._timer = self._world.loop.after(FEE_PAUSES_S[count], self._repeat, count + 1)
 
     def _hear(self, _: str, payload: bytes, __: bool) -> None:
         if self._asked and self._asked[0] in payload:

@@ -2,6 +2,9 @@
 
 When nothing is ready, time jumps to the next timer. Callbacks of one moment run in the order in which they were
 asked for, so the same program runs the same way each time. There is no socket, thread or signal.
+
+Several programs may share it, as processes share a machine: each runs as an ``Owner``, and what a dead one had still
+asked for does not happen.
 """
 
 import asyncio
@@ -20,18 +23,38 @@ class Stuck(Exception):
     """Nothing is left that could happen, or time stands still for ever."""
 
 
+class Owner:
+    """A program that shares the loop with others; everything that it asks for is its own, tasks of tasks included."""
+
+    __slots__ = ("context", "is_dead", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.is_dead = False
+        self.context = contextvars.copy_context()
+        self.context.run(_OWNER.set, self)
+
+
+_OWNER: contextvars.ContextVar[Owner] = contextvars.ContextVar("owner")
+NOBODY = Owner("nobody")
+
+
 class Handle:
     """One callback to come; a timer's sorts by its moment, then by the order of asking."""
 
-    __slots__ = ("args", "callback", "context", "is_cancelled", "when")
+    __slots__ = ("args", "callback", "context", "is_cancelled", "owner")
 
     def __init__(
-        self, when: float, callback: Callable[..., object], args: tuple[Any, ...], context: contextvars.Context | None
+        self,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: contextvars.Context | None,
+        owner: Owner,
     ) -> None:
-        self.when = when
         self.callback = callback
         self.args = args
         self.context = context
+        self.owner = owner
         self.is_cancelled = False
 
     def cancel(self) -> None:
@@ -59,7 +82,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._ready: deque[Handle] = deque()
         self._timers: list[tuple[float, int, Handle]] = []
         self._asked = 0
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], None] = {}
+        self._owner = NOBODY
 
     # What asyncio calls
 
@@ -69,19 +93,19 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> Handle:
-        handle = Handle(self.now, callback, args, context)
+        handle = Handle(callback, args, context, self._owner if context is None else context.get(_OWNER, NOBODY))
         self._ready.append(handle)
         return handle
 
     def call_later(  # type: ignore[override]
         self, delay: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> Handle:
-        return self.call_at(self.now + delay, callback, *args, context=context)
+        return self.call_at(self.now + delay if delay > 0 else self.now, callback, *args, context=context)
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> Handle:
-        handle = Handle(when, callback, args, context)
+        handle = Handle(callback, args, context, self._owner if context is None else context.get(_OWNER, NOBODY))
         self._asked += 1
         heappush(self._timers, (when, self._asked, handle))
         return handle
@@ -93,9 +117,12 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self, coro: Coroutine[Any, Any, Any], *, name: str | None = None, context: contextvars.Context | None = None
     ) -> "asyncio.Task[Any]":
         task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, name=name, context=context)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(self._forget)
         return task
+
+    def _forget(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.pop(task, None)
 
     def get_debug(self) -> bool:
         return False
@@ -111,6 +138,25 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     # What a simulation calls
 
+    @property
+    def owner(self) -> Owner:
+        """Whose callback runs now."""
+        return self._owner
+
+    def after(self, delay: float, callback: Callable[..., object], *args: Any) -> Handle:
+        """call_later() for the simulation's own parts: it happens whoever of the programs has died meanwhile."""
+        handle = Handle(callback, args, None, NOBODY)
+        self._asked += 1
+        heappush(self._timers, (self.now + delay if delay > 0 else self.now, self._asked, handle))
+        return handle
+
+    def call_soon_as(self, owner: Owner, callback: Callable[..., object], *args: Any) -> None:
+        self._ready.append(Handle(callback, args, None, owner))
+
+    def create_owned(self, owner: Owner, coro: Coroutine[Any, Any, Any], *, name: str) -> "asyncio.Task[Any]":
+        """A task of ``owner``'s, and with it all that it begins."""
+        return self.create_task(coro, name=name, context=owner.context.copy())
+
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run until ``work`` is done; returns or raises what it does. Raises Stuck."""
         main = self.create_task(work, name="main")
@@ -120,10 +166,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                 if not ready:
                     break
                 handle = ready.popleft()
-                if handle.context is None:
-                    handle.callback(*handle.args)
-                else:
-                    handle.context.run(handle.callback, *handle.args)
+                self._owner = owner = handle.owner
+                if owner.is_dead:
+                    continue
+                (handle.context or owner.context).run(handle.callback, *handle.args)
             else:
                 raise Stuck(f"{BUSY_LIMIT} callbacks at {self.now} s, the last: {handle.callback}")
             if main.done():
@@ -133,7 +179,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             if not timers:
                 raise Stuck("nothing is left that could happen")
             when = timers[0][0]
-            self.now = max(self.now, when)
+            self.now = when
             while timers and timers[0][0] <= when:
                 ready.append(heappop(timers)[2])
         return main.result()
@@ -146,18 +192,14 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         """End what still runs, so that nothing of one simulation is left for the next."""
         try:
+            self._timers.clear()
             for _ in range(10):
-                for task in sorted(self._tasks, key=lambda t: t.get_name()):
+                for task in list(self._tasks):
                     task.cancel()
                 while self._ready:
                     handle = self._ready.popleft()
-                    (handle.context.run if handle.context else _call)(handle.callback, *handle.args)
+                    (handle.context or handle.owner.context).run(handle.callback, *handle.args)
                 if not self._tasks:
                     break
         finally:
             asyncio._set_running_loop(self._before)
-            self._timers.clear()
-
-
-def _call(callback: Callable[..., object], *args: Any) -> object:
-    return callback(*args)

@@ -7,7 +7,7 @@ embedded one does.
 
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
@@ -17,7 +17,7 @@ from terminal.clock import Clock
 from terminal.contract.messages import stamp
 from terminal.link import Link
 from terminal.subscription import Arrival, Subscription, matches
-from tests.sim.loop import VirtualLoop
+from tests.sim.loop import Owner, VirtualLoop
 
 HOP_S = 0.002
 KEPT = 100
@@ -112,25 +112,25 @@ class Broker:
                 for filters, taker in bus.takers
                 if any(matches(f, topic) for f in filters)
             ]
-        weather, dice, call_later = self.weather, self.dice, self.loop.call_later
+        weather, dice, after = self.weather, self.dice, self.loop.after
         rough = weather.lost or weather.late or weather.twice
         for bus, taker in route:
             if not rough:
-                call_later(HOP_S, bus.arrives, taker, topic, payload, False)
+                after(HOP_S, bus.arrives, taker, topic, payload, False)
                 continue
             fate = dice.random()
             if fate < weather.lost:
                 continue
             fate -= weather.lost
             wait = HOP_S + (dice.random() * weather.late_s if fate < weather.late else 0.0)
-            call_later(wait, bus.arrives, taker, topic, payload, False)
+            after(wait, bus.arrives, taker, topic, payload, False)
             if fate > 1 - weather.lost - weather.twice:
-                call_later(wait + dice.random() * weather.late_s, bus.arrives, taker, topic, payload, False)
+                after(wait + dice.random() * weather.late_s, bus.arrives, taker, topic, payload, False)
 
     def give_retained(self, bus: "SimBus", filters: tuple[str, ...], taker: "Subscription | Taker") -> None:
         for topic, payload in self.retained.items():
             if any(matches(f, topic) for f in filters):
-                self.loop.call_later(HOP_S, bus.arrives, taker, topic, payload, True)
+                self.loop.after(HOP_S, bus.arrives, taker, topic, payload, True)
 
     def goes_down(self) -> None:
         """Everybody loses the connection, and what the broker held for them."""
@@ -145,7 +145,7 @@ class Broker:
     def comes_back(self) -> None:
         self.is_up = True
         for bus in list(self.buses):
-            self.loop.call_later(0.1 + self.dice.random() * 2.0, bus.connects)
+            self.loop.after(0.1 + self.dice.random() * 2.0, bus.connects)
 
 
 @dataclass(eq=False)
@@ -164,9 +164,11 @@ class SimBus:
     """What this client has not acknowledged."""
     backlog: dict[tuple[str, bytes | None], tuple[bytes, bool]] = field(default_factory=dict)
     """What this client could not publish."""
+    fleeting: set[str] = field(default_factory=set)
+    """Filters of which nothing is kept."""
     inherited: list[tuple[str, bytes]] = field(default_factory=list)
     """What the broker kept for the process before this one, which bore the same name."""
-    _listeners: list[Callable[[bool], None]] = field(default_factory=list)
+    _listeners: list[tuple[Owner, Callable[[bool], None]]] = field(default_factory=list)
     _arrivals: int = 0
 
     def __post_init__(self) -> None:
@@ -195,12 +197,14 @@ class SimBus:
             return
         self.broker.take(topic, payload, retain)
 
-    def subscribe(self, *filters: str) -> Subscription:
-        subscription = Subscription(filters, self._unsubscribe)
-        self.takers.append((filters, subscription))
+    def subscribe(self, *filters: str, fleeting: Iterable[str] = ()) -> Subscription:
+        wanted = dict.fromkeys(filters, 1) | dict.fromkeys(fleeting, 0)
+        subscription = Subscription(wanted, self._unsubscribe)
+        self.takers.append((tuple(wanted), subscription))
+        self.fleeting.update(fleeting)
         self.broker.forget_routes()
         subscription.grant(self.connected)
-        self._begin(filters, subscription)
+        self._begin(tuple(wanted), subscription)
         return subscription
 
     def hears(self, take: Taker, *filters: str) -> None:
@@ -210,8 +214,9 @@ class SimBus:
         self._begin(filters, take)
 
     def on_change(self, tell: Callable[[bool], None]) -> Callable[[], None]:
-        self._listeners.append(tell)
-        return partial(self._listeners.remove, tell)
+        listener = self.broker.loop.owner, tell
+        self._listeners.append(listener)
+        return partial(self._listeners.remove, listener)
 
     async def wait_connected(self) -> None:
         assert self.connected
@@ -219,13 +224,13 @@ class SimBus:
     def reconnect(self, why: str) -> None:
         assert why
         self.loses_connection()
-        self.broker.loop.call_later(0.3, self.connects)
+        self.broker.loop.after(0.3, self.connects)
 
     # What the weather does
 
     def arrives(self, taker: "Subscription | Taker", topic: str, payload: bytes, retained: bool) -> None:
         if not self.connected:
-            if not retained:
+            if not retained and not any(matches(f, topic) for f in self.fleeting):
                 self.queue.append((taker, topic, payload))
                 del self.queue[:-KEPT]
             return
@@ -244,8 +249,8 @@ class SimBus:
             for filters, taker in self.takers:
                 if isinstance(taker, Subscription):
                     taker.grant(False)
-            for tell in list(self._listeners):
-                self.broker.loop.call_soon(tell, False)
+            for owner, tell in list(self._listeners):
+                self.broker.loop.call_soon_as(owner, tell, False)
 
     def connects(self) -> None:
         """What was not acknowledged comes again, then what the broker kept, then what it retains."""
@@ -264,8 +269,8 @@ class SimBus:
         waiting, self.backlog = self.backlog, {}
         for (topic, _), (payload, retain) in waiting.items():
             self.broker.take(topic, payload, retain)
-        for tell in list(self._listeners):
-            self.broker.loop.call_soon(tell, True)
+        for owner, tell in list(self._listeners):
+            self.broker.loop.call_soon_as(owner, tell, True)
 
     def dies(self) -> None:
         """The process is gone; the broker keeps its session for the next one of that name."""
@@ -276,7 +281,7 @@ class SimBus:
         mine = [(t, p) for t, p in self.inherited if any(matches(f, t) for f in filters)]
         self.inherited = [(t, p) for t, p in self.inherited if (t, p) not in mine]
         for topic, payload in mine:
-            self.broker.loop.call_later(HOP_S, self.arrives, taker, topic, payload, False)
+            self.broker.loop.after(HOP_S, self.arrives, taker, topic, payload, False)
         if self.connected:
             self.broker.give_retained(self, filters, taker)
 

@@ -210,14 +210,14 @@ class SimPayBy:
             case "answer late":
                 back_s += self._dice.random() * 15
             case "twice":
-                self.loop.call_later(there_s + self._dice.random() * 20, self._do, call, biz, requested_ms)
+                self.loop.after(there_s + self._dice.random() * 20, self._do, call, biz, requested_ms)
 
         def arrives() -> None:
             said = self._answer(fate, call, biz, requested_ms)
             if fate != "answer lost":
-                self.loop.call_later(back_s, lambda: future.done() or future.set_result(said))
+                self.loop.after(back_s, lambda: future.done() or future.set_result(said))
 
-        self.loop.call_later(there_s, arrives)
+        self.loop.after(there_s, arrives)
         return future
 
     def _fate(self) -> str:
@@ -348,7 +348,7 @@ class SimPayBy:
         order.refunds.append(refund)
         self._watch("refunded", order)
         if status == "CREATED":
-            self.loop.call_later(self._dice.random() * 20, self._end_refund, refund)
+            self.loop.after(self._dice.random() * 20, self._end_refund, refund)
         return self._about_refund(refund)
 
     def _end_refund(self, refund: Refund) -> None:

@@ -27,7 +27,7 @@ from terminal.roles.worker import Worker
 from terminal.screen.qr import Symbol
 from tests.sim.client import StraightClient, real_client
 from tests.sim.kerb import Site
-from tests.sim.loop import Handle
+from tests.sim.loop import Handle, Owner
 from tests.sim.net import SimBus, SimClock, SimLink
 
 if TYPE_CHECKING:
@@ -154,7 +154,8 @@ class WorkerProcess:
         )
         self.worker.world = world  # type: ignore[attr-defined]
         world.note("worker", "starts", len(self.disk.rows))
-        self._task = world.loop.create_task(self.worker.run(), name="worker process")
+        self._owner = Owner("worker")
+        self._task = world.loop.create_owned(self._owner, self.worker.run(), name="worker process")
         self._task.add_done_callback(self._ended)
 
     def dies(self, why: str) -> None:
@@ -171,10 +172,11 @@ class WorkerProcess:
         if self._task:
             self._task.cancel()
         world.checks.worker_died(self)
-        world.loop.call_later(world.restart_s(), self.starts)
+        world.loop.after(world.restart_s(), self.starts)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         """It ended by itself: after a failed write that is right, else it is a finding."""
+        self._owner.is_dead = True
         if task.cancelled() or self.is_dead:
             if not task.cancelled() and (error := task.exception()) and not _only(error, DiskFailed):
                 self.world.checks.fell(error)
@@ -267,8 +269,9 @@ class ListenerProcess:
         clock = SimClock(world.loop, world.epoch_ms)
         link = SimLink(self._bus, world.ids, garage=world.garage, lane=None, role="listener", clock=clock)
         self._listener = Listener(link, payby_keys=world.keys.payby_public, host="127.0.0.1", port=0)
-        self._task = world.loop.create_task(
-            self._listener._hear(link.hear("receipt", lane="+")), name="listener process"
+        self._owner = Owner("listener")
+        self._task = world.loop.create_owned(
+            self._owner, self._listener._hear(link.hear("receipt", lane="+")), name="listener process"
         )
 
     def dies(self) -> None:
@@ -280,7 +283,8 @@ class ListenerProcess:
         for task in (self._task, *self._answering):
             if task:
                 task.cancel()
-        self.world.loop.call_later(self.world.restart_s(), self.starts)
+        self.world.loop.after(0.001, setattr, self._owner, "is_dead", True)
+        self.world.loop.after(self.world.restart_s(), self.starts)
 
     async def notify(self, body: bytes, signature: str) -> int:
         """PayBy posts; returns the HTTP status, 0 where nobody answered."""
@@ -290,7 +294,7 @@ class ListenerProcess:
             cast(web.BaseRequest, _Request(body, {"sign": signature})),
             cast(Any, _Connection()),
         )
-        task = self.world.loop.create_task(work, name="listener answers")
+        task = self.world.loop.create_owned(self._owner, work, name="listener answers")
         self._answering.add(task)
         await asyncio.wait([task])
         self._answering.discard(task)
@@ -315,6 +319,8 @@ class BarrierProcess:
         self.dies_at: Step | None = None
         self.fails_to_write = False
         self.relay_fails = False
+        self.heard: tuple[Vehicle | None, float] = (None, 0.0)
+        """What the loops said last, live, to this process, and when."""
         self._has_switches = has_switches
         self._gate: Gate
         self._bus: SimBus
@@ -330,11 +336,16 @@ class BarrierProcess:
     def bus(self) -> SimBus:
         return self._bus
 
+    @property
+    def says_fault(self) -> bool:
+        return not self.is_dead and self._tracker.state == "fault"
+
     def starts(self) -> None:
         world, lane = self.world, self.site.name
         if not self.is_dead:
             return
         self.is_dead = False
+        self.heard = None, 0.0
         spent = Spent()
         spent.replay(cast(Any, self.disk.replay()))
         self._tracker = ArmTracker(world.rise_s, world.close_s, now=world.loop.now, **self._switches())
@@ -367,7 +378,7 @@ class BarrierProcess:
             head = world.head()
             health = Health(**head, state="offline", version="sim", instance=self._bus.instance, since=head["at"])
             world.broker.take(self._health, encode(health), True)
-        world.loop.call_later(world.restart_s(), self.starts)
+        world.loop.after(world.restart_s(), self.starts)
 
     def _switches(self) -> dict[str, bool]:
         state = self.site.arm.state
@@ -403,7 +414,10 @@ class BarrierProcess:
         self._perform(self._gate.on_lift(lift))
 
     def _hear_vehicle(self, _: str, payload: bytes, retained: bool) -> None:
-        self._perform(self._gate.on_vehicle(decode(Vehicle, payload), retained=retained))
+        vehicle = decode(Vehicle, payload)
+        if not retained:
+            self.heard = vehicle, self.world.loop.now
+        self._perform(self._gate.on_vehicle(vehicle, retained=retained))
         self._tracker.boom_loop(self.world.loop.now, covered=self._gate.under_boom)
         self._track()
 
@@ -423,6 +437,7 @@ class BarrierProcess:
                 case Forged():
                     self.world.checks.forged += 1
                 case Raise(lift):
+                    self.world.checks.decided(self.site, lift)
                     task = self.world.loop.create_task(self._raise(lift), name=f"barrier raises {lift.id}")
                     self._tasks.add(task)
                     task.add_done_callback(self._tasks.discard)
@@ -430,7 +445,7 @@ class BarrierProcess:
             timer.cancel()
         if (due_ms := self._gate.due_ms) is not None:
             delay_s = max(0.0, (due_ms - self.clock.steady_ms()) / 1000)
-            self._timers["gate"] = self.world.loop.call_later(delay_s, lambda: self._perform(self._gate.on_time()))
+            self._timers["gate"] = self.world.loop.after(delay_s, lambda: self._perform(self._gate.on_time()))
 
     async def _raise(self, lift: Lift) -> None:
         """As roles/barrier does it, with a place to die between any two steps."""
@@ -460,7 +475,7 @@ class BarrierProcess:
             await asyncio.Event().wait()
 
     def _repeat(self) -> None:
-        self._timers["every"] = self.world.loop.call_later(6.0, self._repeat)
+        self._timers["every"] = self.world.loop.after(6.0, self._repeat)
         self._perform([Say()])
         self._tracker.boom_loop(self.world.loop.now, covered=self._gate.under_boom)
         self._track()

@@ -63,7 +63,7 @@ class Troubles:
             self.brings(fault, self.dice.choice(list(self.world.sites.values())))
 
     def brings(self, fault: str, site: Site) -> None:
-        world, dice, later = self.world, self.dice, self.world.loop.call_later
+        world, dice, later = self.world, self.dice, self.world.loop.after
         world.note("fault", fault, site.name)
         barrier = world.barriers[site.name]
         match fault:
@@ -126,12 +126,12 @@ class Troubles:
 
     def _cut(self, bus: SimBus) -> None:
         bus.loses_connection()
-        self.world.loop.call_later(self.dice.choice((0.3, 2.0, 12.0, 25.0)), bus.connects)
+        self.world.loop.after(self.dice.choice((0.3, 2.0, 12.0, 25.0)), bus.connects)
 
     def _clock(self, clock: Any) -> None:
         """Jump; most jumps are undone by and by, as a time service does."""
         clock.ahead_ms = self.dice.choice((-1_200_000, -60_000, -30_000, -8_000, 6_000, 20_000, 45_000, 1_200_000))
-        self.world.loop.call_later(self.dice.uniform(5, 60), setattr, clock, "ahead_ms", 0)
+        self.world.loop.after(self.dice.uniform(5, 60), setattr, clock, "ahead_ms", 0)
 
     def mends(self) -> None:
         """From here on nothing more goes wrong."""
@@ -149,6 +149,8 @@ class Troubles:
             barrier.clock.ahead_ms = 0
             barrier.dies_at = None
             barrier.fails_to_write = barrier.relay_fails = False
+            if site.arm.is_stuck or barrier.says_fault:
+                site.arm.forced_up()  # a technician has been there: an arm that sticks is broken hardware
             site.arm.is_stuck = site.arm.is_hasty = False
             if site.loops.stuck is not None:
                 site.loops.sticks(None)
@@ -174,7 +176,7 @@ class Attendant:
 
     def called(self, site: Site, driver: Driver) -> None:
         """A driver pressed the help button."""
-        self.world.loop.call_later(self.dice.uniform(3, 20), self._helps, site, driver)
+        self.world.loop.after(self.dice.uniform(3, 20), self._helps, site, driver)
 
     def _helps(self, site: Site, driver: Driver) -> None:
         if site.front is not driver.car:
@@ -226,7 +228,7 @@ class Attendant:
                 self._commands(site, "reset", session=name.session if name else None)
             case "close-lane":
                 self._commands(site, "close-lane")
-                world.loop.call_later(dice.uniform(5, 30), self._commands, site, "open-lane")
+                world.loop.after(dice.uniform(5, 30), self._commands, site, "open-lane")
             case "open-lane":
                 self._commands(site, "open-lane")
 
@@ -255,7 +257,7 @@ class Attendant:
         if message_id in self._answered or not times:
             return
         self._bus.says(topic, payload)
-        self.world.loop.call_later(2.0, self._repeat, topic, payload, message_id, times - 1)
+        self.world.loop.after(2.0, self._repeat, topic, payload, message_id, times - 1)
 
     def _hear(self, topic: str, payload: bytes, _: bool) -> None:
         if topic.endswith("/receipt"):
