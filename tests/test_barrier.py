@@ -462,18 +462,19 @@ def open_book(folder: Path, **options: Any) -> Book:
 async def serving(book: Book, arm: Any = None, *, car: bool = True, **options: Any) -> AsyncIterator[Lane]:
     """The role at work; whatever it raises is raised here, but for its being cancelled."""
     lane = Lane(book, arm or Arm(), **options)
-    task = lane.task = asyncio.create_task(lane.role.run())
+    lane.task = asyncio.create_task(lane.role.run())
+    outcome: BaseException | None = None
     try:
         await lane.bus.until(Barrier, 1)
         if car:
             await lane.hears(vehicle())
         yield lane
     finally:
-        task.cancel()
-        (outcome,) = await asyncio.gather(task, return_exceptions=True)
+        lane.task.cancel()
+        (outcome,) = await asyncio.gather(lane.task, return_exceptions=True)
         book.close()
-        if not isinstance(outcome, asyncio.CancelledError):
-            raise outcome or AssertionError("the role ended")
+    if not isinstance(outcome, asyncio.CancelledError):  # not in `finally`: what the test found comes first
+        raise outcome or AssertionError("the role ended")
 
 
 async def test_a_paid_lift_pulses_the_relay_once_however_often_it_is_sent(tmp_path: Path) -> None:
