@@ -1,0 +1,195 @@
+"""``exit-terminal reconcile --date D``: does PayBy's statement, our journal and the boom's tell the same day?
+
+Reads only, and may run while the worker works: journals are read without the writer's lock, and no word of a
+statement, which nobody signed, moves any money. Here is what has to do with files and the network; the matching is
+pure: ``papers`` (the statement) and ``ours`` (the journals) become ``facts``, ``match`` makes of them a ``report``.
+"""
+
+import asyncio
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from terminal import journal
+from terminal import settings as sections
+from terminal.core.lane import Rules
+from terminal.payby.client import PayBy
+from terminal.payby.errors import NoStatement, PayByError
+from terminal.payby.signing import load_private_key, load_public_keys
+from terminal.settings import ConfigError, Settings, present
+from terminal.tools.reconcile.facts import Facts
+from terminal.tools.reconcile.match import match
+from terminal.tools.reconcile.ours import Arm, Ours, Row, UnreadableRow, openings, read_barrier, read_worker
+from terminal.tools.reconcile.papers import PAYBY_ZONE, Flaw, read_papers
+from terminal.tools.reconcile.picture import as_html, as_png
+from terminal.tools.reconcile.report import Day, Report, as_csv, as_json, table
+
+__all__ = ["ReconcileFailed", "download", "reconcile", "run"]
+
+Files = Sequence[tuple[str, bytes]]
+
+
+class ReconcileFailed(Exception):
+    """There is nothing to match with; one line for a person."""
+
+
+def run(
+    settings: Settings,
+    *,
+    day: str,
+    json_file: Path | None = None,
+    csv_file: Path | None = None,
+    picture: Path | None = None,
+    statements: Sequence[Path] = (),
+    barrier_journals: Sequence[Path] = (),
+    say: Callable[[str], None] = print,
+    complain: Callable[[str], None] = lambda text: print(f"exit-terminal: {text}", file=sys.stderr),
+    now_ms: int | None = None,
+) -> int:
+    """Reconcile one day (``YYYY-MM-DD``, where the garage is): say the report, write what was asked for.
+
+    0: everything is explained, 1: something is not, or there is no statement. ``statements`` (ZIP or CSV) stand in for
+    the download, which needs the merchant's key. Raises ConfigError for wrong use, OSError for a file that cannot be
+    written.
+    """
+    now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    garage = settings.need(sections.Garage)
+    asked = _day(day, ZoneInfo(garage.timezone), now_ms)
+    if picture and picture.suffix not in (".png", ".html"):
+        raise ConfigError(f"reconcile: --picture: got {picture.name}, takes a name that ends with .png or .html")
+    settings.need(sections.Journal)
+    try:
+        files = [_given(path) for path in statements] or asyncio.run(download(settings, asked))
+        report = reconcile(settings, asked, files, barrier_journals, now_ms)
+    except (ReconcileFailed, PayByError) as error:
+        complain(str(error))
+        return 1
+    for line in table(report):
+        say(line)
+    if json_file:
+        json_file.write_text(as_json(report), encoding="utf-8")
+    if csv_file:
+        csv_file.write_text(as_csv(report), encoding="utf-8", newline="")
+    if picture and picture.suffix == ".html":
+        picture.write_text(as_html(report), encoding="utf-8")
+    elif picture:
+        as_png(report).save(picture, format="PNG")
+    return 1 if report.unexplained else 0
+
+
+def reconcile(
+    settings: Settings, day: Day, files: Files, barrier_journals: Sequence[Path] = (), now_ms: int | None = None
+) -> Report:
+    """Match a day's statement files, each with its name, with the journals of this machine and those named.
+
+    Raises ConfigError where a journal is absent, ReconcileFailed where the worker's is of no use.
+    """
+    flaws: list[Flaw] = []
+    notes: list[str] = []
+    ours = _read_worker(settings, flaws)
+    if not ours.whole and (ours.first_ms or 0) > day.start_ms:
+        notes.append(f"the worker's journal was pruned: it begins at {day.shown(ours.first_ms or 0)}")
+    arms = list(_read_barriers(settings, barrier_journals, ours, flaws))
+    raises = openings(ours, arms)
+    if blind := {o.lane for o in raises if o.at_ms in day} - {arm.lane for arm in arms}:
+        lanes = ", ".join(sorted(blind))
+        notes.append(f"no barrier's journal of {lanes} is here: its raises are those that the worker heard of")
+    facts = Facts(
+        settings.need(sections.Garage).id,
+        day,
+        time.time_ns() // 1_000_000 if now_ms is None else now_ms,
+        read_papers(files),
+        ours,
+        raises,
+        settings.payby.payee_mid if settings.payby else "",
+    )
+    return match(facts, notes, flaws)
+
+
+async def download(settings: Settings, day: Day) -> list[tuple[str, bytes]]:
+    """The statements of the PayBy days that ``day`` falls into: one where the garage has PayBy's time.
+
+    Raises ConfigError for what the configuration lacks, ReconcileFailed where there is no statement (yet), PayByError.
+    """
+    payby = settings.need(sections.Payby)
+    client = PayBy(
+        present(payby.base_url or None, "payby.base_url"),
+        present(payby.partner_id or None, "payby.partner_id"),
+        load_private_key(present(payby.private_key, "payby.private_key")),
+        load_public_keys(payby.payby_public_key),
+        timeout_s=payby.timeout,
+    )
+    first = datetime.fromtimestamp(day.start_ms / 1000, PAYBY_ZONE).date()
+    last = datetime.fromtimestamp((day.end_ms - 1) / 1000, PAYBY_ZONE).date()
+    found = []
+    async with client:
+        for number in range((last - first).days + 1):
+            wanted = first + timedelta(days=number)
+            try:
+                found.append((f"statement-{wanted}.zip", await client.get_order_statement(wanted)))
+            except NoStatement as error:
+                raise ReconcileFailed(
+                    f"PayBy has no statement of {wanted} ({error.code} {error.msg}); one is ready about 30 minutes"
+                    " after the merchant's cut-off, and a day without transactions may have none"
+                ) from None
+    return found
+
+
+def _day(text: str, zone: ZoneInfo, now_ms: int) -> Day:
+    try:
+        if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+            raise ValueError
+        day = Day(date.fromisoformat(text), zone)
+        start_ms = day.start_ms
+    except (ValueError, OverflowError):
+        raise ConfigError(f"reconcile: --date: got {text[:40]!r}, takes a day as YYYY-MM-DD") from None
+    if start_ms > now_ms:
+        raise ConfigError(f"reconcile: --date: {day.date} has not begun yet")
+    return day
+
+
+def _given(path: Path) -> tuple[str, bytes]:
+    try:
+        return path.name, path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"reconcile: --statement: cannot read {path}: {error.strerror}") from None
+
+
+def _rows(path: Path, flaws: list[Flaw]) -> Iterator[Row]:
+    """A journal's rows, up to the first one in doubt."""
+    try:
+        yield from journal.read(path)
+    except journal.JournalDamaged as error:
+        flaws.append(Flaw(path.name, f"{error.reason}; what follows is not matched"))
+
+
+def _read_worker(settings: Settings, flaws: list[Flaw]) -> Ours:
+    path = settings.need(sections.Journal).path
+    rules = Rules(settings.need(sections.Garage).id, exit_grace=settings.tariff.exit_grace * 60_000)
+    if settings.payby:
+        rules = Rules(rules.garage, round(settings.payby.cancel_after * 1000), rules.exit_grace)
+    try:
+        return read_worker(_rows(path, flaws), rules)
+    except FileNotFoundError:
+        raise ConfigError(f"journal.path: {path} is not there") from None
+    except UnreadableRow as error:
+        raise ReconcileFailed(f"{path}: {error}") from None
+
+
+def _read_barriers(settings: Settings, named: Sequence[Path], ours: Ours, flaws: list[Flaw]) -> Iterator[Arm]:
+    lanes: dict[Path, str] = {}
+    if (own := settings.barrier) and own.journal.exists():
+        lanes[own.journal.resolve()] = settings.lane.id if settings.lane else ""
+    for path in named:
+        if not path.is_file():
+            raise ConfigError(f"reconcile: --barrier-journal: {path} is not there")
+        lanes.setdefault(path.resolve(), "")
+    for path, lane in lanes.items():
+        try:
+            yield read_barrier(path.name, _rows(path, flaws), ours.grants, lane)
+        except UnreadableRow as error:
+            flaws.append(Flaw(path.name, f"{error}; none of it is matched"))

@@ -1,0 +1,106 @@
+"""What is matched, and the same by what it is looked up by. Everything is matched by number, never by time; time only
+says what belongs to the day, and what must stand in its statement."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from terminal.payby.statements import Kind as Sheet
+from terminal.tools.reconcile.ours import Opening, Ours, Paid, Returned
+from terminal.tools.reconcile.papers import Entry, Papers
+from terminal.tools.reconcile.report import Day, Sums
+
+GOOD, BAD, OPEN = ("settled", "success"), ("failed",), ("asked", "created")
+"""What a refund's stages come to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is matched. ``now_ms``: when the journals were read. ``payee_mid`` empty: not compared."""
+
+    garage: str
+    day: Day
+    now_ms: int
+    papers: Papers
+    ours: Ours
+    openings: Sequence[Opening]
+    payee_mid: str = ""
+
+
+class Index:
+    """The facts by order number."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts, self.day, self.ours = facts, facts.day, facts.ours
+        self.rows: dict[str, list[Entry]] = defaultdict(list)
+        """The statement's payments."""
+        self.returns: dict[str, list[Entry]] = defaultdict(list)
+        """The statement's refunds, by the refund's number."""
+        self.rest: list[Entry] = []
+        """Its other rows, and those of settlements."""
+        for entry in facts.papers.entries:
+            if entry.kind is Sheet.TRANSACTIONS and entry.transaction == "PAYMENT":
+                self.rows[entry.order_no].append(entry)
+            elif entry.kind is Sheet.TRANSACTIONS and entry.transaction == "REFUND":
+                self.returns[entry.order_no].append(entry)
+            else:
+                self.rest.append(entry)
+        paid = [no for no, paid in self.ours.paid.items() if paid.paid_ms in self.day]
+        self.today = dict.fromkeys([*paid, *(no for no in self.rows if no in self.ours.orders)])
+        """Our orders that were paid on the day, by our word or the statement's, in order."""
+        self.refunds: dict[str, list[Returned]] = defaultdict(list)
+        for returned in self.ours.refunds.values():
+            self.refunds[returned.refund.order_no].append(returned)
+        self.stays: dict[str, list[Paid]] = defaultdict(list)
+        """Payments by session, in order of time."""
+        for one in sorted(self.ours.paid.values(), key=lambda p: p.paid_ms):
+            self.stays[one.order.session].append(one)
+        self.raised: dict[str, list[Opening]] = defaultdict(list)
+        self.unsure: dict[str, list[Opening]] = defaultdict(list)
+        self._sort_openings()
+
+    def _sort_openings(self) -> None:
+        for opening in self.facts.openings:
+            if opening.order_no:
+                (self.raised if opening.sure else self.unsure)[opening.order_no].append(opening)
+        for opening in self.facts.openings:  # an operator lets out who has paid and whom no lift has let out
+            if opening.reason == "operator" and opening.sure and (payments := self.stays.get(opening.session)):
+                first = payments[0]
+                if opening.at_ms >= first.paid_ms and not any(self.raised.get(p.order.no) for p in payments):
+                    self.raised[first.order.no].append(opening)
+
+    def given(self, order_no: str, stages: Sequence[str] = GOOD) -> int:
+        """Fils of an order's refunds that are in one of ``stages``."""
+        return sum(r.refund.amount for r in self.refunds.get(order_no, ()) if r.refund.stage in stages)
+
+    def due(self, first_ms: int, last_ms: int) -> bool:
+        """Must what happened at some time from ``first_ms`` to ``last_ms`` stand in the statement?"""
+        papers = self.facts.papers
+        return papers.covers(first_ms, last_ms) if papers.periods else (first_ms in self.day and last_ms in self.day)
+
+    def where(self, order_no: str) -> str:
+        """The rows of the statement that have this order's payment."""
+        return places(self.rows.get(order_no, ()))
+
+    def sums(self) -> Sums:
+        """Of our own orders and refunds."""
+        paid = [p for p in self.ours.paid.values() if p.paid_ms in self.day]
+        ended = [r for r in self.ours.refunds.values() if r.refund.stage in GOOD and r.ended_ms in self.day]
+        settled = [e for e in self.rest if e.kind is Sheet.SETTLEMENTS and e.order_no in self.ours.orders]
+        return Sums(
+            _sum(row.fils for no, rows in self.rows.items() if no in self.ours.orders for row in rows),
+            _sum(p.payment.amount for p in paid),
+            _sum(row.fils for no, rows in self.returns.items() if no in self.ours.refunds for row in rows),
+            _sum(r.refund.amount for r in ended),
+            _sum(row.fils for row in settled),
+        )
+
+
+def places(rows: Iterable[Entry]) -> str:
+    """``file:line`` of each row."""
+    return ", ".join(row.where for row in rows)
+
+
+def _sum(amounts: Iterable[int | None]) -> tuple[int, int]:
+    found = [amount or 0 for amount in amounts]
+    return len(found), sum(found)

@@ -1,0 +1,121 @@
+"""The statement, the worker's journal and the arms' raises, matched: data in, report out.
+
+Whatever no rule here explains is unexplained.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from terminal.core.numbers import parse_order_no
+from terminal.payby.statements import Kind as Sheet
+from terminal.tools.reconcile.facts import Facts, Index
+from terminal.tools.reconcile.moved import payments, refunds
+from terminal.tools.reconcile.ours import Opening
+from terminal.tools.reconcile.papers import Entry, Flaw
+from terminal.tools.reconcile.report import Kind, Line, Report, hours
+
+_OPENED: Mapping[str, Kind] = {"free": "opened-free", "operator": "opened-operator", "forced": "opened-forced"}
+
+
+def match(facts: Facts, notes: Sequence[str] = (), flaws: Sequence[Flaw] = ()) -> Report:
+    """A day's report; ``notes`` and ``flaws`` are what was found besides, while reading."""
+    found = Index(facts)
+    lines = [*payments(found), *refunds(found), *_strangers(found), *_raises(found), *_followers(found)]
+    lines.sort(key=lambda line: (line.at_ms is None, line.at_ms or 0))
+    papers = facts.papers
+    return Report(
+        facts.garage,
+        facts.day,
+        papers.files,
+        tuple(lines),
+        (*papers.flaws, *flaws, *_wrong_day(facts)),
+        (*papers.notes, *notes),
+        found.sums(),
+        hours(facts.day, lines, [(o.at_ms, o.reason) for o in facts.openings if o.sure]),
+    )
+
+
+def _wrong_day(facts: Facts) -> Iterator[Flaw]:
+    day, periods = facts.day, facts.papers.periods
+    if periods and not any(start < day.end_ms and day.start_ms < end for start, end in periods):
+        start, end = (day.local(at) for at in periods[0])
+        yield Flaw("statement", f"of another day: {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
+
+
+# -- what the statement has and we have not --------------------------------------------------------------------------
+
+
+def _strangers(found: Index) -> Iterator[Line]:
+    orders, refunds = found.ours.orders, found.ours.refunds
+    told = found.rows.keys() | found.returns.keys() | orders.keys() | refunds.keys()
+    for no, rows in found.rows.items():
+        yield from (_stranger(found, row) for row in rows if no not in orders)
+    for no, rows in found.returns.items():
+        yield from (_stranger(found, row) for row in rows if no not in refunds)
+    for row in found.rest:
+        if row.kind is Sheet.TRANSACTIONS:
+            line = replace(_stranger(found, row), text=f"a transaction of type {row.transaction or 'none'}")
+            yield replace(line, kind="difference") if row.order_no in orders else line
+        elif row.transaction in ("PAYMENT", "REFUND") and row.order_no not in told:
+            yield _stranger(found, row)
+
+
+def _stranger(found: Index, row: Entry) -> Line:
+    refund = row.transaction == "REFUND"
+    about = row.origin_no if refund else row.order_no
+    line = Line("not-ours", False, row.at_ms, "no order number of ours", "", "", about, row.fils, where=row.where)
+    order, name = found.ours.orders.get(about), parse_order_no(about)
+    if refund and order:
+        text = f"a refund, {row.order_no}, that was not asked for here"
+        return replace(line, text=text, lane=order.lane, session=order.session)
+    if name and name.garage != found.facts.garage:
+        return replace(line, kind="elsewhere", explained=True, text=f"of garage {name.garage}")
+    if name:
+        text = "an order number of this garage that its journal does not hold"
+        return replace(line, text=text, lane=name.lane, session=name.session)
+    return line
+
+
+# -- raises ----------------------------------------------------------------------------------------------------------
+
+
+def _raises(found: Index) -> Iterator[Line]:
+    """Those of the day that no `paid-opened` tells of."""
+    for opening in found.facts.openings:
+        if opening.at_ms in found.day and (line := _raise(found, opening)):
+            yield line
+
+
+def _raise(found: Index, opening: Opening) -> Line | None:
+    kind = _OPENED.get(opening.reason, "opened-unpaid")
+    line = Line(kind, True, opening.at_ms, opening.note, opening.lane, opening.session, opening.order_no, by=opening.by)
+    paid = found.ours.paid.get(opening.order_no)
+    if not opening.sure:
+        return replace(line, kind="opened-unsure", explained=_settled(found, opening), text=opening.odd)
+    if opening.odd:
+        return replace(line, explained=False, text=opening.odd)
+    if paid:
+        raised = found.raised[opening.order_no]
+        if opening is raised[0] and opening.order_no in found.today:
+            return None
+        text = f"raise {raised.index(opening) + 1} for what was paid at {found.day.shown(paid.paid_ms)}"
+        return replace(line, kind="opened-credit", text=text, fils=paid.payment.amount)
+    if opening.reason in ("paid", "credit"):
+        return replace(line, explained=False, text="for an order that is not paid here")
+    if opening.reason == "free" and (fee := found.ours.fees.get(opening.session)) and fee.minutes is not None:
+        return replace(line, text=f"a stay of {fee.minutes} min")
+    return line
+
+
+def _settled(found: Index, opening: Opening) -> bool:
+    """Did the payment of a lift of unknown outcome find its end in another way?"""
+    paid = found.ours.paid.get(opening.order_no)
+    if paid is None:
+        return False
+    return bool(found.raised.get(opening.order_no)) or found.given(opening.order_no) >= paid.payment.amount
+
+
+def _followers(found: Index) -> Iterator[Line]:
+    for seen in found.ours.followed:
+        if seen.at_ms in found.day:
+            yield Line("followed", True, seen.at_ms, "a vehicle passed under another one's raise", seen.lane)

@@ -1,0 +1,284 @@
+"""What our own journals say: the worker's about orders, payments, refunds and lifts, the barriers' about raises.
+
+The worker's events are stepped through the very rules that heard them first, so nothing is decided here that
+``core/lane.py`` decides. Pure: rows come in, facts come out.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+
+from terminal.core.actions import Alert
+from terminal.core.events import EVENTS, BoomSeen, Event, LiftAnswered, TicketRead
+from terminal.core.lane import Change, Garage, Rules, step
+from terminal.core.numbers import parse_order_no
+from terminal.core.visit import REFUND_ENDS, Fee, Grant, Order, Payment, Refund
+from terminal.payby.errors import BadWords
+from terminal.payby.messages import read_order
+
+INTENT, DONE = "intent", "done"
+"""The kinds of row in a barrier's journal: a lift that is about to be pulsed, and the id of one that was."""
+
+
+class Row(Protocol):
+    """A journal's row, as far as it matters here."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def at_ms(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def data(self) -> bytes: ...
+
+
+class UnreadableRow(ValueError):
+    """A row that is none of this journal's, or of a newer program's."""
+
+
+# -- the worker's ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """A payment in our journal. ``paid_ms``: when, by PayBy's own words where they say so."""
+
+    order: Order
+    payment: Payment
+    paid_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A refund in our journal; ``ended_ms``: when it was first known to have ended."""
+
+    refund: Refund
+    asked_ms: int
+    ended_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Something at a lane's arm, as the worker heard of it."""
+
+    lane: str
+    at_ms: int
+
+
+@dataclass(slots=True)
+class Ours:
+    """The worker's journal, whose first row is of ``first_ms``; ``whole``: nothing before that was pruned."""
+
+    orders: dict[str, Order] = field(default_factory=dict)
+    paid: dict[str, Paid] = field(default_factory=dict)
+    refunds: dict[str, Returned] = field(default_factory=dict)
+    fees: dict[str, Fee] = field(default_factory=dict)
+    grants: dict[str, Grant] = field(default_factory=dict)
+    raised: dict[str, Seen] = field(default_factory=dict)
+    """By lift, those included that the worker did not grant."""
+    forced: list[Seen] = field(default_factory=list)
+    """The arm rose, and no lift raised it."""
+    followed: list[Seen] = field(default_factory=list)
+    """A vehicle passed under another one's raise."""
+    first_ms: int | None = None
+    whole: bool = True
+
+
+def read_worker(rows: Iterable[Row], rules: Rules) -> Ours:
+    """Step through a worker's journal; raises UnreadableRow, and what ``rows`` raises."""
+    ours, garage = Ours(), Garage(rules)
+    decoders = {name: msgspec.json.Decoder(kind) for name, kind in EVENTS.items()}
+    last: dict[str, str | None] = {}
+    for row in rows:
+        if ours.first_ms is None:
+            ours.first_ms, ours.whole = row.at_ms, row.seq == 1
+        if decoder := decoders.get(row.kind):
+            try:
+                event: Event = decoder.decode(row.data)
+            except msgspec.MsgspecError as error:
+                raise UnreadableRow(f"row {row.seq}: {error}") from None
+            change = step(garage, event)
+            garage.apply(change)
+            _hear(ours, event, last)
+            _keep(ours, change, event.at)
+    for stay in garage.stays.values():
+        ours.orders |= {order.no: order for order in stay.orders}
+        for payment in stay.payments:
+            order = ours.orders[payment.order_no]
+            ours.paid[order.no] = Paid(order, payment, _paid_ms(payment))
+    return ours
+
+
+def _hear(ours: Ours, event: Event, last: dict[str, str | None]) -> None:
+    """What an event says that the state does not keep. ``last``: the lift that each lane's barrier named last."""
+    match event:
+        case TicketRead(fee=fee):
+            ours.fees[fee.session] = fee
+        case LiftAnswered(outcome="raised", lift=lift):
+            ours.raised.setdefault(lift, Seen(event.lane, event.at))
+        case BoomSeen(lane=lane, lift=lift):
+            first = lane not in last  # it may have risen long before this journal began
+            if lift and lift != last.get(lane) and (not first or event.state in ("rising", "up")):
+                ours.raised.setdefault(lift, Seen(lane, event.at))
+            last[lane] = lift or last.get(lane)
+
+
+def _keep(ours: Ours, change: Change, at_ms: int) -> None:
+    for stay in change.stays.values():
+        ours.grants |= {grant.id: grant for grant in stay.grants}
+        for refund in stay.refunds:
+            known = ours.refunds.get(refund.no)
+            ended = known.ended_ms if known else None
+            if ended is None and refund.stage in REFUND_ENDS:
+                ended = at_ms
+            ours.refunds[refund.no] = Returned(refund, known.asked_ms if known else at_ms, ended)
+    for action in change.actions:
+        match action:
+            case Alert(code="boom-open", lane=str(lane)):
+                ours.forced.append(Seen(lane, at_ms))
+            case Alert(code="tailgating", lane=str(lane)):
+                ours.followed.append(Seen(lane, at_ms))
+
+
+def _paid_ms(payment: Payment) -> int:
+    try:
+        info = read_order(payment.proof.body).payment_info
+    except BadWords:
+        info = None
+    return info.paid_time if info and info.paid_time else payment.paid
+
+
+# -- a barrier's -----------------------------------------------------------------------------------------------------
+
+
+class Intent(msgspec.Struct, frozen=True):
+    """A lift as the barrier journals it, as far as it matters here."""
+
+    id: str
+    session: str
+    reason: str
+    by: str
+    note: str = ""
+    order_no: str | None = None
+    amount: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """A lift that a barrier took; not ``done``: nobody knows whether the arm was told to rise."""
+
+    intent: Intent
+    at_ms: int
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One barrier's journal. ``lane``: as the configuration or its own lifts tell it, empty where neither does."""
+
+    name: str
+    lane: str
+    pulses: tuple[Pulse, ...]
+    first_ms: int
+    last_ms: int
+
+
+def read_barrier(name: str, rows: Iterable[Row], grants: Mapping[str, Grant], lane: str = "") -> Arm:
+    """Read a barrier's journal; raises UnreadableRow, and what ``rows`` raises."""
+    intents: dict[str, tuple[Intent, int]] = {}
+    done: set[str] = set()
+    first = last = None
+    for row in rows:
+        first, last = (row.at_ms if first is None else first), row.at_ms
+        if row.kind == INTENT:
+            try:
+                intent = msgspec.json.decode(row.data, type=Intent)
+            except msgspec.MsgspecError as error:
+                raise UnreadableRow(f"row {row.seq}: {error}") from None
+            intents[intent.id] = intent, row.at_ms
+        elif row.kind == DONE:
+            done.add(row.data.decode(errors="replace"))
+        else:
+            raise UnreadableRow(f"row {row.seq} of kind {row.kind!r} is no barrier's")
+    pulses = tuple(Pulse(intent, at, intent.id in done) for intent, at in intents.values())
+    lanes = (_lane_of(pulse.intent, grants) for pulse in pulses)
+    return Arm(name, lane or next(filter(None, lanes), ""), pulses, first or 0, last or 0)
+
+
+def _lane_of(intent: Intent, grants: Mapping[str, Grant]) -> str:
+    if grant := grants.get(intent.id):
+        return grant.lane
+    name = parse_order_no(intent.order_no or "") if intent.reason == "paid" else None
+    return name.lane if name else ""
+
+
+_NOBODYS = "raised by a lift that no journal here holds; an operator's shows in the barrier's journal"
+
+
+# -- both ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One raise. ``reason``: a lift's, or `forced` (no lift), or `unknown` (a lift that no journal here holds).
+    ``odd``: why it cannot be explained. Not ``sure``: nobody knows whether the arm rose."""
+
+    at_ms: int
+    lane: str
+    reason: str
+    by: str = ""
+    note: str = ""
+    session: str = ""
+    order_no: str = ""
+    sure: bool = True
+    odd: str = ""
+
+
+def openings(ours: Ours, arms: Sequence[Arm]) -> list[Opening]:
+    """Every raise that any journal tells of, once, in order of time."""
+    told = {pulse.intent.id for arm in arms for pulse in arm.pulses}
+    found = [_pulsed(ours, arm, pulse) for arm in arms for pulse in arm.pulses]
+    found += [_heard(ours, arms, lift, seen) for lift, seen in ours.raised.items() if lift not in told]
+    found += [Opening(s.at_ms, s.lane, "forced", odd="the arm rose and no lift raised it") for s in ours.forced]
+    return sorted(found, key=lambda opening: opening.at_ms)
+
+
+def _pulsed(ours: Ours, arm: Arm, pulse: Pulse) -> Opening:
+    intent, grant = pulse.intent, ours.grants.get(pulse.intent.id)
+    sure, odd = pulse.done or intent.id in ours.raised, ""
+    if not sure:
+        odd = "the barrier was interrupted: nobody knows whether the arm rose"
+    elif grant is None and intent.reason != "operator":
+        odd = "a worker's lift that the worker's journal does not hold"
+    elif grant and (grant.reason, grant.order_no, grant.session) != (intent.reason, intent.order_no, intent.session):
+        odd = "the barrier's journal and the worker's differ about this lift"
+    return Opening(
+        pulse.at_ms,
+        grant.lane if grant else arm.lane,
+        intent.reason,
+        intent.by,
+        intent.note,
+        intent.session,
+        intent.order_no or "",
+        sure,
+        odd,
+    )
+
+
+def _heard(ours: Ours, arms: Sequence[Arm], lift: str, seen: Seen) -> Opening:
+    grant = ours.grants.get(lift)
+    if grant is None:
+        return Opening(seen.at_ms, seen.lane, "unknown", odd=_NOBODYS)
+    missing = any(arm.lane == seen.lane and arm.first_ms <= seen.at_ms <= arm.last_ms for arm in arms)
+    return Opening(
+        seen.at_ms,
+        grant.lane,
+        grant.reason,
+        "worker",
+        session=grant.session,
+        order_no=grant.order_no or "",
+        odd="the worker heard of this raise, and the barrier's journal does not hold it" if missing else "",
+    )
