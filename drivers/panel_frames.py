@@ -4,6 +4,7 @@ All of it is Pillow's C over whole images; nothing here loops over pixels, and n
 """
 
 import re
+from collections.abc import Iterator
 
 from PIL import Image, ImageChops
 
@@ -11,7 +12,10 @@ Box = tuple[int, int, int, int]
 """Left, top, right, bottom; right and bottom lie outside."""
 
 MOST_WINDOWS = 3
-_GAPS_TRIED = 3
+_SMALL, _LARGE = 480, 16_384
+"""Bytes. In a box smaller than _SMALL a search for cuts costs more than they could spare; one larger than _LARGE is
+searched at all lines, _CELL pixels apart, and not only in the stripes where nothing changed."""
+_GAPS_TRIED, _CELL = 3, 4
 _STILL = re.compile(rb"\x00+")
 
 _QUARTERS = (None, Image.Transpose.ROTATE_270, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_90)
@@ -26,50 +30,89 @@ _BLUE = bytes(value >> 3 for value in range(256))
 def changed(old: Image.Image, new: Image.Image, *, pixel_bytes: int, window_bytes: int) -> list[Box]:
     """The rectangles to send so that ``old`` becomes ``new``: none, or up to MOST_WINDOWS that do not overlap.
 
-    A rectangle is cut in two, along a stripe in which nothing changed, while that saves more than the
-    ``window_bytes`` that a further one costs.
+    A rectangle is cut in two while that saves more than the ``window_bytes`` that a further one costs.
     """
     difference = ImageChops.difference(old, new)
-    whole = difference.getbbox()
-    boxes = [] if whole is None else [whole]
-    uncut = list(boxes)
-    while uncut and len(boxes) < MOST_WINDOWS:
-        cuts = [(_best_cut(difference, box), box) for box in uncut]
-        (saved, *parts), box = max(cuts, key=lambda cut: cut[0][0])
+    box = difference.getbbox()
+    if box is None:
+        return []
+    boxes, cuts = [box], {box: _best_cut(difference, box, pixel_bytes)}
+    while len(boxes) < MOST_WINDOWS:
+        widest = max(boxes, key=lambda box: cuts[box][0])
+        saved, *halves = cuts[widest]
         if saved * pixel_bytes <= window_bytes:
             break
-        boxes.remove(box)
-        boxes += parts
-        uncut = boxes
+        boxes.remove(widest)
+        boxes += halves
+        if len(boxes) < MOST_WINDOWS:
+            cuts |= {half: _best_cut(difference, half, pixel_bytes) for half in halves}
     return sorted(boxes, key=lambda box: (box[1], box[0]))
 
 
-def _best_cut(difference: Image.Image, box: Box) -> tuple[int, Box, Box]:
-    """The two rectangles that ``box`` is best cut into, and how many pixels they spare."""
-    left, top, right, bottom = box
-    width, height = right - left, bottom - top
-    part = difference.crop(box)
-    columns, rows = part.getprojection()
+def _best_cut(difference: Image.Image, box: Box, pixel_bytes: int) -> tuple[int, Box, Box]:
+    """How many pixels the best cut of ``box`` spares, and its two halves without their edges that did not change."""
     best = (0, box, box)
-    for flags, across in ((columns, True), (rows, False)):
-        gaps = sorted((gap.span() for gap in _STILL.finditer(bytes(flags))), key=lambda gap: gap[0] - gap[1])
-        for start, end in gaps[:_GAPS_TRIED]:
-            halves = (
-                ((0, 0, start, height), (end, 0, width, height))
-                if across
-                else ((0, 0, width, start), (0, end, width, height))
-            )
-            first, second = (_tight(part, half) for half in halves)
-            saved = width * height - area(first) - area(second)
-            if saved > best[0]:
-                best = (saved, _moved(first, left, top), _moved(second, left, top))
+    size = area(box) * pixel_bytes
+    if size < _SMALL:
+        return best
+    part = difference.crop(box)
+    for before, after in _cuts_anywhere(part) if size > _LARGE else _cuts_in_gaps(part):
+        first, second = _tight(part, before), _tight(part, after)
+        saved = area(box) - area(first) - area(second)
+        if saved > best[0]:
+            best = (saved, _moved(first, box[0], box[1]), _moved(second, box[0], box[1]))
     return best
 
 
+def _cuts_in_gaps(part: Image.Image) -> Iterator[tuple[Box, Box]]:
+    """Cuts along the widest stripes, from edge to edge, in which nothing changed."""
+    width, height = part.size
+    columns, rows = part.getprojection()
+    for flags, across in ((columns, True), (rows, False)):
+        gaps = sorted((gap.span() for gap in _STILL.finditer(bytes(flags))), key=lambda gap: gap[0] - gap[1])
+        for start, end in gaps[:_GAPS_TRIED]:
+            if across:
+                yield (0, 0, start, height), (end, 0, width, height)
+            else:
+                yield (0, 0, width, start), (0, end, width, height)
+
+
+def _cuts_anywhere(part: Image.Image) -> Iterator[tuple[Box, Box]]:
+    """The best cut across and the best one down, as far as a coarse picture of ``part`` shows it."""
+    coarse = part.getchannel("G").reduce(_CELL)
+    width, height = coarse.size
+    cells = coarse.tobytes()
+    line = _best_line([cells[x::width] for x in range(width)]) * _CELL
+    yield (0, 0, line, part.height), (line, 0, part.width, part.height)
+    line = _best_line([cells[y * width : (y + 1) * width] for y in range(height)]) * _CELL
+    yield (0, 0, part.width, line), (0, line, part.width, part.height)
+
+
+def _best_line(lines: list[bytes]) -> int:
+    """Before which of the ``lines`` to cut, so that the two boxes around what is not 0 are smallest."""
+    spans = [(len(line) - len(line.lstrip(b"\0")), len(line.rstrip(b"\0"))) for line in lines]
+    before, after = _sizes(spans), _sizes(spans[::-1])[::-1]
+    return min(range(len(before)), key=lambda i: before[i] + after[i])
+
+
+def _sizes(spans: list[tuple[int, int]]) -> list[int]:
+    """For 0, 1, 2, ... of the lines: the size of the box around their spans."""
+    sizes, first, low, high = [0], None, spans[0][0], 0
+    for i, (start, end) in enumerate(spans):
+        if start >= end:  # an empty line adds nothing
+            sizes.append(sizes[-1])
+            continue
+        if first is None:
+            first, low = i, start
+        low, high = min(low, start), max(high, end)
+        sizes.append((i + 1 - first) * (high - low))
+    return sizes
+
+
 def _tight(part: Image.Image, box: Box) -> Box:
-    """``box`` without its edges in which nothing changed; something in it has."""
-    inner = part.crop(box).getbbox() or (0, 0, 0, 0)
-    return _moved(inner, box[0], box[1])
+    """``box`` without its edges in which nothing changed; empty where nothing did."""
+    inner = part.crop(box).getbbox()
+    return (0, 0, 0, 0) if inner is None else _moved(inner, box[0], box[1])
 
 
 def _moved(box: Box, x: int, y: int) -> Box:
@@ -107,17 +150,18 @@ def rgb888(image: Image.Image) -> bytes:
 def rgb565(image: Image.Image) -> bytes:
     """2 bytes a pixel, the high byte first: rrrrrggg gggbbbbb.
 
-    bytes.translate is the quickest table look-up there is without numpy; the parts share no bit, so adding joins them.
+    bytearray.translate is the quickest table look-up there is without numpy: 1.5 times as quick as that of bytes, 2.3
+    times as quick as Image.point. The parts share no bit, so adding joins them.
     """
-    green = image.tobytes("raw", "G")
-    high = _joined(image.size, image.tobytes("raw", "R").translate(_RED), green.translate(_GREEN_HIGH))
-    low = _joined(image.size, image.tobytes("raw", "B").translate(_BLUE), green.translate(_GREEN_LOW))
+    red, green, blue = (bytearray(image.tobytes("raw", band)) for band in "RGB")
+    high = _joined(image.size, red.translate(_RED), green.translate(_GREEN_HIGH))
+    low = _joined(image.size, blue.translate(_BLUE), green.translate(_GREEN_LOW))
     return Image.merge("LA", (high, low)).tobytes()
 
 
-def _joined(size: tuple[int, int], one: bytes, other: bytes) -> Image.Image:
+def _joined(size: tuple[int, int], one: bytearray, other: bytearray) -> Image.Image:
     return ImageChops.add_modulo(_plane(size, one), _plane(size, other))
 
 
-def _plane(size: tuple[int, int], data: bytes) -> Image.Image:
+def _plane(size: tuple[int, int], data: bytearray) -> Image.Image:
     return Image.frombuffer("L", size, data, "raw", "L", 0, 1)

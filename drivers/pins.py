@@ -3,23 +3,27 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import TypeAlias
 
 from gpiozero import Factory
 from gpiozero.pins.mock import MockFactory
+
+Pins: TypeAlias = Factory  # what hands out pins; every driver takes one
+MockPins: TypeAlias = MockFactory  # pins in memory, which the simulated hardware drives
 
 
 class NoGpio(Exception):
     """This machine has no GPIO chip that we can use; the text is one line and says what to do."""
 
 
-def open_pins(kind: str, *, dev: Path = Path("/dev")) -> Factory:
+def open_pins(kind: str, *, dev: Path = Path("/dev")) -> Pins:
     """Pins of ``kind``: ``auto`` is the GPIO chip through lgpio, ``mock`` is memory. The caller closes them.
 
     Never falls back from one to the other: a lane that only seems to have a barrier would take money and open
     nothing. Raises NoGpio, and ValueError for another ``kind``.
     """
     if kind == "mock":
-        return MockFactory()
+        return MockPins()
     if kind != "auto":
         raise ValueError(f'pins are "auto" or "mock", not {kind!r}')
     if not any(dev.glob("gpiochip*")):

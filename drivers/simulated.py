@@ -1,11 +1,8 @@
 """Twins of the hardware that act like it and remember, for the demo and for tests."""
 
 import asyncio
-import heapq
-import itertools
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Self
 
 from gpiozero.pins.mock import MockFactory, MockPin
@@ -248,7 +245,8 @@ class MemoryPanel:
     def show(self, image: Image.Image) -> None:
         """Put ``image``, RGB, on the glass. Raises ValueError for another mode or size, PanelError while broken."""
         if image.mode != "RGB" or image.size != self.size:
-            raise ValueError(f"the panel takes RGB pictures of {self.size}, not {image.mode} of {image.size}")
+            (width, height), (w, h) = self.size, image.size
+            raise ValueError(f"the panel takes RGB pictures of {width}x{height}, not {image.mode} of {w}x{h}")
         if self.broken is not None:
             raise PanelError(self.broken)
         self.image = image.copy()
@@ -258,41 +256,3 @@ class MemoryPanel:
 
     def close(self) -> None:
         """The glass keeps its picture, for whoever looks."""
-
-
-@dataclass(order=True)
-class _Due:
-    at: float
-    order: int
-    callback: Callable[[], None] = field(compare=False)
-    cancelled: bool = field(default=False, compare=False)
-
-    def cancel(self) -> None:
-        self.cancelled = True
-
-
-class ManualTimers:
-    """A timing.Timers whose hands are turned by advance(). For one thread, but for now()."""
-
-    def __init__(self) -> None:
-        self._now = 0.0
-        self._due: list[_Due] = []
-        self._count = itertools.count()
-
-    def now(self) -> float:
-        return self._now
-
-    def after(self, delay_s: float, callback: Callable[[], None]) -> Timer:
-        due = _Due(self._now + delay_s, next(self._count), callback)
-        heapq.heappush(self._due, due)
-        return due
-
-    def advance(self, seconds: float) -> None:
-        """Let ``seconds`` go by, with everything that falls due in them, in its order."""
-        until = self._now + seconds
-        while self._due and self._due[0].at <= until:
-            due = heapq.heappop(self._due)
-            self._now = max(self._now, due.at)
-            if not due.cancelled:
-                due.callback()
-        self._now = until

@@ -9,8 +9,9 @@ from gpiozero.pins.mock import MockFactory
 
 from drivers.inputs import BOUNCING_S, POLL_S, SettledInput
 from drivers.loops import SETTLE_S, Loops
-from drivers.simulated import ManualTimers, SimulatedLoops, WiredPin
+from drivers.simulated import SimulatedLoops, WiredPin
 from drivers.timing import Handover
+from tests.models.timers import ManualTimers
 
 WAITING, BOOM = 5, 6
 

@@ -50,33 +50,50 @@ def test_there_are_at_most_three_windows_and_the_widest_gaps_are_spared() -> Non
 
 @pytest.mark.parametrize(("gap", "count"), [(5, 1), (6, 2)])
 def test_a_gap_is_spared_only_if_it_holds_more_bytes_than_a_window_costs(gap: int, count: int) -> None:
-    assert len(windows(page(), page((0, 0, 4, 1), (4 + gap, 0, 8 + gap, 1)))) == count
+    old = page(size=(600, 4))
+    assert len(windows(old, page((0, 0, 250, 1), (250 + gap, 0, 500 + gap, 1), size=(600, 4)))) == count
 
 
-boxes = st.tuples(st.integers(0, 119), st.integers(0, 89), st.integers(1, 40), st.integers(1, 40)).map(
-    lambda b: (b[0], b[1], min(b[0] + b[2], 120), min(b[1] + b[3], 90))
-)
+def test_a_large_change_is_cut_where_that_spares_most_whatever_lies_there() -> None:
+    code, words = (8, 8, 200, 200), (150, 90, 310, 110)
+    found = windows(page(size=(320, 240)), page(code, words, size=(320, 240)))
+    assert found == [(8, 8, 200, 200), (200, 90, 310, 110)]
+
+
+def boxes_in(width: int, height: int) -> st.SearchStrategy[Box]:
+    return st.tuples(
+        st.integers(0, width - 1), st.integers(0, height - 1), st.integers(1, width // 2), st.integers(1, height // 2)
+    ).map(lambda b: (b[0], b[1], min(b[0] + b[2], width), min(b[1] + b[3], height)))
+
+
+boxes, large_boxes = boxes_in(*SIZE), boxes_in(320, 240)
+
+
+def are_right(old: Image.Image, new: Image.Image) -> None:
+    """The windows hold every change, do not overlap, and cost no more than one box around everything."""
+    found = windows(old, new)
+    assert len(found) <= 3
+    patched, cover = old.copy(), Image.new("L", old.size)
+    for box in found:
+        patched.paste(new.crop(box), box)
+        assert cover.crop(box).getbbox() is None
+        cover.paste(1, box)
+    assert patched == new
+    one = ImageChops.difference(old, new).getbbox()
+    if one is not None:
+        assert sum(area(box) * PIXEL + WINDOW for box in found) <= area(one) * PIXEL + WINDOW
 
 
 @settings(max_examples=60)
 @given(before=st.lists(boxes, max_size=5), after=st.lists(boxes, max_size=5))
-def test_windows_hold_every_change_do_not_overlap_and_cost_no_more_than_one_box(
-    before: list[Box], after: list[Box]
-) -> None:
-    old, new = page(*before), page(*after)
-    found = windows(old, new)
-    patched = old.copy()
-    for box in found:
-        patched.paste(new.crop(box), box)
-    assert patched == new
-    assert len(found) <= 3
-    one = ImageChops.difference(old, new).getbbox()
-    if one is not None:
-        assert sum(area(box) * PIXEL + WINDOW for box in found) <= area(one) * PIXEL + WINDOW
-    cover = Image.new("L", SIZE)
-    for box in found:
-        assert cover.crop(box).getbbox() is None
-        cover.paste(1, box)
+def test_windows_of_any_change_are_right(before: list[Box], after: list[Box]) -> None:
+    are_right(page(*before), page(*after))
+
+
+@settings(max_examples=60)
+@given(before=st.lists(large_boxes, max_size=5), after=st.lists(large_boxes, max_size=5))
+def test_windows_of_any_large_change_are_right(before: list[Box], after: list[Box]) -> None:
+    are_right(page(*before, size=(320, 240)), page(*after, size=(320, 240)))
 
 
 @given(box=boxes, quarters=st.integers(0, 3))

@@ -11,7 +11,8 @@ import pytest
 from gpiozero.pins.mock import MockFactory
 
 from drivers.relay import GAP_S, RelayBarrier, RelayClosed
-from drivers.simulated import ManualTimers, RelayPin, SimulatedArm, SimulatedLoops, SimulatedRelay
+from drivers.simulated import RelayPin, SimulatedArm, SimulatedLoops, SimulatedRelay
+from tests.models.timers import ManualTimers
 
 RAISE, UP, DOWN = 17, 27, 22
 
