@@ -90,13 +90,13 @@ class RelayBarrier:
 
     async def __aexit__(self, *error: object) -> None:
         self._closing.set()
-        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
+        await asyncio.to_thread(self._thread.shutdown)
         self.close()
 
     def close(self) -> None:
         """End a running pulse with the relay off, and give the pins back; twice is harmless."""
         self._closing.set()
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._thread.shutdown()  # pulses that still wait their turn end in RelayClosed
         if self._relay is not None and not self._relay.closed:
             self._relay.off()
             self._relay.close()

@@ -105,10 +105,12 @@ async def test_close_ends_a_running_pulse_with_the_relay_off() -> None:
     pins, hold = MockFactory(), Holding()
     pin: RelayPin = pins.pin(RAISE, pin_class=RelayPin)
     async with RelayBarrier(RAISE, pin_factory=pins, hold=hold) as barrier:
-        pulse = asyncio.create_task(barrier.pulse())
+        pulse, waiting = asyncio.create_task(barrier.pulse()), asyncio.create_task(barrier.pulse())
         await asyncio.to_thread(hold.begun.wait)
         assert pin.state
     await pulse
+    with pytest.raises(RelayClosed):
+        await waiting
     assert [s.state for s in pin.states] == [False, True, False]
     with pytest.raises(RelayClosed):
         await barrier.pulse()
