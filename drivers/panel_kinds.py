@@ -103,12 +103,13 @@ def set_up_steps(kind: Kind, *, bgr: bool) -> tuple[Step, ...]:
     ``bgr``: the glass has its colours the other way round than is usual for this controller. The first call takes
     some 0.3 s, since luma waits in between.
     """
+    from luma.core.interface.serial import noop
     from luma.lcd import device
 
     heard = _Heard()
     width, height = kind.built
     options = {} if kind.luma == "st7789" else {"bgr": bgr}
-    made = getattr(device, kind.luma)(heard, width=width, height=height, backlight=lambda on: None, **options)
+    made = getattr(device, kind.luma)(heard, width=width, height=height, gpio=noop(), **options)
     made.persist = True  # luma's clean-up at exit shall send nothing
     steps = [step for step in heard.steps if step[0] not in (CASET, RASET, RAMWR, DISPON)]
     if kind.luma == "st7789" and bgr:
