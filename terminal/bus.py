@@ -1,14 +1,14 @@
 """The MQTT connection of a process: publish, subscribe, acknowledge after commit, reconnect, resubscribe.
 
-The client is our own (packets.py, wire.py). paho was the first choice and was measured on one broker, against two
-plain paho clients: with its network thread and call_soon_threadsafe a hop took 1.7 times as long, on asyncio's
-readiness events 1.3, with this client 0.7 (tests/bench/mqtt.py); 1.0 is allowed. There is no thread that an exception
-could kill unseen, name look-up and TLS handshake do not block, and acknowledging late is no special mode. Rules:
+paho runs on asyncio's own readiness events, not in its network thread: a hop then costs no change of thread
+(tests/bench/mqtt.py compares), and there is no thread that an exception could kill unseen. Only what blocks, that is
+name look-up, TCP connect and TLS handshake, runs in a short-lived thread, during which nothing else touches the
+client. Rules for whoever changes this file:
 
-- Whatever goes wrong costs the connection, never the event loop, and is logged.
+- paho's callbacks only note what happened. They must not call into paho: its callback lock is not re-entrant, so a
+  write that fails inside a callback would stop the process.
+- Whatever paho raises costs the connection, never the event loop (_drive).
 - A PUBACK belongs to the connection on which its message came; message ids start anew on the next one.
-- Filters are asked for after every connect, whatever session_present says.
-- Unacknowledged messages go out again, marked as duplicates, before newer ones.
 
     BusError
     ├── BusRefused           the broker does not accept this user: nothing to wait for, exit status 2
@@ -19,23 +19,28 @@ import asyncio
 import contextlib
 import logging
 import random
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.reasoncodes import ReasonCode
 from uuid_utils import uuid7
 
-from terminal import packets
-from terminal.outgoing import Outgoing
-from terminal.packets import Packet, ProtocolError, Puback, Publish, Suback
 from terminal.subscription import Arrival, Delivery, Subscription, check_filter, check_topic, matches
-from terminal.wire import KEEPALIVE_S, Wire, tls_context, where
+from terminal.wire import BufferedSocket, Client, tls_context, where
 
 __all__ = ["Bus", "BusError", "BusRefused", "Delivery", "Subscription", "SubscriptionRefused", "Will"]
 log = logging.getLogger(__name__)
 
+KEEPALIVE_S = 5
+"""paho notices a dead link after twice this and one TICK_S."""
+TICK_S = 1.0
 RETRY_S = 0.2, 2.0
 """Wait before the first and, doubling, before later connects. A lane must work 5 s after the broker's return."""
 STEADY_S = 5.0
@@ -44,15 +49,24 @@ broker that drops everybody, would be asked five times a second."""
 FIRST_S = 3.0
 """How long opening waits to learn whether the broker accepts the user; it goes on without an answer."""
 FLUSH_S = 2.0
-"""How long closing waits for outstanding PUBACKs, and then for the goodbye."""
+"""How long closing waits for outstanding PUBACKs."""
 GRACE_S = 10.0
 """How long a message that nobody takes is kept unacknowledged (Bus's ``grace_s``): after a start, until the roles have
 subscribed; after a subscription's end, so that a program that is being stopped leaves it with the broker."""
 LARGEST = 60_000
 """Bytes of a payload. Brokers take packets of 64 KiB (the embedded one, and Mosquitto as we ship it)."""
+WINDOW = 20
+"""Messages under way to the broker at a time (paho's own limit, and Mosquitto's)."""
+BACKLOG = 1000
+"""Messages that wait for a connection. The oldest go first: whoever needs an answer repeats the question."""
 
-_TRY_AGAIN = 3
-"""The one refusal of a CONNACK that speaks of the broker, not of this client."""
+REFUSALS = {
+    "Unsupported protocol version": "it does not speak MQTT 3.1.1",
+    "Client identifier not valid": "it does not take this client id (our own broker takes the user's name only)",
+    "Bad user name or password": "user or password is wrong",
+    "Not authorized": "this user may not connect",
+}
+"""What a CONNACK may say of this client, by paho's names, in our words. Any other refusal is the broker's trouble."""
 
 
 class BusError(Exception):
@@ -109,41 +123,63 @@ class Bus:
     ) -> None:
         self.instance = instance or str(uuid7())
         """Names this start of the program, in the health of every role on this connection."""
+        self.connected = False
         self.trouble = "not connected yet"
         """Why there is no connection, in words; empty while there is one."""
+        self.dropped = 0
+        """Messages that did not fit into the backlog."""
+        self._loop: asyncio.AbstractEventLoop
+        self._task: asyncio.Task[None] | None = None
+        self._first: asyncio.Future[None]
+        self._up, self._lost, self._idle = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._error: BusError | None = None
+        self._once_connected = self._dialing = self._blocked = False
+        self._closing = False
+        self._refusal = ""
+        self._fd: int | None = None
+        self._generation = self._outstanding = 0
+        self._backlog: OrderedDict[tuple[str, bytes | None], tuple[bytes, bool]] = OrderedDict()
+        self._subscriptions: list[Subscription] = []
+        self._granted: set[str] = set()
+        self._asked: dict[int | None, list[str]] = {}
+        self._routes: dict[str, list[Subscription]] = {}
+        self._parked: dict[Arrival, asyncio.TimerHandle] = {}
+        self._park_until = 0.0
+        self._listeners: list[Callable[[bool], None]] = []
+        self._will = will
+        self._grace_s = grace_s
         try:
-            self._host, self._port, secure = where(url)
-            self._tls = tls_context(ca_file, cert_file, key_file) if secure else None
+            host, port, secure = where(url)
+            tls = tls_context(ca_file, cert_file, key_file) if secure else None
         except ValueError as error:
             raise BusError(str(error)) from None
         except OSError as error:
             raise BusError(f"mqtt certificate files: {error}") from None
-        self._client_id, self._username, self._password = client_id or username, username, password
-        self._clean = clean or not self._client_id  # MQTT 3.1.1: without an id no session can be kept
-        self._will = will
-        self._grace_s = grace_s
-        self._loop: asyncio.AbstractEventLoop
-        self._task: asyncio.Task[None] | None = None
-        self._wire: Wire | None = None
-        self._error: BusError | None = None
-        self._once_connected = self._closing = False
-        self._up, self._tried, self._idle = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._mid = 0
-        self._outgoing = Outgoing(self._next_mid)
-        self._asked: dict[int, list[str]] = {}
-        self._granted: set[str] = set()
-        self._subscriptions: list[Subscription] = []
-        self._routes: dict[bytes, tuple[str, list[Subscription]]] = {}
-        self._parked: dict[Arrival, asyncio.TimerHandle] = {}
-        self._park_until = 0.0
-        self._listeners: list[Callable[[bool], None]] = []
+        self._client = self._new_client(client_id or username, clean, username, password)
+        self._client.tls = tls
+        self._client.connect_async(host, port, KEEPALIVE_S)
+
+    def _new_client(self, client_id: str, clean: bool, username: str, password: str) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id,
+            clean_session=clean or not client_id,  # MQTT 3.1.1: without an id no session can be kept
+            protocol=mqtt.MQTTv311,
+            reconnect_on_failure=False,  # else paho falls back to MQTT 3.1 by itself, blocking
+            manual_ack=True,
+        )
+        if username:
+            client.username_pw_set(username, password)
+        client.max_inflight_messages = WINDOW
+        client.on_socket_close = lambda *_: self._detach()
+        client.on_connect = self._answered
+        client.on_disconnect = self._disconnected
+        client.on_subscribe = self._subscribed
+        client.on_publish = self._published
+        client.on_message = self._arrived
+        return client
 
     # What others call
-
-    @property
-    def connected(self) -> bool:
-        """Is there a connection now, as far as one can know?"""
-        return self._wire is not None
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False, latest_only: bool = False) -> None:
         """Hand a message to the connection, QoS 1, and return; without a connection it waits here.
@@ -156,10 +192,15 @@ class Bus:
             raise ValueError(f"{topic}: {len(payload)} bytes; a broker would drop the connection, again and again")
         if self._error:
             raise self._error
-        self._outgoing.add(topic, payload, retain, latest_only)
+        key = (topic, None if latest_only else payload)
+        if latest_only:
+            self._backlog.pop(key, None)
+        self._backlog[key] = payload, retain
+        if len(self._backlog) > BACKLOG:
+            self._backlog.popitem(last=False)
+            self.dropped += 1
         self._idle.clear()
-        if self._wire:
-            self._outgoing.pump(self._wire.send)
+        self._drive(lambda: None)
 
     def subscribe(self, *filters: str, fleeting: Iterable[str] = ()) -> Subscription:
         """Messages on ``filters`` (QoS 1) from now on, retained ones first. Filters may overlap: each subscription
@@ -177,7 +218,8 @@ class Bus:
             subscription.offer(arrival)
         if self._error:
             subscription.fail(self._error)
-        self._ask(wanted)
+        elif self.connected:
+            self._drive(lambda: self._ask(wanted))
         return subscription
 
     async def wait_connected(self) -> None:
@@ -186,11 +228,6 @@ class Bus:
         if self._error:
             raise self._error
 
-    @property
-    def dropped(self) -> int:
-        """Messages that were too many to wait for a connection."""
-        return self._outgoing.dropped
-
     def on_change(self, tell: Callable[[bool], None]) -> Callable[[], None]:
         """Call ``tell(True)`` after every connect and ``tell(False)`` after every loss; returns what undoes it."""
         self._listeners.append(tell)
@@ -198,19 +235,18 @@ class Bus:
 
     def reconnect(self, why: str) -> None:
         """Give the present connection up and make a new one: for who knows that it only looks alive."""
-        if self._wire:
-            self._wire.cut(why)
+        if self.connected:
+            self._cut(why)
 
     # The connection's life
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
+        self._first = self._loop.create_future()
         self._park_until = self._loop.time() + self._grace_s
         self._task = asyncio.create_task(self._keep_connected(), name="bus")
         try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(FIRST_S):
-                    await self._tried.wait()
+            await asyncio.wait([self._first], timeout=FIRST_S)
             if self._error:
                 raise self._error
         except BaseException:
@@ -221,128 +257,188 @@ class Bus:
     async def __aexit__(self, *_: object) -> None:
         self._closing = True
         try:
-            if self._wire and self._outgoing:
+            if self.connected and (self._backlog or self._outstanding):
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(FLUSH_S):
                         await self._idle.wait()
-            if self._wire:
-                await self._wire.goodbye(FLUSH_S)
+            if self.connected:
+                self._drive(self._client.disconnect)  # a goodbye: the broker forgets the will
         finally:
             await self._stop()
 
     async def _stop(self) -> None:
-        if self._task:
-            self._task.cancel()
-            await asyncio.wait([self._task])
         for timer in self._parked.values():
             timer.cancel()
         self._parked.clear()
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        if not self._dialing:
+            self._drop_socket()
         for subscription in list(self._subscriptions):
             subscription.close()
 
     async def _keep_connected(self) -> None:
         wait = RETRY_S[0]
-        while True:
+        while not self._error:
             began = self._loop.time()
-            wire = Wire(self._received)
-            try:
-                trouble = await self._converse(wire)
-            except (OSError, ProtocolError) as error:
-                trouble = str(error) or "no answer"
-            except Exception as error:
-                log.exception("mqtt: an error of ours while connecting; it is tried again")
-                trouble = f"error of ours: {error!r}"
-            finally:
-                wire.cut("closed")
-            if trouble != self.trouble and not self._closing:
-                log.warning("mqtt: no connection: %s", trouble)
-            self.trouble = trouble
-            self._tried.set()
-            if self._error:
-                return
+            if trouble := await self._dial():
+                self._note(trouble)
+            else:
+                await self._hold()
+            if not self._first.done():
+                self._first.set_result(None)
             wait = RETRY_S[0] if self._loop.time() - began > STEADY_S else wait
             await asyncio.sleep(wait * random.uniform(0.8, 1.0))
             wait = min(wait * 2, RETRY_S[1])
 
-    async def _converse(self, wire: Wire) -> str:
-        """One connection, from its CONNECT to its end; returns why it ended."""
-        will = self._will() if callable(self._will) else self._will
-        hello = packets.connect(
-            self._client_id,
-            self._username,
-            self._password,
-            KEEPALIVE_S,
-            clean=self._clean,
-            will=(will.topic, will.payload, will.retain) if will else None,
-        )
-        answer = await wire.open(self._host, self._port, self._tls, hello)
-        if answer.code:
-            reason = f"the broker refuses: {packets.REFUSALS.get(answer.code, answer.code)}"
-            if answer.code != _TRY_AGAIN and not self._once_connected:
-                self._refuse(BusRefused(f"mqtt: {reason}"))
-            return reason
-        self._once_connected = True
-        self._wire, self.trouble = wire, ""
+    async def _dial(self) -> str:
+        """Open the socket and send CONNECT, in a thread; returns what went wrong, or nothing."""
+        if will := self._will() if callable(self._will) else self._will:
+            self._client.will_set(will.topic, will.payload, 1, will.retain)
+        done: asyncio.Future[str] = self._loop.create_future()
+
+        def finish(trouble: str) -> None:
+            self._dialing = False
+            if done.cancelled():
+                self._drop_socket()
+            else:
+                done.set_result(trouble)
+
+        def dial() -> None:
+            trouble = ""
+            try:
+                if (code := self._client.reconnect()) != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                    trouble = mqtt.error_string(code)
+            except Exception as error:  # a name, a refusal, a certificate: all are tried again
+                trouble = str(error) or type(error).__name__
+            try:
+                self._loop.call_soon_threadsafe(finish, trouble)
+            except RuntimeError:  # the loop ended meanwhile
+                self._drop_socket()
+
+        self._refusal, self._dialing = "", True
+        threading.Thread(target=dial, name="bus dial", daemon=True).start()
+        return await done
+
+    async def _hold(self) -> None:
+        """Serve the open socket until it is lost."""
+        sock = self._client.socket()
+        if sock is None:
+            return
+        self._lost.clear()
+        self._fd = sock.fileno()
+        self._loop.add_reader(self._fd, self._readable)
+        self._drive(lambda: None)
+        while not self._lost.is_set():
+            try:
+                async with asyncio.timeout(TICK_S):
+                    await self._lost.wait()
+            except TimeoutError:
+                self._drive(self._client.loop_misc)
+
+    def _drive(self, work: Callable[[], object]) -> None:
+        """Let paho work, then send what waits."""
+        if self._fd is None:
+            return
         try:
-            self._resume(wire)
-            return await wire.lost
-        finally:
-            self._wire = None
+            work()
+            while self.connected and self._backlog and self._outstanding < WINDOW:
+                (topic, _), (payload, retain) = self._backlog.popitem(last=False)
+                self._outstanding += 1
+                self._client.publish(topic, payload, 1, retain)  # rc 4 (offline) is no error: paho sends it later
+            if self._client.want_write():
+                self._client.loop_write()
+            if self._fd is not None and (blocked := self._client.want_write()) != self._blocked:
+                self._blocked = blocked
+                if blocked:
+                    self._loop.add_writer(self._fd, self._drive, self._client.loop_write)
+                else:
+                    self._loop.remove_writer(self._fd)
+        except Exception as error:
+            log.exception("mqtt: an error while serving the connection; it is made anew")
+            self._cut(f"error in the client: {error}")
+        if not self._backlog and not self._outstanding:
+            self._idle.set()
+
+    def _readable(self) -> None:
+        self._drive(self._client.loop_read)
+        while self._fd is not None and isinstance(sock := self._client.socket(), BufferedSocket) and sock.pending:
+            self._drive(self._client.loop_read)
+
+    def _cut(self, why: str) -> None:
+        self._drop_socket()
+        self._down(why)
+
+    def _drop_socket(self) -> None:
+        self._detach()
+        if sock := self._client.socket():
+            sock.close()
+
+    def _detach(self) -> None:
+        if not self._dialing and self._fd is not None:
+            self._loop.remove_reader(self._fd)
+            self._loop.remove_writer(self._fd)
+            self._fd, self._blocked = None, False
+
+    def _down(self, why: str) -> None:
+        self._lost.set()
+        self._generation += 1
+        self._note(why)
+        self._granted.clear()
+        self._asked.clear()
+        for subscription in self._subscriptions if self._error is None else ():
+            subscription.grant(False)
+        if self.connected:
+            self.connected = False
             self._up.clear()
-            self._asked.clear()
-            self._granted.clear()
-            for subscription in self._subscriptions:
-                subscription.grant(False)
             self._tell(False)
 
-    def _resume(self, wire: Wire) -> None:
-        self._ask({f for s in self._subscriptions for f in s.filters})
-        self._outgoing.resume(wire.send)
-        self._outgoing.pump(wire.send)
-        self._up.set()
-        self._tried.set()
-        self._tell(True)
-
-    def _refuse(self, error: BusRefused) -> None:
-        self._error = error
-        self._up.set()
-        for subscription in self._subscriptions:
-            subscription.fail(error)
+    def _note(self, trouble: str) -> None:
+        if trouble != self.trouble and not self._closing:
+            log.warning("mqtt: no connection: %s", trouble)
+        self.trouble = trouble
 
     def _tell(self, connected: bool) -> None:
         for tell in list(self._listeners):
             self._loop.call_soon(tell, connected)
 
-    # Packets
+    # paho's callbacks
 
-    def _next_mid(self) -> int:
-        while True:
-            self._mid = self._mid % 65535 + 1
-            if self._mid not in self._outgoing and self._mid not in self._asked:
-                return self._mid
+    def _answered(self, _client: Any, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+        if reason.is_failure:
+            name = str(reason)
+            self._refusal = f"the broker refuses: {REFUSALS.get(name, name)}"
+            if name in REFUSALS and not self._once_connected:
+                self._error = BusRefused(f"mqtt: {self._refusal}")
+                self._up.set()
+                for subscription in self._subscriptions:
+                    subscription.fail(self._error)
+            self._loop.call_soon(self._cut, self._refusal)  # it is the broker's to close the line; some wait
+            return
+        self.connected = self._once_connected = True
+        self.trouble = ""
+        self._up.set()
+        if not self._first.done():
+            self._first.set_result(None)
+        if filters := {f for s in self._subscriptions for f in s.filters}:
+            self._ask(filters)  # whatever session_present says: a broker may have kept the session and lost these
+        self._tell(True)
+
+    def _disconnected(self, _client: Any, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+        if not self._dialing:
+            self._down(self._refusal or f"lost: {reason}")
 
     def _ask(self, filters: Iterable[str]) -> None:
         """Ask for ``filters``, each as the most demanding of its subscriptions wants it."""
         wanted = {f: max(s.filters.get(f, 0) for s in self._subscriptions) for f in sorted(filters)}
-        if self._wire and wanted:
-            self._granted.difference_update(wanted)
-            self._asked[mid := self._next_mid()] = list(wanted)
-            self._wire.send(packets.subscribe(wanted, mid))
+        _, mid = self._client.subscribe(list(wanted.items()))
+        self._granted.difference_update(wanted)
+        self._asked[mid] = list(wanted)
 
-    def _received(self, wire: Wire, packet: Packet) -> None:
-        match packet:
-            case Publish():
-                self._arrived(wire, packet)
-            case Puback(mid):
-                self._outgoing.acknowledge(mid)
-                self._outgoing.pump(wire.send)
-                if not self._outgoing:
-                    self._idle.set()
-            case Suback(mid, codes):
-                self._subscribed(self._asked.pop(mid, []), codes)
-
-    def _subscribed(self, asked: list[str], codes: bytes) -> None:
-        refused = tuple(f for f, code in zip(asked, codes, strict=False) if code & 0x80)
+    def _subscribed(self, _client: Any, _userdata: Any, mid: int, codes: list[ReasonCode], _properties: Any) -> None:
+        asked = self._asked.pop(mid, [])
+        refused = tuple(f for f, code in zip(asked, codes, strict=False) if code.is_failure)
         self._granted.update(f for f in asked if f not in refused)
         for subscription in self._subscriptions:
             if mine := tuple(f for f in refused if f in subscription.filters):
@@ -351,33 +447,39 @@ class Bus:
             elif self._granted.issuperset(subscription.filters):
                 subscription.grant(True)
 
-    def _arrived(self, wire: Wire, packet: Publish) -> None:
-        route = self._routes.get(packet.topic)
-        if route is None:
-            topic = packet.topic.decode(errors="replace")
-            route = topic, [s for s in self._subscriptions if any(matches(f, topic) for f in s.filters)]
+    def _published(self, *_: Any) -> None:
+        self._outstanding -= 1
+
+    def _arrived(self, _client: Any, _userdata: Any, message: mqtt.MQTTMessage) -> None:
+        puback = partial(self._puback, self._generation, message.mid, message.qos)
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:  # no topic of anybody's: MQTT 3.1.1, 1.5.3
+            self._loop.call_soon(puback)
+            return
+        takers = self._routes.get(topic)
+        if takers is None:
+            takers = [s for s in self._subscriptions if any(matches(f, topic) for f in s.filters)]
             if len(self._routes) >= 1024:
                 self._routes.clear()
-            self._routes[packet.topic] = route
-        topic, takers = route
-        arrival = Arrival(topic, packet.payload, packet.retain, partial(self._puback, wire, packet.qos, packet.mid))
+            self._routes[topic] = takers
+        arrival = Arrival(topic, bytes(message.payload), message.retain, puback)
         for subscription in takers:
             subscription.offer(arrival)
         if not takers:
-            self._nobody(arrival, self._loop.time() < self._park_until)
+            if self._loop.time() < self._park_until:
+                self._park(arrival)
+            else:
+                self._loop.call_soon(puback)
 
     # Acknowledging
 
-    def _puback(self, wire: Wire, qos: int, mid: int) -> None:
-        if qos:
-            wire.send(packets.puback(mid))  # on the connection it came by, or not at all
+    def _puback(self, generation: int, mid: int, qos: int) -> None:
+        if qos and generation == self._generation and self.connected:
+            self._drive(partial(self._client.ack, mid, qos))
 
-    def _nobody(self, arrival: Arrival, wait: bool) -> None:
-        """Acknowledge what nobody is there for, or wait whether somebody comes."""
-        if wait:
-            self._parked[arrival] = self._loop.call_later(self._grace_s, self._give_up, arrival)
-        else:
-            arrival.puback()
+    def _park(self, arrival: Arrival) -> None:
+        self._parked[arrival] = self._loop.call_later(self._grace_s, self._give_up, arrival)
 
     def _give_up(self, arrival: Arrival) -> None:
         del self._parked[arrival]
@@ -388,9 +490,9 @@ class Bus:
         self._routes.clear()
         for arrival in subscription.held:
             arrival.holders.discard(subscription)
-            if not arrival.holders and self._wire:
-                self._nobody(arrival, True)
+            if not arrival.holders and self._task and not self._task.done():
+                self._park(arrival)
         subscription.held.clear()
         unused = [f for f in subscription.filters if not any(f in s.filters for s in self._subscriptions)]
-        if unused and self._wire:
-            self._wire.send(packets.unsubscribe(unused, self._next_mid()))
+        if unused and self.connected:
+            self._drive(lambda: self._client.unsubscribe(unused))

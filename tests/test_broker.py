@@ -15,8 +15,8 @@ from broker.embedded import BrokerError, EmbeddedBroker, PortInUse, UnsafeBroker
 from broker.frames import Frame, encode_length, encode_publish, read_frame
 from broker.guard import PENDING
 from broker.outbox import LIMIT, Outbox, Parcel
-from terminal import packets
 from terminal.contract.access import USERS
+from tests import mqtt_packets as packets
 from tests.conftest import open_embedded
 
 FEE = "parking/marina/exit-1/fee"

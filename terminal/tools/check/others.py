@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from terminal.bus import Bus, BusError, BusRefused
+from terminal.bus import REFUSALS, Bus, BusError, BusRefused
 from terminal.config import ConfigError, Settings, read_secret
-from terminal.packets import REFUSALS
 from terminal.payby import errors
 from terminal.payby.client import PayBy
 from terminal.payby.signing import load_private_key, load_public_keys
@@ -18,7 +17,7 @@ from terminal.tools.check.finding import Finding, Machine
 PAYBY_SKEW_MS = 60_000
 """The clock alarm of the worker; PayBy itself refuses at 15 minutes."""
 _QUICKEST_S = 10.0
-_WRONG_ID = REFUSALS[2]
+_WRONG_ID = REFUSALS["Client identifier not valid"]
 
 
 async def broker(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
