@@ -81,6 +81,17 @@ class Told(Story):
         self.boom("up", lift=lift, lane=lane)
         self.boom("down", lane=lane)
 
+    def command(self, command: str, **fields: object) -> None:
+        """An operator asks for something."""
+        given = {"by": "Amal", "not_after": self.at + 30_000, "reason": "operator"} | fields
+        number = len(self.rows)
+        self.tell(e.CommandGiven(self.at, "exit-1", an_id("command", number), command, **given))  # type: ignore[arg-type]
+
+    def tell_refund(self, stage: str, session: str = "a") -> None:
+        """PayBy says how the stay's last refund stands."""
+        asked = self.stay(session).refunds[-1]
+        self.tell(e.RefundReported(self.at, asked.no, asked.order_no, stage))  # type: ignore[arg-type]
+
     def pays(self, session: str = "a", lane: str = "exit-1", *, amount: int = 2000) -> Order:
         """A car arrives, its ticket is read, its order is paid; the lift is granted."""
         self.arrives(lane)
@@ -123,7 +134,7 @@ class Told(Story):
         ours = read_worker(self.rows, Rules("marina"))
         books: list[Arm] = []
         if arms:
-            books = [read_barrier(f"{lane}.db", rows, ours.grants) for lane, rows in self.arms.items()]
+            books = [read_barrier(f"{lane}.db", rows, ours) for lane, rows in self.arms.items()]
         return match(Facts("marina", day, now_ms or self.at, papers, ours, openings(ours, books), payee))
 
     def write(self, folder: Path) -> None:

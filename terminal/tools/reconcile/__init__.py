@@ -190,6 +190,6 @@ def _read_barriers(settings: Settings, named: Sequence[Path], ours: Ours, flaws:
         lanes.setdefault(path.resolve(), "")
     for path, lane in lanes.items():
         try:
-            yield read_barrier(path.name, _rows(path, flaws), ours.grants, lane)
+            yield read_barrier(path.name, _rows(path, flaws), ours, lane)
         except UnreadableRow as error:
             flaws.append(Flaw(path.name, f"{error}; none of it is matched"))

@@ -87,7 +87,7 @@ def _raises(found: Index) -> Iterator[Line]:
 
 
 def _raise(found: Index, opening: Opening) -> Line | None:
-    kind = _OPENED.get(opening.reason, "opened-unpaid")
+    kind = _OPENED.get(opening.reason, "opened-unexplained")
     line = Line(kind, True, opening.at_ms, opening.note, opening.lane, opening.session, opening.order_no, by=opening.by)
     paid = found.ours.paid.get(opening.order_no)
     if not opening.sure:

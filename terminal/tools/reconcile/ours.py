@@ -4,7 +4,7 @@ The worker's events are stepped through the very rules that heard them first, so
 ``core/lane.py`` decides. Pure: rows come in, facts come out.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -177,7 +177,7 @@ class Pulse:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One barrier's journal. ``lane``: as the configuration or its own lifts tell it, empty where neither does."""
+    """One barrier's journal. ``lane``: by the configuration or the worker's journal; empty where neither tells it."""
 
     name: str
     lane: str
@@ -186,7 +186,7 @@ class Arm:
     last_ms: int
 
 
-def read_barrier(name: str, rows: Iterable[Row], grants: Mapping[str, Grant], lane: str = "") -> Arm:
+def read_barrier(name: str, rows: Iterable[Row], ours: Ours, lane: str = "") -> Arm:
     """Read a barrier's journal; raises UnreadableRow, and what ``rows`` raises."""
     intents: dict[str, tuple[Intent, int]] = {}
     done: set[str] = set()
@@ -204,13 +204,13 @@ def read_barrier(name: str, rows: Iterable[Row], grants: Mapping[str, Grant], la
         else:
             raise UnreadableRow(f"row {row.seq} of kind {row.kind!r} is no barrier's")
     pulses = tuple(Pulse(intent, at, intent.id in done) for intent, at in intents.values())
-    lanes = (_lane_of(pulse.intent, grants) for pulse in pulses)
+    lanes = (_lane_of(pulse.intent, ours) for pulse in pulses)
     return Arm(name, lane or next(filter(None, lanes), ""), pulses, first or 0, last or 0)
 
 
-def _lane_of(intent: Intent, grants: Mapping[str, Grant]) -> str:
-    if grant := grants.get(intent.id):
-        return grant.lane
+def _lane_of(intent: Intent, ours: Ours) -> str:
+    if told := ours.grants.get(intent.id) or ours.raised.get(intent.id):
+        return told.lane
     name = parse_order_no(intent.order_no or "") if intent.reason == "paid" else None
     return name.lane if name else ""
 

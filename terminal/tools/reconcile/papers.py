@@ -78,6 +78,7 @@ class _Sheet:
 
     name: str
     kind: Kind | None = None
+    """None: nothing of it can be matched."""
     entries: list[Entry] = field(default_factory=list)
     flaws: list[Flaw] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -177,6 +178,7 @@ def _read(sheet: _Sheet, data: bytes) -> None:
     if missing := [name for name in needed if name not in columns]:
         sheet.flaw(head + 1, f"unknown columns: {', '.join(missing)} cannot be found")
         if "merchantOrderNo" in missing:
+            sheet.kind = None
             return
     if not whole:
         sheet.flaw(len(lines), "cut off: the last row does not end with *")

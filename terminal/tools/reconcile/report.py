@@ -15,7 +15,7 @@ from terminal.tools.reconcile.papers import Flaw
 
 Kind = Literal[
     "paid-opened", "paid-refunded", "paid-not-opened", "paid-twice", "difference", "unnoticed", "not-ours", "missing",
-    "refund", "opened-free", "opened-credit", "opened-operator", "opened-forced", "opened-unpaid", "opened-unsure",
+    "refund", "opened-free", "opened-credit", "opened-operator", "opened-forced", "opened-unexplained", "opened-unsure",
     "followed", "elsewhere",
 ]  # fmt: skip
 KINDS: Mapping[Kind, str] = {
@@ -33,7 +33,7 @@ KINDS: Mapping[Kind, str] = {
     "opened-free": "opened without payment: free stay",
     "opened-operator": "opened without payment: operator",
     "opened-forced": "opened without payment: forced",
-    "opened-unpaid": "opened without payment: unexplained",
+    "opened-unexplained": "opened, and nobody knows why",
     "opened-unsure": "perhaps opened",
     "followed": "passed under another's raise",
 }
