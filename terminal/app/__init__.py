@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from broker.embedded import BrokerError
-from drivers.pins import NoGpio
+from drivers.pins import NoGpio, open_pins
 from terminal import __version__, config
 from terminal.app.wiring import RealHardware, run_roles
 from terminal.bus import BusError
@@ -123,7 +123,9 @@ def _ticket(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> int:
     from terminal.tools import check
 
-    return check.run(_load(args))
+    logging.getLogger("terminal.bus").setLevel(logging.ERROR)  # a broker that is not there is a finding, no warning
+    machine = check.Machine(open_pins=open_pins, ntp=check.network_time)
+    return 0 if asyncio.run(check.check(_load(args), machine)) else 1
 
 
 def _sandbox(args: argparse.Namespace) -> int:
@@ -148,7 +150,17 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _lcd_test(settings: Settings) -> int:
-    raise ConfigError("lcd --test: not wired")
+    """Show the test card on the real panel until Ctrl-C."""
+    from terminal.tools.screens import test_card
+
+    async def show() -> None:
+        async with RealHardware(settings).panel() as panel:
+            width, height = panel.size
+            await asyncio.to_thread(panel.show, test_card(width, height))
+            print("The test card is on the panel; its code must scan (Ctrl-C ends it).", flush=True)
+            await asyncio.Event().wait()
+
+    return _until_stopped(show)
 
 
 # -- roles -----------------------------------------------------------------------------------------------------------

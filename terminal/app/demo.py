@@ -15,10 +15,10 @@ from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from gpiozero.pins.mock import MockFactory
 
 from broker.embedded import EmbeddedBroker
 from drivers.loops import Loops
+from drivers.pins import MockPins
 from drivers.relay import RelayBarrier
 from drivers.simulated import MemoryPanel, SimulatedArm, SimulatedLoops, SimulatedRelay, SimulatedScanner
 from terminal import config
@@ -35,7 +35,7 @@ from terminal.demo.parts import Parts, Tickets
 from terminal.demo.wallet import Wallet
 from terminal.payby.sandbox import Sandbox
 from terminal.payby.sandbox.serve import key_pair
-from terminal.settings import Settings, present
+from terminal.settings import ConfigError, Settings, present
 
 ROLES = ("worker", "listener", "barrier", "loops", "lcd", "reader")
 RAISE_PIN, UP_PIN, DOWN_PIN, WAITING_PIN, BOOM_PIN = 17, 27, 22, 5, 6
@@ -98,7 +98,7 @@ class SimulatedHardware:
         """To be made in the event loop's thread."""
         barrier = settings.need(sections.Barrier)
         self._barrier = barrier
-        self._pins = MockFactory()
+        self._pins = MockPins()
         self.tickets = SimulatedScanner()
         self.glass = MemoryPanel()
         self.metal = SimulatedLoops(self._pins, WAITING_PIN, BOOM_PIN)
@@ -193,7 +193,10 @@ async def _drive(lane: DemoLane, port: int, cars: int | None) -> int:
     if cars is not None:
         return 0 if (await run_cars(lane, cars)).ok else 1
     page = Page(lane)
-    print(f"The lane is at {await page.start(port)} (Ctrl-C ends it).", flush=True)
+    try:
+        print(f"The lane is at {await page.start(port)} (Ctrl-C ends it).", flush=True)
+    except OSError as error:
+        raise ConfigError(f"--port: port {port} cannot be had ({error.strerror}); take another") from None
     try:
         await asyncio.Event().wait()
     finally:
@@ -241,7 +244,7 @@ def _sandbox(folder: Path) -> Sandbox:
 
 def _tap(settings: Settings, folder: Path) -> Bus:
     password = (folder / "secrets" / "mqtt" / "watch").read_text().strip()
-    return Bus(settings.need(sections.Mqtt).url, username="watch", password=password)
+    return Bus(settings.need(sections.Mqtt).url, username="watch", password=password, clean=True)
 
 
 def _parts(settings: Settings, hardware: SimulatedHardware, sandbox: Sandbox, broker: DemoBroker, watch: Bus) -> Parts:
@@ -255,7 +258,7 @@ def _parts(settings: Settings, hardware: SimulatedHardware, sandbox: Sandbox, br
         return sign_ticket(of, derived_id(max(0, entered), "demo", of, str(next(made))), entered, key_id, key)
 
     return Parts(
-        garage=garage,
+        garage=settings.need(sections.Garage).name,
         lane=lane,
         scanner=hardware.tickets,
         loops=hardware.metal,

@@ -7,14 +7,13 @@ from functools import cached_property, partial
 from typing import Any, Protocol
 
 import msgspec
-from gpiozero import Factory
 
 from broker.embedded import EmbeddedBroker
 from drivers.loops import Loops
 from drivers.panel import SpiPanel
 from drivers.panel_png import PngPanel
 from drivers.panel_wire import SpiWire, open_spi
-from drivers.pins import open_pins
+from drivers.pins import Pins, open_pins
 from drivers.relay import RelayBarrier
 from drivers.scanner import HidScanner, SerialScanner, StdinScanner
 from terminal import __version__
@@ -61,7 +60,7 @@ class RealHardware:
         self._settings = settings
 
     @cached_property
-    def pins(self) -> Factory:
+    def pins(self) -> Pins:
         """One factory for all roles of a process."""
         return open_pins(self._settings.gpio.pins)
 
@@ -158,12 +157,13 @@ def open_broker(settings: Settings) -> EmbeddedBroker:
 
 def _bus(settings: Settings, roles: Sequence[str], process: str, clock: Clock) -> Bus:
     garage = settings.need(sections.Garage).id
-    mqtt = settings.mqtt
-    if mqtt is None:  # the embedded broker alone, with no section of its own
-        broker = settings.need(sections.Broker)
-        mqtt = sections.Mqtt(f"mqtt://127.0.0.1:{broker.port}", "broker", broker.users / "broker")
-    at_garage = set(roles) <= set(GARAGE_ROLES)
-    lane = None if at_garage or settings.lane is None else settings.lane.id
+    broker, mqtt = settings.broker, settings.mqtt
+    if broker and (mqtt is None or process != "run"):  # there, a role that runs alone is a user of its own
+        url = mqtt.url if mqtt else f"mqtt://127.0.0.1:{broker.port}"
+        mqtt = sections.Mqtt(url, process, broker.users / process, mqtt.ca_file if mqtt else None)
+    mqtt = present(mqtt, "mqtt.url")
+    lane = None if set(roles) <= set(GARAGE_ROLES) or settings.lane is None else settings.lane.id
+    # Elsewhere one user may serve several roles, which would push each other out under one client id.
     own = mqtt.username if process == "run" or mqtt.username.split(".")[0] == process else f"{mqtt.username}-{process}"
     bus = Bus(
         mqtt.url,
