@@ -402,7 +402,14 @@ def test_a_lift_refused_for_another_car_becomes_credit_and_is_tried_again_up_to_
     assert story.payment().holder == "credit"
 
 
-@pytest.mark.parametrize("why", ["signature", "proof", "journal"])
+def test_a_refused_signature_is_alerted_and_the_lift_repeated_for_anybody_could_have_drawn_it() -> None:
+    story = Story()
+    paid(story)
+    story.answers("refused", "signature")
+    assert (story.owes(), story.payment().holder, story.alerts()) == (["SendLift"], "lift", ["lift-refused"])
+
+
+@pytest.mark.parametrize("why", ["proof", "journal"])
 def test_a_lift_refused_for_what_no_repetition_mends_gets_help_at_once(why: str) -> None:
     story = Story()
     paid(story)

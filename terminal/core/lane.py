@@ -766,6 +766,10 @@ def _lift_answered(draft: _Draft, event: LiftAnswered) -> None:
             _raised(draft, stay, grant)
         case "refused", "busy":
             pass  # unspent: it is repeated until the arm is down
+        case "refused", "signature":
+            # Whoever can publish a lift can draw this answer for an id of ours; our own lift may still raise.
+            text = "the barrier refused a lift with an id of ours for its signature"
+            draft.alert("lift-refused", "critical", text, grant.lane, stay, grant.order_no, once=True)
         case "refused", "expired" | "too-far" if not grant.dropped and grant.signed < MAX_SIGNED:
             _renew(draft, stay, grant)
         case "unknown", _:
@@ -826,7 +830,7 @@ def _unknown(draft: _Draft, stay: Stay, grant: Grant) -> None:
 
 
 def _not_raised(draft: _Draft, stay: Stay, grant: Grant, why: str) -> None:
-    severity = "critical" if why in ("signature", "proof", "journal") else "warning"
+    severity = "critical" if why in ("proof", "journal") else "warning"
     draft.alert(
         "lift-refused", severity, f"the barrier refused a lift: {why}", grant.lane, stay, grant.order_no, once=True
     )
