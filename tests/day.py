@@ -102,6 +102,15 @@ class Told(Story):
         self.payby("PAID", session, proof=self.proof(order))
         return order
 
+    def pays_too_late(self, session: str = "a") -> Order:
+        """Paid when its car is gone: credit."""
+        self.shows_qr(session)
+        self.leaves_loop()
+        self.wait(5)
+        order = self.order(session)
+        self.payby("PAID", session, proof=self.proof(order))
+        return order
+
     def proof(self, order: Order) -> Proof:
         """PayBy's words, with the time of the payment."""
         body = {

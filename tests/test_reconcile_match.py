@@ -120,20 +120,9 @@ def test_an_operator_who_lets_out_who_has_paid_explains_the_payment() -> None:
 # -- paid without opening --------------------------------------------------------------------------------------------
 
 
-def gone(story: Told, session: str = "a") -> Order:
-    """Paid when its car was gone: credit."""
-    story.arrives()
-    story.reads(session)
-    story.payby("CREATED", session)
-    story.leaves_loop()
-    story.wait(5)
-    story.payby("PAID", session, proof=story.proof(story.order(session)))
-    return story.order(session)
-
-
 def test_credit_explains_a_payment_until_it_ends_and_its_refund_after_that() -> None:
     story = Told()
-    order = gone(story)
+    order = story.pays_too_late()
     paid = papers(payment(order))
     report = story.report(paid)
     assert (kinds(report), report.unexplained) == (["paid-not-opened"], 0)
@@ -360,7 +349,7 @@ def test_an_operators_refund_is_told_with_who_and_why_and_its_end() -> None:
 
 def test_a_refund_that_failed_is_unexplained_while_nothing_else_ended_its_payment() -> None:
     story = Told()
-    order = gone(story)
+    order = story.pays_too_late()
     story.wait(16 * 60)
     story.tell_refund("failed")
     failed = story.refund()
@@ -531,7 +520,7 @@ def test_sums_by_hour_count_what_was_raised_for_and_what_not() -> None:
     story.at = at(8)
     first = story.visits("a", amount=3000)
     story.at = at(9)
-    second = gone(story, "b")
+    second = story.pays_too_late("b")
     report = story.report(papers(payment(first), payment(second), payment(first, at(9), merchantOrderNo="x")))
     eight, nine = report.hours[8:10]
     assert (eight.opened_fils, eight.other_fils, eight.raises, eight.exceptions) == (3000, 0, {"paid": 1}, 0)

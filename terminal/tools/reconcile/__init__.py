@@ -18,7 +18,7 @@ from terminal import journal
 from terminal import settings as sections
 from terminal.core.lane import Rules
 from terminal.payby.client import PayBy
-from terminal.payby.errors import NoStatement, PayByError
+from terminal.payby.errors import ClockWrong, NoStatement, PayByError
 from terminal.payby.signing import load_private_key, load_public_keys
 from terminal.settings import ConfigError, Settings, present
 from terminal.tools.reconcile.facts import Facts
@@ -31,6 +31,7 @@ from terminal.tools.reconcile.report import Day, Report, as_csv, as_json, table
 __all__ = ["ReconcileFailed", "download", "reconcile", "run"]
 
 Files = Sequence[tuple[str, bytes]]
+_FIRST_YEAR, _LAST_YEAR = 2000, 9000  # beyond them Python's own dates end
 
 
 class ReconcileFailed(Exception):
@@ -130,7 +131,11 @@ async def download(settings: Settings, day: Day) -> list[tuple[str, bytes]]:
         for number in range((last - first).days + 1):
             wanted = first + timedelta(days=number)
             try:
-                found.append((f"statement-{wanted}.zip", await client.get_order_statement(wanted)))
+                try:
+                    data = await client.get_order_statement(wanted)
+                except ClockWrong:  # now the client knows PayBy's time
+                    data = await client.get_order_statement(wanted)
+                found.append((f"statement-{wanted}.zip", data))
             except NoStatement as error:
                 raise ReconcileFailed(
                     f"PayBy has no statement of {wanted} ({error.code} {error.msg}); one is ready about 30 minutes"
@@ -144,10 +149,11 @@ def _day(text: str, zone: ZoneInfo, now_ms: int) -> Day:
         if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
             raise ValueError
         day = Day(date.fromisoformat(text), zone)
-        start_ms = day.start_ms
-    except (ValueError, OverflowError):
+        if not _FIRST_YEAR <= day.date.year <= _LAST_YEAR:
+            raise ValueError
+    except ValueError:
         raise ConfigError(f"reconcile: --date: got {text[:40]!r}, takes a day as YYYY-MM-DD") from None
-    if start_ms > now_ms:
+    if day.start_ms > now_ms:
         raise ConfigError(f"reconcile: --date: {day.date} has not begun yet")
     return day
 
