@@ -84,8 +84,8 @@ class Told(Story):
     def command(self, command: str, **fields: object) -> None:
         """An operator asks for something."""
         given = {"by": "Amal", "not_after": self.at + 30_000, "reason": "operator"} | fields
-        number = len(self.rows)
-        self.tell(e.CommandGiven(self.at, "exit-1", an_id("command", number), command, **given))  # type: ignore[arg-type]
+        given = {"id": an_id("command", len(self.rows))} | given
+        self.tell(e.CommandGiven(self.at, "exit-1", command=command, **given))  # type: ignore[arg-type]
 
     def tell_refund(self, stage: str, session: str = "a") -> None:
         """PayBy says how the stay's last refund stands."""

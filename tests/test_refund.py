@@ -1,0 +1,451 @@
+"""The refund command: what it asks and shows, how it is sent, followed and ended; and once through real processes."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from broker.embedded import EmbeddedBroker
+from terminal.bus import Bus, BusError, BusRefused
+from terminal.clock import SystemClock
+from terminal.config import ConfigError, Settings, load
+from terminal.contract.grant import BadKeyFile, check_command, load_trusted
+from terminal.contract.messages import Command, Receipt, Refund
+from terminal.core.numbers import refund_no
+from terminal.core.visit import Order
+from terminal.journal import Journal
+from terminal.link import Link
+from terminal.tools import refund
+from terminal.tools.refund import Limits, Signer, about, give_back, read_wish
+from tests.conftest import Mosquitto, embedded_bus
+from tests.day import Told
+from tests.garage import Garage
+from tests.test_visit_processes import leaves
+
+QUICK = Limits(answer_s=1.0, end_s=1.0, repeat_s=0.05)
+"""For tests in which a limit is reached."""
+PATIENT = Limits(answer_s=20.0, end_s=20.0, repeat_s=0.05)
+ORDER = "marina-exit-1-0190d3f07c1e7a529d2f0123456789ab"
+SESSION = "0190d3f0-7c1e-7a52-9d2f-0123456789ab"
+CONFIGURATION = """\
+[garage]
+id = "marina"
+[mqtt]
+url = "{url}"
+username = "{user}"
+password_file = "password"
+[lift]
+trusted = {{ worker = "worker.pub.pem", console = "console.pub.pem" }}
+[console]
+lift_private_key = "{key}.pem"
+[journal]
+path = "journal.db"
+"""
+
+
+def write_pair(folder: Path, name: str) -> None:
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / f"{name}.pem").touch(mode=0o600)
+    (folder / f"{name}.pem").write_bytes(private)
+    (folder / f"{name}.pub.pem").write_bytes(
+        key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+
+
+def configured(
+    folder: Path, url: str = "mqtt://127.0.0.1:1", *, user: str = "console", key: str = "console", more: str = ""
+) -> Settings:
+    """A console's configuration, with keys."""
+    for name in ("worker", "console", "stranger"):
+        if not (folder / f"{name}.pem").exists():
+            write_pair(folder, name)
+    (folder / "password").touch(mode=0o600)
+    (folder / "password").write_text("unused\n")
+    (folder / "console.toml").write_text(CONFIGURATION.format(url=url, user=user, key=key) + more)
+    return load(folder / "console.toml", {})
+
+
+def on(broker: EmbeddedBroker, folder: Path) -> Settings:
+    """The configuration of the machine that the embedded broker runs on."""
+    users = broker.password_file("console").parent
+    return configured(folder, broker.url, user="lane", more=f'[broker]\nport = {broker.port}\nusers = "{users}"\n')
+
+
+@dataclass
+class Spoken:
+    """What the command said to a person."""
+
+    said: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    async def give_back(
+        self, settings: Settings, limits: Limits = PATIENT, amount: str | None = None, order: str = ORDER
+    ) -> int:
+        wish = read_wish(settings, order, amount, "overcharged")
+        return await give_back(
+            settings, wish, Signer.load(settings), say=self.said.append, complain=self.complaints.append, limits=limits
+        )
+
+    def run(self, settings: Settings, order: str = ORDER, **more: Any) -> int:
+        return refund.run(settings, order, say=self.said.append, complain=self.complaints.append, **more)
+
+
+@dataclass
+class Worker:
+    """Answers commands as it is told: ``answers`` gives what to say to the n-th one."""
+
+    link: Link
+    answers: Callable[["Worker", Command, int], list[Receipt | Refund]]
+    commands: list[Command] = field(default_factory=list)
+
+    async def run(self) -> None:
+        with self.link.hear("command") as hearing:
+            async for heard in hearing:
+                heard.ack()
+                command = heard.message
+                assert isinstance(command, Command)
+                self.commands.append(command)
+                for message in self.answers(self, command, len(self.commands)):
+                    await self.link.say(message)
+
+    def receipt(self, command: Command, outcome: str = "done", why: str | None = None, **more: Any) -> Receipt:
+        return Receipt(**self.link.head(), **{"command": command.id, "outcome": outcome, "why": why} | more)
+
+    def refund(self, command: Command, status: str, **more: Any) -> Refund:
+        fields = {"order_no": command.order_no, "refund_no": refund_no(command.id), "status": status} | more
+        return Refund(**self.link.head(), **fields)
+
+
+async def at_work(
+    broker: EmbeddedBroker, answers: Callable[[Worker, Command, int], list[Receipt | Refund]], work: Any
+) -> tuple[Any, Worker]:
+    """What ``work`` comes to while such a worker is there."""
+    async with embedded_bus(broker, "worker") as bus:
+        link = Link(bus, garage="marina", lane="exit-1", role="worker", version="1", clock=SystemClock())
+        worker = Worker(link, answers)
+        task = asyncio.create_task(worker.run())
+        try:
+            return await asyncio.wait_for(work, 25), worker
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+# -- sent and followed -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["success", "settled"])
+async def test_a_refund_is_signed_followed_and_ends_well(embedded: EmbeddedBroker, tmp_path: Path, end: str) -> None:
+    settings, spoken = on(embedded, tmp_path), Spoken()
+
+    def answers(worker: Worker, command: Command, _: int) -> list[Receipt | Refund]:
+        return [worker.receipt(command), *(worker.refund(command, s) for s in ("asked", "created", "created", end))]
+
+    status, worker = await at_work(embedded, answers, spoken.give_back(settings, amount="12.5"))
+    command = worker.commands[0]
+    no = refund_no(command.id)
+    assert status == 0
+    assert spoken.said == [f"refund {no}: asked", f"refund {no}: created", f"refund {no}: {end}"]
+    assert spoken.complaints == []
+    assert (command.command, command.order_no, command.session) == ("refund", ORDER, SESSION)
+    assert (command.amount, command.reason, command.key) == ("12.50", "overcharged", "console")
+    assert command.by.startswith("console")
+    trusted = load_trusted({"console": tmp_path / "console.pub.pem"})
+    assert check_command(command, "marina", "exit-1", trusted, SystemClock().wall_ms()) is None
+
+
+async def test_the_same_command_is_repeated_until_the_receipt_and_not_after_it(
+    embedded: EmbeddedBroker, tmp_path: Path
+) -> None:
+    settings, spoken = on(embedded, tmp_path), Spoken()
+
+    def answers(worker: Worker, command: Command, count: int) -> list[Receipt | Refund]:
+        return [worker.receipt(command)] if count == 3 else []
+
+    limits = Limits(answer_s=20.0, end_s=0.5, repeat_s=0.05)
+    status, worker = await at_work(embedded, answers, spoken.give_back(settings, limits))
+    assert len({(command.id, command.sign) for command in worker.commands}) == 1
+    assert 3 <= len(worker.commands) <= 5  # one may have been on its way
+    no = refund_no(worker.commands[0].id)
+    assert (status, spoken.said) == (1, [f"refund {no}: asked"])
+    assert spoken.complaints == [
+        f"refund {no}: asked, and no end within 0.5 s; the worker goes on with it, and reconcile shows what came of it"
+    ]
+
+
+async def test_without_an_amount_the_worker_decides_what_is_left(embedded: EmbeddedBroker, tmp_path: Path) -> None:
+    settings, spoken = on(embedded, tmp_path), Spoken()
+    status, worker = await at_work(
+        embedded, lambda w, c, _: [w.receipt(c), w.refund(c, "success")], spoken.give_back(settings)
+    )
+    assert (status, worker.commands[0].amount) == (0, None)
+
+
+async def test_a_refund_message_without_its_receipt_shows_that_the_command_was_taken(
+    embedded: EmbeddedBroker, tmp_path: Path
+) -> None:
+    settings, spoken = on(embedded, tmp_path), Spoken()
+    status, _ = await at_work(embedded, lambda w, c, _: [w.refund(c, "success")], spoken.give_back(settings))
+    assert (status, len(spoken.said)) == (0, 1)
+
+
+async def test_what_is_said_about_other_commands_and_refunds_decides_nothing(
+    embedded: EmbeddedBroker, tmp_path: Path
+) -> None:
+    settings, spoken = on(embedded, tmp_path), Spoken()
+    other = "0190d3f0-7c1e-7a52-9d2f-ffffffffffff"
+
+    def answers(worker: Worker, command: Command, _: int) -> list[Receipt | Refund]:
+        return [
+            worker.receipt(command, command=other),
+            worker.receipt(command, "refused", command=None, order_no=ORDER, notify_id="1"),
+            worker.refund(command, "success", refund_no=refund_no(other)),
+        ]
+
+    status, _ = await at_work(embedded, answers, spoken.give_back(settings, QUICK))
+    assert (status, spoken.said) == (1, [])
+    assert "no answer from the worker within 1 s" in spoken.complaints[0]
+
+
+async def test_a_refund_that_fails_is_status_1_and_one_line(embedded: EmbeddedBroker, tmp_path: Path) -> None:
+    settings, spoken = on(embedded, tmp_path), Spoken()
+    status, worker = await at_work(
+        embedded, lambda w, c, _: [w.receipt(c), w.refund(c, "failed")], spoken.give_back(settings)
+    )
+    no = refund_no(worker.commands[0].id)
+    assert (status, spoken.complaints) == (1, [f"refund {no}: PayBy will not refund it; a person must"])
+
+
+@pytest.mark.parametrize(
+    ("why", "line"),
+    [
+        ("no payment is known for that order", "refund: the worker refused: no payment is known for that order"),
+        ("expired", "refund: the worker refused: expired (do the clocks of both machines agree?)"),
+        (None, "refund: the worker refused: refused"),
+    ],
+)
+async def test_a_refusal_is_status_1_and_says_why(
+    embedded: EmbeddedBroker, tmp_path: Path, why: str | None, line: str
+) -> None:
+    settings, spoken = on(embedded, tmp_path), Spoken()
+    status, _ = await at_work(embedded, lambda w, c, _: [w.receipt(c, "refused", why)], spoken.give_back(settings))
+    assert (status, spoken.said, spoken.complaints) == (1, [], [line])
+
+
+async def test_without_a_worker_there_is_a_limit_and_a_line(embedded: EmbeddedBroker, tmp_path: Path) -> None:
+    spoken = Spoken()
+    assert await spoken.give_back(on(embedded, tmp_path), QUICK) == 1
+    assert spoken.complaints == [
+        "refund: no answer from the worker within 1 s (is it running, and may this user give commands?);"
+        " the command has expired"
+    ]
+
+
+async def test_without_a_broker_the_line_says_so(tmp_path: Path) -> None:
+    spoken = Spoken()
+    assert await spoken.give_back(configured(tmp_path), QUICK) == 1
+    assert "Connection refused" in spoken.complaints[0]
+
+
+async def test_the_journal_of_this_machine_knows_an_end_that_was_not_heard(
+    embedded: EmbeddedBroker, tmp_path: Path
+) -> None:
+    """The worker takes the command and ends the refund while the command cannot hear it."""
+    settings, spoken = on(embedded, tmp_path), Spoken()
+    story = Told()
+    order = story.visits()
+
+    def answers(worker: Worker, command: Command, count: int) -> list[Receipt | Refund]:
+        if count == 1:
+            story.command("refund", id=command.id, order_no=order.no)
+            story.tell_refund("success")
+            story.write(tmp_path)
+        return []
+
+    status, _ = await at_work(embedded, answers, spoken.give_back(settings, QUICK, order=order.no))
+    assert status == 0
+    assert spoken.said == [f"refund {story.refund().no}: success"]
+
+
+# -- the connection --------------------------------------------------------------------------------------------------
+
+
+async def test_a_running_role_of_the_same_user_is_not_pushed_out(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    settings, spoken = configured(tmp_path, mosquitto.url, user="lane"), Spoken()
+    async with Bus(mosquitto.url, username="lane") as role:
+        changes: list[bool] = []
+        role.on_change(changes.append)
+        assert await spoken.give_back(settings, QUICK) == 1
+        assert role.connected
+        assert False not in changes
+
+
+async def test_a_wrong_password_is_the_brokers_refusal(embedded: EmbeddedBroker, tmp_path: Path) -> None:
+    with pytest.raises(BusRefused):
+        await Spoken().give_back(configured(tmp_path, embedded.url, user="console"))
+
+
+async def test_a_url_that_is_none_is_an_error_of_the_configuration(tmp_path: Path) -> None:
+    settings = configured(tmp_path, more='[broker]\nport = 1\nusers = "users"\n')
+    with pytest.raises((ConfigError, BusError), match="users/console"):
+        await Spoken().give_back(settings)
+
+
+@pytest.mark.parametrize("user", ["watch", "worker", "reader.exit-1", "lane.exit-2"])
+async def test_a_user_that_may_not_give_commands_is_refused_at_once(tmp_path: Path, user: str) -> None:
+    with pytest.raises(ConfigError, match=f"mqtt.username: {user} may not give commands"):
+        await Spoken().give_back(configured(tmp_path, user=user))
+
+
+# -- what is asked of the person -------------------------------------------------------------------------------------
+
+
+def journal_of(folder: Path, story: Told) -> None:
+    for name in ("journal.db", "journal.db.head", "barrier.db", "barrier.db.head"):
+        (folder / name).unlink(missing_ok=True)
+    story.write(folder)
+
+
+@pytest.mark.parametrize(
+    ("order", "more", "text"),
+    [
+        ("", {}, "takes an order number, as marina-exit-1-<32 hex digits>"),
+        ("marina-exit-1", {}, "refund: got 'marina-exit-1', takes an order number"),
+        (ORDER.upper(), {}, "takes an order number"),
+        (ORDER + "\n", {}, "takes an order number"),
+        (ORDER.replace("exit-1", "garage"), {}, "takes an order number"),
+        (ORDER.replace("marina", "tower"), {}, "is of garage tower, this is marina"),
+        *((ORDER, {"amount": amount}, "takes dirhams above 0") for amount in ("0", "0.00", "-1", "1.005", "x", "")),
+        *((ORDER, {"reason": reason}, "--reason: takes up to 64") for reason in ("a|b", "a\nb", "x" * 65)),
+        (ORDER, {"yes": False}, "call it from a terminal, or with --yes"),
+    ],
+)  # fmt: skip
+def test_wrong_use_is_one_line_and_nothing_is_sent(tmp_path: Path, order: str, more: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        Spoken().run(configured(tmp_path), order, **{"yes": True} | more)
+    assert text in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_key_that_no_barrier_trusts_as_a_consoles_is_refused(tmp_path: Path) -> None:
+    for key in ("worker", "stranger"):
+        with pytest.raises(ConfigError, match="its public half is not in lift"):
+            Spoken().run(configured(tmp_path, key=key), yes=True)
+    with pytest.raises(BadKeyFile):
+        Spoken().run(configured(tmp_path, key="absent"), yes=True)
+    settings = configured(tmp_path)
+    (tmp_path / "console.toml").write_text((tmp_path / "console.toml").read_text().replace("lift_private_key", "#"))
+    assert settings.console is not None
+    with pytest.raises(ConfigError, match=r"console\.lift_private_key: missing"):
+        Spoken().run(load(tmp_path / "console.toml", {}), yes=True)
+
+
+@pytest.mark.parametrize("answer", ["no", "", "n", "yess", EOFError])
+def test_whoever_does_not_say_yes_is_asked_once_and_nothing_is_sent(tmp_path: Path, answer: Any) -> None:
+    asked: list[str] = []
+
+    def prompt(text: str) -> str:
+        asked.append(text)
+        if answer is EOFError:
+            raise EOFError
+        return str(answer)
+
+    spoken = Spoken()
+    assert spoken.run(configured(tmp_path), prompt=prompt) == 1
+    assert (asked, spoken.complaints) == (["give it back? (yes/no) "], ["refund: nothing was asked for"])
+
+
+def test_yes_is_a_word_a_person_types(tmp_path: Path) -> None:
+    for answer in ("yes", " Y ", "YES"):
+        spoken = Spoken()
+        assert spoken.run(configured(tmp_path), prompt=lambda _, said=answer: said, limits=Limits(0.1)) == 1
+        assert "no answer from the worker" in spoken.complaints[0]
+
+
+def test_the_person_sees_what_the_journal_knows_first(tmp_path: Path) -> None:
+    settings, story = configured(tmp_path), Told()
+    order = story.visits()
+    story.command("refund", order_no=order.no, amount=500, reason="overcharged", by="Amal")
+    story.tell_refund("success")
+    journal_of(tmp_path, story)
+    lines = list(about(settings, read_wish(settings, order.no, "7.5", "goodwill")))
+    assert lines[0].startswith(f"order {order.no} (help code ")
+    assert lines[1:] == [
+        "AED 20.00 paid on 2026-09-21 at 18:13:30; refunded",
+        f"refund {story.refund().no}: AED 5.00 success, overcharged (by Amal)",
+        "left of it: AED 15.00",
+        "to give back: AED 7.50, goodwill",
+    ]
+
+
+def test_the_journal_is_read_while_its_worker_writes(tmp_path: Path) -> None:
+    settings, story = configured(tmp_path), Told()
+    order = story.visits()
+    journal_of(tmp_path, story)
+    with Journal.open(tmp_path / "journal.db", role="worker"):
+        assert "the boom rose" in "\n".join(about(settings, read_wish(settings, order.no, None, "")))
+
+
+def test_what_the_journal_does_not_know_is_said(tmp_path: Path) -> None:
+    settings, story = configured(tmp_path), Told()
+    wish = read_wish(settings, ORDER, None, "")
+    assert "the worker's journal is not on this machine" in list(about(settings, wish))
+    unpaid: Order = story.shows_qr()
+    journal_of(tmp_path, story)
+    assert "the worker's journal does not hold this order" in list(about(settings, wish))
+    lines = list(about(settings, read_wish(settings, unpaid.no, None, "")))
+    assert lines[1:] == ["AED 20.00, created: no payment is known", "to give back: all that is left"]
+    (tmp_path / "journal.db").write_bytes(b"no journal at all, and long enough to look like one" * 100)
+    assert "cannot be read" in list(about(settings, wish))[1]
+
+
+# -- real processes --------------------------------------------------------------------------------------------------
+
+
+def with_console(lane: Garage) -> Settings:
+    """The garage's configuration with a console, as it is from now on."""
+    write_pair(lane.folder / "secrets", "console")
+    text = lane.file.read_text(encoding="utf-8").replace(
+        'worker = "secrets/worker.pub.pem"',
+        'worker = "secrets/worker.pub.pem", console = "secrets/console.pub.pem"',
+    )
+    lane.file.write_text(text + '[console]\nlift_private_key = "secrets/console.pem"\n', encoding="utf-8")
+    return load(lane.file, {})
+
+
+async def test_money_goes_back_through_a_real_worker_and_payby(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    async with Garage(tmp_path, mosquitto.url) as lane:
+        settings = with_console(lane)
+        await lane.start("worker", "listener", "barrier", "reader")
+        mark = lane.scan(lane.ticket())
+        order = await lane.order(since=mark)
+        await lane.sandbox.pay(order["token_url"])
+        await leaves(lane, mark)
+        lane.sandbox.book.refund_status = "CREATED"
+        spoken, again = Spoken(), Spoken()
+        work = asyncio.create_task(spoken.give_back(settings, amount="12.50", order=order["order_no"]))
+        created = await lane.heard.until("refund", since=mark, status="created")
+        await lane.sandbox.finish_refund(created["refund_no"])
+        assert await asyncio.wait_for(work, 30) == 0, spoken.complaints
+        assert [line.rpartition(" ")[2] for line in spoken.said] == ["asked", "created", "success"]
+        (book,) = lane.sandbox.refunds.values()
+        assert (book.no, str(book.amount), book.asked["reason"]) == (created["refund_no"], "12.50", "overcharged")
+        assert await again.give_back(settings, amount="12.50", order=order["order_no"]) == 1
+        assert again.complaints == ["refund: the worker refused: the amount is more than is left of the payment"]
+
+
+async def test_an_order_that_nobody_paid_is_refused_by_a_real_worker(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    async with Garage(tmp_path, mosquitto.url) as lane:
+        settings, spoken = with_console(lane), Spoken()
+        await lane.start("worker")
+        assert await spoken.give_back(settings) == 1
+        assert spoken.complaints == ["refund: the worker refused: no payment is known for that order"]
+        assert lane.sandbox.refunds == {}
