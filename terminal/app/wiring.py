@@ -16,6 +16,7 @@ from drivers.panel_wire import SpiWire, open_spi
 from drivers.pins import Pins, open_pins
 from drivers.relay import RelayBarrier
 from drivers.scanner import HidScanner, SerialScanner, StdinScanner
+from drivers.simulated import SimulatedArm, SimulatedRelay
 from terminal import __version__
 from terminal import settings as sections
 from terminal.bus import Bus
@@ -74,17 +75,25 @@ class RealHardware:
             case _:
                 return SerialScanner(str(present(reader.device, "reader.device")), reader.baud)
 
-    def relay(self) -> Any:
+    @asynccontextmanager
+    async def relay(self) -> AsyncIterator[RelayBarrier]:
+        """On mock pins there is an arm at the other end that acts like one, limit switches included."""
         barrier = self._settings.need(sections.Barrier)
-        return RelayBarrier(
-            barrier.raise_pin,
-            pin_factory=self.pins,
-            pulse_s=barrier.pulse,
-            rise_s=barrier.rise_time,
-            close_s=barrier.close_time,
-            up_pin=barrier.up_pin,
-            down_pin=barrier.down_pin,
-        )
+        arm = _mock_arm(self.pins, barrier) if self._settings.gpio.pins == "mock" else None
+        try:
+            async with RelayBarrier(
+                barrier.raise_pin,
+                pin_factory=self.pins,
+                pulse_s=barrier.pulse,
+                rise_s=barrier.rise_time,
+                close_s=barrier.close_time,
+                up_pin=barrier.up_pin,
+                down_pin=barrier.down_pin,
+            ) as relay:
+                yield relay
+        finally:
+            if arm:
+                arm.close()
 
     def loops(self) -> Any:
         loops = self._settings.need(sections.Loops)
@@ -119,6 +128,18 @@ class RealHardware:
         return SpiPanel(
             lcd.panel, open_wire, rotate=lcd.rotate, x_offset=lcd.x_offset, y_offset=lcd.y_offset, bgr=lcd.bgr
         )
+
+
+def _mock_arm(pins: Pins, barrier: sections.Barrier) -> SimulatedArm:
+    return SimulatedArm(
+        pins,
+        SimulatedRelay(pins, barrier.raise_pin),
+        up_pin=barrier.up_pin,
+        down_pin=barrier.down_pin,
+        rise_s=barrier.rise_time,
+        hold_s=barrier.close_time / 2,
+        close_s=barrier.close_time / 2,
+    )
 
 
 async def run_roles(

@@ -6,6 +6,7 @@ his under the scanner once more.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -24,6 +25,8 @@ SAME_MS = 1000
 """The same text again within so long is one reading: the ticket is still under the scanner."""
 REFUSED_EVERY_MS = 1000
 """Refused readings are said no more often than this; garbage may come ten times a second."""
+OPENING_S = 2.0
+"""A scanner that takes longer to open than this is missing."""
 STALE_MS = 15_000
 """A `vehicle` older than this says nothing."""
 SHOWN = 64
@@ -223,6 +226,10 @@ class ReaderRole:
     # The scanner itself
 
     async def _watch_scanner(self) -> None:
+        if self._scanner.trouble:  # not open yet, which is no news for a moment
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(OPENING_S):
+                    await self._trouble.wait()
         while True:
             self._trouble.clear()
             if trouble := self._scanner.trouble:
