@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,10 @@ from terminal.payby.sandbox import Fault, Sandbox
 from terminal.payby.strict import load as load_json
 from terminal.tools import reconcile
 from terminal.tools.reconcile.report import CSV_COLUMNS
-from tests.day import DATE, Told, at, payment, statement, texts
+from tests.conftest import Mosquitto
+from tests.day import DATE, DUBAI, Told, at, payment, statement, texts
+from tests.garage import Garage as RealGarage
+from tests.garage import opened
 from tests.story import T0
 
 MERCHANT, PAYBY = (rsa.generate_private_key(65537, 2048) for _ in range(2))
@@ -309,3 +313,19 @@ async def test_a_journal_whose_beginning_was_pruned_is_noted(garage: Garage) -> 
         await journal.prune(pruned)
     assert await garage.run() == 0, texts(garage.said)
     assert "note: the worker's journal was pruned: it begins at 18:14:20" in garage.said
+
+
+async def test_a_visit_through_real_processes_is_explained_by_its_real_journals(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    async with opened(RealGarage(tmp_path, mosquitto.url), ["run"]) as lane:
+        mark = lane.scan(lane.ticket())
+        order = await lane.order(since=mark)
+        paid = await lane.sandbox.pay(order["token_url"])
+        await lane.heard.until("barrier", since=mark, state="down", reason="paid")
+        day = datetime.fromtimestamp((paid.paid_ms or 0) / 1000, DUBAI).date()
+        said: list[str] = []
+        status = await asyncio.to_thread(reconcile.run, load(lane.file, {}), day=str(day), say=said.append)
+        assert (status, said[-1]) == (0, "everything is explained"), texts(said)
+        assert "paid and opened                                  1  AED        20.00" in said
+        assert not any(line.startswith("note:") for line in said)
