@@ -7,7 +7,7 @@ import pytest
 
 from terminal.core.lane import Rules
 from terminal.core.numbers import order_no
-from terminal.core.visit import Order
+from terminal.core.visit import Order, Proof
 from terminal.tools.reconcile.facts import Facts
 from terminal.tools.reconcile.match import match
 from terminal.tools.reconcile.ours import Opening, Ours, UnreadableRow, openings, read_barrier, read_worker
@@ -67,6 +67,17 @@ def test_the_time_of_a_payment_is_paybys_and_not_when_we_heard_of_it() -> None:
     ours = read_worker(story.rows, Rules("marina"))
     assert [paid.paid_ms for paid in ours.paid.values()] == [at(23, 50)]
     assert kinds(story.report(Papers())) == ["paid-not-opened", "missing"]
+
+
+@pytest.mark.parametrize("said", [0, -1, 1_790_000_000, 10**15])
+def test_a_time_that_paybys_words_cannot_mean_is_not_taken(said: int) -> None:
+    story = Told()
+    story.shows_qr()
+    order = story.order()
+    proof = story.proof(order)
+    body = proof.body.replace(str(story.at), str(said))
+    story.payby("PAID", proof=Proof(body, proof.sign))
+    assert read_worker(story.rows, Rules("marina")).paid[order.no].paid_ms == story.at
 
 
 def test_a_payment_of_another_day_is_not_of_this_one() -> None:

@@ -6,10 +6,13 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from terminal.payby.statements import Kind
 from terminal.tools.reconcile.papers import EDGE_MS, FLAWS_A_FILE, Papers, read_papers
-from tests.day import DUBAI, SETTLED, V1, V2, at, stamp, statement
+from terminal.tools.reconcile.report import table
+from tests.day import DUBAI, SETTLED, V1, V2, Told, at, stamp, statement
 
 SAMPLES = Path(__file__).resolve().parents[2] / "shared/payby/samples"
 NUMBERS = [f"order-{n}" for n in range(4)]
@@ -178,6 +181,8 @@ def test_a_row_with_another_number_of_fields_is_named_and_the_rest_is_kept() -> 
         ("20.00", "-20.00", "no amount"),
         ("20.00", "20.001", "no amount"),
         (stamp(at(12)), "noon", "no time"),
+        (stamp(at(12)), "0001-01-01T00:00:00+0400", "no time of these days"),
+        (stamp(at(12)), "9999-12-31T23:59:59-1200", "no time of these days"),
     ],
 )
 def test_a_value_that_cannot_be_read_is_named_and_its_row_is_still_matched(old: str, new: str, text: str) -> None:
@@ -266,3 +271,47 @@ def test_a_damaged_file_in_a_zip_is_named_and_the_other_is_read(how: int) -> Non
     assert flaws(papers)[0][0] == "a.csv"
     assert flaws(papers)[0][1].startswith("damaged in its ZIP")
     assert "b" in numbers(papers)
+
+
+def test_an_empty_line_among_the_rows_is_named() -> None:
+    lines = WHOLE.split("\n")
+    papers = read("\n".join([*lines[:4], "", *lines[4:]]))
+    assert flaws(papers) == [("transactions.csv:5", "an empty line")]
+    assert numbers(papers) == NUMBERS
+
+
+def test_a_file_in_a_zip_that_is_larger_than_a_statement_may_be_is_read_so_far_and_named() -> None:
+    data = zipped({"a.csv": WHOLE})
+    assert read_papers([("day.zip", data)], largest=len(WHOLE)).flaws == ()
+    papers = read_papers([("day.zip", data)], largest=len(WHOLE) - 60)
+    assert flaws(papers)[0] == ("a.csv", "larger than a statement may be")
+    assert numbers(papers) == NUMBERS[: len(papers.entries)]
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        "totalCount:" + "9" * 5000,
+        "totalCount:٣",
+        "totalCount:-1",
+        "startTime:x|endTime:y",
+        "startTime:0001-01-01 00:00|endTime:0001-01-02 00:00",
+        "||:||",
+    ],
+)
+def test_a_strange_summary_is_no_reason_to_stop(summary: str) -> None:
+    papers = read("*" + summary + "\n" + WHOLE.partition("\n")[2])
+    assert (numbers(papers), papers.flaws, papers.periods) == (NUMBERS, (), ())
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.data())
+def test_whatever_bytes_are_changed_nothing_is_raised_and_every_row_that_is_read_is_told(draw: st.DataObject) -> None:
+    raw = bytearray(zipped({"a.csv": WHOLE}) if draw.draw(st.booleans()) else WHOLE.encode())
+    for _ in range(draw.draw(st.integers(1, 4))):
+        at_byte = draw.draw(st.integers(0, len(raw) - 1))
+        raw[at_byte : at_byte + draw.draw(st.integers(0, 3))] = draw.draw(st.binary(max_size=3))
+    papers = read_papers([("day.zip", bytes(raw))])
+    report = Told().report(papers, payee="")
+    assert len(report.lines) >= len(papers.entries)
+    assert all(line.isprintable() for line in table(report))

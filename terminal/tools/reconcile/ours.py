@@ -21,6 +21,8 @@ from terminal.payby.messages import read_order
 INTENT, DONE = "intent", "done"
 """The kinds of row in a barrier's journal: a lift that is about to be pulsed, and the id of one that was."""
 
+_DAY_MS = 86_400_000
+
 
 class Row(Protocol):
     """A journal's row, as far as it matters here."""
@@ -108,7 +110,7 @@ def read_worker(rows: Iterable[Row], rules: Rules) -> Ours:
         ours.orders |= {order.no: order for order in stay.orders}
         for payment in stay.payments:
             order = ours.orders[payment.order_no]
-            ours.paid[order.no] = Paid(order, payment, _paid_ms(payment))
+            ours.paid[order.no] = Paid(order, payment, _paid_ms(order, payment))
     return ours
 
 
@@ -143,12 +145,14 @@ def _keep(ours: Ours, change: Change, at_ms: int) -> None:
                 ours.followed.append(Seen(lane, at_ms))
 
 
-def _paid_ms(payment: Payment) -> int:
+def _paid_ms(order: Order, payment: Payment) -> int:
+    """PayBy's word for it, unless it says nothing or a time that cannot be."""
     try:
         info = read_order(payment.proof.body).payment_info
     except BadWords:
-        info = None
-    return info.paid_time if info and info.paid_time else payment.paid
+        return payment.paid
+    said = info.paid_time if info else None
+    return said if said and order.placed - _DAY_MS <= said <= payment.paid + _DAY_MS else payment.paid
 
 
 # -- a barrier's -----------------------------------------------------------------------------------------------------

@@ -6,7 +6,9 @@ day needs every line that is still good.
 
 import hashlib
 import io
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,7 +31,19 @@ _NEEDED: Mapping[Kind, tuple[str, ...]] = {
 _SEPARATE_PAGE = "fund_statement"  # of which no page gives the columns
 _NUMBERED = re.compile(r"(.*)_(\d{3})\.csv", re.IGNORECASE)
 _BOMS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-_UNZIPPABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError)
+_UNZIPPABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    IndexError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
+"""What zipfile raises for bytes that are no ZIP, or no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +107,13 @@ class _Sheet:
             self.hidden += 1
 
 
-def read_papers(files: Iterable[tuple[str, bytes]]) -> Papers:
-    """Read ZIPs and CSV files, each with its name; raises nothing. The same file given twice is read once."""
+def read_papers(files: Iterable[tuple[str, bytes]], *, largest: int = MAX_FILE_BYTES) -> Papers:
+    """Read ZIPs and CSV files, each with its name; raises nothing. The same file given twice is read once. Of a file in
+    a ZIP no more than ``largest`` bytes are read."""
     sheets: list[_Sheet] = []
     seen: set[bytes] = set()
     notes: list[str] = []
-    for name, data, trouble in _unpacked(files):
+    for name, data, trouble in _unpacked(files, largest):
         digest = hashlib.sha256(data).digest()
         if digest in seen and not trouble:
             notes.append(f"{name} was given twice, and is read once")
@@ -123,30 +138,30 @@ def read_papers(files: Iterable[tuple[str, bytes]]) -> Papers:
     )
 
 
-def _unpacked(files: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes, str]]:
+def _unpacked(files: Iterable[tuple[str, bytes]], largest: int) -> Iterator[tuple[str, bytes, str]]:
     """Name, content and trouble of each CSV file; of a damaged ZIP as much as can be had."""
     for name, data in files:
         if data[:2] != b"PK":
-            yield name, data, ""
+            yield _clean(name), data, ""
             continue
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 for info in sorted(archive.infolist(), key=lambda info: info.filename):
                     inner = info.filename.lower()
                     if inner.endswith(".csv") and _SEPARATE_PAGE not in inner:
-                        yield _clean(info.filename), *_member(archive, info)
+                        yield _clean(info.filename), *_member(archive, info, largest)
         except _UNZIPPABLE as error:
-            yield name, b"", f"cut off, or no ZIP ({type(error).__name__})"
+            yield _clean(name), b"", f"cut off, or no ZIP ({type(error).__name__})"
 
 
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[bytes, str]:
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, largest: int) -> tuple[bytes, str]:
     data = bytearray()
     try:
         with archive.open(info) as file:
             while chunk := file.read(1 << 16):
                 data += chunk
-                if len(data) > MAX_FILE_BYTES:
-                    return bytes(data[:MAX_FILE_BYTES]), "larger than a statement may be"
+                if len(data) > largest:
+                    return bytes(data[:largest]), "larger than a statement may be"
     except _UNZIPPABLE as error:
         return bytes(data), f"damaged in its ZIP ({type(error).__name__})"
     return bytes(data), ""
@@ -245,6 +260,9 @@ def _moment(sheet: _Sheet, number: int, text: str) -> int | None:
         if sheet.kind is Kind.TRANSACTIONS and text:
             sheet.flaw(number, "no time")
         return None
+    if not 2000 <= at.year <= 9000:  # beyond them Python's own dates end
+        sheet.flaw(number, "no time of these days")
+        return None
     if at.tzinfo is None:
         note = f"{sheet.name}: times without an offset are taken for Dubai's"
         if note not in sheet.notes:
@@ -262,6 +280,8 @@ def _period(summary: Mapping[str, str]) -> tuple[int, int] | None:
             datetime.fromisoformat(summary[name]).replace(tzinfo=PAYBY_ZONE) for name in ("startTime", "endTime")
         )
     except (KeyError, ValueError):
+        return None
+    if not 2000 <= start.year <= end.year <= 9000:
         return None
     return int(start.timestamp() * 1000), int(end.timestamp() * 1000)
 
@@ -282,7 +302,7 @@ def _miscounts(sheets: Sequence[_Sheet]) -> Iterator[Flaw]:
     groups: dict[tuple[Kind | None, str, str], list[_Sheet]] = {}
     for sheet in sheets:
         period = sheet.summary.get("startTime", ""), sheet.summary.get("endTime", "")
-        if sheet.summary.get("totalCount", "").isdecimal() and sheet.kind:
+        if re.fullmatch("[0-9]{1,9}", sheet.summary.get("totalCount", "")) and sheet.kind:
             groups.setdefault((sheet.kind, *period), []).append(sheet)
     for group in groups.values():
         rows = sum(sheet.rows for sheet in group)
