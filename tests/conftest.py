@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+from hypothesis import settings
 
 from broker.embedded import EmbeddedBroker
 from broker.frames import Frame, encode_length, read_frame
 from terminal.bus import Bus
 from terminal.contract.access import USERS, may_publish, may_subscribe
 
+settings.register_profile("same every time", derandomize=True, deadline=None)
+settings.load_profile("same every time")
 GARAGE = "marina"
 
 

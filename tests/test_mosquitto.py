@@ -235,6 +235,8 @@ async def test_what_was_acknowledged_survives_a_kill(shipped: Shipped) -> None:
     async with shipped.bus("listener") as listener:
         for n in range(20):
             await listener.publish("parking/marina/garage/paid", b"%d" % n)
+    async with shipped.bus("watch") as watch:  # it saves after it acknowledges, and before it serves anybody else
+        await watch.subscribe("parking/marina/#").granted()
     shipped.stop(signal.SIGKILL)
     shipped.start()
     async with shipped.bus("worker") as worker:
