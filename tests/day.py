@@ -70,12 +70,14 @@ class Told(Story):
         if done:
             rows.append(Row(len(rows) + 1, self.at, "done", str(fields["id"]).encode()))
 
-    def operator(self, name: str, *, by: str = "Amal", note: str = "", session: str = "", lane: str = "exit-1") -> None:
+    def operator(
+        self, name: str, *, by: str = "Amal", note: str = "", session: str = "", lane: str = "exit-1", **more: object
+    ) -> None:
         """An operator's lift raises the arm."""
         lift = an_id("operator", name)
         self.pulse(
             Grant(lift, lane, an_id("stay", session or name), None, "free", 0),
-            reason="operator", by=by, note=note or None,
+            reason="operator", by=by, note=note or None, **more,
         )  # fmt: skip
         self.boom("rising", lift=lift, lane=lane)
         self.boom("up", lift=lift, lane=lane)

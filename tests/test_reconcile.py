@@ -21,6 +21,7 @@ from terminal.core import money
 from terminal.core.events import Started
 from terminal.core.visit import Order
 from terminal.journal import Journal, JournalDamaged, read
+from terminal.payby.errors import BadKey
 from terminal.payby.requests import PlaceOrder, PlaceRefund
 from terminal.payby.sandbox import Fault, Sandbox
 from terminal.payby.strict import load as load_json
@@ -292,6 +293,13 @@ async def test_wrong_use_is_one_line(garage: Garage, more: dict[str, Any], text:
         await garage.run(**more)
     assert text in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+async def test_a_key_that_cannot_be_used_is_for_the_operator_to_set_right(garage: Garage) -> None:
+    Told().write(garage.folder)
+    (garage.folder / "merchant.pem").write_text("no key")
+    with pytest.raises(BadKey, match=r"merchant\.pem"):
+        await garage.run()
 
 
 async def test_without_the_workers_journal_there_is_nothing_to_match(garage: Garage) -> None:

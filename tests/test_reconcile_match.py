@@ -1,10 +1,12 @@
 """A day matched: what was paid, what was raised, what PayBy says, and whatever nobody can explain."""
 
+from dataclasses import replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from terminal.contract.messages import stamp as message_stamp
 from terminal.core.lane import Rules
 from terminal.core.numbers import order_no
 from terminal.core.visit import Order, Proof
@@ -126,6 +128,25 @@ def test_an_operator_who_lets_out_who_has_paid_explains_the_payment() -> None:
     assert (line.explained, line.by, line.text) == (True, "Amal", "let out by an operator: arm was stuck")
     assert only(report, "opened-operator").explained
     assert report.unexplained == 0
+
+
+def test_an_operators_lift_explains_no_payment_that_came_after_it() -> None:
+    story = Told()
+    story.shows_qr()
+    story.operator("open", session="a")
+    story.wait(1)
+    order = story.order()
+    story.payby("PAID", proof=story.proof(order))
+    story.answers("unknown")
+    assert kinds(story.report(papers(payment(order))), unexplained=True) == ["paid-not-opened"]
+
+
+def test_an_operators_lift_takes_nothing_from_a_payment_that_had_its_raise() -> None:
+    story = Told()
+    order = story.visits()
+    story.operator("again", session="a")
+    line = only(story.report(papers(payment(order))), "paid-opened")
+    assert (line.text, line.by) == ("", "worker")
 
 
 # -- paid without opening --------------------------------------------------------------------------------------------
@@ -366,6 +387,7 @@ def test_a_refund_that_failed_is_unexplained_while_nothing_else_ended_its_paymen
     failed = story.refund()
     report = story.report(papers(payment(order)))
     assert kinds(report, unexplained=True) == ["paid-not-opened", "refund"]
+    assert report.sums.journal_refunds == (0, 0)
     report = story.report(papers(payment(order), refund(failed.no, order.no, 2000)))
     assert only(report, "difference").text == f"{failed.no}: failed here, and in the statement"
     story.command("refund", order_no=order.no)
@@ -388,6 +410,25 @@ def test_a_refund_by_itself_for_a_raise_is_unexplained() -> None:
     report = story.report(papers(payment(order), refund(story.refund().no, order.no, 2000)))
     assert kinds(report, unexplained=True) == ["refund"]
     assert only(report, "refund").text.endswith("; yet the boom rose for it")
+
+
+def test_a_refund_over_midnight_is_of_both_days_and_may_stand_in_either_statement() -> None:
+    story = Told()
+    story.at = at(23, 50)
+    order = story.visits()
+    story.command("refund", order_no=order.no, amount=500)
+    story.at = at(0, 5, DATE + timedelta(days=1))
+    story.tell_refund("success")
+    tomorrow = Day(DATE + timedelta(days=1), DAY.zone)
+    for report in (
+        story.report(papers(payment(order))),
+        story.report(papers(day=tomorrow.date), day=tomorrow),
+        story.report(Papers(), day=tomorrow),
+    ):
+        assert only(report, "refund").explained
+        assert (only(report, "missing").explained, report.unexplained) == (True, 0)
+    assert story.report(papers(payment(order))).sums.journal_refunds == (0, 0)
+    assert story.report(Papers(), day=tomorrow).sums.journal_refunds == (1, 500)
 
 
 def test_a_refund_that_is_missing_altered_or_never_asked_for_is_unexplained() -> None:
@@ -545,6 +586,31 @@ def test_a_barriers_journal_without_a_known_lift_has_no_lane_but_the_configured_
     rows = story.arms["exit-1"]
     assert read_barrier("b.db", rows, Ours()).lane == ""
     assert read_barrier("b.db", rows, Ours(), "exit-1").lane == "exit-1"
+
+
+def test_a_salvaged_barriers_journal_keeps_the_times_of_its_lifts_and_counts_none_twice() -> None:
+    story = Told()
+    first = story.pays("a")
+    taken = story.at
+    story.pulse(story.stay("a").grants[-1], at=message_stamp(taken - 20_000))
+    story.raises("a")
+    story.drives_through()
+    ours = read_worker(story.rows, Rules("marina"))
+    aside = read_barrier("aside.db", story.arms["exit-1"][:1], ours)
+    anew = [replace(row, at_ms=at(23)) for row in story.arms["exit-1"]]
+    salvaged = read_barrier("barrier.db", anew, ours)
+    for arms in ([aside, salvaged], [salvaged, aside]):
+        (opening,) = openings(ours, arms)
+        assert (opening.order_no, opening.sure, opening.odd) == (first.no, True, "")
+        assert opening.at_ms in (taken, taken - 20_000)
+
+
+def test_a_lifts_time_is_the_barriers_unless_it_was_written_long_after() -> None:
+    story = Told()
+    for number, late in enumerate((0, 60_000, 119_000, 121_000)):
+        story.operator(str(number), at=message_stamp(story.at - late))
+    pulses = read_barrier("b.db", story.arms["exit-1"], Ours()).pulses
+    assert [pulse.at_ms - story.at for pulse in pulses] == [0, 0, 0, -121_000]
 
 
 @pytest.mark.parametrize("row", [Row(1, 0, "Started", b"{}"), Row(1, 0, "intent", b"{}"), Row(1, 0, "intent", b"?")])

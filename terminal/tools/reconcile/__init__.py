@@ -18,7 +18,7 @@ from terminal import journal
 from terminal import settings as sections
 from terminal.core.lane import Rules
 from terminal.payby.client import PayBy
-from terminal.payby.errors import ClockWrong, NoStatement, PayByError
+from terminal.payby.errors import CallFailed, ClockWrong, NoStatement
 from terminal.payby.signing import load_private_key, load_public_keys
 from terminal.settings import ConfigError, Settings, present
 from terminal.tools.reconcile.facts import Facts
@@ -54,8 +54,8 @@ def run(
     """Reconcile one day (``YYYY-MM-DD``, where the garage is): say the report, write what was asked for.
 
     0: everything is explained, 1: something is not, or there is no statement. ``statements`` (ZIP or CSV) stand in for
-    the download, which needs the merchant's key. Raises ConfigError for wrong use, OSError for a file that cannot be
-    written.
+    the download, which needs the merchant's key. Raises ConfigError for wrong use, BadKey, OSError for a file that
+    cannot be written.
     """
     now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     garage = settings.need(sections.Garage)
@@ -66,7 +66,7 @@ def run(
     try:
         files = [_given(path) for path in statements] or asyncio.run(download(settings, asked))
         report = reconcile(settings, asked, files, barrier_journals, now_ms)
-    except (ReconcileFailed, PayByError) as error:
+    except (ReconcileFailed, CallFailed) as error:
         complain(str(error))
         return 1
     for line in table(report):
@@ -114,7 +114,8 @@ def reconcile(
 async def download(settings: Settings, day: Day) -> list[tuple[str, bytes]]:
     """The statements of the PayBy days that ``day`` falls into: one where the garage has PayBy's time.
 
-    Raises ConfigError for what the configuration lacks, ReconcileFailed where there is no statement (yet), PayByError.
+    Raises ConfigError for what the configuration lacks, BadKey, ReconcileFailed where there is no statement (yet),
+    CallFailed for what else PayBy answers.
     """
     payby = settings.need(sections.Payby)
     client = PayBy(

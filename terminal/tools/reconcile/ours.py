@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from terminal.contract.messages import moment
 from terminal.core.actions import Alert
 from terminal.core.events import EVENTS, BoomSeen, Event, LiftAnswered, TicketRead
 from terminal.core.lane import Change, Garage, Rules, step
@@ -22,6 +23,8 @@ INTENT, DONE = "intent", "done"
 """The kinds of row in a barrier's journal: a lift that is about to be pulsed, and the id of one that was."""
 
 _DAY_MS = 86_400_000
+_PROMPT_MS = 120_000
+"""A lift is refused 60 s after it was signed; the rest is left to clocks that disagree."""
 
 
 class Row(Protocol):
@@ -165,6 +168,7 @@ class Intent(msgspec.Struct, frozen=True):
     session: str
     reason: str
     by: str
+    at: str = ""
     note: str = ""
     order_no: str | None = None
     amount: str | None = None
@@ -202,7 +206,7 @@ def read_barrier(name: str, rows: Iterable[Row], ours: Ours, lane: str = "") -> 
                 intent = msgspec.json.decode(row.data, type=Intent)
             except msgspec.MsgspecError as error:
                 raise UnreadableRow(f"row {row.seq}: {error}") from None
-            intents[intent.id] = intent, row.at_ms
+            intents[intent.id] = intent, _pulsed_ms(intent, row.at_ms)
         elif row.kind == DONE:
             done.add(row.data.decode(errors="replace"))
         else:
@@ -210,6 +214,15 @@ def read_barrier(name: str, rows: Iterable[Row], ours: Ours, lane: str = "") -> 
     pulses = tuple(Pulse(intent, at, intent.id in done) for intent, at in intents.values())
     lanes = (_lane_of(pulse.intent, ours) for pulse in pulses)
     return Arm(name, lane or next(filter(None, lanes), ""), pulses, first or 0, last or 0)
+
+
+def _pulsed_ms(intent: Intent, written_ms: int) -> int:
+    """When it was taken. A journal that was salvaged has its rows written anew, long after the lift was signed."""
+    try:
+        signed_ms = moment(intent.at)
+    except ValueError:
+        return written_ms
+    return written_ms if abs(written_ms - signed_ms) <= _PROMPT_MS else signed_ms
 
 
 def _lane_of(intent: Intent, ours: Ours) -> str:
@@ -243,8 +256,12 @@ class Opening:
 
 def openings(ours: Ours, arms: Sequence[Arm]) -> list[Opening]:
     """Every raise that any journal tells of, once, in order of time."""
-    told = {pulse.intent.id for arm in arms for pulse in arm.pulses}
-    found = [_pulsed(ours, arm, pulse) for arm in arms for pulse in arm.pulses]
+    told: dict[str, tuple[Arm, Pulse]] = {}
+    for arm in arms:
+        for pulse in arm.pulses:  # of a barrier whose journal was moved aside, both may be here
+            if pulse.done or pulse.intent.id not in told:
+                told[pulse.intent.id] = arm, pulse
+    found = [_pulsed(ours, arm, pulse) for arm, pulse in told.values()]
     found += [_heard(ours, arms, lift, seen) for lift, seen in ours.raised.items() if lift not in told]
     found += [Opening(s.at_ms, s.lane, "forced", odd="the arm rose and no lift raised it") for s in ours.forced]
     return sorted(found, key=lambda opening: opening.at_ms)
