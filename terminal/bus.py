@@ -9,10 +9,6 @@ client. Rules for whoever changes this file:
   write that fails inside a callback would stop the process.
 - Whatever paho raises costs the connection, never the event loop (_drive).
 - A PUBACK belongs to the connection on which its message came; message ids start anew on the next one.
-
-    BusError
-    ├── BusRefused           the broker does not accept this user: nothing to wait for, exit status 2
-    └── SubscriptionRefused  the broker does not let this user read a filter
 """
 
 import asyncio
@@ -22,20 +18,20 @@ import random
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 from uuid_utils import uuid7
 
+from terminal.bus_errors import REFUSALS, BusError, BusRefused, SubscriptionRefused, Will
 from terminal.subscription import Arrival, Delivery, Subscription, check_filter, check_topic, matches
-from terminal.wire import BufferedSocket, Client, tls_context, where
+from terminal.wire import BufferedSocket, new_client, tls_context, where
 
-__all__ = ["Bus", "BusError", "BusRefused", "Delivery", "Subscription", "SubscriptionRefused", "Will"]
+__all__ = ["REFUSALS", "Bus", "BusError", "BusRefused", "Delivery", "Subscription", "SubscriptionRefused", "Will"]
 log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 5
@@ -59,39 +55,6 @@ WINDOW = 20
 """Messages under way to the broker at a time (paho's own limit, and Mosquitto's)."""
 BACKLOG = 1000
 """Messages that wait for a connection. The oldest go first: whoever needs an answer repeats the question."""
-
-REFUSALS = {
-    "Unsupported protocol version": "it does not speak MQTT 3.1.1",
-    "Client identifier not valid": "it does not take this client id (our own broker takes the user's name only)",
-    "Bad user name or password": "user or password is wrong",
-    "Not authorized": "this user may not connect",
-}
-"""What a CONNACK may say of this client, by paho's names, in our words. Any other refusal is the broker's trouble."""
-
-
-class BusError(Exception):
-    """A connection that cannot be had as it was asked for."""
-
-
-class BusRefused(BusError):
-    """The broker answered, and refused this user, password or client id."""
-
-
-class SubscriptionRefused(BusError):
-    """The broker does not let this user read ``filters``."""
-
-    def __init__(self, filters: tuple[str, ...]) -> None:
-        super().__init__(f"the broker refuses the subscription to {', '.join(filters)}")
-        self.filters = filters
-
-
-@dataclass(frozen=True, slots=True)
-class Will:
-    """What the broker publishes, QoS 1, when the connection ends without a goodbye."""
-
-    topic: str
-    payload: bytes
-    retain: bool = True
 
 
 class Bus:
@@ -155,21 +118,8 @@ class Bus:
             raise BusError(str(error)) from None
         except OSError as error:
             raise BusError(f"mqtt certificate files: {error}") from None
-        self._client = self._new_client(client_id or username, clean, username, password)
-        self._client.tls = tls
-        self._client.connect_async(host, port, KEEPALIVE_S)
-
-    def _new_client(self, client_id: str, clean: bool, username: str, password: str) -> Client:
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id,
-            clean_session=clean or not client_id,  # MQTT 3.1.1: without an id no session can be kept
-            protocol=mqtt.MQTTv311,
-            reconnect_on_failure=False,  # else paho falls back to MQTT 3.1 by itself, blocking
-            manual_ack=True,
-        )
-        if username:
-            client.username_pw_set(username, password)
+        self._client = client = new_client(client_id or username, clean, username, password)
+        client.tls = tls
         client.max_inflight_messages = WINDOW
         client.on_socket_close = lambda *_: self._detach()
         client.on_connect = self._answered
@@ -177,7 +127,7 @@ class Bus:
         client.on_subscribe = self._subscribed
         client.on_publish = self._published
         client.on_message = self._arrived
-        return client
+        client.connect_async(host, port, KEEPALIVE_S)
 
     # What others call
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 CHUNK = 65536
 """Bytes asked from the kernel at once."""
@@ -67,6 +68,21 @@ class Client(mqtt.Client):
             sock.close()
             raise
         return BufferedSocket(sock)
+
+
+def new_client(client_id: str, clean: bool, username: str, password: str) -> Client:
+    """A client of MQTT 3.1.1 that acknowledges when it is told to, and connects when it is told to."""
+    client = Client(
+        CallbackAPIVersion.VERSION2,
+        client_id,
+        clean_session=clean or not client_id,  # MQTT 3.1.1: without an id no session can be kept
+        protocol=mqtt.MQTTv311,
+        reconnect_on_failure=False,  # else paho falls back to MQTT 3.1 by itself, blocking
+        manual_ack=True,
+    )
+    if username:
+        client.username_pw_set(username, password)
+    return client
 
 
 def where(url: str) -> tuple[str, int, bool]:

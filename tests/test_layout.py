@@ -22,7 +22,10 @@ PROJECT = tomllib.loads((TREE / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES: list[str] = PROJECT["tool"]["setuptools"]["packages"]
 CABLES = {"gpiozero", "luma", "spidev", "lgpio", "serial", "evdev", "amqtt"}
 LONGEST, LONGEST_TEST = 400, 800
-LONGER = {"terminal/core/lane.py": "every transition of a visit stands in one file"}
+LONGER = {
+    "terminal/core/lane.py": "every transition of a visit stands in one file",
+    "terminal/bus.py": "one connection, and all that paho may call back",
+}
 
 
 def files() -> list[Path]:
