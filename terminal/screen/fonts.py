@@ -153,6 +153,8 @@ def cut(text: str, lang: str, width: int, largest: int, smallest: int, weight: W
 def wrapped(text: str, lang: str, width: int, em: int, lines: int, weight: Weight = "SemiBold") -> list[Ink]:
     """The text in as few lines as ``width`` px need, at most ``lines``, of like length. Raises DoesNotFit."""
     words = text.split()
+    if not words:
+        return []
     for count in range(1, min(lines, len(words)) + 1):
         best = min(_breaks(words, count), key=lambda broken: max(ink(s, lang, em, weight).width for s in broken))
         found = [ink(s, lang, em, weight) for s in best]

@@ -45,7 +45,7 @@ class Layout:
 
 
 _MEASURES = tuple(one.name for one in fields(Layout) if one.name not in ("name", "width", "height", "style"))
-_WIDE = Layout("ili9488", 480, 320, "wide", 28, 38, 60, 44, 40, 22, 17, 112, 14, 7)
+_WIDE = Layout("ili9488", 480, 320, "wide", 28, 34, 48, 44, 40, 22, 17, 112, 14, 7)
 LAYOUTS = {
     layout.name: layout
     for layout in (

@@ -4,66 +4,68 @@ A square panel has no room beside the code. It shows the code alone, and now and
 """
 
 from terminal.screen import qr
-from terminal.screen.fonts import cut, fit, ink
+from terminal.screen.fonts import Ink, cut, fit, ink
 from terminal.screen.pictograms import picture
 from terminal.screen.qr import Symbol
 from terminal.screen.setting import Setting
-from terminal.screen.sheet import Beside, Block, Group, Halves, Line, Row, Seconds, Sheet, Slot, Stack, flow
+from terminal.screen.sheet import Beside, Block, Group, Halves, Line, Picture, Row, Seconds, Sheet, Slot, Stack, flow
 from terminal.screen.view import Hint, View
 
 _DIGITS = {"latin": "0123456789", "arabic": "٠١٢٣٤٥٦٧٨٩"}
-_HINTS: dict[Hint, str] = {"": "pay.with", "second": "pay.second", "signal": "pay.signal"}
 
 
-def code(sheet: Sheet, symbol: Symbol) -> None:
-    """The code at the left, or on top of an upright panel; raises qr.QrError where the panel is too small for it."""
+def code(sheet: Sheet, setting: Setting, symbol: Symbol) -> None:
+    """The code, with words on both sides of it, left of it or below; raises qr.QrError where the panel is too small.
+
+    In the middle it is read 4 % farther than at an edge, since there the camera looks at it straight.
+    """
     side = min(sheet.width, sheet.height)
     qr.check_size(symbol, side)
-    sheet.picture(qr.draw(symbol, side).convert("RGB"), 0, 0, "code")
+    left = {"wide": (sheet.width - side) // 2, "narrow": sheet.width - side}.get(setting.layout.style, 0)
+    sheet.picture(qr.draw(symbol, side).convert("RGB"), left, 0, "code")
 
 
 def wide(sheet: Sheet, setting: Setting, view: View) -> None:
-    """Beside a code of 320 px: all words in two languages."""
+    """Left of the code what is to be paid and until when, right of it how: 74 px each."""
     layout = setting.layout
     u = layout.height / 320
-    left, right = layout.height, layout.width - round(10 * u)
-    width, small = right - left, layout.small
-    aed = round(20 * u)
+    edge, top, bottom = round(6 * u), round(18 * u), layout.height - round(18 * u)
+    side = (layout.width - layout.height) // 2
+    width, small = side - edge, round(14 * u)
     flow(
         sheet,
-        (left, round(12 * u), right, layout.height - round(12 * u)),
+        (edge, top, side, bottom),
         [
             Stack(
                 [
-                    Row(setting.label("aed", 0, aed), None, setting.label("aed", -1, aed)),
-                    Line(setting.amount(view, width, layout.amount)),
+                    Row(setting.label("aed", 0, small), None, setting.label("aed", -1, small)),
+                    Line(setting.amount(view, width, layout.amount, priced=True)),
                 ],
                 round(8 * u),
             ),
-            Stack(
-                [
-                    setting.row("stay", setting.stay(view, small), small),
-                    setting.row("ticket", ink(view.tail, "en", small), small),
-                ],
-                round(7 * u),
-            ),
-            Beside(
-                picture("pay", round(76 * u)),
-                setting.lines("pay", width - round(60 * u), layout.call, layout.plain, round(9 * u)),
-                round(10 * u),
-            ),
-            _hint(setting, view, width, round(16 * u), round(14 * u)),
-            _seconds(setting, round(32 * u)),
+            _named(setting, "stay", setting.stay(view, round(24 * u), width), small, round(7 * u)),
+            _named(setting, "ticket", ink(view.tail, "en", round(24 * u)), small, round(7 * u)),
+            _seconds(setting, round(32 * u), above=True),
+        ],
+        layout.least,
+    )
+    flow(
+        sheet,
+        (layout.width - side, top, layout.width - edge, bottom),
+        [
+            Picture(picture("pay", round(104 * u))),
+            setting.lines("pay", width, layout.call, layout.plain, round(10 * u)),
+            _broken_hint(setting, view, width, round(16 * u), round(11 * u)),
         ],
         layout.least,
     )
 
 
 def narrow(sheet: Sheet, setting: Setting, view: View) -> None:
-    """Beside a code of 240 px: 76 px of words, the least of them without labels."""
+    """Left of a code of 240 px: 74 px of words, the least of them without labels."""
     layout = setting.layout
     u = layout.height / 240
-    left, right = layout.height, layout.width - round(4 * u)
+    left, right = round(5 * u), layout.width - layout.height
     width, small = right - left, layout.small
     flow(
         sheet,
@@ -152,16 +154,39 @@ def tall(sheet: Sheet, setting: Setting, view: View) -> None:
     flow(sheet, box, blocks, 4)
 
 
+def _named(setting: Setting, key: str, value: Ink, em: int, gap: int) -> Block:
+    """A value above its labels; nothing where there is none."""
+    if not value.width:
+        return setting.nothing()
+    return Stack([Line(value), Stack([Line(setting.label(key, at, em)) for at in (-1, 0)], gap // 2)], gap)
+
+
 def _hint(setting: Setting, view: View, width: int, largest: int, smallest: int) -> Slot:
-    """With what to pay; after a while also how else, and whom to call."""
+    """With what to pay; after a while also how else, and whom to call. One line for each language."""
     gap = round(largest * 0.4)
-    found: dict[Hint, Block] = {
-        hint: setting.lines(key, width, largest, smallest, gap) for hint, key in _HINTS.items() if hint != "signal"
-    }
     phone = cut(setting.site.help_phone, "en", width, largest * 5 // 4, smallest * 3 // 4)
-    if phone.width:
-        found["signal"] = Stack([setting.pair("pay.signal", width, smallest, smallest), Line(phone)], gap)
-    return _slot(found, view.hint)
+    signal = Stack([setting.pair("pay.signal", width, smallest, smallest), Line(phone)], gap)
+    return _slot(
+        {
+            "": setting.lines("pay.with", width, largest, smallest, gap),
+            "second": setting.lines("pay.second", width, largest, smallest, gap),
+            "signal": signal if phone.width else setting.nothing(),
+        },
+        view.hint,
+    )
+
+
+def _broken_hint(setting: Setting, view: View, width: int, largest: int, smallest: int) -> Slot:
+    """The same in a narrow column: up to two lines for each language."""
+    phone = setting.site.help_phone
+    return _slot(
+        {
+            "": setting.broken("pay.with", width, largest, smallest),
+            "second": setting.broken("pay.second", width, largest, smallest),
+            "signal": setting.broken("pay.signal", width, largest, smallest, phone) if phone else setting.nothing(),
+        },
+        view.hint,
+    )
 
 
 def _apps(setting: Setting, view: View, width: int, u: float) -> Slot:
@@ -173,7 +198,7 @@ def _apps(setting: Setting, view: View, width: int, u: float) -> Slot:
     return _slot(
         {
             "": Beside(phone, Stack(names, round(7 * u)), round(5 * u)),
-            "second": setting.wrapped("pay.second.short", width, em, 2, round(3 * u)),
+            "second": setting.broken("pay.second", width, em, round(10 * u)),
         },
         view.hint,
     )
@@ -195,5 +220,9 @@ def _facts(setting: Setting, view: View, largest: int, width: int) -> Block:
     return Beside(sign, Row(stay, None, tail, gap=em // 2), em // 4)
 
 
-def _seconds(setting: Setting, em: int) -> Seconds:
-    return Seconds(picture("clock", round(em * 0.8)), em, chars=_DIGITS[setting.site.digits])
+def _seconds(setting: Setting, em: int, *, above: bool = False) -> Block:
+    """The countdown, with a clock beside or ``above`` it."""
+    clock, chars = picture("clock", round(em * 0.8)), _DIGITS[setting.site.digits]
+    if above:
+        return Stack([Picture(clock), Seconds(em, chars)], em // 4)
+    return Seconds(em, chars, clock)

@@ -1,10 +1,11 @@
 """What all screens of a panel share: its layout, its garage, and how words and numbers are set there."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from terminal.screen import fonts
 from terminal.screen import view as words
-from terminal.screen.fonts import Ink, fit, ink, near, squeezed, wrapped
+from terminal.screen.fonts import DoesNotFit, Ink, cut, fit, ink, near, squeezed, wrapped
 from terminal.screen.layouts import Layout
 from terminal.screen.sheet import Block, Group, Line, Row, Stack
 from terminal.screen.texts import say
@@ -49,10 +50,18 @@ class Setting:
             return self.nothing()
         return Row(self.label(key, 0, em), value, self.label(key, -1, em))
 
-    def wrapped(self, key: str, width: int, em: int, lines: int, gap: int) -> Stack:
-        """A text in every language, broken into at most ``lines`` lines each. Raises DoesNotFit."""
-        broken = [wrapped(say(key, lang), lang, width, em, lines) for lang in reversed(self.languages)]
-        return Stack([Line(one) for inks in broken for one in inks], gap)
+    def broken(self, key: str, width: int, largest: int, smallest: int, more: str = "") -> Stack:
+        """A text in every language, each in at most two lines and all in one size, the largest in which they fit; then
+        ``more`` of the operator's, alike but cut where it must be. Raises DoesNotFit."""
+        for em in range(largest, smallest, -1):
+            with suppress(DoesNotFit):
+                return self._broken(key, width, em, wrapped(more, "en", width, em, 2))
+        return self._broken(key, width, smallest, [cut(more, "en", width, smallest, smallest)])
+
+    def _broken(self, key: str, width: int, em: int, more: list[Ink]) -> Stack:
+        found = [wrapped(say(key, lang), lang, width, em, 2) for lang in reversed(self.languages)]
+        gap = round(em * 0.3)
+        return Stack([Stack([Line(one) for one in lines], gap) for lines in [*found, more]], gap * 2)
 
     def number(self, text: str) -> str:
         """Digits as the setting asks for them."""
@@ -60,11 +69,13 @@ class Setting:
 
     def amount(self, view: View, width: int, largest: int, *, priced: bool = False) -> Ink:
         """The amount, as large as ``width`` lets it be: squeezed a little before it gets smaller. ``priced`` sets the
-        fils at half the size. What is too long at 6 px is squeezed further, since it must be shown whole."""
+        fils at half the size, but not in Arabic digits, whose nought is a dot. What is too long at 6 px is squeezed further, since it must be shown whole."""
         text, mark = self.number(words.amount(view.amount)), self.number(".")
 
         def line(em: int) -> Ink:
-            return fonts.priced(text, mark, em) if priced else ink(text, "en", em, "Bold")
+            return (
+                fonts.priced(text, mark, em) if priced and self.site.digits == "latin" else ink(text, "en", em, "Bold")
+            )
 
         room = width / fonts.NARROWEST
         em = near(largest, line(largest).width, room, 6)
@@ -72,9 +83,11 @@ class Setting:
             em -= 1
         return squeezed(line(em), width)
 
-    def stay(self, view: View, em: int) -> Ink:
-        """The stay, h:mm."""
-        return ink("" if view.minutes is None else self.number(words.stay(view.minutes)), "en", em)
+    def stay(self, view: View, em: int, width: int = 1 << 16) -> Ink:
+        """The stay, h:mm, smaller where ``width`` px ask for it."""
+        if view.minutes is None:
+            return ink("", "en", em)
+        return fit(self.number(words.stay(view.minutes)), "en", width, em, min(em, 8))
 
     def nothing(self) -> Block:
         """Nothing, in no room."""

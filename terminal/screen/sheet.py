@@ -6,11 +6,12 @@ there that nothing is cut and nothing overlaps.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Literal, Protocol
 
 from PIL import Image, ImageDraw
 
-from terminal.screen.fonts import DoesNotFit, Ink, Weight, font
+from terminal.screen.fonts import CAPITAL, DoesNotFit, Ink, Weight, font
 from terminal.screen.pictograms import INK, RULE, WHITE, Colour
 
 Box = tuple[int, int, int, int]
@@ -196,35 +197,36 @@ class Rule:
 
 @dataclass(frozen=True)
 class Seconds:
-    """The countdown: a small clock, and beside it room for the digits."""
+    """Room for the countdown's digits, each in a cell of its own, so that a second changes one of them; beside it a
+    small clock, where ``clock`` is given."""
 
-    clock: Image.Image
     em: int
+    chars: str
+    clock: Image.Image | None = None
     weight: Weight = "SemiBold"
-    chars: str = "0123456789"
-    align: Align = "centre"
 
     @property
-    def _cell(self) -> int:
-        return max(-int(-font(self.weight, self.em).getlength(char) // 1) for char in self.chars)
-
-    @property
-    def _colon(self) -> int:
-        return round(font(self.weight, self.em).getlength(":"))
+    def _cells(self) -> tuple[int, int]:
+        """Widths of a digit's and of the colon's cell."""
+        face = font(self.weight, self.em)
+        return max(ceil(face.getlength(char)) for char in self.chars), round(face.getlength(":"))
 
     @property
     def height(self) -> int:
-        return max(self.clock.height, round(0.7 * self.em))
+        return max(self.clock.height if self.clock else 0, ceil(CAPITAL * self.em))
 
     def set(self, sheet: Sheet, left: int, right: int, top: int) -> None:
-        digits, gap = 3 * self._cell + self._colon, self.em // 4
-        x = _x(self.clock.width + gap + digits, left, right, self.align)
+        cell, colon = self._cells
+        digits = 3 * cell + colon
+        before = self.clock.width + self.em // 4 if self.clock else 0
+        x = _x(before + digits, left, right, "centre")
         if x < left:
             raise DoesNotFit(f"the countdown is {left - x} px too wide")
-        sheet.picture(self.clock, x, top + (self.height - self.clock.height) // 2)
-        end, baseline = x + self.clock.width + gap + digits, top + (self.height + round(0.7 * self.em)) // 2
-        sheet.countdown = Countdown(end, baseline, self.em, self.weight, self._cell, self._colon)
-        box = (end - digits, baseline - round(0.74 * self.em), end, baseline + 2)
+        if self.clock:
+            sheet.picture(self.clock, x, top + (self.height - self.clock.height) // 2)
+        end, baseline = x + before + digits, top + (self.height + ceil(CAPITAL * self.em)) // 2
+        sheet.countdown = Countdown(end, baseline, self.em, self.weight, cell, colon)
+        box = (end - digits, baseline - ceil(0.74 * self.em), end, baseline + 2)
         sheet.placed.append(Placed("countdown", "", box, self.em))
 
 

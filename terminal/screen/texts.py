@@ -42,8 +42,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "help.short": ("Ask for help", "اطلب المساعدة"),
     # below them
     "pay.with": ("with PayBy or BOTIM", "بتطبيق PayBy أو BOTIM"),
-    "pay.second": ("or with another phone", "أو بهاتف آخر"),
-    "pay.second.short": ("or a second phone", "أو بهاتف آخر"),
+    "pay.second": ("or another phone", "أو بهاتف آخر"),
     "pay.signal": ("No signal?", "لا شبكة؟"),
     "free.then": ("Have a safe trip", "رافقتك السلامة"),
     "closed.then": ("Please use another lane", "يرجى استخدام مسار آخر"),
