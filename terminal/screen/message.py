@@ -1,9 +1,10 @@
 """Every screen without a code: a picture, what is the case, and what to do, in all languages."""
 
+from terminal.screen.blocks import Beside, Block, Group, Picture, Row, Rule, Stack, flow
 from terminal.screen.fonts import cut
 from terminal.screen.pictograms import picture
 from terminal.screen.setting import Setting
-from terminal.screen.sheet import Beside, Block, Group, Picture, Row, Rule, Sheet, Stack, flow
+from terminal.screen.sheet import Sheet
 from terminal.screen.texts import has
 from terminal.screen.view import View
 

@@ -4,11 +4,12 @@ A square panel has no room beside the code. It shows the code alone, and now and
 """
 
 from terminal.screen import qr
+from terminal.screen.blocks import Beside, Block, Group, Halves, Line, Picture, Row, Seconds, Slot, Stack, flow
 from terminal.screen.fonts import Ink, cut, fit, ink
 from terminal.screen.pictograms import picture
 from terminal.screen.qr import Symbol
 from terminal.screen.setting import Setting
-from terminal.screen.sheet import Beside, Block, Group, Halves, Line, Picture, Row, Seconds, Sheet, Slot, Stack, flow
+from terminal.screen.sheet import Sheet
 from terminal.screen.view import Hint, View
 
 _DIGITS = {"latin": "0123456789", "arabic": "٠١٢٣٤٥٦٧٨٩"}

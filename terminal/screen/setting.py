@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from terminal.screen import fonts
 from terminal.screen import view as words
+from terminal.screen.blocks import Block, Group, Line, Row, Stack
 from terminal.screen.fonts import DoesNotFit, Ink, cut, fit, ink, near, squeezed, wrapped
 from terminal.screen.layouts import Layout
-from terminal.screen.sheet import Block, Group, Line, Row, Stack
 from terminal.screen.texts import say
 from terminal.screen.view import Site, View
 
@@ -69,7 +69,8 @@ class Setting:
 
     def amount(self, view: View, width: int, largest: int, *, priced: bool = False) -> Ink:
         """The amount, as large as ``width`` lets it be: squeezed a little before it gets smaller. ``priced`` sets the
-        fils at half the size, but not in Arabic digits, whose nought is a dot. What is too long at 6 px is squeezed further, since it must be shown whole."""
+        fils at half the size, but not in Arabic digits, whose nought is a dot. What is too long at 6 px is squeezed
+        further, since it must be shown whole."""
         text, mark = self.number(words.amount(view.amount)), self.number(".")
 
         def line(em: int) -> Ink:

@@ -1,0 +1,256 @@
+"""The blocks that are set on a sheet from top to bottom.
+
+Heights are those of the ink, so gaps look as even as they are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Literal, Protocol
+
+from PIL import Image
+
+from terminal.screen.fonts import CAPITAL, DoesNotFit, Ink, Weight, font
+from terminal.screen.pictograms import INK, RULE, Colour
+from terminal.screen.sheet import Box, Countdown, Placed, Sheet
+
+Align = Literal["left", "centre", "right"]
+
+
+class Block(Protocol):
+    """Something with a height that can be set between two edges."""
+
+    @property
+    def height(self) -> int: ...
+
+    def set(self, sheet: Sheet, left: int, right: int, top: int) -> None: ...
+
+
+def _x(width: int, left: int, right: int, align: Align) -> int:
+    return {"left": left, "centre": (left + right - width + 1) // 2, "right": right - width}[align]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of text."""
+
+    ink: Ink
+    align: Align = "centre"
+    colour: Colour = INK
+
+    @property
+    def height(self) -> int:
+        return self.ink.height
+
+    def set(self, sheet: Sheet, left: int, right: int, top: int) -> None:
+        if self.ink.width > right - left:
+            raise DoesNotFit(f"{self.ink.text!r} is {self.ink.width} px wide; there are {right - left}")
+        sheet.ink(self.ink, _x(self.ink.width, left, right, self.align), top + self.ink.above, self.colour)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Lines beside each other on one baseline: at the left edge, in the middle of what is free, at the right edge."""
+
+    left: Ink | None = None
+    middle: Ink | None = None
+    right: Ink | None = None
+    gap: int = 6
+
+    @property
+    def _inks(self) -> list[Ink]:
+        return [ink for ink in (self.left, self.middle, self.right) if ink and ink.width]
+
+    @property
+    def _above(self) -> int:
+        return max((ink.above for ink in self._inks), default=0)
+
+    @property
+    def height(self) -> int:
+        return self._above + max((ink.height - ink.above for ink in self._inks), default=0)
+
+    def set(self, sheet: Sheet, left: int, right: int, top: int) -> None:
+        free = right - left - sum(ink.width for ink in self._inks) - self.gap * (len(self._inks) - 1)
+        if free < 0:
+            raise DoesNotFit(f"{' '.join(ink.text for ink in self._inks)!r} is {-free} px too wide for one row")
+        baseline = top + self._above
+        if self.left:
+            sheet.ink(self.left, left, baseline)
+            left += self.left.width + self.gap * (self.left.width > 0)
+        if self.right:
+            sheet.ink(self.right, right - self.right.width, baseline)
+            right -= self.right.width + self.gap * (self.right.width > 0)
+        if self.middle:
+            sheet.ink(self.middle, _x(self.middle.width, left, right, "centre"), baseline)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Lines beside each other on one baseline, ``gap`` px apart, together in the middle."""
+
+    inks: Sequence[Ink]
+    gap: int
+
+    @property
+    def _above(self) -> int:
+        return max((ink.above for ink in self.inks), default=0)
+
+    @property
+    def height(self) -> int:
+        return self._above + max((ink.height - ink.above for ink in self.inks), default=0)
+
+    def set(self, sheet: Sheet, left: int, right: int, top: int) -> None:
+        width = sum(ink.width + self.gap for ink in self.inks) - self.gap
+        if width > right - left:
+            raise DoesNotFit(
+                f"{' '.join(ink.text for ink in self.inks)!r} is {width} px wide; there are {right - left}"
+            )
+        x = _x(width, left, right, "centre")
+        for ink in self.inks:
+            sheet.ink(ink, x, top + self._above)
+            x += ink.width + self.gap
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture by itself."""
+
+    image: Image.Image
+    align: Align = "centre"
+
+    @property
+    def height(self) -> int:
+        return self.image.height
+
+    def set(self, sheet: Sheet, left: int, right: int, top: int) -> None:
+        sheet.picture(self.image, _x(self.image.width, left, right, self.align), top)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A thin line from edge to edge."""
+
+    height: int = 2
+
+    def set(self, sheet: Sheet, left: int, right: int, top: int) -> None:
+        sheet.picture(Image.new("RGB", (right - left, self.height), RULE), left, top, "rule")
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Room for the countdown's digits, each in a cell of its own, so that a second changes one of them; beside it a
+    small clock, where ``clock`` is given."""
+
+    em: int
+    chars: str
+    clock: Image.Image | None = None
+    weight: Weight = "SemiBold"
+
+    @property
+    def _cells(self) -> tuple[int, int]:
+        """Widths of a digit's and of the colon's cell."""
+        face = font(self.weight, self.em)
+        return max(ceil(face.getlength(char)) for char in self.chars), round(face.getlength(":"))
+
+    @property
+    def height(self) -> int:
+        return max(self.clock.height if self.clock else 0, ceil(CAPITAL * self.em))
+
+    def set(self, sheet: Sheet, left: int, right: int, top: int) -> None:
+        cell, colon = self._cells
+        digits = 3 * cell + colon
+        before = self.clock.width + self.em // 4 if self.clock else 0
+        x = _x(before + digits, left, right, "centre")
+        if x < left:
+            raise DoesNotFit(f"the countdown is {left - x} px too wide")
+        if self.clock:
+            sheet.picture(self.clock, x, top + (self.height - self.clock.height) // 2)
+        end, baseline = x + before + digits, top + (self.height + ceil(CAPITAL * self.em)) // 2
+        sheet.countdown = Countdown(end, baseline, self.em, self.weight, cell, colon)
+        box = (end - digits, baseline - ceil(0.74 * self.em), end, baseline + 2)
+        sheet.placed.append(Placed("countdown", "", box, self.em))
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Blocks that belong together, ``gap`` px apart."""
+
+    blocks: Sequence[Block]
+    gap: int
+
+    @property
+    def _shown(self) -> list[Block]:
+        return [block for block in self.blocks if block.height]
+
+    @property
+    def height(self) -> int:
+        return max(0, sum(block.height + self.gap for block in self._shown) - self.gap)
+
+    def set(self, sheet: Sheet, left: int, right: int, top: int) -> None:
+        for block in self._shown:
+            block.set(sheet, left, right, top)
+            top += block.height + self.gap
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A picture at the left, a block right of it, both in the middle of their height."""
+
+    image: Image.Image
+    block: Block
+    gap: int
+
+    @property
+    def height(self) -> int:
+        return max(self.image.height, self.block.height)
+
+    def set(self, sheet: Sheet, left: int, right: int, top: int) -> None:
+        sheet.picture(self.image, left, top + (self.height - self.image.height) // 2)
+        self.block.set(sheet, left + self.image.width + self.gap, right, top + (self.height - self.block.height) // 2)
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Two blocks beside each other, each with half of the room, both in the middle of their height."""
+
+    first: Block
+    second: Block
+    gap: int
+
+    @property
+    def height(self) -> int:
+        return max(self.first.height, self.second.height)
+
+    def set(self, sheet: Sheet, left: int, right: int, top: int) -> None:
+        middle = (left + right) // 2
+        self.first.set(sheet, left, middle - self.gap, top + (self.height - self.first.height) // 2)
+        self.second.set(sheet, middle + self.gap, right, top + (self.height - self.second.height) // 2)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A block in the middle of a room of fixed height, so that another in its place moves nothing around it."""
+
+    block: Block
+    height: int
+
+    def set(self, sheet: Sheet, left: int, right: int, top: int) -> None:
+        if (spare := self.height - self.block.height) < 0:
+            raise DoesNotFit(f"a block of {self.block.height} px does not fit into {self.height} px")
+        self.block.set(sheet, left, right, top + spare // 2)
+
+
+def flow(sheet: Sheet, box: Box, blocks: Sequence[Block], least: int, most: int = 1 << 16) -> None:
+    """Set blocks from the box's top to its bottom with even gaps of at least ``least`` px; where more than ``most``
+    would be left between them, they stand in the middle. Raises DoesNotFit."""
+    blocks = [block for block in blocks if block.height]
+    left, top, right, bottom = box
+    free = bottom - top - sum(block.height for block in blocks)
+    gaps = len(blocks) - 1
+    if free < least * gaps:
+        raise DoesNotFit(f"{len(blocks)} blocks are {least * gaps - free} px too high for {bottom - top} px")
+    gap = min(free / gaps, most) if gaps else 0
+    y = top + (free - gap * gaps) / 2
+    for block in blocks:
+        block.set(sheet, left, right, round(y))
+        y += block.height + gap
