@@ -5,9 +5,8 @@ from the state follow the screens (speaking) and what must be pursued until it i
 """
 
 import asyncio
-import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,50 +15,25 @@ from terminal.contract import messages
 from terminal.contract.messages import moment
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import events, money, numbers, owed
-from terminal.core.actions import Action, Alert, Clear, Pursuit, Reply, SendLift, TellRefund
-from terminal.core.lane import Change, Rules
-from terminal.core.shown import Shown, State, screen
+from terminal.core.actions import Pursuit, Reply, SendLift
+from terminal.core.lane import Change
+from terminal.core.shown import State
 from terminal.core.visit import Lane, Stay
 from terminal.ledger import Ledger, Log, Steady
 from terminal.link import Heard, Link
-from terminal.payby import errors
 from terminal.payby.errors import BadSignature, BadWords
-from terminal.roles.worker.hearing import Beliefs, notification_event, ticket_event
+from terminal.roles.worker.health import PayByHealth
+from terminal.roles.worker.hearing import notification_event, ticket_event
 from terminal.roles.worker.pursuits import Pursuits
-from terminal.roles.worker.speaking import Signer, Voice
-from terminal.screen import qr
+from terminal.roles.worker.rivals import Rivals, SecondWorker
+from terminal.roles.worker.screens import Screens
+from terminal.roles.worker.speaking import Voice
+from terminal.roles.worker.telling import tell
+from terminal.roles.worker.told import WorkerSettings
 
 SILENT_S = 15.0
 """Loops or a barrier that said nothing for so long are not there."""
-PAY_REFRESH_S = 5.0
-"""A pay screen is said again this often, so that an LCD that just started can confirm it."""
-PROBE_S = 15.0
-TROUBLED_AFTER = 3
-"""Calls in a row without an answer after which an idle lane is out of order."""
-SKEW_ALERT_MS = 60_000
-logger = logging.getLogger(__name__)
-
-
-class SecondWorker(Exception):
-    """Another worker serves this garage and was there first."""
-
-
-class JournalLost(Exception):
-    """The journal can no longer be written; nothing is acknowledged any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerSettings:
-    """What the worker is told at its start. ``words_for`` makes the bizContent of an order, refund or cancellation."""
-
-    garage: str
-    rules: Rules
-    beliefs: Beliefs
-    signer: Signer
-    trusted: grants.Trusted
-    query_every: float
-    words_for: Callable[[Pursuit, int], bytes]
-    version: str
+__all__ = ["SecondWorker", "Worker", "WorkerSettings"]
 
 
 @dataclass(slots=True)
@@ -71,26 +45,12 @@ class _Item:
 
 
 @dataclass(slots=True)
-class _Said:
-    """What a lane's topics show now."""
+class _Timers:
+    """What a lane is waited for."""
 
-    shown: Shown | None = None
-    order: dict[str, Any] | None = None
-    symbol: tuple[str, qr.Symbol] | None = None
-    timer: asyncio.TimerHandle | None = None
-    refresh: asyncio.TimerHandle | None = None
+    due: asyncio.TimerHandle | None = None
     vehicle_silent: asyncio.TimerHandle | None = None
     barrier_silent: asyncio.TimerHandle | None = None
-    lcd: str = ""
-
-
-@dataclass(slots=True)
-class _PayBy:
-    """How PayBy is doing, for screens, health and alerts."""
-
-    failures: int = 0
-    trouble: str = ""
-    probe: asyncio.Task[None] | None = None
 
 
 class Worker:
@@ -115,16 +75,23 @@ class Worker:
         self.ledger = Ledger(settings.rules, log, self._words)
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         self._voice = Voice(settings.garage, settings.signer, self._to_wall)
-        self._said: dict[str, _Said] = {}
+        self._timers: dict[str, _Timers] = {}
         self._stay_timers: dict[str, asyncio.TimerHandle] = {}
         self._lifts: dict[str, str] = {}
         self._lifts_of: dict[str, set[str]] = {}
-        self._confirmed: set[str] = set()
-        self._health = _PayBy()
-        self._rivals: dict[str, tuple[str, int]] = {}
-        self._began = link.clock.wall_ms()
+        self._lcds: dict[str, str] = {}
+        self._group: asyncio.TaskGroup
         self._pursuits: Pursuits  # made in run(), which has the loop
-        self._group: asyncio.TaskGroup | None = None
+        self._health = PayByHealth(
+            link, probe=lambda: self._payby.probe(), changed=lambda: self._screens.show_all(), spawn=self._spawn
+        )
+        self._screens = Screens(
+            link, self._voice, self.ledger, now=self.now, hindrance=self._idle_hindrance, spawn=self._spawn
+        )
+        self._rivals = Rivals(link)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        return self._group.create_task(work, name=name)
 
     # -- time ----------------------------------------------------------------------------------------------------
 
@@ -142,7 +109,7 @@ class Worker:
     # -- life ----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Serve until cancelled; raises SecondWorker, JournalLost, or what the journal raises."""
+        """Serve until cancelled; raises SecondWorker, or what the journal raises."""
         self.ledger.replay()
         self._steady = Steady(self._link.clock.wall_ms(), self._link.clock.steady_ms, not_before=self.ledger.last_at)
         async with asyncio.TaskGroup() as group:
@@ -156,9 +123,9 @@ class Worker:
                 say_lift=self._say_lift,
                 pause=lambda low, high: low + (high - low) * self._random.random(),
                 query_every=self._settings.query_every,
-                heard=self._payby_heard,
-                unheard=self._payby_unheard,
-                spawn=lambda work, name: group.create_task(work, name=name),  # type: ignore[arg-type]
+                heard=self._health.heard,
+                unheard=self._health.unheard,
+                spawn=self._spawn,
             )
             await self._start()
             for kind, hear in (
@@ -173,12 +140,7 @@ class Worker:
                 group.create_task(self._listen(kind, hear), name=f"worker hears {kind}")
             group.create_task(self._consume(), name="worker")
             group.create_task(self._link.beat(), name="worker health")
-            self._link.bus.on_change(self._reconnected)
-
-    def _reconnected(self, connected: bool) -> None:
-        """A broker that was away may have forgotten what lanes show."""
-        for lane in list(self._said) if connected else ():
-            self._later(0, lane, again=True)
+            self._link.bus.on_change(lambda connected: self._screens.repeat() if connected else None)
 
     async def _start(self) -> None:
         """Owe what the state owes, and nothing that was done before."""
@@ -189,7 +151,7 @@ class Worker:
                 self.post(events.TimePassed(self.now(), session=stay.session))
         for lane in list(self.ledger.garage.lanes.values()):
             self.post(events.TimePassed(self.now(), lane=lane.id))
-            await self._show(lane.id)
+            await self._screens.show(lane.id)
 
     async def _listen(self, kind: str, hear: Callable[[Heard], Awaitable[None]]) -> None:
         async for heard in self._link.hear(kind, lane="+"):
@@ -211,14 +173,14 @@ class Worker:
             await item.done(change)
         garage = self.ledger.garage
         lanes = set(change.lanes) | {s.lane for s in change.stays.values() if s.lane}
-        if isinstance(item.event, events.OrderReported) and item.event.order_no not in self._confirmed:
-            self._confirmed.add(item.event.order_no)
+        if isinstance(item.event, events.OrderReported) and item.event.order_no not in self._screens.confirmed:
+            self._screens.confirmed.add(item.event.order_no)
             lanes |= {lane for lane in (self._lane_of(item.event.order_no),) if lane}
         for lane in lanes:
-            await self._show(lane)
+            await self._screens.show(lane)
             self._schedule(garage.lanes.get(lane) or Lane(lane))
         for action in change.actions:
-            await self._act(action)
+            await tell(self._link, self._voice, action)
 
     def _follow(self, stay: Stay, *, restarted: bool = False) -> None:
         self._pursuits.follow(stay.session, owed.owed(stay), restarted=restarted)
@@ -237,20 +199,20 @@ class Worker:
         self._lifts_of[stay.session] = lifts
 
     def _schedule(self, lane: Lane) -> None:
-        said = self._of(lane.id)
-        if said.timer:
-            said.timer.cancel()
-            said.timer = None
+        timers = self._of(lane.id)
+        if timers.due:
+            timers.due.cancel()
+            timers.due = None
         stay = self.ledger.garage.stays.get(lane.visit.fee.session) if lane.visit else None
         if due := owed.lane_due(lane, stay, self.now()):
-            said.timer = self._at(due, lambda: events.TimePassed(self.now(), lane=lane.id))
+            timers.due = self._at(due, lambda: events.TimePassed(self.now(), lane=lane.id))
 
     def _at(self, due: int, event: Callable[[], events.Event]) -> asyncio.TimerHandle:
         loop = asyncio.get_running_loop()
         return loop.call_later(max(0.0, (due - self.now()) / 1000) + 0.001, lambda: self.post(event()))
 
-    def _of(self, lane: str) -> _Said:
-        return self._said.setdefault(lane, _Said())
+    def _of(self, lane: str) -> _Timers:
+        return self._timers.setdefault(lane, _Timers())
 
     # -- hearing -------------------------------------------------------------------------------------------------
 
@@ -270,7 +232,7 @@ class Worker:
         async def done(change: Change) -> None:
             heard.ack()
             if not change:
-                await self._show(lane, again=True)
+                await self._screens.show(lane, again=True)
 
         self.post(event, done)
 
@@ -402,79 +364,21 @@ class Worker:
         heard.ack()
         if topic.lane == GARAGE_WIDE:
             if topic.role == "worker":
-                await self._other_worker(health, retained=heard.retained)
+                await self._rivals.hear(health, retained=heard.retained)
             return
         gone = health.state == "offline"
         if topic.role == "barrier" and gone:
             self.post(events.BarrierGone(self.now(), topic.lane))
         elif topic.role == "loops" and gone:
             self.post(events.VehicleUnknown(self.now(), topic.lane))
-        elif topic.role == "lcd" and not gone and health.instance != self._of(topic.lane).lcd:
-            self._of(topic.lane).lcd = health.instance
-            await self._show(topic.lane, again=True)
-
-    async def _other_worker(self, health: messages.Health, *, retained: bool) -> None:
-        """Of two workers that hear each other's live heartbeats the later one stops. An instance's id tells when it
-        began. One heartbeat proves nothing: the broker may have kept the last one of the worker before us."""
-        instance = self._link.bus.instance
-        if retained or health.state == "offline" or not health.instance < instance:
-            return
-        last, count = self._rivals.get(health.instance, ("", 0))
-        self._rivals[health.instance] = (health.at, count + (health.at != last and moment(health.at) > self._began))
-        if self._rivals[health.instance][1] >= 2:
-            await self._link.alert("second-worker", "critical", "a second worker was started for this garage; it stops")
-            raise SecondWorker("another worker already serves this garage; exactly one may")
+        elif topic.role == "lcd" and not gone and health.instance != self._lcds.get(topic.lane):
+            self._lcds[topic.lane] = health.instance
+            await self._screens.show(topic.lane, again=True)
 
     def _known(self, lane: str) -> None:
         self.ledger.garage.lanes.setdefault(lane, Lane(lane))
 
     # -- speaking ------------------------------------------------------------------------------------------------
-
-    async def _show(self, name: str, *, again: bool = False) -> None:
-        """Publish a lane's screen and order where they are news, or ``again``."""
-        lane = self.ledger.garage.lanes.get(name) or Lane(name)
-        said, now = self._of(name), self.now()
-        session = lane.visit.fee.session if lane.visit else None
-        stay = self.ledger.garage.stays.get(session) if session else None
-        shown = screen(lane, stay, now, hindrance=self._idle_hindrance())
-        symbol = None
-        if shown.state == "pay":
-            symbol = self._symbol(said, shown.token_url or "")
-            if lane.visit and lane.visit.order_no not in self._confirmed:
-                shown, symbol = Shown("wait", shown.fee, shown.session, shown.car), None
-            elif symbol is None:
-                shown = Shown("help", shown.fee, shown.session, shown.car, reason="qr", help_code=shown.help_code)
-        if said.refresh:
-            said.refresh.cancel()
-            said.refresh = None
-        if shown.until is not None:
-            said.refresh = self._later((shown.until - now) / 1000 + 0.001, name)
-        elif shown.state == "pay":
-            said.refresh = self._later(PAY_REFRESH_S, name, again=True)
-        if again or shown != said.shown:
-            said.shown = shown
-            await self._link.say(self._voice.screen(self._link.head(), name, shown, symbol, now), lane=name)
-        last = self.ledger.garage.stays.get(session or lane.session or "")
-        told = self._voice.order_facts(lane, last)
-        if told != said.order:
-            said.order = told
-            await self._link.say(self._voice.order(self._link.head(), lane, last), lane=name)
-
-    def _later(self, seconds: float, lane: str, *, again: bool = False) -> asyncio.TimerHandle:
-        group = self._group
-        assert group is not None
-        return asyncio.get_running_loop().call_later(
-            seconds, lambda: group.create_task(self._show(lane, again=again), name=f"screen of {lane}")
-        )
-
-    def _symbol(self, said: _Said, url: str) -> qr.Symbol | None:
-        if said.symbol is None or said.symbol[0] != url:
-            try:
-                said.symbol = (url, qr.encode(url))
-            except qr.QrError as error:
-                logger.error("the token URL makes no QR code: %s", error)
-                return None
-        return said.symbol[1]
 
     def _idle_hindrance(self) -> tuple[State, str] | None:
         if reason := self._hindered():
@@ -483,74 +387,3 @@ class Worker:
 
     async def _say_lift(self, send: SendLift) -> None:
         await self._link.say(self._voice.lift(self._link.head(), send), lane=send.grant.lane)
-
-    async def _act(self, action: Action) -> None:
-        match action:
-            case Alert(code, severity, text, lane, session, order_no, once):
-                help_code = numbers.help_code(session) if session else None
-                await self._link.alert(
-                    code,
-                    severity,
-                    text,
-                    lane=lane or GARAGE_WIDE,
-                    session=session,
-                    order_no=order_no,
-                    help_code=help_code,
-                    once=once,
-                )
-            case Clear(code, text, lane):
-                await self._link.clear(code, text, lane=lane or GARAGE_WIDE)
-            case TellRefund(refund):
-                lane = self._lane_of(refund.order_no)
-                await self._link.say(self._voice.refund(self._link.head(), refund), lane=lane or GARAGE_WIDE)
-            case Reply():
-                pass  # answered by whoever asked
-
-    # -- PayBy's health ------------------------------------------------------------------------------------------
-
-    def _payby_heard(self) -> None:
-        self._health.failures = 0
-        if self._health.trouble:
-            self._trouble("")
-
-    def _payby_unheard(self, error: errors.CallFailed) -> None:
-        if isinstance(error, errors.Unauthorised | errors.ClockWrong):
-            self._trouble("clock" if isinstance(error, errors.ClockWrong) else "unauthorised", str(error))
-        elif isinstance(error, errors.OutcomeUnknown):
-            self._health.failures += 1
-            if self._health.failures >= TROUBLED_AFTER:
-                self._trouble("payby", str(error))
-        elif not isinstance(error, errors.NotSent):
-            self._payby_heard()  # a signed refusal is an answer
-
-    def _trouble(self, reason: str, text: str = "") -> None:
-        """PayBy is out of reach or refuses us (``reason``), or answers again (empty)."""
-        if reason == self._health.trouble:
-            return
-        before, self._health.trouble = self._health.trouble, reason
-        assert self._group is not None
-        self._group.create_task(self._tell_trouble(before, reason, text), name="PayBy's health")
-        if reason and (self._health.probe is None or self._health.probe.done()):
-            self._health.probe = self._group.create_task(self._probe(), name="PayBy probe")
-
-    async def _tell_trouble(self, before: str, reason: str, text: str) -> None:
-        if before:
-            await self._link.clear(f"payby-{before}", "PayBy answers again")
-        if reason:
-            self._link.degraded(f"PayBy: {text}")
-            await self._link.alert(f"payby-{reason}", "critical", text)
-        else:
-            self._link.healthy()
-        for lane in list(self.ledger.garage.lanes):
-            await self._show(lane)
-
-    async def _probe(self) -> None:
-        """Ask PayBy every 15 s while it is in trouble, so that an idle garage learns when it is over."""
-        while self._health.trouble:
-            await asyncio.sleep(PROBE_S)
-            try:
-                await self._payby.probe()
-            except errors.CallFailed as error:
-                logger.info("PayBy is still in trouble: %s", error)
-            else:
-                self._payby_heard()

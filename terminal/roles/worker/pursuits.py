@@ -6,9 +6,9 @@ cancelled. It decides nothing: what an answer means is the rules' business.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, QueryOrder, SendLift
 from terminal.core.events import Event, OrderDenied, OrderReported, OrderUnheard, RefundUnheard
@@ -71,7 +71,7 @@ class Pursuits:
     query_every: float
     heard: Callable[[], None]
     unheard: Callable[[errors.CallFailed], None]
-    spawn: Callable[[Awaitable[None], str], asyncio.Task[None]]
+    spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
     _running: dict[str, dict[Key, _Running]] = field(default_factory=dict)
 
     def follow(self, session: str, wanted: Iterable[Pursuit], *, restarted: bool = False) -> None:

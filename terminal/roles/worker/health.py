@@ -1,0 +1,84 @@
+"""How PayBy is doing: told by every call, shown on idle lanes and in the worker's health, probed while in trouble."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Literal
+
+from terminal.link import Link
+from terminal.payby import errors
+
+PROBE_S = 15.0
+TROUBLED_AFTER = 3
+"""Calls in a row without an answer after which an idle lane is out of order."""
+Trouble = Literal["", "payby", "unauthorised", "clock"]
+logger = logging.getLogger(__name__)
+
+
+class PayByHealth:
+    """``trouble`` is a reason of the contract's `out-of-order`, empty while PayBy answers. ``changed`` is awaited after
+    each change of it; ``probe`` asks PayBy whether it is there, and raises CallFailed where it is not."""
+
+    def __init__(
+        self,
+        link: Link,
+        *,
+        probe: Callable[[], Awaitable[object]],
+        changed: Callable[[], Awaitable[None]],
+        spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
+    ) -> None:
+        self.trouble: Trouble = ""
+        self._link, self._probe_once, self._changed, self._spawn = link, probe, changed, spawn
+        self._failures = 0
+        self._probing: asyncio.Task[None] | None = None
+
+    def heard(self) -> None:
+        """A call was answered."""
+        self._failures = 0
+        if self.trouble:
+            self._become("")
+
+    def unheard(self, error: errors.CallFailed) -> None:
+        """A call failed; a signed refusal is an answer all the same."""
+        match error:
+            case errors.ClockWrong():
+                self._become("clock", str(error))
+            case errors.Unauthorised():
+                self._become("unauthorised", str(error))
+            case errors.OutcomeUnknown():
+                self._failures += 1
+                if self._failures >= TROUBLED_AFTER:
+                    self._become("payby", str(error))
+            case errors.NotSent():
+                pass
+            case _:
+                self.heard()
+
+    def _become(self, trouble: Trouble, text: str = "") -> None:
+        if trouble == self.trouble:
+            return
+        before, self.trouble = self.trouble, trouble
+        self._spawn(self._tell(before, trouble, text), "PayBy's health")
+        if trouble and (self._probing is None or self._probing.done()):
+            self._probing = self._spawn(self._probe(), "PayBy probe")
+
+    async def _tell(self, before: Trouble, trouble: Trouble, text: str) -> None:
+        if before:
+            await self._link.clear(f"payby-{before}", "PayBy answers again")
+        if trouble:
+            self._link.degraded(f"PayBy: {text}")
+            await self._link.alert(f"payby-{trouble}", "critical", text)
+        else:
+            self._link.healthy()
+        await self._changed()
+
+    async def _probe(self) -> None:
+        """Ask every 15 s while it is in trouble, so that an idle garage learns when it is over."""
+        while self.trouble:
+            await asyncio.sleep(PROBE_S)
+            try:
+                await self._probe_once()
+            except errors.CallFailed as error:
+                logger.info("PayBy is still in trouble: %s", error)
+            else:
+                self.heard()

@@ -1,0 +1,102 @@
+"""What each lane shows, published when it is news: the `screen` and `order` topics."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from terminal.core.shown import Shown, State, screen
+from terminal.core.visit import Lane
+from terminal.ledger import Ledger
+from terminal.link import Link
+from terminal.roles.worker.speaking import Voice
+from terminal.screen import qr
+
+PAY_REFRESH_S = 5.0
+"""A pay screen is said again this often, so that an LCD that just started can confirm it."""
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Said:
+    """What a lane's topics show now."""
+
+    shown: Shown | None = None
+    order: dict[str, Any] | None = None
+    symbol: tuple[str, qr.Symbol] | None = None
+    refresh: asyncio.TimerHandle | None = None
+
+
+class Screens:
+    """``hindrance``: what keeps idle lanes from serving, as (state, reason)."""
+
+    def __init__(
+        self,
+        link: Link,
+        voice: Voice,
+        ledger: Ledger,
+        *,
+        now: Callable[[], int],
+        hindrance: Callable[[], tuple[State, str] | None],
+        spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
+    ) -> None:
+        self._link, self._voice, self._ledger, self._now = link, voice, ledger, now
+        self._hindrance, self._spawn = hindrance, spawn
+        self._said: dict[str, _Said] = {}
+        self.confirmed: set[str] = set()
+        """Orders that PayBy has spoken of since this process began; no other's code is shown."""
+
+    async def show_all(self) -> None:
+        """Say what is news at any lane."""
+        for lane in list(self._ledger.garage.lanes):
+            await self.show(lane)
+
+    def repeat(self) -> None:
+        """Say everything again: a broker that was away may have forgotten it."""
+        for lane in self._said:
+            self._later(0, lane, again=True)
+
+    async def show(self, name: str, *, again: bool = False) -> None:
+        """Publish a lane's screen and order where they are news, or ``again``."""
+        lane = self._ledger.garage.lanes.get(name) or Lane(name)
+        said, now = self._said.setdefault(name, _Said()), self._now()
+        session = lane.visit.fee.session if lane.visit else None
+        stay = self._ledger.garage.stays.get(session) if session else None
+        shown = screen(lane, stay, now, hindrance=self._hindrance())
+        symbol = None
+        if shown.state == "pay":
+            symbol = self._symbol(said, shown.token_url or "")
+            if lane.visit and lane.visit.order_no not in self.confirmed:
+                shown, symbol = Shown("wait", shown.fee, shown.session, shown.car), None
+            elif symbol is None:
+                shown = Shown("help", shown.fee, shown.session, shown.car, reason="qr", help_code=shown.help_code)
+        if said.refresh:
+            said.refresh.cancel()
+            said.refresh = None
+        if shown.until is not None:
+            said.refresh = self._later((shown.until - now) / 1000 + 0.001, name)
+        elif shown.state == "pay":
+            said.refresh = self._later(PAY_REFRESH_S, name, again=True)
+        if again or shown != said.shown:
+            said.shown = shown
+            await self._link.say(self._voice.screen(self._link.head(), name, shown, symbol, now), lane=name)
+        last = self._ledger.garage.stays.get(session or lane.session or "")
+        told = self._voice.order_facts(lane, last)
+        if told != said.order:
+            said.order = told
+            await self._link.say(self._voice.order(self._link.head(), lane, last), lane=name)
+
+    def _later(self, seconds: float, lane: str, *, again: bool = False) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(
+            seconds, lambda: self._spawn(self.show(lane, again=again), f"screen of {lane}")
+        )
+
+    def _symbol(self, said: _Said, url: str) -> qr.Symbol | None:
+        if said.symbol is None or said.symbol[0] != url:
+            try:
+                said.symbol = (url, qr.encode(url))
+            except qr.QrError as error:
+                logger.error("the token URL makes no QR code: %s", error)
+                return None
+        return said.symbol[1]

@@ -1,0 +1,24 @@
+"""What the worker is told at its start."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from terminal.contract import grant as grants
+from terminal.core.actions import Pursuit
+from terminal.core.lane import Rules
+from terminal.roles.worker.hearing import Beliefs
+from terminal.roles.worker.speaking import Signer
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What the worker is told at its start. ``words_for`` makes the bizContent of an order, refund or cancellation."""
+
+    garage: str
+    rules: Rules
+    beliefs: Beliefs
+    signer: Signer
+    trusted: grants.Trusted
+    query_every: float
+    words_for: Callable[[Pursuit, int], bytes]
+    version: str
