@@ -12,7 +12,7 @@ from terminal import __version__
 from terminal.settings import ConfigError
 
 PROGRAM = "exit-terminal"
-NOT_YET = ("console", "watch", "init", "refund", "reconcile")
+NOT_YET = ("console", "watch", "init")
 """Commands of the contract that a later version brings."""
 
 
@@ -78,6 +78,22 @@ def parser() -> Parser:
     screens = command("screens", "draw every screen of every panel")
     screens.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder for the pictures")
     screens.add_argument("--url", help="what the pay screen's QR code carries")
+    refund = command("refund", "give a payment back, through the worker, and follow it to its end")
+    refund.add_argument("order", metavar="ORDER", help="the order number")
+    refund.add_argument("--amount", metavar="AED", help="as 12.50 (default: what is left of the payment)")
+    refund.add_argument("--reason", metavar="TEXT", default="", help="what PayBy and the journal are told")
+    refund.add_argument("--yes", action="store_true", help="do not ask back")
+    reconcile = command("reconcile", "match a day's statement with the journal and the boom's raises")
+    reconcile.add_argument("--date", metavar="YYYY-MM-DD", required=True, help="in the garage's time zone")
+    reconcile.add_argument("--json", metavar="FILE", type=Path, help="write the report as JSON")
+    reconcile.add_argument("--csv", metavar="FILE", type=Path, help="write its rows as CSV")
+    reconcile.add_argument("--picture", metavar="FILE", type=Path, help="draw the day, as .png or .html")
+    reconcile.add_argument(
+        "--statement", metavar="FILE", type=Path, nargs="+", default=[], help="ZIP or CSV (default: PayBy is asked)"
+    )
+    reconcile.add_argument(
+        "--barrier-journal", metavar="FILE", type=Path, nargs="+", default=[], help="of barriers on other machines"
+    )
     command("contract", "print topics and messages as AsyncAPI")
     return top
 

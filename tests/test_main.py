@@ -14,7 +14,7 @@ from terminal.settings import ConfigError
 
 COMMANDS = [
     *("demo", "run", "reader", "worker", "listener", "barrier", "lcd", "loops", "broker"),
-    *("sandbox", "check", "ticket", "screens", "contract"),
+    *("sandbox", "check", "ticket", "screens", "refund", "reconcile", "contract"),
 ]
 
 

@@ -39,6 +39,8 @@ def main(args: argparse.Namespace) -> int:
         "demo": _demo,
         "ticket": _ticket,
         "check": _check,
+        "refund": _refund,
+        "reconcile": _reconcile,
         "run": _run,
     }
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
@@ -126,6 +128,27 @@ def _check(args: argparse.Namespace) -> int:
     logging.getLogger("terminal.bus").setLevel(logging.ERROR)  # a broker that is not there is a finding, no warning
     machine = check.Machine(open_pins=open_pins, ntp=check.network_time)
     return 0 if asyncio.run(check.check(_load(args), machine)) else 1
+
+
+def _refund(args: argparse.Namespace) -> int:
+    from terminal.tools import refund
+
+    prompt = input if sys.stdin.isatty() else None
+    return refund.run(_load(args), args.order, amount=args.amount, reason=args.reason, yes=args.yes, prompt=prompt)
+
+
+def _reconcile(args: argparse.Namespace) -> int:
+    from terminal.tools import reconcile
+
+    return reconcile.run(
+        _load(args),
+        day=args.date,
+        json_file=args.json,
+        csv_file=args.csv,
+        picture=args.picture,
+        statements=args.statement,
+        barrier_journals=args.barrier_journal,
+    )
 
 
 def _sandbox(args: argparse.Namespace) -> int:
