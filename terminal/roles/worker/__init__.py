@@ -30,6 +30,7 @@ from terminal.roles.worker.screens import Screens
 from terminal.roles.worker.speaking import Voice
 from terminal.roles.worker.telling import tell
 from terminal.roles.worker.told import WorkerSettings
+from terminal.screen import qr
 
 SILENT_S = 15.0
 """Loops or a barrier that said nothing for so long are not there."""
@@ -54,7 +55,8 @@ class _Timers:
 
 
 class Worker:
-    """``payby`` has the calls of payby.client.PayBy and its ``probe``; ``seed`` makes pauses repeatable in tests."""
+    """``payby`` has the calls of payby.client.PayBy and its ``probe``; ``seed`` makes pauses repeatable in tests;
+    ``encode`` makes a link's QR symbol."""
 
     def __init__(
         self,
@@ -65,6 +67,7 @@ class Worker:
         *,
         seed: int | None = None,
         hindered: Callable[[], str] = str,
+        encode: Callable[[str], qr.Symbol] = qr.encode,
     ) -> None:
         self._link = link
         self._payby = payby
@@ -86,7 +89,13 @@ class Worker:
             link, probe=lambda: self._payby.probe(), changed=lambda: self._screens.show_all(), spawn=self._spawn
         )
         self._screens = Screens(
-            link, self._voice, self.ledger, now=self.now, hindrance=self._idle_hindrance, spawn=self._spawn
+            link,
+            self._voice,
+            self.ledger,
+            now=self.now,
+            hindrance=self._idle_hindrance,
+            spawn=self._spawn,
+            encode=encode,
         )
         self._rivals = Rivals(link)
 
@@ -172,10 +181,11 @@ class Worker:
         if item.done:
             await item.done(change)
         garage = self.ledger.garage
-        lanes = set(change.lanes) | {s.lane for s in change.stays.values() if s.lane}
+        lanes = dict.fromkeys((*change.lanes, *(s.lane for s in change.stays.values() if s.lane)))
         if isinstance(item.event, events.OrderReported) and item.event.order_no not in self._screens.confirmed:
             self._screens.confirmed.add(item.event.order_no)
-            lanes |= {lane for lane in (self._lane_of(item.event.order_no),) if lane}
+            if lane := self._lane_of(item.event.order_no):
+                lanes[lane] = None
         for lane in lanes:
             await self._screens.show(lane)
             self._schedule(garage.lanes.get(lane) or Lane(lane))

@@ -29,7 +29,7 @@ class _Said:
 
 
 class Screens:
-    """``hindrance``: what keeps idle lanes from serving, as (state, reason)."""
+    """``hindrance``: what keeps idle lanes from serving, as (state, reason). ``encode`` makes a link's QR symbol."""
 
     def __init__(
         self,
@@ -40,9 +40,10 @@ class Screens:
         now: Callable[[], int],
         hindrance: Callable[[], tuple[State, str] | None],
         spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
+        encode: Callable[[str], qr.Symbol],
     ) -> None:
         self._link, self._voice, self._ledger, self._now = link, voice, ledger, now
-        self._hindrance, self._spawn = hindrance, spawn
+        self._hindrance, self._spawn, self._encode = hindrance, spawn, encode
         self._said: dict[str, _Said] = {}
         self.confirmed: set[str] = set()
         """Orders that PayBy has spoken of since this process began; no other's code is shown."""
@@ -95,7 +96,7 @@ class Screens:
     def _symbol(self, said: _Said, url: str) -> qr.Symbol | None:
         if said.symbol is None or said.symbol[0] != url:
             try:
-                said.symbol = (url, qr.encode(url))
+                said.symbol = (url, self._encode(url))
             except qr.QrError as error:
                 logger.error("the token URL makes no QR code: %s", error)
                 return None
