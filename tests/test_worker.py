@@ -1,0 +1,409 @@
+"""The worker among the others' messages: what it believes, what it answers, and what it says again.
+
+The bus is in memory; PayBy is the sandbox over real HTTP with real signatures.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pytest
+
+from terminal import ledger
+from terminal.clock import SystemClock, new_id
+from terminal.contract.grant import check_lift, check_screen, sign_command
+from terminal.contract.messages import (
+    Alert,
+    Barrier,
+    Fee,
+    Health,
+    Lift,
+    Order,
+    Paid,
+    Receipt,
+    Screen,
+    Vehicle,
+    stamp,
+)
+from terminal.core import money
+from terminal.core.lane import Rules
+from terminal.core.numbers import derived_id
+from terminal.core.quote import quote
+from terminal.core.tariff import Tariff
+from terminal.core.ticket import sign_ticket
+from terminal.link import Link
+from terminal.payby.client import PayBy
+from terminal.payby.sandbox import Sandbox
+from terminal.payby.sandbox.faults import Fault
+from terminal.payby.signing import sign
+from terminal.roles.worker import SecondWorker, Worker, WorkerSettings
+from terminal.roles.worker.hearing import Beliefs
+from terminal.roles.worker.speaking import Signer
+from terminal.roles.worker.words import Wording
+from tests.lifts import GARAGE, LANE, PAYEE, payby_key, private_key, trusted
+from tests.sim.memorybus import MemoryBus
+
+KEYS = {"k1": b"k" * 32}
+TARIFF = Tariff.from_texts(
+    free_minutes=10,
+    block_minutes=60,
+    block_price="10.00",
+    day_cap="100.00",
+    lost_ticket="150.00",
+    vat_percent="5",
+    exit_grace=15,
+)
+CLOCK = SystemClock()
+LIMIT_S = 10.0
+
+
+@dataclass
+class Memory:
+    """A journal in memory, which a second worker may go on with."""
+
+    rows: list[Any] = field(default_factory=list)
+
+    def replay(self) -> Iterable[Any]:
+        return list(self.rows)
+
+    async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
+        self.rows += [Row(*row) for row in rows]
+        return len(self.rows)
+
+
+@dataclass
+class Row:
+    kind: str
+    data: bytes
+
+
+class Lane:
+    """The other roles of a lane, as the worker hears them, and what it says."""
+
+    def __init__(self, sandbox: Sandbox, log: Memory | None = None) -> None:
+        self.sandbox = sandbox
+        self.log = log or Memory()
+        self.bus = MemoryBus()
+        self.bus.instance = new_id(CLOCK)
+        link = Link(self.bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="test", clock=CLOCK)
+        payby_keys = [payby_key("payby").public_key()]
+        self.payby = PayBy(sandbox.base_url, PAYEE, payby_key("merchant"), payby_keys, timeout_s=2.0)
+        told = WorkerSettings(
+            GARAGE,
+            Rules(GARAGE),
+            Beliefs(GARAGE, KEYS, TARIFF, payby_keys, PAYEE),
+            Signer("worker", private_key("worker")),
+            trusted(),
+            2.0,
+            Wording(GARAGE, "Marina", "", None, TARIFF),
+            "test",
+        )
+        self.worker = Worker(link, self.payby, self.log, told, seed=1)
+        self._count = itertools.count()
+
+    def head(self) -> dict[str, Any]:
+        return {"id": new_id(CLOCK), "at": stamp(CLOCK.wall_ms())}
+
+    def topic(self, what: str, lane: str = LANE) -> str:
+        return f"parking/{GARAGE}/{lane}/{what}"
+
+    async def boom_is_down(self, **more: Any) -> None:
+        await self.bus.hears(self.topic("barrier"), Barrier(**self.head(), state="down", **more))
+
+    def ticket(self, minutes: int = 90) -> str:
+        entered = CLOCK.wall_ms() - minutes * 60_000
+        session = derived_id(entered, "stay", str(next(self._count)))
+        return sign_ticket(GARAGE, session, entered, "k1", KEYS["k1"])
+
+    def fee(self, text: str | None = None, *, exited: int | None = None, **changes: Any) -> Fee:
+        text, at = text or self.ticket(), CLOCK.wall_ms() if exited is None else exited
+        found = quote(text, at, garage=GARAGE, keys=KEYS, tariff=TARIFF, lost_session="")
+        fields: dict[str, Any] = {
+            **self.head(),
+            "ticket": text,
+            "reason": found.reason,
+            "session": found.session,
+            "entered": stamp(found.entered_ms or 0),
+            "exited": stamp(at),
+            "minutes": found.minutes,
+            "amount": money.text(found.amount or 0),
+            "currency": "AED",
+        }
+        return Fee(**{**fields, **changes})
+
+    async def reads(self, fee: Fee) -> None:
+        await self.bus.hears(self.topic("fee"), fee)
+
+    async def until(self, kind: type[Any], **fields: Any) -> Any:
+        """The first message of ``kind`` with these fields, also among those already said."""
+        async with asyncio.timeout(LIMIT_S):
+            while True:
+                for message in self.bus.of(kind):
+                    if all(getattr(message, name) == value for name, value in fields.items()):
+                        return message
+                await self.bus.until(kind, len(self.bus.of(kind)) + 1)
+
+    async def pays_at_the_qr(self) -> Order:
+        """A ticket is read, and its order created."""
+        await self.boom_is_down()
+        await self.reads(self.fee())
+        return await self.until(Order, status="created")  # type: ignore[no-any-return]
+
+
+@asynccontextmanager
+async def working(sandbox: Sandbox, log: Memory | None = None) -> AsyncIterator[Lane]:
+    lane = Lane(sandbox, log)
+    async with lane.payby:
+        task = asyncio.create_task(lane.worker.run())
+        await asyncio.sleep(0)
+        while not lane.bus.of(Health) and not task.done():
+            await asyncio.sleep(0)
+        try:
+            yield lane
+        finally:
+            task.cancel()
+            done = await asyncio.gather(task, return_exceptions=True)
+            assert all(isinstance(d, asyncio.CancelledError) for d in done), done
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox(
+        merchant_keys=[payby_key("merchant").public_key()], private_key=payby_key("payby"), partner_id=PAYEE, seed=1
+    ) as server:
+        yield server
+
+
+@pytest.fixture
+async def lane(sandbox: Sandbox) -> AsyncIterator[Lane]:
+    async with working(sandbox) as lane:
+        yield lane
+
+
+def to_json(words: dict[str, Any]) -> str:
+    return msgspec.json.Encoder(decimal_format="number").encode(words).decode()
+
+
+def notification(sandbox: Sandbox, order_no: str) -> Paid:
+    body = to_json({"acquireOrder": sandbox.book.orders[order_no].words(), "notify_id": "n1", "notify_timestamp": 1})
+    return Paid(
+        id=new_id(CLOCK),
+        at=stamp(CLOCK.wall_ms()),
+        order_no=order_no,
+        notify_id="n1",
+        body=body,
+        sign=sign(payby_key("payby"), body.encode()),
+    )
+
+
+async def test_a_fee_becomes_an_order_and_a_signed_code(lane: Lane) -> None:
+    order = await lane.pays_at_the_qr()
+    screen = await lane.until(Screen, state="pay")
+    assert check_screen(screen, GARAGE, LANE, trusted()) is None
+    assert (order.amount, screen.amount, screen.fee) == ("20.00", "20.00", order.fee)
+    assert lane.sandbox.book.orders[order.order_no or ""].token_url == order.token_url
+
+
+async def test_a_repeated_fee_changes_nothing_and_is_answered_again(lane: Lane) -> None:
+    await lane.boom_is_down()
+    fee = lane.fee()
+    await lane.reads(fee)
+    await lane.until(Order, status="created")
+    said = len(lane.bus.of(Screen))
+    await lane.reads(fee)
+    await lane.bus.until(Screen, said + 1)
+    assert lane.bus.of(Screen)[-1].fee == fee.id
+    assert len(lane.sandbox.calls_of("placeOrder")) == 1
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [{"amount": "1.00"}, {"reason": "free", "amount": "0.00"}, {"minutes": 1}, {"session": new_id(CLOCK)}],
+    ids=str,
+)
+async def test_a_fee_that_says_other_than_the_tariff_opens_nothing(lane: Lane, claim: dict[str, Any]) -> None:
+    await lane.boom_is_down()
+    fee = lane.fee(**claim)
+    await lane.reads(fee)
+    screen = await lane.until(Screen, state="help", fee=fee.id)
+    assert screen.reason == "refused"
+    await lane.until(Alert, code="bad-fee")
+    assert (lane.sandbox.calls, lane.bus.of(Lift)) == ([], [])
+
+
+async def test_a_fee_that_was_read_a_minute_ago_is_refused(lane: Lane) -> None:
+    await lane.boom_is_down()
+    await lane.reads(lane.fee(exited=CLOCK.wall_ms() - 61_000))
+    await lane.until(Alert, code="bad-fee")
+    assert lane.sandbox.calls == []
+
+
+async def test_a_forged_free_ticket_opens_nothing(lane: Lane) -> None:
+    text = lane.ticket(minutes=5)
+    await lane.reads(lane.fee(text, ticket=text[:-1] + ("A" if text[-1] != "A" else "B")))
+    assert (await lane.until(Screen, state="help")).reason == "ticket-unknown"
+    assert lane.bus.of(Lift) == []
+
+
+async def test_a_lost_ticket_is_never_free(lane: Lane) -> None:
+    fields = {"reason": "lost", "entered": None, "minutes": None, "session": new_id(CLOCK), "amount": "0.00"}
+    await lane.reads(lane.fee("LOST", **fields))
+    await lane.until(Alert, code="bad-fee")
+    await lane.boom_is_down()
+    await lane.reads(lane.fee("LOST", **{**fields, "amount": "150.00"}))
+    assert (await lane.until(Order, status="created")).amount == "150.00"
+
+
+async def test_a_notification_lifts_with_its_own_words_as_proof_and_is_receipted(lane: Lane) -> None:
+    order = await lane.pays_at_the_qr()
+    await lane.sandbox.pay(order.order_no, notify=False)
+    paid = notification(lane.sandbox, order.order_no or "")
+    await lane.bus.hears(lane.topic("paid"), paid)
+    assert (await lane.until(Receipt, notify_id="n1")).outcome == "lifting"
+    lift = await lane.until(Lift, order_no=order.order_no)
+    assert (lift.reason, lift.proof.body, lift.proof.sign) == ("paid", paid.body, paid.sign)
+    assert check_lift(lift, GARAGE, LANE, trusted()) is None
+    await lane.bus.hears(lane.topic("paid"), paid)
+    await lane.until(Receipt, outcome="duplicate")
+    assert {lift.id for lift in lane.bus.of(Lift)} == {lift.id}
+
+
+async def test_a_forged_notification_is_dropped_alerted_and_gets_no_receipt(lane: Lane) -> None:
+    order = await lane.pays_at_the_qr()
+    forged = to_json({"acquireOrder": {**lane.sandbox.book.orders[order.order_no or ""].words(), "status": "SETTLED"}})
+    paid = Paid(
+        **lane.head(), order_no=order.order_no or "", notify_id="f", body=forged, sign=sign(payby_key("other"), b"")
+    )
+    await lane.bus.hears(lane.topic("paid"), paid)
+    await lane.until(Alert, code="forged-paid")
+    assert (lane.bus.of(Receipt), lane.bus.of(Lift)) == ([], [])
+
+
+async def test_a_genuine_payment_of_an_unknown_order_is_refused_and_alerted(lane: Lane) -> None:
+    words = {
+        "merchantOrderNo": "marina-exit-1-" + new_id(CLOCK).replace("-", ""),
+        "orderNo": "1",
+        "status": "PAID_SUCCESS",
+        "payeeMid": PAYEE,
+        "totalAmount": {"amount": 1, "currency": "AED"},
+    }
+    body = to_json({"acquireOrder": words, "notify_id": "u", "notify_timestamp": 1})
+    signature = sign(payby_key("payby"), body.encode())
+    paid = Paid(**lane.head(), order_no=words["merchantOrderNo"], notify_id="u", body=body, sign=signature)
+    await lane.bus.hears(lane.topic("paid"), paid)
+    assert (await lane.until(Receipt, notify_id="u")).outcome == "refused"
+    await lane.until(Alert, code="payment-unknown")
+    assert any(row.kind == "OrderReported" for row in lane.log.rows), "it is journaled"
+
+
+async def test_a_payment_is_found_by_query_when_no_notification_comes(lane: Lane) -> None:
+    order = await lane.pays_at_the_qr()
+    await lane.sandbox.pay(order.order_no, notify=False)
+    lift = await lane.until(Lift, order_no=order.order_no)
+    assert '"head"' in lift.proof.body, "PayBy's signed answer is the proof"
+
+
+async def test_an_order_of_before_a_restart_is_queried_before_its_code_shows_again(
+    sandbox: Sandbox,
+) -> None:
+    async with working(sandbox) as before:
+        order = await before.pays_at_the_qr()
+    queries = len(sandbox.calls_of("getOrder"))
+    async with working(sandbox, before.log) as after:
+        await after.boom_is_down()
+        screen = await after.until(Screen, state="pay")
+        assert len(sandbox.calls_of("getOrder")) > queries
+        assert after.bus.of(Screen)[0].state == "wait"
+        assert screen.session == order.session
+        assert len(sandbox.calls_of("placeOrder")) == 1
+
+
+async def test_an_lcd_that_starts_gets_the_screen_live(lane: Lane) -> None:
+    await lane.pays_at_the_qr()
+    said = len(lane.bus.of(Screen))
+    health = Health(**lane.head(), state="online", version="1", instance="lcd-2", since=stamp(0))
+    await lane.bus.hears(lane.topic("health/lcd"), health)
+    await lane.bus.until(Screen, said + 1)
+    assert lane.bus.of(Screen)[-1].state == "pay"
+
+
+async def test_everything_is_said_again_after_a_reconnect(lane: Lane) -> None:
+    await lane.pays_at_the_qr()
+    said = len(lane.bus.of(Screen))
+    lane.bus.connect(False)
+    lane.bus.connect(True)
+    await lane.bus.until(Screen, said + 1)
+    assert lane.bus.of(Screen)[-1].state == "pay"
+
+
+async def test_a_signed_command_is_obeyed_and_receipted_and_a_forged_one_is_not(lane: Lane) -> None:
+    await lane.boom_is_down()
+    fields = {"command": "close-lane", "by": "omar", "not_after": stamp(CLOCK.wall_ms() + 30_000)}
+    forged = sign_command(private_key("worker"), GARAGE, LANE, key="console", **lane.head(), **fields)
+    await lane.bus.hears(lane.topic("command"), forged)
+    await lane.until(Alert, code="forged-command")
+    genuine = sign_command(private_key("console"), GARAGE, LANE, key="console", **lane.head(), **fields)
+    await lane.bus.hears(lane.topic("command"), genuine)
+    assert (await lane.until(Receipt, command=genuine.id)).outcome == "done"
+    assert (await lane.until(Screen, state="closed")).reason == "operator"
+    assert [r.command for r in lane.bus.of(Receipt)] == [genuine.id]
+
+
+async def test_a_command_that_came_too_late_is_refused(lane: Lane) -> None:
+    late = {"command": "close-lane", "by": "omar", "not_after": stamp(CLOCK.wall_ms() - 1)}
+    command = sign_command(private_key("console"), GARAGE, LANE, key="console", **lane.head(), **late)
+    await lane.bus.hears(lane.topic("command"), command)
+    receipt = await lane.until(Receipt, command=command.id)
+    assert (receipt.outcome, receipt.why) == ("refused", "expired")
+
+
+async def test_a_driver_who_leaves_blanks_the_screen_and_closes_the_order(lane: Lane) -> None:
+    car = new_id(CLOCK)
+    await lane.boom_is_down()
+    await lane.bus.hears(lane.topic("vehicle"), Vehicle(**lane.head(), waiting=True, under_boom=False, car=car))
+    await lane.reads(lane.fee())
+    order = await lane.until(Order, status="created")
+    await lane.bus.hears(lane.topic("vehicle"), Vehicle(**lane.head(), waiting=False, under_boom=False))
+    await lane.until(Order, order_no=order.order_no, status="closed")
+    assert lane.bus.of(Screen)[-1].state == "idle"
+    assert lane.sandbox.book.orders[order.order_no].status == "FAILURE"
+
+
+async def test_a_barrier_whose_clock_is_wrong_stops_orders_with_an_alert(lane: Lane) -> None:
+    head = {"id": new_id(CLOCK), "at": stamp(CLOCK.wall_ms() - 30_000)}
+    await lane.bus.hears(lane.topic("barrier"), Barrier(**head, state="down"))
+    await lane.until(Alert, code="barrier-clock")
+    assert (await lane.until(Screen, state="out-of-order")).reason == "clock"
+
+
+async def test_an_unauthorised_answer_puts_idle_lanes_out_of_order(lane: Lane) -> None:
+    await lane.boom_is_down()
+    lane.sandbox.fail("placeOrder", Fault(code="403", msg="UNAUTHORIZED"), times=1)
+    await lane.reads(lane.fee())
+    await lane.until(Alert, code="payby-unauthorised")
+    assert (await lane.until(Screen, state="help")).reason == "refused"
+
+
+async def test_the_later_of_two_workers_stops(sandbox: Sandbox) -> None:
+    lane = Lane(sandbox)
+    older = derived_id(CLOCK.wall_ms() - 60_000, "older")
+    async with lane.payby:
+        task = asyncio.create_task(lane.worker.run())
+        while not lane.bus.of(Health):
+            await asyncio.sleep(0)
+        for seconds in (1, 2):
+            at = stamp(CLOCK.wall_ms() + seconds * 1000)
+            beat = Health(id=new_id(CLOCK), at=at, state="online", version="1", instance=older, since=stamp(0))
+            await lane.bus.hears(lane.topic("health/worker", "garage"), beat)
+        with pytest.raises(ExceptionGroup) as ended:
+            await asyncio.wait_for(task, LIMIT_S)
+    assert ended.group_contains(SecondWorker)
+    assert [a.code for a in lane.bus.of(Alert)] == ["second-worker"]
+
+
+def test_the_journals_kind_of_a_request_is_known_to_reports() -> None:
+    assert ledger.WORDS == "request"
