@@ -1,7 +1,7 @@
 """What the simulation found (tests/sim), as short as it can be told: one sentence and one story each."""
 
 from terminal.core import events as e
-from tests.story import Story
+from tests.story import Story, an_id
 
 
 def unheard(story: Story) -> None:
@@ -42,3 +42,61 @@ def test_a_free_stay_that_waits_for_its_lift_at_another_lane_gets_no_order() -> 
     assert (story.stay().orders, story.owes(), story.shows("exit-2")) == ((), [], "help no-answer")
     story.wait(0.1)
     assert (story.shows("exit-2"), [g.lane for g in story.stay().grants]) == ("free", ["exit-1", "exit-2"])
+
+
+def test_a_stay_that_paid_and_did_not_pass_is_not_charged_again_when_its_credit_is_over() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.leaves_loop()
+    story.wait(3)
+    story.boom("down")
+    story.wait(16 * 60)
+    story.arrives()
+    story.reads(amount=3000)
+    story.wait(20)
+    assert (story.shows(), len(story.stay().orders)) == ("help no-answer", 1), "a person decides"
+
+
+def test_a_stay_of_which_a_part_was_refunded_is_not_charged_again() -> None:
+    story = Story()
+    order = story.shows_qr()
+    story.payby("PAID")
+    story.answers("refused", "proof")
+    command = e.CommandGiven(story.at, "exit-1", an_id("c"), "refund", "omar", story.at, order_no=order.no, amount=814)
+    story.tell(command)
+    refund = story.refund()
+    story.tell(e.RefundReported(story.at, refund.no, order.no, "success"))
+    story.wait(2)
+    story.reads()
+    story.wait(20)
+    assert (story.shows(), len(story.stay().orders)) == ("help no-answer", 1)
+
+
+def test_an_arm_that_came_down_is_not_raised_again_while_the_loop_does_not_see_the_car() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.boom("down")
+    story.leaves_loop()
+    story.wait(1.9)
+    assert (story.stay().lifts, story.owes()) == (1, [])
+    story.arrives(car=story.cars["exit-1"])
+    assert (story.stay().lifts, story.owes()) == (2, ["SendLift"])
+
+
+def test_a_car_that_waits_for_the_end_of_a_refund_gets_its_order_then() -> None:
+    story = Story()
+    order = story.shows_qr()
+    story.leaves_loop()
+    story.wait(3)
+    story.payby("PAID")
+    story.wait(15 * 60)
+    story.arrives()
+    story.reads()
+    assert (story.shows(), story.owes()) == ("wait", ["PlaceRefund"])
+    refund = story.refund()
+    story.tell(e.RefundReported(story.at, refund.no, order.no, "success"))
+    assert story.owes() == ["PlaceOrder"]

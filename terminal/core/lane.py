@@ -454,10 +454,8 @@ def _obstacle(draft: _Draft, lane: Lane, stay: Stay) -> str:
         return "clock"
     if lane.open_sessions or any(o.stage in OPEN for o in stay.orders):
         return "order"
-    if any(p.holder in ("lift", "person", "refund") for p in stay.payments) or any(
-        o.stage == "quarantined" for o in stay.orders
-    ):
-        return "payment"
+    if any(stay.kept(p) for p in stay.payments) or any(o.stage == "quarantined" for o in stay.orders):
+        return "payment"  # its money is here: it lifts, goes back, or a person decides; nobody pays twice
     if sum(o.lane == lane.id for o in stay.orders) >= numbers.ATTEMPTS:
         return "attempts"
     return ""
@@ -887,7 +885,7 @@ def _advance_leaving(draft: _Draft, lane: Lane, visit: Visit) -> None:
             _renew(draft, stay, grant)
         elif draft.at >= grant.not_after:
             _help(draft, lane.id, "barrier")
-    elif not waits:
+    elif not waits or visit.gone_since is not None:
         return
     elif not visit.raised:
         if draft.at >= visit.since + SETTLE_MS:
@@ -987,6 +985,8 @@ def _refund_stage(draft: _Draft, stay: Stay, before: Refund, refund: Refund) -> 
             once=True,
         )
     draft.put(stay)
+    if stay.lane:
+        draft.touch(stay.lane)
     if refund.stage != before.stage:
         draft.actions.append(TellRefund(refund))
 

@@ -140,6 +140,11 @@ class Stay:
     def refund(self, no: str) -> Refund | None:
         return next((r for r in self.refunds if r.no == no), None)
 
+    def kept(self, payment: Payment) -> int:
+        """What has not been given back of it, in fils."""
+        done = (r for r in self.refunds if r.order_no == payment.order_no and r.stage in ("settled", "success"))
+        return payment.amount - sum(r.amount for r in done)
+
 
 Phase = Literal["blocked", "ordering", "paying", "reordering", "leaving", "helping"]
 
