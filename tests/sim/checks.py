@@ -8,8 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from terminal.contract.messages import Answer, Lift
-from terminal.core import events, money
+from terminal.core import money
+from terminal.core.events import EVENTS
 from terminal.core.lane import Garage, step
 from terminal.core.numbers import parse_order_no
 from terminal.core.owed import owed
@@ -54,7 +57,9 @@ class Checks:
     """What may happen, and is worth counting."""
     _stays: dict[str, Stay] = field(default_factory=dict)
     _lanes: dict[str, Lane] = field(default_factory=dict)
-    _before_death: Garage | None = None
+    _payable: list[Order] = field(default_factory=list)
+    """Those whose codes were shown, and that PayBy would still take money for."""
+    _before_death: tuple[Garage, list[Any]] | None = None
 
     def wrong(self, text: str) -> None:
         if not self.violation:
@@ -64,22 +69,20 @@ class Checks:
 
     # The worker
 
-    def after_event(self, worker: Worker, event: events.Event) -> None:
-        """I3, I4 on what changed."""
+    def look(self, worker: Worker) -> None:
+        """I3, I4 on what has changed since the last look."""
         garage = worker.ledger.garage
-        world = self.world
-        if world.is_tracing:
-            world.note("event", event)
-        for session, stay in garage.stays.items():
-            if self._stays.get(session) is not stay:
-                self._stays[session] = stay
-                self._stay(stay)
+        known, stays = self._stays, garage.stays
+        for session, stay in stays.items():
+            if known.get(session) is not stay:
+                known[session] = stay
+                self._stay(stay, garage)
         for name, lane in garage.lanes.items():
             if self._lanes.get(name) is not lane:
                 self._lanes[name] = lane
                 self._lane(lane, garage)
 
-    def _stay(self, stay: Stay) -> None:
+    def _stay(self, stay: Stay, garage: Garage) -> None:
         now = self.world.worker.worker.now()
         grants = {g.id for g in stay.grants}
         live = [g for g in stay.grants if now < g.not_after]
@@ -88,6 +91,9 @@ class Checks:
         opened = [o for o in stay.orders if o.stage in OPEN]
         if len(opened) > 1:
             self.wrong(f"I4: two open orders of one stay: {[o.no for o in opened]}")
+        for order in opened:
+            if stay.session not in garage.lanes[order.lane].open_sessions:
+                self.wrong(f"I4: lane {order.lane} does not know that {order.no} is {order.stage}")
         for order in stay.orders:
             truth = self.world.payby.orders.get(order.no)
             if order.stage == "paid" and (truth is None or not truth.is_paid):
@@ -105,29 +111,28 @@ class Checks:
                 self.wrong(f"I3: payment {payment.order_no} is held by a refund that nobody asks for")
 
     def _lane(self, lane: Lane, garage: Garage) -> None:
+        for session in lane.open_sessions:
+            if not any(o.lane == lane.id and o.stage in OPEN for o in garage.stays[session].orders):
+                self.wrong(f"I4: lane {lane.id} waits for an order of {session}, and none is open")
         if len(lane.open_sessions) > 1:
             self.wrong(f"I4: lane {lane.id} has open orders of {lane.open_sessions}")
-        opened = {
-            o.session for s in garage.stays.values() for o in s.orders if o.lane == lane.id and o.stage in OPEN
-        }
-        if opened != set(lane.open_sessions):
-            self.wrong(f"I4: lane {lane.id} believes in open orders of {lane.open_sessions}, there are {opened}")
         if lane.visit and garage.stays[lane.visit.fee.session].lane != lane.id:
             self.wrong(f"I2: the stay of lane {lane.id}'s visit is at {garage.stays[lane.visit.fee.session].lane}")
 
     def worker_died(self, process: "WorkerProcess") -> None:
         """Keep what it knew, for the comparison with what the next one reads."""
-        self._before_death = process.worker.ledger.garage
+        lost = [r for r in process.disk.rows[process.applied :] if r.kind in EVENTS]
+        self._before_death = process.worker.ledger.garage, lost
 
-    def replayed(self, worker: Worker, lost: Iterable[Any]) -> None:
-        """I5: the next worker knows just what the last one knew. ``lost``: events that were committed and not yet
-        applied when it died."""
-        before, self._before_death = self._before_death, None
-        if before is None:
+    def replayed(self, worker: Worker) -> None:
+        """I5: a worker knows just what the one before it knew, and what that one committed as it died."""
+        if self._before_death is None:
             return
-        for event in lost:
-            before.apply(step(before, event))
-        self.same(before, worker.ledger.garage)
+        garage, lost = self._before_death
+        self._before_death = None
+        for row in lost:
+            garage.apply(step(garage, msgspec.json.decode(row.data, type=EVENTS[row.kind])))
+        self.same(garage, worker.ledger.garage)
 
     def same(self, one: Garage, other: Garage) -> None:
         if one.stays != other.stays:
@@ -160,15 +165,14 @@ class Checks:
         name = parse_order_no(order.no)
         assert name is not None
         order.is_shown = True
-        for other in self.world.payby.orders.values():
-            if other is order or not other.is_shown or other.status != "CREATED":
-                continue
-            if self.world.payby.now_ms() >= other.expires_ms:
-                continue
+        now = self.world.payby.now_ms()
+        self._payable = [o for o in self._payable if o.status == "CREATED" and now < o.expires_ms and o is not order]
+        for other in self._payable:
             its = parse_order_no(other.no)
             assert its is not None
             if its.lane == name.lane or its.session == name.session:
                 self.wrong(f"I4: {order.no} is shown while {other.no} can still be paid")
+        self._payable.append(order)
 
     def phone_scanned(self, site: Site, car: Car, order: Order) -> None:
         """A driver is about to pay for somebody else's stay if the screen was stale."""

@@ -7,6 +7,7 @@ is drawn when he arrives (``Plan``).
 import asyncio
 import random
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from terminal.core.ticket import sign_ticket
@@ -57,18 +58,17 @@ class Plan:
     """Tickets that are held under the scanner first."""
 
 
-def make_plan(world: "World", dice: random.Random) -> Plan:
-    """Draw a driver."""
-    kinds = world.kinds
-    kind = dice.choices(tuple(kinds), tuple(kinds.values()))[0]
+def make_plan(world: "World", dice: random.Random, kind: str) -> Plan:
+    """Draw a driver; of ``kind``, if it names one."""
+    kind = kind or dice.choices(*world.kinds)[0]
     now = world.true_ms()
     free = kind == "free" or (kind in ("other lane", "rescans", "used", "twin ticket") and dice.random() < 0.3)
     entered = now - (dice.randint(30, 500) if free else dice.choice((1900, 5400, 90_000))) * 1000
     session = world.ids(entered)
     ticket = sign_ticket(world.garage, session, entered, "k1", world.keys.ticket)
     slow = kind in ("slow", "pays late and leaves")
-    pay_s = dice.uniform(20, 200) if slow else dice.uniform(2, 14)
-    plan = Plan(kind, ticket, session, entered, free, dice.uniform(1, 5), pay_s)
+    pay_s = dice.uniform(20, 200) if slow else dice.uniform(0.5, 6)
+    plan = Plan(kind, ticket, session, entered, free, dice.uniform(0.5, 2.5), pay_s)
     match kind:
         case "garbage":
             plan.others = dice.choices(("", "abc", "1234567890123", ticket[:-1] + "A", ticket.lower()), k=2)
@@ -85,14 +85,23 @@ def make_plan(world: "World", dice: random.Random) -> Plan:
     return plan
 
 
+def _finish(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _nothing() -> None:
+    pass
+
+
 class Driver:
     """One car, from driving up to being gone."""
 
-    def __init__(self, world: "World", site: Site, number: int) -> None:
+    def __init__(self, world: "World", site: Site, number: int, dice: random.Random, kind: str = "") -> None:
         self.world = world
         self.site = site
-        self.dice = world.dice_for(f"driver {number}")
-        self.plan = make_plan(world, self.dice)
+        self.dice = dice
+        self.plan = make_plan(world, dice, kind)
         self.car = Car(f"car {number}")
         self.is_gone = False
         self._phones: set[str] = set()
@@ -102,7 +111,7 @@ class Driver:
         world, dice, plan = self.world, self.dice, self.plan
         await self.site.spot.acquire()
         try:
-            await asyncio.sleep(dice.uniform(0.5, 2.5))
+            await asyncio.sleep(dice.uniform(0.3, 1.5))
             if plan.kind == "tailgates" and await self._tailgates():
                 return
             self._stands()
@@ -140,7 +149,7 @@ class Driver:
             self.site = dice.choice(list(self.world.sites.values()))
         await asyncio.sleep(dice.uniform(1, 60))
         plan.kind = "pays"
-        plan.think_s, plan.pay_s = dice.uniform(1, 5), dice.uniform(2, 14)
+        plan.think_s, plan.pay_s = dice.uniform(0.5, 2.5), dice.uniform(0.5, 6)
         await self.site.spot.acquire()
         try:
             await asyncio.sleep(dice.uniform(0.5, 2.5))
@@ -205,17 +214,15 @@ class Driver:
             await self._looks_again(dice.uniform(1.0, 3.0))
 
     async def _looks_again(self, seconds: float) -> None:
-        """Until the arm moves or so much time has passed."""
-        changed = self.site.arm.changed
-        changed.clear()
-        try:
-            async with asyncio.timeout(seconds):
-                await changed.wait()
-                if self.site.arm.state == "rising":
-                    changed.clear()
-                    await changed.wait()
-        except TimeoutError:
-            pass
+        """Until the arm is up or so much time has passed."""
+        loop = self.world.loop
+        awake = loop.create_future()
+        wake = partial(_finish, awake)
+        timer = loop.after(seconds, wake)
+        self.site.arm.on_up = wake
+        await awake
+        self.site.arm.on_up = _nothing
+        timer.cancel()
 
     def _scan(self, text: str) -> None:
         world = self.world

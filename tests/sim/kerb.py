@@ -9,18 +9,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from terminal.contract.messages import Fee, Health, Screen, Vehicle, decode, encode, stamp
+from terminal.contract.messages import Fee, Health, Order, Screen, Vehicle, stamp
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import money
 from terminal.core.quote import quote
 from tests.sim.loop import Handle
-from tests.sim.net import SimBus
+from tests.sim.net import Payload, SimBus, read
 
 if TYPE_CHECKING:
     from tests.sim.world import World
 
 FEE_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0)
 LOST = "LOST"
+EVERY_S = 11.0
+"""Vehicle and barrier speak so often without cause: the contract says every 5 s, and 15 s of silence mean absence."""
 
 
 @dataclass(eq=False)
@@ -44,7 +46,8 @@ class Arm:
         self.moved: Callable[[], None] = lambda: None
         self.covered = False
         """A car is under it; its own safety loop knows."""
-        self.changed = asyncio.Event()
+        self.on_up: Callable[[], None] = lambda: None
+        """Whoever waits for it."""
         self._world = world
         self._rise_s, self._close_s = rise_s, close_s
         self._next: Handle | None = None
@@ -77,8 +80,9 @@ class Arm:
         before, self.state = self.state, state
         self._next = None if state == "down" else self._world.loop.after(for_s, self._on)
         if state != before:
-            self.changed.set()
             self.moved()
+            if state == "up":
+                self.on_up()
 
     def _on(self) -> None:
         match self.state:
@@ -150,8 +154,9 @@ class Loops:
     def is_honest(self) -> bool:
         """Has everybody been told, just so, what is there? Not in bad weather, nor within a moment of a change."""
         now = self._world.loop.now
-        rough = self._world.weather.lost or self._world.weather.late or not self._bus.connected
-        return not rough and self.lied_until < now and now - self._changed_at > 0.1
+        world = self._world
+        clear = not world.weather.is_rough and now > world.mended_at + world.weather.late_s and self._bus.connected
+        return clear and self.lied_until < now and now - self._changed_at > 0.1
 
     @property
     def _waiting(self) -> bool:
@@ -171,18 +176,18 @@ class Loops:
         self._said = (waiting, self._under)
         if self._every:
             self._every.cancel()
-        self._every = world.loop.after(6.0 + self.dice.random() * 3, self._speak)
+        self._every = world.loop.after(EVERY_S + self.dice.random(), self._speak)
         if self.is_silent:
             return
         vehicle = Vehicle(**world.head(), waiting=waiting, under_boom=self._under, car=self.car)
-        self._bus.says(self._topic, encode(vehicle), retain=True, latest_only=True)
+        self._bus.says(self._topic, vehicle, retain=True, latest_only=True)
         if world.loops_beat:
             self._beat("online")
 
     def _beat(self, state: Literal["online", "offline"]) -> None:
         head = self._world.head()
         health = Health(**head, state=state, version="sim", instance=self._bus.instance, since=head["at"])
-        self._bus.says(self._health, encode(health), retain=True, latest_only=True)
+        self._bus.says(self._health, health, retain=True, latest_only=True)
 
 
 class Reader:
@@ -194,7 +199,7 @@ class Reader:
         base = f"parking/{world.garage}/{lane}"
         self._topic = f"{base}/fee"
         self._bus.hears(self._hear, f"{base}/order", f"{base}/screen")
-        self._asked: tuple[bytes, bytes] | None = None
+        self._asked: Fee | None = None
         self._timer: Handle | None = None
 
     def scan(self, text: str) -> Fee:
@@ -224,7 +229,7 @@ class Reader:
             currency="AED" if known else None,
             why=quoted.why,
         )
-        self._asked = fee.id.encode(), encode(fee)
+        self._asked = fee
         self._repeat(0)
         return fee
 
@@ -233,37 +238,37 @@ class Reader:
             self._timer.cancel()
         if self._asked is None or count >= len(FEE_PAUSES_S):
             return
-        self._bus.says(self._topic, self._asked[1])
+        self._bus.says(self._topic, self._asked)
         self._timer = self._world.loop.after(FEE_PAUSES_S[count], self._repeat, count + 1)
 
-    def _hear(self, _: str, payload: bytes, __: bool) -> None:
-        if self._asked and self._asked[0] in payload:
-            self._asked = None
+    def _hear(self, topic: str, payload: Payload, _: bool) -> None:
+        if self._asked:
+            kind: type[Order | Screen] = Order if topic.endswith("order") else Screen
+            if read(kind, payload).fee == self._asked.id:
+                self._asked = None
 
 
 class Lcd:
     """The glass as the driver sees it; a code goes off when the worker has been silent for 15 s."""
 
     def __init__(self, world: "World", lane: str) -> None:
-        self.changed = asyncio.Event()
         self._world = world
         self._lane = lane
         self._bus = SimBus(world.broker, f"lcd {lane}", world.ids(world.true_ms()))
         self._bus.hears(self._hear, f"parking/{world.garage}/{lane}/screen")
         self._bus.hears(self._hear_worker, f"parking/{world.garage}/{GARAGE_WIDE}/health/worker")
-        self._payload = b""
+        self._payload: Payload = b""
         self._live = False
         self._decoded: Screen | None = None
         self._worker_at = 0.0
 
-    def _hear(self, _: str, payload: bytes, retained: bool) -> None:
+    def _hear(self, _: str, payload: Payload, retained: bool) -> None:
         if retained and self._live:
             return
         self._payload, self._live, self._decoded = payload, not retained, None
-        self.changed.set()
 
-    def _hear_worker(self, _: str, payload: bytes, retained: bool) -> None:
-        if not retained and b'"offline"' not in payload:
+    def _hear_worker(self, _: str, payload: Payload, retained: bool) -> None:
+        if not retained and read(Health, payload).state != "offline":
             self._worker_at = self._world.loop.now
 
     def look(self) -> Screen | None:
@@ -271,7 +276,7 @@ class Lcd:
         if not self._payload:
             return None
         if self._decoded is None:
-            self._decoded = decode(Screen, self._payload)
+            self._decoded = read(Screen, self._payload)
         screen = self._decoded
         if screen.state == "pay" and (not self._live or self._world.loop.now - self._worker_at > 15):
             return None

@@ -3,19 +3,23 @@
 A ``SimBus`` is to a role what bus.Bus is: QoS 1 with acknowledgement after commit, a session that the broker keeps
 while the client is away, retained messages at every subscribing. A broker that restarts forgets all of it, as the
 embedded one does.
+
+Most lives hand messages over as they are made; in some worlds, and in the real lives, they are bytes on the way, so
+that encoding, decoding and refusing are tried as well.
 """
 
 import itertools
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, cast
+from functools import lru_cache, partial
+from typing import Any, TypeVar, cast
 
 from terminal.bus import Bus
 from terminal.clock import Clock
-from terminal.contract.messages import stamp
-from terminal.link import Link
+from terminal.contract.messages import MESSAGES, BadMessage, Message, decode, encode, stamp
+from terminal.contract.topics import GARAGE_WIDE, parse
+from terminal.link import LATEST_ONLY, RETAINED, Heard, Hearing, Link
 from terminal.subscription import Arrival, Subscription, matches
 from tests.sim.loop import Owner, VirtualLoop
 
@@ -23,8 +27,10 @@ HOP_S = 0.002
 KEPT = 100
 """Messages that a broker keeps for a client that is away (Mosquitto: max_queued_messages)."""
 
-Taker = Callable[[str, bytes, bool], None]
+Payload = bytes | Message
+Taker = Callable[[str, Payload, bool], None]
 """A device that hears: topic, payload, and whether the broker kept it."""
+M = TypeVar("M", bound=Message)
 
 
 @dataclass(slots=True)
@@ -37,8 +43,16 @@ class Weather:
     late_s: float = 3.0
     """How late at most: enough to overtake and to outlive deadlines."""
 
+    @property
+    def is_rough(self) -> bool:
+        return bool(self.lost or self.twice or self.late)
+
     def calm(self) -> None:
         self.lost = self.twice = self.late = 0.0
+
+
+stamp_of = lru_cache(maxsize=64)(stamp)
+"""Many messages are said within one millisecond of virtual time."""
 
 
 class Ids:
@@ -73,13 +87,63 @@ class SimLink(Link):
     def __init__(self, bus: "SimBus", ids: Ids, *, garage: str, lane: str | None, role: str, clock: Clock) -> None:
         super().__init__(bus.as_bus(), garage=garage, lane=lane, role=role, version="sim", clock=clock)
         self._ids = ids
-        self._stamp = (-1, "")
 
     def head(self) -> dict[str, Any]:
         now = self.clock.wall_ms()
-        if now != self._stamp[0]:
-            self._stamp = now, stamp(now)
-        return {"id": self._ids(now), "at": self._stamp[1]}
+        return {"id": self._ids(now), "at": stamp_of(now)}
+
+
+class LightLink(SimLink):
+    """One that hands messages over as they are."""
+
+    def __init__(self, bus: "SimBus", ids: Ids, *, garage: str, lane: str | None, role: str, clock: Clock) -> None:
+        super().__init__(bus, ids, garage=garage, lane=lane, role=role, clock=clock)
+        self._sim_bus = bus
+
+    async def say(self, message: Message, *, lane: str | None = None, role: str | None = None) -> None:
+        kind = kind_of(type(message))
+        what = f"health/{role or self.role}" if kind == "health" else kind
+        topic = f"parking/{self.garage}/{lane or self.lane or GARAGE_WIDE}/{what}"
+        payload: Payload = encode(message) if kind == "health" else message  # beat() looks at its echo's bytes
+        self._sim_bus.says(topic, payload, retain=kind in RETAINED, latest_only=kind in LATEST_ONLY)
+
+    def hear(self, *kinds: str, lane: str | None = None) -> Hearing:
+        return LightHearing(super().hear(*kinds, lane=lane))
+
+
+class LightHearing(Hearing):
+    """The other end of it. What is still bytes was said by an intruder."""
+
+    def __init__(self, hearing: Hearing) -> None:
+        super().__init__(hearing._link, hearing._subscription)
+
+    async def __anext__(self) -> Heard:
+        while True:
+            delivery = await self._subscription.__anext__()
+            where, payload = topic_of(delivery.topic), cast(Payload, delivery.payload)
+            try:
+                message = decode(MESSAGES[where.kind], payload) if isinstance(payload, bytes) else payload
+            except BadMessage as error:
+                delivery.ack()
+                await self._link.bad_message(delivery.topic, str(error))
+                continue
+            return Heard(where, message, delivery.retained, delivery)
+
+
+topic_of = lru_cache(maxsize=256)(parse)
+
+
+@lru_cache(maxsize=32)
+def kind_of(kind: type[Message]) -> str:
+    return kind.__name__.lower()
+
+
+def read(kind: type[M], payload: Payload) -> M:
+    """What a device makes of what it hears; raises BadMessage."""
+    if isinstance(payload, bytes):
+        return decode(kind, payload)
+    assert isinstance(payload, kind)
+    return payload
 
 
 class Broker:
@@ -90,8 +154,10 @@ class Broker:
         self.dice = dice
         self.weather = weather
         self.is_up = True
-        self.retained: dict[str, bytes] = {}
-        self.taps: list[Callable[[str, bytes], None]] = []
+        self.is_light = True
+        """Are messages handed over as they are? Else devices' messages become bytes here."""
+        self.retained: dict[str, Payload] = {}
+        self.taps: list[Callable[[str, Payload], None]] = []
         """Told of everything that is published, as it is."""
         self.buses: list[SimBus] = []
         self._routes: dict[str, list[tuple[SimBus, Subscription | Taker]]] = {}
@@ -99,7 +165,7 @@ class Broker:
     def forget_routes(self) -> None:
         self._routes.clear()
 
-    def take(self, topic: str, payload: bytes, retain: bool) -> None:
+    def take(self, topic: str, payload: Payload, retain: bool) -> None:
         for tap in self.taps:
             tap(topic, payload)
         if retain:
@@ -113,11 +179,11 @@ class Broker:
                 if any(matches(f, topic) for f in filters)
             ]
         weather, dice, after = self.weather, self.dice, self.loop.after
-        rough = weather.lost or weather.late or weather.twice
+        if not weather.is_rough:
+            if route:
+                after(HOP_S, _deliver, route, topic, payload)
+            return
         for bus, taker in route:
-            if not rough:
-                after(HOP_S, bus.arrives, taker, topic, payload, False)
-                continue
             fate = dice.random()
             if fate < weather.lost:
                 continue
@@ -148,6 +214,11 @@ class Broker:
             self.loop.after(0.1 + self.dice.random() * 2.0, bus.connects)
 
 
+def _deliver(route: "list[tuple[SimBus, Subscription | Taker]]", topic: str, payload: Payload) -> None:
+    for bus, taker in route:
+        bus.arrives(taker, topic, payload, False)
+
+
 @dataclass(eq=False)
 class SimBus:
     """One process's connection. ``dies`` when its process does: from then on it takes and gives nothing."""
@@ -158,15 +229,15 @@ class SimBus:
     connected: bool = True
     is_dead: bool = False
     takers: list[tuple[tuple[str, ...], "Subscription | Taker"]] = field(default_factory=list)
-    queue: list[tuple["Subscription | Taker", str, bytes]] = field(default_factory=list)
+    queue: list[tuple["Subscription | Taker", str, Payload]] = field(default_factory=list)
     """What the broker keeps while this client is away."""
-    held: dict[int, tuple[Subscription, str, bytes]] = field(default_factory=dict)
+    held: dict[int, tuple[Subscription, str, Payload]] = field(default_factory=dict)
     """What this client has not acknowledged."""
-    backlog: dict[tuple[str, bytes | None], tuple[bytes, bool]] = field(default_factory=dict)
+    backlog: dict[tuple[str, Payload | None], tuple[Payload, bool]] = field(default_factory=dict)
     """What this client could not publish."""
     fleeting: set[str] = field(default_factory=set)
     """Filters of which nothing is kept."""
-    inherited: list[tuple[str, bytes]] = field(default_factory=list)
+    inherited: list[tuple[str, Payload]] = field(default_factory=list)
     """What the broker kept for the process before this one, which bore the same name."""
     _listeners: list[tuple[Owner, Callable[[bool], None]]] = field(default_factory=list)
     _arrivals: int = 0
@@ -187,9 +258,11 @@ class SimBus:
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False, latest_only: bool = False) -> None:
         self.says(topic, payload, retain=retain, latest_only=latest_only)
 
-    def says(self, topic: str, payload: bytes, *, retain: bool = False, latest_only: bool = False) -> None:
+    def says(self, topic: str, payload: Payload, *, retain: bool = False, latest_only: bool = False) -> None:
         if self.is_dead:
             return
+        if not self.broker.is_light and not isinstance(payload, bytes):
+            payload = encode(payload)
         if not self.connected:
             key = (topic, None if latest_only else payload)
             self.backlog.pop(key, None)
@@ -228,7 +301,7 @@ class SimBus:
 
     # What the weather does
 
-    def arrives(self, taker: "Subscription | Taker", topic: str, payload: bytes, retained: bool) -> None:
+    def arrives(self, taker: "Subscription | Taker", topic: str, payload: Payload, retained: bool) -> None:
         if not self.connected:
             if not retained and not any(matches(f, topic) for f in self.fleeting):
                 self.queue.append((taker, topic, payload))
@@ -241,7 +314,7 @@ class SimBus:
         number = self._arrivals
         if not retained:
             self.held[number] = taker, topic, payload
-        taker.offer(Arrival(topic, payload, retained, partial(self.held.pop, number, None)))
+        taker.offer(Arrival(topic, cast(bytes, payload), retained, partial(self.held.pop, number, None)))
 
     def loses_connection(self) -> None:
         if self.connected and not self.is_dead:

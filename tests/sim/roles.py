@@ -15,20 +15,18 @@ from aiohttp import web
 
 from drivers.arm import ArmTracker
 from terminal.contract.grant import Beliefs as BarrierBeliefs
-from terminal.contract.messages import BadMessage, Health, Lift, Vehicle, decode, encode
+from terminal.contract.messages import BadMessage, Health, Lift, Vehicle
 from terminal.contract.topics import parse
-from terminal.core.visit import Stay
 from terminal.ledger import Log
 from terminal.payby.client import PayBy
 from terminal.roles.barrier.gate import Effect, Forged, Gate, Raise, Say
 from terminal.roles.barrier.spent import Spent, done_row, intent_row
 from terminal.roles.listener import Listener
 from terminal.roles.worker import Worker
-from terminal.screen.qr import Symbol
 from tests.sim.client import StraightClient, real_client
-from tests.sim.kerb import Site
-from tests.sim.loop import Handle, Owner
-from tests.sim.net import SimBus, SimClock, SimLink
+from tests.sim.kerb import EVERY_S, Site
+from tests.sim.loop import NOBODY, Handle, Owner
+from tests.sim.net import Payload, SimBus, SimClock, read
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -87,35 +85,27 @@ class WorkerLog:
     def __init__(self, process: "WorkerProcess", disk: Disk) -> None:
         self._process, self._disk = process, disk
 
-    def replay(self) -> Iterator[SimRow]:
-        return self._disk.replay()
+    def replay(self) -> Iterator[Any]:
+        yield from self._disk.replay()
+        self._process.has_replayed()  # the last row is in the state by now
 
     async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
-        disk = self._disk
-        if self._process.is_dead:
+        disk, process = self._disk, self._process
+        if process.is_dead:
             raise asyncio.CancelledError
+        if process.world.is_tracing:
+            process.world.note("journal", *(f"{kind} {data.decode()}" for kind, data in rows))
         if not disk.due():
             disk.write(rows, at_ms)
-            return len(disk.rows)
+            process.applied = len(disk.rows)  # the caller applies it before anything else can happen
+            process.world.loop.call_soon_as(NOBODY, process.looks)
+            return process.applied
         if disk.after_commit:
             disk.write(rows, at_ms)
         if disk.and_dies:
-            self._process.dies("at a journal step")
+            process.dies("at a journal step")
             await asyncio.Event().wait()
         raise DiskFailed
-
-
-class SimWorker(Worker):
-    """The real one; only its QR symbols are a registry's, since encoding takes longer than all else of a life."""
-
-    world: "World"
-
-    def _symbol(self, said: Any, url: str) -> Symbol | None:
-        return self.world.symbol_of(url)
-
-    async def _take(self, item: Any) -> None:
-        await super()._take(item)
-        self.world.checks.after_event(self, item.event)
 
 
 class WorkerProcess:
@@ -128,6 +118,8 @@ class WorkerProcess:
         self.worker: Worker
         self.is_dead = True
         self.deaths = 0
+        self.applied = 0
+        """Rows of its journal that its state has in it."""
         self._task: asyncio.Task[None] | None = None
         self._bus: SimBus
         self._client: StraightClient | PayBy
@@ -142,21 +134,32 @@ class WorkerProcess:
             return
         self.is_dead = False
         self._bus = SimBus(world.broker, "worker", world.ids(world.true_ms()))
-        link = SimLink(self._bus, world.ids, garage=world.garage, lane=None, role="worker", clock=self.clock)
+        link = world.link_kind(self._bus, world.ids, garage=world.garage, lane=None, role="worker", clock=self.clock)
         straight = world.is_straight
         self._client = (
             StraightClient(world.payby, self.clock) if straight else real_client(world.payby, self.clock, world.keys)
         )
-        kind = SimWorker if world.has_hashed_keys else CheckedWorker
-        log = cast(Log, WorkerLog(self, self.disk))
-        self.worker = kind(
-            link, self._client, log, world.worker_settings(), seed=world.dice.getrandbits(32), hindered=world.hindrance
+        self.worker = Worker(
+            link,
+            self._client,
+            cast(Log, WorkerLog(self, self.disk)),
+            world.worker_settings(),
+            seed=world.dice.getrandbits(32),
+            hindered=world.hindrance,
+            encode=world.symbol_of,
         )
-        self.worker.world = world  # type: ignore[attr-defined]
         world.note("worker", "starts", len(self.disk.rows))
         self._owner = Owner("worker")
         self._task = world.loop.create_owned(self._owner, self.worker.run(), name="worker process")
         self._task.add_done_callback(self._ended)
+
+    def has_replayed(self) -> None:
+        self.world.checks.replayed(self.worker)
+
+    def looks(self) -> None:
+        """What was committed a moment ago is in the state now."""
+        if not self.is_dead:
+            self.world.checks.look(self.worker)
 
     def dies(self, why: str) -> None:
         """kill -9; another is started after a while."""
@@ -185,22 +188,6 @@ class WorkerProcess:
         if error is None or not _only(error, DiskFailed):
             self.world.checks.fell(error)
         self.dies("its journal failed")
-
-
-class CheckedWorker(Worker):
-    """The real one, with real QR symbols, looked at after each event."""
-
-    world: "World"
-
-    def _symbol(self, said: Any, url: str) -> Any:
-        symbol = super()._symbol(said, url)
-        if symbol is not None:
-            self.world.learn_symbol(url, symbol)
-        return symbol
-
-    async def _take(self, item: Any) -> None:
-        await super()._take(item)
-        self.world.checks.after_event(self, item.event)
 
 
 def _only(error: BaseException, kind: type[Exception]) -> bool:
@@ -267,7 +254,7 @@ class ListenerProcess:
         self.is_dead = False
         self._bus = SimBus(world.broker, "listener", world.ids(world.true_ms()))
         clock = SimClock(world.loop, world.epoch_ms)
-        link = SimLink(self._bus, world.ids, garage=world.garage, lane=None, role="listener", clock=clock)
+        link = world.link_kind(self._bus, world.ids, garage=world.garage, lane=None, role="listener", clock=clock)
         self._listener = Listener(link, payby_keys=world.keys.payby_public, host="127.0.0.1", port=0)
         self._owner = Owner("listener")
         self._task = world.loop.create_owned(
@@ -377,7 +364,7 @@ class BarrierProcess:
         if self.world.dice.random() < 0.5:  # its will
             head = world.head()
             health = Health(**head, state="offline", version="sim", instance=self._bus.instance, since=head["at"])
-            world.broker.take(self._health, encode(health), True)
+            world.broker.take(self._health, world.packed(health), True)
         world.loop.after(world.restart_s(), self.starts)
 
     def _switches(self) -> dict[str, bool]:
@@ -406,23 +393,23 @@ class BarrierProcess:
 
     # What is heard
 
-    def _hear_lift(self, topic: str, payload: bytes, _: bool) -> None:
+    def _hear_lift(self, topic: str, payload: Payload, _: bool) -> None:
         try:
-            lift = decode(Lift, payload)
+            lift = read(Lift, payload)
         except BadMessage:
             return
         self._perform(self._gate.on_lift(lift))
 
-    def _hear_vehicle(self, _: str, payload: bytes, retained: bool) -> None:
-        vehicle = decode(Vehicle, payload)
+    def _hear_vehicle(self, _: str, payload: Payload, retained: bool) -> None:
+        vehicle = read(Vehicle, payload)
         if not retained:
             self.heard = vehicle, self.world.loop.now
         self._perform(self._gate.on_vehicle(vehicle, retained=retained))
         self._tracker.boom_loop(self.world.loop.now, covered=self._gate.under_boom)
         self._track()
 
-    def _hear_health(self, topic: str, payload: bytes, retained: bool) -> None:
-        self._gate.on_health(parse(topic), decode(Health, payload), retained=retained)
+    def _hear_health(self, topic: str, payload: Payload, retained: bool) -> None:
+        self._gate.on_health(parse(topic), read(Health, payload), retained=retained)
 
     # What follows
 
@@ -433,7 +420,7 @@ class BarrierProcess:
                     if answer:
                         self.world.checks.answered(self.site, answer)
                     message = self._gate.message(self.world.head(self.clock), answer)
-                    self._bus.says(self._topic, encode(message), retain=True)
+                    self._bus.says(self._topic, message, retain=True)
                 case Forged():
                     self.world.checks.forged += 1
                 case Raise(lift):
@@ -475,16 +462,7 @@ class BarrierProcess:
             await asyncio.Event().wait()
 
     def _repeat(self) -> None:
-        self._timers["every"] = self.world.loop.after(6.0, self._repeat)
+        self._timers["every"] = self.world.loop.after(EVERY_S, self._repeat)
         self._perform([Say()])
         self._tracker.boom_loop(self.world.loop.now, covered=self._gate.under_boom)
         self._track()
-
-
-def stays_of(worker: Worker) -> dict[str, Stay]:
-    return worker.ledger.garage.stays
-
-
-def folder_of(path: Path | None) -> Path:
-    assert path is not None
-    return path

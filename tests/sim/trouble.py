@@ -9,12 +9,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from terminal.contract import signed
-from terminal.contract.messages import encode, stamp
+from terminal.contract.messages import MESSAGES, Barrier, BadMessage, Message, Receipt, decode, encode, stamp
 from terminal.core.numbers import parse_order_no
 from terminal.payby.signing import sign
 from tests.sim.drivers import Driver
 from tests.sim.kerb import Site
-from tests.sim.net import SimBus
+from tests.sim.net import Payload, SimBus, read, topic_of
 from tests.sim.payby import SPELLS
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ class Troubles:
         """From here on nothing more goes wrong."""
         world = self.world
         world.note("all is mended")
+        world.mended_at = world.loop.now
         world.weather.calm()
         world.payby.mood.calm()
         world.hindered = ""
@@ -205,7 +206,7 @@ class Attendant:
         )
         self.lifts.add(lift.id)
         world.note("operator lifts", site.name, lift.id)
-        self._repeat(f"parking/{world.garage}/{site.name}/lift", encode(lift), lift.id)
+        self._repeat(f"parking/{world.garage}/{site.name}/lift", lift, lift.id)
 
     def meddles(self, site: Site) -> None:
         """Some command or other; half of them name what they should."""
@@ -251,20 +252,20 @@ class Attendant:
             **{k: v for k, v in what.items() if v is not None},
         )
         world.note("command", site.name, command, what)
-        self._repeat(f"parking/{world.garage}/{site.name}/command", encode(message), message.id)
+        self._repeat(f"parking/{world.garage}/{site.name}/command", message, message.id)
 
-    def _repeat(self, topic: str, payload: bytes, message_id: str, times: int = 8) -> None:
+    def _repeat(self, topic: str, payload: Message, message_id: str, times: int = 8) -> None:
         if message_id in self._answered or not times:
             return
         self._bus.says(topic, payload)
         self.world.loop.after(2.0, self._repeat, topic, payload, message_id, times - 1)
 
-    def _hear(self, topic: str, payload: bytes, _: bool) -> None:
+    def _hear(self, topic: str, payload: Payload, _: bool) -> None:
         if topic.endswith("/receipt"):
-            if b'"command"' in payload and (found := json.loads(payload).get("command")):
-                self._answered.add(found)
-        elif b'"answer"' in payload:
-            self._answered.add(json.loads(payload)["answer"]["lift"])
+            if command := read(Receipt, payload).command:
+                self._answered.add(command)
+        elif answer := read(Barrier, payload).answer:
+            self._answered.add(answer.lift)
 
 
 class Intruder:
@@ -275,10 +276,10 @@ class Intruder:
         self.every_s = every_s
         self.dice = world.dice_for("intruder")
         self.said = 0
-        self._heard: deque[tuple[str, bytes]] = deque(maxlen=30)
+        self._heard: deque[tuple[str, Payload]] = deque(maxlen=30)
         world.broker.taps.append(self._tap)
 
-    def _tap(self, topic: str, payload: bytes) -> None:
+    def _tap(self, topic: str, payload: Payload) -> None:
         if topic.endswith(("/lift", "/command", "/paid")):
             self._heard.append((topic, payload))
 
@@ -289,9 +290,9 @@ class Intruder:
                 topic, payload = self.dice.choice(list(self._heard))
                 self._says(topic, payload)
 
-    def _says(self, topic: str, payload: bytes) -> None:
+    def _says(self, topic: str, payload: Payload) -> None:
         world, dice = self.world, self.dice
-        found = json.loads(payload)
+        found = json.loads(payload if isinstance(payload, bytes) else encode(payload))
         match dice.randrange(5):
             case 0:
                 pass
@@ -310,7 +311,13 @@ class Intruder:
                 found["id"] = world.ids(world.true_ms())
         self.said += 1
         world.note("intruder", topic, found.get("id"))
-        world.broker.take(topic, json.dumps(found).encode(), False)
+        said: Payload = json.dumps(found).encode()
+        if world.broker.is_light:
+            try:
+                said = decode(MESSAGES[topic_of(topic).kind], json.dumps(found).encode())
+            except BadMessage:
+                return
+        world.broker.take(topic, said, False)
 
     def _altered(self, field: str, value: Any) -> Any:
         world = self.world

@@ -5,7 +5,6 @@ left, then mended, and looked at once more.
 import asyncio
 import base64
 import hashlib
-import json
 import logging
 import random
 import tempfile
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from terminal.contract.messages import Qr, stamp
+from terminal.contract.messages import Alert, Message, Qr, encode
 from terminal.core.lane import Rules
 from terminal.core.money import Fils
 from terminal.core.numbers import derived_id
@@ -23,13 +22,14 @@ from terminal.roles.worker import WorkerSettings
 from terminal.roles.worker.hearing import Beliefs
 from terminal.roles.worker.speaking import Signer
 from terminal.roles.worker.words import Wording
+from terminal.screen import qr
 from terminal.screen.qr import Symbol
 from tests.sim import keys as keys_
 from tests.sim.checks import Checks
 from tests.sim.drivers import KINDS, Driver
-from tests.sim.kerb import Arm, Loops, Reader, Site, Lcd
+from tests.sim.kerb import Arm, Lcd, Loops, Reader, Site
 from tests.sim.loop import Stuck, VirtualLoop
-from tests.sim.net import Broker, Ids, Weather
+from tests.sim.net import Broker, Ids, LightLink, Payload, SimLink, Weather, read, stamp_of
 from tests.sim.payby import PAYEE, Mood, SimPayBy
 from tests.sim.roles import BarrierProcess, Disk, ListenerProcess, WorkerProcess
 from tests.sim.trouble import FAULTS, Attendant, Intruder, Troubles
@@ -38,6 +38,8 @@ EPOCH_MS = 1_795_000_000_000
 GARAGE = "marina"
 SERVED_WITHIN_S = 60.0
 """When nothing goes wrong, a driver who pays is out after this, from driving up to passing."""
+WIRE_EVERY = 16
+"""In one world of so many, messages are bytes on their way."""
 REAL_EVERY = 16
 """One world in so many runs the product's PayBy client over a pretended HTTP."""
 logging.getLogger("terminal").setLevel(logging.CRITICAL + 1)
@@ -95,13 +97,16 @@ class World:
         self.alerts: set[tuple[str, str | None]] = set()
         self.seen_tickets: list[str] = []
         self.hindered = ""
-        self.kinds = KINDS
+        self.mended_at = -100.0
+        self.kinds = tuple(KINDS), tuple(KINDS.values())
         self.faults = FAULTS
         self._draw(dice)
         self._symbols: dict[str, str] = {}
         self.checks = Checks(self)
         self.broker = Broker(loop, self.dice_for("net"), self.weather)
         self.broker.taps.append(self._tap)
+        self.broker.is_light = not options.real and dice.randrange(WIRE_EVERY) != 0
+        self.link_kind: type[SimLink] = LightLink if self.broker.is_light else SimLink
         payby_keys = (self.keys.payby, self.keys.stranger)
         self.payby = SimPayBy(loop, self.dice_for("payby"), EPOCH_MS, payby_keys, self.mood, watch=self.checks.watch)
         self.worker = WorkerProcess(self)
@@ -138,7 +143,7 @@ class World:
         self.loops_beat = dice.random() < 0.2
         self.has_switches = dice.random() < 0.6
         self.rise_s = dice.choice((0.5, 1.0, 2.0))
-        self.close_s = dice.choice((3.0, 5.0, 8.0))
+        self.close_s = dice.choice((2.0, 4.0, 8.0))
         self.pulse_s = dice.choice((0.1, 0.5))
         self.query_every = dice.choice((3.0, 5.0, 6.0))
         self.restarts_s = dice.choice((0.5, 3.0, 15.0))
@@ -166,7 +171,7 @@ class World:
 
     def head(self, clock: Any = None) -> dict[str, Any]:
         now = clock.wall_ms() if clock else self.true_ms()
-        return {"id": self.ids(now), "at": stamp(now)}
+        return {"id": self.ids(now), "at": stamp_of(now)}
 
     def note(self, *what: Any) -> None:
         if self.is_tracing:
@@ -198,25 +203,29 @@ class World:
         )
 
     def symbol_of(self, url: str) -> Symbol:
-        """A symbol that stands for ``url``; the worker is about to show it."""
-        digest = hashlib.sha512(url.encode()).digest()[:55] + b"\0"
-        self._symbols[base64.b64encode(digest).decode()] = url
-        self.checks.shown(self.payby.by_token[url])
-        return Symbol(21, digest)
-
-    def learn_symbol(self, url: str, symbol: Symbol) -> None:
+        """The worker is about to show ``url``. Encoding takes longer than all else of a life, so that most worlds have
+        a registry's symbols."""
+        if self.has_hashed_keys:
+            symbol = Symbol(21, hashlib.sha512(url.encode()).digest()[:55] + b"\0")
+        else:
+            symbol = qr.encode(url)
         self._symbols[base64.b64encode(symbol.bits).decode()] = url
         self.checks.shown(self.payby.by_token[url])
+        return symbol
 
     def token_of(self, qr: Qr) -> str | None:
         return self._symbols.get(qr.bits)
 
-    def _tap(self, topic: str, payload: bytes) -> None:
+    def packed(self, message: Message) -> Payload:
+        """As it goes to the broker."""
+        return message if self.broker.is_light else encode(message)
+
+    def _tap(self, topic: str, payload: Payload) -> None:
         if topic.endswith("/alert"):
-            alert = json.loads(payload)
-            self.alerts.add((alert["code"], alert.get("order_no")))
+            alert = read(Alert, payload)
+            self.alerts.add((alert.code, alert.order_no))
         if self.is_tracing:
-            self.note("says", topic, payload.decode())
+            self.note("says", topic, (payload if isinstance(payload, bytes) else encode(payload)).decode())
 
     # Its life
 
@@ -263,7 +272,7 @@ class World:
         deadline = 40.0 * self.options.orders
         while len(self.payby.orders) < self.options.orders and self.loop.now < deadline:
             number += 1
-            driver = Driver(self, site, number * 10 + int(site.name[-1]))
+            driver = Driver(self, site, number * 10 + int(site.name[-1]), dice)
             waiting.add(self.loop.create_task(driver.visit(), name=f"driver {driver.car.name}"))
             while len(waiting) > 2:
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -294,9 +303,8 @@ class World:
             pass
 
     async def _probe(self, site: Site, number: int) -> None:
-        driver = Driver(self, site, 900_000 + number)
-        while driver.plan.kind not in ("pays", "free"):
-            driver = Driver(self, site, 900_000 + number + driver.dice.randrange(10**6) * 10)
+        dice = self.dice_for("probe")
+        driver = Driver(self, site, 900_000 + number, dice, kind="pays")
         began = self.loop.now
         task = self.loop.create_task(driver.visit(), name=f"probe {site.name}")
         try:

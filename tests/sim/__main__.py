@@ -1,0 +1,107 @@
+"""``python -m tests.sim --lives N --seed S``: worlds one after the other until N orders have come to their end.
+
+Prints what was found; exit status 1 if an invariant was violated. A world's seed is ``S:number``; ``--world S:number``
+runs that one alone and prints its trace.
+"""
+
+import argparse
+import multiprocessing
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from tests.sim.world import Options, Report, readable, run
+
+AT_ONCE = 4
+"""Worlds that a process runs before it reports."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.sim", description=__doc__)
+    parser.add_argument("--lives", type=int, default=2000, help="order lives to run (default 2000)")
+    parser.add_argument("--seed", default="1", help="any text (default 1)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
+    parser.add_argument("--real", action="store_true", help="real signatures, SQLite and PayBy client")
+    parser.add_argument("--calm", action="store_true", help="nothing goes wrong")
+    parser.add_argument("--orders", type=int, default=60, help="about so many in a world (default 60)")
+    parser.add_argument("--world", help="run this world alone and print its trace")
+    parser.add_argument("--trace", type=int, default=400, help="how many lines of a trace to print (default 400)")
+    parser.add_argument("--keep-going", action="store_true", help="do not end at the first violation")
+    asked = parser.parse_args(arguments)
+    options = Options(orders=asked.orders, faults=not asked.calm, real=asked.real)
+    if asked.world:
+        return _alone(asked.world, options, asked.trace)
+    return _many(asked, options)
+
+
+def _alone(seed: str, options: Options, lines: int) -> int:
+    report = run(seed, Options(options.orders, options.faults, options.real, tracing=True))
+    print(readable(report.trace, lines))
+    print(f"world {report.seed}: {report.orders} orders in {report.virtual_s:.0f} s; {_verdict(report)}")
+    print("  ".join(f"{name}: {count}" for name, count in sorted(report.counts.items())))
+    return 1 if report.violation else 0
+
+
+def _many(asked: argparse.Namespace, options: Options) -> int:
+    began = time.monotonic()
+    orders, worlds, counts, bad = 0, 0, Counter[str](), list[Report]()
+    for report in _reports(asked.seed, options, asked.lives, asked.jobs):
+        orders, worlds = orders + report.orders, worlds + 1
+        counts.update(report.counts)
+        if report.violation:
+            bad.append(report)
+            print(f"world {report.seed}: {_verdict(report)}", flush=True)
+            if not asked.keep_going:
+                break
+    took = time.monotonic() - began
+    print(f"{orders} order lives in {worlds} worlds, {took:.1f} s, {orders / took:.0f} a second; {len(bad)} violations")
+    print("  ".join(f"{name}: {count}" for name, count in sorted(counts.items())))
+    if bad and not asked.keep_going:
+        kind = " --real" * options.real + " --calm" * (not options.faults)
+        print(f"\nthe trace of world {bad[0].seed} (python -m tests.sim --world {bad[0].seed}{kind}):")
+        _alone(bad[0].seed, options, asked.trace)
+    return 1 if bad else 0
+
+
+def _verdict(report: Report) -> str:
+    return f"VIOLATION {report.violation}" if report.violation else "no violation"
+
+
+def _reports(seed: str, options: Options, lives: int, jobs: int) -> Iterator[Report]:
+    """Worlds in the order of their numbers, until there were enough lives."""
+    done = 0
+    if jobs <= 1:
+        for number in range(lives):
+            report = run(f"{seed}:{number}", options)
+            yield report
+            done += report.orders
+            if done >= lives:
+                return
+        return
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        work = ((f"{seed}:{number}", options) for number in range(lives))
+        for report in pool.imap(_run, _paced(work, lambda: done >= lives), chunksize=1):
+            done += report.orders
+            yield report
+            if done >= lives:
+                pool.terminate()
+                return
+
+
+def _run(work: tuple[str, Options]) -> Report:
+    return run(*work)
+
+
+def _paced(work, enough):  # type: ignore[no-untyped-def]
+    for item in work:
+        if enough():
+            return
+        yield item
+
+
+if __name__ == "__main__":
+    if os.environ.get("PYTHONHASHSEED") is None:  # sets are walked in the order of hashes
+        os.execve(sys.executable, [sys.executable, "-m", "tests.sim", *sys.argv[1:]], {**os.environ, "PYTHONHASHSEED": "0"})  # noqa: S606
+    sys.exit(main())
