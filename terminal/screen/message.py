@@ -58,7 +58,7 @@ def _trouble(setting: Setting, view: View, width: int, height: int) -> list[Bloc
         words.append(setting.lines(why, room, layout.text, layout.small, gap))
     below.append(_fact(setting, "call", setting.site.help_phone, width, layout.plain))
     if state == "help" and view.help_code:
-        below.append(_fact(setting, "code", view.help_code, width, layout.plain * 4 // 5))
+        below.append(_fact(setting, "code", view.help_code, width, max(layout.plain * 4 // 5, layout.heading * 3 // 4)))
     if layout.stacked:
         blocks = [*words, Stack(below, layout.least * 2)]
         return [_picture(setting, state, blocks, height), *blocks]
