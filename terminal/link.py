@@ -21,6 +21,9 @@ __all__ = ["Clock", "Heard", "Hearing", "Link", "Peer", "Peers", "SystemClock", 
 log = logging.getLogger(__name__)
 
 RETAINED = {"order", "screen", "barrier", "vehicle", "health"}
+FLEETING = {"vehicle", "health"}
+"""Heard while there is a connection (QoS 0) and said every 5 s: what a broker keeps of them for who is away would come
+late as if it were new, and a lift for a car that has left would find that car waiting."""
 LATEST_ONLY = {"order", "screen", "vehicle", "health"}
 """Of these only the newest waits for a connection. Not of ``barrier``: each may answer another lift."""
 HEARTBEAT_S = 5.0
@@ -149,12 +152,10 @@ class Link:
         lasting, fleeting = list[str](), list[str]()
         for kind in kinds:
             place = f"parking/{self.garage}/{lane or self.lane or '+'}"
-            if kind.partition("/")[0] != "health":
-                lasting.append(f"{place}/{kind}")
-                continue
+            topic_kind = kind.partition("/")[0]
             what = "health/+" if kind == "health" else kind
-            fleeting.append(f"{place}/{what}")
-            if self.lane and not lane:
+            (fleeting if topic_kind in FLEETING else lasting).append(f"{place}/{what}")
+            if topic_kind == "health" and self.lane and not lane:
                 fleeting.append(f"parking/{self.garage}/{GARAGE_WIDE}/{what}")
         return Hearing(self, self.bus.subscribe(*lasting, fleeting=fleeting))
 

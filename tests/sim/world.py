@@ -227,6 +227,11 @@ class World:
         if self.is_tracing:
             self.note("says", topic, (payload if isinstance(payload, bytes) else encode(payload)).decode())
 
+    @staticmethod
+    async def nap(seconds: float) -> None:
+        """Let virtual time pass."""
+        await asyncio.sleep(seconds)
+
     # Its life
 
     async def live(self) -> None:

@@ -6,8 +6,9 @@ from the state follow the screens (speaking) and what must be pursued until it i
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from terminal.contract import grant as grants
@@ -32,6 +33,8 @@ from terminal.roles.worker.telling import tell
 from terminal.roles.worker.told import WorkerSettings
 from terminal.screen import qr
 
+LATE_MS = 5_000
+"""A message of a barrier that comes so much later than its others says what was; only its answer still counts."""
 SILENT_S = 15.0
 """Loops or a barrier that said nothing for so long are not there."""
 __all__ = ["SecondWorker", "Worker", "WorkerSettings"]
@@ -52,6 +55,8 @@ class _Timers:
     due: asyncio.TimerHandle | None = None
     vehicle_silent: asyncio.TimerHandle | None = None
     barrier_silent: asyncio.TimerHandle | None = None
+    apart: deque[int] = field(default_factory=lambda: deque(maxlen=3))
+    """How far ahead of our clock the barrier's last messages were as they came, ms; a late one seems behind."""
 
 
 class Worker:
@@ -137,14 +142,14 @@ class Worker:
                 spawn=self._spawn,
             )
             await self._start()
-            for kind, hear in (
+            for kind, hear in (  # of what waits after a start, lanes come first: a fee is judged by what stands there
+                ("health", self._hear_health),
+                ("vehicle", self._hear_vehicle),
+                ("barrier", self._hear_barrier),
                 ("fee", self._hear_fee),
                 ("paid", self._hear_notification),
                 ("refund", self._hear_notification),
-                ("vehicle", self._hear_vehicle),
-                ("barrier", self._hear_barrier),
                 ("command", self._hear_command),
-                ("health", self._hear_health),
             ):
                 group.create_task(self._listen(kind, hear), name=f"worker hears {kind}")
             group.create_task(self._consume(), name="worker")
@@ -304,21 +309,32 @@ class Worker:
             return
         self._known(lane)
         self._barrier_alive(lane)
-        before = self.ledger.garage.lanes.get(lane)
-        skew = 0 if heard.retained else round(apart / 1000) * 1000
-        event: events.Event = events.BoomSeen(self.now(), lane, barrier.state, barrier.lift, skew)
-        if barrier.state == "down" and before and before.boom and before.boom.state != "down":
-            self._pursuits.hurry(lane)
-        answer = barrier.answer
-        session = self._lifts.get(answer.lift) if answer else None
-        if answer and session and not heard.retained:
-            self.post(event)
-            event = events.LiftAnswered(self.now(), lane, session, answer.lift, answer.outcome, answer.why or "")
+        news: list[events.Event] = []
+        if heard.retained:
+            news.append(events.BoomSeen(self.now(), lane, barrier.state, barrier.lift))
+        else:
+            known = self._of(lane).apart
+            known.append(apart)
+            if max(known) - apart <= LATE_MS:
+                skew = round(max(known) / 1000) * 1000
+                news.append(events.BoomSeen(self.now(), lane, barrier.state, barrier.lift, skew))
+                before = self.ledger.garage.lanes.get(lane)
+                if barrier.state == "down" and before and before.boom and before.boom.state != "down":
+                    self._pursuits.hurry(lane)
+            answer = barrier.answer
+            if answer and (session := self._lifts.get(answer.lift)):
+                outcome, why = answer.outcome, answer.why or ""
+                news.append(events.LiftAnswered(self.now(), lane, session, answer.lift, outcome, why))
 
         async def done(_: Change) -> None:
             heard.ack()
 
-        self.post(event, done)
+        for event in news[:-1]:
+            self.post(event)
+        if news:
+            self.post(news[-1], done)
+        else:
+            heard.ack()
 
     def _barrier_alive(self, lane: str) -> None:
         said = self._of(lane)

@@ -1,0 +1,60 @@
+"""What comes late says what was: found by the simulation, told here with its parts."""
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+from terminal.bus import Bus
+from terminal.contract.messages import Barrier, stamp
+from terminal.core.visit import Lane
+from terminal.link import Link, SystemClock
+from terminal.subscription import Subscription
+from tests.sim.loop import VirtualLoop
+from tests.sim.net import SimBus
+from tests.sim.world import Options, World
+
+
+class Asked:
+    """A bus that remembers what was subscribed to."""
+
+    connected, instance = True, "test"
+
+    def subscribe(self, *filters: str, fleeting: Iterable[str] = ()) -> Subscription:
+        self.lasting, self.fleeting = filters, tuple(fleeting)
+        return Subscription({}, lambda _: None)
+
+
+def test_a_broker_keeps_no_vehicle_for_who_is_away() -> None:
+    """A barrier that came back read what it had missed: a lift, then that its car waits, though another stood there."""
+    bus = Asked()
+    link = Link(cast(Bus, bus), garage="marina", lane="exit-1", role="barrier", version="1", clock=SystemClock())
+    link.hear("lift", "vehicle")
+    assert bus.lasting == ("parking/marina/exit-1/lift",)
+    assert bus.fleeting == ("parking/marina/exit-1/vehicle",)
+
+
+def hears(*late_s: float, state: str = "down", **more: Any) -> Lane:
+    """What a worker makes of barrier messages that are so late."""
+    with VirtualLoop() as loop:
+        world = World("late", Options(faults=False), loop)
+
+        async def story() -> Lane:
+            world.worker.starts()
+            barrier = SimBus(world.broker, "barrier exit-1", "")
+            for late in late_s:
+                head = {**world.head(), "at": stamp(world.true_ms() - round(late * 1000))}
+                said = Barrier(**head, state=cast(Any, "up" if late > 5 else state), **more)
+                barrier.says("parking/marina/exit-1/barrier", world.packed(said))
+                await world.nap(1)
+            return world.worker.worker.ledger.garage.lanes["exit-1"]
+
+        return cast(Lane, loop.run(story()))
+
+
+def test_a_barrier_message_that_comes_late_is_no_sign_of_a_wrong_clock() -> None:
+    lane = hears(0, 0, 18, 2)
+    assert (lane.skew, lane.boom and lane.boom.state) == (0, "down")
+
+
+def test_a_barrier_whose_messages_all_seem_late_has_a_wrong_clock() -> None:
+    lane = hears(0, 18, 18, 18)
+    assert (lane.skew, lane.boom and lane.boom.state) == (-18_000, "up")
