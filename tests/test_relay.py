@@ -170,6 +170,7 @@ async def test_a_failing_pin_is_the_callers_to_know_and_the_relay_is_off() -> No
 def test_a_process_that_ends_in_mid_pulse_leaves_the_relay_off(end: str) -> None:
     program = textwrap.dedent(f"""
         import asyncio, sys, threading, os, signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent in the background leaves it ignored
         from gpiozero.pins.mock import MockFactory
         from drivers.relay import RelayBarrier
         from drivers.simulated import RelayPin

@@ -1,6 +1,5 @@
 import base64
 import re
-import time
 from collections.abc import Callable
 
 import pytest
@@ -97,18 +96,6 @@ def test_the_picture_is_that_of_whole_modules_resized_once() -> None:
         assert (drawn.mode, drawn.size) == ("L", (side, side))
         resized = large.resize((side, side), Image.Resampling.BOX)
         assert all(abs(a - b) <= 1 for a, b in zip(drawn.tobytes(), resized.tobytes(), strict=True))
-
-
-def test_link_to_pixels_takes_a_quarter_of_what_segno_takes_for_the_modules() -> None:
-    def cost(work: Callable[[], object]) -> int:
-        begun = time.process_time_ns()
-        work()
-        return time.process_time_ns() - begun
-
-    ours = lambda: qr.draw(qr.encode(LONG), 240)  # noqa: E731
-    theirs = lambda: segno.make(LONG, error="m", micro=False, boost_error=False)  # noqa: E731
-    pairs = [(cost(ours), cost(theirs)) for _ in range(9)]
-    assert min(a for a, _ in pairs) <= 0.25 * min(b for _, b in pairs)
 
 
 def test_a_symbol_goes_over_the_wire_and_back() -> None:

@@ -16,12 +16,15 @@ from functools import lru_cache
 from itertools import groupby
 from typing import cast
 
+import segno
 import zxingcpp
 from PIL import Image
 from segno import consts
 
 from terminal.contract.messages import Qr
-from terminal.screen.modules import Part, count_bits, modules
+
+Part = tuple[str, int]
+"""A segment: its characters, and segno.consts.MODE_NUMERIC or MODE_BYTE (then printable ASCII)."""
 
 QUIET = 4
 """Light modules around the symbol (ISO/IEC 18004)."""
@@ -32,6 +35,7 @@ MIN_MODULE_PX = 4.0
 MASK = 2
 _MASKS = (MASK, *(mask for mask in range(8) if mask != MASK))
 _LEVELS = "HQML"
+_DIGIT = bytes.maketrans(b"\0\1", b"01")
 _DIGITS = re.compile(r"([0-9]{6,}|[0-9]{3,}$)")  # a change of mode costs 26 bits within the text, 14 at its end
 _QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 _MAX_URL = 512  # bytes; the contract's largest panel shows far less
@@ -70,20 +74,37 @@ def encode(url: str, mask: int = MASK) -> Symbol:
     if not url or len(url) > _MAX_URL or not (url.isascii() and url.isprintable()):
         raise QrError(f"QR code: 1 to {_MAX_URL} printable ASCII characters are needed, got {len(url)}: {url[:40]!r}")
     parts = [(part, consts.MODE_NUMERIC if part.isdigit() else consts.MODE_BYTE) for part in _DIGITS.split(url) if part]
-    size, dark = modules(parts, *_fit(parts), mask)
-    spare = -(size**2) % 8
-    return Symbol(size, (dark << spare).to_bytes((size**2 + spare) // 8, "big"))
+    version, level = _fit(parts)
+    code = segno.make(
+        cast(str, parts),  # its stub forgets lists of segments
+        version=version,
+        error=level,
+        mask=mask,
+        micro=False,
+        boost_error=False,
+    )
+    flat = b"".join(bytes(module & 1 for module in row) for row in code.matrix)
+    size, spare = 17 + 4 * version, -len(flat) % 8
+    dark = int(flat.translate(_DIGIT).decode(), 2)
+    return Symbol(size, (dark << spare).to_bytes((len(flat) + spare) // 8, "big"))
 
 
 def _fit(parts: list[Part]) -> tuple[int, str]:
     """The smallest version that level L allows, and the highest level that still fits it."""
     for version in range(1, 41):
-        bits = sum(4 + count_bits(mode, version) + _payload(text, mode) for text, mode in parts)
+        bits = sum(4 + _count_bits(mode, version) + _payload(text, mode) for text, mode in parts)
         room = cast("dict[int, int]", consts.SYMBOL_CAPACITY[version])
         for level in _LEVELS:
             if bits <= room[consts.ERROR_MAPPING[level]]:
                 return version, level
     raise QrError("QR code: no symbol holds that much")  # not with _MAX_URL
+
+
+def _count_bits(mode: int, version: int) -> int:
+    """Bits that say how many characters a segment has."""
+    if mode == consts.MODE_BYTE:
+        return 16 if version > 9 else 8
+    return 10 + 2 * ((version > 9) + (version > 26))
 
 
 def _payload(text: str, mode: int) -> int:
