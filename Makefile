@@ -1,6 +1,7 @@
 # make demo          the whole line on this machine, with a page to drive it, until Ctrl-C
 # make demo CARS=20  the same without the page: 20 cars, the times of each step, and the end
 # make test          lint, types, import rules and tests
+# make sim LIVES=3000 SEED=1   order lives in virtual time, faults on, invariants checked after every event
 # Both set up what they need: .venv from requirements.lock, and Debian's packages (installed as root, else named).
 
 export PYTHON ?= python3
@@ -11,7 +12,9 @@ PORT ?= 8000
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check-system lint types imports unit browser bench bench-mqtt bench-lcd lock clean
+LIVES ?= 3000
+SEED ?= 1
+.PHONY: sim help demo test check-system lint types imports unit browser bench bench-mqtt bench-lcd lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -64,6 +67,9 @@ lock:
 	@test -x .lock/bin/pip-compile || { $(PYTHON) -m venv .lock && .lock/bin/pip install --quiet pip-tools; }
 	$(COMPILE) --extra dev --output-file requirements.lock
 	$(COMPILE) --extra pi --output-file requirements-pi.lock
+
+sim: $(READY)
+	PYTHONHASHSEED=0 $(BIN)/python -m tests.sim --lives $(LIVES) --seed $(SEED)
 
 clean:
 	rm -rf .venv .lock build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

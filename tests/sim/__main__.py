@@ -82,7 +82,7 @@ def _reports(seed: str, options: Options, lives: int, jobs: int) -> Iterator[Rep
         return
     with multiprocessing.get_context("fork").Pool(jobs) as pool:
         work = ((f"{seed}:{number}", options) for number in range(lives))
-        for report in pool.imap(_run, _paced(work, lambda: done >= lives), chunksize=1):
+        for report in pool.imap(_run, _paced(work, lambda: done >= lives), chunksize=1):  # noqa: B023 - the latest is meant
             done += report.orders
             yield report
             if done >= lives:
@@ -103,5 +103,7 @@ def _paced(work, enough):  # type: ignore[no-untyped-def]
 
 if __name__ == "__main__":
     if os.environ.get("PYTHONHASHSEED") is None:  # sets are walked in the order of hashes
-        os.execve(sys.executable, [sys.executable, "-m", "tests.sim", *sys.argv[1:]], {**os.environ, "PYTHONHASHSEED": "0"})  # noqa: S606
+        os.execve(
+            sys.executable, [sys.executable, "-m", "tests.sim", *sys.argv[1:]], {**os.environ, "PYTHONHASHSEED": "0"}
+        )
     sys.exit(main())

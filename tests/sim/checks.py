@@ -4,7 +4,6 @@ Here both sides are known: what PayBy and the street really did, and what the wo
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -309,6 +308,6 @@ class Checks:
             case _:
                 self.wrong(f"I3: {order.no} is still held by {payment.holder} when all is quiet")
         raised = [p for p in self.by_session.get(stay.session, ()) if p.lift.order_no == order.no]
-        if raised and order.given_back and order.no not in self.world.attendant.refunds:
-            if ("raised-late", order.no) not in alerts and ("lift-again", order.no) not in alerts:
-                self.soft["raised and given back"] += 1
+        told = ("raised-late", order.no) in alerts or ("lift-again", order.no) in alerts
+        if raised and order.given_back and order.no not in self.world.attendant.refunds and not told:
+            self.soft["raised and given back"] += 1

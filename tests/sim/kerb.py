@@ -256,7 +256,7 @@ class Lcd:
         self._lane = lane
         self._bus = SimBus(world.broker, f"lcd {lane}", world.ids(world.true_ms()))
         self._bus.hears(self._hear, f"parking/{world.garage}/{lane}/screen")
-        self._bus.hears(self._hear_worker, f"parking/{world.garage}/{GARAGE_WIDE}/health/worker")
+        self._bus.hears(self._hear_worker, f"parking/{world.garage}/{GARAGE_WIDE}/health/worker", fleeting=True)
         self._payload: Payload = b""
         self._live = False
         self._decoded: Screen | None = None

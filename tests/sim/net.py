@@ -188,6 +188,10 @@ class Broker:
             if fate < weather.lost:
                 continue
             fate -= weather.lost
+            if topic.endswith("/vehicle") or "/health/" in topic:  # QoS 0: in order, or lost with the connection
+                if fate >= weather.late:
+                    after(HOP_S, bus.arrives, taker, topic, payload, False)
+                continue
             wait = HOP_S + (dice.random() * weather.late_s if fate < weather.late else 0.0)
             after(wait, bus.arrives, taker, topic, payload, False)
             if fate > 1 - weather.lost - weather.twice:
@@ -280,9 +284,10 @@ class SimBus:
         self._begin(tuple(wanted), subscription)
         return subscription
 
-    def hears(self, take: Taker, *filters: str) -> None:
+    def hears(self, take: Taker, *filters: str, fleeting: bool = False) -> None:
         """Devices of the simulation hear so, without a task of their own."""
         self.takers.append((filters, take))
+        self.fleeting.update(filters if fleeting else ())
         self.broker.forget_routes()
         self._begin(filters, take)
 
@@ -319,7 +324,7 @@ class SimBus:
     def loses_connection(self) -> None:
         if self.connected and not self.is_dead:
             self.connected = False
-            for filters, taker in self.takers:
+            for _, taker in self.takers:
                 if isinstance(taker, Subscription):
                     taker.grant(False)
             for owner, tell in list(self._listeners):

@@ -8,7 +8,6 @@ what it had journaled is there for the next one.
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from aiohttp import web
@@ -342,9 +341,9 @@ class BarrierProcess:
         self._bus.on_change(lambda up: self._gate.on_connected() if up else None)
         base = f"parking/{world.garage}/{lane}"
         self._bus.hears(self._hear_lift, f"{base}/lift")
-        self._bus.hears(self._hear_vehicle, f"{base}/vehicle")
+        self._bus.hears(self._hear_vehicle, f"{base}/vehicle", fleeting=True)
         if world.loops_beat:
-            self._bus.hears(self._hear_health, f"{base}/health/loops")
+            self._bus.hears(self._hear_health, f"{base}/health/loops", fleeting=True)
         self._repeat()
         self._track()
 

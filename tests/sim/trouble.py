@@ -9,7 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from terminal.contract import signed
-from terminal.contract.messages import MESSAGES, Barrier, BadMessage, Message, Receipt, decode, encode, stamp
+from terminal.contract.messages import MESSAGES, BadMessage, Barrier, Message, Receipt, decode, encode, stamp
 from terminal.core.numbers import parse_order_no
 from terminal.payby.signing import sign
 from tests.sim.drivers import Driver

@@ -354,7 +354,7 @@ def _report(world: World) -> Report:
     return Report(world.seed, len(payby.orders), checks.violation, world.trace, counts, world.loop.now)
 
 
-class _nowhere:  # noqa: N801
+class _nowhere:
     def __enter__(self) -> str:
         return ""
 
