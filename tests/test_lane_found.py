@@ -100,3 +100,34 @@ def test_a_car_that_waits_for_the_end_of_a_refund_gets_its_order_then() -> None:
     refund = story.refund()
     story.tell(e.RefundReported(story.at, refund.no, order.no, "success"))
     assert story.owes() == ["PlaceOrder"]
+
+
+def test_what_waits_for_a_person_is_told_again_at_every_start_for_a_week() -> None:
+    """The worker may have died between the journal and the alert."""
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    grant = story.stay().grants[0]
+    story.arrives()
+    story.answers("unknown", grant=grant)
+    story.shows_qr("b")
+    story.payby("PAID", "b", amount=1)
+    story.said.clear()
+    story.tell(e.Started(story.at, "1"))
+    assert story.alerts() == ["lift-unknown", "payment-mismatch"]
+    story.at += 7 * 24 * 3600 * 1000
+    story.tell(e.Started(story.at, "1"))
+    assert len(story.alerts()) == 2
+
+
+def test_a_failed_refund_is_told_again_at_every_start() -> None:
+    story = Story()
+    order = story.shows_qr()
+    story.leaves_loop()
+    story.wait(3)
+    story.payby("PAID")
+    story.wait(15 * 60)
+    story.tell(e.RefundReported(story.at, story.refund().no, order.no, "failed"))
+    story.said.clear()
+    story.tell(e.Started(story.at, "1"))
+    assert story.alerts() == ["refund-failed"]

@@ -86,6 +86,8 @@ ALERT_AFTER_UNHEARD = 3
 SKEW_ALERT_MS = 5_000
 SKEW_LIMIT_MS = 15_000
 REMEMBERED_FEES = 8
+REMIND_MS = 7 * 24 * 60 * 60_000
+"""What waits for a person is told again at every start, for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,9 @@ class _Draft:
     def all_lanes(self) -> Iterable[Lane]:
         return [self.lane(name) for name in self._garage.lanes]
 
+    def all_stays(self) -> Iterable[Stay]:
+        return list(self._garage.stays.values())
+
     def put(self, noun: Lane | Stay) -> None:
         if isinstance(noun, Lane):
             self.touch(noun.id)
@@ -232,6 +237,22 @@ def _started(draft: _Draft) -> None:
     for lane in draft.all_lanes():
         visit = lane.visit and replace(lane.visit, gone_since=None)
         draft.put(replace(lane, vehicle=None, boom=None, notice=None, visit=visit))
+    for stay in draft.all_stays():
+        _remind(draft, stay)
+
+
+def _remind(draft: _Draft, stay: Stay) -> None:
+    """What waits for a person is told again: the worker may have died before it could tell."""
+    for payment in stay.payments:
+        if payment.holder == "person" and draft.at < payment.paid + REMIND_MS:
+            failed = any(r.order_no == payment.order_no and r.stage == "failed" for r in stay.refunds)
+            code = "refund-failed" if failed else "lift-unknown"
+            text = "a payment still waits for a person's decision"
+            draft.alert(code, "critical", text, None, stay, payment.order_no, once=True)
+    for order in stay.orders:
+        if order.stage == "quarantined" and draft.at < order.placed + REMIND_MS:
+            text = "an order of which PayBy's words do not fit still waits for a person"
+            draft.alert("payment-mismatch", "critical", text, order.lane, stay, order.no, once=True)
 
 
 def _ticket_read(draft: _Draft, event: TicketRead) -> None:

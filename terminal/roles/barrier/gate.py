@@ -81,7 +81,8 @@ class Gate:
 
     def message(self, head: dict[str, Any], answer: Answer | None = None) -> Barrier:
         """``barrier`` as it stands now."""
-        last = self._raising or self._spent.last
+        raising = None if self.state == "down" else self._raising  # before its pulse it has raised nothing
+        last = raising or self._spent.last
         if last is None:
             return Barrier(**head, state=self.state, answer=answer)
         return Barrier(

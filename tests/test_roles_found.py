@@ -1,4 +1,4 @@
-"""What comes late says what was: found by the simulation, told here with its parts."""
+"""What the simulation found in roles: what comes late says what was, and what was meant is not yet done."""
 
 from collections.abc import Iterable
 from typing import Any, cast
@@ -7,8 +7,13 @@ from terminal.bus import Bus
 from terminal.contract.messages import Barrier, stamp
 from terminal.core.visit import Lane
 from terminal.link import Link, SystemClock
+from terminal.roles.barrier import Gate
+from terminal.roles.barrier.gate import Raise
+from terminal.roles.barrier.spent import Spent
 from terminal.subscription import Subscription
+from tests.lifts import NOW, beliefs, lift
 from tests.sim.loop import VirtualLoop
+from tests.sim.memorybus import TestClock
 from tests.sim.net import SimBus
 from tests.sim.world import Options, World
 
@@ -58,3 +63,17 @@ def test_a_barrier_message_that_comes_late_is_no_sign_of_a_wrong_clock() -> None
 def test_a_barrier_whose_messages_all_seem_late_has_a_wrong_clock() -> None:
     lane = hears(0, 18, 18, 18)
     assert (lane.skew, lane.boom and lane.boom.state) == (-18_000, "up")
+
+
+def test_a_barrier_names_a_lift_as_raised_only_from_its_pulse_on() -> None:
+    """It died between intent and pulse, and had named the lift meanwhile: the worker took the car for raised."""
+    gate = Gate(beliefs(), Spent(), TestClock(NOW), state="down")
+    free = lift(reason="free", car=None)
+    head = {"id": free.id, "at": stamp(NOW)}
+    assert gate.on_lift(free) == [Raise(free)]
+    assert gate.message(head).lift is None
+    gate.on_boom("rising")
+    assert gate.message(head).lift == free.id
+    gate.raised(free)
+    gate.on_boom("down")
+    assert gate.message(head).lift == free.id
