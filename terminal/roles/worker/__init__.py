@@ -15,7 +15,7 @@ from terminal.contract import grant as grants
 from terminal.contract import messages
 from terminal.contract.messages import moment
 from terminal.contract.topics import GARAGE_WIDE
-from terminal.core import events, money, numbers, owed
+from terminal.core import events, numbers, owed
 from terminal.core.actions import Pursuit, Reply, SendLift
 from terminal.core.lane import Change
 from terminal.core.shown import State
@@ -24,12 +24,13 @@ from terminal.ledger import Ledger, Log, Steady
 from terminal.link import Heard, Link
 from terminal.payby.errors import BadSignature, BadWords
 from terminal.roles.worker.health import PayByHealth
-from terminal.roles.worker.hearing import notification_event, ticket_event
+from terminal.roles.worker.hearing import command_event, notification_event, ticket_event
 from terminal.roles.worker.pursuits import Pursuits
 from terminal.roles.worker.rivals import Rivals, SecondWorker
 from terminal.roles.worker.screens import Screens
 from terminal.roles.worker.speaking import Voice
 from terminal.roles.worker.telling import tell
+from terminal.roles.worker.timers import LaneTimers
 from terminal.roles.worker.told import WorkerSettings
 from terminal.screen import qr
 
@@ -46,17 +47,6 @@ class _Item:
 
     event: events.Event
     done: Callable[[Change], Awaitable[None]] | None = None
-
-
-@dataclass(slots=True)
-class _Timers:
-    """What a lane is waited for."""
-
-    due: asyncio.TimerHandle | None = None
-    vehicle_silent: asyncio.TimerHandle | None = None
-    barrier_silent: asyncio.TimerHandle | None = None
-    apart: deque[int] = field(default_factory=lambda: deque(maxlen=3))
-    """How far ahead of our clock the barrier's last messages were as they came, ms; a late one seems behind."""
 
 
 class Worker:
@@ -83,7 +73,7 @@ class Worker:
         self.ledger = Ledger(settings.rules, log, self._words)
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         self._voice = Voice(settings.garage, settings.signer, self._to_wall)
-        self._timers: dict[str, _Timers] = {}
+        self._timers: dict[str, LaneTimers] = {}
         self._stay_timers: dict[str, asyncio.TimerHandle] = {}
         self._lifts: dict[str, str] = {}
         self._lifts_of: dict[str, set[str]] = {}
@@ -226,8 +216,8 @@ class Worker:
         loop = asyncio.get_running_loop()
         return loop.call_later(max(0.0, (due - self.now()) / 1000) + 0.001, lambda: self.post(event()))
 
-    def _of(self, lane: str) -> _Timers:
-        return self._timers.setdefault(lane, _Timers())
+    def _of(self, lane: str) -> LaneTimers:
+        return self._timers.setdefault(lane, LaneTimers())
 
     # -- hearing -------------------------------------------------------------------------------------------------
 
@@ -370,18 +360,7 @@ class Worker:
             )
             await self._link.say(receipt, lane=lane)
 
-        event = events.CommandGiven(
-            self.now(),
-            lane,
-            command.id,
-            command.command,
-            command.by,
-            self.now() + moment(command.not_after) - wall,
-            command.session,
-            command.order_no,
-            None if command.amount is None else money.parse(command.amount),
-            command.reason or "",
-        )
+        event = command_event(command, lane, at=self.now(), wall=wall)
         self.post(event, done)
 
     async def _hear_health(self, heard: Heard) -> None:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from terminal.contract import messages
 from terminal.contract.messages import moment
 from terminal.core import money
-from terminal.core.events import OrderReported, RefundReported, TicketRead, TicketRefused
+from terminal.core.events import CommandGiven, OrderReported, RefundReported, TicketRead, TicketRefused
 from terminal.core.quote import quote
 from terminal.core.tariff import Tariff
 from terminal.core.visit import Fee, Proof, RefundStage
@@ -126,6 +126,22 @@ def refund_report(refund: RefundOrder, *, at: int, notified: bool = False) -> Re
     if stage is None or refund.origin_merchant_order_no is None:
         return None
     return RefundReported(at, refund.refund_merchant_order_no, refund.origin_merchant_order_no, stage, notified)
+
+
+def command_event(command: messages.Command, lane: str, *, at: int, wall: int) -> CommandGiven:
+    """A command whose signature and deadline hold, as a fact; its deadline by the worker's steady clock."""
+    return CommandGiven(
+        at,
+        lane,
+        command.id,
+        command.command,
+        command.by,
+        at + moment(command.not_after) - wall,
+        command.session,
+        command.order_no,
+        None if command.amount is None else money.parse(command.amount),
+        command.reason or "",
+    )
 
 
 def _fils(amount: Decimal) -> int | None:
