@@ -6,9 +6,8 @@ from the state follow the screens (speaking) and what must be pursued until it i
 
 import asyncio
 import random
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from terminal.contract import grant as grants
