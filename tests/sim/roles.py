@@ -153,6 +153,7 @@ class WorkerProcess:
         self._task.add_done_callback(self._ended)
 
     def has_replayed(self) -> None:
+        self.applied = len(self.disk.rows)
         self.world.checks.replayed(self.worker)
 
     def looks(self) -> None:

@@ -42,7 +42,6 @@ WIRE_EVERY = 16
 """In one world of so many, messages are bytes on their way."""
 REAL_EVERY = 16
 """One world in so many runs the product's PayBy client over a pretended HTTP."""
-logging.getLogger("terminal").setLevel(logging.CRITICAL + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +327,16 @@ class World:
 def run(seed: str, options: Options | None = None) -> Report:
     """One world. Never raises for what it finds; a bug of the simulation's own raises."""
     options = options or Options()
+    logger = logging.getLogger("terminal")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)  # a world full of faults has much to say
+    try:
+        return _live(seed, options)
+    finally:
+        logger.setLevel(level)
+
+
+def _live(seed: str, options: Options) -> Report:
     with tempfile.TemporaryDirectory() if options.real else _nowhere() as folder, VirtualLoop() as loop:
         world = World(seed, options, loop, Path(folder) if folder else None)
         try:
