@@ -29,6 +29,7 @@ from tests.lifts import CAR, GARAGE, LANE, NOW, NUMBER, SESSION, beliefs, lift
 from tests.sim.memorybus import MemoryBus, TestClock
 
 OTHER_CAR = derived_id(NOW, "another car")
+NEXT = derived_id(NOW, "the next lift")
 HEAD: dict[str, Any] = {"id": derived_id(NOW, "head"), "at": stamp(NOW)}
 
 
@@ -127,7 +128,7 @@ def test_what_could_not_be_journaled_is_refused_and_unspent() -> None:
     desk, good = Desk(), lift()
     desk.gate.on_lift(good)
     assert answer_in(desk.gate.unwritten(good)) == Answer(good.id, "refused", "journal", NUMBER)
-    assert desk.serve(good) == raised(good)
+    assert desk.serve(lift(id=NEXT)) == raised(lift(id=NEXT)), "its number is unspent"
 
 
 def test_a_relay_that_failed_leaves_the_lift_unknown_for_ever() -> None:
@@ -201,7 +202,7 @@ def test_a_lift_for_a_car_that_does_not_wait_is_refused_at_once(said: Vehicle) -
     desk = Desk()
     desk.gate.on_vehicle(said, retained=False)
     assert desk.serve(lift()) == Answer(lift().id, "refused", "car", NUMBER)
-    assert desk.serve(lift(car=None)) == raised(lift())
+    assert desk.serve(lift(car=None, id=NEXT)) == raised(lift(id=NEXT))
 
 
 def test_a_vehicle_older_than_15_s_says_nothing() -> None:
@@ -221,7 +222,7 @@ def test_a_vehicle_of_loops_that_are_offline_says_nothing() -> None:
     desk.gate.on_health(LOOPS, loops_health("offline"), retained=False)
     assert desk.serve(lift()) == Answer(lift().id, "refused", "car", NUMBER)
     desk.gate.on_health(LOOPS, loops_health("degraded"), retained=False)
-    assert desk.serve(lift()) == raised(lift())
+    assert desk.serve(lift(id=NEXT)) == raised(lift(id=NEXT))
 
 
 def test_loops_that_fell_silent_are_offline_though_another_device_speaks_for_them() -> None:
@@ -628,8 +629,8 @@ async def test_without_a_reserve_a_full_disk_refuses_until_there_is_room(tmp_pat
         assert await lane.answers(1) == [Answer(lift().id, "refused", "journal", NUMBER)]
         await lane.alerted("journal")
         assert lane.arm.pulses == 0
-        await lane.hears(lift())
-        assert (await lane.answers(2))[1] == raised(lift())
+        await lane.hears(lift(id=NEXT))
+        assert (await lane.answers(2))[1] == raised(lift(id=NEXT))
 
 
 async def test_once_there_is_room_again_the_reserve_is_held_and_the_alert_cleared(tmp_path: Path) -> None:
@@ -751,8 +752,8 @@ async def test_a_damaged_journal_is_moved_aside_and_what_is_intact_still_counts(
         lane.clock.turn(60_000)
         await lane.alerted("journal-damaged", "cleared")
         await lane.hears(vehicle())
-        await lane.hears(lift(not_after=stamp(NOW + 90_000)))
-        assert (await lane.answers(2))[1] == raised(lift())
+        await lane.hears(lift(not_after=stamp(NOW + 90_000), id=NEXT))
+        assert (await lane.answers(2))[1] == raised(lift(id=NEXT))
 
 
 async def test_old_lifts_are_forgotten_in_time(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What the simulation found (tests/sim), as short as it can be told: one sentence and one story each."""
 
 from terminal.core import events as e
+from terminal.core.lane import MAX_SIGNED
 from tests.story import Story, an_id
 
 
@@ -131,3 +132,30 @@ def test_a_failed_refund_is_told_again_at_every_start() -> None:
     story.said.clear()
     story.tell(e.Started(story.at, "1"))
     assert story.alerts() == ["refund-failed"]
+
+
+def test_a_ticket_read_elsewhere_while_its_car_drives_out_is_used() -> None:
+    story = Story(lanes=("exit-1", "exit-2"))
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.under()
+    story.under(waiting=False)
+    story.arrives("exit-2")
+    story.reads(lane="exit-2")
+    assert (story.shows("exit-2"), story.owes(), story.stay().left) == ("help ticket-used", [], story.at)
+    assert len(story.lane("exit-2").fee_ids) == 1
+
+
+def test_an_old_copy_that_has_expired_does_not_free_the_payment_of_a_lift_that_was_signed_anew() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    for _ in range(10):
+        story.answers("refused", "expired")
+    assert (story.payment().holder, story.stay().grants[0].signed) == ("lift", MAX_SIGNED)
+    story.arrives()
+    story.answers("refused", "too-far")
+    assert story.payment().holder == "lift"
+    story.wait(90)
+    assert story.payment().holder == "credit"

@@ -289,11 +289,15 @@ def _ticket_read(draft: _Draft, event: TicketRead) -> None:
         _end(draft, lane.id)
     if stay.lane is not None:
         _end(draft, stay.lane)
+    if draft.stay(fee.session).left is not None:  # its car was just driving out
+        _refuse(draft, event.lane, fee.id, "ticket-used")
+        return
     _begin(draft, lane.id, fee, car)
 
 
 def _fee_taken(lane: Lane, fee_id: str) -> Lane:
-    return replace(lane, fee_ids=(*lane.fee_ids, fee_id)[-REMEMBERED_FEES:], notice=None)
+    others = (i for i in lane.fee_ids if i != fee_id)
+    return replace(lane, fee_ids=(*others, fee_id)[-REMEMBERED_FEES:], notice=None)
 
 
 def _begin(draft: _Draft, name: str, fee: Fee, car: str | None) -> None:
@@ -789,8 +793,9 @@ def _lift_answered(draft: _Draft, event: LiftAnswered) -> None:
             # Whoever can publish a lift can draw this answer for an id of ours; our own lift may still raise.
             text = "the barrier refused a lift with an id of ours for its signature"
             draft.alert("lift-refused", "critical", text, grant.lane, stay, grant.order_no, once=True)
-        case "refused", "expired" | "too-far" if not grant.dropped and grant.signed < MAX_SIGNED:
-            _renew(draft, stay, grant)
+        case "refused", "expired" | "too-far":  # the copy that was answered is; the last one's deadline is ours to know
+            if not grant.dropped and grant.signed < MAX_SIGNED:
+                _renew(draft, stay, grant)
         case "unknown", _:
             _unknown(draft, stay, grant)
         case _, why:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from terminal.clock import Clock
 from terminal.contract.grant import Beliefs, Scene, Why, refusal
-from terminal.contract.messages import Answer, Barrier, Health, Lift, Vehicle
+from terminal.contract.messages import Answer, Barrier, Health, Lift, Vehicle, moment
 from terminal.contract.topics import Topic
 from terminal.peers import Peers
 from terminal.roles.barrier.spent import Raised, Spent
@@ -18,6 +18,10 @@ LIVE_MS = 15_000
 """A ``vehicle`` older than this says nothing."""
 HOLD_MS = 5_500
 """How long after a connect a lift for a car waits for the first ``vehicle``, which comes every 5 s."""
+LIFE_MS, LIFE_UNKNOWN_CAR_MS = 30_000, 15_000
+"""How far ahead a lift's ``not_after`` is when it is signed; the latter where its car is unknown."""
+CLOCKS_MS = 5_000
+"""How far two clocks may be apart without an alert."""
 HELD = 16
 """Lifts that may wait so at once."""
 FORGED_EVERY_MS = 60_000
@@ -65,6 +69,8 @@ class Gate:
         self._held: dict[str, Lift] = {}
         self._heard_since_ms = clock.steady_ms()
         self._trusted_from_ms = clock.steady_ms() + mistrust_ms
+        self._refused: dict[tuple[str, str], tuple[Why, int]] = {}
+        self._started_ms = clock.wall_ms()
         self._forged = 0
         self._forged_ms: int | None = None
 
@@ -96,6 +102,8 @@ class Gate:
             if self._raising and self._raising.lift == lift.id:
                 return []  # its answer follows the pulse
             return [Say(Answer(lift.id, self._spent.outcome(lift.id), None, lift.order_no))]
+        if why in (None, "car", "busy"):
+            why = self._refused_before(lift) or why
         if why == "car" and self._may_hold():
             self._held[lift.id] = lift
             return []
@@ -180,9 +188,26 @@ class Gate:
         held, self._held = self._held, {}
         return [effect for lift in held.values() for effect in self.on_lift(lift)]
 
+    def _refused_before(self, lift: Lift) -> Why | None:
+        """A refusal stands, for whoever sent the lift has passed its payment on: copies of it that come later must not
+        raise. What was refused before this start is not known; what was signed before it must be signed anew."""
+        if known := self._refused.get((lift.id, "")) or self._refused.get((lift.id, lift.not_after)):
+            return known[0]
+        life_ms = LIFE_MS if lift.car is not None else LIFE_UNKNOWN_CAR_MS
+        return "expired" if moment(lift.not_after) < self._started_ms + life_ms - CLOCKS_MS else None
+
+    def _remember(self, lift: Lift, why: Why) -> None:
+        """One that is expired or too far ahead may be signed anew under its id; of the others every copy is refused."""
+        now = self._clock.wall_ms()
+        self._refused = {k: v for k, v in self._refused.items() if v[1] > now}
+        signed_anew = why in ("expired", "too-far")
+        self._refused[lift.id, lift.not_after if signed_anew else ""] = why, moment(lift.not_after) + CLOCKS_MS
+
     def _refuse(self, lift: Lift, why: Why) -> Sequence[Effect]:
         if why == "signature":  # of such a lift nothing is believed, its order number neither
             return [Say(Answer(lift.id, "refused", why)), *self._count_forged("its signature is not one that counts")]
+        if why != "busy":
+            self._remember(lift, why)
         answer = Say(Answer(lift.id, "refused", why, lift.order_no))
         if why == "proof":
             return [answer, *self._count_forged("PayBy's words do not bear out what it says")]
