@@ -15,7 +15,7 @@ from terminal.core.events import EVENTS
 from terminal.core.lane import Garage, step
 from terminal.core.numbers import parse_order_no
 from terminal.core.owed import owed
-from terminal.core.visit import OPEN, Lane, Stay
+from terminal.core.visit import OPEN, REFUND_ENDS, Lane, Stay
 from terminal.ledger import Ledger
 from terminal.roles.worker import Worker
 from tests.sim.kerb import Car, Site
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from tests.sim.world import World
 
 
-class Violated(Exception):
-    """An invariant does not hold; the text begins with its name."""
+SKEW_MS = 45_000
+"""Clocks further apart than this are beyond what a held lift allows for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,10 @@ class Checks:
     """Sessions that were once read as free."""
     paid_to_journal: set[str] = field(default_factory=set)
     """Orders of which the worker has a payment in its journal."""
+    last_at: dict[str, Lift] = field(default_factory=dict)
+    """What raised the boom of a lane last."""
+    left: dict[str, float] = field(default_factory=dict)
+    """Stays whose car drove out by its own lift, in plain sight, and when."""
     soft: Counter[str] = field(default_factory=Counter)
     """What may happen, and is worth counting."""
     _stays: dict[str, Stay] = field(default_factory=dict)
@@ -186,7 +190,11 @@ class Checks:
             self.free.add(session)
 
     def passed(self, site: Site, car: Car) -> None:
-        pass
+        """A car drove out. Whose lift had raised the boom for it is known when nothing was amiss at its lane."""
+        lift = self.last_at.get(site.name)
+        plain = site.loops.is_plain and not self.world.barriers[site.name].is_dead and not self.world.worker.is_dead
+        if lift and plain and lift.session in car.sessions and self.world.broker.is_up:
+            self.left.setdefault(lift.session, self.world.loop.now)
 
     def answered(self, site: Site, answer: Answer) -> None:
         self.answers[answer.why or answer.outcome] += 1
@@ -200,6 +208,11 @@ class Checks:
         pulse = Pulse(world.loop.now, site.name, lift)
         self.pulses[lift.id] = pulse
         self.by_session.setdefault(lift.session, []).append(pulse)
+        self.last_at[site.name] = lift
+        if lift.reason != "operator":
+            self._grant_of(site, lift)
+            if world.loop.now > self.left.get(lift.session, world.loop.now):
+                self.wrong(f"I2: the boom rises for {lift.session}, whose car has left at {self.left[lift.session]}")
         match lift.reason:
             case "operator":
                 if lift.id not in world.attendant.lifts:
@@ -222,6 +235,15 @@ class Checks:
         front = site.front
         if lift.reason != "operator" and site.loops.is_honest and (front is None or lift.session not in front.sessions):
             self.wrong(f"I1: the boom rises for {lift.session} while {front and front.name} stands there")
+
+    def _grant_of(self, site: Site, lift: Lift) -> None:
+        """I2: the payment, or the free stay, is still held by this lift; nobody else has it."""
+        clock_ms = self.world.barriers[site.name].clock.ahead_ms - self.world.worker.clock.ahead_ms
+        if abs(clock_ms) > SKEW_MS or self.world.worker.is_dead:
+            return
+        stay = self.world.worker.worker.ledger.garage.stays.get(lift.session)
+        if stay is None or stay.grant(lift.id) is None:
+            self.wrong(f"I2: the boom rises by {lift.id}, which the worker has given up")
 
     def _paid_pulse(self, lift: Lift) -> None:
         order = self.world.payby.orders.get(lift.order_no or "")
@@ -273,6 +295,9 @@ class Checks:
                 self.wrong(f"I8: stay {session} still owes {[type(p).__name__ for p in owed(stay)]}")
             if stay.grants:
                 self.wrong(f"I8: stay {session} still waits for lifts")
+            for refund in stay.refunds:
+                if refund.stage not in REFUND_ENDS:
+                    self.wrong(f"I3: refund {refund.no} of {refund.order_no} is still {refund.stage}")
         ledger = Ledger(worker.ledger.garage.rules, world.worker.disk, lambda _: b"")  # type: ignore[arg-type]
         ledger.replay()
         self.same(worker.ledger.garage, ledger.garage)

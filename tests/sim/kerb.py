@@ -151,12 +151,16 @@ class Loops:
         self.lied_until = float("inf")
 
     @property
-    def is_honest(self) -> bool:
-        """Has everybody been told, just so, what is there? Not in bad weather, nor within a moment of a change."""
-        now = self._world.loop.now
+    def is_plain(self) -> bool:
+        """Does everybody hear, just so, what is there?"""
         world = self._world
-        clear = not world.weather.is_rough and now > world.mended_at + world.weather.late_s and self._bus.connected
-        return clear and self.lied_until < now and now - self._changed_at > 0.1
+        clear = not world.weather.is_rough and world.loop.now > world.mended_at + world.weather.late_s
+        return clear and self._bus.connected and self.lied_until < world.loop.now
+
+    @property
+    def is_honest(self) -> bool:
+        """The same, and not within a moment of a change."""
+        return self.is_plain and self._world.loop.now - self._changed_at > 0.1
 
     @property
     def _waiting(self) -> bool:

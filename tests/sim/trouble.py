@@ -9,7 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from terminal.contract import signed
-from terminal.contract.messages import MESSAGES, BadMessage, Barrier, Message, Receipt, decode, encode, stamp
+from terminal.contract.messages import MESSAGES, BadMessage, Barrier, Message, Paid, Receipt, decode, encode, stamp
 from terminal.core.numbers import parse_order_no
 from terminal.payby.signing import sign
 from tests.sim.drivers import Driver
@@ -280,20 +280,41 @@ class Intruder:
         world.broker.taps.append(self._tap)
 
     def _tap(self, topic: str, payload: Payload) -> None:
-        if topic.endswith(("/lift", "/command", "/paid")):
+        if topic.endswith(("/lift", "/command", "/paid", "/fee")):
             self._heard.append((topic, payload))
 
     async def run(self) -> None:
         while True:
             await asyncio.sleep(self.dice.expovariate(1 / self.every_s))
-            if self._heard:
+            if self.dice.random() < 0.3:
+                self._claims_payment()
+            elif self._heard:
                 topic, payload = self.dice.choice(list(self._heard))
                 self._says(topic, payload)
+
+    def _claims_payment(self) -> None:
+        """Of an order that can be paid, in words that PayBy did not sign."""
+        world = self.world
+        open_orders = [o for o in world.payby.orders.values() if o.status == "CREATED"]
+        if not open_orders:
+            return
+        order = self.dice.choice(open_orders[-4:])
+        body = f'{{"notify_id":"forged","acquireOrder":{order.words(status="PAID_SUCCESS")}}}'
+        signature = sign(world.keys.stranger, body.encode())
+        name = parse_order_no(order.no)
+        assert name is not None
+        said = Paid(**world.head(), order_no=order.no, notify_id="forged", body=body, sign=signature)
+        world.note("intruder claims", order.no)
+        world.broker.take(f"parking/{world.garage}/{name.lane}/paid", world.packed(said), False)
 
     def _says(self, topic: str, payload: Payload) -> None:
         world, dice = self.world, self.dice
         found = json.loads(payload if isinstance(payload, bytes) else encode(payload))
-        match dice.randrange(5):
+        if topic.endswith("/fee"):
+            if found["reason"] == "refused":
+                return
+            found |= {"id": world.ids(world.true_ms()), "reason": "free", "amount": "0.00"}
+        match dice.randrange(5) if not topic.endswith("/fee") else 0:
             case 0:
                 pass
             case 1:
