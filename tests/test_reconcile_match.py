@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from terminal.contract.messages import stamp as message_stamp
+from terminal.core.events import BoomSeen
 from terminal.core.lane import Rules
 from terminal.core.numbers import order_no
 from terminal.core.visit import Order, Proof
@@ -653,3 +654,97 @@ def test_matching_reads_and_changes_nothing() -> None:
     found = openings(ours, [])
     match(Facts("marina", DAY, story.at, papers(payment(order)), ours, found, PAYEE))
     assert repr(ours) == before
+
+
+# -- what a mutation of the rules must not pass ----------------------------------------------------------------------
+
+
+def test_credit_and_a_lift_in_flight_end_at_their_very_moment() -> None:
+    story = Told()
+    order = story.pays_too_late()
+    until = story.stay().payments[0].until
+    said = papers(payment(order))
+    assert [story.report(said, now_ms=now).unexplained for now in (until - 1, until)] == [0, 1]
+    story = Told()
+    order = story.pays()
+    end = story.stay().payments[0].paid + 10 * 60_000
+    said = papers(payment(order))
+    assert [story.report(said, now_ms=now).unexplained for now in (end - 1, end)] == [0, 1]
+
+
+def test_a_refunds_time_is_its_end_and_until_then_when_it_was_asked() -> None:
+    story = Told()
+    order = story.visits()
+    asked = story.at
+    story.command("refund", order_no=order.no)
+    story.at += 1_000
+    story.tell_refund("created")
+    assert only(story.report(papers(payment(order))), "refund").at_ms == asked
+    story.at += 1_000
+    story.tell_refund("settled")
+    story.at += 1_000
+    story.tell_refund("success")
+    said = papers(payment(order), refund(story.refund().no, order.no, 2000))
+    assert only(story.report(said), "refund").at_ms == asked + 2_000
+
+
+def test_a_line_without_a_time_comes_last() -> None:
+    story = Told()
+    order = story.visits()
+    report = story.report(papers(payment(order, merchantOrderNo="till-7", paidTime=""), payment(order)))
+    assert [(line.kind, line.at_ms is None) for line in report.lines] == [("paid-opened", False), ("not-ours", True)]
+    assert "--:--:-- not-ours AED 20.00 till-7" in "\n".join(table(report))
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_a_statement_that_ends_or_begins_where_the_day_does_is_another_days(days: int) -> None:
+    report = Told().report(papers(day=DATE + timedelta(days=days)))
+    assert [flaw.where for flaw in report.flaws] == ["statement"]
+
+
+def test_an_operators_lift_of_unknown_outcome_is_unexplained() -> None:
+    story = Told()
+    story.visits()
+    grant = next(iter(read_worker(story.rows, Rules("marina")).grants.values()))
+    story.pulse(grant, done=False, id=an_id("by hand"), reason="operator", order_no=None, amount=None)
+    line = only(story.report(papers(payment(story.order()))), "opened-unsure")
+    assert (line.explained, line.text) == (False, "the barrier was interrupted: nobody knows whether the arm rose")
+
+
+def test_a_barriers_journal_says_nothing_of_before_it_began_after_it_ended_or_of_other_lanes() -> None:
+    story = Told(lanes=("exit-1", "exit-2"))
+    orders = []
+    for name in ("before", "first", "last", "after"):
+        orders.append(story.pays(name))
+        if name in ("first", "last"):
+            story.pulse(story.stay(name).grants[-1])
+        story.raises(name)
+        story.drives_through()
+        if name == "first":
+            orders.append(story.pays("beside", "exit-2"))
+            story.raises("beside")
+            story.drives_through("exit-2")
+    assert story.report(papers(*map(payment, orders))).unexplained == 0
+
+
+def test_a_barriers_lane_is_told_by_an_order_paid_there_and_not_by_credit() -> None:
+    story = Told(lanes=("exit-1", "exit-2"))
+    story.visits("a", "exit-2")
+    (row, _) = story.arms["exit-2"]
+    assert read_barrier("b.db", [row], Ours()).lane == "exit-2"
+    credit = replace(row, data=row.data.replace(b'"paid"', b'"credit"'))
+    assert read_barrier("b.db", [credit], Ours()).lane == ""
+
+
+def test_a_raise_that_the_worker_missed_shows_in_what_the_barrier_says_later() -> None:
+    story = Told()
+    story.boom("down", lift=an_id("meanwhile"))
+    assert list(read_worker(story.rows, Rules("marina")).raised) == [an_id("meanwhile")]
+
+
+def test_a_barrier_that_forgot_and_remembers_its_last_lift_did_not_raise_again() -> None:
+    story = Told(lanes=())
+    story.boom("down", lift=an_id("long ago"))
+    story.tell(BoomSeen(story.at, "exit-1", "unknown", None))
+    story.tell(BoomSeen(story.at, "exit-1", "down", an_id("long ago")))
+    assert read_worker(story.rows, Rules("marina")).raised == {}
