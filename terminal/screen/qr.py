@@ -32,7 +32,7 @@ QUIET = 4
 MIN_MODULE_PX = 4.0
 """A module narrower than this is not shown: a token that needs it is too long for the panel."""
 
-MASK = 2
+MASK = 1
 _MASKS = (MASK, *(mask for mask in range(8) if mask != MASK))
 _LEVELS = "HQML"
 _DIGIT = bytes.maketrans(b"\0\1", b"01")
