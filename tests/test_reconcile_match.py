@@ -748,3 +748,13 @@ def test_a_barrier_that_forgot_and_remembers_its_last_lift_did_not_raise_again()
     story.tell(BoomSeen(story.at, "exit-1", "unknown", None))
     story.tell(BoomSeen(story.at, "exit-1", "down", an_id("long ago")))
     assert read_worker(story.rows, Rules("marina")).raised == {}
+
+
+def test_lines_are_in_the_order_of_time_whatever_they_are() -> None:
+    story = Told()
+    story.operator("first")
+    story.wait(60)
+    order = story.visits()
+    times = [line.at_ms for line in story.report(papers(payment(order))).lines]
+    assert len(times) == 2
+    assert times == sorted(times)
