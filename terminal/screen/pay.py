@@ -180,11 +180,12 @@ def _hint(setting: Setting, view: View, width: int, largest: int, smallest: int)
 def _broken_hint(setting: Setting, view: View, width: int, largest: int, smallest: int) -> Slot:
     """The same in a narrow column: up to two lines for each language."""
     phone = setting.site.help_phone
+    signal = setting.broken("pay.signal", width, largest, smallest, lines=1, more=phone)
     return _slot(
         {
             "": setting.broken("pay.with", width, largest, smallest),
             "second": setting.broken("pay.second", width, largest, smallest),
-            "signal": setting.broken("pay.signal", width, largest, smallest, phone) if phone else setting.nothing(),
+            "signal": signal if phone else setting.nothing(),
         },
         view.hint,
     )

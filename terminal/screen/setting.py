@@ -50,18 +50,18 @@ class Setting:
             return self.nothing()
         return Row(self.label(key, 0, em), value, self.label(key, -1, em))
 
-    def broken(self, key: str, width: int, largest: int, smallest: int, more: str = "") -> Stack:
-        """A text in every language, each in at most two lines and all in one size, the largest in which they fit; then
-        ``more`` of the operator's, alike but cut where it must be. Raises DoesNotFit."""
+    def broken(self, key: str, width: int, largest: int, smallest: int, *, lines: int = 2, more: str = "") -> Stack:
+        """A text in every language, each in at most so many lines and all in one size, the largest in which they fit;
+        then ``more`` of the operator's in at most two, cut where it must be. Raises DoesNotFit."""
         for em in range(largest, smallest, -1):
             with suppress(DoesNotFit):
-                return self._broken(key, width, em, wrapped(more, "en", width, em, 2))
-        return self._broken(key, width, smallest, [cut(more, "en", width, smallest, smallest)])
+                return self._broken(key, width, em, lines, wrapped(more, "en", width, em, 2))
+        return self._broken(key, width, smallest, lines, [cut(more, "en", width, smallest, smallest)])
 
-    def _broken(self, key: str, width: int, em: int, more: list[Ink]) -> Stack:
-        found = [wrapped(say(key, lang), lang, width, em, 2) for lang in reversed(self.languages)]
+    def _broken(self, key: str, width: int, em: int, lines: int, more: list[Ink]) -> Stack:
+        found = [wrapped(say(key, lang), lang, width, em, lines) for lang in reversed(self.languages)]
         gap = round(em * 0.3)
-        return Stack([Stack([Line(one) for one in lines], gap) for lines in [*found, more]], gap * 2)
+        return Stack([Stack([Line(one) for one in inks], gap) for inks in [*found, more]], gap * 2)
 
     def number(self, text: str) -> str:
         """Digits as the setting asks for them."""
