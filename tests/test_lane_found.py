@@ -159,3 +159,46 @@ def test_an_old_copy_that_has_expired_does_not_free_the_payment_of_a_lift_that_w
     assert story.payment().holder == "lift"
     story.wait(90)
     assert story.payment().holder == "credit"
+
+
+def test_another_ticket_of_a_car_that_the_boom_has_risen_for_changes_nothing() -> None:
+    """Its visit counted as no passage, and the ticket that had paid let a second car out."""
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.reads("b")
+    assert (story.shows(), story.lane().fee_ids[-1]) == ("paid", story.screen().fee)
+    story.drives_through()
+    assert (story.stay().left, story.owes()) == (story.at, [])
+    story.arrives()
+    story.reads()
+    assert story.shows() == "help ticket-used"
+
+
+def test_another_ticket_after_the_arm_came_down_on_a_car_that_still_waits_is_served() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    for _ in range(2):
+        story.raises()
+        story.boom("down")
+        story.wait(1)
+    assert story.shows() == "help barrier"
+    story.reads("b", amount=0)
+    assert story.shows() == "free"
+
+
+def test_a_late_payment_of_an_earlier_order_does_not_hide_that_the_next_one_is_open() -> None:
+    """PayBy called the first one failed, and took its money after all; the second was still open for the next car."""
+    story = Story()
+    first = story.shows_qr()
+    story.payby("FAILURE")
+    story.payby("CREATED")
+    story.payby("PAID", order=first)
+    assert (story.order().stage, story.lane().open_sessions) == ("closing", (story.stay().session,))
+    story.arrives()
+    story.reads("b")
+    assert story.owes("b") == []
+    story.payby("FAILURE", "a")
+    assert story.owes("b") == ["PlaceOrder"]

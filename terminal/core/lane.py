@@ -285,6 +285,8 @@ def _ticket_read(draft: _Draft, event: TicketRead) -> None:
         draft.put(replace(lane, visit=visit))
         return
     draft.put(lane)
+    if visit and visit.phase == "leaving" and visit.raised and visit.loop == "sees" and visit.car == car:
+        return  # the boom is up for this car by its other ticket
     if visit:
         _end(draft, lane.id)
     if stay.lane is not None:
@@ -519,7 +521,9 @@ def _stage(draft: _Draft, order: Order, stage: OrderStage, **more: object) -> Or
     draft.put(replace(stay, orders=tuple(order if o.no == order.no else o for o in stay.orders)))
     if stage not in OPEN:
         lane = draft.lane(order.lane)
-        sessions = tuple(s for s in lane.open_sessions if s != order.session)
+        others = draft.stay(order.session).orders
+        still = any(o.lane == order.lane and o.stage in OPEN for o in others)
+        sessions = tuple(s for s in lane.open_sessions if s != order.session or still)
         visit = lane.visit
         if visit and visit.order_no == order.no:
             visit = replace(visit, waits_until=_linger(draft, visit))
