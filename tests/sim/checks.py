@@ -158,10 +158,22 @@ class Checks:
         """What happens to an order at PayBy."""
         self.world.note("payby", what, order.no, order.amount, order.status)
         match what:
+            case "placed":
+                self._asked_again(order)
             case "other words":
                 self.wrong(f"I4: order {order.no} was placed again with other words")
             case "too much":
                 self.wrong(f"I4: a refund of more than was paid was asked for {order.no}")
+
+    def _asked_again(self, order: Order) -> None:
+        """I4: nobody is asked for money while the money of the same stay is here."""
+        name = parse_order_no(order.no)
+        for other in self.world.payby.orders.values():
+            its = parse_order_no(other.no)
+            known = other.is_paid and other.cancelled_s is None  # PayBy had called the others failed
+            kept = other.amount - other.given_back if known else 0
+            if other is not order and name and its and its.session == name.session and kept > 0:
+                self.wrong(f"I4: {order.no} is placed though {other.no} is paid, and {kept} fils of it kept")
 
     def shown(self, order: Order) -> None:
         """I4: its code is about to show somewhere."""

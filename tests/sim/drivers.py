@@ -62,7 +62,9 @@ def make_plan(world: "World", dice: random.Random, kind: str) -> Plan:
     """Draw a driver; of ``kind``, if it names one."""
     kind = kind or dice.choices(*world.kinds)[0]
     now = world.true_ms()
-    free = kind == "free" or (kind in ("other lane", "rescans", "used", "twin ticket") and dice.random() < 0.3)
+    free = kind == "free" or (
+        kind in ("other lane", "rescans", "used", "twin ticket", "backs out") and dice.random() < 0.3
+    )
     entered = now - (dice.randint(30, 500) if free else dice.choice((1900, 5400, 90_000))) * 1000
     session = world.ids(entered)
     ticket = sign_ticket(world.garage, session, entered, "k1", world.keys.ticket)
@@ -145,9 +147,9 @@ class Driver:
             return
         if plan.kind in ("backs out", "pays and backs out") and dice.random() < 0.5:
             return
-        if plan.kind in ("other lane", "pays, other lane"):
+        if plan.kind in ("other lane", "pays, other lane") or (plan.kind == "backs out" and dice.random() < 0.5):
             self.site = dice.choice(list(self.world.sites.values()))
-        await asyncio.sleep(dice.uniform(1, 60))
+        await asyncio.sleep(dice.choice((dice.uniform(0.5, 8), dice.uniform(1, 60), dice.uniform(60, 250))))
         plan.kind = "pays"
         plan.think_s, plan.pay_s = dice.uniform(0.5, 2.5), dice.uniform(0.5, 6)
         await self.site.spot.acquire()
@@ -177,7 +179,7 @@ class Driver:
         scanned = world.loop.now
         patience = PATIENCE_S * dice.uniform(0.4, 1.2)
         if plan.kind == "backs out":
-            await asyncio.sleep(dice.uniform(0.5, 20))
+            await asyncio.sleep(dice.choice((0.1, dice.uniform(0.5, 20))))
             return False
         asked_for_help = False
         while True:

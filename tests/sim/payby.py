@@ -57,10 +57,12 @@ class Mood:
     wrong_notice: float = 0.0
     settles_at_once: float = 0.0
     refund_fails: float = 0.0
+    revives: float = 0.0
+    """A payer who confirmed just before a cancellation may have paid nonetheless, though PayBy called it failed."""
 
     def calm(self) -> None:
         self.trouble = self.lost_notice = self.late_notice = self.twice_notice = self.wrong_notice = 0.0
-        self.refund_fails = 0.0
+        self.refund_fails = self.revives = 0.0
         self.spell_until = 0.0
 
 
@@ -78,6 +80,7 @@ class Order:
     is_shown: bool = False
     """Its code was shown at a lane, so somebody may pay it."""
     paid_s: float | None = None
+    cancelled_s: float | None = None
     refunds: list["Refund"] = field(default_factory=list)
 
     @property
@@ -318,7 +321,7 @@ class SimPayBy:
 
     def _cancel(self, order: Order | None) -> Said:
         if order and order.status == "CREATED":
-            order.status = "FAILURE"
+            order.status, order.cancelled_s = "FAILURE", self.loop.now
             return self._about(order)
         match order and order.status:
             case "PAID_SUCCESS":
@@ -361,13 +364,20 @@ class SimPayBy:
     def pay(self, order: Order, *, settled: bool = False) -> bool:
         """A payer confirms; False where PayBy refuses."""
         self._age(order)
-        if order.status != "CREATED":
+        if order.status != "CREATED" and not self._revives(order):
             return False
         order.status = "SETTLED" if settled or self._dice.random() < self.mood.settles_at_once else "PAID_SUCCESS"
         order.paid_s = self.loop.now
         self._watch("paid", order)
-        self._announce_paid(order)
+        if order.cancelled_s is None:
+            self._announce_paid(order)
+        else:  # nobody asks about it any more: PayBy tells it until it is heard
+            self._announce(f'"acquireOrder":{order.words()}', number=self.notices + 1)
         return True
+
+    def _revives(self, order: Order) -> bool:
+        recent = order.cancelled_s is not None and self.loop.now - order.cancelled_s < 20
+        return recent and order.status == "FAILURE" and self._dice.random() < self.mood.revives
 
     # Answers
 

@@ -30,8 +30,6 @@ from tests.sim.net import Payload, SimBus, SimClock, read
 if TYPE_CHECKING:
     from tests.sim.world import World
 
-FLUSH_S = 0.004
-
 
 class DiskFailed(Exception):
     """The journal could not be written."""
@@ -456,7 +454,7 @@ class BarrierProcess:
         await self._reaches("done")
 
     async def _reaches(self, step: Step) -> None:
-        await asyncio.sleep(FLUSH_S)
+        await asyncio.sleep(self.world.flush_s)
         if self.dies_at == step:
             self.dies(f"at step {step}")
             await asyncio.Event().wait()

@@ -218,7 +218,7 @@ class Attendant:
             case "cancel" if orders:
                 self._commands(site, "cancel", order_no=dice.choice(orders).no)
             case "refund" if paid:
-                order = dice.choice(paid[-10:])
+                order = dice.choice(paid[-1:] if dice.random() < 0.5 else paid[-10:])
                 amount = None if dice.random() < 0.6 else f"{dice.randint(1, order.amount) / 100:.2f}"
                 self.refunds.add(order.no)
                 name = parse_order_no(order.no)

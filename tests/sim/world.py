@@ -53,6 +53,8 @@ class Options:
     real: bool = False
     """RSA, Ed25519, SQLite and the whole PayBy client."""
     tracing: bool = False
+    climate: str = ""
+    """What this run is to be full of: ``storm``, ``intruder``, ``operator`` or ``barrier``; empty for a bit of all."""
 
 
 @dataclass(slots=True)
@@ -100,6 +102,7 @@ class World:
         self.kinds = tuple(KINDS), tuple(KINDS.values())
         self.faults = FAULTS
         self._draw(dice)
+        self._full_of(options.climate)
         self._symbols: dict[str, str] = {}
         self.checks = Checks(self)
         self.broker = Broker(loop, self.dice_for("net"), self.weather)
@@ -136,6 +139,7 @@ class World:
             wrong_notice=dice.choice((0.0, 0.05)) if bad else 0.0,
             settles_at_once=dice.choice((0.0, 0.3)),
             refund_fails=dice.choice((0.0, 0.1)) if bad else 0.0,
+            revives=dice.choice((0.0, 0.5)) if bad else 0.0,
         )
         self.troubles_every_s = dice.choice((20.0, 60.0, 200.0)) if bad else 0.0
         self.intruder_every_s = dice.choice((0.0, 0.0, 15.0)) if bad else 0.0
@@ -144,6 +148,7 @@ class World:
         self.rise_s = dice.choice((0.5, 1.0, 2.0))
         self.close_s = dice.choice((2.0, 4.0, 8.0))
         self.pulse_s = dice.choice((0.1, 0.5))
+        self.flush_s = dice.choice((0.004, 0.004, 0.4))
         self.query_every = dice.choice((3.0, 5.0, 6.0))
         self.restarts_s = dice.choice((0.5, 3.0, 15.0))
         self.rules = Rules(
@@ -152,6 +157,21 @@ class World:
             exit_grace=dice.choice((40, 60, 150)) * 1000,
             payby_margin=600_000,
         )
+
+    def _full_of(self, climate: str) -> None:
+        """More of one thing than a usual world has."""
+        match climate:
+            case "storm":
+                self.weather = Weather(lost=0.05, twice=0.15, late=0.2, late_s=3.0)
+                self.troubles_every_s = 15.0
+            case "intruder":
+                self.intruder_every_s = 3.0
+            case "operator":
+                self.faults, self.troubles_every_s = {"command": 1.0}, 4.0
+            case "barrier":
+                self.faults = {k: v for k, v in FAULTS.items() if "barrier" in k} | {"arm is hasty": 2.0}
+                self.troubles_every_s, self.flush_s, self.restarts_s = 6.0, 0.4, 0.5
+                self.weather = Weather(lost=0.05, twice=0.2, late=0.1, late_s=3.0)
 
     def _build(self, name: str) -> None:
         arm = Arm(self, rise_s=self.rise_s, close_s=self.close_s)

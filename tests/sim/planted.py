@@ -1,0 +1,324 @@
+"""Planted bugs: changes to the rules, each of which the simulation must notice, or it proves nothing.
+
+A bug is a piece of a file and what stands in its place. The file is read, changed and compiled in memory as it is
+imported; on the disk nothing changes. ``python -m tests.sim.planted`` hunts all of them and prints a table.
+"""
+
+import argparse
+import importlib
+import importlib.machinery
+import importlib.util
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import CodeType, ModuleType
+from typing import NamedTuple
+
+OURS = ("terminal", "drivers", "broker", "tests.sim")
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """``before`` stands once in ``module``; with ``after`` in its place, ``breaks`` says what goes wrong."""
+
+    name: str
+    module: str
+    before: str
+    after: str
+    breaks: str
+
+
+LANE, GATE, GRANT = "terminal.core.lane", "terminal.roles.barrier.gate", "terminal.contract.grant"
+BUGS = (
+    Bug(
+        "order left open",
+        LANE,
+        'if order and order.stage in ("placing", "created"):\n        _stage(draft, order, "closing")\n'
+        "    if visit.raised",
+        "if visit.raised",
+        "the order of a car that has gone is never closed",
+    ),
+    Bug(
+        "two open orders",
+        LANE,
+        "if lane.open_sessions or any(o.stage in OPEN for o in stay.orders):",
+        "if False:",
+        "an order is placed while another of the lane can be paid",
+    ),
+    Bug(
+        "charged again",
+        LANE,
+        "if any(stay.kept(p) for p in stay.payments) or",
+        "if",
+        "a stay whose money is here is charged once more",
+    ),
+    Bug(
+        "second payment kept",
+        LANE,
+        'standing = [p for p in stay.payments if p.holder not in ("refund", "refunded")]',
+        "standing: list[Payment] = []",
+        "the second payment of a stay is not refunded",
+    ),
+    Bug(
+        "number used twice",
+        LANE,
+        "attempt = 1 + sum(o.lane == lane.id for o in stay.orders)",
+        "attempt = 1",
+        "the next order has the number of the last one",
+    ),
+    Bug(
+        "duplicate is a payment",
+        LANE,
+        'case "PAID", "paid":\n',
+        'case "PAID", "no such stage":\n',
+        "a payment that is reported twice counts twice",
+    ),
+    Bug(
+        "credit beside its refund",
+        LANE,
+        'holder = "lift" if payment.holder == "lift" else "refund"',
+        "holder = payment.holder",
+        "a payment that is given back still lifts",
+    ),
+    Bug(
+        "raise not noted",
+        LANE,
+        'stay = _held(stay, replace(payment, holder="raised"))\n    lane =',
+        "pass\n    lane =",
+        "a payment is held by a lift that is over",
+    ),
+    Bug(
+        "refusal is a raise",
+        LANE,
+        '_pass_on(draft, stay, grant, "credit")\n    lane = draft.lane(grant.lane)\n    if severity',
+        "_raised(draft, stay, grant)\n    lane = draft.lane(grant.lane)\n    if severity",
+        "a driver whose lift was refused has used up his payment",
+    ),
+    Bug(
+        "busy passes on",
+        LANE,
+        'case "refused", "busy":\n            pass',
+        'case "refused", "busy":\n            _not_raised(draft, stay, grant, "busy")',
+        "a payment goes on while its lift may still raise",
+    ),
+    Bug(
+        "no hold",
+        LANE,
+        "if draft.at >= grant.not_after + HOLD_MS:",
+        "if draft.at >= grant.not_after - 20_000:",
+        "a payment goes on before its lift's deadline",
+    ),
+    Bug(
+        "two free lifts",
+        LANE,
+        "and all(draft.at >= g.not_after for g in stay.grants)",
+        "",
+        "a free stay has two valid lifts",
+    ),
+    Bug(
+        "ticket never used",
+        LANE,
+        "left = draft.at if passed else stay.left",
+        "left = stay.left",
+        "one payment lets two cars out",
+    ),
+    Bug(
+        "lane never free",
+        LANE,
+        "sessions = tuple(s for s in lane.open_sessions if s != order.session)",
+        "sessions = lane.open_sessions",
+        "a lane waits for ever for an order that is closed",
+    ),
+    Bug(
+        "credit never ends",
+        LANE,
+        'if payment.holder == "credit" and draft.at >= payment.until:',
+        "if False:",
+        "a payment whose car is gone is never given back",
+    ),
+    Bug(
+        "any rise is ours",
+        LANE,
+        "if grant := stay.grant(event.lift):\n            _raised",
+        "if grant := next(iter(stay.grants), None):\n            _raised",
+        "a car counts as raised for by the lift of another",
+    ),
+    Bug(
+        "unknown is a raise",
+        LANE,
+        'if boom and boom.state in ("rising", "up") and boom.lift in (None, grant.id):',
+        "if True:",
+        "a barrier that does not know counts as one that raised",
+    ),
+    Bug(
+        "refund never done",
+        LANE,
+        'ended = replace(payment, holder="person" if refund.stage == "failed" else "refunded", refund_no=None)',
+        "ended = payment",
+        "a refund that is done is waited for, for ever",
+    ),
+    Bug(
+        "refund forgotten behind a lift",
+        LANE,
+        'if payment.refund_no and payment.holder in ("raised", "credit", "person"):',
+        "if False:",
+        "an operator's refund that waited for a lift is never asked",
+    ),
+    Bug(
+        "applied before the journal",
+        "terminal.ledger",
+        "            await self._log.append(",
+        "            self.garage.apply(change)\n            await self._log.append(",
+        "the state has what a crash takes from the journal",
+    ),
+    Bug(
+        "words not journaled",
+        "terminal.ledger",
+        "await self._log.append([first, *((WORDS, row) for row in rows)], event.at)",
+        "await self._log.append([first], event.at)",
+        "after a crash nobody knows what PayBy was told",
+    ),
+    Bug(
+        "notification unverified",
+        "terminal.roles.worker.hearing",
+        "    verify(beliefs.payby_keys, body.encode(), paid.sign)\n",
+        "",
+        "anybody on the broker can call an order paid",
+    ),
+    Bug(
+        "fee believed",
+        "terminal.roles.worker.hearing",
+        'if said != reckoned or (ours.reason == "lost" and not amount):',
+        "amount = money.parse(fee.amount or '0.00')\n    if False:",
+        "a reader can call a stay free",
+    ),
+    Bug(
+        "spent not noted",
+        GATE,
+        "self._spent.intend(lift)",
+        "pass",
+        "a lift that comes twice raises twice",
+    ),
+    Bug(
+        "spent forgotten",
+        "terminal.roles.barrier.spent",
+        "ids.append(Digests.of(intent.id))",
+        "pass",
+        "a barrier that starts again raises again",
+    ),
+    Bug(
+        "refusal does not stand",
+        GATE,
+        "why = self._refused_before(lift) or why",
+        "pass",
+        "a late copy of a refused lift raises",
+    ),
+    Bug(
+        "named before its pulse",
+        GATE,
+        'raising = None if self.state == "down" else self._raising',
+        "raising = self._raising",
+        "a barrier that died before the pulse had named its lift",
+    ),
+    Bug(
+        "any car",
+        GRANT,
+        "if lift.car is not None and lift.car != scene.car:",
+        "if False:",
+        "the boom rises for a car that is not there",
+    ),
+    Bug(
+        "any key",
+        GRANT,
+        "if check_lift(lift, beliefs.garage, beliefs.lane, beliefs.trusted):",
+        "if False:",
+        "the boom rises for whoever asks",
+    ),
+    Bug(
+        "never cancelled",
+        "terminal.roles.worker.pursuits",
+        'if not isinstance(said, OrderReported) or said.status == "CREATED":',
+        "if False:",
+        "an order that should be closed stays open",
+    ),
+)
+
+
+class Found(NamedTuple):
+    bug: str
+    violation: str
+    lives: int
+
+
+class _Loader(SourceFileLoader):
+    def __init__(self, fullname: str, path: str, bug: Bug) -> None:
+        super().__init__(fullname, path)
+        self._bug = bug
+
+    def get_code(self, fullname: str) -> CodeType:
+        text = self.get_data(self.path).decode()
+        if text.count(self._bug.before) != 1:
+            raise ValueError(f"planted bug {self._bug.name!r}: its piece stands {text.count(self._bug.before)} times")
+        code: CodeType = compile(text.replace(self._bug.before, self._bug.after), self.path, "exec", dont_inherit=True)
+        return code
+
+
+class _Finder(MetaPathFinder):
+    def __init__(self, bug: Bug) -> None:
+        self._bug = bug
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != self._bug.module:
+            return None
+        found = PathFinder.find_spec(fullname, path)
+        assert found is not None and found.origin is not None
+        loader = _Loader(fullname, found.origin, self._bug)
+        return importlib.util.spec_from_file_location(
+            fullname, found.origin, loader=loader, submodule_search_locations=found.submodule_search_locations
+        )
+
+
+def hunt(bug: Bug, lives: int, seed: str = "planted") -> Found:
+    """Run worlds with ``bug`` in them until one is violated or ``lives`` orders have lived. Call it in a process of
+    its own: the product is imported anew."""
+    for name in [n for n in sys.modules if n.startswith(OURS) and n != __name__]:
+        del sys.modules[name]
+    sys.meta_path.insert(0, _Finder(bug))
+    world = importlib.import_module("tests.sim.world")
+    done = number = 0
+    while done < lives:
+        report = world.run(f"{seed}:{number}", world.Options())
+        done, number = done + report.orders, number + 1
+        if report.violation:
+            return Found(bug.name, report.violation, done)
+    return Found(bug.name, "", done)
+
+
+def hunt_all(bugs: Iterable[Bug], lives: int, jobs: int) -> list[Found]:
+    """Each in a process of its own."""
+    with multiprocessing.get_context("fork").Pool(jobs, maxtasksperchild=1) as pool:
+        return pool.starmap(hunt, [(bug, lives) for bug in bugs], chunksize=1)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.sim.planted", description=__doc__)
+    parser.add_argument("--lives", type=int, default=2000, help="at most so many for each bug (default 2000)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--only", help="bugs whose names hold this")
+    asked = parser.parse_args(arguments)
+    bugs = [bug for bug in BUGS if not asked.only or asked.only in bug.name]
+    found = hunt_all(bugs, asked.lives, asked.jobs)
+    for bug, what in zip(bugs, found, strict=True):
+        said = what.violation.replace("\n", " ")[:90] or "NOT CAUGHT"
+        print(f"{bug.name:32} {what.lives:5} lives  {said}")
+    return 1 if any(not what.violation for what in found) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
