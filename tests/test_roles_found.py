@@ -122,12 +122,3 @@ def test_a_busy_lift_keeps_its_chance() -> None:
     assert outcome(gate, lift()) == "busy"
     gate.on_boom("down")
     assert outcome(gate, lift()) == ""
-
-
-def test_a_lift_that_was_signed_before_the_start_of_a_barrier_must_be_signed_anew() -> None:
-    """What it refused before its start it does not know any more."""
-    clock = TestClock(NOW)
-    gate = Gate(beliefs(), Spent(), clock, state="down")
-    gate.on_vehicle(vehicle(clock, CAR), retained=False)
-    assert outcome(gate, lift(not_after=stamp(NOW + 24_000))) == "expired"
-    assert outcome(gate, lift(not_after=stamp(NOW + 30_000))) == ""

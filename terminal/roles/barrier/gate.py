@@ -18,8 +18,6 @@ LIVE_MS = 15_000
 """A ``vehicle`` older than this says nothing."""
 HOLD_MS = 5_500
 """How long after a connect a lift for a car waits for the first ``vehicle``, which comes every 5 s."""
-LIFE_MS, LIFE_UNKNOWN_CAR_MS = 30_000, 15_000
-"""How far ahead a lift's ``not_after`` is when it is signed; the latter where its car is unknown."""
 CLOCKS_MS = 5_000
 """How far two clocks may be apart without an alert."""
 HELD = 16
@@ -70,7 +68,6 @@ class Gate:
         self._heard_since_ms = clock.steady_ms()
         self._trusted_from_ms = clock.steady_ms() + mistrust_ms
         self._refused: dict[tuple[str, str], tuple[Why, int]] = {}
-        self._started_ms = clock.wall_ms()
         self._forged = 0
         self._forged_ms: int | None = None
 
@@ -190,11 +187,9 @@ class Gate:
 
     def _refused_before(self, lift: Lift) -> Why | None:
         """A refusal stands, for whoever sent the lift has passed its payment on: copies of it that come later must not
-        raise. What was refused before this start is not known; what was signed before it must be signed anew."""
-        if known := self._refused.get((lift.id, "")) or self._refused.get((lift.id, lift.not_after)):
-            return known[0]
-        life_ms = LIFE_MS if lift.car is not None else LIFE_UNKNOWN_CAR_MS
-        return "expired" if moment(lift.not_after) < self._started_ms + life_ms - CLOCKS_MS else None
+        raise. What was refused before this start is not known."""
+        known = self._refused.get((lift.id, "")) or self._refused.get((lift.id, lift.not_after))
+        return known[0] if known else None
 
     def _remember(self, lift: Lift, why: Why) -> None:
         """One that is expired or too far ahead may be signed anew under its id; of the others every copy is refused."""
