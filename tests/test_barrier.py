@@ -23,8 +23,19 @@ from terminal.core.numbers import derived_id
 from terminal.journal import Journal, JournalFailed, Row
 from terminal.link import Link
 from terminal.roles.barrier import BarrierRole, Book, Gate
-from terminal.roles.barrier.gate import FORGED_EVERY_MS, HELD, HOLD_MS, LIVE_MS, Boom, Effect, Forged, Raise, Say
-from terminal.roles.barrier.spent import Digests, Spent, done_row, intent_row
+from terminal.roles.barrier.gate import (
+    FORGED_EVERY_MS,
+    HELD,
+    HOLD_MS,
+    LIVE_MS,
+    Boom,
+    Effect,
+    Forged,
+    Raise,
+    Refuse,
+    Say,
+)
+from terminal.roles.barrier.spent import REFUSALS, Digests, Spent, done_row, intent_row, refused_row
 from tests.lifts import CAR, GARAGE, LANE, NOW, NUMBER, SESSION, beliefs, lift
 from tests.sim.memorybus import MemoryBus, TestClock
 
@@ -74,7 +85,18 @@ class Desk:
             self.journal(tried)
             effects = self.pulse(tried)
             self.rows.append(done_row(tried))
-        return answer_in(effects)
+        return answer_in(self.refuse(effects))
+
+    def refuse(self, effects: Iterable[Effect]) -> list[Effect]:
+        """Journal what is refused for good."""
+        said: list[Effect] = []
+        for effect in effects:
+            if isinstance(effect, Refuse):
+                self.rows.append(refused_row(effect.lift, effect.why))
+                said += self.gate.refused(effect.lift, effect.why)
+            else:
+                said.append(effect)
+        return said
 
 
 def answer_in(effects: Iterable[Effect]) -> Answer | None:
@@ -256,7 +278,7 @@ def test_after_a_start_without_any_word_of_the_loops_a_lift_is_refused_in_time()
     assert desk.gate.on_lift(lift()) == []
     due_ms = [desk.gate.due_ms]
     desk.clock.turn(HOLD_MS)
-    assert answer_in(desk.gate.on_time()) == Answer(lift().id, "refused", "car", NUMBER)
+    assert answer_in(desk.refuse(desk.gate.on_time())) == Answer(lift().id, "refused", "car", NUMBER)
     assert [*due_ms, desk.gate.due_ms] == [desk.clock.steady_ms(), None]
     assert desk.serve(lift()) == Answer(lift().id, "refused", "car", NUMBER)
 
@@ -283,8 +305,59 @@ def test_a_gate_that_may_have_forgotten_refuses_until_older_lifts_have_expired()
     desk.clock.turn(60_000)
     assert desk.serve(lift()) == Answer(lift().id, "refused", "expired", NUMBER)
     desk.gate.on_vehicle(vehicle(), retained=False)
-    fresh = lift(not_after=stamp(desk.clock.wall_ms() + 30_000))
+    fresh = lift(id=NEXT, not_after=stamp(desk.clock.wall_ms() + 30_000))
     assert desk.serve(fresh) == raised(fresh)
+
+
+# A refusal stands: the worker passes the payment on, and a copy that was late would be a second holder of it
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_refusal_stands_for_every_copy_of_a_lift_that_comes_later(restarts: bool) -> None:
+    desk = Desk()
+    desk.gate.on_vehicle(vehicle(OTHER_CAR), retained=False)
+    refused = Answer(lift().id, "refused", "car", NUMBER)
+    assert desk.serve(lift()) == refused
+    if restarts:
+        desk.start()
+    desk.gate.on_vehicle(vehicle(), retained=False)
+    assert desk.serve(lift()) == refused
+    assert desk.serve(lift(id=NEXT)) == raised(lift(id=NEXT)), "the same payment by its next lift"
+    assert len(desk.rows) == 3, "a copy leaves no row"
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_lift_that_was_too_far_ahead_stays_refused_until_it_is_signed_anew(restarts: bool) -> None:
+    desk = Desk()
+    far, near = lift(not_after=stamp(NOW + 61_000)), lift(not_after=stamp(NOW + 32_000))
+    assert desk.serve(far) == Answer(far.id, "refused", "too-far", NUMBER)
+    desk.clock.turn(2_000)
+    if restarts:
+        desk.start()
+        desk.gate.on_vehicle(vehicle(), retained=False)
+    assert desk.serve(far) == Answer(far.id, "refused", "too-far", NUMBER)
+    assert desk.serve(near) == raised(near)
+
+
+def test_a_refusal_is_said_only_once_it_is_journaled() -> None:
+    desk = Desk()
+    desk.gate.on_vehicle(vehicle(OTHER_CAR), retained=False)
+    assert desk.gate.on_lift(lift()) == [Refuse(lift(), "car")]
+    assert desk.gate.on_lift(lift()) == []
+    desk.gate.unrefused(lift())
+    desk.gate.on_vehicle(vehicle(), retained=False)
+    assert desk.serve(lift()) == raised(lift()), "nobody was told of a refusal"
+
+
+def test_refusals_of_which_no_copy_can_be_valid_leave_the_memory() -> None:
+    spent = Spent()
+    first = lift("free", id=derived_id(NOW, "lift 0"))
+    for number in range(2 * REFUSALS):
+        at_ms = NOW + number * 60_000
+        tried = lift("free", id=derived_id(NOW, f"lift {number}"), not_after=stamp(at_ms))
+        spent.refuse(tried, "car", at_ms)
+        assert spent.refused_before(tried) == "car"
+        assert (spent.refused_before(first) == "car") == (number < REFUSALS)
 
 
 # What is spent
@@ -328,6 +401,8 @@ class Crashes(RuleBasedStateMachine):
             elif isinstance(effect, Raise):
                 assert self.under_way is None
                 self.under_way = effect.lift, "decided"
+            elif isinstance(effect, Refuse):
+                self.heard(self.desk.refuse([effect]))
 
     @rule(target=lifts, reason=st.sampled_from(["paid", "credit", "free", "operator"]))
     def made(self, reason: str) -> Lift:

@@ -6,7 +6,7 @@ what it had journaled is there for the next one.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -14,12 +14,13 @@ from aiohttp import web
 
 from drivers.arm import ArmTracker
 from terminal.contract.grant import Beliefs as BarrierBeliefs
+from terminal.contract.grant import Why
 from terminal.contract.messages import BadMessage, Health, Lift, Vehicle
 from terminal.contract.topics import parse
 from terminal.ledger import Log
 from terminal.payby.client import PayBy
-from terminal.roles.barrier.gate import Effect, Forged, Gate, Raise, Say
-from terminal.roles.barrier.spent import Spent, done_row, intent_row
+from terminal.roles.barrier.gate import Effect, Forged, Gate, Raise, Refuse, Say
+from terminal.roles.barrier.spent import Spent, done_row, intent_row, refused_row
 from terminal.roles.listener import Listener
 from terminal.roles.worker import Worker
 from tests.sim.client import StraightClient, real_client
@@ -423,14 +424,27 @@ class BarrierProcess:
                     self.world.checks.forged += 1
                 case Raise(lift):
                     self.world.checks.decided(self.site, lift)
-                    task = self.world.loop.create_task(self._raise(lift), name=f"barrier raises {lift.id}")
-                    self._tasks.add(task)
-                    task.add_done_callback(self._tasks.discard)
+                    self._task(self._raise(lift), f"barrier raises {lift.id}")
+                case Refuse(lift, why):
+                    self._task(self._refuse(lift, why), f"barrier refuses {lift.id}")
         if timer := self._timers.pop("gate", None):
             timer.cancel()
         if (due_ms := self._gate.due_ms) is not None:
             delay_s = max(0.0, (due_ms - self.clock.steady_ms()) / 1000)
             self._timers["gate"] = self.world.loop.after(delay_s, lambda: self._perform(self._gate.on_time()))
+
+    def _task(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = self.world.loop.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _refuse(self, lift: Lift, why: Why) -> None:
+        await self._reaches("heard")
+        if self.fails_to_write:
+            self._gate.unrefused(lift)
+            return
+        self.disk.write([refused_row(lift, why)], self.clock.wall_ms())
+        self._perform(self._gate.refused(lift, why))
 
     async def _raise(self, lift: Lift) -> None:
         """As roles/barrier does it, with a place to die between any two steps."""

@@ -12,12 +12,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import NoReturn, Protocol
 
-from terminal.contract.grant import Beliefs
+from terminal.contract.grant import Beliefs, Why
 from terminal.contract.messages import Health, Lift, Vehicle
 from terminal.journal import JournalError, JournalFull
 from terminal.link import Heard, Link
-from terminal.roles.barrier.gate import Boom, Effect, Forged, Gate, Raise, Say
-from terminal.roles.barrier.spent import Book, done_row, intent_row
+from terminal.roles.barrier.gate import Boom, Effect, Forged, Gate, Raise, Refuse, Say
+from terminal.roles.barrier.spent import Book, done_row, intent_row, refused_row
 
 __all__ = ["BarrierRole", "Book", "Gate", "Relay"]
 logger = logging.getLogger(__name__)
@@ -129,6 +129,9 @@ class BarrierRole:
                 case Raise(lift):
                     self._group.create_task(self._raise(lift, heard), name=f"barrier raises for {lift.id}")
                     heard = None
+                case Refuse(lift, why):
+                    self._group.create_task(self._refuse(lift, why, heard), name=f"barrier refuses {lift.id}")
+                    heard = None
         if heard:
             heard.ack()
         self._plan()
@@ -162,6 +165,15 @@ class BarrierRole:
             await self._write(done_row(lift))
         except JournalError as error:
             await self._journal_failed(error)
+
+    async def _refuse(self, lift: Lift, why: Why, heard: Heard | None) -> None:
+        try:
+            await self._write(refused_row(lift, why))
+        except JournalError as error:
+            self._gate.unrefused(lift)
+            await self._journal_failed(error)
+            return
+        self._perform(self._gate.refused(lift, why), heard)
 
     async def _write(self, row: tuple[str, bytes]) -> None:
         """One flush; on a full disk the ballast is given up for it."""

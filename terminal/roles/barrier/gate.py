@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from terminal.clock import Clock
 from terminal.contract.grant import Beliefs, Scene, Why, refusal
-from terminal.contract.messages import Answer, Barrier, Health, Lift, Vehicle, moment
+from terminal.contract.messages import Answer, Barrier, Health, Lift, Vehicle
 from terminal.contract.topics import Topic
 from terminal.peers import Peers
 from terminal.roles.barrier.spent import Raised, Spent
@@ -20,6 +20,9 @@ HOLD_MS = 5_500
 """How long after a connect a lift for a car waits for the first ``vehicle``, which comes every 5 s."""
 CLOCKS_MS = 5_000
 """How far two clocks may be apart without an alert."""
+LASTING = frozenset({"too-far", "proof", "car", "journal"})
+"""Reasons that may pass while the lift is still valid. One that is busy is not given up by its sender, one that has
+expired or is spent stays so."""
 HELD = 16
 """Lifts that may wait so at once."""
 FORGED_EVERY_MS = 60_000
@@ -41,13 +44,21 @@ class Raise:
 
 
 @dataclass(frozen=True, slots=True)
+class Refuse:
+    """Journal the refusal, then tell the gate what came of it: refused(), unrefused()."""
+
+    lift: Lift
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
 class Forged:
     """Tell a person that somebody tries to open the boom."""
 
     text: str
 
 
-Effect = Say | Raise | Forged
+Effect = Say | Raise | Refuse | Forged
 Boom = Literal["down", "rising", "up", "lowering", "unknown", "fault"]
 
 
@@ -67,7 +78,7 @@ class Gate:
         self._held: dict[str, Lift] = {}
         self._heard_since_ms = clock.steady_ms()
         self._trusted_from_ms = clock.steady_ms() + mistrust_ms
-        self._refused: dict[tuple[str, str], tuple[Why, int]] = {}
+        self._refusing: set[str] = set()
         self._forged = 0
         self._forged_ms: int | None = None
 
@@ -99,8 +110,10 @@ class Gate:
             if self._raising and self._raising.lift == lift.id:
                 return []  # its answer follows the pulse
             return [Say(Answer(lift.id, self._spent.outcome(lift.id), None, lift.order_no))]
-        if why in (None, "car", "busy"):
-            why = self._refused_before(lift) or why
+        if lift.id in self._refusing:
+            return []  # its answer follows the flush
+        if why not in ("spent", "signature", "expired") and (before := self._spent.refused_before(lift)):
+            return [Say(Answer(lift.id, "refused", before, lift.order_no))]
         if why == "car" and self._may_hold():
             self._held[lift.id] = lift
             return []
@@ -156,7 +169,17 @@ class Gate:
         """The intent could not be journaled, and nothing was pulsed."""
         self._raising = None
         self._spent.withdraw(lift)
-        return self._refuse(lift, "journal")
+        return [Say(Answer(lift.id, "refused", "journal", lift.order_no))]
+
+    def refused(self, lift: Lift, why: Why) -> Sequence[Effect]:
+        """The refusal is journaled: it stands, whatever happens."""
+        self._refusing.discard(lift.id)
+        self._spent.refuse(lift, why, self._clock.wall_ms())
+        return [Say(Answer(lift.id, "refused", why, lift.order_no))]
+
+    def unrefused(self, lift: Lift) -> None:
+        """The refusal could not be journaled, so it is not said: the lift runs out, or its next copy is judged."""
+        self._refusing.discard(lift.id)
 
     def _scene(self) -> Scene:
         vehicle = self._live_vehicle()
@@ -185,25 +208,16 @@ class Gate:
         held, self._held = self._held, {}
         return [effect for lift in held.values() for effect in self.on_lift(lift)]
 
-    def _refused_before(self, lift: Lift) -> Why | None:
-        """A refusal stands, for whoever sent the lift has passed its payment on: copies of it that come later must not
-        raise. What was refused before this start is not known."""
-        known = self._refused.get((lift.id, "")) or self._refused.get((lift.id, lift.not_after))
-        return known[0] if known else None
-
-    def _remember(self, lift: Lift, why: Why) -> None:
-        """One that is expired or too far ahead may be signed anew under its id; of the others every copy is refused."""
-        now = self._clock.wall_ms()
-        self._refused = {k: v for k, v in self._refused.items() if v[1] > now}
-        signed_anew = why in ("expired", "too-far")
-        self._refused[lift.id, lift.not_after if signed_anew else ""] = why, moment(lift.not_after) + CLOCKS_MS
-
     def _refuse(self, lift: Lift, why: Why) -> Sequence[Effect]:
+        """Say no. Whoever sent the lift then passes its payment on, so that no copy of it may raise any more: where one
+        might, later or after a restart, the refusal is journaled first."""
         if why == "signature":  # of such a lift nothing is believed, its order number neither
             return [Say(Answer(lift.id, "refused", why)), *self._count_forged("its signature is not one that counts")]
-        if why != "busy":
-            self._remember(lift, why)
-        answer = Say(Answer(lift.id, "refused", why, lift.order_no))
+        if why in LASTING:
+            self._refusing.add(lift.id)
+            answer: Effect = Refuse(lift, why)
+        else:
+            answer = Say(Answer(lift.id, "refused", why, lift.order_no))
         if why == "proof":
             return [answer, *self._count_forged("PayBy's words do not bear out what it says")]
         return [answer]

@@ -1,7 +1,8 @@
 """What was spent at this barrier: in its journal, and in memory small enough for years of lifts.
 
 A lift leaves two rows: ``intent``, the lift itself without its proof, flushed before the pulse, and ``done``, its id,
-after it. An intent that was not done was pulsed or not: nobody knows, and it is never pulsed again.
+after it. An intent that was not done was pulsed or not: nobody knows, and it is never pulsed again. A refusal that must
+outlast this process leaves ``refused``.
 """
 
 import hashlib
@@ -15,10 +16,14 @@ from typing import Any, Literal, NamedTuple, Self
 import msgspec
 
 from terminal.contract import grant
-from terminal.contract.messages import Lift, LiftReason, encode
+from terminal.contract.messages import Lift, LiftReason, encode, moment
 from terminal.journal import Journal, JournalDamaged, Row, move_aside, salvage
 
-INTENT, DONE = "intent", "done"
+INTENT, DONE, REFUSED = "intent", "done", "refused"
+REFUSALS = 100
+"""So many are kept in memory before those of which no copy can be valid any more are dropped."""
+LATE_MS = 60 * 60_000
+"""Kept so long after the lift's deadline, for clocks that jump."""
 Outcome = Literal["raised", "unknown"]
 
 
@@ -41,6 +46,14 @@ class _Intent(msgspec.Struct, frozen=True):
     @property
     def number(self) -> str | None:
         return self.order_no if self.reason in grant.PROVED else None
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    """What a refusal's row says."""
+
+    id: str
+    not_after: str
+    why: grant.Why
 
 
 class Digests:
@@ -79,11 +92,13 @@ class Spent:
         self.unknown: set[str] = set()
         """Intents that were not done."""
         self.last: Raised | None = None
+        self._refused: dict[tuple[str, str], tuple[grant.Why, int]] = {}
 
     def replay(self, rows: Iterable[Row]) -> None:
         """Learn from a whole journal; raises ValueError for rows that are no barrier's."""
         ids, numbers = array("Q"), array("Q")
         decode = msgspec.json.Decoder(_Intent).decode
+        decode_refusal = msgspec.json.Decoder(_Refusal).decode
         intents: dict[str, _Intent] = {}
         for row in rows:
             if row.kind == INTENT:
@@ -95,6 +110,9 @@ class Spent:
             elif row.kind == DONE:
                 if done := intents.pop(row.data.decode(), None):
                     self.last = Raised(done.id, done.session, done.reason)
+            elif row.kind == REFUSED:
+                refusal = decode_refusal(row.data)
+                self._note(refusal, moment(refusal.not_after))
             else:
                 raise ValueError(f"row {row.seq} of kind {row.kind!r} is no barrier's")
         self.ids, self.numbers, self.unknown = Digests(ids), Digests(numbers), set(intents)
@@ -118,6 +136,21 @@ class Spent:
         self.unknown.discard(lift.id)
         self.last = Raised(lift.id, lift.session, lift.reason)
 
+    def refuse(self, lift: Lift, why: grant.Why, now_ms: int) -> None:
+        """It was refused, and that is in the journal."""
+        self._note(_Refusal(lift.id, lift.not_after, why), now_ms)
+
+    def refused_before(self, lift: Lift) -> grant.Why | None:
+        """Why a copy of ``lift`` was refused; one whose deadline was too far ahead may be signed anew under its id."""
+        known = self._refused.get((lift.id, "")) or self._refused.get((lift.id, lift.not_after))
+        return known[0] if known else None
+
+    def _note(self, refusal: _Refusal, now_ms: int) -> None:
+        if len(self._refused) >= REFUSALS:
+            self._refused = {key: kept for key, kept in self._refused.items() if kept[1] > now_ms}
+        key = refusal.id, refusal.not_after if refusal.why == "too-far" else ""
+        self._refused[key] = refusal.why, moment(refusal.not_after) + LATE_MS
+
     def outcome(self, lift_id: str) -> Outcome:
         """What came of a spent lift."""
         return "unknown" if lift_id in self.unknown else "raised"
@@ -131,6 +164,11 @@ def intent_row(lift: Lift) -> tuple[str, bytes]:
 def done_row(lift: Lift) -> tuple[str, bytes]:
     """The row that says that the pulse was given."""
     return DONE, lift.id.encode()
+
+
+def refused_row(lift: Lift, why: grant.Why) -> tuple[str, bytes]:
+    """The row that says that ``lift`` was refused for good."""
+    return REFUSED, msgspec.json.encode(_Refusal(lift.id, lift.not_after, why))
 
 
 class Book:
@@ -154,7 +192,7 @@ class Book:
         except JournalDamaged as error:
             aside = move_aside(path, now_ms)
             with Journal.open(path, role="barrier", **options) as journal:
-                rows = [(row.kind, row.data) for row in salvage(aside) if row.kind in (INTENT, DONE)]
+                rows = [(row.kind, row.data) for row in salvage(aside) if row.kind in (INTENT, DONE, REFUSED)]
                 for at in range(0, len(rows), 1000):
                     journal.append_now(rows[at : at + 1000], now_ms)
             return cls(*_read(path, options), f"{error}; it is kept as {aside.name}")
