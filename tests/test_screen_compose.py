@@ -184,6 +184,30 @@ def test_a_hint_changes_nothing_but_its_own_room(name: str) -> None:
     assert all(apart(Placed("", "", changed), one) for one in stays)
 
 
+@pytest.mark.parametrize("name", ["st7789-320", "ili9341", "ili9488"])
+def test_what_waits_for_the_code_stands_already_where_the_pay_screen_has_it(name: str) -> None:
+    composer = Composer(LAYOUTS[name], SITE)
+    soon, then = composer.frame(views()["wait"]), composer.frame(PAY)
+    kept = set(soon.placed) & set(then.placed)
+    assert {"25.00", "4F2A"} <= {one.text for one in kept}
+    assert any(one.kind == "picture" for one in kept)
+    assert PAY.symbol is not None
+    (code,) = [one.box for one in then.placed if one.kind == "code"]
+    quiet = int(qr.module_px(PAY.symbol, code[2] - code[0]) * qr.QUIET)
+    modules = (code[0] + quiet, code[1] + quiet, code[2] - quiet, code[3] - quiet)
+    difference = ImageChops.difference(soon.image, then.image)
+    for box in (modules, *(one.box for one in set(then.placed) - kept if one.kind != "code")):
+        difference.paste("black", box)
+    assert difference.getbbox() is None
+
+
+@pytest.mark.parametrize("view", [replace(views()["wait"], amount=""), replace(views()["wait"], amount="0.00")])
+def test_who_waits_for_no_payment_is_not_told_how_to_pay(view: View) -> None:
+    texts = {one.text for one in Composer(LAYOUTS["ili9488"], SITE).frame(view).placed}
+    assert {say("wait", "en"), say("wait", "ar")} <= texts
+    assert not any("PayBy" in text for text in texts)
+
+
 def test_a_frame_may_be_kept_while_the_next_one_is_drawn() -> None:
     composer = Composer(LAYOUTS["ili9341"], SITE)
     first = composer.compose(PAY)

@@ -228,6 +228,16 @@ class Halves:
 
 
 @dataclass(frozen=True)
+class Blank:
+    """Room that nothing stands in, so that what comes later moves nothing around it."""
+
+    height: int
+
+    def set(self, sheet: Sheet, left: int, right: int, top: int) -> None:
+        """It stays white."""
+
+
+@dataclass(frozen=True)
 class Slot:
     """A block in the middle of a room of fixed height, so that another in its place moves nothing around it."""
 

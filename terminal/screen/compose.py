@@ -77,12 +77,17 @@ class Composer:
     def _draw(self, view: View) -> Sheet:
         layout = self._setting.layout
         sheet = Sheet(layout.width, layout.height)
-        if view.state != "pay" or view.symbol is None:
-            message(sheet, self._setting, view)
-        elif layout.style == "square" and view.page == "words":
-            pay.square(sheet, self._setting, view)
-        else:
+        beside = _BESIDE.get(layout.style)
+        if view.state == "pay" and view.symbol is not None:
+            if view.page == "words" and beside is None:
+                pay.square(sheet, self._setting, view)
+                return sheet
             pay.code(sheet, self._setting, view.symbol)
-            if layout.style in _BESIDE:
-                _BESIDE[layout.style](sheet, self._setting, view)
+        elif view.state == "wait" and beside is not None and view.amount.strip("0."):
+            pay.soon(sheet, self._setting)
+        else:
+            message(sheet, self._setting, view)
+            return sheet
+        if beside is not None:
+            beside(sheet, self._setting, view)
         return sheet

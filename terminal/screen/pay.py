@@ -1,10 +1,11 @@
 """The pay screen: the code with its quiet zone over the panel's whole height, words beside it.
 
-A square panel has no room beside the code. It shows the code alone, and now and then, for a moment, the words.
+While the order is being placed, its words stand there already, and an hourglass in the code's room: once PayBy has
+answered, only the code and the words about it have to go over the wire. A square panel has no room beside the code. It shows the code alone, and now and then, for a moment, the words.
 """
 
 from terminal.screen import qr
-from terminal.screen.blocks import Beside, Block, Group, Halves, Line, Picture, Row, Seconds, Slot, Stack, flow
+from terminal.screen.blocks import Beside, Blank, Block, Group, Halves, Line, Picture, Row, Seconds, Slot, Stack, flow
 from terminal.screen.fonts import Ink, cut, fit, ink
 from terminal.screen.pictograms import picture
 from terminal.screen.qr import Symbol
@@ -20,10 +21,33 @@ def code(sheet: Sheet, setting: Setting, symbol: Symbol) -> None:
 
     In the middle it is read 4 % farther than at an edge, since there the camera looks at it straight.
     """
-    side = min(sheet.width, sheet.height)
+    left, side = _room(setting)
     qr.check_size(symbol, side)
-    left = {"wide": (sheet.width - side) // 2, "narrow": sheet.width - side}.get(setting.layout.style, 0)
     sheet.picture(qr.draw(symbol, side).convert("RGB"), left, 0, "code")
+
+
+def soon(sheet: Sheet, setting: Setting) -> None:
+    """In the code's place: please wait. It keeps within the modules, where the code changes everything anyway."""
+    layout = setting.layout
+    left, side = _room(setting)
+    margin = side // 10
+    flow(
+        sheet,
+        (left + margin, margin, left + side - margin, side - margin),
+        [
+            Picture(picture("wait", side * 3 // 8)),
+            setting.lines("wait", side - 2 * margin, layout.title, layout.plain * 2 // 3, round(layout.title / 4)),
+        ],
+        layout.least,
+        most=side // 9,
+    )
+
+
+def _room(setting: Setting) -> tuple[int, int]:
+    """Where the code's square begins, and its side."""
+    width, height = setting.layout.width, setting.layout.height
+    side = min(width, height)
+    return {"wide": (width - side) // 2, "narrow": width - side}.get(setting.layout.style, 0), side
 
 
 def wide(sheet: Sheet, setting: Setting, view: View) -> None:
@@ -46,7 +70,7 @@ def wide(sheet: Sheet, setting: Setting, view: View) -> None:
             ),
             _named(setting, "stay", setting.stay(view, round(24 * u), width), small, round(7 * u)),
             _named(setting, "ticket", ink(view.tail, "en", round(24 * u)), small, round(7 * u)),
-            _seconds(setting, round(32 * u), above=True),
+            _seconds(setting, view, round(32 * u), above=True),
         ],
         layout.least,
     )
@@ -55,7 +79,7 @@ def wide(sheet: Sheet, setting: Setting, view: View) -> None:
         (layout.width - side, top, layout.width - edge, bottom),
         [
             Picture(picture("pay", round(104 * u))),
-            setting.lines("pay", width, layout.call, layout.plain, round(10 * u)),
+            _call(view, setting.lines("pay", width, layout.call, layout.plain, round(10 * u))),
             _broken_hint(setting, view, width, round(16 * u), round(11 * u)),
         ],
         layout.least,
@@ -80,9 +104,9 @@ def narrow(sheet: Sheet, setting: Setting, view: View) -> None:
                 round(5 * u),
             ),
             _facts(setting, view, small, width),
-            setting.lines("pay", width, layout.call, layout.plain, round(5 * u)),
+            _call(view, setting.lines("pay", width, layout.call, layout.plain, round(5 * u))),
             _apps(setting, view, width, u),
-            _seconds(setting, round(23 * u)),
+            _seconds(setting, view, round(23 * u)),
         ],
         layout.least,
     )
@@ -109,7 +133,7 @@ def square(sheet: Sheet, setting: Setting, view: View) -> None:
                 round(14 * u),
             ),
             _hint(setting, view, width, round(18 * u), round(15 * u)),
-            _seconds(setting, round(26 * u)),
+            _seconds(setting, view, round(26 * u)),
         ],
         layout.least,
     )
@@ -126,9 +150,9 @@ def tall(sheet: Sheet, setting: Setting, view: View) -> None:
         first, last = setting.label("aed", 0, aed), setting.label("aed", -1, aed)
         amount = setting.amount(view, half - first.width - last.width - 8, layout.amount, priced=True)
         phone = picture("pay", high * 3 // 7)
-        call = setting.pair("pay", width - phone.width - 8, layout.call, layout.plain * 2 // 3)
+        call = _call(view, setting.pair("pay", width - phone.width - 8, layout.call, layout.plain * 2 // 3))
         blocks: list[Block] = [
-            Halves(Group([first, amount, last], 4), _seconds(setting, high * 2 // 7), 4),
+            Halves(Group([first, amount, last], 4), _seconds(setting, view, high * 2 // 7), 4),
             Beside(phone, call, 8),
         ]
     else:
@@ -137,7 +161,7 @@ def tall(sheet: Sheet, setting: Setting, view: View) -> None:
         room = width - phone.width - round(12 * u)
         words = Stack(
             [
-                setting.pair("pay", room, round(30 * u), round(26 * u)),
+                _call(view, setting.pair("pay", room, round(30 * u), round(26 * u))),
                 _hint(setting, view, room, round(15 * u), round(12 * u)),
             ],
             round(3 * u),
@@ -150,7 +174,7 @@ def tall(sheet: Sheet, setting: Setting, view: View) -> None:
                 setting.label("aed", -1, aed),
             ),
             Beside(phone, words, round(12 * u)),
-            Halves(facts, _seconds(setting, round(28 * u)), round(8 * u)),
+            Halves(facts, _seconds(setting, view, round(28 * u)), round(8 * u)),
         ]
     flow(sheet, box, blocks, 4)
 
@@ -222,9 +246,13 @@ def _facts(setting: Setting, view: View, largest: int, width: int) -> Block:
     return Beside(sign, Row(stay, None, tail, gap=em // 2), em // 4)
 
 
-def _seconds(setting: Setting, em: int, *, above: bool = False) -> Block:
-    """The countdown, with a clock beside or ``above`` it."""
+def _call(view: View, words: Block) -> Block:
+    """What to do with the code; nothing in the same room before there is one."""
+    return words if view.state == "pay" else Blank(words.height)
+
+
+def _seconds(setting: Setting, view: View, em: int, *, above: bool = False) -> Block:
+    """The countdown, with a clock beside or ``above`` it; nothing in the same room before it runs."""
     clock, chars = picture("clock", round(em * 0.8)), _DIGITS[setting.site.digits]
-    if above:
-        return Stack([Picture(clock), Seconds(em, chars)], em // 4)
-    return Seconds(em, chars, clock)
+    seconds = Stack([Picture(clock), Seconds(em, chars)], em // 4) if above else Seconds(em, chars, clock)
+    return seconds if view.left is not None else Blank(seconds.height)
