@@ -1,7 +1,9 @@
 """The pay screen: the code with its quiet zone over the panel's whole height, words beside it.
 
 While the order is being placed, its words stand there already, and an hourglass in the code's room: once PayBy has
-answered, only the code and the words about it have to go over the wire. A square panel has no room beside the code. It shows the code alone, and now and then, for a moment, the words.
+answered, only the code and the words about it have to go over the wire.
+
+A square panel has no room beside the code. It shows the code alone, and now and then, for a moment, the words.
 """
 
 from terminal.screen import qr
