@@ -10,10 +10,9 @@ import os
 import pty
 import signal
 import sys
-import time
 import tty
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,7 +22,7 @@ from PIL import Image
 from terminal import config
 from terminal.app.demo import make_keys
 from terminal.bus import Bus
-from terminal.clock import SystemClock, new_id
+from terminal.clock import Clock, SystemClock, new_id
 from terminal.contract.messages import Vehicle, encode, stamp
 from terminal.core.numbers import derived_id
 from terminal.core.ticket import sign_ticket
@@ -149,7 +148,10 @@ class Process:
 
 
 class Garage:
-    """``async with Garage(...)``: keys, configuration, PayBy and a scanner; start() what is to run."""
+    """``async with Garage(...)``: keys, configuration, PayBy and a scanner; start() what is to run.
+
+    ``clock`` and ``sleep`` are PayBy's, and the clock the tickets' and the loops' too.
+    """
 
     def __init__(
         self,
@@ -160,8 +162,11 @@ class Garage:
         notify: bool = True,
         seed: int = 1,
         password: str = "unused",
+        clock: Clock | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.folder, self.broker = folder, broker
+        self.clock, self._sleep = clock or SystemClock(), sleep
         self._loops, self._notify, self._seed, self._password = loops, notify, seed, password
         self.heard = Heard()
         self.running: dict[str, Process] = {}
@@ -178,6 +183,8 @@ class Garage:
             Sandbox(
                 merchant_keys=[key_pair(secrets, "merchant").public_key()],
                 private_key=key_pair(secrets, "payby"),
+                clock=self.clock,
+                sleep=self._sleep,
                 seed=self._seed,
                 time_scale=0.01,
             )
@@ -214,15 +221,18 @@ class Garage:
             await process.kill()
         await self._stack.aclose()
 
+    def words(self, command: str) -> list[str]:
+        """What Python is told, to run a command of exit-terminal."""
+        return ["-W", "error", "-m", "terminal", command, "--config", str(self.file)]
+
     async def start(self, *commands: str, env: dict[str, str] | None = None) -> None:
         """Run these commands, and wait until their roles are online."""
         for command in commands:
             log = self.folder / f"{command}.log"
             with log.open("ab") as out:
-                words = ["-W", "error", "-m", "terminal", command, "--config", str(self.file)]
                 process = await asyncio.create_subprocess_exec(
                     sys.executable,
-                    *words,
+                    *self.words(command),
                     stdout=out,
                     stderr=out,
                     stdin=asyncio.subprocess.DEVNULL,
@@ -247,7 +257,7 @@ class Garage:
         """A fresh ticket of a stay that began so long ago."""
         self._made += 1
         keys = config.read_ticket_keys(config.load(self.file, {}).ticket)  # type: ignore[arg-type]
-        entered = time.time_ns() // 1_000_000 - minutes * 60_000
+        entered = self.clock.wall_ms() - minutes * 60_000
         session = derived_id(entered, "test", str(self._seed), str(self._made))
         return sign_ticket("marina", session, entered, "k1", keys["k1"])
 
@@ -258,8 +268,8 @@ class Garage:
 
     async def vehicle(self, waiting: bool, *, car: str | None = None, under: bool = False) -> None:
         """Another vendor's loops say what they see."""
-        clock = SystemClock()
-        message = Vehicle(id=new_id(clock), at=stamp(clock.wall_ms()), waiting=waiting, car=car, under_boom=under)
+        at = stamp(self.clock.wall_ms())
+        message = Vehicle(id=new_id(self.clock), at=at, waiting=waiting, car=car, under_boom=under)
         await self.bus.publish("parking/marina/exit-1/vehicle", encode(message), retain=True)
 
     async def order(self, *, since: int = 0) -> dict[str, Any]:
