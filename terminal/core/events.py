@@ -7,7 +7,7 @@ write it as it is and read it back.
 from dataclasses import dataclass
 from typing import Literal
 
-from terminal.core.visit import BoomState, Fee, Proof, RefundStage
+from terminal.core.visit import BoomState, Fee, Order, Proof, RefundStage
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,18 @@ class Started:
 
     at: int
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """The journal was damaged: what it had after the facts before this one is lost, but for ``orders``."""
+
+    at: int
+    text: str
+    orders: tuple[Order, ...] = ()
+    """Orders that the facts before do not have: found in what could be salvaged or, ``listed``, in PayBy's list."""
+    listed: bool = False
+    """PayBy was asked for its list of orders; nothing else is in doubt by this fact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +196,7 @@ class TimePassed:
 
 Event = (
     Started
+    | Damaged
     | TicketRead
     | TicketRefused
     | VehicleSeen
@@ -203,6 +216,7 @@ EVENTS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
         Started,
+        Damaged,
         TicketRead,
         TicketRefused,
         VehicleSeen,

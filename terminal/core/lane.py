@@ -14,6 +14,8 @@ moves every lane that the fact touched as far as the rules allow. The rules, in 
     a refund. The second payment of a stay is refunded.
  7. What PayBy says must fit the order to the fils; else nothing lifts and a person is told.
  8. An arm that did not rise, or came down before its car had passed, gets further lifts: three in a visit, then help.
+ 9. When the journal was damaged, every visit ends and every order is closed; what became of a payment meanwhile is not
+    known, so a person decides: it neither lifts nor goes back by itself.
 """
 
 from collections.abc import Iterable
@@ -25,6 +27,7 @@ from terminal.core.events import (
     BarrierGone,
     BoomSeen,
     CommandGiven,
+    Damaged,
     Event,
     LiftAnswered,
     OrderDenied,
@@ -79,6 +82,8 @@ LINGER_MS = 60_000
 """Without a loop a car counts as waiting this long after its last order was closed."""
 NOTICE_MS = 15_000
 NOTICE_OVER_VISIT_MS = 6_000
+NUMBER_TAKEN = "62016"
+"""PayBy's code for an order number that it has with other parameters."""
 MAX_ATTEMPTS = 3
 MAX_LIFTS = 3
 MAX_SIGNED = 6
@@ -113,6 +118,11 @@ class Garage:
         self.lanes.update(change.lanes)
         self.stays.update(change.stays)
 
+    @property
+    def in_doubt(self) -> bool:
+        """Might an order still be paid of which a damaged journal lost what became of it?"""
+        return any(o.doubtful and o.stage in OPEN for stay in self.stays.values() for o in stay.orders)
+
 
 @dataclass(slots=True)
 class Change:
@@ -132,6 +142,8 @@ def step(garage: Garage, event: Event) -> Change:
     match event:
         case Started():
             _started(draft)
+        case Damaged():
+            _damaged(draft, event)
         case TicketRead():
             _ticket_read(draft, event)
         case TicketRefused():
@@ -246,13 +258,43 @@ def _remind(draft: _Draft, stay: Stay) -> None:
     for payment in stay.payments:
         if payment.holder == "person" and draft.at < payment.paid + REMIND_MS:
             failed = any(r.order_no == payment.order_no and r.stage == "failed" for r in stay.refunds)
-            code = "refund-failed" if failed else "lift-unknown"
+            paid_for = stay.order(payment.order_no)
+            code = "payment-doubtful" if paid_for and paid_for.doubtful else "lift-unknown"
+            code = "refund-failed" if failed else code
             text = "a payment still waits for a person's decision"
             draft.alert(code, "critical", text, None, stay, payment.order_no, once=True)
     for order in stay.orders:
         if order.stage == "quarantined" and draft.at < order.placed + REMIND_MS:
             text = "an order of which PayBy's words do not fit still waits for a person"
             draft.alert("payment-mismatch", "critical", text, order.lane, stay, order.no, once=True)
+
+
+def _damaged(draft: _Draft, event: Damaged) -> None:
+    """Rule 9."""
+    if not event.listed:
+        for lane in draft.all_lanes():
+            draft.put(replace(lane, visit=None))
+        for stay in draft.all_stays():
+            draft.put(_doubted(stay))
+    for order in event.orders:
+        stay = draft.stay(order.session)
+        if stay.order(order.no) is None:
+            draft.put(replace(stay, orders=(*stay.orders, replace(order, doubtful=True))))
+            if order.stage in OPEN:
+                lane = draft.lane(order.lane)
+                draft.put(replace(lane, open_sessions=(*lane.open_sessions, order.session)))
+
+
+def _doubted(stay: Stay) -> Stay:
+    """A stay of which the lost facts may have told more: its orders are closed, its lifts given up, and what a payment
+    might still have bought is for a person to say. A refund that was asked for goes on under its number."""
+    for payment in stay.payments:
+        if payment.holder in ("lift", "credit"):
+            stay = _held(stay, replace(payment, holder="person"))
+        elif payment.holder == "raised":
+            stay = _held(stay, replace(payment, until=0))
+    orders = tuple(replace(o, stage="closing" if o.stage in OPEN else o.stage, doubtful=True) for o in stay.orders)
+    return replace(stay, orders=orders, grants=(), lane=None)
 
 
 def _ticket_read(draft: _Draft, event: TicketRead) -> None:
@@ -483,13 +525,18 @@ def _obstacle(draft: _Draft, lane: Lane, stay: Stay) -> str:
         return "order"
     if any(stay.kept(p) for p in stay.payments) or any(o.stage == "quarantined" for o in stay.orders):
         return "payment"  # its money is here: it lifts, goes back, or a person decides; nobody pays twice
-    if sum(o.lane == lane.id for o in stay.orders) >= numbers.ATTEMPTS:
+    if _attempt(lane, stay) > numbers.ATTEMPTS:
         return "attempts"
     return ""
 
 
+def _attempt(lane: Lane, stay: Stay) -> int:
+    """The number of a stay's next order at a lane; of those before, a damaged journal may have lost some."""
+    return 1 + max((o.attempt for o in stay.orders if o.lane == lane.id), default=0)
+
+
 def _place(draft: _Draft, lane: Lane, visit: Visit, stay: Stay) -> None:
-    attempt = 1 + sum(o.lane == lane.id for o in stay.orders)
+    attempt = _attempt(lane, stay)
     rules, session = draft.rules, stay.session
     no = numbers.order_no(rules.garage, lane.id, session, attempt)
     expires = draft.at + rules.cancel_after
@@ -615,8 +662,15 @@ def _paid(draft: _Draft, order: Order, event: OrderReported) -> None:
     stay = draft.stay(order.session)
     standing = [p for p in stay.payments if p.holder not in ("refund", "refunded")]
     payment = Payment(order.no, order.amount, draft.at, event.proof, "credit", until=draft.at + draft.rules.exit_grace)
+    if order.doubtful:
+        payment = replace(payment, holder="person")
     draft.put(replace(stay, payments=(*stay.payments, payment)))
     stay = draft.stay(order.session)
+    if order.doubtful:
+        text = "paid, and nobody knows whether it was served before the journal was damaged: a person decides"
+        draft.alert("payment-doubtful", "critical", text, order.lane, stay, order.no, once=True)
+        draft.reply("late", "a person decides")
+        return
     if standing:
         draft.alert(
             "paid-twice",
@@ -677,7 +731,8 @@ def _order_denied(draft: _Draft, event: OrderDenied) -> None:
         case "mistake":
             draft.alert("payby-mistake", "critical", text, order.lane, stay, order.no, once=True)
             if order.stage == "placing":
-                _stage(draft, order, "closing")
+                # PayBy has that number with other words: an order that a damaged journal lost.
+                _stage(draft, order, "closing", doubtful=order.doubtful or event.code == NUMBER_TAKEN)
                 if current:
                     _help(draft, order.lane, "refused")
         case "clock":

@@ -55,6 +55,8 @@ class Order:
     token_url: str = ""
     unheard: int = 0
     """Calls in a row whose outcome nobody knows."""
+    doubtful: bool = False
+    """The journal was damaged since: a payment of it may have been served already, so it is a person's."""
 
 
 @dataclass(frozen=True, slots=True)
