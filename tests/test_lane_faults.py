@@ -56,7 +56,7 @@ def test_an_unknown_outcome_is_never_retried_under_a_new_number_but_closed() -> 
 def test_an_answer_after_silence_clears_the_alert() -> None:
     story = Story()
     story.shows_qr()
-    for _ in range(3):
+    for _ in range(4):
         unheard(story)
     story.said.clear()
     story.payby("CREATED")

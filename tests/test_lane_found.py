@@ -202,3 +202,42 @@ def test_a_late_payment_of_an_earlier_order_does_not_hide_that_the_next_one_is_o
     assert story.owes("b") == []
     story.payby("FAILURE", "a")
     assert story.owes("b") == ["PlaceOrder"]
+
+
+def test_cancellations_that_fail_are_told_though_queries_in_between_are_answered() -> None:
+    story = Story()
+    story.shows_qr()
+    story.wait(110)
+    assert story.owes() == ["CloseOrder"]
+    for failures in range(1, 6):
+        story.payby("CREATED")
+        story.tell(e.OrderUnheard(story.at, story.order().no, "cancelOrder", "500"))
+        assert story.alerts().count("payby-silent") == (failures > 3)
+    story.said.clear()
+    story.payby("FAILURE")
+    assert "Clear" in [type(a).__name__ for a in story.said]
+
+
+def test_an_order_that_payby_has_and_does_not_give_a_code_for_is_told() -> None:
+    story = Story()
+    story.arrives()
+    story.reads()
+    for _ in range(4):
+        unheard(story)
+        story.payby("CREATED", token_url="")
+    assert story.alerts().count("payby-silent") == 1
+    story.payby("CREATED")
+    assert story.shows() == "pay"
+    assert [type(a).__name__ for a in story.said][-2:] == ["Clear", "Reply"]
+
+
+def test_a_silence_that_ends_with_the_word_that_the_order_is_closed_is_over() -> None:
+    story = Story()
+    story.shows_qr()
+    story.wait(110)
+    for _ in range(4):
+        unheard(story)
+    story.said.clear()
+    story.tell(e.OrderDenied(story.at, story.order().no, "cancelOrder", "62002", "", "dead"))
+    assert story.stay().orders[0].stage == "closed"
+    assert [type(a).__name__ for a in story.said] == ["Clear"]

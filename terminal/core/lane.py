@@ -87,7 +87,9 @@ NUMBER_TAKEN = "62016"
 MAX_ATTEMPTS = 3
 MAX_LIFTS = 3
 MAX_SIGNED = 6
-ALERT_AFTER_UNHEARD = 3
+ALERT_AFTER_UNHEARD = 4
+"""PayBy's eighth acceptance case: more than three failures, then a person is told."""
+ALERT_AFTER_SIGNED = 3
 SKEW_ALERT_MS = 5_000
 SKEW_LIMIT_MS = 15_000
 REMEMBERED_FEES = 8
@@ -602,11 +604,9 @@ def _order_reported(draft: _Draft, event: OrderReported) -> None:
     if wrong := event.wrong or _misfit(order, event):
         _misreported(draft, stay, order, event, wrong)
         return
-    if order.unheard:
-        if order.unheard >= ALERT_AFTER_UNHEARD:
-            draft.clear("payby-silent", "PayBy answers again", order.lane)
-        order = replace(order, unheard=0)
-        _stage(draft, order, order.stage)
+    # That it is still open does not make up for calls that were to place or to close it.
+    if event.status != "CREATED" or order.stage == "created" or (order.stage == "placing" and event.token_url):
+        order = _heard_again(draft, order)
     payby_no = order.payby_no or event.payby_no
     match event.status, order.stage:
         case "PAID", "paid":
@@ -635,6 +635,12 @@ def _order_reported(draft: _Draft, event: OrderReported) -> None:
             draft.reply("refused", "status")
         case _:
             draft.reply("noted")
+
+
+def _heard_again(draft: _Draft, order: Order) -> Order:
+    if order.unheard >= ALERT_AFTER_UNHEARD:
+        draft.clear("payby-silent", "PayBy answers again", order.lane)
+    return _stage(draft, replace(order, unheard=0), order.stage) if order.unheard else order
 
 
 def _misfit(order: Order, event: OrderReported) -> str:
@@ -716,10 +722,10 @@ def _order_denied(draft: _Draft, event: OrderDenied) -> None:
     current = bool(mine and mine.order_no == order.no)
     match event.kind:
         case "dead":
-            _stage(draft, order, "closed")
+            _stage(draft, _heard_again(draft, order), "closed")
         case "unknown":
             if order.stage == "closing":
-                _stage(draft, order, "closed")
+                _stage(draft, _heard_again(draft, order), "closed")
             elif order.stage == "created":
                 draft.alert("payby-forgot", "critical", text, order.lane, stay, order.no)
         case "refused" | "unauthorised":
@@ -942,7 +948,7 @@ def _renew(draft: _Draft, stay: Stay, grant: Grant) -> None:
     ahead = LIFT_MS if grant.car else LIFT_UNKNOWN_CAR_MS
     grant = replace(grant, not_after=draft.at + ahead, signed=grant.signed + 1)
     draft.put(replace(stay, grants=tuple(grant if g.id == grant.id else g for g in stay.grants)))
-    if grant.signed == ALERT_AFTER_UNHEARD:
+    if grant.signed == ALERT_AFTER_SIGNED:
         draft.alert(
             "lift-unanswered",
             "critical",

@@ -9,7 +9,7 @@ from terminal.link import Link
 from terminal.payby import errors
 
 PROBE_S = 15.0
-TROUBLED_AFTER = 3
+TROUBLED_AFTER = 4
 """Calls in a row without an answer after which an idle lane is out of order."""
 Trouble = Literal["", "payby", "unauthorised", "clock"]
 logger = logging.getLogger(__name__)
