@@ -21,8 +21,14 @@ from terminal.roles.worker.hearing import order_report, refund_report
 LIFT_REPEATS_S = (0.5, 1.0, 2.0, 3.0)
 """Pauses between the sendings of an unanswered lift; the last one goes on."""
 REFUND_QUERY_S = (5.0, 15.0, 60.0, 300.0)
-QUERY_LIMIT_S = 5.5
-"""A query that lasts longer has failed: PayBy wants the next one within 6 s of it."""
+QUERY_EVERY_S = (2.05, 5.9)
+"""PayBy's cases ask for 2 to 6 s between two queries, and it counts at its own door."""
+CLOSE_EVERY_S = (3.2, 5.0)
+"""They ask for 3 to 10 s between two cancellations, each of which has a query before it here."""
+CALL_LIMIT_S = 5.5
+"""A query or cancellation that lasts longer has failed: the next one is due."""
+CLOSING_QUERY_LIMIT_S = 4.0
+"""Together with CALL_LIMIT_S less than the 10 s between two cancellations."""
 DENIALS: Mapping[type[errors.CallFailed], str] = {
     errors.Refused: "refused",
     errors.OrderDead: "dead",
@@ -73,6 +79,8 @@ class Pursuits:
     unheard: Callable[[errors.CallFailed], None]
     spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
     _running: dict[str, dict[Key, _Running]] = field(default_factory=dict)
+    _asked: dict[str, float] = field(default_factory=dict)
+    """When an order was last queried, by the event loop's time."""
 
     def follow(self, session: str, wanted: Iterable[Pursuit], *, restarted: bool = False) -> None:
         """Pursue just this for a stay from now on; ``restarted``: nothing of it was asked by this process yet."""
@@ -80,6 +88,8 @@ class Pursuits:
         now_wanted = {key_of(p): p for p in wanted}
         for key in running.keys() - now_wanted.keys():
             running.pop(key).task.cancel()
+            if all(key.number != other.number for other in now_wanted):
+                self._asked.pop(key.number, None)
         for key, pursuit in now_wanted.items():
             if known := running.get(key):
                 if known.pursuit != pursuit:
@@ -134,7 +144,7 @@ class Pursuits:
             if not restarted:
                 await place()
             placing: asyncio.Task[None] | None = None
-            pace = _Pace(self.pause, 2.0, 4.0, at_once=restarted)
+            pace = _Pace(self.pause, QUERY_EVERY_S[0], 4.0, at_once=restarted)
             while await pace.turn():
                 said = await self._query_once(order.no)
                 open_there = isinstance(said, OrderReported) and said.status == "CREATED"
@@ -144,8 +154,9 @@ class Pursuits:
 
     async def _query(self, record: _Running, restarted: bool) -> None:
         assert isinstance(record.pursuit, QueryOrder)
-        slow, fast = min(6.0, self.query_every * 1.1), max(2.0, self.query_every * 0.9)
-        pace = _Pace(self.pause, fast, slow, at_once=restarted)
+        least, most = QUERY_EVERY_S
+        fast, slow = max(least, self.query_every * 0.9), min(most, max(least, self.query_every * 1.1))
+        pace = _Pace(self.pause, min(fast, slow), slow, at_once=restarted)
         while await pace.turn():
             await self._query_once(record.pursuit.order.no)
 
@@ -154,16 +165,23 @@ class Pursuits:
         have is cancelled as well as long as the rules ask: its placeOrder may still be on the way."""
         assert isinstance(record.pursuit, CloseOrder)
         no = record.pursuit.order.no
-        pace = _Pace(self.pause, 3.0, 5.0, at_once=True)
+        pace = _Pace(self.pause, *CLOSE_EVERY_S, at_once=True)
         while await pace.turn():
-            said = await self._query_once(no)
+            said = None if self._was_just_asked(no) else await self._query_once(no, CLOSING_QUERY_LIMIT_S)
             if not isinstance(said, OrderReported) or said.status == "CREATED":
-                refusal = await self._report(no, "cancelOrder", self.payby.cancel_order(no))
+                cancelling = self.payby.cancel_order(no)
+                refusal = await self._report(no, "cancelOrder", cancelling, limit_s=CALL_LIMIT_S)
                 if isinstance(refusal, errors.OrderPaid):  # believed after a look-up, which brings the proof
                     await self._query_once(no)
 
-    async def _query_once(self, no: str) -> OrderReported | errors.CallFailed:
-        return await self._report(no, "getOrder", self.payby.get_order(no), limit_s=QUERY_LIMIT_S)
+    def _was_just_asked(self, no: str) -> bool:
+        """Another query now would follow the last one too fast."""
+        asked = self._asked.get(no)
+        return asked is not None and asyncio.get_running_loop().time() - asked < QUERY_EVERY_S[0]
+
+    async def _query_once(self, no: str, limit_s: float = CALL_LIMIT_S) -> OrderReported | errors.CallFailed:
+        self._asked[no] = asyncio.get_running_loop().time()
+        return await self._report(no, "getOrder", self.payby.get_order(no), limit_s=limit_s)
 
     async def _report(
         self, no: str, call: str, answer: Awaitable[Answer], limit_s: float | None = None
