@@ -1,9 +1,11 @@
 import base64
 import re
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 import segno
+import zxingcpp
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -64,17 +66,32 @@ def test_digits_in_segments_of_their_own_need_a_smaller_symbol(url: str, version
 
 @given(tokens)
 @settings(max_examples=40, deadline=None)
-def test_the_level_is_the_highest_that_the_smallest_version_holds(url: str) -> None:
+def test_no_symbol_is_larger_or_weaker_than_digits_in_segments_of_their_own_need(url: str) -> None:
     parts = [(part, 1 if part.isdigit() else 4) for part in re.split(r"(\d{6,}|\d{3,}$)", url) if part]
     least = segno.make(parts, error="l", micro=False, boost_error=False).version  # type: ignore[arg-type]
     fitting = []
     for level in "hqml":
-        try:
-            code = segno.make(parts, error=level, version=least, mask=qr.MASK, micro=False, boost_error=False)  # type: ignore[arg-type]
-        except segno.DataOverflowError:
-            continue
-        fitting.append(code)
-    assert modules(qr.encode(url)) == [bytes(row) for row in fitting[0].matrix]
+        with suppress(segno.DataOverflowError):
+            segno.make(parts, error=level, version=least, mask=qr.MASK, micro=False, boost_error=False)  # type: ignore[arg-type]
+            fitting.append(level.upper())
+    (found,) = zxingcpp.read_barcodes(qr.draw(qr.encode(url), 480))
+    assert (int(found.extra["Version"]), "HQML".index(found.ec_level)) <= (least, "HQML".index(fitting[0]))
+    assert found.extra["DataMask"] == qr.MASK
+
+
+@given(st.text("abcdef", min_size=32, max_size=32), st.integers(10**12, 10**13 - 1), st.integers(0, 7))
+@settings(max_examples=40, deadline=None)
+def test_where_there_is_one_way_to_cut_the_segments_segno_makes_the_same_modules(ft: str, t: int, mask: int) -> None:
+    head = f"https://qr.payby.com?BIZ_TYPE=202&ft={ft}&t="
+    code = qr.encode(f"{head}{t}", mask)
+    made = segno.make([(head, 4), (str(t), 1)], error="m", mask=mask, micro=False, boost_error=False)  # type: ignore[arg-type]
+    assert modules(code) == [bytes(row) for row in made.matrix]
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=120))
+@settings(max_examples=100, deadline=None)
+def test_any_printable_text_comes_back_as_it_is(text: str) -> None:
+    assert qr.decode(qr.draw(qr.encode(text), 480)) == text
 
 
 def modules(symbol: Symbol) -> list[bytes]:
