@@ -35,8 +35,8 @@ class Wire(Protocol):
     def data(self, data: bytes) -> None:
         """Send bytes with the data/command line high."""
 
-    def light(self, on: bool) -> None:
-        """Switch the backlight, where there is one to switch."""
+    def light(self, share: float) -> None:
+        """Set the backlight, where there is one, to that share of full, 0 to 1; one without steps is on above 0."""
 
     def close(self) -> None:
         """Give bus and pins back; twice is harmless."""
@@ -88,6 +88,7 @@ class SpiPanel:
         self._glass: Image.Image | None = None
         """What was sent, None while that is not certain."""
         self._whole_at = 0.0
+        self._light = 1.0
 
     def __enter__(self) -> Self:
         return self
@@ -117,6 +118,18 @@ class SpiPanel:
                 if self._glass is None:
                     self._drop()
 
+    def light(self, share: float) -> None:
+        """Set the backlight to ``share`` of full, 0 to 1, now and at every opening. Raises PanelError."""
+        with self._lock:
+            self._light = share
+            if self._wire is None or self._closed:
+                return  # the first picture brings it
+            try:
+                self._wire.light(share)
+            except OSError as error:
+                self._drop()
+                raise PanelError(f"the {self._kind.name} cannot be reached: {error}") from error
+
     def close(self) -> None:
         """Darken the glass and give the wire back; twice is harmless. Waits ``patience_s`` for a frame under way."""
         self._closed = True
@@ -124,7 +137,7 @@ class SpiPanel:
             return  # the bus hangs; the process is about to end, and the kernel closes it then
         try:
             if self._wire is not None:
-                self._wire.light(False)
+                self._wire.light(0)
                 self._wire.command(DISPOFF)
         except OSError:
             pass  # it cannot be reached: nothing of ours is on it that we could take off
@@ -150,7 +163,7 @@ class SpiPanel:
         if fresh:  # only now, so that nobody sees what the memory held at power-on
             assert self._wire is not None
             self._wire.command(DISPON)
-            self._wire.light(True)
+            self._wire.light(self._light)
         self._whole_at = now
         return image.copy()
 

@@ -2,13 +2,17 @@
 
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
-from gpiozero import DigitalOutputDevice, Factory
+from gpiozero import DigitalOutputDevice, Factory, PWMOutputDevice
 
 RESET_LOW_S, RESET_WAIT_S = 0.01, 0.12
 """The data sheets ask for 10 us low, and for 120 ms before ``sleep out`` if the controller was awake."""
 _SWRESET = 0x01
+PWM_HZ = 1000
+"""Of a dimmed backlight: beyond what an eye sees. At full light there are no pulses, which a camera would see."""
+
+Light: TypeAlias = DigitalOutputDevice | PWMOutputDevice
 
 
 class SpiDev(Protocol):
@@ -35,7 +39,7 @@ class SpiWire:
         *,
         dc: DigitalOutputDevice,
         reset: DigitalOutputDevice | None,
-        light: DigitalOutputDevice | None,
+        light: Light | None,
         transfer_size: int = 4096,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -63,9 +67,9 @@ class SpiWire:
         for start in range(0, len(data), self._most):
             self._write(view[start : start + self._most])
 
-    def light(self, on: bool) -> None:
+    def light(self, share: float) -> None:
         if self._light is not None:
-            _set(self._light, int(on))
+            _set(self._light, share if isinstance(self._light, PWMOutputDevice) else int(share > 0))
 
     def close(self) -> None:
         self._spi.close()
@@ -90,8 +94,10 @@ def open_spi(
     reset_pin: int,
     backlight_pin: int,
     pin_factory: Factory,
+    backlight_pwm: bool = False,
 ) -> SpiWire:
     """Open /dev/spidev<bus>.<device> and the pins, by their BCM numbers; -1 for reset or backlight means none.
+    ``backlight_pwm``: the backlight can be dimmed by pulses.
 
     Raises OSError, its text one line that says what to do.
     """
@@ -108,10 +114,11 @@ def open_spi(
         raise OSError(f"{path} is not there: switch SPI on (raspi-config, Interface Options)") from None
     except PermissionError:
         raise OSError(f"{path} may not be opened: put the user into the group spi") from None
-    made: list[DigitalOutputDevice] = []
+    made: list[Any] = []
     try:
         for number in (dc_pin, reset_pin, backlight_pin):
-            made.append(None if number < 0 else _output(number, pin_factory))
+            pulsed = backlight_pwm and len(made) == 2
+            made.append(None if number < 0 else _output(number, pin_factory, pulsed=pulsed))
     except BaseException:
         spi.close()
         for pin in made:
@@ -122,14 +129,16 @@ def open_spi(
     return SpiWire(spi, dc=dc, reset=reset, light=light, transfer_size=transfer_size)
 
 
-def _output(number: int, pin_factory: Factory) -> DigitalOutputDevice:
+def _output(number: int, pin_factory: Factory, *, pulsed: bool) -> Light:
     try:
+        if pulsed:
+            return PWMOutputDevice(number, initial_value=0, frequency=PWM_HZ, pin_factory=pin_factory)
         return DigitalOutputDevice(number, initial_value=False, pin_factory=pin_factory)
     except Exception as error:  # lgpio's errors derive from Exception alone
         raise OSError(f"GPIO {number} cannot be used: {error}") from error
 
 
-def _set(pin: DigitalOutputDevice, level: int) -> None:
+def _set(pin: Light, level: float) -> None:
     try:
         pin.value = level
     except Exception as error:

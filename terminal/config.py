@@ -107,7 +107,13 @@ def _value(section: str, key: str, readings: tuple[Any, ...], base: Path, *, sai
 
 
 def _may_be_empty(section: str, key: str) -> bool:
-    return (section, key) in {("mqtt", "ca_file"), ("payby", "payee_mid"), ("payby", "notify_url")}
+    return (section, key) in {
+        ("mqtt", "ca_file"),
+        ("payby", "payee_mid"),
+        ("payby", "notify_url"),
+        ("lcd", "idle_picture"),
+        ("lcd", "wifi_password_file"),
+    }
 
 
 def _may_be_secret(hint: Any) -> bool:
@@ -255,6 +261,8 @@ def _check_png(settings: Settings) -> None:
         for key, takes in (("folder", "the path of a folder"), ("size", 'pixels, as "480x320"')):
             if not getattr(settings.lcd, key):
                 raise ConfigError(f'lcd.{key}: missing; panel = "png" takes {takes}')
+    if settings.lcd and settings.lcd.backlight_pwm and settings.lcd.backlight_pin < 0:
+        raise ConfigError("lcd.backlight_pwm: got true, takes false where lcd.backlight_pin is -1")
 
 
 def _check_amounts(settings: Settings) -> None:

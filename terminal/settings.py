@@ -141,6 +141,21 @@ class Lcd(Section, frozen=True):
     y_offset: Offset = 0
     bgr: Annotated[bool, Meta(description="true or false")] = False
     digits: Annotated[Literal["latin", "arabic"], Meta(description="latin or arabic")] = "latin"
+    backlight_pwm: Annotated[bool, Meta(description="true or false")] = False
+    idle_brightness: Annotated[int, Meta(ge=5, le=100, description="per cent of full light, 5 to 100")] = 40
+    dim_after: Annotated[int, Meta(ge=0, le=1440, description="minutes, 0 (never) to 1440")] = 30
+    night: Annotated[
+        str,
+        Meta(
+            pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])?\Z",
+            description='two times of day, as "22:00-06:00", or "" for none',
+        ),
+    ] = ""
+    idle_picture: File | None = None
+    wifi: Annotated[
+        str, Meta(pattern=r"^[\x20-\x7e]{0,32}\Z", description='the name of a network, up to 32 of ASCII; "" for none')
+    ] = ""
+    wifi_password_file: File | None = None
 
     @property
     def pixels(self) -> tuple[int, int]:

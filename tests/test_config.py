@@ -51,7 +51,7 @@ def test_the_defaults_are_the_contract_s(file: Path) -> None:
         (*Tariff.__struct_fields__, *Lcd.__struct_fields__)
     )
     lines = [line for line in WHOLE.splitlines() if line.partition(" =")[0] not in set(defaults.split()) - {"panel"}]
-    assert len(lines) == len(WHOLE.splitlines()) - 32
+    assert len(lines) == len(WHOLE.splitlines()) - 39
     assert read(file, "\n".join(lines)) == read(file)
 
 
@@ -187,6 +187,21 @@ CHANGES = [
     ("rotate = 0", "rotate = 4", "lcd.rotate: got 4, takes quarter turns clockwise, 0 to 3"),
     ("bgr = false", "bgr = 0", "lcd.bgr: got 0, takes true or false"),
     ('digits = "latin"', 'digits = "roman"', "lcd.digits: got 'roman', takes latin or arabic"),
+    (
+        'night = ""',
+        'night = "22-6"',
+        'lcd.night: got \'22-6\', takes two times of day, as "22:00-06:00", or "" for none',
+    ),
+    (
+        "idle_brightness = 40",
+        "idle_brightness = 0",
+        "lcd.idle_brightness: got 0, takes per cent of full light, 5 to 100",
+    ),
+    (
+        "backlight_pwm = false",
+        "backlight_pwm = true",
+        "lcd.backlight_pwm: got true, takes false where lcd.backlight_pin is -1",
+    ),
     ("raise_pin = 17", "raise_pin = 28", "barrier.raise_pin: got 28, takes a GPIO number, 0 to 27"),
     ("raise_pin = 17", "raise_pin = 24", "barrier.raise_pin: got 24, which lcd.dc_pin has"),
     ("boom_pin = 6", "boom_pin = 5", "loops.boom_pin: got 5, which loops.waiting_pin has"),

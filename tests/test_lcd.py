@@ -15,6 +15,7 @@ from terminal.link import Clock, Link, SystemClock, new_id
 from terminal.roles.lcd import BURST, DRAW_EVERY_MS, WHOLE_EVERY_MS, Lcd
 from terminal.screen import qr
 from terminal.screen.compose import Composer
+from terminal.screen.dimming import Dimming
 from terminal.screen.layouts import LAYOUTS
 from terminal.screen.view import View
 from terminal.tools.screens import SITE, URL
@@ -140,12 +141,13 @@ class Kerb:
 
 @asynccontextmanager
 async def kerb(
-    bus: MemoryBus | None = None, panel: GlassPanel | None = None, patience_s: float = 5.0
+    bus: MemoryBus | None = None, panel: GlassPanel | None = None, patience_s: float = 5.0, **options: Any
 ) -> AsyncIterator[Kerb]:
     bus, clock, panel = bus or MemoryBus(), TestClock(), panel or GlassPanel()
     link = Link(bus.as_bus(), garage="marina", lane="exit-1", role="lcd", version="1", clock=clock)
     name = {(480, 320): "ili9488", (240, 240): "st7789-240", (320, 240): "ili9341"}[panel.size]
-    role = Lcd(link, panel, name=name, site=SITE, trusted=Trusted({"worker": KEY.public_key()}), patience_s=patience_s)
+    trusted = Trusted({"worker": KEY.public_key()})
+    role = Lcd(link, panel, name=name, site=SITE, trusted=trusted, patience_s=patience_s, **options)
     task = asyncio.create_task(role.run())
     made = Kerb(bus, panel, clock, role)
     try:
@@ -410,6 +412,74 @@ async def test_a_panel_that_hangs_stops_no_heartbeat_and_is_told() -> None:
         await k.bus.until(Alert, 2)
         assert k.view(await panel.until(2), state="idle")
         assert k.alerts() == [("lcd-panel", "raised"), ("lcd-panel", "cleared")]
+
+
+NIGHT = Dimming(0.4, 30 * 60_000, None)
+
+
+async def test_a_panel_that_serves_nobody_for_long_is_dimmed_and_full_again_for_the_next_driver() -> None:
+    levels: list[float] = []
+    async with kerb(dimming=NIGHT, light=levels.append) as k:
+        await k.beat()
+        await k.screen("idle")
+        await k.panel.until(2)
+        k.clock.turn(30 * 60_000 - 1)
+        await k.beat()
+        assert k.view(await k.panel.until(3), state="idle", moved=29 % 9)
+        assert levels == []
+        k.clock.turn(1)
+        await k.beat()
+        assert k.view(await k.panel.until(4), state="idle", moved=30 % 9)
+        assert levels == [0.4]
+        await k.pays(k.pay())
+        await k.shown(URL)
+        assert levels == [0.4, 1.0]
+
+
+async def test_where_the_light_cannot_be_dimmed_the_picture_is() -> None:
+    async with kerb(dimming=NIGHT) as k:
+        await k.screen("closed", reason="operator")
+        await k.panel.until(2)
+        k.clock.turn(30 * 60_000)
+        await k.beat()
+        white = (await k.panel.until(3)).getpixel((0, 0))
+        assert white == (round(255 * 0.4 ** (1 / 2.2)),) * 3
+
+
+async def test_a_picture_that_stands_for_minutes_moves_and_one_that_serves_a_driver_does_not() -> None:
+    async with kerb() as k:
+        await k.beat()
+        await k.screen("idle")
+        await k.panel.until(2)
+        k.clock.turn(60_000)
+        await k.beat()
+        assert k.view(await k.panel.until(3), state="idle", moved=1)
+        await k.screen("help", reason="refused", help_code="7K3QF")
+        await k.panel.until(4)
+        k.clock.turn(60_000)
+        await k.beat()
+        assert k.view(await k.panel.until(5), state="help", reason="refused", help_code="7K3QF")
+
+
+async def test_a_light_that_fails_is_the_panels_failure() -> None:
+    def fail(share: float) -> None:
+        raise OSError("GPIO 18 cannot be set")
+
+    async with kerb(dimming=Dimming(0.4, 0), light=fail) as k:
+        await k.screen("idle")
+        (alert,) = await k.bus.until(Alert, 1)
+        assert (alert.code, alert.text) == ("lcd-panel", "no frame can be shown: GPIO 18 cannot be set")
+        await k.settled()
+
+
+async def test_the_operators_idle_picture_is_shown_and_one_of_another_size_is_refused() -> None:
+    own = Image.new("RGB", (480, 320), "teal")
+    async with kerb(idle=own) as k:
+        await k.screen("idle")
+        assert await k.panel.until(2) == own
+    with pytest.raises(ValueError, match="idle picture"):
+        async with kerb(idle=own.resize((240, 240))):
+            pass
 
 
 async def test_a_panel_of_the_wrong_size_stops_the_role_at_once() -> None:

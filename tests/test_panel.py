@@ -175,9 +175,9 @@ def test_the_display_is_switched_on_only_once_the_first_picture_is_there() -> No
             order.append({0x2C: "pixels", 0x29: "on", 0x28: "off"}.get(code, ""))
             super().command(code)
 
-        def light(self, on: bool) -> None:
-            order.append(f"light {on}")
-            super().light(on)
+        def light(self, share: float) -> None:
+            order.append(f"light {share > 0}")
+            super().light(share)
 
     def open_noted() -> Wire:
         model = model_of("st7789-240")
@@ -188,6 +188,36 @@ def test_the_display_is_switched_on_only_once_the_first_picture_is_there() -> No
     panel.show(rig.blank())
     panel.close()
     assert [word for word in order if word] == ["pixels", "on", "light True", "light False", "off"]
+
+
+def test_the_light_is_set_at_once_and_kept_for_a_panel_that_is_opened_anew() -> None:
+    rig = Rig("ili9341")
+    rig.panel.light(0.5)
+    assert rig.opened == []
+    rig.show(rig.blank())
+    assert rig.model.light_share == 0.5
+    rig.panel.light(0.25)
+    assert rig.model.light_share == 0.25
+    rig.model.close()
+    with pytest.raises(Exception, match="closed"):
+        rig.show(rig.blank("red"))
+    rig.show(rig.blank("red"))
+    assert (len(rig.opened), rig.model.light_share) == (2, 0.25)
+
+
+def test_a_light_that_cannot_be_set_is_said_and_the_panel_opened_anew() -> None:
+    rig = Rig("ili9341")
+    rig.show(rig.blank())
+
+    def fail(share: float) -> None:
+        raise OSError("GPIO 18 cannot be set")
+
+    rig.model.light = fail  # type: ignore[method-assign]
+    with pytest.raises(PanelError, match="the ili9341 cannot be reached: GPIO 18 cannot be set"):
+        rig.panel.light(0.5)
+    rig.show(rig.blank())
+    assert len(rig.opened) == 2
+    assert rig.seen() == rig.blank()
 
 
 def test_closing_leaves_no_code_on_the_glass() -> None:
@@ -278,8 +308,8 @@ class Failing:
     def data(self, data: bytes) -> None:
         self._send(len(data), lambda: self._model.data(data))
 
-    def light(self, on: bool) -> None:
-        self._model.light(on)
+    def light(self, share: float) -> None:
+        self._model.light(share)
 
     def close(self) -> None:
         self._model.close()

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from gpiozero import DigitalOutputDevice
-from gpiozero.pins.mock import MockFactory
+from gpiozero import DigitalOutputDevice, PWMOutputDevice
+from gpiozero.pins.mock import MockFactory, MockPWMPin
 from PIL import Image
 
 from drivers.panel import PanelError, SpiPanel
@@ -92,6 +92,16 @@ def test_the_light_goes_out_and_everything_is_given_back_on_close() -> None:
     assert rig.bus.closed == 1
     for pin in (DC, RESET, LIGHT):
         rig.output(pin).close()
+
+
+def test_a_backlight_that_dims_by_pulses_has_none_at_full() -> None:
+    pins = MockFactory(pin_class=MockPWMPin)
+    light = PWMOutputDevice(LIGHT, initial_value=0, frequency=1000, pin_factory=pins)
+    dc = DigitalOutputDevice(DC, pin_factory=pins)
+    wire = SpiWire(Bus(model_of("ili9341"), pins), dc=dc, reset=None, light=light)
+    for share in (1.0, 0.4, 0):
+        wire.light(share)
+    assert [state.state for state in pins.pin(LIGHT).states] == [0, 1, 0.4, 0]
 
 
 @pytest.mark.parametrize("fault", [OSError(5, "Input/output error"), SystemError("returned NULL")])

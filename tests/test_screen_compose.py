@@ -4,13 +4,16 @@ from itertools import combinations
 import pytest
 from PIL import Image, ImageChops
 
+from terminal.contract.messages import ScreenState
 from terminal.screen import fonts, qr
 from terminal.screen.compose import Composer, Frame
+from terminal.screen.dimming import PLACES, darker
 from terminal.screen.fonts import CAPITAL, NARROWEST
 from terminal.screen.layouts import LAYOUTS, Layout, layout_for
 from terminal.screen.sheet import Box, Placed
 from terminal.screen.texts import TEXTS, say
 from terminal.screen.view import Digits, Site, View, amount, countdown, stay
+from terminal.screen.wifi import wifi
 from terminal.tools.screens import SITE, URL, views
 
 pytestmark = pytest.mark.skipif(not fonts.raqm_available(), reason=f"Arabic cannot be shaped here: {fonts.INSTALL}")
@@ -206,6 +209,51 @@ def test_who_waits_for_no_payment_is_not_told_how_to_pay(view: View) -> None:
     texts = {one.text for one in Composer(LAYOUTS["ili9488"], SITE).frame(view).placed}
     assert {say("wait", "en"), say("wait", "ar")} <= texts
     assert not any("PayBy" in text for text in texts)
+
+
+@pytest.mark.parametrize("layout", SHAPES, ids=named)
+def test_the_lanes_wifi_has_a_page_of_its_own_whose_code_joins_it(layout: Layout) -> None:
+    for name, password, text in (
+        ("Marina Guest", "welcome 2026", "WIFI:T:WPA;S:Marina Guest;P:welcome 2026;;"),
+        ('a;b:c,d\\e"f', "", 'WIFI:T:nopass;S:a\\;b\\:c\\,d\\\\e\\"f;;'),
+        ("W" * 32, "x" * 63, f"WIFI:T:WPA;S:{'W' * 32};P:{'x' * 63};;"),
+    ):
+        try:
+            composer = Composer(layout, replace(SITE, wifi=wifi(name, password)))
+        except qr.QrError as error:  # the longest names there are, on the smallest panels, found at the start
+            assert len(name) == 32 and min(layout.width, layout.height) <= 240, error
+            continue
+        frame = composer.frame(replace(PAY, page="wifi", left=None))
+        check(frame, layout)
+        assert qr.decode(frame.image) == text
+        assert {say("pay.signal", "en"), say("pay.signal", "ar")} <= {one.text for one in frame.placed}
+
+
+def test_the_operators_idle_picture_stands_in_the_idle_screens_place() -> None:
+    own = Image.new("RGB", (480, 320), "teal")
+    composer = Composer(LAYOUTS["ili9488"], SITE, idle=own)
+    assert composer.compose(View("idle")) == own
+    assert composer.compose(View("idle", moved=1)) == own
+    assert composer.compose(View("wait")) == Composer(LAYOUTS["ili9488"], SITE).compose(View("wait"))
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("state", ["idle", "closed", "out-of-order"])
+def test_what_stands_there_for_long_is_moved_and_nothing_of_it_is_cut(name: str, state: ScreenState) -> None:
+    composer = Composer(LAYOUTS[name], SITE)
+    still = composer.frame(View(state))
+    for at, (x, y) in enumerate(PLACES):
+        frame = composer.frame(View(state, moved=at))
+        check(frame, LAYOUTS[name])
+        back = Image.new("RGB", frame.image.size, "white")
+        back.paste(frame.image, (-x, -y))
+        assert back == still.image
+
+
+def test_a_dim_view_is_darker_and_reads_as_before() -> None:
+    plain, dim = (Composer(LAYOUTS["ili9488"], SITE, dim=0.4).compose(View("idle", dim=on)) for on in (False, True))
+    assert dim == plain.point(darker(0.4))
+    assert plain == Composer(LAYOUTS["ili9488"], SITE).compose(View("idle", dim=True))
 
 
 def test_a_frame_may_be_kept_while_the_next_one_is_drawn() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from terminal.contract.messages import Qr, Screen, stamp
 from terminal.screen import qr
-from terminal.screen.showing import CODE_MS, GONE_AFTER_MS, HINT_AFTER_MS, HINT_MS, STALE_MS, WORDS_MS, Showing
+from terminal.screen.showing import CODE_MS, GONE_AFTER_MS, HINT_AFTER_MS, HINT_MS, STALE_MS, WIFI_MS, WORDS_MS, Showing
 from terminal.screen.view import View
 
 WALL = 1_795_000_000_000
@@ -185,6 +185,23 @@ def test_where_words_have_no_room_they_take_turns_with_the_code_which_comes_firs
     assert [view.page for view in seen] == ["code", "code", "words", "words", "code", "words", "words"]
     assert [view.hint for view in seen] == ["", "", "", "", "", "second", "signal"]
     assert [view.left for view in seen] == [None, None, 111, 109, None, 99, 87]
+
+
+@pytest.mark.parametrize("turns", [False, True])
+def test_a_lane_with_a_wifi_offers_it_after_a_while_in_the_signal_hints_place(turns: bool) -> None:
+    plain, showing = Showing(turns=turns), Showing(turns=turns, wifi=True)
+    for one in (plain, showing):
+        one.take(screen("pay", remaining=120), NOW)
+    for second in range(120):
+        before, now = plain.view(NOW + second * 1000), showing.view(NOW + second * 1000)
+        if now.page == "wifi":
+            assert (now.left, second >= 30, before.hint) == (None, True, "signal")
+            break
+        assert now == before
+    offered = [second for second in range(109) if showing.view(NOW + second * 1000).page == "wifi"]
+    first, long = offered[0], WIFI_MS // 1000
+    assert offered[:long] == [*range(first, first + long)]
+    assert offered[long] > first + 2 * long
 
 
 def test_only_so_many_ended_codes_are_remembered() -> None:

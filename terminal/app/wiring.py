@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property, partial
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -38,7 +39,11 @@ from terminal.roles.worker import Worker, WorkerSettings
 from terminal.roles.worker.hearing import Beliefs
 from terminal.roles.worker.speaking import Signer
 from terminal.roles.worker.words import Wording
-from terminal.screen.view import Site
+from terminal.screen.dimming import Dimming, night_of
+from terminal.screen.own_picture import PictureError, load
+from terminal.screen.qr import QrError
+from terminal.screen.view import Site, Wifi
+from terminal.screen.wifi import wifi
 from terminal.settings import ConfigError, Settings, present
 
 GARAGE_ROLES = ("broker", "worker", "listener", "console")
@@ -122,12 +127,16 @@ class RealHardware:
                 dc_pin=lcd.dc_pin,
                 reset_pin=lcd.reset_pin,
                 backlight_pin=lcd.backlight_pin,
+                backlight_pwm=lcd.backlight_pwm,
                 pin_factory=pins,
             )
 
-        return SpiPanel(
-            lcd.panel, open_wire, rotate=lcd.rotate, x_offset=lcd.x_offset, y_offset=lcd.y_offset, bgr=lcd.bgr
-        )
+        try:
+            return SpiPanel(
+                lcd.panel, open_wire, rotate=lcd.rotate, x_offset=lcd.x_offset, y_offset=lcd.y_offset, bgr=lcd.bgr
+            )
+        except ValueError as error:
+            raise ConfigError(f"lcd: {error}") from None
 
 
 def _mock_arm(pins: Pins, barrier: sections.Barrier) -> SimulatedArm:
@@ -140,6 +149,16 @@ def _mock_arm(pins: Pins, barrier: sections.Barrier) -> SimulatedArm:
         hold_s=barrier.close_time / 2,
         close_s=barrier.close_time / 2,
     )
+
+
+def _wifi(lcd: sections.Lcd) -> Wifi | None:
+    if not lcd.wifi:
+        return None
+    secret = read_secret(lcd.wifi_password_file, "lcd.wifi_password_file") if lcd.wifi_password_file else b""
+    try:
+        return wifi(lcd.wifi, secret.decode("ascii"))
+    except (QrError, UnicodeDecodeError):
+        raise ConfigError("lcd.wifi_password_file: takes a password of printable ASCII") from None
 
 
 async def run_roles(
@@ -296,9 +315,27 @@ class _Opener:
     async def _lcd(self, link: Link) -> Callable[[], Awaitable[None]]:
         lcd, garage = self._settings.need(sections.Lcd), self._garage
         panel = await self._stack.enter_async_context(self._hardware.panel())
-        site = Site(garage.name, garage.name_ar, garage.help_phone, lcd.digits)
         trusted = grant.load_trusted(self._settings.need(sections.Lift).trusted)
-        return Lcd(link, panel, name=lcd.panel, site=site, trusted=trusted).run
+        try:
+            return Lcd(
+                link,
+                panel,
+                name=lcd.panel,
+                site=Site(garage.name, garage.name_ar, garage.help_phone, lcd.digits, _wifi(lcd)),
+                trusted=trusted,
+                idle=load(lcd.idle_picture, panel.size) if lcd.idle_picture else None,
+                dimming=Dimming(
+                    lcd.idle_brightness / 100,
+                    lcd.dim_after * 60_000 or None,
+                    night_of(lcd.night),
+                    ZoneInfo(garage.timezone),
+                ),
+                light=panel.light if lcd.backlight_pwm and lcd.panel != "png" else None,
+            ).run
+        except PictureError as error:
+            raise ConfigError(f"lcd.idle_picture: {error}") from None
+        except ValueError as error:  # the panel's size
+            raise ConfigError(str(error)) from None
 
     def _tariff(self) -> Tariff:
         return Tariff.from_texts(**msgspec.structs.asdict(self._settings.tariff))

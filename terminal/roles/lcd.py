@@ -7,6 +7,8 @@ wire are a thread's work; a panel that hangs or fails harms nobody else.
 
 import asyncio
 import contextlib
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from PIL import Image
@@ -16,6 +18,7 @@ from terminal.contract.signed import Trusted, check_screen
 from terminal.link import Link, Peers
 from terminal.screen import fonts, qr
 from terminal.screen.compose import Composer
+from terminal.screen.dimming import QUIET, Dimming, place
 from terminal.screen.fonts import DoesNotFit
 from terminal.screen.layouts import layout_for
 from terminal.screen.qr import QrError
@@ -30,6 +33,7 @@ BURST, DRAW_EVERY_MS = 8, 125
 """Frames at once, then one in so much time: a visit's screens come without delay, a flood of messages does not."""
 RETRY_MS = 2_000
 """After a failed frame."""
+NEVER = Dimming()
 PATIENCE_S = 5.0
 """A frame that takes longer: the panel hangs."""
 
@@ -48,11 +52,23 @@ class Panel(Protocol):
 class Lcd:
     """Shows the link's lane on ``panel`` (its configuration's name in ``name``), until cancelled.
 
-    ``trusted``: the keys of `[lift] trusted`. Raises ValueError for a panel of the wrong size.
+    ``trusted``: the keys of `[lift] trusted`. ``idle``: the operator's own idle picture. ``light`` sets the panel's
+    backlight, in a thread, and may raise OSError; where there is none the picture itself is dimmed. Raises ValueError
+    for a panel or a picture of the wrong size.
     """
 
     def __init__(
-        self, link: Link, panel: Panel, *, name: str, site: Site, trusted: Trusted, patience_s: float = PATIENCE_S
+        self,
+        link: Link,
+        panel: Panel,
+        *,
+        name: str,
+        site: Site,
+        trusted: Trusted,
+        idle: Image.Image | None = None,
+        dimming: Dimming = NEVER,
+        light: Callable[[float], None] | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         if link.lane is None:
             raise ValueError("an LCD needs a lane")
@@ -61,8 +77,14 @@ class Lcd:
         self._panel = panel
         self._trusted = trusted
         self._patience_s = patience_s
-        self._composer = Composer(layout_for(name, *panel.size), site)
-        self._showing = Showing(turns=self._composer.turns)
+        if idle and idle.size != panel.size:
+            raise ValueError(f"an idle picture of {idle.size} px for a panel of {panel.size}")
+        self._dimming, self._light = dimming, light
+        self._lit = 1.0
+        self._composer = Composer(layout_for(name, *panel.size), site, idle=idle, dim=1 if light else dimming.share)
+        self._showing = Showing(turns=self._composer.turns, wifi=site.wifi is not None)
+        self._quiet: tuple[str, str, int] | None = None
+        """State and reason while nobody is served, and since when."""
         self._peers = Peers(self._clock)
         self._news = asyncio.Event()
         self._connected_ms: int | None = None
@@ -128,6 +150,16 @@ class Lcd:
     # What is shown
 
     def _view(self) -> View:
+        view, now = self._believed(), self._clock.steady_ms()
+        if view.state not in QUIET:
+            self._quiet = None
+            return view
+        if self._quiet is None or self._quiet[:2] != (view.state, view.reason):
+            self._quiet = view.state, view.reason, now
+        quiet_ms = now - self._quiet[2]
+        return replace(view, dim=self._dimming.dims(self._clock.wall_ms(), quiet_ms), moved=place(quiet_ms))
+
+    def _believed(self) -> View:
         now = self._clock.steady_ms()
         if self._connected_ms is None:
             return self._showing.view(now, away_ms=now - self._lost_ms)
@@ -193,6 +225,10 @@ class Lcd:
             if qr.decode(image) is None:
                 raise QrError("the QR code could not be read back from the frame")
             self._proven = view.symbol
+        share = self._dimming.share if view.dim else 1.0
+        if self._light and share != self._lit:
+            self._light(share)
+            self._lit = share
         self._panel.show(image)
 
     async def _refuse(self, view: View, why: str) -> None:

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from PIL import Image
 
 from terminal.contract.messages import ScreenState
-from terminal.screen import pay, qr
+from terminal.screen import pay, qr, wifi
 from terminal.screen import view as words
+from terminal.screen.dimming import PLACES, darker
 from terminal.screen.fonts import raqm_available, rtl
 from terminal.screen.layouts import Layout
 from terminal.screen.message import message
 from terminal.screen.setting import Setting
-from terminal.screen.sheet import Placed, Sheet
+from terminal.screen.sheet import Placed, Sheet, moved
 from terminal.screen.texts import LANGUAGES
 from terminal.screen.view import Site, View
 
@@ -34,11 +35,19 @@ class Frame:
 
 
 class Composer:
-    """Draws the screens of one panel. ``arabic`` False leaves the languages out that cannot be shaped here."""
+    """Draws the screens of one panel. ``arabic`` False leaves the languages out that cannot be shaped here. ``idle`` is
+    the operator's own idle picture, RGB and of the panel's size. A view that is ``dim`` has the ``dim`` share of light:
+    for panels whose backlight cannot be dimmed. Raises qr.QrError for a Wi-Fi whose code this panel cannot show."""
 
-    def __init__(self, layout: Layout, site: Site, *, arabic: bool | None = None) -> None:
+    def __init__(
+        self, layout: Layout, site: Site, *, arabic: bool | None = None, idle: Image.Image | None = None, dim: float = 1
+    ) -> None:
+        if site.wifi:
+            wifi.check(layout, site.wifi)
         shaped = raqm_available() if arabic is None else arabic
         self._setting = Setting(layout, site, tuple(lang for lang in LANGUAGES if shaped or not rtl(lang)))
+        self._idle = idle
+        self._darker = darker(dim) if dim < 1 else None
         self._sheets: OrderedDict[View, Sheet] = OrderedDict()
 
     @property
@@ -60,11 +69,17 @@ class Composer:
 
     def frame(self, view: View) -> Frame:
         """As ``compose``, with the boxes."""
-        sheet = self._sheet(replace(view, left=None if view.left is None else 0))
-        image = sheet.image.copy()
+        sheet = self._sheet(replace(view, left=None if view.left is None else 0, dim=False, moved=0))
+        image, placed = sheet.image.copy(), tuple(sheet.placed)
         if sheet.countdown and view.left is not None:
             sheet.countdown.draw(image, words.digits(words.countdown(view.left), self._setting.site.digits))
-        return Frame(image, tuple(sheet.placed))
+        if view.moved:
+            x, y = PLACES[view.moved]
+            image.paste(sheet.image, (x, y))  # at the edges stays what was there
+            placed = tuple(replace(one, box=moved(one.box, x, y)) for one in placed)
+        if view.dim and self._darker:
+            image = image.point(self._darker)
+        return Frame(image, placed)
 
     def _sheet(self, view: View) -> Sheet:
         if (sheet := self._sheets.get(view)) is None:
@@ -78,6 +93,12 @@ class Composer:
         layout = self._setting.layout
         sheet = Sheet(layout.width, layout.height)
         beside = _BESIDE.get(layout.style)
+        if view.state == "idle" and self._idle is not None:
+            sheet.picture(self._idle, 0, 0)
+            return sheet
+        if view.state == "pay" and view.page == "wifi" and (network := self._setting.site.wifi):
+            wifi.page(sheet, self._setting, network)
+            return sheet
         if view.state == "pay" and view.symbol is not None:
             if view.page == "words" and beside is None:
                 pay.square(sheet, self._setting, view)

@@ -155,6 +155,13 @@ def _clock(pen: _Pen) -> None:
     pen.line(INK, 11, (50, 26), (50, 52), (66, 62))
 
 
+def _wifi(pen: _Pen) -> None:
+    """Waves above their source."""
+    for radius in (22, 41, 60):
+        pen.arc(BLUE, 10, 50, 82, radius, 227, 313)
+    pen.disc(50, 80, 8, INK)
+
+
 def _warning(pen: _Pen) -> None:
     """A warning triangle."""
     pen.line(RED, 12, (50, 14), (92, 86), (8, 86), (50, 14))
@@ -174,13 +181,14 @@ _PICTURES: dict[str, Callable[[_Pen], None]] = {
     "out-of-order": _warning,
     "clock": _clock,
     "parking": _parking,
+    "wifi": _wifi,
 }
 
 
 @lru_cache(maxsize=32)
 def picture(state: str, side: int) -> Image.Image:
-    """The picture of a state, the ``clock`` or the ``parking`` sign: RGB on white, without the white around it, at
-    most ``side`` px wide and high."""
+    """The picture of a state, or the ``clock``, ``parking`` or ``wifi`` sign: RGB on white, without the white around
+    it, at most ``side`` px wide and high."""
     pen = _Pen(side)
     _PICTURES[state](pen)
     image = pen.image.reduce(_OVER)

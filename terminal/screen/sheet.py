@@ -14,6 +14,11 @@ Box = tuple[int, int, int, int]
 """Left, top, right, bottom; right and bottom are the first pixels outside."""
 
 
+def moved(box: Box, x: int, y: int) -> Box:
+    """The box so many px further right and down."""
+    return box[0] + x, box[1] + y, box[2] + x, box[3] + y
+
+
 @dataclass(frozen=True, slots=True)
 class Placed:
     """Something on the sheet: ``kind`` is text, picture, code or countdown. ``em`` is a text's font size in px."""

@@ -16,7 +16,8 @@ GONE_AFTER_MS = 15_000
 
 HINT_AFTER_MS = 18_000
 HINT_MS = 6_000
-_HINTS: tuple[Hint, ...] = ("second", "", "signal", "")
+WIFI_MS = 8_000
+"""How long the page with the lane's Wi-Fi stands in the signal hint's place: it must be scanned meanwhile."""
 
 CODE_MS, WORDS_MS = 9_000, 3_000
 """Where words have no room beside the code: how long each stands, the code first."""
@@ -25,17 +26,21 @@ STALE_MS = 150_000
 """A message whose id is older than the newest one's, by less than this, is a late or a repeated one. By more: the
 worker's clock was put right, and no code can be that old and still have time left."""
 
+_Side = tuple[Page, Hint, int]
+"""A side of the pay screen, its hint, and for how many ms it stands."""
+
 _REMEMBERED = 64  # codes whose end is known, so that an old message said again cannot bring one back
 
 
 class Showing:
     """Feed it messages that may be believed (a ``pay``: whose signature holds), ask it for the view of a moment.
 
-    ``turns``: the panel has no room for words beside the code.
+    ``turns``: the panel has no room for words beside the code. ``wifi``: the lane has a Wi-Fi to offer.
     """
 
-    def __init__(self, *, turns: bool = False) -> None:
+    def __init__(self, *, turns: bool = False, wifi: bool = False) -> None:
         self._turns = turns
+        self._sides = _sides(turns=turns, wifi=wifi)
         self._screen: Screen | None = None
         self._symbol: Symbol | None = None
         self._why_not = ""
@@ -98,7 +103,8 @@ class Showing:
         if left_ms <= 0:
             return replace(view_of(screen), state="wait", symbol=None)
         page, hint = self._page(now - self._since_ms)
-        left = None if self._turns and page == "code" else -(-left_ms // 1000)
+        uncounted = page == "wifi" or (self._turns and page == "code")
+        left = None if uncounted else -(-left_ms // 1000)
         return view_of(screen, left, hint=hint, page=page)
 
     def next_ms(self, now: int) -> int | None:
@@ -111,12 +117,26 @@ class Showing:
 
     def _page(self, shown_ms: int) -> tuple[Page, Hint]:
         """The side of the pay screen, and its hint, after so long."""
-        if self._turns:
-            turn, within = divmod(shown_ms, CODE_MS + WORDS_MS)
-            return ("code", "") if within < CODE_MS else ("words", ("", "second", "signal")[turn % 3])
-        if shown_ms < HINT_AFTER_MS:
+        at_ms = shown_ms if self._turns else shown_ms - HINT_AFTER_MS
+        if at_ms < 0:
             return "code", ""
-        return "code", _HINTS[(shown_ms - HINT_AFTER_MS) // HINT_MS % len(_HINTS)]
+        at_ms %= sum(ms for _, _, ms in self._sides)
+        for page, hint, ms in self._sides:
+            if at_ms < ms:
+                return page, hint
+            at_ms -= ms
+        raise AssertionError("the sides' times make the turn")
+
+
+def _sides(*, turns: bool, wifi: bool) -> tuple[_Side, ...]:
+    """What stands how long, one after the other and then from the beginning."""
+    network: _Side = ("wifi", "signal", WIFI_MS)
+    if turns:
+        alone: _Side = ("code", "", CODE_MS)
+        last: _Side = network if wifi else ("words", "signal", WORDS_MS)
+        return alone, ("words", "", WORDS_MS), alone, ("words", "second", WORDS_MS), alone, last
+    plain: _Side = ("code", "", HINT_MS)
+    return ("code", "second", HINT_MS), plain, network if wifi else ("code", "signal", HINT_MS), plain
 
 
 def _as_wait(screen: Screen) -> Screen:

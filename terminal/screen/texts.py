@@ -44,6 +44,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "pay.with": ("with PayBy or BOTIM", "بتطبيق PayBy أو BOTIM"),
     "pay.second": ("or another phone", "أو بهاتف آخر"),
     "pay.signal": ("No signal?", "لا شبكة؟"),
+    "wifi": ("Use our Wi-Fi", "استخدم شبكتنا"),
     "free.then": ("Have a safe trip", "رافقتك السلامة"),
     "closed.then": ("Please use another lane", "يرجى استخدام مسار آخر"),
     "out-of-order.then": ("Please use another lane", "يرجى استخدام مسار آخر"),

@@ -10,10 +10,18 @@ Digits = Literal["latin", "arabic"]
 Hint = Literal["", "second", "signal"]
 """What the pay screen adds once a driver has looked at it for a while."""
 
-Page = Literal["code", "words"]
-"""Which side of the pay screen a panel shows that has no room beside the code."""
+Page = Literal["code", "words", "wifi"]
+"""Which side of the pay screen shows: the code; the words, where they have no room beside it; the lane's Wi-Fi."""
 
 _ARABIC = str.maketrans("0123456789.", "٠١٢٣٤٥٦٧٨٩٫")
+
+
+@dataclass(frozen=True, slots=True)
+class Wifi:
+    """A network that drivers may join, and the code that joins it."""
+
+    name: str
+    symbol: Symbol
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +32,14 @@ class Site:
     name_ar: str
     help_phone: str
     digits: Digits = "latin"
+    wifi: Wifi | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """One screen. ``amount`` in AED with two decimals; ``minutes`` of the stay; ``left`` s of the countdown; ``tail``
-    the last four characters of the session, which the ticket's text bears. What is empty or None is not shown."""
+    the last four characters of the session, which the ticket's text bears. What is empty or None is not shown. ``dim``
+    and ``moved``, a place of dimming.PLACES, for what stands there for long."""
 
     state: ScreenState
     reason: str = ""
@@ -41,6 +51,8 @@ class View:
     symbol: Symbol | None = None
     hint: Hint = ""
     page: Page = "code"
+    dim: bool = False
+    moved: int = 0
 
 
 def view_of(screen: Screen, left: int | None = None, *, hint: Hint = "", page: Page = "code") -> View:

@@ -109,6 +109,7 @@ class Model:
     writes: list[tuple[int, bytes]] = field(default_factory=list)
     """Every command but RAMWR with its parameters."""
     lit: bool | None = None
+    light_share: float = 0.0
     closed: bool = False
     resets: int = 0
 
@@ -160,9 +161,9 @@ class Model:
         self.sent += len(data)
         self._data += data
 
-    def light(self, on: bool) -> None:
+    def light(self, share: float) -> None:
         self._alive()
-        self.lit = on
+        self.lit, self.light_share = share > 0, share
 
     def close(self) -> None:
         self.closed = True
