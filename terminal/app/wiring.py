@@ -334,6 +334,8 @@ class _Opener:
             ).run
         except PictureError as error:
             raise ConfigError(f"lcd.idle_picture: {error}") from None
+        except QrError as error:
+            raise ConfigError(f"lcd.wifi: name and password are too long for this panel: {error}") from None
         except ValueError as error:  # the panel's size
             raise ConfigError(str(error)) from None
 

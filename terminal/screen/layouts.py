@@ -59,6 +59,12 @@ LAYOUTS = {
 """By the panels' names in the configuration."""
 
 
+def pixels(panel: str, rotate: int) -> tuple[int, int]:
+    """Width and height of the pictures of a panel of the configuration, but ``png``, turned by so many quarters."""
+    layout = LAYOUTS[panel]
+    return (layout.width, layout.height) if rotate % 2 == 0 else (layout.height, layout.width)
+
+
 def layout_for(panel: str, width: int, height: int) -> Layout:
     """The layout of a panel, upright too; for ``png`` the one of the nearest shape and size, scaled. Raises ValueError
     for a picture whose shorter side is under 120 px, and for one that is not of the panel's size."""

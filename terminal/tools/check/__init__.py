@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from terminal.config import ConfigError, Settings
 from terminal.tools.check.finding import Finding, Machine
 from terminal.tools.check.keys import keys, passwords
-from terminal.tools.check.machine import disk, fonts, network_time, panel, pins, scanner
+from terminal.tools.check.machine import disk, fonts, idle_picture, network_time, panel, pins, scanner
 from terminal.tools.check.others import broker, payby_and_clock
 
 __all__ = ["Finding", "Machine", "check", "network_time"]
@@ -21,7 +21,7 @@ async def check(settings: Settings, machine: Machine, say: Callable[[str], None]
     """Say a line for each finding as it is known; True where all are well. Raises TimeoutError after LONGEST_S."""
     good = True
     async with asyncio.timeout(LONGEST_S):
-        for part in (configuration, keys, passwords, disk, fonts, pins, panel, scanner, broker, payby_and_clock):
+        for part in _PARTS:
             async for finding in part(settings, machine):
                 good = good and finding.ok
                 say(str(finding))
@@ -41,3 +41,8 @@ async def configuration(settings: Settings, _: Machine) -> AsyncIterator[Finding
         yield Finding("configuration", True, text)
     else:
         yield Finding("configuration", False, "no role's section is there", "see deploy/exit-terminal.toml")
+
+
+_PARTS = (
+    configuration, keys, passwords, disk, fonts, pins, panel, idle_picture, scanner, broker, payby_and_clock,
+)  # fmt: skip

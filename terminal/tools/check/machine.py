@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from terminal.config import Settings
-from terminal.screen.fonts import INSTALL, raqm_available
+from terminal.screen import own_picture
+from terminal.screen.fonts import INSTALL, font, raqm_available
+from terminal.screen.layouts import pixels
 from terminal.settings import Lcd
 from terminal.tools.check.finding import Finding, Machine
 
@@ -46,6 +48,12 @@ async def disk(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
 
 async def fonts(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
     if settings.lcd:
+        try:
+            font("Regular", 12)
+        except OSError as error:
+            why, _, command = str(error).partition(": ")
+            yield Finding("fonts", False, why, command or "install the program anew: deploy/install.md, 1")
+            return
         ready = raqm_available()
         text = "Arabic is shaped" if ready else "Arabic cannot be shaped without libfribidi0"
         yield Finding("fonts", ready, text, "" if ready else INSTALL)
@@ -88,6 +96,18 @@ def _spi(lcd: Lcd, device: Path) -> Finding:
     if lcd.speed_hz > (promised := DATA_SHEET_HZ[lcd.panel]):
         text += f", above its data sheet's {promised / 1e6:g} MHz (most modules take it; lower it if pictures are torn)"
     return Finding("panel", True, text)
+
+
+async def idle_picture(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    if (lcd := settings.lcd) and lcd.idle_picture:
+        size = lcd.pixels if lcd.panel == "png" else pixels(lcd.panel, lcd.rotate)
+        try:
+            own_picture.load(lcd.idle_picture, size)
+        except own_picture.PictureError as error:
+            advice = "a still PNG in the panel's own pixels is needed; or leave lcd.idle_picture out"
+            yield Finding("idle picture", False, str(error), advice)
+        else:
+            yield Finding("idle picture", True, f"{lcd.idle_picture} fits the panel")
 
 
 async def scanner(settings: Settings, _: Machine) -> AsyncIterator[Finding]:

@@ -1,0 +1,167 @@
+"""What is wrong with an LCD, its picture or its fonts: a clear line, and a lane that goes on as far as it can."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from PIL import Image
+
+from terminal.__main__ import main
+from terminal.config import load
+from terminal.contract.messages import Alert
+from terminal.screen import fonts
+from terminal.tools.check import Machine, check
+from tests.test_lcd import GlassPanel, kerb
+
+CONFIGURATION = """
+[garage]
+id = "marina"
+name = "Marina"
+name_ar = "مارينا"
+help_phone = "+971 4 000 0000"
+[lane]
+id = "exit-1"
+[mqtt]
+url = "mqtt://127.0.0.1:1"
+username = "lcd"
+password_file = "password"
+[lift]
+trusted = { worker = "worker.pub.pem" }
+[lcd]
+panel = "ili9341"
+[gpio]
+pins = "mock"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A lane's configuration: its broker is away, its pins are mock."""
+    (tmp_path / "password").write_text("x")
+    (tmp_path / "password").chmod(0o600)
+    public = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()
+    pem = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    (tmp_path / "worker.pub.pem").write_bytes(public.public_bytes(*pem))
+    Image.new("RGB", (240, 320)).save(tmp_path / "turned.png")
+    Image.new("RGB", (320, 240)).save(tmp_path / "photo.jpg")
+    Image.new("RGB", (320, 240)).save(tmp_path / "idle.png")
+    (tmp_path / "long").write_text("x" * 63)
+    (tmp_path / "long").chmod(0o600)
+    made = tmp_path / "exit.toml"
+    made.write_text(CONFIGURATION)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"panel": "ili9999"}, "got 'ili9999', takes st7789-240, st7789-320, ili9341, ili9486, ili9488 or png"),
+        ({"panel": "png", "folder": "out"}, 'lcd.size: missing; panel = "png" takes pixels, as "480x320"'),
+        ({"panel": "png", "folder": "out", "size": "480"}, 'got 480, takes pixels, as "480x320"'),
+        ({"panel": "png", "folder": "out", "size": "100x100"}, "100x100 px are too few; the shorter side needs 120"),
+        ({"x_offset": "1"}, "lcd: x_offset of the ili9341 is 0 to 0, not 1"),
+        ({"idle_picture": "absent.png"}, "absent.png is not there"),
+        ({"idle_picture": "turned.png"}, "turned.png has 240x320 px; the panel has 320x240"),
+        ({"idle_picture": "photo.jpg"}, "photo.jpg is no PNG"),
+        ({"wifi": "w" * 32, "wifi_password_file": "long"}, "lcd.wifi: "),
+    ],
+    ids=lambda value: next(iter(value.values())) if isinstance(value, dict) else "",
+)
+def test_what_is_wrong_with_the_panel_stops_the_role_with_one_line(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], line: str
+) -> None:
+    for key, value in changes.items():
+        monkeypatch.setenv(f"EXIT_TERMINAL_LCD_{key.upper()}", value)
+    assert main(["--config", str(file), "lcd"]) == 2
+    said = [one for one in capsys.readouterr().err.splitlines() if one.startswith("exit-terminal: ")]
+    assert len(said) == 1
+    assert line in said[0]
+
+
+@pytest.mark.skipif(Path("/dev/spidev0.0").exists(), reason="this machine has an SPI bus")
+def test_the_test_card_says_in_one_line_that_no_panel_is_there(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--config", str(file), "lcd", "--test"]) == 1
+    _, err = capsys.readouterr()
+    assert err.startswith("exit-terminal: the ili9341 cannot be reached: ")
+    assert err.count("\n") == 1
+
+
+def checked(file: Path, **changes: str) -> dict[str, str]:
+    """The lines of `check` by their names."""
+    environ = {f"EXIT_TERMINAL_LCD_{key.upper()}": value for key, value in changes.items()}
+    lines: list[str] = []
+    machine = Machine(open_pins=lambda kind: pytest.fail("not asked"), ntp=lambda: True)
+    asyncio.run(check(load(file, environ), machine, lines.append))
+    return {line[6:].partition(":")[0]: line for line in lines}
+
+
+def test_check_names_an_idle_picture_that_does_not_fit(file: Path) -> None:
+    line = checked(file, idle_picture="turned.png")["idle picture"]
+    assert line.startswith("FAIL  idle picture: ")
+    assert "has 240x320 px; the panel has 320x240 -> a still PNG in the panel's own pixels is needed" in line
+    for fits in ({"idle_picture": "idle.png"}, {"idle_picture": "turned.png", "rotate": "1"}):
+        assert checked(file, **fits)["idle picture"].startswith("ok ")
+    assert "idle picture" not in checked(file)
+
+
+# Fonts
+
+
+@pytest.fixture
+def no_font(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As if the package with the font had not been installed."""
+    monkeypatch.setitem(sys.modules, "fontpkg_ibm_plex_sans_arabic", None)
+    caches = (fonts.font, fonts.ink)
+    for cache in caches:
+        cache.cache_clear()
+    yield
+    for cache in caches:
+        cache.cache_clear()
+
+
+@pytest.mark.usefixtures("no_font")
+def test_check_names_a_missing_font_and_what_brings_it(file: Path) -> None:
+    line = checked(file)["fonts"]
+    assert line == "FAIL  fonts: the font is missing -> pip install fontpkg-ibm-plex-sans-arabic"
+
+
+@pytest.mark.usefixtures("no_font")
+async def test_without_its_font_the_lcd_says_so_and_stays() -> None:
+    panel = GlassPanel()
+    panel.free.clear()  # no first frame is waited for
+    async with kerb(panel=panel) as k:
+        panel.free.set()
+        (alert,) = await k.bus.until(Alert, 1)
+        assert alert.text == "no frame can be shown: the font is missing: pip install fontpkg-ibm-plex-sans-arabic"
+        await k.settled()
+        assert (k.health().state, panel.frames) == ("degraded", [])
+
+
+def test_without_fribidi_check_and_the_lcd_say_what_to_install(file: Path, tmp_path: Path) -> None:
+    """A library of that name that is none stands before the real one."""
+    (tmp_path / "libraries").mkdir()
+    for name in ("libfribidi.so.0", "libfribidi.so"):
+        (tmp_path / "libraries" / name).write_bytes(b"")
+    environ = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path / "libraries")}
+    words = [sys.executable, "-m", "terminal", "--config", str(file), "check"]
+    ended = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert (
+        "FAIL  fonts: Arabic cannot be shaped without libfribidi0 -> sudo apt-get install libfribidi0" in ended.stdout
+    )
+    code = "import asyncio, tests.test_lcd_bad_input as t; asyncio.run(t.degraded_reason())"
+    ended = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False)
+    assert ended.stdout == "Arabic cannot be shown; sudo apt-get install libfribidi0\n", ended.stderr
+
+
+async def degraded_reason() -> None:
+    """Print what the lcd's health says, for the process above."""
+    async with kerb() as k:
+        await k.settled()
+        print(k.health().reason)
