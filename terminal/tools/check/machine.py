@@ -51,7 +51,7 @@ async def fonts(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
         try:
             font("Regular", 12)
         except OSError as error:
-            why, _, command = str(error).partition(": ")
+            why, command = str(error).partition(": ")[::2]
             yield Finding("fonts", False, why, command or "install the program anew: deploy/install.md, 1")
             return
         ready = raqm_available()
