@@ -36,32 +36,33 @@ def changed(old: Image.Image, new: Image.Image, *, pixel_bytes: int, window_byte
     box = difference.getbbox()
     if box is None:
         return []
-    boxes, cuts = [box], {box: _best_cut(difference, box, pixel_bytes)}
-    while len(boxes) < MOST_WINDOWS:
-        widest = max(boxes, key=lambda box: cuts[box][0])
-        saved, *halves = cuts[widest]
-        if saved * pixel_bytes <= window_bytes:
-            break
-        boxes.remove(widest)
-        boxes += halves
-        if len(boxes) < MOST_WINDOWS:
-            cuts |= {half: _best_cut(difference, half, pixel_bytes) for half in halves}
-    return sorted(boxes, key=lambda box: (box[1], box[0]))
+    best, least = [box], area(box) * pixel_bytes
+    for first in _cuts(difference, box, pixel_bytes):
+        plans = [list(first)]
+        for half, other in (first, first[::-1]):
+            plans += [[other, *cut] for cut in _cuts(difference, half, pixel_bytes)[:1]]
+        for plan in plans:
+            cost = sum(map(area, plan)) * pixel_bytes + window_bytes * (len(plan) - 1)
+            if cost < least:
+                best, least = plan, cost
+    return sorted(best, key=lambda box: (box[1], box[0]))
 
 
-def _best_cut(difference: Image.Image, box: Box, pixel_bytes: int) -> tuple[int, Box, Box]:
-    """How many pixels the best cut of ``box`` spares, and its two halves without their edges that did not change."""
-    best = (0, box, box)
+def _cuts(difference: Image.Image, box: Box, pixel_bytes: int) -> list[tuple[Box, Box]]:
+    """The best cut of ``box`` in two, each half without its edges that did not change; of a large box the best one in
+    either direction, the better one first: what is spared shows only with the next cut. None where none spares."""
     size = area(box) * pixel_bytes
     if size < _SMALL:
-        return best
+        return []
     part = difference.crop(box)
+    found = []
     for before, after in _cuts_anywhere(part) if size > _LARGE else _cuts_in_gaps(part):
         first, second = _tight(part, before), _tight(part, after)
-        saved = area(box) - area(first) - area(second)
-        if saved > best[0]:
-            best = (saved, _moved(first, box[0], box[1]), _moved(second, box[0], box[1]))
-    return best
+        if area(first) > 0 and area(second) > 0 and area(first) + area(second) < area(box):
+            halves = _moved(first, box[0], box[1]), _moved(second, box[0], box[1])
+            found.append((area(first) + area(second), halves))
+    found.sort()
+    return [halves for _, halves in found[: 2 if size > _LARGE else 1]]
 
 
 def _cuts_in_gaps(part: Image.Image) -> Iterator[tuple[Box, Box]]:

@@ -60,6 +60,13 @@ def test_a_large_change_is_cut_where_that_spares_most_whatever_lies_there() -> N
     assert found == [(8, 8, 200, 200), (200, 90, 310, 110)]
 
 
+def test_what_the_first_cut_spares_little_of_the_second_may_spare_much() -> None:
+    code, beside, below = (108, 28, 372, 292), (400, 142, 474, 211), (8, 245, 76, 302)
+    old = page(size=(480, 320))
+    new = page(code, beside, below, size=(480, 320))
+    assert windows(old, new) == sorted((code, beside, below), key=lambda box: (box[1], box[0]))
+
+
 def boxes_in(width: int, height: int) -> st.SearchStrategy[Box]:
     return st.tuples(
         st.integers(0, width - 1), st.integers(0, height - 1), st.integers(1, width // 2), st.integers(1, height // 2)

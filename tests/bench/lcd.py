@@ -22,14 +22,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import segno
 from luma.core.framebuffer import full_frame
 from luma.lcd import device as luma
-from PIL import Image
+from PIL import Image, ImageChops
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from drivers.panel import WHOLE_EVERY_S, SpiPanel
-from drivers.panel_frames import rgb565
+from drivers.panel_frames import area, rgb565
 from drivers.panel_kinds import KINDS
 from drivers.panel_wire import SpiWire
 from terminal.screen import qr
@@ -41,8 +42,8 @@ from tests.test_panel_bytes import MOST
 
 STEPS = ("first frame", "idle -> pay", "2:59 -> 2:58", "3:00 -> 2:59")
 TOKEN = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac14d5d372a459fbe948e83fcaae0cb&t=1765054600668"
-COUNTDOWN, LATE_MS = 0.25, 0.2
-"""Targets: of luma's time for a second of countdown; how late another thread may wake."""
+COUNTDOWN, LATE_MS, SYMBOL = 0.25, 0.2, 0.25
+"""Targets: of luma's time for a second of countdown; how late another thread may wake; of segno's time for a symbol."""
 CONVERSION = 1.4
 """What is aimed at, of numpy's time for a whole frame. Printed alone: between 1.1 and 1.6 it depends on the machine's
 allocator, since numpy's intermediate arrays are larger than what malloc keeps ready."""
@@ -135,20 +136,36 @@ def luma_bytes(kind: str, page: Pages) -> list[int]:
     return [first, pay, second, minute]
 
 
-def our_screens(kind: str) -> list[int]:
-    """The same steps on the product's own screens."""
-    panel, wire, now_s = ours(kind)
-    composer = Composer(layout_for(kind, *panel.size), Site("Marina Garage", "مرآب المارينا", "+971 4 000 0000"))
-    idle = composer.compose(View("idle"))
-    panel.show(idle)
-    now_s[0] = WHOLE_EVERY_S
+def screens(kind: str) -> dict[str, tuple[Image.Image, Image.Image]]:
+    """The same and further steps on the product's own screens: before and after."""
+    size = SpiPanel(kind, Counter).size
+    composer = Composer(layout_for(kind, *size), Site("Marina Garage", "مرآب المارينا", "+971 4 000 0000"))
+    symbol = qr.encode(TOKEN)
 
-    def pay(left: int) -> Image.Image:
-        symbol = qr.encode(TOKEN)
-        return composer.compose(View("pay", amount="25.00", minutes=125, left=left, tail="8F3A", symbol=symbol))
+    def screen(state: Any, left: int | None = None, **more: Any) -> Image.Image:
+        return composer.compose(View(state, amount="25.00", minutes=125, tail="8F3A", left=left, symbol=symbol, **more))
 
-    first, started, minute, second = count(panel.show, wire, idle, pay(180), pay(179), pay(178))
-    return [first, started, second, minute]
+    page = "words" if composer.turns else "code"  # the code of a square panel has no seconds beside it
+    idle, wait, pay, paid = composer.compose(View("idle")), screen("wait"), screen("pay", 180), screen("paid")
+    seconds = [screen("pay", left, page=page) for left in (180, 179, 178)]
+    return {
+        "idle -> wait": (idle, wait),
+        "wait -> pay": (wait, pay),
+        "idle -> pay": (idle, pay),
+        "a second": (seconds[1], seconds[2]),
+        "a minute": (seconds[0], seconds[1]),
+        "pay -> paid": (pay, paid),
+    }
+
+
+def step_bytes(kind: str, before: Image.Image, after: Image.Image) -> tuple[int, int, int]:
+    """What one step costs us and luma, and the most that it may: its changed box, and three windows."""
+    panel, wire, _ = ours(kind)
+    device, their_wire = stock(kind)
+    mine = count(panel.show, wire, before, after)[1]
+    theirs = count(device.display, their_wire, before, after)[1]
+    box = ImageChops.difference(before, after).getbbox() or (0, 0, 0, 0)
+    return mine, theirs, area(box) * KINDS[kind].pixel_bytes + 3 * KINDS[kind].window_bytes
 
 
 def bytes_table() -> None:
@@ -156,14 +173,23 @@ def bytes_table() -> None:
     for kind in KINDS:
         page = pages(*SpiPanel(kind, Counter).size)
         mine = our_bytes(kind, page)
-        for name, values in (
-            (f"{kind}: luma.lcd", luma_bytes(kind, page)),
-            (f"{kind}: ours", mine),
-            (f"{kind}: ours, the product's screens", our_screens(kind)),
-        ):
+        for name, values in ((f"{kind}: luma.lcd", luma_bytes(kind, page)), (f"{kind}: ours", mine)):
             print(f"{name:<37}" + "".join(f"{value:>15,}" for value in values))
         for step, value, most in zip(STEPS, mine, MOST[kind], strict=True):
             if verdict := target(f"{kind}, {step}, bytes", value, most):
+                print(f"{kind}, {step}:{verdict}")
+
+
+def screens_table() -> None:
+    for at, kind in enumerate(KINDS):
+        steps = screens(kind)
+        if not at:
+            print("\nThe product's screens" + " " * 16 + "".join(f"{step:>15}" for step in steps))
+        sent = {step: step_bytes(kind, *pair) for step, pair in steps.items()}
+        print(f"{kind + ': luma.lcd':<37}" + "".join(f"{theirs:>15,}" for _, theirs, _ in sent.values()))
+        print(f"{kind + ': ours':<37}" + "".join(f"{mine:>15,}" for mine, _, _ in sent.values()))
+        for step, (mine, _, most) in sent.items():
+            if verdict := target(f"{kind}, {step}, bytes of the product's screens", mine, most):
                 print(f"{kind}, {step}:{verdict}")
 
 
@@ -226,6 +252,18 @@ def conversion_table(rounds: int) -> None:
         ratio = took["ours"] / took["numpy"]
         aim = f"aim {CONVERSION}"
         print(f"  {width}x{height:<10}{took['ours']:>9.0f} us, numpy {took['numpy']:>7.0f} us: x {ratio:.2f}, {aim}")
+
+
+def symbol_table(rounds: int) -> None:
+    def frame() -> None:
+        rgb565(qr.draw(qr.encode(TOKEN), 240).convert("RGB"))
+
+    took = interleaved({"segno": partial(segno.make, TOKEN, micro=False), "ours": frame}, max(10, rounds // 5))
+    ratio = took["ours"] / took["segno"]
+    verdict = target("CPU of URL -> frame bytes beside segno's default path", ratio, SYMBOL)
+    print("\nCPU of URL -> frame bytes")
+    mine, theirs = took["ours"], took["segno"]
+    print(f"  symbol, picture and bytes {mine:.0f} us, segno's symbol alone {theirs:.0f} us: x {ratio:.2f}{verdict}")
 
 
 # Other threads
@@ -328,8 +366,10 @@ def main() -> int:
         other_threads()
         return int(bool(missed))
     bytes_table()
+    screens_table()
     cpu_table(options.rounds)
     conversion_table(options.rounds)
+    symbol_table(options.rounds)
     sys.stdout.flush()
     if not options.no_bus:
         bus_table()
