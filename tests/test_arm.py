@@ -114,6 +114,7 @@ def test_with_both_switches_a_raise_and_a_close_follow_the_switches_not_the_cloc
     assert arm.due is None
 
 
+@pytest.mark.fault("arm-stuck")
 @pytest.mark.parametrize("up", [False, None])
 def test_an_arm_that_does_not_leave_down_after_a_pulse_is_a_fault_until_the_next_pulse(up: bool | None) -> None:
     arm = ArmTracker(RISE, CLOSE, now=0, up=up, down=True)
@@ -143,6 +144,7 @@ def test_an_arm_that_stays_between_its_switches_while_lowering_is_a_fault() -> N
     assert walk(arm, 100) == [(1 + LIMIT, "fault")]
 
 
+@pytest.mark.fault("forced-open")
 def test_an_arm_that_was_forced_open_is_up_without_a_pulse() -> None:
     arm = ArmTracker(RISE, CLOSE, now=0, up=False, down=True)
     arm.switches(5, up=False, down=False)

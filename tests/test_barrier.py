@@ -138,6 +138,7 @@ def test_between_intent_and_pulse_another_lift_is_busy_and_keeps_its_chance() ->
     assert desk.serve(second) == raised(second)
 
 
+@pytest.mark.fault("arm-still-up")
 @pytest.mark.parametrize("state", ["rising", "up", "lowering", "unknown", "fault"])
 def test_unless_the_boom_is_down_a_lift_is_busy_unspent_and_renewed_later(state: Boom) -> None:
     desk, good = Desk(state=state), lift()
@@ -153,6 +154,7 @@ def test_what_could_not_be_journaled_is_refused_and_unspent() -> None:
     assert desk.serve(lift(id=NEXT)) == raised(lift(id=NEXT)), "its number is unspent"
 
 
+@pytest.mark.fault("cut-barrier")
 def test_a_relay_that_failed_leaves_the_lift_unknown_for_ever() -> None:
     desk, good = Desk(), lift()
     desk.gate.on_lift(good)
@@ -171,6 +173,7 @@ def test_a_payment_spent_by_another_lift_is_refused() -> None:
     assert desk.serve(again) == Answer(again.id, "refused", "spent", NUMBER)
 
 
+@pytest.mark.fault("cut-barrier")
 @pytest.mark.parametrize("rows", [0, 1, 2])
 def test_after_a_crash_the_journal_says_what_came_of_a_lift(rows: int) -> None:
     desk, good = Desk(), lift()
@@ -197,6 +200,7 @@ def test_barrier_tells_which_lift_raised_it_last() -> None:
     )  # of the last one nobody knows
 
 
+@pytest.mark.fault("forged-lift")
 def test_a_forged_lift_is_answered_believed_in_nothing_and_told_once_a_minute() -> None:
     desk, forged = Desk(), lift(key="stranger")
     effects = [effect for _ in range(5) for effect in desk.gate.on_lift(forged)]
@@ -209,6 +213,7 @@ def test_a_forged_lift_is_answered_believed_in_nothing_and_told_once_a_minute() 
     )
 
 
+@pytest.mark.fault("forged-lift")
 def test_a_forged_copy_of_a_spent_lift_does_not_hear_what_came_of_it() -> None:
     desk, good = Desk(), lift()
     desk.serve(good)
@@ -219,6 +224,7 @@ def test_a_forged_copy_of_a_spent_lift_does_not_hear_what_came_of_it() -> None:
 # Which car waits
 
 
+@pytest.mark.fault("cars-swap")
 @pytest.mark.parametrize("said", [vehicle(OTHER_CAR), vehicle(None), vehicle(waiting=False)])
 def test_a_lift_for_a_car_that_does_not_wait_is_refused_at_once(said: Vehicle) -> None:
     desk = Desk()
@@ -227,6 +233,7 @@ def test_a_lift_for_a_car_that_does_not_wait_is_refused_at_once(said: Vehicle) -
     assert desk.serve(lift(car=None, id=NEXT)) == raised(lift(id=NEXT))
 
 
+@pytest.mark.fault("loop-faulty")
 def test_a_vehicle_older_than_15_s_says_nothing() -> None:
     desk = Desk()
     desk.clock.turn(LIVE_MS)
@@ -283,6 +290,7 @@ def test_after_a_start_without_any_word_of_the_loops_a_lift_is_refused_in_time()
     assert desk.serve(lift()) == Answer(lift().id, "refused", "car", NUMBER)
 
 
+@pytest.mark.fault("broker-hour")
 def test_after_a_long_cut_of_the_connection_a_lift_waits_again() -> None:
     desk = Desk()
     desk.clock.turn(60_000)
@@ -570,6 +578,7 @@ async def test_a_paid_lift_pulses_the_relay_once_however_often_it_is_sent(tmp_pa
         assert book.spent.last.lift == lift().id
 
 
+@pytest.mark.fault("cut-barrier")
 async def test_the_intent_is_flushed_before_the_pulse_and_done_does_not_delay_the_answer(tmp_path: Path) -> None:
     story: list[str] = []
     answered = threading.Event()
@@ -594,6 +603,7 @@ async def test_the_intent_is_flushed_before_the_pulse_and_done_does_not_delay_th
     assert story == ["flush", "pulse", "flush"]
 
 
+@pytest.mark.fault("cut-barrier")
 async def test_a_lift_is_acknowledged_only_when_its_intent_is_on_the_disk(tmp_path: Path) -> None:
     async with serving(open_book(tmp_path)) as lane:
         lane.arm.during = lambda: unacknowledged.append(lane.bus.unacknowledged)
@@ -607,6 +617,7 @@ async def test_a_lift_is_acknowledged_only_when_its_intent_is_on_the_disk(tmp_pa
 STEPS = ["before the intent", "intent", "pulse", "before done", "done"]
 
 
+@pytest.mark.fault("cut-barrier")
 @pytest.mark.parametrize("died_at", STEPS)
 async def test_killed_at_any_step_the_barrier_never_pulses_twice(tmp_path: Path, died_at: str) -> None:
     at_death: dict[str, Path] = {}
@@ -669,6 +680,7 @@ def failing(*, code: int, times: list[int]) -> Callable[[str], sqlite3.Connectio
     return lambda path: sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=Failing)
 
 
+@pytest.mark.fault("torn-write")
 async def test_without_a_journal_no_pulse_and_the_role_stops_once_it_has_said_so(tmp_path: Path) -> None:
     times = [0]
     book = open_book(tmp_path, connect=failing(code=sqlite3.SQLITE_IOERR, times=times))
@@ -684,6 +696,7 @@ async def test_without_a_journal_no_pulse_and_the_role_stops_once_it_has_said_so
     assert lane.arm.closed
 
 
+@pytest.mark.fault("disk-full")
 async def test_on_a_full_disk_the_reserve_serves_the_driver_and_a_person_is_told(tmp_path: Path) -> None:
     times = [0]
     book = open_book(tmp_path, connect=failing(code=sqlite3.SQLITE_FULL, times=times))
@@ -695,6 +708,7 @@ async def test_on_a_full_disk_the_reserve_serves_the_driver_and_a_person_is_told
         assert not book.journal.ballast.held
 
 
+@pytest.mark.fault("disk-full")
 async def test_without_a_reserve_a_full_disk_refuses_until_there_is_room(tmp_path: Path) -> None:
     times = [0]
     book = open_book(tmp_path, ballast_bytes=0, connect=failing(code=sqlite3.SQLITE_FULL, times=times))
@@ -718,6 +732,7 @@ async def test_once_there_is_room_again_the_reserve_is_held_and_the_alert_cleare
         assert book.journal.ballast.held
 
 
+@pytest.mark.fault("arm-stuck")
 async def test_a_relay_that_fails_is_answered_unknown_told_and_forgiven(tmp_path: Path) -> None:
     async with serving(open_book(tmp_path)) as lane:
         lane.arm.wrong = OSError("no such chip")
@@ -777,6 +792,7 @@ async def test_the_arm_hears_of_the_loop_under_it_until_the_loops_fall_silent(tm
         assert lane.arm.covered[-1] is False
 
 
+@pytest.mark.fault("forged-lift")
 async def test_forged_lifts_are_refused_counted_and_told_once(tmp_path: Path) -> None:
     async with serving(open_book(tmp_path)) as lane:
         for _ in range(20):
@@ -807,6 +823,7 @@ async def test_after_a_long_cut_a_lift_waits_for_the_loops(tmp_path: Path) -> No
         assert await lane.answers(1) == [raised(good)]
 
 
+@pytest.mark.fault("journal-damaged")
 async def test_a_damaged_journal_is_moved_aside_and_what_is_intact_still_counts(tmp_path: Path) -> None:
     with open_book(tmp_path) as book:
         for n in range(40):

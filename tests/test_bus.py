@@ -174,6 +174,7 @@ async def test_a_filter_that_is_not_allowed_is_an_error(embedded: EmbeddedBroker
 # The broker goes and comes
 
 
+@pytest.mark.fault("broker-restarts")
 async def test_a_killed_broker_is_found_again_though_the_publisher_is_back_first(mosquitto: Mosquitto) -> None:
     async with Bus(mosquitto.url, username="p") as publisher, Bus(mosquitto.url, username="s") as reader:
         subscription = reader.subscribe(PAID)
@@ -191,6 +192,7 @@ async def test_a_killed_broker_is_found_again_though_the_publisher_is_back_first
                 pass  # what was acknowledged just before the kill may come again
 
 
+@pytest.mark.fault("broker-restarts")
 async def test_filters_are_asked_for_again_when_the_broker_has_forgotten_them(tmp_path: Path) -> None:
     async with open_embedded(tmp_path) as broker:
         port = broker.port
@@ -215,6 +217,7 @@ async def test_filters_are_asked_for_again_though_the_broker_says_that_it_has_th
         assert (await broker.next(8)).body[2:] == b"\0\x03a/+\x01\0\x01b\x01"
 
 
+@pytest.mark.fault("broker-restarts")
 async def test_what_the_broker_did_not_acknowledge_goes_out_again_as_a_duplicate_before_newer_messages() -> None:
     async with PuppetBroker() as broker, Bus(broker.url, username="me") as bus:
         await bus.publish("t", b"old")
@@ -281,6 +284,7 @@ async def gone(bus: Bus) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.fault("link-cuts")
 async def test_lines_that_break_all_the_time_lose_nothing(new_bus: NewBus) -> None:
     sent = {b"%03d" % n for n in range(120)}
     got: set[bytes] = set()
@@ -322,6 +326,7 @@ async def test_a_hop_is_four_packets(new_bus: NewBus) -> None:
         assert sorted(proxy.kinds) == [3] * 20 + [4] * 20
 
 
+@pytest.mark.fault("link-cuts")
 @pytest.mark.slow
 async def test_a_line_that_hangs_is_replaced_within_15_s(new_bus: NewBus) -> None:
     async with Proxy(new_bus.url) as proxy, new_bus(url=proxy.url) as bus:

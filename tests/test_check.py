@@ -243,6 +243,7 @@ async def test_a_wrong_signature_of_payby_s_says_to_download_its_key(
     assert "download it anew" in bad[0]
 
 
+@pytest.mark.fault("clock-wrong")
 async def test_a_clock_that_payby_contradicts_or_nobody_keeps_is_not_ready(
     place: Path, sandbox: Sandbox, embedded: EmbeddedBroker
 ) -> None:

@@ -102,6 +102,7 @@ def test_every_signed_field_has_values_here() -> None:
     assert set(VALUES) | unsigned == set(Lift.__struct_fields__)
 
 
+@pytest.mark.fault("forged-lift", "operator-replayed")
 @pytest.mark.parametrize("reason", REASONS)
 @pytest.mark.parametrize("field", VALUES)
 @settings(max_examples=20, deadline=None)
@@ -114,6 +115,7 @@ def test_a_lift_that_was_altered_in_any_field_is_refused(reason: str, field: str
     assert refusal(altered, beliefs(), scene()) == "signature"
 
 
+@pytest.mark.fault("forged-lift")
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_no_flipped_bit_of_a_signature_passes(data: st.DataObject) -> None:
@@ -131,6 +133,7 @@ def test_a_signature_in_another_spelling_is_refused(spoil: Any) -> None:
     assert refusal(msgspec.structs.replace(good, sign=spoil(good.sign)), beliefs(), scene()) == "signature"
 
 
+@pytest.mark.fault("forged-lift")
 @pytest.mark.parametrize(
     ("reason", "key"),
     [
@@ -146,10 +149,12 @@ def test_only_the_right_kind_of_key_signs(reason: str, key: str) -> None:
     assert refusal(lift(reason, key=key), beliefs(), scene()) == "signature"
 
 
+@pytest.mark.fault("keys-rotate")
 def test_every_trusted_worker_may_sign() -> None:
     assert refusal(lift(key="worker-2"), beliefs(), scene()) is None
 
 
+@pytest.mark.fault("forged-lift")
 @pytest.mark.parametrize("reason", REASONS)
 @pytest.mark.parametrize("place", [{"garage": "creek"}, {"lane": "exit-2"}])
 def test_a_lift_for_another_place_is_refused(reason: str, place: dict[str, str]) -> None:
@@ -175,6 +180,7 @@ def test_what_is_not_signed_learns_nothing_else(
 # Spent, late, the wrong car
 
 
+@pytest.mark.fault("forged-lift", "operator-replayed")
 @pytest.mark.parametrize("reason", REASONS)
 def test_a_spent_lift_is_spent_however_late_it_comes(reason: str) -> None:
     good = lift(reason)
@@ -192,6 +198,7 @@ def test_what_a_lift_spends_besides_its_id() -> None:
     assert spends(lift("free", order_no=NUMBER)) is None
 
 
+@pytest.mark.fault("forged-lift", "operator-replayed")
 @pytest.mark.parametrize(
     ("ahead_ms", "why"), [(-1, "expired"), (0, "expired"), (1, None), (60_000, None), (60_001, "too-far")]
 )
@@ -200,6 +207,7 @@ def test_the_deadline_lies_ahead_and_at_most_60_s(reason: str, ahead_ms: int, wh
     assert refusal(lift(reason, not_after=stamp(NOW + ahead_ms)), beliefs(), scene()) == why
 
 
+@pytest.mark.fault("cars-swap")
 @pytest.mark.parametrize("reason", REASONS)
 @pytest.mark.parametrize("waits", [None, OTHER])
 def test_a_lift_for_a_car_that_does_not_wait_is_refused(reason: str, waits: str | None) -> None:
@@ -240,6 +248,7 @@ def test_a_discount_for_the_payer_changes_nothing() -> None:
     assert refusal(lift(proof=proof(paymentInfo=info)), beliefs(), scene()) is None
 
 
+@pytest.mark.fault("payment-misfit", "stranger-paid")
 @pytest.mark.parametrize("reason", ["paid", "credit"])
 @pytest.mark.parametrize(
     "changes",
@@ -285,6 +294,7 @@ def test_a_payment_at_another_lane_or_stay_is_credit_at_most(number: str) -> Non
     assert refusal(lift("credit", **changes), beliefs(), scene()) is None
 
 
+@pytest.mark.fault("keys-rotate")
 def test_while_payby_rotates_its_key_both_count() -> None:
     keys = [payby_key("next").public_key(), payby_key("payby").public_key()]
     assert refusal(lift(proof=proof(key="next")), beliefs(payby_keys=keys), scene()) is None
@@ -292,6 +302,7 @@ def test_while_payby_rotates_its_key_both_count() -> None:
     assert refusal(lift(), beliefs(payby_keys=keys[:1]), scene()) == "proof"
 
 
+@pytest.mark.fault("stranger-paid")
 def test_the_proof_must_be_about_the_merchant_that_the_barrier_was_told() -> None:
     assert refusal(lift(), beliefs(payee_mid="200000000889"), scene()) == "proof"
     assert refusal(lift("free"), beliefs(payee_mid="200000000889"), scene()) is None
@@ -301,6 +312,7 @@ def test_an_unproved_payment_is_not_told_whether_its_number_is_spent() -> None:
     assert refusal(lift(amount="1.00"), beliefs(), scene(numbers={NUMBER})) == "proof"
 
 
+@pytest.mark.fault("forged-lift", "operator-replayed")
 @settings(max_examples=120, deadline=None)
 @given(
     st.sampled_from(REASONS),
@@ -361,6 +373,7 @@ def test_a_screen_that_a_worker_signed_may_be_shown() -> None:
     assert check_screen(decode(Screen, encode(screen())), GARAGE, LANE, trusted()) is None
 
 
+@pytest.mark.fault("forged-screen")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -436,6 +449,7 @@ def test_every_field_of_a_command_is_signed() -> None:
     assert set(COMMAND_VALUES) | {"at"} == set(Command.__struct_fields__)
 
 
+@pytest.mark.fault("operator-replayed")
 @pytest.mark.parametrize("field", COMMAND_VALUES)
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
@@ -447,6 +461,7 @@ def test_a_command_that_was_altered_in_any_field_is_refused(field: str, data: st
     assert check_command(altered, GARAGE, LANE, trusted(), NOW) == "signature"
 
 
+@pytest.mark.fault("operator-replayed")
 @pytest.mark.parametrize(
     ("ahead_ms", "why"), [(-1, "expired"), (0, "expired"), (1, None), (60_000, None), (60_001, "too-far")]
 )
@@ -464,6 +479,7 @@ def test_only_a_console_commands(key: str) -> None:
 # Keys
 
 
+@pytest.mark.fault("forged-lift")
 def test_no_key_has_two_names() -> None:
     key = private_key("worker").public_key()
     with pytest.raises(BadKeyFile, match="'worker' and 'console' are one key"):

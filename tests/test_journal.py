@@ -282,6 +282,7 @@ def damage_shows(path: Path, rows: list[Row]) -> bool:
     return False
 
 
+@pytest.mark.fault("journal-damaged")
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_flipped_byte_of_the_file_is_read_as_truth(tmp_path: Path, data: st.DataObject) -> None:
@@ -351,6 +352,7 @@ def test_a_lost_tail_shows(tmp_path: Path, lost: str) -> None:
         replayed(copy)
 
 
+@pytest.mark.fault("torn-write")
 def test_every_cut_of_the_log_shows(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     with open_journal(path) as journal:
@@ -364,6 +366,7 @@ def test_every_cut_of_the_log_shows(tmp_path: Path) -> None:
                 replayed(copy)
 
 
+@pytest.mark.fault("torn-write")
 def test_a_torn_commit_that_nobody_was_told_of_is_no_damage(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     with open_journal(path) as journal:
@@ -438,6 +441,7 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
         open_journal(tmp_path / "j.db")
 
 
+@pytest.mark.fault("journal-damaged")
 def test_a_damaged_journal_is_moved_aside_whole_and_what_is_intact_is_salvaged(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     rows = fill(path, 200)
@@ -474,6 +478,7 @@ def test_of_no_database_nothing_is_salvaged(tmp_path: Path) -> None:
 # Writes that fail
 
 
+@pytest.mark.fault("torn-write")
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("n", range(1, 9))
 def test_a_failed_write_acknowledges_nothing_and_a_restart_is_clean(tmp_path: Path, n: int, when: str) -> None:
@@ -502,6 +507,7 @@ def test_a_failed_write_acknowledges_nothing_and_a_restart_is_clean(tmp_path: Pa
         assert journal.append_now([("fact", b"again")], 1) == seqs[-1] + 1
 
 
+@pytest.mark.fault("disk-full")
 async def test_on_a_full_disk_nothing_is_acknowledged_and_it_goes_on_once_there_is_room(tmp_path: Path) -> None:
     pages = [12]
     connections: list[sqlite3.Connection] = []
@@ -525,6 +531,7 @@ async def test_on_a_full_disk_nothing_is_acknowledged_and_it_goes_on_once_there_
     assert [seq for seq, *_ in replayed(tmp_path / "j.db")] == told
 
 
+@pytest.mark.fault("disk-full")
 def test_the_ballast_is_real_space_that_can_be_given_up_once(tmp_path: Path) -> None:
     with Journal.open(tmp_path / "j.db", role="worker", ballast_bytes=1 << 20) as journal:
         assert (tmp_path / "j.db.ballast").stat().st_blocks * 512 >= 1 << 20
@@ -623,6 +630,7 @@ async def test_a_damaged_journal_makes_no_backup(tmp_path: Path) -> None:
 MORE = (*STEPS, "CREATE TABLE seen (id TEXT PRIMARY KEY) STRICT")
 
 
+@pytest.mark.fault("update")
 def test_an_older_journal_is_brought_forward_with_its_rows(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     rows = fill(path)
@@ -635,6 +643,7 @@ def test_an_older_journal_is_brought_forward_with_its_rows(tmp_path: Path) -> No
     db.close()
 
 
+@pytest.mark.fault("update")
 def test_a_step_forward_that_fails_leaves_the_older_journal(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     rows = fill(path)
@@ -643,6 +652,7 @@ def test_a_step_forward_that_fails_leaves_the_older_journal(tmp_path: Path) -> N
     assert replayed(path) == rows
 
 
+@pytest.mark.fault("update")
 def test_a_newer_programs_journal_is_left_alone(tmp_path: Path) -> None:
     open_journal(tmp_path / "j.db", steps=MORE).close()
     with pytest.raises(JournalForeign, match="newer"):

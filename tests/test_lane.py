@@ -36,6 +36,7 @@ def test_a_free_stay_lifts_without_an_order() -> None:
     assert (story.shows(), story.owes()) == ("idle", [])
 
 
+@pytest.mark.fault("never-notified")
 @pytest.mark.parametrize("notified", [True, False])
 def test_a_payment_lifts_whether_notified_or_found_by_query(notified: bool) -> None:
     story = Story()
@@ -44,6 +45,7 @@ def test_a_payment_lifts_whether_notified_or_found_by_query(notified: bool) -> N
     assert story.owes() == ["SendLift"]
 
 
+@pytest.mark.fault("notified-often")
 def test_the_same_payment_reported_again_is_a_duplicate_and_lifts_once() -> None:
     story = Story()
     story.shows_qr()
@@ -52,6 +54,7 @@ def test_the_same_payment_reported_again_is_a_duplicate_and_lifts_once() -> None
     assert story.stay().lifts == 1
 
 
+@pytest.mark.fault("paid-before-answer")
 def test_a_payment_before_the_answer_to_place_order_lifts() -> None:
     story = Story()
     story.arrives()
@@ -71,6 +74,7 @@ def test_an_order_that_ran_out_is_closed_and_followed_by_another() -> None:
     assert story.order().no == f"{first.no}-2"
 
 
+@pytest.mark.fault("notified-late")
 def test_after_three_unpaid_orders_a_person_helps_and_a_late_payment_still_lifts() -> None:
     story = Story()
     story.shows_qr()
@@ -112,6 +116,7 @@ def test_nine_orders_are_the_most_that_a_stay_gets_at_a_lane() -> None:
     assert (story.shows(), len(story.stay().orders)) == ("help no-answer", 9)
 
 
+@pytest.mark.fault("backs-out")
 def test_when_the_car_leaves_the_screen_is_blank_and_the_order_closed() -> None:
     story = Story()
     story.shows_qr()
@@ -121,6 +126,7 @@ def test_when_the_car_leaves_the_screen_is_blank_and_the_order_closed() -> None:
     assert (story.shows(), story.owes()) == ("idle", ["CloseOrder"])
 
 
+@pytest.mark.fault("loop-faulty")
 def test_a_bouncing_loop_does_not_end_a_visit() -> None:
     story = Story()
     story.shows_qr()
@@ -142,6 +148,7 @@ def test_a_payment_while_the_loop_bounces_still_lifts() -> None:
     assert story.owes() == ["SendLift"]
 
 
+@pytest.mark.fault("cars-swap")
 def test_another_car_on_the_loop_ends_the_visit_at_once() -> None:
     story = Story()
     story.shows_qr()
@@ -149,6 +156,7 @@ def test_another_car_on_the_loop_ends_the_visit_at_once() -> None:
     assert (story.shows(), story.owes()) == ("idle", ["CloseOrder"])
 
 
+@pytest.mark.fault("backs-out")
 def test_a_car_that_leaves_after_paying_has_credit_then_a_refund() -> None:
     story = Story()
     story.shows_qr()
@@ -164,6 +172,7 @@ def test_a_car_that_leaves_after_paying_has_credit_then_a_refund() -> None:
     assert (story.refund().amount, story.refund().no[0], len(story.refund().no)) == (2000, "R", 33)
 
 
+@pytest.mark.fault("backs-out")
 def test_credit_lifts_for_its_ticket_at_the_same_lane() -> None:
     story = Story()
     story.shows_qr()
@@ -189,6 +198,7 @@ def test_credit_lifts_for_its_ticket_at_another_lane_without_waiting() -> None:
     assert (grant.reason, grant.lane, story.shows("exit-2")) == ("credit", "exit-2", "paid")
 
 
+@pytest.mark.fault("second-ticket")
 def test_a_ticket_read_at_a_second_lane_ends_its_visit_at_the_first() -> None:
     story = Story(lanes=("exit-1", "exit-2"))
     first = story.shows_qr()
@@ -199,6 +209,7 @@ def test_a_ticket_read_at_a_second_lane_ends_its_visit_at_the_first() -> None:
     assert (story.order().lane, story.order().attempt, story.owes()) == ("exit-2", 1, ["PlaceOrder"])
 
 
+@pytest.mark.fault("paid-while-closing", "second-ticket")
 def test_an_order_found_paid_while_its_car_is_at_a_second_lane_lifts_there() -> None:
     story = Story(lanes=("exit-1", "exit-2"))
     first = story.shows_qr()
@@ -208,6 +219,7 @@ def test_an_order_found_paid_while_its_car_is_at_a_second_lane_lifts_there() -> 
     assert [(g.lane, g.reason) for g in story.stay().grants] == [("exit-2", "credit")]
 
 
+@pytest.mark.fault("second-ticket")
 def test_another_ticket_at_the_lane_waits_until_the_old_order_is_closed() -> None:
     story = Story()
     first = story.shows_qr("a")
@@ -217,6 +229,7 @@ def test_another_ticket_at_the_lane_waits_until_the_old_order_is_closed() -> Non
     assert story.owes("b") == ["PlaceOrder"]
 
 
+@pytest.mark.fault("close-stuck")
 def test_a_free_car_does_not_wait_for_the_old_order() -> None:
     story = Story()
     story.shows_qr("a")
@@ -224,6 +237,7 @@ def test_a_free_car_does_not_wait_for_the_old_order() -> None:
     assert (story.shows(), story.owes("a"), story.owes("b")) == ("free", ["CloseOrder"], ["SendLift"])
 
 
+@pytest.mark.fault("close-stuck")
 def test_a_payable_car_behind_an_order_that_cannot_be_closed_gets_help_then_its_order() -> None:
     story = Story()
     first = story.shows_qr("a")
@@ -239,6 +253,7 @@ def test_a_payable_car_behind_an_order_that_cannot_be_closed_gets_help_then_its_
     assert (story.shows(), story.owes("b")) == ("wait", ["PlaceOrder"])
 
 
+@pytest.mark.fault("ticket-again")
 def test_the_same_ticket_again_is_the_same_visit() -> None:
     story = Story()
     story.shows_qr()
@@ -246,6 +261,7 @@ def test_the_same_ticket_again_is_the_same_visit() -> None:
     assert (story.shows(), story.screen().amount, len(story.stay().orders)) == ("pay", 2000, 1)
 
 
+@pytest.mark.fault("cut-before-fee")
 def test_the_same_fee_again_changes_nothing() -> None:
     story = Story()
     story.arrives()
@@ -255,6 +271,7 @@ def test_the_same_fee_again_changes_nothing() -> None:
     assert story.garage.lanes["exit-1"] is before
 
 
+@pytest.mark.fault("worker-away")
 def test_a_fee_read_for_a_car_that_has_gone_is_dropped() -> None:
     story = Story()
     gone = story.arrives()
@@ -263,6 +280,7 @@ def test_a_fee_read_for_a_car_that_has_gone_is_dropped() -> None:
     assert (story.shows(), story.lane().visit, len(story.lane().fee_ids)) == ("idle", None, 1)
 
 
+@pytest.mark.fault("ticket-again")
 def test_a_used_ticket_is_refused_with_help() -> None:
     story = Story()
     story.arrives()
@@ -275,6 +293,7 @@ def test_a_used_ticket_is_refused_with_help() -> None:
     assert story.screen().help_code
 
 
+@pytest.mark.fault("reader-garbage")
 def test_a_refused_ticket_shows_over_a_visit_for_a_moment() -> None:
     story = Story()
     story.shows_qr()
@@ -302,6 +321,7 @@ def test_a_fee_that_the_worker_does_not_believe_is_alerted() -> None:
     assert story.shows() == "help refused"
 
 
+@pytest.mark.fault("disk-full")
 @pytest.mark.parametrize("hindrance", ["disk-full", "journal"])
 def test_no_visit_begins_while_something_hinders(hindrance: str) -> None:
     story = Story()
@@ -342,6 +362,7 @@ def test_without_loops_a_payment_within_those_60_s_lifts_for_15_s() -> None:
     assert story.stay().left is not None
 
 
+@pytest.mark.fault("loop-faulty")
 def test_a_ticket_read_while_the_loop_sees_nothing_is_served_and_alerted() -> None:
     story = Story()
     story.reads(car=None)
@@ -361,6 +382,7 @@ def test_loops_that_come_back_tell_whether_the_car_still_waits() -> None:
     assert (story.shows(), story.owes()) == ("idle", ["CloseOrder"])
 
 
+@pytest.mark.fault("loop-faulty")
 def test_loops_that_fall_silent_leave_the_visit_as_it_is() -> None:
     story = Story()
     story.shows_qr()
@@ -387,6 +409,7 @@ def test_the_car_before_under_the_boom_does_not_end_the_next_visit() -> None:
     assert (story.shows(), story.stay("b").left, story.stay("a").left) == ("pay", None, story.at)
 
 
+@pytest.mark.fault("tailgating")
 def test_a_second_vehicle_under_one_raise_is_alerted() -> None:
     story = Story()
     story.shows_qr()
@@ -399,6 +422,7 @@ def test_a_second_vehicle_under_one_raise_is_alerted() -> None:
     assert "tailgating" in story.alerts()
 
 
+@pytest.mark.fault("backs-out")
 def test_a_car_that_backs_out_under_a_raised_boom_may_come_back_for_one_more_lift() -> None:
     story = Story()
     story.shows_qr()

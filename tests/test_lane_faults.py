@@ -27,6 +27,7 @@ def commands(story: Story, command: str, *, lane: str = "exit-1", id: str = "", 
 # -- PayBy ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("outcome-unknown")
 def test_an_order_without_an_answer_shows_help_after_12_s_and_its_qr_when_it_comes() -> None:
     story = Story()
     story.arrives()
@@ -40,6 +41,7 @@ def test_an_order_without_an_answer_shows_help_after_12_s_and_its_qr_when_it_com
     assert story.shows() == "pay"
 
 
+@pytest.mark.fault("cut-before-order", "outcome-unknown")
 def test_an_unknown_outcome_is_never_retried_under_a_new_number_but_closed() -> None:
     story = Story()
     story.arrives()
@@ -78,6 +80,7 @@ def test_silence_about_no_order_of_ours_is_ignored() -> None:
     assert story.tell(e.OrderUnheard(story.at, "marina-exit-1-" + "0" * 32, "getOrder", "reset")) == []
 
 
+@pytest.mark.fault("outcome-unknown")
 def test_an_order_still_closing_after_15_s_shows_help() -> None:
     story = Story()
     story.shows_qr()
@@ -121,6 +124,7 @@ def test_a_refused_query_fails_no_order() -> None:
     assert (story.shows(), story.order().stage) == ("pay", "created")
 
 
+@pytest.mark.fault("cut-before-order")
 def test_our_own_mistake_is_alerted_closed_and_never_repeated() -> None:
     story = Story()
     story.arrives()
@@ -149,6 +153,7 @@ def test_our_own_mistake_while_another_visit_is_current_only_closes() -> None:
     assert story.order().stage == "closing"
 
 
+@pytest.mark.fault("clock-wrong")
 def test_a_wrong_clock_is_alerted_and_placing_goes_on() -> None:
     story = Story()
     story.arrives()
@@ -193,6 +198,7 @@ def test_payby_closing_an_order_by_itself_brings_the_next_one() -> None:
     assert (story.order().attempt, story.owes()) == (2, ["PlaceOrder"])
 
 
+@pytest.mark.fault("paid-while-closing")
 def test_paid_while_it_is_closed_lifts_if_the_car_is_there() -> None:
     story = Story()
     story.shows_qr()
@@ -201,6 +207,7 @@ def test_paid_while_it_is_closed_lifts_if_the_car_is_there() -> None:
     assert (story.shows(), story.owes()) == ("paid", ["SendLift"])
 
 
+@pytest.mark.fault("paid-while-closing")
 def test_paid_after_payby_called_it_failed_is_believed() -> None:
     story = Story()
     first = story.shows_qr()
@@ -210,6 +217,7 @@ def test_paid_after_payby_called_it_failed_is_believed() -> None:
     assert (story.shows(), story.owes()) == ("paid", ["CloseOrder", "SendLift"])
 
 
+@pytest.mark.fault("paid-twice")
 def test_the_second_paid_order_of_a_stay_is_refunded() -> None:
     story = Story()
     first = story.shows_qr()
@@ -239,6 +247,7 @@ def test_failed_again_after_closed_changes_nothing() -> None:
     assert story.stay() == before
 
 
+@pytest.mark.fault("payment-misfit")
 def test_a_status_that_no_order_of_ours_has_is_alerted() -> None:
     story = Story()
     story.shows_qr()
@@ -246,6 +255,7 @@ def test_a_status_that_no_order_of_ours_has_is_alerted() -> None:
     assert (story.shows(), story.alerts()) == ("pay", ["payment-status"])
 
 
+@pytest.mark.fault("payment-misfit", "stranger-paid")
 @pytest.mark.parametrize(
     "wrong", [{"amount": 1999}, {"payby_no": "9999"}, {"wrong": "payeeMid is another merchant's"}], ids=str
 )
@@ -258,6 +268,7 @@ def test_a_notification_that_does_not_fit_lifts_nothing_and_the_query_goes_on(wr
     assert story.owes() == ["SendLift"]
 
 
+@pytest.mark.fault("payment-misfit")
 def test_paybys_own_answer_that_does_not_fit_goes_to_a_person() -> None:
     story = Story()
     story.shows_qr()
@@ -277,6 +288,7 @@ def test_a_misfit_about_a_car_that_has_gone_shows_nothing() -> None:
     assert (story.shows(), story.order().stage) == ("idle", "quarantined")
 
 
+@pytest.mark.fault("payment-misfit")
 def test_a_payment_for_an_order_that_we_never_made_is_alerted() -> None:
     story = Story()
     foreign = e.OrderReported(story.at, "marina-exit-1-" + an_id("stay", "x").replace("-", ""), "PAID", 1, PROOF)
@@ -294,6 +306,7 @@ def paid(story: Story) -> None:
     story.payby("PAID")
 
 
+@pytest.mark.fault("barrier-away")
 def test_no_order_is_placed_while_the_barrier_is_away_and_help_comes_after_15_s() -> None:
     story = Story()
     story.tell(e.BarrierGone(story.at, "exit-1"))
@@ -307,6 +320,7 @@ def test_no_order_is_placed_while_the_barrier_is_away_and_help_comes_after_15_s(
     assert (story.shows(), story.owes()) == ("wait", ["PlaceOrder"])
 
 
+@pytest.mark.fault("barrier-clock")
 def test_a_barrier_clock_5_s_off_is_alerted_and_15_s_off_stops_orders() -> None:
     story = Story()
     story.boom("down", skew=6000)
@@ -331,6 +345,7 @@ def test_an_unanswered_lift_is_signed_anew_under_its_id_then_help_comes() -> Non
     assert "lift-unanswered" in story.alerts()
 
 
+@pytest.mark.fault("barrier-away")
 def test_a_payment_stays_with_its_lift_until_60_s_after_the_deadline() -> None:
     story = Story()
     paid(story)
@@ -375,6 +390,7 @@ def test_a_lift_that_shows_at_its_last_deadline_is_a_raise() -> None:
     assert (story.payment().holder, story.stay().grants) == ("raised", ())
 
 
+@pytest.mark.fault("arm-still-up")
 def test_busy_leaves_the_lift_unspent_and_owed() -> None:
     story = Story()
     paid(story)
@@ -382,6 +398,7 @@ def test_busy_leaves_the_lift_unspent_and_owed() -> None:
     assert story.owes() == ["SendLift"]
 
 
+@pytest.mark.fault("arm-still-up")
 def test_an_expired_lift_is_signed_anew() -> None:
     story = Story()
     paid(story)
@@ -390,6 +407,7 @@ def test_an_expired_lift_is_signed_anew() -> None:
     assert (story.stay().grants[0].id, story.stay().grants[0].signed) == (first.id, 2)
 
 
+@pytest.mark.fault("cars-swap")
 def test_a_lift_refused_for_another_car_becomes_credit_and_is_tried_again_up_to_three_times() -> None:
     story = Story()
     paid(story)
@@ -427,6 +445,7 @@ def test_a_refused_lift_of_a_car_that_has_gone_is_credit() -> None:
     assert (story.payment().holder, story.shows()) == ("credit", "idle")
 
 
+@pytest.mark.fault("cut-barrier")
 def test_an_unknown_raise_under_a_risen_boom_counts_as_raised() -> None:
     story = Story()
     paid(story)
@@ -435,6 +454,7 @@ def test_an_unknown_raise_under_a_risen_boom_counts_as_raised() -> None:
     assert story.payment().holder == "raised"
 
 
+@pytest.mark.fault("cut-barrier")
 def test_an_unknown_raise_before_a_closed_arm_lifts_again_by_credit_if_the_car_waits() -> None:
     story = Story()
     paid(story)
@@ -445,6 +465,7 @@ def test_an_unknown_raise_before_a_closed_arm_lifts_again_by_credit_if_the_car_w
     assert story.payment().holder == "lift"
 
 
+@pytest.mark.fault("cut-barrier")
 def test_an_unknown_raise_of_a_car_that_has_gone_stays_with_a_person() -> None:
     story = Story()
     paid(story)
@@ -455,6 +476,7 @@ def test_an_unknown_raise_of_a_car_that_has_gone_stays_with_a_person() -> None:
     assert (story.payment().holder, story.owes()) == ("person", [])
 
 
+@pytest.mark.fault("arm-stuck")
 def test_an_arm_that_does_not_rise_gets_three_lifts_then_the_lane_closes_to_orders() -> None:
     story = Story()
     paid(story)
@@ -472,6 +494,7 @@ def test_an_arm_that_does_not_rise_gets_three_lifts_then_the_lane_closes_to_orde
     assert story.owes("b") == ["PlaceOrder"]
 
 
+@pytest.mark.fault("arm-stuck")
 def test_a_faulty_arm_is_alerted_and_cleared() -> None:
     story = Story()
     story.boom("fault")
@@ -481,6 +504,7 @@ def test_a_faulty_arm_is_alerted_and_cleared() -> None:
     assert story.shows() == "idle"
 
 
+@pytest.mark.fault("arm-stuck")
 def test_an_arm_that_faults_under_a_lift_is_tried_again_at_once() -> None:
     story = Story()
     paid(story)
@@ -523,12 +547,14 @@ def test_a_car_under_the_boom_is_not_lifted_for_again() -> None:
     assert story.stay().lifts == 1
 
 
+@pytest.mark.fault("forced-open")
 def test_an_arm_that_is_up_without_a_lift_is_alerted() -> None:
     story = Story()
     story.boom("up")
     assert story.alerts() == ["boom-open"]
 
 
+@pytest.mark.fault("forced-open")
 def test_a_car_that_drives_out_under_a_forced_open_arm_has_used_its_ticket() -> None:
     story = Story()
     story.shows_qr()
@@ -538,6 +564,7 @@ def test_a_car_that_drives_out_under_a_forced_open_arm_has_used_its_ticket() -> 
     assert (story.stay().left, story.owes()) == (story.at, ["CloseOrder"])
 
 
+@pytest.mark.fault("barrier-away")
 def test_a_raise_that_shows_after_its_payment_became_credit_uses_it_up() -> None:
     story = Story()
     paid(story)
@@ -551,6 +578,7 @@ def test_a_raise_that_shows_after_its_payment_became_credit_uses_it_up() -> None
     assert story.alerts().count("raised-late") == 1
 
 
+@pytest.mark.fault("barrier-away")
 def test_a_raise_that_shows_after_a_refund_was_asked_is_alerted() -> None:
     story = Story()
     paid(story)
@@ -571,6 +599,7 @@ def test_answers_about_lifts_of_nobody_or_of_another_lane_are_ignored() -> None:
     assert story.owes() == ["SendLift"]
 
 
+@pytest.mark.fault("barrier-away")
 def test_a_free_stay_read_at_a_second_lane_waits_until_its_first_lift_has_expired() -> None:
     story = Story(lanes=("exit-1", "exit-2"))
     story.arrives()
@@ -667,6 +696,7 @@ def test_an_operators_refund_waits_for_the_lift_in_flight() -> None:
     assert (story.payment().holder, story.owes()) == ("refund", ["PlaceRefund"])
 
 
+@pytest.mark.fault("barrier-away")
 def test_once_a_refund_is_asked_the_credit_is_gone() -> None:
     story = Story()
     story.shows_qr()
@@ -704,6 +734,7 @@ def test_a_refund_of_nothing_is_refused() -> None:
     assert commands(story, "refund", order_no="nothing", id=an_id("two")) == "refused"
 
 
+@pytest.mark.fault("operator-replayed")
 def test_a_command_sent_again_is_answered_again_and_done_once() -> None:
     story = Story()
     refunding(story)
@@ -712,6 +743,7 @@ def test_a_command_sent_again_is_answered_again_and_done_once() -> None:
     assert len(story.stay().refunds) == 1
 
 
+@pytest.mark.fault("operator-replayed")
 def test_spent_commands_are_forgotten_when_they_could_not_be_sent_again() -> None:
     story = Story()
     commands(story, "close-lane", id=an_id("one"))

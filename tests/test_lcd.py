@@ -182,6 +182,7 @@ async def test_frames_leave_from_another_thread() -> None:
         assert threading.get_ident() not in k.panel.threads
 
 
+@pytest.mark.fault("forged-screen")
 @pytest.mark.parametrize(
     "forged",
     [
@@ -203,6 +204,7 @@ async def test_a_code_that_no_trusted_worker_signed_for_this_lane_is_not_shown(f
         assert k.alerts() == [("forged-screen", "raised"), ("forged-screen", "cleared")]
 
 
+@pytest.mark.fault("forged-screen")
 @pytest.mark.parametrize("changed", ["amount", "expires", "session", "qr"])
 async def test_a_code_with_anything_changed_after_signing_is_not_shown(changed: str) -> None:
     async with kerb() as k:
@@ -220,6 +222,7 @@ async def test_a_code_with_anything_changed_after_signing_is_not_shown(changed: 
         assert k.alerts() == [("forged-screen", "raised")]
 
 
+@pytest.mark.fault("code-orphaned")
 async def test_a_retained_code_waits_for_a_live_one() -> None:
     bus = MemoryBus()
     message = pay(TestClock())
@@ -257,6 +260,7 @@ async def test_an_unchanged_view_is_drawn_again_only_after_a_minute() -> None:
         assert await k.panel.until(2) == k.panel.frames[0]
 
 
+@pytest.mark.fault("code-orphaned")
 async def test_the_code_goes_off_when_the_worker_has_been_silent_for_fifteen_seconds() -> None:
     async with kerb() as k:
         await k.beat()
@@ -282,6 +286,7 @@ async def test_the_workers_heartbeat_counts_at_whatever_lane_it_stands(topic: st
         assert k.view(await k.panel.until(4), **PAY, left=90, hint="second")
 
 
+@pytest.mark.fault("code-orphaned")
 async def test_a_worker_that_says_offline_counts_as_silent_from_its_last_heartbeat() -> None:
     async with kerb() as k:
         await k.screen("idle")
@@ -292,6 +297,7 @@ async def test_a_worker_that_says_offline_counts_as_silent_from_its_last_heartbe
         assert k.view(await k.panel.until(3), state="help", reason="no-answer")
 
 
+@pytest.mark.fault("broker-hour")
 async def test_fifteen_seconds_without_the_broker_the_lane_is_out_of_order() -> None:
     async with kerb() as k:
         await k.beat()
@@ -323,6 +329,7 @@ async def test_a_broker_that_is_back_gives_the_worker_its_fifteen_seconds() -> N
         assert k.view(k.panel.frames[-1], state="idle")
 
 
+@pytest.mark.fault("qr-unreadable")
 async def test_a_code_that_cannot_be_read_back_is_not_shown_and_the_next_one_is() -> None:
     async with kerb() as k:
         nonsense = qr.to_wire(qr.Symbol(37, bytes(172)))
@@ -337,6 +344,7 @@ async def test_a_code_that_cannot_be_read_back_is_not_shown_and_the_next_one_is(
         assert k.alerts() == [("qr-unreadable", "raised"), ("qr-unreadable", "cleared")]
 
 
+@pytest.mark.fault("qr-unreadable")
 async def test_a_link_too_long_for_the_panel_is_refused_with_an_alert() -> None:
     async with kerb(panel=GlassPanel((320, 240))) as k:
         await k.pays(k.pay(url="https://qr.payby.com?" + "x" * 230))
@@ -384,6 +392,7 @@ async def test_a_flood_of_screens_is_drawn_no_faster_than_once_a_second() -> Non
         assert k.view(await k.panel.until(BURST + 1), state="help", reason="ticket-unknown", help_code="B0049")
 
 
+@pytest.mark.fault("lcd-fails")
 async def test_a_panel_that_fails_degrades_the_role_and_gets_the_picture_when_it_is_back() -> None:
     panel = GlassPanel()
     panel.error = OSError("spidev0.0: no such device")
@@ -401,6 +410,7 @@ async def test_a_panel_that_fails_degrades_the_role_and_gets_the_picture_when_it
         assert (k.alerts()[1], k.health().state) == (("lcd-panel", "cleared"), "online")
 
 
+@pytest.mark.fault("lcd-fails")
 async def test_a_panel_that_hangs_stops_no_heartbeat_and_is_told() -> None:
     panel = GlassPanel()
     panel.free.clear()

@@ -67,6 +67,7 @@ def order_no(ledger: Ledger) -> str:
     return ledger.garage.stays[an_id("stay")].orders[-1].no
 
 
+@pytest.mark.fault("cut-before-order")
 async def test_an_event_and_the_words_it_makes_us_say_are_one_commit() -> None:
     memory = Memory()
     ledger = await placed(memory)
@@ -75,6 +76,7 @@ async def test_an_event_and_the_words_it_makes_us_say_are_one_commit() -> None:
     assert ledger.words == {Key("placeOrder", no): f"PlaceOrder of {no} at {T0}\n".encode()}
 
 
+@pytest.mark.fault("cut-before-order")
 async def test_a_replay_gives_the_same_state_and_the_same_words() -> None:
     memory = Memory()
     ledger = await placed(memory)
@@ -114,6 +116,7 @@ async def test_a_payment_that_is_none_of_ours_is_written_and_changes_no_state() 
     assert change.actions and ledger.garage.stays == before
 
 
+@pytest.mark.fault("torn-write")
 async def test_a_commit_that_fails_leaves_the_state_and_the_words_as_they_were() -> None:
     memory = Memory()
     ledger = a_ledger(memory)
@@ -148,6 +151,7 @@ def test_every_pursuit_has_a_key_of_its_own() -> None:
     ]
 
 
+@pytest.mark.fault("clock-wrong")
 def test_the_steady_clock_starts_at_the_later_of_wall_and_journal_and_only_goes_on() -> None:
     ticks = iter([1000, 1500, 1600])
     steady = Steady(T0, lambda: next(ticks))

@@ -271,6 +271,7 @@ async def test_any_receipt_is_answered_success(link: FakeLink, client: Client, o
     assert (await client.post(notification()))[0] == 200
 
 
+@pytest.mark.fault("keys-rotate")
 async def test_while_payby_rotates_its_key_both_are_taken(client: Client) -> None:
     assert (await client.post(notification(), sign(NEXT, notification())))[0] == 200
 
@@ -293,6 +294,7 @@ BAD = [
 ]  # fmt: skip
 
 
+@pytest.mark.fault("forged-notification")
 @pytest.mark.parametrize("signature", BAD, ids=range(len(BAD)))
 async def test_a_bad_signature_is_401_and_says_nothing(link: FakeLink, client: Client, signature: str | None) -> None:
     status, said, _ = await client.post(notification(), signature)
@@ -300,6 +302,7 @@ async def test_a_bad_signature_is_401_and_says_nothing(link: FakeLink, client: C
     assert link.said == []
 
 
+@pytest.mark.fault("forged-notification")
 @pytest.mark.parametrize(
     "body",
     [
@@ -361,6 +364,7 @@ async def test_other_paths_and_methods(client: Client) -> None:
         assert (reply.status, reply.headers["Allow"]) == (405, "POST")
 
 
+@pytest.mark.fault("notified-often")
 async def test_copies_that_come_together_are_told_once_and_all_answered(link: FakeLink, client: Client) -> None:
     link.worker = lambda message: None
     copies = [asyncio.create_task(client.post(notification())) for _ in range(50)]
@@ -394,6 +398,7 @@ def test_a_receipt_is_waited_for_3_s() -> None:
     assert all(0 < after_s < 3 for after_s in Limits().again_s)
 
 
+@pytest.mark.fault("torn-write")
 async def test_without_a_receipt_it_says_the_same_again_and_then_503(link: FakeLink) -> None:
     link.worker = lambda message: None
     async with listening(link, Limits(receipt_s=0.1, again_s=(0.02, 0.04))) as client:
@@ -419,6 +424,7 @@ async def test_a_receipt_after_the_second_time_of_saying_counts(link: FakeLink) 
         assert len(link.said) == 2
 
 
+@pytest.mark.fault("broker-hour")
 async def test_with_no_broker_to_say_it_on_it_is_503(link: FakeLink) -> None:
     def worker(message: Message) -> None:
         raise BusRefused("the password is wrong")
@@ -459,6 +465,7 @@ async def test_health_and_metrics_are_there_to_look_at(link: FakeLink, client: C
         assert reply.status == 200
 
 
+@pytest.mark.fault("forged-notification")
 async def test_no_answer_and_no_log_line_repeats_what_came_in(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     mark = b"EVIL<script>"
@@ -478,6 +485,7 @@ async def test_no_answer_and_no_log_line_repeats_what_came_in(client: Client, ca
     assert "Traceback" not in caplog.text
 
 
+@pytest.mark.fault("forged-notification", "listener-flood")
 async def test_a_flood_leaves_a_few_lines_in_the_log_and_one_alert(
     link: FakeLink, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -511,6 +519,7 @@ async def test_a_compressed_body_is_not_unpacked(client: Client, link: FakeLink)
     assert (await client.post(packed, sign(PAYBY, b" " * 1_000_000), Content_Encoding="gzip"))[0] == 401
 
 
+@pytest.mark.fault("listener-flood")
 @pytest.mark.parametrize(
     "begun",
     [
@@ -544,6 +553,7 @@ async def test_a_burst_of_connections_stays_within_the_limit(link: FakeLink) -> 
             writer.close()
 
 
+@pytest.mark.fault("listener-flood")
 async def test_500_half_open_requests_do_not_keep_a_genuine_one_out(link: FakeLink, client: Client) -> None:
     halves = [await asyncio.open_connection("127.0.0.1", client.port) for _ in range(500)]
     for _, writer in halves:
@@ -556,6 +566,7 @@ async def test_500_half_open_requests_do_not_keep_a_genuine_one_out(link: FakeLi
             writer.close()
 
 
+@pytest.mark.fault("listener-flood")
 async def test_a_flood_over_many_connections_is_slowed_down(link: FakeLink, client: Client) -> None:
     loop = asyncio.get_running_loop()
 

@@ -157,6 +157,7 @@ async def test_started_without_a_broker_the_car_keeps_its_id_once_there_is_one()
     assert seen.car == CAR
 
 
+@pytest.mark.fault("loop-faulty")
 async def test_a_bouncing_loop_degrades_the_role_and_goes_on_being_reported() -> None:
     loops, bus = Detectors(), MemoryBus()
     async with role(loops, bus):
@@ -172,6 +173,7 @@ async def test_a_bouncing_loop_degrades_the_role_and_goes_on_being_reported() ->
     assert len(bus.of(Vehicle)) == 3
 
 
+@pytest.mark.fault("loop-faulty")
 async def test_a_loop_that_is_covered_for_half_an_hour_is_alerted() -> None:
     loops, bus, clock = Detectors(), MemoryBus(), TestClock(NOW)
     async with role(loops, bus, clock):

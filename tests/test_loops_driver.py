@@ -80,6 +80,7 @@ async def test_bounces_at_an_edge_give_one_change(bench: Bench) -> None:
     assert bench.told == [(True, False, None)]
 
 
+@pytest.mark.fault("loop-faulty")
 async def test_a_loop_that_never_settles_is_reported_and_the_report_ends_when_it_does(bench: Bench) -> None:
     level = False
     for _ in range(round(BOUNCING_S / (SETTLE_S / 2)) + 4):

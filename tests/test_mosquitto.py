@@ -205,6 +205,7 @@ async def test_who_has_no_certificate_of_ours_stays_outside(shipped: Shipped, tm
             assert bus.trouble
 
 
+@pytest.mark.fault("certificate")
 async def test_a_broker_whose_certificate_is_not_the_hosts_or_not_of_our_authority_is_not_spoken_to(
     shipped: Shipped, tmp_path: Path
 ) -> None:
@@ -219,6 +220,7 @@ async def test_a_broker_whose_certificate_is_not_the_hosts_or_not_of_our_authori
         assert (bus.connected, "certificate" in bus.trouble.lower()) == (False, True)
 
 
+@pytest.mark.fault("certificate")
 async def test_an_expired_certificate_is_not_spoken_to(tmp_path: Path, port: int) -> None:
     server = adapted(tmp_path, Authority(tmp_path), port, days=-1)
     server.start()
@@ -229,6 +231,7 @@ async def test_an_expired_certificate_is_not_spoken_to(tmp_path: Path, port: int
         server.stop()
 
 
+@pytest.mark.fault("broker-restarts")
 async def test_what_was_acknowledged_survives_a_kill(shipped: Shipped) -> None:
     async with shipped.bus("worker") as worker:
         await worker.subscribe("parking/marina/+/paid").granted()

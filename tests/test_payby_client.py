@@ -117,6 +117,7 @@ async def test_placing_again_answers_with_the_same_order(sandbox: Sandbox, payby
     assert (third.order.status, third.token_url) == ("PAID_SUCCESS", None)
 
 
+@pytest.mark.fault("cut-before-order")
 async def test_other_parameters_under_the_same_number_are_our_mistake(payby: PayBy) -> None:
     await payby.place_order(biz())
     with pytest.raises(e.OurMistake) as caught:
@@ -226,6 +227,7 @@ UNKNOWN = [
 ]
 
 
+@pytest.mark.fault("answer-unsigned", "outcome-unknown")
 @pytest.mark.parametrize("fault", UNKNOWN, ids=range(len(UNKNOWN)))
 async def test_what_is_no_signed_answer_leaves_the_outcome_unknown(
     sandbox: Sandbox, payby: PayBy, fault: Fault
@@ -243,6 +245,7 @@ async def test_what_is_no_signed_answer_leaves_the_outcome_unknown(
         assert len(sandbox.calls) == before + 1, "an unknown outcome is not repeated by the client"
 
 
+@pytest.mark.fault("cut-before-order")
 async def test_after_an_unknown_outcome_the_same_bytes_bring_the_same_order(sandbox: Sandbox, payby: PayBy) -> None:
     sandbox.fail("placeOrder", Fault(drop=True, done=True))
     with pytest.raises(e.OutcomeUnknown):
@@ -303,6 +306,7 @@ async def test_a_signed_error_decides_whatever_its_http_status(
     assert caught.value.trace_code
 
 
+@pytest.mark.fault("answer-unsigned")
 @pytest.mark.parametrize(("code", "msg", "apply_status", "kind"), SIGNED)
 async def test_an_unsigned_error_is_a_hint_and_no_more(
     sandbox: Sandbox, payby: PayBy, code: str, msg: str, apply_status: str, kind: type[e.CallFailed]
@@ -319,12 +323,14 @@ async def test_a_key_that_payby_does_not_know_is_unauthorised(sandbox: Sandbox) 
             await payby.get_order(NO)
 
 
+@pytest.mark.fault("answer-unsigned", "keys-rotate")
 async def test_answers_of_a_stranger_do_not_count(sandbox: Sandbox) -> None:
     async with PayBy(sandbox.base_url, sandbox.partner_id, MERCHANT, [STRANGER.public_key()]) as payby:
         with pytest.raises(e.OutcomeUnknown, match="signature wrong"):
             await payby.place_order(biz())
 
 
+@pytest.mark.fault("certificate")
 @pytest.mark.parametrize("name", ["127.0.0.1", "elsewhere.example"])
 async def test_a_certificate_that_nobody_vouches_for_ends_the_call(tmp_path: Path, name: str) -> None:
     authority = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -350,12 +356,14 @@ def self_signed(path: Path, name: str) -> Path:
     return path
 
 
+@pytest.mark.fault("keys-rotate")
 async def test_while_payby_rotates_its_key_both_count(sandbox: Sandbox) -> None:
     keys = [STRANGER.public_key(), sandbox.public_key]
     async with PayBy(sandbox.base_url, sandbox.partner_id, MERCHANT, keys) as payby:
         assert (await payby.place_order(biz())).order.status == "CREATED"
 
 
+@pytest.mark.fault("clock-wrong")
 @pytest.mark.parametrize("skew_ms", [-1_200_000, 1_200_000, -1_700_000_000_000])
 @pytest.mark.parametrize("unsigned", [False, True])
 async def test_a_wrong_clock_costs_one_more_call_and_then_none(skew_ms: int, unsigned: bool) -> None:
@@ -371,6 +379,7 @@ async def test_a_wrong_clock_costs_one_more_call_and_then_none(skew_ms: int, uns
         assert abs(payby.now_ms() - sandbox.clock.wall_ms()) < 2000
 
 
+@pytest.mark.fault("clock-wrong")
 async def test_a_clock_that_cannot_be_corrected_is_told(sandbox: Sandbox, payby: PayBy) -> None:
     sandbox.fail("getOrder", Fault(code="400", msg="REQUESTTIME_TOO_EARLY"))
     with pytest.raises(e.ClockWrong):
@@ -435,6 +444,7 @@ async def test_a_zip_may_be_unsigned_but_not_wrongly_signed(signature: str | Non
                 await payby.get_order_statement(date(2026, 7, 1), attempts=1)
 
 
+@pytest.mark.fault("outcome-unknown")
 async def test_only_reads_are_repeated_and_two_to_six_seconds_apart(sandbox: Sandbox) -> None:
     slept: list[float] = []
 
@@ -468,6 +478,7 @@ async def test_a_call_held_back_too_long_was_not_sent(sandbox: Sandbox) -> None:
     assert len(sandbox.calls) == 1
 
 
+@pytest.mark.fault("rate-limit")
 async def test_a_rate_limit_slows_the_next_calls_down(sandbox: Sandbox) -> None:
     slept: list[float] = []
 

@@ -42,6 +42,7 @@ async def test_a_hundred_calls_take_their_time() -> None:
     assert 9_900 <= time.ms <= 10_200
 
 
+@pytest.mark.fault("rate-limit")
 async def test_new_orders_go_before_queries_and_these_before_reports() -> None:
     time = Time()
     rate = limit(time, 1)
@@ -59,6 +60,7 @@ async def test_new_orders_go_before_queries_and_these_before_reports() -> None:
     assert went == [(Turn.MONEY, 2), (Turn.MONEY, 4), (Turn.QUERY, 1), (Turn.QUERY, 3), (Turn.REPORT, 0)]
 
 
+@pytest.mark.fault("rate-limit")
 async def test_a_complaint_halves_the_rate_and_one_storm_is_one_complaint() -> None:
     time = Time()
     rate = limit(time, 40)
@@ -78,6 +80,7 @@ async def test_after_a_complaint_no_burst_is_left() -> None:
     assert time.ms >= 190
 
 
+@pytest.mark.fault("rate-limit")
 async def test_the_rate_comes_back_within_a_minute_and_never_stops() -> None:
     time = Time()
     rate = limit(time, 30)

@@ -42,6 +42,7 @@ def test_another_key_is_wrong() -> None:
     assert why(sign(OTHER, BODY)) == "wrong"
 
 
+@pytest.mark.fault("forged-notification")
 def test_every_changed_byte_is_wrong() -> None:
     signature = sign(KEY, BODY)
     for index in range(len(BODY)):
@@ -59,6 +60,7 @@ def test_another_padding_is_wrong() -> None:
     assert why(base64.b64encode(KEY.sign(BODY, pss, SHA256())).decode()) == "wrong"
 
 
+@pytest.mark.fault("forged-notification")
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -89,12 +91,14 @@ def test_stray_bits_in_the_last_character_are_malformed() -> None:
     assert why(good[:-3] + stray + "==") == "malformed"
 
 
+@pytest.mark.fault("keys-rotate")
 def test_while_payby_rotates_either_key_verifies() -> None:
     both = [OTHER.public_key(), LONG.public_key(), KEY.public_key()]
     for key in (KEY, OTHER, LONG):
         verify(both, BODY, sign(key, BODY))
 
 
+@pytest.mark.fault("keys-rotate")
 def test_after_the_rotation_the_old_key_is_wrong() -> None:
     with pytest.raises(BadSignature, match="wrong"):
         verify([OTHER.public_key()], BODY, sign(KEY, BODY))

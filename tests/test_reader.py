@@ -135,6 +135,7 @@ async def test_lost_tickets_of_two_cars_or_of_unseen_ones_are_stays_of_their_own
     assert len({fee.session for fee in fees}) == 4
 
 
+@pytest.mark.fault("ticket-again")
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -152,6 +153,7 @@ async def test_a_refused_ticket_is_told_with_the_reason_and_at_most_64_character
     assert (fee.session, fee.amount, fee.minutes) == (None, None, None)
 
 
+@pytest.mark.fault("reader-garbage")
 @pytest.mark.parametrize("data", [b"x" * 10_000 + b"\r\n", b"\xff\xfe\x80\r\n", b"\x00\x1b[2J\r\n"])
 async def test_garbage_is_refused_with_an_alert(data: bytes) -> None:
     async with kerb() as at:
@@ -162,6 +164,7 @@ async def test_garbage_is_refused_with_an_alert(data: bytes) -> None:
     assert at.alerts() == [("ticket-garbage", "raised")]
 
 
+@pytest.mark.fault("reader-garbage")
 async def test_garbage_ten_times_a_second_is_told_once_a_second_and_alerted_once() -> None:
     async with kerb() as at:
         for number in range(50):
@@ -188,6 +191,7 @@ async def test_a_ticket_that_stays_under_the_scanner_is_read_once() -> None:
         assert (one.session, one.id != two.id) == (two.session, True)
 
 
+@pytest.mark.fault("cut-before-fee")
 @pytest.mark.parametrize("message", ["screen", "order"])
 async def test_a_fee_is_repeated_unchanged_until_it_is_answered(message: str) -> None:
     async with kerb(pauses_s=[0.001] * 3 + [60]) as at:
@@ -220,6 +224,7 @@ async def test_a_retained_answer_counts_as_well() -> None:
         assert not tasks_of("reader fee")
 
 
+@pytest.mark.fault("cut-before-fee")
 async def test_a_fee_that_nobody_answers_ends_in_an_alert() -> None:
     async with kerb(pauses_s=[0.001] * 3) as at:
         at.scanner.feed(ticket())
@@ -258,6 +263,7 @@ async def test_the_newest_ticket_ends_the_repetition_of_the_one_before() -> None
         assert tasks_of("reader fee") == [f"reader fee {fees[1].id}"]
 
 
+@pytest.mark.fault("reader-garbage")
 async def test_garbage_does_not_make_the_reader_forget_a_genuine_ticket() -> None:
     async with kerb() as at:
         at.scanner.feed(ticket())

@@ -64,6 +64,7 @@ async def test_one_call_is_one_pulse_of_the_length_asked_for(bench: Bench) -> No
     assert bench.held == [0.5]
 
 
+@pytest.mark.fault("relay-quiet")
 async def test_start_and_exit_show_no_active_level() -> None:
     bench = Bench()
     async with bench.barrier:
@@ -101,6 +102,7 @@ class Holding:
         return closing.is_set()
 
 
+@pytest.mark.fault("relay-quiet")
 async def test_close_ends_a_running_pulse_with_the_relay_off() -> None:
     pins, hold = MockFactory(), Holding()
     pin: RelayPin = pins.pin(RAISE, pin_class=RelayPin)
@@ -151,6 +153,7 @@ async def test_a_relay_that_is_not_open_refuses() -> None:
         await RelayBarrier(RAISE, pin_factory=MockFactory()).pulse()
 
 
+@pytest.mark.fault("relay-quiet")
 async def test_a_failing_pin_is_the_callers_to_know_and_the_relay_is_off() -> None:
     pins = MockFactory()
     pin: RelayPin = pins.pin(RAISE, pin_class=RelayPin)
@@ -166,6 +169,7 @@ async def test_a_failing_pin_is_the_callers_to_know_and_the_relay_is_off() -> No
         assert not pin.state
 
 
+@pytest.mark.fault("relay-quiet")
 @pytest.mark.parametrize("end", ["", "raise SystemExit(1)", "raise RuntimeError", "await asyncio.sleep(60)"])
 def test_a_process_that_ends_in_mid_pulse_leaves_the_relay_off(end: str) -> None:
     program = textwrap.dedent(f"""
@@ -206,6 +210,7 @@ async def test_with_switches_a_visit_shows_every_state_in_its_order(bench: Bench
     assert bench.states == ["rising", "up", "lowering", "down"]
 
 
+@pytest.mark.fault("arm-stuck")
 async def test_a_stuck_arm_is_a_fault_and_the_next_pulse_may_succeed(bench: Bench) -> None:
     bench.arm.stuck = True
     await bench.barrier.pulse()
@@ -217,6 +222,7 @@ async def test_a_stuck_arm_is_a_fault_and_the_next_pulse_may_succeed(bench: Benc
     assert bench.states == ["rising", "fault", "rising", "up"]
 
 
+@pytest.mark.fault("forced-open")
 async def test_an_arm_that_is_forced_open_is_up_without_a_pulse(bench: Bench) -> None:
     bench.arm.force_open()
     await bench.pass_time(100)

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, cast
 
+import pytest
+
 from terminal.bus import Bus
 from terminal.contract.messages import Answer, Barrier, Vehicle, stamp
 from terminal.core.visit import Lane
@@ -28,6 +30,7 @@ class Asked:
         return Subscription({}, lambda _: None)
 
 
+@pytest.mark.fault("worker-away")
 def test_a_broker_keeps_no_vehicle_for_who_is_away() -> None:
     """A barrier that came back read what it had missed: a lift, then that its car waits, though another stood there."""
     bus = Asked()
@@ -55,11 +58,13 @@ def hears(*late_s: float, state: str = "down", **more: Any) -> Lane:
         return cast(Lane, loop.run(story()))
 
 
+@pytest.mark.fault("barrier-clock")
 def test_a_barrier_message_that_comes_late_is_no_sign_of_a_wrong_clock() -> None:
     lane = hears(0, 0, 18, 2)
     assert (lane.skew, lane.boom and lane.boom.state) == (0, "down")
 
 
+@pytest.mark.fault("barrier-clock")
 def test_a_barrier_whose_messages_all_seem_late_has_a_wrong_clock() -> None:
     lane = hears(0, 18, 18, 18)
     assert (lane.skew, lane.boom and lane.boom.state) == (-18_000, "up")
@@ -83,6 +88,7 @@ def vehicle(clock: TestClock, car: str | None) -> Vehicle:
     return Vehicle(id=CAR, at=stamp(clock.wall), waiting=car is not None, under_boom=False, car=car)
 
 
+@pytest.mark.fault("arm-still-up")
 def test_a_busy_lift_keeps_its_chance() -> None:
     clock = TestClock(NOW)
     gate = Gate(beliefs(), Spent(), clock, state="up")

@@ -119,6 +119,7 @@ async def test_tickets_come_one_by_one_and_empty_lines_not_at_all(rig: Rig) -> N
     assert await rig.readings(3) == [Reading("one"), Reading("two"), Reading("three")]
 
 
+@pytest.mark.fault("reader-garbage")
 async def test_ten_kilobytes_of_garbage_are_bad_readings_and_the_next_ticket_is_read(rig: Rig) -> None:
     rig.send(b"x" * 10_000 + b"\r" + b"\x01\x02\x03" * 100 + b"\rgood\r")
     long, unprintable, good = await rig.readings(3)
@@ -127,6 +128,7 @@ async def test_ten_kilobytes_of_garbage_are_bad_readings_and_the_next_ticket_is_
     assert good == Reading("good")
 
 
+@pytest.mark.fault("reader-garbage")
 async def test_ten_bursts_of_garbage_do_not_keep_the_event_loop(rig: Rig) -> None:
     loop, latest = asyncio.get_running_loop(), 0.0
 

@@ -56,6 +56,7 @@ def ticket_letters() -> str:
     return string.ascii_uppercase + string.digits
 
 
+@pytest.mark.fault("reader-garbage")
 @given(st.text(max_size=600))
 def test_what_is_no_ticket_is_unknown(text: str) -> None:
     assert why(text) == "ticket-unknown"
@@ -76,6 +77,7 @@ def test_a_ticket_signed_by_nobodys_key_is_unknown() -> None:
     assert why(TEXT, keys={}) == "ticket-unknown"
 
 
+@pytest.mark.fault("ticket-again")
 def test_a_ticket_of_another_garage_is_foreign_though_its_key_is_not_known_here() -> None:
     assert why(ticket.sign_ticket("harbour", SESSION, ENTERED, "h1", b"\0" * 32)) == "ticket-foreign"
     assert why(TEXT, garage="marina2") == "ticket-foreign"
@@ -109,6 +111,7 @@ def test_what_no_ticket_can_say_is_not_signed(garage: str, session: str, entered
         ticket.sign_ticket(garage, session, entered_ms, key_id, KEYS["k1"])
 
 
+@pytest.mark.fault("reader-garbage")
 def test_an_entry_after_the_exit_is_from_the_future_beyond_the_clocks_allowance() -> None:
     ticket.check_entry(ENTERED + ticket.FUTURE_ALLOWANCE_MS, ENTERED)
     with pytest.raises(TicketError) as caught:

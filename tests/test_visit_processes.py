@@ -46,6 +46,7 @@ async def test_run_lets_a_paid_car_out_with_one_raise(tmp_path: Path, mosquitto:
         await leaves(lane, mark)
 
 
+@pytest.mark.fault("never-notified")
 async def test_a_payment_without_a_notification_is_found_by_the_query(tmp_path: Path, mosquitto: Mosquitto) -> None:
     async with opened(garage(tmp_path, mosquitto, notify=False), ["run"]) as lane:
         mark = lane.scan(lane.ticket())
@@ -63,6 +64,7 @@ async def test_a_free_stay_leaves_without_an_order(tmp_path: Path, mosquitto: Mo
         assert lane.sandbox.calls == []
 
 
+@pytest.mark.fault("backs-out")
 async def test_a_driver_who_leaves_ends_the_order(tmp_path: Path, mosquitto: Mosquitto) -> None:
     car = "0190d3f0-7c1e-7a52-9d2f-0123456789ab"
     async with opened(garage(tmp_path, mosquitto), ["run"]) as lane:
@@ -75,6 +77,7 @@ async def test_a_driver_who_leaves_ends_the_order(tmp_path: Path, mosquitto: Mos
         assert lane.sandbox.book.orders[order["order_no"]].status == "FAILURE"
 
 
+@pytest.mark.fault("cut-unpaid", "lcd-fails")
 @pytest.mark.parametrize("role", ROLES_APART)
 async def test_a_role_killed_while_the_code_shows_and_started_again_lets_the_visit_end_rightly(
     role: str, tmp_path: Path, mosquitto: Mosquitto
@@ -89,6 +92,7 @@ async def test_a_role_killed_while_the_code_shows_and_started_again_lets_the_vis
         await leaves(lane, mark)
 
 
+@pytest.mark.fault("cut-paid")
 @pytest.mark.parametrize("role", ["worker", "barrier", "listener"])
 async def test_a_role_killed_as_the_payment_comes_lifts_once_when_it_is_back(
     role: str, tmp_path: Path, mosquitto: Mosquitto
@@ -102,6 +106,7 @@ async def test_a_role_killed_as_the_payment_comes_lifts_once_when_it_is_back(
         await leaves(lane, mark)
 
 
+@pytest.mark.fault("broker-restarts")
 async def test_a_broker_killed_during_a_visit_delays_it_and_no_more(tmp_path: Path, mosquitto: Mosquitto) -> None:
     async with opened(garage(tmp_path, mosquitto), ["run"]) as lane:
         mark = lane.scan(lane.ticket())

@@ -208,6 +208,7 @@ async def test_a_fee_becomes_an_order_and_a_signed_code(lane: Lane) -> None:
     assert lane.sandbox.book.orders[order.order_no or ""].token_url == order.token_url
 
 
+@pytest.mark.fault("cut-before-fee")
 async def test_a_repeated_fee_changes_nothing_and_is_answered_again(lane: Lane) -> None:
     await lane.boom_is_down()
     fee = lane.fee()
@@ -235,6 +236,7 @@ async def test_a_fee_that_says_other_than_the_tariff_opens_nothing(lane: Lane, c
     assert (lane.sandbox.calls, lane.bus.of(Lift)) == ([], [])
 
 
+@pytest.mark.fault("worker-away")
 async def test_a_fee_that_was_read_a_minute_ago_is_refused(lane: Lane) -> None:
     await lane.boom_is_down()
     await lane.reads(lane.fee(exited=CLOCK.wall_ms() - 61_000))
@@ -272,6 +274,7 @@ async def test_a_notification_lifts_with_its_own_words_as_proof_and_is_receipted
     assert {lift.id for lift in lane.bus.of(Lift)} == {lift.id}
 
 
+@pytest.mark.fault("forged-lift")
 async def test_a_forged_notification_is_dropped_alerted_and_gets_no_receipt(lane: Lane) -> None:
     order = await lane.pays_at_the_qr()
     forged = to_json({"acquireOrder": {**lane.sandbox.book.orders[order.order_no or ""].words(), "status": "SETTLED"}})
@@ -283,6 +286,7 @@ async def test_a_forged_notification_is_dropped_alerted_and_gets_no_receipt(lane
     assert (lane.bus.of(Receipt), lane.bus.of(Lift)) == ([], [])
 
 
+@pytest.mark.fault("payment-misfit")
 async def test_a_genuine_payment_of_an_unknown_order_is_refused_and_alerted(lane: Lane) -> None:
     words = {
         "merchantOrderNo": "marina-exit-1-" + new_id(CLOCK).replace("-", ""),
@@ -300,6 +304,7 @@ async def test_a_genuine_payment_of_an_unknown_order_is_refused_and_alerted(lane
     assert any(row.kind == "OrderReported" for row in lane.log.rows), "it is journaled"
 
 
+@pytest.mark.fault("never-notified")
 async def test_a_payment_is_found_by_query_when_no_notification_comes(lane: Lane) -> None:
     order = await lane.pays_at_the_qr()
     await lane.sandbox.pay(order.order_no, notify=False)
@@ -307,6 +312,7 @@ async def test_a_payment_is_found_by_query_when_no_notification_comes(lane: Lane
     assert '"head"' in lift.proof.body, "PayBy's signed answer is the proof"
 
 
+@pytest.mark.fault("cut-unpaid")
 async def test_an_order_of_before_a_restart_is_queried_before_its_code_shows_again(
     sandbox: Sandbox,
 ) -> None:
@@ -331,6 +337,7 @@ async def test_an_lcd_that_starts_gets_the_screen_live(lane: Lane) -> None:
     assert lane.bus.of(Screen)[-1].state == "pay"
 
 
+@pytest.mark.fault("broker-restarts")
 async def test_everything_is_said_again_after_a_reconnect(lane: Lane) -> None:
     await lane.pays_at_the_qr()
     said = len(lane.bus.of(Screen))
@@ -353,6 +360,7 @@ async def test_a_signed_command_is_obeyed_and_receipted_and_a_forged_one_is_not(
     assert [r.command for r in lane.bus.of(Receipt)] == [genuine.id]
 
 
+@pytest.mark.fault("operator-replayed")
 async def test_a_command_that_came_too_late_is_refused(lane: Lane) -> None:
     late = {"command": "close-lane", "by": "omar", "not_after": stamp(CLOCK.wall_ms() - 1)}
     command = sign_command(private_key("console"), GARAGE, LANE, key="console", **lane.head(), **late)
@@ -373,6 +381,7 @@ async def test_a_driver_who_leaves_blanks_the_screen_and_closes_the_order(lane: 
     assert lane.sandbox.book.orders[order.order_no].status == "FAILURE"
 
 
+@pytest.mark.fault("barrier-clock")
 async def test_a_barrier_whose_clock_is_wrong_stops_orders_with_an_alert(lane: Lane) -> None:
     head = {"id": new_id(CLOCK), "at": stamp(CLOCK.wall_ms() - 30_000)}
     await lane.bus.hears(lane.topic("barrier"), Barrier(**head, state="down"))

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from terminal.contract.messages import moment
 from terminal.payby.sandbox import Fault, NotifyFault
 from tests.acceptance.measured import CANCEL_S, FIRST_CANCEL_S, QUERY_S, Seen, check_cancels, check_queries
 from tests.acceptance.station import TIMEOUT_S, Station
@@ -77,10 +78,13 @@ async def _never_placed(terminal: Station, seen: Seen, *, since: float) -> None:
     calls = terminal.about(no)
     check_queries(seen, calls, since=since, at_least=TRIES)
     check_cancels(seen, calls)
-    seen.holds({c.biz["merchantOrderNo"] for c in terminal.sandbox.calls} == {no}, "another number while this is open")
+    cancelled = next(c.at_ms for c in calls.all if c.name == "cancelOrder")
+    numbers = {c.biz["merchantOrderNo"] for c in terminal.sandbox.calls if c.at_ms <= cancelled}
+    seen.holds(numbers == {no}, "another number while this one was open")
     words = {c.body.partition(b"bizContent")[2] for c in calls.all if c.name == "placeOrder"}
     seen.holds(len(words) == 1, "placed again with other words")
-    seen.holds(not [s for s in terminal.heard.of("screen") if s["state"] == "pay"], "a code without an answer")
+    shown = [s for s in terminal.heard.of("screen") if s["state"] == "pay" and moment(s["at"]) <= cancelled]
+    seen.holds(not shown, "a code without an answer")
     await _gives_another(terminal, seen, mark, no)
 
 
