@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
 
@@ -25,6 +26,8 @@ LONG_SITE = Site(
     "+971 (4) 000 0000-00-000",
 )
 PAY = views()["pay"]
+SHORT = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac1495837234592be948e83fcaae0cb&t=1765054600668"
+"""A link that a smaller symbol holds."""
 SHAPES = [
     *(layout for name, layout in LAYOUTS.items() if name != "ili9486"),  # which is the ili9488's
     *(LAYOUTS[name].upright() for name in ("st7789-320", "ili9341", "ili9488")),
@@ -322,3 +325,30 @@ def test_numbers_for_the_eye() -> None:
     ]
     assert [stay(minutes) for minutes in (0, 59, 125, 6_000, 10**9)] == ["0:00", "0:59", "2:05", "100:00", "9999:59"]
     assert [countdown(left) for left in (-5, 0, 9, 107, 10**6)] == ["0:00", "0:00", "0:09", "1:47", "9:59"]
+
+
+def by_zxing(image: Image.Image) -> str | None:
+    return qr.decode(image)
+
+
+def by_zbar(image: Image.Image) -> str | None:
+    pyzbar = pytest.importorskip("pyzbar.pyzbar", exc_type=ImportError)
+    found = pyzbar.decode(image.convert("L"), symbols=[pyzbar.ZBarSymbol.QRCODE])
+    return str(found[0].data.decode()) if len(found) == 1 else None
+
+
+def by_opencv(image: Image.Image) -> str | None:
+    cv2, numpy = pytest.importorskip("cv2"), pytest.importorskip("numpy")
+    text: str = cv2.QRCodeDetector().detectAndDecode(numpy.asarray(image.convert("L")))[0]
+    return text or None
+
+
+@pytest.mark.parametrize("read", [by_zxing, by_zbar, by_opencv])
+@pytest.mark.parametrize("layout", SHAPES, ids=named)
+def test_three_independent_readers_find_the_link_in_every_pay_screen(
+    layout: Layout, read: Callable[[Image.Image], str | None]
+) -> None:
+    composer = Composer(layout, SITE)
+    for url in (URL, SHORT):
+        for hint in ("", "second", "signal"):
+            assert read(composer.compose(replace(PAY, symbol=qr.encode(url), hint=hint))) == url
