@@ -2,26 +2,67 @@
 
 An event is stepped, then written together with the words that it makes us say to PayBy, in one commit; only then does
 the state move on and anything happen (design, law 2). Replaying the journal gives the same state and the same words.
+
+With a store that keeps more than rows, three things hold however long a garage is at work. A replay steps the rows
+since the last checkpoint only. Settled stays leave memory, and come back when they are spoken of. And what a loop or an
+arm only shows waits for the next commit: a worker that dies before is one that had not heard it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from typing import Protocol
 
 import msgspec
 
 from terminal.core.actions import Alert, CloseOrder, PlaceOrder, PlaceRefund, Pursuit
-from terminal.core.events import EVENTS, Event
+from terminal.core.events import (
+    EVENTS,
+    BarrierGone,
+    BoomSeen,
+    CommandGiven,
+    Damaged,
+    Event,
+    LiftAnswered,
+    OrderDenied,
+    OrderReported,
+    OrderUnheard,
+    RefundReported,
+    RefundUnheard,
+    TicketRead,
+    TimePassed,
+    VehicleSeen,
+    VehicleUnknown,
+)
 from terminal.core.lane import Change, Garage, Rules, step
+from terminal.core.numbers import parse_order_no
 from terminal.core.owed import owed
+from terminal.core.shelf import REST_MS, Shelf, rests_until, slim
+from terminal.core.visit import Lane, Stay
 
 WORDS = "request"
 """The kind of a journal row that holds a request to PayBy: ``<call> <number>``, a line feed, and its bizContent."""
+CHECKPOINT = "checkpoint"
+"""… the whole state at its place."""
+SHELVED, RECALLED = "shelved", "recalled"
+"""… stays that leave memory there, and one that comes back."""
+GONE = "gone"
+"""… what is known of shelved stays whose rows are pruned."""
+LIVE = VehicleSeen | VehicleUnknown | BoomSeen | BarrierGone | TimePassed
+"""Facts that a new start would see again, or reckon anew."""
+CHECKPOINT_ROWS = 2_000
+"""Rows between checkpoints, at the least; more where the state is large, so that they stay a small part of it all."""
+ROWS_A_NOUN = 40
+SHELVED_AT_ONCE = 50
+_BUFFERED = 10_000
+"""Rows of a replay that wait to see whether a checkpoint makes them needless."""
 
 
 class Row(Protocol):
     """A row of the journal, as far as it matters here."""
 
+    @property
+    def seq(self) -> int: ...
     @property
     def kind(self) -> str: ...
     @property
@@ -34,6 +75,16 @@ class Log(Protocol):
     def replay(self) -> Iterable[Row]: ...
 
     async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int: ...
+
+
+class Keeping(Log, Protocol):
+    """A journal that is read again while it is written."""
+
+    def note(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> None:
+        """Write them with the next append(), before its rows."""
+
+    async def fetch(self, seq: int) -> bytes | None:
+        """The data of a row; None where it was pruned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,49 +109,270 @@ def key_of(pursuit: Pursuit) -> Key:
             return Key("lift", grant.id) if grant else Key("getOrder", pursuit.order.no)  # type: ignore[union-attr]
 
 
-class Ledger:
-    """``word_for`` makes the bizContent of a pursuit that changes something at PayBy; it is asked once for each."""
+class Checkpoint(msgspec.Struct, frozen=True):
+    """The state at a row: what a CHECKPOINT's data says."""
 
-    def __init__(self, rules: Rules, log: Log, word_for: Callable[[Pursuit], bytes]) -> None:
+    at: int
+    lanes: list[Lane]
+    stays: list[Stay]
+    words: list[tuple[str, str, str]] = []
+    unlisted: int | None = None
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """Of a shelved stay, what names it."""
+
+    session: str
+
+
+_DECODERS: dict[str, msgspec.json.Decoder[Event]] = {n: msgspec.json.Decoder(kind) for n, kind in EVENTS.items()}
+_CHECKPOINTS, _STAYS = msgspec.json.Decoder(Checkpoint), msgspec.json.Decoder(list[Stay])
+_STAY, _NAMES = msgspec.json.Decoder(Stay), msgspec.json.Decoder(list[_Named])
+
+
+class Ledger:
+    """``word_for`` makes the bizContent of a pursuit that changes something at PayBy; it is asked once for each.
+
+    ``store``: the same journal as ``log``, where it is one that keeps more than rows. ``away`` hears of each stay that
+    leaves memory.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        log: Log,
+        word_for: Callable[[Pursuit], bytes],
+        *,
+        store: Keeping | None = None,
+        away: Callable[[Stay], None] = lambda _: None,
+    ) -> None:
         self.garage = Garage(rules)
         self.words: dict[Key, bytes] = {}
         self.last_at = 0
+        self.shelf = Shelf()
+        self.unlisted: int | None = None
+        """When a journal was damaged whose orders PayBy has not been asked for since."""
+        self.pruned = 0
+        """Rows up to this one are in the journal no more."""
         self._log = log
         self._word_for = word_for
+        self._store = store
+        self._away = away
+        self._resting: list[tuple[int, str]] = []
+        self._since = 0
+        """Rows since the last checkpoint."""
+
+    @property
+    def in_doubt(self) -> bool:
+        """Might there be orders that can be paid, of which a damaged journal lost what became of them?"""
+        return self.unlisted is not None or self.garage.in_doubt
+
+    # -- reading -------------------------------------------------------------------------------------------------
 
     def replay(self) -> int:
         """Read the journal into the state; no action of a replayed event is performed. Returns the rows read."""
         count = 0
-        decoders = {name: msgspec.json.Decoder(kind) for name, kind in EVENTS.items()}
+        waiting: list[Row] = []
         for row in self._log.replay():
             count += 1
-            if row.kind == WORDS:
+            if count == 1 and self._store:
+                self.pruned = row.seq - 1
+            if row.kind == SHELVED:
+                for named in _NAMES.decode(row.data):
+                    self.shelf.put(named.session, row.seq)
+            elif row.kind == GONE:
+                self.shelf.take_gone(row.data)
+            elif row.kind == CHECKPOINT:
+                waiting.clear()
+                self._since = -1
+            waiting.append(row)
+            self._since += 1
+            if not self._store or len(waiting) >= _BUFFERED:
+                self._read(waiting)
+                waiting.clear()
+        self._read(waiting)
+        if self._store:
+            stays = self.garage.stays.values()
+            self._resting = [(due, s.session) for s in stays if (due := rests_until(s, self.last_at))]
+            heapify(self._resting)
+        return count
+
+    def _read(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            if decoder := _DECODERS.get(row.kind):
+                event = decoder.decode(row.data)
+                self.garage.apply(step(self.garage, event))
+                self._heard(event)
+            elif row.kind == WORDS:
                 name, _, body = row.data.partition(b"\n")
                 what, _, number = name.decode().partition(" ")
                 self.words[Key(what, number)] = body
-            elif decoder := decoders.get(row.kind):
-                event = decoder.decode(row.data)
-                self.garage.apply(step(self.garage, event))
-                self.last_at = max(self.last_at, event.at)
-        return count
+            elif row.kind == SHELVED:
+                for stay in _STAYS.decode(row.data):
+                    self._put_away(stay, row.seq)
+            elif row.kind == RECALLED:
+                recalled = _STAY.decode(row.data)
+                self.garage.stays[recalled.session] = recalled
+            elif row.kind == CHECKPOINT:
+                self._begin_at(read_checkpoint(row.data))
+
+    def _begin_at(self, state: Checkpoint) -> None:
+        self.garage.lanes = {lane.id: lane for lane in state.lanes}
+        self.garage.stays = {stay.session: stay for stay in state.stays}
+        self.words = {Key(what, number): body.encode() for what, number, body in state.words}
+        self.last_at, self.unlisted = state.at, state.unlisted
+
+    def _heard(self, event: Event) -> None:
+        self.last_at = max(self.last_at, event.at)
+        if isinstance(event, Damaged):
+            self.unlisted = None if event.listed else event.at
+
+    def find(self, session: str, fetch: Callable[[int], bytes | None]) -> Stay | None:
+        """A stay, in memory or on the shelf; ``fetch`` gives the data of a row."""
+        if (stay := self.garage.stays.get(session)) or (seq := self.shelf.row_of(session)) is None:
+            return stay
+        return _found(session, fetch(seq) if seq else None)
+
+    # -- writing -------------------------------------------------------------------------------------------------
 
     async def take(self, event: Event) -> Change:
         """Step, commit, move on; what does not change the state and tells no person is not written."""
+        recalled = await self._recall(event) if self._store else None
         change = step(self.garage, event)
         if change.lanes or change.stays or any(isinstance(a, Alert) for a in change.actions):
             words = self._new_words(change)
             rows = [(f"{key.what} {key.number}\n".encode() + body) for key, body in words.items()]
             first = (type(event).__name__, msgspec.json.encode(event))
-            await self._log.append([first, *((WORDS, row) for row in rows)], event.at)
+            await self._write([first, *((WORDS, row) for row in rows)], event, change, recalled)
             self.words.update(words)
             self.garage.apply(change)
-            self.last_at = max(self.last_at, event.at)
+            self._heard(event)
+            if self._store:
+                for stay in change.stays.values():
+                    if due := rests_until(stay, event.at):
+                        heappush(self._resting, (due, stay.session))
+        elif recalled:
+            del self.garage.stays[recalled.session]
         return change
+
+    async def _write(
+        self, rows: Sequence[tuple[str, bytes]], event: Event, change: Change, recalled: Stay | None
+    ) -> None:
+        store = self._store
+        if store is None:
+            await self._log.append(rows, event.at)
+            return
+        if isinstance(event, LIVE) and not (change.stays or change.actions):
+            store.note(rows, event.at)
+            self._since += len(rows)
+            return
+        ahead: list[tuple[str, bytes]] = []
+        if recalled:
+            ahead.append((RECALLED, msgspec.json.encode(recalled)))
+        resting = self._rested(event.at, change)
+        if resting:
+            ahead.append((SHELVED, msgspec.json.encode([slim(stay) for stay in resting])))
+        self._since += len(ahead) + len(rows)
+        if self._since >= max(CHECKPOINT_ROWS, ROWS_A_NOUN * (len(self.garage.stays) + len(self.garage.lanes))):
+            ahead.append((CHECKPOINT, self._checkpoint(resting)))
+            self._since = len(rows)
+        last = await store.append([*ahead, *rows], event.at)
+        for stay in resting:
+            self._put_away(stay, last - len(rows) - len(ahead) + (2 if recalled else 1))
+
+    def _rested(self, now: int, change: Change) -> list[Stay]:
+        """Settled stays that may leave memory now, and of which this change says nothing."""
+        rested: list[Stay] = []
+        while self._resting and self._resting[0][0] <= now and len(rested) < SHELVED_AT_ONCE:
+            _, session = heappop(self._resting)
+            stay = self.garage.stays.get(session)
+            due = rests_until(stay, 0) if stay else None
+            if stay is None or due is None or session in change.stays or stay in rested:
+                continue  # it is put to rest anew when it has changed
+            if any(lane.session == session for lane in self.garage.lanes.values()):
+                heappush(self._resting, (max(due, now + REST_MS), session))  # its order is still told
+            elif due > now:
+                heappush(self._resting, (due, session))
+            else:
+                rested.append(stay)
+        return rested
+
+    def _put_away(self, stay: Stay, seq: int) -> None:
+        self.garage.stays.pop(stay.session, None)
+        self.shelf.put(stay.session, seq)
+        for order in stay.orders:
+            self.words.pop(Key("placeOrder", order.no), None)
+            self.words.pop(Key("cancelOrder", order.no), None)
+        for refund in stay.refunds:
+            self.words.pop(Key("refund", refund.no), None)
+        self._away(stay)
+
+    def _checkpoint(self, without: Iterable[Stay]) -> bytes:
+        left_out = {stay.session for stay in without}
+        done = {order.no for stay in without for order in stay.orders}
+        done |= {refund.no for stay in without for refund in stay.refunds}
+        state = Checkpoint(
+            self.last_at,
+            list(self.garage.lanes.values()),
+            [stay for session, stay in self.garage.stays.items() if session not in left_out],
+            [(key.what, key.number, body.decode()) for key, body in self.words.items() if key.number not in done],
+            self.unlisted,
+        )
+        return msgspec.json.encode(state)
+
+    async def _recall(self, event: Event) -> Stay | None:
+        """A stay that left memory and is spoken of is there again, as it was."""
+        session = _session_of(event)
+        if session is None or session in self.garage.stays or (seq := self.shelf.row_of(session)) is None:
+            return None
+        assert self._store
+        stay = _found(session, await self._store.fetch(seq) if seq else None)
+        if stay:
+            self.garage.stays[session] = stay
+        return stay
+
+    def prune(self, through: int) -> None:
+        """The rows up to ``through`` are about to be pruned; a GONE row keeps what ``shelf.gone`` says of them."""
+        self.pruned = max(self.pruned, through)
+        self.shelf.prune(through)
 
     def _new_words(self, change: Change) -> dict[Key, bytes]:
         wanted = [p for stay in change.stays.values() for p in owed(stay)]
         changing = [p for p in wanted if isinstance(p, PlaceOrder | CloseOrder | PlaceRefund)]
         return {key: self._word_for(p) for p in changing if (key := key_of(p)) not in self.words}
+
+
+def read_checkpoint(data: bytes) -> Checkpoint:
+    """Raises msgspec.MsgspecError."""
+    return _CHECKPOINTS.decode(data)
+
+
+def read_stay(data: bytes) -> Stay:
+    """What a RECALLED row says; raises msgspec.MsgspecError."""
+    return _STAY.decode(data)
+
+
+def _found(session: str, data: bytes | None) -> Stay | None:
+    """A stay out of its SHELVED row; one whose row is pruned is known as used and no more, None for another's row."""
+    if data is None:
+        return Stay(session, left=0)
+    return next((stay for stay in _STAYS.decode(data) if stay.session == session), None)
+
+
+def _session_of(event: Event) -> str | None:
+    """The stay that an event is about, where it could be one that was settled long ago."""
+    match event:
+        case TicketRead(fee=fee):
+            return fee.session
+        case LiftAnswered(session=session):
+            return session
+        case OrderReported() | OrderUnheard() | OrderDenied() | RefundReported() | RefundUnheard():
+            name = parse_order_no(event.order_no)
+        case CommandGiven(order_no=str(order_no)):
+            name = parse_order_no(order_no)
+        case _:
+            return None
+    return name.session if name else None
 
 
 class Steady:

@@ -26,7 +26,6 @@ from terminal.config import read_secret, read_ticket_keys
 from terminal.contract import access, grant
 from terminal.core.lane import Rules
 from terminal.core.tariff import Tariff
-from terminal.journal import Journal
 from terminal.link import Link, last_will
 from terminal.payby.client import PayBy
 from terminal.payby.signing import load_private_key, load_public_keys
@@ -38,6 +37,7 @@ from terminal.roles.reader import ReaderRole
 from terminal.roles.worker import Worker, WorkerSettings
 from terminal.roles.worker.hearing import Beliefs
 from terminal.roles.worker.speaking import Signer
+from terminal.roles.worker.storage import Store
 from terminal.roles.worker.words import Wording
 from terminal.screen.dimming import Dimming, night_of
 from terminal.screen.own_picture import PictureError, load
@@ -274,7 +274,7 @@ class _Opener:
                 clock=self._clock,
             )
         )
-        journal = self._stack.enter_context(Journal.open(settings.need(sections.Journal).path, role="worker"))
+        store = self._stack.enter_context(Store.open(settings.need(sections.Journal).path, self._clock.wall_ms))
         told = WorkerSettings(
             garage=garage.id,
             rules=Rules(garage.id, round(payby.cancel_after * 1000), tariff.exit_grace_ms),
@@ -291,7 +291,7 @@ class _Opener:
             words_for=Wording(garage.id, garage.name, garage.name_ar, payby.notify_url, tariff),
             version=__version__,
         )
-        return Worker(link, client, journal, told).run
+        return Worker(link, client, store, told, store=store).run
 
     def _listener(self, link: Link) -> Callable[[], Awaitable[None]]:
         payby, listener = self._settings.need(sections.Payby), self._settings.need(sections.Listener)

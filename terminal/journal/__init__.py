@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,10 @@ from typing import Self
 
 from terminal.journal import rows as rows_
 from terminal.journal import side
+from terminal.journal.archive import keep, read_all
+from terminal.journal.repair import Rebuilt, finish, rebuild
 from terminal.journal.rows import (
+    CHECKPOINT,
     PRUNED,
     STEPS,
     Connect,
@@ -36,6 +40,7 @@ from terminal.journal.rows import (
 from terminal.journal.side import Usage, move_aside, salvage
 
 __all__ = [
+    "CHECKPOINT",
     "Journal",
     "JournalDamaged",
     "JournalError",
@@ -43,10 +48,15 @@ __all__ = [
     "JournalForeign",
     "JournalFull",
     "JournalLocked",
+    "Rebuilt",
     "Row",
     "Usage",
+    "finish",
     "move_aside",
     "read",
+    "read_all",
+    "rebuild",
+    "row",
     "salvage",
 ]
 
@@ -169,6 +179,20 @@ class Journal:
         Returns the number of its last row; raises JournalDamaged, OSError.
         """
         return await asyncio.to_thread(_backup, self.path, target, self._connect)
+
+    async def archive_and_prune(self, through: int) -> int:
+        """prune(), with the rows kept in ``<journal>.archive``; returns how many were added to it."""
+        count = await asyncio.to_thread(keep, self.path, self.role, through, self._connect)
+        await self.prune(through)
+        return count
+
+    async def row(self, seq: int) -> Row | None:
+        """One row, checked by its own checksum; None where it was pruned. Raises JournalDamaged."""
+        return await asyncio.to_thread(row, self.path, seq, connect=self._connect)
+
+    async def checkpoint_before(self, at_ms: int) -> int:
+        """Number of the last checkpoint that was written at ``at_ms`` or before; 0 where there is none."""
+        return await asyncio.to_thread(_checkpoint_before, self.path, at_ms, self._connect)
 
     def usage(self) -> Usage:
         """How full the disk is, and what the journal takes of it."""
@@ -324,6 +348,20 @@ def read(path: Path, *, connect: Connect = rows_.connect) -> Iterator[Row]:
             connection.close()
     except sqlite3.Error as error:
         raise JournalDamaged(path, None, str(error)) from error
+
+
+def row(path: Path, seq: int, *, connect: Connect = rows_.connect) -> Row | None:
+    """One row of a journal that may be at work, checked by its own checksum; None where it was pruned or never was.
+
+    Raises JournalDamaged.
+    """
+    with closing(connect(str(path))) as connection:
+        return rows_.one(connection, path, seq)
+
+
+def _checkpoint_before(path: Path, at_ms: int, connect: Connect) -> int:
+    with closing(connect(str(path))) as connection:
+        return rows_.checkpoint_before(connection, at_ms)
 
 
 def _append(rows: Sequence[tuple[str, bytes]], at_ms: int) -> _Append:

@@ -26,12 +26,16 @@ ROLES = {"worker": 0x50585477, "barrier": 0x50585462}
 PRUNED = "pruned"
 """Kind of the one row that stands for all rows before it and bears the hash of the last of them."""
 
+CHECKPOINT = "checkpoint"
+"""Kind of a row that bears the whole state at its place: a reader may begin there, so pruning ends before one."""
+
 GENESIS = bytes(16)
 """What stands for the hash of the row before the first."""
 
 STEPS = (
     "CREATE TABLE entry (seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, data BLOB NOT NULL,"
     " crc INTEGER NOT NULL, chain BLOB NOT NULL) STRICT",
+    "CREATE INDEX checkpoint ON entry (at_ms, seq) WHERE kind = 'checkpoint'",
 )
 """SQL that leads from one schema version to the next; the first makes an empty file version 1."""
 
@@ -84,6 +88,10 @@ class Row(NamedTuple):
     at_ms: int
     kind: str
     data: bytes
+
+
+Sealed = tuple[int, int, str, bytes, int, bytes]
+"""A row as it lies in the file, with its CRC and its hash."""
 
 
 def connect(path: str) -> sqlite3.Connection:
@@ -177,6 +185,38 @@ def chain_at(connection: sqlite3.Connection, seq: int) -> bytes | None:
     return bytes(row[0]) if row else None
 
 
+def one(connection: sqlite3.Connection, path: Path, seq: int) -> Row | None:
+    """Row ``seq``, checked by its own CRC; None where it was pruned or never was. Raises JournalDamaged."""
+    try:
+        found = connection.execute(f"{_SELECT} WHERE seq = ?", (seq,)).fetchone()
+        if found is None or found[2] == PRUNED:
+            return None
+        _, at_ms, kind, data, crc, _ = found
+        if crc != seal(GENESIS, seq, at_ms, kind, data)[0]:
+            raise JournalDamaged(path, seq, "its content does not fit its checksum")
+    except UNREADABLE as error:
+        raise JournalDamaged(path, seq, str(error)) from error
+    return Row(seq, at_ms, kind, data)
+
+
+def checkpoint_before(connection: sqlite3.Connection, at_ms: int) -> int:
+    """Number of the last checkpoint that was written at ``at_ms`` or before; 0 where there is none."""
+    found = connection.execute("SELECT max(seq) FROM entry WHERE kind = 'checkpoint' AND at_ms <= ?", (at_ms,))
+    return found.fetchone()[0] or 0
+
+
+def insert(connection: sqlite3.Connection, row: Sealed) -> None:
+    connection.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", row)
+
+
+def copy(source: sqlite3.Connection, target: sqlite3.Connection, after: int, through: int) -> None:
+    """Copy rows as they are, in one transaction; the caller knows that they are whole and follow each other."""
+    target.execute("BEGIN IMMEDIATE")
+    rows = source.execute(f"{_SELECT} WHERE seq > ? AND seq <= ? ORDER BY seq", (after, through))
+    target.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", rows)
+    target.execute("COMMIT")
+
+
 def verified(connection: sqlite3.Connection, path: Path) -> Iterator[Row]:
     """Every row in order, each checked before it is handed out; raises JournalDamaged at the first one in doubt."""
     due, previous = 1, GENESIS
@@ -196,15 +236,15 @@ def verified(connection: sqlite3.Connection, path: Path) -> Iterator[Row]:
         raise JournalDamaged(path, due, str(error)) from error
 
 
-def intact(connection: sqlite3.Connection, end: int) -> Iterator[Row]:
+def sound(connection: sqlite3.Connection, end: int) -> Iterator[Sealed]:
     """Of a damaged file: each row up to ``end`` that fits its own CRC, in order, with gaps where others were."""
     reached = 0
     while reached < end:
         try:
             found = connection.execute(f"{_SELECT} WHERE seq > ? ORDER BY seq", (reached,))
-            for reached, at_ms, kind, data, crc, _ in found:
-                if kind != PRUNED and _fits(crc, reached, at_ms, kind, data):
-                    yield Row(reached, at_ms, kind, data)
+            for reached, at_ms, kind, data, crc, chain in found:
+                if _fits(crc, reached, at_ms, kind, data) and isinstance(chain, bytes):
+                    yield reached, at_ms, kind, data, crc, chain
             return
         except (sqlite3.DatabaseError, UnicodeDecodeError):
             reached += 1  # the page that holds it cannot be read: try to land behind it

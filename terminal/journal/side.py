@@ -11,7 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zlib import crc32
 
-from terminal.journal.rows import UNREADABLE, JournalDamaged, JournalLocked, Row, chain_at, intact, last
+from terminal.journal.rows import (
+    PRUNED,
+    UNREADABLE,
+    JournalDamaged,
+    JournalLocked,
+    Row,
+    Sealed,
+    chain_at,
+    last,
+    sound,
+)
 
 BALLAST_BYTES = 1 << 20
 """Kept free for the day on which the disk is full: enough for the rest of every open visit."""
@@ -132,19 +142,31 @@ def salvage(aside: Path) -> Iterator[Row]:
 
     For closing orders and for a person to read; never for replay. A file that is no database at all yields nothing.
     """
+    for seq, at_ms, kind, data, _, _ in sound_rows(aside):
+        if kind != PRUNED:
+            yield Row(seq, at_ms, kind, data)
+
+
+def sound_rows(journal: Path) -> Iterator[Sealed]:
+    """The same as they lie there, hashes included, and with the row that stands for pruned ones."""
+    noted = noted_in(journal)
+    end = noted[0] if noted else _size(journal) // 32  # a row takes more than 32 bytes
     try:
-        noted = _unpack(_beside(aside, ".head").read_bytes())
-    except OSError:
-        noted = None
-    end = noted[0] if noted else _size(aside) // 32  # a row takes more than 32 bytes
-    try:
-        connection = sqlite3.connect(f"{aside.absolute().as_uri()}?mode=ro", uri=True)
+        connection = sqlite3.connect(f"{journal.absolute().as_uri()}?mode=ro", uri=True)
     except sqlite3.Error:
         return
     try:
-        yield from intact(connection, end)
+        yield from sound(connection, end)
     finally:
         connection.close()
+
+
+def noted_in(journal: Path) -> tuple[int, bytes] | None:
+    """What the head of a journal that is not open has noted: number and hash of the last row acknowledged."""
+    try:
+        return _unpack(_beside(journal, ".head").read_bytes())
+    except OSError:
+        return None
 
 
 def compare_head(journal: Path, noted: tuple[int, bytes] | None, connection: sqlite3.Connection) -> None:

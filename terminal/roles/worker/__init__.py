@@ -22,12 +22,14 @@ from terminal.core.visit import Lane, Stay
 from terminal.ledger import Ledger, Log, Steady
 from terminal.link import Heard, Link
 from terminal.payby.errors import BadSignature, BadWords
-from terminal.roles.worker.health import PayByHealth
+from terminal.roles.worker.health import PayByHealth, Wrongs
 from terminal.roles.worker.hearing import command_event, notification_event, ticket_event
+from terminal.roles.worker.lifts import Lifts
 from terminal.roles.worker.pursuits import Pursuits
 from terminal.roles.worker.rivals import Rivals, SecondWorker
 from terminal.roles.worker.screens import Screens
 from terminal.roles.worker.speaking import Voice
+from terminal.roles.worker.storage import Keeper, Store
 from terminal.roles.worker.telling import tell
 from terminal.roles.worker.timers import LaneTimers
 from terminal.roles.worker.told import WorkerSettings
@@ -50,7 +52,7 @@ class _Item:
 
 class Worker:
     """``payby`` has the calls of payby.client.PayBy and its ``probe``; ``seed`` makes pauses repeatable in tests;
-    ``encode`` makes a link's QR symbol."""
+    ``encode`` makes a link's QR symbol. ``store``: the ``log``, where it is more than rows; it is watched."""
 
     def __init__(
         self,
@@ -62,25 +64,25 @@ class Worker:
         seed: int | None = None,
         hindered: Callable[[], str] = str,
         encode: Callable[[str], qr.Symbol] = qr.encode,
+        store: Store | None = None,
     ) -> None:
         self._link = link
         self._payby = payby
         self._settings = settings
-        self._hindered = hindered
         self._random = random.Random(seed)
         self._steady = Steady(link.clock.wall_ms(), link.clock.steady_ms)
-        self.ledger = Ledger(settings.rules, log, self._words)
+        self.ledger = Ledger(settings.rules, log, self._words, store=store, away=self._forget)
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         self._voice = Voice(settings.garage, settings.signer, self._to_wall)
         self._timers: dict[str, LaneTimers] = {}
         self._stay_timers: dict[str, asyncio.TimerHandle] = {}
-        self._lifts: dict[str, str] = {}
-        self._lifts_of: dict[str, set[str]] = {}
+        self._lifts = Lifts()
         self._lcds: dict[str, str] = {}
         self._group: asyncio.TaskGroup
         self._pursuits: Pursuits  # made in run(), which has the loop
+        wrongs = Wrongs(link)
         self._health = PayByHealth(
-            link, probe=lambda: self._payby.probe(), changed=lambda: self._screens.show_all(), spawn=self._spawn
+            wrongs, probe=lambda: self._payby.probe(), changed=lambda: self._screens.show_all(), spawn=self._spawn
         )
         self._screens = Screens(
             link,
@@ -92,6 +94,10 @@ class Worker:
             encode=encode,
         )
         self._rivals = Rivals(link)
+        self._keeper = store and Keeper(
+            link, store, self.ledger, payby, wrongs, now=self.now, changed=self._screens.show_all, post=self.post
+        )
+        self._hindered = self._keeper.hindrance if self._keeper else hindered
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         return self._group.create_task(work, name=name)
@@ -142,6 +148,8 @@ class Worker:
             ):
                 group.create_task(self._listen(kind, hear), name=f"worker hears {kind}")
             group.create_task(self._consume(), name="worker")
+            if self._keeper:
+                group.create_task(self._keeper.run(), name="worker watches its journal")
             group.create_task(self._link.beat(), name="worker health")
             self._link.bus.on_change(lambda connected: self._screens.repeat() if connected else None)
 
@@ -188,19 +196,16 @@ class Worker:
 
     def _follow(self, stay: Stay, *, restarted: bool = False) -> None:
         self._pursuits.follow(stay.session, owed.owed(stay), restarted=restarted)
-        self._index(stay)
+        self._lifts.know(stay)
         if timer := self._stay_timers.pop(stay.session, None):
             timer.cancel()
         if due := owed.stay_due(stay, self.now()):
             self._stay_timers[stay.session] = self._at(due, lambda: events.TimePassed(self.now(), session=stay.session))
 
-    def _index(self, stay: Stay) -> None:
-        """Know a stay by its lifts while an answer to them matters."""
-        lifts = {g.id for g in stay.grants} | {p.grant for p in stay.payments if p.grant}
-        for lift in self._lifts_of.get(stay.session, set()) - lifts:
-            self._lifts.pop(lift, None)
-        self._lifts |= dict.fromkeys(lifts, stay.session)
-        self._lifts_of[stay.session] = lifts
+    def _forget(self, stay: Stay) -> None:
+        """It has left memory: nothing is owed or waited for."""
+        self._lifts.forget(stay)
+        self._screens.confirmed -= {order.no for order in stay.orders}
 
     def _schedule(self, lane: Lane) -> None:
         timers = self._of(lane.id)
@@ -311,7 +316,7 @@ class Worker:
                 if barrier.state == "down" and before and before.boom and before.boom.state != "down":
                     self._pursuits.hurry(lane)
             answer = barrier.answer
-            if answer and (session := self._lifts.get(answer.lift)):
+            if answer and (session := self._lifts.session_of(answer.lift)):
                 outcome, why = answer.outcome, answer.why or ""
                 news.append(events.LiftAnswered(self.now(), lane, session, answer.lift, outcome, why))
 

@@ -15,20 +15,44 @@ Trouble = Literal["", "payby", "unauthorised", "clock"]
 logger = logging.getLogger(__name__)
 
 
+class Wrongs:
+    """What is wrong with the worker, by the alert's code; its health tells all of it."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._texts: dict[str, str] = {}
+
+    async def tell(self, code: str, text: str) -> None:
+        """It is wrong: ``degraded``, and a critical alert of the garage until over()."""
+        self._texts[code] = text
+        self._link.degraded("; ".join(self._texts.values()))
+        await self._link.alert(code, "critical", text)
+
+    async def over(self, code: str, text: str) -> None:
+        """It is right (again); nothing to say where it was not wrong."""
+        if self._texts.pop(code, None) is None:
+            return
+        if self._texts:
+            self._link.degraded("; ".join(self._texts.values()))
+        else:
+            self._link.healthy()
+        await self._link.clear(code, text)
+
+
 class PayByHealth:
     """``trouble`` is a reason of the contract's `out-of-order`, empty while PayBy answers. ``changed`` is awaited after
     each change of it; ``probe`` asks PayBy whether it is there, and raises CallFailed where it is not."""
 
     def __init__(
         self,
-        link: Link,
+        wrongs: Wrongs,
         *,
         probe: Callable[[], Awaitable[object]],
         changed: Callable[[], Awaitable[None]],
         spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
     ) -> None:
         self.trouble: Trouble = ""
-        self._link, self._probe_once, self._changed, self._spawn = link, probe, changed, spawn
+        self._wrongs, self._probe_once, self._changed, self._spawn = wrongs, probe, changed, spawn
         self._failures = 0
         self._probing: asyncio.Task[None] | None = None
 
@@ -64,12 +88,9 @@ class PayByHealth:
 
     async def _tell(self, before: Trouble, trouble: Trouble, text: str) -> None:
         if before:
-            await self._link.clear(f"payby-{before}", "PayBy answers again")
+            await self._wrongs.over(f"payby-{before}", "PayBy answers again")
         if trouble:
-            self._link.degraded(f"PayBy: {text}")
-            await self._link.alert(f"payby-{trouble}", "critical", text)
-        else:
-            self._link.healthy()
+            await self._wrongs.tell(f"payby-{trouble}", f"PayBy: {text}")
         await self._changed()
 
     async def _probe(self) -> None:

@@ -31,6 +31,7 @@ from terminal.tools.reconcile.report import Day, Report, as_csv, as_json, table
 __all__ = ["ReconcileFailed", "download", "reconcile", "run"]
 
 Files = Sequence[tuple[str, bytes]]
+_BEFORE_MS = 2 * 86_400_000  # what a day's payments may still have to do with
 _FIRST_YEAR, _LAST_YEAR = 2000, 9000  # beyond them Python's own dates end
 
 
@@ -91,7 +92,7 @@ def reconcile(
     """
     flaws: list[Flaw] = []
     notes: list[str] = []
-    ours = _read_worker(settings, flaws)
+    ours = _read_worker(settings, day, flaws)
     if not ours.whole and (ours.first_ms or 0) > day.start_ms:
         notes.append(f"the worker's journal was pruned: it begins at {day.shown(ours.first_ms or 0)}")
     arms = list(_read_barriers(settings, barrier_journals, ours, flaws))
@@ -166,21 +167,23 @@ def _given(path: Path) -> tuple[str, bytes]:
         raise ConfigError(f"reconcile: --statement: cannot read {path}: {error.strerror}") from None
 
 
-def _rows(path: Path, flaws: list[Flaw]) -> Iterator[Row]:
-    """A journal's rows, up to the first one in doubt."""
+def _rows(path: Path, flaws: list[Flaw], since_ms: int | None = None) -> Iterator[Row]:
+    """A journal's rows, up to the first in doubt; those of its archive first, where it begins after ``since_ms``."""
     try:
-        yield from journal.read(path)
+        first = next(iter(journal.read(path)), None) if since_ms is not None else None
+        reader = journal.read_all if first and since_ms is not None and first.at_ms > since_ms else journal.read
+        yield from reader(path)
     except journal.JournalDamaged as error:
         flaws.append(Flaw(path.name, f"{error.reason}; what follows is not matched"))
 
 
-def _read_worker(settings: Settings, flaws: list[Flaw]) -> Ours:
+def _read_worker(settings: Settings, day: Day, flaws: list[Flaw]) -> Ours:
     path = settings.need(sections.Journal).path
     rules = Rules(settings.need(sections.Garage).id, exit_grace=settings.tariff.exit_grace * 60_000)
     if settings.payby:
         rules = Rules(rules.garage, round(settings.payby.cancel_after * 1000), rules.exit_grace)
     try:
-        return read_worker(_rows(path, flaws), rules)
+        return read_worker(_rows(path, flaws, day.start_ms - _BEFORE_MS), rules)
     except FileNotFoundError:
         raise ConfigError(f"journal.path: {path} is not there") from None
     except UnreadableRow as error:

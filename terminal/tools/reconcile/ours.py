@@ -16,6 +16,7 @@ from terminal.core.events import EVENTS, BoomSeen, Event, LiftAnswered, TicketRe
 from terminal.core.lane import Change, Garage, Rules, step
 from terminal.core.numbers import parse_order_no
 from terminal.core.visit import REFUND_ENDS, Fee, Grant, Order, Payment, Refund
+from terminal.ledger import CHECKPOINT, RECALLED, read_checkpoint, read_stay
 from terminal.payby.errors import BadWords
 from terminal.payby.messages import read_order
 
@@ -100,6 +101,7 @@ def read_worker(rows: Iterable[Row], rules: Rules) -> Ours:
     for row in rows:
         if ours.first_ms is None:
             ours.first_ms, ours.whole = row.at_ms, row.seq == 1
+        _resume(garage, row)
         if decoder := decoders.get(row.kind):
             try:
                 event: Event = decoder.decode(row.data)
@@ -115,6 +117,20 @@ def read_worker(rows: Iterable[Row], rules: Rules) -> Ours:
             order = ours.orders[payment.order_no]
             ours.paid[order.no] = Paid(order, payment, _paid_ms(order, payment))
     return ours
+
+
+def _resume(garage: Garage, row: Row) -> None:
+    """What a pruned journal no longer tells: its first row bears the state, and a stay comes back whole."""
+    try:
+        if row.kind == CHECKPOINT and not garage.lanes:
+            state = read_checkpoint(row.data)
+            garage.lanes = {lane.id: lane for lane in state.lanes}
+            garage.stays = {stay.session: stay for stay in state.stays}
+        elif row.kind == RECALLED:
+            stay = read_stay(row.data)
+            garage.stays.setdefault(stay.session, stay)
+    except msgspec.MsgspecError as error:
+        raise UnreadableRow(f"row {row.seq}: {error}") from None
 
 
 def _hear(ours: Ours, event: Event, last: dict[str, str | None]) -> None:

@@ -63,7 +63,13 @@ def look_up(settings: Settings, session: str) -> Stay | None:
         rules = replace(rules, cancel_after=round(settings.payby.cancel_after * 1000))
     ledger = Ledger(rules, _ReadOnly(settings.journal.path), _no_words)
     ledger.replay()
-    return ledger.garage.stays.get(session)
+    path = settings.journal.path
+
+    def fetch(seq: int) -> bytes | None:
+        row = journal.row(path, seq)
+        return row.data if row else None
+
+    return ledger.find(session, fetch)
 
 
 def _no_words(pursuit: Pursuit) -> bytes:
