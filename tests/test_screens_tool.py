@@ -1,12 +1,13 @@
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from terminal.screen import fonts, qr
 from terminal.screen.layouts import LAYOUTS
 from terminal.screen.texts import REASONS
 from terminal.tools import screens
+from tests.gallery import PICTURES, gallery
 
 pytestmark = pytest.mark.skipif(not fonts.raqm_available(), reason=f"Arabic cannot be shaped here: {fonts.INSTALL}")
 SHORT = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac1495837234592be948e83fcaae0cb&t=1765054600668"
@@ -44,6 +45,16 @@ def test_what_no_code_can_carry_is_said(tmp_path: Path) -> None:
     with pytest.raises(qr.QrError, match="printable ASCII"):
         screens.run(tmp_path, "ü")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["screens.png", "panels.png", "contact-sheet.png"])
+def test_the_pictures_that_the_readme_shows_are_those_of_today(name: str) -> None:
+    drawn = gallery()[name].convert("L")
+    with Image.open(PICTURES / name) as kept:
+        assert kept.size == drawn.size, "python -m tests.gallery draws them anew"
+        difference = ImageChops.difference(kept.convert("L"), drawn)
+    other = difference.point(lambda grey: 255 * (grey > 48)).getbbox()
+    assert other is None, f"they differ at {other}: python -m tests.gallery draws them anew"
 
 
 @pytest.mark.parametrize("size", [(480, 320), (320, 240), (240, 240), (320, 480)])

@@ -62,7 +62,8 @@ def _trouble(setting: Setting, view: View, width: int, height: int) -> list[Bloc
     if layout.stacked:
         blocks = [*words, Stack(below, layout.least * 2)]
         return [_picture(setting, state, blocks, height), *blocks]
-    return [Beside(image, Stack(words, layout.least * 2), layout.margin), Rule(), Stack(below, layout.least * 2)]
+    apart = layout.text if has(then) else layout.least * 2  # help has the code below, which needs the room
+    return [Beside(image, Stack(words, apart), layout.margin), Rule(), Stack(below, layout.least * 2)]
 
 
 def _picture(setting: Setting, state: str, others: list[Block], height: int) -> Block:
