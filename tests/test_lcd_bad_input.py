@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from PIL import Image
 from terminal.__main__ import main
 from terminal.config import load
 from terminal.contract.messages import Alert
-from terminal.screen import fonts
+from terminal.screen import fonts, qr
+from terminal.tools import screens
 from terminal.tools.check import Machine, check
 from tests.test_lcd import GlassPanel, kerb
 
@@ -90,6 +92,18 @@ def test_the_test_card_says_in_one_line_that_no_panel_is_there(file: Path, capsy
     _, err = capsys.readouterr()
     assert err.startswith("exit-terminal: the ili9341 cannot be reached: ")
     assert err.count("\n") == 1
+
+
+def test_the_test_card_needs_a_panel_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "exit.toml").write_text('[lcd]\npanel = "png"\nfolder = "out"\nsize = "480x320"\n')
+    words = [sys.executable, "-m", "terminal", "--config", str(tmp_path / "exit.toml"), "lcd", "--test"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("The test card is on the panel")
+        with Image.open(tmp_path / "out" / "latest.png") as card:
+            assert (card.size, qr.decode(card)) == ((480, 320), screens.URL)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
 
 
 def checked(file: Path, **changes: str) -> dict[str, str]:

@@ -100,17 +100,24 @@ boxes = st.tuples(st.integers(0, 479), st.integers(0, 479), st.integers(1, 120),
 colours = st.tuples(st.integers(0, 255), st.integers(0, 255), st.integers(0, 255))
 
 
-@settings(max_examples=60)
+@settings(max_examples=80)
 @given(
     kind=st.sampled_from(PANELS),
     rotate=st.integers(0, 3),
     x_offset=st.sampled_from([0, 33, 80]),
+    bgr=st.booleans(),
+    pause_s=st.sampled_from([0.0, 1.0, WHOLE_EVERY_S / 2]),
     frames=st.lists(st.lists(st.tuples(boxes, colours), max_size=4), min_size=1, max_size=4),
 )
 def test_any_sequence_of_partial_frames_ends_in_the_same_glass_as_the_last_one_whole(
-    kind: str, rotate: int, x_offset: int, frames: list[list[tuple[tuple[int, int, int, int], tuple[int, int, int]]]]
+    kind: str,
+    rotate: int,
+    x_offset: int,
+    bgr: bool,
+    pause_s: float,
+    frames: list[list[tuple[tuple[int, int, int, int], tuple[int, int, int]]]],
 ) -> None:
-    rig = Rig(kind, rotate, x_offset if kind == "st7789-240" else 0)
+    rig = Rig(kind, rotate, x_offset if kind == "st7789-240" else 0, bgr=bgr)
     picture = rig.blank()
     rig.show(picture)
     for frame in frames:
@@ -118,6 +125,7 @@ def test_any_sequence_of_partial_frames_ends_in_the_same_glass_as_the_last_one_w
         for (x, y, width, height), colour in frame:
             x, y = x % picture.width, y % picture.height
             ImageDraw.Draw(picture).rectangle((x, y, x + width - 1, y + height - 1), colour)
+        rig.now_s += pause_s
         rig.show(picture)
     assert rig.seen() == rounded(picture, BITS[kind])
 

@@ -21,7 +21,7 @@ from terminal.contract import grant
 from terminal.journal import JournalError, JournalForeign, JournalLocked
 from terminal.payby.errors import BadKey
 from terminal.roles.worker import SecondWorker
-from terminal.settings import ConfigError, Settings
+from terminal.settings import ConfigError, Lcd, Settings
 
 NOT_YET = ("console",)
 """Roles of the contract that a later version brings."""
@@ -84,9 +84,10 @@ def _run(args: argparse.Namespace) -> int:
 
 def _role(args: argparse.Namespace) -> int:
     settings = _load(args)
-    settings.require(args.command)
     if args.command == "lcd" and args.test:
+        settings.need(Lcd)  # and no more: a panel is tried before there are a broker and keys
         return _lcd_test(settings)
+    settings.require(args.command)
     return serve(settings, [args.command], process=args.command)
 
 
