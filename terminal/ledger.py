@@ -52,7 +52,8 @@ LIVE = VehicleSeen | VehicleUnknown | BoomSeen | BarrierGone | TimePassed
 """Facts that a new start would see again, or reckon anew."""
 CHECKPOINT_ROWS = 2_000
 """Rows between checkpoints, at the least; more where the state is large, so that they stay a small part of it all."""
-ROWS_A_NOUN = 40
+NOUNS_FREE = 50
+"""So many lanes and stays are written in a checkpoint without more rows before the next."""
 SHELVED_AT_ONCE = 50
 _BUFFERED = 10_000
 """Rows of a replay that wait to see whether a checkpoint makes them needless."""
@@ -144,6 +145,7 @@ class Ledger:
         word_for: Callable[[Pursuit], bytes],
         *,
         store: Keeping | None = None,
+        checkpoint_rows: int = CHECKPOINT_ROWS,
         away: Callable[[Stay], None] = lambda _: None,
     ) -> None:
         self.garage = Garage(rules)
@@ -157,6 +159,7 @@ class Ledger:
         self._log = log
         self._word_for = word_for
         self._store = store
+        self._checkpoint_rows = checkpoint_rows
         self._away = away
         self._resting: list[tuple[int, str]] = []
         self._since = 0
@@ -239,20 +242,25 @@ class Ledger:
         """Step, commit, move on; what does not change the state and tells no person is not written."""
         recalled = await self._recall(event) if self._store else None
         change = step(self.garage, event)
-        if change.lanes or change.stays or any(isinstance(a, Alert) for a in change.actions):
+        told = any(isinstance(action, Alert) for action in change.actions) or isinstance(event, Damaged)
+        try:
+            if not (change.lanes or change.stays or told):
+                return change
             words = self._new_words(change)
             rows = [(f"{key.what} {key.number}\n".encode() + body) for key, body in words.items()]
             first = (type(event).__name__, msgspec.json.encode(event))
             await self._write([first, *((WORDS, row) for row in rows)], event, change, recalled)
-            self.words.update(words)
-            self.garage.apply(change)
-            self._heard(event)
-            if self._store:
-                for stay in change.stays.values():
-                    if due := rests_until(stay, event.at):
-                        heappush(self._resting, (due, stay.session))
-        elif recalled:
-            del self.garage.stays[recalled.session]
+            recalled = None  # it is in the journal now
+        finally:
+            if recalled:
+                del self.garage.stays[recalled.session]
+        self.words.update(words)
+        self.garage.apply(change)
+        self._heard(event)
+        if self._store:
+            for stay in change.stays.values():
+                if due := rests_until(stay, event.at):
+                    heappush(self._resting, (due, stay.session))
         return change
 
     async def _write(
@@ -273,7 +281,8 @@ class Ledger:
         if resting:
             ahead.append((SHELVED, msgspec.json.encode([slim(stay) for stay in resting])))
         self._since += len(ahead) + len(rows)
-        if self._since >= max(CHECKPOINT_ROWS, ROWS_A_NOUN * (len(self.garage.stays) + len(self.garage.lanes))):
+        nouns = len(self.garage.stays) + len(self.garage.lanes)
+        if self._since >= self._checkpoint_rows * max(1, nouns / NOUNS_FREE):
             ahead.append((CHECKPOINT, self._checkpoint(resting)))
             self._since = len(rows)
         last = await store.append([*ahead, *rows], event.at)
