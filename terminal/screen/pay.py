@@ -6,9 +6,11 @@ answered, only the code and the words about it have to go over the wire.
 A square panel has no room beside the code. It shows the code alone, and now and then, for a moment, the words.
 """
 
+from contextlib import suppress
+
 from terminal.screen import qr
 from terminal.screen.blocks import Beside, Blank, Block, Group, Halves, Line, Picture, Row, Seconds, Slot, Stack, flow
-from terminal.screen.fonts import Ink, cut, fit, ink
+from terminal.screen.fonts import DoesNotFit, Ink, cut, fit, ink, wrapped
 from terminal.screen.pictograms import picture
 from terminal.screen.qr import Symbol
 from terminal.screen.setting import Setting
@@ -219,17 +221,29 @@ def _broken_hint(setting: Setting, view: View, width: int, largest: int, smalles
 
 def _apps(setting: Setting, view: View, width: int, u: float) -> Slot:
     """With what to pay, where no line of words has room: the apps' names beside the picture, which is enough for
-    either language; or the hint of a second phone."""
+    either language; or a hint: a second phone, or whom to call where there is no signal."""
     em, phone = round(14 * u), picture("pay", round(46 * u))
     room = width - phone.width - round(5 * u)
     names = [Line(fit(name, "en", room, em, round(11 * u)), "left") for name in ("PayBy", "BOTIM")]
-    return _slot(
-        {
-            "": Beside(phone, Stack(names, round(7 * u)), round(5 * u)),
-            "second": setting.broken("pay.second", width, em, round(10 * u)),
-        },
-        view.hint,
-    )
+    found: dict[Hint, Block] = {
+        "": Beside(phone, Stack(names, round(7 * u)), round(5 * u)),
+        "second": setting.broken("pay.second", width, em, round(10 * u)),
+    }
+    if signal := _signal(setting, width, em, max(block.height for block in found.values())):
+        found["signal"] = signal
+    return _slot(found, view.hint)
+
+
+def _signal(setting: Setting, width: int, largest: int, height: int) -> Block | None:
+    """No signal, and the telephone on up to two lines, as large as the room; None where there is not enough."""
+    for em in range(largest, largest // 2, -1):
+        with suppress(DoesNotFit):
+            number = wrapped(setting.site.help_phone, "en", width, em, 2)
+            words = setting.broken("pay.signal", width, em, em, lines=1)
+            block = Stack([words, Stack([Line(one) for one in number], em // 4)], em // 2)
+            if number and block.height <= height:
+                return block
+    return None
 
 
 def _slot(found: dict[Hint, Block], hint: Hint) -> Slot:
