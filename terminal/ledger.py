@@ -8,7 +8,7 @@ since the last checkpoint only. Settled stays leave memory, and come back when t
 arm only shows waits for the next commit: a worker that dies before is one that had not heard it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from typing import Protocol
@@ -277,7 +277,7 @@ class Ledger:
         ahead: list[tuple[str, bytes]] = []
         if recalled:
             ahead.append((RECALLED, msgspec.json.encode(recalled)))
-        resting = self._rested(event.at, change)
+        resting = self._rested(event.at, {*change.stays, _session_of(event)})
         if resting:
             ahead.append((SHELVED, msgspec.json.encode([slim(stay) for stay in resting])))
         self._since += len(ahead) + len(rows)
@@ -289,17 +289,17 @@ class Ledger:
         for stay in resting:
             self._put_away(stay, last - len(rows) - len(ahead) + (2 if recalled else 1))
 
-    def _rested(self, now: int, change: Change) -> list[Stay]:
-        """Settled stays that may leave memory now, and of which this change says nothing."""
+    def _rested(self, now: int, spoken_of: Collection[str | None]) -> list[Stay]:
+        """Settled stays that may leave memory now, but for those that are spoken of."""
         rested: list[Stay] = []
         while self._resting and self._resting[0][0] <= now and len(rested) < SHELVED_AT_ONCE:
             _, session = heappop(self._resting)
             stay = self.garage.stays.get(session)
             due = rests_until(stay, 0) if stay else None
-            if stay is None or due is None or session in change.stays or stay in rested:
-                continue  # it is put to rest anew when it has changed
-            if any(lane.session == session for lane in self.garage.lanes.values()):
-                heappush(self._resting, (max(due, now + REST_MS), session))  # its order is still told
+            if stay is None or due is None or stay in rested:
+                continue  # it is put to rest anew when it is settled again
+            if session in spoken_of or any(lane.session == session for lane in self.garage.lanes.values()):
+                heappush(self._resting, (max(due, now + REST_MS), session))  # or a lane still tells of its order
             elif due > now:
                 heappush(self._resting, (due, session))
             else:

@@ -106,7 +106,7 @@ def visit(story: Story, session: str) -> None:
     """From driving up to driving off, as far as what was before lets it."""
     story.arrives()
     story.reads(session)
-    if not story.stay(session).orders:
+    if (stay := story.garage.stays.get(an_id("stay", session))) is None or not stay.orders:
         return
     story.payby("CREATED", session)
     story.wait(5)
