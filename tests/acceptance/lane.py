@@ -1,4 +1,5 @@
-"""``python -m tests.acceptance.lane CONFIG SCALE ORIGIN_MS``: ``exit-terminal run`` in shorter seconds.
+"""``python -m tests.acceptance.lane COMMAND CONFIG SCALE ORIGIN_MS``: ``exit-terminal run``, or one role, in shorter
+seconds.
 
 The roles, their wiring and their configuration are the product's own; see scaled.py for what is not.
 """
@@ -15,19 +16,20 @@ from terminal.app.wiring import RealHardware, run_roles
 from tests.acceptance.scaled import ScaledClock, ScaledLoop
 
 
-async def run(file: Path, clock: ScaledClock) -> None:
+async def run(command: str, file: Path, clock: ScaledClock) -> None:
     settings = config.load(file, os.environ)
+    roles = settings.roles() if command == "run" else [command]
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    await run_roles(settings, settings.roles(), process="run", hardware=RealHardware(settings), clock=clock)
+    await run_roles(settings, roles, process=command, hardware=RealHardware(settings), clock=clock)
 
 
 def main(words: list[str]) -> None:
-    file, scale, origin_ms = Path(words[0]), float(words[1]), int(words[2])
+    command, file, scale, origin_ms = words[0], Path(words[1]), float(words[2]), int(words[3])
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     with asyncio.Runner(loop_factory=lambda: ScaledLoop(scale)) as runner:
-        runner.run(run(file, ScaledClock(scale, origin_ms)))
+        runner.run(run(command, file, ScaledClock(scale, origin_ms)))
 
 
 if __name__ == "__main__":

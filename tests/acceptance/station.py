@@ -33,13 +33,14 @@ class Station(Garage):
     def words(self, command: str) -> list[str]:
         if self.scale == 1:
             return super().words(command)
-        return ["-W", "error", "-m", "tests.acceptance.lane", str(self.file), str(self.scale), str(self.origin_ms)]
+        time_there = [str(self.scale), str(self.origin_ms)]
+        return ["-W", "error", "-m", "tests.acceptance.lane", command, str(self.file), *time_there]
 
-    async def opens(self) -> None:
-        """Start the whole terminal."""
+    async def opens(self, *commands: str, env: dict[str, str] | None = None) -> None:
+        """Start the terminal, whole or by its roles."""
         settings = {f"EXIT_TERMINAL_PAYBY_{name}": value for name, value in DEFAULTS.items()}
         async with asyncio.timeout(START_S):
-            await self.start("run", env=settings)
+            await self.start(*(commands or ("run",)), env=settings | (env or {}))
             await self.heard.until("barrier", state="down", limit_s=START_S)
 
     async def wait(self, seconds: float) -> None:
