@@ -2,7 +2,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from terminal.screen.compose import Composer
 from terminal.screen.dimming import Dimming
 from terminal.screen.layouts import LAYOUTS
 from terminal.screen.view import View
+from terminal.screen.wifi import wifi
 from terminal.tools.screens import SITE, URL
 from tests.conftest import NewBus
 from tests.sim.memorybus import MemoryBus, TestClock
@@ -147,7 +148,7 @@ async def kerb(
     link = Link(bus.as_bus(), garage="marina", lane="exit-1", role="lcd", version="1", clock=clock)
     name = {(480, 320): "ili9488", (240, 240): "st7789-240", (320, 240): "ili9341"}[panel.size]
     trusted = Trusted({"worker": KEY.public_key()})
-    role = Lcd(link, panel, name=name, site=SITE, trusted=trusted, patience_s=patience_s, **options)
+    role = Lcd(link, panel, **({"name": name, "site": SITE, "trusted": trusted, "patience_s": patience_s} | options))
     task = asyncio.create_task(role.run())
     made = Kerb(bus, panel, clock, role)
     try:
@@ -490,6 +491,21 @@ async def test_the_operators_idle_picture_is_shown_and_one_of_another_size_is_re
     with pytest.raises(ValueError, match="idle picture"):
         async with kerb(idle=own.resize((240, 240))):
             pass
+
+
+async def test_the_lanes_wifi_takes_turns_with_the_code_and_both_can_be_read() -> None:
+    network = wifi("Marina Guest", "welcome 2026")
+    async with kerb(site=replace(SITE, wifi=network)) as k:
+        await k.pays(k.pay())
+        await k.shown(URL)
+        count, offered = 2, {30, 32, 34, 36, 56, 58, 60, 62, 82, 84, 86, 88, 108}
+        for at_s in range(2, 110, 2):
+            k.clock.turn(2_000)
+            await k.beat()
+            count += not {at_s - 2, at_s} <= offered  # that page has no seconds
+            text = qr.decode(await k.panel.until(count))
+            assert text == ("WIFI:T:WPA;S:Marina Guest;P:welcome 2026;;" if at_s in offered else URL), at_s
+        assert k.alerts() == []
 
 
 async def test_a_panel_of_the_wrong_size_stops_the_role_at_once() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from terminal.screen import qr
 from terminal.screen.own_picture import PictureError, load
 
 SIZE = (320, 240)
@@ -23,6 +24,12 @@ def damaged(path: Path) -> None:
 def moving(path: Path) -> None:
     frames = [Image.new("RGB", SIZE, colour) for colour in ("red", "blue")]
     frames[0].save(path, "png", save_all=True, append_images=frames[1:])
+
+
+def coded(path: Path) -> None:
+    picture = Image.new("RGB", SIZE, "teal")
+    picture.paste(qr.draw(qr.encode("https://elsewhere.example/pay"), 160).convert("RGB"), (80, 40))
+    picture.save(path)
 
 
 def enormous(path: Path) -> None:
@@ -52,9 +59,10 @@ def test_what_is_transparent_is_white(tmp_path: Path) -> None:
         (lambda path: path.mkdir(), "cannot be read"),
         (damaged, "cannot be read"),
         (moving, "moves; a still PNG is needed"),
+        (coded, "bears a bar code; drivers would take it for the payment's"),
         (enormous, "far more pixels than the panel's 320x240"),
     ],
-    ids=["absent", "turned", "jpeg", "empty", "large", "folder", "damaged", "moving", "enormous"],
+    ids=["absent", "turned", "jpeg", "empty", "large", "folder", "damaged", "moving", "coded", "enormous"],
 )
 def test_what_cannot_be_the_idle_picture_is_refused_in_one_line(
     tmp_path: Path, make: Callable[[Path], None], why: str

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from terminal.screen.qr import bears_code
+
 LARGEST = 8 * 1024 * 1024
 """Bytes of a file that is read at all."""
 
@@ -15,7 +17,7 @@ class PictureError(ValueError):
 
 def load(path: Path, size: tuple[int, int]) -> Image.Image:
     """The picture, RGB; what is transparent in it is white. Raises PictureError for what is no PNG of exactly ``size``,
-    is animated, or cannot be read."""
+    is animated, bears a bar code (contract.md: a panel shows none that a worker has not signed), or cannot be read."""
     width, height = size
     try:
         if path.stat().st_size > LARGEST:
@@ -38,5 +40,7 @@ def load(path: Path, size: tuple[int, int]) -> Image.Image:
         raise PictureError(f"{path} is not there") from None
     except (OSError, SyntaxError, ValueError) as error:  # Pillow's words for a damaged file
         raise PictureError(f"{path} cannot be read: {error}") from None
-    white = Image.new("RGBA", size, "white")
-    return Image.alpha_composite(white, layer).convert("RGB")
+    picture = Image.alpha_composite(Image.new("RGBA", size, "white"), layer).convert("RGB")
+    if bears_code(picture):
+        raise PictureError(f"{path} bears a bar code; drivers would take it for the payment's")
+    return picture

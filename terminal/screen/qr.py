@@ -125,6 +125,11 @@ def decode(image: Image.Image) -> str | None:
     return found[0].text if len(found) == 1 and found[0].valid else None
 
 
+def bears_code(image: Image.Image) -> bool:
+    """Does a reader find a bar code of any kind in the picture?"""
+    return bool(zxingcpp.read_barcodes(image.convert("L")))
+
+
 @lru_cache(maxsize=4)
 def proven(url: str, side: int = 240) -> Symbol:
     """A link -> a symbol that an independent reader gave back as this very link, from a picture of ``side`` pixels.
