@@ -59,6 +59,7 @@ class Composer:
         """Draw one screen of each state, so that fonts and pictures are loaded before a driver waits for them."""
         states: tuple[ScreenState, ...] = ("idle", "wait", "paid", "free", "help")
         self.compose(View("pay", amount="0.00", minutes=0, left=0, tail="0000", symbol=qr.encode(_SAMPLE)))
+        self.compose(View("wait", amount="1.00", minutes=0, tail="0000"))
         for state in states:
             self.compose(View(state, amount="0.00"))
 

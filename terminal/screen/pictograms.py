@@ -185,7 +185,7 @@ _PICTURES: dict[str, Callable[[_Pen], None]] = {
 }
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def picture(state: str, side: int) -> Image.Image:
     """The picture of a state, or the ``clock``, ``parking`` or ``wifi`` sign: RGB on white, without the white around
     it, at most ``side`` px wide and high."""
