@@ -124,6 +124,18 @@ def test_check_names_an_idle_picture_that_does_not_fit(file: Path) -> None:
     assert "idle picture" not in checked(file)
 
 
+def test_check_names_a_wifi_that_does_not_fit_or_whose_password_is_not_there(file: Path) -> None:
+    assert checked(file, wifi="Marina Guest")["wifi"] == "ok    wifi: Marina Guest fits the panel; an open network"
+    assert checked(file, wifi="Marina", wifi_password_file="long")["wifi"].startswith("ok ")
+    for bad, why in (
+        ({"wifi": "w" * 32, "wifi_password_file": "long"}, "41 modules a side; 192 pixels hold at most 40"),
+        ({"wifi": "Marina", "wifi_password_file": "absent"}, "lcd.wifi_password_file: cannot read"),
+    ):
+        line = checked(file, **bad)["wifi"]
+        assert line.startswith("FAIL ")
+        assert why in line
+
+
 # Fonts
 
 

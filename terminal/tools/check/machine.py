@@ -4,10 +4,10 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from terminal.config import Settings
-from terminal.screen import own_picture
+from terminal.config import ConfigError, Settings, read_secret
+from terminal.screen import own_picture, wifi
 from terminal.screen.fonts import INSTALL, font, raqm_available
-from terminal.screen.layouts import pixels
+from terminal.screen.layouts import layout_for, pixels
 from terminal.settings import Lcd
 from terminal.tools.check.finding import Finding, Machine
 
@@ -98,11 +98,25 @@ def _spi(lcd: Lcd, device: Path) -> Finding:
     return Finding("panel", True, text)
 
 
+def _size(lcd: Lcd) -> tuple[int, int]:
+    return lcd.pixels if lcd.panel == "png" else pixels(lcd.panel, lcd.rotate)
+
+
+async def lane_wifi(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    if (lcd := settings.lcd) and lcd.wifi:
+        try:
+            secret = read_secret(lcd.wifi_password_file, "lcd.wifi_password_file") if lcd.wifi_password_file else b""
+            wifi.check(layout_for(lcd.panel, *_size(lcd)), wifi.wifi(lcd.wifi, secret.decode("ascii")))
+        except (ConfigError, ValueError) as error:
+            yield Finding("wifi", False, str(error), "mend lcd.wifi and its password's file, or leave them out")
+        else:
+            yield Finding("wifi", True, f"{lcd.wifi} fits the panel{'' if secret else '; an open network'}")
+
+
 async def idle_picture(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
     if (lcd := settings.lcd) and lcd.idle_picture:
-        size = lcd.pixels if lcd.panel == "png" else pixels(lcd.panel, lcd.rotate)
         try:
-            own_picture.load(lcd.idle_picture, size)
+            own_picture.load(lcd.idle_picture, _size(lcd))
         except own_picture.PictureError as error:
             advice = "a still PNG in the panel's own pixels is needed; or leave lcd.idle_picture out"
             yield Finding("idle picture", False, str(error), advice)
