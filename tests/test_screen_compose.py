@@ -12,7 +12,7 @@ from terminal.screen.dimming import PLACES, darker
 from terminal.screen.fonts import CAPITAL, NARROWEST
 from terminal.screen.layouts import LAYOUTS, Layout, layout_for
 from terminal.screen.sheet import Box, Placed
-from terminal.screen.texts import TEXTS, say
+from terminal.screen.texts import LANGUAGES, TABLE, TEXTS, Texts, together
 from terminal.screen.view import Digits, Site, View, amount, countdown, stay
 from terminal.screen.wifi import wifi
 from terminal.tools.screens import SITE, URL, views
@@ -78,7 +78,8 @@ def test_no_text_is_cut_and_none_overlaps_on_any_screen(layout: Layout, digits: 
     site = replace(SITE, digits=digits)
     composer = Composer(layout, site)
     for view in views().values():
-        check(composer.frame(view), layout)
+        for tongue in range(composer.tongues):
+            check(composer.frame(replace(view, tongue=tongue)), layout)
 
 
 @pytest.mark.parametrize("site", [LONG_SITE, Site("", "", "")], ids=["long", "empty"])
@@ -93,7 +94,7 @@ def test_nothing_that_a_message_or_the_configuration_may_say_breaks_a_screen(lay
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_amount_and_what_to_do_have_capitals_of_three_millimetres(name: str) -> None:
     frame = Composer(LAYOUTS[name], SITE).frame(replace(PAY, page="words"))
-    for text in ("25.00", say("pay", "en"), say("pay", "ar")):
+    for text in ("25.00", TABLE.say("pay", "en"), TABLE.say("pay", "ar")):
         (placed,) = [one for one in frame.placed if one.text == text]
         assert placed.em * CAPITAL * PITCH_MM[name] >= 2.97, placed
     for state in ("idle", "wait", "free"):
@@ -111,11 +112,13 @@ def test_the_amount_is_the_largest_text_of_the_pay_screen(name: str) -> None:
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_both_languages_stand_in_one_size(name: str) -> None:
     composer = Composer(LAYOUTS[name], SITE)
-    for key, view in views().items():
-        sizes = {one.text: one.em for one in composer.frame(replace(view, page="words")).placed}
-        pairs = [row for row in TEXTS.values() if set(row) <= sizes.keys()]
-        assert pairs, key
-        assert all(len({sizes[text] for text in row}) == 1 for row in pairs)
+    for tongue, languages in enumerate(together(LANGUAGES)):
+        rows = [{TABLE.say(key, lang) for lang in languages} for key in TEXTS]
+        for key, view in views().items():
+            sizes = {one.text: one.em for one in composer.frame(replace(view, page="words", tongue=tongue)).placed}
+            pairs = [row for row in rows if row <= sizes.keys()]
+            assert pairs, key
+            assert all(len({sizes[text] for text in row}) == 1 for row in pairs)
 
 
 @pytest.mark.parametrize("layout", SHAPES, ids=named)
@@ -186,7 +189,7 @@ def test_a_hint_changes_nothing_but_its_own_room(name: str) -> None:
     changed = ImageChops.difference(plain.image, hinted.image).getbbox()
     stays = {one for one in plain.placed if one in hinted.placed}
     assert changed is not None
-    assert {"25.00", "4F2A", say("pay", "en"), say("pay", "ar")} <= {one.text for one in stays}
+    assert {"25.00", "4F2A", TABLE.say("pay", "en"), TABLE.say("pay", "ar")} <= {one.text for one in stays}
     assert all(apart(Placed("", "", changed), one) for one in stays)
 
 
@@ -210,7 +213,7 @@ def test_what_waits_for_the_code_stands_already_where_the_pay_screen_has_it(name
 @pytest.mark.parametrize("view", [replace(views()["wait"], amount=""), replace(views()["wait"], amount="0.00")])
 def test_who_waits_for_no_payment_is_not_told_how_to_pay(view: View) -> None:
     texts = {one.text for one in Composer(LAYOUTS["ili9488"], SITE).frame(view).placed}
-    assert {say("wait", "en"), say("wait", "ar")} <= texts
+    assert {TABLE.say("wait", "en"), TABLE.say("wait", "ar")} <= texts
     assert not any("PayBy" in text for text in texts)
 
 
@@ -229,7 +232,7 @@ def test_the_lanes_wifi_has_a_page_of_its_own_whose_code_joins_it(layout: Layout
         frame = composer.frame(replace(PAY, page="wifi", left=None))
         check(frame, layout)
         assert qr.decode(frame.image) == text
-        assert {say("pay.signal", "en"), say("pay.signal", "ar")} <= {one.text for one in frame.placed}
+        assert {TABLE.say("pay.signal", "en"), TABLE.say("pay.signal", "ar")} <= {one.text for one in frame.placed}
 
 
 def test_the_operators_idle_picture_stands_in_the_idle_screens_place() -> None:
@@ -286,10 +289,24 @@ def test_without_raqm_arabic_is_left_out_rather_than_shown_in_pieces() -> None:
             assert not arabic & {one.text for one in frame.placed}
 
 
+@pytest.mark.parametrize("layout", SHAPES, ids=named)
+def test_a_third_language_is_a_new_column_and_takes_turns(layout: Layout) -> None:
+    rows = {key: (english, f"{english[:-1]}ø", arabic) for key, (english, arabic) in TEXTS.items()}
+    composer = Composer(layout, SITE, texts=Texts(("en", "fr", "ar"), rows))
+    assert composer.tongues == 2
+    for view in views().values():
+        frames = [composer.frame(replace(view, tongue=tongue)) for tongue in (0, 1)]
+        for frame in frames:
+            check(frame, layout)
+        assert any("ø" in placed.text for placed in frames[1].placed) or view.symbol
+        assert not any("ø" in placed.text for placed in frames[0].placed)
+        assert frames[0].image == Composer(layout, SITE).compose(view)
+
+
 def test_help_names_whom_to_call_and_what_to_tell() -> None:
     for layout in LAYOUTS.values():
         texts = {one.text for one in Composer(layout, SITE).frame(views()["help-qr"]).placed}
-        assert {SITE.help_phone, "7K3QF", say("help.qr", "en"), say("help.qr", "ar")} <= texts
+        assert {SITE.help_phone, "7K3QF", TABLE.say("help.qr", "en"), TABLE.say("help.qr", "ar")} <= texts
 
 
 def test_a_symbol_that_is_too_large_for_the_panel_is_refused_not_shrunk() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from terminal.screen import fonts
 from terminal.screen.fonts import DoesNotFit, cut, fit, ink, lacking, priced, squeezed, wrapped
-from terminal.screen.texts import LANGUAGES, REASONS, TEXTS, has, say
+from terminal.screen.texts import LANGUAGES, REASONS, TABLE, TEXTS, together
 
 needs_raqm = pytest.mark.skipif(not fonts.raqm_available(), reason=f"Arabic cannot be shaped here: {fonts.INSTALL}")
 ARABIC = re.compile(r"[\u0600-\u06FF]")
@@ -20,9 +20,15 @@ def columns(line: fonts.Ink) -> list[int]:
 def test_a_row_has_a_text_in_every_language_and_the_font_has_its_letters(key: str) -> None:
     assert len(TEXTS[key]) == len(LANGUAGES)
     for lang in LANGUAGES:
-        assert say(key, lang).strip() == say(key, lang) != ""
-        assert lacking(say(key, lang)) == ""
-        assert bool(ARABIC.search(say(key, lang))) == (lang == "ar")
+        assert TABLE.say(key, lang).strip() == TABLE.say(key, lang) != ""
+        assert lacking(TABLE.say(key, lang)) == ""
+        assert bool(ARABIC.search(TABLE.say(key, lang))) == (lang == "ar")
+
+
+def test_arabic_stands_with_each_of_the_other_languages_in_turn() -> None:
+    assert together(("en", "ar")) == (("en", "ar"),)
+    assert together(("en",)) == (("en",),)
+    assert together(("en", "ur", "ar")) == (("en", "ar"), ("ur", "ar"))
 
 
 def test_digits_and_marks_of_numbers_have_glyphs() -> None:
@@ -34,9 +40,9 @@ def test_what_the_font_lacks_is_named() -> None:
 
 
 def test_every_reason_has_words_but_that_an_operator_closed_the_lane() -> None:
-    assert {f"{state}.{reason}" for state in REASONS for reason in REASONS[state] if not has(f"{state}.{reason}")} == {
-        "closed.operator"
-    }
+    assert {
+        f"{state}.{reason}" for state in REASONS for reason in REASONS[state] if not TABLE.has(f"{state}.{reason}")
+    } == {"closed.operator"}
 
 
 @needs_raqm

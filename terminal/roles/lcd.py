@@ -33,6 +33,8 @@ BURST, DRAW_EVERY_MS = 8, 125
 """Frames at once, then one in so much time: a visit's screens come without delay, a flood of messages does not."""
 RETRY_MS = 2_000
 """After a failed frame."""
+TONGUE_MS = 6_000
+"""How long two of more than two languages stand."""
 NEVER = Dimming()
 PATIENCE_S = 5.0
 """A frame that takes longer: the panel hangs."""
@@ -150,7 +152,8 @@ class Lcd:
     # What is shown
 
     def _view(self) -> View:
-        view, now = self._believed(), self._clock.steady_ms()
+        now = self._clock.steady_ms()
+        view = replace(self._believed(), tongue=now // TONGUE_MS % self._composer.tongues)
         if view.state not in QUIET:
             self._quiet = None
             return view
@@ -187,7 +190,9 @@ class Lcd:
                 return RETRY_MS
             self._shown = view, now
         change_ms = self._showing.next_ms(self._clock.steady_ms()) if view.state == "pay" else None
-        return LOOK_EVERY_MS if change_ms is None else change_ms + 2  # timers may end a little early
+        if change_ms is not None:
+            return change_ms + 2  # timers may end a little early
+        return LOOK_EVERY_MS if self._composer.tongues == 1 else TONGUE_MS - self._clock.steady_ms() % TONGUE_MS + 2
 
     def _may_draw(self, now: int) -> bool:
         gained, rest = divmod(now - self._token_ms, DRAW_EVERY_MS)

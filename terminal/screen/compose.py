@@ -18,7 +18,7 @@ from terminal.screen.layouts import Layout
 from terminal.screen.message import message
 from terminal.screen.setting import Setting
 from terminal.screen.sheet import Placed, Sheet, moved
-from terminal.screen.texts import LANGUAGES
+from terminal.screen.texts import TABLE, Texts, together
 from terminal.screen.view import Site, View
 
 _BESIDE = {"wide": pay.wide, "narrow": pay.narrow, "tall": pay.tall}
@@ -40,12 +40,20 @@ class Composer:
     for panels whose backlight cannot be dimmed. Raises qr.QrError for a Wi-Fi whose code this panel cannot show."""
 
     def __init__(
-        self, layout: Layout, site: Site, *, arabic: bool | None = None, idle: Image.Image | None = None, dim: float = 1
+        self,
+        layout: Layout,
+        site: Site,
+        *,
+        arabic: bool | None = None,
+        idle: Image.Image | None = None,
+        dim: float = 1,
+        texts: Texts = TABLE,
     ) -> None:
         if site.wifi:
             wifi.check(layout, site.wifi)
         shaped = raqm_available() if arabic is None else arabic
-        self._setting = Setting(layout, site, tuple(lang for lang in LANGUAGES if shaped or not rtl(lang)))
+        shown = tuple(lang for lang in texts.languages if shaped or not rtl(lang))
+        self._settings = [Setting(layout, site, texts, pair) for pair in together(shown)]
         self._idle = idle
         self._darker = darker(dim) if dim < 1 else None
         self._sheets: OrderedDict[View, Sheet] = OrderedDict()
@@ -53,7 +61,12 @@ class Composer:
     @property
     def turns(self) -> bool:
         """Has the pay screen two sides, the code and the words?"""
-        return self._setting.layout.style == "square"
+        return self._settings[0].layout.style == "square"
+
+    @property
+    def tongues(self) -> int:
+        """How many turns the languages take: what ``View.tongue`` counts to."""
+        return len(self._settings)
 
     def warm(self) -> None:
         """Draw one screen of each state, so that fonts and pictures are loaded before a driver waits for them."""
@@ -73,7 +86,7 @@ class Composer:
         sheet = self._sheet(replace(view, left=None if view.left is None else 0, dim=False, moved=0))
         image, placed = sheet.image.copy(), tuple(sheet.placed)
         if sheet.countdown and view.left is not None:
-            sheet.countdown.draw(image, words.digits(words.countdown(view.left), self._setting.site.digits))
+            sheet.countdown.draw(image, words.digits(words.countdown(view.left), self._settings[0].site.digits))
         if view.moved:
             x, y = PLACES[view.moved]
             image.paste(sheet.image, (x, y))  # at the edges stays what was there
@@ -91,25 +104,26 @@ class Composer:
         return sheet
 
     def _draw(self, view: View) -> Sheet:
-        layout = self._setting.layout
+        setting = self._settings[view.tongue % len(self._settings)]
+        layout = setting.layout
         sheet = Sheet(layout.width, layout.height)
         beside = _BESIDE.get(layout.style)
         if view.state == "idle" and self._idle is not None:
             sheet.picture(self._idle, 0, 0)
             return sheet
-        if view.state == "pay" and view.page == "wifi" and (network := self._setting.site.wifi):
-            wifi.page(sheet, self._setting, network)
+        if view.state == "pay" and view.page == "wifi" and (network := setting.site.wifi):
+            wifi.page(sheet, setting, network)
             return sheet
         if view.state == "pay" and view.symbol is not None:
             if view.page == "words" and beside is None:
-                pay.square(sheet, self._setting, view)
+                pay.square(sheet, setting, view)
                 return sheet
-            pay.code(sheet, self._setting, view.symbol)
+            pay.code(sheet, setting, view.symbol)
         elif view.state == "wait" and beside is not None and view.amount.strip("0."):
-            pay.soon(sheet, self._setting)
+            pay.soon(sheet, setting)
         else:
-            message(sheet, self._setting, view)
+            message(sheet, setting, view)
             return sheet
         if beside is not None:
-            beside(sheet, self._setting, view)
+            beside(sheet, setting, view)
         return sheet

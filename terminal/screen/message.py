@@ -5,7 +5,6 @@ from terminal.screen.fonts import cut
 from terminal.screen.pictograms import picture
 from terminal.screen.setting import Setting
 from terminal.screen.sheet import Sheet
-from terminal.screen.texts import has
 from terminal.screen.view import View
 
 _TROUBLE = ("closed", "help", "out-of-order")
@@ -36,7 +35,7 @@ def _well(setting: Setting, view: View, width: int, height: int) -> list[Block]:
             view, width * 3 // 5, layout.plain * 4 // 5 if layout.style == "square" else layout.plain
         )
         blocks.append(Group([setting.label("aed", 0, label), amount, setting.label("aed", -1, label)], layout.least))
-    if has(f"{state}.then") and layout.style != "square":
+    if setting.texts.has(f"{state}.then") and layout.style != "square":
         blocks.append(setting.pair(f"{state}.then", width, layout.text, layout.small))
     return [_picture(setting, state, blocks, height), *blocks]
 
@@ -50,11 +49,11 @@ def _trouble(setting: Setting, view: View, width: int, height: int) -> list[Bloc
     words = [_title(setting, state, room)]
     below: list[Block] = []
     gap = round(layout.text * 0.45)
-    if has(then):
+    if setting.texts.has(then):
         words.append(setting.lines(then, room, layout.text, layout.small, gap))
-        if has(why):
+        if setting.texts.has(why):
             below.append(setting.pair(why, width, layout.small, layout.small * 3 // 4))
-    elif has(why):
+    elif setting.texts.has(why):
         words.append(setting.lines(why, room, layout.text, layout.small, gap))
     below.append(_fact(setting, "call", setting.site.help_phone, width, layout.plain))
     if state == "help" and view.help_code:
@@ -62,7 +61,9 @@ def _trouble(setting: Setting, view: View, width: int, height: int) -> list[Bloc
     if layout.stacked:
         blocks = [*words, Stack(below, layout.least * 2)]
         return [_picture(setting, state, blocks, height), *blocks]
-    apart = layout.text if has(then) else layout.least * 2  # help has the code below, which needs the room
+    apart = (
+        layout.text if setting.texts.has(then) else layout.least * 2
+    )  # help has the code below, which needs the room
     return [Beside(image, Stack(words, apart), layout.margin), Rule(), Stack(below, layout.least * 2)]
 
 
@@ -78,7 +79,7 @@ def _title(setting: Setting, state: str, width: int) -> Block:
     narrow = (
         layout.style == "square" or layout.width < layout.title * 7 or (layout.style == "narrow" and state == "help")
     )
-    short = f"{state}.short" if narrow and has(f"{state}.short") else state
+    short = f"{state}.short" if narrow and setting.texts.has(f"{state}.short") else state
     if state in _TROUBLE:  # the reason and the telephone need the room
         return setting.lines(short, width, layout.heading, layout.heading * 3 // 4, round(layout.heading / 4))
     return setting.lines(short, width, layout.title, layout.plain, round(layout.title / 4))

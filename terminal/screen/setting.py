@@ -8,33 +8,36 @@ from terminal.screen import view as words
 from terminal.screen.blocks import Block, Group, Line, Row, Stack
 from terminal.screen.fonts import DoesNotFit, Ink, cut, fit, ink, near, squeezed, wrapped
 from terminal.screen.layouts import Layout
-from terminal.screen.texts import say
+from terminal.screen.texts import Texts
 from terminal.screen.view import Site, View
 
 
 @dataclass(frozen=True)
 class Setting:
-    """``languages`` in the order of texts.LANGUAGES. Where lines stand above each other, the last one comes first:
-    Arabic above English, as on the country's road signs; beside each other, English stands left."""
+    """``languages``: at most two of the texts', in their order. Where lines stand above each other, the last one comes
+    first: Arabic above English, as on the country's road signs; beside each other, English stands left."""
 
     layout: Layout
     site: Site
+    texts: Texts
     languages: tuple[str, ...]
 
     def lines(self, key: str, width: int, largest: int, smallest: int, gap: int) -> Stack:
         """A text in every language, all in one size: the largest in which each fits. Raises DoesNotFit."""
-        widest = max(ink(say(key, lang), lang, largest).width for lang in self.languages)
+        widest = max(ink(self.texts.say(key, lang), lang, largest).width for lang in self.languages)
         for em in range(near(largest, widest, width, smallest), smallest - 1, -1):
-            inks = [ink(say(key, lang), lang, em) for lang in reversed(self.languages)]
+            inks = [ink(self.texts.say(key, lang), lang, em) for lang in reversed(self.languages)]
             if all(one.width <= width for one in inks):
                 break
         else:
-            inks = [fit(say(key, lang), lang, width, smallest, smallest) for lang in reversed(self.languages)]
+            inks = [
+                fit(self.texts.say(key, lang), lang, width, smallest, smallest) for lang in reversed(self.languages)
+            ]
         return Stack([Line(one) for one in inks], gap)
 
     def pair(self, key: str, width: int, em: int, smallest: int) -> Block:
         """A text in both languages on one line, English left; above each other where ``em`` px are too wide for it."""
-        inks = [ink(say(key, lang), lang, em) for lang in self.languages]
+        inks = [ink(self.texts.say(key, lang), lang, em) for lang in self.languages]
         if sum(one.width for one in inks) + em * (len(inks) - 1) <= width:
             return Group(inks, em)
         return self.lines(key, width, em, smallest, round(em * 0.45))
@@ -42,7 +45,7 @@ class Setting:
     def label(self, key: str, at: int, em: int) -> Ink:
         """A label in the first (0) or the last (-1) language, none where that is the same one."""
         lang = self.languages[at]
-        return ink(say(key, lang) if at == 0 or len(self.languages) > 1 else "", lang, em, "Medium")
+        return ink(self.texts.say(key, lang) if at == 0 or len(self.languages) > 1 else "", lang, em, "Medium")
 
     def row(self, key: str, value: Ink, em: int) -> Block:
         """A value between its labels, English left. No value, no row."""
@@ -59,7 +62,7 @@ class Setting:
         return self._broken(key, width, smallest, lines, [cut(more, "en", width, smallest, smallest)])
 
     def _broken(self, key: str, width: int, em: int, lines: int, more: list[Ink]) -> Stack:
-        found = [wrapped(say(key, lang), lang, width, em, lines) for lang in reversed(self.languages)]
+        found = [wrapped(self.texts.say(key, lang), lang, width, em, lines) for lang in reversed(self.languages)]
         gap = round(em * 0.3)
         return Stack([Stack([Line(one) for one in inks], gap) for inks in [*found, more]], gap * 2)
 

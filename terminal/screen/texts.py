@@ -1,13 +1,17 @@
 """Every word on the screens: a row for each text, a column for each language.
 
-A third language is a new column: its code in LANGUAGES, its text at the end of each row; tests then find what lacks
-a glyph or does not fit. The Arabic must be read by a native speaker before a release.
+A third language is a new column: its code in LANGUAGES, its text in each row; tests then find what lacks a glyph or
+does not fit. A panel has room for two at once: Arabic, the last column, then stands with each of the others in turn.
+The Arabic must be read by a native speaker before a release.
 """
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from terminal.contract.messages import ScreenState
 
 LANGUAGES = ("en", "ar")
-"""The columns, by BCP 47 codes."""
+"""The columns, by BCP 47 codes; the last one stands above the other, as on the country's road signs."""
 
 REASONS: dict[ScreenState, tuple[str, ...]] = {
     "help": (
@@ -74,11 +78,25 @@ TEXTS: dict[str, tuple[str, ...]] = {
 }
 
 
-def say(key: str, lang: str) -> str:
-    """The text of a row in one language; raises KeyError for a row, ValueError for a language that is not there."""
-    return TEXTS[key][LANGUAGES.index(lang)]
+@dataclass(frozen=True)
+class Texts:
+    """A table: its columns' languages, and its rows by their keys, a text for each language."""
+
+    languages: tuple[str, ...]
+    rows: Mapping[str, tuple[str, ...]]
+
+    def say(self, key: str, lang: str) -> str:
+        """The text of a row in one language; raises KeyError for a row, ValueError for a language that is not there."""
+        return self.rows[key][self.languages.index(lang)]
+
+    def has(self, key: str) -> bool:
+        """Is there such a row, with words in it?"""
+        return any(self.rows.get(key, ()))
 
 
-def has(key: str) -> bool:
-    """Is there such a row, with words in it?"""
-    return any(TEXTS.get(key, ()))
+TABLE = Texts(LANGUAGES, TEXTS)
+
+
+def together(languages: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """Which languages stand on a screen at once, in turn: the last one with each of the others."""
+    return (languages,) if len(languages) < 3 else tuple((one, languages[-1]) for one in languages[:-1])
