@@ -9,35 +9,19 @@ arm only shows waits for the next commit: a worker that dies before is one that 
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 from typing import Protocol
 
 import msgspec
 
+from terminal.core import events
 from terminal.core.actions import Alert, CloseOrder, PlaceOrder, PlaceRefund, Pursuit
-from terminal.core.events import (
-    EVENTS,
-    BarrierGone,
-    BoomSeen,
-    CommandGiven,
-    Damaged,
-    Event,
-    LiftAnswered,
-    OrderDenied,
-    OrderReported,
-    OrderUnheard,
-    RefundReported,
-    RefundUnheard,
-    TicketRead,
-    TimePassed,
-    VehicleSeen,
-    VehicleUnknown,
-)
+from terminal.core.events import EVENTS, Event
 from terminal.core.lane import Change, Garage, Rules, step
 from terminal.core.numbers import parse_order_no
 from terminal.core.owed import owed
-from terminal.core.shelf import REST_MS, Shelf, rests_until, slim
+from terminal.core.shelf import NO_PROOF, REST_MS, Shelf, rests_until, slim
 from terminal.core.visit import Lane, Stay
 
 WORDS = "request"
@@ -48,7 +32,7 @@ SHELVED, RECALLED = "shelved", "recalled"
 """… stays that leave memory there, and one that comes back."""
 GONE = "gone"
 """… what is known of shelved stays whose rows are pruned."""
-LIVE = VehicleSeen | VehicleUnknown | BoomSeen | BarrierGone | TimePassed
+LIVE = events.VehicleSeen | events.VehicleUnknown | events.BoomSeen | events.BarrierGone | events.TimePassed
 """Facts that a new start would see again, or reckon anew."""
 CHECKPOINT_ROWS = 2_000
 """Rows between checkpoints, at the least; more where the state is large, so that they stay a small part of it all."""
@@ -227,7 +211,7 @@ class Ledger:
 
     def _heard(self, event: Event) -> None:
         self.last_at = max(self.last_at, event.at)
-        if isinstance(event, Damaged):
+        if isinstance(event, events.Damaged):
             self.unlisted = None if event.listed else event.at
 
     def find(self, session: str, fetch: Callable[[int], bytes | None]) -> Stay | None:
@@ -242,13 +226,13 @@ class Ledger:
         """Step, commit, move on; what does not change the state and tells no person is not written."""
         recalled = await self._recall(event) if self._store else None
         change = step(self.garage, event)
-        told = any(isinstance(action, Alert) for action in change.actions) or isinstance(event, Damaged)
+        told = any(isinstance(action, Alert) for action in change.actions) or isinstance(event, events.Damaged)
         try:
             if not (change.lanes or change.stays or told):
                 return change
             words = self._new_words(change)
             rows = [(f"{key.what} {key.number}\n".encode() + body) for key, body in words.items()]
-            first = (type(event).__name__, msgspec.json.encode(event))
+            first = (type(event).__name__, msgspec.json.encode(_as_kept(event, told)))
             await self._write([first, *((WORDS, row) for row in rows)], event, change, recalled)
             recalled = None  # it is in the journal now
         finally:
@@ -361,6 +345,13 @@ def read_stay(data: bytes) -> Stay:
     return _STAY.decode(data)
 
 
+def _as_kept(event: Event, told: bool) -> Event:
+    """What nobody will ask a proof of is kept without: that an order is open, as it should be."""
+    if isinstance(event, events.OrderReported) and event.status == "CREATED" and not told:
+        return replace(event, proof=NO_PROOF)
+    return event
+
+
 def _found(session: str, data: bytes | None) -> Stay | None:
     """A stay out of its SHELVED row; one whose row is pruned is known as used and no more, None for another's row."""
     if data is None:
@@ -371,13 +362,19 @@ def _found(session: str, data: bytes | None) -> Stay | None:
 def _session_of(event: Event) -> str | None:
     """The stay that an event is about, where it could be one that was settled long ago."""
     match event:
-        case TicketRead(fee=fee):
+        case events.TicketRead(fee=fee):
             return fee.session
-        case LiftAnswered(session=session):
+        case events.LiftAnswered(session=session):
             return session
-        case OrderReported() | OrderUnheard() | OrderDenied() | RefundReported() | RefundUnheard():
+        case (
+            events.OrderReported()
+            | events.OrderUnheard()
+            | events.OrderDenied()
+            | events.RefundReported()
+            | events.RefundUnheard()
+        ):
             name = parse_order_no(event.order_no)
-        case CommandGiven(order_no=str(order_no)):
+        case events.CommandGiven(order_no=str(order_no)):
             name = parse_order_no(order_no)
         case _:
             return None

@@ -1,0 +1,170 @@
+"""The worker's journal: what a visit costs, whether that grows, and how long a start takes.
+
+    python -m tests.bench.journal [--visits N]
+
+Paid visits with loops are told to the very ledger and store of the worker, on a real file. Flushes and bytes are
+counted; the disk's own time is left out (``synchronous=OFF``), as only the number of flushes is ours. Exit status 1 if
+a visit takes more than 6 flushes or 8 kB, if a visit costs more CPU, bytes or memory at the end than at the beginning,
+or if a replay of 100,000 rows takes 1 s of CPU or more.
+"""
+
+import argparse
+import asyncio
+import base64
+import json
+import sqlite3
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from terminal.core import events as e
+from terminal.core.lane import Rules
+from terminal.core.numbers import derived_id
+from terminal.core.visit import Fee, Proof
+from terminal.ledger import Ledger
+from terminal.roles.worker.storage import Store
+from terminal.roles.worker.words import Wording
+from tests.story import T0, TOKEN
+from tests.test_worker import TARIFF
+
+LANE = "exit-1"
+FLUSHES, BYTES, REPLAY_S, REPLAY_ROWS = 6.0, 8_192, 1.0, 100_000
+GROWS_BY = 1.3
+"""CPU of a visit at the end against the beginning: the machine's own noise is allowed for."""
+WORDING = Wording("marina", "Marina Garage", "مواقف المارينا", "https://pay.example.com/payby/notify", TARIFF)
+SIGN = base64.b64encode(bytes(range(256))).decode()
+
+
+class Counted(sqlite3.Connection):
+    """Counts the flushes: one a commit, and two each time that the log is folded into the file."""
+
+    flushes = 0
+
+    def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
+        if sql == "COMMIT":
+            Counted.flushes += 1
+        elif sql.startswith("PRAGMA wal_checkpoint"):
+            Counted.flushes += 2
+        elif sql == "PRAGMA synchronous=FULL":
+            sql = "PRAGMA synchronous=OFF"
+        return super().execute(sql, *args)
+
+
+def connect(path: str) -> sqlite3.Connection:
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=Counted)
+
+
+def said(order_no: str, status: str, *, answer: bool) -> Proof:
+    """PayBy's words about an order, as long as they are."""
+    order = {
+        "merchantOrderNo": order_no, "orderNo": "131722516290000001", "status": status,
+        "product": "Basic Payment Gateway",
+        "totalAmount": {"amount": 20.00, "currency": "AED"}, "payeeMid": "200000000888", "expiredTime": T0,
+        "requestTime": T0, "notifyUrl": WORDING.notify_url, "subject": "Parking Marina Garage", "paySceneCode": "DYNQR",
+        "deviceId": "marina-exit-1", "reserved": "exit-1", "revoked": "false", "accessoryContent": {
+            "amountDetail": {"vatAmount": {"amount": 0.95, "currency": "AED"}}, "goodsDetail": {"goodsId": "parking"}},
+    }  # fmt: skip
+    if status != "CREATED":
+        paid = {"amount": 20.00, "currency": "AED"}
+        order["paymentInfo"] = {"paidTime": T0, "payerMid": "100000003456", "paidAmount": paid, "payChannel": "BALANCE"}
+    head = {"applyStatus": "SUCCESS", "code": "0", "msg": "SUCCESS", "traceCode": "4FF94E"}
+    whole = {"head": head, "body": {"acquireOrder": order, "interActionParams": {"tokenUrl": TOKEN}}}
+    notice = {"notify_timestamp": T0, "notify_id": "20260722000000000001", "acquireOrder": order}
+    return Proof(json.dumps(whole if answer else notice), SIGN)
+
+
+async def visit(ledger: Ledger, number: int) -> None:
+    """A car with a ticket drives up, pays and drives off: what the worker hears of it."""
+    at = T0 + number * 45_000
+    car, session = derived_id(at, "car", str(number)), derived_id(at, "stay", str(number))
+    ticket = f"P1.marina.{session}.k1.{SIGN[:43]}"
+
+    async def take(event: Any) -> None:
+        await ledger.take(event)
+
+    await take(e.VehicleSeen(at, LANE, True, False, car))
+    fee = Fee(derived_id(at, "fee", str(number)), session, ticket[:64], 2000, "due", 90, car)
+    await take(e.TicketRead(at + 3_000, LANE, fee))
+    no = ledger.garage.stays[session].orders[-1].no
+    created = said(no, "CREATED", answer=True)
+    await take(e.OrderReported(at + 3_100, no, "CREATED", 2000, created, "131722516290000001", TOKEN))
+    for second in range(3, 18, 3):
+        await take(e.OrderReported(at + second * 1000, no, "CREATED", 2000, created, "131722516290000001"))
+    paid = said(no, "PAID_SUCCESS", answer=False)
+    await take(e.OrderReported(at + 20_000, no, "PAID", 2000, paid, "131722516290000001", notified=True))
+    lift = ledger.garage.stays[session].grants[-1].id
+    await take(e.BoomSeen(at + 20_100, LANE, "rising", lift))
+    await take(e.LiftAnswered(at + 20_100, LANE, session, lift, "raised"))
+    await take(
+        e.OrderReported(at + 20_200, no, "PAID", 2000, said(no, "PAID_SUCCESS", answer=True), "131722516290000001")
+    )
+    await take(e.TimePassed(at + 21_100, lane=LANE))
+    await take(e.BoomSeen(at + 22_100, LANE, "up", lift))
+    await take(e.VehicleSeen(at + 24_000, LANE, True, True, car))
+    await take(e.VehicleSeen(at + 25_000, LANE, False, True))
+    await take(e.VehicleSeen(at + 26_000, LANE, False, False))
+    await take(e.BoomSeen(at + 30_000, LANE, "lowering", lift))
+    await take(e.BoomSeen(at + 32_000, LANE, "down", lift))
+
+
+def a_ledger(store: Store) -> Ledger:
+    return Ledger(Rules("marina"), store, lambda pursuit: WORDING(pursuit, 0), store=store)
+
+
+async def measure(path: Path, visits: int) -> bool:
+    steps = [n for n in (100, 1_000, 10_000, 100_000, 1_000_000) if n < visits] + [visits]
+    well, first_cpu, done = True, 0.0, 0
+    with Store.open(path, lambda: T0, connect=connect) as store:
+        ledger = a_ledger(store)
+        ledger.replay()
+        await ledger.take(e.BoomSeen(T0, LANE, "down"))
+        for number in range(50):  # what a start needs once
+            await visit(ledger, number)
+        base = done = 50
+        print(f"{'visits':>10} {'flushes':>8} {'bytes':>8} {'rows':>6} {'us CPU':>8} {'stays in memory':>16}")
+        for step in steps:
+            flushes, size, rows = Counted.flushes, path.stat().st_size, store.journal.last_seq
+            cpu = time.process_time()
+            count = step + base - done
+            for number in range(done, done + count):
+                await visit(ledger, number)
+            done += count
+            cpu = (time.process_time() - cpu) / count * 1e6
+            first_cpu = first_cpu or cpu
+            each = (Counted.flushes - flushes) / count
+            connect(str(path)).execute("PRAGMA wal_checkpoint(TRUNCATE)").connection.close()
+            grown = (path.stat().st_size - size) / count
+            stays = len(ledger.garage.stays)
+            line = f"{step:>10,} {each:>8.2f} {grown:>8.0f} {(store.journal.last_seq - rows) / count:>6.1f} {cpu:>8.0f}"
+            print(f"{line} {stays:>16}", flush=True)
+            well &= each <= FLUSHES and stays <= 50
+            if step >= 1_000:
+                well &= grown <= BYTES and cpu <= first_cpu * GROWS_BY
+    print(f"{'at most':>10} {FLUSHES:>8} {BYTES:>8} {'':>6} {first_cpu * GROWS_BY:>8.0f} {50:>16}")
+    return well & replay(path)
+
+
+def replay(path: Path) -> bool:
+    with Store.open(path, lambda: T0, connect=connect) as store:
+        ledger = a_ledger(store)
+        start, wall = time.process_time(), time.perf_counter()
+        rows = ledger.replay()
+        cpu, wall = time.process_time() - start, time.perf_counter() - wall
+    per = cpu / rows * REPLAY_ROWS
+    print(f"replay of {rows:,} rows: {cpu:.2f} s of CPU, {wall:.2f} s in all")
+    print(f"replay of {REPLAY_ROWS:,} rows at that pace: {per:.2f} s of CPU (less than {REPLAY_S})")
+    return per < REPLAY_S
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--visits", type=int, default=12_000)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        return int(not asyncio.run(measure(Path(folder) / "journal.db", arguments.visits)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
