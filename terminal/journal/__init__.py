@@ -51,6 +51,7 @@ __all__ = [
     "Rebuilt",
     "Row",
     "Usage",
+    "backup",
     "finish",
     "move_aside",
     "read",
@@ -166,9 +167,7 @@ class Journal:
 
     async def prune(self, through: int) -> None:
         """Drop the rows up to number ``through``; the last of them is replaced by one that bears its hash.
-
-        The newest row always stays. Runs in steps, between appends. Raises like append().
-        """
+        The newest row always stays. Runs in steps, between appends. Raises like append()."""
         base = 0
         while base < (end := min(through, self._seq - 1)):
             base = await asyncio.wrap_future(self._submit(_Job(partial(self._prune_some, end), Future())))
@@ -178,7 +177,7 @@ class Journal:
 
         Returns the number of its last row; raises JournalDamaged, OSError.
         """
-        return await asyncio.to_thread(_backup, self.path, target, self._connect)
+        return await asyncio.to_thread(backup, self.path, target, self._connect)
 
     async def archive_and_prune(self, through: int) -> int:
         """prune(), with the rows kept in ``<journal>.archive``; returns how many were added to it."""
@@ -195,7 +194,7 @@ class Journal:
         return await asyncio.to_thread(_checkpoint_before, self.path, at_ms, self._connect)
 
     def usage(self) -> Usage:
-        """How full the disk is, and what the journal takes of it."""
+        """How full the disk is, and what of it is the journal's."""
         return side.usage(self.path)
 
     def close(self) -> None:
@@ -373,7 +372,10 @@ def _append(rows: Sequence[tuple[str, bytes]], at_ms: int) -> _Append:
     return _Append(rows, at_ms, Future())
 
 
-def _backup(path: Path, target: Path, connect: Connect) -> int:
+def backup(path: Path, target: Path, connect: Connect = rows_.connect) -> int:
+    """Journal.backup() for another process than the one that writes the journal."""
+    if not path.exists():
+        raise FileNotFoundError(path)
     unchecked = target.with_name(target.name + ".new")
     unchecked.unlink(missing_ok=True)
     os.close(os.open(unchecked, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from terminal.journal import rows as rows_
-from terminal.journal.rows import Connect, JournalDamaged, Row
+from terminal.journal.rows import PRUNED, Connect, JournalDamaged, Row
 
 _STEP = 500
 """Rows copied at a time."""
@@ -29,10 +29,10 @@ def keep(journal: Path, role: str, through: int, connect: Connect = rows_.connec
     try:
         source = connect(str(journal))
         try:
-            first = source.execute("SELECT seq, chain FROM entry ORDER BY seq LIMIT 1").fetchone() or (1, rows_.GENESIS)
-            target, reached = _open(target_file, role, source, int(first[0]), connect)
+            first, kind = source.execute("SELECT seq, kind FROM entry ORDER BY seq LIMIT 1").fetchone() or (1, "")
+            target, reached = _open(target_file, role, source, first, connect)
             try:
-                before = reached
+                before = max(reached, first if kind == PRUNED else first - 1)
                 while reached < through:
                     rows_.copy(source, target, reached, min(through, reached + _STEP))
                     reached = min(through, reached + _STEP)
@@ -43,7 +43,7 @@ def keep(journal: Path, role: str, through: int, connect: Connect = rows_.connec
             source.close()
     except sqlite3.Error as error:
         raise rows_.as_journal_error(target_file, error) from error
-    return max(0, through - max(before, int(first[0]) - 1))
+    return max(0, through - before)
 
 
 def read_all(journal: Path, connect: Connect = rows_.connect) -> Iterator[Row]:

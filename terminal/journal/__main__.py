@@ -1,0 +1,37 @@
+"""``python -m terminal.journal backup JOURNAL COPY`` and ``… check JOURNAL``: for operators, while the role is at work.
+
+Never ``cp`` a database at work: what was committed last is in a file beside it. Exit status 0 done, 1 failed (one line
+on stderr), 2 wrong use.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from terminal.journal import JournalError, backup, read
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m terminal.journal", description="copy or check a journal at work")
+    commands = parser.add_subparsers(dest="command", required=True)
+    copy = commands.add_parser("backup", help="write a whole and checked copy; an older one is replaced at once")
+    copy.add_argument("journal", type=Path)
+    copy.add_argument("copy", type=Path)
+    check = commands.add_parser("check", help="read every row and check its hash")
+    check.add_argument("journal", type=Path)
+    arguments = parser.parse_args()
+    try:
+        if arguments.command == "backup":
+            last = backup(arguments.journal, arguments.copy)
+            text = f"{arguments.copy}: whole up to row {last}"
+        else:
+            text = f"{arguments.journal}: {sum(1 for _ in read(arguments.journal))} rows, all as they were written"
+    except (JournalError, OSError) as error:
+        sys.stderr.write(f"journal: {error}\n")
+        return 1
+    sys.stdout.write(text + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
