@@ -1,0 +1,48 @@
+"""The product's own screens on the panels' models: what a driver sees through a visit, and what it costs on the wire."""
+
+from dataclasses import replace
+
+import pytest
+
+from drivers.panel_kinds import KINDS
+from terminal.screen import fonts
+from terminal.screen.compose import Composer
+from terminal.screen.layouts import layout_for
+from terminal.tools.screens import SITE, views
+from tests.models.glass import rounded
+from tests.test_panel import BITS, Rig
+
+pytestmark = pytest.mark.skipif(not fonts.raqm_available(), reason=f"Arabic cannot be shaped here: {fonts.INSTALL}")
+VIEWS = views()
+MOST = {"st7789-240": 91_000, "st7789-320": 91_000, "ili9341": 88_000, "ili9486": 158_000, "ili9488": 237_000}
+"""Bytes from the wait screen to the pay screen: while they leave, a driver waits. The code's modules are 207,552 of the
+ILI9488's, whose pixels take three bytes."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("rotate", range(4))
+def test_every_step_of_a_visit_ends_on_the_glass_as_it_was_drawn(kind: str, rotate: int) -> None:
+    rig = Rig(kind, rotate)
+    composer = Composer(layout_for(kind, *rig.panel.size), SITE, dim=0.4)
+    pay = VIEWS["pay"]
+    for view in (
+        VIEWS["idle"],
+        replace(VIEWS["idle"], moved=3, dim=True),
+        VIEWS["wait"],
+        pay,
+        replace(pay, left=59),
+        replace(pay, hint="second", page="words"),
+        VIEWS["paid"],
+        VIEWS["help-qr"],
+    ):
+        picture = composer.compose(view)
+        rig.show(picture)
+        assert rig.seen() == rounded(picture, BITS[kind]), view.state
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_once_payby_has_answered_little_more_than_the_code_goes_over_the_wire(kind: str) -> None:
+    rig = Rig(kind)
+    composer = Composer(layout_for(kind, *rig.panel.size), SITE)
+    rig.show(composer.compose(VIEWS["wait"]))
+    assert rig.show(composer.compose(VIEWS["pay"])) <= MOST[kind]
