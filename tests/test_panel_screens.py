@@ -1,4 +1,4 @@
-"""The product's own screens on the panels' models: what a driver sees through a visit, and what it costs on the wire."""
+"""The product's own screens on the panels' models: what a driver sees in a visit, and what it costs on the wire."""
 
 from dataclasses import replace
 
