@@ -149,9 +149,11 @@ class Keeper:
         changed: Callable[[], Awaitable[None]],
         post: Callable[[Damaged], None],
         keep_ms: int = KEEP_MS,
+        ask_again_s: float = ASK_AGAIN_S,
     ) -> None:
         self._link, self._store, self._ledger, self._payby, self._wrongs = link, store, ledger, payby, wrongs
         self._now, self._changed, self._post, self._keep_ms = now, changed, post, keep_ms
+        self._ask_again_s = ask_again_s
         self._news = asyncio.Event()
         self._nearly = False
         store.on_full = self._news.set
@@ -164,7 +166,7 @@ class Keeper:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch_doubt(), name="worker watches what is in doubt")
-            group.create_task(self._prune(), name="worker prunes its journal")
+            group.create_task(self._keep_short(), name="worker prunes its journal")
             shown = ""
             while True:
                 await self._look()
@@ -213,7 +215,7 @@ class Keeper:
                 await self._link.alert("orders-unlisted", "warning", text, once=True)
                 self._post(Damaged(self._now(), text, listed=True))
                 break
-            await asyncio.sleep(ASK_AGAIN_S)
+            await asyncio.sleep(self._ask_again_s)
         while self._ledger.in_doubt:  # noqa: ASYNC110 - after a damage only; what ends it comes from many sides
             await asyncio.sleep(1.0)
         self._news.set()
@@ -242,21 +244,25 @@ class Keeper:
             return self._ledger.shelf.row_of(session) is not None  # it was settled, whatever orders it had
         return stay.order(item.merchant_order_no) is not None
 
-    async def _prune(self) -> NoReturn:
-        """Move what is old into the archive, up to a checkpoint; in a thread, between commits."""
+    async def _keep_short(self) -> NoReturn:
         while True:
-            journal = self._store.journal
-            through = await journal.checkpoint_before(self._now() - self._keep_ms) - 1
-            if through - self._ledger.pruned >= PRUNE_ROWS:
-                gone = self._ledger.shelf.gone(through)
-                try:
-                    await journal.append([(GONE, gone)], self._now())
-                    self._ledger.prune(through)
-                    count = await journal.archive_and_prune(through)
-                    logger.info("%s old rows were moved into the journal's archive", count)
-                except JournalFull as error:
-                    logger.warning("nothing is pruned: %s", error)
+            await self.prune()
             await asyncio.sleep(PRUNE_EVERY_S)
+
+    async def prune(self) -> int:
+        """Move what is old into the archive, up to a checkpoint, in a thread and between commits; returns how many rows
+        were moved."""
+        journal, ledger = self._store.journal, self._ledger
+        through = await journal.checkpoint_before(self._now() - self._keep_ms) - 1
+        if through - ledger.pruned < PRUNE_ROWS:
+            return 0
+        try:
+            await journal.append([(GONE, ledger.shelf.gone(through))], self._now())
+            ledger.prune(through)
+            return await journal.archive_and_prune(through)
+        except JournalFull as error:
+            logger.warning("nothing is pruned: %s", error)
+            return 0
 
 
 def _repair(error: JournalDamaged, options: dict[str, Any], now_ms: int) -> str:
