@@ -1,5 +1,7 @@
 """What the simulation found (tests/sim), as short as it can be told: one sentence and one story each."""
 
+from dataclasses import replace
+
 import pytest
 
 from terminal.core import events as e
@@ -246,3 +248,20 @@ def test_a_silence_that_ends_with_the_word_that_the_order_is_closed_is_over() ->
     story.tell(e.OrderDenied(story.at, story.order().no, "cancelOrder", "62002", "", "dead"))
     assert story.stay().orders[0].stage == "closed"
     assert [type(a).__name__ for a in story.said] == ["Clear"]
+
+
+@pytest.mark.fault("clock-wrong")
+def test_an_order_that_would_expire_in_the_past_is_closed_and_placed_anew_with_what_the_answer_taught() -> None:
+    """A clock 20 minutes slow makes words that PayBy refuses; its first answer tells by how much."""
+    story = Story()
+    story.arrives()
+    story.reads()
+    late = e.OrderDenied(story.at, story.order().no, "placeOrder", "62008", "EXPIREDTIME", "mistake")
+    story.tell(late)
+    assert (story.shows(), story.owes(), story.alerts()) == ("wait", ["CloseOrder"], ["payby-clock"])
+    story.tell(e.OrderDenied(story.at, story.order().no, "getOrder", "62004", "", "unknown"))
+    assert (story.owes(), story.order().attempt) == (["PlaceOrder"], 2)
+    for _ in range(2):
+        story.tell(replace(late, order_no=story.order().no))
+        story.tell(e.OrderDenied(story.at, story.order().no, "getOrder", "62004", "", "unknown"))
+    assert (story.shows(), story.owes()) == ("help unpaid", [])

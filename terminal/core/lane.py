@@ -84,6 +84,8 @@ NOTICE_MS = 15_000
 NOTICE_OVER_VISIT_MS = 6_000
 NUMBER_TAKEN = "62016"
 """PayBy's code for an order number that it has with other parameters."""
+EXPIRY_REFUSED = ("62008", "62009", "62089")
+"""Its codes for an order that would expire in the past, or too late."""
 MAX_ATTEMPTS = 3
 MAX_LIFTS = 3
 MAX_SIGNED = 6
@@ -734,6 +736,12 @@ def _order_denied(draft: _Draft, event: OrderDenied) -> None:
                 _stage(draft, order, "failed")
                 if current:
                     _help(draft, order.lane, "refused")
+        case "mistake" if event.code in EXPIRY_REFUSED and order.stage == "placing":
+            # Our clock was wrong and not yet known to be; PayBy's answer tells, and the next order's words heed it.
+            draft.alert("payby-clock", "critical", text, order.lane, stay, order.no, once=True)
+            _stage(draft, order, "closing")
+            if current:
+                _phase(draft, order.lane, "reordering")
         case "mistake":
             draft.alert("payby-mistake", "critical", text, order.lane, stay, order.no, once=True)
             if order.stage == "placing":

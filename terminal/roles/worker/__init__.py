@@ -81,9 +81,7 @@ class Worker:
         self._group: asyncio.TaskGroup
         self._pursuits: Pursuits  # made in run(), which has the loop
         wrongs = Wrongs(link)
-        self._health = PayByHealth(
-            wrongs, probe=lambda: self._payby.probe(), changed=lambda: self._screens.show_all(), spawn=self._spawn
-        )
+        self._health = PayByHealth(wrongs, payby, changed=lambda: self._screens.show_all(), spawn=self._spawn)
         self._screens = Screens(
             link,
             self._voice,

@@ -11,6 +11,8 @@ from terminal.payby import errors
 PROBE_S = 15.0
 TROUBLED_AFTER = 4
 """Calls in a row without an answer after which an idle lane is out of order."""
+SKEW_TOLD_MS = 60_000
+"""What we say to PayBy is corrected; tickets, deadlines and reports go by this machine's clock, so a person is told."""
 Trouble = Literal["", "payby", "unauthorised", "clock"]
 logger = logging.getLogger(__name__)
 
@@ -41,19 +43,20 @@ class Wrongs:
 
 class PayByHealth:
     """``trouble`` is a reason of the contract's `out-of-order`, empty while PayBy answers. ``changed`` is awaited after
-    each change of it; ``probe`` asks PayBy whether it is there, and raises CallFailed where it is not."""
+    each change of it; ``payby`` has ``probe``, which raises CallFailed where PayBy is not there, and ``skew_ms``."""
 
     def __init__(
         self,
         wrongs: Wrongs,
+        payby: Any,
         *,
-        probe: Callable[[], Awaitable[object]],
         changed: Callable[[], Awaitable[None]],
         spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
     ) -> None:
         self.trouble: Trouble = ""
-        self._wrongs, self._probe_once, self._changed, self._spawn = wrongs, probe, changed, spawn
+        self._wrongs, self._payby, self._changed, self._spawn = wrongs, payby, changed, spawn
         self._failures = 0
+        self._is_clock_off = False
         self._probing: asyncio.Task[None] | None = None
 
     def heard(self) -> None:
@@ -61,6 +64,7 @@ class PayByHealth:
         self._failures = 0
         if self.trouble:
             self._become("")
+        self._look_at_clock()
 
     def unheard(self, error: errors.CallFailed) -> None:
         """A call failed; a signed refusal is an answer all the same."""
@@ -77,6 +81,20 @@ class PayByHealth:
                 pass
             case _:
                 self.heard()
+
+    def _look_at_clock(self) -> None:
+        skew = getattr(self._payby, "skew_ms", None)
+        is_off = skew is not None and abs(skew) >= SKEW_TOLD_MS
+        if is_off != self._is_clock_off:
+            self._is_clock_off = is_off
+            self._spawn(self._tell_clock(skew or 0, is_off), "PayBy's clock")
+
+    async def _tell_clock(self, skew_ms: int, is_off: bool) -> None:
+        if is_off:
+            away = f"{abs(skew_ms) / 1000:.0f} s {'behind' if skew_ms > 0 else 'ahead of'} PayBy's"
+            await self._wrongs.tell("clock-skew", f"this machine's clock is {away}")
+        else:
+            await self._wrongs.over("clock-skew", "this machine's clock agrees with PayBy's again")
 
     def _become(self, trouble: Trouble, text: str = "") -> None:
         if trouble == self.trouble:
@@ -98,7 +116,7 @@ class PayByHealth:
         while self.trouble:
             await asyncio.sleep(PROBE_S)
             try:
-                await self._probe_once()
+                await self._payby.probe()
             except errors.CallFailed as error:
                 logger.info("PayBy is still in trouble: %s", error)
             else:
