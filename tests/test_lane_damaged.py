@@ -25,6 +25,7 @@ def lost_order(story: Story, session: str = "lost", attempt: int = 1, **more: ob
     return replace(order, **more)  # type: ignore[arg-type]
 
 
+@pytest.mark.fault("journal-damaged")
 def test_an_open_order_is_closed_and_a_payment_of_it_is_a_persons() -> None:
     story = Story()
     story.shows_qr()
@@ -60,6 +61,7 @@ def test_a_lift_that_was_out_is_given_up_and_its_payment_is_a_persons() -> None:
     assert (story.payment().holder, story.stay().left) == ("raised", story.at), "the barrier's word settles it"
 
 
+@pytest.mark.fault("journal-damaged")
 def test_credit_is_neither_used_nor_refunded_by_itself() -> None:
     story = Story()
     story.shows_qr()

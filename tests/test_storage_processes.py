@@ -37,6 +37,7 @@ def fill(disk: Path, name: str = "filler", *, leave: int = 0) -> None:
             file.write(bytes(4096))
 
 
+@pytest.mark.fault("disk-full")
 async def test_on_a_full_disk_the_open_order_ends_new_tickets_are_refused_and_room_mends_it(
     tmp_path: Path, mosquitto: Mosquitto, small_disk: Path
 ) -> None:
@@ -64,6 +65,7 @@ async def test_on_a_full_disk_the_open_order_ends_new_tickets_are_refused_and_ro
         await lane.order(since=mark)
 
 
+@pytest.mark.fault("disk-full", "torn-write")
 async def test_when_the_reserve_is_used_up_the_worker_stops_with_a_line_and_the_payment_is_served_later(
     tmp_path: Path, mosquitto: Mosquitto, small_disk: Path
 ) -> None:
@@ -97,6 +99,7 @@ async def stopped_with_a_damage(lane: Garage, mark: int) -> str:
     return str(order["order_no"])
 
 
+@pytest.mark.fault("journal-damaged")
 async def test_after_a_damage_the_lane_is_out_of_order_until_the_old_order_is_closed(
     tmp_path: Path, mosquitto: Mosquitto
 ) -> None:
@@ -116,6 +119,7 @@ async def test_after_a_damage_the_lane_is_out_of_order_until_the_old_order_is_cl
         await leaves(lane, mark)
 
 
+@pytest.mark.fault("journal-damaged")
 async def test_after_a_damage_a_payment_is_a_persons_and_an_order_that_is_lost_whole_is_found_in_paybys_list(
     tmp_path: Path, mosquitto: Mosquitto
 ) -> None:

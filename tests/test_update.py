@@ -42,6 +42,7 @@ def version_of(path: Path) -> int:
         return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
+@pytest.mark.fault("update")
 @pytest.mark.parametrize("paid", ["while it was down", "after the update"])
 async def test_a_new_process_finds_the_open_order_of_the_old_one_and_ends_its_visit(
     paid: str, tmp_path: Path, mosquitto: Mosquitto
@@ -75,6 +76,7 @@ def test_an_old_journal_is_brought_forward_with_every_row(tmp_path: Path) -> Non
         assert version_of(path) == len(STEPS)
 
 
+@pytest.mark.fault("update")
 def test_a_journal_of_a_newer_version_is_refused_with_a_line_and_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     Journal.open(path, role="worker").close()

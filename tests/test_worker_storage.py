@@ -96,6 +96,7 @@ def full_while(there: Path) -> Callable[[str], sqlite3.Connection]:
     return watching(before=commit)
 
 
+@pytest.mark.fault("disk-full")
 async def test_on_a_full_disk_the_reserve_is_given_up_and_a_person_can_be_told(tmp_path: Path) -> None:
     path, news = tmp_path / "j.db", []
     a_store(path).close()
@@ -110,6 +111,7 @@ async def test_on_a_full_disk_the_reserve_is_given_up_and_a_person_can_be_told(t
         assert store.room_again() and not store.is_full
 
 
+@pytest.mark.fault("disk-full")
 async def test_when_the_reserve_is_used_up_nothing_is_acknowledged_and_the_next_start_is_clean(tmp_path: Path) -> None:
     path, never = tmp_path / "j.db", tmp_path / "full"
     story, facts = told(lambda story: story.shows_qr() and None)  # type: ignore[func-returns-value]
@@ -146,6 +148,7 @@ def test_what_was_only_seen_is_written_when_the_worker_stops(tmp_path: Path) -> 
 # Writes that fail
 
 
+@pytest.mark.fault("torn-write")
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_whichever_write_fails_the_worker_stops_starts_clean_and_the_outcome_is_the_same(
     tmp_path: Path, when: str
@@ -229,6 +232,7 @@ def unsettled(stay: Stay) -> bool:
     return any(p.holder in ("lift", "credit") for p in stay.payments) or bool(stay.grants)
 
 
+@pytest.mark.fault("journal-damaged")
 async def test_whichever_row_is_damaged_nothing_lifts_by_itself_and_no_order_stays_open(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     story, facts = told(an_evening, "exit-1", "exit-2")
@@ -272,6 +276,7 @@ def found(ledger: Ledger, store: Store, session: str) -> Stay | None:
     return ledger.find(session, rows.get)
 
 
+@pytest.mark.fault("journal-damaged", "torn-write")
 async def test_a_lost_tail_puts_in_doubt_what_was_open(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     _, facts = told(an_evening, "exit-1", "exit-2")

@@ -5,7 +5,7 @@ is written to the journal whole and known from then on by a digest; whoever spea
 """
 
 import hashlib
-import sys
+import struct
 from array import array
 from bisect import bisect_left
 from dataclasses import replace
@@ -81,19 +81,13 @@ class Shelf:
     def gone(self, through: int) -> bytes:
         """The digests of all that is lost with the rows up to ``through``, or was before; for take_gone()."""
         limit = max(through, self._pruned)
-        digests = array("Q", (d for d, row in zip(self._digests, self._rows, strict=True) if row <= limit))
-        if sys.byteorder == "little":
-            digests.byteswap()
-        return digests.tobytes()
+        digests = [d for d, row in zip(self._digests, self._rows, strict=True) if row <= limit]
+        return struct.pack(f">{len(digests)}Q", *digests)
 
     def take_gone(self, digests: bytes) -> None:
-        """Know what gone() gave, without a row; what has one keeps it. Raises ValueError for other bytes."""
-        found = array("Q")
-        found.frombytes(digests)
-        if sys.byteorder == "little":
-            found.byteswap()
+        """Know what gone() gave, without a row; what has one keeps it. Raises struct.error for other bytes."""
         known = dict(zip(self._digests, self._rows, strict=True))
-        for digest in found:
+        for (digest,) in struct.iter_unpack(">Q", digests):
             known.setdefault(digest, 0)
         self._digests = array("Q", sorted(known))
         self._rows = array("Q", (known[d] for d in self._digests))
