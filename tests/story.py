@@ -131,6 +131,10 @@ class Story:
         self.payby("CREATED", session)
         return self.order(session)
 
+    def pays(self) -> None:
+        self.shows_qr()
+        self.payby("PAID")
+
     # -- asking --------------------------------------------------------------------------------------------------
 
     def lane(self, name: str = "exit-1") -> Lane:

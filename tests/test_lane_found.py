@@ -265,3 +265,17 @@ def test_an_order_that_would_expire_in_the_past_is_closed_and_placed_anew_with_w
         story.tell(replace(late, order_no=story.order().no))
         story.tell(e.OrderDenied(story.at, story.order().no, "getOrder", "62004", "", "unknown"))
     assert (story.shows(), story.owes()) == ("help unpaid", [])
+
+
+def test_a_raise_that_shows_after_the_driver_was_sent_for_help_and_read_his_ticket_again_gets_no_second_lift() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.answers("refused", "journal")
+    story.reads()
+    assert story.shows() == "wait"
+    story.boom("rising", lift=story.stay().grants[0].id)
+    assert (story.shows(), story.payment().holder, story.owes()) == ("paid", "raised", [])
+    story.boom("up")
+    story.drives_through()
+    assert story.stay().left == story.at

@@ -869,6 +869,8 @@ def _lift_answered(draft: _Draft, event: LiftAnswered) -> None:
         case "refused", "expired" | "too-far":  # the copy that was answered is; the last one's deadline is ours to know
             if not grant.dropped and grant.signed < MAX_SIGNED:
                 _renew(draft, stay, grant)
+        case "refused", "journal":
+            _unwritten(draft, stay, grant)
         case "unknown", _:
             _unknown(draft, stay, grant)
         case _, why:
@@ -899,7 +901,8 @@ def _raised(draft: _Draft, stay: Stay, grant: Grant) -> None:
     visit = lane.visit
     if visit and visit.grant == grant.id:
         up = lane.boom is not None and lane.boom.state in ("rising", "up")
-        draft.put(replace(lane, visit=replace(visit, raised=True, was_up=up, since=draft.at)))
+        visit = replace(visit, phase="leaving", reason="", raised=True, was_up=up, since=draft.at)
+        draft.put(replace(lane, visit=visit))
     else:
         stay = replace(stay, left=stay.left or draft.at)  # it rose when its visit had ended: the ticket is used
         draft.touch(lane.id)
@@ -926,8 +929,25 @@ def _unknown(draft: _Draft, stay: Stay, grant: Grant) -> None:
     _pass_on(draft, stay, grant, "person")
 
 
+def _unwritten(draft: _Draft, stay: Stay, grant: Grant) -> None:
+    """The barrier can write nothing down, so it cannot promise to refuse the next copy too: the payment is held until
+    no copy is valid any more."""
+    draft.alert(
+        "lift-refused",
+        "critical",
+        "the barrier refused a lift: its journal takes nothing",
+        grant.lane,
+        stay,
+        grant.order_no,
+        once=True,
+    )
+    visit = draft.lane(grant.lane).visit
+    if visit and visit.grant == grant.id and visit.phase == "leaving":
+        _help(draft, grant.lane, "barrier")
+
+
 def _not_raised(draft: _Draft, stay: Stay, grant: Grant, why: str) -> None:
-    severity = "critical" if why in ("proof", "journal") else "warning"
+    severity = "critical" if why == "proof" else "warning"
     draft.alert(
         "lift-refused", severity, f"the barrier refused a lift: {why}", grant.lane, stay, grant.order_no, once=True
     )

@@ -1,0 +1,339 @@
+"""The rules about the barrier: lifts that are refused, unanswered or doubtful, and an arm that does not do as told."""
+
+from dataclasses import replace
+
+import pytest
+
+from terminal.core import events as e
+from terminal.core.lane import LIFT_MS, MAX_LIFTS, MAX_SIGNED
+from terminal.core.numbers import derived_id
+from tests.story import Story
+
+
+@pytest.mark.fault("barrier-away")
+def test_no_order_is_placed_while_the_barrier_is_away_and_help_comes_after_15_s() -> None:
+    story = Story()
+    story.tell(e.BarrierGone(story.at, "exit-1"))
+    assert story.shows() == "closed barrier"
+    story.arrives()
+    story.reads()
+    assert (story.shows(), story.owes()) == ("wait", [])
+    story.wait(15)
+    assert story.shows() == "help barrier"
+    story.boom("down")
+    assert (story.shows(), story.owes()) == ("wait", ["PlaceOrder"])
+
+
+@pytest.mark.fault("barrier-clock")
+def test_a_barrier_clock_5_s_off_is_alerted_and_15_s_off_stops_orders() -> None:
+    story = Story()
+    story.boom("down", skew=6000)
+    assert story.alerts() == ["barrier-clock"]
+    story.boom("down", skew=-16_000)
+    assert story.shows() == "out-of-order clock"
+    story.arrives()
+    story.reads()
+    assert (story.shows(), story.owes()) == ("out-of-order clock", [])
+    story.boom("down")
+    assert story.owes() == ["PlaceOrder"]
+
+
+def test_an_unanswered_lift_is_signed_anew_under_its_id_then_help_comes() -> None:
+    story = Story()
+    story.pays()
+    lift = story.stay().grants[0].id
+    story.wait(25)
+    assert [(g.id, g.signed) for g in story.stay().grants] == [(lift, 2)]
+    story.wait(25 * MAX_SIGNED)
+    assert (story.shows(), story.stay().grants[0].signed) == ("help barrier", MAX_SIGNED)
+    assert "lift-unanswered" in story.alerts()
+
+
+@pytest.mark.fault("barrier-away")
+def test_a_payment_stays_with_its_lift_until_60_s_after_the_deadline() -> None:
+    story = Story()
+    story.pays()
+    story.leaves_loop()
+    story.wait(2)
+    assert (story.owes(), story.payment().holder) == ([], "lift")
+    story.arrives()
+    story.reads()
+    story.wait(80)
+    assert (story.payment().holder, story.owes()) == ("lift", [])
+    story.wait(10)
+    assert story.owes() == ["SendLift"]
+    assert [(g.reason, g.signed) for g in story.stay().grants] == [("credit", 1)]
+
+
+def test_a_lift_that_shows_at_the_boom_counts_as_raised_without_an_answer() -> None:
+    story = Story()
+    story.pays()
+    grant = story.stay().grants[0]
+    story.boom("rising", lift=grant.id)
+    assert (story.owes(), story.payment().holder) == ([], "raised")
+
+
+def test_a_lift_that_showed_when_its_visit_was_over_uses_the_ticket() -> None:
+    story = Story()
+    story.pays()
+    grant = story.stay().grants[0]
+    story.leaves_loop()
+    story.wait(2)
+    story.answers("raised", grant=grant)
+    assert (story.stay().left, story.payment().holder) == (story.at, "raised")
+
+
+def test_a_lift_that_shows_at_its_last_deadline_is_a_raise() -> None:
+    story = Story()
+    story.pays()
+    grant = story.stay().grants[0]
+    story.leaves_loop()
+    story.wait(2)
+    story.boom("down", lift=grant.id)  # no visit is there to hear it
+    story.wait(90)
+    assert (story.payment().holder, story.stay().grants) == ("raised", ())
+
+
+@pytest.mark.fault("arm-still-up")
+def test_busy_leaves_the_lift_unspent_and_owed() -> None:
+    story = Story()
+    story.pays()
+    story.answers("refused", "busy")
+    assert story.owes() == ["SendLift"]
+
+
+@pytest.mark.fault("arm-still-up")
+def test_an_expired_lift_is_signed_anew() -> None:
+    story = Story()
+    story.pays()
+    first = story.stay().grants[0]
+    story.answers("refused", "expired")
+    assert (story.stay().grants[0].id, story.stay().grants[0].signed) == (first.id, 2)
+
+
+@pytest.mark.fault("cars-swap")
+def test_a_lift_refused_for_another_car_becomes_credit_and_is_tried_again_up_to_three_times() -> None:
+    story = Story()
+    story.pays()
+    ids = set()
+    for _ in range(MAX_LIFTS):
+        ids.add(story.answers("refused", "car").id)
+        assert story.payment().holder == "credit"
+        story.wait(1)
+    assert (story.shows(), len(ids), story.owes()) == ("help barrier", MAX_LIFTS, [])
+    assert story.payment().holder == "credit"
+
+
+def test_a_refused_signature_is_alerted_and_the_lift_repeated_for_anybody_could_have_drawn_it() -> None:
+    story = Story()
+    story.pays()
+    story.answers("refused", "signature")
+    assert (story.owes(), story.payment().holder, story.alerts()) == (["SendLift"], "lift", ["lift-refused"])
+
+
+def test_a_lift_refused_for_what_no_repetition_mends_gets_help_at_once() -> None:
+    story = Story()
+    story.pays()
+    story.answers("refused", "proof")
+    story.wait(1)
+    assert (story.shows(), story.payment().holder, story.owes()) == ("help barrier", "credit", [])
+
+
+def test_a_barrier_without_a_journal_gets_help_at_once_and_the_payment_is_held_until_no_copy_is_valid() -> None:
+    """What it cannot write down it cannot promise: a copy of the lift may raise when its disk has room again."""
+    story = Story()
+    story.pays()
+    story.answers("refused", "journal")
+    assert (story.shows(), story.payment().holder, story.owes()) == ("help barrier", "lift", ["SendLift"])
+    assert story.alerts() == ["lift-refused", "help"]
+    story.wait(LIFT_MS // 1000 + 59)
+    assert story.payment().holder == "lift"
+    story.wait(2)
+    assert (story.payment().holder, story.owes()) == ("credit", [])
+    story.reads()
+    assert story.owes() == ["SendLift"]
+
+
+def test_a_lift_that_raises_after_its_barrier_had_no_journal_is_a_raise() -> None:
+    story = Story()
+    story.pays()
+    story.answers("refused", "journal")
+    story.raises()
+    assert story.payment().holder == "raised"
+    story.drives_through()
+    assert (story.stay().left, story.shows()) == (story.at, "idle")
+
+
+def test_a_refused_lift_of_a_car_that_has_gone_is_credit() -> None:
+    story = Story()
+    story.pays()
+    grant = story.stay().grants[0]
+    story.arrives()
+    story.answers("refused", "proof", grant=grant)
+    assert (story.payment().holder, story.shows()) == ("credit", "idle")
+
+
+@pytest.mark.fault("cut-barrier")
+def test_an_unknown_raise_under_a_risen_boom_counts_as_raised() -> None:
+    story = Story()
+    story.pays()
+    story.boom("up")
+    story.answers("unknown")
+    assert story.payment().holder == "raised"
+
+
+@pytest.mark.fault("cut-barrier")
+def test_an_unknown_raise_before_a_closed_arm_lifts_again_by_credit_if_the_car_waits() -> None:
+    story = Story()
+    story.pays()
+    story.answers("unknown")
+    assert (story.payment().holder, story.alerts()[-1]) == ("person", "lift-unknown")
+    story.wait(1)
+    assert [(g.reason) for g in story.stay().grants] == ["credit"]
+    assert story.payment().holder == "lift"
+
+
+@pytest.mark.fault("cut-barrier")
+def test_an_unknown_raise_of_a_car_that_has_gone_stays_with_a_person() -> None:
+    story = Story()
+    story.pays()
+    grant = story.stay().grants[0]
+    story.arrives()
+    story.answers("unknown", grant=grant)
+    story.wait(3600)
+    assert (story.payment().holder, story.owes()) == ("person", [])
+
+
+@pytest.mark.fault("arm-stuck")
+def test_an_arm_that_does_not_rise_gets_three_lifts_then_the_lane_closes_to_orders() -> None:
+    story = Story()
+    story.pays()
+    for number in range(MAX_LIFTS):
+        assert story.stay().lifts == number + 1
+        story.answers("raised")
+        story.wait(6)
+    assert (story.shows(), story.payment().holder) == ("help barrier", "credit")
+    assert "boom-stuck" in story.alerts()
+    story.arrives()
+    assert story.shows() == "closed barrier"
+    story.reads("b")
+    assert story.owes("b") == []
+    story.boom("up")
+    assert story.owes("b") == ["PlaceOrder"]
+
+
+@pytest.mark.fault("arm-stuck")
+def test_a_faulty_arm_is_alerted_and_cleared() -> None:
+    story = Story()
+    story.boom("fault")
+    story.boom("fault")
+    assert (story.alerts(), story.shows()) == (["boom-fault"], "closed barrier")
+    story.boom("down")
+    assert story.shows() == "idle"
+
+
+@pytest.mark.fault("arm-stuck")
+def test_an_arm_that_faults_under_a_lift_is_tried_again_at_once() -> None:
+    story = Story()
+    story.pays()
+    story.answers("raised")
+    story.boom("fault")
+    assert story.stay().lifts == 2
+
+
+def test_an_arm_that_came_down_before_its_car_had_passed_gets_one_more_lift_then_help() -> None:
+    story = Story()
+    story.pays()
+    for lifts in (1, 2):
+        assert story.stay().lifts == lifts
+        story.raises()
+        story.boom("lowering")
+        story.boom("down")
+        story.wait(1)
+    assert (story.shows(), story.stay().lifts) == ("help barrier", 2)
+
+
+def test_a_free_car_whose_arm_came_down_early_gets_one_more_lift_then_help() -> None:
+    story = Story()
+    story.arrives()
+    story.reads(amount=0)
+    for _ in range(2):
+        assert story.raises().reason == "free"
+        story.boom("down")
+        story.wait(1)
+    story.wait(100)
+    assert (story.shows(), story.stay().lifts, story.owes()) == ("help barrier", 2, [])
+
+
+def test_a_car_under_the_boom_is_not_lifted_for_again() -> None:
+    story = Story()
+    story.pays()
+    story.raises()
+    story.under()
+    story.boom("down")
+    story.wait(5)
+    assert story.stay().lifts == 1
+
+
+@pytest.mark.fault("forced-open")
+def test_an_arm_that_is_up_without_a_lift_is_alerted() -> None:
+    story = Story()
+    story.boom("up")
+    assert story.alerts() == ["boom-open"]
+
+
+@pytest.mark.fault("forced-open")
+def test_a_car_that_drives_out_under_a_forced_open_arm_has_used_its_ticket() -> None:
+    story = Story()
+    story.shows_qr()
+    story.boom("up")
+    story.under()
+    story.leaves_loop()
+    assert (story.stay().left, story.owes()) == (story.at, ["CloseOrder"])
+
+
+@pytest.mark.fault("barrier-away")
+def test_a_raise_that_shows_after_its_payment_became_credit_uses_it_up() -> None:
+    story = Story()
+    story.pays()
+    grant = story.stay().grants[0]
+    story.leaves_loop()
+    story.wait(92)
+    assert story.payment().holder == "credit"
+    story.answers("raised", grant=grant)
+    assert (story.payment().holder, story.stay().left, story.alerts()[-1]) == ("raised", story.at, "raised-late")
+    story.answers("raised", grant=grant)
+    assert story.alerts().count("raised-late") == 1
+
+
+@pytest.mark.fault("barrier-away")
+def test_a_raise_that_shows_after_a_refund_was_asked_is_alerted() -> None:
+    story = Story()
+    story.pays()
+    grant = story.stay().grants[0]
+    story.leaves_loop()
+    story.wait(92 + 900)
+    assert story.payment().holder == "refund"
+    story.answers("raised", grant=grant)
+    assert (story.payment().holder, story.alerts()[-1]) == ("refund", "raised-late")
+
+
+def test_answers_about_lifts_of_nobody_or_of_another_lane_are_ignored() -> None:
+    story = Story(lanes=("exit-1", "exit-2"))
+    story.pays()
+    grant = story.stay().grants[0]
+    story.answers("raised", grant=replace(grant, lane="exit-2"))
+    story.answers("raised", grant=replace(grant, id=derived_id(story.at, "other")))
+    assert story.owes() == ["SendLift"]
+
+
+@pytest.mark.fault("barrier-away")
+def test_a_free_stay_read_at_a_second_lane_waits_until_its_first_lift_has_expired() -> None:
+    story = Story(lanes=("exit-1", "exit-2"))
+    story.arrives()
+    story.reads(amount=0)
+    story.arrives("exit-2")
+    story.reads(lane="exit-2", amount=0)
+    assert [(g.lane, g.dropped) for g in story.stay().grants] == [("exit-1", True)]
+    story.wait(30)
+    assert [g.lane for g in story.stay().grants] == ["exit-1", "exit-2"]
