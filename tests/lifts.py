@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from terminal.contract.grant import Beliefs, Scene, Trusted, sign_lift
-from terminal.contract.messages import Lift, Proof, stamp
+from terminal.contract.messages import Answer, Lift, Proof, Vehicle, stamp
 from terminal.core.numbers import derived_id, order_no
 from terminal.payby.signing import sign
 
@@ -17,6 +17,9 @@ GARAGE, LANE, PAYEE = "marina", "exit-1", "200000000888"
 SESSION = derived_id(NOW - 5_400_000, "stay")
 CAR = derived_id(NOW - 60_000, "car")
 NUMBER = order_no(GARAGE, LANE, SESSION, 1)
+OTHER_CAR = derived_id(NOW, "another car")
+NEXT = derived_id(NOW, "the next lift")
+HEAD: dict[str, Any] = {"id": derived_id(NOW, "head"), "at": stamp(NOW)}
 
 
 @cache
@@ -103,3 +106,11 @@ def lift(reason: str = "paid", *, garage: str = GARAGE, lane: str = LANE, **chan
     name = fields.pop("key")
     signer = private_key(name if name in ("worker", "worker-2", "console", "stranger") else "worker")
     return sign_lift(signer, garage, lane, key=name, **{k: v for k, v in fields.items() if v is not None})
+
+
+def vehicle(car: str | None = CAR, *, waiting: bool = True, under_boom: bool = False) -> Vehicle:
+    return Vehicle(**HEAD, waiting=waiting, car=car, under_boom=under_boom)
+
+
+def raised(tried: Lift) -> Answer:
+    return Answer(tried.id, "raised", None, tried.order_no)

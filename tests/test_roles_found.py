@@ -78,6 +78,8 @@ def test_a_barrier_names_a_lift_as_raised_only_from_its_pulse_on() -> None:
     assert gate.on_lift(free) == [Raise(free)]
     assert gate.message(head).lift is None
     gate.on_boom("rising")
+    assert gate.message(head).lift is None, "something else lifts it"
+    gate.intended()
     assert gate.message(head).lift == free.id
     gate.raised(free)
     gate.on_boom("down")

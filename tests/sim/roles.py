@@ -454,6 +454,7 @@ class BarrierProcess:
             return
         self.disk.write([intent_row(lift)], self.clock.wall_ms())
         await self._reaches("intent")
+        self._gate.intended()
         if self.relay_fails:
             self._perform(self._gate.failed(lift))
             return

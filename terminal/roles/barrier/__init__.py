@@ -152,6 +152,7 @@ class BarrierRole:
             self._perform(self._gate.unwritten(lift), heard)
             await self._journal_failed(error)
             return
+        self._gate.intended()
         try:
             await self._relay.pulse()
         except Exception as error:  # whatever the pin raised: the lift is answered, a person told

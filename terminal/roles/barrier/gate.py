@@ -20,9 +20,8 @@ HOLD_MS = 5_500
 """How long after a connect a lift for a car waits for the first ``vehicle``, which comes every 5 s."""
 CLOCKS_MS = 5_000
 """How far two clocks may be apart without an alert."""
-LASTING = frozenset({"too-far", "proof", "car", "journal"})
-"""Reasons that may pass while the lift is still valid. One that is busy is not given up by its sender, one that has
-expired or is spent stays so."""
+LASTING = frozenset({"proof", "car"})
+"""Reasons that may pass while the lift is still valid, and for which its sender passes its payment on."""
 HELD = 16
 """Lifts that may wait so at once."""
 FORGED_EVERY_MS = 60_000
@@ -38,7 +37,8 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Raise:
-    """Journal the intent, pulse the relay once, then tell the gate what came of it: raised(), failed(), unwritten()."""
+    """Journal the intent, say so by intended(), pulse the relay once, then tell the gate what came of it: raised(),
+    failed(), or unwritten()."""
 
     lift: Lift
 
@@ -72,6 +72,7 @@ class Gate:
         self._spent = spent
         self._clock = clock
         self._raising: Raised | None = None
+        self._pulsing: Raised | None = None
         self._vehicle: Vehicle | None = None
         self._vehicle_ms = 0
         self._peers = Peers(clock)
@@ -95,8 +96,7 @@ class Gate:
 
     def message(self, head: dict[str, Any], answer: Answer | None = None) -> Barrier:
         """``barrier`` as it stands now."""
-        raising = None if self.state == "down" else self._raising  # before its pulse it has raised nothing
-        last = raising or self._spent.last
+        last = (self._pulsing if self.state != "down" else None) or self._spent.last
         if last is None:
             return Barrier(**head, state=self.state, answer=answer)
         return Barrier(
@@ -154,15 +154,19 @@ class Gate:
         """Lifts that waited for a vehicle's word in vain are answered."""
         return [] if self._may_hold() else self._judge_held()
 
+    def intended(self) -> None:
+        """The intent is journaled, and the pulse follows: if the boom moves from now on, it is by this lift."""
+        self._pulsing = self._raising
+
     def raised(self, lift: Lift) -> Sequence[Effect]:
         """The pulse was given."""
-        self._raising = None
+        self._raising = self._pulsing = None
         self._spent.done(lift)
         return [Say(Answer(lift.id, "raised", None, lift.order_no))]
 
     def failed(self, lift: Lift) -> Sequence[Effect]:
         """The relay failed: whether the boom heard of it is unknown, and stays so."""
-        self._raising = None
+        self._raising = self._pulsing = None
         return [Say(Answer(lift.id, "unknown", None, lift.order_no))]
 
     def unwritten(self, lift: Lift) -> Sequence[Effect]:

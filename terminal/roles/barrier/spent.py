@@ -92,7 +92,7 @@ class Spent:
         self.unknown: set[str] = set()
         """Intents that were not done."""
         self.last: Raised | None = None
-        self._refused: dict[tuple[str, str], tuple[grant.Why, int]] = {}
+        self._refused: dict[str, tuple[grant.Why, int]] = {}
 
     def replay(self, rows: Iterable[Row]) -> None:
         """Learn from a whole journal; raises ValueError for rows that are no barrier's."""
@@ -141,15 +141,14 @@ class Spent:
         self._note(_Refusal(lift.id, lift.not_after, why), now_ms)
 
     def refused_before(self, lift: Lift) -> grant.Why | None:
-        """Why a copy of ``lift`` was refused; one whose deadline was too far ahead may be signed anew under its id."""
-        known = self._refused.get((lift.id, "")) or self._refused.get((lift.id, lift.not_after))
+        """Why a copy of ``lift`` was refused."""
+        known = self._refused.get(lift.id)
         return known[0] if known else None
 
     def _note(self, refusal: _Refusal, now_ms: int) -> None:
         if len(self._refused) >= REFUSALS:
             self._refused = {key: kept for key, kept in self._refused.items() if kept[1] > now_ms}
-        key = refusal.id, refusal.not_after if refusal.why == "too-far" else ""
-        self._refused[key] = refusal.why, moment(refusal.not_after) + LATE_MS
+        self._refused[refusal.id] = refusal.why, moment(refusal.not_after) + LATE_MS
 
     def outcome(self, lift_id: str) -> Outcome:
         """What came of a spent lift."""

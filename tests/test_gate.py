@@ -1,0 +1,440 @@
+"""terminal/roles/barrier/gate.py and spent.py: what raises the boom, and never twice."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from terminal.contract.messages import Answer, Barrier, Health, Lift, Vehicle, stamp
+from terminal.contract.topics import parse
+from terminal.core.numbers import derived_id
+from terminal.journal import Row
+from terminal.roles.barrier import Gate
+from terminal.roles.barrier.gate import (
+    FORGED_EVERY_MS,
+    HELD,
+    HOLD_MS,
+    LIVE_MS,
+    Boom,
+    Effect,
+    Forged,
+    Raise,
+    Refuse,
+    Say,
+)
+from terminal.roles.barrier.spent import REFUSALS, Digests, Spent, done_row, intent_row, refused_row
+from tests.lifts import GARAGE, HEAD, LANE, NEXT, NOW, NUMBER, OTHER_CAR, SESSION, beliefs, lift, raised, vehicle
+from tests.sim.memorybus import TestClock
+
+
+def loops_health(state: Any = "online") -> Health:
+    return Health(**HEAD, state=state, version="1", instance="loops", since=stamp(NOW))
+
+
+LOOPS = parse(f"parking/{GARAGE}/{LANE}/health/loops")
+
+
+class Desk:
+    """A gate with a car before it, a journal of rows, and the pulses that were given."""
+
+    def __init__(self, *, state: Boom = "down", heard: bool = True, mistrust_ms: int = 0) -> None:
+        self.clock = TestClock(NOW)
+        self.rows: list[tuple[str, bytes]] = []
+        self.pulsed: list[str] = []
+        self.start(state=state, mistrust_ms=mistrust_ms)
+        if heard:
+            self.gate.on_vehicle(vehicle(), retained=False)
+
+    def start(self, *, state: Boom = "down", mistrust_ms: int = 0) -> None:
+        spent = Spent()
+        spent.replay(Row(n, NOW, kind, data) for n, (kind, data) in enumerate(self.rows, 1))
+        self.gate = Gate(beliefs(), spent, self.clock, state=state, mistrust_ms=mistrust_ms)
+
+    def journal(self, tried: Lift) -> None:
+        self.rows.append(intent_row(tried))
+
+    def pulse(self, tried: Lift) -> list[Effect]:
+        self.gate.intended()
+        self.pulsed.append(tried.id)
+        return list(self.gate.raised(tried))
+
+    def serve(self, tried: Lift) -> Answer | None:
+        """Everything that a lift leads to when nothing fails."""
+        effects = list(self.gate.on_lift(tried))
+        if effects == [Raise(tried)]:
+            self.journal(tried)
+            effects = self.pulse(tried)
+            self.rows.append(done_row(tried))
+        return answer_in(self.refuse(effects))
+
+    def refuse(self, effects: Iterable[Effect]) -> list[Effect]:
+        """Journal what is refused for good."""
+        said: list[Effect] = []
+        for effect in effects:
+            if isinstance(effect, Refuse):
+                self.rows.append(refused_row(effect.lift, effect.why))
+                said += self.gate.refused(effect.lift, effect.why)
+            else:
+                said.append(effect)
+        return said
+
+
+def answer_in(effects: Iterable[Effect]) -> Answer | None:
+    found = [effect.answer for effect in effects if isinstance(effect, Say)]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+@pytest.mark.parametrize("reason", ["paid", "credit", "free", "operator"])
+def test_a_good_lift_pulses_once_and_every_repeat_is_answered_with_what_came_of_it(reason: str) -> None:
+    desk, good = Desk(), lift(reason)
+    assert [desk.serve(good) for _ in range(3)] == [raised(good)] * 3
+    again = lift(reason, not_after=stamp(NOW + 59_000))  # signed anew under the same id
+    assert desk.serve(again) == raised(good)
+    desk.clock.turn(10**9)
+    assert desk.serve(good) == raised(good)
+    assert desk.pulsed == [good.id]
+
+
+def test_between_intent_and_pulse_a_repeat_waits_for_the_one_answer() -> None:
+    desk, good = Desk(), lift()
+    assert desk.gate.on_lift(good) == [Raise(good)]
+    assert desk.gate.on_lift(good) == []
+    assert answer_in(desk.pulse(good)) == raised(good)
+
+
+def test_between_intent_and_pulse_another_lift_is_busy_and_keeps_its_chance() -> None:
+    desk, first, second = Desk(), lift(), lift("free")
+    desk.gate.on_lift(first)
+    assert answer_in(desk.gate.on_lift(second)) == Answer(second.id, "refused", "busy")
+    desk.pulse(first)
+    assert desk.serve(second) == raised(second)
+
+
+@pytest.mark.fault("arm-still-up")
+@pytest.mark.parametrize("state", ["rising", "up", "lowering", "unknown", "fault"])
+def test_unless_the_boom_is_down_a_lift_is_busy_unspent_and_renewed_later(state: Boom) -> None:
+    desk, good = Desk(state=state), lift()
+    assert desk.serve(good) == Answer(good.id, "refused", "busy", NUMBER)
+    desk.gate.on_boom("down")
+    assert desk.serve(good) == raised(good)
+
+
+def test_what_could_not_be_journaled_is_refused_and_unspent() -> None:
+    desk, good = Desk(), lift()
+    desk.gate.on_lift(good)
+    assert answer_in(desk.gate.unwritten(good)) == Answer(good.id, "refused", "journal", NUMBER)
+    assert desk.serve(lift(id=NEXT)) == raised(lift(id=NEXT)), "its number is unspent"
+
+
+@pytest.mark.fault("cut-barrier")
+def test_a_relay_that_failed_leaves_the_lift_unknown_for_ever() -> None:
+    desk, good = Desk(), lift()
+    desk.gate.on_lift(good)
+    unknown = Answer(good.id, "unknown", None, NUMBER)
+    assert answer_in(desk.gate.failed(good)) == unknown
+    assert desk.serve(good) == unknown
+    assert desk.pulsed == []
+    assert desk.serve(lift("paid", id=OTHER_CAR)) == Answer(OTHER_CAR, "refused", "spent", NUMBER)
+    assert desk.serve(lift("credit")) == raised(lift("credit"))  # the worker's way on, if the car still waits
+
+
+def test_a_payment_spent_by_another_lift_is_refused() -> None:
+    desk = Desk()
+    desk.serve(lift())
+    again = lift(id=derived_id(NOW, "a second lift"))
+    assert desk.serve(again) == Answer(again.id, "refused", "spent", NUMBER)
+
+
+@pytest.mark.fault("cut-barrier")
+@pytest.mark.parametrize("rows", [0, 1, 2])
+def test_after_a_crash_the_journal_says_what_came_of_a_lift(rows: int) -> None:
+    desk, good = Desk(), lift()
+    desk.serve(good)
+    del desk.rows[rows:]
+    desk.start()
+    desk.gate.on_vehicle(vehicle(), retained=False)
+    again = desk.serve(good)
+    assert again == [raised(good), Answer(good.id, "unknown", None, NUMBER), raised(good)][rows]
+    assert len(desk.pulsed) == (2 if rows == 0 else 1)  # without an intent there was no pulse: the desk ran ahead
+
+
+def test_barrier_tells_which_lift_raised_it_last() -> None:
+    desk, good = Desk(), lift("free")
+    assert desk.gate.message(HEAD) == Barrier(**HEAD, state="down")
+    desk.gate.on_lift(good)
+    desk.gate.intended()
+    desk.gate.on_boom("rising")
+    expected = Barrier(**HEAD, state="rising", lift=good.id, session=SESSION, reason="free")
+    assert desk.gate.message(HEAD) == expected
+    desk.rows = [intent_row(lift()), done_row(lift()), intent_row(good)]
+    desk.start(state="unknown")
+    assert desk.gate.message(HEAD) == Barrier(
+        **HEAD, state="unknown", lift=lift().id, session=SESSION, reason="paid"
+    )  # of the last one nobody knows
+
+
+@pytest.mark.fault("forged-lift")
+def test_a_forged_lift_is_answered_believed_in_nothing_and_told_once_a_minute() -> None:
+    desk, forged = Desk(), lift(key="stranger")
+    effects = [effect for _ in range(5) for effect in desk.gate.on_lift(forged)]
+    assert effects[0] == Say(Answer(forged.id, "refused", "signature"))
+    assert [type(effect) for effect in effects] == [Say, Forged, Say, Say, Say, Say]
+    desk.clock.turn(FORGED_EVERY_MS)
+    _, told = desk.gate.on_lift(lift(amount="1.00", not_after=stamp(NOW + 90_000)))
+    assert told == Forged(
+        "a lift was refused: PayBy's words do not bear out what it says (4 more since the last alert)"
+    )
+
+
+@pytest.mark.fault("forged-lift")
+def test_a_forged_copy_of_a_spent_lift_does_not_hear_what_came_of_it() -> None:
+    desk, good = Desk(), lift()
+    desk.serve(good)
+    assert desk.serve(lift(key="stranger")) == Answer(good.id, "refused", "signature")
+    assert desk.serve(good) == raised(good)
+
+
+# Which car waits
+
+
+@pytest.mark.fault("cars-swap")
+@pytest.mark.parametrize("said", [vehicle(OTHER_CAR), vehicle(None), vehicle(waiting=False)])
+def test_a_lift_for_a_car_that_does_not_wait_is_refused_at_once(said: Vehicle) -> None:
+    desk = Desk()
+    desk.gate.on_vehicle(said, retained=False)
+    assert desk.serve(lift()) == Answer(lift().id, "refused", "car", NUMBER)
+    assert desk.serve(lift(car=None, id=NEXT)) == raised(lift(id=NEXT))
+
+
+@pytest.mark.fault("loop-faulty")
+def test_a_vehicle_older_than_15_s_says_nothing() -> None:
+    desk = Desk()
+    desk.clock.turn(LIVE_MS)
+    assert desk.gate.on_lift(lift()) == [Raise(lift())]
+    desk = Desk()
+    desk.clock.turn(LIVE_MS + 1)
+    assert desk.serve(lift()) == Answer(lift().id, "refused", "car", NUMBER)
+
+
+def test_a_vehicle_of_loops_that_are_offline_says_nothing() -> None:
+    desk = Desk()
+    desk.clock.turn(HOLD_MS)
+    desk.gate.on_health(LOOPS, loops_health(), retained=False)
+    desk.gate.on_vehicle(vehicle(), retained=False)
+    desk.gate.on_health(LOOPS, loops_health("offline"), retained=False)
+    assert desk.serve(lift()) == Answer(lift().id, "refused", "car", NUMBER)
+    desk.gate.on_health(LOOPS, loops_health("degraded"), retained=False)
+    assert desk.serve(lift(id=NEXT)) == raised(lift(id=NEXT))
+
+
+def test_loops_that_fell_silent_are_offline_though_another_device_speaks_for_them() -> None:
+    desk = Desk()
+    desk.gate.on_health(LOOPS, loops_health(), retained=False)
+    desk.clock.turn(LIVE_MS + 1)
+    desk.gate.on_vehicle(vehicle(), retained=False)
+    assert desk.serve(lift()) == Answer(lift().id, "refused", "car", NUMBER)
+
+
+def test_a_retained_vehicle_says_what_was() -> None:
+    desk = Desk(heard=False)
+    desk.clock.turn(HOLD_MS)
+    desk.gate.on_vehicle(vehicle(), retained=True)
+    assert desk.serve(lift()) == Answer(lift().id, "refused", "car", NUMBER)
+
+
+def test_after_a_start_a_lift_waits_for_the_first_word_of_the_loops() -> None:
+    desk = Desk(heard=False)
+    assert desk.gate.on_lift(lift()) == []
+    assert desk.gate.on_lift(lift(not_after=stamp(NOW + 40_000))) == []
+    assert desk.gate.on_time() == []
+    desk.clock.turn(5_000)
+    effects = desk.gate.on_vehicle(vehicle(), retained=False)
+    assert effects == [Raise(lift(not_after=stamp(NOW + 40_000)))]
+    assert desk.gate.due_ms is None
+
+
+def test_after_a_start_without_any_word_of_the_loops_a_lift_is_refused_in_time() -> None:
+    desk = Desk(heard=False)
+    assert desk.gate.on_lift(lift()) == []
+    due_ms = [desk.gate.due_ms]
+    desk.clock.turn(HOLD_MS)
+    assert answer_in(desk.refuse(desk.gate.on_time())) == Answer(lift().id, "refused", "car", NUMBER)
+    assert [*due_ms, desk.gate.due_ms] == [desk.clock.steady_ms(), None]
+    assert desk.serve(lift()) == Answer(lift().id, "refused", "car", NUMBER)
+
+
+@pytest.mark.fault("broker-hour")
+def test_after_a_long_cut_of_the_connection_a_lift_waits_again() -> None:
+    desk = Desk()
+    desk.clock.turn(60_000)
+    desk.gate.on_connected()
+    good = lift(not_after=stamp(desk.clock.wall_ms() + 30_000))
+    assert desk.gate.on_lift(good) == []
+    assert desk.gate.on_vehicle(vehicle(), retained=False) == [Raise(good)]
+
+
+def test_no_more_lifts_wait_than_a_lane_can_need() -> None:
+    desk = Desk(heard=False)
+    lifts = [lift("free", id=derived_id(NOW, f"lift {n}")) for n in range(HELD + 1)]
+    assert [desk.serve(tried) for tried in lifts[:-1]] == [None] * HELD
+    assert desk.serve(lifts[-1]) == Answer(lifts[-1].id, "refused", "car")
+
+
+def test_a_gate_that_may_have_forgotten_refuses_until_older_lifts_have_expired() -> None:
+    desk = Desk(mistrust_ms=60_000)
+    assert desk.serve(lift()) == Answer(lift().id, "refused", "journal", NUMBER)
+    desk.clock.turn(60_000)
+    assert desk.serve(lift()) == Answer(lift().id, "refused", "expired", NUMBER)
+    desk.gate.on_vehicle(vehicle(), retained=False)
+    anew = lift(not_after=stamp(desk.clock.wall_ms() + 30_000))
+    assert desk.serve(anew) == raised(anew)
+
+
+# A refusal stands: the worker passes the payment on, and a copy that was late would be a second holder of it
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_refusal_stands_for_every_copy_of_a_lift_that_comes_later(restarts: bool) -> None:
+    desk = Desk()
+    desk.gate.on_vehicle(vehicle(OTHER_CAR), retained=False)
+    refused = Answer(lift().id, "refused", "car", NUMBER)
+    assert desk.serve(lift()) == refused
+    if restarts:
+        desk.start()
+    desk.gate.on_vehicle(vehicle(), retained=False)
+    assert desk.serve(lift()) == refused
+    assert desk.serve(lift(id=NEXT)) == raised(lift(id=NEXT)), "the same payment by its next lift"
+    assert len(desk.rows) == 3, "a copy leaves no row"
+
+
+def test_a_refusal_is_said_only_once_it_is_journaled() -> None:
+    desk = Desk()
+    desk.gate.on_vehicle(vehicle(OTHER_CAR), retained=False)
+    assert desk.gate.on_lift(lift()) == [Refuse(lift(), "car")]
+    assert desk.gate.on_lift(lift()) == []
+    desk.gate.unrefused(lift())
+    desk.gate.on_vehicle(vehicle(), retained=False)
+    assert desk.serve(lift()) == raised(lift()), "nobody was told of a refusal"
+
+
+def test_refusals_of_which_no_copy_can_be_valid_leave_the_memory() -> None:
+    spent = Spent()
+    first = lift("free", id=derived_id(NOW, "lift 0"))
+    for number in range(2 * REFUSALS):
+        at_ms = NOW + number * 60_000
+        tried = lift("free", id=derived_id(NOW, f"lift {number}"), not_after=stamp(at_ms))
+        spent.refuse(tried, "car", at_ms)
+        assert spent.refused_before(tried) == "car"
+        assert (spent.refused_before(first) == "car") == (number < REFUSALS)
+
+
+# What is spent
+
+
+@given(st.lists(st.tuples(st.sampled_from(["add", "discard"]), st.sampled_from("abcdef"))))
+def test_digests_are_a_collection_of_texts(changes: list[tuple[str, str]]) -> None:
+    digests, model = Digests(map(Digests.of, "ab")), ["a", "b"]
+    for what, text in changes:
+        if what == "add":
+            digests.add(text)
+            model.append(text)
+        else:
+            digests.discard(text)
+            if text in model:
+                model.remove(text)
+        assert {text for text in "abcdefg" if text in digests} == set(model)
+
+
+def test_rows_of_another_kind_are_no_barriers() -> None:
+    with pytest.raises(ValueError, match="'fee' is no barrier's"):
+        Spent().replay([Row(1, 1, "fee", b"")])
+
+
+class Crashes(RuleBasedStateMachine):
+    """Lifts, repeats, forgeries and crashes in any order: no lift and no payment ever gives two pulses."""
+
+    lifts = Bundle("lifts")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.desk = Desk()
+        self.answers: dict[str, list[Answer]] = {}
+        self.under_way: tuple[Lift, str] | None = None
+        self.count = 0
+
+    def heard(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Say) and effect.answer:
+                self.answers.setdefault(effect.answer.lift, []).append(effect.answer)
+            elif isinstance(effect, Raise):
+                assert self.under_way is None
+                self.under_way = effect.lift, "decided"
+            elif isinstance(effect, Refuse):
+                self.heard(self.desk.refuse([effect]))
+
+    @rule(target=lifts, reason=st.sampled_from(["paid", "credit", "free", "operator"]))
+    def made(self, reason: str) -> Lift:
+        self.count += 1
+        return lift(reason, id=derived_id(NOW + self.count, reason), car=None)
+
+    @rule(tried=lifts)
+    def sent(self, tried: Lift) -> None:
+        self.heard(self.desk.gate.on_lift(tried))
+
+    @rule(tried=lifts)
+    def forged(self, tried: Lift) -> None:
+        self.heard(self.desk.gate.on_lift(lift("free", id=tried.id, key="stranger")))
+
+    @rule(how=st.sampled_from(["go on", "go on", "fail"]))
+    def goes_on(self, how: str) -> None:
+        match self.under_way:
+            case tried, "decided" if how == "fail":
+                self.heard(self.desk.gate.unwritten(tried))
+                self.under_way = None
+            case tried, "decided":
+                self.desk.journal(tried)
+                self.under_way = tried, "journaled"
+            case tried, "journaled" if how == "fail":
+                self.heard(self.desk.gate.failed(tried))
+                self.under_way = None
+            case tried, "journaled":
+                self.desk.gate.intended()
+                self.desk.pulsed.append(tried.id)
+                self.under_way = tried, "pulsing"
+            case tried, "pulsing":
+                self.heard(self.desk.gate.raised(tried))
+                self.desk.rows.append(done_row(tried))
+                self.under_way = None
+
+    @rule()
+    def crashes(self) -> None:
+        self.desk.start()
+        self.under_way = None
+
+    @invariant()
+    def one_lift_at_most_one_pulse(self) -> None:
+        assert len(set(self.desk.pulsed)) == len(self.desk.pulsed)
+        assert sum("paid" in kind for kind in map(self.reason_of, self.desk.pulsed)) <= 1
+
+    @invariant()
+    def what_was_answered_raised_was_pulsed_and_stays_raised(self) -> None:
+        for lift_id, answers in self.answers.items():
+            outcomes = [a.outcome for a in answers if a.outcome != "refused"]
+            assert len(set(outcomes)) <= 1
+            if "raised" in outcomes:
+                assert lift_id in self.desk.pulsed
+            if outcomes:
+                after = answers[[a.outcome for a in answers].index(outcomes[0]) :]
+                assert all(a.outcome != "refused" or a.why == "signature" for a in after)
+
+    def reason_of(self, lift_id: str) -> str:
+        return next(r for r in ("paid", "credit", "free", "operator") if any(
+            lift_id == derived_id(NOW + n, r) for n in range(self.count + 1)))  # fmt: skip
+
+
+def test_no_order_of_lifts_and_crashes_gives_a_second_pulse() -> None:
+    run_state_machine_as_test(Crashes, settings=settings(max_examples=60, stateful_step_count=25, deadline=None))
