@@ -1,7 +1,8 @@
 """``python -m tests.sim --lives N --seed S``: worlds one after the other until N orders have come to their end.
 
 Prints what was found; exit status 1 if an invariant was violated. A world's seed is ``S:number``; ``--world S:number``
-runs that one alone and prints its trace.
+runs that one alone and prints its trace. Every other world is full of one kind of trouble, unless ``--climate`` says
+of which all are.
 """
 
 import argparse
@@ -11,11 +12,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from tests.sim.world import Options, Report, readable, run
 
-AT_ONCE = 4
-"""Worlds that a process runs before it reports."""
+CLIMATES = ("", "storm", "", "intruder", "", "operator", "", "barrier")
+"""Of the worlds of a run, by their numbers."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,18 +28,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--real", action="store_true", help="real signatures, SQLite and PayBy client")
     parser.add_argument("--calm", action="store_true", help="nothing goes wrong")
     parser.add_argument("--orders", type=int, default=60, help="about so many in a world (default 60)")
+    parser.add_argument("--climate", choices=sorted(set(CLIMATES) - {""}), help="what every world is full of")
     parser.add_argument("--world", help="run this world alone and print its trace")
     parser.add_argument("--trace", type=int, default=400, help="how many lines of a trace to print (default 400)")
     parser.add_argument("--keep-going", action="store_true", help="do not end at the first violation")
     asked = parser.parse_args(arguments)
-    options = Options(orders=asked.orders, faults=not asked.calm, real=asked.real)
+    options = Options(orders=asked.orders, faults=not asked.calm, real=asked.real, climate=asked.climate or "")
     if asked.world:
         return _alone(asked.world, options, asked.trace)
     return _many(asked, options)
 
 
 def _alone(seed: str, options: Options, lines: int) -> int:
-    report = run(seed, Options(options.orders, options.faults, options.real, tracing=True))
+    report = run(seed, replace(_in_climate(seed, options), tracing=True))
     print(readable(report.trace, lines))
     print(f"world {report.seed}: {report.orders} orders in {report.virtual_s:.0f} s; {_verdict(report)}")
     print("  ".join(f"{name}: {count}" for name, count in sorted(report.counts.items())))
@@ -60,6 +63,8 @@ def _many(asked: argparse.Namespace, options: Options) -> int:
     print("  ".join(f"{name}: {count}" for name, count in sorted(counts.items())))
     if bad and not asked.keep_going:
         kind = " --real" * options.real + " --calm" * (not options.faults)
+        kind += f" --orders {options.orders}" * (options.orders != Options().orders)
+        kind += f" --climate {options.climate}" * bool(options.climate)
         print(f"\nthe trace of world {bad[0].seed} (python -m tests.sim --world {bad[0].seed}{kind}):")
         _alone(bad[0].seed, options, asked.trace)
     return 1 if bad else 0
@@ -74,7 +79,7 @@ def _reports(seed: str, options: Options, lives: int, jobs: int) -> Iterator[Rep
     done = 0
     if jobs <= 1:
         for number in range(lives):
-            report = run(f"{seed}:{number}", options)
+            report = _run((f"{seed}:{number}", options))
             yield report
             done += report.orders
             if done >= lives:
@@ -91,7 +96,15 @@ def _reports(seed: str, options: Options, lives: int, jobs: int) -> Iterator[Rep
 
 
 def _run(work: tuple[str, Options]) -> Report:
-    return run(*work)
+    seed, options = work
+    return run(seed, _in_climate(seed, options))
+
+
+def _in_climate(seed: str, options: Options) -> Options:
+    number = seed.rpartition(":")[2]
+    if options.climate or not number.isdecimal():
+        return options
+    return replace(options, climate=CLIMATES[int(number) % len(CLIMATES)])
 
 
 def _paced(work, enough):  # type: ignore[no-untyped-def]

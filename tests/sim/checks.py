@@ -158,8 +158,6 @@ class Checks:
         """What happens to an order at PayBy."""
         self.world.note("payby", what, order.no, order.amount, order.status)
         match what:
-            case "placed":
-                self._asked_again(order)
             case "other words":
                 self.wrong(f"I4: order {order.no} was placed again with other words")
             case "too much":
@@ -173,7 +171,7 @@ class Checks:
             known = other.is_paid and other.cancelled_s is None  # PayBy had called the others failed
             kept = other.amount - other.given_back if known else 0
             if other is not order and name and its and its.session == name.session and kept > 0:
-                self.wrong(f"I4: {order.no} is placed though {other.no} is paid, and {kept} fils of it kept")
+                self.wrong(f"I4: {order.no} is shown though {other.no} is paid, and {kept} fils of it kept")
 
     def shown(self, order: Order) -> None:
         """I4: its code is about to show somewhere."""
@@ -188,6 +186,7 @@ class Checks:
             if its.lane == name.lane or its.session == name.session:
                 self.wrong(f"I4: {order.no} is shown while {other.no} can still be paid")
         self._payable.append(order)
+        self._asked_again(order)
 
     def phone_scanned(self, site: Site, car: Car, order: Order) -> None:
         """A driver is about to pay for somebody else's stay if the screen was stale."""
