@@ -4,7 +4,9 @@ The types are the schema: what decode() lets through fits them, and ``exit-termi
 Unknown fields pass; a message that lacks a field it needs is refused with a reason that names the field.
 """
 
+import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -35,9 +37,15 @@ class BadMessage(ValueError):
 
 def stamp(ms: int) -> str:
     """Milliseconds since the epoch -> RFC 3339 in UTC with milliseconds."""
-    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03d}Z"
+    return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
 
 
+@lru_cache(maxsize=16)
+def _second(s: int) -> str:
+    return datetime.fromtimestamp(s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+@lru_cache(maxsize=256)  # a message's times are read when it is checked and again when they are used
 def moment(text: str) -> int:
     """RFC 3339 in UTC -> whole milliseconds since the epoch; raises ValueError for what is no time."""
     at = datetime.fromisoformat(text)
@@ -70,8 +78,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
                 raise ValueError(f"`{name}` is missing, and {where} needs it")
 
 
+_UNSIGNABLE = re.compile(r"[|\x00-\x1f\x7f-\x9f]")
+
+
 def _signable(text: str) -> bool:
-    return "|" not in text and all(" " <= c != "\x7f" and not "\x80" <= c <= "\x9f" for c in text)
+    return not _UNSIGNABLE.search(text)
 
 
 class Fee(Message, frozen=True, kw_only=True):
