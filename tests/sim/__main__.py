@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from tests.sim.world import Options, Report, readable, run
 
-CLIMATES = ("", "storm", "", "intruder", "", "operator", "", "barrier")
+CLIMATES = ("", "storm", "", "intruder", "", "operator", "payer", "barrier")
 """Of the worlds of a run, by their numbers."""
 
 

@@ -8,6 +8,7 @@ import argparse
 import importlib
 import importlib.machinery
 import importlib.util
+import json
 import multiprocessing
 import os
 import sys
@@ -60,6 +61,7 @@ BUGS = (
         "if any(stay.kept(p) for p in stay.payments) or",
         "if",
         "a stay whose money is here is charged once more",
+        world=5,
     ),
     Bug(
         "second payment kept",
@@ -67,7 +69,8 @@ BUGS = (
         'standing = [p for p in stay.payments if p.holder not in ("refund", "refunded")]',
         "standing: list[Payment] = []",
         "the second payment of a stay is not refunded",
-        climate="storm",
+        climate="payer",
+        world=9,
     ),
     Bug(
         "number used twice",
@@ -82,6 +85,7 @@ BUGS = (
         'case "PAID", "paid":\n',
         'case "PAID", "no such stage":\n',
         "a payment that is reported twice counts twice",
+        world=1,
     ),
     Bug(
         "credit beside its refund",
@@ -104,6 +108,7 @@ BUGS = (
         '_pass_on(draft, stay, grant, "credit")\n    lane = draft.lane(grant.lane)\n    if severity',
         "_raised(draft, stay, grant)\n    lane = draft.lane(grant.lane)\n    if severity",
         "a driver whose lift was refused has used up his payment",
+        world=1,
     ),
     Bug(
         "busy passes on",
@@ -112,6 +117,7 @@ BUGS = (
         'case "refused", "busy":\n            _not_raised(draft, stay, grant, "busy")',
         "a payment goes on while its lift may still raise",
         climate="barrier",
+        world=2,
     ),
     Bug(
         "no hold",
@@ -119,6 +125,7 @@ BUGS = (
         "if draft.at >= grant.not_after + HOLD_MS:",
         "if draft.at >= grant.not_after - 20_000:",
         "a payment goes on before its lift's deadline",
+        world=1,
     ),
     Bug(
         "two free lifts",
@@ -127,6 +134,7 @@ BUGS = (
         "",
         "a free stay has two valid lifts",
         climate="storm",
+        world=2,
     ),
     Bug(
         "ticket never used",
@@ -134,6 +142,7 @@ BUGS = (
         "left = draft.at if passed else stay.left",
         "left = stay.left",
         "one payment lets two cars out",
+        world=2,
     ),
     Bug(
         "lane never free",
@@ -163,6 +172,7 @@ BUGS = (
         "if True:",
         "a barrier that does not know counts as one that raised",
         climate="barrier",
+        world=9,
     ),
     Bug(
         "refund never done",
@@ -189,8 +199,8 @@ BUGS = (
     Bug(
         "words not journaled",
         "terminal.ledger",
-        "await self._log.append([first, *((WORDS, row) for row in rows)], event.at)",
-        "await self._log.append([first], event.at)",
+        "[first, *((WORDS, row) for row in rows)], event, change",
+        "[first], event, change",
         "after a crash nobody knows what PayBy was told",
     ),
     Bug(
@@ -207,6 +217,7 @@ BUGS = (
         'if said != reckoned or (ours.reason == "lost" and not amount):',
         "amount = money.parse(fee.amount or '0.00')\n    if False:",
         "a reader can call a stay free",
+        world=10,
     ),
     Bug(
         "spent not noted",
@@ -214,6 +225,7 @@ BUGS = (
         "self._spent.intend(lift)",
         "pass",
         "a lift that comes twice raises twice",
+        world=1,
     ),
     Bug(
         "spent forgotten",
@@ -222,6 +234,7 @@ BUGS = (
         "pass",
         "a barrier that starts again raises again",
         climate="barrier",
+        world=2,
     ),
     Bug(
         "refusal does not stand",
@@ -229,6 +242,7 @@ BUGS = (
         "(before := self._spent.refused_before(lift))",
         "(before := None)",
         "a late copy of a refused lift raises",
+        world=1,
     ),
     Bug(
         "named before its pulse",
@@ -236,6 +250,7 @@ BUGS = (
         'last = (self._pulsing if self.state != "down" else None) or',
         "last = self._raising or",
         "a barrier that died before the pulse had named its lift",
+        world=6,
     ),
     Bug(
         "any car",
@@ -251,6 +266,7 @@ BUGS = (
         "if False:",
         "the boom rises for whoever asks",
         climate="intruder",
+        world=4,
     ),
     Bug(
         "never cancelled",
@@ -258,6 +274,7 @@ BUGS = (
         'if not isinstance(said, OrderReported) or said.status == "CREATED":',
         "if False:",
         "an order that should be closed stays open",
+        world=1,
     ),
 )
 
@@ -335,9 +352,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--lives", type=int, default=2000, help="at most so many for each bug (default 2000)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", help="bugs whose names hold this")
+    parser.add_argument("--json", action="store_true", help="print what was noticed, by name, as JSON")
     asked = parser.parse_args(arguments)
     bugs = [bug for bug in BUGS if not asked.only or asked.only in bug.name]
     found = hunt_all(bugs, asked.lives, asked.jobs)
+    if asked.json:
+        print(json.dumps({what.bug: what.violation for what in found}))
+        return 0
     for bug, what in zip(bugs, found, strict=True):
         said = what.violation.replace("\n", " ")[:90] or "NOT CAUGHT"
         print(f"{bug.name:32} {what.lives:5} lives  world {what.world:3}  {said}")

@@ -9,7 +9,7 @@ import logging
 import random
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,8 @@ class Options:
     """RSA, Ed25519, SQLite and the whole PayBy client."""
     tracing: bool = False
     climate: str = ""
-    """What this run is to be full of: ``storm``, ``intruder``, ``operator`` or ``barrier``; empty for a bit of all."""
+    """What this run is to be full of: ``storm``, ``intruder``, ``operator``, ``barrier`` or ``payer`` (drivers who pay
+    late and twice); empty for a bit of all."""
 
 
 @dataclass(slots=True)
@@ -166,6 +167,9 @@ class World:
                 self.troubles_every_s = 15.0
             case "intruder":
                 self.intruder_every_s = 3.0
+            case "payer":
+                self.kinds, self.mood.revives = (("slow", "two phones"), (4.0, 1.0)), 1.0
+                self.rules = replace(self.rules, cancel_after=20_000)
             case "operator":
                 self.faults, self.troubles_every_s = {"command": 1.0}, 4.0
             case "barrier":
