@@ -69,8 +69,12 @@ class Kerb:
 
 
 @asynccontextmanager
-async def kerb(pauses_s: Sequence[float] = FOREVER_S, bus: MemoryBus | None = None) -> AsyncIterator[Kerb]:
+async def kerb(
+    pauses_s: Sequence[float] = FOREVER_S, bus: MemoryBus | None = None, *, plugged: bool = True
+) -> AsyncIterator[Kerb]:
     bus, clock, scanner = bus or MemoryBus(), TestClock(NOW), SimulatedScanner()
+    if not plugged:
+        scanner.unplug()
     link = Link(bus.as_bus(), garage="marina", lane="exit-1", role="reader", version="1", clock=clock)
     role = asyncio.create_task(ReaderRole(link, scanner, keys=KEYS, tariff=TARIFF, pauses_s=pauses_s).run())
     made = Kerb(bus, scanner, clock)
@@ -338,6 +342,14 @@ async def test_an_unplugged_scanner_degrades_the_reader_until_it_is_back() -> No
         assert at.health().state == "online"
         assert at.alerts() == [("scanner", "raised"), ("scanner", "cleared")]
     assert at.health().state == "offline"
+
+
+async def test_the_reader_is_online_only_once_its_scanner_is_open() -> None:
+    async with kerb(plugged=False) as at:
+        assert at.bus.of(Health) == []
+        at.scanner.plug()
+        await at.settled()
+        assert [health.state for health in at.bus.of(Health)] == ["online"]
 
 
 async def test_over_a_real_broker_a_fee_reaches_the_worker_and_its_answer_the_reader(new_bus: NewBus) -> None:

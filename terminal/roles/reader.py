@@ -106,9 +106,8 @@ class ReaderRole:
         self._scanner.on_trouble(self._trouble.set)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._link.beat(), name="reader health")
                 tasks.create_task(self._listen(), name="reader answers")
-                tasks.create_task(self._watch_scanner(), name="reader scanner")
+                tasks.create_task(self._watch_scanner(tasks), name="reader scanner")
                 async for reading in self._scanner:
                     await self._take(reading, tasks)
                 raise RuntimeError("the scanner's readings have ended")
@@ -225,11 +224,15 @@ class ReaderRole:
 
     # The scanner itself
 
-    async def _watch_scanner(self) -> None:
+    async def _watch_scanner(self, tasks: asyncio.TaskGroup) -> None:
+        """The first heartbeat waits until tickets can be read, for opening a device drops what it held."""
         if self._scanner.trouble:  # not open yet, which is no news for a moment
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(OPENING_S):
                     await self._trouble.wait()
+        if trouble := self._scanner.trouble:
+            self._link.degraded(trouble)
+        tasks.create_task(self._link.beat(), name="reader health")
         while True:
             self._trouble.clear()
             if trouble := self._scanner.trouble:
