@@ -2,6 +2,9 @@
 # make demo CARS=20  the same without the page: 20 cars, the times of each step, and the end
 # make test          lint, types, import rules and tests
 # make sim LIVES=3000 SEED=1   order lives in virtual time, faults on, invariants checked after every event
+# make chaos         real processes that are killed, cut off and flooded, and what became of every payment
+# make acceptance    PayBy's nine acceptance cases at full length, and a table
+# make faults        each fault that a lane must survive, with the tests that show it
 # Both set up what they need: .venv from requirements.lock, and Debian's packages (installed as root, else named).
 
 export PYTHON ?= python3
@@ -14,7 +17,8 @@ ARGS ?=
 .DEFAULT_GOAL := help
 LIVES ?= 3000
 SEED ?= 1
-.PHONY: sim help demo test check-system lint types imports unit browser bench bench-mqtt bench-lcd lock clean
+.PHONY: help demo test check-system lint types imports unit browser sim chaos acceptance faults coverage mutation \
+	bench bench-mqtt bench-lcd bench-journal lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -46,11 +50,19 @@ browser: $(READY)
 	@deploy/packages browser
 	$(BIN)/python -m pytest tests/browser $(ARGS)
 
+# Order lives in virtual time. `ARGS=--real` has real signatures, SQLite and PayBy client.
+sim: $(READY)
+	PYTHONHASHSEED=0 $(BIN)/python -m tests.sim --lives $(LIVES) --seed $(SEED) $(ARGS)
+
+chaos acceptance faults: $(READY)
+	@deploy/packages test
+	$(BIN)/python -m tests.$@ $(ARGS)
+
 # Measurements: ratios in one interleaved run. They end with status 1 where a target is missed, and need a quiet machine.
-bench-mqtt bench-lcd: bench-%: $(READY)
+bench-mqtt bench-lcd bench-journal: bench-%: $(READY)
 	$(BIN)/python -m tests.bench.$* $(ARGS)
 
-bench: bench-mqtt bench-lcd
+bench: bench-mqtt bench-lcd bench-journal
 
 $(READY): requirements.lock pyproject.toml
 	@deploy/packages python
@@ -67,9 +79,6 @@ lock:
 	@test -x .lock/bin/pip-compile || { $(PYTHON) -m venv .lock && .lock/bin/pip install --quiet pip-tools; }
 	$(COMPILE) --extra dev --output-file requirements.lock
 	$(COMPILE) --extra pi --output-file requirements-pi.lock
-
-sim: $(READY)
-	PYTHONHASHSEED=0 $(BIN)/python -m tests.sim --lives $(LIVES) --seed $(SEED)
 
 clean:
 	rm -rf .venv .lock build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
