@@ -58,6 +58,12 @@ chaos acceptance faults: $(READY)
 	@deploy/packages test
 	$(BIN)/python -m tests.$@ $(ARGS)
 
+# What the rules' own tests reach of core/, branches included.
+CORE_TESTS := $(addprefix tests/test_,lane*.py ledger*.py money.py numbers.py quote.py shelf.py tariff.py ticket.py)
+coverage: $(READY)
+	$(BIN)/python -m pytest -q --cov=terminal.core --cov-branch --cov-report=term-missing:skip-covered \
+		--cov-fail-under=100 $(CORE_TESTS)
+
 # Measurements: ratios in one interleaved run. They end with status 1 where a target is missed, and need a quiet machine.
 bench-mqtt bench-lcd bench-journal: bench-%: $(READY)
 	$(BIN)/python -m tests.bench.$* $(ARGS)

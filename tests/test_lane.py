@@ -1,9 +1,12 @@
 """The rules of a visit, one sentence each: the straight line, and what drivers do (test_lane_faults.py: faults)."""
 
+from dataclasses import replace
+
 import pytest
 
 from terminal.core import events as e
-from terminal.core.lane import MAX_ATTEMPTS
+from terminal.core.lane import MAX_ATTEMPTS, SKEW_LIMIT_MS, step
+from terminal.core.shown import order_status, screen
 from tests.story import T0, Story, an_id
 
 
@@ -254,6 +257,18 @@ def test_a_payable_car_behind_an_order_that_cannot_be_closed_gets_help_then_its_
 
 
 @pytest.mark.fault("ticket-again")
+def test_the_same_ticket_with_another_car_is_another_visit() -> None:
+    story = Story()
+    first = story.shows_qr()
+    story.tell(e.VehicleUnknown(story.at, "exit-1"))
+    story.reads(car=an_id("car", "that came without the loops' word"))
+    assert (story.order(), story.visit().car) == (
+        story.stay().orders[0],
+        an_id("car", "that came without the loops' word"),
+    )
+    assert (story.order().no, story.order().stage, story.shows()) == (first.no, "closing", "wait")
+
+
 def test_the_same_ticket_again_is_the_same_visit() -> None:
     story = Story()
     story.shows_qr()
@@ -446,3 +461,29 @@ def test_a_start_forgets_only_what_live_messages_say() -> None:
     story.tell(e.Started(story.at, "1"))
     assert (story.lane().vehicle, story.lane().boom, story.owes()) == (None, None, ["QueryOrder"])
     assert story.shows() == "pay"
+
+
+def test_a_fact_that_changes_and_says_nothing_is_no_change() -> None:
+    story = Story()
+    story.arrives()
+    assert not step(story.garage, e.VehicleSeen(story.at, "exit-1", True, False, story.cars["exit-1"]))
+    assert step(story.garage, e.VehicleSeen(story.at, "exit-1", False, False))
+
+
+def test_an_idle_lane_shows_what_keeps_it_from_serving() -> None:
+    """Its operator's word first, then what the worker lacks, then the barrier."""
+    story = Story()
+    lane = story.lane()
+    fast = replace(lane, skew=SKEW_LIMIT_MS)
+    assert screen(lane, None, story.at, hindrance=("out-of-order", "payby")).reason == "payby"
+    assert [screen(x, None, story.at).reason for x in (fast, replace(lane, boom=None))] == ["clock", "barrier"]
+    closed = screen(replace(fast, closed=True), None, story.at, hindrance=("out-of-order", "payby"))
+    assert (closed.state, closed.reason) == ("closed", "operator")
+
+
+def test_the_lane_tells_how_its_order_stands() -> None:
+    story = Story()
+    assert order_status(None) == "none"
+    order = story.shows_qr()
+    assert order_status(order) == "created"
+    assert order_status(replace(order, stage="quarantined")) == "failed"

@@ -154,6 +154,15 @@ def test_a_barrier_without_a_journal_gets_help_at_once_and_the_payment_is_held_u
     assert story.owes() == ["SendLift"]
 
 
+def test_a_barrier_without_a_journal_says_nothing_to_a_driver_who_has_gone() -> None:
+    story = Story()
+    story.pays()
+    story.leaves_loop()
+    story.wait(3)
+    story.answers("refused", "journal")
+    assert (story.shows(), story.payment().holder, story.alerts()[-1]) == ("idle", "lift", "lift-refused")
+
+
 def test_a_lift_that_raises_after_its_barrier_had_no_journal_is_a_raise() -> None:
     story = Story()
     story.pays()

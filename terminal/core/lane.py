@@ -174,11 +174,8 @@ def step(garage: Garage, event: Event) -> Change:
             _refund_unheard(draft, event)
         case CommandGiven():
             _command_given(draft, event)
-        case TimePassed(lane=lane, session=session):
-            if lane is not None:
-                draft.touch(lane)
-            if session is not None:
-                _stay_matured(draft, draft.stay(session))
+        case _:
+            _time_passed(draft, event)
     for touched in draft.touched():
         _advance(draft, touched)
     return Change(draft.lanes, draft.stays, draft.actions)
@@ -244,6 +241,13 @@ class _Draft:
 
     def reply(self, outcome: str, why: str = "") -> None:
         self.actions.append(Reply(outcome, why))  # type: ignore[arg-type]
+
+
+def _time_passed(draft: _Draft, event: TimePassed) -> None:
+    if event.lane is not None:
+        draft.touch(event.lane)
+    if event.session is not None:
+        _stay_matured(draft, draft.stay(event.session))
 
 
 # -- the car and its ticket --------------------------------------------------------------------------------------
@@ -503,18 +507,18 @@ def _advance_paying(draft: _Draft, lane: Lane, visit: Visit) -> None:
                 _place(draft, lane, visit, stay)
 
 
-def _phase(draft: _Draft, name: str, phase: Phase, reason: str = "") -> None:
+def _phase(draft: _Draft, name: str, phase: Phase, reason: str = "") -> Visit:
     lane = draft.lane(name)
-    if lane.visit:
-        draft.put(replace(lane, visit=replace(lane.visit, phase=phase, since=draft.at, reason=reason)))
+    assert lane.visit is not None
+    visit = replace(lane.visit, phase=phase, since=draft.at, reason=reason)
+    draft.put(replace(lane, visit=visit))
+    return visit
 
 
 def _help(draft: _Draft, name: str, reason: str) -> None:
-    _phase(draft, name, "helping", reason)
-    visit = draft.lane(name).visit
-    stay = draft.stay(visit.fee.session) if visit else None
-    order_no = visit.order_no if visit else None
-    draft.alert("help", "warning", f"a driver needs help: {reason}", name, stay, order_no, once=True)
+    visit = _phase(draft, name, "helping", reason)
+    stay = draft.stay(visit.fee.session)
+    draft.alert("help", "warning", f"a driver needs help: {reason}", name, stay, visit.order_no, once=True)
 
 
 def _obstacle(draft: _Draft, lane: Lane, stay: Stay) -> str:
@@ -736,20 +740,19 @@ def _order_denied(draft: _Draft, event: OrderDenied) -> None:
                 _stage(draft, order, "failed")
                 if current:
                     _help(draft, order.lane, "refused")
-        case "mistake" if event.code in EXPIRY_REFUSED and order.stage == "placing":
-            # Our clock was wrong and not yet known to be; PayBy's answer tells, and the next order's words heed it.
-            draft.alert("payby-clock", "critical", text, order.lane, stay, order.no, once=True)
-            _stage(draft, order, "closing")
-            if current:
-                _phase(draft, order.lane, "reordering")
         case "mistake":
-            draft.alert("payby-mistake", "critical", text, order.lane, stay, order.no, once=True)
+            # Our clock may be wrong and not yet known to be; PayBy's answer tells, and the next order's words heed it.
+            ahead = event.code in EXPIRY_REFUSED and order.stage == "placing"
+            code = "payby-clock" if ahead else "payby-mistake"
+            draft.alert(code, "critical", text, order.lane, stay, order.no, once=True)
             if order.stage == "placing":
-                # PayBy has that number with other words: an order that a damaged journal lost.
+                # PayBy may have that number with other words: an order that a damaged journal lost.
                 _stage(draft, order, "closing", doubtful=order.doubtful or event.code == NUMBER_TAKEN)
-                if current:
+                if current and ahead:
+                    _phase(draft, order.lane, "reordering")
+                elif current:
                     _help(draft, order.lane, "refused")
-        case "clock":
+        case _:  # our clock
             draft.alert("payby-clock", "critical", text, order.lane, stay, order.no)
 
 
@@ -775,8 +778,7 @@ def _reason_for(draft: _Draft, lane: str, stay: Stay, payment: Payment) -> Grant
 def _grant(draft: _Draft, name: str, reason: GrantReason, payment: Payment | None) -> None:
     lane = draft.lane(name)
     visit = lane.visit
-    if visit is None:
-        raise AssertionError("a lift is granted to a visit")
+    assert visit is not None
     stay = draft.stay(visit.fee.session)
     car = visit.car if visit.loop == "sees" and lane.vehicle else None
     count = stay.lifts + 1
@@ -873,8 +875,8 @@ def _lift_answered(draft: _Draft, event: LiftAnswered) -> None:
             _unwritten(draft, stay, grant)
         case "unknown", _:
             _unknown(draft, stay, grant)
-        case _, why:
-            _not_raised(draft, stay, grant, why)
+        case _:
+            _not_raised(draft, stay, grant, event.why)
 
 
 def _answered_late(draft: _Draft, stay: Stay, event: LiftAnswered) -> None:
@@ -1086,8 +1088,6 @@ def _refund_reported(draft: _Draft, event: RefundReported) -> None:
 
 
 def _refund_stage(draft: _Draft, stay: Stay, before: Refund, refund: Refund) -> None:
-    if refund == before:
-        return
     stay = replace(stay, refunds=tuple(refund if r.no == refund.no else r for r in stay.refunds))
     payment = stay.payment(refund.order_no)
     if payment and payment.refund_no == refund.no and refund.stage in REFUND_ENDS:
