@@ -279,3 +279,17 @@ def test_a_raise_that_shows_after_the_driver_was_sent_for_help_and_read_his_tick
     story.boom("up")
     story.drives_through()
     assert story.stay().left == story.at
+
+
+def test_a_free_stays_first_lift_that_was_refused_late_is_not_signed_anew_beside_the_second() -> None:
+    story = Story()
+    story.arrives()
+    story.reads(amount=0)
+    first = story.answers("refused", "journal")
+    story.reads(amount=0)
+    story.wait(30)
+    assert [grant.id == first.id for grant in story.stay().grants] == [True, False]
+    story.answers("refused", "expired", grant=first)
+    assert story.stay().grant(first.id) == first
+    second = story.answers("refused", "expired")
+    assert story.stay().grants[-1].signed == second.signed + 1
