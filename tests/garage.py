@@ -80,6 +80,7 @@ port = {port}
 path = "journal.db"
 [gpio]
 pins = "mock"
+{more}
 """
 
 
@@ -91,15 +92,20 @@ class Heard:
         self._news = asyncio.Condition()
 
     async def follow(self, bus: Bus) -> None:
-        async for delivery in bus.subscribe("parking/#"):
+        async for delivery in bus.subscribe("parking/marina/#"):
             delivery.ack()
             what = delivery.topic.split("/", 3)[3]
             async with self._news:
-                self.all.append((what, msgspec.json.decode(delivery.payload)))
+                self.all.append((what, _fields(delivery.payload)))
                 self._news.notify_all()
 
     def of(self, what: str) -> list[dict[str, Any]]:
         return [message for topic, message in self.all if topic == what]
+
+    async def beyond(self, count: int) -> None:
+        """Until more than ``count`` messages have come."""
+        async with self._news:
+            await self._news.wait_for(lambda: len(self.all) > count)
 
     async def until(self, what: str, *, since: int = 0, limit_s: float = LIMIT_S, **fields: Any) -> dict[str, Any]:
         """The first message of ``what`` from ``since`` on whose fields are these (a callable judges its field)."""
@@ -122,6 +128,15 @@ class Heard:
         message = found()
         assert message is not None
         return message
+
+
+def _fields(payload: bytes) -> dict[str, Any]:
+    """A message's; garbage has none."""
+    try:
+        message = msgspec.json.decode(payload)
+    except msgspec.DecodeError:
+        return {}
+    return message if isinstance(message, dict) else {}
 
 
 class Process:
@@ -150,7 +165,8 @@ class Process:
 class Garage:
     """``async with Garage(...)``: keys, configuration, PayBy and a scanner; start() what is to run.
 
-    ``clock`` and ``sleep`` are PayBy's, and the clock the tickets' and the loops' too.
+    ``clock`` and ``sleep`` are PayBy's, and the clock the tickets' and the loops' too. ``more``: of the configuration.
+    ``client``: the id under which the test watches the broker.
     """
 
     def __init__(
@@ -164,10 +180,13 @@ class Garage:
         password: str = "unused",
         clock: Clock | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        more: str = "",
+        client: str = "test-watch",
     ) -> None:
         self.folder, self.broker = folder, broker
         self.clock, self._sleep = clock or SystemClock(), sleep
         self._loops, self._notify, self._seed, self._password = loops, notify, seed, password
+        self._more, self._client = more, client
         self.heard = Heard()
         self.running: dict[str, Process] = {}
         self._stack = contextlib.AsyncExitStack()
@@ -204,12 +223,13 @@ class Garage:
                 scanner=os.ttyname(slave),
                 loops=self._loops,
                 port=port,
+                more=self._more,
             ),
             encoding="utf-8",
         )
         (self.folder / "glass").mkdir()
         self.bus = await self._stack.enter_async_context(
-            Bus(self.broker, username="lane", client_id="test-watch", password=self._password)
+            Bus(self.broker, username="lane", client_id=self._client, password=self._password)
         )
         await self.bus.wait_connected()
         following = asyncio.create_task(self.heard.follow(self.bus), name="test hears")
@@ -228,27 +248,32 @@ class Garage:
     async def start(self, *commands: str, env: dict[str, str] | None = None) -> None:
         """Run these commands, and wait until their roles are online."""
         for command in commands:
-            log = self.folder / f"{command}.log"
-            with log.open("ab") as out:
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    *self.words(command),
-                    stdout=out,
-                    stderr=out,
-                    stdin=asyncio.subprocess.DEVNULL,
-                    cwd=ROOT,
-                    env={**os.environ, **(env or {})},
-                )
-            self.running[command] = Process(process, log)
+            await self.spawn(command, env=env)
         mark = len(self.heard.all)
         for command in commands:
             for role in ALL_ROLES if command == "run" else (command,):
                 await self.online(role, since=mark)
 
-    async def online(self, role: str, *, since: int = 0) -> None:
+    async def spawn(self, command: str, *, env: dict[str, str] | None = None) -> Process:
+        """Run a command, and wait for nothing."""
+        log = self.folder / f"{command}.log"
+        with log.open("ab") as out:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *self.words(command),
+                stdout=out,
+                stderr=out,
+                stdin=asyncio.subprocess.DEVNULL,
+                cwd=ROOT,
+                env={**os.environ, **(env or {})},
+            )
+        self.running[command] = Process(process, log)
+        return self.running[command]
+
+    async def online(self, role: str, *, since: int = 0, limit_s: float = LIMIT_S) -> None:
         """Until a heartbeat of ``role`` came live; the reader's must say that its scanner is open."""
         enough = ("online",) if role == "reader" else ("online", "degraded")
-        await self.heard.until(f"health/{role}", since=since, state=lambda state: state in enough)
+        await self.heard.until(f"health/{role}", since=since, limit_s=limit_s, state=lambda state: state in enough)
 
     async def kill(self, command: str) -> None:
         await self.running.pop(command).kill()
