@@ -1,8 +1,8 @@
 """``python -m tests.states``: the diagrams of CONTRIBUTING.md, drawn from what the rules do.
 
 Every fact is told in every situation that facts can lead to, as far as situations differ for a lane with one stay;
-what a visit's phase, an order's stage and a payment's holder then become is an arrow. ``--write`` puts the diagrams
-where the page has the old ones.
+what a visit's phase, an order's stage and a payment's holder then become is an arrow, and what is said is a line of
+tests/said.txt. ``--write`` puts both where the old ones are.
 """
 
 import argparse
@@ -10,16 +10,18 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from copy import copy
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from terminal.core import events as e
-from terminal.core.actions import Action
+from terminal.core.actions import Action, Alert, Clear, Reply, TellRefund
 from terminal.core.lane import MAX_ATTEMPTS
 from terminal.core.visit import Lane
 from tests.story import Story, an_id
 
 PAGE = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
+SAID = Path(__file__).with_name("said.txt")
 BEGIN, END = "<!-- drawn by python -m tests.states --write -->\n", "<!-- end of what is drawn -->\n"
 SITUATIONS = 3_000
 """More than there are; a bound."""
@@ -32,12 +34,14 @@ class Watched(Story):
 
     def __init__(self) -> None:
         self.seen: dict[str, dict[Arrow, set[str]]] = {"visit": {}, "order": {}, "payment": {}}
+        self.lines: set[str] = set()
         super().__init__()
 
     def tell(self, event: e.Event) -> list[Action]:
         before = self._nouns()
         actions = super().tell(event)
         after = self._nouns()
+        self.lines.update(line(action, self) for action in actions)
         for (kind, name), state in after.items():
             old = before.get((kind, name), "[*]")
             if old != state:
@@ -71,6 +75,22 @@ class Watched(Story):
             stay
             and ([o.stage for o in stay.orders][-1:], [p.holder for p in stay.payments][-1:], len(stay.grants) > 0),
         )
+
+
+def line(action: Action, story: Story) -> str:
+    """What is said, with the names of what it is about."""
+    match action:
+        case Alert(code, severity, text, lane, session, order_no, once):
+            stay = story.garage.stays.get(session or "")
+            order = order_no and ("order" if stay and stay.order(order_no) else "an order of no stay")
+            about = [lane or "the garage", "stay" if stay else "", order or ""]
+            return f"alert {code} {severity}{' once' * once} | {' '.join(filter(None, about))} | {text}"
+        case Clear(code, text, lane):
+            return f"clear {code} | {lane or 'the garage'} | {text}"
+        case Reply(outcome, why):
+            return f"reply {outcome} | {why}"
+        case TellRefund(refund):
+            return f"refund {refund.stage} | {refund.by} | {refund.reason} | {refund.amount}"
 
 
 def words(event: e.Event) -> str:
@@ -139,30 +159,113 @@ def facts(story: Watched) -> Iterator[Callable[[Watched], object]]:
             )
 
 
-def command(story: Watched, name: str, **more: str) -> None:
+def asides(story: Watched) -> Iterator[Callable[[Watched], object]]:
+    """Facts that are told everywhere for what is said of them, and lead no further."""
+    stay = story.garage.stays.get(an_id("stay", "a"))
+    yield lambda s: s.tell(e.Started(s.at, "1"))
+    yield lambda s: s.tell(e.BarrierGone(s.at, "exit-1"))
+    yield lambda s: s.tell(e.VehicleUnknown(s.at, "exit-1"))
+    yield lambda s: s.tell(e.TicketRefused(s.at, "exit-1", an_id("fee", s.at), "ticket-unknown"))
+    yield lambda s: s.tell(e.TicketRefused(s.at, "exit-1", an_id("fee", s.at), "ticket-unknown", "amount"))
+    yield lambda s: (s.boom("down", skew=6_000), s.boom("down", skew=0))
+    yield lambda s: s.boom("down", skew=-16_000)
+    yield lambda s: s.boom("rising", lift=an_id("an operator's lift"))
+    yield lambda s: (s.boom("up"), s.under(), s.under(waiting=False), s.under(), s.leaves_loop(), s.under())
+    yield lambda s: (command(s, "close-lane"), s.reads("b"), command(s, "open-lane"))
+    yield lambda s: (s.reads("b"), s.reads("b", lane="exit-2"))
+    yield lambda s: s.tell(e.Damaged(s.at, "listed", listed=True))
+    if stay is None:
+        return
+    for n in range(len(stay.orders))[-1:]:
+        for kind, code in (
+            ("dead", "62017"), ("unauthorised", "402"), ("clock", "REQUESTTIME"), ("mistake", "400"),
+            ("mistake", "62016"), ("mistake", "62008"), ("refused", "601"),
+        ):  # fmt: skip
+            for call in ("placeOrder", "cancelOrder"):
+                yield lambda s, n=n, kind=kind, code=code, call=call: s.tell(  # type: ignore[misc]
+                    e.OrderDenied(s.at, s.stay().orders[n].no, call, code, "its words", kind)
+                )
+        yield lambda s, n=n: [
+            s.tell(e.OrderUnheard(s.at, s.stay().orders[n].no, "getOrder", "time-out")) for _ in range(5)
+        ]  # type: ignore[misc]
+        yield lambda s, n=n: s.payby("OTHER", order=s.stay().orders[n])  # type: ignore[misc]
+        for wrong in ({"amount": 1}, {"payby_no": "another"}, {"wrong": "payeeMid"}):
+            for notified in (False, True):
+                yield lambda s, n=n, wrong=wrong, notified=notified: s.payby(  # type: ignore[misc]
+                    "PAID", order=s.stay().orders[n], notified=notified, **wrong
+                )
+        yield lambda s, n=n: s.tell(  # type: ignore[misc]
+            e.RefundReported(s.at, "R" + "0" * 32, s.stay().orders[n].no, "success")
+        )
+        for amount in (0, 500, 999_999):
+            yield lambda s, n=n, amount=amount: (  # type: ignore[misc]
+                command(s, "refund", order_no=s.stay().orders[n].no, amount=amount),
+                command(s, "refund", order_no=s.stay().orders[n].no),
+            )
+    yield lambda s: command(s, "refund", order_no="marina-exit-1-" + "0" * 32)
+    yield (
+        lambda s: (
+            s.payby("PAID", order=replace(story.order(), no=story.order().no[:-1] + "9")) if story.stay().orders else ()
+        )
+    )
+    for lift in [g.id for g in stay.grants[-1:]] or [an_id("a lift of long ago")]:
+        for outcome, why in (
+            ("refused", "busy"), ("refused", "signature"), ("refused", "expired"), ("refused", "too-far"),
+            ("refused", "journal"), ("refused", "spent"), ("raised", ""), ("unknown", ""),
+        ):  # fmt: skip
+            yield lambda s, lift=lift, o=outcome, why=why: s.tell(  # type: ignore[misc]
+                e.LiftAnswered(s.at, "exit-1", an_id("stay", "a"), lift, o, why)
+            )
+    for payment in stay.payments[-1:]:
+        if payment.grant:
+            yield lambda s, lift=payment.grant: s.tell(  # type: ignore[misc]
+                e.LiftAnswered(s.at, "exit-1", an_id("stay", "a"), lift, "raised", "")
+            )
+    for refund in stay.refunds[-1:]:
+        yield lambda s, r=refund: [  # type: ignore[misc]
+            s.tell(e.RefundUnheard(s.at, r.no, r.order_no, "time-out")) for _ in range(5)
+        ]
+        yield lambda s, r=refund: s.tell(  # type: ignore[misc]
+            e.RefundUnheard(s.at, r.no, r.order_no, "refused", "62020", final=True)
+        )
+        for stages in (("created", "settled", "success"), ("settled", "failed"), ("failed", "success")):
+            yield lambda s, r=refund, stages=stages: [  # type: ignore[misc]
+                s.tell(e.RefundReported(s.at, r.no, r.order_no, stage)) for stage in stages
+            ]
+
+
+def command(story: Watched, name: str, **more: object) -> None:
     session = an_id("stay", "a")
     told = e.CommandGiven(story.at, "exit-1", an_id(name, story.at), name, "omar", story.at + 30_000, session)  # type: ignore[arg-type]
     story.tell(e.CommandGiven(*(more.get(f, getattr(told, f)) for f in e.CommandGiven.__dataclass_fields__)))  # type: ignore[arg-type]
 
 
 @cache
-def explore() -> dict[str, dict[Arrow, set[str]]]:
-    """Arrows of each noun, with the facts that are their reason."""
+def explore(known: frozenset[str] | None = None) -> tuple[dict[str, dict[Arrow, set[str]]], list[str]]:
+    """Arrows of each noun, with the facts that are their reason; and all that is said. Ends early once something is
+    said that is not ``known``."""
     start = Watched()
-    seen = start.seen
     found, ahead = {repr(start.situation())}, deque([start])
-    while ahead:
+    while ahead and (known is None or start.lines <= known):
         story = ahead.popleft()
+        for happens in asides(story):
+            told(story, happens)
         for happens in facts(story):
-            branch = story.branch()
-            branch.at += 1
-            happens(branch)
+            branch = told(story, happens)
             situation = repr(branch.situation())
             if situation not in found:
                 found.add(situation)
                 assert len(found) < SITUATIONS, "the rules tell more situations apart than there should be"
                 ahead.append(branch)
-    return seen
+    return start.seen, sorted(start.lines)
+
+
+def told(story: Watched, happens: Callable[[Watched], object]) -> Watched:
+    """What becomes of a situation by a fact."""
+    branch = story.branch()
+    branch.at += 1
+    happens(branch)
+    return branch
 
 
 SHORTER = {
@@ -174,11 +277,11 @@ SHORTER = {
 """For the visit, which has arrows enough."""
 
 
-def drawn() -> str:
+def drawn(known: frozenset[str] | None = None) -> str:
     """The diagrams, in Mermaid's words."""
     titles = {"visit": "A visit's phase", "order": "An order's stage", "payment": "Who holds a payment"}
     lines = []
-    for noun, arrows in explore().items():
+    for noun, arrows in explore(known)[0].items():
         ends: set[str] = set()
         lines += [f"{titles[noun]}:", "", "```mermaid", "stateDiagram-v2"]
         for (a, b), facts in sorted(arrows.items()):
@@ -198,6 +301,7 @@ def main() -> int:
     if ask.parse_args().write:
         before, _, rest = PAGE.read_text().partition(BEGIN)
         PAGE.write_text(before + BEGIN + drawn() + END + rest.partition(END)[2])
+        SAID.write_text("\n".join(explore()[1]) + "\n")
     else:
         print(drawn())
     return 0

@@ -1,14 +1,21 @@
 """The diagrams of CONTRIBUTING.md are what the rules do."""
 
-from tests.states import BEGIN, END, PAGE, drawn, explore
+from tests.states import BEGIN, END, PAGE, SAID, drawn, explore
+
+WORDS = SAID.read_text().splitlines()
+
+
+def test_people_are_told_in_these_words() -> None:
+    """Every alert, its severity and what it names; every answer to a command or a notification."""
+    assert explore(frozenset(WORDS))[1] == WORDS, "python -m tests.states --write, and read what changed"
 
 
 def test_the_page_shows_what_the_rules_do() -> None:
     shown = PAGE.read_text().partition(BEGIN)[2].partition(END)[0]
-    assert shown == drawn(), "python -m tests.states --write"
+    assert shown == drawn(frozenset(WORDS)), "python -m tests.states --write"
 
 
 def test_money_goes_no_way_that_the_rules_forbid() -> None:
-    payments = explore()["payment"].keys()
+    payments = explore(frozenset(WORDS))[0]["payment"].keys()
     assert {b for a, b in payments if a == "refund"} == {"refunded", "person"}
     assert not {b for a, b in payments if a == "refunded"}
