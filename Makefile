@@ -73,8 +73,9 @@ bench: bench-mqtt bench-lcd bench-journal
 $(READY): requirements.lock pyproject.toml
 	@deploy/packages python
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip check --quiet --disable-pip-version-check
 	@touch $(READY)
 
 # Newer versions of what we stand on: `make lock UPGRADE=--upgrade`, then `make test`, then commit both files.
