@@ -19,7 +19,7 @@ moves every lane that the fact touched as far as the rules allow. The rules, in 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from terminal.core import numbers
 from terminal.core.actions import Action, Alert, Clear, Reply, TellRefund
@@ -42,6 +42,7 @@ from terminal.core.events import (
     VehicleSeen,
     VehicleUnknown,
 )
+from terminal.core.noun import replace
 from terminal.core.visit import (
     OPEN,
     REFUND_ENDS,

@@ -5,6 +5,7 @@ All of them follow from what is already known (contract.md, "Messages"), so a re
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 ATTEMPTS = 9
@@ -40,6 +41,7 @@ def order_no(garage: str, lane: str, session: str, attempt: int) -> str:
     return text
 
 
+@lru_cache(maxsize=1024)
 def parse_order_no(text: str) -> OrderName | None:
     """The parts of an order number of ours, None for any other text."""
     if not (found := _ORDER_NO.fullmatch(text)):
@@ -74,6 +76,7 @@ def derived_id(at_ms: int, *parts: str) -> str:
     return _dashed(f"{at_ms << 80 | tail:032x}")
 
 
+@lru_cache(maxsize=1024)
 def help_code(session: str) -> str:
     """Five characters that name a stay on the screen, in every log line and alert, and on the phone."""
     number = int.from_bytes(hashlib.sha256(b"help|" + session.encode()).digest()[:16], "big")

@@ -8,9 +8,9 @@ import hashlib
 import struct
 from array import array
 from bisect import bisect_left
-from dataclasses import replace
 
 from terminal.core.lane import REMIND_MS
+from terminal.core.noun import replace
 from terminal.core.owed import settled
 from terminal.core.visit import Payment, Proof, Stay
 

@@ -3,11 +3,12 @@
 ``screen`` says what the driver sees, ``order_status`` what the `order` topic says.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from terminal.core import numbers
 from terminal.core.lane import SKEW_LIMIT_MS
+from terminal.core.noun import replace
 from terminal.core.visit import Lane, Order, Stay
 
 State = Literal["idle", "wait", "pay", "paid", "free", "closed", "help", "out-of-order"]
