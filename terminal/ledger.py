@@ -175,16 +175,17 @@ class Ledger:
             waiting.append(row)
             self._since += 1
             if not self._store or len(waiting) >= _BUFFERED:
-                self._read(waiting)
+                self.read(waiting)
                 waiting.clear()
-        self._read(waiting)
+        self.read(waiting)
         if self._store:
             stays = self.garage.stays.values()
             self._resting = [(due, s.session) for s in stays if (due := rests_until(s, self.last_at))]
             heapify(self._resting)
         return count
 
-    def _read(self, rows: Iterable[Row]) -> None:
+    def read(self, rows: Iterable[Row]) -> None:
+        """Go on by rows of the journal."""
         for row in rows:
             if decoder := _DECODERS.get(row.kind):
                 event = decoder.decode(row.data)

@@ -9,6 +9,7 @@ import argparse
 import multiprocessing
 import os
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -34,9 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep-going", action="store_true", help="do not end at the first violation")
     asked = parser.parse_args(arguments)
     options = Options(orders=asked.orders, faults=not asked.calm, real=asked.real, climate=asked.climate or "")
-    if asked.world:
-        return _alone(asked.world, options, asked.trace)
-    return _many(asked, options)
+    with tempfile.TemporaryDirectory(prefix="sim-") as folder:
+        tempfile.tempdir = folder  # a world of a process that is told to end cleans up nothing
+        return _alone(asked.world, options, asked.trace) if asked.world else _many(asked, options)
 
 
 def _alone(seed: str, options: Options, lines: int) -> int:

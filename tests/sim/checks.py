@@ -4,8 +4,8 @@ Here both sides are known: what PayBy and the street really did, and what the wo
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,9 +15,11 @@ from terminal.core.events import EVENTS
 from terminal.core.lane import Garage, step
 from terminal.core.numbers import parse_order_no
 from terminal.core.owed import owed
+from terminal.core.shelf import slim
 from terminal.core.visit import OPEN, REFUND_ENDS, Lane, Stay
 from terminal.ledger import Ledger
 from terminal.roles.worker import Worker
+from tests.sim.disk import Row
 from tests.sim.kerb import Car, Site
 from tests.sim.payby import Order
 
@@ -62,7 +64,7 @@ class Checks:
     _lanes: dict[str, Lane] = field(default_factory=dict)
     _payable: list[Order] = field(default_factory=list)
     """Those whose codes were shown, and that PayBy would still take money for."""
-    _before_death: tuple[Garage, list[Any]] | None = None
+    _before_death: tuple[Ledger, list[Row]] | None = None
 
     def wrong(self, text: str) -> None:
         if not self.violation:
@@ -123,27 +125,42 @@ class Checks:
             self.wrong(f"I2: the stay of lane {lane.id}'s visit is at {garage.stays[lane.visit.fee.session].lane}")
 
     def worker_died(self, process: "WorkerProcess") -> None:
-        """Keep what it knew, for the comparison with what the next one reads."""
-        lost = [r for r in process.disk.rows[process.applied :] if r.kind in EVENTS]
-        self._before_death = process.worker.ledger.garage, lost
+        """Keep what it knew and what is in its journal beyond that, to compare it with what the next one reads."""
+        ledger = process.worker.ledger
+        if process.lanes is not None:
+            ledger.garage.lanes = process.lanes
+        self._before_death = ledger, list(process.disk.after(process.applied))
 
     def replayed(self, worker: Worker) -> None:
         """I5: a worker knows just what the one before it knew, and what that one committed as it died."""
         if self._before_death is None:
             return
-        garage, lost = self._before_death
+        ledger, lost = self._before_death
         self._before_death = None
-        for row in lost:
-            garage.apply(step(garage, msgspec.json.decode(row.data, type=EVENTS[row.kind])))
-        self.same(garage, worker.ledger.garage)
+        ledger.read(lost)
+        ours, others = worker.ledger.garage, ledger.garage
+        for session in sorted({*ours.stays, *others.stays}):
+            if ours.stays.get(session) != others.stays.get(session):
+                self.wrong(f"I5: the journal tells otherwise of stay {session}")
+        self._same_lanes(others, ours)
 
-    def same(self, one: Garage, other: Garage) -> None:
-        if one.stays != other.stays:
-            differ = [s for s in {*one.stays, *other.stays} if one.stays.get(s) != other.stays.get(s)]
-            self.wrong(f"I5: the journal tells otherwise of stays {sorted(differ)}")
+    def _same_lanes(self, one: Garage, other: Garage) -> None:
         for name in {*one.lanes, *other.lanes}:
             if one.lanes.get(name, Lane(name)) != other.lanes.get(name, Lane(name)):
                 self.wrong(f"I5: the journal tells otherwise of lane {name}")
+
+    def _whole_story(self, process: "WorkerProcess", stays: dict[str, Stay]) -> None:
+        """I5: every fact from the first on, with nothing put away or skipped, gives the same state."""
+        garage = process.worker.ledger.garage
+        story = Garage(garage.rules)
+        for row in process.disk.replay():
+            if kind := EVENTS.get(row.kind):
+                story.apply(step(story, msgspec.json.decode(row.data, type=kind)))
+        for session in sorted({*stays, *story.stays}):
+            one, other = stays.get(session), story.stays.get(session)
+            if one is None or other is None or slim(one) != slim(other):
+                self.wrong(f"I5: the whole journal tells otherwise of stay {session}")
+        self._same_lanes(story, replace(garage, lanes=process.lanes or garage.lanes))
 
     def fell(self, error: BaseException | None) -> None:
         """The worker ended and should not have."""
@@ -276,8 +293,7 @@ class Checks:
     def finish(self) -> None:
         """I3, I4, I5 when all is quiet and every deadline has passed."""
         world = self.world
-        worker = world.worker.worker
-        stays = worker.ledger.garage.stays
+        stays = self._found(world.worker)
         net: Counter[str] = Counter()
         price: Counter[str] = Counter()
         for order in world.payby.orders.values():
@@ -309,9 +325,13 @@ class Checks:
             for refund in stay.refunds:
                 if refund.stage not in REFUND_ENDS:
                     self.wrong(f"I3: refund {refund.no} of {refund.order_no} is still {refund.stage}")
-        ledger = Ledger(worker.ledger.garage.rules, world.worker.disk, lambda _: b"")  # type: ignore[arg-type]
-        ledger.replay()
-        self.same(worker.ledger.garage, ledger.garage)
+        self._whole_story(world.worker, stays)
+
+    def _found(self, process: "WorkerProcess") -> dict[str, Stay]:
+        """Every stay that there was, in memory or put away."""
+        ledger = process.worker.ledger
+        found = ((session, ledger.find(session, process.disk.at)) for session in {*self._stays, *ledger.garage.stays})
+        return {session: stay for session, stay in found if stay}
 
     def _with_a_person(self, stay: Stay) -> bool:
         return any(p.holder == "person" for p in stay.payments) or any(o.stage == "quarantined" for o in stay.orders)

@@ -169,7 +169,12 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                 self._owner = owner = handle.owner
                 if owner.is_dead:
                     continue
-                (handle.context or owner.context).run(handle.callback, *handle.args)
+                if (context := handle.context) is not None:
+                    context.run(handle.callback, *handle.args)
+                elif owner is NOBODY:
+                    handle.callback(*handle.args)  # this context is nobody's as well
+                else:
+                    owner.context.run(handle.callback, *handle.args)
             else:
                 raise Stuck(f"{BUSY_LIMIT} callbacks at {self.now} s, the last: {handle.callback}")
             if main.done():

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any, TypeVar, cast
 
+from terminal import subscription
 from terminal.bus import Bus
 from terminal.clock import Clock
 from terminal.contract.messages import MESSAGES, BadMessage, Message, decode, encode, stamp
 from terminal.contract.topics import GARAGE_WIDE, parse
 from terminal.link import LATEST_ONLY, RETAINED, Heard, Hearing, Link
-from terminal.subscription import Arrival, Subscription, matches
+from terminal.subscription import Arrival, Subscription
 from tests.sim.loop import Owner, VirtualLoop
 
 HOP_S = 0.002
@@ -131,6 +132,7 @@ class LightHearing(Hearing):
 
 
 topic_of = lru_cache(maxsize=256)(parse)
+matches = lru_cache(maxsize=4096)(subscription.matches)
 
 
 @lru_cache(maxsize=32)

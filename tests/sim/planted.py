@@ -192,9 +192,30 @@ BUGS = (
     Bug(
         "applied before the journal",
         "terminal.ledger",
-        "            await self._log.append(",
-        "            self.garage.apply(change)\n            await self._log.append(",
+        "        last = await store.append(",
+        "        self.garage.apply(change)\n        last = await store.append(",
         "the state has what a crash takes from the journal",
+    ),
+    Bug(
+        "checkpoint forgets lanes",
+        "terminal.ledger",
+        "            list(self.garage.lanes.values()),\n",
+        "            [],\n",
+        "after a checkpoint a start knows nothing of who waits",
+    ),
+    Bug(
+        "not recalled",
+        "terminal.ledger",
+        "        recalled = await self._recall(event) if self._store else None\n",
+        "        recalled = None\n",
+        "a ticket that was used is a new one ten minutes later",
+    ),
+    Bug(
+        "a change of a stay may wait",
+        "terminal.ledger",
+        "        if isinstance(event, LIVE) and not (change.stays or change.actions):\n",
+        "        if isinstance(event, LIVE):\n",
+        "what a loop's fact did to a stay is lost by a crash",
     ),
     Bug(
         "words not journaled",

@@ -7,7 +7,7 @@ what it had journaled is there for the next one.
 
 import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from aiohttp import web
@@ -17,13 +17,14 @@ from terminal.contract.grant import Beliefs as BarrierBeliefs
 from terminal.contract.grant import Why
 from terminal.contract.messages import BadMessage, Health, Lift, Vehicle
 from terminal.contract.topics import parse
-from terminal.ledger import Log
+from terminal.core.visit import Lane
 from terminal.payby.client import PayBy
 from terminal.roles.barrier.gate import Effect, Forged, Gate, Raise, Refuse, Say
 from terminal.roles.barrier.spent import Spent, done_row, intent_row, refused_row
 from terminal.roles.listener import Listener
 from terminal.roles.worker import Worker
 from tests.sim.client import StraightClient, real_client
+from tests.sim.disk import Disk, DiskFailed
 from tests.sim.kerb import EVERY_S, Site
 from tests.sim.loop import NOBODY, Handle, Owner
 from tests.sim.net import Payload, SimBus, SimClock, read
@@ -32,72 +33,39 @@ if TYPE_CHECKING:
     from tests.sim.world import World
 
 
-class DiskFailed(Exception):
-    """The journal could not be written."""
-
-
-@dataclass(frozen=True, slots=True)
-class SimRow:
-    seq: int
-    kind: str
-    data: bytes
-
-
-@dataclass
-class Disk:
-    """A journal in memory. ``fails_in``: so many appends from now it fails; ``and_dies`` its process instead, either
-    before the rows are on the disk or (``after_commit``) right after."""
-
-    rows: list[SimRow] = field(default_factory=list)
-    fails_in: int | None = None
-    and_dies: bool = False
-    after_commit: bool = False
-    appends: int = 0
-
-    def replay(self) -> Iterator[SimRow]:
-        return iter(self.rows)
-
-    def write(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> None:
-        """What a commit leaves."""
-        for kind, data in rows:
-            self.rows.append(SimRow(len(self.rows) + 1, kind, data))
-
-    def close(self) -> None:
-        pass
-
-    def due(self) -> bool:
-        """Is it this append that goes wrong?"""
-        self.appends += 1
-        if self.fails_in is None:
-            return False
-        self.fails_in -= 1
-        if self.fails_in >= 0:
-            return False
-        self.fails_in = None
-        return True
-
-
 class WorkerLog:
-    """The worker's way to its disk: one process's. It satisfies ledger.Log."""
+    """The worker's way to its disk: one process's. It satisfies ledger.Keeping."""
 
     def __init__(self, process: "WorkerProcess", disk: Disk) -> None:
         self._process, self._disk = process, disk
+        self._noted: list[tuple[str, bytes]] = []
 
     def replay(self) -> Iterator[Any]:
         yield from self._disk.replay()
-        self._process.has_replayed()  # the last row is in the state by now
+        self._process.has_read()
+
+    def note(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> None:
+        self._process.compares()
+        if not self._noted:
+            self._process.keeps_lanes()
+        self._noted += rows
+
+    async def fetch(self, seq: int) -> bytes | None:
+        return self._disk.at(seq)
 
     async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
         disk, process = self._disk, self._process
         if process.is_dead:
             raise asyncio.CancelledError
+        process.compares()
+        rows, self._noted = [*self._noted, *rows], []
         if process.world.is_tracing:
             process.world.note("journal", *(f"{kind} {data.decode()}" for kind, data in rows))
         if not disk.due():
             disk.write(rows, at_ms)
-            process.applied = len(disk.rows)  # the caller applies it before anything else can happen
+            process.has_applied(len(disk))  # the caller applies it before anything else can happen
             process.world.loop.call_soon_as(NOBODY, process.looks)
-            return process.applied
+            return len(disk)
         if disk.after_commit:
             disk.write(rows, at_ms)
         if disk.and_dies:
@@ -111,13 +79,16 @@ class WorkerProcess:
 
     def __init__(self, world: "World") -> None:
         self.world = world
-        self.disk = world.new_disk()
+        self.disk = world.new_disk("worker")
         self.clock = SimClock(world.loop, world.epoch_ms)
         self.worker: Worker
         self.is_dead = True
         self.deaths = 0
         self.applied = 0
         """Rows of its journal that its state has in it."""
+        self.lanes: dict[str, Lane] | None = None
+        """Lanes as its journal has them, where it has seen more since; that dies with it."""
+        self._is_compared = True
         self._task: asyncio.Task[None] | None = None
         self._bus: SimBus
         self._client: StraightClient | PayBy
@@ -131,6 +102,7 @@ class WorkerProcess:
         if not self.is_dead:
             return
         self.is_dead = False
+        self.disk.opens()
         self._bus = SimBus(world.broker, "worker", world.ids(world.true_ms()))
         link = world.link_kind(self._bus, world.ids, garage=world.garage, lane=None, role="worker", clock=self.clock)
         straight = world.is_straight
@@ -140,20 +112,34 @@ class WorkerProcess:
         self.worker = Worker(
             link,
             self._client,
-            cast(Log, WorkerLog(self, self.disk)),
+            log := WorkerLog(self, self.disk),
             world.worker_settings(),
             seed=world.dice.getrandbits(32),
             hindered=world.hindrance,
             encode=world.symbol_of,
+            store=log,
         )
-        world.note("worker", "starts", len(self.disk.rows))
+        world.note("worker", "starts", len(self.disk))
         self._owner = Owner("worker")
         self._task = world.loop.create_owned(self._owner, self.worker.run(), name="worker process")
         self._task.add_done_callback(self._ended)
 
-    def has_replayed(self) -> None:
-        self.applied = len(self.disk.rows)
-        self.world.checks.replayed(self.worker)
+    def has_read(self) -> None:
+        """The last row was read; it is in the state a moment later, before the worker says anything."""
+        self.has_applied(len(self.disk))
+        self._is_compared = False
+
+    def compares(self) -> None:
+        """Before its state goes on: is it what the one before it left?"""
+        if not self._is_compared:
+            self._is_compared = True
+            self.world.checks.replayed(self.worker)
+
+    def has_applied(self, rows: int) -> None:
+        self.applied, self.lanes = rows, None
+
+    def keeps_lanes(self) -> None:
+        self.lanes = dict(self.worker.ledger.garage.lanes)
 
     def looks(self) -> None:
         """What was committed a moment ago is in the state now."""
@@ -173,6 +159,7 @@ class WorkerProcess:
             self._client.is_dead = True
         if self._task:
             self._task.cancel()
+        self.compares()
         world.checks.worker_died(self)
         world.loop.after(world.restart_s(), self.starts)
 
@@ -299,7 +286,7 @@ class BarrierProcess:
     def __init__(self, world: "World", site: Site, *, has_switches: bool) -> None:
         self.world = world
         self.site = site
-        self.disk = world.new_disk()
+        self.disk = world.new_disk(f"barrier {site.name}")
         self.clock = SimClock(world.loop, world.epoch_ms)
         self.is_dead = True
         self.dies_at: Step | None = None
@@ -332,6 +319,7 @@ class BarrierProcess:
             return
         self.is_dead = False
         self.heard = None, 0.0
+        self.disk.opens()
         spent = Spent()
         spent.replay(cast(Any, self.disk.replay()))
         self._tracker = ArmTracker(world.rise_s, world.close_s, now=world.loop.now, **self._switches())

@@ -26,12 +26,13 @@ from terminal.screen import qr
 from terminal.screen.qr import Symbol
 from tests.sim import keys as keys_
 from tests.sim.checks import Checks
+from tests.sim.disk import Disk, FileDisk
 from tests.sim.drivers import KINDS, Driver
 from tests.sim.kerb import Arm, Lcd, Loops, Reader, Site
 from tests.sim.loop import Stuck, VirtualLoop
 from tests.sim.net import Broker, Ids, LightLink, Payload, SimLink, Weather, read, stamp_of
 from tests.sim.payby import PAYEE, Mood, SimPayBy
-from tests.sim.roles import BarrierProcess, Disk, ListenerProcess, WorkerProcess
+from tests.sim.roles import BarrierProcess, ListenerProcess, WorkerProcess
 from tests.sim.trouble import FAULTS, Attendant, Intruder, Troubles
 
 EPOCH_MS = 1_795_000_000_000
@@ -82,6 +83,7 @@ class World:
         self.options = options
         self.loop = loop
         self.folder = folder
+        self.files: list[FileDisk] = []
         self.is_tracing = options.tracing
         self.trace: list[tuple[Any, ...]] = []
         self.dice = dice = self.dice_for("world")
@@ -152,6 +154,7 @@ class World:
         self.flush_s = dice.choice((0.004, 0.004, 0.4))
         self.query_every = dice.choice((3.0, 5.0, 6.0))
         self.restarts_s = dice.choice((0.5, 3.0, 15.0))
+        self.checkpoint_rows = dice.choice((20, 60, 200))
         self.rules = Rules(
             GARAGE,
             cancel_after=dice.choice((20, 20, 30, 45, 110)) * 1000,
@@ -210,8 +213,13 @@ class World:
     def lost_session(car: str) -> str:
         return derived_id(int(car.replace("-", "")[:12], 16), "lost", car)
 
-    def new_disk(self) -> Disk:
-        return Disk()
+    def new_disk(self, name: str) -> Disk:
+        """The journal of a worker or of a lane's barrier."""
+        if self.folder is None:
+            return Disk()
+        disk = FileDisk(self.folder / f"{name}.db", name.partition(" ")[0])
+        self.files.append(disk)
+        return disk
 
     def worker_settings(self) -> WorkerSettings:
         return WorkerSettings(
@@ -223,6 +231,7 @@ class World:
             query_every=self.query_every,
             words_for=Wording(GARAGE, "Marina Garage", "", "https://pay.sim/payby/notify", self.tariff),
             version="sim",
+            checkpoint_rows=self.checkpoint_rows,
         )
 
     def symbol_of(self, url: str) -> Symbol:
@@ -369,7 +378,10 @@ def _live(seed: str, options: Options) -> Report:
             world.checks.wrong(f"stuck: {error}")
         for context in loop.escaped:
             world.checks.wrong(f"crash: {context.get('message')}: {context.get('exception')!r}")
-        return _report(world)
+        report = _report(world)
+        for disk in world.files:
+            disk.close()
+        return report
 
 
 def _report(world: World) -> Report:
@@ -380,7 +392,7 @@ def _report(world: World) -> Report:
         "refunds": len(payby.refunds),
         "pulses": len(checks.pulses),
         "worker deaths": world.worker.deaths,
-        "rows": len(world.worker.disk.rows),
+        "rows": len(world.worker.disk),
         **{f"answer {k}": v for k, v in checks.answers.items()},
         **{f"soft: {k}": v for k, v in checks.soft.items()},
     }

@@ -19,7 +19,7 @@ from terminal.core.actions import Pursuit, Reply, SendLift
 from terminal.core.lane import Change
 from terminal.core.shown import State
 from terminal.core.visit import Lane, Stay
-from terminal.ledger import Ledger, Log, Steady
+from terminal.ledger import Keeping, Ledger, Log, Steady
 from terminal.link import Heard, Link
 from terminal.payby.errors import BadSignature, BadWords
 from terminal.roles.worker.health import PayByHealth, Wrongs
@@ -52,7 +52,7 @@ class _Item:
 
 class Worker:
     """``payby`` has the calls of payby.client.PayBy and its ``probe``; ``seed`` makes pauses repeatable in tests;
-    ``encode`` makes a link's QR symbol. ``store``: the ``log``, where it is more than rows; it is watched."""
+    ``encode`` makes a link's QR symbol. ``store``: the ``log``, where it is more than rows; a Store is watched."""
 
     def __init__(
         self,
@@ -64,14 +64,21 @@ class Worker:
         seed: int | None = None,
         hindered: Callable[[], str] = str,
         encode: Callable[[str], qr.Symbol] = qr.encode,
-        store: Store | None = None,
+        store: Keeping | None = None,
     ) -> None:
         self._link = link
         self._payby = payby
         self._settings = settings
         self._random = random.Random(seed)
         self._steady = Steady(link.clock.wall_ms(), link.clock.steady_ms)
-        self.ledger = Ledger(settings.rules, log, self._words, store=store, away=self._forget)
+        self.ledger = Ledger(
+            settings.rules,
+            log,
+            self._words,
+            store=store,
+            checkpoint_rows=settings.checkpoint_rows,
+            away=self._forget,
+        )
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         self._voice = Voice(settings.garage, settings.signer, self._to_wall)
         self._timers: dict[str, LaneTimers] = {}
@@ -92,9 +99,11 @@ class Worker:
             encode=encode,
         )
         self._rivals = Rivals(link)
-        self._keeper = store and Keeper(
-            link, store, self.ledger, payby, wrongs, now=self.now, changed=self._screens.show_all, post=self.post
-        )
+        self._keeper = None
+        if isinstance(store, Store):
+            self._keeper = Keeper(
+                link, store, self.ledger, payby, wrongs, now=self.now, changed=self._screens.show_all, post=self.post
+            )
         self._hindered = self._keeper.hindrance if self._keeper else hindered
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:

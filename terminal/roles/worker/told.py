@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from terminal.contract import grant as grants
 from terminal.core.actions import Pursuit
 from terminal.core.lane import Rules
+from terminal.ledger import CHECKPOINT_ROWS
 from terminal.roles.worker.hearing import Beliefs
 from terminal.roles.worker.speaking import Signer
 
@@ -22,3 +23,4 @@ class WorkerSettings:
     query_every: float
     words_for: Callable[[Pursuit, int], bytes]
     version: str
+    checkpoint_rows: int = CHECKPOINT_ROWS

@@ -1,0 +1,107 @@
+"""What a process has on its disk: a journal in memory, or, in real lives, the product's own in a file."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from terminal.journal import Journal, read, row
+
+
+class DiskFailed(Exception):
+    """The journal could not be written."""
+
+
+class Row(Protocol):
+    @property
+    def seq(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def data(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SimRow:
+    seq: int
+    kind: str
+    data: bytes
+
+
+class Disk:
+    """A journal in memory. ``fails_in``: so many appends from now it fails; ``and_dies`` its process instead, either
+    before the rows are on the disk or (``after_commit``) right after."""
+
+    def __init__(self) -> None:
+        self.fails_in: int | None = None
+        self.and_dies = False
+        self.after_commit = False
+        self._rows: list[SimRow] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def opens(self) -> None:
+        """A process starts, and whoever had it open is dead."""
+
+    def replay(self) -> Iterable[Row]:
+        return iter(self._rows)
+
+    def after(self, seq: int) -> Sequence[Row]:
+        """What was written after that row."""
+        return self._rows[seq:]
+
+    def at(self, seq: int) -> bytes:
+        return self._rows[seq - 1].data
+
+    def write(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> None:
+        """What a commit leaves."""
+        for kind, data in rows:
+            self._rows.append(SimRow(len(self._rows) + 1, kind, data))
+
+    def due(self) -> bool:
+        """Is it this append that goes wrong?"""
+        if self.fails_in is None:
+            return False
+        self.fails_in -= 1
+        if self.fails_in >= 0:
+            return False
+        self.fails_in = None
+        return True
+
+
+class FileDisk(Disk):
+    """The product's journal in a file. A kill closes it: what a kill leaves of SQLite's own files is shown by real
+    processes (tests/chaos)."""
+
+    def __init__(self, path: Path, role: str) -> None:
+        super().__init__()
+        self._path, self._role = path, role
+        self._journal: Journal | None = None
+
+    def __len__(self) -> int:
+        assert self._journal
+        return self._journal.last_seq
+
+    def opens(self) -> None:
+        self.close()
+        self._journal = Journal.open(self._path, role=self._role, ballast_bytes=4096)
+
+    def replay(self) -> Iterator[Row]:
+        return read(self._path)
+
+    def after(self, seq: int) -> Sequence[Row]:
+        return [found for found in read(self._path) if found.seq > seq]
+
+    def at(self, seq: int) -> bytes:
+        found = row(self._path, seq)
+        assert found
+        return found.data
+
+    def write(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> None:
+        assert self._journal
+        self._journal.append_now(rows, at_ms)
+
+    def close(self) -> None:
+        if self._journal:
+            self._journal.close()
