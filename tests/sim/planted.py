@@ -133,8 +133,8 @@ BUGS = (
         "and all(draft.at >= g.not_after for g in stay.grants)",
         "",
         "a free stay has two valid lifts",
-        climate="storm",
-        world=2,
+        climate="barrier",
+        world=4,
     ),
     Bug(
         "ticket never used",
