@@ -14,9 +14,11 @@ from terminal.core.actions import SendLift
 from terminal.core.lane import HOLD_MS, MAX_SIGNED
 from terminal.core.money import Fils
 from terminal.core.tariff import Tariff
+from terminal.core.visit import Proof
 from terminal.payby.errors import BadWords
+from terminal.payby.messages import read_order
 from terminal.payby.signing import sign
-from terminal.roles.worker.hearing import Beliefs, notification_event
+from terminal.roles.worker.hearing import Beliefs, notification_event, order_report
 from tests.lifts import GARAGE, PAYEE, notification, payby_key
 from tests.story import T0, Story, an_id
 
@@ -294,5 +296,16 @@ def test_only_a_payment_that_fits_in_everything_lifts(wrong: set[str], shown: bo
         story.tell(event)
     assert bool(lifts(story)) == (not wrong)
     assert bool(story.stay().payments) == (not wrong)
-    if wrong and not wrong & {"not paid", "failed", "revoked", "another status"}:
+    if wrong and not wrong & {"not paid", "failed", "another status"}:
         assert set(story.alerts()) & {"payment-mismatch", "payment-unknown"}, "a person is told"
+
+
+@pytest.mark.fault("payment-misfit")
+def test_an_order_that_payby_gave_back_by_a_revocation_ends_and_is_a_persons() -> None:
+    """Its query would go on for ever, and keep the lane: PayBy neither cancels it nor calls it failed."""
+    story = Story()
+    story.shows_qr()
+    order = read_order(notification(merchantOrderNo=story.order().no, status="SETTLED", revoked="true"))
+    story.tell(order_report(order, Proof("", ""), at=story.at, payee_mid=PAYEE))
+    assert (story.order().stage, story.shows(), story.owes()) == ("quarantined", "help refused", [])
+    assert "payment-mismatch" in story.alerts() and not lifts(story)

@@ -60,7 +60,12 @@ class AcquireOrder(msgspec.Struct, frozen=True, rename="camel"):
     @property
     def is_paid(self) -> bool:
         """The payer has paid, and PayBy did not give it back by a revocation. Refunds do not show here."""
-        return self.status in (PAID_SUCCESS, SETTLED) and not self.is_revoked
+        return self.was_paid and not self.is_revoked
+
+    @property
+    def was_paid(self) -> bool:
+        """The payer has paid, whatever became of it."""
+        return self.status in (PAID_SUCCESS, SETTLED)
 
     @property
     def is_revoked(self) -> bool:

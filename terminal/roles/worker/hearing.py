@@ -83,14 +83,14 @@ def order_report(
 ) -> OrderReported:
     """PayBy's signed words about an order as a fact; ``wrong`` says what of them cannot be ours."""
     wrong = ""
-    if order.is_paid and order.is_revoked:
+    if order.was_paid and order.is_revoked:
         wrong = "it is revoked"
     elif order.payee_mid != payee_mid:
         wrong = "payeeMid is another merchant's"
     amount = _fils(order.total_amount.amount)
     if order.total_amount.currency != "AED" or amount is None:
         wrong = "currency or amount is none of ours"
-    status = "PAID" if order.is_paid else order.status
+    status = "PAID" if order.was_paid else order.status
     return OrderReported(
         at,
         order.merchant_order_no,
