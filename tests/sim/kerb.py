@@ -114,7 +114,7 @@ class Loops:
         self._health = f"parking/{world.garage}/{lane}/health/loops"
         self._present = self._under = False
         self._said: tuple[bool, bool] = (False, False)
-        self._changed_at = 0.0
+        self._changed_at = self._spoke_at = 0.0
         self._every: Handle | None = None
         self._speak()
 
@@ -155,7 +155,8 @@ class Loops:
         """Does everybody hear, just so, what is there?"""
         world = self._world
         clear = not world.weather.is_rough and world.loop.now > world.mended_at + world.weather.late_s
-        return clear and self._bus.connected and self.lied_until < world.loop.now
+        heard = self._spoke_at > world.mended_at  # what was said in rough weather may have been lost
+        return clear and heard and self._bus.connected and self.lied_until < world.loop.now
 
     @property
     def is_honest(self) -> bool:
@@ -183,6 +184,7 @@ class Loops:
         self._every = world.loop.after(EVERY_S + self.dice.random(), self._speak)
         if self.is_silent:
             return
+        self._spoke_at = world.loop.now
         vehicle = Vehicle(**world.head(), waiting=waiting, under_boom=self._under, car=self.car)
         self._bus.says(self._topic, vehicle, retain=True, latest_only=True)
         if world.loops_beat:
