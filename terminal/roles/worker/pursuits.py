@@ -6,6 +6,7 @@ cancelled. It decides nothing: what an answer means is the rules' business.
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -167,17 +168,20 @@ class Pursuits:
         no = record.pursuit.order.no
         pace = _Pace(self.pause, *CLOSE_EVERY_S, at_once=True)
         while await pace.turn():
-            said = None if self._was_just_asked(no) else await self._query_once(no, CLOSING_QUERY_LIMIT_S)
+            said = None
+            if (asked_s := self._asked_ago(no)) < QUERY_EVERY_S[0]:  # another now would follow it too fast
+                pace.within(QUERY_EVERY_S[1] - asked_s)  # and with a whole turn between, too slowly
+            else:
+                said = await self._query_once(no, CLOSING_QUERY_LIMIT_S)
             if not isinstance(said, OrderReported) or said.status == "CREATED":
                 cancelling = self.payby.cancel_order(no)
                 refusal = await self._report(no, "cancelOrder", cancelling, limit_s=CALL_LIMIT_S)
                 if isinstance(refusal, errors.OrderPaid):  # believed after a look-up, which brings the proof
                     await self._query_once(no)
 
-    def _was_just_asked(self, no: str) -> bool:
-        """Another query now would follow the last one too fast."""
-        asked = self._asked.get(no)
-        return asked is not None and asyncio.get_running_loop().time() - asked < QUERY_EVERY_S[0]
+    def _asked_ago(self, no: str) -> float:
+        """Seconds since the last query of an order began."""
+        return asyncio.get_running_loop().time() - self._asked.get(no, -math.inf)
 
     async def _query_once(self, no: str, limit_s: float = CALL_LIMIT_S) -> OrderReported | errors.CallFailed:
         self._asked[no] = asyncio.get_running_loop().time()
@@ -266,6 +270,10 @@ class _Pace:
         await asyncio.sleep(max(0.0, self._next - now()))
         self._next = now() + self._pause(*self._bounds)
         return True
+
+    def within(self, seconds: float) -> None:
+        """Begin the next turn no later than so."""
+        self._next = min(self._next, asyncio.get_running_loop().time() + seconds)
 
 
 def _lengthening(pauses: tuple[float, ...]) -> Iterable[float]:

@@ -1,0 +1,82 @@
+"""The pace at which a worker asks PayBy, in virtual time."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
+
+import pytest
+
+from terminal.core.actions import CloseOrder, Pursuit, QueryOrder
+from terminal.core.visit import Order
+from terminal.payby import errors
+from terminal.roles.worker.pursuits import Calls, Pursuits
+from tests.sim.loop import VirtualLoop
+
+ORDER = Order("marina-exit-1-0", "exit-1", "s", 1, 2000, 0, 110_000, 710_000, stage="created")
+
+
+class Deaf:
+    """A PayBy that answers nothing, and remembers when it was asked."""
+
+    def __init__(self) -> None:
+        self.queries: list[float] = []
+        self.cancels: list[float] = []
+
+    async def get_order(self, order_no: str) -> Any:
+        self.queries.append(asyncio.get_running_loop().time())
+        raise errors.OutcomeUnknown("getOrder", why="deaf")
+
+    async def cancel_order(self, order_no: str) -> Any:
+        self.cancels.append(asyncio.get_running_loop().time())
+        raise errors.OutcomeUnknown("cancelOrder", why="deaf")
+
+
+def asked(expires_s: float, pause: Callable[[float, float], float]) -> Deaf:
+    """What PayBy hears of an order that is closed at ``expires_s`` and does not end."""
+    deaf = Deaf()
+    with VirtualLoop() as loop:
+
+        async def story() -> None:
+            async with asyncio.TaskGroup() as group:
+
+                def spawn(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+                    return group.create_task(work, name=name)
+
+                async def say_lift(_: Any) -> None: ...
+
+                pursuits = Pursuits(
+                    payby=cast(Calls, deaf),
+                    payee_mid="1",
+                    words={},
+                    now=lambda: round(loop.time() * 1000),
+                    post=lambda _: None,
+                    say_lift=say_lift,
+                    pause=pause,
+                    query_every=3.0,
+                    heard=lambda: None,
+                    unheard=lambda _: None,
+                    spawn=spawn,
+                )
+                wanted: list[Pursuit] = [QueryOrder(ORDER)]
+                pursuits.follow("s", wanted)
+                await asyncio.sleep(expires_s)
+                pursuits.follow("s", [CloseOrder(ORDER)])
+                await asyncio.sleep(30.0)
+                pursuits.cancel()
+
+        loop.run(story())
+    return deaf
+
+
+@pytest.mark.parametrize("pause", [min, max])
+@pytest.mark.parametrize("tenths", range(150, 185, 2))
+def test_an_order_that_is_closed_right_after_a_query_is_queried_again_in_time(
+    tenths: int, pause: Callable[[float, float], float]
+) -> None:
+    """PayBy wants a query every 2 to 6 s; a query that closing left out was missed until the turn after."""
+    deaf = asked(tenths / 10, pause)
+    gaps = [later - earlier for earlier, later in zip(deaf.queries, deaf.queries[1:], strict=False)]
+    assert min(gaps) >= 2.0 and max(gaps) <= 6.0, gaps
+    cancels = [later - earlier for earlier, later in zip(deaf.cancels, deaf.cancels[1:], strict=False)]
+    assert min(cancels) >= 3.0 and max(cancels) <= 10.0, cancels
+    assert deaf.cancels[0] == tenths / 10
