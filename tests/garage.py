@@ -96,8 +96,17 @@ class Heard:
             delivery.ack()
             what = delivery.topic.split("/", 3)[3]
             async with self._news:
-                self.all.append((what, _fields(delivery.payload)))
+                self.all.append((what, self.fields(delivery.payload)))
                 self._news.notify_all()
+
+    @staticmethod
+    def fields(payload: bytes) -> dict[str, Any]:
+        """A message's; garbage has none."""
+        try:
+            message = msgspec.json.decode(payload)
+        except msgspec.DecodeError:
+            return {}
+        return message if isinstance(message, dict) else {}
 
     def of(self, what: str) -> list[dict[str, Any]]:
         return [message for topic, message in self.all if topic == what]
@@ -130,15 +139,6 @@ class Heard:
         return message
 
 
-def _fields(payload: bytes) -> dict[str, Any]:
-    """A message's; garbage has none."""
-    try:
-        message = msgspec.json.decode(payload)
-    except msgspec.DecodeError:
-        return {}
-    return message if isinstance(message, dict) else {}
-
-
 class Process:
     """One running command of exit-terminal."""
 
@@ -166,7 +166,7 @@ class Garage:
     """``async with Garage(...)``: keys, configuration, PayBy and a scanner; start() what is to run.
 
     ``clock`` and ``sleep`` are PayBy's, and the clock the tickets' and the loops' too. ``more``: of the configuration.
-    ``client``: the id under which the test watches the broker.
+    ``user`` and ``client``: who the test is to the broker, which it watches.
     """
 
     def __init__(
@@ -181,12 +181,13 @@ class Garage:
         clock: Clock | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         more: str = "",
+        user: str = "lane",
         client: str = "test-watch",
     ) -> None:
         self.folder, self.broker = folder, broker
         self.clock, self._sleep = clock or SystemClock(), sleep
         self._loops, self._notify, self._seed, self._password = loops, notify, seed, password
-        self._more, self._client = more, client
+        self._more, self._user, self._client = more, user, client
         self.heard = Heard()
         self.running: dict[str, Process] = {}
         self._stack = contextlib.AsyncExitStack()
@@ -229,7 +230,7 @@ class Garage:
         )
         (self.folder / "glass").mkdir()
         self.bus = await self._stack.enter_async_context(
-            Bus(self.broker, username="lane", client_id=self._client, password=self._password)
+            Bus(self.broker, username=self._user, client_id=self._client, password=self._password)
         )
         await self.bus.wait_connected()
         following = asyncio.create_task(self.heard.follow(self.bus), name="test hears")

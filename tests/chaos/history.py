@@ -1,6 +1,6 @@
 """What happened in a garage, from every side, and what of it must not have happened.
 
-PayBy's book, both journals, the pins, every message and every log are told apart from each other; ``judge`` compares
+PayBy's book, the journals, the pins, every message and every log are told apart from each other; ``judge`` compares
 them by the invariants I1 to I8.
 """
 
@@ -14,56 +14,77 @@ from typing import Any
 from terminal.core.lane import Garage
 from terminal.core.visit import OPEN, Payment
 
+GAVE_AWAY = frozenset({"credit", "refund", "refunded", "person"})
+"""Who holds the money's worth of a car that is not out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An order as PayBy has it; money in fils, times in ms."""
+    """An order as PayBy has it; money in fils, times in ms. ``unanswered``: notifications of it that never got their
+    SUCCESS, however often they came."""
 
     no: str
     session: str
+    lane: str
     placed: int
     paid: int | None = None
     amount: int = 0
     given_back: int = 0
     closed: int | None = None
     expires: int = 1 << 60
+    unanswered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Car:
-    """A driver's own story: ``out``: did the boom rise for him; ``paid``: the orders that he paid."""
+    """A driver's own story: the orders that he paid, when (ms) the boom rose for him, and whether he waited for it
+    until his patience ended."""
 
     session: str
     price: int
-    out: bool
+    lane: str
     paid: tuple[str, ...] = ()
+    risen: int | None = None
+    waited: bool = False
+
+    @property
+    def out(self) -> bool:
+        return self.risen is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A lift that the barrier was about to raise for, as its journal says."""
+    """A lift that a barrier was about to raise for, as its journal says, and when (ms)."""
 
     id: str
     session: str
     reason: str
+    at: int
     order_no: str | None = None
 
 
-@dataclass(slots=True)
-class History:
-    """All of it. ``garage`` and ``again``: the worker's journal, replayed twice. ``pulses``: ms at which the relay
-    closed; ``other_pins``: outputs that moved and are not the relay's."""
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A lane's barrier: its journal, ms at which the relay closed, and outputs that moved and are not the relay's."""
 
-    accounts: Sequence[Account] = ()
-    cars: Sequence[Car] = ()
-    garage: Garage | None = None
-    again: Garage | None = None
-    granted: Mapping[str, str] = field(default_factory=dict)
-    """Session by each lift that the worker published."""
+    lane: str
     intents: Sequence[Intent] = ()
     done: Sequence[str] = ()
     pulses: Sequence[int] = ()
     other_pins: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class History:
+    """All of it. ``garage``: the worker's whole journal, replayed; ``again``: as a process would that starts now.
+    ``granted``: session by each lift that the rules ever granted in that replay."""
+
+    accounts: Sequence[Account] = ()
+    cars: Sequence[Car] = ()
+    gates: Sequence[Gate] = ()
+    garage: Garage | None = None
+    again: Garage | None = None
+    granted: Mapping[str, str] = field(default_factory=dict)
     served_at_last: bool = True
     ended: Sequence[tuple[str, int]] = ()
     """How processes ended by themselves: role and status."""
@@ -74,55 +95,88 @@ class History:
 
 def judge(history: History) -> list[str]:
     """Every violation, in words; empty where all is well."""
-    return [*_raises(history), *_payments(history), *_charges(history), *_rest(history)]
+    raised: dict[tuple[str, int], Intent] = {}
+    wrong: list[str] = []
+    for gate in history.gates:
+        by, found = _pulsed(gate)
+        raised |= by
+        wrong += [*found, *_barrier(gate, history)]
+    return [*wrong, *_cars(history, raised), *_payments(history, raised), *_charges(history), *_rest(history)]
 
 
-def _raises(history: History) -> Iterable[str]:
+def _pulsed(gate: Gate) -> tuple[dict[tuple[str, int], Intent], list[str]]:
+    """The intent that each pulse followed: the last before it, which no other pulse followed."""
+    by: dict[tuple[str, int], Intent] = {}
+    wrong = []
+    intents = sorted(gate.intents, key=lambda intent: intent.at)
+    for pulse in gate.pulses:
+        last = next((intent for intent in reversed(intents) if intent.at <= pulse), None)
+        if last is None:
+            wrong.append(f"I1: {gate.lane} pulsed at {pulse} without an intent")
+        elif last in by.values():
+            wrong.append(f"I2: {gate.lane} pulsed twice for lift {last.id}")
+        else:
+            by[gate.lane, pulse] = last
+    pulsed = {intent.id for intent in by.values()}
+    wrong += [f"I2: lift {lift} is done, and nothing pulsed for it" for lift in gate.done if lift not in pulsed]
+    return by, wrong
+
+
+def _barrier(gate: Gate, history: History) -> Iterable[str]:
     paid = {a.no for a in history.accounts if a.paid is not None}
-    for lift, count in Counter(intent.id for intent in history.intents).items():
+    price = {car.session: car.price for car in history.cars}
+    for lift, count in Counter(intent.id for intent in gate.intents).items():
         if count > 1:
             yield f"I2: lift {lift} was intended {count} times"
-    if len(history.pulses) > len(history.intents):
-        yield f"I2: {len(history.pulses)} pulses for {len(history.intents)} intents"
-    if len(history.done) > len(history.pulses):
-        yield f"I2: {len(history.done)} lifts are done, by {len(history.pulses)} pulses"
-    intended = {intent.id for intent in history.intents}
-    for lift in set(history.done) - intended:
+    for lift in set(gate.done) - {intent.id for intent in gate.intents}:
         yield f"I2: lift {lift} is done and was never intended"
-    spent: Counter[str] = Counter()
-    for intent in history.intents:
-        if history.granted.get(intent.id) != intent.session:
-            yield f"I1: lift {intent.id} raised and the worker never granted it"
-        if intent.reason in ("paid", "credit") and intent.order_no not in paid:
-            yield f"I1: lift {intent.id} raised for {intent.order_no}, which nobody paid"
-        if intent.reason == "paid" and intent.order_no:
-            spent[intent.order_no] += 1
+    spent = Counter(i.order_no for i in gate.intents if i.reason == "paid" and i.order_no)
     for number, count in spent.items():
         if count > 1:
             yield f"I2: {number} raised {count} times as paid"
-    if history.other_pins:
-        yield f"I7: other outputs than the relay's moved: {', '.join(sorted(history.other_pins))}"
+    for intent in gate.intents:
+        if history.granted.get(intent.id) != intent.session:
+            yield f"I1: lift {intent.id} was to raise, and the rules never granted it"
+        if intent.reason in ("paid", "credit") and intent.order_no not in paid:
+            yield f"I1: lift {intent.id} was to raise for {intent.order_no}, which nobody paid"
+        if intent.reason == "free" and price.get(intent.session, 0):
+            yield f"I1: lift {intent.id} was to raise for free, and the stay costs {price[intent.session]}"
+    if gate.other_pins:
+        yield f"I7: other outputs than the relay's moved: {', '.join(sorted(gate.other_pins))}"
 
 
-def _payments(history: History) -> Iterable[str]:
+def _cars(history: History, raised: Mapping[tuple[str, int], Intent]) -> Iterable[str]:
+    for car in history.cars:
+        by = raised.get((car.lane, car.risen)) if car.risen is not None else None
+        if by and by.session != car.session:
+            yield f"I1: the car of {car.session} drove out by the lift of {by.session}"
+        if car.waited:
+            yield f"I8: the car of {car.session} waited in vain, and no screen said that a person is needed"
+
+
+def _payments(history: History, raised: Mapping[tuple[str, int], Intent]) -> Iterable[str]:
     assert history.garage is not None
     known: dict[str, Payment] = {p.order_no: p for stay in history.garage.stays.values() for p in stay.payments}
-    raised = {intent.order_no for intent in history.intents}
+    rose = {intent.order_no for intent in raised.values()}
     for account in history.accounts:
         if account.paid is None:
             continue
         payment = known.get(account.no)
+        if account.unanswered:
+            yield f"I3: {account.unanswered} notifications of {account.no} were never answered SUCCESS"
         if payment is None:
             yield f"I3: {account.no} is paid, and the worker does not know of it"
         elif payment.holder == "lift":
             yield f"I3: {account.no} is paid and still held by a lift when all is quiet"
-        elif payment.holder == "raised" and account.no not in raised:
-            yield f"I3: {account.no} counts as raised, and the barrier never intended it"
+        elif payment.holder == "raised" and account.no not in rose:
+            yield f"I3: {account.no} counts as raised, and nothing pulsed for it"
         elif payment.holder == "refunded" and account.given_back < account.amount:
             yield f"I3: {account.no} counts as refunded, and PayBy gave back {account.given_back} of {account.amount}"
     for car in history.cars:
         held = {known[no].holder for no in car.paid if no in known}
-        if car.paid and not car.out and held <= {"raised"}:
+        if car.out and len(car.paid) > 1 and not held & GAVE_AWAY:
+            yield f"I4: the car of {car.session} paid {len(car.paid)} orders, and none of them is to be given back"
+        if car.paid and car.waited and not held & GAVE_AWAY:
             yield f"I3: the car of {car.session} paid, is not out, and has neither credit nor refund"
 
 
@@ -135,11 +189,12 @@ def _charges(history: History) -> Iterable[str]:
     for session, fils in kept.items():
         if fils > price.get(session, 0):
             yield f"I4: stay {session} was charged {fils} fils, and costs {price.get(session, 0)}"
-    ordered = sorted(history.accounts, key=lambda account: account.placed)
-    for older, newer in pairwise(ordered):
-        end = min(t for t in (older.paid, older.closed, older.expires) if t is not None)
-        if end > newer.placed:
-            yield f"I4: {newer.no} was placed while {older.no} could be paid"
+    for lane in {account.lane for account in history.accounts}:
+        ordered = sorted((a for a in history.accounts if a.lane == lane), key=lambda account: account.placed)
+        for older, newer in pairwise(ordered):
+            end = min(t for t in (older.paid, older.closed, older.expires) if t is not None)
+            if end > newer.placed:
+                yield f"I4: {newer.no} was placed while {older.no} could be paid"
 
 
 def _rest(history: History) -> Iterable[str]:

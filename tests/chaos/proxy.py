@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from typing import Self
 
 
@@ -11,11 +12,15 @@ class Line:
     def __init__(self, upstream: int) -> None:
         self.upstream = upstream
         self.port = 0
-        self.cuts = 0
-        self._hangs = asyncio.Event()
+        self.noticed_s: list[float] = []
+        """How long a client took to give up each connection that hung."""
+        self._hung_s: float | None = None
+        self._open: dict[asyncio.StreamWriter, asyncio.StreamWriter] = {}
+        """The client's end, and the broker's."""
+        self._hung: set[asyncio.StreamWriter] = set()
+        self._all_noticed = asyncio.Event()
         self._flows = asyncio.Event()
         self._flows.set()
-        self._ends: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -32,46 +37,64 @@ class Line:
 
     def cut(self) -> None:
         """Every connection is reset."""
-        self.cuts += 1
-        for end in list(self._ends):
-            end.transport.abort()
+        for ends in list(self._open.items()):
+            for end in ends:
+                end.transport.abort()
 
     def hang(self) -> None:
-        """Nothing passes, and nobody is told: half-open connections."""
+        """Nothing passes, in either direction, and nobody is told: half-open connections."""
         self._flows.clear()
+        self._hung, self._hung_s = set(self._open), time.monotonic()
+        self._all_noticed.clear()
 
     def flow(self) -> None:
         """What hung is lost with its connections; new ones pass."""
+        self._hung.clear()
+        self._hung_s = None
         self.cut()
         self._flows.set()
+
+    async def noticed(self) -> None:
+        """Until each client has given up its connection that hung."""
+        await self._all_noticed.wait()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        ends = {writer}
-        self._ends.add(writer)
+        back: asyncio.StreamWriter | None = None
         try:
-            await self._flows.wait()
             with contextlib.suppress(OSError):
+                await self._flows.wait()
                 there, back = await asyncio.open_connection("127.0.0.1", self.upstream)
-                ends.add(back)
-                self._ends.add(back)
+                self._open[writer] = back
                 async with asyncio.TaskGroup() as pumps:
-                    pumps.create_task(self._pump(reader, back))
-                    pumps.create_task(self._pump(there, writer))
+                    pumps.create_task(self._pump(reader, back, writer))
+                    pumps.create_task(self._pump(there, writer, writer))
         except asyncio.CancelledError:
             pass  # the end of this proxy; the server would take it for an error of its own
         finally:
-            for end in ends:
-                end.transport.abort()
-            self._ends -= ends
+            self._open.pop(writer, None)
+            for end in (writer, back):
+                if end:
+                    end.transport.abort()
             self._tasks.discard(task)
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, client: asyncio.StreamWriter
+    ) -> None:
+        """What comes while the line hangs is lost; that the broker gives up is not told to the client."""
         with contextlib.suppress(OSError):
             while data := await source.read(65536):
-                await self._flows.wait()
-                sink.write(data)
-                await sink.drain()
+                if client not in self._hung:
+                    sink.write(data)
+                    await sink.drain()
+        if client in self._hung:
+            if sink is client:
+                return
+            self._hung.discard(client)
+            if self._hung_s is not None:
+                self.noticed_s.append(time.monotonic() - self._hung_s)
+            if not self._hung:
+                self._all_noticed.set()
         sink.transport.abort()

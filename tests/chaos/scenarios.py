@@ -1,171 +1,186 @@
-"""What is done to a lane while drivers come and pay; each scenario is one coroutine over a running lane."""
+"""What is done to a garage while drivers come and pay; each scenario is one coroutine over a running scene."""
 
 import asyncio
-import contextlib
-import random
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import aiohttp
-
 from terminal.payby.sandbox import NotifyFault
-from tests.chaos.lane import ROLES, Lane
+from tests.chaos.drivers import Driver
+from tests.chaos.floods import flood
+from tests.chaos.kerb import Kerb
+from tests.chaos.scene import Scene
+from tests.chaos.steps import Plan, Step
 
-WORKER_ROWS = ("TicketRead", "words", "OrderReported", "LiftAnswered", "BoomSeen", "Started")
-BARRIER_ROWS = ("intent", "done")
-STEPS = {
-    "worker": [f"{side}:{row}:1" for row in WORKER_ROWS for side in ("before", "after")]
-    + [f"{side}:OrderReported:{n}" for n in (2, 3) for side in ("before", "after")],
-    "barrier": [f"{side}:{row}:1" for row in BARRIER_ROWS for side in ("before", "after")] + ["pin:1:1", "pin:0:1"],
-}
-"""Where a process of these roles dies: around each commit, and as the relay closes and opens."""
-MOMENTS = {
-    "reader": ("fee", "screen"),
-    "listener": ("order", "paid", "receipt"),
-    "lcd": ("screen", "barrier"),
-    "broker": ("fee", "order", "screen", "paid", "lift", "barrier"),
-}
-"""Roles without a journal die as they hear or say these."""
 BACK_S = 5.0
-"""A paid car is out so soon after the broker is back."""
+"""A paid car's boom rises so soon after the broker is back."""
+NOTICED_S = 15.0
+"""A half-open line is noticed so soon."""
+READY_S = 30.0
+"""Drivers of a storm wait so long for each other."""
+COPIES = 50
 
-Scenario = Callable[[Lane, int, float], Awaitable[list[str]]]
-
-
-def plan(dice: random.Random, role: str, count: int) -> deque[str]:
-    """So many steps for the next processes of a role, every one as often as the others."""
-    steps: list[str] = []
-    while len(steps) < count:
-        steps += dice.sample(STEPS[role], len(STEPS[role]))
-    return deque(steps[:count])
+Scenario = Callable[[Scene, int, float, float], Awaitable[list[str]]]
+"""Over a scene, so often, until then at the latest, with so many times the time that a quiet machine needs."""
 
 
-async def kills(lane: Lane, count: int, until: float) -> list[str]:
+async def kills(scene: Scene, count: int, until: float, slack: float) -> list[str]:
     """``count`` times kill -9: worker and barrier at each step of their journals, the others in mid-sentence."""
-    dice = lane.dice
-    lane.garage.steps.update({role: plan(dice, role, count) for role in STEPS})
-    for role in STEPS:
-        lane.kill(role)  # the next process knows its step
-    while lane.killed < count and time.monotonic() < until:
-        role = dice.choice(list(MOMENTS))
-        moment = dice.choice(MOMENTS[role])
-        done: list[str] = []
+    kerb = scene.kerbs[0]
+    plan = Plan(scene.dice, loops=kerb.has_loops)
+    while scene.killed < count and time.monotonic() < until:
+        worker, manner = plan.first()
+        planned = [worker, *plan.more(manner)]
+        before = kerb.hits + scene.moments
+        strikes = [_strike(scene, step) for step in planned if ":" not in step.at]
+        for step in planned:
+            if ":" in step.at:
+                kerb.arm(step.role, step.at)
+        if ":Started:" in worker.at:
+            scene.kill("worker")  # the next one's first row
 
-        def strike(what: str, message: dict[str, Any], role: str = role, moment: str = moment) -> None:
-            if what == moment and not done:  # noqa: B023
-                done.append(role)  # noqa: B023
-                lane.kill(role)
+        def trouble(what: str, message: dict[str, Any], strikes: list[Any] = strikes) -> None:
+            for strike in strikes:
+                strike(what)
 
-        before = dict(lane.kills)
-        await lane.car(strike)
-        for journaled in STEPS:
-            if lane.kills.get(journaled, 0) == before.get(journaled, 0):
-                lane.kill(journaled)  # its step did not come; the next one's may
+        began = time.monotonic()
+        car = await scene.car(manner, trouble)
+        kerb.disarm()
+        after = kerb.hits + scene.moments
+        names = (f"{'' if after[step.name] > before[step.name] else 'not '}{step.name}" for step in planned)
+        scene.note(f"{time.monotonic() - began:5.1f} s {manner}, {'out' if car.out else 'gone'}: {', '.join(names)}")
+        for step in planned:
+            if after[step.name] == before[step.name]:
+                plan.again(step)
     return []
 
 
-async def broker_restarts(lane: Lane, count: int, until: float) -> list[str]:
-    """The broker dies each time as somebody has paid; fifty copies of each notification come at once."""
+def _strike(scene: Scene, step: Step) -> Callable[[str], None]:
+    """Kills the step's role as soon as that is said."""
+    done: list[str] = []
+
+    def strike(what: str) -> None:
+        if what == step.at and not done:
+            done.append(what)
+            scene.moments[step.name] += 1
+            scene.kill(step.role)
+
+    return strike
+
+
+class Storm:
+    """Drivers at every lane who pay at the same moment; the broker dies then."""
+
+    def __init__(self, scene: Scene, *, at_paid: bool) -> None:
+        self._scene, self._left = scene, len(scene.kerbs)
+        self._all_ready, self._at_paid = asyncio.Event(), at_paid
+        self.struck_ms = 0
+
+    async def readied(self, driver: Driver) -> None:
+        self._left -= 1
+        if not self._left:
+            self._all_ready.set()
+            if not self._at_paid:
+                self._strike()
+        try:
+            async with asyncio.timeout(READY_S):
+                await self._all_ready.wait()
+        except TimeoutError:
+            self._all_ready.set()
+
+    def trouble(self, what: str, message: dict[str, Any]) -> None:
+        if what == "paid" and self._at_paid:
+            self._strike()
+
+    def _strike(self) -> None:
+        if not self.struck_ms:
+            self.struck_ms = time.time_ns() // 1_000_000
+            self._scene.kill("broker")
+
+
+async def broker_restarts(scene: Scene, count: int, until: float, slack: float) -> list[str]:
+    """The broker dies as drivers at all lanes pay, fifty copies of each notification at once; they leave within 5 s of
+    its return."""
     wrong = []
-    lane.garage.sandbox.notify_fault = NotifyFault(copies=50)
-    for _ in range(count):
+    sandbox, waits = scene.garage.sandbox, scene.figures.setdefault("from the broker's return to the boom, s", [])
+    sandbox.notify_fault = NotifyFault(copies=COPIES)
+    for number in range(count):
         if time.monotonic() > until:
             break
-        struck: list[float] = []
-
-        def strike(what: str, message: dict[str, Any]) -> None:
-            if what == "paid" and not struck:  # noqa: B023
-                lane.kill("broker")
-                struck.append(time.monotonic())  # noqa: B023
-
-        car = await lane.car(strike)
-        if struck and (not car.out or lane.told.waits_s[-1] > BACK_S):
-            wrong.append(f"a paid car waited {lane.told.waits_s[-1]:.1f} s after the broker's restart")
-    lane.garage.sandbox.notify_fault = NotifyFault()
+        storm = Storm(scene, at_paid=number % 2 == 0)
+        visits = (scene.car(trouble=storm.trouble, kerb=kerb, readied=storm.readied) for kerb in scene.kerbs)
+        cars = await asyncio.gather(*visits)
+        await scene.broker_back.wait()
+        for car in cars:
+            if car.risen is None:
+                wrong.append(f"round {number}: the car at {car.lane} did not leave after the broker's restart")
+            elif car.risen > scene.back_ms > storm.struck_ms > 0:
+                waits.append((car.risen - scene.back_ms) / 1000)
+                if waits[-1] > BACK_S * slack:
+                    wrong.append(
+                        f"round {number}: the boom at {car.lane} rose {waits[-1]:.1f} s after the broker's return"
+                    )
+    await sandbox.notified()
+    sandbox.notify_fault = NotifyFault()
     return wrong
 
 
-async def cuts(lane: Lane, count: int, until: float) -> list[str]:
-    """The line breaks every 0.7 to 2.2 s while cars come; every fifth time it hangs half open instead."""
+async def cuts(scene: Scene, count: int, until: float, slack: float) -> list[str]:
+    """The line breaks ``count`` times, every 0.7 to 2.2 s, while cars come; every tenth time it hangs for as long
+    instead."""
+    made = 0
 
     async def cut() -> None:
+        nonlocal made
         while True:
-            await asyncio.sleep(lane.dice.uniform(0.7, 2.2))
-            if lane.dice.random() < 0.1:
-                lane.line.hang()
-                await asyncio.sleep(lane.dice.uniform(0.7, 2.2))
-                lane.line.flow()
+            await asyncio.sleep(scene.dice.uniform(0.7, 2.2))
+            if scene.dice.random() < 0.1:
+                scene.line.hang()
+                await asyncio.sleep(scene.dice.uniform(0.7, 2.2))
+                scene.line.flow()
             else:
-                lane.line.cut()
+                scene.line.cut()
+            made += 1
 
     cutting = asyncio.create_task(cut(), name="cuts the line")
     try:
-        for _ in range(count):
-            if time.monotonic() > until:
-                break
-            await lane.car()
+        while made < count and time.monotonic() < until:
+            await scene.car("pays" if scene.dice.random() < 0.8 else "free")
     finally:
         cutting.cancel()
-        lane.line.flow()
+        scene.line.flow()
+    scene.figures["cuts"] = [float(made)]
     return []
 
 
-async def half_open(lane: Lane, count: int, until: float) -> list[str]:
-    """The line hangs, and nobody is told, as a driver pays: noticed within 15 s, and he leaves."""
+async def half_open(scene: Scene, count: int, until: float, slack: float) -> list[str]:
+    """The line hangs, and nobody is told, as a driver is about to pay: noticed within 15 s, and he leaves."""
     wrong = []
+    noticed = scene.figures.setdefault("until a half-open line was noticed, s", [])
+
+    async def hangs(kerb: Kerb) -> None:
+        scene.line.hang()
+        try:
+            async with asyncio.timeout(NOTICED_S * slack):
+                await scene.line.noticed()
+        except TimeoutError:
+            wrong.append(f"a half-open line was not noticed within {NOTICED_S * slack:.0f} s")
+        scene.line.flow()
+
     for _ in range(count):
         if time.monotonic() > until:
             break
-        hung: list[float] = []
+        hanging: list[asyncio.Task[None]] = []
 
-        def strike(what: str, message: dict[str, Any]) -> None:
-            if what == "screen" and message["state"] == "pay" and not hung:  # noqa: B023
-                hung.append(time.monotonic())  # noqa: B023
-                lane.line.hang()
-                asyncio.get_running_loop().call_later(15.0, lane.line.flow)
+        async def readied(driver: Driver, hanging: list[asyncio.Task[None]] = hanging) -> None:
+            if not hanging:
+                hanging.append(asyncio.create_task(hangs(driver.kerb), name="hangs"))
 
-        car = await lane.car(strike)
-        if hung and not car.out:
+        car = await scene.car(readied=readied)
+        await asyncio.gather(*hanging)
+        if not hanging or not car.out:
             wrong.append("a car did not leave after a half-open line")
-    return wrong
-
-
-async def flood(lane: Lane, count: int, until: float) -> list[str]:
-    """Notifications with bad signatures, requests that never end, and garbage on the broker, while cars come."""
-    url = lane.garage.notify_url
-
-    async def post() -> None:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
-            while True:
-                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                    async with session.post(url, data=b'{"acquireOrder":{}}', headers={"sign": "bm8="}) as answer:
-                        await answer.read()
-                await asyncio.sleep(0.005)
-
-    async def babble() -> None:
-        while True:
-            for what in ("fee", "paid", "lift", "command", "vehicle"):
-                garbage = lane.dice.randbytes(lane.dice.randrange(200))
-                with contextlib.suppress(Exception):
-                    await lane.garage.bus.publish(f"parking/marina/exit-1/{what}", garbage)
-            await asyncio.sleep(0.05)
-
-    tasks = [asyncio.create_task(post(), name=f"flood {n}") for n in range(4)]
-    tasks.append(asyncio.create_task(babble(), name="babble"))
-    wrong = []
-    try:
-        for _ in range(count):
-            if time.monotonic() > until:
-                break
-            car = await lane.car()
-            if not car.out:
-                wrong.append("a car did not leave during a flood")
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    noticed += scene.line.noticed_s
     return wrong
 
 
@@ -176,4 +191,3 @@ SCENARIOS: dict[str, Scenario] = {
     "half-open": half_open,
     "flood": flood,
 }
-assert set(STEPS) | set(MOMENTS) == {*ROLES, "broker"}

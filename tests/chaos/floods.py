@@ -1,0 +1,88 @@
+"""Floods: bad signatures, requests that never end, and garbage on every topic, while cars come."""
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+
+import aiohttp
+
+from terminal.contract.messages import MESSAGES
+from tests.chaos.scene import Scene
+from tests.garage import ROOT
+
+ANSWERED_S = 0.1
+"""99 of 100 genuine notifications are answered so soon."""
+GENUINE = 200
+PACE_S = 0.05
+"""Between two messages of garbage on each topic, and between two genuine notifications."""
+
+
+async def flood(scene: Scene, count: int, until: float, slack: float) -> list[str]:
+    """Cars leave all the same, and PayBy is answered in time."""
+    await scene.car()
+    before = await _genuine(scene)
+    wrong = []
+    async with _flooded(scene):
+        for _ in range(count):
+            if time.monotonic() > until:
+                break
+            if not (await scene.car()).out:
+                wrong.append("a car did not leave during a flood")
+        during = await _genuine(scene)
+    scene.figures["a genuine notification's answer without a flood, p99, s"] = [_p99(before)]
+    scene.figures["… and in a flood, p99, s"] = [_p99(during)]
+    limit = ANSWERED_S * slack
+    if _p99(during) > limit:
+        wrong.append(f"a genuine notification was answered in {_p99(during) * 1000:.0f} ms in a flood (99 of 100)")
+    return wrong
+
+
+def _p99(seconds: list[float]) -> float:
+    return sorted(seconds)[len(seconds) * 99 // 100]
+
+
+async def _genuine(scene: Scene) -> list[float]:
+    """PayBy's own words, again: they are journaled already, and each is to be answered SUCCESS."""
+    known = next(delivery for delivery in scene.garage.sandbox.deliveries if delivery.ok)
+    headers = {"Content-Type": "application/json", "Sign": known.sign or ""}
+    took = []
+    async with aiohttp.ClientSession() as session:
+        for _ in range(GENUINE):
+            began = time.monotonic()
+            async with session.post(known.url, data=known.body, headers=headers) as reply:
+                text = await reply.text()
+            took.append(time.monotonic() - began)
+            assert reply.status == 200 and "SUCCESS" in text, text
+            await asyncio.sleep(PACE_S)
+    return took
+
+
+@contextlib.asynccontextmanager
+async def _flooded(scene: Scene) -> AsyncIterator[None]:
+    port = scene.garage.notify_url.split(":")[2].split("/")[0]
+    flooder = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.chaos.flooder", port, cwd=ROOT, env=dict(os.environ)
+    )
+    babble = asyncio.create_task(_babble(scene), name="babble")
+    try:
+        yield
+    finally:
+        babble.cancel()
+        flooder.kill()
+        await flooder.wait()
+        await asyncio.wait([babble])
+
+
+async def _babble(scene: Scene) -> None:
+    while True:
+        for what in MESSAGES:
+            if what != "health":
+                garbage = scene.dice.choice(
+                    [scene.dice.randbytes(scene.dice.randrange(200)), b"{}", b'{"v": 1}', b"[]"]
+                )
+                with contextlib.suppress(OSError):
+                    await scene.garage.bus.publish(f"parking/marina/{scene.kerbs[0].name}/{what}", garbage)
+        await asyncio.sleep(PACE_S)

@@ -1,0 +1,157 @@
+"""How a scene ends, and its history, read off PayBy's book, the journals, the pins and the logs."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from terminal.core.lane import Rules
+from terminal.core.numbers import parse_order_no
+from terminal.core.visit import OPEN
+from terminal.journal import Row, read
+from terminal.ledger import Ledger
+from tests.chaos.history import Account, Gate, History, Intent, fils, words_of
+from tests.chaos.kerb import Kerb
+from tests.chaos.scene import QUIET_S, Scene
+
+RULES = Rules("marina", cancel_after=20_000)
+
+
+class Rows:
+    """A journal that is only read; ``granted``: session by each lift that its replay granted on the way."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.ledger: Ledger
+        self.granted: dict[str, str] = {}
+
+    def replay(self) -> Iterator[Row]:
+        for row in read(self._path):
+            yield row
+            for stay in self.ledger.garage.stays.values():
+                self.granted |= {grant.id: stay.session for grant in stay.grants}
+
+    async def append(self, rows: Any, at_ms: int) -> int:
+        raise AssertionError("it is only read")
+
+    def note(self, rows: Any, at_ms: int) -> None:
+        raise AssertionError("it is only read")
+
+    async def fetch(self, seq: int) -> bytes | None:
+        raise AssertionError("nothing is spoken of")
+
+
+def replayed(path: Path, *, as_started: bool = False) -> Rows:
+    """The state that a worker's journal comes to: row by row from its beginning, or as a process starts from it."""
+    rows = Rows(path)
+    rows.ledger = Ledger(RULES, rows, lambda _: b"", store=rows if as_started else None)
+    rows.ledger.replay()
+    return rows
+
+
+async def finish(scene: Scene) -> History:
+    """Nothing goes wrong any more: one more car at each lane, then quiet, then all stop, and what happened is read."""
+    for kerb in scene.kerbs:
+        kerb.disarm()
+    await scene.online([len(kerb.said) for kerb in scene.kerbs])
+    last = await asyncio.gather(*(scene.car(kerb=kerb) for kerb in scene.kerbs))
+    scene.served_at_last = all(car.out for car in last)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(QUIET_S):
+            await scene.garage.sandbox.notified()
+            while unsettled(scene):
+                await scene.garage.heard_more()
+    await scene.stop()
+    return history(scene)
+
+
+def unsettled(scene: Scene) -> bool:
+    """Is anything under way yet, at PayBy or by the worker's journal?"""
+    sandbox = scene.garage.sandbox
+    if any(order.status == "CREATED" for order in sandbox.orders.values()):
+        return True
+    stays = replayed(scene.folder / "journal.db", as_started=True).ledger.garage.stays.values()
+    return any(o.stage in OPEN for s in stays for o in s.orders) or any(
+        p.holder in ("lift", "refund") for s in stays for p in s.payments
+    )
+
+
+def history(scene: Scene) -> History:
+    """All of it, once everything has stopped."""
+    said = [(topic, words_of(message)) for topic, message in scene.garage.heard.all]
+    logs = [(path.name, path.read_text(errors="replace")) for path in sorted(scene.folder.rglob("*.log"))]
+    whole = replayed(scene.folder / "journal.db")
+    return History(
+        accounts=_accounts(scene),
+        cars=scene.cars,
+        gates=[_gate(kerb) for kerb in scene.kerbs],
+        garage=whole.ledger.garage,
+        again=replayed(scene.folder / "journal.db", as_started=True).ledger.garage,
+        granted=whole.granted,
+        served_at_last=scene.served_at_last,
+        ended=scene.ended,
+        texts=[*logs, *said],
+        secrets=_secrets(scene.folder),
+    )
+
+
+def _gate(kerb: Kerb) -> Gate:
+    rows = list(read(kerb.folder / "barrier.db"))
+    return Gate(
+        kerb.name,
+        [_intent(row) for row in rows if row.kind == "intent"],
+        [row.data.decode() for row in rows if row.kind == "done"],
+        kerb.pulses,
+        frozenset(pin for _, pin, _ in kerb.pins if pin != "GPIO17"),
+    )
+
+
+def _intent(row: Row) -> Intent:
+    told = msgspec.json.decode(row.data)
+    return Intent(told["id"], told["session"], told["reason"], row.at_ms, told.get("order_no"))
+
+
+def _accounts(scene: Scene) -> list[Account]:
+    sandbox = scene.garage.sandbox
+    placed, closed = dict[str, int](), dict[str, int]()
+    for call in sandbox.calls:
+        number = str(call.biz.get("merchantOrderNo"))
+        if call.name == "placeOrder" and call.code == "0":
+            placed.setdefault(number, call.at_ms)
+        if call.name == "cancelOrder" and call.code == "0":
+            closed.setdefault(number, call.at_ms)
+    posted = Counter(delivery.notify_id for delivery in sandbox.deliveries if delivery.ok)
+    made = []
+    for order in sandbox.orders.values():
+        name = parse_order_no(order.no)
+        assert name is not None
+        back = sum(fils(r.amount) for r in order.refunds if r.status == "SUCCESS")
+        ids = {d.notify_id for d in sandbox.deliveries if d.order_no == order.no}
+        made.append(
+            Account(
+                order.no,
+                name.session,
+                name.lane,
+                placed.get(order.no, order.requested_ms),
+                order.paid_ms,
+                fils(order.amount),
+                back,
+                closed.get(order.no),
+                order.expires_ms,
+                sum(not posted[notify_id] for notify_id in ids),
+            )
+        )
+    return made
+
+
+def _secrets(folder: Path) -> list[str]:
+    found = []
+    for path in sorted([*folder.glob("secrets/*"), *folder.glob("users/*")]):
+        if path.is_file() and not path.name.endswith(".pub.pem"):
+            lines = [line for line in path.read_text().splitlines() if "-----" not in line]
+            found += [line for line in lines if len(line) >= 16]
+    return found
