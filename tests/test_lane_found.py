@@ -293,3 +293,33 @@ def test_a_free_stays_first_lift_that_was_refused_late_is_not_signed_anew_beside
     assert story.stay().grant(first.id) == first
     second = story.answers("refused", "expired")
     assert story.stay().grants[-1].signed == second.signed + 1
+
+
+@pytest.mark.fault("cars-swap")
+def test_a_worker_that_comes_back_asks_the_loops_before_it_lifts_once_more() -> None:
+    """The barrier had died in its pulse and the worker after it; back again, it let the next car out for the one
+    before, as no loop had spoken yet and its lift bore no car."""
+    story = Story()
+    story.arrives(car="first")
+    story.reads(amount=0)
+    story.answers("unknown")
+    story.at += 2_000  # it is dead meanwhile, and the car drives out
+    story.tell(e.Started(story.at, "1"))
+    story.tell(e.TimePassed(story.at, lane="exit-1"))
+    assert story.owes() == []
+    story.wait(0.9)
+    story.arrives(car="second")
+    story.wait(60)
+    assert (story.owes(), story.lane().visit, story.stay().lifts) == ([], None, 1)
+
+
+def test_a_worker_that_comes_back_lifts_once_more_for_a_car_that_still_waits() -> None:
+    story = Story()
+    car = story.arrives()
+    story.reads(amount=0)
+    story.answers("unknown")
+    story.at += 2_000
+    story.tell(e.Started(story.at, "1"))
+    story.tell(e.VehicleSeen(story.at, "exit-1", True, False, car))
+    story.wait(1)
+    assert [(grant.car, grant.reason) for grant in story.stay().grants] == [(car, "free")]

@@ -257,6 +257,10 @@ def _time_passed(draft: _Draft, event: TimePassed) -> None:
 def _started(draft: _Draft) -> None:
     for lane in draft.all_lanes():
         visit = lane.visit and replace(lane.visit, gone_since=None)
+        if (
+            visit and visit.phase == "leaving"
+        ):  # before another lift, the loops have their say: is that car still there?
+            visit = replace(visit, since=draft.at)
         draft.put(replace(lane, vehicle=None, boom=None, notice=None, visit=visit))
     for stay in draft.all_stays():
         _remind(draft, stay)
