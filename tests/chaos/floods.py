@@ -16,8 +16,9 @@ from tests.garage import ROOT
 ANSWERED_S = 0.1
 """99 of 100 genuine notifications are answered so soon."""
 GENUINE = 200
-PACE_S = 0.05
-"""Between two messages of garbage on each topic, and between two genuine notifications."""
+GENUINE_EVERY_S = 0.02
+GARBAGE_EVERY_S = 0.05
+"""On each topic."""
 
 
 async def flood(scene: Scene, count: int, until: float, slack: float) -> list[str]:
@@ -34,7 +35,7 @@ async def flood(scene: Scene, count: int, until: float, slack: float) -> list[st
         during = await _genuine(scene)
     scene.figures["a genuine notification's answer without a flood, p99, s"] = [_p99(before)]
     scene.figures["… and in a flood, p99, s"] = [_p99(during)]
-    limit = ANSWERED_S * slack
+    limit = ANSWERED_S * slack**2  # a neighbour costs more of what is short
     if _p99(during) > limit:
         wrong.append(f"a genuine notification was answered in {_p99(during) * 1000:.0f} ms in a flood (99 of 100)")
     return wrong
@@ -56,7 +57,7 @@ async def _genuine(scene: Scene) -> list[float]:
                 text = await reply.text()
             took.append(time.monotonic() - began)
             assert reply.status == 200 and "SUCCESS" in text, text
-            await asyncio.sleep(PACE_S)
+            await asyncio.sleep(GENUINE_EVERY_S)
     return took
 
 
@@ -85,4 +86,4 @@ async def _babble(scene: Scene) -> None:
                 )
                 with contextlib.suppress(OSError):
                     await scene.garage.bus.publish(f"parking/marina/{scene.kerbs[0].name}/{what}", garbage)
-        await asyncio.sleep(PACE_S)
+        await asyncio.sleep(GARBAGE_EVERY_S)

@@ -65,9 +65,14 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A lane's barrier: its journal, ms at which the relay closed, and outputs that moved and are not the relay's."""
+    """A lane's barrier: its journal, ms at which the relay closed, and outputs that moved and are not the relay's.
+
+    ``loops``: without, nobody can tell whether the car of a pulse that broke off has left; the rules then count it as
+    waiting and raise once more, for whoever stands there.
+    """
 
     lane: str
+    loops: bool = True
     intents: Sequence[Intent] = ()
     done: Sequence[str] = ()
     pulses: Sequence[int] = ()
@@ -146,9 +151,10 @@ def _barrier(gate: Gate, history: History) -> Iterable[str]:
 
 
 def _cars(history: History, raised: Mapping[tuple[str, int], Intent]) -> Iterable[str]:
+    telling = {gate.lane for gate in history.gates if gate.loops}
     for car in history.cars:
         by = raised.get((car.lane, car.risen)) if car.risen is not None else None
-        if by and by.session != car.session:
+        if by and by.session != car.session and car.lane in telling:
             yield f"I1: the car of {car.session} drove out by the lift of {by.session}"
         if car.waited:
             yield f"I8: the car of {car.session} waited in vain, and no screen said that a person is needed"

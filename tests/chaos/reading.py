@@ -103,6 +103,7 @@ def _gate(kerb: Kerb) -> Gate:
     rows = list(read(kerb.folder / "barrier.db"))
     return Gate(
         kerb.name,
+        kerb.has_loops,
         [_intent(row) for row in rows if row.kind == "intent"],
         [row.data.decode() for row in rows if row.kind == "done"],
         kerb.pulses,

@@ -1,0 +1,38 @@
+"""A bounded part of each scenario, for the table of faults (`make faults`); `make test` leaves this folder out."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.__main__ import QUICK, QUICK_SLACK, Part, run
+
+pytestmark = pytest.mark.timeout(300)
+KILLS = 12
+
+
+async def wrong(part: Part, folder: Path) -> list[str]:
+    return (await run(part, folder, 200.0, QUICK_SLACK)).wrong
+
+
+@pytest.mark.fault("cut-before-fee", "cut-paid", "cut-barrier", "cut-free", "relay-quiet")
+@pytest.mark.parametrize("broker", ["amqtt", "mosquitto"])
+async def test_processes_may_be_killed_at_any_step(broker: str, tmp_path: Path) -> None:
+    assert await wrong(Part("kills", broker, KILLS, 1), tmp_path / "garage") == []
+
+
+@pytest.mark.fault("broker-restarts", "notified-often")
+@pytest.mark.parametrize(("broker", "lanes"), [("amqtt", 2), ("mosquitto", 4)])
+async def test_brokers_may_restart_while_everybody_pays(broker: str, lanes: int, tmp_path: Path) -> None:
+    part = Part("broker-restarts", broker, QUICK["broker-restarts"], 1, lanes=lanes)
+    assert await wrong(part, tmp_path / "garage") == []
+
+
+@pytest.mark.fault("link-cuts")
+@pytest.mark.parametrize(("scenario", "broker"), [("cuts", "amqtt"), ("half-open", "mosquitto")])
+async def test_lines_may_break_or_hang(scenario: str, broker: str, tmp_path: Path) -> None:
+    assert await wrong(Part(scenario, broker, QUICK[scenario], 1), tmp_path / "garage") == []
+
+
+@pytest.mark.fault("listener-flood", "reader-garbage")
+async def test_floods_hold_nobody_up(tmp_path: Path) -> None:
+    assert await wrong(Part("flood", "amqtt", QUICK["flood"], 1), tmp_path / "garage") == []
