@@ -15,13 +15,13 @@ from functools import cache
 from pathlib import Path
 
 from terminal.core import events as e
-from terminal.core.actions import Action, Alert, Clear, Reply, TellRefund
+from terminal.core.actions import Action
 from terminal.core.lane import MAX_ATTEMPTS
 from terminal.core.visit import Lane
+from tests.said import SAID, line
 from tests.story import Story, an_id
 
 PAGE = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
-SAID = Path(__file__).with_name("said.txt")
 BEGIN, END = "<!-- drawn by python -m tests.states --write -->\n", "<!-- end of what is drawn -->\n"
 SITUATIONS = 3_000
 """More than there are; a bound."""
@@ -30,7 +30,9 @@ Arrow = tuple[str, str]
 
 
 class Watched(Story):
-    """A story that notes what each fact turns into what."""
+    """A story that notes what each fact turns into what, and all that is said."""
+
+    known = None
 
     def __init__(self) -> None:
         self.seen: dict[str, dict[Arrow, set[str]]] = {"visit": {}, "order": {}, "payment": {}}
@@ -75,22 +77,6 @@ class Watched(Story):
             stay
             and ([o.stage for o in stay.orders][-1:], [p.holder for p in stay.payments][-1:], len(stay.grants) > 0),
         )
-
-
-def line(action: Action, story: Story) -> str:
-    """What is said, with the names of what it is about."""
-    match action:
-        case Alert(code, severity, text, lane, session, order_no, once):
-            stay = story.garage.stays.get(session or "")
-            order = order_no and ("order" if stay and stay.order(order_no) else "an order of no stay")
-            about = [lane or "the garage", "stay" if stay else "", order or ""]
-            return f"alert {code} {severity}{' once' * once} | {' '.join(filter(None, about))} | {text}"
-        case Clear(code, text, lane):
-            return f"clear {code} | {lane or 'the garage'} | {text}"
-        case Reply(outcome, why):
-            return f"reply {outcome} | {why}"
-        case TellRefund(refund):
-            return f"refund {refund.stage} | {refund.by} | {refund.reason} | {refund.amount}"
 
 
 def words(event: e.Event) -> str:

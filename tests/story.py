@@ -11,6 +11,7 @@ from terminal.core.numbers import derived_id
 from terminal.core.owed import lane_due, owed, stay_due
 from terminal.core.shown import Shown, screen
 from terminal.core.visit import Fee, Grant, Lane, Order, Payment, Proof, Refund, Stay, Visit
+from tests.said import in_general, known_lines, line
 
 T0 = 1_790_000_000_000
 PROOF = Proof('{"acquireOrder":{}}', "c2lnbg==")
@@ -22,7 +23,10 @@ def an_id(*parts: object) -> str:
 
 
 class Story:
-    """``at`` is the worker's clock; every method tells one fact and returns the actions it caused."""
+    """``at`` is the worker's clock; every method tells one fact and returns the actions it caused. Whatever the rules
+    say must be a line of tests/said.txt, with its severity and what it is about."""
+
+    known: frozenset[str] | None = known_lines()
 
     def __init__(self, *, lanes: tuple[str, ...] = ("exit-1",), loops: bool = True) -> None:
         self.garage = Garage(Rules("marina"))
@@ -44,6 +48,9 @@ class Story:
         assert repr((self.garage.lanes, self.garage.stays)) == before, "step() changed its argument"
         self.garage.apply(change)
         self.said += change.actions
+        if self.known is not None:
+            for said in (in_general(line(action, self)) for action in change.actions):
+                assert said in self.known, f"not in tests/said.txt: {said}"
         return change.actions
 
     def wait(self, seconds: float) -> None:

@@ -1,0 +1,58 @@
+"""What the rules say to people, as a line each: tests/said.txt holds them all, and nothing else may be said."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from terminal.core.actions import Action, Alert, Clear, Reply, TellRefund
+
+if TYPE_CHECKING:
+    from tests.story import Story
+
+SAID = Path(__file__).with_name("said.txt")
+
+
+ELSEWHERE = (
+    "alert boom-stuck critical | exit-1 stay | the arm does not rise; the lane takes no new orders",
+    "alert help warning once | exit-1 stay order | a driver needs help: unpaid",
+    "alert ticket-refused info once | exit-1 | a ticket was refused: refused",
+    "alert ticket-refused info once | exit-1 | a ticket was refused: ticket-foreign",
+    "clear boom-stuck | exit-1 | the arm was seen up",
+    "clear payby-silent | exit-1 | PayBy answers again",
+    "reply refused | currency or amount is none of ours",
+)
+"""Said in situations that tests/states.py takes for others that it has seen."""
+_FREE = (
+    (r"(PayBy refused |PayBy does not answer \(|do not fit the order: |reply refused \| payeeMid)[^|]*", r"\1…"),
+    (r"(alert bad-fee warning once \| \S+ \|)[^|]*", r"\1 …"),
+    (r"(refund \w+ \| )(?!None|worker)\w+ \| (?!None)\w+", r"\1omar | operator"),
+    (r"(a refund was asked: )(complaint|overcharged)", r"\1operator"),
+    (r"-?\d+", "0"),
+)
+
+
+def known_lines() -> frozenset[str]:
+    """What may be said, whatever the lane, the numbers, PayBy's own words and an operator's are."""
+    return frozenset(map(in_general, (*SAID.read_text().splitlines(), *ELSEWHERE)))
+
+
+def in_general(said: str) -> str:
+    for free, always in _FREE:
+        said = re.sub(free, always, said)
+    return said
+
+
+def line(action: Action, story: "Story") -> str:
+    """What is said, with the names of what it is about."""
+    match action:
+        case Alert(code, severity, text, lane, session, order_no, once):
+            stay = story.garage.stays.get(session or "")
+            order = order_no and ("order" if stay and stay.order(order_no) else "an order of no stay")
+            about = [lane or "the garage", "stay" if stay else "", order or ""]
+            return f"alert {code} {severity}{' once' * once} | {' '.join(filter(None, about))} | {text}"
+        case Clear(code, text, lane):
+            return f"clear {code} | {lane or 'the garage'} | {text}"
+        case Reply(outcome, why):
+            return f"reply {outcome} | {why}"
+        case TellRefund(refund):
+            return f"refund {refund.stage} | {refund.by} | {refund.reason} | {refund.amount}"
