@@ -4,6 +4,7 @@
 # make sim LIVES=3000 SEED=1   order lives in virtual time, faults on, invariants checked after every event
 # make chaos         real processes that are killed, cut off and flooded, and what became of every payment
 # make acceptance    PayBy's nine acceptance cases at full length, and a table
+# make mutation      does a test fail for every change of core/, but for those that are listed with their reason?
 # make faults        each fault that a lane must survive, with the tests that show it
 # Both set up what they need: .venv from requirements.lock, and Debian's packages (installed as root, else named).
 
@@ -63,6 +64,11 @@ CORE_TESTS := $(addprefix tests/test_,lane*.py ledger*.py money.py numbers.py qu
 coverage: $(READY)
 	$(BIN)/python -m pytest -q --cov=terminal.core --cov-branch --cov-report=term-missing:skip-covered \
 		--cov-fail-under=100 $(CORE_TESTS)
+
+# The same tests against every change of core/ that mutmut's operators make: status 1 if one survives that is not in
+# tests/mutation/accepted.txt, or the other way round. `ARGS='--only lane.py:_end'` takes a function or a file.
+mutation: $(READY)
+	PYTHONHASHSEED=0 $(BIN)/python -m tests.mutation $(ARGS) $(CORE_TESTS)
 
 # Measurements: ratios in one interleaved run. They end with status 1 where a target is missed, and need a quiet machine.
 bench-mqtt bench-lcd bench-journal: bench-%: $(READY)

@@ -1,0 +1,57 @@
+"""``python -m tests.mutation TESTS``: does a test fail for every change of core/?
+
+Prints the mutants that survive. Status 1 if one of them is not in accepted.toml, or one that is there does not survive.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from tests.mutation.accepted import PATH, name_of, read, written
+from tests.mutation.forks import SURVIVED, Forks
+from tests.mutation.mutants import CORE, Mutant, mutants
+from tests.mutation.trial import try_functions, try_imports
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
+    parser.add_argument("tests", nargs="+", help="the test files that are to kill them")
+    parser.add_argument("--only", action="append", default=[], metavar="FILE[:FUNCTION]", help="lane.py, lane.py:_end")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
+    asked = parser.parse_args(arguments)
+    began = time.monotonic()
+    files = {text.partition(":")[0] for text in asked.only} or {path.name for path in CORE.glob("*.py")}
+    found = [m for file in sorted(files) for m in mutants(CORE / file) if _asked(m.file, m.within, asked.only)]
+    print(f"{len(found)} mutants, made in {time.monotonic() - began:.0f} s", flush=True)
+    accepted = {name for name, _ in read(PATH.read_text().splitlines()) if _asked(name.file, name.within, asked.only)}
+    fates: dict[Mutant, str] = {}
+
+    def tell(mutant: Mutant, fate: str) -> None:
+        fates[mutant] = fate
+        if fate == SURVIVED and name_of(mutant) not in accepted:
+            print(f"\n{written(name_of(mutant))}", flush=True)
+        if len(fates) % 250 == 0:
+            print(f"{len(fates)} tried, {Counter(fates.values())[SURVIVED]} survive", flush=True)
+
+    forks = Forks(asked.jobs)
+    try_imports([m for m in found if not m.in_function], asked.tests, forks, tell)
+    try_functions([m for m in found if m.in_function], asked.tests, forks, tell)
+    print(f"{len(fates)} tried in {time.monotonic() - began:.0f} s: {dict(Counter(fates.values()))}")
+    survived = {name_of(mutant) for mutant in found if fates[mutant] == SURVIVED}
+    new, stale = survived - accepted, accepted - survived
+    if stale:
+        print(f"\n{PATH.name} has {len(stale)} that do not survive, or are no more:\n")
+        print("\n".join(map(written, sorted(stale))))
+    print(f"{len(survived)} survive, {len(new)} of them with no reason in {PATH.name}")
+    return 1 if new or stale else 0
+
+
+def _asked(file: str, within: str, only: Sequence[str]) -> bool:
+    return not only or file in only or f"{file}:{within}" in only
+
+
+if __name__ == "__main__":
+    sys.exit(main())
