@@ -24,7 +24,7 @@ ELSEWHERE = (
 """Said in situations that tests/states.py takes for others that it has seen."""
 _FREE = (
     (r"(PayBy refused |PayBy does not answer \(|do not fit the order: |reply refused \| payeeMid)[^|]*", r"\1…"),
-    (r"(alert bad-fee warning once \| \S+ \|)[^|]*", r"\1 …"),
+    (r"(alert bad-fee warning once \| \S+ \| )(?!None)[^|]*", r"\1…"),
     (r"(refund \w+ \| )(?!None|worker)\w+ \| (?!None)\w+", r"\1omar | operator"),
     (r"(a refund was asked: )(complaint|overcharged)", r"\1operator"),
     (r"-?\d+", "0"),

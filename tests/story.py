@@ -48,10 +48,23 @@ class Story:
         assert repr((self.garage.lanes, self.garage.stays)) == before, "step() changed its argument"
         self.garage.apply(change)
         self.said += change.actions
+        self._holds_together()
         if self.known is not None:
             for said in (in_general(line(action, self)) for action in change.actions):
                 assert said in self.known, f"not in tests/said.txt: {said}"
         return change.actions
+
+    def _holds_together(self) -> None:
+        """A visit and its stay know of each other, only its lift is sent, and only a driver in help is told why."""
+        lanes, stays = self.garage.lanes, self.garage.stays
+        for lane in lanes.values():
+            if visit := lane.visit:
+                assert stays[visit.fee.session].lane == lane.id
+                assert bool(visit.reason) == (visit.phase == "helping") and visit.reason is not None
+        for stay in stays.values():
+            visit = lanes[stay.lane].visit if stay.lane else None
+            assert stay.lane is None or (visit and visit.fee.session == stay.session)
+            assert {grant.lane for grant in stay.grants if not grant.dropped} <= {stay.lane}
 
     def wait(self, seconds: float) -> None:
         """Let time pass, with every TimePassed that the state asked for, in its order."""
@@ -93,7 +106,14 @@ class Story:
         self.boom("down", lane=lane)
 
     def reads(
-        self, session: str = "a", lane: str = "exit-1", *, amount: int = 2000, car: str | None = "own", **more: Any
+        self,
+        session: str = "a",
+        lane: str = "exit-1",
+        *,
+        amount: int = 2000,
+        minutes: int = 90,
+        car: str | None = "own",
+        **more: Any,
     ) -> list[Action]:
         """A genuine ticket is read."""
         fee = Fee(
@@ -102,7 +122,7 @@ class Story:
             "ticket",
             amount,
             "due" if amount else "free",
-            90,
+            minutes,
             self.cars.get(lane) if car == "own" else car,
         )
         return self.tell(e.TicketRead(self.at, lane, fee, **more))

@@ -147,6 +147,7 @@ def test_our_own_mistake_while_another_visit_is_current_only_closes() -> None:
     story.reads()
     order = story.order()
     story.garage.lanes["exit-1"] = replace(story.lane(), visit=None)
+    story.garage.stays[order.session] = replace(story.stay(), lane=None)
     story.tell(e.OrderDenied(story.at, order.no, "placeOrder", "62016", "EXISTS", "mistake"))
     assert story.order().stage == "closing"
 

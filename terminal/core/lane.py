@@ -330,9 +330,10 @@ def _ticket_read(draft: _Draft, event: TicketRead) -> None:
     visit = lane.visit
     if visit and visit.fee.session == fee.session and (visit.car is None or car is None or visit.car == car):
         kept = replace(fee, amount=visit.fee.amount, minutes=visit.fee.minutes) if visit.order_no else fee
-        visit = replace(visit, fee=kept, waits_until=_linger(draft, visit))
+        # While an order is open, its end counts, not this reading.
+        visit = replace(visit, fee=kept, waits_until=visit.waits_until and _linger(draft, visit))
         if visit.phase == "helping":
-            order = stay.order(visit.order_no or "")
+            order = stay.order(visit.order_no)
             phase: Phase = "blocked"
             if order and order.stage in OPEN:
                 phase = "reordering" if order.stage == "closing" else "ordering"
@@ -365,7 +366,7 @@ def _begin(draft: _Draft, name: str, fee: Fee, car: str | None) -> None:
     elif lane.vehicle.waiting:
         visit = Visit(fee, "blocked", draft.at, car)
     else:
-        visit = Visit(fee, "blocked", draft.at, None, loop="blind", waits_until=draft.at + LINGER_MS)
+        visit = Visit(fee, "blocked", draft.at, loop="blind", waits_until=draft.at + LINGER_MS)
         draft.alert("loop-blind", "warning", "a ticket was read while the loop saw no vehicle", name, stay, once=True)
     draft.put(replace(lane, visit=visit, passages=0))
 
@@ -407,11 +408,7 @@ def _vehicle_seen(draft: _Draft, event: VehicleSeen) -> None:
     other = visit.car is not None and event.car is not None and visit.car != event.car
     if event.under_boom and not arm_down and visit.was_up:  # else it is still the vehicle before
         visit = replace(visit, under=True)
-    if visit.under and not event.under_boom:
-        draft.put(replace(lane, visit=visit))
-        _end(draft, lane.id, passed=True)
-        return
-    if event.waiting and other:
+    if (visit.under and not event.under_boom) or (event.waiting and other):
         draft.put(replace(lane, visit=visit))
         _end(draft, lane.id)
         return
@@ -431,10 +428,10 @@ def _end(draft: _Draft, name: str, *, passed: bool = False) -> None:
     passed = passed or visit.under or (visit.raised and visit.loop != "sees")
     draft.put(replace(lane, visit=None))
     stay = draft.stay(visit.fee.session)
-    grants = tuple(replace(g, dropped=True) if g.lane == name else g for g in stay.grants)
+    grants = tuple(replace(grant, dropped=True) for grant in stay.grants)
     left = draft.at if passed else stay.left
-    draft.put(replace(stay, lane=None if stay.lane == name else stay.lane, grants=grants, left=left))
-    order = stay.order(visit.order_no or "")
+    draft.put(replace(stay, lane=None, grants=grants, left=left))
+    order = stay.order(visit.order_no)
     if order and order.stage in ("placing", "created"):
         _stage(draft, order, "closing")
     if visit.raised and not passed:
@@ -471,10 +468,10 @@ def _advance(draft: _Draft, name: str) -> None:
 
 def _advance_paying(draft: _Draft, lane: Lane, visit: Visit) -> None:
     stay = draft.stay(visit.fee.session)
-    order = stay.order(visit.order_no or "")
+    order = stay.order(visit.order_no)
     if visit.phase != "helping" or not visit.lifts:
         if credit := _credit(draft, stay):
-            _grant(draft, lane.id, _reason_for(draft, lane.id, stay, credit), credit)
+            _grant(draft, lane.id, _reason_for(lane.id, stay, credit), credit)
             return
         if visit.fee.reason == "free" and all(draft.at >= g.not_after for g in stay.grants):
             _grant(draft, lane.id, "free", None)
@@ -704,7 +701,7 @@ def _paid(draft: _Draft, order: Order, event: OrderReported) -> None:
     lane = draft.lane(stay.lane) if stay.lane else None
     visit = lane.visit if lane else None
     if lane and visit and visit.phase != "leaving" and _waits(draft, lane, visit):
-        _grant(draft, lane.id, _reason_for(draft, lane.id, stay, payment), payment)
+        _grant(draft, lane.id, _reason_for(lane.id, stay, payment), payment)
         draft.reply("lifting")
         return
     text = "paid when its vehicle was gone: credit for its ticket until the exit grace ends, then a refund"
@@ -774,7 +771,7 @@ def _credit(draft: _Draft, stay: Stay) -> Payment | None:
     return None
 
 
-def _reason_for(draft: _Draft, lane: str, stay: Stay, payment: Payment) -> GrantReason:
+def _reason_for(lane: str, stay: Stay, payment: Payment) -> GrantReason:
     """`paid` spends an order's number at its own lane, once; everything else is `credit`."""
     order = stay.order(payment.order_no)
     return "paid" if order and order.lane == lane and payment.grant is None else "credit"
@@ -814,7 +811,7 @@ def _grant(draft: _Draft, name: str, reason: GrantReason, payment: Payment | Non
         waits_until=_linger(draft, visit),
     )
     draft.put(replace(lane, visit=visit))
-    order = stay.order(visit.order_no or "")
+    order = stay.order(visit.order_no)
     if order and order.stage in ("placing", "created"):
         _stage(draft, order, "closing")
 
@@ -902,7 +899,7 @@ def _settle_grant(stay: Stay, grant: Grant) -> Stay:
 
 def _raised(draft: _Draft, stay: Stay, grant: Grant) -> None:
     stay = _settle_grant(stay, grant)
-    payment = stay.payment(grant.order_no or "")
+    payment = stay.payment(grant.order_no)
     if payment and payment.grant == grant.id:
         stay = _held(stay, replace(payment, holder="raised"))
     lane = draft.lane(grant.lane)
@@ -968,7 +965,7 @@ def _not_raised(draft: _Draft, stay: Stay, grant: Grant, why: str) -> None:
 def _pass_on(draft: _Draft, stay: Stay, grant: Grant, holder: str) -> None:
     """The grant is over without a raise that anyone saw; its payment goes to ``holder`` (credit or person)."""
     stay = _settle_grant(stay, grant)
-    payment = stay.payment(grant.order_no or "")
+    payment = stay.payment(grant.order_no)
     if payment and payment.grant == grant.id and payment.holder == "lift":
         until = draft.at + draft.rules.exit_grace
         stay = _held(stay, replace(payment, holder=holder, until=until))  # type: ignore[arg-type]
@@ -1000,7 +997,7 @@ def _advance_leaving(draft: _Draft, lane: Lane, visit: Visit) -> None:
     """Rule 8, and the lift's deadline while its car waits."""
     stay = draft.stay(visit.fee.session)
     waits, boom = _waits(draft, lane, visit), lane.boom
-    grant = stay.grant(visit.grant or "")
+    grant = stay.grant(visit.grant)
     down = boom is not None and boom.state == "down"
     settled = boom is not None and draft.at >= boom.since + SETTLE_MS
     if visit.loop != "sees" and visit.raised and ((visit.was_up and down) or not waits):
@@ -1172,8 +1169,8 @@ def _obey(draft: _Draft, event: CommandGiven) -> str:
 
 
 def _obey_refund(draft: _Draft, event: CommandGiven) -> str:
-    found = _find(draft, event.order_no or "")
-    payment = found[0].payment(event.order_no or "") if found else None
+    found = _find(draft, event.order_no) if event.order_no else None
+    payment = found[0].payment(event.order_no) if found else None
     if found is None or payment is None:
         return "no payment is known for that order"
     if payment.refund_no:

@@ -31,7 +31,7 @@ def owed(stay: Stay) -> Iterator[Pursuit]:
                 yield CloseOrder(order)
     for grant in stay.grants:
         if not grant.dropped:
-            payment = stay.payment(grant.order_no) if grant.order_no else None
+            payment = stay.payment(grant.order_no)
             yield SendLift(grant, payment.proof if payment else None)
     for refund in stay.refunds:
         payment = stay.payment(refund.order_no)
@@ -64,7 +64,7 @@ def _visit_times(lane: Lane, visit: Visit, stay: Stay) -> Iterator[int]:
         yield visit.gone_since + GONE_MS
     if visit.waits_until is not None:
         yield visit.waits_until
-    order = stay.order(visit.order_no or "")
+    order = stay.order(visit.order_no)
     if order and order.stage in ("placing", "created"):
         yield order.expires
     if visit.phase == "ordering":

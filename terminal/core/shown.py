@@ -45,7 +45,7 @@ def screen(lane: Lane, stay: Stay | None, now: int, *, hindrance: tuple[State, s
         "wait", fee, visit.fee.session, visit.car, visit.fee.amount, visit.fee.minutes,
         help_code=numbers.help_code(visit.fee.session),
     )  # fmt: skip
-    order = stay.order(visit.order_no or "")
+    order = stay.order(visit.order_no)
     match visit.phase:
         case "paying" if order and order.stage == "created":
             return replace(base, state="pay", amount=order.amount, expires=order.expires, token_url=order.token_url)

@@ -130,13 +130,13 @@ class Stay:
     left: int | None = None
     """When its car passed the boom."""
 
-    def order(self, no: str) -> Order | None:
+    def order(self, no: str | None) -> Order | None:
         return next((o for o in self.orders if o.no == no), None)
 
-    def payment(self, order_no: str) -> Payment | None:
+    def payment(self, order_no: str | None) -> Payment | None:
         return next((p for p in self.payments if p.order_no == order_no), None)
 
-    def grant(self, lift: str) -> Grant | None:
+    def grant(self, lift: str | None) -> Grant | None:
         return next((g for g in self.grants if g.id == lift), None)
 
     def refund(self, no: str) -> Refund | None:
