@@ -161,3 +161,27 @@ def test_a_start_shows_no_refusal_of_before_and_believes_a_clear_loop_after_2_s_
     assert story.shows() == "pay"
     story.wait(0.1)
     assert story.shows() == "idle"
+
+
+def test_a_third_order_is_waited_for_to_its_end_before_a_person_helps() -> None:
+    story = Story()
+    story.shows_qr()
+    runs_out(story)
+    runs_out(story)
+    story.payby("CREATED")
+    story.wait(110)
+    assert (story.shows(), story.visit().phase) == ("wait", "reordering")
+    story.payby("FAILURE")
+    assert (story.shows(), len(story.stay().orders)) == ("help unpaid", MAX_ATTEMPTS)
+
+
+def test_a_third_order_without_an_answer_is_the_last_one_too() -> None:
+    story = Story()
+    story.shows_qr()
+    runs_out(story)
+    runs_out(story)
+    story.wait(12)
+    assert story.shows() == "help no-answer"
+    story.wait(110)
+    story.payby("FAILURE")
+    assert (story.shows(), len(story.stay().orders)) == ("help no-answer", MAX_ATTEMPTS)

@@ -24,6 +24,33 @@ def test_no_order_is_placed_while_the_barrier_is_away_and_help_comes_after_15_s(
     assert (story.shows(), story.owes()) == ("wait", ["PlaceOrder"])
 
 
+@pytest.mark.fault("arm-stuck")
+def test_no_order_is_placed_while_the_arm_is_faulty() -> None:
+    story = Story()
+    story.boom("fault")
+    story.arrives()
+    story.reads()
+    assert (story.shows(), story.owes()) == ("wait", [])
+    story.wait(15)
+    assert (story.shows(), story.owes()) == ("help barrier", [])
+    story.boom("down")
+    assert (story.shows(), story.owes()) == ("wait", ["PlaceOrder"])
+
+
+@pytest.mark.fault("barrier-clock")
+@pytest.mark.parametrize(("skew", "places"), [(14_999, True), (-14_999, True), (15_000, False), (-15_000, False)])
+def test_a_barrier_clock_that_is_15_s_off_keeps_a_driver_waiting_then_in_help(skew: int, places: bool) -> None:
+    story = Story()
+    story.boom("down", skew=skew)
+    story.arrives()
+    story.reads()
+    assert bool(story.owes()) == places
+    assert story.shows() == ("wait" if places else "out-of-order clock")
+    story.wait(15)
+    assert story.shows() == "help no-answer"
+    assert bool(story.owes()) == places
+
+
 @pytest.mark.fault("barrier-clock")
 def test_a_barrier_clock_5_s_off_is_alerted_and_15_s_off_stops_orders() -> None:
     story = Story()

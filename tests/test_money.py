@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from decimal import Decimal, getcontext, localcontext
 from fractions import Fraction
 
@@ -62,6 +63,7 @@ def test_an_amount_that_no_message_can_hold_is_not_written(fils: int) -> None:
 
 def test_the_largest_amount_fits_the_contracts_twelve_digits() -> None:
     assert money.text(money.MAX) == "999999999999.99"
+    assert money.from_decimal(Decimal("999999999999.99")) == money.MAX
 
 
 @pytest.mark.parametrize(("number", "fils"), [("25", 2500), ("25.0000", 2500), ("1E+3", 100_000), ("-0.00", 0)])
@@ -88,6 +90,14 @@ def test_a_decimal_number_is_taken_by_its_value_not_its_form(number: str, fils: 
 def test_a_decimal_number_that_is_not_whole_fils_is_refused(number: str) -> None:
     with pytest.raises(ValueError, match="whole fils"):
         money.from_decimal(Decimal(number))
+
+
+@pytest.mark.parametrize("read", [money.parse, money.percent, lambda text: money.from_decimal(Decimal(text))])
+def test_what_is_refused_is_shown_up_to_40_characters(read: Callable[[str], object]) -> None:
+    """It may come from anywhere, at any length."""
+    text = "-" + "1234567890" * 9
+    with pytest.raises(ValueError, match=rf"{text[:40]}\D"):
+        read(text)
 
 
 def test_a_narrow_decimal_context_of_the_program_does_not_round_amounts() -> None:

@@ -497,15 +497,15 @@ def _advance_paying(draft: _Draft, lane: Lane, visit: Visit) -> None:
         case "reordering":
             _phase(draft, lane.id, "blocked")
         case "blocked":
-            if obstacle := _obstacle(draft, lane, stay):
+            if obstacle := _obstacle(lane, stay):
                 if draft.at >= visit.since + WAIT_LIMIT_MS:
-                    _help(draft, lane.id, "barrier" if obstacle == "barrier" else "no-answer")
+                    _help(draft, lane.id, obstacle)
             else:
                 _place(draft, lane, visit, stay)
         case "helping" if order and order.stage == "created":
             _phase(draft, lane.id, "paying")
         case "helping" if visit.reason in ("no-answer", "barrier") and not visit.lifts:
-            if visit.attempts < MAX_ATTEMPTS and not _obstacle(draft, lane, stay):
+            if visit.attempts < MAX_ATTEMPTS and not _obstacle(lane, stay):
                 _place(draft, lane, visit, stay)
 
 
@@ -523,20 +523,20 @@ def _help(draft: _Draft, name: str, reason: str) -> None:
     draft.alert("help", "warning", f"a driver needs help: {reason}", name, stay, visit.order_no, once=True)
 
 
-def _obstacle(draft: _Draft, lane: Lane, stay: Stay) -> str:
-    """Why no order may be placed here now; empty when nothing stands in the way."""
+def _obstacle(lane: Lane, stay: Stay) -> str:
+    """Why no order may be placed here now, in the words of `help`; empty when nothing stands in the way."""
     if lane.visit and lane.visit.fee.reason == "free":
-        return "lift"  # one for this stay may still raise at another lane; there is nothing to pay
+        return "no-answer"  # a lift for this stay may still raise at another lane; there is nothing to pay
     if lane.boom is None or lane.boom_fault or lane.boom.state == "fault":
         return "barrier"
     if abs(lane.skew) >= SKEW_LIMIT_MS:
-        return "clock"
+        return "no-answer"
     if lane.open_sessions or any(o.stage in OPEN for o in stay.orders):
-        return "order"
+        return "no-answer"
     if any(stay.kept(p) for p in stay.payments) or any(o.stage == "quarantined" for o in stay.orders):
-        return "payment"  # its money is here: it lifts, goes back, or a person decides; nobody pays twice
+        return "no-answer"  # its money is here: it lifts, goes back, or a person decides; nobody pays twice
     if _attempt(lane, stay) > numbers.ATTEMPTS:
-        return "attempts"
+        return "no-answer"
     return ""
 
 

@@ -13,7 +13,7 @@ MAX = Fils(10**14 - 1)
 
 _AMOUNT = re.compile(r"(0|[1-9][0-9]{0,11})(?:\.([0-9]{1,2}))?")
 _PERCENT = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,4})?")
-_EXACT = Context(prec=28, traps=[Inexact, InvalidOperation])
+_EXACT = Context(traps=[Inexact, InvalidOperation])  # never the program's own, which may be narrow
 
 
 def parse(text: str) -> Fils:

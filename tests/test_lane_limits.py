@@ -1,0 +1,40 @@
+"""The limits of the rules, in numbers: who changes one changes what drivers and operators were told."""
+
+from terminal.core import lane, numbers, shelf
+from terminal.core.lane import Rules
+
+LIMITS = {
+    "GONE_MS": 2_000,
+    "WAIT_LIMIT_MS": 15_000,
+    "ANSWER_LIMIT_MS": 12_000,
+    "LIFT_MS": 30_000,
+    "LIFT_UNKNOWN_CAR_MS": 15_000,
+    "RENEW_MS": 5_000,
+    "HOLD_MS": 60_000,
+    "RISE_LIMIT_MS": 6_000,
+    "SETTLE_MS": 1_000,
+    "LINGER_MS": 60_000,
+    "NOTICE_MS": 15_000,
+    "NOTICE_OVER_VISIT_MS": 6_000,
+    "NUMBER_TAKEN": "62016",
+    "EXPIRY_REFUSED": ("62008", "62009", "62089"),
+    "MAX_ATTEMPTS": 3,
+    "MAX_LIFTS": 3,
+    "MAX_SIGNED": 6,
+    "ALERT_AFTER_UNHEARD": 4,
+    "ALERT_AFTER_SIGNED": 3,
+    "SKEW_ALERT_MS": 5_000,
+    "SKEW_LIMIT_MS": 15_000,
+    "REMEMBERED_FEES": 8,
+    "REMIND_MS": 604_800_000,
+}
+
+
+def test_every_limit_of_the_rules_is_what_the_contract_and_the_pages_say() -> None:
+    assert {name: getattr(lane, name) for name in LIMITS} == LIMITS
+    assert {name for name in vars(lane) if name.isupper()} - LIMITS.keys() == {"OPEN", "REFUND_ENDS"}
+    assert (numbers.ATTEMPTS, shelf.REST_MS) == (9, 600_000)
+
+
+def test_what_the_configuration_leaves_out_is_what_the_contract_says() -> None:
+    assert Rules("marina") == Rules("marina", cancel_after=110_000, exit_grace=900_000, payby_margin=600_000)
