@@ -197,6 +197,17 @@ def test_payby_closing_an_order_by_itself_brings_the_next_one() -> None:
     assert (story.order().attempt, story.owes()) == (2, ["PlaceOrder"])
 
 
+def test_an_order_that_payby_closed_before_it_answered_keeps_the_number_that_payby_gave_it() -> None:
+    story = Story()
+    story.arrives()
+    story.reads()
+    first = story.order()
+    assert story.reply(story.payby("FAILURE")) == "noted"
+    assert (story.order().attempt, story.stay().orders[0].stage) == (2, "closed")
+    assert story.reply(story.payby("PAID", order=first, payby_no="another")) == "refused"
+    assert story.alerts() == ["payment-mismatch"]
+
+
 @pytest.mark.fault("paid-while-closing")
 def test_paid_while_it_is_closed_lifts_if_the_car_is_there() -> None:
     story = Story()

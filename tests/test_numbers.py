@@ -91,5 +91,9 @@ def test_a_help_code_is_five_characters_that_cannot_be_mistaken(session: str) ->
     assert re.fullmatch(r"[2-9B-DF-HJKMNP-TV-Z]{5}", help_code(session))
 
 
+def test_a_stay_has_the_same_help_code_in_every_version() -> None:
+    assert help_code(SESSION) == "B73C5"
+
+
 def test_help_codes_of_a_days_stays_differ() -> None:
     assert len({help_code(derived_id(i, "stay")) for i in range(500)}) == 500

@@ -19,7 +19,7 @@ def ask(text: str, exited_ms: int) -> Quote:
 
 def test_a_stay_of_ninety_minutes_is_due() -> None:
     exited = ENTERED + 90 * 60_000 + 1
-    assert ask(TICKET, exited) == Quote("due", exited, SESSION, ENTERED, 90, Fils(2000))
+    assert ask(TICKET, exited) == Quote("due", exited, SESSION, ENTERED, 90, Fils(2000), None)
 
 
 def test_a_short_stay_is_free() -> None:

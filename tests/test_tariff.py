@@ -34,6 +34,10 @@ tariffs = st.builds(
 )
 
 
+def test_a_day_has_86400_s_and_no_price_is_above_a_million_aed() -> None:
+    assert (DAY_S, MAX_PRICE) == (86_400, 100_000_000)
+
+
 def test_the_configurations_texts_make_the_same_tariff() -> None:
     texts: dict[str, Any] = {
         "free_minutes": 10,

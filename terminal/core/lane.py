@@ -585,7 +585,6 @@ def _stage(draft: _Draft, order: Order, stage: OrderStage, **more: object) -> Or
         if visit and visit.order_no == order.no:
             visit = replace(visit, waits_until=_linger(draft, visit))
         draft.put(replace(lane, open_sessions=sessions, visit=visit))
-    draft.touch(order.lane)
     if stay.lane:
         draft.touch(stay.lane)
     return order
@@ -627,8 +626,6 @@ def _order_reported(draft: _Draft, event: OrderReported) -> None:
         case "CREATED", "placing":
             token = event.token_url or order.token_url
             _stage(draft, order, "created" if token else "placing", payby_no=payby_no, token_url=token)
-            draft.reply("noted")
-        case "CREATED", _:
             draft.reply("noted")
         case "FAILURE", "placing" | "created" | "closing":
             _stage(draft, order, "closed", payby_no=payby_no)

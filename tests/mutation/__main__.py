@@ -23,10 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
     asked = parser.parse_args(arguments)
     began = time.monotonic()
-    files = {text.partition(":")[0] for text in asked.only} or {path.name for path in CORE.glob("*.py")}
-    found = [m for file in sorted(files) for m in mutants(CORE / file) if _asked(m.file, m.within, asked.only)]
+
+    def wanted(file: str, within: str) -> bool:
+        return not asked.only or file in asked.only or f"{file}:{within}" in asked.only
+
+    found = [mutant for path in sorted(CORE.glob("*.py")) for mutant in mutants(path, wanted)]
     print(f"{len(found)} mutants, made in {time.monotonic() - began:.0f} s", flush=True)
-    accepted = {name for name, _ in read(PATH.read_text().splitlines()) if _asked(name.file, name.within, asked.only)}
+    accepted = {name for name, _ in read(PATH.read_text().splitlines()) if wanted(name.file, name.within)}
     fates: dict[Mutant, str] = {}
 
     def tell(mutant: Mutant, fate: str) -> None:
@@ -47,10 +50,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(map(written, sorted(stale))))
     print(f"{len(survived)} survive, {len(new)} of them with no reason in {PATH.name}")
     return 1 if new or stale else 0
-
-
-def _asked(file: str, within: str, only: Sequence[str]) -> bool:
-    return not only or file in only or f"{file}:{within}" in only
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ every default of a noun; its operators know no such difference, so they are put 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,8 +42,8 @@ class Mutant:
     """Where that stands in the file, unchanged."""
 
 
-def mutants(path: Path) -> list[Mutant]:
-    """All of a file, in its order."""
+def mutants(path: Path, wanted: Callable[[str, str], bool] = lambda file, within: True) -> list[Mutant]:
+    """All of a file, in its order, or those of the functions that are ``wanted``."""
     text = path.read_text()
     said = SAID.read_text()
     wrapper = MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)
@@ -60,7 +60,8 @@ def mutants(path: Path) -> list[Mutant]:
             continue
         texts = {original}
         for node in _nodes(top):
-            if isinstance(node, cst.SimpleString) and _is_wording(node, said):
+            within = _within(node, parents)
+            if not wanted(path.name, within) or (isinstance(node, cst.SimpleString) and _is_wording(node, said)):
                 continue
             for changed in _changes(node):
                 statement = wrapper.module.code_for_node(top.deep_replace(node, changed))  # type: ignore[arg-type]
@@ -68,7 +69,6 @@ def mutants(path: Path) -> list[Mutant]:
                     continue
                 texts.add(statement)
                 before, after = _difference(original, statement)
-                within = _within(node, parents)
                 seen[within, before, after] += 1
                 found.append(
                     Mutant(
