@@ -71,7 +71,7 @@ def test_every_folder_with_python_in_it_is_a_package() -> None:
 def test_tests_stay_flat_and_hide_no_package() -> None:
     assert [path for path in files() if path.name == "__init__.py" and "tests" in path.parts] == []
     collected = [path for path in sources() if path.name.startswith("test_")]
-    assert {path.parent for path in collected} <= {TREE / "tests", TREE / "tests/browser"}
+    assert {path.parent for path in collected} <= {TREE / "tests", TREE / "tests/browser", TREE / "tests/chaos"}
 
 
 def test_the_wheel_holds_what_the_tree_holds(tmp_path: Path) -> None:
