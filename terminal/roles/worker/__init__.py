@@ -72,12 +72,7 @@ class Worker:
         self._random = random.Random(seed)
         self._steady = Steady(link.clock.wall_ms(), link.clock.steady_ms)
         self.ledger = Ledger(
-            settings.rules,
-            log,
-            self._words,
-            store=store,
-            checkpoint_rows=settings.checkpoint_rows,
-            away=self._forget,
+            settings.rules, log, self._words, store=store, checkpoint_rows=settings.checkpoint_rows, away=self._forget
         )
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         self._voice = Voice(settings.garage, settings.signer, self._to_wall)
