@@ -44,15 +44,21 @@ class Story:
 
     def tell(self, event: e.Event) -> list[Action]:
         before = repr((self.garage.lanes, self.garage.stays))
+        phases = self._phases()
         change = step(self.garage, event)
         assert repr((self.garage.lanes, self.garage.stays)) == before, "step() changed its argument"
         self.garage.apply(change)
         self.said += change.actions
         self._holds_together()
+        for name, (phase, since) in self._phases().items():
+            assert since == event.at or (phase, since) == phases[name], "a phase knows since when it is"
         if self.known is not None:
             for said in (in_general(line(action, self)) for action in change.actions):
                 assert said in self.known, f"not in tests/said.txt: {said}"
         return change.actions
+
+    def _phases(self) -> dict[str, tuple[str, int]]:
+        return {name: (lane.visit.phase, lane.visit.since) for name, lane in self.garage.lanes.items() if lane.visit}
 
     def _holds_together(self) -> None:
         """A visit and its stay know of each other, only its lift is sent, and only a driver in help is told why."""

@@ -6,6 +6,7 @@ import pytest
 
 from terminal.core import events as e
 from terminal.core.lane import MAX_ATTEMPTS, SKEW_LIMIT_MS, step
+from terminal.core.numbers import derived_id
 from terminal.core.shown import order_status, screen
 from tests.story import T0, Story, an_id
 
@@ -24,6 +25,7 @@ def test_a_paid_visit_goes_from_ticket_to_passage_with_one_lift() -> None:
     grant = story.raises()
     assert (grant.reason, grant.car, grant.order_no, grant.amount) == ("paid", car, story.order().no, 2000)
     assert grant.not_after == T0 + 30_000
+    assert grant.id == derived_id(T0, "marina", "exit-1", an_id("stay", "a"), "paid", "1"), "a replay names it the same"
     assert (story.owes(), story.payment().holder) == ([], "raised")
     story.drives_through()
     assert (story.shows(), story.stay().left, story.stay().lifts) == ("idle", T0, 1)
@@ -188,6 +190,34 @@ def test_credit_lifts_for_its_ticket_at_the_same_lane() -> None:
     assert (story.shows(), story.owes()) == ("paid", ["SendLift"])
     assert story.stay().grants[0].reason == "paid", "its number was not spent yet, and it is of this lane"
     assert len(story.stay().orders) == 1
+
+
+@pytest.mark.parametrize("left_ms", [1, 0])
+def test_credit_is_over_at_its_end_though_nobody_told_the_time(left_ms: int) -> None:
+    """At that moment its refund is asked, and only one may have it."""
+    story = Story()
+    story.shows_qr()
+    story.leaves_loop()
+    story.wait(3)
+    story.payby("PAID")
+    story.at = story.payment().until - left_ms
+    story.arrives()
+    story.reads()
+    assert bool(story.stay().grants) == bool(left_ms)
+
+
+@pytest.mark.parametrize("left_ms", [1, 0])
+def test_a_raise_that_let_nobody_out_is_good_for_another_until_the_exit_grace_ends(left_ms: int) -> None:
+    story = Story()
+    story.pays()
+    story.raises()
+    story.leaves_loop()
+    story.wait(3)
+    story.boom("down")
+    story.at = T0 + 15 * 60_000 - left_ms
+    story.arrives()
+    story.reads()
+    assert bool(story.stay().grants) == bool(left_ms)
 
 
 def test_credit_lifts_for_its_ticket_at_another_lane_without_waiting() -> None:
@@ -423,6 +453,20 @@ def test_the_car_before_under_the_boom_does_not_end_the_next_visit() -> None:
     story.payby("CREATED", "b")
     story.tell(e.VehicleSeen(story.at, "exit-1", True, False, second))
     assert (story.shows(), story.stay("b").left, story.stay("a").left) == ("pay", None, story.at)
+
+
+def test_the_car_before_under_the_boom_does_not_use_the_lift_of_the_next() -> None:
+    story = Story()
+    story.pays()
+    story.raises()
+    story.under()
+    second = story.arrives()
+    story.tell(e.VehicleSeen(story.at, "exit-1", True, True, second))
+    story.reads("b")
+    story.payby("PAID", "b")
+    story.tell(e.VehicleSeen(story.at, "exit-1", True, True, second))
+    story.tell(e.VehicleSeen(story.at, "exit-1", True, False, second))
+    assert (story.shows(), story.owes("b"), story.stay("b").left) == ("paid", ["SendLift"], None)
 
 
 @pytest.mark.fault("tailgating")

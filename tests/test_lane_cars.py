@@ -134,3 +134,25 @@ def test_a_ticket_whose_visit_a_damaged_journal_ended_ends_no_visit_of_another_c
     story.arrives("exit-2")
     story.reads("a", lane="exit-2")
     assert story.visit("exit-1").fee.session == an_id("stay", "b")
+
+
+def test_what_payby_says_again_of_a_closed_order_makes_no_car_wait_longer() -> None:
+    story = Story(loops=False)
+    story.reads(car=None)
+    story.tell(e.BarrierGone(story.at, "exit-1"))
+    story.payby("FAILURE")
+    story.wait(30)
+    story.payby("FAILURE")
+    story.wait(29.9)
+    assert story.shows() == "help barrier"
+    story.wait(0.1)
+    assert story.lane().visit is None
+
+
+def test_without_loops_a_lift_that_nobody_answers_is_waited_for_for_60_s() -> None:
+    story = Story(loops=False)
+    story.reads(amount=0, car=None)
+    story.wait(59.9)
+    assert story.lane().visit
+    story.wait(0.1)
+    assert (story.lane().visit, story.owes()) == (None, [])

@@ -44,13 +44,16 @@ def test_an_unknown_outcome_is_never_retried_under_a_new_number_but_closed() -> 
     story = Story()
     story.arrives()
     story.reads()
-    for _ in range(5):
+    for _ in range(4):
         unheard(story)
-    assert story.alerts().count("payby-silent") == 1
+    silent = story.stay()
+    unheard(story)
+    assert (story.alerts().count("payby-silent"), story.stay()) == (1, silent), "what is told is no news"
     story.wait(110)
     assert (story.shows(), story.owes(), len(story.stay().orders)) == ("help no-answer", ["CloseOrder"], 1)
     denied(story, "unknown", "getOrder", "62004")
     assert (story.shows(), story.owes(), story.order().attempt) == ("wait", ["PlaceOrder"], 2)
+    assert story.stay().orders[0].stage == "closed"
 
 
 def test_an_answer_after_silence_clears_the_alert() -> None:
@@ -218,11 +221,13 @@ def test_paid_while_it_is_closed_lifts_if_the_car_is_there() -> None:
 
 
 @pytest.mark.fault("paid-while-closing")
-def test_paid_after_payby_called_it_failed_is_believed() -> None:
+@pytest.mark.parametrize("next_one_shows", [True, False])
+def test_paid_after_payby_called_it_failed_is_believed_and_the_next_order_closed(next_one_shows: bool) -> None:
     story = Story()
     first = story.shows_qr()
     story.payby("FAILURE")
-    story.payby("CREATED")
+    if next_one_shows:
+        story.payby("CREATED")
     story.payby("PAID", order=first)
     assert (story.shows(), story.owes()) == ("paid", ["CloseOrder", "SendLift"])
 
@@ -238,6 +243,48 @@ def test_the_second_paid_order_of_a_stay_is_refunded() -> None:
     assert [p.holder for p in story.stay().payments] == ["lift", "refund"]
     assert story.owes() == ["SendLift", "PlaceRefund"]
     assert "paid-twice" in story.alerts()
+
+
+@pytest.mark.parametrize("stage", ["asked", "created", "settled", "success"])
+def test_the_second_paid_order_of_a_stay_is_its_credit_where_the_first_ones_money_goes_back(stage: str) -> None:
+    story = Story()
+    first = story.shows_qr()
+    story.payby("FAILURE")
+    story.payby("CREATED")
+    story.leaves_loop()
+    story.wait(3)
+    story.payby("PAID", order=first)
+    assert commands(story, "refund", order_no=first.no) == "done"
+    refund_said(story, stage)
+    story.payby("PAID")
+    assert [p.holder for p in story.stay().payments][1] == "credit"
+    story.arrives()
+    story.reads()
+    assert story.stay().grants[0].order_no == story.order().no
+
+
+def test_a_payment_that_comes_when_its_car_has_been_gone_for_2_s_is_late_though_nobody_told_the_time() -> None:
+    story = Story()
+    story.shows_qr()
+    story.leaves_loop()
+    story.at += 2_000
+    assert story.reply(story.payby("PAID")) == "late"
+    assert (story.payment().holder, story.shows(), story.owes()) == ("credit", "idle", [])
+
+
+def test_a_payment_that_comes_between_two_lifts_is_the_next_ones() -> None:
+    """Its own order was called failed; the one that was paid first goes back."""
+    story = Story()
+    first = story.shows_qr()
+    story.payby("FAILURE")
+    story.payby("PAID")
+    assert commands(story, "refund", order_no=story.order().no) == "done"
+    story.answers("refused", "car")
+    assert [p.holder for p in story.stay().payments] == ["refund"]
+    assert story.reply(story.payby("PAID", order=first)) == "late"
+    assert story.owes() == ["PlaceRefund"]
+    story.wait(1)
+    assert [(g.order_no, g.reason) for g in story.stay().grants] == [(first.no, "credit")]
 
 
 def test_failed_after_paid_is_alerted_and_changes_nothing() -> None:

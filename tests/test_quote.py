@@ -41,7 +41,7 @@ def test_a_lost_ticket_costs_its_price_and_gets_the_fresh_session() -> None:
 )
 def test_a_refused_ticket_says_why_and_nothing_else(text: str, exited: int, why: str) -> None:
     refused = ask(text, exited)
-    assert (refused.reason, refused.why) == ("refused", why)
+    assert (refused.reason, refused.exited_ms, refused.why) == ("refused", exited, why)
     assert (refused.session, refused.entered_ms, refused.minutes, refused.amount) == (None, None, None, None)
 
 

@@ -145,6 +145,25 @@ def test_the_other_prices_and_times_are_at_hand() -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "least", "most"),
+    [
+        ("free_minutes", 0, 1_000_000),
+        ("block_minutes", 1, 1_000_000),
+        ("block_price", 1, MAX_PRICE),
+        ("day_cap", 1, MAX_PRICE),
+        ("lost_ticket", 1, MAX_PRICE),
+        ("exit_grace", 0, 1_000_000),
+    ],
+)
+def test_every_value_has_its_bounds(field: str, least: int, most: int) -> None:
+    for value in (least, most):
+        assert getattr(replace(PLAIN, **{field: value}), field) == value
+    for value in (least - 1, most + 1):
+        with pytest.raises(ValueError, match=field):
+            replace(PLAIN, **{field: value})
+
+
+@pytest.mark.parametrize(
     ("field", "value"),
     [
         ("free_minutes", -1),
