@@ -5,7 +5,7 @@ from itertools import count
 from typing import Any
 
 from terminal.core import events as e
-from terminal.core.actions import Action, Alert, Pursuit, Reply
+from terminal.core.actions import Action, Alert, Clear, Pursuit, Reply
 from terminal.core.lane import Garage, Rules, step
 from terminal.core.numbers import derived_id
 from terminal.core.owed import lane_due, owed, stay_due
@@ -207,6 +207,9 @@ class Story:
 
     def alerts(self) -> list[str]:
         return [a.code for a in self.said if isinstance(a, Alert)]
+
+    def cleared(self) -> list[str]:
+        return [a.code for a in self.said if isinstance(a, Clear)]
 
     @staticmethod
     def reply(actions: list[Action]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from terminal.core import events as e
+from terminal.core.actions import Alert
 from terminal.core.lane import LIFT_MS, MAX_LIFTS, MAX_SIGNED
 from terminal.core.numbers import derived_id
 from tests.story import Story
@@ -52,10 +53,60 @@ def test_a_barrier_clock_that_is_15_s_off_keeps_a_driver_waiting_then_in_help(sk
 
 
 @pytest.mark.fault("barrier-clock")
+@pytest.mark.parametrize(
+    ("before", "now", "alerts", "cleared"),
+    [
+        (0, 4_999, 0, 0),
+        (0, 5_000, 1, 0),
+        (4_999, -5_000, 1, 0),
+        (5_000, 5_000, 0, 0),
+        (5_000, 6_000, 0, 0),
+        (6_000, -5_000, 0, 0),
+        (5_000, 4_999, 0, 1),
+        (-5_000, 0, 0, 1),
+        (0, 0, 0, 0),
+    ],
+)
+def test_a_barrier_clock_is_alerted_once_and_cleared_once(before: int, now: int, alerts: int, cleared: int) -> None:
+    story = Story()
+    story.boom("down", skew=before)
+    story.said.clear()
+    story.boom("down", skew=now)
+    assert (story.alerts(), story.cleared()) == (["barrier-clock"] * alerts, ["barrier-clock"] * cleared)
+
+
+@pytest.mark.fault("arm-stuck")
+@pytest.mark.parametrize(
+    ("before", "now", "alerts", "cleared"),
+    [
+        ("down", "fault", ["boom-fault"], []),
+        ("fault", "fault", [], []),
+        ("fault", "down", [], ["boom-fault"]),
+        ("fault", "up", [], ["boom-fault"]),
+        ("up", "lowering", [], []),
+        ("up", "down", [], []),
+        ("down", "up", ["boom-open"], []),
+        ("lowering", "up", ["boom-open"], []),
+        ("rising", "up", [], []),
+        ("unknown", "up", [], []),
+        ("up", "up", [], []),
+    ],
+)
+def test_what_the_barrier_says_of_its_arm(before: str, now: str, alerts: list[str], cleared: list[str]) -> None:
+    story = Story()
+    story.boom(before)
+    story.said.clear()
+    story.boom(now)
+    assert (story.alerts(), story.cleared()) == (alerts, cleared)
+
+
+@pytest.mark.fault("barrier-clock")
 def test_a_barrier_clock_5_s_off_is_alerted_and_15_s_off_stops_orders() -> None:
     story = Story()
     story.boom("down", skew=6000)
     assert story.alerts() == ["barrier-clock"]
+    assert isinstance(alert := story.said[0], Alert)
+    assert alert.text.endswith(" by 6 s")
     story.boom("down", skew=-16_000)
     assert story.shows() == "out-of-order clock"
     story.arrives()
@@ -254,8 +305,10 @@ def test_an_arm_that_does_not_rise_gets_three_lifts_then_the_lane_closes_to_orde
     assert story.shows() == "closed barrier"
     story.reads("b")
     assert story.owes("b") == []
+    story.boom("rising")
+    assert (story.owes("b"), story.cleared()) == ([], [])
     story.boom("up")
-    assert story.owes("b") == ["PlaceOrder"]
+    assert (story.owes("b"), story.cleared(), story.lane().boom_fault) == (["PlaceOrder"], ["boom-stuck"], False)
 
 
 @pytest.mark.fault("arm-stuck")
@@ -319,10 +372,11 @@ def test_an_arm_that_is_up_without_a_lift_is_alerted() -> None:
 
 
 @pytest.mark.fault("forced-open")
-def test_a_car_that_drives_out_under_a_forced_open_arm_has_used_its_ticket() -> None:
+@pytest.mark.parametrize("state", ["rising", "up"])
+def test_a_car_that_drives_out_under_a_forced_open_arm_has_used_its_ticket(state: str) -> None:
     story = Story()
     story.shows_qr()
-    story.boom("up")
+    story.boom(state)
     story.under()
     story.leaves_loop()
     assert (story.stay().left, story.owes()) == (story.at, ["CloseOrder"])

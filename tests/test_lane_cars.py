@@ -11,7 +11,7 @@ def test_a_straight_visit_calls_nobody() -> None:
     story.pays()
     story.raises()
     story.drives_through()
-    assert story.alerts() == []
+    assert (story.alerts(), story.cleared()) == ([], [])
 
 
 def test_a_visit_ends_when_its_car_is_off_the_second_loop_too() -> None:

@@ -431,12 +431,13 @@ def test_a_refund_that_we_did_not_ask_for_is_noted_and_alerted() -> None:
     assert story.alerts() == ["refund-unknown", "refund-unknown"]
 
 
-def test_an_operators_refund_waits_for_the_lift_in_flight() -> None:
+@pytest.mark.parametrize(("outcome", "why"), [("refused", "car"), ("raised", ""), ("unknown", "")])
+def test_an_operators_refund_waits_for_the_lift_in_flight(outcome: str, why: str) -> None:
     story = Story()
     story.pays()
     assert commands(story, "refund", order_no=story.order().no) == "done"
     assert story.owes() == ["SendLift"]
-    story.answers("refused", "car")
+    story.answers(outcome, why)
     assert (story.payment().holder, story.owes()) == ("refund", ["PlaceRefund"])
 
 
