@@ -1,7 +1,8 @@
 """Nouns, facts and wishes: what is true of them all."""
 
-from dataclasses import FrozenInstanceError, fields, is_dataclass
-from types import ModuleType
+from dataclasses import MISSING, FrozenInstanceError, fields, is_dataclass
+from types import ModuleType, NoneType
+from typing import get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -27,3 +28,15 @@ def test_none_can_change_once_it_is_made_or_bear_a_name_that_it_has_not(kind: ty
 def test_every_fact_is_told_by_its_name_and_says_when_it_was_first() -> None:
     assert {kind.__name__: kind for kind in made_in(events)} == events.EVENTS
     assert {fields(kind)[0].name for kind in made_in(events)} == {"at"}
+
+
+BEGINNINGS = {"Order.stage": "placing", "Refund.stage": "asked", "Grant.signed": 1, "Visit.loop": "sees"}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_what_is_left_out_is_nothing_but_for_how_a_noun_begins(kind: type) -> None:
+    for field, hint in zip(fields(kind), get_type_hints(kind).values(), strict=True):
+        if field.default is not MISSING:
+            name = f"{kind.__name__}.{field.name}"
+            begins = BEGINNINGS.get(name) or (None if NoneType in get_args(hint) else (get_origin(hint) or hint)())
+            assert repr(field.default) == repr(begins), name

@@ -261,12 +261,42 @@ def test_a_refused_lift_of_a_car_that_has_gone_is_credit() -> None:
 
 
 @pytest.mark.fault("cut-barrier")
-def test_an_unknown_raise_under_a_risen_boom_counts_as_raised() -> None:
+@pytest.mark.parametrize("state", ["rising", "up"])
+@pytest.mark.parametrize("outcome", ["raised", "unknown"])
+def test_a_raise_or_an_unknown_one_under_a_risen_boom_is_a_raise_that_rose(outcome: str, state: str) -> None:
     story = Story()
     story.pays()
-    story.boom("up")
-    story.answers("unknown")
-    assert story.payment().holder == "raised"
+    story.boom(state)
+    story.answers(outcome)
+    assert (story.payment().holder, story.visit().raised, story.visit().was_up) == ("raised", True, True)
+
+
+@pytest.mark.parametrize("state", ["down", "lowering", "unknown"])
+def test_a_raise_whose_arm_was_not_seen_yet_has_not_risen(state: str) -> None:
+    story = Story()
+    story.pays()
+    story.boom(state)
+    story.answers("raised")
+    assert (story.payment().holder, story.visit().raised, story.visit().was_up) == ("raised", True, False)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "why", "severity"),
+    [
+        ("refused", "signature", "critical"),
+        ("refused", "journal", "critical"),
+        ("refused", "proof", "critical"),
+        ("refused", "car", "warning"),
+        ("refused", "spent", "warning"),
+        ("unknown", "", "critical"),
+    ],
+)
+def test_what_is_said_of_a_lift_names_the_order_that_was_paid(outcome: str, why: str, severity: str) -> None:
+    story = Story()
+    story.pays()
+    story.answers(outcome, why)
+    assert isinstance(alert := story.said[-1 if why != "journal" else -2], Alert)
+    assert (alert.severity, alert.session, alert.order_no) == (severity, story.stay().session, story.order().no)
 
 
 @pytest.mark.fault("cut-barrier")
@@ -405,7 +435,7 @@ def test_a_raise_that_shows_after_a_refund_was_asked_is_alerted() -> None:
     story.wait(92 + 900)
     assert story.payment().holder == "refund"
     story.answers("raised", grant=grant)
-    assert (story.payment().holder, story.alerts()[-1]) == ("refund", "raised-late")
+    assert (story.payment().holder, story.alerts()[-1], story.stay().left) == ("refund", "raised-late", None)
 
 
 def test_answers_about_lifts_of_nobody_or_of_another_lane_are_ignored() -> None:

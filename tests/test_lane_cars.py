@@ -75,6 +75,19 @@ def test_a_vehicle_that_stays_under_the_boom_is_one_and_each_that_has_paid_may_p
     assert story.alerts() == ["tailgating"]
 
 
+@pytest.mark.fault("tailgating")
+def test_vehicles_under_the_boom_are_counted_from_the_last_time_that_it_was_down() -> None:
+    story = Story()
+    counts = []
+    for state in ("rising", "up", "lowering", "down", "fault", "up"):
+        story.boom(state)
+        story.under(waiting=False)
+        story.leaves_loop()
+        counts.append(story.lane().passages)
+    assert counts == [1, 2, 3, 0, 1, 2]
+    assert story.alerts().count("tailgating") == 3
+
+
 def test_without_loops_a_car_that_gets_no_order_counts_as_waiting_for_60_s() -> None:
     story = Story(loops=False)
     story.tell(e.BarrierGone(story.at, "exit-1"))

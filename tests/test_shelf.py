@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from terminal.core.lane import REMIND_MS
 from terminal.core.shelf import NO_PROOF, REST_MS, Shelf, rests_until, slim
-from terminal.core.visit import Order, Payment, Stay
+from terminal.core.visit import Order, Payment, Proof, Stay
 from tests.story import PROOF, T0, Story
 
 
@@ -47,6 +47,7 @@ def test_what_a_person_is_told_of_at_every_start_stays_as_long() -> None:
 def test_only_proofs_that_can_lift_no_more_are_left_out() -> None:
     paid = tuple(payment(holder) for holder in ("raised", "refunded", "person"))
     assert slim(Stay("s", payments=paid)).payments == paid
+    assert Proof("", "") == NO_PROOF
     left = slim(Stay("s", payments=paid, left=T0))
     assert left.payments == (*(replace(p, proof=NO_PROOF) for p in paid[:2]), paid[2])
 
