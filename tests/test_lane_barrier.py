@@ -255,9 +255,34 @@ def test_a_refused_lift_of_a_car_that_has_gone_is_credit() -> None:
     story = Story()
     story.pays()
     grant = story.stay().grants[0]
+    story.wait(20)
     story.arrives()
     story.answers("refused", "proof", grant=grant)
     assert (story.payment().holder, story.shows()) == ("credit", "idle")
+    assert story.payment().until == story.at + 15 * 60_000
+
+
+def test_a_driver_who_went_on_to_a_second_lane_is_let_out_there_though_the_firsts_lift_raised() -> None:
+    """Nothing says that anybody passed at the first."""
+    story = Story(lanes=("exit-1", "exit-2"))
+    story.pays()
+    grant = story.stay().grants[0]
+    story.arrives("exit-2")
+    story.reads(lane="exit-2")
+    assert (story.shows("exit-2"), story.owes()) == ("wait", [])
+    story.answers("raised", grant=grant)
+    assert (story.shows("exit-2"), story.owes()) == ("paid", ["SendLift"])
+
+
+def test_an_arm_has_6_s_to_rise_from_the_barriers_word_that_it_raises() -> None:
+    story = Story()
+    story.pays()
+    story.wait(4)
+    story.answers("raised")
+    story.wait(5.9)
+    assert story.stay().lifts == 1
+    story.wait(0.1)
+    assert story.stay().lifts == 2
 
 
 @pytest.mark.fault("cut-barrier")

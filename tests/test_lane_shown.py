@@ -139,10 +139,11 @@ def test_each_time_is_waited_for_once_and_only_ahead() -> None:
     story = Story()
     assert lane_due(story.lane(), None, story.at) is None
     story.pays()
+    assert lane_due(story.lane(), None, story.at) is None
     grant = story.stay().grants[0]
     assert stay_due(story.stay(), story.at) == grant.not_after + 60_000
     assert stay_due(story.stay(), grant.not_after + 59_999) == grant.not_after + 60_000
-    assert stay_due(story.stay(), grant.not_after + 60_000) is None
+    assert stay_due(story.stay(), grant.not_after + 60_000) is None, "it has come"
     times, now = [], story.at
     while due := lane_due(story.lane(), story.stay(), now):
         times.append(due - story.at)

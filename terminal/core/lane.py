@@ -907,7 +907,6 @@ def _raised(draft: _Draft, stay: Stay, grant: Grant) -> None:
         draft.put(replace(lane, visit=visit))
     else:
         stay = replace(stay, left=stay.left or draft.at)  # it rose when its visit had ended: the ticket is used
-        draft.touch(lane.id)
     draft.put(stay)
     if stay.lane:
         draft.touch(stay.lane)
