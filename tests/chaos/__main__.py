@@ -78,7 +78,7 @@ def parts(asked: argparse.Namespace) -> list[Part]:
         if name == "kills":
             garages = max(len(brokers), asked.kills // SHARE)
             made += [
-                Part(name, brokers[n % len(brokers)], -(-asked.kills // garages), asked.seed + n, loops=n % 4 < 2)
+                Part(name, brokers[n % len(brokers)], -(-asked.kills // garages), asked.seed + n, loops=n % 4 in (0, 3))
                 for n in range(garages)
             ]
         elif name == "broker-restarts":
@@ -98,7 +98,7 @@ def described(outcome: Outcome) -> str:
     ]
     for name, values in outcome.figures.items():
         if values:
-            spread = f"{sorted(values)[len(values) // 2]:.3g} to {max(values):.3g} ({len(values)})"
+            spread = f"half {sorted(values)[len(values) // 2]:.3g}, all {max(values):.3g}, of {len(values)}"
             lines.append(f"    {name}: {spread if len(values) > 1 else f'{values[0]:.3g}'}")
     return "\n".join([*lines, *(f"    VIOLATION {line}" for line in outcome.wrong)])
 

@@ -15,6 +15,8 @@ from tests.garage import ROOT
 
 ANSWERED_S = 0.1
 """99 of 100 genuine notifications are answered so soon."""
+BUSY = 4
+"""… or, on a machine that is busy with other things, in so many times what it takes without a flood."""
 GENUINE = 200
 GENUINE_EVERY_S = 0.02
 GARBAGE_EVERY_S = 0.05
@@ -35,7 +37,7 @@ async def flood(scene: Scene, count: int, until: float, slack: float) -> list[st
         during = await _genuine(scene)
     scene.figures["a genuine notification's answer without a flood, p99, s"] = [_p99(before)]
     scene.figures["… and in a flood, p99, s"] = [_p99(during)]
-    limit = ANSWERED_S * slack**2  # a neighbour costs more of what is short
+    limit = max(ANSWERED_S, BUSY * _p99(before)) * slack
     if _p99(during) > limit:
         wrong.append(f"a genuine notification was answered in {_p99(during) * 1000:.0f} ms in a flood (99 of 100)")
     return wrong

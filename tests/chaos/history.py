@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
 
 from terminal.core.lane import Garage
 from terminal.core.visit import OPEN, Payment
@@ -94,7 +93,7 @@ class History:
     ended: Sequence[tuple[str, int]] = ()
     """How processes ended by themselves: role and status."""
     texts: Iterable[tuple[str, str]] = ()
-    """Logs and messages, with what each is."""
+    """Logs, one of all messages among them, with their names."""
     secrets: Sequence[str] = ()
 
 
@@ -224,8 +223,3 @@ def _rest(history: History) -> Iterable[str]:
 
 def fils(amount: Decimal) -> int:
     return int(amount * 100)
-
-
-def words_of(message: Mapping[str, Any]) -> str:
-    """A message as it is searched for secrets."""
-    return " ".join(str(value) for value in message.values())

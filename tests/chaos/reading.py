@@ -14,7 +14,7 @@ from terminal.core.numbers import parse_order_no
 from terminal.core.visit import OPEN
 from terminal.journal import Row, read
 from terminal.ledger import Ledger
-from tests.chaos.history import Account, Gate, History, Intent, fils, words_of
+from tests.chaos.history import Account, Gate, History, Intent, fils
 from tests.chaos.kerb import Kerb
 from tests.chaos.scene import QUIET_S, Scene
 
@@ -57,7 +57,7 @@ async def finish(scene: Scene) -> History:
     """Nothing goes wrong any more: one more car at each lane, then quiet, then all stop, and what happened is read."""
     for kerb in scene.kerbs:
         kerb.disarm()
-    await scene.online([len(kerb.said) for kerb in scene.kerbs])
+    await scene.online()
     last = await asyncio.gather(*(scene.car(kerb=kerb) for kerb in scene.kerbs))
     scene.served_at_last = all(car.out for car in last)
     with contextlib.suppress(TimeoutError):
@@ -82,7 +82,6 @@ def unsettled(scene: Scene) -> bool:
 
 def history(scene: Scene) -> History:
     """All of it, once everything has stopped."""
-    said = [(topic, words_of(message)) for topic, message in scene.garage.heard.all]
     logs = [(path.name, path.read_text(errors="replace")) for path in sorted(scene.folder.rglob("*.log"))]
     whole = replayed(scene.folder / "journal.db")
     return History(
@@ -94,7 +93,7 @@ def history(scene: Scene) -> History:
         granted=whole.granted,
         served_at_last=scene.served_at_last,
         ended=scene.ended,
-        texts=[*logs, *said],
+        texts=logs,
         secrets=_secrets(scene.folder),
     )
 

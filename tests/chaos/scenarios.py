@@ -100,7 +100,7 @@ class Storm:
 
 async def broker_restarts(scene: Scene, count: int, until: float, slack: float) -> list[str]:
     """The broker dies as drivers at all lanes pay, fifty copies of each notification at once; they leave within 5 s of
-    its return."""
+    its return. It lives long enough for a heartbeat of each role: who hears none for 15 s holds the loops for dead."""
     wrong = []
     sandbox, waits = scene.garage.sandbox, scene.figures.setdefault("from the broker's return to the boom, s", [])
     sandbox.notify_fault = NotifyFault(copies=COPIES)
@@ -116,6 +116,7 @@ async def broker_restarts(scene: Scene, count: int, until: float, slack: float) 
                 wrong.append(f"round {number}: the car at {car.lane} did not leave after the broker's restart")
             elif car.risen > scene.back_ms > storm.struck_ms > 0:
                 waits.append((car.risen - scene.back_ms) / 1000)
+                scene.note(f"{number} {car.lane} {car.session}: back {scene.back_ms}, risen {car.risen}, {waits[-1]}")
                 if waits[-1] > BACK_S * slack:
                     wrong.append(
                         f"round {number}: the boom at {car.lane} rose {waits[-1]:.1f} s after the broker's return"

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import random
-import secrets
 import signal
 import socket
 import time
@@ -12,66 +11,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from terminal.bus import Bus
-from terminal.contract.access import USERS
+from terminal.contract.topics import GARAGE_WIDE
 from tests.chaos.bell import Bell
 from tests.chaos.drivers import Driver
 from tests.chaos.history import Car
 from tests.chaos.kerb import Kerb
 from tests.chaos.mother import Mother
+from tests.chaos.processes import LOOPS, Ears, Witnessed, broker_file, configure, passwords
 from tests.chaos.proxy import Line
 from tests.conftest import Mosquitto
-from tests.garage import Garage, Heard, Process, free_port
+from tests.garage import free_port
 
 APART = ("worker", "listener", "barrier", "lcd", "reader")
 """Roles of the first lane; loops besides, where it has some."""
+GARAGE_ROLES = ("worker", "listener")
 AS_ONE = ("barrier", "lcd", "reader")
 """Roles of every other lane, in one process."""
 STARTS_S = 60.0
 """All processes are there by then, however busy the machine is."""
 QUIET_S = 150.0
 """Nothing is under way any more by then: a lift that nobody answered holds its payment for 90 s."""
-LOOPS = "[loops]\nwaiting_pin = 5\nboom_pin = 6"
-
-
-class Ears(Heard):
-    """Hears for each lane, and rings."""
-
-    def __init__(self, kerbs: list[Kerb], bell: Bell) -> None:
-        super().__init__()
-        self._kerbs, self._bell = {kerb.name: kerb for kerb in kerbs}, bell
-
-    async def follow(self, bus: Bus) -> None:
-        async for delivery in bus.subscribe("parking/marina/#"):
-            delivery.ack()
-            _, _, lane, what = delivery.topic.split("/", 3)
-            async with self._news:
-                self.all.append((what, self.fields(delivery.payload)))
-                self._news.notify_all()
-            if kerb := self._kerbs.get(lane):
-                kerb.said.append(self.all[-1])
-            self._bell.ring()
-
-
-class Witnessed(Garage):
-    """Commands run under tests/chaos/witness.py; another lane's name is the command that runs it."""
-
-    kerbs: list[Kerb]
-    mother: Mother
-
-    async def spawn(self, command: str, *, env: dict[str, str] | None = None) -> Process:
-        log = self.folder / f"{command}.log"
-        self.running[command] = Process(await self.mother.bear(log, self.words(command)), log)
-        return self.running[command]
-
-    def words(self, command: str) -> list[str]:
-        kerb = next((kerb for kerb in self.kerbs if kerb.name == command), None)
-        file = kerb.folder / "exit-terminal.toml" if kerb else self.file
-        kerb, command = (kerb, "run") if kerb else (self.kerbs[0], command)
-        return [str(kerb.port), str(kerb.folder), command, "--config", str(file)]
 
 
 class Scene:
@@ -130,7 +89,7 @@ class Scene:
             self._port, user = free_port(), "watch" if len(self.kerbs) > 1 else "lane"
             client = user
             broker = f'[broker]\nport = {self._port}\nusers = "users"\n'
-            password = self._passwords()[user]
+            password = passwords(self.folder)[user]
         self.line = await self._stack.enter_async_context(Line(self._port))
         url = f"mqtt://127.0.0.1:{self.line.port}"
         garage = Witnessed(
@@ -145,75 +104,37 @@ class Scene:
         )
         garage.kerbs = self.kerbs
         garage.mother = await self._stack.enter_async_context(Mother())
-        garage.heard = Ears(self.kerbs, self.bell)
+        garage.heard = self.ears = Ears(self.kerbs, self.bell, self.folder / "said.log")
         self.garage = garage
         if broker:
             garage.file = self.folder / "broker.toml"  # until it has its own
-            garage.file.write_text(_broker_file(broker), encoding="utf-8")
+            garage.file.write_text(broker_file(broker), encoding="utf-8")
             self._stack.push_async_callback(self.stop, "broker")
             self._keep("broker")
             await self.broker_back.wait()
         await self._stack.enter_async_context(garage)
         for roles in (("broker",), ()):  # the broker last
             self._stack.push_async_callback(self.stop, *roles)
-        self._configure(broker)
-        marks = [len(kerb.said) for kerb in self.kerbs]
+        configure(garage, broker)
         for role in (*self.roles, *(kerb.name for kerb in self.kerbs[1:])):
             self._keep(role)
-        await self.online(marks)
+        await self.online()
 
-    def _passwords(self) -> dict[str, str]:
-        """Of the embedded broker's users."""
-        users = self.folder / "users"
-        users.mkdir(mode=0o700)
-        made = {name: secrets.token_urlsafe(24) for name in USERS}
-        for name, password in made.items():
-            (users / name).touch(mode=0o600)
-            (users / name).write_text(password + "\n")
-        return made
+    async def online(self) -> None:
+        """Until a heartbeat of each role has come live from now on; the reader's must say that its scanner is open."""
+        first, mark = self.kerbs[0], len(self.ears.beats)
+        awaited = {(kerb.name, role) for kerb in self.kerbs[1:] for role in AS_ONE}
+        awaited |= {(GARAGE_WIDE if role in GARAGE_ROLES else first.name, role) for role in self.roles}
 
-    def _configure(self, broker: str) -> None:
-        """The first lane's scanner and a console's key; and the other lanes, which have no worker of their own."""
-        folder, file = self.folder, self.garage.file
-        key = Ed25519PrivateKey.generate()
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        public = key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-        for name, data in (("console.pem", private), ("console.pub.pem", public)):
-            (folder / "secrets" / name).touch(mode=0o600)
-            (folder / "secrets" / name).write_bytes(data)
-        text = file.read_text(encoding="utf-8")
-        text = _set(text, "trusted", '{ worker = "secrets/worker.pub.pem", console = "secrets/console.pub.pem" }')
-        file.write_text(_set(text, "device", f'"{self.kerbs[0].scanner}"'), encoding="utf-8")
-        user = ("lane", '"../users/lane"') if broker else ("", '"../secrets/password"')
-        for kerb in self.kerbs[1:]:
-            own = text.replace("secrets/", "../secrets/").replace('private_key = "../secrets/merchant.pem"\n', "")
-            own = own.replace(broker, "").replace(f"{LOOPS}\n", "").replace('[journal]\npath = "journal.db"\n', "")
-            own = own.replace("[listener]\n", "").replace('id = "exit-1"', f'id = "{kerb.name}"')
-            own = "\n".join(line for line in own.splitlines() if not line.startswith(("port = ", "notify_url")))
-            own = _set(_set(own, "device", f'"{kerb.scanner}"'), "username", f'"{user[0] or kerb.name}"')
-            (kerb.folder / "glass").mkdir()
-            (kerb.folder / "exit-terminal.toml").write_text(_set(own, "password_file", user[1]), encoding="utf-8")
+        def missing() -> set[tuple[str, str]]:
+            return awaited - {(lane, role) for lane, role, state in self.ears.beats[mark:] if fits(role, state)}
 
-    async def online(self, marks: list[int]) -> None:
-        """Until a heartbeat of each role came live; the reader's must say that its scanner is open."""
-
-        def missing() -> list[str]:
-            found = []
-            for kerb, mark in zip(self.kerbs, marks, strict=True):
-                for role in self.roles if kerb is self.kerbs[0] else AS_ONE:
-                    said = self.garage.heard.all if role in ("worker", "listener") else kerb.said[mark:]
-                    enough = ("online",) if role == "reader" else ("online", "degraded")
-                    if not any(what == f"health/{role}" and m.get("state") in enough for what, m in said):
-                        found.append(f"{kerb.name} {role}")
-            return found
+        def fits(role: str, state: str) -> bool:
+            return state == "online" or (state == "degraded" and role != "reader")
 
         await self.broker_back.wait()
         if not await self.bell.until(lambda: not missing(), STARTS_S):
-            raise AssertionError(f"not online within {STARTS_S} s: {', '.join(missing())}")
+            raise AssertionError(f"not online within {STARTS_S} s: {', '.join(map(' '.join, sorted(missing())))}")
 
     # Processes
 
@@ -289,18 +210,6 @@ class Scene:
         car = await Driver(self.garage, kerb or self.kerbs[0], manner, trouble, **more).drive()
         self.cars.append(car)
         return car
-
-
-def _broker_file(broker: str) -> str:
-    """What the broker needs of the configuration, before there is the rest of it."""
-    garage = '[garage]\nid = "marina"\nname = "Marina"\nname_ar = "مارينا"\nhelp_phone = "1"\n[lane]\nid = "exit-1"\n'
-    return garage + broker
-
-
-def _set(text: str, key: str, value: str) -> str:
-    """The configuration with another value for a key."""
-    lines = [f"{key} = {value}" if line.startswith(f"{key} = ") else line for line in text.splitlines()]
-    return "\n".join(lines) + "\n"
 
 
 def _listens(port: int) -> bool:

@@ -1,0 +1,108 @@
+"""The processes of a garage as the chaos starts them: each witnessed, forked off, and by a configuration of its own."""
+
+import secrets
+import time
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from terminal.bus import Bus
+from terminal.contract.access import USERS
+from tests.chaos.bell import Bell
+from tests.chaos.kerb import Kerb
+from tests.chaos.mother import Mother
+from tests.garage import Garage, Heard, Process
+
+LOOPS = "[loops]\nwaiting_pin = 5\nboom_pin = 6"
+
+
+class Ears(Heard):
+    """Hears for each lane, writes it down, and rings."""
+
+    def __init__(self, kerbs: list[Kerb], bell: Bell, log: Path) -> None:
+        super().__init__()
+        self.beats: list[tuple[str, str, str]] = []
+        """Lane, role and state of each live heartbeat."""
+        self._kerbs, self._bell, self._log = {kerb.name: kerb for kerb in kerbs}, bell, log
+
+    async def follow(self, bus: Bus) -> None:
+        with self._log.open("a", encoding="utf-8") as log:
+            async for delivery in bus.subscribe("parking/marina/#"):
+                delivery.ack()
+                _, _, lane, what = delivery.topic.split("/", 3)
+                log.write(f"{time.time_ns() // 1_000_000} {delivery.retained:d} {lane} {what} {delivery.payload!r}\n")
+                async with self._news:
+                    self.all.append((what, self.fields(delivery.payload)))
+                    self._news.notify_all()
+                if what.startswith("health/") and not delivery.retained:
+                    self.beats.append((lane, what.removeprefix("health/"), self.all[-1][1].get("state", "")))
+                if kerb := self._kerbs.get(lane):
+                    kerb.said.append(self.all[-1])
+                self._bell.ring()
+
+
+class Witnessed(Garage):
+    """Commands run under tests/chaos/witness.py; another lane's name is the command that runs it."""
+
+    kerbs: list[Kerb]
+    mother: Mother
+
+    async def spawn(self, command: str, *, env: dict[str, str] | None = None) -> Process:
+        log = self.folder / f"{command}.log"
+        self.running[command] = Process(await self.mother.bear(log, self.words(command)), log)
+        return self.running[command]
+
+    def words(self, command: str) -> list[str]:
+        kerb = next((kerb for kerb in self.kerbs if kerb.name == command), None)
+        file = kerb.folder / "exit-terminal.toml" if kerb else self.file
+        kerb, command = (kerb, "run") if kerb else (self.kerbs[0], command)
+        return [str(kerb.port), str(kerb.folder), command, "--config", str(file)]
+
+
+def passwords(folder: Path) -> dict[str, str]:
+    """Of the embedded broker's users."""
+    users = folder / "users"
+    users.mkdir(mode=0o700)
+    made = {name: secrets.token_urlsafe(24) for name in USERS}
+    for name, password in made.items():
+        (users / name).touch(mode=0o600)
+        (users / name).write_text(password + "\n")
+    return made
+
+
+def configure(garage: Witnessed, broker: str) -> None:
+    """The first lane's scanner and a console's key; and the other lanes, which have no worker of their own."""
+    folder, file, kerbs = garage.folder, garage.file, garage.kerbs
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    for name, data in (("console.pem", private), ("console.pub.pem", public)):
+        (folder / "secrets" / name).touch(mode=0o600)
+        (folder / "secrets" / name).write_bytes(data)
+    text = file.read_text(encoding="utf-8")
+    text = _set(text, "trusted", '{ worker = "secrets/worker.pub.pem", console = "secrets/console.pub.pem" }')
+    file.write_text(_set(text, "device", f'"{kerbs[0].scanner}"'), encoding="utf-8")
+    user = ("lane", '"../users/lane"') if broker else ("", '"../secrets/password"')
+    for kerb in kerbs[1:]:
+        own = text.replace("secrets/", "../secrets/").replace('private_key = "../secrets/merchant.pem"\n', "")
+        own = own.replace(broker, "").replace(f"{LOOPS}\n", "").replace('[journal]\npath = "journal.db"\n', "")
+        own = own.replace("[listener]\n", "").replace('id = "exit-1"', f'id = "{kerb.name}"')
+        own = "\n".join(line for line in own.splitlines() if not line.startswith(("port = ", "notify_url")))
+        own = _set(_set(own, "device", f'"{kerb.scanner}"'), "username", f'"{user[0] or kerb.name}"')
+        (kerb.folder / "glass").mkdir()
+        (kerb.folder / "exit-terminal.toml").write_text(_set(own, "password_file", user[1]), encoding="utf-8")
+
+
+def broker_file(broker: str) -> str:
+    """What the broker needs of the configuration, before there is the rest of it."""
+    garage = '[garage]\nid = "marina"\nname = "Marina"\nname_ar = "مارينا"\nhelp_phone = "1"\n[lane]\nid = "exit-1"\n'
+    return garage + broker
+
+
+def _set(text: str, key: str, value: str) -> str:
+    """The configuration with another value for a key."""
+    lines = [f"{key} = {value}" if line.startswith(f"{key} = ") else line for line in text.splitlines()]
+    return "\n".join(lines) + "\n"
