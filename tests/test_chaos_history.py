@@ -7,9 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from terminal.core.events import EVENTS
+from terminal.ledger import CHECKPOINT, GONE, RECALLED, SHELVED, WORDS
+from terminal.roles.barrier.spent import DONE, INTENT, REFUSED
 from tests.chaos.__main__ import Outcome, Part, reached
 from tests.chaos.history import Account, Car, Gate, History, Intent, judge
-from tests.chaos.steps import Plan, steps
+from tests.chaos.steps import ELSEWHERE, JOURNALED, Plan, steps
 from tests.story import Story, an_id
 
 PLACED_AT, PAID_AT, INTENDED_AT, PULSED_AT = 1_000, 2_000, 2_500, 3_000
@@ -285,6 +288,12 @@ def test_each_step_comes_as_often_as_the_others(loops: bool) -> None:
     names = {step.name for step in steps(loops)}
     assert set(came) == names
     assert min(came.values()) >= 20
+
+
+def test_each_kind_of_row_is_a_step_or_left_to_the_simulation() -> None:
+    kinds = {*EVENTS, WORDS, CHECKPOINT, SHELVED, RECALLED, GONE, INTENT, DONE, REFUSED}
+    named = {step.at.split(":")[1].split()[0] for step in JOURNALED if not step.at.startswith("pin")}
+    assert (named | ELSEWHERE, named & ELSEWHERE) == (kinds, set())
 
 
 def test_a_step_that_was_missed_comes_again_at_once() -> None:

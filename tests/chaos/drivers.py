@@ -43,7 +43,8 @@ async def _at_once(driver: "Driver") -> None: ...
 
 class Driver:
     """``manner``: ``pays``; ``free``: within the free minutes; ``leaves`` at the sight of the code; ``refunded``:
-    leaves, pays from afar, and is given it back; ``returns``: the same, and comes again with his ticket.
+    leaves, pays from afar, and is given it back; ``returns``: the same, and comes again with his ticket; ``fumbles``:
+    holds another card under the scanner first.
 
     ``trouble`` hears every message of the lane before the driver acts on it; ``readied`` is awaited before he pays.
     """
@@ -89,6 +90,9 @@ class Driver:
         pulses, scanned_at = len(kerb.pulses), len(kerb.said)
         began = scanned = time.monotonic()
         self._shown, self._shown_s = "", began
+        if self.manner == "fumbles":
+            kerb.scan("LOYALTY 4711")
+            await self._until(lambda: any(w == "screen" and m.get("reason") for w, m in kerb.said[scanned_at:]), FELT_S)
         kerb.scan(self.ticket)
         while time.monotonic() - began < PATIENCE_S:
             rung = bell.rung
@@ -99,7 +103,7 @@ class Driver:
                 return
             if self._shown == "pay" and self._link and self._link[0] not in self.paid:
                 await self._readied(self)
-                if self.manner in ("pays", "free"):
+                if self.manner in ("pays", "free", "fumbles"):
                     await self._pay()
                 elif not self.paid:
                     await self._back_out()

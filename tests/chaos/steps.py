@@ -27,11 +27,13 @@ def _around(role: str, row: str, *manner: str, loops: bool = False) -> list[Step
 
 JOURNALED = (
     *_around("worker", "TicketRead:1", "pays", "free"),
+    *_around("worker", "TicketRefused:1", "fumbles"),
     *_around("worker", "request placeOrder:1", "pays"),
     *_around("worker", "OrderReported:1", "pays"),
     *_around("worker", "OrderReported:2", "pays"),
     *_around("worker", "LiftAnswered:1", "pays", "free"),
     *_around("worker", "BoomSeen:1", "pays", "free"),
+    *_around("worker", "BarrierGone:1", "pays", "free"),
     *_around("worker", "Started:1", "pays"),
     *_around("worker", "VehicleSeen:1", "pays", loops=True),
     *_around("worker", "TimePassed:1", "leaves", loops=True),
@@ -40,12 +42,19 @@ JOURNALED = (
     *_around("worker", "CommandGiven:1", "refunded", loops=True),
     *_around("worker", "request refund:1", "refunded", loops=True),
     *_around("worker", "RefundReported:1", "refunded", loops=True),
-    *_around("barrier", "intent:1", "pays", "free", "returns"),
-    *_around("barrier", "done:1", "pays", "free", "returns"),
-    Step("barrier", "pin:1:1", ("pays", "free", "returns")),
-    Step("barrier", "pin:0:1", ("pays", "free", "returns")),
+    *_around("barrier", "intent:1", "pays", "free", "fumbles", "returns"),
+    *_around("barrier", "done:1", "pays", "free", "fumbles", "returns"),
+    Step("barrier", "pin:1:1", ("pays", "free", "fumbles", "returns")),
+    Step("barrier", "pin:0:1", ("pays", "free", "fumbles", "returns")),
     *_around("barrier", "refused:1", "refunded", "returns", loops=True),
 )
+ELSEWHERE = frozenset(
+    {
+        *("VehicleUnknown", "OrderUnheard", "OrderDenied", "RefundUnheard", "Damaged"),  # take other faults than a kill
+        *("checkpoint", "shelved", "recalled", "gone"),  # take ten minutes or thousands of rows
+    }
+)
+"""Rows that no visit here leads to: the simulation fails and dies at every write (tests/sim)."""
 MOMENTS = {
     "reader": ("fee", "screen"),
     "listener": ("order", "paid", "receipt"),
@@ -56,13 +65,14 @@ MOMENTS = {
 """Roles without a journal die as the broker passes these on."""
 SAID = {
     "pays": {"fee", "order", "screen", "paid", "receipt", "lift", "barrier", "vehicle"},
+    "fumbles": {"fee", "order", "screen", "paid", "receipt", "lift", "barrier", "vehicle"},
     "returns": {"fee", "order", "screen", "paid", "receipt", "lift", "barrier", "vehicle"},
     "refunded": {"fee", "order", "screen", "paid", "receipt", "lift", "vehicle"},
     "free": {"fee", "screen", "lift", "barrier", "vehicle"},
     "leaves": {"fee", "order", "screen", "vehicle"},
 }
 """What is said in a visit of each manner."""
-BLIND = "pays", "free"
+BLIND = "pays", "free", "fumbles"
 """Visits that a lane without loops can follow."""
 
 
