@@ -27,6 +27,9 @@ late as if it were new, and a lift for a car that has left would find that car w
 LATEST_ONLY = {"order", "screen", "vehicle", "health"}
 """Of these only the newest waits for a connection. Not of ``barrier``: each may answer another lift."""
 HEARTBEAT_S = 5.0
+SAID_AGAIN_S = 2.2
+"""So long after a connect a heartbeat is said once more: what is fleeting reaches only who is there, and whoever lost
+the broker at the same time is back by then (bus.RETRY_S)."""
 DEAF_AFTER_MS = 15_000
 """A heartbeat that did not come back for so long: the broker does not deliver, whatever it has granted."""
 BAD_BURST, BAD_EVERY_MS = 5, 10_000
@@ -115,6 +118,7 @@ class Link:
         self._since = stamp(clock.wall_ms())
         self._reason: str | None = None
         self._news = asyncio.Event()
+        self._said_again: asyncio.TimerHandle | None = None
         self._echo_ms = clock.steady_ms()
         self._raised: OrderedDict[tuple[str, str, str | None, str | None], Severity] = OrderedDict()
         self._bad_tokens, self._bad_ms, self._bad_hidden = BAD_BURST, clock.steady_ms(), 0
@@ -262,9 +266,10 @@ class Link:
             self._news.set()
 
     async def beat(self) -> None:
-        """Say this role's health every 5 s, on every change and after every connect, until cancelled; then say
-        ``offline``. The heartbeat is also the canary: some brokers grant what they then do not deliver, so a
-        connection on which the own heartbeat does not come back for 15 s is given up and made anew."""
+        """Say this role's health every 5 s, on every change, after every connect and once more for who was slower to
+        connect, until cancelled; then say ``offline``. The heartbeat is also the canary: some brokers grant what they
+        then do not deliver, so a connection on which the own heartbeat does not come back for 15 s is given up and
+        made anew."""
         undo = self.bus.on_change(self._changed)
         echo = self.bus.subscribe(fleeting=[self.where(f"health/{self.role}")])
         self._echo_ms = self.clock.steady_ms()
@@ -281,6 +286,7 @@ class Link:
                         self._check_echo()
         finally:
             undo()
+            self._changed(False)
             echo.close()
             self._become("offline", "stopped")
             with contextlib.suppress(BusError):
@@ -288,8 +294,11 @@ class Link:
 
     def _changed(self, connected: bool) -> None:
         self._echo_ms = self.clock.steady_ms()
+        if self._said_again:
+            self._said_again.cancel()
         if connected:
             self._news.set()
+            self._said_again = asyncio.get_running_loop().call_later(SAID_AGAIN_S, self._news.set)
 
     async def _say_health(self) -> None:
         await self.say(

@@ -17,6 +17,8 @@ from terminal.contract.topics import Topic, TopicError
 from terminal.link import BAD_BURST, BAD_EVERY_MS, Hearing, Link, last_will
 from terminal.peers import OFFLINE_AFTER_MS, Peers
 from tests.conftest import Mosquitto, PuppetBroker, embedded_bus
+from tests.sim.loop import VirtualLoop
+from tests.sim.memorybus import MemoryBus
 
 
 @dataclass
@@ -300,6 +302,27 @@ async def test_health_is_said_after_every_connect(mosquitto: Mosquitto, clock: H
             assert (await take(hearing))[1].state == "online"  # type: ignore[attr-defined]
         beating.cancel()
         await asyncio.wait([beating])
+
+
+@pytest.mark.fault("broker-restarts")
+def test_a_heartbeat_is_said_again_for_who_connects_a_moment_later(clock: Hands) -> None:
+    with VirtualLoop() as loop:
+        bus, heard = MemoryBus(), list[float]()
+
+        async def story() -> None:
+            beating = asyncio.create_task(link(bus.as_bus(), clock).beat())
+            for tenth in range(30):
+                await asyncio.sleep(0.1)
+                if tenth == 4:
+                    bus.connect(False)
+                    bus.connect(True)
+                heard.extend(round(loop.now, 1) for _ in bus.said)
+                bus.said.clear()
+            beating.cancel()
+            await asyncio.wait([beating])
+
+        loop.run(story())
+    assert heard == [0.1, 0.6, 2.7]
 
 
 async def test_a_broker_that_takes_heartbeats_and_delivers_none_is_left(clock: Hands) -> None:

@@ -8,6 +8,7 @@ from terminal.contract.messages import Alert, Health, Vehicle, decode, encode, s
 from terminal.link import Link, SystemClock
 from terminal.roles.loops import RECALL_AGE_MS, STUCK_MS, LoopsRole
 from tests.conftest import NewBus
+from tests.sim.loop import VirtualLoop
 from tests.sim.memorybus import MemoryBus, TestClock
 
 NOW = 1_795_000_000_000
@@ -155,6 +156,30 @@ async def test_started_without_a_broker_the_car_keeps_its_id_once_there_is_one()
         bus.connect(True)
         (seen,) = await bus.until(Vehicle, 1)
     assert seen.car == CAR
+
+
+@pytest.mark.fault("broker-restarts")
+def test_back_at_the_broker_it_speaks_at_once_and_again_for_who_is_back_later() -> None:
+    """A lift for a car waited 5 s for the loops' next word, as the barrier had connected a moment after them."""
+    with VirtualLoop() as loop:
+        bus, heard = MemoryBus(), list[tuple[float, str]]()
+
+        async def story() -> None:
+            async with role(Detectors(waiting=True), bus, every_s=5):
+                await asyncio.sleep(1)
+                bus.connect(False)
+                await asyncio.sleep(0.5)
+                said = len(bus.said)
+                bus.connect(True)
+                for _ in range(3):
+                    await asyncio.sleep(1)
+                    heard.extend((round(loop.now, 1), topic) for topic, _, _ in bus.said[said:])
+                    said = len(bus.said)
+
+        loop.run(story())
+    health = TOPIC.replace("vehicle", "health/loops")
+    assert sorted(heard[:2]) == [(2.5, health), (2.5, TOPIC)]
+    assert heard[2:] == [(4.5, health), (4.5, TOPIC)]
 
 
 @pytest.mark.fault("loop-faulty")

@@ -1,4 +1,5 @@
-"""The loops role: is a vehicle waiting, which one, and is one under the boom. Said on change and every 5 s.
+"""The loops role: is a vehicle waiting, which one, and is one under the boom. Said on change, after a connect and
+every 5 s.
 
 A car gets its id as it drives onto the waiting loop and keeps it until that loop clears, also across a restart of
 this role: a driver who has just paid must not become another car because a process died.
@@ -12,7 +13,7 @@ from typing import NoReturn, Protocol
 
 from terminal.bus import SubscriptionRefused
 from terminal.contract.messages import Vehicle, moment
-from terminal.link import Link, new_id
+from terminal.link import SAID_AGAIN_S, Link, new_id
 
 EVERY_S = 5.0
 RECALL_S = 1.0
@@ -53,6 +54,7 @@ class LoopsRole:
         self._seen: deque[tuple[bool, bool]] = deque()
         """What the loops showed and is not said yet: a car that leaves while another drives up is two cars."""
         self._news = asyncio.Event()
+        self._again: asyncio.TimerHandle | None = None
         self._began_ms = 0
         self._waiting = False
         self._car: str | None = None
@@ -61,9 +63,27 @@ class LoopsRole:
 
     async def run(self) -> None:
         """Say what the loops show until cancelled; raises what ends the connection for good (BusError)."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._link.beat(), name="loops health")
-            tasks.create_task(self._serve(), name="loops")
+        undo = self._link.bus.on_change(self._connection)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._link.beat(), name="loops health")
+                tasks.create_task(self._serve(), name="loops")
+        finally:
+            undo()
+            self._connection(False)
+
+    def _connection(self, connected: bool) -> None:
+        """Who lost the broker as well waits for our word, to know which car a lift is for: it comes at once, and again
+        after the heartbeat that is said again, without which it is not believed."""
+        if self._again:
+            self._again.cancel()
+        if connected:
+            self._remind()
+            self._again = asyncio.get_running_loop().call_later(SAID_AGAIN_S + 0.05, self._remind)
+
+    def _remind(self) -> None:
+        if not self._seen:
+            self._note()
 
     async def _serve(self) -> NoReturn:
         self._loops.on_change(self._note)
