@@ -19,6 +19,8 @@ NOTICED_S = 15.0
 READY_S = 30.0
 """Drivers of a storm wait so long for each other."""
 COPIES = 50
+AWAY_S = 17.0
+"""Longer than a role counts as there without a heartbeat, and than half of a lift's time."""
 
 Scenario = Callable[[Scene, int, float, float], Awaitable[list[str]]]
 """Over a scene, so often, until then at the latest, with so many times the time that a quiet machine needs."""
@@ -71,9 +73,9 @@ def _strike(scene: Scene, step: Step) -> Callable[[str], None]:
 class Storm:
     """Drivers at every lane who pay at the same moment; the broker dies then."""
 
-    def __init__(self, scene: Scene, *, at_paid: bool) -> None:
+    def __init__(self, scene: Scene, *, at_paid: bool, away_s: float) -> None:
         self._scene, self._left = scene, len(scene.kerbs)
-        self._all_ready, self._at_paid = asyncio.Event(), at_paid
+        self._all_ready, self._at_paid, self._away_s = asyncio.Event(), at_paid, away_s
         self.struck_ms = 0
 
     async def readied(self, driver: Driver) -> None:
@@ -95,19 +97,20 @@ class Storm:
     def _strike(self) -> None:
         if not self.struck_ms:
             self.struck_ms = time.time_ns() // 1_000_000
-            self._scene.kill("broker")
+            self._scene.kill("broker", away_s=self._away_s)
 
 
 async def broker_restarts(scene: Scene, count: int, until: float, slack: float) -> list[str]:
     """The broker dies as drivers at all lanes pay, fifty copies of each notification at once; they leave within 5 s of
-    its return. It lives long enough for a heartbeat of each role: who hears none for 15 s holds the loops for dead."""
+    its return, also where it was away for longer than anybody is believed. It then lives for a heartbeat of each
+    role."""
     wrong = []
     sandbox, waits = scene.garage.sandbox, scene.figures.setdefault("from the broker's return to the boom, s", [])
     sandbox.notify_fault = NotifyFault(copies=COPIES)
     for number in range(count):
         if time.monotonic() > until:
             break
-        storm = Storm(scene, at_paid=number % 2 == 0)
+        storm = Storm(scene, at_paid=number % 2 == 0, away_s=AWAY_S if number % 5 == 2 else 0.0)
         visits = (scene.car(trouble=storm.trouble, kerb=kerb, readied=storm.readied) for kerb in scene.kerbs)
         cars = await asyncio.gather(*visits)
         await scene.broker_back.wait()

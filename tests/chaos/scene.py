@@ -55,6 +55,7 @@ class Scene:
         self.served_at_last = True
         self.broker_back = asyncio.Event()
         self.back_ms = 0
+        self._away_s = 0.0
         """When the broker took connections again."""
         self._stack = contextlib.AsyncExitStack()
         self._keeping: dict[str, asyncio.Task[None]] = {}
@@ -150,6 +151,8 @@ class Scene:
             else:
                 self.ended.append((role, status))
                 await asyncio.sleep(0.5)
+            if role == "broker":
+                await asyncio.sleep(self._away_s)
 
     async def _serve_broker(self, process: asyncio.subprocess.Process) -> int:
         """Note when it takes connections."""
@@ -158,21 +161,32 @@ class Scene:
         self._back()
         return await process.wait()
 
+    async def _start_mosquitto(self) -> None:
+        await asyncio.sleep(self._away_s)
+        self.mosquitto.start()
+        self._back()
+
     def _back(self) -> None:
         self.back_ms = time.time_ns() // 1_000_000
         self.broker_back.set()
         self.bell.ring()
 
-    def kill(self, role: str) -> None:
-        """kill -9, from outside."""
-        if role == "broker":
+    def kill(self, role: str, *, away_s: float = 0.0) -> None:
+        """kill -9, from outside. ``away_s``: how long the broker stays away."""
+        if role != "broker":
+            self._strike(role)
+        elif self.broker_back.is_set():
             self.broker_back.clear()
-        if role == "broker" and self.kind == "mosquitto":
-            self.mosquitto.stop(signal.SIGKILL)
-            self.mosquitto.start()
-            self.kills[role] += 1
-            self._back()
-        elif (process := self.garage.running.get(role)) and not process.ended:
+            self._away_s = away_s
+            if self.kind == "mosquitto":
+                self.mosquitto.stop(signal.SIGKILL)
+                self.kills[role] += 1
+                self._keeping[role] = asyncio.create_task(self._start_mosquitto(), name="starts mosquitto")
+            else:
+                self._strike(role)
+
+    def _strike(self, role: str) -> None:
+        if (process := self.garage.running.get(role)) and not process.ended:
             with contextlib.suppress(ProcessLookupError):
                 process._process.kill()
 
@@ -186,8 +200,8 @@ class Scene:
             if task := self._keeping.pop(name, None):
                 task.cancel()
                 await asyncio.wait([task])
-                process = self.garage.running[name]
-                if not process.ended and (status := await process.kill(signal.SIGTERM)):
+                process = self.garage.running.get(name)
+                if process and not process.ended and (status := await process.kill(signal.SIGTERM)):
                     self.ended.append((name, status))
 
     def note(self, line: str) -> None:
