@@ -1,0 +1,71 @@
+"""The line between roles and broker (tests/chaos/proxy.py): what passes, what is lost, and who notices."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.chaos.bell import Bell
+from tests.chaos.proxy import Line
+
+
+@pytest.fixture
+async def line() -> AsyncIterator[Line]:
+    """To a server that says again what it hears."""
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(100):
+            writer.write(data)
+        writer.close()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    async with Line(server.sockets[0].getsockname()[1]) as made:
+        yield made
+    server.close()
+    await server.wait_closed()
+
+
+async def asks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, word: bytes) -> bytes:
+    writer.write(word)
+    return await reader.readexactly(len(word))
+
+
+async def test_a_cut_line_is_reset_and_the_next_one_passes(line: Line) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", line.port)
+    assert await asks(reader, writer, b"hello") == b"hello"
+    line.cut()
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await asks(reader, writer, b"hello")
+    writer.close()
+    reader, writer = await asyncio.open_connection("127.0.0.1", line.port)
+    assert await asks(reader, writer, b"again") == b"again"
+    writer.close()
+
+
+async def test_a_hanging_line_loses_what_is_said_and_notes_who_gives_up(line: Line) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", line.port)
+    assert await asks(reader, writer, b"hello") == b"hello"
+    line.hang()
+    writer.write(b"lost")
+    answer = asyncio.create_task(reader.read(1))
+    waiting = asyncio.create_task(line.noticed())
+    done, _ = await asyncio.wait({answer, waiting}, timeout=0.05)
+    assert not done
+    writer.transport.abort()
+    await waiting
+    assert len(line.noticed_s) == 1
+    answer.cancel()
+    line.flow()
+    reader, writer = await asyncio.open_connection("127.0.0.1", line.port)
+    assert await asks(reader, writer, b"again") == b"again"
+    writer.close()
+
+
+async def test_a_bell_wakes_who_waits_and_no_ring_is_missed() -> None:
+    bell, said = Bell(), list[str]()
+    seen = bell.rung
+    bell.ring()
+    await bell.beyond(seen, 10)  # it rang meanwhile
+    asyncio.get_running_loop().call_soon(lambda: (said.append("so"), bell.ring()))
+    assert await bell.until(lambda: said == ["so"], 10)
+    assert not await bell.until(lambda: False, 0.01)
