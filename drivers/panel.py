@@ -11,8 +11,8 @@ from drivers.panel_frames import Box, changed, turned, turned_box
 from drivers.panel_kinds import CASET, DISPOFF, DISPON, RAMWR, RASET, SLPOUT, kind_of, panel_size, set_up_steps
 
 WHOLE_EVERY_S = 55.0
-"""SPI says nothing of a panel that lost its power or was plugged in anew: the whole picture goes out this often,
-which is a little less than the minute after which a role shows an unchanged picture again."""
+"""SPI says nothing of a panel that lost its power or was plugged in anew, and then sleeps: it is set up and gets the
+whole picture this often, which is a little less than the minute after which a role shows an unchanged picture again."""
 AWAKE_S = 0.12
 """All four controllers want this after ``sleep out`` before they show anything."""
 PATIENCE_S = 2.0
@@ -45,9 +45,9 @@ class Wire(Protocol):
 class SpiPanel:
     """One panel of a kind in panel_kinds.KINDS, behind the wire that ``open_wire`` opens.
 
-    Only what changed is sent; everything, after an error and every WHOLE_EVERY_S. ``rotate`` turns the picture by
-    quarters clockwise; ``x_offset`` and ``y_offset`` are where the glass begins in the controller's memory, in the
-    controller's own axes, that is, before the turn; ``bgr`` is for glass with red and blue exchanged.
+    Only what changed is sent; everything, set-up included, after an error and every WHOLE_EVERY_S. ``rotate`` turns the
+    picture by quarters clockwise; ``x_offset`` and ``y_offset`` are where the glass begins in the controller's memory,
+    in the controller's own axes, that is, before the turn; ``bgr`` is for glass with red and blue exchanged.
 
     show() and close() may be called from any thread and block while bytes leave, so call them beside the event loop.
     Opened by the first show(); the glass goes dark on close(), for nobody takes a stale code off it afterwards.
@@ -155,20 +155,22 @@ class SpiPanel:
                 self._send(part, box)
                 glass.paste(part, box)
             return glass
-        fresh = self._wire is None
-        if fresh:
+        if fresh := self._wire is None:
             self._wire = self._open_wire()
-            self._set_up(self._wire)
+            self._wire.reset()
+        wire = self._wire
+        assert wire is not None
+        self._set_up(wire)
         self._send(image, (0, 0, *image.size))
-        if fresh:  # only now, so that nobody sees what the memory held at power-on
-            assert self._wire is not None
-            self._wire.command(DISPON)
-            self._wire.light(self._light)
+        wire.command(DISPON)  # only now, so that nobody sees what the memory held at power-on
+        if fresh:
+            wire.light(self._light)
         self._whole_at = now
         return image.copy()
 
     def _set_up(self, wire: Wire) -> None:
-        wire.reset()
+        """Not after a reset alone: one that is set up already stays on meanwhile, for nothing here changes what it is
+        told, and ``sleep out`` does nothing to one that is awake (ILI9341 8.2.12, and the others alike)."""
         for code, parameters in set_up_steps(self._kind, bgr=self._bgr):
             wire.command(code)
             if parameters:

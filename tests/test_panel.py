@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from drivers.panel import WHOLE_EVERY_S, PanelError, SpiPanel, Wire
 from drivers.panel_frames import turned
-from drivers.panel_kinds import KINDS, clock_remark, datasheet_hz, panel_size
+from drivers.panel_kinds import KINDS, clock_remark, datasheet_hz, panel_size, set_up_steps
 from tests.models.glass import Model, model_of, rounded
 
 PANELS = list(KINDS)
@@ -64,6 +64,11 @@ class Rig:
 
     def blank(self, colour: str = "white") -> Image.Image:
         return Image.new("RGB", self.panel.size, colour)
+
+
+def set_up_bytes(kind: str) -> int:
+    """What setting a panel up takes beside its picture, ``display on`` at its end included."""
+    return sum(1 + len(data) for _, data in set_up_steps(KINDS[kind], bgr=False)) + 1
 
 
 def drawing(size: tuple[int, int]) -> Image.Image:
@@ -158,9 +163,7 @@ def test_a_change_costs_its_box_and_a_window(kind: str) -> None:
 )
 def test_a_whole_frame_has_two_bytes_a_pixel_where_the_controller_takes_them(kind: str, whole: int) -> None:
     rig = Rig(kind)
-    rig.show(rig.blank())
-    rig.now_s += WHOLE_EVERY_S
-    assert rig.show(rig.blank()) == whole
+    assert rig.show(rig.blank()) == whole + set_up_bytes(kind)
 
 
 @pytest.mark.fault("lcd-fails")
@@ -172,7 +175,41 @@ def test_the_whole_picture_goes_out_again_within_each_minute() -> None:
         rig.now_s += 1
         sent.append(rig.show(rig.blank()))
     assert [second for second, count in enumerate(sent, 1) if count] == [55, 110]
-    assert set(sent) == {0, 115_211}
+    assert set(sent) == {0, 115_211 + set_up_bytes("st7789-240")}
+
+
+@pytest.mark.fault("lcd-fails")
+@pytest.mark.parametrize("kind", PANELS)
+def test_a_panel_that_lost_its_power_shows_the_picture_again_within_a_minute(kind: str) -> None:
+    rig = Rig(kind)
+    picture = drawing(rig.panel.size)
+    rig.show(picture)
+    rig.model.lose_power()
+    assert rig.seen().getbbox() is None
+    for _ in range(60):
+        rig.now_s += 1
+        rig.show(picture)
+    assert rig.seen() == rounded(picture, BITS[kind])
+    assert len(rig.opened) == 1  # and nobody had told that anything was wrong
+
+
+@pytest.mark.parametrize("kind", PANELS)
+def test_a_panel_that_kept_its_power_stays_on_and_is_not_reset_while_it_is_set_up_again(kind: str) -> None:
+    rig = Rig(kind)
+    picture = drawing(rig.panel.size)
+    rig.show(picture)
+    rig.now_s += WHOLE_EVERY_S
+    seen: list[Image.Image] = []
+
+    def watched(code: int, command: Callable[[int], None] = rig.model.command) -> None:
+        seen.append(rig.seen())
+        command(code)
+
+    rig.model.command = watched  # type: ignore[method-assign]
+    rig.show(picture)
+    assert len(seen) > 10
+    assert all(one == rounded(picture, BITS[kind]) for one in seen)
+    assert rig.model.resets == 1
 
 
 def test_the_display_is_switched_on_only_once_the_first_picture_is_there() -> None:

@@ -38,6 +38,7 @@ from terminal.screen.compose import Composer
 from terminal.screen.layouts import layout_for
 from terminal.screen.view import Site, View
 from tests.models.pages import Pages, pages
+from tests.test_panel import set_up_bytes
 from tests.test_panel_bytes import MOST
 
 STEPS = ("first frame", "idle -> pay", "2:59 -> 2:58", "3:00 -> 2:59")
@@ -111,11 +112,9 @@ def ours(kind: str) -> tuple[SpiPanel, Counter, list[float]]:
 
 
 def our_bytes(kind: str, page: Pages) -> list[int]:
-    panel, wire, now_s = ours(kind)
-    panel.show(page.idle)
-    now_s[0] = WHOLE_EVERY_S
+    panel, wire, _ = ours(kind)
     first, pay, minute, second = count(panel.show, wire, page.idle, page.pay_300, page.pay_259, page.pay_258)
-    return [first, pay, second, minute]
+    return [first - set_up_bytes(kind), pay, second, minute]
 
 
 def stock(kind: str, **options: Any) -> tuple[Any, Counter]:

@@ -115,7 +115,11 @@ class Model:
 
     def __post_init__(self) -> None:
         self._now_s, self._deaf_until_s = 0.0, 0.0
-        self._memory = Image.new("RGB", (self.chip.columns, self.chip.rows), (90, 20, 160))  # power-on: anything
+        self.lose_power()
+
+    def lose_power(self) -> None:
+        """The panel alone loses its power, or is plugged in anew: who holds the other end of the wire hears nothing."""
+        self._memory = Image.new("RGB", (self.chip.columns, self.chip.rows), (90, 20, 160))  # anything
         self._power_on()
 
     def _power_on(self) -> None:
