@@ -88,14 +88,6 @@ def datasheet_hz(name: str) -> int:
     return kind_of(name).datasheet_hz
 
 
-def clock_remark(name: str, speed_hz: int) -> str | None:
-    """What to say, in one line, of a clock above the data sheet's; None for one within it."""
-    limit_hz = datasheet_hz(name)
-    if speed_hz <= limit_hz:
-        return None
-    return f"the {name} is driven at {speed_hz / 1e6:g} MHz; its data sheet allows {limit_hz / 1e6:g} MHz"
-
-
 @cache
 def set_up_steps(kind: Kind, *, bgr: bool) -> tuple[Step, ...]:
     """What luma sends to set the controller up, without its first frame and without switching the display on.

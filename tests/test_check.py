@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from broker.embedded import EmbeddedBroker
+from drivers.panel_kinds import datasheet_hz
 from terminal.bus import Bus
 from terminal.config import Settings, load
 from terminal.payby.clock import SystemClock
@@ -85,7 +86,13 @@ def machine(place: Path, *, ntp: bool | None = True, no_gpio: str = "") -> Machi
             raise RuntimeError(no_gpio)
         return SimpleNamespace(close=lambda: None)
 
-    return Machine(open_pins=open_pins, ntp=lambda: ntp, dev=place / "dev")
+    return Machine(
+        open_pins=open_pins,
+        ntp=lambda: ntp,
+        datasheet_hz=datasheet_hz,
+        dev=place / "dev",
+        spi_bytes=place / "dev/bufsiz",
+    )
 
 
 async def lines_of(settings: Settings, at: Machine) -> tuple[bool, dict[str, str]]:
@@ -203,6 +210,20 @@ async def test_a_clock_above_the_data_sheet_is_named_but_allowed(
     ready, lines = await lines_of(settings, machine(place))
     assert ready
     assert "32 MHz, above its data sheet's 10 MHz" in lines["panel"]
+
+
+@pytest.mark.parametrize(("kernel", "cut"), [("", "4096"), ("8192\n", "8192"), ("65536\n", "")])
+async def test_a_transfer_that_the_kernel_cuts_is_named_but_allowed(
+    place: Path, sandbox: Sandbox, embedded: EmbeddedBroker, kernel: str, cut: str
+) -> None:
+    if kernel:
+        write(place / "dev/bufsiz", kernel)
+    settings = configured(place, sandbox.base_url, embedded.url, lcd_transfer_size="65536")
+    ready, lines = await lines_of(settings, machine(place))
+    assert ready
+    said = f"; transfers of 65536 bytes are cut into {cut}, the kernel's most (spidev.bufsiz)"
+    assert (said in lines["panel"]) == bool(cut)
+    assert ("transfers" in lines["panel"]) == bool(cut)
 
 
 async def test_the_embedded_broker_may_be_at_rest_and_its_password_not_made(place: Path, sandbox: Sandbox) -> None:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image
 
+from drivers.panel_kinds import datasheet_hz
 from terminal.__main__ import main
 from terminal.config import load
 from terminal.contract.messages import Alert
@@ -110,7 +111,7 @@ def checked(file: Path, **changes: str) -> dict[str, str]:
     """The lines of `check` by their names."""
     environ = {f"EXIT_TERMINAL_LCD_{key.upper()}": value for key, value in changes.items()}
     lines: list[str] = []
-    machine = Machine(open_pins=lambda kind: pytest.fail("not asked"), ntp=lambda: True)
+    machine = Machine(open_pins=lambda kind: pytest.fail("not asked"), ntp=lambda: True, datasheet_hz=datasheet_hz)
     asyncio.run(check(load(file, environ), machine, lines.append))
     return {line[6:].partition(":")[0]: line for line in lines}
 

@@ -124,10 +124,11 @@ def _ticket(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
+    from drivers.panel_kinds import datasheet_hz
     from terminal.tools import check
 
     logging.getLogger("terminal.bus").setLevel(logging.ERROR)  # a broker that is not there is a finding, no warning
-    machine = check.Machine(open_pins=open_pins, ntp=check.network_time)
+    machine = check.Machine(open_pins=open_pins, ntp=check.network_time, datasheet_hz=datasheet_hz)
     return 0 if asyncio.run(check.check(_load(args), machine)) else 1
 
 

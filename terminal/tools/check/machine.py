@@ -12,14 +12,6 @@ from terminal.settings import Lcd
 from terminal.tools.check.finding import Finding, Machine
 
 ENOUGH_DISK = 200 * 1024 * 1024
-DATA_SHEET_HZ = {
-    "st7789-240": 62_500_000,
-    "st7789-320": 62_500_000,
-    "ili9341": 10_000_000,
-    "ili9486": 20_000_000,
-    "ili9488": 20_000_000,
-}
-"""The fastest write clock that the panel's controller promises."""
 
 
 async def disk(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
@@ -83,19 +75,30 @@ async def panel(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
         text = f"pictures of {lcd.size} go to {lcd.folder}" + ("" if fit else ", which cannot be written")
         yield Finding("panel", fit, text, "" if fit else "make the folder, and give it to the service's user")
         return
-    yield _spi(lcd, machine.dev / f"spidev{lcd.spi_bus}.{lcd.spi_device}")
+    yield _spi(lcd, machine)
 
 
-def _spi(lcd: Lcd, device: Path) -> Finding:
+def _spi(lcd: Lcd, machine: Machine) -> Finding:
+    device = machine.dev / f"spidev{lcd.spi_bus}.{lcd.spi_device}"
     if not device.exists():
         advice = "turn SPI on: sudo raspi-config nonint do_spi 0, then restart the machine"
         return Finding("panel", False, f"{device} is not there", advice)
     if not os.access(device, os.R_OK | os.W_OK):
         return Finding("panel", False, f"{device} is not ours to use", "put the service's user into the group spi")
     text = f"{lcd.panel} at {device}, {lcd.speed_hz / 1e6:g} MHz"
-    if lcd.speed_hz > (promised := DATA_SHEET_HZ[lcd.panel]):
+    if lcd.speed_hz > (promised := machine.datasheet_hz(lcd.panel)):
         text += f", above its data sheet's {promised / 1e6:g} MHz (most modules take it; lower it if pictures are torn)"
+    if lcd.transfer_size > (taken := _spi_bytes(machine)):
+        text += f"; transfers of {lcd.transfer_size} bytes are cut into {taken}, the kernel's most (spidev.bufsiz)"
     return Finding("panel", True, text)
+
+
+def _spi_bytes(machine: Machine) -> int:
+    """How many bytes the kernel takes in one transfer; its own default where it does not tell."""
+    try:
+        return int(machine.spi_bytes.read_text())
+    except (OSError, ValueError):
+        return 4096
 
 
 def _size(lcd: Lcd) -> tuple[int, int]:
