@@ -172,6 +172,18 @@ def test_a_frame_without_a_code_or_with_two_gives_nothing_back() -> None:
     assert qr.decode(two) is None
 
 
+def test_a_frame_shows_a_symbol_only_if_its_one_code_says_the_same() -> None:
+    symbol, other = qr.encode(LONG), qr.encode(SHORT)
+    frame = Image.new("RGB", (480, 240), "white")
+    assert not qr.shows(frame, symbol)
+    frame.paste(qr.draw(symbol, 240), (0, 0))
+    assert qr.shows(frame, symbol)
+    assert not qr.shows(frame, other)
+    frame.paste(qr.draw(other, 240), (240, 0))
+    assert not qr.shows(frame, symbol)
+    assert not qr.shows(qr.draw(Symbol(37, bytes(172)), 240), Symbol(37, bytes(172)))
+
+
 def test_a_proven_symbol_was_read_back_by_a_reader() -> None:
     assert qr.proven(LONG) == qr.encode(LONG)
     assert len({qr.encode(LONG, mask).bits for mask in range(8)}) == 8

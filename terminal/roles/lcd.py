@@ -226,8 +226,8 @@ class Lcd:
 
     def _push(self, view: View) -> None:
         image = self._composer.compose(view)
-        if view.state == "pay" and view.page == "code" and view.symbol != self._proven:
-            if qr.decode(image) is None:
+        if view.state == "pay" and view.page == "code" and view.symbol and view.symbol != self._proven:
+            if not qr.shows(image, view.symbol):
                 raise QrError("the QR code could not be read back from the frame")
             self._proven = view.symbol
         share = self._dimming.share if view.dim else 1.0

@@ -125,6 +125,13 @@ def decode(image: Image.Image) -> str | None:
     return found[0].text if len(found) == 1 and found[0].valid else None
 
 
+def shows(image: Image.Image, symbol: Symbol) -> bool:
+    """Does a reader find one code in a finished frame, and does it say what this symbol says by itself? Of a trusted
+    worker's symbol that is the token's link: the worker sends none that a reader does not give back (``proven``)."""
+    text = decode(image)
+    return text is not None and text == decode(draw(symbol, 4 * (symbol.size + 2 * QUIET)))
+
+
 def bears_code(image: Image.Image) -> bool:
     """Does a reader find a bar code of any kind in the picture?"""
     return bool(zxingcpp.read_barcodes(image.convert("L")))
