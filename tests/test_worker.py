@@ -84,7 +84,7 @@ class Row:
 class Lane:
     """The other roles of a lane, as the worker hears them, and what it says."""
 
-    def __init__(self, sandbox: Sandbox, log: Memory | None = None) -> None:
+    def __init__(self, sandbox: Sandbox, log: Memory | None = None, **options: Any) -> None:
         self.sandbox = sandbox
         self.log = log or Memory()
         self.bus = MemoryBus()
@@ -102,7 +102,7 @@ class Lane:
             Wording(GARAGE, "Marina", "", None, TARIFF),
             "test",
         )
-        self.worker = Worker(link, self.payby, self.log, told, seed=1)
+        self.worker = Worker(link, self.payby, self.log, told, seed=1, **options)
         self._count = itertools.count()
 
     def head(self) -> dict[str, Any]:
@@ -155,8 +155,8 @@ class Lane:
 
 
 @asynccontextmanager
-async def working(sandbox: Sandbox, log: Memory | None = None) -> AsyncIterator[Lane]:
-    lane = Lane(sandbox, log)
+async def working(sandbox: Sandbox, log: Memory | None = None, **options: Any) -> AsyncIterator[Lane]:
+    lane = Lane(sandbox, log, **options)
     async with lane.payby:
         task = asyncio.create_task(lane.worker.run())
         await asyncio.sleep(0)

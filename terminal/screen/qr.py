@@ -91,11 +91,8 @@ def draw(symbol: Symbol, side: int) -> Image.Image:
     work: each direction is enlarged just before it is reduced, and rows that are alike are made once. (A 1-bit image
     would be resized with NEAREST, which costs 16 % of the distance.)
     """
-    text = format(int.from_bytes(symbol.bits, "big"), f"0{len(symbol.bits) * 8}b")
-    pixels = text[: symbol.size**2].encode().translate(_PIXELS)
-    total = symbol.size + 2 * QUIET
-    image = Image.new("L", (total, total), 255)
-    image.paste(Image.frombytes("L", (symbol.size, symbol.size), pixels), (QUIET, QUIET))
+    image = _plain(symbol)
+    total = image.width
     nearest, box = Image.Resampling.NEAREST, Image.Resampling.BOX
     tall = image.resize((total, total * _FINE), nearest).resize((total, side), box).tobytes()
     runs = [(row, len(list(same))) for row, same in groupby(tall[at : at + total] for at in range(0, len(tall), total))]
@@ -104,6 +101,22 @@ def draw(symbol: Symbol, side: int) -> Image.Image:
     return Image.frombytes(
         "L", (side, side), b"".join([wide[at * side : (at + 1) * side] * count for at, (_, count) in enumerate(runs)])
     )
+
+
+def _plain(symbol: Symbol) -> Image.Image:
+    """The symbol with its quiet zone, a pixel for a module."""
+    text = format(int.from_bytes(symbol.bits, "big"), f"0{len(symbol.bits) * 8}b")
+    pixels = text[: symbol.size**2].encode().translate(_PIXELS)
+    total = symbol.size + 2 * QUIET
+    image = Image.new("L", (total, total), 255)
+    image.paste(Image.frombytes("L", (symbol.size, symbol.size), pixels), (QUIET, QUIET))
+    return image
+
+
+def _says(symbol: Symbol) -> str | None:
+    """What a reader makes of the symbol by itself; of 3 px a module, which is the least work that reads every one."""
+    image = _plain(symbol)
+    return decode(image.resize((image.width * 3, image.height * 3), Image.Resampling.NEAREST))
 
 
 def module_px(symbol: Symbol, side: int) -> float:
@@ -129,7 +142,7 @@ def shows(image: Image.Image, symbol: Symbol) -> bool:
     """Does a reader find one code in a finished frame, and does it say what this symbol says by itself? Of a trusted
     worker's symbol that is the token's link: the worker sends none that a reader does not give back (``proven``)."""
     text = decode(image)
-    return text is not None and text == decode(draw(symbol, 4 * (symbol.size + 2 * QUIET)))
+    return text is not None and text == _says(symbol)
 
 
 def bears_code(image: Image.Image) -> bool:
@@ -138,14 +151,12 @@ def bears_code(image: Image.Image) -> bool:
 
 
 @lru_cache(maxsize=4)
-def proven(url: str, side: int = 240) -> Symbol:
-    """A link -> a symbol that an independent reader gave back as this very link, from a picture of ``side`` pixels.
-
-    Raises QrError where none of the eight masks does.
-    """
+def proven(url: str) -> Symbol:
+    """A link -> a symbol that a reader gave back as this very link; raises QrError where it does with none of the eight
+    masks."""
     for mask in _MASKS:
         symbol = encode(url, mask)
-        if decode(draw(symbol, side)) == url:
+        if _says(symbol) == url:
             return symbol
     raise QrError(f"QR code: no reader gives {url[:40]!r} back")
 

@@ -63,7 +63,7 @@ class Worker:
         *,
         seed: int | None = None,
         hindered: Callable[[], str] = str,
-        encode: Callable[[str], qr.Symbol] = qr.encode,
+        encode: Callable[[str], qr.Symbol] = qr.proven,
         store: Keeping | None = None,
     ) -> None:
         self._link = link

@@ -1,7 +1,6 @@
 """What each lane shows, published when it is news: the `screen` and `order` topics."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,6 @@ from terminal.screen import qr
 
 PAY_REFRESH_S = 5.0
 """A pay screen is said again this often, so that an LCD that just started can confirm it."""
-logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -67,7 +65,7 @@ class Screens:
         shown = screen(lane, stay, now, hindrance=self._hindrance())
         symbol = None
         if shown.state == "pay":
-            symbol = self._symbol(said, shown.token_url or "")
+            symbol = await self._symbol(said, name, shown)
             if lane.visit and lane.visit.order_no not in self.confirmed:
                 shown, symbol = Shown("wait", shown.fee, shown.session, shown.car), None
             elif symbol is None:
@@ -93,11 +91,15 @@ class Screens:
             seconds, lambda: self._spawn(self.show(lane, again=again), f"screen of {lane}")
         )
 
-    def _symbol(self, said: _Said, url: str) -> qr.Symbol | None:
+    async def _symbol(self, said: _Said, lane: str, shown: Shown) -> qr.Symbol | None:
+        """The code of a token URL, made once; None, with an alert, where it makes none."""
+        url = shown.token_url or ""
         if said.symbol is None or said.symbol[0] != url:
             try:
                 said.symbol = (url, self._encode(url))
             except qr.QrError as error:
-                logger.error("the token URL makes no QR code: %s", error)
+                why = f"the token URL makes no QR code: {error}"
+                await self._link.alert("qr-unreadable", "critical", why, lane=lane, help_code=shown.help_code)
                 return None
+            await self._link.clear("qr-unreadable", "a token URL makes a QR code again", lane=lane)
         return said.symbol[1]
