@@ -193,6 +193,40 @@ def test_a_hint_changes_nothing_but_its_own_room(name: str) -> None:
     assert all(apart(Placed("", "", changed), one) for one in stays)
 
 
+def words(frame: Frame) -> set[str]:
+    return set(" ".join(one.text for one in frame.placed).split())
+
+
+@pytest.mark.parametrize("layout", SHAPES, ids=named)
+def test_every_shape_names_the_apps_and_after_a_while_another_phone_and_whom_to_call(layout: Layout) -> None:
+    composer = Composer(layout, SITE)
+    page = replace(PAY, page="words")
+    assert {"PayBy", "BOTIM"} <= words(composer.frame(page))
+    for lang in LANGUAGES:
+        assert set(TABLE.say("pay.second", lang).split()) <= words(composer.frame(replace(page, hint="second")))
+        assert set(TABLE.say("pay.signal", lang).split()) <= words(composer.frame(replace(page, hint="signal")))
+    assert set(SITE.help_phone.split()) <= words(composer.frame(replace(page, hint="signal")))
+
+
+@pytest.mark.parametrize("name", ["ili9486", "ili9488"])
+def test_the_recommended_panel_names_the_apps_in_capitals_of_two_millimetres(name: str) -> None:
+    found = {one.text: one.em for one in Composer(LAYOUTS[name], SITE).frame(PAY).placed}
+    assert min(found["PayBy"], found["BOTIM"]) * CAPITAL * PITCH_MM[name] >= 2.1
+
+
+@pytest.mark.parametrize("name", ["st7789-320", "ili9341", "ili9486", "ili9488"])
+def test_beside_the_code_the_telephone_is_no_smaller_than_the_labels(name: str) -> None:
+    placed = Composer(LAYOUTS[name], SITE).frame(replace(PAY, hint="signal")).placed
+    number = [one for one in placed if one.text and set(one.text.split()) <= set(SITE.help_phone.split())]
+    assert min(one.em for one in number) >= 14
+
+
+def test_a_garage_without_a_telephone_names_the_apps_where_it_would_stand() -> None:
+    for layout in SHAPES:
+        composer = Composer(layout, replace(SITE, help_phone=""))
+        assert composer.compose(replace(PAY, hint="signal")) == composer.compose(PAY), layout
+
+
 @pytest.mark.parametrize("name", ["st7789-320", "ili9341", "ili9488"])
 def test_what_waits_for_the_code_stands_already_where_the_pay_screen_has_it(name: str) -> None:
     composer = Composer(LAYOUTS[name], SITE)

@@ -250,17 +250,20 @@ class Slot:
         self.block.set(sheet, left, right, top + spare // 2)
 
 
-def flow(sheet: Sheet, box: Box, blocks: Sequence[Block], least: int, most: int = 1 << 16) -> None:
+def flow(sheet: Sheet, box: Box, blocks: Sequence[Block], least: int, most: int = 1 << 16) -> list[int]:
     """Set blocks from the box's top to its bottom with even gaps of at least ``least`` px; where more than ``most``
-    would be left between them, they stand in the middle. Raises DoesNotFit."""
-    blocks = [block for block in blocks if block.height]
+    would be left between them, they stand in the middle. Returns where each begins. Raises DoesNotFit."""
     left, top, right, bottom = box
-    free = bottom - top - sum(block.height for block in blocks)
-    gaps = len(blocks) - 1
+    shown = [block for block in blocks if block.height]
+    free = bottom - top - sum(block.height for block in shown)
+    gaps = len(shown) - 1
     if free < least * gaps:
-        raise DoesNotFit(f"{len(blocks)} blocks are {least * gaps - free} px too high for {bottom - top} px")
+        raise DoesNotFit(f"{len(shown)} blocks are {least * gaps - free} px too high for {bottom - top} px")
     gap = min(free / gaps, most) if gaps else 0
-    y = top + (free - gap * gaps) / 2
+    y, tops = top + (free - gap * gaps) / 2, []
     for block in blocks:
-        block.set(sheet, left, right, round(y))
-        y += block.height + gap
+        tops.append(round(y))
+        if block.height:
+            block.set(sheet, left, right, round(y))
+            y += block.height + gap
+    return tops

@@ -6,16 +6,14 @@ answered, only the code and the words about it have to go over the wire.
 A square panel has no room beside the code. It shows the code alone, and now and then, for a moment, the words.
 """
 
-from contextlib import suppress
-
-from terminal.screen import qr
+from terminal.screen import hints, qr
 from terminal.screen.blocks import Beside, Blank, Block, Group, Halves, Line, Picture, Row, Seconds, Slot, Stack, flow
-from terminal.screen.fonts import DoesNotFit, Ink, cut, fit, ink, wrapped
+from terminal.screen.fonts import Ink, ink
 from terminal.screen.pictograms import picture
 from terminal.screen.qr import Symbol
 from terminal.screen.setting import Setting
 from terminal.screen.sheet import Sheet
-from terminal.screen.view import Hint, View
+from terminal.screen.view import View
 
 _DIGITS = {"latin": "0123456789", "arabic": "٠١٢٣٤٥٦٧٨٩"}
 
@@ -82,9 +80,9 @@ def wide(sheet: Sheet, setting: Setting, view: View) -> None:
         sheet,
         (layout.width - side, top, layout.width - edge, bottom),
         [
-            Picture(picture("pay", round(104 * u))),
+            Picture(picture("pay", round(88 * u))),
             _call(view, setting.lines("pay", width, layout.call, layout.plain, round(10 * u))),
-            _broken_hint(setting, view, width, round(16 * u), round(11 * u)),
+            hints.column(setting, view.hint, width, round(96 * u), round(24 * u)),
         ],
         layout.least,
     )
@@ -96,24 +94,32 @@ def narrow(sheet: Sheet, setting: Setting, view: View) -> None:
     u = layout.height / 240
     left, right = round(5 * u), layout.width - layout.height
     width, small = right - left, layout.small
-    flow(
-        sheet,
-        (left, round(8 * u), right, layout.height - round(8 * u)),
-        [
-            Stack(
-                [
-                    Row(setting.label("aed", 0, small), None, setting.label("aed", -1, small)),
-                    Line(setting.amount(view, width, layout.amount, priced=True)),
-                ],
-                round(5 * u),
-            ),
-            _facts(setting, view, small, width),
-            _call(view, setting.lines("pay", width, layout.call, layout.plain, round(5 * u))),
-            _apps(setting, view, width, u),
-            _seconds(setting, view, round(23 * u)),
-        ],
-        layout.least,
-    )
+    call = _call(view, setting.lines("pay", width, layout.call, layout.plain, round(5 * u)))
+    apps = hints.beside(setting, view.hint, Picture(picture("pay", round(46 * u))), width, round(14 * u), round(11 * u))
+    blocks = [
+        Stack(
+            [
+                Row(setting.label("aed", 0, small), None, setting.label("aed", -1, small)),
+                Line(setting.amount(view, width, layout.amount, priced=True)),
+            ],
+            round(5 * u),
+        ),
+        _facts(setting, view, small, width),
+        call,
+        apps,
+        _seconds(setting, view, round(23 * u)),
+    ]
+    edge = round(8 * u)
+    box = (left, edge, right, layout.height - edge)
+    if view.hint != "signal":
+        flow(sheet, box, blocks, layout.least)
+        return
+    # The telephone takes the room of both: in that of the apps alone nobody could read it.
+    tops = flow(sheet, box, [Blank(block.height) if block in (call, apps) else block for block in blocks], layout.least)
+    top, height = tops[2], tops[3] + apps.height - tops[2]
+    whom = hints.signal(setting, width, height, round(24 * u))
+    for block, at in ((Slot(whom, height), top),) if whom else ((call, top), (apps, tops[3])):
+        block.set(sheet, left, right, at)
 
 
 def square(sheet: Sheet, setting: Setting, view: View) -> None:
@@ -136,7 +142,7 @@ def square(sheet: Sheet, setting: Setting, view: View) -> None:
                 setting.lines("pay", round(140 * u), layout.call, layout.plain, round(8 * u)),
                 round(14 * u),
             ),
-            _hint(setting, view, width, round(18 * u), round(15 * u)),
+            hints.lines(setting, view.hint, width, round(18 * u), round(15 * u)),
             _seconds(setting, view, round(26 * u)),
         ],
         layout.least,
@@ -153,11 +159,13 @@ def tall(sheet: Sheet, setting: Setting, view: View) -> None:
         half, aed = width // 2 - 4, layout.small
         first, last = setting.label("aed", 0, aed), setting.label("aed", -1, aed)
         amount = setting.amount(view, half - first.width - last.width - 8, layout.amount, priced=True)
-        phone = picture("pay", high * 3 // 7)
-        call = _call(view, setting.pair("pay", width - phone.width - 8, layout.call, layout.plain * 2 // 3))
+        phone, em = picture("pay", high * 3 // 7), high // 6
+        room = width - phone.width - 8
+        call = _call(view, setting.pair("pay", room, high // 4, high // 6))
+        words = Stack([call, Group([ink(name, "en", em) for name in hints.APPS], em)], high // 16)
         blocks: list[Block] = [
             Halves(Group([first, amount, last], 4), _seconds(setting, view, high * 2 // 7), 4),
-            Beside(phone, call, 8),
+            Beside(phone, hints.lines(setting, view.hint, room, em, high // 8, words), 8),
         ]
     else:
         u = min(high / 160, layout.width / 320)
@@ -166,7 +174,7 @@ def tall(sheet: Sheet, setting: Setting, view: View) -> None:
         words = Stack(
             [
                 _call(view, setting.pair("pay", room, round(30 * u), round(26 * u))),
-                _hint(setting, view, room, round(15 * u), round(12 * u)),
+                hints.lines(setting, view.hint, room, round(15 * u), round(12 * u)),
             ],
             round(3 * u),
         )
@@ -188,67 +196,6 @@ def _named(setting: Setting, key: str, value: Ink, em: int, gap: int) -> Block:
     if not value.width:
         return setting.nothing()
     return Stack([Line(value), Stack([Line(setting.label(key, at, em)) for at in (-1, 0)], gap // 2)], gap)
-
-
-def _hint(setting: Setting, view: View, width: int, largest: int, smallest: int) -> Slot:
-    """With what to pay; after a while also how else, and whom to call. One line for each language."""
-    gap = round(largest * 0.4)
-    phone = cut(setting.site.help_phone, "en", width, largest * 5 // 4, smallest * 3 // 4)
-    signal = Stack([setting.pair("pay.signal", width, smallest, smallest), Line(phone)], gap)
-    return _slot(
-        {
-            "": setting.lines("pay.with", width, largest, smallest, gap),
-            "second": setting.lines("pay.second", width, largest, smallest, gap),
-            "signal": signal if phone.width else setting.nothing(),
-        },
-        view.hint,
-    )
-
-
-def _broken_hint(setting: Setting, view: View, width: int, largest: int, smallest: int) -> Slot:
-    """The same in a narrow column: up to two lines for each language."""
-    phone = setting.site.help_phone
-    signal = setting.broken("pay.signal", width, largest, smallest, lines=1, more=phone)
-    return _slot(
-        {
-            "": setting.broken("pay.with", width, largest, smallest),
-            "second": setting.broken("pay.second", width, largest, smallest),
-            "signal": signal if phone else setting.nothing(),
-        },
-        view.hint,
-    )
-
-
-def _apps(setting: Setting, view: View, width: int, u: float) -> Slot:
-    """With what to pay, where no line of words has room: the apps' names beside the picture, which is enough for
-    either language; or a hint: a second phone, or whom to call where there is no signal."""
-    em, phone = round(14 * u), picture("pay", round(46 * u))
-    room = width - phone.width - round(5 * u)
-    names = [Line(fit(name, "en", room, em, round(11 * u)), "left") for name in ("PayBy", "BOTIM")]
-    found: dict[Hint, Block] = {
-        "": Beside(phone, Stack(names, round(7 * u)), round(5 * u)),
-        "second": setting.broken("pay.second", width, em, round(10 * u)),
-    }
-    if signal := _signal(setting, width, em, max(block.height for block in found.values())):
-        found["signal"] = signal
-    return _slot(found, view.hint)
-
-
-def _signal(setting: Setting, width: int, largest: int, height: int) -> Block | None:
-    """No signal, and the telephone on up to two lines, as large as the room; None where there is not enough."""
-    for em in range(largest, largest // 2, -1):
-        with suppress(DoesNotFit):
-            number = wrapped(setting.site.help_phone, "en", width, em, 2)
-            words = setting.broken("pay.signal", width, em, em, lines=1)
-            block = Stack([words, Stack([Line(one) for one in number], em // 4)], em // 2)
-            if number and block.height <= height:
-                return block
-    return None
-
-
-def _slot(found: dict[Hint, Block], hint: Hint) -> Slot:
-    """One of several hints in the room of the largest, so that a change moves nothing else."""
-    return Slot(found.get(hint, found[""]), max(block.height for block in found.values()))
 
 
 def _facts(setting: Setting, view: View, largest: int, width: int) -> Block:

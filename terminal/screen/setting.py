@@ -1,12 +1,11 @@
 """What all screens of a panel share: its layout, its garage, and how words and numbers are set there."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 
 from terminal.screen import fonts
 from terminal.screen import view as words
 from terminal.screen.blocks import Block, Group, Line, Row, Stack
-from terminal.screen.fonts import DoesNotFit, Ink, cut, fit, ink, near, squeezed, wrapped
+from terminal.screen.fonts import Ink, fit, ink, near, squeezed, wrapped
 from terminal.screen.layouts import Layout
 from terminal.screen.texts import Texts
 from terminal.screen.view import Site, View
@@ -53,18 +52,11 @@ class Setting:
             return self.nothing()
         return Row(self.label(key, 0, em), value, self.label(key, -1, em))
 
-    def broken(self, key: str, width: int, largest: int, smallest: int, *, lines: int = 2, more: str = "") -> Stack:
-        """A text in every language, each in at most so many lines and all in one size, the largest in which they fit;
-        then ``more`` of the operator's in at most two, cut where it must be. Raises DoesNotFit."""
-        for em in range(largest, smallest, -1):
-            with suppress(DoesNotFit):
-                return self._broken(key, width, em, lines, wrapped(more, "en", width, em, 2))
-        return self._broken(key, width, smallest, lines, [cut(more, "en", width, smallest, smallest)])
-
-    def _broken(self, key: str, width: int, em: int, lines: int, more: list[Ink]) -> Stack:
+    def broken(self, key: str, width: int, em: int, *, lines: int = 3) -> Stack:
+        """A text in every language, each in at most so many lines. Raises DoesNotFit."""
         found = [wrapped(self.texts.say(key, lang), lang, width, em, lines) for lang in reversed(self.languages)]
         gap = round(em * 0.3)
-        return Stack([Stack([Line(one) for one in inks], gap) for inks in [*found, more]], gap * 2)
+        return Stack([Stack([Line(one) for one in inks], gap) for inks in found], gap * 2)
 
     def number(self, text: str) -> str:
         """Digits as the setting asks for them."""

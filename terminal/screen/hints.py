@@ -1,0 +1,97 @@
+"""What stands below the call to scan: with which apps; after a while, that another phone may pay, or whom to call where
+there is no signal. Each is as large as its room lets it be, and none moves what stands around it.
+"""
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+
+from terminal.screen.blocks import Beside, Block, Line, Picture, Row, Slot, Stack
+from terminal.screen.fonts import DoesNotFit, Ink, cut, fit, ink, wrapped
+from terminal.screen.setting import Setting
+from terminal.screen.view import Hint
+
+APPS = ("PayBy", "BOTIM")
+_APPS = re.compile(f"({'|'.join(APPS)})")
+
+
+def lines(setting: Setting, hint: Hint, width: int, largest: int, smallest: int, first: Block | None = None) -> Slot:
+    """Where there is room for it: a line for each language. ``first`` stands in the place of what there is to begin
+    with, the apps."""
+    gap = round(largest * 0.4)
+    phone = cut(setting.site.help_phone, "en", width, largest * 5 // 4, smallest * 3 // 4)
+    found: dict[Hint, Block] = {
+        "": first or setting.lines("pay.with", width, largest, smallest, gap),
+        "second": setting.lines("pay.second", width, largest, smallest, gap),
+    }
+    if phone.width:
+        found["signal"] = Stack([setting.pair("pay.signal", width, smallest, smallest), Line(phone)], gap)
+    return _slot(found, hint)
+
+
+def column(setting: Setting, hint: Hint, width: int, height: int, largest: int) -> Slot:
+    """In a narrow column of that height: words below each other."""
+    found: dict[Hint, Block | None] = {
+        "": _largest(lambda em: _sentence(setting, width, em), largest, height)
+        or _largest(lambda em: setting.broken("pay.with", width, em), largest, height),
+        "second": _largest(lambda em: setting.broken("pay.second", width, em), largest, height),
+        "signal": signal(setting, width, height, largest),
+    }
+    return Slot(found[hint] or found[""] or setting.nothing(), height)
+
+
+def beside(setting: Setting, hint: Hint, picture: Picture, width: int, largest: int, smallest: int) -> Slot:
+    """Where no line of words has room: the apps' names beside ``picture``, which is enough in any language."""
+    image = picture.image
+    room, gap = width - image.width - largest * 5 // 14, largest // 2
+    names: list[Block] = [Line(fit(name, "en", room, largest, smallest), "left") for name in APPS]
+    apps = Beside(image, Stack(names, gap), largest * 5 // 14)
+    second = _largest(lambda em: setting.broken("pay.second", width, em), largest, apps.height * 10 // 9)
+    return _slot({"": apps, "second": second or apps}, hint)
+
+
+def signal(setting: Setting, width: int, height: int, largest: int) -> Block | None:
+    """Whom to call; None where there is nobody, or not enough room to say so."""
+
+    def block(em: int) -> Block:
+        number = [Line(one) for one in wrapped(setting.site.help_phone, "en", width, em, 3)]
+        return Stack([setting.broken("pay.signal", width, em, lines=2), Stack(number, round(em * 0.3))], em // 2)
+
+    return _largest(block, largest, height) if setting.site.help_phone else None
+
+
+def _sentence(setting: Setting, width: int, em: int) -> Block:
+    """The apps' names in ``em`` px, and in smaller ones what the languages put before, between and after them, English
+    left. Raises DoesNotFit for a language that names them otherwise."""
+    parts = {lang: _APPS.split(setting.texts.say("pay.with", lang)) for lang in setting.languages}
+    if any(tuple(part[1::2]) != APPS for part in parts.values()):
+        raise DoesNotFit("the apps are not named in their order")
+    blocks: list[Block] = []
+    for at, name in enumerate((*APPS, "")):
+        joining = [ink(parts[lang][2 * at].strip(), lang, round(em * 0.62), "Medium") for lang in setting.languages]
+        blocks += [_joined(joining), Line(_within(ink(name, "en", em), width))]
+    return Stack(blocks, round(em * 0.32))
+
+
+def _joined(inks: list[Ink]) -> Block:
+    return Row(inks[0], None, inks[-1], gap=4) if len(inks) > 1 else Row(None, inks[0], None)
+
+
+def _within(line: Ink, width: int) -> Ink:
+    if line.width > width:
+        raise DoesNotFit(f"{line.text!r} is {line.width} px wide; there are {width}")
+    return line
+
+
+def _largest(make: Callable[[int], Block], largest: int, height: int) -> Block | None:
+    """The block in the largest size that is at most ``height`` px high; none under a third of ``largest``."""
+    for em in range(largest, largest // 3, -1):
+        with suppress(DoesNotFit):
+            if (block := make(em)).height <= height:
+                return block
+    return None
+
+
+def _slot(found: dict[Hint, Block], hint: Hint) -> Slot:
+    """One of several hints in the room of the largest, so that a change moves nothing else."""
+    return Slot(found.get(hint, found[""]), max(block.height for block in found.values()))
