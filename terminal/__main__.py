@@ -56,7 +56,9 @@ def parser() -> Parser:
     command("listener", "one role: takes PayBy's notifications")
     command("barrier", "one role: checks lifts and pulses the relay")
     lcd = command("lcd", "one role: shows the screen")
-    lcd.add_argument("--test", action="store_true", help="show test pictures on the panel, then end")
+    lcd.add_argument(
+        "--test", action="store_true", help="show a test card on the panel until Ctrl-C; needs [lcd] alone"
+    )
     command("loops", "one role: tells whether a car waits, and whether one is under the boom")
     command("broker", "the embedded broker, for one machine")
     sandbox = command("sandbox", "a PayBy look-alike for integration tests")

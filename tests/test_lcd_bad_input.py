@@ -107,6 +107,15 @@ def test_the_test_card_needs_a_panel_and_nothing_else(tmp_path: Path) -> None:
         assert process.wait(20) == 0
 
 
+def test_the_test_card_needs_a_panel_that_could_show_the_screens(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "exit.toml").write_text('[lcd]\npanel = "png"\nfolder = "out"\nsize = "100x100"\n')
+    assert main(["--config", str(tmp_path / "exit.toml"), "lcd", "--test"]) == 2
+    err = capsys.readouterr().err
+    assert err == "exit-terminal: lcd.panel 'png': 100x100 px are too few; the shorter side needs 120\n"
+
+
 def checked(file: Path, **changes: str) -> dict[str, str]:
     """The lines of `check` by their names."""
     environ = {f"EXIT_TERMINAL_LCD_{key.upper()}": value for key, value in changes.items()}
@@ -182,6 +191,10 @@ def test_without_fribidi_check_and_the_lcd_say_what_to_install(file: Path, tmp_p
     assert (
         "FAIL  fonts: Arabic cannot be shaped without libfribidi0 -> sudo apt-get install libfribidi0" in ended.stdout
     )
+    words = [sys.executable, "-m", "terminal", "screens", "--out", str(tmp_path / "screens")]
+    ended = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 0
+    assert ended.stderr == f"exit-terminal: Arabic is left out, for it cannot be shaped here; {fonts.INSTALL}\n"
     code = "import asyncio, tests.test_lcd_bad_input as t; asyncio.run(t.degraded_reason())"
     ended = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False)
     assert ended.stdout == "Arabic cannot be shown; sudo apt-get install libfribidi0\n", ended.stderr

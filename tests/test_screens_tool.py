@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
+from terminal.__main__ import main
 from terminal.screen import fonts, qr
 from terminal.screen.layouts import LAYOUTS
 from terminal.screen.texts import REASONS
@@ -45,6 +46,22 @@ def test_what_no_code_can_carry_is_said(tmp_path: Path) -> None:
     with pytest.raises(qr.QrError, match="printable ASCII"):
         screens.run(tmp_path, "ü")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("ü", "1 to 512 printable ASCII characters are needed, got 1: 'ü'"),
+        ("https://qr.payby.com?" + "x" * 230, "57 modules a side; 240 pixels hold at most 52"),
+    ],
+    ids=["no link", "too long"],
+)
+def test_a_link_that_a_panel_cannot_show_is_one_line_and_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], url: str, why: str
+) -> None:
+    assert main(["screens", "--out", str(tmp_path / "out"), "--url", url]) == 2
+    assert capsys.readouterr().err == f"exit-terminal: screens --url: QR code: {why}\n"
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", ["screens.png", "panels.png", "contact-sheet.png"])

@@ -99,9 +99,16 @@ def _contract(_: argparse.Namespace) -> int:
 
 
 def _screens(args: argparse.Namespace) -> int:
+    from terminal.screen import fonts
+    from terminal.screen.qr import QrError
     from terminal.tools import screens
 
-    screens.run(args.out, args.url)
+    if not fonts.raqm_available():
+        print(f"exit-terminal: Arabic is left out, for it cannot be shaped here; {fonts.INSTALL}", file=sys.stderr)
+    try:
+        screens.run(args.out, args.url)
+    except QrError as error:
+        raise ConfigError(f"screens --url: {error}") from None
     return 0
 
 
@@ -176,11 +183,16 @@ def _demo(args: argparse.Namespace) -> int:
 
 def _lcd_test(settings: Settings) -> int:
     """Show the test card on the real panel until Ctrl-C."""
+    from terminal.screen.layouts import layout_for
     from terminal.tools.screens import test_card
 
     async def show() -> None:
         async with RealHardware(settings).panel() as panel:
             width, height = panel.size
+            try:
+                layout_for(settings.need(Lcd).panel, width, height)
+            except ValueError as error:
+                raise ConfigError(str(error)) from None
             await asyncio.to_thread(panel.show, test_card(width, height))
             print("The test card is on the panel; its code must scan (Ctrl-C ends it).", flush=True)
             await asyncio.Event().wait()
