@@ -9,7 +9,8 @@ from tests.models.glass import model_of
 from tests.models.pages import pages
 from tests.test_panel import set_up_bytes
 
-# The code alone is 260 x 259 px, which on the ILI9488 is 202,020 bytes; the words and what they replace add the rest.
+# Of 205,000 bytes that were aimed at on the ILI9488 the code alone, 260 x 259 px, takes 202,020 in 18-bit colour; the
+# words and what they replace add the rest. Why it is not 3-bit colour, drivers/panel_kinds.py says.
 MOST = {  # first frame, idle -> pay, 2:59 -> 2:58, 3:00 -> 2:59
     "st7789-240": (115_211, 70_000, 137, 479),
     "st7789-320": (153_611, 104_000, 479, 1_739),
