@@ -13,7 +13,7 @@ from terminal.screen.fonts import CAPITAL, NARROWEST
 from terminal.screen.layouts import LAYOUTS, Layout, layout_for
 from terminal.screen.sheet import Box, Placed
 from terminal.screen.texts import LANGUAGES, TABLE, TEXTS, Texts, together
-from terminal.screen.view import Digits, Site, View, amount, countdown, stay
+from terminal.screen.view import Digits, Site, View, amount, countdown, digits, stay
 from terminal.screen.wifi import wifi
 from terminal.tools.screens import SITE, URL, views
 
@@ -102,11 +102,13 @@ def test_amount_and_what_to_do_have_capitals_of_three_millimetres(name: str) -> 
         assert max(one.em for one in frame.placed) * CAPITAL * PITCH_MM[name] >= 2.97
 
 
+@pytest.mark.parametrize("kind", ["latin", "arabic"])
+@pytest.mark.parametrize("due", ["9.00", "25.00", "100.00", "150.00"])
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_the_amount_is_the_largest_text_of_the_pay_screen(name: str) -> None:
-    frame = Composer(LAYOUTS[name], SITE).frame(replace(PAY, page="words"))
-    sizes = {one.text: one.em for one in frame.placed if one.kind == "text"}
-    assert sizes.pop("25.00") > max(sizes.values())
+def test_the_amount_is_the_largest_text_of_the_pay_screen(name: str, due: str, kind: Digits) -> None:
+    frame = Composer(LAYOUTS[name], replace(SITE, digits=kind)).frame(replace(PAY, page="words", amount=due))
+    sizes = {one.text: one.em for one in frame.placed if one.kind in ("text", "countdown")}
+    assert sizes.pop(digits(due, kind)) > max(sizes.values())
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

@@ -49,7 +49,7 @@ _WIDE = Layout("ili9488", 480, 320, "wide", 28, 34, 48, 44, 40, 22, 17, 112, 14,
 LAYOUTS = {
     layout.name: layout
     for layout in (
-        Layout("st7789-240", 240, 240, "square", 44, 48, 60, 44, 32, 17, 14, 76, 10, 4),
+        Layout("st7789-240", 240, 240, "square", 44, 48, 56, 44, 32, 17, 14, 76, 10, 4),
         Layout("st7789-320", 320, 240, "narrow", 34, 34, 48, 36, 32, 17, 14, 76, 10, 5),
         Layout("ili9341", 320, 240, "narrow", 24, 28, 46, 34, 30, 18, 14, 76, 10, 5),
         replace(_WIDE, name="ili9486"),

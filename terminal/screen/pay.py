@@ -127,16 +127,13 @@ def square(sheet: Sheet, setting: Setting, view: View) -> None:
     layout = setting.layout
     u = layout.height / 240
     left, right = round(10 * u), layout.width - round(10 * u)
-    width, aed = right - left, round(20 * u)
+    width, aed = right - left, round(17 * u)
+    first, last = setting.label("aed", 0, aed), setting.label("aed", -1, aed)
     flow(
         sheet,
         (left, round(10 * u), right, layout.height - round(10 * u)),
         [
-            Row(
-                setting.label("aed", 0, aed),
-                setting.amount(view, width - round(100 * u), layout.amount),
-                setting.label("aed", -1, aed),
-            ),
+            Row(first, setting.amount(view, width - first.width - last.width - round(16 * u), layout.amount), last),
             Beside(
                 picture("pay", round(86 * u)),
                 setting.lines("pay", round(140 * u), layout.call, layout.plain, round(8 * u)),
