@@ -10,9 +10,10 @@ from PIL import Image
 from drivers.panel_frames import Box, changed, turned, turned_box
 from drivers.panel_kinds import CASET, DISPOFF, DISPON, RAMWR, RASET, SLPOUT, kind_of, panel_size, set_up_steps
 
-WHOLE_EVERY_S = 55.0
+WHOLE_EVERY_S = 50.0
 """SPI says nothing of a panel that lost its power or was plugged in anew, and then sleeps: it is set up and gets the
-whole picture this often, which is a little less than the minute after which a role shows an unchanged picture again."""
+whole picture this often. It is less than the 55 s after which the lcd role shows an unchanged picture again, so that no
+such picture comes a moment too early and is taken for nothing new."""
 AWAKE_S = 0.12
 """All four controllers want this after ``sleep out`` before they show anything."""
 PATIENCE_S = 2.0

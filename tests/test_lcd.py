@@ -9,10 +9,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image
 
+from drivers.panel import WHOLE_EVERY_S
 from terminal.contract.messages import Alert, Health, Screen, decode, encode, stamp
 from terminal.contract.signed import Trusted, sign_screen
 from terminal.link import Clock, Link, SystemClock, new_id
-from terminal.roles.lcd import BURST, DRAW_EVERY_MS, WHOLE_EVERY_MS, Lcd
+from terminal.roles.lcd import BURST, DRAW_EVERY_MS, LOOK_EVERY_MS, WHOLE_EVERY_MS, Lcd
 from terminal.screen import qr
 from terminal.screen.compose import Composer
 from terminal.screen.dimming import Dimming
@@ -249,16 +250,20 @@ async def test_the_seconds_count_down_on_the_glass() -> None:
         assert k.view(await k.panel.until(4), **PAY, left=1)
 
 
-async def test_an_unchanged_view_is_drawn_again_only_after_a_minute() -> None:
+async def test_an_unchanged_view_is_drawn_again_within_each_minute_and_not_sooner() -> None:
     async with kerb() as k:
         await k.beat()
-        for _ in range(5):
-            k.clock.turn(5_000)
+        for _ in range(10):
+            k.clock.turn(LOOK_EVERY_MS)
             await k.beat()
         assert len(k.panel.frames) == 1
-        k.clock.turn(WHOLE_EVERY_MS - 25_000)
+        k.clock.turn(LOOK_EVERY_MS)
         await k.beat()
         assert await k.panel.until(2) == k.panel.frames[0]
+
+
+def test_a_panel_takes_whatever_the_role_draws_again_for_a_whole_picture_and_has_one_each_minute() -> None:
+    assert WHOLE_EVERY_S * 1000 < WHOLE_EVERY_MS <= 60_000 - LOOK_EVERY_MS
 
 
 @pytest.mark.fault("code-orphaned")

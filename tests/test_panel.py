@@ -174,7 +174,7 @@ def test_the_whole_picture_goes_out_again_within_each_minute() -> None:
     for _ in range(120):
         rig.now_s += 1
         sent.append(rig.show(rig.blank()))
-    assert [second for second, count in enumerate(sent, 1) if count] == [55, 110]
+    assert [second for second, count in enumerate(sent, 1) if count] == [50, 100]
     assert set(sent) == {0, 115_211 + set_up_bytes("st7789-240")}
 
 

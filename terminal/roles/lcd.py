@@ -25,10 +25,11 @@ from terminal.screen.qr import QrError
 from terminal.screen.showing import Showing
 from terminal.screen.view import Site, View
 
-WHOLE_EVERY_MS = 60_000
-"""The panel gets a frame at least this often: SPI does not tell that one was unplugged or lost its power."""
 LOOK_EVERY_MS = 5_000
 """A view that does not change by itself is looked at again this often: has somebody gone?"""
+WHOLE_EVERY_MS = 60_000 - LOOK_EVERY_MS
+"""The panel gets a frame at the first look after so long, and thus each minute: SPI does not tell that one was
+unplugged or lost its power."""
 BURST, DRAW_EVERY_MS = 8, 125
 """Frames at once, then one in so much time: a visit's screens come without delay, a flood of messages does not."""
 RETRY_MS = 2_000
