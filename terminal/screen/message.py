@@ -19,7 +19,7 @@ def message(sheet: Sheet, setting: Setting, view: View) -> None:
     if not trouble or layout.style != "square":
         footer = _names(setting, right - left)
         footer.set(sheet, left, right, bottom - footer.height)
-        bottom -= footer.height + 2 * layout.least
+        bottom -= footer.height + (2 if trouble or layout.style != "wide" else 4) * layout.least
     room = bottom - layout.margin
     blocks = (_trouble if trouble else _well)(setting, view, right - left, room)
     flow(sheet, (left, layout.margin, right, bottom), blocks, layout.least, most=layout.least * 4)
