@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from drivers.panel import WHOLE_EVERY_S, SpiPanel
 from drivers.panel_frames import area, rgb565
-from drivers.panel_kinds import KINDS
+from drivers.panel_kinds import KINDS, RAMWR
 from drivers.panel_wire import SpiWire
 from terminal.screen import qr
 from terminal.screen.compose import Composer
@@ -58,10 +58,10 @@ missed: list[str] = []
 
 
 class Counter:
-    """A wire and a luma serial interface in one, that counts bytes."""
+    """A wire and a luma serial interface in one, that counts bytes and windows."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count = self.windows = 0
 
     def reset(self) -> None: ...
     def light(self, share: float) -> None: ...
@@ -70,6 +70,7 @@ class Counter:
 
     def command(self, code: int, *parameters: int) -> None:
         self.count += 1 + len(parameters)
+        self.windows += code == RAMWR
 
     def data(self, data: bytes) -> None:
         self.count += len(data)
@@ -162,18 +163,20 @@ def screens(kind: str) -> dict[str, tuple[Image.Image, Image.Image]]:
     }
 
 
-def step_bytes(kind: str, step: str, before: Image.Image, after: Image.Image) -> tuple[int, int, int]:
-    """What one step costs us and luma, and the most that it may: its changed box, and three windows; for the countdown
-    beside a code no more than on the yardstick."""
+def step_bytes(kind: str, step: str, before: Image.Image, after: Image.Image) -> tuple[int, int, int, int]:
+    """What one step costs us and luma, the most that it may: its changed box, and three windows, for the countdown
+    beside a code no more than on the yardstick; and luma's windows."""
     panel, wire, _ = ours(kind)
     device, their_wire = stock(kind)
     mine = count(panel.show, wire, before, after)[1]
-    theirs = count(device.display, their_wire, before, after)[1]
+    device.display(before)
+    their_wire.windows = 0
+    (theirs,) = count(device.display, their_wire, after)
     box = ImageChops.difference(before, after).getbbox() or (0, 0, 0, 0)
     most = area(box) * KINDS[kind].pixel_bytes + 3 * KINDS[kind].window_bytes
     if kind != "st7789-240":  # its code stands alone, and its words have larger digits
         most = min(most, {"a second": MOST[kind][2], "a minute": MOST[kind][3]}.get(step, most))
-    return mine, theirs, most
+    return mine, theirs, most, their_wire.windows
 
 
 def bytes_table() -> None:
@@ -192,18 +195,23 @@ def bytes_table() -> None:
 
 
 def screens_table() -> None:
+    windows = 0
     for at, kind in enumerate(KINDS):
         steps = screens(kind)
         if not at:
             print("\nThe product's screens" + " " * 16 + "".join(f"{step:>15}" for step in steps))
         sent = {step: step_bytes(kind, step, *pair) for step, pair in steps.items()}
-        print(f"{kind + ': luma.lcd':<37}" + "".join(f"{theirs:>15,}" for _, theirs, _ in sent.values()))
-        print(f"{kind + ': ours':<37}" + "".join(f"{mine:>15,}" for mine, _, _ in sent.values()))
+        print(f"{kind + ': luma.lcd':<37}" + "".join(f"{theirs:>15,}" for _, theirs, _, _ in sent.values()))
+        print(f"{kind + ': ours':<37}" + "".join(f"{mine:>15,}" for mine, _, _, _ in sent.values()))
         flow = [sum(sent[step][who] for step in ("idle -> wait", "wait -> pay")) for who in (0, 1)]
         print(f"{kind}: from ticket to code, by way of wait, {flow[0]:,}; luma.lcd {flow[1]:,}")
-        for step, (mine, _, most) in sent.items():
+        for step, (mine, _, most, _) in sent.items():
             if verdict := target(f"{kind}, {step}, bytes of the product's screens", mine, most):
                 print(f"{kind}, {step}:{verdict}")
+        windows = max(windows, *(sent[step][3] for step in sent))
+    print(
+        f"A step takes luma.lcd up to {windows} windows, ours 3 at most: each costs a dozen calls of the kernel besides."
+    )
 
 
 # CPU
