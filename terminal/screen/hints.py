@@ -31,13 +31,9 @@ def lines(setting: Setting, hint: Hint, width: int, largest: int, smallest: int,
 
 def column(setting: Setting, hint: Hint, width: int, height: int, largest: int) -> Slot:
     """In a narrow column of that height: words below each other."""
-    found: dict[Hint, Block | None] = {
-        "": _largest(lambda em: _sentence(setting, width, em), largest, height)
-        or _largest(lambda em: setting.broken("pay.with", width, em), largest, height),
-        "second": _largest(lambda em: setting.broken("pay.second", width, em), largest, height),
-        "signal": signal(setting, width, height, largest),
-    }
-    return Slot(found[hint] or found[""] or setting.nothing(), height)
+    make = {"": _apps, "second": _second, "signal": signal}[hint]
+    block = setting.once(make, width, height, largest) or setting.once(_apps, width, height, largest)
+    return Slot(block or setting.nothing(), height)
 
 
 def beside(setting: Setting, hint: Hint, picture: Picture, width: int, largest: int, smallest: int) -> Slot:
@@ -46,7 +42,7 @@ def beside(setting: Setting, hint: Hint, picture: Picture, width: int, largest: 
     room, gap = width - image.width - largest * 5 // 14, largest // 2
     names: list[Block] = [Line(fit(name, "en", room, largest, smallest), "left") for name in APPS]
     apps = Beside(image, Stack(names, gap), largest * 5 // 14)
-    second = _largest(lambda em: setting.broken("pay.second", width, em), largest, apps.height * 10 // 9)
+    second = setting.once(_second, width, apps.height * 10 // 9, largest)
     return _slot({"": apps, "second": second or apps}, hint)
 
 
@@ -58,6 +54,16 @@ def signal(setting: Setting, width: int, height: int, largest: int) -> Block | N
         return Stack([setting.broken("pay.signal", width, em, lines=2), Stack(number, round(em * 0.3))], em // 2)
 
     return _largest(block, largest, height) if setting.site.help_phone else None
+
+
+def _second(setting: Setting, width: int, height: int, largest: int) -> Block | None:
+    return _largest(lambda em: setting.broken("pay.second", width, em), largest, height)
+
+
+def _apps(setting: Setting, width: int, height: int, largest: int) -> Block | None:
+    return _largest(lambda em: _sentence(setting, width, em), largest, height) or _largest(
+        lambda em: setting.broken("pay.with", width, em), largest, height
+    )
 
 
 def _sentence(setting: Setting, width: int, em: int) -> Block:

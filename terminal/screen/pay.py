@@ -117,7 +117,7 @@ def narrow(sheet: Sheet, setting: Setting, view: View) -> None:
     # The telephone takes the room of both: in that of the apps alone nobody could read it.
     tops = flow(sheet, box, [Blank(block.height) if block in (call, apps) else block for block in blocks], layout.least)
     top, height = tops[2], tops[3] + apps.height - tops[2]
-    whom = hints.signal(setting, width, height, round(24 * u))
+    whom = setting.once(hints.signal, width, height, round(24 * u))
     for block, at in ((Slot(whom, height), top),) if whom else ((call, top), (apps, tops[3])):
         block.set(sheet, left, right, at)
 

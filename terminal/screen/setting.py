@@ -1,6 +1,8 @@
 """What all screens of a panel share: its layout, its garage, and how words and numbers are set there."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
 
 from terminal.screen import fonts
 from terminal.screen import view as words
@@ -9,6 +11,8 @@ from terminal.screen.fonts import Ink, fit, ink, near, squeezed, wrapped
 from terminal.screen.layouts import Layout
 from terminal.screen.texts import Texts
 from terminal.screen.view import Site, View
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -20,9 +24,20 @@ class Setting:
     site: Site
     texts: Texts
     languages: tuple[str, ...]
+    _kept: dict[tuple[object, ...], object] = field(default_factory=dict, compare=False, repr=False)
+
+    def once(self, make: Callable[..., Made], *key: object) -> Made:
+        """``make(setting, *key)``, which depends on nothing else, is made once: a driver waits for a code's screen."""
+        whole = make, *key
+        if whole not in self._kept:
+            self._kept[whole] = make(self, *key)
+        return cast(Made, self._kept[whole])
 
     def lines(self, key: str, width: int, largest: int, smallest: int, gap: int) -> Stack:
         """A text in every language, all in one size: the largest in which each fits. Raises DoesNotFit."""
+        return self.once(Setting._lines, key, width, largest, smallest, gap)
+
+    def _lines(self, key: str, width: int, largest: int, smallest: int, gap: int) -> Stack:
         widest = max(ink(self.texts.say(key, lang), lang, largest).width for lang in self.languages)
         for em in range(near(largest, widest, width, smallest), smallest - 1, -1):
             inks = [ink(self.texts.say(key, lang), lang, em) for lang in reversed(self.languages)]

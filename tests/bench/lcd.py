@@ -209,9 +209,7 @@ def screens_table() -> None:
             if verdict := target(f"{kind}, {step}, bytes of the product's screens", mine, most):
                 print(f"{kind}, {step}:{verdict}")
         windows = max(windows, *(sent[step][3] for step in sent))
-    print(
-        f"A step takes luma.lcd up to {windows} windows, ours 3 at most: each costs a dozen calls of the kernel besides."
-    )
+    print(f"A step takes luma.lcd up to {windows} windows, ours at most 3; each costs a dozen calls of the kernel too.")
 
 
 # CPU
