@@ -6,17 +6,14 @@ Needed anew whenever a screen changes; test_screens_tool.py says so.
 """
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from terminal.screen.compose import Composer
 from terminal.screen.layouts import LAYOUTS
-from terminal.screen.wifi import wifi
-from terminal.tools.screens import SITE, contact_sheet, pictures, views
+from terminal.tools.screens import contact_sheet, pictures
 
 PICTURES = Path(__file__).parents[1] / "deploy" / "pictures"
 LARGE = ("idle", "wait", "pay", "paid", "free", "help-ticket-used", "pay-wifi", "closed-operator", "out-of-order-payby")
@@ -25,11 +22,8 @@ _GROUND, _GAP = (226, 230, 236), 16
 
 
 def screens() -> dict[str, Image.Image]:
-    """Every screen of every panel, and the page with the lane's Wi-Fi, which shows only where one is configured."""
-    shown = {f"{panel}-{name}": image for panel in LAYOUTS for name, image in pictures(panel).items()}
-    site = replace(SITE, wifi=wifi("Marina Guest", "welcome 2026"))
-    offered = replace(views()["pay"], page="wifi", left=None)
-    return shown | {"ili9488-pay-wifi": Composer(LAYOUTS["ili9488"], site).compose(offered)}
+    """Every screen of every panel."""
+    return {f"{panel}-{name}": image for panel in LAYOUTS for name, image in pictures(panel).items()}
 
 
 def gallery() -> dict[str, Image.Image]:

@@ -38,8 +38,14 @@ def test_a_square_panel_has_its_words_in_a_picture_of_their_own() -> None:
         "pay-words",
         "pay-second",
         "pay-signal",
+        "pay-wifi",
     }
     assert "pay-words" not in screens.pictures("ili9488")
+
+
+def test_the_page_of_a_lanes_wifi_is_among_the_screens_of_every_panel() -> None:
+    for panel in LAYOUTS:
+        assert qr.decode(screens.pictures(panel)["pay-wifi"]) == "WIFI:T:WPA;S:Marina Guest;P:welcome 2026;;"
 
 
 def test_what_no_code_can_carry_is_said(tmp_path: Path) -> None:

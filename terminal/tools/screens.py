@@ -13,11 +13,13 @@ from terminal.screen.fonts import fit, ink
 from terminal.screen.layouts import LAYOUTS
 from terminal.screen.texts import REASONS
 from terminal.screen.view import Digits, Hint, Site, View
+from terminal.screen.wifi import wifi
 
 URL = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac14d5d372a459fbe948e83fcaae0cb&t=1765054600668"
 """As long as PayBy's links are, with few digits in a row: one of those that need the larger symbol."""
 
 SITE = Site("Marina Garage", "موقف المارينا", "+971 4 000 0000")
+_NETWORK = "Marina Guest", "welcome 2026"
 _HINTS: tuple[Hint, ...] = ("second", "signal")
 _COLUMNS, _WIDTH, _GAP, _LABEL = 6, 320, 12, 16  # of the contact sheet; px
 _GROUND, _PAPER = (88, 92, 98), (255, 255, 255)
@@ -38,11 +40,13 @@ def views(url: str = URL) -> dict[str, View]:
 
 
 def pictures(panel: str, url: str = URL, digits: Digits = "latin") -> dict[str, Image.Image]:
-    """All screens of a panel (a key of layouts.LAYOUTS) by their names; those that are the same there as another one
-    are left out."""
-    composer = Composer(LAYOUTS[panel], replace(SITE, digits=digits))
+    """All screens of a panel (a key of layouts.LAYOUTS) by their names, that of a lane's Wi-Fi too; those that are the
+    same there as another one are left out."""
+    composer = Composer(LAYOUTS[panel], replace(SITE, digits=digits, wifi=wifi(*_NETWORK)))
+    shown = views(url)
+    shown["pay-wifi"] = replace(shown["pay"], page="wifi", left=None)
     found: dict[str, Image.Image] = {}
-    for name, view in views(url).items():
+    for name, view in shown.items():
         image = composer.compose(view)
         if image not in found.values():
             found[name] = image
