@@ -122,9 +122,23 @@ def test_an_unanswered_lift_is_signed_anew_under_its_id_then_help_comes() -> Non
     lift = story.stay().grants[0].id
     story.wait(25)
     assert [(g.id, g.signed) for g in story.stay().grants] == [(lift, 2)]
-    story.wait(25 * MAX_SIGNED)
-    assert (story.shows(), story.stay().grants[0].signed) == ("help barrier", MAX_SIGNED)
-    assert "lift-unanswered" in story.alerts()
+    assert story.alerts() == []
+    story.wait(25)
+    assert isinstance(alert := story.said[-1], Alert)
+    assert (alert.code, alert.order_no) == ("lift-unanswered", story.order().no)
+    story.wait(25 * (MAX_SIGNED - 2))
+    assert (story.shows(), story.stay().grants[0].signed) == ("paid", MAX_SIGNED)
+    story.wait(5)
+    assert (story.shows(), story.alerts()) == ("help barrier", ["lift-unanswered", "help"])
+
+
+def test_a_car_that_leaves_before_its_lift_is_answered_ends_its_visit_whatever_the_arm_does() -> None:
+    story = Story()
+    story.pays()
+    story.boom("unknown")
+    story.leaves_loop()
+    story.wait(2)
+    assert (story.lane().visit, story.owes()) == (None, [])
 
 
 @pytest.mark.fault("barrier-away")
@@ -272,6 +286,24 @@ def test_a_driver_who_went_on_to_a_second_lane_is_let_out_there_though_the_first
     assert (story.shows("exit-2"), story.owes()) == ("wait", [])
     story.answers("raised", grant=grant)
     assert (story.shows("exit-2"), story.owes()) == ("paid", ["SendLift"])
+
+
+def test_a_second_after_a_refusal_another_lift_is_thought_of() -> None:
+    story = Story()
+    story.pays()
+    story.wait(5)
+    story.answers("refused", "car")
+    story.wait(0.9)
+    assert story.owes() == []
+    story.wait(0.1)
+    assert story.owes() == ["SendLift"]
+
+
+def test_a_lift_for_a_car_that_nobody_knows_is_signed_anew_for_15_s() -> None:
+    story = Story(loops=False)
+    story.reads(amount=0, car=None)
+    story.wait(10)
+    assert [(g.signed, g.not_after - story.at) for g in story.stay().grants] == [(2, 15_000)]
 
 
 def test_an_arm_has_6_s_to_rise_from_the_barriers_word_that_it_raises() -> None:

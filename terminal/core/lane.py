@@ -419,13 +419,13 @@ def _vehicle_seen(draft: _Draft, event: VehicleSeen) -> None:
     draft.put(replace(lane, visit=visit))
 
 
-def _end(draft: _Draft, name: str, *, passed: bool = False) -> None:
+def _end(draft: _Draft, name: str) -> None:
     """The visit is over: close its order, send its lift no more; its payment, if any, keeps its holder."""
     lane = draft.lane(name)
     visit = lane.visit
     if visit is None:
         return
-    passed = passed or visit.under or (visit.raised and visit.loop != "sees")
+    passed = visit.under or (visit.raised and visit.loop != "sees")
     draft.put(replace(lane, visit=None))
     stay = draft.stay(visit.fee.session)
     grants = tuple(replace(grant, dropped=True) for grant in stay.grants)
@@ -997,7 +997,7 @@ def _advance_leaving(draft: _Draft, lane: Lane, visit: Visit) -> None:
     down = boom is not None and boom.state == "down"
     settled = boom is not None and draft.at >= boom.since + SETTLE_MS
     if visit.loop != "sees" and visit.raised and ((visit.was_up and down) or not waits):
-        _end(draft, lane.id, passed=True)  # nobody can tell better: the arm rose and came down
+        _end(draft, lane.id)  # nobody can tell better: the arm rose and came down
     elif not waits and (not visit.raised or down):
         _end(draft, lane.id)
     elif grant is not None:
