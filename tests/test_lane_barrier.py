@@ -151,8 +151,13 @@ def test_a_payment_stays_with_its_lift_until_60_s_after_the_deadline() -> None:
     story.arrives()
     story.reads()
     story.wait(80)
+    story.tell(e.TimePassed(story.at, session=story.stay().session))
     assert (story.payment().holder, story.owes()) == ("lift", [])
-    story.wait(10)
+    story.wait(7.9)
+    assert (story.payment().holder, story.owes()) == ("lift", [])
+    story.wait(0.1)
+    told = next(a for a in story.said if isinstance(a, Alert) and a.code == "lift-unanswered")
+    assert (told.lane, told.session, told.order_no) == ("exit-1", story.stay().session, story.order().no)
     assert story.owes() == ["SendLift"]
     assert [(g.reason, g.signed) for g in story.stay().grants] == [("credit", 1)]
 
@@ -383,11 +388,12 @@ def test_an_arm_that_does_not_rise_gets_three_lifts_then_the_lane_closes_to_orde
     story = Story()
     story.pays()
     for number in range(MAX_LIFTS):
-        assert story.stay().lifts == number + 1
+        assert (story.stay().lifts, "boom-stuck" in story.alerts()) == (number + 1, False)
         story.answers("raised")
         story.wait(6)
     assert (story.shows(), story.payment().holder) == ("help barrier", "credit")
-    assert "boom-stuck" in story.alerts()
+    assert story.payment().until == story.at + 15 * 60_000
+    assert story.alerts() == ["lift-again", "lift-again", "boom-stuck", "help"]
     story.arrives()
     assert story.shows() == "closed barrier"
     story.reads("b")
@@ -427,6 +433,7 @@ def test_an_arm_that_came_down_before_its_car_had_passed_gets_one_more_lift_then
         story.boom("down")
         story.wait(1)
     assert (story.shows(), story.stay().lifts) == ("help barrier", 2)
+    assert next(a.text for a in story.said if isinstance(a, Alert)) == "lift 2 for one visit"
 
 
 def test_a_free_car_whose_arm_came_down_early_gets_one_more_lift_then_help() -> None:

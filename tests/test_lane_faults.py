@@ -261,6 +261,9 @@ def test_the_second_paid_order_of_a_stay_is_its_credit_where_the_first_ones_mone
     story.arrives()
     story.reads()
     assert story.stay().grants[0].order_no == story.order().no
+    story.answers("refused", "car")
+    story.wait(1)
+    assert story.stay().grants[0].order_no == story.order().no, "no other lifts again"
 
 
 def test_a_payment_that_comes_when_its_car_has_been_gone_for_2_s_is_late_though_nobody_told_the_time() -> None:
