@@ -6,6 +6,7 @@ import pytest
 
 from terminal.core import events as e
 from terminal.core.actions import PlaceRefund
+from terminal.core.numbers import refund_no
 from tests.story import PROOF, Story, an_id
 
 
@@ -470,6 +471,7 @@ def test_refunds_are_partial_up_to_what_was_paid() -> None:
         command = commands(story, "refund", order_no=story.order().no, amount=amount, id=an_id("part", number))
         assert command == outcome, amount
         if outcome == "done":
+            assert (story.owes(), story.refund().no) == (["PlaceRefund"], refund_no(an_id("part", number)))
             assert commands(story, "refund", order_no=story.order().no, id=an_id("x", number)) == "refused"
             refund_said(story, "success")
     assert sum(r.amount for r in story.stay().refunds) == 2000

@@ -1051,11 +1051,10 @@ def _stay_matured(draft: _Draft, stay: Stay) -> None:
                     once=True,
                 )
                 _pass_on(draft, draft.stay(stay.session), grant, "credit")
-    stay = draft.stay(stay.session)
-    for payment in stay.payments:
+    for payment in draft.stay(stay.session).payments:
         if payment.holder == "credit" and draft.at >= payment.until:
-            _ask_refund(draft, stay, payment, payment.amount, "credit not used", "worker", payment.order_no)
-            stay = draft.stay(stay.session)
+            now = draft.stay(stay.session)
+            _ask_refund(draft, now, payment, payment.amount, "credit not used", "worker", payment.order_no)
 
 
 # -- refunds and commands ----------------------------------------------------------------------------------------
