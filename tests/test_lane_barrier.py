@@ -429,9 +429,12 @@ def test_an_arm_that_came_down_before_its_car_had_passed_gets_one_more_lift_then
     for lifts in (1, 2):
         assert (story.stay().lifts, story.visit().raised, story.visit().was_up) == (lifts, False, False)
         story.raises()
+        story.wait(3)
         story.boom("lowering")
         story.boom("down")
-        story.wait(1)
+        story.wait(0.9)
+        assert (story.shows(), story.stay().lifts) == ("paid", lifts)
+        story.wait(0.1)
     assert (story.shows(), story.stay().lifts) == ("help barrier", 2)
     assert next(a.text for a in story.said if isinstance(a, Alert)) == "lift 2 for one visit"
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from terminal.core import events as e
-from terminal.core.actions import PlaceRefund
+from terminal.core.actions import PlaceRefund, TellRefund
 from terminal.core.numbers import refund_no
 from tests.story import PROOF, Story, an_id
 
@@ -244,6 +244,8 @@ def test_the_second_paid_order_of_a_stay_is_refunded() -> None:
     assert [p.holder for p in story.stay().payments] == ["lift", "refund"]
     assert story.owes() == ["SendLift", "PlaceRefund"]
     assert "paid-twice" in story.alerts()
+    refund_said(story, "success")
+    assert [p.holder for p in story.stay().payments] == ["lift", "refunded"]
 
 
 @pytest.mark.parametrize("stage", ["asked", "created", "settled", "success"])
@@ -382,9 +384,9 @@ def test_an_operator_may_refund_a_payment_and_it_is_followed_to_its_end() -> Non
     assert story.owes() == ["PlaceRefund"]
     refund_said(story, "success")
     assert (story.owes(), story.payment().holder) == ([], "refunded")
-    told = [type(a).__name__ for a in story.said].count("TellRefund")
     refund_said(story, "success")
-    assert [type(a).__name__ for a in story.said].count("TellRefund") == told
+    told = [a.refund.stage for a in story.said if isinstance(a, TellRefund)]
+    assert told == ["asked", "created", "success"]
 
 
 def test_a_settled_refund_may_still_become_success() -> None:
@@ -422,6 +424,32 @@ def test_a_refund_without_answers_is_alerted_once_and_kept_up() -> None:
     for _ in range(5):
         story.tell(e.RefundUnheard(story.at, refund.no, refund.order_no, "time-out"))
     assert (story.alerts().count("refund-silent"), story.owes()) == (1, ["PlaceRefund"])
+    assert story.refund().unheard == 4, "what was told is no news"
+
+
+def test_an_answer_about_a_refund_ends_its_silence() -> None:
+    story = Story()
+    refunding(story)
+    refund = story.refund()
+    for _ in range(3):
+        story.tell(e.RefundUnheard(story.at, refund.no, refund.order_no, "time-out"))
+    refund_said(story, "created")
+    for failures in range(1, 5):
+        assert "refund-silent" not in story.alerts()
+        story.tell(e.RefundUnheard(story.at, refund.no, refund.order_no, "time-out"))
+        assert story.refund().unheard == failures
+    assert story.alerts().count("refund-silent") == 1
+
+
+@pytest.mark.parametrize("end", ["success", "failed"])
+def test_a_refund_ends_once(end: str) -> None:
+    story = Story()
+    refunding(story)
+    refund_said(story, end)
+    before = story.stay()
+    for stage in ("created", "settled", "success", "failed"):
+        refund_said(story, stage)
+    assert story.stay() == before
 
 
 def test_a_refund_that_we_did_not_ask_for_is_noted_and_alerted() -> None:
@@ -431,6 +459,7 @@ def test_a_refund_that_we_did_not_ask_for_is_noted_and_alerted() -> None:
     assert story.reply(story.tell(event)) == "noted"
     assert story.alerts() == ["refund-unknown"]
     story.tell(e.RefundUnheard(story.at, "R" + "0" * 32, story.order().no, "time-out"))
+    assert story.tell(e.RefundUnheard(story.at, "R" + "0" * 32, "of nobody", "time-out")) == []
     story.tell(e.RefundReported(story.at, "R" + "0" * 32, "of nobody", "success"))
     assert story.alerts() == ["refund-unknown", "refund-unknown"]
 

@@ -149,6 +149,8 @@ def test_each_time_is_waited_for_once_and_only_ahead() -> None:
         times.append(due - story.at)
         now = due
     assert times == [1_000, 6_000, 25_000, 30_000], "the arm, a lift that is signed anew, its deadline"
+    story.wait(6 * 25 - 1)
+    assert lane_due(story.lane(), story.stay(), story.at) == story.stay().grants[0].not_after, "it is signed no more"
 
 
 def test_a_visit_is_looked_at_again_at_every_limit_of_its_phase() -> None:
