@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from terminal.core import events as e
-from terminal.core.actions import PlaceRefund, TellRefund
+from terminal.core.actions import PlaceRefund, Reply, TellRefund
 from terminal.core.numbers import refund_no
 from tests.story import PROOF, Story, an_id
 
@@ -523,12 +523,13 @@ def test_a_command_sent_again_is_answered_again_and_done_once() -> None:
 
 
 @pytest.mark.fault("operator-replayed")
-def test_spent_commands_are_forgotten_when_they_could_not_be_sent_again() -> None:
+@pytest.mark.parametrize(("after_s", "kept"), [(89.999, True), (90, False)])
+def test_spent_commands_are_forgotten_60_s_after_they_could_not_be_sent_again(after_s: float, kept: bool) -> None:
     story = Story()
     commands(story, "close-lane", id=an_id("one"))
-    story.wait(91)
+    story.wait(after_s)
     commands(story, "open-lane", id=an_id("two"))
-    assert [s.id for s in story.lane().spent] == [an_id("two")]
+    assert [s.id for s in story.lane().spent] == [an_id("one")] * kept + [an_id("two")]
 
 
 def test_a_closed_lane_takes_no_new_visit_and_finishes_the_one_it_has() -> None:
@@ -565,6 +566,28 @@ def test_cancel_closes_the_order_that_it_names_and_no_past_one() -> None:
     assert commands(story, "cancel", order_no=first.no) == "refused"
     assert commands(story, "cancel", order_no=story.order().no, id=an_id("two")) == "done"
     assert (story.shows(), story.owes()) == ("idle", ["CloseOrder"])
+
+
+@pytest.mark.parametrize("order_no", ["", "of a visit that is over"])
+def test_cancel_where_no_such_visit_is_says_so(order_no: str) -> None:
+    story = Story()
+    cancel = e.CommandGiven(story.at, "exit-1", an_id("one"), "cancel", "omar", story.at, order_no=order_no or None)
+    over = Reply("refused", "that visit is over")
+    assert story.tell(cancel) == [over]
+    story.shows_qr()
+    assert story.tell(replace(cancel, id=an_id("two"))) == [over]
+    assert story.shows() == "pay"
+
+
+@pytest.mark.fault("arm-stuck")
+@pytest.mark.parametrize("stuck", [True, False])
+def test_an_operator_who_opens_a_lane_says_that_its_arm_is_good_who_closes_it_says_nothing_of_it(stuck: bool) -> None:
+    story = Story()
+    story.garage.lanes["exit-1"] = replace(story.lane(), boom_fault=stuck)
+    commands(story, "close-lane", id=an_id("one"))
+    assert story.lane().boom_fault is stuck
+    commands(story, "open-lane", id=an_id("two"))
+    assert story.lane().boom_fault is False
 
 
 def test_cancel_of_an_order_that_is_paid_is_refused() -> None:
