@@ -511,6 +511,7 @@ def test_a_refund_of_nothing_is_refused() -> None:
     story.shows_qr()
     assert commands(story, "refund", order_no=story.order().no) == "refused"
     assert commands(story, "refund", order_no="nothing", id=an_id("two")) == "refused"
+    assert commands(story, "refund", id=an_id("three")) == "refused"
 
 
 @pytest.mark.fault("operator-replayed")
