@@ -506,6 +506,17 @@ def test_refunds_are_partial_up_to_what_was_paid() -> None:
     assert sum(r.amount for r in story.stay().refunds) == 2000
 
 
+def test_a_refund_of_no_amount_is_of_all_that_is_left() -> None:
+    story = Story()
+    refunding(story)
+    refund_said(story, "failed")
+    for number, (amount, asked) in enumerate([(1500, 1500), (None, 500)]):
+        assert commands(story, "refund", order_no=story.order().no, amount=amount, id=an_id(number)) == "done"
+        assert story.refund().amount == asked
+        refund_said(story, "success")
+    assert commands(story, "refund", order_no=story.order().no, id=an_id("more")) == "refused"
+
+
 def test_a_refund_of_nothing_is_refused() -> None:
     story = Story()
     story.shows_qr()

@@ -8,7 +8,7 @@ from terminal.core import events as e
 from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, QueryOrder, SendLift
 from terminal.core.numbers import help_code
 from terminal.core.owed import lane_due, settled, stay_due
-from terminal.core.shown import Shown, order_status
+from terminal.core.shown import Shown, order_status, screen
 from tests.story import PROOF, T0, TOKEN, Story, an_id
 
 STAY = an_id("stay", "a")
@@ -73,11 +73,14 @@ def test_a_refusal_says_which_fee_it_is_of_and_for_how_long() -> None:
     assert story.screen() == Shown("idle", "a fee")
 
 
-def test_a_price_is_the_orders_while_its_code_shows() -> None:
+def test_a_price_is_the_orders_and_shows_while_it_can_be_paid() -> None:
     story = Story()
     order = story.shows_qr()
     story.garage.stays[STAY] = replace(story.stay(), orders=(replace(order, amount=1999),))
     assert story.screen().amount == 1999
+    story.garage.stays[STAY] = replace(story.stay(), orders=(replace(order, stage="closing"),))
+    assert story.shows() == "wait"
+    assert screen(story.lane(), None, story.at) == Shown("idle", story.lane().fee_ids[-1]), "its stay is not known"
 
 
 def test_an_orders_status_is_its_stage() -> None:
