@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -205,3 +206,20 @@ async def degraded_reason() -> None:
     async with kerb() as k:
         await k.settled()
         print(k.health().reason)
+
+
+@pytest.mark.fault("lcd-fails")
+def test_a_bus_that_hangs_for_good_does_not_keep_the_process_from_ending() -> None:
+    code = "import asyncio, tests.test_lcd_bad_input as t; asyncio.run(t.hung())"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "the panel has not taken a frame for 0.05 s\n"), ended.stderr
+
+
+async def hung() -> None:
+    """The role ends while its panel's thread does not, for the process above."""
+    panel = GlassPanel()
+    panel.show = lambda image: threading.Event().wait()  # type: ignore[assignment,method-assign]
+    panel.free.clear()  # no first frame is waited for
+    async with kerb(panel=panel, patience_s=0.05) as k:
+        print((await k.bus.until(Alert, 1))[0].text)
+        await k.settled()

@@ -16,6 +16,7 @@ from broker.embedded import BrokerError
 from drivers.pins import NoGpio, open_pins
 from terminal import __version__, config
 from terminal.app.wiring import RealHardware, run_roles
+from terminal.aside import aside
 from terminal.bus import BusError
 from terminal.contract import grant
 from terminal.journal import JournalError, JournalForeign, JournalLocked
@@ -193,7 +194,7 @@ def _lcd_test(settings: Settings) -> int:
                 layout_for(settings.need(Lcd).panel, width, height)
             except ValueError as error:
                 raise ConfigError(str(error)) from None
-            await asyncio.to_thread(panel.show, test_card(width, height))
+            await aside(lambda: panel.show(test_card(width, height)), "test card")
             print("The test card is on the panel; its code must scan (Ctrl-C ends it).", flush=True)
             await asyncio.Event().wait()
 

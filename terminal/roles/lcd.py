@@ -9,10 +9,12 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from PIL import Image
 
+from terminal.aside import aside
 from terminal.contract.messages import Health, Screen
 from terminal.contract.signed import Trusted, check_screen
 from terminal.link import Link, Peers
@@ -205,7 +207,7 @@ class Lcd:
 
     async def _show(self, view: View) -> bool:
         """Draw, prove and push one frame in a thread; False where it did not reach the glass."""
-        work = asyncio.create_task(asyncio.to_thread(self._push, view), name="lcd frame")
+        work = asyncio.create_task(aside(partial(self._push, view), "lcd frame"), name="lcd frame")
         try:
             if not (await asyncio.wait({work}, timeout=self._patience_s))[0]:
                 await self._alert_panel(f"the panel has not taken a frame for {self._patience_s} s")

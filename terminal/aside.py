@@ -1,0 +1,36 @@
+"""Work that may hang, beside the event loop."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+
+
+async def aside(work: Callable[[], object], name: str) -> None:
+    """Run ``work`` in a thread of its own, and wait for its end; raises what it raises.
+
+    Not in the loop's pool of threads, for whose end every process waits before it ends itself: a bus that hangs would
+    keep it from that. Cancelled, nobody waits for the work any more.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: BaseException | None) -> None:
+        if done.done():
+            return  # cancelled
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        failed: BaseException | None = None
+        try:
+            work()
+        except BaseException as error:
+            failed = error
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle, failed)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    await done
