@@ -15,10 +15,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image
 
 from drivers.panel_kinds import datasheet_hz
+from drivers.panel_png import PngPanel
 from terminal.__main__ import main
+from terminal.app.wiring import RealHardware
 from terminal.config import load
 from terminal.contract.messages import Alert
 from terminal.screen import fonts, qr
+from terminal.settings import Lcd
 from terminal.tools import screens
 from terminal.tools.check import Machine, check
 from tests.test_lcd import GlassPanel, kerb
@@ -223,3 +226,20 @@ async def hung() -> None:
     async with kerb(panel=panel, patience_s=0.05) as k:
         print((await k.bus.until(Alert, 1))[0].text)
         await k.settled()
+
+
+@pytest.mark.fault("lcd-fails")
+async def test_a_bus_that_hangs_at_the_end_is_not_waited_for(file: Path) -> None:
+    free = threading.Event()
+
+    class Hung(RealHardware):
+        panel_end_s = 0.05
+
+        def _panel(self, lcd: Lcd) -> PngPanel:
+            panel = PngPanel(file.parent, (320, 240))
+            panel.close = free.wait  # type: ignore[assignment,method-assign]
+            return panel
+
+    async with asyncio.timeout(20), Hung(load(file, {})).panel():
+        pass
+    free.set()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import cached_property, partial
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -20,6 +20,7 @@ from drivers.scanner import HidScanner, SerialScanner, StdinScanner
 from drivers.simulated import SimulatedArm, SimulatedRelay
 from terminal import __version__
 from terminal import settings as sections
+from terminal.aside import aside
 from terminal.bus import Bus
 from terminal.clock import Clock, SystemClock
 from terminal.config import read_secret, read_ticket_keys
@@ -61,6 +62,9 @@ class Hardware(Protocol):
 
 class RealHardware:
     """Hardware by the configuration."""
+
+    panel_end_s = 4.0
+    """How long the end waits for a panel to go dark; a little longer than the driver waits for a frame under way."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -111,7 +115,9 @@ class RealHardware:
         try:
             yield panel
         finally:
-            await asyncio.to_thread(panel.close)
+            with suppress(TimeoutError):  # a bus that hangs: the kernel closes it with the process
+                async with asyncio.timeout(self.panel_end_s):
+                    await aside(panel.close, "panel's end")
 
     def _panel(self, lcd: sections.Lcd) -> SpiPanel | PngPanel:
         if lcd.panel == "png":
