@@ -5,6 +5,7 @@ HALF_OPEN connections begin a request and never end it; the others post bodies w
 
 import asyncio
 import contextlib
+import random
 import sys
 
 HALF_OPEN = 500
@@ -23,7 +24,7 @@ async def half_open(port: int) -> None:
             while await reader.read(4096):  # until the listener has had enough
                 pass
             writer.close()
-        await asyncio.sleep(PACE_S * 50)
+        await asyncio.sleep(random.uniform(0.3, 0.7))  # not all of them at once
 
 
 async def post(port: int) -> None:
@@ -36,7 +37,7 @@ async def post(port: int) -> None:
                     await reader.readuntil(b"\r\n\r\n")
                     await asyncio.sleep(PACE_S)
             writer.close()
-        await asyncio.sleep(PACE_S)
+        await asyncio.sleep(random.uniform(0.3, 0.7))
 
 
 async def main(port: int) -> None:
