@@ -92,7 +92,7 @@ def steps(loops: bool) -> list[Step]:
 
 
 class Plan:
-    """Each step as often as the others, by and by; one that was missed comes again."""
+    """Each step as often as the others, by and by; one that was missed comes once more in the same round."""
 
     def __init__(self, dice: random.Random, *, loops: bool) -> None:
         self._dice, self._all = dice, steps(loops)
@@ -110,7 +110,8 @@ class Plan:
         return [step for step in found if step]
 
     def again(self, step: Step) -> None:
-        self._left[_pile(step)].appendleft(step)
+        """It was missed; the others first, for one that cannot be reached must not keep them from their turn."""
+        self._left[_pile(step)].append(step)
 
     def _next(self, pile: str, manner: str | None) -> Step | None:
         mine = [step for step in self._all if _pile(step) == pile]
