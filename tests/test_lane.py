@@ -8,7 +8,7 @@ from terminal.core import events as e
 from terminal.core.lane import MAX_ATTEMPTS, SKEW_LIMIT_MS, step
 from terminal.core.numbers import derived_id, refund_no
 from terminal.core.shown import order_status, screen
-from tests.story import T0, Story, an_id
+from tests.story import PROOF, T0, Story, an_id
 
 
 def test_a_paid_visit_goes_from_ticket_to_passage_with_one_lift() -> None:
@@ -516,6 +516,13 @@ def test_a_fact_that_changes_and_says_nothing_is_no_change() -> None:
     story.arrives()
     assert not step(story.garage, e.VehicleSeen(story.at, "exit-1", True, False, story.cars["exit-1"]))
     assert step(story.garage, e.VehicleSeen(story.at, "exit-1", False, False))
+    story.reads()
+    silence = step(story.garage, e.OrderUnheard(story.at, story.order().no, "placeOrder", "time-out"))
+    assert (bool(silence), silence.lanes, silence.actions) == (True, {}, [])
+    said = step(story.garage, e.OrderReported(story.at, "another's", "CREATED", 1, PROOF))
+    assert (bool(said), said.lanes, said.stays) == (True, {}, {})
+    story.tell(e.Damaged(story.at, "row 7"))
+    assert not step(story.garage, e.Damaged(story.at, "row 7"))
 
 
 def test_an_idle_lane_shows_what_keeps_it_from_serving() -> None:

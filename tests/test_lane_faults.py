@@ -393,6 +393,7 @@ def test_a_settled_refund_may_still_become_success() -> None:
     story = Story()
     refunding(story)
     refund_said(story, "settled")
+    assert (story.owes(), story.payment().holder) == ([], "refunded")
     refund_said(story, "success")
     assert story.refund().stage == "success"
     refund_said(story, "failed")

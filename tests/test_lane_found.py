@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from terminal.core import events as e
+from terminal.core.actions import Alert
 from terminal.core.lane import MAX_SIGNED
 from tests.story import Story, an_id
 
@@ -136,6 +137,23 @@ def test_a_failed_refund_is_told_again_at_every_start() -> None:
     story.said.clear()
     story.tell(e.Started(story.at, "1"))
     assert story.alerts() == ["refund-failed"]
+
+
+def test_each_payment_that_waits_for_a_person_is_told_again_with_its_own_reason() -> None:
+    story = Story()
+    first = story.shows_qr()
+    story.payby("FAILURE")
+    second = story.order()
+    story.payby("PAID", order=first)
+    story.payby("PAID", order=second)
+    story.tell(e.RefundReported(story.at, story.refund().no, second.no, "failed"))
+    grant = story.stay().grants[0]
+    story.arrives()
+    story.answers("unknown", grant=grant)
+    story.said.clear()
+    story.tell(e.Started(story.at, "1"))
+    told = [(a.code, a.order_no) for a in story.said if isinstance(a, Alert)]
+    assert told == [("lift-unknown", first.no), ("refund-failed", second.no)]
 
 
 @pytest.mark.fault("ticket-again")
