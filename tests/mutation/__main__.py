@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from tests.mutation.accepted import PATH, name_of, read, written
 from tests.mutation.forks import SURVIVED, Forks
@@ -21,15 +22,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("tests", nargs="+", help="the test files that are to kill them")
     parser.add_argument("--only", action="append", default=[], metavar="FILE[:FUNCTION]", help="lane.py, lane.py:_end")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
+    parser.add_argument("--again", type=Path, metavar="OUTPUT", help="only those that survived in an earlier run's")
     asked = parser.parse_args(arguments)
+    again = {name for name, _ in read(["# again", *asked.again.read_text().splitlines()])} if asked.again else None
     began = time.monotonic()
 
     def wanted(file: str, within: str) -> bool:
-        return not asked.only or file in asked.only or f"{file}:{within}" in asked.only
+        listed = again is None or any((name.file, name.within) == (file, within) for name in again)
+        return listed and (not asked.only or file in asked.only or f"{file}:{within}" in asked.only)
 
     found = [mutant for path in sorted(CORE.glob("*.py")) for mutant in mutants(path, wanted)]
+    found = [mutant for mutant in found if again is None or name_of(mutant) in again]
     print(f"{len(found)} mutants, made in {time.monotonic() - began:.0f} s", flush=True)
     accepted = {name for name, _ in read(PATH.read_text().splitlines()) if wanted(name.file, name.within)}
+    accepted &= accepted if again is None else again
     fates: dict[Mutant, str] = {}
 
     def tell(mutant: Mutant, fate: str) -> None:
