@@ -92,7 +92,7 @@ class _Loaded(Plugin):
         for mutant in self.mutants:
             names = set().union(*(reached.get((mutant.file, line), ()) for line in mutant.lines))
             items = self.killers.first(mutant, (i for i in session.items if i.nodeid in names), seconds)
-            limit_s = 3 + 3 * sum(seconds[name] for name in names)
+            limit_s = 3 + 2 * sum(seconds[name] for name in names)
 
             def ended(fate: str, test: bytes, mutant: Mutant = mutant) -> None:
                 self.killers.note(mutant, test)
@@ -107,15 +107,15 @@ class _Loaded(Plugin):
         self.run(items, lambda item: leave(KILLED, item.nodeid.encode()))
 
     def measured(self, items: Sequence[pytest.Item]) -> tuple[dict[tuple[str, int], set[str]], dict[str, float]]:
-        """Which tests reach each line of core/, and how long each takes."""
+        """Which tests reach each line of core/, and how many seconds of work each takes."""
         seconds: dict[str, float] = {}
         lines = coverage.Coverage(data_file=None, config_file=False, include=[f"{CORE}/*"])
         lines.start()
         for item in items:
             lines.switch_context(item.nodeid)
-            began = time.perf_counter()
+            began = time.process_time()
             self.run([item], lambda _: os._exit(1))
-            seconds[item.nodeid] = time.perf_counter() - began
+            seconds[item.nodeid] = time.process_time() - began
         lines.stop()
         reached = {
             (Path(file).name, line): set(names)
