@@ -7,6 +7,7 @@ import pytest
 from terminal.core import events as e
 from terminal.core.actions import Alert
 from terminal.core.lane import MAX_SIGNED
+from terminal.core.visit import RefundStage
 from tests.story import Story, an_id
 
 
@@ -93,7 +94,8 @@ def test_an_arm_that_came_down_is_not_raised_again_while_the_loop_does_not_see_t
     assert (story.stay().lifts, story.owes()) == (2, ["SendLift"])
 
 
-def test_a_car_that_waits_for_the_end_of_a_refund_gets_its_order_then() -> None:
+@pytest.mark.parametrize("end", ["settled", "success"])
+def test_a_car_that_waits_for_the_end_of_a_refund_gets_its_order_then(end: RefundStage) -> None:
     story = Story()
     order = story.shows_qr()
     story.leaves_loop()
@@ -104,7 +106,7 @@ def test_a_car_that_waits_for_the_end_of_a_refund_gets_its_order_then() -> None:
     story.reads()
     assert (story.shows(), story.owes()) == ("wait", ["PlaceRefund"])
     refund = story.refund()
-    story.tell(e.RefundReported(story.at, refund.no, order.no, "success"))
+    story.tell(e.RefundReported(story.at, refund.no, order.no, end))
     assert story.owes() == ["PlaceOrder"]
 
 
