@@ -20,6 +20,7 @@ ELSEWHERE = (
     "clear boom-stuck | exit-1 | the arm was seen up",
     "clear payby-silent | exit-1 | PayBy answers again",
     "reply refused | currency or amount is none of ours",
+    "reply refused | it is revoked",
 )
 """Said in situations that tests/states.py takes for others that it has seen."""
 _FREE = (
