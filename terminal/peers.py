@@ -20,6 +20,8 @@ class Peer:
     role: str
     health: Health
     at_ms: int | None
+    beat_ms: int | None = None
+    """When it last said, live, that it is there; kept when it says that it goes."""
 
 
 class Peers:
@@ -37,12 +39,19 @@ class Peers:
         before = self._peers.get(key)
         if retained and before and before.at_ms is not None:
             return  # a late or repeated retained message is older than what came live
-        self._peers[key] = Peer(*key, health, at_ms)
+        self._note(key, health, at_ms)
         if topic.role == "run" and health.state == "offline":
             # One will for all roles on that connection: they share its instance.
             for other, peer in self._peers.items():
                 if peer.health.instance == health.instance and other != key:
-                    self._peers[other] = Peer(*other, health, at_ms)
+                    self._note(other, health, at_ms)
+
+    def _note(self, key: tuple[str, str], health: Health, at_ms: int | None) -> None:
+        beat_ms = at_ms
+        if health.state == "offline":
+            before = self._peers.get(key)
+            beat_ms = before.beat_ms if before else None
+        self._peers[key] = Peer(*key, health, at_ms, beat_ms)
 
     def state(self, role: str, lane: str | None = None) -> Literal["online", "degraded", "offline"]:
         """The best state among the lanes' (or only ``lane``'s) roles of that name; unheard-of is offline."""
@@ -64,12 +73,9 @@ class Peers:
     def silent_ms(self, role: str, lane: str | None = None) -> int:
         """Time since its last live heartbeat that did not say offline, or else since this object was made."""
         beats = [
-            peer.at_ms
+            peer.beat_ms
             for peer in self._peers.values()
-            if peer.role == role
-            and lane in (None, peer.lane)
-            and peer.at_ms is not None
-            and peer.health.state != "offline"
+            if peer.role == role and lane in (None, peer.lane) and peer.beat_ms is not None
         ]
         return self._clock.steady_ms() - max(beats, default=self._began_ms)
 

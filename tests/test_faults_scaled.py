@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from terminal.contract.messages import moment
 from terminal.screen import qr
 from tests.acceptance.station import RAISED, Station
 from tests.conftest import Mosquitto
@@ -25,8 +26,8 @@ async def glass(lane: Station) -> str | None:
 
 
 async def until_blank(lane: Station, *, within: float) -> None:
-    """Until no code is on the glass."""
-    async with asyncio.timeout(within / lane.scale + 1.0):
+    """Until no code is on the glass; ``within`` these seconds, and real ones to look at it on a busy machine."""
+    async with asyncio.timeout(within / lane.scale + 5.0):
         while await glass(lane) is not None:
             await asyncio.sleep(0.02)
 
@@ -41,10 +42,10 @@ async def test_a_code_goes_off_15_s_after_the_worker_died_and_what_was_paid_mean
         order = await lane.order(since=mark)
         await lane.code_on_glass(order["token_url"])
         await lane.kill("worker")
-        killed = lane.clock.steady_ms()
         await lane.sandbox.pay(order["token_url"])
         await until_blank(lane, within=25)
-        assert lane.clock.steady_ms() - killed > 5_000
+        last = [moment(m["at"]) for m in lane.heard.of("health/worker") if m["state"] == "online"][-1]
+        assert lane.clock.wall_ms() - last >= 15_000
         assert lane.raised == set()
         await lane.opens("worker")
         up = await lane.hears("barrier", mark, within=30, state="up", reason="paid")

@@ -303,6 +303,23 @@ async def test_a_worker_that_says_offline_counts_as_silent_from_its_last_heartbe
         assert k.view(await k.panel.until(3), state="help", reason="no-answer")
 
 
+@pytest.mark.fault("code-orphaned")
+async def test_the_code_stays_while_a_worker_that_said_offline_may_be_back_within_fifteen_seconds() -> None:
+    async with kerb() as k:
+        for _ in range(3):  # the lcd has been there for longer than the worker may be silent
+            await k.beat()
+            k.clock.turn(9_000)
+        await k.beat()
+        await k.pays(k.pay())
+        await k.panel.until(2)
+        k.clock.turn(5_000)
+        await k.beat("offline")
+        assert k.view(await k.panel.until(3), **PAY, left=105)
+        k.clock.turn(10_000)
+        await k.beat("offline")
+        assert k.view(await k.panel.until(4), state="help", reason="no-answer", help_code="7K3QF")
+
+
 @pytest.mark.fault("broker-hour")
 async def test_fifteen_seconds_without_the_broker_the_lane_is_out_of_order() -> None:
     async with kerb() as k:

@@ -410,6 +410,29 @@ def test_who_says_that_it_goes_is_gone_at_once(clock: Hands) -> None:
     assert not peers.online("worker")
 
 
+@pytest.mark.parametrize("role", ["worker", "run"])
+def test_who_says_that_it_goes_was_heard_when_it_last_said_that_it_is_there(clock: Hands, role: str) -> None:
+    """Its will must not make its silence as long as this process has lived."""
+    peers = Peers(clock)
+    clock.ms += 60_000
+    peers.take(at("worker"), health(instance="one"), retained=False)
+    clock.ms += 4_000
+    peers.take(at(role), health("offline", "one"), retained=False)
+    assert (peers.online("worker"), peers.silent_ms("worker")) == (False, 4_000)
+    clock.ms += 1_000
+    peers.take(at("worker"), health("offline", "one"), retained=False)
+    assert peers.silent_ms("worker") == 5_000
+    peers.take(at("worker"), health(instance="two"), retained=False)
+    assert peers.silent_ms("worker") == 0
+
+
+def test_who_only_ever_said_that_it_goes_was_never_heard(clock: Hands) -> None:
+    peers = Peers(clock)
+    clock.ms += 4_000
+    peers.take(at("worker"), health("offline"), retained=False)
+    assert peers.silent_ms("worker") == 4_000
+
+
 def test_the_will_of_a_process_takes_its_roles_with_it_and_no_others(clock: Hands) -> None:
     peers = Peers(clock)
     for role, instance in (("run", "one"), ("worker", "one"), ("lcd", "one"), ("reader", "two")):
