@@ -277,6 +277,28 @@ def test_after_a_long_cut_of_the_connection_a_lift_waits_again() -> None:
     assert desk.gate.on_vehicle(vehicle(), retained=False) == [Raise(good)]
 
 
+@pytest.mark.fault("broker-restarts")
+def test_a_car_that_drove_up_during_a_cut_is_not_refused_its_lift() -> None:
+    """The barrier refused it for good, by what the loops had said before the cut, and the driver lost a lift."""
+    desk = Desk(heard=False)
+    desk.gate.on_vehicle(vehicle(car=OTHER_CAR), retained=False)
+    desk.clock.turn(2_000)
+    desk.gate.on_connected()
+    good = lift(not_after=stamp(desk.clock.wall_ms() + 30_000))
+    assert desk.gate.on_lift(good) == []
+    assert desk.gate.on_vehicle(vehicle(), retained=False) == [Raise(good)]
+
+
+@pytest.mark.fault("cars-swap")
+def test_a_lift_for_a_car_that_the_loops_do_not_see_after_a_cut_is_refused() -> None:
+    desk = Desk()
+    desk.clock.turn(2_000)
+    desk.gate.on_connected()
+    other = lift(car=OTHER_CAR, not_after=stamp(desk.clock.wall_ms() + 30_000))
+    assert desk.gate.on_lift(other) == []
+    assert desk.gate.on_vehicle(vehicle(), retained=False) == [Refuse(other, "car")]
+
+
 def test_no_more_lifts_wait_than_a_lane_can_need() -> None:
     desk = Desk(heard=False)
     lifts = [lift("free", id=derived_id(NOW, f"lift {n}")) for n in range(HELD + 1)]

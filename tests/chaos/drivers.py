@@ -29,7 +29,7 @@ TOLD_S = 5.0
 """Something that is said once, and not again by a worker that died as it was to say it, has been said by then."""
 CLOSED_S = 40.0
 """The order of a car that has gone, or a refund, has ended by then."""
-SERVED = ("wait", "pay", "paid", "free")
+SERVED = ("wait", "pay", "paid", "free", "help")
 
 Trouble = Callable[[str, dict[str, Any]], None]
 Readied = Callable[["Driver"], Awaitable[None]]

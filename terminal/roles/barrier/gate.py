@@ -204,9 +204,11 @@ class Gate:
         return None if beats and not self._peers.online("loops") else self._vehicle
 
     def _may_hold(self) -> bool:
-        """Is it too early to say which car waits? After a start the lift may well come before the loops' next word."""
+        """Is it too early to say which car waits? After a connect the lift may well come before the loops' next word,
+        and what they said before may have changed unheard."""
         early = self._clock.steady_ms() < self._heard_since_ms + HOLD_MS
-        return early and self._live_vehicle() is None and len(self._held) < HELD
+        unheard = self._live_vehicle() is None or self._vehicle_ms < self._heard_since_ms
+        return early and unheard and len(self._held) < HELD
 
     def _judge_held(self) -> Sequence[Effect]:
         held, self._held = self._held, {}
