@@ -169,3 +169,17 @@ def test_without_loops_a_lift_that_nobody_answers_is_waited_for_for_60_s() -> No
     assert story.lane().visit
     story.wait(0.1)
     assert (story.lane().visit, story.owes()) == (None, [])
+
+
+def test_without_loops_a_car_counts_as_waiting_for_60_s_from_the_lift_that_it_gets() -> None:
+    story = Story(loops=False)
+    story.reads(car=None)
+    story.payby("FAILURE")
+    story.tell(e.BarrierGone(story.at, "exit-1"))
+    story.payby("FAILURE")
+    story.wait(50)
+    story.payby("PAID", order=story.stay().orders[0])
+    story.wait(59.9)
+    assert story.shows() == "paid"
+    story.wait(0.1)
+    assert story.lane().visit is None
