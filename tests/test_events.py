@@ -7,7 +7,7 @@ from typing import get_args, get_origin, get_type_hints
 import pytest
 
 from terminal.core import actions, events, quote, shown, tariff, ticket, visit
-from terminal.core.lane import Rules
+from terminal.core.lane import Change, Garage, Rules
 
 
 def made_in(module: ModuleType) -> list[type]:
@@ -23,6 +23,11 @@ def test_none_can_change_once_it_is_made_or_bear_a_name_that_it_has_not(kind: ty
     with pytest.raises(FrozenInstanceError):
         setattr(one, fields(kind)[0].name, 1)
     assert not hasattr(one, "__dict__")
+
+
+@pytest.mark.parametrize("kind", [Garage, Change])
+def test_what_does_change_bears_no_name_that_it_has_not(kind: type) -> None:
+    assert not hasattr(object.__new__(kind), "__dict__")
 
 
 def test_every_fact_is_told_by_its_name_and_says_when_it_was_first() -> None:

@@ -21,7 +21,17 @@ from hypothesis import Phase, settings
 from tests.mutation.forks import KILLED, Broken, Forks, ask, leave
 from tests.mutation.mutants import CORE, ROOT, Mutant, source
 
-OPTIONS = ["-q", "-s", "--tb=no", "--assert=plain", "--timeout=0", "-pno:cacheprovider", "-pno:cov"]
+# The conftest has brokers, which core/ knows nothing of.
+OPTIONS = [
+    "-q",
+    "-s",
+    "--tb=no",
+    "--assert=plain",
+    "--timeout=0",
+    "-pno:cacheprovider",
+    "-pno:cov",
+    "--noconftest",
+]  # what it has is brokers
 QUICK = ("test_events.py", "test_lane_limits.py")
 """What an import does, these know best; with a file's own tests they are tried before all are loaded."""
 Tell = Callable[[Mutant, str], None]
@@ -34,8 +44,9 @@ class Plugin:
         self.failed: Callable[[], object] = lambda: None
 
     def pytest_collection(self) -> None:
-        """A failure is enough: hypothesis need not look for the smallest."""
-        settings.register_profile("no shrinking", settings.default, phases=(Phase.explicit, Phase.generate))
+        """The same examples every time; and a failure is enough, hypothesis need not look for the smallest."""
+        phases = (Phase.explicit, Phase.generate)
+        settings.register_profile("no shrinking", derandomize=True, deadline=None, phases=phases)
         settings.load_profile("no shrinking")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
