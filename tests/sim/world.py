@@ -20,6 +20,7 @@ from terminal.core.numbers import derived_id
 from terminal.core.tariff import Tariff
 from terminal.roles.worker import WorkerSettings
 from terminal.roles.worker.hearing import Beliefs
+from terminal.roles.worker.pursuits import REFUND_QUERY_S
 from terminal.roles.worker.speaking import Signer
 from terminal.roles.worker.words import Wording
 from terminal.screen import qr
@@ -329,6 +330,8 @@ class World:
                 return
         # A credit's end, a lift's end, and PayBy's last word on a refund.
         await self._pass(100 + self.rules.exit_grace / 1000 + 100)
+        if any(p.holder == "refund" for stay in self.worker.worker.ledger.garage.stays.values() for p in stay.payments):
+            await self._pass(REFUND_QUERY_S[-1] * 1.2 + 20)  # of which PayBy said nothing while all went wrong
         if not self.checks.violation:
             self.checks.finish()
 
