@@ -6,7 +6,7 @@ import pytest
 
 from terminal.core import events as e
 from terminal.core.actions import Alert
-from terminal.core.lane import MAX_SIGNED
+from terminal.core.lane import LOOPS_MS, MAX_SIGNED
 from terminal.core.visit import RefundStage
 from tests.story import Story, an_id
 
@@ -343,3 +343,55 @@ def test_a_worker_that_comes_back_lifts_once_more_for_a_car_that_still_waits() -
     story.tell(e.VehicleSeen(story.at, "exit-1", True, False, car))
     story.wait(1)
     assert [(grant.car, grant.reason) for grant in story.stay().grants] == [(car, "free")]
+
+
+def begins_again(story: Story) -> None:
+    """The worker was away for 20 s; the barrier is heard, the loops are not yet."""
+    story.at += 20_000
+    story.tell(e.Started(story.at, "1"))
+    story.boom("down")
+
+
+@pytest.mark.fault("cars-swap", "cut-paid")
+def test_a_payment_found_right_after_a_start_lifts_for_nobody_before_the_loops_have_spoken() -> None:
+    """Another car had driven up while the worker was away; a lift without a car would have let it out."""
+    story = Story()
+    story.shows_qr()
+    begins_again(story)
+    story.payby("PAID")
+    assert (story.stay().grants, story.stay().payments[0].holder, story.shows()) == ((), "credit", "wait")
+    story.wait(1)
+    story.arrives(car="second")
+    story.wait(60)
+    assert (story.stay().lifts, story.stay().payments[0].holder, story.lane().visit) == (0, "credit", None)
+
+
+@pytest.mark.fault("cut-paid")
+def test_a_payment_found_right_after_a_start_lifts_as_soon_as_the_loops_see_its_car() -> None:
+    story = Story()
+    story.shows_qr()
+    begins_again(story)
+    story.payby("PAID")
+    story.wait(1)
+    car = story.cars["exit-1"]
+    story.tell(e.VehicleSeen(story.at, "exit-1", True, False, car))
+    assert [(grant.car, grant.reason) for grant in story.stay().grants] == [(car, "paid")]
+
+
+@pytest.mark.fault("cut-paid", "cut-free")
+@pytest.mark.parametrize("amount", [0, 2000])
+def test_loops_that_do_not_speak_after_a_start_hold_a_lift_for_no_longer_than_they_may(amount: int) -> None:
+    story = Story()
+    story.arrives()
+    story.reads(amount=amount)
+    if amount:
+        story.payby("CREATED")
+        begins_again(story)
+        story.payby("PAID")
+    else:
+        story.answers("refused", "car")
+        begins_again(story)
+    story.wait(LOOPS_MS / 1000 - 0.1)
+    assert story.stay().grants == ()
+    story.wait(0.1)
+    assert [grant.car for grant in story.stay().grants] == [None]

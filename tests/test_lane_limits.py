@@ -13,6 +13,7 @@ LIMITS = {
     "HOLD_MS": 60_000,
     "RISE_LIMIT_MS": 6_000,
     "SETTLE_MS": 1_000,
+    "LOOPS_MS": 5_500,
     "LINGER_MS": 60_000,
     "NOTICE_MS": 15_000,
     "NOTICE_OVER_VISIT_MS": 6_000,

@@ -79,6 +79,8 @@ RISE_LIMIT_MS = 6_000
 """An arm that was told to rise and is still down after this did not."""
 SETTLE_MS = 1_000
 """Between two lifts, and after the arm came down, before another is thought of."""
+LOOPS_MS = 5_500
+"""After a start the loops have so long to say whether the car is still there: they speak every 5 s."""
 LINGER_MS = 60_000
 """Without a loop a car counts as waiting this long after its last order was closed."""
 NOTICE_MS = 15_000
@@ -257,11 +259,7 @@ def _time_passed(draft: _Draft, event: TimePassed) -> None:
 def _started(draft: _Draft) -> None:
     for lane in draft.all_lanes():
         visit = lane.visit and replace(lane.visit, gone_since=None)
-        if (
-            visit and visit.phase == "leaving"
-        ):  # before another lift, the loops have their say: is that car still there?
-            visit = replace(visit, since=draft.at)
-        draft.put(replace(lane, vehicle=None, boom=None, notice=None, visit=visit))
+        draft.put(replace(lane, vehicle=None, boom=None, notice=None, visit=visit, began=draft.at))
     for stay in draft.all_stays():
         _remind(draft, stay)
 
@@ -445,6 +443,12 @@ def _waits(draft: _Draft, lane: Lane, visit: Visit) -> bool:
     return visit.waits_until is None or draft.at < visit.waits_until
 
 
+def _unheard(draft: _Draft, lane: Lane, visit: Visit) -> bool:
+    """Has a worker that came back still to hear from the loops that saw the visit's car? Another may stand there now,
+    and a lift without a car would let it out."""
+    return visit.loop == "sees" and lane.vehicle is None and draft.at < lane.began + LOOPS_MS
+
+
 def _linger(draft: _Draft, visit: Visit) -> int | None:
     return None if visit.loop == "sees" else draft.at + LINGER_MS
 
@@ -469,6 +473,8 @@ def _advance(draft: _Draft, name: str) -> None:
 def _advance_paying(draft: _Draft, lane: Lane, visit: Visit) -> None:
     stay = draft.stay(visit.fee.session)
     order = stay.order(visit.order_no)
+    if _unheard(draft, lane, visit):
+        return
     if visit.phase != "helping" or not visit.lifts:
         if credit := _credit(draft, stay):
             _grant(draft, lane.id, _reason_for(lane.id, stay, credit), credit)
@@ -698,7 +704,8 @@ def _paid(draft: _Draft, order: Order, event: OrderReported) -> None:
     lane = draft.lane(stay.lane) if stay.lane else None
     visit = lane.visit if lane else None
     if lane and visit and visit.phase != "leaving" and _waits(draft, lane, visit):
-        _grant(draft, lane.id, _reason_for(lane.id, stay, payment), payment)
+        if not _unheard(draft, lane, visit):
+            _grant(draft, lane.id, _reason_for(lane.id, stay, payment), payment)
         draft.reply("lifting")
         return
     text = "paid when its vehicle was gone: credit for its ticket until the exit grace ends, then a refund"
@@ -1005,7 +1012,7 @@ def _advance_leaving(draft: _Draft, lane: Lane, visit: Visit) -> None:
             _renew(draft, stay, grant)
         elif draft.at >= grant.not_after:
             _help(draft, lane.id, "barrier")
-    elif not waits or visit.gone_since is not None:
+    elif not waits or visit.gone_since is not None or _unheard(draft, lane, visit):
         return
     elif not visit.raised:
         if draft.at >= visit.since + SETTLE_MS:

@@ -10,6 +10,7 @@ from terminal.core.lane import (
     ANSWER_LIMIT_MS,
     GONE_MS,
     HOLD_MS,
+    LOOPS_MS,
     MAX_SIGNED,
     RENEW_MS,
     RISE_LIMIT_MS,
@@ -64,6 +65,7 @@ def _visit_times(lane: Lane, visit: Visit, stay: Stay) -> Iterator[int]:
         yield visit.gone_since + GONE_MS
     if visit.waits_until is not None:
         yield visit.waits_until
+    yield lane.began + LOOPS_MS
     order = stay.order(visit.order_no)
     if order and order.stage in ("placing", "created"):
         yield order.expires

@@ -254,3 +254,5 @@ class Lane:
     """The commands taken that could still be sent again."""
     passages: int = 0
     """Vehicles seen under the boom since it was last down."""
+    began: int = 0
+    """When the worker was started last."""

@@ -255,7 +255,10 @@ class Checks:
     def decided(self, site: Site, lift: Lift) -> None:
         """I1: the barrier has just believed ``lift``; its car must be the one that stands there."""
         world = self.world
+        others = site.front is not None and lift.session not in site.front.sessions
         if lift.car is None:
+            if lift.reason != "operator" and others and site.loops.is_honest:
+                self.wrong(f"I1: the boom rises for {lift.session}, by no car's name, while {site.front} stands there")
             return
         heard, at = world.barriers[site.name].heard
         if heard is None or not heard.waiting or heard.car != lift.car or world.loop.now - at > 15:

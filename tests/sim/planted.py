@@ -70,7 +70,7 @@ BUGS = (
         "standing: list[Payment] = []",
         "the second payment of a stay is not refunded",
         climate="payer",
-        world=9,
+        world=10,
     ),
     Bug(
         "number used twice",
