@@ -397,7 +397,8 @@ def test_a_settled_refund_may_still_become_success() -> None:
     refund_said(story, "success")
     assert story.refund().stage == "success"
     refund_said(story, "failed")
-    assert story.refund().stage == "success"
+    assert (story.refund().stage, story.payment().holder) == ("success", "refunded")
+    assert story.alerts()[-1] == "refund-contradicted"
 
 
 def test_a_failed_refund_goes_to_a_person() -> None:
@@ -442,15 +443,39 @@ def test_an_answer_about_a_refund_ends_its_silence() -> None:
     assert story.alerts().count("refund-silent") == 1
 
 
-@pytest.mark.parametrize("end", ["success", "failed"])
-def test_a_refund_ends_once(end: str) -> None:
+@pytest.mark.parametrize(
+    ("end", "later"), [("success", ("created", "settled", "success", "failed")), ("failed", ("created", "failed"))]
+)
+def test_a_refund_ends_once(end: str, later: tuple[str, ...]) -> None:
     story = Story()
     refunding(story)
     refund_said(story, end)
     before = story.stay()
-    for stage in ("created", "settled", "success", "failed"):
+    for stage in later:
         refund_said(story, stage)
     assert story.stay() == before
+
+
+@pytest.mark.parametrize("stage", ["settled", "success"])
+def test_a_refund_that_payby_made_after_all_is_not_given_back_again(stage: str) -> None:
+    story = Story()
+    refunding(story)
+    refund_said(story, "failed")
+    refund_said(story, stage)
+    assert (story.refund().stage, story.payment().holder) == (stage, "refunded")
+    assert story.alerts()[-1] == "refund-contradicted"
+    assert commands(story, "refund", order_no=story.order().no, id=an_id("again")) == "refused"
+
+
+def test_a_refund_that_payby_made_after_all_leaves_the_next_one_to_its_own_end() -> None:
+    story = Story()
+    refunding(story)
+    first = story.refund()
+    refund_said(story, "failed")
+    assert commands(story, "refund", order_no=story.order().no, id=an_id("again")) == "done"
+    story.tell(e.RefundReported(story.at, first.no, first.order_no, "success"))
+    assert (story.payment().holder, story.payment().refund_no) == ("refund", refund_no(an_id("again")))
+    assert (story.alerts()[-1], story.owes()) == ("refund-contradicted", ["PlaceRefund"])
 
 
 def test_a_refund_that_we_did_not_ask_for_is_noted_and_alerted() -> None:

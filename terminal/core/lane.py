@@ -1087,15 +1087,26 @@ def _refund_reported(draft: _Draft, event: RefundReported) -> None:
         text = "PayBy reports a refund that we did not ask for"
         draft.alert("refund-unknown", "warning", text, None, order_no=event.order_no, once=True)
         return
-    if refund.stage in REFUND_ENDS and not (refund.stage == "settled" and event.stage == "success"):
-        return
-    _refund_stage(draft, found[0], refund, replace(refund, stage=event.stage, unheard=0))
+    told = replace(refund, stage=event.stage, unheard=0)
+    match refund.stage, event.stage:
+        case "settled" | "success", "failed":
+            text = "PayBy calls a refund failed that it had called done"
+            draft.alert("refund-contradicted", "critical", text, None, found[0], refund.order_no, once=True)
+        case "failed", "settled" | "success":
+            text = "PayBy made a refund that it had called failed; nobody may give that money back again"
+            draft.alert("refund-contradicted", "critical", text, None, found[0], refund.order_no, once=True)
+            _refund_stage(draft, found[0], refund, told)
+        case ("settled" | "success" | "failed") as ended, stage if (ended, stage) != ("settled", "success"):
+            pass  # an older word that comes late
+        case _:
+            _refund_stage(draft, found[0], refund, told)
 
 
 def _refund_stage(draft: _Draft, stay: Stay, before: Refund, refund: Refund) -> None:
     stay = replace(stay, refunds=tuple(refund if r.no == refund.no else r for r in stay.refunds))
     payment = stay.payment(refund.order_no)
-    if payment and payment.refund_no == refund.no and refund.stage in REFUND_ENDS:
+    revived = before.stage == "failed" and payment is not None and payment.holder == "person"
+    if payment and (payment.refund_no == refund.no or revived) and refund.stage in REFUND_ENDS:
         ended = replace(payment, holder="person" if refund.stage == "failed" else "refunded", refund_no=None)
         stay = replace(stay, payments=tuple(ended if p is payment else p for p in stay.payments))
     if refund.stage == "failed":
