@@ -97,7 +97,7 @@ class Checks:
         if len(opened) > 1:
             self.wrong(f"I4: two open orders of one stay: {[o.no for o in opened]}")
         for order in opened:
-            if stay.session not in garage.lanes[order.lane].open_sessions:
+            if stay.session not in garage.lanes.get(order.lane, Lane(order.lane)).open_sessions:
                 self.wrong(f"I4: lane {order.lane} does not know that {order.no} is {order.stage}")
         for order in stay.orders:
             truth = self.world.payby.orders.get(order.no)
@@ -117,12 +117,13 @@ class Checks:
 
     def _lane(self, lane: Lane, garage: Garage) -> None:
         for session in lane.open_sessions:
-            if not any(o.lane == lane.id and o.stage in OPEN for o in garage.stays[session].orders):
+            if not any(o.lane == lane.id and o.stage in OPEN for o in garage.stays.get(session, Stay(session)).orders):
                 self.wrong(f"I4: lane {lane.id} waits for an order of {session}, and none is open")
         if len(lane.open_sessions) > 1:
             self.wrong(f"I4: lane {lane.id} has open orders of {lane.open_sessions}")
-        if lane.visit and garage.stays[lane.visit.fee.session].lane != lane.id:
-            self.wrong(f"I2: the stay of lane {lane.id}'s visit is at {garage.stays[lane.visit.fee.session].lane}")
+        stay = garage.stays.get(lane.visit.fee.session) if lane.visit else None
+        if lane.visit and (stay is None or stay.lane != lane.id):
+            self.wrong(f"I2: the stay of lane {lane.id}'s visit is at {stay and stay.lane}")
 
     def worker_died(self, process: "WorkerProcess") -> None:
         """Keep what it knew and what is in its journal beyond that, to compare it with what the next one reads."""

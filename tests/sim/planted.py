@@ -125,7 +125,7 @@ BUGS = (
         "if draft.at >= grant.not_after + HOLD_MS:",
         "if draft.at >= grant.not_after - 20_000:",
         "a payment goes on before its lift's deadline",
-        world=1,
+        world=13,
     ),
     Bug(
         "two free lifts",
@@ -134,7 +134,7 @@ BUGS = (
         "",
         "a free stay has two valid lifts",
         climate="barrier",
-        world=4,
+        world=14,
     ),
     Bug(
         "ticket never used",
@@ -209,6 +209,7 @@ BUGS = (
         "        recalled = await self._recall(event) if self._store else None\n",
         "        recalled = None\n",
         "a ticket that was used is a new one ten minutes later",
+        world=9,
     ),
     Bug(
         "a change of a stay may wait",
@@ -246,7 +247,7 @@ BUGS = (
         "self._spent.intend(lift)",
         "pass",
         "a lift that comes twice raises twice",
-        world=1,
+        world=10,
     ),
     Bug(
         "spent forgotten",
