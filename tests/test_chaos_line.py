@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
@@ -13,16 +14,24 @@ from tests.chaos.proxy import Line
 async def line() -> AsyncIterator[Line]:
     """To a server that says again what it hears."""
 
+    echoes: set[asyncio.Task[None] | None] = set()
+
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(100):
-            writer.write(data)
-        writer.close()
+        echoes.add(asyncio.current_task())
+        with suppress(ConnectionError):
+            while data := await reader.read(100):
+                writer.write(data)
+        writer.transport.abort()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
     server = await asyncio.start_server(echo, "127.0.0.1", 0)
     async with Line(server.sockets[0].getsockname()[1]) as made:
         yield made
     server.close()
     await server.wait_closed()
+    async with asyncio.timeout(5):
+        await asyncio.gather(*filter(None, echoes))
 
 
 async def asks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, word: bytes) -> bytes:
