@@ -395,3 +395,38 @@ def test_loops_that_do_not_speak_after_a_start_hold_a_lift_for_no_longer_than_th
     assert story.stay().grants == ()
     story.wait(0.1)
     assert [grant.car for grant in story.stay().grants] == [None]
+
+
+@pytest.mark.fault("ticket-again")
+@pytest.mark.parametrize("amount", [0, 2000])
+def test_a_copy_of_a_ticket_lets_nobody_out_while_the_boom_is_up_for_the_car_that_has_it(amount: int) -> None:
+    """Two cars left by one payment: the second read the ticket at another lane while the first still stood there."""
+    story = Story(lanes=("exit-1", "exit-2"))
+    story.arrives()
+    story.reads(amount=amount)
+    if amount:
+        story.payby("CREATED")
+        story.payby("PAID")
+    story.raises()
+    story.arrives("exit-2")
+    story.reads(lane="exit-2", amount=amount)
+    assert (story.shows("exit-2"), story.stay().lane, story.stay().lifts) == ("help ticket-used", "exit-1", 1)
+    story.drives_through()
+    story.wait(30)
+    story.reads(lane="exit-2", amount=amount)
+    assert (story.shows("exit-2"), story.stay().lifts) == ("help ticket-used", 1)
+
+
+@pytest.mark.fault("ticket-again")
+def test_a_car_that_backs_out_under_a_risen_boom_may_leave_at_another_lane() -> None:
+    story = Story(lanes=("exit-1", "exit-2"))
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.leaves_loop()
+    story.wait(3)
+    story.arrives("exit-2")
+    story.reads(lane="exit-2")
+    story.boom("down")
+    story.wait(3)
+    assert (story.stay().lane, [grant.lane for grant in story.stay().grants]) == ("exit-2", ["exit-2"])

@@ -320,7 +320,7 @@ def _ticket_read(draft: _Draft, event: TicketRead) -> None:
         draft.put(_fee_taken(lane, fee.id))
         return
     stay = draft.stay(fee.session)
-    if stay.left is not None:
+    if stay.left is not None or _leaves_elsewhere(draft, stay, event.lane):
         _refuse(draft, event.lane, fee.id, "ticket-used")
         return
     lane = _fee_taken(lane, fee.id)
@@ -349,6 +349,16 @@ def _ticket_read(draft: _Draft, event: TicketRead) -> None:
         _refuse(draft, event.lane, fee.id, "ticket-used")
         return
     _begin(draft, lane.id, fee, car)
+
+
+def _leaves_elsewhere(draft: _Draft, stay: Stay, name: str) -> bool:
+    """Has another lane's boom risen for this stay, and its car is still seen there? Then this is another car, with a
+    copy of the ticket."""
+    if stay.lane is None or stay.lane == name:
+        return False
+    lane = draft.lane(stay.lane)
+    visit, vehicle = lane.visit, lane.vehicle
+    return bool(visit and visit.raised and visit.loop == "sees" and vehicle and vehicle.waiting)
 
 
 def _fee_taken(lane: Lane, fee_id: str) -> Lane:
