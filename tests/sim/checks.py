@@ -222,7 +222,8 @@ class Checks:
         """A car drove out. Whose lift had raised the boom for it is known when nothing was amiss at its lane."""
         lift = self.last_at.get(site.name)
         plain = site.loops.is_plain and not self.world.barriers[site.name].is_dead and not self.world.worker.is_dead
-        if lift and plain and lift.session in car.sessions and self.world.broker.is_up:
+        told = lift and lift.session in car.sessions and lift.session not in self.world.attendant.resets
+        if lift and told and plain and self.world.broker.is_up:
             self.left.setdefault(lift.session, self.world.loop.now)
 
     def answered(self, site: Site, answer: Answer) -> None:

@@ -171,6 +171,8 @@ class Attendant:
         """Operator lifts that were really given."""
         self.refunds: set[str] = set()
         """Orders of which a refund was asked by him."""
+        self.resets: set[str] = set()
+        """Stays of which he ended a visit: whether their cars left, nobody knows."""
         self._bus = SimBus(world.broker, "console", world.ids(world.true_ms()))
         self._answered: set[str] = set()
         self._bus.hears(self._hear, f"parking/{world.garage}/+/receipt", f"parking/{world.garage}/+/barrier")
@@ -252,6 +254,8 @@ class Attendant:
             **{k: v for k, v in what.items() if v is not None},
         )
         world.note("command", site.name, command, what)
+        if command == "reset" and what.get("session"):
+            self.resets.add(what["session"])
         self._repeat(f"parking/{world.garage}/{site.name}/command", message, message.id)
 
     def _repeat(self, topic: str, payload: Message, message_id: str, times: int = 8) -> None:
