@@ -444,7 +444,12 @@ def test_an_answer_about_a_refund_ends_its_silence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "later"), [("success", ("created", "settled", "success", "failed")), ("failed", ("created", "failed"))]
+    ("end", "later"),
+    [
+        ("success", ("created", "settled", "success", "failed")),
+        ("settled", ("created", "settled", "failed")),
+        ("failed", ("created", "failed")),
+    ],
 )
 def test_a_refund_ends_once(end: str, later: tuple[str, ...]) -> None:
     story = Story()
@@ -453,7 +458,8 @@ def test_a_refund_ends_once(end: str, later: tuple[str, ...]) -> None:
     before = story.stay()
     for stage in later:
         refund_said(story, stage)
-    assert story.stay() == before
+        assert story.stay() == before
+    assert story.alerts().count("refund-contradicted") == ("failed" in later and end != "failed")
 
 
 @pytest.mark.parametrize("stage", ["settled", "success"])

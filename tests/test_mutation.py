@@ -84,6 +84,7 @@ def _text(name: Name) -> str:
     """The source of the function or class, or of the line of the module, that a mutant is in."""
     text = (CORE / name.file).read_text()
     nodes = ast.parse(text).body
+    nodes += [inner for node in nodes if isinstance(node, ast.If) for inner in node.orelse]  # what types do not see
     *around, last = name.within.split(".")
     for part in around:
         nodes = next(node.body for node in nodes if isinstance(node, ast.ClassDef) and node.name == part)

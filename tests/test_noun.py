@@ -24,6 +24,17 @@ def test_every_noun_can_be_made_anew_without_its_init(kind: type) -> None:
     assert copy == noun and copy is not noun and hash(copy) == hash(noun)
 
 
+def test_a_kind_that_was_never_seen_before_is_as_good() -> None:
+    @dataclasses.dataclass(frozen=True, slots=True)
+    class New:
+        first: int
+        second: str = "two"
+
+    changed = replace(New(1), first=5)
+    assert (changed, changed.second) == (New(5), "two")
+    assert replace(changed, second="three") == New(5, "three")
+
+
 def test_the_noun_that_was_stays_as_it_is() -> None:
     order = Order("no", "exit-1", "s", 1, 1000, 0, 10, 20)
     changed = replace(order, stage="paid")

@@ -7,7 +7,7 @@ less time than with ``dataclasses.replace``, which the types still hold this to.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dataclasses import replace
+    from dataclasses import replace as replace
 else:
     from dataclasses import fields
     from functools import cache
@@ -32,6 +32,3 @@ else:
         for name, value in changes.items():
             by_name[name](made, value)
         return made
-
-
-__all__ = ["replace"]
