@@ -3,22 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from terminal.journal import Journal, read, row
+from terminal.ledger import Row
 
 
 class DiskFailed(Exception):
     """The journal could not be written."""
-
-
-class Row(Protocol):
-    @property
-    def seq(self) -> int: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def data(self) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
