@@ -430,3 +430,13 @@ def test_a_car_that_backs_out_under_a_risen_boom_may_leave_at_another_lane() -> 
     story.boom("down")
     story.wait(3)
     assert (story.stay().lane, [grant.lane for grant in story.stay().grants]) == ("exit-2", ["exit-2"])
+
+
+@pytest.mark.fault("ticket-again")
+def test_a_ticket_read_again_where_the_boom_is_up_for_it_is_not_called_used() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.reads()
+    assert (story.shows(), story.stay().lifts) == ("paid", 1)
