@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from dataclasses import replace as replace
 else:
     from dataclasses import fields
-    from functools import cache
     from operator import attrgetter
 
-    @cache
+    _KNOWN = {}
+
     def _parts(kind):
         names = [field.name for field in fields(kind)]
         setters = {name: getattr(kind, name).__set__ for name in names}
@@ -25,7 +25,9 @@ else:
         ``__init__`` and ``__post_init__`` do not run: only for a kind of more than one field that checks nothing there.
         """
         kind = noun.__class__
-        values, setters, by_name = _parts(kind)
+        if kind not in _KNOWN:
+            _KNOWN[kind] = _parts(kind)
+        values, setters, by_name = _KNOWN[kind]
         made = object.__new__(kind)
         for put, value in zip(setters, values(noun), strict=True):
             put(made, value)
