@@ -417,10 +417,66 @@ def test_a_ticket_read_while_the_loop_sees_nothing_is_served_and_alerted() -> No
     story.reads(car=None)
     assert (story.shows(), story.alerts()) == ("wait", ["loop-blind"])
     story.leaves_loop()
-    story.wait(30)
+    story.wait(5.4)
     assert story.visit().loop == "blind"
     car = story.arrives()
     assert (story.visit().loop, story.visit().car) == ("sees", car)
+
+
+@pytest.mark.fault("loop-faulty")
+def test_a_vehicle_that_the_loop_sees_long_after_a_ticket_is_another() -> None:
+    story = Story()
+    story.reads(car=None)
+    story.payby("CREATED")
+    story.wait(5.5)
+    assert story.shows() == "pay"
+    story.arrives()
+    assert (story.shows(), story.owes(), story.stay().lane) == ("idle", ["CloseOrder"], None)
+    assert story.payby("PAID")
+    assert (story.stay().payments[0].holder, story.stay().grants) == ("credit", ())
+
+
+@pytest.mark.fault("loop-faulty")
+def test_a_ticket_read_again_while_the_loop_sees_nothing_waits_for_its_word_anew() -> None:
+    story = Story()
+    story.reads(car=None)
+    story.wait(5)
+    story.reads(car=None)
+    story.wait(5)
+    car = story.arrives()
+    assert (story.visit().loop, story.visit().car) == ("sees", car)
+
+
+@pytest.mark.fault("loop-faulty")
+def test_a_reader_that_heard_of_the_vehicle_before_the_worker_did_names_it() -> None:
+    story = Story()
+    car = an_id("early")
+    story.reads(car=car)
+    story.wait(20)
+    story.arrives(car=car)
+    assert (story.visit().loop, story.visit().car) == ("sees", car)
+    story.leaves_loop()
+    story.wait(2)
+    story.reads("b", car=an_id("early", 2))
+    story.arrives(car=an_id("other"))
+    assert (story.shows(), story.stay("b").lane) == ("idle", None)
+
+
+@pytest.mark.parametrize("loops", [True, False])
+@pytest.mark.fault("loop-faulty")
+def test_where_no_loop_saw_the_payer_the_vehicle_seen_after_the_boom_rose_is_another(loops: bool) -> None:
+    story = Story(loops=loops)
+    story.reads(amount=0, car=None)
+    assert story.raises().car is None
+    story.wait(4)
+    story.arrives()
+    assert (story.shows(), story.stay().left) == ("idle", story.at)
+    story.boom("lowering")
+    story.boom("down")
+    story.wait(5)
+    assert (story.stay().lifts, story.owes()) == (1, []), "the boom rises for it no more"
+    story.reads("b")
+    assert story.visit().fee.session == an_id("stay", "b"), "its own ticket is heard"
 
 
 def test_loops_that_come_back_tell_whether_the_car_still_waits() -> None:

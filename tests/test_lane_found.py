@@ -440,3 +440,123 @@ def test_a_ticket_read_again_where_the_boom_is_up_for_it_is_not_called_used() ->
     story.raises()
     story.reads()
     assert (story.shows(), story.stay().lifts) == ("paid", 1)
+
+
+def test_a_car_that_passes_while_the_barrier_does_not_know_its_arm_has_used_its_ticket() -> None:
+    """The barrier died between pulse and note, and there is no switch: the first lift had raised after all."""
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.boom("unknown")
+    story.answers("unknown")
+    story.wait(1)
+    assert story.owes() == ["SendLift"]
+    story.under()
+    story.under(waiting=False)
+    story.boom("down")
+    story.answers("refused", "car")
+    story.leaves_loop()
+    assert (story.shows(), story.stay().left) == ("idle", story.at)
+    story.arrives()
+    story.reads()
+    assert story.shows() == "help ticket-used"
+
+
+def test_a_car_that_passes_while_the_barrier_is_away_has_used_its_ticket() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.tell(e.BarrierGone(story.at, "exit-1"))
+    story.under()
+    story.leaves_loop()
+    assert (story.lane().visit, story.stay().left) == (None, story.at)
+
+
+def test_what_a_worker_that_came_back_sees_first_under_an_unknown_arm_may_be_the_vehicle_before() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.tell(e.Started(story.at, "after a crash"))
+    story.under()
+    story.arrives(car=story.cars["exit-1"])
+    assert (story.visit().phase, story.stay().left) == ("leaving", None)
+
+
+def test_a_vehicle_that_was_under_an_unknown_arm_before_the_lift_says_nothing_of_it() -> None:
+    story = Story()
+    story.boom("unknown")
+    story.arrives()
+    story.under()
+    story.reads(amount=0)
+    story.under()
+    story.arrives(car=story.cars["exit-1"])
+    assert (story.shows(), story.stay().left) == ("free", None)
+
+
+def test_a_vehicle_under_an_unknown_arm_without_a_lift_is_the_one_before() -> None:
+    story = Story()
+    story.shows_qr()
+    story.boom("unknown")
+    story.under()
+    story.arrives(car=story.cars["exit-1"])
+    assert (story.shows(), story.stay().left) == ("pay", None)
+
+
+def test_a_vehicle_that_a_nameless_loop_still_sees_under_a_risen_boom_is_the_same() -> None:
+    story = Story()
+    story.arrives(car=None)
+    story.reads(car=None)
+    story.payby("PAID")
+    story.raises()
+    story.arrives(car=None)
+    assert (story.visit().phase, story.stay().left) == ("leaving", None)
+
+
+@pytest.mark.parametrize("silence", ["a crash", "loops"])
+@pytest.mark.parametrize("first", ["nobody", "another", "under"])
+def test_a_car_that_went_while_nobody_looked_has_passed_the_boom_that_had_risen(silence: str, first: str) -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    if silence == "loops":
+        story.tell(e.VehicleUnknown(story.at, "exit-1"))
+    else:
+        story.tell(e.Started(story.at, "after a crash"))
+    if first == "another":
+        story.arrives()
+    elif first == "under":
+        story.under(waiting=False)
+        assert story.stay().left is None
+    story.wait(0.5)
+    story.leaves_loop()
+    left = story.at - (500 if first == "another" else 0)
+    assert (story.lane().visit, story.stay().left, "no-passage" in story.alerts()) == (None, left, False)
+
+
+def test_a_car_that_still_waits_when_the_loops_come_back_has_not_passed() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.tell(e.VehicleUnknown(story.at, "exit-1"))
+    story.arrives(car=story.cars["exit-1"])
+    assert (story.visit().phase, story.stay().left) == ("leaving", None)
+    story.leaves_loop()
+    story.boom("down")
+    story.wait(2)
+    assert (story.lane().visit, story.stay().left, story.alerts()[-1]) == (None, None, "no-passage")
+
+
+@pytest.mark.parametrize("loops", [True, False])
+def test_a_car_that_went_while_nobody_looked_and_whose_arm_never_rose_has_not_passed(loops: bool) -> None:
+    story = Story(loops=loops)
+    if loops:
+        story.arrives()
+    story.reads()
+    story.payby("PAID")
+    story.answers("raised")
+    story.tell(e.VehicleUnknown(story.at, "exit-1"))
+    story.leaves_loop()
+    story.wait(2)
+    assert (story.lane().visit, story.stay().left) == (None, None)

@@ -80,7 +80,8 @@ RISE_LIMIT_MS = 6_000
 SETTLE_MS = 1_000
 """Between two lifts, and after the arm came down, before another is thought of."""
 LOOPS_MS = 5_500
-"""After a start the loops have so long to say whether the car is still there: they speak every 5 s."""
+"""After a start the loops have so long to say whether the car is still there, and after a ticket that it is there:
+they speak every 5 s."""
 LINGER_MS = 60_000
 """Without a loop a car counts as waiting this long after its last order was closed."""
 NOTICE_MS = 15_000
@@ -324,7 +325,7 @@ def _ticket_read(draft: _Draft, event: TicketRead) -> None:
         _refuse(draft, event.lane, fee.id, "ticket-used")
         return
     lane = _fee_taken(lane, fee.id)
-    car = vehicle.car if vehicle else fee.car
+    car = vehicle.car if vehicle and vehicle.waiting else fee.car
     visit = lane.visit
     if visit and visit.fee.session == fee.session and (visit.car is None or car is None or visit.car == car):
         kept = replace(fee, amount=visit.fee.amount, minutes=visit.fee.minutes) if visit.order_no else fee
@@ -336,7 +337,7 @@ def _ticket_read(draft: _Draft, event: TicketRead) -> None:
             if order and order.stage in OPEN:
                 phase = "reordering" if order.stage == "closing" else "ordering"
             visit = replace(visit, phase=phase, since=draft.at, reason="", attempts=0, lifts=0)
-        draft.put(replace(lane, visit=visit))
+        draft.put(replace(lane, visit=replace(visit, read=draft.at)))
         return
     draft.put(lane)
     if visit and visit.phase == "leaving" and visit.raised and visit.loop == "sees" and visit.car == car:
@@ -369,12 +370,11 @@ def _fee_taken(lane: Lane, fee_id: str) -> Lane:
 def _begin(draft: _Draft, name: str, fee: Fee, car: str | None) -> None:
     lane, stay = draft.lane(name), draft.stay(fee.session)
     draft.put(replace(stay, lane=name))
+    visit = Visit(fee, "blocked", draft.at, car, read=draft.at)
     if lane.vehicle is None:
-        visit = Visit(fee, "blocked", draft.at, car, loop="unknown", waits_until=draft.at + LINGER_MS)
-    elif lane.vehicle.waiting:
-        visit = Visit(fee, "blocked", draft.at, car)
-    else:
-        visit = Visit(fee, "blocked", draft.at, loop="blind", waits_until=draft.at + LINGER_MS)
+        visit = replace(visit, loop="unknown", waits_until=draft.at + LINGER_MS)
+    elif not lane.vehicle.waiting:
+        visit = replace(visit, loop="blind", waits_until=draft.at + LINGER_MS)
         draft.alert("loop-blind", "warning", "a ticket was read while the loop saw no vehicle", name, stay, once=True)
     draft.put(replace(lane, visit=visit, passages=0))
 
@@ -413,10 +413,15 @@ def _vehicle_seen(draft: _Draft, event: VehicleSeen) -> None:
     if visit is None:
         draft.put(lane)
         return
-    other = visit.car is not None and event.car is not None and visit.car != event.car
-    if event.under_boom and not arm_down and visit.was_up:  # else it is still the vehicle before
+    is_another = event.waiting and _is_another(draft, visit, event.car)
+    # Where nobody knows of the arm, a vehicle that comes under it after our lift says that it rose.
+    unknown = lane.boom is None or lane.boom.state == "unknown"
+    rose = visit.lifts and unknown and before is not None and not before.under_boom
+    # While there was no word from the loops, a vehicle that is not there any more passed the boom that had risen.
+    unseen = before is None and visit.raised and visit.was_up and (is_another or not event.waiting)
+    if (event.under_boom and not arm_down and (visit.was_up or rose)) or unseen:  # else it is still the vehicle before
         visit = replace(visit, under=True)
-    if (visit.under and not event.under_boom) or (event.waiting and other):
+    if (visit.under and not event.under_boom) or is_another:
         draft.put(replace(lane, visit=visit))
         _end(draft, lane.id)
         return
@@ -425,6 +430,15 @@ def _vehicle_seen(draft: _Draft, event: VehicleSeen) -> None:
     elif visit.loop != "blind":
         visit = replace(visit, loop="sees", gone_since=visit.gone_since or draft.at)
     draft.put(replace(lane, visit=visit))
+
+
+def _is_another(draft: _Draft, visit: Visit, car: str | None) -> bool:
+    """Is the vehicle on the loop another than the visit's? Where no loop ever saw the visit's, one that is seen after
+    the boom rose is, and after a ticket that a loop which spoke should have seen."""
+    if visit.car is not None and car is not None:
+        return visit.car != car
+    late = visit.loop == "blind" and draft.at >= visit.read + LOOPS_MS
+    return visit.loop != "sees" and (visit.raised or late)
 
 
 def _end(draft: _Draft, name: str) -> None:

@@ -164,6 +164,8 @@ class Visit:
     phase: Phase
     since: int
     car: str | None = None
+    read: int = 0
+    """When its ticket was read last."""
     loop: Literal["sees", "unknown", "blind"] = "sees"
     """Does a loop vouch for the car? unknown: the loops said nothing yet; blind: they saw no car at its ticket."""
     order_no: str | None = None

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 SKEW_MS = 45_000
 """Clocks further apart than this are beyond what a held lift allows for."""
+UNNAMED_S = 6.0
+"""After a ticket was read, the loops have so long to name its car."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Checks:
     answers: Counter[str] = field(default_factory=Counter)
     free: set[str] = field(default_factory=set)
     """Sessions that were once read as free."""
+    read_at: dict[str, float] = field(default_factory=dict)
+    """When a session's ticket was read last."""
     paid_to_journal: set[str] = field(default_factory=set)
     """Orders of which the worker has a payment in its journal."""
     last_at: dict[str, Lift] = field(default_factory=dict)
@@ -215,6 +219,7 @@ class Checks:
     # The street
 
     def scanned(self, session: str, reason: str, lane: str) -> None:
+        self.read_at[session] = self.world.loop.now
         if reason == "free":
             self.free.add(session)
 
@@ -259,9 +264,10 @@ class Checks:
         world = self.world
         others = site.front is not None and lift.session not in site.front.sessions
         if lift.car is None:
-            # A ticket that was read while the loop saw nothing has no car, and takes the next one for its own.
-            if lift.reason != "operator" and others and site.loops.is_honest:
-                self.soft["no car's name, and another's stands there"] += 1
+            # A ticket that was read just before the loop's word has no car yet, and the first that is seen is its own.
+            read = world.loop.now - self.read_at.get(lift.session, -UNNAMED_S)
+            if lift.reason != "operator" and others and site.loops.is_honest and read > UNNAMED_S:
+                self.wrong(f"I1: the boom rises for {lift.session} while {site.front and site.front.name} stands there")
             return
         heard, at = world.barriers[site.name].heard
         if heard is None or not heard.waiting or heard.car != lift.car or world.loop.now - at > 15:

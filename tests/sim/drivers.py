@@ -38,6 +38,7 @@ KINDS = {
     "two tickets": 1.5,
     "twin ticket": 2.0,
     "idles under": 1.0,
+    "motorcycle": 2.0,
 }
 PATIENCE_S = 150.0
 
@@ -104,7 +105,7 @@ class Driver:
         self.site = site
         self.dice = dice
         self.plan = make_plan(world, dice, kind)
-        self.car = Car(f"car {number}")
+        self.car = Car(f"car {number}", is_seen=self.plan.kind != "motorcycle")
         self.is_gone = False
         self._phones: set[str] = set()
 

@@ -32,6 +32,8 @@ class Car:
     name: str
     sessions: set[str] = field(default_factory=set)
     has_passed: bool = False
+    is_seen: bool = True
+    """No loop notices some motorcycles."""
 
 
 class Arm:
@@ -315,9 +317,13 @@ class Site:
 
     def stands(self, car: Car | None) -> None:
         self.front = car
-        self.loops.sees(self.front is not None, self.under is not None)
+        self._felt()
 
     def beneath(self, car: Car | None) -> None:
         self.under = car
         self.arm.cover(car is not None)
-        self.loops.sees(self.front is not None, self.under is not None)
+        self._felt()
+
+    def _felt(self) -> None:
+        present, under = (car is not None and car.is_seen for car in (self.front, self.under))
+        self.loops.sees(present, under)

@@ -61,7 +61,7 @@ BUGS = (
         "if any(stay.kept(p) for p in stay.payments) or",
         "if",
         "a stay whose money is here is charged once more",
-        world=5,
+        world=6,
     ),
     Bug(
         "second payment kept",
@@ -70,7 +70,7 @@ BUGS = (
         "standing: list[Payment] = []",
         "the second payment of a stay is not refunded",
         climate="payer",
-        world=10,
+        world=27,
     ),
     Bug(
         "number used twice",
@@ -117,7 +117,7 @@ BUGS = (
         'case "refused", "busy":\n            _not_raised(draft, stay, grant, "busy")',
         "a payment goes on while its lift may still raise",
         climate="barrier",
-        world=2,
+        world=7,
     ),
     Bug(
         "no hold",
@@ -125,7 +125,7 @@ BUGS = (
         "if draft.at >= grant.not_after + HOLD_MS:",
         "if draft.at >= grant.not_after - 20_000:",
         "a payment goes on before its lift's deadline",
-        world=13,
+        world=15,
     ),
     Bug(
         "two free lifts",
@@ -134,7 +134,7 @@ BUGS = (
         "",
         "a free stay has two valid lifts",
         climate="barrier",
-        world=14,
+        world=23,
     ),
     Bug(
         "ticket never used",
@@ -172,7 +172,7 @@ BUGS = (
         "if True:",
         "a barrier that does not know counts as one that raised",
         climate="barrier",
-        world=9,
+        world=13,
     ),
     Bug(
         "refund never done",
@@ -209,7 +209,7 @@ BUGS = (
         "        recalled = await self._recall(event) if self._store else None\n",
         "        recalled = None\n",
         "a ticket that was used is a new one ten minutes later",
-        world=9,
+        world=19,
     ),
     Bug(
         "a change of a stay may wait",
@@ -256,7 +256,7 @@ BUGS = (
         "pass",
         "a barrier that starts again raises again",
         climate="barrier",
-        world=2,
+        world=33,
     ),
     Bug(
         "refusal does not stand",
@@ -288,7 +288,7 @@ BUGS = (
         "if False:",
         "the boom rises for whoever asks",
         climate="intruder",
-        world=4,
+        world=6,
     ),
     Bug(
         "never cancelled",
@@ -297,6 +297,14 @@ BUGS = (
         "if False:",
         "an order that should be closed stays open",
         world=1,
+    ),
+    Bug(
+        "next car adopted",
+        LANE,
+        'return visit.loop != "sees" and (visit.raised or late)',
+        "return False",
+        "the next vehicle on the loop leaves by the payment of one that no loop saw",
+        world=19,
     ),
 )
 
