@@ -8,7 +8,7 @@ from terminal.core import events as e
 from terminal.core.actions import Alert
 from terminal.core.lane import LOOPS_MS, MAX_SIGNED
 from terminal.core.visit import RefundStage
-from tests.story import Story, an_id
+from tests.story import T0, Story, an_id
 
 
 def unheard(story: Story) -> None:
@@ -512,17 +512,19 @@ def test_a_vehicle_that_a_nameless_loop_still_sees_under_a_risen_boom_is_the_sam
     assert (story.visit().phase, story.stay().left) == ("leaving", None)
 
 
-@pytest.mark.parametrize("silence", ["a crash", "loops"])
-@pytest.mark.parametrize("first", ["nobody", "another", "under"])
+SILENCES = {"a crash": e.Started(T0, "after a crash"), "loops": e.VehicleUnknown(T0, "exit-1")}
+
+
+@pytest.mark.parametrize(
+    ("silence", "first"),
+    [("a crash", "nobody"), ("loops", "nobody"), ("a crash", "under"), ("loops", "under"), ("a crash", "another")],
+)
 def test_a_car_that_went_while_nobody_looked_has_passed_the_boom_that_had_risen(silence: str, first: str) -> None:
     story = Story()
     story.shows_qr()
     story.payby("PAID")
     story.raises()
-    if silence == "loops":
-        story.tell(e.VehicleUnknown(story.at, "exit-1"))
-    else:
-        story.tell(e.Started(story.at, "after a crash"))
+    story.tell(SILENCES[silence])
     if first == "another":
         story.arrives()
     elif first == "under":
@@ -532,6 +534,20 @@ def test_a_car_that_went_while_nobody_looked_has_passed_the_boom_that_had_risen(
     story.leaves_loop()
     left = story.at - (500 if first == "another" else 0)
     assert (story.lane().visit, story.stay().left, "no-passage" in story.alerts()) == (None, left, False)
+
+
+def test_loops_that_came_back_may_give_the_car_that_did_not_pass_another_name() -> None:
+    story = Story()
+    story.wait(1)
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.boom("down")
+    story.tell(e.VehicleUnknown(story.at, "exit-1"))
+    story.arrives()
+    assert (story.lane().visit, story.stay().left, story.alerts()[-1]) == (None, None, "no-passage")
+    story.reads()
+    assert (story.shows(), story.owes()) == ("paid", ["SendLift"]), "its payment is still its own"
 
 
 def test_a_car_that_still_waits_when_the_loops_come_back_has_not_passed() -> None:

@@ -417,8 +417,10 @@ def _vehicle_seen(draft: _Draft, event: VehicleSeen) -> None:
     # Where nobody knows of the arm, a vehicle that comes under it after our lift says that it rose.
     unknown = lane.boom is None or lane.boom.state == "unknown"
     rose = visit.lifts and unknown and before is not None and not before.under_boom
-    # While there was no word from the loops, a vehicle that is not there any more passed the boom that had risen.
-    unseen = before is None and visit.raised and visit.was_up and (is_another or not event.waiting)
+    # A vehicle that is not there any more after a silence passed the boom that had risen. One with another name is
+    # another if it was the worker that had been away; loops that were give the same vehicle a new name.
+    away = not event.waiting or (is_another and visit.since <= lane.began)
+    unseen = before is None and visit.raised and visit.was_up and away
     if (event.under_boom and not arm_down and (visit.was_up or rose)) or unseen:  # else it is still the vehicle before
         visit = replace(visit, under=True)
     if (visit.under and not event.under_boom) or is_another:

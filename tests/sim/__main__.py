@@ -19,6 +19,8 @@ from tests.sim.world import Options, Report, readable, run
 
 CLIMATES = ("", "storm", "", "intruder", "", "operator", "payer", "barrier")
 """Of the worlds of a run, by their numbers."""
+TOLD_EVERY = 50_000
+"""A long run says after so many lives how far it is."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,6 +54,8 @@ def _many(asked: argparse.Namespace, options: Options) -> int:
     began = time.monotonic()
     orders, worlds, counts, bad = 0, 0, Counter[str](), list[Report]()
     for report in _reports(asked.seed, options, asked.lives, asked.jobs):
+        if orders // TOLD_EVERY < (orders + report.orders) // TOLD_EVERY:
+            print(f"{orders + report.orders} order lives so far, in {time.monotonic() - began:.0f} s", flush=True)
         orders, worlds = orders + report.orders, worlds + 1
         counts.update(report.counts)
         if report.violation:
