@@ -24,7 +24,7 @@ from terminal.link import Heard, Link
 from terminal.payby.errors import BadSignature, BadWords
 from terminal.roles.worker.health import PayByHealth, Wrongs
 from terminal.roles.worker.hearing import command_event, notification_event, ticket_event
-from terminal.roles.worker.lifts import Lifts
+from terminal.roles.worker.lifts import Lifts, Line
 from terminal.roles.worker.pursuits import Pursuits
 from terminal.roles.worker.rivals import Rivals, SecondWorker
 from terminal.roles.worker.screens import Screens
@@ -78,20 +78,14 @@ class Worker:
         self._voice = Voice(settings.garage, settings.signer, self._to_wall)
         self._timers: dict[str, LaneTimers] = {}
         self._stay_timers: dict[str, asyncio.TimerHandle] = {}
-        self._lifts = Lifts()
+        self._lifts, self._line = Lifts(), Line(link)
         self._lcds: dict[str, str] = {}
         self._group: asyncio.TaskGroup
         self._pursuits: Pursuits  # made in run(), which has the loop
         wrongs = Wrongs(link)
         self._health = PayByHealth(wrongs, payby, changed=lambda: self._screens.show_all(), spawn=self._spawn)
         self._screens = Screens(
-            link,
-            self._voice,
-            self.ledger,
-            now=self.now,
-            hindrance=self._idle_hindrance,
-            spawn=self._spawn,
-            encode=encode,
+            link, self._voice, self.ledger, now=self.now, hindrance=self._idle_reason, spawn=self._spawn, encode=encode
         )
         self._rivals = Rivals(link)
         self._keeper = None
@@ -391,10 +385,11 @@ class Worker:
 
     # -- speaking ------------------------------------------------------------------------------------------------
 
-    def _idle_hindrance(self) -> tuple[State, str] | None:
+    def _idle_reason(self) -> tuple[State, str] | None:
         if reason := self._hindered():
             return ("closed" if reason == "disk-full" else "out-of-order"), reason
         return ("out-of-order", self._health.trouble) if self._health.trouble else None
 
     async def _say_lift(self, send: SendLift) -> None:
-        await self._link.say(self._voice.lift(self._link.head(), send), lane=send.grant.lane)
+        if self._line.carries(send.grant, self.ledger.garage):
+            await self._link.say(self._voice.lift(self._link.head(), send), lane=send.grant.lane)

@@ -1,6 +1,8 @@
-"""Which stay a lift belongs to: a barrier's answer names the lift alone."""
+"""Which stay a lift belongs to, for a barrier's answer names the lift alone; and when a lift may be sent."""
 
-from terminal.core.visit import Stay
+from terminal.core.lane import LOOPS_MS, Garage
+from terminal.core.visit import Grant, Stay
+from terminal.link import Link
 
 
 class Lifts:
@@ -26,3 +28,24 @@ class Lifts:
         """The stay has left memory."""
         for lift in self._lifts_of.pop(stay.session, ()):
             self._sessions.pop(lift, None)
+
+
+class Line:
+    """The worker's line to the broker: while it is down, and until the loops could have spoken once it is back, nobody
+    knows whether the car that they saw still stands there."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._up_ms = link.clock.steady_ms()
+        link.bus.on_change(self._changed)
+
+    def _changed(self, connected: bool) -> None:
+        if connected:
+            self._up_ms = self._link.clock.steady_ms()
+
+    def carries(self, grant: Grant, garage: Garage) -> bool:
+        """May a lift be sent now? One that names no car, because the loops fell silent, would let another car out."""
+        lane = garage.lanes.get(grant.lane)
+        if grant.car is not None or lane is None or lane.visit is None or lane.visit.loop != "sees":
+            return True
+        return self._link.bus.connected and self._link.clock.steady_ms() - self._up_ms >= LOOPS_MS

@@ -1,0 +1,74 @@
+"""When the worker sends a lift: one that names no car waits until the loops could have told of another."""
+
+from dataclasses import replace
+
+import pytest
+
+from terminal.core.lane import Garage, Rules
+from terminal.core.visit import Fee, Grant, Lane, Visit
+from terminal.link import Link
+from terminal.roles.worker.lifts import Line
+from tests.sim.memorybus import MemoryBus, TestClock
+
+NAMELESS = Grant("lift", "exit-1", "stay", None, "credit", 0)
+VISIT = Visit(Fee("fee", "stay", "ticket", 2000, "due"), "leaving", 0, "car")
+SEEN = Garage(Rules("marina"), {"exit-1": Lane("exit-1", VISIT)})
+
+
+@pytest.fixture
+def clock() -> TestClock:
+    return TestClock()
+
+
+@pytest.fixture
+def bus() -> MemoryBus:
+    return MemoryBus()
+
+
+@pytest.fixture
+def line(bus: MemoryBus, clock: TestClock) -> Line:
+    return Line(Link(bus.as_bus(), garage="marina", lane=None, role="worker", version="test", clock=clock))
+
+
+def test_a_lift_for_any_car_waits_for_the_line_and_then_for_the_loops(
+    line: Line, bus: MemoryBus, clock: TestClock
+) -> None:
+    clock.turn(5_500)
+    assert line.carries(NAMELESS, SEEN)
+    bus.connect(False)
+    clock.turn(60_000)
+    assert not line.carries(NAMELESS, SEEN), "it would be delivered when the line is back, whoever stands there then"
+    bus.connect(True)
+    clock.turn(5_499)
+    assert not line.carries(NAMELESS, SEEN)
+    clock.turn(1)
+    assert line.carries(NAMELESS, SEEN)
+
+
+def test_a_worker_whose_line_was_never_up_has_heard_nobody(line: Line, bus: MemoryBus, clock: TestClock) -> None:
+    bus.connect(False)
+    clock.turn(60_000)
+    assert not line.carries(NAMELESS, SEEN)
+
+
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_lift_that_names_its_car_goes_at_once_for_the_barrier_looks(
+    line: Line, bus: MemoryBus, connected: bool
+) -> None:
+    bus.connect(connected)
+    assert line.carries(replace(NAMELESS, car="car"), SEEN)
+
+
+@pytest.mark.parametrize(
+    "garage",
+    [
+        Garage(Rules("marina"), {"exit-1": Lane("exit-1", replace(VISIT, loop="unknown"))}),
+        Garage(Rules("marina"), {"exit-1": Lane("exit-1", replace(VISIT, loop="blind"))}),
+        Garage(Rules("marina"), {"exit-1": Lane("exit-1")}),
+        Garage(Rules("marina")),
+    ],
+    ids=["no loops", "a loop that saw nothing", "no visit", "an unknown lane"],
+)
+def test_where_no_loop_saw_the_car_none_is_waited_for(line: Line, bus: MemoryBus, garage: Garage) -> None:
+    bus.connect(True)
+    assert line.carries(NAMELESS, garage)
