@@ -5,7 +5,8 @@ moves every lane that the fact touched as far as the rules allow. The rules, in 
 
  1. A ticket is served once: its stay is followed at whichever lane reads it, and ends when its car has passed.
  2. An order belongs to the car on the loop. When that car has gone (2 s) or another ticket is read, the order is
-    closed; a lane, and a stay, has at most one order that can be paid.
+    closed; a lane, and a stay, has at most one order that can be paid. Where the loop saw no car at the ticket, the
+    vehicle that it sees soon is the one; a later one, or one after the boom rose, is another.
  3. While its car waits, an order that ran out is closed and followed by another; three in a visit, then help.
  4. Our clock never declares an order dead: it is closed when PayBy says so, and paid whenever PayBy says so.
  5. A payment has one holder: a lift, a credit, a refund or a person. It passes on when the barrier refused the
