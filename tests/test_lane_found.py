@@ -576,3 +576,134 @@ def test_a_car_that_went_while_nobody_looked_and_whose_arm_never_rose_has_not_pa
     story.leaves_loop()
     story.wait(2)
     assert (story.lane().visit, story.stay().left) == (None, None)
+
+
+def test_a_driver_who_reads_his_ticket_again_under_his_own_risen_boom_and_drives_has_used_his_money() -> None:
+    """He backed off the loop for a moment; the further lift was never answered, and that gave his money back."""
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    first = story.raises()
+    story.arrives()
+    assert (story.lane().visit, story.payment().holder, story.alerts()[-1]) == (None, "raised", "no-passage")
+    story.reads()
+    assert (story.payment().holder, story.owes()) == ("lift", ["SendLift"])
+    story.answers("refused", "busy")
+    story.drives_through()
+    assert (story.lane().visit, story.stay().left) == (None, story.at)
+    story.wait(16 * 60)
+    assert (story.payment().holder, story.payment().grant, story.owes()) == ("raised", first.id, [])
+    assert story.stay().refunds == ()
+
+
+def test_a_car_that_passes_after_its_visit_was_over_has_used_the_raise_that_was_for_it() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    car = story.arrives()
+    assert (story.lane().visit, story.stay().left) == (None, None)
+    story.under()
+    assert (story.stay().left, car) == (story.at, story.cars["exit-1"])
+    story.wait(1)
+    left = story.stay().left
+    story.under(waiting=False)
+    story.leaves_loop()
+    story.under()
+    assert story.stay().left == left, "one raise is for one passage"
+
+
+def test_the_next_car_under_the_boom_takes_the_place_of_nobody() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.under()
+    story.under(waiting=False)
+    story.arrives()
+    left = story.stay().left
+    story.reads("b", amount=0)
+    story.wait(1)
+    story.under()
+    story.under(waiting=False)
+    assert (story.stay().left, story.visit().under) == (left, False)
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_raise_is_over_when_the_arm_is_down(seen: bool) -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.arrives()
+    if not seen:
+        story.tell(e.BarrierGone(story.at, "exit-1"))
+    story.boom("down")
+    story.boom("down")
+    story.boom("up")
+    story.under()
+    assert story.stay().left is None, "opened by hand for another"
+
+
+def test_an_arm_that_is_still_down_when_the_barrier_answers_has_the_raise_before_it() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.answers("raised")
+    story.boom("down")
+    story.boom("up")
+    story.arrives()
+    story.under()
+    assert story.stay().left == story.at
+
+
+def test_a_raise_for_a_stay_that_is_at_another_lane_now_does_not_end_it_there() -> None:
+    story = Story(lanes=("exit-1", "exit-2"))
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.leaves_loop()
+    story.wait(1)
+    story.arrives("exit-2")
+    story.reads(lane="exit-2")
+    story.under()
+    assert (story.stay().lane, story.stay().left) == ("exit-2", None)
+
+
+@pytest.mark.parametrize("why", ["car", "unanswered"])
+def test_money_for_which_the_boom_had_risen_is_not_given_back_because_a_further_lift_fails(why: str) -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    first = story.raises()
+    story.boom("down")
+    story.wait(1)
+    assert (story.payment().holder, story.stay().lifts) == ("lift", 2)
+    if why == "car":
+        story.answers("refused", "car")
+    story.leaves_loop()
+    story.wait(16 * 60)
+    assert (story.payment().holder, story.payment().grant, story.stay().refunds) == ("raised", first.id, ())
+
+
+def test_money_for_which_an_arm_was_told_to_rise_and_never_did_is_given_back_all_the_same() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    for _ in range(3):
+        story.answers("raised")
+        story.boom("down")
+        story.wait(6)
+    assert (story.shows(), story.payment().holder, story.payment().raised) == ("help barrier", "credit", None)
+    story.leaves_loop()
+    story.wait(16 * 60)
+    assert [refund.reason for refund in story.stay().refunds] == ["credit not used"]
+
+
+def test_a_raise_that_shows_late_is_the_one_that_raised() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    grant = story.answers("refused", "proof")
+    story.answers("raised", grant=grant)
+    assert (story.payment().holder, story.payment().raised) == ("raised", grant.id)

@@ -401,14 +401,16 @@ def _vehicle_seen(draft: _Draft, event: VehicleSeen) -> None:
     lane = draft.lane(event.lane)
     before, visit = lane.vehicle, lane.visit
     arm_down = lane.boom is not None and lane.boom.state == "down"
-    passages = lane.passages
-    if event.under_boom and not (before and before.under_boom) and not arm_down:
-        passages += 1
-        if passages > 1:
-            draft.alert(
-                "tailgating", "warning", f"vehicle {passages} passed under one raise of the boom", lane.id, once=True
-            )
-    lane = replace(lane, vehicle=Vehicle(event.waiting, event.car, event.under_boom), passages=passages)
+    newly_under = event.under_boom and not (before and before.under_boom) and not arm_down
+    used = lane.risen_for if newly_under else None  # one raise is for one passage
+    if newly_under:
+        lane = replace(lane, passages=lane.passages + 1, risen_for=None)
+        if lane.passages > 1:
+            text = f"vehicle {lane.passages} passed under one raise of the boom"
+            draft.alert("tailgating", "warning", text, lane.id, once=True)
+    if used and (stay := draft.stay(used)).lane is None:  # its visit was over before it passed
+        draft.put(replace(stay, left=stay.left or draft.at))
+    lane = replace(lane, vehicle=Vehicle(event.waiting, event.car, event.under_boom))
     if lane.notice and event.waiting and before and before.car != event.car:
         lane = replace(lane, notice=None)  # it was for the vehicle before
     if visit is None:
@@ -422,7 +424,7 @@ def _vehicle_seen(draft: _Draft, event: VehicleSeen) -> None:
     # another if it was the worker that had been away; loops that were give the same vehicle a new name.
     away = not event.waiting or (is_another and visit.since <= lane.began)
     unseen = before is None and visit.raised and visit.was_up and away
-    if (event.under_boom and not arm_down and (visit.was_up or rose)) or unseen:  # else it is still the vehicle before
+    if (event.under_boom and not arm_down and (visit.was_up or rose or used == visit.fee.session)) or unseen:
         visit = replace(visit, under=True)
     if (visit.under and not event.under_boom) or is_another:
         draft.put(replace(lane, visit=visit))
@@ -877,6 +879,8 @@ def _boom_seen(draft: _Draft, event: BoomSeen) -> None:
     if visit and up and (visit.raised or (before and before.state == "down")):
         visit = replace(visit, was_up=True)
     passages = 0 if event.state == "down" else lane.passages
+    if event.state == "down" and not (before and before.state == "down"):
+        lane = replace(lane, risen_for=None)
     draft.put(replace(lane, boom=Boom(event.state, event.lift, since), skew=event.skew, visit=visit, passages=passages))
     if event.lift and visit:
         stay = draft.stay(visit.fee.session)
@@ -921,7 +925,8 @@ def _answered_late(draft: _Draft, stay: Stay, event: LiftAnswered) -> None:
     text = f"the boom had risen for a payment that meanwhile is held by: {payment.holder}"
     draft.alert("raised-late", "critical", text, event.lane, stay, payment.order_no, once=True)
     if payment.holder != "refund":
-        draft.put(replace(_held(stay, replace(payment, holder="raised")), left=stay.left or draft.at))
+        payment = replace(payment, holder="raised", raised=event.lift)
+        draft.put(replace(_held(stay, payment), left=stay.left or draft.at))
 
 
 def _settle_grant(stay: Stay, grant: Grant) -> Stay:
@@ -932,8 +937,9 @@ def _raised(draft: _Draft, stay: Stay, grant: Grant) -> None:
     stay = _settle_grant(stay, grant)
     payment = stay.payment(grant.order_no)
     if payment and payment.grant == grant.id:
-        stay = _held(stay, replace(payment, holder="raised"))
-    lane = draft.lane(grant.lane)
+        stay = _held(stay, replace(payment, holder="raised", raised=grant.id))
+    lane = replace(draft.lane(grant.lane), risen_for=stay.session)
+    draft.put(lane)
     visit = lane.visit
     if visit and visit.grant == grant.id:
         up = lane.boom is not None and lane.boom.state in ("rising", "up")
@@ -997,8 +1003,12 @@ def _pass_on(draft: _Draft, stay: Stay, grant: Grant, holder: str) -> None:
     stay = _settle_grant(stay, grant)
     payment = stay.payment(grant.order_no)
     if payment and payment.grant == grant.id and payment.holder == "lift":
-        until = draft.at + draft.rules.exit_grace
-        stay = _held(stay, replace(payment, holder=holder, until=until))  # type: ignore[arg-type]
+        if payment.raised and holder == "credit":
+            payment = replace(payment, holder="raised", grant=payment.raised)
+        else:
+            until = draft.at + draft.rules.exit_grace
+            payment = replace(payment, holder=holder, until=until)  # type: ignore[arg-type]
+        stay = _held(stay, payment)
     draft.put(stay)
     lane = draft.lane(grant.lane)
     if lane.visit and lane.visit.grant == grant.id:
@@ -1060,7 +1070,7 @@ def _lift_again(draft: _Draft, lane: Lane, visit: Visit, stay: Stay, most: int) 
     if visit.lifts >= most or (payment is None and visit.fee.reason != "free"):
         if payment and payment.holder == "raised" and not visit.was_up:
             until = draft.at + draft.rules.exit_grace
-            draft.put(_held(stay, replace(payment, holder="credit", until=until)))
+            draft.put(_held(stay, replace(payment, holder="credit", until=until, raised=None)))
         _help(draft, lane.id, "barrier")
         return
     draft.alert("lift-again", "warning", f"lift {visit.lifts + 1} for one visit", lane.id, stay, once=True)

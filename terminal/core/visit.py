@@ -91,6 +91,8 @@ class Payment:
     holder: Holder
     grant: str | None = None
     """The id of the lift that holds it, or raised for it last."""
+    raised: str | None = None
+    """The lift that raised for it: its money is not given back by itself any more."""
     until: int = 0
     """Of a credit: when it ends and a refund is asked."""
     refund_no: str | None = None
@@ -256,5 +258,7 @@ class Lane:
     """The commands taken that could still be sent again."""
     passages: int = 0
     """Vehicles seen under the boom since it was last down."""
+    risen_for: str | None = None
+    """The stay for which the boom rose, until a vehicle came under it, or it came down."""
     began: int = 0
     """When the worker was started last."""
