@@ -601,10 +601,10 @@ def test_a_car_that_passes_after_its_visit_was_over_has_used_the_raise_that_was_
     story.shows_qr()
     story.payby("PAID")
     story.raises()
-    car = story.arrives()
-    assert (story.lane().visit, story.stay().left) == (None, None)
+    story.arrives(car=story.arrives())
+    assert (story.lane().visit, story.stay().left) == (None, None), "it is not under the boom yet"
     story.under()
-    assert (story.stay().left, car) == (story.at, story.cars["exit-1"])
+    assert story.stay().left == story.at
     story.wait(1)
     left = story.stay().left
     story.under(waiting=False)
@@ -707,3 +707,30 @@ def test_a_raise_that_shows_late_is_the_one_that_raised() -> None:
     grant = story.answers("refused", "proof")
     story.answers("raised", grant=grant)
     assert (story.payment().holder, story.payment().raised) == ("raised", grant.id)
+
+
+def test_money_of_which_nobody_knows_whether_it_raised_stays_with_a_person_when_a_further_lift_fails() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.answers("unknown")
+    story.wait(1)
+    assert (story.payment().holder, story.stay().lifts) == ("lift", 2)
+    story.answers("refused", "car")
+    assert story.payment().holder == "person"
+    story.wait(1)
+    assert (story.payment().holder, story.stay().lifts) == ("lift", 3), "its car still waits"
+    story.leaves_loop()
+    story.wait(16 * 60)
+    assert (story.payment().holder, story.stay().refunds) == ("person", ())
+
+
+def test_money_of_which_a_further_lift_is_known_to_have_raised_has_raised() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.answers("unknown")
+    story.wait(1)
+    raised = story.raises()
+    story.drives_through()
+    assert (story.payment().holder, story.payment().raised) == ("raised", raised.id)

@@ -21,6 +21,7 @@ moves every lane that the fact touched as far as the rules allow. The rules, in 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from terminal.core import numbers
 from terminal.core.actions import Action, Alert, Clear, Reply, TellRefund
@@ -402,9 +403,9 @@ def _vehicle_seen(draft: _Draft, event: VehicleSeen) -> None:
     before, visit = lane.vehicle, lane.visit
     arm_down = lane.boom is not None and lane.boom.state == "down"
     newly_under = event.under_boom and not (before and before.under_boom) and not arm_down
-    used = lane.risen_for if newly_under else None  # one raise is for one passage
+    used = lane.risen_for if newly_under else None
     if newly_under:
-        lane = replace(lane, passages=lane.passages + 1, risen_for=None)
+        lane = replace(lane, passages=lane.passages + 1)
         if lane.passages > 1:
             text = f"vehicle {lane.passages} passed under one raise of the boom"
             draft.alert("tailgating", "warning", text, lane.id, once=True)
@@ -998,16 +999,18 @@ def _not_raised(draft: _Draft, stay: Stay, grant: Grant, why: str) -> None:
         draft.put(replace(lane, visit=replace(lane.visit, lifts=MAX_LIFTS)))
 
 
-def _pass_on(draft: _Draft, stay: Stay, grant: Grant, holder: str) -> None:
-    """The grant is over without a raise that anyone saw; its payment goes to ``holder`` (credit or person)."""
+def _pass_on(draft: _Draft, stay: Stay, grant: Grant, holder: Literal["credit", "person"]) -> None:
+    """The grant is over without a raise that anyone saw; its payment goes to ``holder``, unless an earlier lift had
+    raised for it, or may have."""
     stay = _settle_grant(stay, grant)
     payment = stay.payment(grant.order_no)
     if payment and payment.grant == grant.id and payment.holder == "lift":
-        if payment.raised and holder == "credit":
+        if holder == "credit" and payment.raised:
             payment = replace(payment, holder="raised", grant=payment.raised)
+        elif holder == "person" or payment.unknown:
+            payment = replace(payment, holder="person", unknown=True)
         else:
-            until = draft.at + draft.rules.exit_grace
-            payment = replace(payment, holder=holder, until=until)  # type: ignore[arg-type]
+            payment = replace(payment, holder="credit", until=draft.at + draft.rules.exit_grace)
         stay = _held(stay, payment)
     draft.put(stay)
     lane = draft.lane(grant.lane)

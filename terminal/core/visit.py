@@ -93,6 +93,8 @@ class Payment:
     """The id of the lift that holds it, or raised for it last."""
     raised: str | None = None
     """The lift that raised for it: its money is not given back by itself any more."""
+    unknown: bool = False
+    """The barrier does not know whether a lift of it raised: if a further one fails, a person decides."""
     until: int = 0
     """Of a credit: when it ends and a refund is asked."""
     refund_no: str | None = None
@@ -259,6 +261,6 @@ class Lane:
     passages: int = 0
     """Vehicles seen under the boom since it was last down."""
     risen_for: str | None = None
-    """The stay for which the boom rose, until a vehicle came under it, or it came down."""
+    """The stay for which the boom rose, until it came down."""
     began: int = 0
     """When the worker was started last."""
