@@ -380,6 +380,8 @@ class Checks:
             case "refunded":
                 if not order.given_back:
                     self.wrong(f"I3: {order.no} counts as refunded and PayBy gave nothing back")
+                if payment.raised and order.no not in self.world.attendant.refunds:
+                    self.wrong(f"I3: the boom had risen for {order.no} by {payment.raised}, and it was given back")
             case "person":
                 told = {code for code, no in alerts if no == order.no}
                 if not told & {"lift-unknown", "refund-failed", "raised-late"}:

@@ -39,6 +39,7 @@ KINDS = {
     "twin ticket": 2.0,
     "idles under": 1.0,
     "motorcycle": 2.0,
+    "wavers": 1.5,
 }
 PATIENCE_S = 150.0
 
@@ -245,6 +246,9 @@ class Driver:
         if self.plan.kind == "idles under" and dice.random() < 0.5:
             self.plan.kind = "pays"
             await asyncio.sleep(dice.uniform(5, 20))
+        if self.plan.kind == "wavers":
+            self.plan.kind = "pays"
+            await self._wavers()
         if site.arm.state != "up":
             return await self._at_lane()
         site.beneath(self.car)
@@ -258,6 +262,16 @@ class Driver:
         await asyncio.sleep(dice.uniform(0.5, 2.0))
         site.beneath(None)
         return True
+
+    async def _wavers(self) -> None:
+        """Roll back off the loop under the open boom, and come again."""
+        self.site.stands(None)
+        await asyncio.sleep(self.dice.uniform(0.3, 4.0))
+        self.site.stands(self.car)
+        await asyncio.sleep(self.dice.uniform(0.2, 1.5))
+        if self.dice.random() < 0.5:
+            self._scan(self.plan.ticket)
+            await asyncio.sleep(self.dice.uniform(0.2, 1.5))
 
     async def _tailgates(self) -> bool:
         """Follow the car before, if the arm is still up."""

@@ -118,6 +118,7 @@ class Loops:
         self._said: tuple[bool, bool] = (False, False)
         self._changed_at = self._spoke_at = 0.0
         self._every: Handle | None = None
+        self._bus.on_change(lambda connected: self._speak() if connected else None)
         self._speak()
 
     def sees(self, present: bool, under: bool) -> None:

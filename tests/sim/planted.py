@@ -61,7 +61,7 @@ BUGS = (
         "if any(stay.kept(p) for p in stay.payments) or",
         "if",
         "a stay whose money is here is charged once more",
-        world=6,
+        world=8,
     ),
     Bug(
         "second payment kept",
@@ -98,7 +98,7 @@ BUGS = (
     Bug(
         "raise not noted",
         LANE,
-        'stay = _held(stay, replace(payment, holder="raised"))\n    lane =',
+        'stay = _held(stay, replace(payment, holder="raised", raised=grant.id))\n    lane =',
         "pass\n    lane =",
         "a payment is held by a lift that is over",
     ),
@@ -125,7 +125,7 @@ BUGS = (
         "if draft.at >= grant.not_after + HOLD_MS:",
         "if draft.at >= grant.not_after - 20_000:",
         "a payment goes on before its lift's deadline",
-        world=15,
+        world=17,
     ),
     Bug(
         "two free lifts",
@@ -134,7 +134,7 @@ BUGS = (
         "",
         "a free stay has two valid lifts",
         climate="barrier",
-        world=23,
+        world=36,
     ),
     Bug(
         "ticket never used",
@@ -142,7 +142,7 @@ BUGS = (
         "left = draft.at if passed else stay.left",
         "left = stay.left",
         "one payment lets two cars out",
-        world=2,
+        world=15,
     ),
     Bug(
         "lane never free",
@@ -172,7 +172,7 @@ BUGS = (
         "if True:",
         "a barrier that does not know counts as one that raised",
         climate="barrier",
-        world=13,
+        world=14,
     ),
     Bug(
         "refund never done",
@@ -209,7 +209,7 @@ BUGS = (
         "        recalled = await self._recall(event) if self._store else None\n",
         "        recalled = None\n",
         "a ticket that was used is a new one ten minutes later",
-        world=19,
+        world=22,
     ),
     Bug(
         "a change of a stay may wait",
@@ -256,7 +256,7 @@ BUGS = (
         "pass",
         "a barrier that starts again raises again",
         climate="barrier",
-        world=33,
+        world=37,
     ),
     Bug(
         "refusal does not stand",
@@ -304,7 +304,15 @@ BUGS = (
         'return visit.loop != "sees" and (visit.raised or late)',
         "return False",
         "the next vehicle on the loop leaves by the payment of one that no loop saw",
-        world=19,
+        world=23,
+    ),
+    Bug(
+        "given back after a raise",
+        LANE,
+        'if holder == "credit" and payment.raised:',
+        "if False:",
+        "a driver who reads his ticket again under the open boom parks for nothing",
+        world=7,
     ),
 )
 
