@@ -51,6 +51,19 @@ def test_a_free_stay_that_waits_for_its_lift_at_another_lane_gets_no_order() -> 
     assert (story.shows("exit-2"), [g.lane for g in story.stay().grants]) == ("free", ["exit-1", "exit-2"])
 
 
+def test_a_stay_that_was_free_is_not_charged_at_another_lane_while_its_free_lift_may_raise() -> None:
+    story = Story(lanes=("exit-1", "exit-2"))
+    story.arrives()
+    story.reads(amount=0)
+    story.wait(20)
+    story.arrives("exit-2")
+    story.reads(lane="exit-2", amount=1000)
+    story.wait(9.9)
+    assert (story.shows("exit-2"), story.stay().orders) == ("wait", ())
+    story.wait(0.1)
+    assert (story.shows("exit-2"), story.owes()) == ("wait", ["PlaceOrder"])
+
+
 def test_a_stay_that_paid_and_did_not_pass_is_not_charged_again_when_its_credit_is_over() -> None:
     story = Story()
     story.shows_qr()

@@ -533,7 +533,7 @@ def _advance_paying(draft: _Draft, lane: Lane, visit: Visit) -> None:
         case "reordering":
             _phase(draft, lane.id, "blocked")
         case "blocked":
-            if obstacle := _obstacle(lane, stay):
+            if obstacle := _obstacle(draft, lane, stay):
                 if draft.at >= visit.since + WAIT_LIMIT_MS:
                     _help(draft, lane.id, obstacle)
             else:
@@ -541,7 +541,7 @@ def _advance_paying(draft: _Draft, lane: Lane, visit: Visit) -> None:
         case "helping" if order and order.stage == "created":
             _phase(draft, lane.id, "paying")
         case "helping" if visit.reason in ("no-answer", "barrier") and not visit.lifts:
-            if visit.attempts < MAX_ATTEMPTS and not _obstacle(lane, stay):
+            if visit.attempts < MAX_ATTEMPTS and not _obstacle(draft, lane, stay):
                 _place(draft, lane, visit, stay)
 
 
@@ -559,10 +559,10 @@ def _help(draft: _Draft, name: str, reason: str) -> None:
     draft.alert("help", "warning", f"a driver needs help: {reason}", name, stay, visit.order_no, once=True)
 
 
-def _obstacle(lane: Lane, stay: Stay) -> str:
+def _obstacle(draft: _Draft, lane: Lane, stay: Stay) -> str:
     """Why no order may be placed here now, in the words of `help`; empty when nothing stands in the way."""
-    if lane.visit and lane.visit.fee.reason == "free":
-        return "no-answer"  # a lift for this stay may still raise at another lane; there is nothing to pay
+    if any(grant.reason == "free" and draft.at < grant.not_after for grant in stay.grants):
+        return "no-answer"  # it was free at another lane, where its lift may still raise
     if lane.boom is None or lane.boom_fault or lane.boom.state == "fault":
         return "barrier"
     if abs(lane.skew) >= SKEW_LIMIT_MS:
