@@ -642,6 +642,17 @@ def test_the_next_car_under_the_boom_takes_the_place_of_nobody() -> None:
     assert (story.stay().left, story.visit().under) == (left, False)
 
 
+def test_a_stay_that_was_put_away_is_not_begun_anew_by_who_passes_by_its_raise() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.arrives()
+    del story.garage.stays[story.stay().session]
+    story.under()
+    assert (story.garage.stays, story.lane().passages) == ({}, 1)
+
+
 @pytest.mark.parametrize("seen", [True, False])
 def test_a_raise_is_over_when_the_arm_is_down(seen: bool) -> None:
     story = Story()
