@@ -205,9 +205,9 @@ class _Draft:
     def stay(self, session: str) -> Stay:
         return self.stays.get(session) or self._garage.stays.get(session) or Stay(session)
 
-    def known(self, session: str) -> Stay | None:
-        """A stay that is in memory: one that was put away is not to be begun anew."""
-        return self.stays.get(session) or self._garage.stays.get(session)
+    def knows(self, session: str) -> bool:
+        """Is the stay in memory? One that was put away is not to be begun anew."""
+        return session in self._garage.stays
 
     def all_lanes(self) -> Iterable[Lane]:
         return [self.lane(name) for name in self._garage.lanes]
@@ -413,7 +413,7 @@ def _vehicle_seen(draft: _Draft, event: VehicleSeen) -> None:
         if lane.passages > 1:
             text = f"vehicle {lane.passages} passed under one raise of the boom"
             draft.alert("tailgating", "warning", text, lane.id, once=True)
-    if used and (stay := draft.known(used)) and stay.lane is None:  # its visit was over before it passed
+    if used and draft.knows(used) and (stay := draft.stay(used)).lane is None:  # its visit was over before it passed
         draft.put(replace(stay, left=stay.left or draft.at))
     lane = replace(lane, vehicle=Vehicle(event.waiting, event.car, event.under_boom))
     if lane.notice and event.waiting and before and before.car != event.car:
