@@ -76,7 +76,7 @@ LIFT_UNKNOWN_CAR_MS = 15_000
 RENEW_MS = 5_000
 """An unanswered lift is signed anew this long before its deadline."""
 HOLD_MS = 60_000
-"""After an unanswered lift's deadline its payment is held this long."""
+"""After an unanswered lift's deadline its payment is held this long; and so long a raise is for its own stay."""
 RISE_LIMIT_MS = 6_000
 """An arm that was told to rise and is still down after this did not."""
 SETTLE_MS = 1_000
@@ -204,10 +204,6 @@ class _Draft:
 
     def stay(self, session: str) -> Stay:
         return self.stays.get(session) or self._garage.stays.get(session) or Stay(session)
-
-    def knows(self, session: str) -> bool:
-        """Is the stay in memory? One that was put away is not to be begun anew."""
-        return session in self._garage.stays
 
     def all_lanes(self) -> Iterable[Lane]:
         return [self.lane(name) for name in self._garage.lanes]
@@ -407,13 +403,13 @@ def _vehicle_seen(draft: _Draft, event: VehicleSeen) -> None:
     before, visit = lane.vehicle, lane.visit
     arm_down = lane.boom is not None and lane.boom.state == "down"
     newly_under = event.under_boom and not (before and before.under_boom) and not arm_down
-    used = lane.risen_for if newly_under else None
+    used = lane.risen_for if newly_under and draft.at < lane.risen_until else None
     if newly_under:
         lane = replace(lane, passages=lane.passages + 1)
         if lane.passages > 1:
             text = f"vehicle {lane.passages} passed under one raise of the boom"
             draft.alert("tailgating", "warning", text, lane.id, once=True)
-    if used and draft.knows(used) and (stay := draft.stay(used)).lane is None:  # its visit was over before it passed
+    if used and (stay := draft.stay(used)).lane is None:  # its visit was over before it passed
         draft.put(replace(stay, left=stay.left or draft.at))
     lane = replace(lane, vehicle=Vehicle(event.waiting, event.car, event.under_boom))
     if lane.notice and event.waiting and before and before.car != event.car:
@@ -943,7 +939,7 @@ def _raised(draft: _Draft, stay: Stay, grant: Grant) -> None:
     payment = stay.payment(grant.order_no)
     if payment and payment.grant == grant.id:
         stay = _held(stay, replace(payment, holder="raised", raised=grant.id))
-    lane = replace(draft.lane(grant.lane), risen_for=stay.session)
+    lane = replace(draft.lane(grant.lane), risen_for=stay.session, risen_until=draft.at + HOLD_MS)
     draft.put(lane)
     visit = lane.visit
     if visit and visit.grant == grant.id:

@@ -262,5 +262,7 @@ class Lane:
     """Vehicles seen under the boom since it was last down."""
     risen_for: str | None = None
     """The stay for which the boom rose, until it came down."""
+    risen_until: int = 0
+    """Whoever passes later passes under a boom that is held open."""
     began: int = 0
     """When the worker was started last."""
