@@ -760,3 +760,17 @@ def test_money_of_which_a_further_lift_is_known_to_have_raised_has_raised() -> N
     raised = story.raises()
     story.drives_through()
     assert (story.payment().holder, story.payment().raised) == ("raised", raised.id)
+
+
+def test_a_free_lift_that_another_followed_is_not_signed_anew_when_that_one_is_over() -> None:
+    story = Story()
+    story.arrives()
+    story.reads(amount=0)
+    first = story.stay().grants[0]
+    story.arrives()
+    story.reads(amount=0)
+    story.wait(30)
+    assert (story.stay().grants[0].id, len(story.stay().grants)) == (first.id, 2)
+    story.answers("refused", "car")
+    story.answers("refused", "expired", grant=first)
+    assert (story.stay().grants[0].signed, story.owes()) == (1, [])

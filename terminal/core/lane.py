@@ -907,8 +907,9 @@ def _lift_answered(draft: _Draft, event: LiftAnswered) -> None:
             text = "the barrier refused a lift with an id of ours for its signature"
             draft.alert("lift-refused", "critical", text, grant.lane, stay, grant.order_no, once=True)
         case "refused", "expired" | "too-far":  # the copy that was answered is; the last one's deadline is ours to know
-            newest = stay.grants[-1].id == grant.id  # of a free stay, another may have followed it
-            if newest and not grant.dropped and grant.signed < MAX_SIGNED:
+            visit = draft.lane(grant.lane).visit
+            current = visit is not None and visit.grant == grant.id  # of a free stay, another may have followed it
+            if current and not grant.dropped and grant.signed < MAX_SIGNED:
                 _renew(draft, stay, grant)
         case "refused", "journal":
             _unwritten(draft, stay, grant)
