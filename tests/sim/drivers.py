@@ -264,7 +264,7 @@ class Driver:
         return True
 
     async def _wavers(self) -> None:
-        """Roll back off the loop under the open boom, and come again."""
+        """Roll back off the loop under the open boom, and come again; a driver's time is the event, and virtual."""
         self.site.stands(None)
         await asyncio.sleep(self.dice.uniform(0.3, 4.0))
         self.site.stands(self.car)
