@@ -73,10 +73,11 @@ def asked(expires_s: float, pause: Callable[[float, float], float]) -> Deaf:
 def test_an_order_that_is_closed_right_after_a_query_is_queried_again_in_time(
     tenths: int, pause: Callable[[float, float], float]
 ) -> None:
-    """PayBy wants a query every 2 to 6 s; a query that closing left out was missed until the turn after."""
+    """PayBy wants a query every 2 to 6 s, counted at its door; a query that closing left out was missed until the turn
+    after. Half a second is left for the way there."""
     deaf = asked(tenths / 10, pause)
     gaps = [later - earlier for earlier, later in zip(deaf.queries, deaf.queries[1:], strict=False)]
-    assert min(gaps) >= 2.0 and max(gaps) <= 6.0, gaps
+    assert min(gaps) >= 2.0 and max(gaps) <= 5.5, gaps
     cancels = [later - earlier for earlier, later in zip(deaf.cancels, deaf.cancels[1:], strict=False)]
     assert min(cancels) >= 3.0 and max(cancels) <= 10.0, cancels
     assert deaf.cancels[0] == tenths / 10

@@ -22,8 +22,10 @@ from terminal.roles.worker.hearing import order_report, refund_report
 LIFT_REPEATS_S = (0.5, 1.0, 2.0, 3.0)
 """Pauses between the sendings of an unanswered lift; the last one goes on."""
 REFUND_QUERY_S = (5.0, 15.0, 60.0, 300.0)
-QUERY_EVERY_S = (2.05, 5.9)
+QUERY_EVERY_S = (2.2, 5.8)
 """PayBy's cases ask for 2 to 6 s between two queries, and it counts at its own door."""
+PLACING_QUERY_S = (2.5, 4.0)
+"""The pace where nobody knows whether there is an order."""
 CLOSE_EVERY_S = (3.2, 5.0)
 """They ask for 3 to 10 s between two cancellations, each of which has a query before it here."""
 CALL_LIMIT_S = 5.5
@@ -145,7 +147,7 @@ class Pursuits:
             if not restarted:
                 await place()
             placing: asyncio.Task[None] | None = None
-            pace = _Pace(self.pause, QUERY_EVERY_S[0], 4.0, at_once=restarted)
+            pace = _Pace(self.pause, *PLACING_QUERY_S, at_once=restarted)
             while await pace.turn():
                 said = await self._query_once(order.no)
                 open_there = isinstance(said, OrderReported) and said.status == "CREATED"
@@ -170,7 +172,7 @@ class Pursuits:
         while await pace.turn():
             said = None
             if (asked_s := self._asked_ago(no)) < QUERY_EVERY_S[0]:  # another now would follow it too fast
-                pace.within(QUERY_EVERY_S[1] - asked_s)  # and with a whole turn between, too slowly
+                pace.within(CLOSE_EVERY_S[0] + QUERY_EVERY_S[0] - asked_s)  # and after a whole turn, too slowly
             else:
                 said = await self._query_once(no, CLOSING_QUERY_LIMIT_S)
             if not isinstance(said, OrderReported) or said.status == "CREATED":
