@@ -401,31 +401,26 @@ def _refuse(draft: _Draft, name: str, fee_id: str, reason: str) -> None:
 def _vehicle_seen(draft: _Draft, event: VehicleSeen) -> None:
     lane = draft.lane(event.lane)
     before, visit = lane.vehicle, lane.visit
-    arm_down = lane.boom is not None and lane.boom.state == "down"
-    newly_under = event.under_boom and not (before and before.under_boom) and not arm_down
-    used = lane.risen_for if newly_under and draft.at < lane.risen_until else None
+    under = event.under_boom and (lane.boom is None or lane.boom.state != "down")
+    newly_under = under and not (before and before.under_boom)
+    risen_for = lane.risen_for if newly_under and draft.at < lane.risen_until else None
     if newly_under:
-        lane = replace(lane, passages=lane.passages + 1)
-        if lane.passages > 1:
-            text = f"vehicle {lane.passages} passed under one raise of the boom"
-            draft.alert("tailgating", "warning", text, lane.id, once=True)
-    if used and (stay := draft.stay(used)).lane is None:  # its visit was over before it passed
-        draft.put(replace(stay, left=stay.left or draft.at))
-    lane = replace(lane, vehicle=Vehicle(event.waiting, event.car, event.under_boom))
+        lane = _passage(draft, lane, risen_for)
     if lane.notice and event.waiting and before and before.car != event.car:
         lane = replace(lane, notice=None)  # it was for the vehicle before
+    lane = replace(lane, vehicle=Vehicle(event.waiting, event.car, event.under_boom))
     if visit is None:
         draft.put(lane)
         return
     is_another = event.waiting and _is_another(draft, visit, event.car)
     # Where nobody knows of the arm, a vehicle that comes under it after our lift says that it rose.
     unknown = lane.boom is None or lane.boom.state == "unknown"
-    rose = visit.lifts and unknown and before is not None and not before.under_boom
+    rose = newly_under and before is not None and unknown and visit.lifts
     # A vehicle that is not there any more after a silence passed the boom that had risen. One with another name is
     # another if it was the worker that had been away; loops that were give the same vehicle a new name.
     away = not event.waiting or (is_another and visit.since <= lane.began)
     unseen = before is None and visit.raised and visit.was_up and away
-    if (event.under_boom and not arm_down and (visit.was_up or rose or used == visit.fee.session)) or unseen:
+    if (under and (visit.was_up or rose or risen_for == visit.fee.session)) or unseen:
         visit = replace(visit, under=True)
     if (visit.under and not event.under_boom) or is_another:
         draft.put(replace(lane, visit=visit))
@@ -436,6 +431,17 @@ def _vehicle_seen(draft: _Draft, event: VehicleSeen) -> None:
     elif visit.loop != "blind":
         visit = replace(visit, loop="sees", gone_since=visit.gone_since or draft.at)
     draft.put(replace(lane, visit=visit))
+
+
+def _passage(draft: _Draft, lane: Lane, risen_for: str | None) -> Lane:
+    """A vehicle comes under the boom, which rose for this stay if for any; the visit may have been over by then."""
+    if risen_for and (stay := draft.stay(risen_for)).lane is None:
+        draft.put(replace(stay, left=stay.left or draft.at))
+    passages = lane.passages + 1
+    if passages > 1:
+        text = f"vehicle {passages} passed under one raise of the boom"
+        draft.alert("tailgating", "warning", text, lane.id, once=True)
+    return replace(lane, passages=passages)
 
 
 def _is_another(draft: _Draft, visit: Visit, car: str | None) -> bool:

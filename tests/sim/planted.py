@@ -209,7 +209,7 @@ BUGS = (
         "        recalled = await self._recall(event) if self._store else None\n",
         "        recalled = None\n",
         "a ticket that was used is a new one ten minutes later",
-        world=22,
+        world=101,
     ),
     Bug(
         "a change of a stay may wait",
