@@ -29,7 +29,9 @@ from terminal.contract.messages import (
     Vehicle,
     stamp,
 )
+from terminal.core import lane as core_lane
 from terminal.core import money
+from terminal.core.events import VehicleUnknown
 from terminal.core.lane import Rules
 from terminal.core.numbers import derived_id
 from terminal.core.quote import quote
@@ -41,6 +43,7 @@ from terminal.payby.sandbox import Sandbox
 from terminal.payby.sandbox.faults import Fault
 from terminal.payby.signing import sign
 from terminal.roles.worker import SecondWorker, Worker, WorkerSettings
+from terminal.roles.worker import lifts as worker_lifts
 from terminal.roles.worker.hearing import Beliefs
 from terminal.roles.worker.speaking import Signer
 from terminal.roles.worker.words import Wording
@@ -345,6 +348,30 @@ async def test_everything_is_said_again_after_a_reconnect(lane: Lane) -> None:
     lane.bus.connect(True)
     await lane.bus.until(Screen, said + 1)
     assert lane.bus.of(Screen)[-1].state == "pay"
+
+
+@pytest.mark.fault("broker-restarts")
+async def test_a_lift_for_any_car_is_not_said_into_a_line_that_is_down(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would raise for whoever stands there when the line is back. How long Line waits: test_worker_lifts.py."""
+    for module in (core_lane, worker_lifts):
+        monkeypatch.setattr(module, "LOOPS_MS", 0)
+    await lane.bus.hears(
+        lane.topic("vehicle"), Vehicle(**lane.head(), waiting=True, under_boom=False, car=new_id(CLOCK))
+    )
+    order = await lane.pays_at_the_qr()
+    lane.worker.post(VehicleUnknown(lane.worker.now(), LANE))
+    lane.bus.connect(False)
+    await lane.sandbox.pay(order.order_no, notify=False)
+    await lane.until(Order, status="paid")
+    for _ in range(50):  # turns of the loop, in which the lift's own task begins
+        await asyncio.sleep(0)
+    said = len(lane.bus.said)
+    lane.bus.connect(True)
+    lift = await lane.until(Lift, order_no=order.order_no)
+    assert lift.car is None
+    assert [at for at, (topic, _, _) in enumerate(lane.bus.said) if topic.endswith("/lift")] >= [said]
 
 
 async def test_a_signed_command_is_obeyed_and_receipted_and_a_forged_one_is_not(lane: Lane) -> None:
