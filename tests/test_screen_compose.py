@@ -91,6 +91,28 @@ def test_nothing_that_a_message_or_the_configuration_may_say_breaks_a_screen(lay
         check(composer.frame(replace(view, page="words", hint="signal")), layout)
 
 
+@pytest.mark.parametrize("phone", ["999", "800 4444"])
+@pytest.mark.parametrize("layout", SHAPES, ids=named)
+def test_a_telephone_of_few_figures_is_no_larger_than_the_words_leave_room_for(layout: Layout, phone: str) -> None:
+    """It has the width to be large, and would take the height of the rest."""
+    composer = Composer(layout, replace(SITE, help_phone=phone))
+    for name, view in views().items():
+        if name.startswith(("help", "closed", "out-of-order", "pay-signal")):
+            check(composer.frame(view), layout)
+
+
+@pytest.mark.parametrize("layout", SHAPES, ids=named)
+@pytest.mark.parametrize("site", [SITE, LONG_SITE, Site("", "", "")], ids=["usual", "long", "empty"])
+def test_what_stands_for_a_screen_that_does_not_fit_always_fits(layout: Layout, site: Site) -> None:
+    composer = Composer(layout, site)
+    for view in (PAY, EXTREME["a long code"]):
+        frame = composer.bare(view)
+        check(frame, layout)
+        assert qr.decode(frame.image) is None
+        shown = {one.text for one in frame.placed}
+        assert site is LONG_SITE or {site.help_phone, view.help_code} - {""} <= shown
+
+
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_amount_and_what_to_do_have_capitals_of_three_millimetres(name: str) -> None:
     frame = Composer(LAYOUTS[name], SITE).frame(replace(PAY, page="words"))

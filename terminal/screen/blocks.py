@@ -250,6 +250,12 @@ class Slot:
         self.block.set(sheet, left, right, top + spare // 2)
 
 
+def needed(blocks: Sequence[Block], least: int) -> int:
+    """How high a box must be for ``flow`` to set these."""
+    heights = [block.height for block in blocks if block.height]
+    return sum(heights) + least * max(0, len(heights) - 1)
+
+
 def flow(sheet: Sheet, box: Box, blocks: Sequence[Block], least: int, most: int = 1 << 16) -> list[int]:
     """Set blocks from the box's top to its bottom with even gaps of at least ``least`` px; where more than ``most``
     would be left between them, they stand in the middle. Returns where each begins. Raises DoesNotFit."""
@@ -257,8 +263,8 @@ def flow(sheet: Sheet, box: Box, blocks: Sequence[Block], least: int, most: int 
     shown = [block for block in blocks if block.height]
     free = bottom - top - sum(block.height for block in shown)
     gaps = len(shown) - 1
-    if free < least * gaps:
-        raise DoesNotFit(f"{len(shown)} blocks are {least * gaps - free} px too high for {bottom - top} px")
+    if (over := needed(blocks, least) - (bottom - top)) > 0:
+        raise DoesNotFit(f"{len(shown)} blocks are {over} px too high for {bottom - top} px")
     gap = min(free / gaps, most) if gaps else 0
     y, tops = top + (free - gap * gaps) / 2, []
     for block in blocks:

@@ -15,7 +15,7 @@ from terminal.screen import view as words
 from terminal.screen.dimming import PLACES, darker
 from terminal.screen.fonts import raqm_available, rtl
 from terminal.screen.layouts import Layout
-from terminal.screen.message import message
+from terminal.screen.message import bare, message
 from terminal.screen.setting import Setting
 from terminal.screen.sheet import Placed, Sheet, moved
 from terminal.screen.texts import TABLE, Texts, together
@@ -78,7 +78,7 @@ class Composer:
 
     def compose(self, view: View) -> Image.Image:
         """The picture for a view, mode RGB, the layout's size; a new one at each call. Raises qr.QrError for a symbol
-        that this panel cannot show."""
+        that this panel cannot show, fonts.DoesNotFit for words that have no room on it."""
         return self.frame(view).image
 
     def frame(self, view: View) -> Frame:
@@ -94,6 +94,13 @@ class Composer:
         if view.dim and self._darker:
             image = image.point(self._darker)
         return Frame(image, placed)
+
+    def bare(self, view: View) -> Frame:
+        """What stands for a view that raises DoesNotFit: no words, and no code."""
+        setting = self._settings[0]
+        sheet = Sheet(setting.layout.width, setting.layout.height)
+        bare(sheet, setting, view)
+        return Frame(sheet.image, tuple(sheet.placed))
 
     def _sheet(self, view: View) -> Sheet:
         if (sheet := self._sheets.get(view)) is None:

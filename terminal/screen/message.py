@@ -1,6 +1,6 @@
 """Every screen without a code: a picture, what is the case, and what to do, in all languages."""
 
-from terminal.screen.blocks import Beside, Block, Group, Picture, Row, Rule, Stack, flow
+from terminal.screen.blocks import Beside, Block, Group, Line, Picture, Row, Rule, Stack, flow, needed
 from terminal.screen.fonts import cut
 from terminal.screen.pictograms import picture
 from terminal.screen.setting import Setting
@@ -41,30 +41,56 @@ def _well(setting: Setting, view: View, width: int, height: int) -> list[Block]:
 
 
 def _trouble(setting: Setting, view: View, width: int, height: int) -> list[Block]:
-    """The picture, what is the case and what to do; below a rule why, whom to call, and what to tell."""
+    """The picture, what is the case and what to do; below a rule why, whom to call, and what to tell: these two as
+    large as width and height let them be."""
     layout, state = setting.layout, view.state
     image = picture(state, layout.picture * 3 // 4)
     room = width if layout.stacked else width - image.width - layout.margin
-    why, then = f"{state}.{view.reason}", f"{state}.then"
+    why, then = f"{state}.{view.reason}", setting.texts.then(state, view.reason)
     words = [_title(setting, state, room)]
-    below: list[Block] = []
+    reason: list[Block] = []
     gap = round(layout.text * 0.45)
-    if setting.texts.has(then):
+    if then:
         words.append(setting.lines(then, room, layout.text, layout.small, gap))
         if setting.texts.has(why):
-            below.append(setting.pair(why, width, layout.small, layout.small * 3 // 4))
+            reason.append(setting.pair(why, width, layout.small, layout.small * 3 // 4))
     elif setting.texts.has(why):
         words.append(setting.lines(why, room, layout.text, layout.small, gap))
-    below.append(_fact(setting, "call", setting.site.help_phone, width, layout.plain))
-    if state == "help" and view.help_code:
-        below.append(_fact(setting, "code", view.help_code, width, max(layout.plain * 4 // 5, layout.heading * 3 // 4)))
-    if layout.stacked:
-        blocks = [*words, Stack(below, layout.least * 2)]
-        return [_picture(setting, state, blocks, height), *blocks]
-    apart = (
-        layout.text if setting.texts.has(then) else layout.least * 2
-    )  # help has the code below, which needs the room
-    return [Beside(image, Stack(words, apart), layout.margin), Rule(), Stack(below, layout.least * 2)]
+    apart = layout.text if then else layout.least * 2  # help has the code below, which needs the room
+    for largest in range(layout.plain, layout.small, -1):
+        below = Stack([*reason, *_whom(setting, view, width, largest)], layout.least * 2)
+        if layout.stacked:
+            blocks = [*words, below]
+            blocks = [_picture(setting, state, blocks, height), *blocks]
+        else:
+            blocks = [Beside(image, Stack(words, apart), layout.margin), Rule(), below]
+        if needed(blocks, layout.least) <= height:
+            break
+    return blocks
+
+
+def _whom(setting: Setting, view: View, width: int, largest: int) -> list[Block]:
+    """Whom to call and what to tell, at most in that size."""
+    layout = setting.layout
+    code = view.help_code if view.state == "help" else ""
+    return [
+        _fact(setting, "call", setting.site.help_phone, width, largest),
+        _fact(setting, "code", code, width, min(largest, max(layout.plain * 4 // 5, layout.heading * 3 // 4))),
+    ]
+
+
+def bare(sheet: Sheet, setting: Setting, view: View) -> None:
+    """What can always be drawn, where the words of a screen do not fit: that help is needed, whom to call and what to
+    tell."""
+    layout = setting.layout
+    width = layout.width - 2 * layout.margin
+    lines: list[Block] = [
+        Line(cut(text, "en", width, layout.plain, layout.small // 2))
+        for text in (setting.site.help_phone, view.help_code)
+    ]
+    image = Picture(picture("help", min(layout.width, layout.height) // 2))
+    box = layout.margin, layout.margin, layout.width - layout.margin, layout.height - layout.margin
+    flow(sheet, box, [image, *lines], 0)
 
 
 def _picture(setting: Setting, state: str, others: list[Block], height: int) -> Block:

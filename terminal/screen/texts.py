@@ -30,6 +30,9 @@ REASONS: dict[ScreenState, tuple[str, ...]] = {
 }
 """The contract's reasons. That an operator closed a lane needs no words of its own."""
 
+GARAGE_WIDE = frozenset({"disk-full", "payby", "unauthorised", "journal"})
+"""The one worker's reasons: no other lane is better off."""
+
 TEXTS: dict[str, tuple[str, ...]] = {
     # what the driver is to do, or what is the case: the largest words of their screens
     "idle": ("Scan your ticket", "امسح تذكرتك"),
@@ -46,23 +49,24 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "help.short": ("Ask for help", "اطلب المساعدة"),
     # below them
     "pay.with": ("with PayBy or BOTIM", "بتطبيق PayBy أو BOTIM"),
-    "pay.second": ("or another phone", "أو بهاتف آخر"),
+    "pay.second": ("or with another phone", "أو بهاتف آخر"),
     "pay.signal": ("No signal?", "لا شبكة؟"),
     "wifi": ("Use our Wi-Fi", "استخدم شبكتنا"),
     "free.then": ("Have a safe trip", "رافقتك السلامة"),
     "closed.then": ("Please use another lane", "يرجى استخدام مسار آخر"),
     "out-of-order.then": ("Please use another lane", "يرجى استخدام مسار آخر"),
+    "garage.then": ("Please ask for help", "يرجى طلب المساعدة"),
     # reasons
     "help.ticket-unknown": ("Ticket not recognised", "لم نتعرف على التذكرة"),
     "help.ticket-used": ("Ticket already used", "التذكرة مستخدمة من قبل"),
     "help.ticket-foreign": ("Ticket of another garage", "التذكرة من موقف آخر"),
     "help.ticket-future": ("Entry time is not valid", "وقت الدخول غير صحيح"),
-    "help.refused": ("Not accepted", "تعذر القبول"),
+    "help.refused": ("Payment not accepted", "لم يُقبل الدفع"),
     "help.unpaid": ("No payment received", "لم يصلنا الدفع"),
     "help.no-answer": ("The system does not answer", "النظام لا يستجيب"),
-    "help.qr": ("The code cannot be shown", "تعذر عرض الرمز"),
-    "help.barrier": ("The barrier did not open", "لم يفتح الحاجز"),
-    "closed.disk-full": ("No new tickets for now", "لا تذاكر جديدة حاليًا"),
+    "help.qr": ("QR code cannot be shown", "تعذر عرض رمز QR"),
+    "help.barrier": ("The barrier is not working", "الحاجز لا يعمل"),
+    "closed.disk-full": ("No payment for now", "لا يمكن الدفع حاليًا"),
     "closed.barrier": ("The barrier is not working", "الحاجز لا يعمل"),
     "out-of-order.broker": ("No connection", "لا يوجد اتصال"),
     "out-of-order.payby": ("Payment is not available", "الدفع غير متاح"),
@@ -73,7 +77,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "aed": ("AED", "درهم"),
     "stay": ("Stay", "المدة"),
     "ticket": ("Ticket", "التذكرة"),
-    "code": ("Code", "الرمز"),
+    "code": ("Help code", "رمز المساعدة"),
     "call": ("Call", "اتصل"),
 }
 
@@ -92,6 +96,12 @@ class Texts:
     def has(self, key: str) -> bool:
         """Is there such a row, with words in it?"""
         return any(self.rows.get(key, ()))
+
+    def then(self, state: str, reason: str) -> str:
+        """The row that says what to do now: another lane helps only where the whole garage does not have the trouble.
+        Empty where there is none."""
+        key = "garage.then" if reason in GARAGE_WIDE else f"{state}.then"
+        return key if self.has(key) else ""
 
 
 TABLE = Texts(LANGUAGES, TEXTS)
