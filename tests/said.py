@@ -15,6 +15,7 @@ SAID = Path(__file__).with_name("said.txt")
 ELSEWHERE = (
     "alert boom-stuck critical | exit-1 stay | the arm does not rise; the lane takes no new orders",
     "alert help warning once | exit-1 stay order | a driver needs help: unpaid",
+    "alert lift-unknown critical once | the garage stay order | a part was given back; a person decides about the rest",
     "alert ticket-refused info once | exit-1 | a ticket was refused: refused",
     "alert ticket-refused info once | exit-1 | a ticket was refused: ticket-foreign",
     "clear boom-stuck | exit-1 | the arm was seen up",

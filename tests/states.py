@@ -8,7 +8,7 @@ tests/said.txt. ``--write`` puts both where the old ones are.
 import argparse
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from dataclasses import replace
 from functools import cache
@@ -71,7 +71,7 @@ class Watched(Story):
         lane = self.garage.lanes["exit-1"]
         visit, stay = lane.visit, self.garage.stays.get(an_id("stay", "a"))
         return (
-            visit and (visit.phase, visit.raised, visit.attempts >= MAX_ATTEMPTS),
+            visit and (visit.phase, visit.raised, visit.attempts >= MAX_ATTEMPTS, visit.fee.reason),
             lane.boom and lane.boom.state in ("rising", "up"),
             lane.vehicle and lane.vehicle.waiting,
             stay
@@ -174,6 +174,8 @@ def asides(story: Watched) -> Iterator[Callable[[Watched], object]]:
         yield lambda s, n=n: [
             s.tell(e.OrderUnheard(s.at, s.stay().orders[n].no, "getOrder", "time-out")) for _ in range(5)
         ]  # type: ignore[misc]
+        for stages in (("created", "settled", "success"), ("failed",)):
+            yield lambda s, n=n, stages=stages: paid_twice(s, n, stages)  # type: ignore[misc]
         yield lambda s, n=n: s.payby("OTHER", order=s.stay().orders[n])  # type: ignore[misc]
         for wrong in ({"amount": 1}, {"payby_no": "another"}, {"wrong": "payeeMid"}):
             for notified in (False, True):
@@ -204,9 +206,10 @@ def asides(story: Watched) -> Iterator[Callable[[Watched], object]]:
             )
     for payment in stay.payments[-1:]:
         if payment.grant:
-            yield lambda s, lift=payment.grant: s.tell(  # type: ignore[misc]
-                e.LiftAnswered(s.at, "exit-1", an_id("stay", "a"), lift, "raised", "")
-            )
+            for outcome in ("raised", "unknown"):
+                yield lambda s, lift=payment.grant, o=outcome: s.tell(  # type: ignore[misc]
+                    e.LiftAnswered(s.at, "exit-1", an_id("stay", "a"), lift, o, "")
+                )
     for refund in stay.refunds[-1:]:
         yield lambda s, r=refund: [  # type: ignore[misc]
             s.tell(e.RefundUnheard(s.at, r.no, r.order_no, "time-out")) for _ in range(5)
@@ -218,6 +221,15 @@ def asides(story: Watched) -> Iterator[Callable[[Watched], object]]:
             yield lambda s, r=refund, stages=stages: [  # type: ignore[misc]
                 s.tell(e.RefundReported(s.at, r.no, r.order_no, stage)) for stage in stages
             ]
+
+
+def paid_twice(story: Watched, first: int, stages: Iterable[str]) -> None:
+    """An order that was over turns out to be paid when the next one is; its refund ends so."""
+    story.payby("FAILURE", order=story.stay().orders[first])
+    story.payby("PAID")
+    story.payby("PAID", order=story.stay().orders[first])
+    for stage in stages if story.stay().refunds else ():
+        story.tell(e.RefundReported(story.at, story.refund().no, story.refund().order_no, stage))  # type: ignore[arg-type]
 
 
 def command(story: Watched, name: str, **more: object) -> None:

@@ -12,7 +12,7 @@ moves every lane that the fact touched as far as the rules allow. The rules, in 
  5. A payment has one holder: a lift, a credit, a refund or a person. It passes on when the barrier refused the
     lift, or 60 s after the lift's deadline with no answer and no sign of a raise.
  6. A payment whose car waits lifts. One whose car is gone is credit for its ticket until the exit grace ends, then
-    a refund. The second payment of a stay is refunded.
+    a refund, but a person decides if its car was seen to leave. The second payment of a stay is refunded.
  7. What PayBy says must fit the order to the fils; else nothing lifts and a person is told.
  8. An arm that did not rise, or came down before its car had passed, gets further lifts: three in a visit, then help.
  9. When the journal was damaged, every visit ends and every order is closed; what became of a payment meanwhile is not
@@ -316,22 +316,25 @@ def _ticket_read(draft: _Draft, event: TicketRead) -> None:
     if fee.id in lane.fee_ids:
         return
     vehicle = lane.vehicle
-    if fee.car and vehicle and vehicle.car and fee.car != vehicle.car:
+    if vehicle and _differ(fee.car, vehicle.car):
         draft.put(_fee_taken(lane, fee.id))  # read for a car that has gone; the one that waits now has its own
         return
     if lane.closed or event.hindrance:
         draft.put(_fee_taken(lane, fee.id))
         return
+    car = vehicle.car if vehicle and vehicle.waiting else fee.car
+    if fee.reason == "lost" and (known := lane.visit) and _is_same_loss(known, car):
+        fee = replace(fee, session=known.fee.session)
     stay = draft.stay(fee.session)
     if stay.left is not None or _leaves_elsewhere(draft, stay, event.lane):
         _refuse(draft, event.lane, fee.id, "ticket-used")
         return
     lane = _fee_taken(lane, fee.id)
-    car = vehicle.car if vehicle and vehicle.waiting else fee.car
     visit = lane.visit
-    if visit and visit.fee.session == fee.session and (visit.car is None or car is None or visit.car == car):
-        kept = replace(fee, amount=visit.fee.amount, minutes=visit.fee.minutes) if visit.order_no else fee
-        # While an order is open, its end counts, not this reading.
+    if visit and visit.fee.session == fee.session and not _differ(visit.car, car):
+        # Once there is an order or a lift, what it was for counts, not this reading; and an order's end.
+        first = visit.fee if visit.order_no or visit.lifts else fee
+        kept = replace(fee, amount=first.amount, minutes=first.minutes, reason=first.reason)
         visit = replace(visit, fee=kept, waits_until=visit.waits_until and _linger(draft, visit))
         if visit.phase == "helping":
             order = stay.order(visit.order_no)
@@ -342,7 +345,7 @@ def _ticket_read(draft: _Draft, event: TicketRead) -> None:
         draft.put(replace(lane, visit=replace(visit, read=draft.at)))
         return
     draft.put(lane)
-    if visit and visit.phase == "leaving" and visit.raised and visit.loop == "sees" and visit.car == car:
+    if visit and visit.phase == "leaving" and visit.raised and visit.loop == "sees" and visit.car == car is not None:
         return  # the boom is up for this car by its other ticket
     if visit:
         _end(draft, lane.id)
@@ -352,6 +355,17 @@ def _ticket_read(draft: _Draft, event: TicketRead) -> None:
         _refuse(draft, event.lane, fee.id, "ticket-used")
         return
     _begin(draft, lane.id, fee, car)
+
+
+def _is_same_loss(visit: Visit, car: str | None) -> bool:
+    """Is it the same lost ticket, read again? Its session comes from the vehicle; where no loop names one, each reading
+    has a session of its own."""
+    return visit.fee.reason == "lost" and not visit.raised and not _differ(visit.car, car)
+
+
+def _differ(one: str | None, other: str | None) -> bool:
+    """Are these the names of two vehicles?"""
+    return one is not None and other is not None and one != other
 
 
 def _leaves_elsewhere(draft: _Draft, stay: Stay, name: str) -> bool:
@@ -445,10 +459,13 @@ def _passage(draft: _Draft, lane: Lane, risen_for: str | None) -> Lane:
 
 
 def _is_another(draft: _Draft, visit: Visit, car: str | None) -> bool:
-    """Is the vehicle on the loop another than the visit's? Where no loop ever saw the visit's, one that is seen after
-    the boom rose is, and after a ticket that a loop which spoke should have seen."""
+    """Is the vehicle on the loop another than the visit's? Where loops do not name vehicles, one that comes when the
+    visit's had gone is. Where no loop ever saw the visit's, one that is seen after the boom rose is, and after a ticket
+    that a loop which spoke should have seen."""
     if visit.car is not None and car is not None:
         return visit.car != car
+    if visit.gone_since is not None and draft.at >= visit.gone_since + GONE_MS:
+        return True
     late = visit.loop == "blind" and draft.at >= visit.read + LOOPS_MS
     return visit.loop != "sees" and (visit.raised or late)
 
@@ -713,7 +730,7 @@ def _misreported(draft: _Draft, stay: Stay, order: Order, event: OrderReported, 
 def _paid(draft: _Draft, order: Order, event: OrderReported) -> None:
     """Rule 6."""
     stay = draft.stay(order.session)
-    standing = [p for p in stay.payments if p.holder not in ("refund", "refunded")]
+    standing = [p for p in stay.payments if stay.unasked(p)]
     payment = Payment(order.no, order.amount, draft.at, event.proof, "credit", until=draft.at + draft.rules.exit_grace)
     if order.doubtful:
         payment = replace(payment, holder="person")
@@ -772,9 +789,10 @@ def _order_denied(draft: _Draft, event: OrderDenied) -> None:
         case "dead":
             _stage(draft, _heard_again(draft, order), "closed")
         case "unknown":
-            if order.stage == "closing":
+            # Of an order whose code was shown, PayBy's word that it has nothing to cancel is asked for as well.
+            if order.stage == "closing" and (not order.token_url or event.call == "cancelOrder"):
                 _stage(draft, _heard_again(draft, order), "closed")
-            elif order.stage == "created":
+            elif order.token_url:
                 draft.alert("payby-forgot", "critical", text, order.lane, stay, order.no)
         case "refused" | "unauthorised":
             draft.alert(f"payby-{event.kind}", "critical", text, order.lane, stay, order.no, once=True)
@@ -889,10 +907,12 @@ def _boom_seen(draft: _Draft, event: BoomSeen) -> None:
     if event.state == "down" and not (before and before.state == "down"):
         lane = replace(lane, risen_for=None)
     draft.put(replace(lane, boom=Boom(event.state, event.lift, since), skew=event.skew, visit=visit, passages=passages))
-    if event.lift and visit:
-        stay = draft.stay(visit.fee.session)
-        if grant := stay.grant(event.lift):
-            _raised(draft, stay, grant)
+    if event.lift and visit and (grant := draft.stay(visit.fee.session).grant(event.lift)):
+        _raised(draft, draft.stay(visit.fee.session), grant)
+    elif event.lift and (before is None or before.lift != event.lift):
+        for stay in draft.all_stays():  # it may have risen for one whose visit was over by then
+            if grant := stay.grant(event.lift):
+                _raised(draft, stay, grant)
 
 
 def _lift_answered(draft: _Draft, event: LiftAnswered) -> None:
@@ -926,15 +946,22 @@ def _lift_answered(draft: _Draft, event: LiftAnswered) -> None:
 
 
 def _answered_late(draft: _Draft, stay: Stay, event: LiftAnswered) -> None:
-    """A raise that shows after its payment has passed on: credit that is still there is used up by it."""
+    """What shows after its payment has passed on: credit that is still there is used up by a raise, and is for a person
+    where the barrier does not know whether there was one."""
     payment = next((p for p in stay.payments if p.grant == event.lift), None)
-    if event.outcome != "raised" or payment is None or payment.holder not in ("credit", "person", "refund"):
+    if payment is None or payment.holder in ("lift", "raised"):
         return
-    text = f"the boom had risen for a payment that meanwhile is held by: {payment.holder}"
-    draft.alert("raised-late", "critical", text, event.lane, stay, payment.order_no, once=True)
-    if payment.holder != "refund":
-        payment = replace(payment, holder="raised", raised=event.lift)
-        draft.put(replace(_held(stay, payment), left=stay.left or draft.at))
+    if event.outcome == "raised":
+        text = f"the boom had risen for a payment that meanwhile is held by: {payment.holder}"
+        draft.alert("raised-late", "critical", text, event.lane, stay, payment.order_no, once=True)
+        if payment.holder in ("credit", "person"):
+            payment = replace(payment, holder="raised", raised=event.lift)
+            draft.put(replace(_held(stay, payment), left=stay.left or draft.at))
+    elif event.outcome == "unknown" and payment.holder != "person":
+        text = f"the boom may have risen for a payment that meanwhile is held by: {payment.holder}"
+        draft.alert("lift-unknown", "critical", text, event.lane, stay, payment.order_no, once=True)
+        if payment.holder == "credit":
+            draft.put(_held(stay, replace(payment, holder="person", unknown=True)))
 
 
 def _settle_grant(stay: Stay, grant: Grant) -> Stay:
@@ -1067,6 +1094,8 @@ def _advance_leaving(draft: _Draft, lane: Lane, visit: Visit) -> None:
     elif visit.was_up:
         if down and settled and not (lane.vehicle and lane.vehicle.under_boom):
             _lift_again(draft, lane, visit, stay, 2)
+        elif down and boom is not None and draft.at >= boom.since + WAIT_LIMIT_MS:
+            _help(draft, lane.id, "barrier")  # a loop that is stuck, or a vehicle as long as both
     elif draft.at >= visit.since + RISE_LIMIT_MS or (boom is not None and boom.state == "fault"):
         if visit.lifts >= MAX_LIFTS and not lane.boom_fault:
             draft.alert("boom-stuck", "critical", "the arm does not rise; the lane takes no new orders", lane.id, stay)
@@ -1108,7 +1137,12 @@ def _stay_matured(draft: _Draft, stay: Stay) -> None:
     for payment in draft.stay(stay.session).payments:
         if payment.holder == "credit" and draft.at >= payment.until:
             now = draft.stay(stay.session)
-            _ask_refund(draft, now, payment, payment.amount, "credit not used", "worker", payment.order_no)
+            if now.left is None:
+                _ask_refund(draft, now, payment, payment.amount, "credit not used", "worker", payment.order_no)
+                continue
+            text = "paid, and its vehicle left though no lift is known to have raised: a person decides"
+            draft.alert("lift-unknown", "critical", text, None, now, payment.order_no, once=True)
+            draft.put(_held(now, replace(payment, holder="person")))
 
 
 # -- refunds and commands ----------------------------------------------------------------------------------------
@@ -1133,6 +1167,9 @@ def _refund_reported(draft: _Draft, event: RefundReported) -> None:
     if found is None or refund is None:
         text = "PayBy reports a refund that we did not ask for"
         draft.alert("refund-unknown", "warning", text, None, order_no=event.order_no, once=True)
+        payment = found[0].payment(event.order_no) if found else None
+        if found and payment and payment.holder == "credit" and event.stage in ("settled", "success"):
+            draft.put(_held(found[0], replace(payment, holder="person")))  # how much is left of it a person must see
         return
     told = replace(refund, stage=event.stage, unheard=0)
     match refund.stage, event.stage:
@@ -1154,8 +1191,12 @@ def _refund_stage(draft: _Draft, stay: Stay, before: Refund, refund: Refund) -> 
     payment = stay.payment(refund.order_no)
     revived = before.stage == "failed" and payment is not None and payment.holder == "person"
     if payment and (payment.refund_no == refund.no or revived) and refund.stage in REFUND_ENDS:
-        ended = replace(payment, holder="person" if refund.stage == "failed" else "refunded", refund_no=None)
+        rest = stay.kept(payment) and not payment.raised and stay.left is None
+        ended = replace(payment, holder="person" if refund.stage == "failed" or rest else "refunded", refund_no=None)
         stay = replace(stay, payments=tuple(ended if p is payment else p for p in stay.payments))
+        if rest and refund.stage != "failed":
+            text = "a part was given back; a person decides about the rest"
+            draft.alert("lift-unknown", "critical", text, None, stay, refund.order_no, once=True)
     if refund.stage == "failed":
         draft.alert(
             "refund-failed",
@@ -1235,9 +1276,9 @@ def _obey_refund(draft: _Draft, event: CommandGiven) -> str:
         return "no payment is known for that order"
     if payment.refund_no:
         return "a refund of that order is under way"
-    given = sum(r.amount for r in found[0].refunds if r.order_no == payment.order_no and r.stage != "failed")
-    amount = payment.amount - given if event.amount is None else event.amount
-    if not 0 < amount <= payment.amount - given:
+    most = found[0].unasked(payment)
+    amount = most if event.amount is None else event.amount
+    if not 0 < amount <= most:
         return "the amount is more than is left of the payment"
     _ask_refund(draft, found[0], payment, amount, event.reason or "operator", event.by, event.id)
     return ""

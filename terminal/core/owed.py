@@ -82,3 +82,5 @@ def _visit_times(lane: Lane, visit: Visit, stay: Stay) -> Iterator[int]:
         yield visit.since + RISE_LIMIT_MS
         if lane.boom:
             yield lane.boom.since + SETTLE_MS
+            if visit.was_up:
+                yield lane.boom.since + WAIT_LIMIT_MS

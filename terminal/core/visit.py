@@ -146,6 +146,11 @@ class Stay:
     def refund(self, no: str) -> Refund | None:
         return next((r for r in self.refunds if r.no == no), None)
 
+    def unasked(self, payment: Payment) -> int:
+        """What nobody asked to give back of it, in fils; a refund that failed does not count."""
+        asked = (r for r in self.refunds if r.order_no == payment.order_no and r.stage != "failed")
+        return payment.amount - sum(r.amount for r in asked)
+
     def kept(self, payment: Payment) -> int:
         """What has not been given back of it, in fils."""
         done = (r for r in self.refunds if r.order_no == payment.order_no and r.stage in ("settled", "success"))

@@ -275,7 +275,9 @@ class Checks:
                 self.wrong(f"I1: the boom rises for {lift.session} while {site.front and site.front.name} stands there")
             return
         heard, at = world.barriers[site.name].heard
-        if heard is None or not heard.waiting or heard.car != lift.car or round(1000 * (world.loop.now - at)) > 15_000:
+        if (
+            heard is None or not heard.waiting or heard.car != lift.car or 1000 * (world.loop.now - at) > 15_001
+        ):  # the barrier counts in whole ms
             self.wrong(f"I1: the boom rises for {lift.car}, and the loops said last: {heard}")
         front = site.front
         if lift.reason != "operator" and site.loops.is_honest and (front is None or lift.session not in front.sessions):

@@ -230,10 +230,10 @@ class Pursuits:
         for pause_s in _lengthening(REFUND_QUERY_S):
             try:
                 said = await (self.payby.get_refund(refund.no) if asked else self.payby.refund(words))
-            except errors.RefundUnknown:
-                asked = False
-                continue
             except errors.CallFailed as error:
+                if asked and isinstance(error, errors.RefundUnknown):
+                    asked = False
+                    continue  # PayBy never had it: it is asked for at once
                 self.unheard(error)
                 final = isinstance(error, errors.RefundRejected | errors.OurMistake)
                 self.post(RefundUnheard(self.now(), refund.no, refund.order_no, str(error), error.code, final))
