@@ -182,15 +182,14 @@ def test_a_lift_that_showed_when_its_visit_was_over_uses_the_ticket() -> None:
     assert (story.stay().left, story.payment().holder) == (story.at, "raised")
 
 
-def test_a_lift_that_shows_at_its_last_deadline_is_a_raise() -> None:
+def test_an_arm_that_is_up_once_more_and_names_an_old_lift_is_open() -> None:
     story = Story()
     story.pays()
-    grant = story.stay().grants[0]
-    story.leaves_loop()
-    story.wait(2)
-    story.boom("down", lift=grant.id)  # no visit is there to hear it
-    story.wait(90)
-    assert (story.payment().holder, story.stay().grants) == ("raised", ())
+    raised = story.raises()
+    story.drives_through()
+    story.said.clear()
+    story.boom("up", lift=raised.id)
+    assert story.alerts() == ["boom-open"]
 
 
 @pytest.mark.fault("arm-still-up")

@@ -907,12 +907,9 @@ def _boom_seen(draft: _Draft, event: BoomSeen) -> None:
     if event.state == "down" and not (before and before.state == "down"):
         lane = replace(lane, risen_for=None)
     draft.put(replace(lane, boom=Boom(event.state, event.lift, since), skew=event.skew, visit=visit, passages=passages))
-    if event.lift and visit and (grant := draft.stay(visit.fee.session).grant(event.lift)):
-        _raised(draft, draft.stay(visit.fee.session), grant)
-    elif event.lift and (before is None or before.lift != event.lift):
-        for stay in draft.all_stays():  # it may have risen for one whose visit was over by then
-            if grant := stay.grant(event.lift):
-                _raised(draft, stay, grant)
+    for stay in draft.all_stays():  # it may have risen for one whose visit is over
+        if grant := stay.grant(event.lift):
+            _raised(draft, stay, grant)
 
 
 def _lift_answered(draft: _Draft, event: LiftAnswered) -> None:
@@ -949,7 +946,7 @@ def _answered_late(draft: _Draft, stay: Stay, event: LiftAnswered) -> None:
     """What shows after its payment has passed on: credit that is still there is used up by a raise, and is for a person
     where the barrier does not know whether there was one."""
     payment = next((p for p in stay.payments if p.grant == event.lift), None)
-    if payment is None or payment.holder in ("lift", "raised"):
+    if payment is None or payment.holder == "raised":
         return
     if event.outcome == "raised":
         text = f"the boom had risen for a payment that meanwhile is held by: {payment.holder}"
@@ -961,7 +958,7 @@ def _answered_late(draft: _Draft, stay: Stay, event: LiftAnswered) -> None:
         text = f"the boom may have risen for a payment that meanwhile is held by: {payment.holder}"
         draft.alert("lift-unknown", "critical", text, event.lane, stay, payment.order_no, once=True)
         if payment.holder == "credit":
-            draft.put(_held(stay, replace(payment, holder="person", unknown=True)))
+            draft.put(_held(stay, replace(payment, holder="person")))
 
 
 def _settle_grant(stay: Stay, grant: Grant) -> Stay:
@@ -1120,29 +1117,22 @@ def _stay_matured(draft: _Draft, stay: Stay) -> None:
     """Rules 5 and 6: deadlines that no lane waits for."""
     for grant in stay.grants:
         if draft.at >= grant.not_after + HOLD_MS:
-            boom = draft.lane(grant.lane).boom
-            if boom and boom.lift == grant.id:
-                _raised(draft, draft.stay(stay.session), grant)
-            else:
-                draft.alert(
-                    "lift-unanswered",
-                    "critical",
-                    "a lift was never answered",
-                    grant.lane,
-                    stay,
-                    grant.order_no,
-                    once=True,
-                )
-                _pass_on(draft, draft.stay(stay.session), grant, "credit")
+            text = "a lift was never answered"
+            draft.alert("lift-unanswered", "critical", text, grant.lane, stay, grant.order_no, once=True)
+            _pass_on(draft, draft.stay(stay.session), grant, "credit")
     for payment in draft.stay(stay.session).payments:
         if payment.holder == "credit" and draft.at >= payment.until:
-            now = draft.stay(stay.session)
-            if now.left is None:
-                _ask_refund(draft, now, payment, payment.amount, "credit not used", "worker", payment.order_no)
-                continue
-            text = "paid, and its vehicle left though no lift is known to have raised: a person decides"
-            draft.alert("lift-unknown", "critical", text, None, now, payment.order_no, once=True)
-            draft.put(_held(now, replace(payment, holder="person")))
+            _credit_matured(draft, draft.stay(stay.session), payment)
+
+
+def _credit_matured(draft: _Draft, stay: Stay, payment: Payment) -> None:
+    """Rule 6: nobody used it while it could lift."""
+    if stay.left is None:
+        _ask_refund(draft, stay, payment, payment.amount, "credit not used", "worker", payment.order_no)
+        return
+    text = "paid, and its vehicle left though no lift is known to have raised: a person decides"
+    draft.alert("lift-unknown", "critical", text, None, stay, payment.order_no, once=True)
+    draft.put(_held(stay, replace(payment, holder="person")))
 
 
 # -- refunds and commands ----------------------------------------------------------------------------------------
