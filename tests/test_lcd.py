@@ -18,6 +18,7 @@ from terminal.screen import qr
 from terminal.screen.compose import Composer
 from terminal.screen.dimming import Dimming
 from terminal.screen.layouts import LAYOUTS
+from terminal.screen.showing import CODE_MS, WORDS_MS
 from terminal.screen.view import View
 from terminal.screen.wifi import wifi
 from terminal.tools.screens import SITE, URL
@@ -147,7 +148,7 @@ async def kerb(
 ) -> AsyncIterator[Kerb]:
     bus, clock, panel = bus or MemoryBus(), TestClock(), panel or GlassPanel()
     link = Link(bus.as_bus(), garage="marina", lane="exit-1", role="lcd", version="1", clock=clock)
-    name = {(480, 320): "ili9488", (240, 240): "st7789-240", (320, 240): "ili9341"}[panel.size]
+    name = {(480, 320): "ili9488", (240, 240): "st7789-240", (320, 240): "ili9341"}.get(panel.size, "png")
     trusted = Trusted({"worker": KEY.public_key()})
     role = Lcd(link, panel, **({"name": name, "site": SITE, "trusted": trusted, "patience_s": patience_s} | options))
     task = asyncio.create_task(role.run())
@@ -444,6 +445,34 @@ async def test_a_panel_that_hangs_stops_no_heartbeat_and_is_told() -> None:
         panel.free.set()
         await k.bus.until(Alert, 2)
         assert k.view(await panel.until(2), state="idle")
+        assert k.alerts() == [("lcd-panel", "raised"), ("lcd-panel", "cleared")]
+
+
+@pytest.mark.fault("lcd-fails")
+async def test_a_screen_whose_words_do_not_fit_takes_the_code_off_the_glass_and_is_told() -> None:
+    """A panel so small that it has room for a short link's code, and not for the words that take turns with it."""
+    link = "https://a.ae"
+    async with kerb(panel=GlassPanel((152, 154))) as k:
+        await k.beat()
+        await k.pays(k.pay(url=link))
+        assert qr.decode(await k.panel.until(2)) == link
+        k.clock.turn(CODE_MS)
+        await k.beat()
+        bare = await k.panel.until(3)
+        assert bare != Image.new("RGB", bare.size, "white")
+        assert qr.decode(bare) is None
+        (alert,) = await k.bus.until(Alert, 1)
+        assert (alert.code, alert.severity) == ("lcd-panel", "critical")
+        assert alert.text.startswith("the screen 'pay' does not fit on the png: 'AED 25.00 درهم' is ")
+        assert alert.text.endswith("; shorten garage.help_phone or the garage's name, or take a larger panel")
+        await k.settled()
+        assert (k.health().state, k.health().reason) == ("degraded", alert.text)
+        await k.beat()
+        assert len(k.panel.frames) == 3  # it stays, and is not tried again
+        k.clock.turn(WORDS_MS)
+        await k.beat()
+        assert qr.decode(await k.panel.until(4)) == link
+        await k.bus.until(Alert, 2)
         assert k.alerts() == [("lcd-panel", "raised"), ("lcd-panel", "cleared")]
 
 

@@ -79,7 +79,7 @@ class Lcd:
             raise ValueError("an LCD needs a lane")
         self._link, self._lane = link, link.lane
         self._clock = link.clock
-        self._panel = panel
+        self._panel, self._name = panel, name
         self._trusted = trusted
         self._patience_s = patience_s
         if idle and idle.size != panel.size:
@@ -174,7 +174,7 @@ class Lcd:
         return self._showing.view(now, silent_ms=silent_ms)
 
     async def _draw(self) -> None:
-        with contextlib.suppress(OSError, DoesNotFit):  # the first frame meets it again, and tells
+        with contextlib.suppress(OSError, DoesNotFit, QrError):  # the first frame meets it again, and tells
             await asyncio.to_thread(self._composer.warm)
         while True:
             self._news.clear()
@@ -206,7 +206,7 @@ class Lcd:
         return True
 
     async def _show(self, view: View) -> bool:
-        """Draw, prove and push one frame in a thread; False where it did not reach the glass."""
+        """Draw, prove and push one frame in a thread; False where nothing reached the glass."""
         work = asyncio.create_task(aside(partial(self._push, view), "lcd frame"), name="lcd frame")
         try:
             if not (await asyncio.wait({work}, timeout=self._patience_s))[0]:
@@ -215,7 +215,12 @@ class Lcd:
         except QrError as error:
             await self._refuse(view, str(error))
             return True
-        except (OSError, DoesNotFit) as error:
+        except DoesNotFit as error:  # what can always be drawn stands there until the next view
+            screen, mend = f"{view.state} {view.reason}".strip(), "shorten garage.help_phone or the garage's name"
+            text = f"the screen {screen!r} does not fit on the {self._name}: {error}; {mend}, or take a larger panel"
+            await self._alert_panel(text)
+            return True
+        except OSError as error:
             await self._alert_panel(f"no frame can be shown: {error}")
             return False
         finally:
@@ -228,11 +233,19 @@ class Lcd:
         return True
 
     def _push(self, view: View) -> None:
-        image = self._composer.compose(view)
+        try:
+            image = self._composer.compose(view)
+        except DoesNotFit:  # told once the glass no longer bears what stood there, a payment's code perhaps
+            self._bring(view, self._composer.bare(view).image)
+            raise
         if view.state == "pay" and view.page == "code" and view.symbol and view.symbol != self._proven:
             if not qr.shows(image, view.symbol):
                 raise QrError("the QR code could not be read back from the frame")
             self._proven = view.symbol
+        self._bring(view, image)
+
+    def _bring(self, view: View, image: Image.Image) -> None:
+        """Image and light to the glass."""
         share = self._dimming.share if view.dim else 1.0
         if self._light and share != self._lit:
             self._light(share)
