@@ -473,6 +473,7 @@ async def test_a_screen_whose_words_do_not_fit_takes_the_code_off_the_glass_and_
         await k.beat()
         assert qr.decode(await k.panel.until(4)) == link
         await k.bus.until(Alert, 2)
+        await k.settled()
         assert k.alerts() == [("lcd-panel", "raised"), ("lcd-panel", "cleared")]
 
 

@@ -73,9 +73,6 @@ def file(tmp_path: Path) -> Path:
         ({"panel": "png", "folder": "out", "size": "480"}, 'got 480, takes pixels, as "480x320"'),
         ({"panel": "png", "folder": "out", "size": "100x100"}, "100x100 px are too few; the shorter side needs 120"),
         ({"x_offset": "1"}, "lcd: x_offset of the ili9341 is 0 to 0, not 1"),
-        ({"idle_picture": "absent.png"}, "absent.png is not there"),
-        ({"idle_picture": "turned.png"}, "turned.png has 240x320 px; the panel has 320x240"),
-        ({"idle_picture": "photo.jpg"}, "photo.jpg is no PNG"),
         ({"wifi": "w" * 32, "wifi_password_file": "long"}, "lcd.wifi: "),
     ],
     ids=lambda value: next(iter(value.values())) if isinstance(value, dict) else "",
@@ -89,6 +86,41 @@ def test_what_is_wrong_with_the_panel_stops_the_role_with_one_line(
     said = [one for one in capsys.readouterr().err.splitlines() if one.startswith("exit-terminal: ")]
     assert len(said) == 1
     assert line in said[0]
+
+
+@pytest.mark.parametrize(
+    ("picture", "why"),
+    [
+        ("absent.png", "absent.png is not there"),
+        ("turned.png", "turned.png has 240x320 px; the panel has 320x240"),
+        ("photo.jpg", "photo.jpg is no PNG"),
+        ("coded.png", "coded.png bears a bar code; drivers would take it for the payment's"),
+    ],
+)
+@pytest.mark.fault("lcd-fails")
+def test_an_idle_picture_that_cannot_be_shown_is_told_and_the_lcd_goes_on(file: Path, picture: str, why: str) -> None:
+    screens.test_card(320, 240).save(file.parent / "coded.png")
+    keys = {"PANEL": "png", "FOLDER": str(file.parent / "out"), "SIZE": "320x240", "IDLE_PICTURE": picture}
+    environ = {**os.environ, **{f"EXIT_TERMINAL_LCD_{key}": value for key, value in keys.items()}}
+    words = [sys.executable, "-m", "terminal", "--config", str(file), "lcd"]
+    with subprocess.Popen(words, env=environ, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        line = next(line for line in process.stderr if "idle-picture" in line)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    assert line.startswith("WARNING terminal.link: alert idle-picture raised: lcd.idle_picture: ")
+    assert line.endswith(f"{why}\n")
+
+
+async def test_without_the_operators_idle_picture_the_lcd_shows_its_own_and_is_degraded() -> None:
+    async with kerb(no_idle="lcd.idle_picture: absent.png is not there") as k:
+        (alert,) = await k.bus.until(Alert, 1)
+        await k.settled()
+        assert (alert.code, alert.severity, alert.text) == ("idle-picture", "warning", k.health().reason)
+        assert k.health().state == "degraded"
+        await k.screen("idle")
+        assert k.view(await k.panel.until(2), state="idle")
+        await k.settled()
 
 
 @pytest.mark.skipif(Path("/dev/spidev0.0").exists(), reason="this machine has an SPI bus")

@@ -322,6 +322,12 @@ class _Opener:
         lcd, garage = self._settings.need(sections.Lcd), self._garage
         panel = await self._stack.enter_async_context(self._hardware.panel())
         trusted = grant.load_trusted(self._settings.need(sections.Lift).trusted)
+        idle, no_idle = None, ""
+        if lcd.idle_picture:
+            try:
+                idle = load(lcd.idle_picture, panel.size)
+            except PictureError as error:
+                no_idle = f"lcd.idle_picture: {error}"
         try:
             return Lcd(
                 link,
@@ -329,7 +335,8 @@ class _Opener:
                 name=lcd.panel,
                 site=Site(garage.name, garage.name_ar, garage.help_phone, lcd.digits, _wifi(lcd)),
                 trusted=trusted,
-                idle=load(lcd.idle_picture, panel.size) if lcd.idle_picture else None,
+                idle=idle,
+                no_idle=no_idle,
                 dimming=Dimming(
                     lcd.idle_brightness / 100,
                     lcd.dim_after * 60_000 or None,
@@ -338,8 +345,6 @@ class _Opener:
                 ),
                 light=panel.light if lcd.backlight_pwm and lcd.panel != "png" else None,
             ).run
-        except PictureError as error:
-            raise ConfigError(f"lcd.idle_picture: {error}") from None
         except QrError as error:
             raise ConfigError(f"lcd.wifi: name and password are too long for this panel: {error}") from None
         except ValueError as error:  # the panel's size

@@ -57,9 +57,9 @@ class Panel(Protocol):
 class Lcd:
     """Shows the link's lane on ``panel`` (its configuration's name in ``name``), until cancelled.
 
-    ``trusted``: the keys of `[lift] trusted`. ``idle``: the operator's own idle picture. ``light`` sets the panel's
-    backlight, in a thread, and may raise OSError; where there is none the picture itself is dimmed. Raises ValueError
-    for a panel or a picture of the wrong size.
+    ``trusted``: the keys of `[lift] trusted`. ``idle``: the operator's own idle picture; ``no_idle`` says why there is
+    none although one is wanted. ``light`` sets the panel's backlight, in a thread, and may raise OSError; where there
+    is none the picture itself is dimmed. Raises ValueError for a panel or a picture of the wrong size.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class Lcd:
         site: Site,
         trusted: Trusted,
         idle: Image.Image | None = None,
+        no_idle: str = "",
         dimming: Dimming = NEVER,
         light: Callable[[float], None] | None = None,
         patience_s: float = PATIENCE_S,
@@ -84,6 +85,7 @@ class Lcd:
         self._patience_s = patience_s
         if idle and idle.size != panel.size:
             raise ValueError(f"an idle picture of {idle.size} px for a panel of {panel.size}")
+        self._no_idle = no_idle
         self._dimming, self._light = dimming, light
         self._lit = 1.0
         self._composer = Composer(layout_for(name, *panel.size), site, idle=idle, dim=1 if light else dimming.share)
@@ -106,6 +108,9 @@ class Lcd:
         undo = self._link.bus.on_change(self._connection)
         if not fonts.raqm_available():
             self._trouble("arabic", f"Arabic cannot be shown; {fonts.INSTALL}")
+        if self._no_idle:  # the screen of our own says the same as it should
+            self._trouble("idle", self._no_idle)
+            await self._link.alert("idle-picture", "warning", self._no_idle)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._link.beat(), name="lcd health")
