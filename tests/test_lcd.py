@@ -377,15 +377,30 @@ async def test_a_link_too_long_for_the_panel_is_refused_with_an_alert() -> None:
         assert (alert.code, alert.text) == ("qr-unreadable", "QR code: 57 modules a side; 240 pixels hold at most 52")
 
 
-async def test_a_code_is_proven_once_and_not_at_every_second() -> None:
+async def test_a_code_is_proven_once_with_each_hint_and_not_at_every_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    proven: list[Image.Image] = []
+    shows = qr.shows
+
+    def counted(image: Image.Image, symbol: qr.Symbol) -> bool:
+        proven.append(image)
+        return shows(image, symbol)
+
+    monkeypatch.setattr(qr, "shows", counted)
     async with kerb() as k:
         await k.pays(k.pay())
         first = await k.panel.until(2)
-        k.clock.turn(1_000)
-        await k.beat()
-        second = await k.panel.until(3)
-        assert qr.decode(first) == qr.decode(second) == URL
+        assert proven == [first]
+        start, found = k.clock.steady_ms(), {}
+        for count, at_s in enumerate((1, 17, 18, 20, 24, 30, 42), 3):  # the hints come at 18 and 30 s
+            k.clock.turn(at_s * 1_000 - (k.clock.steady_ms() - start))
+            await k.beat()
+            found[at_s] = await k.panel.until(count)
+        assert {qr.decode(frame) for frame in found.values()} == {URL}
+        assert proven == [first, found[18], found[30]]
         assert k.alerts() == []
+        await k.pays(k.pay(url=OTHER_URL))
+        other = await k.panel.until(10)
+        assert proven == [first, found[18], found[30], other]
 
 
 async def test_a_square_panel_shows_the_code_first_and_the_words_in_turn() -> None:

@@ -13,7 +13,7 @@ from terminal.screen.fonts import CAPITAL, NARROWEST
 from terminal.screen.layouts import LAYOUTS, Layout, layout_for
 from terminal.screen.sheet import Box, Placed
 from terminal.screen.texts import LANGUAGES, TABLE, TEXTS, Texts, together
-from terminal.screen.view import Digits, Site, View, amount, countdown, digits, stay
+from terminal.screen.view import Digits, Site, View, Wifi, amount, countdown, digits, stay
 from terminal.screen.wifi import wifi
 from terminal.tools.screens import SITE, URL, views
 
@@ -291,6 +291,12 @@ def test_the_lanes_wifi_has_a_page_of_its_own_whose_code_joins_it(layout: Layout
         check(frame, layout)
         assert qr.decode(frame.image) == text
         assert {TABLE.say("pay.signal", "en"), TABLE.say("pay.signal", "ar")} <= {one.text for one in frame.placed}
+
+
+def test_a_wifi_whose_code_no_reader_finds_on_its_page_is_refused() -> None:
+    nonsense = Wifi("Marina Guest", qr.Symbol(37, bytes(172)))
+    with pytest.raises(qr.QrError, match="could not be read back from the page"):
+        Composer(LAYOUTS["ili9488"], replace(SITE, wifi=nonsense))
 
 
 def test_the_operators_idle_picture_stands_in_the_idle_screens_place() -> None:

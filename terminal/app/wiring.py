@@ -346,7 +346,7 @@ class _Opener:
                 light=panel.light if lcd.backlight_pwm and lcd.panel != "png" else None,
             ).run
         except QrError as error:
-            raise ConfigError(f"lcd.wifi: name and password are too long for this panel: {error}") from None
+            raise ConfigError(f"lcd.wifi: the panel cannot show its code: {error}") from None
         except ValueError as error:  # the panel's size
             raise ConfigError(str(error)) from None
 

@@ -98,7 +98,8 @@ class Lcd:
         self._lost_ms = self._clock.steady_ms()
         self._shown: tuple[View, int] | None = None
         """The last view that reached the glass, and when."""
-        self._proven: qr.Symbol | None = None
+        self._proven: frozenset[View] = frozenset()
+        """Views of one symbol whose frames could be read back; their seconds do not count."""
         self._tokens, self._token_ms = BURST, self._clock.steady_ms()
         self._troubles: dict[str, str] = {}
 
@@ -243,10 +244,11 @@ class Lcd:
         except DoesNotFit:  # told once the glass no longer bears what stood there, a payment's code perhaps
             self._bring(view, self._composer.bare(view).image)
             raise
-        if view.state == "pay" and view.page == "code" and view.symbol and view.symbol != self._proven:
+        frame = replace(view, left=None)  # the hints stand beside the code too
+        if view.state == "pay" and view.page == "code" and view.symbol and frame not in self._proven:
             if not qr.shows(image, view.symbol):
                 raise QrError("the QR code could not be read back from the frame")
-            self._proven = view.symbol
+            self._proven = frozenset({frame, *(one for one in self._proven if one.symbol == view.symbol)})
         self._bring(view, image)
 
     def _bring(self, view: View, image: Image.Image) -> None:

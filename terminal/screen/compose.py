@@ -37,7 +37,8 @@ class Frame:
 class Composer:
     """Draws the screens of one panel. ``arabic`` False leaves the languages out that cannot be shaped here. ``idle`` is
     the operator's own idle picture, RGB and of the panel's size. A view that is ``dim`` has the ``dim`` share of light:
-    for panels whose backlight cannot be dimmed. Raises qr.QrError for a Wi-Fi whose code this panel cannot show."""
+    for panels whose backlight cannot be dimmed. Raises qr.QrError for a Wi-Fi whose code this panel cannot show, or
+    not so that it can be read."""
 
     def __init__(
         self,
@@ -49,11 +50,13 @@ class Composer:
         dim: float = 1,
         texts: Texts = TABLE,
     ) -> None:
-        if site.wifi:
-            wifi.check(layout, site.wifi)
         shaped = raqm_available() if arabic is None else arabic
         shown = tuple(lang for lang in texts.languages if shaped or not rtl(lang))
         self._settings = [Setting(layout, site, texts, pair) for pair in together(shown)]
+        if site.wifi:
+            wifi.check(layout, site.wifi)
+            for setting in self._settings:
+                wifi.prove(setting, site.wifi)
         self._idle = idle
         self._darker = darker(dim) if dim < 1 else None
         self._sheets: OrderedDict[View, Sheet] = OrderedDict()

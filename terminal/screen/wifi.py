@@ -4,9 +4,11 @@ It comes from the lane's configuration, and is the one code that no worker signs
 code, never beside it: a reader that sees two codes may take the wrong one.
 """
 
+from contextlib import suppress
+
 from terminal.screen import qr
 from terminal.screen.blocks import Beside, Block, Line, Picture, Row, Stack, flow
-from terminal.screen.fonts import cut
+from terminal.screen.fonts import DoesNotFit, cut
 from terminal.screen.layouts import Layout
 from terminal.screen.pictograms import picture
 from terminal.screen.setting import Setting
@@ -28,6 +30,16 @@ def _escaped(text: str) -> str:
 def check(layout: Layout, network: Wifi) -> None:
     """Raise qr.QrError where the network's code has too many modules for that panel."""
     qr.check_size(network.symbol, _side(layout))
+
+
+def prove(setting: Setting, network: Wifi) -> None:
+    """Raise qr.QrError where the network's code cannot be read back from its page. A page that cannot be drawn is told
+    when it is to be shown."""
+    sheet = Sheet(setting.layout.width, setting.layout.height)
+    with suppress(OSError, DoesNotFit):
+        page(sheet, setting, network)
+        if not qr.shows(sheet.image, network.symbol):
+            raise qr.QrError("the QR code could not be read back from the page")
 
 
 def _side(layout: Layout) -> int:
