@@ -514,6 +514,21 @@ async def test_a_panel_that_serves_nobody_for_long_is_dimmed_and_full_again_for_
         assert levels == [0.4, 1.0]
 
 
+@pytest.mark.parametrize(("code", "dims"), [("", True), ("7K3QF", False)], ids=["no visit", "a visit"])
+async def test_a_panel_whose_worker_is_gone_for_long_is_dimmed_unless_a_driver_was_there(code: str, dims: bool) -> None:
+    levels: list[float] = []
+    async with kerb(dimming=NIGHT, light=levels.append) as k:
+        await k.screen("wait" if code else "idle", help_code=code or None)
+        await k.panel.until(2)
+        k.clock.turn(15_000)
+        await k.beat("offline")
+        assert k.view(await k.panel.until(3), state="help", reason="no-answer", help_code=code)
+        k.clock.turn(30 * 60_000)
+        await k.beat("offline")
+        await k.panel.until(4)
+        assert levels == [0.4] * dims
+
+
 async def test_where_the_light_cannot_be_dimmed_the_picture_is() -> None:
     async with kerb(dimming=NIGHT) as k:
         await k.screen("closed", reason="operator")

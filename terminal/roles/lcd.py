@@ -39,6 +39,8 @@ RETRY_MS = 2_000
 TONGUE_MS = 6_000
 """How long two of more than two languages stand."""
 NEVER = Dimming()
+NO_WORKER = View("help", "no-answer")
+"""Nobody can be served, and no visit had begun: it may stand for a weekend."""
 PATIENCE_S = 5.0
 """A frame that takes longer: the panel hangs."""
 
@@ -162,8 +164,9 @@ class Lcd:
 
     def _view(self) -> View:
         now = self._clock.steady_ms()
-        view = replace(self._believed(), tongue=now // TONGUE_MS % self._composer.tongues)
-        if view.state not in QUIET:
+        believed = self._believed()
+        view = replace(believed, tongue=now // TONGUE_MS % self._composer.tongues)
+        if view.state not in QUIET and believed != NO_WORKER:
             self._quiet = None
             return view
         if self._quiet is None or self._quiet[:2] != (view.state, view.reason):
