@@ -186,15 +186,39 @@ def test_check_names_a_wifi_that_does_not_fit_or_whose_password_is_not_there(fil
 
 
 @pytest.fixture
-def no_font(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As if the package with the font had not been installed."""
-    monkeypatch.setitem(sys.modules, "fontpkg_ibm_plex_sans_arabic", None)
+def fonts_anew() -> Iterator[None]:
+    """Nothing is remembered of fonts that were loaded before."""
     caches = (fonts.font, fonts.ink)
     for cache in caches:
         cache.cache_clear()
     yield
     for cache in caches:
         cache.cache_clear()
+
+
+@pytest.fixture
+def no_font(fonts_anew: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the package with the font had not been installed."""
+    monkeypatch.setitem(sys.modules, "fontpkg_ibm_plex_sans_arabic", None)
+
+
+@pytest.mark.usefixtures("fonts_anew")
+@pytest.mark.parametrize("content", [None, b"", b"no font"], ids=["gone", "empty", "damaged"])
+def test_check_names_a_font_whose_file_is_gone_or_damaged_and_what_mends_it(
+    file: Path, content: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = file.parent / "fontpkg_ibm_plex_sans_arabic"
+    (package / "files").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    if content is not None:
+        (package / "files" / "IBMPlexSansArabic-Regular.ttf").write_bytes(content)
+    monkeypatch.setitem(sys.modules, package.name, None)  # so that what was there comes back
+    del sys.modules[package.name]
+    monkeypatch.syspath_prepend(file.parent)
+    assert checked(file)["fonts"] == (
+        "FAIL  fonts: the font IBMPlexSansArabic-Regular.ttf cannot be read"
+        " -> pip install --force-reinstall fontpkg-ibm-plex-sans-arabic"
+    )
 
 
 @pytest.mark.usefixtures("no_font")

@@ -65,13 +65,18 @@ def rtl(lang: str) -> bool:
 
 @lru_cache(maxsize=64)
 def font(weight: Weight, em: int) -> ImageFont.FreeTypeFont:
-    """The font in one size (px); raises OSError where its package is missing."""
+    """The font in one size (px); raises OSError where its package is missing or damaged."""
+    name = f"IBMPlexSansArabic-{weight}.ttf"
     try:
-        path = files("fontpkg_ibm_plex_sans_arabic") / "files" / f"IBMPlexSansArabic-{weight}.ttf"
+        path = files("fontpkg_ibm_plex_sans_arabic") / "files" / name
     except ModuleNotFoundError:
         raise OSError("the font is missing: pip install fontpkg-ibm-plex-sans-arabic") from None
     engine = ImageFont.Layout.RAQM if raqm_available() else ImageFont.Layout.BASIC
-    return ImageFont.truetype(str(path), em, layout_engine=engine)
+    try:
+        return ImageFont.truetype(str(path), em, layout_engine=engine)
+    except OSError:  # "cannot open resource" and the like
+        again = "pip install --force-reinstall fontpkg-ibm-plex-sans-arabic"
+        raise OSError(f"the font {name} cannot be read: {again}") from None
 
 
 def lacking(text: str) -> str:
