@@ -8,7 +8,18 @@ from typing import Protocol, Self
 from PIL import Image
 
 from drivers.panel_frames import Box, changed, turned, turned_box
-from drivers.panel_kinds import CASET, DISPOFF, DISPON, RAMWR, RASET, SLPOUT, kind_of, panel_size, set_up_steps
+from drivers.panel_kinds import (
+    CASET,
+    DISPOFF,
+    DISPON,
+    RAMWR,
+    RASET,
+    SLPOUT,
+    check_offset,
+    kind_of,
+    panel_size,
+    set_up_steps,
+)
 
 WHOLE_EVERY_S = 50.0
 """SPI says nothing of a panel that lost its power or was plugged in anew, and then sleeps: it is set up and gets the
@@ -71,12 +82,7 @@ class SpiPanel:
         self._kind = kind_of(kind)
         if rotate not in range(4):
             raise ValueError(f"rotate is 0 to 3 quarter turns, not {rotate}")
-        width, height = self._kind.built
-        for name, offset, built, ram in zip(
-            ("x_offset", "y_offset"), (x_offset, y_offset), (width, height), self._kind.ram, strict=True
-        ):
-            if not 0 <= offset <= ram - built:
-                raise ValueError(f"{name} of the {kind} is 0 to {ram - built}, not {offset}")
+        check_offset(kind, x_offset, y_offset)
         self.size = panel_size(kind, rotate)
         self._quarters = (self._kind.quarters + rotate) % 4
         self._offset = x_offset, y_offset

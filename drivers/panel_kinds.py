@@ -87,6 +87,19 @@ def panel_size(name: str, rotate: int = 0) -> tuple[int, int]:
     return (width, height) if (kind.quarters + rotate) % 2 == 0 else (height, width)
 
 
+def check_offset(name: str, x_offset: int, y_offset: int) -> None:
+    """Raise ValueError where the glass cannot begin there in the controller's memory; ``name`` is one of KINDS."""
+    kind = kind_of(name)
+    for key, offset, built, ram in zip(
+        ("x_offset", "y_offset"), (x_offset, y_offset), kind.built, kind.ram, strict=True
+    ):
+        if built == ram and offset:
+            side = "is the whole memory" if kind.built == kind.ram else "is as high as the memory"
+            raise ValueError(f"the {name} has no {key}: its glass {side}")
+        if not 0 <= offset <= ram - built:
+            raise ValueError(f"{key} of the {name} is 0 to {ram - built}, not {offset}")
+
+
 def datasheet_hz(name: str) -> int:
     """The fastest bus clock that the controller's data sheet allows. In practice all are driven faster."""
     return kind_of(name).datasheet_hz

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from broker.embedded import EmbeddedBroker
-from drivers.panel_kinds import datasheet_hz
+from drivers.panel_kinds import check_offset, datasheet_hz
 from terminal.bus import Bus
 from terminal.config import Settings, load
 from terminal.payby.clock import SystemClock
@@ -90,6 +90,7 @@ def machine(place: Path, *, ntp: bool | None = True, no_gpio: str = "") -> Machi
         open_pins=open_pins,
         ntp=lambda: ntp,
         datasheet_hz=datasheet_hz,
+        check_offset=check_offset,
         dev=place / "dev",
         spi_bytes=place / "dev/bufsiz",
     )

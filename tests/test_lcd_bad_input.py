@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image
 
-from drivers.panel_kinds import datasheet_hz
+from drivers.panel_kinds import check_offset, datasheet_hz
 from drivers.panel_png import PngPanel
 from terminal.__main__ import main
 from terminal.app.wiring import RealHardware
@@ -72,7 +72,7 @@ def file(tmp_path: Path) -> Path:
         ({"panel": "png", "folder": "out"}, 'lcd.size: missing; panel = "png" takes pixels, as "480x320"'),
         ({"panel": "png", "folder": "out", "size": "480"}, 'got 480, takes pixels, as "480x320"'),
         ({"panel": "png", "folder": "out", "size": "100x100"}, "100x100 px are too few; the shorter side needs 120"),
-        ({"x_offset": "1"}, "lcd: x_offset of the ili9341 is 0 to 0, not 1"),
+        ({"x_offset": "1"}, "lcd: the ili9341 has no x_offset: its glass is the whole memory"),
         ({"wifi": "w" * 32, "wifi_password_file": "long"}, "lcd.wifi: "),
     ],
     ids=lambda value: next(iter(value.values())) if isinstance(value, dict) else "",
@@ -156,7 +156,12 @@ def checked(file: Path, **changes: str) -> dict[str, str]:
     """The lines of `check` by their names."""
     environ = {f"EXIT_TERMINAL_LCD_{key.upper()}": value for key, value in changes.items()}
     lines: list[str] = []
-    machine = Machine(open_pins=lambda kind: pytest.fail("not asked"), ntp=lambda: True, datasheet_hz=datasheet_hz)
+    machine = Machine(
+        open_pins=lambda kind: pytest.fail("not asked"),
+        ntp=lambda: True,
+        datasheet_hz=datasheet_hz,
+        check_offset=check_offset,
+    )
     asyncio.run(check(load(file, environ), machine, lines.append))
     return {line[6:].partition(":")[0]: line for line in lines}
 
@@ -168,6 +173,30 @@ def test_check_names_an_idle_picture_that_does_not_fit(file: Path) -> None:
     for fits in ({"idle_picture": "idle.png"}, {"idle_picture": "turned.png", "rotate": "1"}):
         assert checked(file, **fits)["idle picture"].startswith("ok ")
     assert "idle picture" not in checked(file)
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"x_offset": "1"},
+            "FAIL  panel: lcd: the ili9341 has no x_offset: its glass is the whole memory"
+            " -> mend lcd.x_offset and lcd.y_offset: deploy/wiring.md, The display",
+        ),
+        (
+            {"panel": "st7789-240", "x_offset": "81"},
+            "FAIL  panel: lcd: x_offset of the st7789-240 is 0 to 80, not 81"
+            " -> mend lcd.x_offset and lcd.y_offset: deploy/wiring.md, The display",
+        ),
+        (
+            {"panel": "png", "folder": "out", "size": "480x100"},
+            "FAIL  panel: lcd.panel 'png': 480x100 px are too few; the shorter side needs 120 -> mend lcd.size",
+        ),
+    ],
+    ids=["no offset", "offset", "size"],
+)
+def test_check_names_what_would_stop_the_panel(file: Path, changes: dict[str, str], line: str) -> None:
+    assert checked(file, **changes)["panel"] == line
 
 
 def test_check_names_a_wifi_that_does_not_fit_or_whose_password_is_not_there(file: Path) -> None:

@@ -300,9 +300,12 @@ def test_a_code_can_be_read_off_the_glass(kind: str, rotate: int) -> None:
     [
         ({"kind": "st7735"}, "there is no panel 'st7735'; there are st7789-240"),
         ({"kind": "ili9341", "rotate": 4}, "rotate is 0 to 3 quarter turns, not 4"),
-        ({"kind": "ili9341", "x_offset": 1}, "x_offset of the ili9341 is 0 to 0, not 1"),
+        ({"kind": "ili9341", "x_offset": 1}, "the ili9341 has no x_offset: its glass is the whole memory"),
         ({"kind": "st7789-240", "x_offset": 81}, "x_offset of the st7789-240 is 0 to 80, not 81"),
-        ({"kind": "st7789-240", "y_offset": -1}, "y_offset of the st7789-240 is 0 to 0, not -1"),
+        (
+            {"kind": "st7789-240", "y_offset": -1},
+            "the st7789-240 has no y_offset: its glass is as high as the memory",
+        ),
     ],
 )
 def test_what_does_not_exist_is_refused_in_plain_words(options: dict[str, object], why: str) -> None:

@@ -132,11 +132,11 @@ def _ticket(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from drivers.panel_kinds import datasheet_hz
+    from drivers.panel_kinds import check_offset, datasheet_hz
     from terminal.tools import check
 
     logging.getLogger("terminal.bus").setLevel(logging.ERROR)  # a broker that is not there is a finding, no warning
-    machine = check.Machine(open_pins=open_pins, ntp=check.network_time, datasheet_hz=datasheet_hz)
+    machine = check.Machine(open_pins, check.network_time, datasheet_hz, check_offset)
     return 0 if asyncio.run(check.check(_load(args), machine)) else 1
 
 

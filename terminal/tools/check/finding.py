@@ -34,11 +34,13 @@ class Machine:
     ``open_pins`` opens the GPIO chip (``auto``) or mock pins, and raises an exception that says why it cannot.
     ``ntp`` tells whether the clock is kept by the network; None where nobody knows.
     ``datasheet_hz`` tells the fastest write clock that a panel's controller promises.
+    ``check_offset`` raises ValueError where a panel's glass cannot begin there, right and down, in its memory.
     ``spi_bytes`` is the kernel's file with how many bytes it takes in one transfer.
     """
 
     open_pins: Callable[[str], Pins]
     ntp: Callable[[], bool | None]
     datasheet_hz: Callable[[str], int]
+    check_offset: Callable[[str, int, int], None]
     dev: Path = Path("/dev")
     spi_bytes: Path = Path("/sys/module/spidev/parameters/bufsiz")

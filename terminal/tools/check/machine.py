@@ -71,9 +71,20 @@ async def panel(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
         return
     if lcd.panel == "png":
         assert lcd.folder
+        try:
+            layout_for(lcd.panel, *lcd.pixels)
+        except ValueError as error:
+            yield Finding("panel", False, str(error), "mend lcd.size")
+            return
         fit = os.access(lcd.folder if lcd.folder.exists() else lcd.folder.parent, os.W_OK)
         text = f"pictures of {lcd.size} go to {lcd.folder}" + ("" if fit else ", which cannot be written")
         yield Finding("panel", fit, text, "" if fit else "make the folder, and give it to the service's user")
+        return
+    try:
+        machine.check_offset(lcd.panel, lcd.x_offset, lcd.y_offset)
+    except ValueError as error:
+        advice = "mend lcd.x_offset and lcd.y_offset: deploy/wiring.md, The display"
+        yield Finding("panel", False, f"lcd: {error}", advice)
         return
     yield _spi(lcd, machine)
 
