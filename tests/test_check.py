@@ -129,6 +129,7 @@ async def test_a_whole_installation_is_ready(place: Path, sandbox: Sandbox, embe
         "fonts",
         "pins",
         "panel",
+        "screens",
         "scanner",
         "broker",
         "PayBy",

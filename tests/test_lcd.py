@@ -18,10 +18,10 @@ from terminal.screen import qr
 from terminal.screen.compose import Composer
 from terminal.screen.dimming import Dimming
 from terminal.screen.layouts import LAYOUTS
+from terminal.screen.samples import SITE, URL
 from terminal.screen.showing import CODE_MS, WORDS_MS
 from terminal.screen.view import View
 from terminal.screen.wifi import wifi
-from terminal.tools.screens import SITE, URL
 from tests.conftest import NewBus
 from tests.sim.memorybus import MemoryBus, TestClock
 

@@ -21,6 +21,7 @@ from terminal.app.wiring import RealHardware
 from terminal.config import load
 from terminal.contract.messages import Alert
 from terminal.screen import fonts, qr
+from terminal.screen.samples import URL
 from terminal.settings import Lcd
 from terminal.tools import screens
 from terminal.tools.check import Machine, check
@@ -138,7 +139,7 @@ def test_the_test_card_needs_a_panel_and_nothing_else(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("The test card is on the panel")
         with Image.open(tmp_path / "out" / "latest.png") as card:
-            assert (card.size, qr.decode(card)) == ((480, 320), screens.URL)
+            assert (card.size, qr.decode(card)) == ((480, 320), URL)
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
 
@@ -197,6 +198,27 @@ def test_check_names_an_idle_picture_that_does_not_fit(file: Path) -> None:
 )
 def test_check_names_what_would_stop_the_panel(file: Path, changes: dict[str, str], line: str) -> None:
     assert checked(file, **changes)["panel"] == line
+
+
+def test_check_draws_every_screen_and_names_those_that_have_no_room(file: Path) -> None:
+    assert checked(file)["screens"] == "ok    screens: every one of them fits the ili9341"
+    wide = checked(file, panel="png", folder="out", size="260x180")["screens"]
+    assert wide == (
+        "FAIL  screens: wait, pay, pay-words, pay-second, pay-signal: no room on the png: "
+        "'AED درهم' is 2 px too wide for one row"
+        " -> shorten garage.help_phone or the garage's name, or take a larger panel"
+    )
+    small = checked(file, panel="png", folder="out", size="120x120")["screens"]
+    assert "FAIL  screens: pay, " in small
+    assert ": QR code: 37 modules a side; 120 pixels hold at most 22 -> " in small
+
+
+def test_check_names_characters_of_the_garage_that_the_font_lacks(file: Path) -> None:
+    file.write_text(CONFIGURATION.replace('"Marina"', '"Marina 停车 P"'))
+    lines = checked(file)
+    line = "FAIL  screens garage.name: the screens' font has no 停 车 -> write it with other characters"
+    assert lines["screens garage.name"] == line
+    assert {name for name in lines if name.startswith("screens")} == {"screens garage.name", "screens"}
 
 
 def test_check_names_a_wifi_that_does_not_fit_or_whose_password_is_not_there(file: Path) -> None:

@@ -8,7 +8,7 @@ from drivers.panel_kinds import KINDS
 from terminal.screen import fonts
 from terminal.screen.compose import Composer
 from terminal.screen.layouts import layout_for
-from terminal.tools.screens import SITE, views
+from terminal.screen.samples import SITE, views
 from tests.models.glass import rounded
 from tests.test_panel import BITS, Rig
 

@@ -11,11 +11,11 @@ from terminal.screen.compose import Composer, Frame
 from terminal.screen.dimming import PLACES, darker
 from terminal.screen.fonts import CAPITAL, NARROWEST
 from terminal.screen.layouts import LAYOUTS, Layout, layout_for
+from terminal.screen.samples import SITE, URL, views
 from terminal.screen.sheet import Box, Placed
 from terminal.screen.texts import LANGUAGES, TABLE, TEXTS, Texts, together
 from terminal.screen.view import Digits, Site, View, Wifi, amount, countdown, digits, stay
 from terminal.screen.wifi import wifi
-from terminal.tools.screens import SITE, URL, views
 
 pytestmark = pytest.mark.skipif(not fonts.raqm_available(), reason=f"Arabic cannot be shaped here: {fonts.INSTALL}")
 PITCH_MM = {"st7789-240": 0.0975, "st7789-320": 0.1275, "ili9341": 0.18, "ili9486": 0.153, "ili9488": 0.153}

@@ -9,9 +9,9 @@ from PIL import Image
 from terminal.screen import fonts
 from terminal.screen.compose import Composer
 from terminal.screen.layouts import LAYOUTS
+from terminal.screen.samples import SITE, URL, views
 from terminal.screen.view import Digits
 from terminal.screen.wifi import wifi
-from terminal.tools.screens import SITE, URL, views
 from tests.test_screen_qr import SHORT, by_opencv, by_zbar, by_zxing
 
 pytestmark = pytest.mark.skipif(not fonts.raqm_available(), reason=f"Arabic cannot be shaped here: {fonts.INSTALL}")

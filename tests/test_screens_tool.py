@@ -6,6 +6,7 @@ from PIL import Image, ImageChops
 from terminal.__main__ import main
 from terminal.screen import fonts, qr
 from terminal.screen.layouts import LAYOUTS
+from terminal.screen.samples import URL
 from terminal.screen.texts import REASONS
 from terminal.tools import screens
 from tests.gallery import PICTURES, gallery
@@ -28,7 +29,7 @@ def test_every_screen_of_every_panel_is_written_in_its_own_pixels(tmp_path: Path
 
 def test_the_pay_screen_bears_the_link_that_is_asked_for() -> None:
     for panel in LAYOUTS:
-        assert qr.decode(screens.pictures(panel)["pay"]) == screens.URL
+        assert qr.decode(screens.pictures(panel)["pay"]) == URL
         assert qr.decode(screens.pictures(panel, SHORT)["pay"]) == SHORT
 
 
@@ -89,4 +90,4 @@ def test_the_test_card_shows_edges_colours_and_a_code(size: tuple[int, int]) -> 
     assert edge == [(0, 0, 0)] * 4
     colours = {colour for _, colour in card.getcolors(1 << 16) or []}
     assert {(255, 0, 0), (0, 255, 0), (0, 0, 255)} <= colours
-    assert qr.decode(card) == screens.URL
+    assert qr.decode(card) == URL

@@ -11,32 +11,13 @@ from terminal.screen import qr
 from terminal.screen.compose import Composer
 from terminal.screen.fonts import fit, ink
 from terminal.screen.layouts import LAYOUTS
-from terminal.screen.texts import REASONS
-from terminal.screen.view import Digits, Hint, Site, View
+from terminal.screen.samples import SITE, URL, views
+from terminal.screen.view import Digits
 from terminal.screen.wifi import wifi
 
-URL = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac14d5d372a459fbe948e83fcaae0cb&t=1765054600668"
-"""As long as PayBy's links are, with few digits in a row: one of those that need the larger symbol."""
-
-SITE = Site("Marina Garage", "موقف المارينا", "+971 4 000 0000")
 _NETWORK = "Marina Guest", "welcome 2026"
-_HINTS: tuple[Hint, ...] = ("second", "signal")
 _COLUMNS, _WIDTH, _GAP, _LABEL = 6, 320, 12, 16  # of the contact sheet; px
 _GROUND, _PAPER = (88, 92, 98), (255, 255, 255)
-
-
-def views(url: str = URL) -> dict[str, View]:
-    """Every state with each of its reasons, by ``<state>[-<reason>]``; of the pay screen also the words that stand
-    alone on a square panel, and the hints. Raises qr.QrError for what no QR code can carry."""
-    visit = View("wait", amount="25.00", minutes=125, tail="4F2A")
-    pay = replace(visit, state="pay", left=107, symbol=qr.proven(url))
-    shown = {"idle": View("idle"), "wait": visit, "pay": pay, "pay-words": replace(pay, page="words")}
-    shown |= {f"pay-{hint}": replace(pay, page="words", hint=hint) for hint in _HINTS}
-    shown |= {"paid": replace(visit, state="paid"), "free": View("free", minutes=8)}
-    for state, reasons in REASONS.items():
-        code = "7K3QF" if state == "help" else ""
-        shown |= {f"{state}-{reason}": View(state, reason, help_code=code) for reason in reasons}
-    return shown
 
 
 def pictures(panel: str, url: str = URL, digits: Digits = "latin") -> dict[str, Image.Image]:

@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Callable
 
 from terminal.config import ConfigError, Settings
 from terminal.tools.check.finding import Finding, Machine
+from terminal.tools.check.glass import fonts, idle_picture, lane_wifi, screens
 from terminal.tools.check.keys import keys, passwords
-from terminal.tools.check.machine import disk, fonts, idle_picture, lane_wifi, network_time, panel, pins, scanner
+from terminal.tools.check.machine import disk, network_time, panel, pins, scanner
 from terminal.tools.check.others import broker, payby_and_clock
 
 __all__ = ["Finding", "Machine", "check", "network_time"]
@@ -44,5 +45,6 @@ async def configuration(settings: Settings, _: Machine) -> AsyncIterator[Finding
 
 
 _PARTS = (
-    configuration, keys, passwords, disk, fonts, pins, panel, idle_picture, lane_wifi, scanner, broker, payby_and_clock,
+    configuration, keys, passwords, disk, fonts, pins, panel, screens, idle_picture, lane_wifi, scanner, broker,
+    payby_and_clock,
 )  # fmt: skip

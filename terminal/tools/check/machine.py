@@ -1,13 +1,11 @@
-"""This machine: disk, fonts, pins, panel, scanner, clock."""
+"""This machine: disk, pins, panel, scanner, clock."""
 
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from terminal.config import ConfigError, Settings, read_secret
-from terminal.screen import own_picture, wifi
-from terminal.screen.fonts import INSTALL, font, raqm_available
-from terminal.screen.layouts import layout_for, pixels
+from terminal.config import Settings
+from terminal.screen.layouts import layout_for
 from terminal.settings import Lcd
 from terminal.tools.check.finding import Finding, Machine
 
@@ -36,19 +34,6 @@ async def disk(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
             text,
             "" if free >= ENOUGH_DISK else "make room; new tickets are refused before it is full",
         )
-
-
-async def fonts(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
-    if settings.lcd:
-        try:
-            font("Regular", 12)
-        except OSError as error:
-            why, command = str(error).partition(": ")[::2]
-            yield Finding("fonts", False, why, command or "install the program anew: deploy/install.md, 1")
-            return
-        ready = raqm_available()
-        text = "Arabic is shaped" if ready else "Arabic cannot be shaped without libfribidi0"
-        yield Finding("fonts", ready, text, "" if ready else INSTALL)
 
 
 async def pins(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
@@ -110,32 +95,6 @@ def _spi_bytes(machine: Machine) -> int:
         return int(machine.spi_bytes.read_text())
     except (OSError, ValueError):
         return 4096
-
-
-def _size(lcd: Lcd) -> tuple[int, int]:
-    return lcd.pixels if lcd.panel == "png" else pixels(lcd.panel, lcd.rotate)
-
-
-async def lane_wifi(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
-    if (lcd := settings.lcd) and lcd.wifi:
-        try:
-            secret = read_secret(lcd.wifi_password_file, "lcd.wifi_password_file") if lcd.wifi_password_file else b""
-            wifi.check(layout_for(lcd.panel, *_size(lcd)), wifi.wifi(lcd.wifi, secret.decode("ascii")))
-        except (ConfigError, ValueError) as error:
-            yield Finding("wifi", False, str(error), "mend lcd.wifi and its password's file, or leave them out")
-        else:
-            yield Finding("wifi", True, f"{lcd.wifi} fits the panel{'' if secret else '; an open network'}")
-
-
-async def idle_picture(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
-    if (lcd := settings.lcd) and lcd.idle_picture:
-        try:
-            own_picture.load(lcd.idle_picture, _size(lcd))
-        except own_picture.PictureError as error:
-            advice = "a still PNG in the panel's own pixels is needed; or leave lcd.idle_picture out"
-            yield Finding("idle picture", False, str(error), advice)
-        else:
-            yield Finding("idle picture", True, f"{lcd.idle_picture} fits the panel")
 
 
 async def scanner(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
