@@ -232,6 +232,16 @@ def test_every_shape_names_the_apps_and_after_a_while_another_phone_and_whom_to_
     assert set(SITE.help_phone.split()) <= words(composer.frame(replace(page, hint="signal")))
 
 
+@pytest.mark.parametrize("layout", [one for one in SHAPES if (one.width, one.height) != (240, 320)], ids=named)
+def test_every_shape_but_the_smallest_upright_one_says_how_long_the_stay_was_and_for_which_ticket(
+    layout: Layout,
+) -> None:
+    found = {one.text: one.em for one in Composer(layout, SITE).frame(replace(PAY, page="words")).placed}
+    assert {"2:05", "4F2A"} <= set(found)
+    if layout.style == "square":
+        assert min(found["2:05"], found["4F2A"]) >= 16 * layout.height // 240
+
+
 @pytest.mark.parametrize("name", ["ili9486", "ili9488"])
 def test_the_recommended_panel_names_the_apps_in_capitals_of_two_millimetres(name: str) -> None:
     found = {one.text: one.em for one in Composer(LAYOUTS[name], SITE).frame(PAY).placed}

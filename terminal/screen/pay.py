@@ -140,7 +140,11 @@ def square(sheet: Sheet, setting: Setting, view: View) -> None:
                 round(14 * u),
             ),
             hints.lines(setting, view.hint, width, round(18 * u), round(15 * u)),
-            _seconds(setting, view, round(26 * u)),
+            Halves(
+                _facts(setting, view, round(17 * u), width // 2 - round(4 * u)),
+                _seconds(setting, view, round(26 * u)),
+                round(4 * u),
+            ),
         ],
         layout.least,
     )
