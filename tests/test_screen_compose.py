@@ -227,7 +227,10 @@ def test_every_shape_names_the_apps_and_after_a_while_another_phone_and_whom_to_
     page = replace(PAY, page="words")
     assert {"PayBy", "BOTIM"} <= words(composer.frame(page))
     for lang in LANGUAGES:
-        assert set(TABLE.say("pay.second", lang).split()) <= words(composer.frame(replace(page, hint="second")))
+        second = words(composer.frame(replace(page, hint="second")))
+        called = TABLE.say("pay", lang) in second  # where the call makes room for it, it is a sentence of its own
+        assert called == ((layout.width, layout.height) != (240, 320))
+        assert set(TABLE.say("pay.second" if called else "pay.second.alone", lang).split()) <= second
         assert set(TABLE.say("pay.signal", lang).split()) <= words(composer.frame(replace(page, hint="signal")))
     assert set(SITE.help_phone.split()) <= words(composer.frame(replace(page, hint="signal")))
 

@@ -17,12 +17,12 @@ _APPS = re.compile(f"({'|'.join(APPS)})")
 
 def lines(setting: Setting, hint: Hint, width: int, largest: int, smallest: int, first: Block | None = None) -> Slot:
     """Where there is room for it: a line for each language. ``first`` stands in the place of what there is to begin
-    with, the apps."""
+    with, the apps; the call to scan is in it, so that the hint in its place needs words of its own."""
     gap = round(largest * 0.4)
     phone = cut(setting.site.help_phone, "en", width, largest * 5 // 4, smallest * 3 // 4)
     found: dict[Hint, Block] = {
         "": first or setting.lines("pay.with", width, largest, smallest, gap),
-        "second": setting.lines("pay.second", width, largest, smallest, gap),
+        "second": setting.lines("pay.second.alone" if first else "pay.second", width, largest, smallest, gap),
     }
     if phone.width:
         found["signal"] = Stack([setting.pair("pay.signal", width, smallest, smallest), Line(phone)], gap)

@@ -50,6 +50,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     # below them
     "pay.with": ("with PayBy or BOTIM", "بتطبيق PayBy أو BOTIM"),
     "pay.second": ("or with another phone", "أو بهاتف آخر"),
+    "pay.second.alone": ("Another phone may pay", "يمكن الدفع بهاتف آخر"),
     "pay.signal": ("No signal?", "لا شبكة؟"),
     "wifi": ("Use our Wi-Fi", "استخدم شبكتنا"),
     "free.then": ("Have a safe trip", "رافقتك السلامة"),
