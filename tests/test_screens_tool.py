@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,8 +7,9 @@ from PIL import Image, ImageChops
 from terminal.__main__ import main
 from terminal.screen import fonts, qr
 from terminal.screen.layouts import LAYOUTS
-from terminal.screen.samples import URL
+from terminal.screen.samples import SITE, URL
 from terminal.screen.texts import REASONS
+from terminal.screen.view import Site
 from terminal.tools import screens
 from tests.gallery import PICTURES, gallery
 
@@ -58,16 +60,67 @@ def test_what_no_code_can_carry_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("ü", "1 to 512 printable ASCII characters are needed, got 1: 'ü'"),
-        ("https://qr.payby.com?" + "x" * 230, "57 modules a side; 240 pixels hold at most 52"),
+        ("ü", "QR code: 1 to 512 printable ASCII characters are needed, got 1: 'ü'"),
+        ("", "QR code: 1 to 512 printable ASCII characters are needed, got 0: ''"),
+        (
+            "https://qr.payby.com?" + "x" * 230,
+            "st7789-240: QR code: 57 modules a side; 240 pixels hold at most 52",
+        ),
     ],
-    ids=["no link", "too long"],
+    ids=["no link", "empty", "too long"],
 )
 def test_a_link_that_a_panel_cannot_show_is_one_line_and_status_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], url: str, why: str
 ) -> None:
     assert main(["screens", "--out", str(tmp_path / "out"), "--url", url]) == 2
-    assert capsys.readouterr().err == f"exit-terminal: screens --url: QR code: {why}\n"
+    assert capsys.readouterr().err == f"exit-terminal: screens --url: {why}\n"
+    assert not (tmp_path / "out").exists()
+
+
+CONFIGURATION = """
+[garage]
+id = "palm"
+name = "Palm Garage"
+name_ar = "موقف النخلة"
+help_phone = "800 7256"
+[lcd]
+panel = "ili9341"
+digits = "arabic"
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "site"),
+    [
+        ([], Site("Palm Garage", "موقف النخلة", "800 7256", "arabic")),
+        (["--digits", "latin"], Site("Palm Garage", "موقف النخلة", "800 7256", "latin")),
+    ],
+    ids=["the configuration's digits", "others"],
+)
+def test_the_screens_are_drawn_in_the_words_of_the_garage_that_is_configured(
+    tmp_path: Path, options: list[str], site: Site
+) -> None:
+    file = tmp_path / "exit.toml"
+    file.write_text(CONFIGURATION, encoding="utf-8")
+    assert main(["--config", str(file), "screens", "--out", str(tmp_path), *options]) == 0
+    for name, drawn in screens.pictures("ili9341", site=site).items():
+        with Image.open(tmp_path / f"ili9341-{name}.png") as image:
+            assert image.tobytes() == drawn.tobytes(), name
+
+
+def test_without_a_configuration_only_the_digits_change(tmp_path: Path) -> None:
+    assert main(["screens", "--out", str(tmp_path), "--digits", "arabic"]) == 0
+    with Image.open(tmp_path / "ili9488-pay.png") as image:
+        assert image.tobytes() == screens.pictures("ili9488", site=replace(SITE, digits="arabic"))["pay"].tobytes()
+
+
+def test_a_configuration_that_is_not_there_is_one_line_and_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--config", str(tmp_path / "absent.toml"), "screens", "--out", str(tmp_path / "out")]) == 2
+    err = capsys.readouterr().err
+    assert "absent.toml" in err
+    assert err.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 

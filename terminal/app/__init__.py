@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from broker.embedded import BrokerError
 from drivers.pins import NoGpio, open_pins
@@ -22,7 +23,7 @@ from terminal.contract import grant
 from terminal.journal import JournalError, JournalForeign, JournalLocked
 from terminal.payby.errors import BadKey
 from terminal.roles.worker import SecondWorker
-from terminal.settings import ConfigError, Lcd, Settings
+from terminal.settings import ConfigError, Garage, Lcd, Settings
 
 NOT_YET = ("console",)
 """Roles of the contract that a later version brings."""
@@ -102,12 +103,22 @@ def _contract(_: argparse.Namespace) -> int:
 def _screens(args: argparse.Namespace) -> int:
     from terminal.screen import fonts
     from terminal.screen.qr import QrError
+    from terminal.screen.samples import SITE
+    from terminal.screen.view import Site
     from terminal.tools import screens
+
+    site = SITE
+    if args.config:
+        settings = _load(args)
+        garage, lcd = settings.need(Garage), settings.lcd
+        site = Site(garage.name, garage.name_ar, garage.help_phone, lcd.digits if lcd else site.digits)
+    if args.digits:
+        site = replace(site, digits=args.digits)
 
     if not fonts.raqm_available():
         print(f"exit-terminal: Arabic is left out, for it cannot be shaped here; {fonts.INSTALL}", file=sys.stderr)
     try:
-        screens.run(args.out, args.url)
+        screens.run(args.out, args.url, site)
     except QrError as error:
         raise ConfigError(f"screens --url: {error}") from None
     return 0

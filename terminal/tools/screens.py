@@ -12,7 +12,7 @@ from terminal.screen.compose import Composer
 from terminal.screen.fonts import fit, ink
 from terminal.screen.layouts import LAYOUTS
 from terminal.screen.samples import SITE, URL, views
-from terminal.screen.view import Digits
+from terminal.screen.view import Site
 from terminal.screen.wifi import wifi
 
 _NETWORK = "Marina Guest", "welcome 2026"
@@ -20,10 +20,10 @@ _COLUMNS, _WIDTH, _GAP, _LABEL = 6, 320, 12, 16  # of the contact sheet; px
 _GROUND, _PAPER = (88, 92, 98), (255, 255, 255)
 
 
-def pictures(panel: str, url: str = URL, digits: Digits = "latin") -> dict[str, Image.Image]:
+def pictures(panel: str, url: str = URL, site: Site = SITE) -> dict[str, Image.Image]:
     """All screens of a panel (a key of layouts.LAYOUTS) by their names, that of a lane's Wi-Fi too; those that are the
     same there as another one are left out."""
-    composer = Composer(LAYOUTS[panel], replace(SITE, digits=digits, wifi=wifi(*_NETWORK)))
+    composer = Composer(LAYOUTS[panel], replace(site, wifi=wifi(*_NETWORK)))
     shown = views(url)
     shown["pay-wifi"] = replace(shown["pay"], page="wifi", left=None)
     found: dict[str, Image.Image] = {}
@@ -34,13 +34,17 @@ def pictures(panel: str, url: str = URL, digits: Digits = "latin") -> dict[str, 
     return found
 
 
-def run(out: Path, url: str | None = None, digits: Digits = "latin") -> list[Path]:
+def run(out: Path, url: str | None = None, site: Site = SITE) -> list[Path]:
     """Write ``<panel>-<state>[-<reason>].png`` for every screen of every panel, in its own pixels, and
-    ``contact-sheet.png``; make the folder. Returns the files. Raises qr.QrError for what no QR code can carry, OSError
-    where nothing can be written."""
-    shown = {
-        f"{panel}-{name}": image for panel in LAYOUTS for name, image in pictures(panel, url or URL, digits).items()
-    }
+    ``contact-sheet.png``; make the folder. Returns the files. Raises qr.QrError for what no QR code can carry, or none
+    of a panel that it names; OSError where nothing can be written."""
+    qr.proven(url := URL if url is None else url)
+    shown: dict[str, Image.Image] = {}
+    for panel in LAYOUTS:
+        try:
+            shown |= {f"{panel}-{name}": image for name, image in pictures(panel, url, site).items()}
+        except qr.QrError as error:
+            raise qr.QrError(f"{panel}: {error}") from None
     shown["contact-sheet"] = contact_sheet(shown)
     out.mkdir(parents=True, exist_ok=True)
     files = []
