@@ -66,7 +66,7 @@ BUGS = (
     Bug(
         "second payment kept",
         LANE,
-        'standing = [p for p in stay.payments if p.holder not in ("refund", "refunded")]',
+        "standing = [p for p in stay.payments if stay.unasked(p)]",
         "standing: list[Payment] = []",
         "the second payment of a stay is not refunded",
         climate="payer",
@@ -177,7 +177,7 @@ BUGS = (
     Bug(
         "refund never done",
         LANE,
-        'ended = replace(payment, holder="person" if refund.stage == "failed" else "refunded", refund_no=None)',
+        'ended = replace(payment, holder="person" if refund.stage == "failed" or rest else "refunded", refund_no=None)',
         "ended = payment",
         "a refund that is done is waited for, for ever",
     ),
