@@ -265,3 +265,26 @@ def test_credit_of_which_somebody_else_gave_back_lifts_for_nobody(stage: str, ho
     story.payby("PAID")
     story.tell(e.RefundReported(story.at, "R" + "0" * 32, no, stage, notified=True))  # type: ignore[arg-type]
     assert (story.payment().holder, story.alerts()[-1]) == (holder, "refund-unknown")
+
+
+def test_money_of_which_a_part_went_back_raises_for_nobody() -> None:
+    """Its car still waits before an arm of which the barrier does not know whether it rose."""
+    story = Story()
+    story.pays()
+    no = story.order().no
+    story.answers("unknown")
+    command = e.CommandGiven(story.at, "exit-1", an_id("c"), "refund", "omar", story.at, order_no=no, amount=500)
+    story.tell(command)
+    story.tell(e.RefundReported(story.at, story.refund().no, no, "success"))
+    assert story.payment().holder == "person"
+    story.wait(2)
+    assert (story.shows(), story.owes()) == ("help barrier", [])
+
+
+def test_credit_that_somebody_else_gave_back_raises_for_nobody_who_still_waits() -> None:
+    story = Story()
+    story.pays()
+    story.answers("refused", "car")
+    story.tell(e.RefundReported(story.at, "R" + "0" * 32, story.order().no, "success", notified=True))
+    story.wait(2)
+    assert (story.shows(), story.owes()) == ("help barrier", [])

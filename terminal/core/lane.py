@@ -1102,7 +1102,7 @@ def _advance_leaving(draft: _Draft, lane: Lane, visit: Visit) -> None:
 
 
 def _lift_again(draft: _Draft, lane: Lane, visit: Visit, stay: Stay, most: int) -> None:
-    payment = next((p for p in stay.payments if p.holder in ("credit", "raised", "person") and not p.refund_no), None)
+    payment = next((p for p in stay.payments if _may_lift_again(stay, p)), None)
     if visit.lifts >= most or (payment is None and visit.fee.reason != "free"):
         if payment and payment.holder == "raised" and not visit.was_up:
             until = draft.at + draft.rules.exit_grace
@@ -1111,6 +1111,12 @@ def _lift_again(draft: _Draft, lane: Lane, visit: Visit, stay: Stay, most: int) 
         return
     draft.alert("lift-again", "warning", f"lift {visit.lifts + 1} for one visit", lane.id, stay, once=True)
     _grant(draft, lane.id, "credit" if payment else "free", payment)
+
+
+def _may_lift_again(stay: Stay, payment: Payment) -> bool:
+    """Nothing of it was given back, and whoever waits here is the one that it was to raise for."""
+    whole = payment.refund_no is None and stay.kept(payment) == payment.amount
+    return whole and (payment.holder in ("credit", "raised") or (payment.holder == "person" and payment.unknown))
 
 
 def _stay_matured(draft: _Draft, stay: Stay) -> None:
