@@ -331,6 +331,8 @@ class Checks:
                 return
             if ours.stage in OPEN:
                 self.wrong(f"I8: order {order.no} is still {ours.stage} when all is quiet ({order.status} at PayBy)")
+            if order.no in world.payby.untold:
+                continue  # its refund begins when it is told
             if order.is_paid:
                 net[name.session] += order.amount - order.given_back
                 price[name.session] = max(price[name.session], order.amount)

@@ -187,6 +187,8 @@ class SimPayBy:
         self.notify: Notify
         self.notices = 0
         self.wrong_notices: set[str] = set()
+        self.untold: set[str] = set()
+        """Orders that were paid after they had failed, of which nobody has heard yet: the next try comes in minutes."""
         """Orders about which PayBy said, signed, what does not fit."""
         self._dice = dice
         self._epoch_ms = epoch_ms
@@ -372,7 +374,7 @@ class SimPayBy:
         if order.cancelled_s is None:
             self._announce_paid(order)
         else:  # nobody asks about it any more: PayBy tells it until it is heard
-            self._announce(f'"acquireOrder":{order.words()}', number=self.notices + 1)
+            self._announce(f'"acquireOrder":{order.words()}', number=self.notices + 1, revived=order.no)
         return True
 
     def _revives(self, order: Order) -> bool:
@@ -442,20 +444,22 @@ class SimPayBy:
             case _:
                 return order.words(no=order.no[:-6] + "abcdef")
 
-    def _announce(self, inner: str, *, after_s: float = 0.0, number: int = 0) -> None:
+    def _announce(self, inner: str, *, after_s: float = 0.0, number: int = 0, revived: str = "") -> None:
         """``number`` 0: a copy of the notification before this one."""
         self.notices += bool(number) or not self.notices
         body = f'{{"notify_timestamp":{self.now_ms()},"notify_id":"{self.notices}",{inner}}}'.encode()
-        task = self.loop.create_task(self._keep_notifying(body, after_s), name="PayBy notifies")
+        task = self.loop.create_task(self._keep_notifying(body, after_s, revived), name="PayBy notifies")
         self._notifying.add(task)
         task.add_done_callback(self._notifying.discard)
 
-    async def _keep_notifying(self, body: bytes, after_s: float) -> None:
+    async def _keep_notifying(self, body: bytes, after_s: float, revived: str) -> None:
         signature = sign(self._key, body)
+        self.untold.add(revived)
         for wait_s in RETRIES_S:
             await asyncio.sleep(wait_s + after_s + self._latency())
             after_s = 0.0
             if await self.notify(body, signature) == 200:
+                self.untold.discard(revived)
                 return
 
 
