@@ -162,5 +162,5 @@ async def test_stopping_ends_open_streams_at_once(served: Served) -> None:
 
 async def test_a_port_in_use_is_an_os_error(served: Served) -> None:
     port = int(served.url.rsplit(":", 1)[1])
-    with pytest.raises(OSError, match="address already in use"):
+    with pytest.raises(OSError, match="ddress already in use"):
         await Page(served.lane).start(port)

@@ -1,8 +1,11 @@
 """The sandbox refuses what PayBy refuses, notifies as PayBy notifies, and fails on demand."""
 
 import asyncio
+import gc
 import json
 import re
+import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
@@ -465,3 +468,19 @@ async def test_as_a_command_it_makes_keys_and_says_what_to_configure(tmp_path: P
         assert (await payby.place_order(json.dumps(order()).encode())).order.status == "CREATED"
     task.cancel()
     await asyncio.wait([task])
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_connection_that_comes_as_the_server_ends_is_not_left_open(
+    turns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``turns`` of the event loop before the end, it is accepted, made a connection, or known to the server."""
+    left_open: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", left_open.append)
+    async with Sandbox(merchant_keys=[MERCHANT.public_key()], private_key=PAYBY) as server:
+        client = socket.create_connection((server.host, server.port))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+    client.close()
+    gc.collect()
+    assert left_open == []

@@ -16,6 +16,7 @@ from terminal.demo.feed import Passed
 from terminal.demo.lane import DemoLane
 from terminal.demo.parts import NotNow
 from terminal.demo.words import in_words
+from terminal.payby.sandbox.served import Served
 
 _STATIC = {
     "/": ("page.html", "text/html"),
@@ -58,23 +59,15 @@ class Page:
             ]
         )
         app.on_shutdown.append(self._end)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._served = Served(app, shutdown_s=1.0)
 
     async def start(self, port: int, host: str = "127.0.0.1") -> str:
         """Serve until stop(); port 0 takes a free one. Returns the address."""
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
-        try:
-            await site.start()
-        except OSError:
-            await self._runner.cleanup()
-            raise
-        bound = self._runner.addresses[0][1]
-        return f"http://{host}:{bound}"
+        return f"http://{host}:{await self._served.start(host, port)}"
 
     async def stop(self) -> None:
         """End every stream and stop serving; may be called twice."""
-        await self._runner.cleanup()
+        await self._served.stop()
 
     async def _end(self, app: web.Application) -> None:
         self._lane.feed.close()

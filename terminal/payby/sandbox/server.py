@@ -31,6 +31,7 @@ from .notify import Delivery, Notifier
 from .nouns import Order, Refund
 from .papers import Version
 from .params import Refusal
+from .served import Served
 
 BASE_PATH = "/sgs/api/"
 _HTML = (
@@ -81,25 +82,23 @@ class Sandbox:
         self._faults = Faults()
         self._notifier = Notifier(self.private_key, wall_ms=self.clock.wall_ms, sleep=sleep, time_scale=time_scale)
         self._trace = 0
-        self._runner: web.AppRunner | None = None
+        self._served: Served | None = None
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=256 * 1024)
         for call in CALLS:
             app.router.add_post(BASE_PATH + call, self._answer)
         app.add_routes(control_routes(self))
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, self.host, self.port).start()
-        self.port = self._runner.addresses[0][1]
+        self._served = Served(app, shutdown_s=0.5)
+        self.port = await self._served.start(self.host, self.port)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._notifier.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._served is not None:
+            await self._served.stop()
 
     @property
     def base_url(self) -> str:
