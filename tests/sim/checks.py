@@ -60,6 +60,8 @@ class Checks:
     free: set[str] = field(default_factory=set)
     """Sessions that were once read as free."""
     read_at: dict[str, float] = field(default_factory=dict)
+    paid_by: dict[str, set[str]] = field(default_factory=dict)
+    """Who paid for a stay: its own driver, or one who found its code on the screen."""
     """When a session's ticket was read last."""
     paid_to_journal: set[str] = field(default_factory=set)
     """Orders of which the worker has a payment in its journal."""
@@ -221,6 +223,11 @@ class Checks:
         if name and name.session not in car.sessions:
             self.soft["scanned another's code"] += 1
 
+    def phone_paid(self, car: Car, order: Order) -> None:
+        name = parse_order_no(order.no)
+        assert name is not None
+        self.paid_by.setdefault(name.session, set()).add(car.name)
+
     # The street
 
     def scanned(self, session: str, reason: str, lane: str) -> None:
@@ -267,20 +274,21 @@ class Checks:
     def decided(self, site: Site, lift: Lift) -> None:
         """I1: the barrier has just believed ``lift``; its car must be the one that stands there."""
         world = self.world
-        others = site.front is not None and lift.session not in site.front.sessions
+        front = site.front
+        is_its = front is not None and (
+            lift.session in front.sessions or front.name in self.paid_by.get(lift.session, ())
+        )
         if lift.car is None:
             # A ticket that was read just before the loop's word has no car yet, and the first that is seen is its own.
             read = world.loop.now - self.read_at.get(lift.session, -UNNAMED_S)
-            if lift.reason != "operator" and others and site.loops.is_honest and read > UNNAMED_S:
-                self.wrong(f"I1: the boom rises for {lift.session} while {site.front and site.front.name} stands there")
+            if lift.reason != "operator" and front and not is_its and site.loops.is_honest and read > UNNAMED_S:
+                self.wrong(f"I1: the boom rises for {lift.session} while {front.name} stands there")
             return
         heard, at = world.barriers[site.name].heard
-        if (
-            heard is None or not heard.waiting or heard.car != lift.car or 1000 * (world.loop.now - at) > 15_001
-        ):  # the barrier counts in whole ms
+        silent = 1000 * (world.loop.now - at) > 15_001  # the barrier counts in whole ms
+        if heard is None or not heard.waiting or heard.car != lift.car or silent:
             self.wrong(f"I1: the boom rises for {lift.car}, and the loops said last: {heard}")
-        front = site.front
-        if lift.reason != "operator" and site.loops.is_honest and (front is None or lift.session not in front.sessions):
+        if lift.reason != "operator" and site.loops.is_honest and not is_its:
             self.wrong(f"I1: the boom rises for {lift.session} while {front and front.name} stands there")
 
     def _grant_of(self, site: Site, lift: Lift) -> None:

@@ -313,3 +313,5 @@ class Driver:
     def _pays(self, order: "Order") -> None:
         done = self.world.payby.pay(order)
         self.world.note("phone pays", self.car.name, order.no, done)
+        if done:
+            self.world.checks.phone_paid(self.car, order)
