@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -35,6 +36,7 @@ OPTIONS = [
 QUICK = ("test_events.py", "test_lane_limits.py")
 """What an import does, these know best; with a file's own tests they are tried before all are loaded."""
 Tell = Callable[[Mutant, str], None]
+_lru_cache_wrapper = type(lru_cache(len))
 
 
 class Plugin:
@@ -155,6 +157,9 @@ def _into(old: Any, new: Any) -> None:
             old.__code__, old.__defaults__, old.__kwdefaults__ = new.__code__, new.__defaults__, new.__kwdefaults__
         case property():
             _into(old.fget, new.fget)
+        case _lru_cache_wrapper():
+            old.cache_clear()  # what it remembers was said by the code as it was
+            _into(old.__wrapped__, new.__wrapped__)
         case classmethod() | staticmethod():
             _into(old.__func__, new.__func__)
         case type():
