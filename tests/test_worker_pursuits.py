@@ -6,13 +6,15 @@ from typing import Any, cast
 
 import pytest
 
-from terminal.core.actions import CloseOrder, Pursuit, QueryOrder
-from terminal.core.visit import Order
+from terminal.core.actions import CloseOrder, PlaceRefund, Pursuit, QueryOrder
+from terminal.core.visit import Order, Refund
+from terminal.ledger import key_of
 from terminal.payby import errors
 from terminal.roles.worker.pursuits import Calls, Pursuits
 from tests.sim.loop import VirtualLoop
 
 ORDER = Order("marina-exit-1-0", "exit-1", "s", 1, 2000, 0, 110_000, 710_000, stage="created")
+REFUND = Refund("R1", ORDER.no, 2000, "credit not used", "worker")
 
 
 class Deaf:
@@ -31,9 +33,28 @@ class Deaf:
         raise errors.OutcomeUnknown("cancelOrder", why="deaf")
 
 
+class Forgetful(Deaf):
+    """A PayBy that knows no refund, not even the one that it is asked for."""
+
+    async def refund(self, biz: bytes) -> Any:
+        self.queries.append(asyncio.get_running_loop().time())
+        assert len(self.queries) < 10, "it is asked without a pause"
+        raise errors.RefundUnknown("refund/placeOrder", "62007", "no such refund")
+
+    async def get_refund(self, refund_no: str) -> Any:
+        self.cancels.append(asyncio.get_running_loop().time())
+        raise errors.RefundUnknown("refund/getOrder", "62007", "no such refund")
+
+
 def asked(expires_s: float, pause: Callable[[float, float], float]) -> Deaf:
     """What PayBy hears of an order that is closed at ``expires_s`` and does not end."""
     deaf = Deaf()
+    pursued(deaf, pause, (expires_s, [QueryOrder(ORDER)]), (30.0, [CloseOrder(ORDER)]))
+    return deaf
+
+
+def pursued(payby: Deaf, pause: Callable[[float, float], float], *spells: tuple[float, list[Pursuit]]) -> None:
+    """Each list is pursued for so many seconds."""
     with VirtualLoop() as loop:
 
         async def story() -> None:
@@ -45,9 +66,9 @@ def asked(expires_s: float, pause: Callable[[float, float], float]) -> Deaf:
                 async def say_lift(_: Any) -> None: ...
 
                 pursuits = Pursuits(
-                    payby=cast(Calls, deaf),
+                    payby=cast(Calls, payby),
                     payee_mid="1",
-                    words={},
+                    words={key_of(PlaceRefund(REFUND)): b"{}"},
                     now=lambda: round(loop.time() * 1000),
                     post=lambda _: None,
                     say_lift=say_lift,
@@ -57,15 +78,12 @@ def asked(expires_s: float, pause: Callable[[float, float], float]) -> Deaf:
                     unheard=lambda _: None,
                     spawn=spawn,
                 )
-                wanted: list[Pursuit] = [QueryOrder(ORDER)]
-                pursuits.follow("s", wanted)
-                await asyncio.sleep(expires_s)
-                pursuits.follow("s", [CloseOrder(ORDER)])
-                await asyncio.sleep(30.0)
+                for seconds, wanted in spells:
+                    pursuits.follow("s", wanted)
+                    await asyncio.sleep(seconds)
                 pursuits.cancel()
 
         loop.run(story())
-    return deaf
 
 
 @pytest.mark.parametrize("pause", [min, max])
@@ -81,3 +99,9 @@ def test_an_order_that_is_closed_right_after_a_query_is_queried_again_in_time(
     cancels = [later - earlier for earlier, later in zip(deaf.cancels, deaf.cancels[1:], strict=False)]
     assert min(cancels) >= 3.0 and max(cancels) <= 10.0, cancels
     assert deaf.cancels[0] == tenths / 10
+
+
+def test_a_refund_that_payby_knows_nothing_of_is_asked_for_again_with_pauses() -> None:
+    forgetful = Forgetful()
+    pursued(forgetful, min, (100.0, [PlaceRefund(REFUND)]))
+    assert (forgetful.queries, forgetful.cancels) == ([0.0, 5.0, 65.0], [5.0, 65.0])
