@@ -345,7 +345,7 @@ def _ticket_read(draft: _Draft, event: TicketRead) -> None:
         draft.put(replace(lane, visit=replace(visit, read=draft.at)))
         return
     draft.put(lane)
-    if visit and visit.phase == "leaving" and visit.raised and visit.loop == "sees" and visit.car == car is not None:
+    if visit and visit.phase == "leaving" and visit.raised and visit.loop == "sees" and car and visit.car == car:
         return  # the boom is up for this car by its other ticket
     if visit:
         _end(draft, lane.id)
