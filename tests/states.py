@@ -17,7 +17,7 @@ from pathlib import Path
 from terminal.core import events as e
 from terminal.core.actions import Action
 from terminal.core.lane import MAX_ATTEMPTS
-from terminal.core.visit import Lane
+from terminal.core.visit import Lane, RefundStage
 from tests.said import SAID, line
 from tests.story import Story, an_id
 
@@ -223,13 +223,13 @@ def asides(story: Watched) -> Iterator[Callable[[Watched], object]]:
             ]
 
 
-def paid_twice(story: Watched, first: int, stages: Iterable[str]) -> None:
+def paid_twice(story: Watched, first: int, stages: Iterable[RefundStage]) -> None:
     """An order that was over turns out to be paid when the next one is; its refund ends so."""
     story.payby("FAILURE", order=story.stay().orders[first])
     story.payby("PAID")
     story.payby("PAID", order=story.stay().orders[first])
     for stage in stages if story.stay().refunds else ():
-        story.tell(e.RefundReported(story.at, story.refund().no, story.refund().order_no, stage))  # type: ignore[arg-type]
+        story.tell(e.RefundReported(story.at, story.refund().no, story.refund().order_no, stage))
 
 
 def command(story: Watched, name: str, **more: object) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from terminal.core import events as e
-from terminal.core.visit import Fee
+from terminal.core.visit import Fee, RefundStage
 from tests.story import Story, an_id
 
 
@@ -224,7 +224,7 @@ def test_a_lost_ticket_of_another_vehicle_is_another() -> None:
 
 
 @pytest.mark.parametrize(("stage", "told"), [("success", "lift-unknown"), ("failed", "refund-failed")])
-def test_what_is_left_of_credit_that_was_given_back_in_part_is_for_a_person(stage: str, told: str) -> None:
+def test_what_is_left_of_credit_that_was_given_back_in_part_is_for_a_person(stage: RefundStage, told: str) -> None:
     story = Story()
     no = story.shows_qr().no
     story.leaves_loop()
@@ -233,7 +233,7 @@ def test_what_is_left_of_credit_that_was_given_back_in_part_is_for_a_person(stag
     command = e.CommandGiven(story.at, "exit-1", an_id("c"), "refund", "omar", story.at, order_no=no, amount=500)
     story.tell(command)
     story.said.clear()
-    story.tell(e.RefundReported(story.at, story.refund().no, no, stage))  # type: ignore[arg-type]
+    story.tell(e.RefundReported(story.at, story.refund().no, no, stage))
     kept = 1500 if stage == "success" else 2000
     assert (story.payment().holder, story.stay().kept(story.payment())) == ("person", kept)
     assert story.alerts() == [told]
@@ -256,14 +256,14 @@ def test_a_second_payment_goes_back_although_a_part_of_the_first_had() -> None:
 
 
 @pytest.mark.parametrize(("stage", "holder"), [("success", "person"), ("settled", "person"), ("failed", "credit")])
-def test_credit_of_which_somebody_else_gave_back_lifts_for_nobody(stage: str, holder: str) -> None:
+def test_credit_of_which_somebody_else_gave_back_lifts_for_nobody(stage: RefundStage, holder: str) -> None:
     """A refund that was made in PayBy's own portal."""
     story = Story()
     no = story.shows_qr().no
     story.leaves_loop()
     story.wait(3)
     story.payby("PAID")
-    story.tell(e.RefundReported(story.at, "R" + "0" * 32, no, stage, notified=True))  # type: ignore[arg-type]
+    story.tell(e.RefundReported(story.at, "R" + "0" * 32, no, stage, notified=True))
     assert (story.payment().holder, story.alerts()[-1]) == (holder, "refund-unknown")
 
 
