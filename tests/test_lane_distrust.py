@@ -288,3 +288,24 @@ def test_credit_that_somebody_else_gave_back_raises_for_nobody_who_still_waits()
     story.tell(e.RefundReported(story.at, "R" + "0" * 32, story.order().no, "success", notified=True))
     story.wait(2)
     assert (story.shows(), story.owes()) == ("help barrier", [])
+
+
+def test_a_ticket_read_for_a_car_that_the_loops_do_not_see_raises_for_that_car_alone() -> None:
+    """A `fee` that somebody sent again: the arm was up, the next car came, and a lift for no car let it out."""
+    story = Story()
+    read_for = story.arrives()
+    story.leaves_loop()
+    story.reads(amount=0, car=read_for)
+    assert (story.visit().loop, [grant.car for grant in story.stay().grants]) == ("blind", [read_for])
+    story.answers("refused", "busy")
+    story.arrives()
+    assert (story.shows(), story.owes()) == ("idle", [])
+
+
+def test_while_the_loops_are_silent_a_lift_names_no_car() -> None:
+    """The barrier, which hears none of them either, would refuse it."""
+    story = Story()
+    car = story.arrives()
+    story.tell(e.VehicleUnknown(story.at, "exit-1"))
+    story.reads(amount=0, car=car)
+    assert [grant.car for grant in story.stay().grants] == [None]

@@ -840,7 +840,7 @@ def _grant(draft: _Draft, name: str, reason: GrantReason, payment: Payment | Non
     visit = lane.visit
     assert visit is not None
     stay = draft.stay(visit.fee.session)
-    car = visit.car if visit.loop == "sees" and lane.vehicle else None
+    car = visit.car if lane.vehicle else None  # while loops speak, the one that the ticket was read for and no other
     count = stay.lifts + 1
     lift = numbers.derived_id(draft.at, draft.rules.garage, name, stay.session, reason, str(count))
     grant = Grant(
