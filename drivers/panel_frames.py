@@ -156,16 +156,21 @@ def rgb565(image: Image.Image) -> bytes:
     """2 bytes a pixel, the high byte first: rrrrrggg gggbbbbb.
 
     bytearray.translate is the quickest table look-up there is without numpy: 1.5 times as quick as that of bytes, 2.3
-    times as quick as Image.point. The parts share no bit, so adding joins them.
+    times as quick as Image.point. The parts share no bit, so adding joins them. No band is held longer than
+    it is needed: fresh memory costs more here than the arithmetic.
     """
-    red, green, blue = (bytearray(image.tobytes("raw", band)) for band in "RGB")
-    high = _joined(image.size, red.translate(_RED), green.translate(_GREEN_HIGH))
-    low = _joined(image.size, blue.translate(_BLUE), green.translate(_GREEN_LOW))
+    size, green = image.size, _band(image, "G")
+    high = ImageChops.add_modulo(
+        _plane(size, _band(image, "R").translate(_RED)), _plane(size, green.translate(_GREEN_HIGH))
+    )
+    low = _plane(size, green.translate(_GREEN_LOW))
+    del green
+    low = ImageChops.add_modulo(low, _plane(size, _band(image, "B").translate(_BLUE)))
     return Image.merge("LA", (high, low)).tobytes()
 
 
-def _joined(size: tuple[int, int], one: bytearray, other: bytearray) -> Image.Image:
-    return ImageChops.add_modulo(_plane(size, one), _plane(size, other))
+def _band(image: Image.Image, name: str) -> bytearray:
+    return bytearray(image.tobytes("raw", name))
 
 
 def _plane(size: tuple[int, int], data: bytearray) -> Image.Image:
