@@ -125,7 +125,7 @@ BUGS = (
         "if draft.at >= grant.not_after + HOLD_MS:",
         "if draft.at >= grant.not_after - 20_000:",
         "a payment goes on before its lift's deadline",
-        world=17,
+        world=49,
     ),
     Bug(
         "two free lifts",
