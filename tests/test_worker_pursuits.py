@@ -80,7 +80,7 @@ def pursued(payby: Deaf, pause: Callable[[float, float], float], *spells: tuple[
                 )
                 for seconds, wanted in spells:
                     pursuits.follow("s", wanted)
-                    await asyncio.sleep(seconds)
+                    await asyncio.sleep(seconds)  # of the loop's virtual time: it passes at once, and is what is tested
                 pursuits.cancel()
 
         loop.run(story())
