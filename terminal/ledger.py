@@ -18,11 +18,11 @@ import msgspec
 from terminal.core import events
 from terminal.core.actions import Alert, CloseOrder, PlaceOrder, PlaceRefund, Pursuit
 from terminal.core.events import EVENTS, Event
-from terminal.core.lane import Change, Garage, Rules, step
+from terminal.core.lane import Change, Garage, step
 from terminal.core.numbers import parse_order_no
 from terminal.core.owed import owed
 from terminal.core.shelf import NO_PROOF, REST_MS, Shelf, rests_until, slim
-from terminal.core.visit import Lane, Stay
+from terminal.core.visit import Lane, Rules, Stay
 
 WORDS = "request"
 """The kind of a journal row that holds a request to PayBy: ``<call> <number>``, a line feed, and its bizContent."""
@@ -102,6 +102,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     stays: list[Stay]
     words: list[tuple[str, str, str]] = []
     unlisted: int | None = None
+    rules: Rules | None = None
 
 
 class _Named(msgspec.Struct, frozen=True):
@@ -189,8 +190,9 @@ class Ledger:
         for row in rows:
             if decoder := _DECODERS.get(row.kind):
                 event = decoder.decode(row.data)
-                self.garage.apply(step(self.garage, event))
-                self._heard(event)
+                change = step(self.garage, event)
+                self.garage.apply(change)
+                self._heard(event, change)
             elif row.kind == WORDS:
                 name, _, body = row.data.partition(b"\n")
                 what, _, number = name.decode().partition(" ")
@@ -209,9 +211,12 @@ class Ledger:
         self.garage.stays = {stay.session: stay for stay in state.stays}
         self.words = {Key(what, number): body.encode() for what, number, body in state.words}
         self.last_at, self.unlisted = state.at, state.unlisted
+        self.garage.rules = state.rules or self.garage.rules
 
-    def _heard(self, event: Event) -> None:
+    def _heard(self, event: Event, change: Change) -> None:
         self.last_at = max(self.last_at, event.at)
+        if change.doubts:
+            self.unlisted = event.at
         if isinstance(event, events.Damaged):
             self.unlisted = None if event.listed else event.at
 
@@ -229,7 +234,7 @@ class Ledger:
         change = step(self.garage, event)
         told = any(isinstance(action, Alert) for action in change.actions) or isinstance(event, events.Damaged)
         try:
-            if not (change.lanes or change.stays or told):
+            if not (change.lanes or change.stays or change.rules or told):
                 return change
             words = self._new_words(change)
             rows = [(f"{key.what} {key.number}\n".encode() + body) for key, body in words.items()]
@@ -241,7 +246,7 @@ class Ledger:
                 del self.garage.stays[recalled.session]
         self.words.update(words)
         self.garage.apply(change)
-        self._heard(event)
+        self._heard(event, change)
         if self._store:
             for stay in change.stays.values():
                 if due := rests_until(stay, event.at):
@@ -311,6 +316,7 @@ class Ledger:
             [stay for session, stay in self.garage.stays.items() if session not in left_out],
             [(key.what, key.number, body.decode()) for key, body in self.words.items() if key.number not in done],
             self.unlisted,
+            self.garage.rules,
         )
         return msgspec.json.encode(state)
 
@@ -365,8 +371,8 @@ def _session_of(event: Event) -> str | None:
     match event:
         case events.TicketRead(fee=fee):
             return fee.session
-        case events.LiftAnswered(session=session):
-            return session
+        case events.LiftAnswered() | events.StayFailed() | events.BoomSeen():
+            return event.session
         case (
             events.OrderReported()
             | events.OrderUnheard()

@@ -29,6 +29,7 @@ _FREE = (
     (r"(alert bad-fee warning once \| \S+ \| )(?!None)[^|]*", r"\1…"),
     (r"(refund \w+ \| )(?!None|worker)\w+ \| (?!None)\w+", r"\1omar | operator"),
     (r"(a refund was asked: )(complaint|overcharged)", r"\1operator"),
+    (r"(our own code failed on it: ).*", r"\1…"),
     (r"-?\d+", "0"),
 )
 

@@ -104,6 +104,8 @@ def words(event: e.Event) -> str:
             return command
         case e.Damaged():
             return "journal damaged"
+        case e.StayFailed():
+            return "own failure"
     return "time"
 
 
@@ -160,6 +162,7 @@ def asides(story: Watched) -> Iterator[Callable[[Watched], object]]:
     yield lambda s: (command(s, "close-lane"), s.reads("b"), command(s, "open-lane"))
     yield lambda s: (s.reads("b"), s.reads("b", lane="exit-2"))
     yield lambda s: s.tell(e.Damaged(s.at, "listed", listed=True))
+    yield lambda s: s.tell(e.StayFailed(s.at, an_id("stay", "a"), "its words"))
     if stay is None:
         return
     for n in range(len(stay.orders))[-1:]:

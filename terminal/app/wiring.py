@@ -25,8 +25,8 @@ from terminal.bus import Bus
 from terminal.clock import Clock, SystemClock
 from terminal.config import read_secret, read_ticket_keys
 from terminal.contract import access, grant
-from terminal.core.lane import Rules
 from terminal.core.tariff import Tariff
+from terminal.core.visit import Rules
 from terminal.link import Link, last_will
 from terminal.payby.client import PayBy
 from terminal.payby.signing import load_private_key, load_public_keys

@@ -65,6 +65,8 @@ class Alert:
     order_no: str | None = None
     once: bool = False
     """An occurrence, not a condition: it is never cleared."""
+    help_code: str | None = None
+    """What the screen shows; None: the code of its stay."""
 
 
 @dataclass(frozen=True, slots=True)

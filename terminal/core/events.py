@@ -7,7 +7,7 @@ write it as it is and read it back.
 from dataclasses import dataclass
 from typing import Literal
 
-from terminal.core.visit import BoomState, Fee, Order, Proof, RefundStage
+from terminal.core.visit import BoomState, Fee, Order, Proof, RefundStage, Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,8 @@ class Started:
 
     at: int
     version: str
+    rules: Rules | None = None
+    """What is in force from here on; None: the same as before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,15 @@ class Damaged:
     """Orders that the facts before do not have: found in what could be salvaged or, ``listed``, in PayBy's list."""
     listed: bool = False
     """PayBy was asked for its list of orders; nothing else is in doubt by this fact."""
+
+
+@dataclass(frozen=True, slots=True)
+class StayFailed:
+    """What was said or done about a stay made our own code fail: it is a person's, and everybody else goes on."""
+
+    at: int
+    session: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,8 @@ class TicketRefused:
     """One of the contract's `help` reasons."""
     disputed: str = ""
     """What the fee claimed and the worker does not; alerted."""
+    ticket: str = ""
+    """The start of its text: the same ticket has the same help code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +96,8 @@ class BoomSeen:
     lift: str | None = None
     skew: int = 0
     """The barrier's clock minus ours, ms, rounded to whole seconds so that jitter is no news."""
+    session: str | None = None
+    """The stay of that lift, as the barrier has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +158,8 @@ class OrderDenied:
     text: str
     kind: Literal["refused", "dead", "unknown", "unauthorised", "clock", "mistake"]
     """dead: that number can never be paid; unknown: PayBy has no such order."""
+    unsigned: bool = False
+    """Only a signed word ends an order; another is a hint that steers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +214,7 @@ class TimePassed:
 Event = (
     Started
     | Damaged
+    | StayFailed
     | TicketRead
     | TicketRefused
     | VehicleSeen
@@ -217,6 +235,7 @@ EVENTS: dict[str, type[Event]] = {
     for kind in (
         Started,
         Damaged,
+        StayFailed,
         TicketRead,
         TicketRefused,
         VehicleSeen,

@@ -17,6 +17,7 @@ moves every lane that the fact touched as far as the rules allow. The rules, in 
  8. An arm that did not rise, or came down before its car had passed, gets further lifts: three in a visit, then help.
  9. When the journal was damaged, every visit ends and every order is closed; what became of a payment meanwhile is not
     known, so a person decides: it neither lifts nor goes back by itself.
+10. One stay never stops the garage: what makes our own code fail is a person's, and all others go on.
 """
 
 from collections.abc import Iterable
@@ -38,6 +39,7 @@ from terminal.core.events import (
     RefundReported,
     RefundUnheard,
     Started,
+    StayFailed,
     TicketRead,
     TicketRefused,
     TimePassed,
@@ -59,6 +61,7 @@ from terminal.core.visit import (
     Payment,
     Phase,
     Refund,
+    Rules,
     SpentCommand,
     Stay,
     Vehicle,
@@ -105,17 +108,6 @@ REMIND_MS = 7 * 24 * 60 * 60_000
 """What waits for a person is told again at every start, for so long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the configuration says about a visit; times in ms."""
-
-    garage: str
-    cancel_after: int = 110_000
-    exit_grace: int = 15 * 60_000
-    payby_margin: int = 600_000
-    """PayBy's expiredTime lies this long after ours."""
-
-
 @dataclass(slots=True)
 class Garage:
     """All lanes and stays by id and session. step() never changes it; apply() does."""
@@ -125,6 +117,7 @@ class Garage:
     stays: dict[str, Stay] = field(default_factory=dict)
 
     def apply(self, change: "Change") -> None:
+        self.rules = change.rules or self.rules
         self.lanes.update(change.lanes)
         self.stays.update(change.stays)
 
@@ -141,19 +134,27 @@ class Change:
     lanes: dict[str, Lane]
     stays: dict[str, Stay]
     actions: list[Action]
+    rules: Rules | None = None
+    """Those in force from here on, where they are others."""
+    doubts: bool = False
+    """The journal was found to lack what happened: PayBy must be asked which orders it has of us."""
 
     def __bool__(self) -> bool:
-        return bool(self.lanes or self.stays or self.actions)
+        return bool(self.lanes or self.stays or self.actions or self.rules)
 
 
 def step(garage: Garage, event: Event) -> Change:
     """What ``event`` changes in ``garage`` and what must be said; the argument stays as it is."""
     draft = _Draft(garage, event.at)
+    if getattr(event, "lane", None) == numbers.NO_LANE:
+        return Change({}, {}, [])  # no lane is called so: whoever says this may not
     match event:
         case Started():
-            _started(draft)
+            _started(draft, event)
         case Damaged():
             _damaged(draft, event)
+        case StayFailed():
+            _stay_failed(draft, event)
         case TicketRead():
             _ticket_read(draft, event)
         case TicketRefused():
@@ -184,7 +185,7 @@ def step(garage: Garage, event: Event) -> Change:
             _time_passed(draft, event)
     for touched in draft.touched():
         _advance(draft, touched)
-    return Change(draft.lanes, draft.stays, draft.actions)
+    return Change(draft.lanes, draft.stays, draft.actions, draft.new_rules, draft.doubts)
 
 
 class _Draft:
@@ -196,6 +197,8 @@ class _Draft:
         self.lanes: dict[str, Lane] = {}
         self.stays: dict[str, Stay] = {}
         self.actions: list[Action] = []
+        self.new_rules: Rules | None = None
+        self.doubts = False
         self._garage = garage
         self._touched: list[str] = []
 
@@ -259,7 +262,9 @@ def _time_passed(draft: _Draft, event: TimePassed) -> None:
 # -- the car and its ticket --------------------------------------------------------------------------------------
 
 
-def _started(draft: _Draft) -> None:
+def _started(draft: _Draft, event: Started) -> None:
+    if event.rules and event.rules != draft.rules:
+        draft.rules = draft.new_rules = event.rules
     for lane in draft.all_lanes():
         visit = lane.visit and replace(lane.visit, gone_since=None)
         draft.put(replace(lane, vehicle=None, boom=None, notice=None, visit=visit, began=draft.at))
@@ -309,6 +314,17 @@ def _doubted(stay: Stay) -> Stay:
             stay = _held(stay, replace(payment, until=0))
     orders = tuple(replace(o, stage="closing" if o.stage in OPEN else o.stage, doubtful=True) for o in stay.orders)
     return replace(stay, orders=orders, grants=(), lane=None)
+
+
+def _stay_failed(draft: _Draft, event: StayFailed) -> None:
+    """Rule 10."""
+    stay = draft.stay(event.session)
+    name = stay.lane
+    draft.put(replace(_doubted(stay), lane=name))
+    text = f"what came of a stay is not known, since our own code failed on it: {event.text}"
+    draft.alert("stay-failed", "critical", text, name, stay, once=True)
+    if name:
+        _help(draft, name, "refused")
 
 
 def _ticket_read(draft: _Draft, event: TicketRead) -> None:

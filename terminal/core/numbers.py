@@ -11,9 +11,11 @@ from typing import NamedTuple
 ATTEMPTS = 9
 """Orders of one stay at most; the tenth would need a number that contract.md does not know."""
 
+NO_LANE = "garage"
+"""Stands in the lane's place for the whole garage, so that no lane is called so."""
+
 _GARAGE = r"[a-z0-9]{1,12}"
 _LANE = r"[a-z0-9-]{1,16}"
-_NO_LANE = "garage"  # stands in the lane's place for the whole garage
 _SESSION = r"[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}"
 _ORDER_NO = re.compile(rf"({_GARAGE})-({_LANE})-({_SESSION})(?:-([2-9]))?")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -47,7 +49,7 @@ def parse_order_no(text: str) -> OrderName | None:
     if not (found := _ORDER_NO.fullmatch(text)):
         return None
     garage, lane, digits, attempt = found.groups()
-    if lane == _NO_LANE:
+    if lane == NO_LANE:
         return None
     return OrderName(garage, lane, _dashed(digits), int(attempt or 1))
 

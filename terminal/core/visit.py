@@ -12,6 +12,32 @@ GrantReason = Literal["paid", "free", "credit"]
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """What is laid down about a visit, times in ms. A start writes them down, so that a replay steps by those that were
+    in force then, whatever the configuration or the next version says."""
+
+    garage: str
+    cancel_after: int = 110_000
+    exit_grace: int = 15 * 60_000
+    payby_margin: int = 600_000
+    """PayBy's expiredTime lies this long after ours."""
+    mark: str = ""
+    """A secret that the ids of our lifts are marked with: who has not heard one cannot name it."""
+    attempts: int = 3
+    """Orders in one visit, then help."""
+    lifts: int = 3
+    """Lifts in one visit, and raises in the life of a stay; then help."""
+    lift: int = 30_000
+    """How far ahead a lift's deadline lies."""
+    lift_unknown_car: int = 15_000
+    """… where it names no car."""
+    hold: int = 60_000
+    """After an unanswered lift's deadline its payment is held this long."""
+    lost_again: int = 120_000
+    """So long after it was read or paid a lost ticket is the same when the loop names its vehicle anew."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fee:
     """A genuine ticket that was read now, and what the worker itself reckons for it."""
 

@@ -151,7 +151,7 @@ class Worker:
 
     async def _start(self) -> None:
         """Owe what the state owes, and nothing that was done before."""
-        await self._take(_Item(events.Started(self.now(), self._settings.version)))
+        await self._take(_Item(events.Started(self.now(), self._settings.version, self._settings.rules)))
         for stay in list(self.ledger.garage.stays.values()):
             self._follow(stay, restarted=True)
             if stay.grants or any(p.holder == "credit" for p in stay.payments):

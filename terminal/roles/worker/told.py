@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from terminal.contract import grant as grants
 from terminal.core.actions import Pursuit
-from terminal.core.lane import Rules
+from terminal.core.visit import Rules
 from terminal.ledger import CHECKPOINT_ROWS
 from terminal.roles.worker.hearing import Beliefs
 from terminal.roles.worker.speaking import Signer

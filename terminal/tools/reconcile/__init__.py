@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from terminal import journal
 from terminal import settings as sections
-from terminal.core.lane import Rules
+from terminal.core.visit import Rules
 from terminal.payby.client import PayBy
 from terminal.payby.errors import CallFailed, ClockWrong, NoStatement
 from terminal.payby.signing import load_private_key, load_public_keys

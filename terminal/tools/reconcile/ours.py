@@ -13,9 +13,9 @@ import msgspec
 from terminal.contract.messages import moment
 from terminal.core.actions import Alert
 from terminal.core.events import EVENTS, BoomSeen, Event, LiftAnswered, TicketRead
-from terminal.core.lane import Change, Garage, Rules, step
+from terminal.core.lane import Change, Garage, step
 from terminal.core.numbers import parse_order_no
-from terminal.core.visit import REFUND_ENDS, Fee, Grant, Order, Payment, Refund
+from terminal.core.visit import REFUND_ENDS, Fee, Grant, Order, Payment, Refund, Rules
 from terminal.ledger import CHECKPOINT, RECALLED, read_checkpoint, read_stay
 from terminal.payby.errors import BadWords
 from terminal.payby.messages import read_order

@@ -10,8 +10,7 @@ from terminal import journal
 from terminal import settings as sections
 from terminal.core import money, numbers
 from terminal.core.actions import Pursuit
-from terminal.core.lane import Rules
-from terminal.core.visit import Stay
+from terminal.core.visit import Rules, Stay
 from terminal.ledger import Ledger
 from terminal.settings import Settings
 
