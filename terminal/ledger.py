@@ -288,8 +288,8 @@ class Ledger:
             due = rests_until(stay, 0) if stay else None
             if stay is None or due is None or stay in rested:
                 continue  # it is put to rest anew when it is settled again
-            if session in spoken_of or any(lane.session == session for lane in self.garage.lanes.values()):
-                heappush(self._resting, (max(due, now + REST_MS), session))  # or a lane still tells of its order
+            if session in spoken_of:
+                heappush(self._resting, (max(due, now + REST_MS), session))
             elif due > now:
                 heappush(self._resting, (due, session))
             else:

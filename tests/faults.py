@@ -109,6 +109,12 @@ ROWS = (
     Row("code-orphaned", "the worker dies under a shown code: off in 15 s, and its payment found later", "Processes"),
     Row("arm-still-up", "a lift while the arm is up for the car before: kept, and renewed once it is down", "Rules"),
     Row("close-stuck", "an old order cannot be closed: free and credited cars leave, others get help", "Rules"),
+    Row("ticket-copied", "a copy of a ticket, read at any lane and time: help, told, one raise in all", "Rules"),
+    Row("power-cut", "a barrier comes back after minutes and names the lift: its raise stays known", "Rules"),
+    Row("passed-open", "paid, and out under another's raise or an open arm: used, told, not given back", "Rules"),
+    Row("journal-put-back", "an older journal is put back: in doubt, nothing lifts or goes back by itself", "Rules"),
+    Row("lost-names-nobody", "lost tickets with somebody else's session: refused, told", "Rules"),
+    Row("lost-again", "a lost ticket whose loop names its car anew: charged once", "Rules"),
     Row("operator-replayed", "an operator's commands and lifts are recorded and sent again: nothing", "Property"),
 )
 KEYS = frozenset(row.key for row in ROWS)

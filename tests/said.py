@@ -16,6 +16,15 @@ ELSEWHERE = (
     "alert boom-stuck critical | exit-1 stay | the arm does not rise; the lane takes no new orders",
     "alert help warning once | exit-1 stay order | a driver needs help: unpaid",
     "alert lift-unknown critical once | the garage stay order | a part was given back; a person decides about the rest",
+    "alert bad-fee warning once | exit-1 stay | a lost ticket has the session of a stay that is known",
+    "alert help warning once | exit-1 stay order | a driver needs help: ticket-used",
+    "alert help warning once | exit-1 stay | a driver needs help: ticket-used",
+    "alert journal-behind critical once | exit-1 | a barrier names a lift of ours that the journal does not hold: it"
+    " was put back, and a person decides",
+    "alert lift-unknown critical once | exit-1 stay order | paid, and the arm was not seen to rise though it was told"
+    " to: a person decides",
+    "alert tailgating warning once | exit-1 stay order | a vehicle left under the raise of another, unpaid",
+    "alert tailgating warning once | exit-1 stay | a vehicle left under the raise of another, unpaid",
     "alert ticket-refused info once | exit-1 | a ticket was refused: refused",
     "alert ticket-refused info once | exit-1 | a ticket was refused: ticket-foreign",
     "clear boom-stuck | exit-1 | the arm was seen up",

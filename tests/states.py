@@ -16,8 +16,7 @@ from pathlib import Path
 
 from terminal.core import events as e
 from terminal.core.actions import Action
-from terminal.core.lane import MAX_ATTEMPTS
-from terminal.core.visit import Lane, RefundStage
+from terminal.core.visit import MAX_ATTEMPTS, Lane, RefundStage
 from tests.said import SAID, line
 from tests.story import Story, an_id
 

@@ -1,7 +1,7 @@
 """The same ticket read again: what it keeps, and what begins anew."""
 
 from terminal.core import events as e
-from terminal.core.lane import MAX_ATTEMPTS
+from terminal.core.visit import MAX_ATTEMPTS
 from tests.story import Story
 
 
@@ -123,15 +123,15 @@ def test_a_genuine_ticket_takes_the_refusal_of_the_last_one_off_the_screen() -> 
     assert story.shows() == "wait"
 
 
-def test_a_refusal_shows_for_15_s_where_nothing_else_is_shown() -> None:
+def test_a_refusal_shows_for_as_long_as_its_car_waits_and_for_15_s_at_least() -> None:
     story = Story()
     story.arrives()
     story.tell(e.TicketRefused(story.at, "exit-1", "a fee", "ticket-foreign"))
-    assert story.screen().until == story.at + 15_000
     story.arrives(car=story.cars["exit-1"])
-    assert story.shows() == "help ticket-foreign", "the same car"
+    assert (story.shows(), story.screen().until) == ("help ticket-foreign", None), "the same car"
     story.leaves_loop()
     assert story.shows() == "help ticket-foreign", "whoever walks back to it may read it"
+    assert story.screen().until == story.at + 15_000
     story.wait(15)
     assert story.shows() == "idle"
 

@@ -6,8 +6,9 @@ import pytest
 
 from terminal.core import events as e
 from terminal.core.actions import Alert
-from terminal.core.lane import LIFT_MS, MAX_LIFTS, MAX_SIGNED
+from terminal.core.lane import MAX_SIGNED
 from terminal.core.numbers import derived_id
+from terminal.core.visit import LIFT_MS, MAX_LIFTS
 from tests.story import Story
 
 
@@ -160,8 +161,8 @@ def test_a_payment_stays_with_its_lift_until_60_s_after_the_deadline() -> None:
     story.wait(0.1)
     told = next(a for a in story.said if isinstance(a, Alert) and a.code == "lift-unanswered")
     assert (told.lane, told.session, told.order_no) == ("exit-1", story.stay().session, story.order().no)
-    assert story.owes() == ["SendLift"]
-    assert [(g.reason, g.signed) for g in story.stay().grants] == [("credit", 1)]
+    assert story.owes() == ["SendLift", "SendLift"], "the barrier is asked on about the first"
+    assert [(g.reason, g.signed, g.overdue) for g in story.stay().grants] == [("paid", 1, True), ("credit", 1, False)]
 
 
 def test_a_lift_that_shows_at_the_boom_counts_as_raised_without_an_answer() -> None:
@@ -222,19 +223,17 @@ def test_a_lift_refused_for_another_car_becomes_credit_and_is_tried_again_up_to_
     assert story.payment().holder == "credit"
 
 
-def test_a_refused_signature_is_alerted_and_the_lift_repeated_for_anybody_could_have_drawn_it() -> None:
+@pytest.mark.parametrize("why", ["signature", "proof"])
+def test_a_refused_proof_or_signature_is_alerted_and_the_lift_repeated_for_anybody_could_have_drawn_it(
+    why: str,
+) -> None:
     story = Story()
     story.pays()
-    story.answers("refused", "signature")
+    story.answers("refused", why)
     assert (story.owes(), story.payment().holder, story.alerts()) == (["SendLift"], "lift", ["lift-refused"])
-
-
-def test_a_lift_refused_for_what_no_repetition_mends_gets_help_at_once() -> None:
-    story = Story()
-    story.pays()
-    story.answers("refused", "proof")
-    story.wait(1)
-    assert (story.shows(), story.payment().holder, story.owes()) == ("help barrier", "credit", [])
+    story.raises()
+    story.drives_through()
+    assert (story.payment().holder, story.stay().left) == ("raised", story.at)
 
 
 def test_a_barrier_without_a_journal_gets_help_at_once_and_the_payment_is_held_until_no_copy_is_valid() -> None:
@@ -247,9 +246,9 @@ def test_a_barrier_without_a_journal_gets_help_at_once_and_the_payment_is_held_u
     story.wait(LIFT_MS // 1000 + 59)
     assert story.payment().holder == "lift"
     story.wait(2)
-    assert (story.payment().holder, story.owes()) == ("credit", [])
+    assert (story.payment().holder, story.owes()) == ("credit", ["SendLift"])
     story.reads()
-    assert story.owes() == ["SendLift"]
+    assert story.owes() == ["SendLift", "SendLift"]
 
 
 def test_a_barrier_without_a_journal_says_nothing_to_a_driver_who_has_gone() -> None:
@@ -277,21 +276,23 @@ def test_a_refused_lift_of_a_car_that_has_gone_is_credit() -> None:
     grant = story.stay().grants[0]
     story.wait(20)
     story.arrives()
-    story.answers("refused", "proof", grant=grant)
+    story.answers("refused", "car", grant=grant)
     assert (story.payment().holder, story.shows()) == ("credit", "idle")
     assert story.payment().until == story.at + 15 * 60_000
 
 
-def test_a_driver_who_went_on_to_a_second_lane_is_let_out_there_though_the_firsts_lift_raised() -> None:
-    """Nothing says that anybody passed at the first."""
+def test_a_ticket_for_which_the_first_lane_raised_after_all_lets_nobody_out_at_a_second() -> None:
+    """Nobody knows who passed at the first."""
     story = Story(lanes=("exit-1", "exit-2"))
     story.pays()
     grant = story.stay().grants[0]
+    story.tell(e.VehicleUnknown(story.at, "exit-1"))
     story.arrives("exit-2")
     story.reads(lane="exit-2")
     assert (story.shows("exit-2"), story.owes()) == ("wait", [])
     story.answers("raised", grant=grant)
-    assert (story.shows("exit-2"), story.owes()) == ("paid", ["SendLift"])
+    assert (story.shows("exit-2"), story.owes()) == ("help ticket-used", [])
+    assert (story.payment().holder, story.payment().raised) == ("raised", grant.id)
 
 
 def test_a_second_after_a_refusal_another_lift_is_thought_of() -> None:
@@ -396,9 +397,8 @@ def test_an_arm_that_does_not_rise_gets_three_lifts_then_the_lane_closes_to_orde
         assert (story.stay().lifts, "boom-stuck" in story.alerts()) == (number + 1, False)
         story.answers("raised")
         story.wait(6)
-    assert (story.shows(), story.payment().holder) == ("help barrier", "credit")
-    assert story.payment().until == story.at + 15 * 60_000
-    assert story.alerts() == ["lift-again", "lift-again", "boom-stuck", "help"]
+    assert (story.shows(), story.payment().holder) == ("help barrier", "person")
+    assert story.alerts() == ["lift-again", "lift-again", "boom-stuck", "lift-unknown", "help"]
     story.arrives()
     assert story.shows() == "closed barrier"
     story.reads("b")
@@ -504,10 +504,16 @@ def test_a_raise_that_shows_after_a_refund_was_asked_is_alerted() -> None:
     story.pays()
     grant = story.stay().grants[0]
     story.leaves_loop()
-    story.wait(92 + 900)
+    story.wait(92)
+    story.tell(
+        e.CommandGiven(
+            story.at, "exit-1", derived_id(story.at, "c"), "refund", "omar", story.at, order_no=story.order().no
+        )
+    )
     assert story.payment().holder == "refund"
     story.answers("raised", grant=grant)
-    assert (story.payment().holder, story.alerts()[-1], story.stay().left) == ("refund", "raised-late", None)
+    assert (story.payment().holder, story.alerts()[-1]) == ("refund", "raised-late")
+    assert (story.payment().raised, story.stay().left) == (grant.id, story.at)
 
 
 def test_answers_about_lifts_of_nobody_or_of_another_lane_are_ignored() -> None:
@@ -524,6 +530,7 @@ def test_a_free_stay_read_at_a_second_lane_waits_until_its_first_lift_has_expire
     story = Story(lanes=("exit-1", "exit-2"))
     story.arrives()
     story.reads(amount=0)
+    story.tell(e.VehicleUnknown(story.at, "exit-1"))
     story.arrives("exit-2")
     story.reads(lane="exit-2", amount=0)
     assert [(g.lane, g.dropped) for g in story.stay().grants] == [("exit-1", True)]

@@ -58,7 +58,7 @@ def test_a_lift_that_was_out_is_given_up_and_its_payment_is_a_persons() -> None:
     story.wait(20)
     assert story.shows() == "help no-answer", "nobody pays twice, and nothing lifts by itself"
     story.tell(e.LiftAnswered(story.at, LANE, story.stay().session, story.payment().grant or "", "raised"))
-    assert (story.payment().holder, story.stay().left) == ("raised", story.at), "the barrier's word settles it"
+    assert (story.payment().holder, story.owes()) == ("raised", []), "the barrier's word settles it"
 
 
 @pytest.mark.fault("journal-damaged")

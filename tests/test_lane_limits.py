@@ -1,7 +1,7 @@
 """The limits of the rules, in numbers: who changes one changes what drivers and operators were told."""
 
-from terminal.core import lane, numbers, shelf
-from terminal.core.lane import Rules
+from terminal.core import lane, numbers, shelf, visit
+from terminal.core.visit import Rules
 
 LIMITS = {
     "GONE_MS": 2_000,
@@ -27,15 +27,20 @@ LIMITS = {
     "SKEW_ALERT_MS": 5_000,
     "SKEW_LIMIT_MS": 15_000,
     "REMEMBERED_FEES": 8,
+    "REMEMBERED_LIFTS": 16,
+    "REMEMBERED_LOST": 3,
     "REMIND_MS": 604_800_000,
 }
 
 
 def test_every_limit_of_the_rules_is_what_the_contract_and_the_pages_say() -> None:
-    assert {name: getattr(lane, name) for name in LIMITS} == LIMITS
+    stated = {**vars(lane), **vars(visit)}
+    assert {name: stated[name] for name in LIMITS} == LIMITS
     assert {name for name in vars(lane) if name.isupper()} - LIMITS.keys() == {"OPEN", "REFUND_ENDS"}
     assert (numbers.ATTEMPTS, shelf.REST_MS) == (9, 600_000)
 
 
 def test_what_the_configuration_leaves_out_is_what_the_contract_says() -> None:
-    assert Rules("marina") == Rules("marina", cancel_after=110_000, exit_grace=900_000, payby_margin=600_000)
+    laid_down = {"cancel_after": 110_000, "exit_grace": 900_000, "payby_margin": 600_000, "lost_again": 120_000}
+    limits = {"attempts": 3, "lifts": 3, "lift": 30_000, "lift_unknown_car": 15_000, "hold": 60_000}
+    assert Rules("marina") == Rules("marina", mark="", **laid_down, **limits)

@@ -145,7 +145,7 @@ def test_a_car_that_went_while_nobody_looked_and_whose_arm_never_rose_has_not_pa
 
 
 def test_a_driver_who_reads_his_ticket_again_under_his_own_risen_boom_and_drives_has_used_his_money() -> None:
-    """He backed off the loop for a moment; the further lift was never answered, and that gave his money back."""
+    """He backed off the loop for a moment, and its loop gave him a new name."""
     story = Story()
     story.shows_qr()
     story.payby("PAID")
@@ -153,8 +153,7 @@ def test_a_driver_who_reads_his_ticket_again_under_his_own_risen_boom_and_drives
     story.arrives()
     assert (story.lane().visit, story.payment().holder, story.alerts()[-1]) == (None, "raised", "no-passage")
     story.reads()
-    assert (story.payment().holder, story.owes()) == ("lift", ["SendLift"])
-    story.answers("refused", "busy")
+    assert (story.payment().holder, story.owes(), story.shows()) == ("raised", [], "help ticket-used")
     story.drives_through()
     assert (story.lane().visit, story.stay().left) == (None, story.at)
     story.wait(16 * 60)
@@ -195,9 +194,8 @@ def test_the_next_car_under_the_boom_takes_the_place_of_nobody() -> None:
     assert (story.stay().left, story.visit().under) == (left, False)
 
 
-@pytest.mark.parametrize(("seconds", "is_used"), [(59.999, True), (60, False)])
-def test_under_a_boom_that_is_held_open_for_long_anybody_may_pass(seconds: float, is_used: bool) -> None:
-    """The stay may have been put away by then, and an empty one in its place would hide its orders."""
+@pytest.mark.parametrize("seconds", [59, 600, 3600])
+def test_a_raise_belongs_to_its_stay_until_the_arm_is_down_again(seconds: float) -> None:
     story = Story()
     story.shows_qr()
     story.payby("PAID")
@@ -205,7 +203,19 @@ def test_under_a_boom_that_is_held_open_for_long_anybody_may_pass(seconds: float
     story.arrives()
     story.wait(seconds)
     story.under()
-    assert (story.stay().left is not None) is is_used
+    assert story.stay().left == story.at
+
+
+def test_a_raise_for_a_stay_that_was_put_away_makes_none_in_its_place() -> None:
+    """An empty one would hide its orders."""
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.arrives()
+    del story.garage.stays[story.stay().session]
+    story.under()
+    assert story.garage.stays == {}
 
 
 @pytest.mark.parametrize("seen", [True, False])
@@ -241,9 +251,11 @@ def test_a_raise_for_a_stay_that_is_at_another_lane_now_does_not_end_it_there() 
     story.shows_qr()
     story.payby("PAID")
     story.raises()
+    story.boom("down")
     story.leaves_loop()
-    story.wait(1)
+    story.wait(3)
     story.arrives("exit-2")
     story.reads(lane="exit-2")
+    story.boom("up")
     story.under()
     assert (story.stay().lane, story.stay().left) == ("exit-2", None)

@@ -105,7 +105,11 @@ def test_a_pursuit_has_its_noun_as_it_stands() -> None:
     story.leaves_loop()
     story.wait(2)
     assert story.pursuits() == [], "its car is gone"
-    story.wait(90 + 900)
+    story.wait(90)
+    assert story.pursuits() == [SendLift(story.stay().grants[0], PROOF)], "the barrier is asked what came of it"
+    story.answers("refused", "expired")
+    assert story.pursuits() == []
+    story.wait(900)
     assert story.pursuits() == [PlaceRefund(story.refund())]
 
 
@@ -124,7 +128,8 @@ def test_a_stay_is_settled_once_nothing_of_it_is_owed_or_waited_for() -> None:
     assert not settled(story.stay()), "its lift may still raise"
     story.answers("unknown")
     assert settled(story.stay()), "a person decides"
-    story.reads(car=None)
+    story.arrives(car=story.cars["exit-1"])
+    story.reads()
     assert not settled(story.stay()), "a lane serves it"
 
 

@@ -278,16 +278,6 @@ async def test_the_damage_and_its_end_outlive_a_checkpoint() -> None:
     assert not ledger.in_doubt
 
 
-def test_the_order_that_a_lane_tells_of_stays_in_memory() -> None:
-    story = Told(a_ledger(Memory()))
-    visit(story, "only")
-    for _ in range(60):
-        story.wait(60)
-        story.boom("fault")
-        story.boom("down")
-    assert an_id("stay", "only") in story.ledger.garage.stays
-
-
 def test_the_kind_of_a_checkpoint_is_the_journals() -> None:
     assert journal.CHECKPOINT == CHECKPOINT
 

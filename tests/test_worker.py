@@ -396,16 +396,21 @@ async def test_a_command_that_came_too_late_is_refused(lane: Lane) -> None:
     assert (receipt.outcome, receipt.why) == ("refused", "expired")
 
 
-async def test_a_driver_who_leaves_blanks_the_screen_and_closes_the_order(lane: Lane) -> None:
+async def test_a_driver_who_leaves_blanks_the_screen_and_his_order_is_closed_and_told_of_no_more(lane: Lane) -> None:
     car = new_id(CLOCK)
     await lane.boom_is_down()
     await lane.bus.hears(lane.topic("vehicle"), Vehicle(**lane.head(), waiting=True, under_boom=False, car=car))
     await lane.reads(lane.fee())
     order = await lane.until(Order, status="created")
     await lane.bus.hears(lane.topic("vehicle"), Vehicle(**lane.head(), waiting=False, under_boom=False))
-    await lane.until(Order, order_no=order.order_no, status="closed")
-    assert lane.bus.of(Screen)[-1].state == "idle"
-    assert lane.sandbox.book.orders[order.order_no].status == "FAILURE"
+    await lane.until(Order, status="none", session=None, order_no=None)
+    await lane.until(Screen, state="idle")
+    await lane.bus.hears(
+        lane.topic("vehicle"), Vehicle(**lane.head(), waiting=True, under_boom=False, car=new_id(CLOCK))
+    )
+    await lane.reads(fee := lane.fee())
+    await lane.until(Order, status="created", session=fee.session)
+    assert lane.sandbox.book.orders[order.order_no].status == "FAILURE", "before the next one is placed"
 
 
 @pytest.mark.fault("barrier-clock")

@@ -280,10 +280,11 @@ class _Opener:
                 clock=self._clock,
             )
         )
+        signer = Signer(name, key)
         store = self._stack.enter_context(Store.open(settings.need(sections.Journal).path, self._clock.wall_ms))
         told = WorkerSettings(
             garage=garage.id,
-            rules=Rules(garage.id, round(payby.cancel_after * 1000), tariff.exit_grace_ms),
+            rules=Rules(garage.id, round(payby.cancel_after * 1000), tariff.exit_grace_ms, mark=signer.mark),
             beliefs=Beliefs(
                 garage.id,
                 read_ticket_keys(settings.need(sections.Ticket)),
@@ -291,7 +292,7 @@ class _Opener:
                 payby_keys,
                 payby.payee_mid,
             ),
-            signer=Signer(name, key),
+            signer=signer,
             trusted=trusted,
             query_every=payby.query_every,
             words_for=Wording(garage.id, garage.name, garage.name_ar, payby.notify_url, tariff),

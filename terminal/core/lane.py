@@ -10,14 +10,21 @@ moves every lane that the fact touched as far as the rules allow. The rules, in 
  3. While its car waits, an order that ran out is closed and followed by another; three in a visit, then help.
  4. Our clock never declares an order dead: it is closed when PayBy says so, and paid whenever PayBy says so.
  5. A payment has one holder: a lift, a credit, a refund or a person. It passes on when the barrier refused the
-    lift, or 60 s after the lift's deadline with no answer and no sign of a raise.
- 6. A payment whose car waits lifts. One whose car is gone is credit for its ticket until the exit grace ends, then
-    a refund, but a person decides if its car was seen to leave. The second payment of a stay is refunded.
+    lift, or 60 s after the lift's deadline with no answer and no sign of a raise; that lift is asked about again.
+ 6. A payment whose car waits lifts. One whose car is gone is credit for its ticket until the exit grace ends. Then it
+    goes back, if every lift of it was refused and the arm was seen down until its car was off the loop; else a person
+    decides. The second payment of a stay is refunded.
  7. What PayBy says must fit the order to the fils; else nothing lifts and a person is told.
  8. An arm that did not rise, or came down before its car had passed, gets further lifts: three in a visit, then help.
+    What raised stays known: it is used or a person's. A stay leaves once, and has three raises in its life; after one
+    it lifts again only for the same car, or where that car was on its loop until the arm was down.
  9. When the journal was damaged, every visit ends and every order is closed; what became of a payment meanwhile is not
     known, so a person decides: it neither lifts nor goes back by itself.
 10. One stay never stops the garage: what makes our own code fail is a person's, and all others go on.
+11. A visit whose car a live loop sees, or which is between the loops under its raised boom, is not taken over by a
+    reading elsewhere: that is a copy of the ticket. Nor does a paid one give way to another ticket at its own lane.
+12. A lane speaks for itself: an answer and a boom count only for lifts of their own lane. A barrier that names a lift
+    of ours which the journal does not hold shows that the journal was put back: rule 9 holds.
 """
 
 from collections.abc import Iterable
@@ -48,10 +55,12 @@ from terminal.core.events import (
 )
 from terminal.core.noun import replace
 from terminal.core.visit import (
+    HOLD_MS,
     OPEN,
     REFUND_ENDS,
     Boom,
     Fee,
+    GivenLift,
     Grant,
     GrantReason,
     Lane,
@@ -74,12 +83,8 @@ WAIT_LIMIT_MS = 15_000
 """A driver looks at `wait` no longer than this, then at `help`."""
 ANSWER_LIMIT_MS = 12_000
 """PayBy has this long to give a QR; then the driver sees `help`, and we keep asking."""
-LIFT_MS = 30_000
-LIFT_UNKNOWN_CAR_MS = 15_000
 RENEW_MS = 5_000
 """An unanswered lift is signed anew this long before its deadline."""
-HOLD_MS = 60_000
-"""After an unanswered lift's deadline its payment is held this long; and so long a raise is for its own stay."""
 RISE_LIMIT_MS = 6_000
 """An arm that was told to rise and is still down after this did not."""
 SETTLE_MS = 1_000
@@ -90,13 +95,12 @@ they speak every 5 s."""
 LINGER_MS = 60_000
 """Without a loop a car counts as waiting this long after its last order was closed."""
 NOTICE_MS = 15_000
+"""A refusal shows so long, and longer while its car waits; without loops as long as a car counts as waiting."""
 NOTICE_OVER_VISIT_MS = 6_000
 NUMBER_TAKEN = "62016"
 """PayBy's code for an order number that it has with other parameters."""
 EXPIRY_REFUSED = ("62008", "62009", "62089")
 """Its codes for an order that would expire in the past, or too late."""
-MAX_ATTEMPTS = 3
-MAX_LIFTS = 3
 MAX_SIGNED = 6
 ALERT_AFTER_UNHEARD = 4
 """PayBy's eighth acceptance case: more than three failures, then a person is told."""
@@ -104,6 +108,8 @@ ALERT_AFTER_SIGNED = 3
 SKEW_ALERT_MS = 5_000
 SKEW_LIMIT_MS = 15_000
 REMEMBERED_FEES = 8
+REMEMBERED_LIFTS = 16
+REMEMBERED_LOST = 3
 REMIND_MS = 7 * 24 * 60 * 60_000
 """What waits for a person is told again at every start, for so long."""
 
@@ -162,11 +168,11 @@ def step(garage: Garage, event: Event) -> Change:
         case VehicleSeen():
             _vehicle_seen(draft, event)
         case VehicleUnknown(lane=lane):
-            draft.put(replace(draft.lane(lane), vehicle=None))
+            draft.put(_watched(replace(draft.lane(lane), vehicle=None)))
         case BoomSeen():
             _boom_seen(draft, event)
         case BarrierGone(lane=lane):
-            draft.put(replace(draft.lane(lane), boom=None))
+            draft.put(_watched(replace(draft.lane(lane), boom=None)))
         case LiftAnswered():
             _lift_answered(draft, event)
         case OrderReported():
@@ -208,6 +214,10 @@ class _Draft:
     def stay(self, session: str) -> Stay:
         return self.stays.get(session) or self._garage.stays.get(session) or Stay(session)
 
+    def knows(self, session: str) -> bool:
+        """Is the stay in memory? One that was put away is not to be made anew in its place."""
+        return session in self.stays or session in self._garage.stays
+
     def all_lanes(self) -> Iterable[Lane]:
         return [self.lane(name) for name in self._garage.lanes]
 
@@ -240,10 +250,11 @@ class _Draft:
         order_no: str | None = None,
         *,
         once: bool = False,
+        help_code: str | None = None,
     ) -> None:
         assert severity in ("info", "warning", "critical")
         session = stay.session if stay else None
-        self.actions.append(Alert(code, severity, text, lane, session, order_no, once))  # type: ignore[arg-type]
+        self.actions.append(Alert(code, severity, text, lane, session, order_no, once, help_code))  # type: ignore[arg-type]
 
     def clear(self, code: str, text: str, lane: str | None) -> None:
         self.actions.append(Clear(code, text, lane))
@@ -267,7 +278,7 @@ def _started(draft: _Draft, event: Started) -> None:
         draft.rules = draft.new_rules = event.rules
     for lane in draft.all_lanes():
         visit = lane.visit and replace(lane.visit, gone_since=None)
-        draft.put(replace(lane, vehicle=None, boom=None, notice=None, visit=visit, began=draft.at))
+        draft.put(_watched(replace(lane, vehicle=None, boom=None, notice=None, visit=visit, began=draft.at)))
     for stay in draft.all_stays():
         _remind(draft, stay)
 
@@ -291,10 +302,7 @@ def _remind(draft: _Draft, stay: Stay) -> None:
 def _damaged(draft: _Draft, event: Damaged) -> None:
     """Rule 9."""
     if not event.listed:
-        for lane in draft.all_lanes():
-            draft.put(replace(lane, visit=None))
-        for stay in draft.all_stays():
-            draft.put(_doubted(stay))
+        _doubt_all(draft)
     for order in event.orders:
         stay = draft.stay(order.session)
         if stay.order(order.no) is None:
@@ -302,6 +310,13 @@ def _damaged(draft: _Draft, event: Damaged) -> None:
             if order.stage in OPEN:
                 lane = draft.lane(order.lane)
                 draft.put(replace(lane, open_sessions=(*lane.open_sessions, order.session)))
+
+
+def _doubt_all(draft: _Draft) -> None:
+    for known in draft.all_lanes():
+        draft.put(replace(draft.lane(known.id), visit=None))
+    for stay in draft.all_stays():
+        draft.put(_doubted(draft.stay(stay.session)))
 
 
 def _doubted(stay: Stay) -> Stay:
@@ -339,59 +354,110 @@ def _ticket_read(draft: _Draft, event: TicketRead) -> None:
         draft.put(_fee_taken(lane, fee.id))
         return
     car = vehicle.car if vehicle and vehicle.waiting else fee.car
-    if fee.reason == "lost" and (known := lane.visit) and _is_same_loss(known, car):
-        fee = replace(fee, session=known.fee.session)
-    stay = draft.stay(fee.session)
-    if stay.left is not None or _leaves_elsewhere(draft, stay, event.lane):
-        _refuse(draft, event.lane, fee.id, "ticket-used")
+    if fee.reason == "lost":
+        fee = replace(fee, session=_same_loss(draft, lane, fee, car))
+    stay, visit = draft.stay(fee.session), lane.visit
+    again = visit is not None and visit.fee.session == fee.session and not _differ(visit.car, car)
+    if reason := _refusal(draft, stay, fee, lane.id, car, again=again):
+        _refuse(draft, lane.id, fee.id, reason, numbers.help_code(fee.session))
         return
     lane = _fee_taken(lane, fee.id)
-    visit = lane.visit
-    if visit and visit.fee.session == fee.session and not _differ(visit.car, car):
-        # Once there is an order or a lift, what it was for counts, not this reading; and an order's end.
-        first = visit.fee if visit.order_no or visit.lifts else fee
-        kept = replace(fee, amount=first.amount, minutes=first.minutes, reason=first.reason)
-        visit = replace(visit, fee=kept, waits_until=visit.waits_until and _linger(draft, visit))
-        if visit.phase == "helping":
-            order = stay.order(visit.order_no)
-            phase: Phase = "blocked"
-            if order and order.stage in OPEN:
-                phase = "reordering" if order.stage == "closing" else "ordering"
-            visit = replace(visit, phase=phase, since=draft.at, reason="", attempts=0, lifts=0)
-        draft.put(replace(lane, visit=replace(visit, read=draft.at)))
+    if again:
+        assert visit is not None
+        draft.put(replace(lane, visit=_read_again(draft, visit, stay, fee)))
         return
     draft.put(lane)
-    if visit and visit.phase == "leaving" and visit.raised and visit.loop == "sees" and car and visit.car == car:
-        return  # the boom is up for this car by its other ticket
+    if visit and _keeps_its_place(draft, lane, visit, car):
+        return
     if visit:
         _end(draft, lane.id)
     if stay.lane is not None:
         _end(draft, stay.lane)
     if draft.stay(fee.session).left is not None:  # its car was just driving out
-        _refuse(draft, event.lane, fee.id, "ticket-used")
+        _refuse(draft, lane.id, fee.id, "ticket-used", numbers.help_code(fee.session))
         return
     _begin(draft, lane.id, fee, car)
 
 
-def _is_same_loss(visit: Visit, car: str | None) -> bool:
-    """Is it the same lost ticket, read again? Its session comes from the vehicle; where no loop names one, each reading
-    has a session of its own."""
-    return visit.fee.reason == "lost" and not visit.raised and not _differ(visit.car, car)
+def _read_again(draft: _Draft, visit: Visit, stay: Stay, fee: Fee) -> Visit:
+    """The visit's own ticket. Once there is an order or a lift, what it was for counts, not this reading; and an
+    order's end."""
+    first = visit.fee if visit.order_no or visit.lifts else fee
+    kept = replace(fee, amount=first.amount, minutes=first.minutes, reason=first.reason)
+    visit = replace(visit, fee=kept, waits_until=visit.waits_until and _linger(draft, visit), read=draft.at)
+    if visit.phase != "helping":
+        return visit
+    order = stay.order(visit.order_no)
+    phase: Phase = "blocked"
+    if order and order.stage in OPEN:
+        phase = "reordering" if order.stage == "closing" else "ordering"
+    return replace(visit, phase=phase, since=draft.at, reason="", attempts=0, lifts=0)
+
+
+def _refusal(draft: _Draft, stay: Stay, fee: Fee, name: str, car: str | None, *, again: bool) -> str:
+    """Why this ticket opens no visit here, in the words of `help`; empty where nothing speaks against it."""
+    if fee.reason == "lost" and stay.lost is None and stay != Stay(stay.session):
+        text = "a lost ticket has the session of a stay that is known"
+        draft.alert("bad-fee", "warning", text, name, stay, once=True)
+        return "refused"
+    if stay.lane and stay.lane != name and _is_held(draft, draft.lane(stay.lane)):
+        text = f"a ticket was read at {name} whose car is at {stay.lane}"
+        draft.alert("ticket-copied", "warning", text, name, stay, once=True)
+        return "ticket-copied"
+    if stay.left is not None or (not again and _rose(stay) and not _may_lift(draft, stay, car)):
+        text = "a ticket was read again for which the boom had risen"
+        draft.alert("ticket-copied", "warning", text, name, stay, once=True)
+        return "ticket-used"
+    return ""
+
+
+def _is_held(draft: _Draft, lane: Lane) -> bool:
+    """Rule 11: is the visit's car there, by the word of its loop, or on its way under the boom that rose for it?"""
+    visit = lane.visit
+    if visit is None:
+        return False
+    between = visit.raised and not (lane.boom and lane.boom.state == "down")
+    return between or (visit.loop == "sees" and lane.vehicle is not None and _waits(draft, lane, visit))
+
+
+def _keeps_its_place(draft: _Draft, lane: Lane, visit: Visit, car: str | None) -> bool:
+    """Rule 11: a paid or free visit whose car the loop sees does not give way to another ticket."""
+    if not _stands_there(lane, visit) or _differ(visit.car, car):
+        return False
+    stay = draft.stay(visit.fee.session)
+    return visit.phase == "leaving" or any(p.holder in ("lift", "credit") for p in stay.payments)
+
+
+def _stands_there(lane: Lane, visit: Visit) -> bool:
+    """Does a live loop see the visit's car?"""
+    vehicle = lane.vehicle
+    sees = visit.loop == "sees" and vehicle is not None and vehicle.waiting
+    return sees and visit.gone_since is None and not _differ(visit.car, vehicle.car if vehicle else None)
+
+
+def _same_loss(draft: _Draft, lane: Lane, fee: Fee, car: str | None) -> str:
+    """The session of a lost ticket: of the visit that is under way if it is read again, of the one that was paid just
+    now if the loop only names its vehicle anew, else its own."""
+    visit = lane.visit
+    if visit and visit.fee.reason == "lost" and not visit.raised and not _differ(visit.car, car):
+        return visit.fee.session
+    return _paid_loss(draft, lane) or fee.session
+
+
+def _paid_loss(draft: _Draft, lane: Lane) -> str | None:
+    """The lane's last lost stay that is paid and has not raised, if that is only just so."""
+    for session in reversed(lane.lost):
+        stay = draft.stay(session)
+        paid = [p.paid for p in stay.payments if p.holder in ("lift", "credit")]
+        young = paid and draft.at < max(stay.lost or 0, *paid) + draft.rules.lost_again
+        if young and stay.left is None and not _rose(stay):
+            return session
+    return None
 
 
 def _differ(one: str | None, other: str | None) -> bool:
     """Are these the names of two vehicles?"""
     return one is not None and other is not None and one != other
-
-
-def _leaves_elsewhere(draft: _Draft, stay: Stay, name: str) -> bool:
-    """Has another lane's boom risen for this stay, and its car is still seen there? Then this is another car, with a
-    copy of the ticket."""
-    if stay.lane is None or stay.lane == name:
-        return False
-    lane = draft.lane(stay.lane)
-    visit, vehicle = lane.visit, lane.vehicle
-    return bool(visit and visit.raised and visit.loop == "sees" and vehicle and vehicle.waiting)
 
 
 def _fee_taken(lane: Lane, fee_id: str) -> Lane:
@@ -401,31 +467,38 @@ def _fee_taken(lane: Lane, fee_id: str) -> Lane:
 
 def _begin(draft: _Draft, name: str, fee: Fee, car: str | None) -> None:
     lane, stay = draft.lane(name), draft.stay(fee.session)
-    draft.put(replace(stay, lane=name))
+    lost = stay.lost
+    if fee.reason == "lost":
+        lost = draft.at
+        others = (session for session in lane.lost if session != fee.session)
+        lane = replace(lane, lost=(*others, fee.session)[-REMEMBERED_LOST:])
+    draft.put(replace(stay, lane=name, lost=lost))
     visit = Visit(fee, "blocked", draft.at, car, read=draft.at)
     if lane.vehicle is None:
         visit = replace(visit, loop="unknown", waits_until=draft.at + LINGER_MS)
     elif not lane.vehicle.waiting:
         visit = replace(visit, loop="blind", waits_until=draft.at + LINGER_MS)
         draft.alert("loop-blind", "warning", "a ticket was read while the loop saw no vehicle", name, stay, once=True)
-    draft.put(replace(lane, visit=visit, passages=0))
+    draft.put(_watched(replace(lane, visit=visit)))
 
 
 def _ticket_refused(draft: _Draft, event: TicketRefused) -> None:
     lane = draft.lane(event.lane)
     if event.fee_id in lane.fee_ids:
         return
-    _refuse(draft, event.lane, event.fee_id, event.reason)
+    code = numbers.help_code(event.ticket or event.fee_id)
+    _refuse(draft, event.lane, event.fee_id, event.reason, code)
     if event.disputed:
-        draft.alert("bad-fee", "warning", event.disputed, event.lane, once=True)
+        draft.alert("bad-fee", "warning", event.disputed, event.lane, once=True, help_code=code)
 
 
-def _refuse(draft: _Draft, name: str, fee_id: str, reason: str) -> None:
-    """Show a refusal for a while; a visit that is under way goes on behind it."""
+def _refuse(draft: _Draft, name: str, fee_id: str, reason: str, help_code: str) -> None:
+    """Show a refusal; a visit that is under way goes on behind it."""
     lane = _fee_taken(draft.lane(name), fee_id)
-    shown = NOTICE_OVER_VISIT_MS if lane.visit else NOTICE_MS
-    draft.put(replace(lane, notice=Notice(reason, numbers.help_code(fee_id), draft.at + shown)))
-    draft.alert("ticket-refused", "info", f"a ticket was refused: {reason}", name, once=True)
+    shown = NOTICE_OVER_VISIT_MS if lane.visit else NOTICE_MS if lane.vehicle else LINGER_MS
+    draft.put(replace(lane, notice=Notice(reason, help_code, draft.at + shown)))
+    text = f"a ticket was refused: {reason}"
+    draft.alert("ticket-refused", "info", text, name, once=True, help_code=help_code)
 
 
 def _vehicle_seen(draft: _Draft, event: VehicleSeen) -> None:
@@ -433,10 +506,11 @@ def _vehicle_seen(draft: _Draft, event: VehicleSeen) -> None:
     before, visit = lane.vehicle, lane.visit
     under = event.under_boom and (lane.boom is None or lane.boom.state != "down")
     newly_under = under and not (before and before.under_boom)
-    risen_for = lane.risen_for if newly_under and draft.at < lane.risen_until else None
+    # The first to pass under a raise is the one that it was for; whoever follows is another.
+    risen_for = lane.risen_for if newly_under and not lane.passages else None
     if newly_under:
         lane = _passage(draft, lane, risen_for)
-    if lane.notice and event.waiting and before and before.car != event.car:
+    if lane.notice and event.waiting and before and (before.car != event.car or not before.waiting):
         lane = replace(lane, notice=None)  # it was for the vehicle before
     lane = replace(lane, vehicle=Vehicle(event.waiting, event.car, event.under_boom))
     if visit is None:
@@ -450,9 +524,14 @@ def _vehicle_seen(draft: _Draft, event: VehicleSeen) -> None:
     # another if it was the worker that had been away; loops that were give the same vehicle a new name.
     away = not event.waiting or (is_another and visit.since <= lane.began)
     unseen = before is None and visit.raised and visit.was_up and away
-    if (under and (visit.was_up or rose or risen_for == visit.fee.session)) or unseen:
+    its_own = visit.was_up or rose or risen_for == visit.fee.session
+    if (under and its_own) or unseen:
         visit = replace(visit, under=True)
-    if (visit.under and not event.under_boom) or is_another:
+    elif newly_under and risen_for is None and before is not None:
+        visit = replace(visit, follows=True)
+    elif visit.follows and not event.under_boom and event.waiting and not is_another:
+        visit = replace(visit, follows=False)  # it was another's: its own is still there
+    if (visit.under and not event.under_boom) or is_another or (visit.follows and not event.under_boom):
         draft.put(replace(lane, visit=visit))
         _end(draft, lane.id)
         return
@@ -460,13 +539,30 @@ def _vehicle_seen(draft: _Draft, event: VehicleSeen) -> None:
         visit = replace(visit, car=visit.car or event.car, loop="sees", gone_since=None, waits_until=None)
     elif visit.loop != "blind":
         visit = replace(visit, loop="sees", gone_since=visit.gone_since or draft.at)
-    draft.put(replace(lane, visit=visit))
+    draft.put(_watched(replace(lane, visit=visit)))
+
+
+def _watched(lane: Lane) -> Lane:
+    """With what is known now of whether the visit's car may have left without a raise of its own."""
+    visit, boom = lane.visit, lane.boom
+    if visit is None or (boom and boom.state == "down" and not _stands_there(lane, visit)):
+        return lane
+    escape = visit.escape
+    if _stands_there(lane, visit):
+        escape = "no"
+    elif lane.vehicle and visit.loop == "sees" and boom and boom.state in ("rising", "up", "lowering"):
+        escape = "tailgating" if lane.risen_for or lane.passages > 1 else "open"
+    elif escape == "no":
+        escape = "perhaps"
+    return lane if escape == visit.escape else replace(lane, visit=replace(visit, escape=escape))
 
 
 def _passage(draft: _Draft, lane: Lane, risen_for: str | None) -> Lane:
     """A vehicle comes under the boom, which rose for this stay if for any; the visit may have been over by then."""
-    if risen_for and (stay := draft.stay(risen_for)).lane is None:
+    if risen_for and draft.knows(risen_for) and (stay := draft.stay(risen_for)).lane != lane.id:
         draft.put(replace(stay, left=stay.left or draft.at))
+        if stay.lane:
+            draft.touch(stay.lane)
     passages = lane.passages + 1
     if passages > 1:
         text = f"vehicle {passages} passed under one raise of the boom"
@@ -492,17 +588,34 @@ def _end(draft: _Draft, name: str) -> None:
     visit = lane.visit
     if visit is None:
         return
-    passed = visit.under or (visit.raised and visit.loop != "sees")
     draft.put(replace(lane, visit=None))
     stay = draft.stay(visit.fee.session)
     grants = tuple(replace(grant, dropped=True) for grant in stay.grants)
-    left = draft.at if passed else stay.left
-    draft.put(replace(stay, lane=None, grants=grants, left=left))
+    passed = visit.under or (visit.raised and visit.loop != "sees")
+    slipped = not passed and not visit.raised and _slipped_out(draft, lane, visit, stay)
+    left = draft.at if passed or slipped else stay.left
+    perhaps = stay.perhaps_left or (visit.escape != "no" and not visit.raised)
+    slipped = slipped or stay.slipped_out
+    draft.put(replace(stay, lane=None, grants=grants, left=left, slipped_out=slipped, perhaps_left=perhaps))
     order = stay.order(visit.order_no)
     if order and order.stage in ("placing", "created"):
         _stage(draft, order, "closing")
     if visit.raised and not passed:
         draft.alert("no-passage", "warning", "the boom rose and its vehicle did not pass", name, stay, once=True)
+
+
+def _slipped_out(draft: _Draft, lane: Lane, visit: Visit, stay: Stay) -> bool:
+    """Did its car leave under another's raise, or under an arm that is held open? Then its ticket is used."""
+    may_leave = visit.fee.reason == "free" or any(p.holder in ("lift", "credit") for p in stay.payments)
+    if not visit.follows and not (visit.escape in ("open", "tailgating") and may_leave):
+        return False
+    for_another = visit.escape == "tailgating" or lane.risen_for is not None or lane.passages > 1
+    how = "under the raise of another" if for_another else "under an arm that no lift of it had raised"
+    text = f"a vehicle left {how}: its ticket is used" if may_leave else f"a vehicle left {how}, unpaid"
+    number = stay.payments[-1].order_no if stay.payments else None
+    code = "tailgating" if for_another else "passed-open"
+    draft.alert(code, "warning", text, lane.id, stay, number, once=True)
+    return True
 
 
 def _waits(draft: _Draft, lane: Lane, visit: Visit) -> bool:
@@ -544,11 +657,22 @@ def _advance_paying(draft: _Draft, lane: Lane, visit: Visit) -> None:
     order = stay.order(visit.order_no)
     if _unheard(draft, lane, visit):
         return
+    if stay.left is not None:
+        if order and order.stage in ("placing", "created"):
+            _stage(draft, order, "closing")
+        if visit.phase != "helping":
+            _help(draft, lane.id, "ticket-used")
+        return
     if visit.phase != "helping" or not visit.lifts:
-        if credit := _credit(draft, stay):
+        credit, is_free = _credit(draft, stay), visit.fee.reason == "free"
+        if (credit or is_free) and not _may_lift(draft, stay, visit.car):
+            if visit.phase != "helping":
+                _help(draft, lane.id, "ticket-used" if _rose(stay) else "barrier")
+            return
+        if credit:
             _grant(draft, lane.id, _reason_for(lane.id, stay, credit), credit)
             return
-        if visit.fee.reason == "free" and all(draft.at >= g.not_after for g in stay.grants):
+        if is_free and all(draft.at >= g.not_after for g in stay.grants):
             _grant(draft, lane.id, "free", None)
             return
     if order and order.stage in ("placing", "created") and draft.at >= order.expires:
@@ -567,7 +691,7 @@ def _advance_paying(draft: _Draft, lane: Lane, visit: Visit) -> None:
         case "reordering" if order and order.stage in OPEN:
             if draft.at >= visit.since + WAIT_LIMIT_MS:
                 _help(draft, lane.id, "no-answer")
-        case "reordering" if visit.attempts >= MAX_ATTEMPTS:
+        case "reordering" if visit.attempts >= draft.rules.attempts:
             _help(draft, lane.id, "unpaid")
         case "reordering":
             _phase(draft, lane.id, "blocked")
@@ -575,12 +699,16 @@ def _advance_paying(draft: _Draft, lane: Lane, visit: Visit) -> None:
             if obstacle := _obstacle(draft, lane, stay):
                 if draft.at >= visit.since + WAIT_LIMIT_MS:
                     _help(draft, lane.id, obstacle)
+            elif visit.fee.reason == "lost" and (paid := _paid_loss(draft, lane)) not in (None, stay.session):
+                assert paid is not None
+                _end(draft, lane.id)  # the same loss, which was paid while its vehicle had another name
+                _begin(draft, lane.id, replace(visit.fee, session=paid), visit.car)
             else:
                 _place(draft, lane, visit, stay)
         case "helping" if order and order.stage == "created":
             _phase(draft, lane.id, "paying")
         case "helping" if visit.reason in ("no-answer", "barrier") and not visit.lifts:
-            if visit.attempts < MAX_ATTEMPTS and not _obstacle(draft, lane, stay):
+            if visit.attempts < draft.rules.attempts and not _obstacle(draft, lane, stay):
                 _place(draft, lane, visit, stay)
 
 
@@ -602,6 +730,8 @@ def _obstacle(draft: _Draft, lane: Lane, stay: Stay) -> str:
     """Why no order may be placed here now, in the words of `help`; empty when nothing stands in the way."""
     if any(grant.reason == "free" and draft.at < grant.not_after for grant in stay.grants):
         return "no-answer"  # it was free at another lane, where its lift may still raise
+    if lane.visit and lane.visit.fee.reason == "free":
+        return "no-answer"
     if lane.boom is None or lane.boom_fault or lane.boom.state == "fault":
         return "barrier"
     if abs(lane.skew) >= SKEW_LIMIT_MS:
@@ -640,7 +770,7 @@ def _place(draft: _Draft, lane: Lane, visit: Visit, stay: Stay) -> None:
     visit = replace(
         visit, phase="ordering", since=draft.at, order_no=no, attempts=visit.attempts + 1, reason="", waits_until=None
     )
-    draft.put(replace(lane, visit=visit, order_no=no, session=session, open_sessions=(*lane.open_sessions, session)))
+    draft.put(replace(lane, visit=visit, open_sessions=(*lane.open_sessions, session)))
 
 
 # -- the order and its payment -----------------------------------------------------------------------------------
@@ -700,7 +830,10 @@ def _order_reported(draft: _Draft, event: OrderReported) -> None:
             _paid(draft, order, event)
         case "CREATED", "placing":
             token = event.token_url or order.token_url
-            _stage(draft, order, "created" if token else "placing", payby_no=payby_no, token_url=token)
+            # PayBy had it no later than now, and is to see all of that time before it hears of a cancellation.
+            expires = draft.at + draft.rules.cancel_after if token else order.expires
+            stage: OrderStage = "created" if token else "placing"
+            _stage(draft, order, stage, payby_no=payby_no, token_url=token, expires=expires)
             draft.reply("noted")
         case "FAILURE", "placing" | "created" | "closing":
             _stage(draft, order, "closed", payby_no=payby_no)
@@ -845,6 +978,19 @@ def _credit(draft: _Draft, stay: Stay) -> Payment | None:
     return None
 
 
+def _rose(stay: Stay) -> bool:
+    """Did the boom rise for it, or may it have, by a barrier's word?"""
+    return any(g.outcome in ("raised", "unknown") for g in stay.given)
+
+
+def _may_lift(draft: _Draft, stay: Stay, car: str | None) -> bool:
+    """Rule 8: may the boom rise (again) for this stay, whose ticket was read for this car?"""
+    if stay.left is not None or sum(g.outcome != "refused" for g in stay.given) >= draft.rules.lifts:
+        return False
+    rose = [g for g in stay.given if g.outcome in ("raised", "unknown")]
+    return not rose or stay.unpassed or (car is not None and rose[-1].car == car)
+
+
 def _reason_for(lane: str, stay: Stay, payment: Payment) -> GrantReason:
     """`paid` spends an order's number at its own lane, once; everything else is `credit`."""
     order = stay.order(payment.order_no)
@@ -857,19 +1003,21 @@ def _grant(draft: _Draft, name: str, reason: GrantReason, payment: Payment | Non
     assert visit is not None
     stay = draft.stay(visit.fee.session)
     car = visit.car if lane.vehicle else None  # while loops speak, the one that the ticket was read for and no other
-    count = stay.lifts + 1
-    lift = numbers.derived_id(draft.at, draft.rules.garage, name, stay.session, reason, str(count))
+    rules = draft.rules
+    lift = numbers.lift_id(draft.at, rules.mark, rules.garage, name, stay.session, reason, str(stay.lifts + 1))
+    number = payment.order_no if payment else None
     grant = Grant(
         lift,
         name,
         stay.session,
         car,
         reason,
-        draft.at + (LIFT_MS if car else LIFT_UNKNOWN_CAR_MS),
-        payment.order_no if payment else None,
+        draft.at + (rules.lift if car else rules.lift_unknown_car),
+        number,
         payment.amount if payment else None,
     )
-    stay = replace(stay, grants=(*stay.grants, grant), lifts=count)
+    given = GivenLift(lift, name, visit.car, number)
+    stay = replace(stay, grants=(*stay.grants, grant), given=(*stay.given, given))
     if payment:
         stay = _held(stay, replace(payment, holder="lift", grant=lift))
     draft.put(stay)
@@ -884,7 +1032,7 @@ def _grant(draft: _Draft, name: str, reason: GrantReason, payment: Payment | Non
         reason="",
         waits_until=_linger(draft, visit),
     )
-    draft.put(replace(lane, visit=visit))
+    draft.put(replace(lane, visit=visit, lifts=(*lane.lifts, lift)[-REMEMBERED_LIFTS:]))
     order = stay.order(visit.order_no)
     if order and order.stage in ("placing", "created"):
         _stage(draft, order, "closing")
@@ -922,28 +1070,54 @@ def _boom_seen(draft: _Draft, event: BoomSeen) -> None:
     passages = 0 if event.state == "down" else lane.passages
     if event.state == "down" and not (before and before.state == "down"):
         lane = replace(lane, risen_for=None)
-    draft.put(replace(lane, boom=Boom(event.state, event.lift, since), skew=event.skew, visit=visit, passages=passages))
-    for stay in draft.all_stays():  # it may have risen for one whose visit is over
-        if grant := stay.grant(event.lift):
-            _raised(draft, stay, grant)
+    lane = replace(lane, boom=Boom(event.state, event.lift, since), skew=event.skew, visit=visit, passages=passages)
+    draft.put(_watched(lane))
+    if visit and visit.raised and (up or event.state == "down"):
+        stay = draft.stay(visit.fee.session)
+        seen = event.state == "down" and not visit.under and _stands_there(lane, visit)
+        draft.put(replace(stay, unpassed=seen or (stay.unpassed and not up)))
+    if event.lift and not (before and before.lift == event.lift):
+        _named(draft, event, event.lift)
+
+
+def _named(draft: _Draft, event: BoomSeen, lift: str) -> None:
+    """The barrier names the lift that raised its boom last; it may be one whose visit is over."""
+    for stay in draft.all_stays():
+        given = stay.lift(lift)
+        if given and given.lane == event.lane:
+            _raised(draft, stay, given)
+            return
+    lane, rules = draft.lane(event.lane), draft.rules
+    if lift in lane.lifts or not numbers.is_lift_id(lift, rules.mark, rules.garage, lane.id):
+        return
+    oldest = lane.lifts[0] if len(lane.lifts) == REMEMBERED_LIFTS else None
+    if oldest and numbers.moment_of(lift) <= numbers.moment_of(oldest):
+        return
+    draft.put(replace(lane, lifts=(*lane.lifts, lift)[-REMEMBERED_LIFTS:]))
+    text = "a barrier names a lift of ours that the journal does not hold: it was put back, and a person decides"
+    draft.alert("journal-behind", "critical", text, lane.id, once=True)
+    draft.doubts = True
+    _doubt_all(draft)
 
 
 def _lift_answered(draft: _Draft, event: LiftAnswered) -> None:
     stay = draft.stay(event.session)
-    grant = stay.grant(event.lift)
-    if grant is None:
-        _answered_late(draft, stay, event)
+    given, grant = stay.lift(event.lift), stay.grant(event.lift)
+    if given is None or given.lane != event.lane or given.outcome == "raised":
         return
-    if grant.lane != event.lane:
+    if event.outcome == "raised":
+        _raised(draft, stay, given)
+        return
+    if grant is None or grant.overdue:
+        _answered_late(draft, stay, given, event)
         return
     match event.outcome, event.why:
-        case "raised", _:
-            _raised(draft, stay, grant)
         case "refused", "busy":
             pass  # unspent: it is repeated until the arm is down
-        case "refused", "signature":
+        case "refused", "signature" | "proof":
             # Whoever can publish a lift can draw this answer for an id of ours; our own lift may still raise.
-            text = "the barrier refused a lift with an id of ours for its signature"
+            what = "its signature" if event.why == "signature" else "its proof"
+            text = f"the barrier refused a lift with an id of ours for {what}"
             draft.alert("lift-refused", "critical", text, grant.lane, stay, grant.order_no, once=True)
         case "refused", "expired" | "too-far":  # the copy that was answered is; the last one's deadline is ours to know
             visit = draft.lane(grant.lane).visit
@@ -958,53 +1132,76 @@ def _lift_answered(draft: _Draft, event: LiftAnswered) -> None:
             _not_raised(draft, stay, grant, event.why)
 
 
-def _answered_late(draft: _Draft, stay: Stay, event: LiftAnswered) -> None:
-    """What shows after its payment has passed on: credit that is still there is used up by a raise, and is for a person
-    where the barrier does not know whether there was one."""
-    payment = next((p for p in stay.payments if p.grant == event.lift), None)
-    if payment is None or payment.holder == "raised":
+def _answered_late(draft: _Draft, stay: Stay, given: GivenLift, event: LiftAnswered) -> None:
+    """Its payment has passed on. One that was never spent and is no more valid did not raise; where the barrier does
+    not know, credit that is still there is for a person."""
+    if event.outcome == "refused":
+        if event.why in ("expired", "spent") and given.outcome == "":
+            draft.put(_settled(stay, given, "refused"))
         return
-    if event.outcome == "raised":
-        text = f"the boom had risen for a payment that meanwhile is held by: {payment.holder}"
-        draft.alert("raised-late", "critical", text, event.lane, stay, payment.order_no, once=True)
-        if payment.holder in ("credit", "person"):
-            payment = replace(payment, holder="raised", raised=event.lift)
-            draft.put(replace(_held(stay, payment), left=stay.left or draft.at))
-    elif event.outcome == "unknown" and payment.holder != "person":
-        text = f"the boom may have risen for a payment that meanwhile is held by: {payment.holder}"
-        draft.alert("lift-unknown", "critical", text, event.lane, stay, payment.order_no, once=True)
-        if payment.holder == "credit":
-            draft.put(_held(stay, replace(payment, holder="person")))
+    draft.put(_settled(stay, given, "unknown"))
+    payment = stay.payment(given.order_no)
+    if payment is None or payment.holder in ("person", "raised"):
+        return
+    text = f"the boom may have risen for a payment that meanwhile is held by: {payment.holder}"
+    draft.alert("lift-unknown", "critical", text, given.lane, stay, payment.order_no, once=True)
+    if payment.holder == "credit":
+        draft.put(_held(draft.stay(stay.session), replace(payment, holder="person", unknown=True)))
 
 
-def _settle_grant(stay: Stay, grant: Grant) -> Stay:
-    return replace(stay, grants=tuple(g for g in stay.grants if g.id != grant.id))
+def _settled(stay: Stay, given: GivenLift, outcome: Literal["raised", "refused", "unknown"]) -> Stay:
+    """What came of a lift is known: it is waited for no more."""
+    known = replace(given, outcome=outcome)
+    return replace(
+        stay,
+        grants=tuple(g for g in stay.grants if g.id != given.id),
+        given=tuple(known if g.id == given.id else g for g in stay.given),
+    )
 
 
-def _raised(draft: _Draft, stay: Stay, grant: Grant) -> None:
-    stay = _settle_grant(stay, grant)
-    payment = stay.payment(grant.order_no)
-    if payment and payment.grant == grant.id:
-        stay = _held(stay, replace(payment, holder="raised", raised=grant.id))
-    lane = replace(draft.lane(grant.lane), risen_for=stay.session, risen_until=draft.at + HOLD_MS)
-    draft.put(lane)
+def _raised(draft: _Draft, stay: Stay, given: GivenLift) -> None:
+    """A lift raised the boom, by the barrier's answer or because it names it; whatever became of the stay meanwhile."""
+    if given.outcome == "raised":
+        return
+    grant = stay.grant(given.id)
+    stay = replace(_settled(stay, given, "raised"), unpassed=False)
+    payment = stay.payment(given.order_no)
+    if payment:
+        stay = _raised_for(draft, stay, payment, given)
+    lane = draft.lane(given.lane)
+    if grant or (lane.boom and lane.boom.state != "down"):
+        lane = replace(lane, risen_for=stay.session, passages=0)
+        draft.put(lane)
     visit = lane.visit
-    if visit and visit.grant == grant.id:
+    if visit and visit.grant == given.id and visit.fee.session == stay.session:
         up = lane.boom is not None and lane.boom.state in ("rising", "up")
         visit = replace(visit, phase="leaving", reason="", raised=True, was_up=up, since=draft.at)
         draft.put(replace(lane, visit=visit))
-    else:
+    elif stay.lane is None:
         stay = replace(stay, left=stay.left or draft.at)  # it rose when its visit had ended: the ticket is used
     draft.put(stay)
     if stay.lane:
         draft.touch(stay.lane)
 
 
+def _raised_for(draft: _Draft, stay: Stay, payment: Payment, given: GivenLift) -> Stay:
+    """The payment has raised. It is used by that, unless its money is on its way back or it is held by another lift."""
+    if payment.holder == "lift" and payment.grant == given.id:
+        return _held(stay, replace(payment, holder="raised", raised=given.id))
+    twice = payment.raised is not None
+    text = f"the boom had risen for a payment that meanwhile is held by: {payment.holder}"
+    text = "the boom has risen for a second time for one payment, at another time or lane" if twice else text
+    draft.alert("raised-late", "critical", text, given.lane, stay, payment.order_no, once=True)
+    if payment.holder in ("credit", "person"):  # what a person was asked to decide does not lift by itself either
+        payment = replace(payment, holder="raised", until=payment.until if payment.holder == "credit" else 0)
+    return _held(stay, replace(payment, raised=given.id))
+
+
 def _unknown(draft: _Draft, stay: Stay, grant: Grant) -> None:
     """The barrier meant to raise and does not know whether it did."""
-    boom = draft.lane(grant.lane).boom
-    if boom and boom.state in ("rising", "up") and boom.lift in (None, grant.id):
-        _raised(draft, stay, grant)
+    boom, given = draft.lane(grant.lane).boom, stay.lift(grant.id)
+    if given and boom and boom.state in ("rising", "up") and boom.lift in (None, grant.id):
+        _raised(draft, stay, given)
         return
     draft.alert(
         "lift-unknown",
@@ -1036,30 +1233,17 @@ def _unwritten(draft: _Draft, stay: Stay, grant: Grant) -> None:
 
 
 def _not_raised(draft: _Draft, stay: Stay, grant: Grant, why: str) -> None:
-    severity = "critical" if why == "proof" else "warning"
-    draft.alert(
-        "lift-refused", severity, f"the barrier refused a lift: {why}", grant.lane, stay, grant.order_no, once=True
-    )
+    text = f"the barrier refused a lift: {why}"
+    draft.alert("lift-refused", "warning", text, grant.lane, stay, grant.order_no, once=True)
     _pass_on(draft, stay, grant, "credit")
-    lane = draft.lane(grant.lane)
-    if severity == "critical" and lane.visit and lane.visit.grant == grant.id:
-        draft.put(replace(lane, visit=replace(lane.visit, lifts=MAX_LIFTS)))
 
 
 def _pass_on(draft: _Draft, stay: Stay, grant: Grant, holder: Literal["credit", "person"]) -> None:
-    """The grant is over without a raise that anyone saw; its payment goes to ``holder``, unless an earlier lift had
-    raised for it, or may have."""
-    stay = _settle_grant(stay, grant)
-    payment = stay.payment(grant.order_no)
-    if payment and payment.grant == grant.id and payment.holder == "lift":
-        if holder == "credit" and payment.raised:
-            payment = replace(payment, holder="raised", grant=payment.raised)
-        elif holder == "person" or payment.unknown:
-            payment = replace(payment, holder="person", unknown=True)
-        else:
-            payment = replace(payment, holder="credit", until=draft.at + draft.rules.exit_grace)
-        stay = _held(stay, payment)
-    draft.put(stay)
+    """The grant is over without a raise that anyone saw: refused (``credit``), or nobody knows (``person``). Its
+    payment goes there, unless an earlier lift had raised for it, or may have."""
+    if given := stay.lift(grant.id):
+        stay = _settled(stay, given, "refused" if holder == "credit" else "unknown")
+    draft.put(_let_go(draft, stay, grant, holder))
     lane = draft.lane(grant.lane)
     if lane.visit and lane.visit.grant == grant.id:
         draft.put(replace(lane, visit=replace(lane.visit, since=draft.at)))
@@ -1067,8 +1251,21 @@ def _pass_on(draft: _Draft, stay: Stay, grant: Grant, holder: Literal["credit", 
         draft.touch(stay.lane)
 
 
+def _let_go(draft: _Draft, stay: Stay, grant: Grant, holder: Literal["credit", "person"]) -> Stay:
+    payment = stay.payment(grant.order_no)
+    if payment is None or payment.grant != grant.id or payment.holder != "lift":
+        return stay
+    if holder == "credit" and payment.raised:
+        payment = replace(payment, holder="raised", grant=payment.raised)
+    elif holder == "person" or payment.unknown:
+        payment = replace(payment, holder="person", unknown=True)
+    else:
+        payment = replace(payment, holder="credit", until=draft.at + draft.rules.exit_grace)
+    return _held(stay, payment)
+
+
 def _renew(draft: _Draft, stay: Stay, grant: Grant) -> None:
-    ahead = LIFT_MS if grant.car else LIFT_UNKNOWN_CAR_MS
+    ahead = draft.rules.lift if grant.car else draft.rules.lift_unknown_car
     grant = replace(grant, not_after=draft.at + ahead, signed=grant.signed + 1)
     draft.put(replace(stay, grants=tuple(grant if g.id == grant.id else g for g in stay.grants)))
     if grant.signed == ALERT_AFTER_SIGNED:
@@ -1103,26 +1300,38 @@ def _advance_leaving(draft: _Draft, lane: Lane, visit: Visit) -> None:
         return
     elif not visit.raised:
         if draft.at >= visit.since + SETTLE_MS:
-            _lift_again(draft, lane, visit, stay, MAX_LIFTS)
+            _lift_again(draft, lane, visit, stay, draft.rules.lifts)
     elif visit.was_up:
         if down and settled and not (lane.vehicle and lane.vehicle.under_boom):
             _lift_again(draft, lane, visit, stay, 2)
         elif down and boom is not None and draft.at >= boom.since + WAIT_LIMIT_MS:
             _help(draft, lane.id, "barrier")  # a loop that is stuck, or a vehicle as long as both
     elif draft.at >= visit.since + RISE_LIMIT_MS or (boom is not None and boom.state == "fault"):
-        if visit.lifts >= MAX_LIFTS and not lane.boom_fault:
-            draft.alert("boom-stuck", "critical", "the arm does not rise; the lane takes no new orders", lane.id, stay)
-            lane = replace(lane, boom_fault=True)
-            draft.put(lane)
-        _lift_again(draft, lane, visit, stay, MAX_LIFTS)
+        _rise_again(draft, lane, visit, down=down)
+
+
+def _rise_again(draft: _Draft, lane: Lane, visit: Visit, *, down: bool) -> None:
+    """The arm did not rise though it was told to."""
+    stay = draft.stay(visit.fee.session)
+    if down:
+        stay = replace(stay, unpassed=True)
+        draft.put(stay)
+    if visit.lifts >= draft.rules.lifts and not lane.boom_fault:
+        draft.alert("boom-stuck", "critical", "the arm does not rise; the lane takes no new orders", lane.id, stay)
+        lane = replace(lane, boom_fault=True)
+        draft.put(lane)
+    for payment in stay.payments if visit.lifts >= draft.rules.lifts else ():
+        if payment.holder == "raised":
+            text = "paid, and the arm was not seen to rise though it was told to: a person decides"
+            draft.alert("lift-unknown", "critical", text, lane.id, stay, payment.order_no, once=True)
+            draft.put(_held(draft.stay(stay.session), replace(payment, holder="person")))
+    _lift_again(draft, lane, visit, draft.stay(stay.session), draft.rules.lifts)
 
 
 def _lift_again(draft: _Draft, lane: Lane, visit: Visit, stay: Stay, most: int) -> None:
     payment = next((p for p in stay.payments if _may_lift_again(stay, p)), None)
-    if visit.lifts >= most or (payment is None and visit.fee.reason != "free"):
-        if payment and payment.holder == "raised" and not visit.was_up:
-            until = draft.at + draft.rules.exit_grace
-            draft.put(_held(stay, replace(payment, holder="credit", until=until, raised=None)))
+    has_right = payment is not None or visit.fee.reason == "free"
+    if visit.lifts >= most or not has_right or not _may_lift(draft, stay, visit.car):
         _help(draft, lane.id, "barrier")
         return
     draft.alert("lift-again", "warning", f"lift {visit.lifts + 1} for one visit", lane.id, stay, once=True)
@@ -1137,22 +1346,47 @@ def _may_lift_again(stay: Stay, payment: Payment) -> bool:
 
 def _stay_matured(draft: _Draft, stay: Stay) -> None:
     """Rules 5 and 6: deadlines that no lane waits for."""
+    rules = draft.rules
     for grant in stay.grants:
-        if draft.at >= grant.not_after + HOLD_MS:
-            text = "a lift was never answered"
-            draft.alert("lift-unanswered", "critical", text, grant.lane, stay, grant.order_no, once=True)
-            _pass_on(draft, draft.stay(stay.session), grant, "credit")
+        if not grant.overdue and draft.at >= grant.not_after + rules.hold:
+            _unanswered(draft, draft.stay(stay.session), grant)
     for payment in draft.stay(stay.session).payments:
         if payment.holder == "credit" and draft.at >= payment.until:
             _credit_matured(draft, draft.stay(stay.session), payment)
+    stay = draft.stay(stay.session)
+    asked = tuple(g for g in stay.grants if not g.overdue or draft.at < g.not_after + rules.hold + rules.exit_grace)
+    draft.put(replace(stay, grants=asked))
+
+
+def _unanswered(draft: _Draft, stay: Stay, grant: Grant) -> None:
+    """Its payment becomes credit, so that its driver can leave elsewhere; the barrier is asked on."""
+    text = "a lift was never answered"
+    draft.alert("lift-unanswered", "critical", text, grant.lane, stay, grant.order_no, once=True)
+    asked = replace(grant, dropped=True, overdue=True)
+    stay = replace(stay, grants=tuple(asked if g.id == grant.id else g for g in stay.grants))
+    draft.put(_let_go(draft, stay, grant, "credit"))
+    lane = draft.lane(grant.lane)
+    if lane.visit and lane.visit.grant == grant.id:
+        draft.put(replace(lane, visit=replace(lane.visit, since=draft.at)))
+    if stay.lane:
+        draft.touch(stay.lane)
 
 
 def _credit_matured(draft: _Draft, stay: Stay, payment: Payment) -> None:
     """Rule 6: nobody used it while it could lift."""
-    if stay.left is None:
+    lifts = [g for g in stay.given if g.order_no == payment.order_no]
+    may_have_left = stay.left is not None or stay.perhaps_left
+    if not may_have_left and all(g.outcome == "refused" for g in lifts):
         _ask_refund(draft, stay, payment, payment.amount, "credit not used", "worker", payment.order_no)
         return
+    if stay.slipped_out and all(g.outcome != "unknown" for g in lifts):
+        draft.put(_held(stay, replace(payment, holder="used")))  # it was told when it left
+        return
     text = "paid, and its vehicle left though no lift is known to have raised: a person decides"
+    if not may_have_left:
+        text = "paid, and nobody answered whether a lift of it raised: a person decides"
+    elif stay.left is None:
+        text = "paid, and its vehicle may have left while the arm was not seen down: a person decides"
     draft.alert("lift-unknown", "critical", text, None, stay, payment.order_no, once=True)
     draft.put(_held(stay, replace(payment, holder="person")))
 

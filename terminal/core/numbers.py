@@ -4,6 +4,7 @@ All of them follow from what is already known (contract.md, "Messages"), so a re
 """
 
 import hashlib
+import hmac
 import re
 from functools import lru_cache
 from typing import NamedTuple
@@ -19,6 +20,7 @@ _LANE = r"[a-z0-9-]{1,16}"
 _SESSION = r"[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}"
 _ORDER_NO = re.compile(rf"({_GARAGE})-({_LANE})-({_SESSION})(?:-([2-9]))?")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_MARK_BITS = 44
 _HELP_LETTERS = "23456789BCDFGHJKMNPQRSTVWXYZ"  # no 0 O 1 I L U, which sound or look alike; no vowels, so no words
 
 
@@ -76,6 +78,35 @@ def derived_id(at_ms: int, *parts: str) -> str:
     tail = tail & ~(0xF << 76) | 0x7 << 76  # version 7
     tail = tail & ~(0x3 << 62) | 0x2 << 62  # RFC 9562 variant
     return _dashed(f"{at_ms << 80 | tail:032x}")
+
+
+def lift_id(at_ms: int, mark: str, garage: str, lane: str, *parts: str) -> str:
+    """The id of a lift of ours: a UUIDv7 of ``at_ms``, 30 bits of a hash of ``parts``, and 44 bits that only who has
+    the secret ``mark`` can make for this lane."""
+    plain = int(derived_id(at_ms, garage, lane, *parts).replace("-", ""), 16)
+    head = plain >> _MARK_BITS
+    return _dashed(f"{head << _MARK_BITS | _marked(head, mark, garage, lane):032x}")
+
+
+def is_lift_id(lift: str, mark: str, garage: str, lane: str) -> bool:
+    """Did lift_id() make it, with this mark and for this lane? False for any text that is no UUID."""
+    if not _UUID.fullmatch(lift):
+        return False
+    number = int(lift.replace("-", ""), 16)
+    head = number >> _MARK_BITS
+    return hmac.compare_digest(
+        (number - (head << _MARK_BITS)).to_bytes(6, "big"), _marked(head, mark, garage, lane).to_bytes(6, "big")
+    )
+
+
+def moment_of(uuid7: str) -> int:
+    """The time in a UUIDv7, ms since the epoch."""
+    return int(uuid7.replace("-", "")[:12], 16)
+
+
+def _marked(head: int, mark: str, garage: str, lane: str) -> int:
+    text = f"{head:x}|{garage}|{lane}".encode()
+    return int.from_bytes(hmac.digest(mark.encode(), text, "sha256")[:8], "big") >> (64 - _MARK_BITS)
 
 
 @lru_cache(maxsize=1024)

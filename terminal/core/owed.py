@@ -9,7 +9,6 @@ from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, 
 from terminal.core.lane import (
     ANSWER_LIMIT_MS,
     GONE_MS,
-    HOLD_MS,
     LOOPS_MS,
     MAX_SIGNED,
     RENEW_MS,
@@ -17,7 +16,7 @@ from terminal.core.lane import (
     SETTLE_MS,
     WAIT_LIMIT_MS,
 )
-from terminal.core.visit import REFUND_ENDS, Lane, Stay, Visit
+from terminal.core.visit import HOLD_MS, REFUND_ENDS, Lane, Stay, Visit
 
 
 def owed(stay: Stay) -> Iterator[Pursuit]:
@@ -31,7 +30,7 @@ def owed(stay: Stay) -> Iterator[Pursuit]:
             case "closing":
                 yield CloseOrder(order)
     for grant in stay.grants:
-        if not grant.dropped:
+        if not grant.dropped or grant.overdue:
             payment = stay.payment(grant.order_no)
             yield SendLift(grant, payment.proof if payment else None)
     for refund in stay.refunds:

@@ -34,9 +34,11 @@ class Shown:
 def screen(lane: Lane, stay: Stay | None, now: int, *, hindrance: tuple[State, str] | None = None) -> Shown:
     """What the LCD must show. ``hindrance``: what keeps an idle lane from serving, as (state, reason)."""
     fee = lane.fee_ids[-1] if lane.fee_ids else None
-    if lane.notice and now < lane.notice.until:
-        notice = lane.notice
-        return Shown("help", fee, reason=notice.reason, help_code=notice.help_code, until=notice.until)
+    if notice := lane.notice:
+        waits = lane.visit is None and lane.vehicle is not None and lane.vehicle.waiting
+        if waits or now < notice.until:
+            until = None if waits else notice.until
+            return Shown("help", fee, reason=notice.reason, help_code=notice.help_code, until=until)
     visit = lane.visit
     if visit is None or stay is None:
         state, reason = _idle(lane, hindrance)

@@ -11,6 +11,13 @@ FeeReason = Literal["due", "free", "lost"]
 GrantReason = Literal["paid", "free", "credit"]
 
 
+MAX_ATTEMPTS = 3
+MAX_LIFTS = 3
+LIFT_MS = 30_000
+LIFT_UNKNOWN_CAR_MS = 15_000
+HOLD_MS = 60_000
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What is laid down about a visit, times in ms. A start writes them down, so that a replay steps by those that were
@@ -23,15 +30,15 @@ class Rules:
     """PayBy's expiredTime lies this long after ours."""
     mark: str = ""
     """A secret that the ids of our lifts are marked with: who has not heard one cannot name it."""
-    attempts: int = 3
+    attempts: int = MAX_ATTEMPTS
     """Orders in one visit, then help."""
-    lifts: int = 3
+    lifts: int = MAX_LIFTS
     """Lifts in one visit, and raises in the life of a stay; then help."""
-    lift: int = 30_000
+    lift: int = LIFT_MS
     """How far ahead a lift's deadline lies."""
-    lift_unknown_car: int = 15_000
+    lift_unknown_car: int = LIFT_UNKNOWN_CAR_MS
     """… where it names no car."""
-    hold: int = 60_000
+    hold: int = HOLD_MS
     """After an unanswered lift's deadline its payment is held this long."""
     lost_again: int = 120_000
     """So long after it was read or paid a lost ticket is the same when the loop names its vehicle anew."""
@@ -101,9 +108,24 @@ class Grant:
     """How often it was signed; each time with a later deadline."""
     dropped: bool = False
     """Its car is gone: it is not sent any more, only its deadline is waited for."""
+    overdue: bool = False
+    """Its deadline went by unanswered: the barrier, which answers spent lifts for ever, is asked what came of it."""
 
 
-Holder = Literal["lift", "raised", "credit", "refund", "refunded", "person"]
+@dataclass(frozen=True, slots=True)
+class GivenLift:
+    """A lift that was ever granted to a stay, and what is known of it. What raised stays known."""
+
+    id: str
+    lane: str
+    car: str | None
+    order_no: str | None
+    outcome: Literal["", "raised", "refused", "unknown"] = ""
+    """Empty as long as nobody answered."""
+
+
+Holder = Literal["lift", "raised", "credit", "refund", "refunded", "used", "person"]
+"""used: its car left, by all signs, without a raise of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +140,7 @@ class Payment:
     grant: str | None = None
     """The id of the lift that holds it, or raised for it last."""
     raised: str | None = None
-    """The lift that raised for it: its money is not given back by itself any more."""
+    """The lift that raised for it last: from then on it is used, or a person's, and never given back by itself."""
     unknown: bool = False
     """The barrier does not know whether a lift of it raised: if a further one fails, a person decides."""
     until: int = 0
@@ -153,12 +175,28 @@ class Stay:
     refunds: tuple[Refund, ...] = ()
     grants: tuple[Grant, ...] = ()
     """Those not yet answered for good."""
-    lifts: int = 0
-    """How many lifts were granted; a lift's id follows from it."""
+    given: tuple[GivenLift, ...] = ()
+    """Every lift there ever was, the newest last."""
     lane: str | None = None
     """Where its visit is now."""
     left: int | None = None
-    """When its car passed the boom."""
+    """When its car passed the boom; nothing of it lifts any more."""
+    unpassed: bool = False
+    """Since the last raise the arm was seen down while its car was still on its loop."""
+    slipped_out: bool = False
+    """… under the raise of another, or an open arm."""
+    perhaps_left: bool = False
+    """Its car was off the loop, and the arm had not been seen down until then."""
+    lost: int | None = None
+    """Of a lost ticket: when it was read last."""
+
+    @property
+    def lifts(self) -> int:
+        """How many lifts were granted; the next one's id follows from it."""
+        return len(self.given)
+
+    def lift(self, lift: str | None) -> GivenLift | None:
+        return next((g for g in self.given if g.id == lift), None)
 
     def order(self, no: str | None) -> Order | None:
         return next((o for o in self.orders if o.no == no), None)
@@ -215,6 +253,11 @@ class Visit:
     """The arm rose since: for this visit's lift, or by somebody else's hand."""
     under: bool = False
     """A vehicle was seen under the boom since."""
+    follows: bool = False
+    """A vehicle was seen under the boom that had not risen for it: this one, if it is off its loop then."""
+    escape: Literal["no", "perhaps", "open", "tailgating"] = "no"
+    """May it have left without a raise of its own? perhaps: no loop saw it while the arm was not known to be down;
+    open, tailgating: its loop saw it go while the arm was open, for nobody's lift or for another's."""
     gone_since: int | None = None
     waits_until: int | None = None
     """Without a loop: until when the car counts as waiting; None while an order is open."""
@@ -245,7 +288,8 @@ class Boom:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A refusal that the screen shows for a while, over whatever else the lane does."""
+    """A refusal that the screen shows for a while over whatever else the lane does, and for as long as its car waits
+    where no visit is."""
 
     reason: str
     help_code: str
@@ -280,10 +324,6 @@ class Lane:
     """The arm did not rise though it was told to; cleared when it is seen up."""
     fee_ids: tuple[str, ...] = ()
     """The fees taken or refused last, the newest last."""
-    order_no: str | None = None
-    """The order placed last."""
-    session: str | None = None
-    """Its session."""
     open_sessions: tuple[str, ...] = ()
     """Sessions with an order of this lane that might still be paid."""
     notice: Notice | None = None
@@ -293,7 +333,9 @@ class Lane:
     """Vehicles seen under the boom since it was last down."""
     risen_for: str | None = None
     """The stay for which the boom rose, until it came down."""
-    risen_until: int = 0
-    """Whoever passes later passes under a boom that is held open."""
+    lifts: tuple[str, ...] = ()
+    """The lifts granted here last, the newest last; and those that the barrier named and the journal did not hold."""
+    lost: tuple[str, ...] = ()
+    """The sessions of the lost tickets read here last, the newest last."""
     began: int = 0
     """When the worker was started last."""

@@ -300,21 +300,23 @@ class Worker:
         self._known(lane)
         self._barrier_alive(lane)
         news: list[events.Event] = []
+        before = self.ledger.garage.lanes.get(lane)
+        named = before.boom.lift if before and before.boom else None
+        session = barrier.session if barrier.lift != named else None  # the stay is called back for what is news alone
         if heard.retained:
-            news.append(events.BoomSeen(self.now(), lane, barrier.state, barrier.lift))
+            news.append(events.BoomSeen(self.now(), lane, barrier.state, barrier.lift, session=session))
         else:
             known = self._of(lane).apart
             known.append(apart)
             if max(known) - apart <= LATE_MS:
                 skew = round(max(known) / 1000) * 1000
-                news.append(events.BoomSeen(self.now(), lane, barrier.state, barrier.lift, skew))
-                before = self.ledger.garage.lanes.get(lane)
+                news.append(events.BoomSeen(self.now(), lane, barrier.state, barrier.lift, skew, session))
                 if barrier.state == "down" and before and before.boom and before.boom.state != "down":
                     self._pursuits.hurry(lane)
             answer = barrier.answer
-            if answer and (session := self._lifts.session_of(answer.lift)):
+            if answer and (of := self._lifts.session_of(answer.lift)):
                 outcome, why = answer.outcome, answer.why or ""
-                news.append(events.LiftAnswered(self.now(), lane, session, answer.lift, outcome, why))
+                news.append(events.LiftAnswered(self.now(), lane, of, answer.lift, outcome, why))
 
         async def done(_: Change) -> None:
             heard.ack()

@@ -48,13 +48,14 @@ def ticket_event(
     fee: messages.Fee, lane: str, *, at: int, wall: int, beliefs: Beliefs, hindrance: str
 ) -> TicketRead | TicketRefused:
     """``at``: the worker's steady time; ``wall``: ms since the epoch."""
+    ticket = fee.ticket[:TICKET_SHOWN]
     if fee.reason == "refused":
-        return TicketRefused(at, lane, fee.id, fee.why if fee.why in REFUSALS else "ticket-unknown")
+        why = fee.why if fee.why in REFUSALS else "ticket-unknown"
+        return TicketRefused(at, lane, fee.id, why, ticket=ticket)
     exited = moment(fee.exited or fee.at)
     if abs(wall - exited) > FRESH_MS:
-        return TicketRefused(
-            at, lane, fee.id, "refused", f"a fee says it was read {(wall - exited) / 1000:.0f} s ago; 60 s are taken"
-        )
+        disputed = f"a fee says it was read {(wall - exited) / 1000:.0f} s ago; 60 s are taken"
+        return TicketRefused(at, lane, fee.id, "refused", disputed, ticket)
     ours = quote(
         fee.ticket,
         exited,
@@ -64,16 +65,16 @@ def ticket_event(
         lost_session=fee.session or "",
     )
     if ours.reason == "refused":
-        return TicketRefused(at, lane, fee.id, ours.why or "ticket-unknown", f"a fee for a ticket that is {ours.why}")
+        disputed = f"a fee for a ticket that is {ours.why}"
+        return TicketRefused(at, lane, fee.id, ours.why or "ticket-unknown", disputed, ticket)
     amount = ours.amount or 0
     said = (fee.reason, fee.session, fee.amount, fee.minutes, fee.entered and moment(fee.entered))
     reckoned = (ours.reason, ours.session, money.text(amount), ours.minutes, ours.entered_ms)
     if said != reckoned or (ours.reason == "lost" and not amount):
-        return TicketRefused(
-            at, lane, fee.id, "refused", f"a fee says {fee.reason} {fee.amount}, the tariff {reckoned[0]} {reckoned[2]}"
-        )
+        disputed = f"a fee says {fee.reason} {fee.amount}, the tariff {reckoned[0]} {reckoned[2]}"
+        return TicketRefused(at, lane, fee.id, "refused", disputed, ticket)
     taken = Fee(
-        fee.id, fee.session or "", fee.ticket[:TICKET_SHOWN], amount, fee.reason, ours.minutes, fee.car
+        fee.id, fee.session or "", ticket, amount, fee.reason, ours.minutes, fee.car
     )  # the ticket's text is kept as scanned, no longer than a screen or a report can show
     return TicketRead(at, lane, taken, hindrance)
 

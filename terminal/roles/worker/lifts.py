@@ -1,6 +1,6 @@
 """Which stay a lift belongs to, for a barrier's answer names the lift alone; and when a lift may be sent."""
 
-from terminal.core.lane import LOOPS_MS, Garage
+from terminal.core.lane import LOOPS_MS, SKEW_ALERT_MS, Garage
 from terminal.core.visit import Grant, Stay
 from terminal.link import Link
 
@@ -13,12 +13,12 @@ class Lifts:
         self._lifts_of: dict[str, set[str]] = {}
 
     def session_of(self, lift: str) -> str | None:
-        """The stay of a lift to which an answer still matters."""
+        """The stay of a lift."""
         return self._sessions.get(lift)
 
     def know(self, stay: Stay) -> None:
-        """Know a stay by its lifts while an answer to them matters."""
-        lifts = {g.id for g in stay.grants} | {p.grant for p in stay.payments if p.grant}
+        """Know a stay by all its lifts: what raised matters for ever."""
+        lifts = {given.id for given in stay.given}
         for lift in self._lifts_of.get(stay.session, set()) - lifts:
             self._sessions.pop(lift, None)
         self._sessions |= dict.fromkeys(lifts, stay.session)
@@ -44,8 +44,11 @@ class Line:
             self._up_ms = self._link.clock.steady_ms()
 
     def carries(self, grant: Grant, garage: Garage) -> bool:
-        """May a lift be sent now? One that names no car, because the loops fell silent, would let another car out."""
+        """May a lift be sent now? One that names no car, because the loops fell silent, would let another car out. One
+        that is overdue is sent for its answer alone, so that no barrier may take it for valid by a wrong clock."""
         lane = garage.lanes.get(grant.lane)
+        if grant.overdue:
+            return lane is not None and lane.boom is not None and abs(lane.skew) < SKEW_ALERT_MS
         if grant.car is not None or lane is None or lane.visit is None or lane.visit.loop != "sees":
             return True
         return self._link.bus.connected and self._link.clock.steady_ms() - self._up_ms >= LOOPS_MS

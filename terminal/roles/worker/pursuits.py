@@ -21,6 +21,8 @@ from terminal.roles.worker.hearing import order_report, refund_report
 
 LIFT_REPEATS_S = (0.5, 1.0, 2.0, 3.0)
 """Pauses between the sendings of an unanswered lift; the last one goes on."""
+LIFT_ASKED_S = 30.0
+"""The pause between two questions about a lift whose deadline went by unanswered."""
 REFUND_QUERY_S = (5.0, 15.0, 60.0, 300.0)
 QUERY_EVERY_S = (2.2, 5.8)
 """PayBy's cases ask for 2 to 6 s between two queries, and it counts at its own door."""
@@ -245,12 +247,15 @@ class Pursuits:
             await asyncio.sleep(self.pause(pause_s, pause_s * 1.2))
 
     async def _lift(self, record: _Running) -> None:
-        """Send it until its deadline; a renewed deadline, or an arm that came down, sends it at once."""
+        """Send it until its deadline; a renewed deadline, or an arm that came down, sends it at once. One that is
+        overdue is sent now and then, to be answered."""
         for pause_s in _lengthening(LIFT_REPEATS_S):
             assert isinstance(record.pursuit, SendLift)
             record.news.clear()
-            if self.now() < record.pursuit.grant.not_after:
+            grant = record.pursuit.grant
+            if grant.overdue or self.now() < grant.not_after:
                 await self.say_lift(record.pursuit)
+            pause_s = LIFT_ASKED_S if grant.overdue else pause_s
             try:
                 async with asyncio.timeout(pause_s):
                     await record.news.wait()

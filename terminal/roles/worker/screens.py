@@ -80,11 +80,10 @@ class Screens:
         if again or shown != said.shown:
             said.shown = shown
             await self._link.say(self._voice.screen(self._link.head(), name, shown, symbol, now), lane=name)
-        last = self._ledger.garage.stays.get(session or lane.session or "")
-        told = self._voice.order_facts(lane, last)
+        told = self._voice.order_facts(lane, stay, now)
         if told != said.order:
             said.order = told
-            await self._link.say(self._voice.order(self._link.head(), lane, last), lane=name)
+            await self._link.say(self._voice.order(self._link.head(), told), lane=name)
 
     def _later(self, seconds: float, lane: str, *, again: bool = False) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(

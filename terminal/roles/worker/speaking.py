@@ -1,5 +1,6 @@
 """What the state comes to on the wire: the `screen`, `order` and `lift` messages of a lane."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,11 @@ class Signer:
 
     name: str
     key: Ed25519PrivateKey
+
+    @property
+    def mark(self) -> str:
+        """A secret that follows from the key: what our lifts' ids are marked with (core.numbers.lift_id)."""
+        return hashlib.sha256(self.key.sign(b"the mark in the ids of lifts")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +63,20 @@ class Voice:
         }
         return grants.sign_screen(self.signer.key, self.garage, lane, key=self.signer.name, **fields)
 
-    def order_facts(self, lane: Lane, stay: Stay | None) -> dict[str, Any]:
-        """How the lane's order stands: the visit's, or the last one where no visit is."""
+    def order_facts(self, lane: Lane, stay: Stay | None, now: int) -> dict[str, Any]:
+        """How the visit's order stands; of no visit, and while the refusal of another fee shows, there is none."""
         visit = lane.visit
-        number = visit.order_no if visit else lane.order_no
-        order = stay.order(number) if stay and number else None
-        facts: dict[str, Any] = {
-            "status": order_status(order),
-            "fee": lane.fee_ids[-1] if lane.fee_ids else None,
-            "session": visit.fee.session if visit else lane.session,
-        }
+        if visit is None or (lane.notice and now < lane.notice.until):
+            last = lane.fee_ids[-1] if lane.fee_ids else None
+            return {"status": "none", "fee": last}
+        order = stay.order(visit.order_no) if stay else None
+        facts: dict[str, Any] = {"status": order_status(order), "fee": visit.fee.id, "session": visit.fee.session}
         return facts | _about(order) if order else facts
 
-    def order(self, head: Head, lane: Lane, stay: Stay | None) -> messages.Order:
-        """The order message; ``expires`` in wall time."""
-        facts = self.order_facts(lane, stay)
+    def order(self, head: Head, facts: Mapping[str, Any]) -> messages.Order:
+        """The order message of these facts; ``expires`` in wall time."""
         if "expires" in facts:
-            facts["expires"] = stamp(self.to_wall(facts["expires"]))
+            facts = {**facts, "expires": stamp(self.to_wall(facts["expires"]))}
         return messages.Order(**head, **facts)
 
     def lift(self, at: Head, send: SendLift) -> messages.Lift:

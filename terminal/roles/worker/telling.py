@@ -10,8 +10,8 @@ from terminal.roles.worker.speaking import Voice
 async def tell(link: Link, voice: Voice, action: Action) -> None:
     """Say it on the topic of its lane, or of the garage."""
     match action:
-        case Alert(code, severity, text, lane, session, order_no, once):
-            help_code = numbers.help_code(session) if session else None
+        case Alert(code, severity, text, lane, session, order_no, once, help_code):
+            help_code = help_code or (numbers.help_code(session) if session else None)
             await link.alert(
                 code,
                 severity,

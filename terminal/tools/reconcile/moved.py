@@ -90,6 +90,8 @@ def _outcome(found: Index, paid: Paid) -> Line:
         return replace(line, text="its refund is under way")
     if payment.holder == "credit" and found.facts.now_ms < payment.until:
         return replace(line, text=f"credit for its ticket until {found.day.shown(payment.until)}")
+    if payment.holder == "used":
+        return replace(line, kind="paid-opened", text="left under another's raise, or an open arm")
     if payment.holder == "lift" and found.facts.now_ms < payment.paid + IN_FLIGHT_MS:
         return replace(line, text="its lift is under way")
     text = f"no raise, and no refund that ended (the payment's holder: {payment.holder})"

@@ -35,6 +35,7 @@ _HELD = {
     "credit": "credit for its ticket",
     "refund": "a refund is under way",
     "refunded": "refunded",
+    "used": "its car left under another's raise, or an open arm",
     "person": "it waits for a person",
 }
 
