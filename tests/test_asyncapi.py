@@ -20,6 +20,7 @@ from terminal.contract.messages import (
     Command,
     Lift,
     Message,
+    Proof,
     Qr,
     Screen,
     decode,
@@ -193,7 +194,9 @@ def sample(kind: type[Message]) -> Any:
     fields = {**SAMPLES[kind.__name__.lower()], "id": ID, "at": AT}
     if "qr" in fields:
         fields["qr"] = Qr(21, "A" * 75 + "=")
-    return kind(**{**fields, **({"proof": None} if kind is Lift else {})})
+    if "proof" in fields:
+        fields["proof"] = Proof("{}", "c2ln")
+    return kind(**fields)
 
 
 @pytest.mark.parametrize("kind", [Lift, Screen, Command])

@@ -70,11 +70,14 @@ def test_a_good_lift_raises_after_its_way_over_the_wire(reason: str) -> None:
 
 
 def test_the_signed_text_is_the_contracts() -> None:
-    text = f"lift|marina|exit-1|{lift().id}|{SESSION}|{CAR}|paid|worker||{stamp(NOW + 30_000)}|{NUMBER}|20.00|worker"
+    text = f"lift|marina|exit-1|{lift().id}|{SESSION}|{CAR}|paid|worker||{stamp(NOW + 30_000)}|{NUMBER}|20.00|"
+    text += f"{hashlib.sha256(notification().encode()).hexdigest()}|worker"
     assert signed.lift_text(lift(), GARAGE, LANE) == text.encode()
     free = lift("free", car=None, note="a word")
-    text = f"lift|marina|exit-1|{free.id}|{SESSION}||free|worker|a word|{stamp(NOW + 30_000)}|||worker"
+    text = f"lift|marina|exit-1|{free.id}|{SESSION}||free|worker|a word|{stamp(NOW + 30_000)}||||worker"
     assert signed.lift_text(free, GARAGE, LANE) == text.encode()
+    empty = hashlib.sha256(b"").hexdigest()
+    assert f"||{empty}|worker".encode() in signed.lift_text(lift("free", proof=Proof("", "")), GARAGE, LANE)
 
 
 # Forged and altered
@@ -92,14 +95,14 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "not_after": st.integers(NOW, NOW + 120_000).map(stamp),
     "order_no": st.none() | st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True),
     "amount": st.none() | amounts,
+    "proof": st.none() | st.builds(lambda body: Proof(body, proof().sign), st.text(max_size=90)),
     "key": st.sampled_from(["worker", "worker-2", "console", "stranger", ""]),
     "sign": st.text(max_size=90) | st.binary(min_size=64, max_size=64).map(lambda raw: base64.b64encode(raw).decode()),
 }
 
 
 def test_every_signed_field_has_values_here() -> None:
-    unsigned = {"at", "proof"}  # the barrier's answer does not hang on `at`; PayBy signed the proof
-    assert set(VALUES) | unsigned == set(Lift.__struct_fields__)
+    assert set(VALUES) | {"at"} == set(Lift.__struct_fields__)  # the barrier's answer does not hang on `at`
 
 
 @pytest.mark.fault("forged-lift", "operator-replayed")
@@ -113,6 +116,25 @@ def test_a_lift_that_was_altered_in_any_field_is_refused(reason: str, field: str
     assume((value or None) != (getattr(good, field) or None))
     altered = msgspec.structs.replace(good, **{field: value})
     assert refusal(altered, beliefs(), scene()) == "signature"
+
+
+@pytest.mark.fault("forged-lift")
+@pytest.mark.parametrize("reason", ["paid", "credit"])
+@pytest.mark.parametrize(
+    "other",
+    [
+        None,
+        proof(status="CREATED"),
+        proof(merchantOrderNo=NUMBER + "-2"),
+        proof(answer()),
+        Proof(notification() + " ", proof().sign),
+        Proof("\ufeff" + notification(), proof().sign),
+        Proof(notification() + "\ud800", proof().sign),
+    ],
+)
+def test_a_copy_with_other_words_of_paybys_is_no_copy(reason: str, other: Proof | None) -> None:
+    """Also with words that PayBy signed, and that bear the lift out: it was signed over the others."""
+    assert refusal(msgspec.structs.replace(lift(reason), proof=other), beliefs(), scene()) == "signature"
 
 
 @pytest.mark.fault("forged-lift")

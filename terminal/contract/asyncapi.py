@@ -29,7 +29,10 @@ MEANINGS = {
 }
 RETAINED = frozenset({"order", "screen", "barrier", "vehicle", "health"})
 SIGNED_TEXTS = {
-    "lift": "lift|<garage>|<lane>|<id>|<session>|<car>|<reason>|<by>|<note>|<not_after>|<order_no>|<amount>|<key>",
+    "lift": (
+        "lift|<garage>|<lane>|<id>|<session>|<car>|<reason>|<by>|<note>|<not_after>|<order_no>|<amount>|"
+        "<SHA-256 of the proof's body, hex>|<key>"
+    ),
     "screen": "screen|<garage>|<lane>|<id>|<session>|<amount>|<expires>|<SHA-256 of the QR's bits, hex>|<key>",
     "command": ("command|<garage>|<lane>|<id>|<command>|<by>|<session>|<not_after>|<order_no>|<amount>|<reason>|<key>"),
 }

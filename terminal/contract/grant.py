@@ -84,6 +84,9 @@ def refusal(lift: Lift, beliefs: Beliefs, scene: Scene) -> Why | None:
 
     The order: what is not signed learns nothing else; a spent id is known as such for ever, however late it is
     repeated; ``car`` and ``busy``, which may be otherwise in a moment, come after all that stays, and ``busy`` last.
+
+    Of a genuine lift anybody can make a copy that is refused for ``signature``, or, by another ``sign`` of its proof,
+    for ``proof``: neither may have a consequence for the lift. All other reasons rest on what is signed.
     """
     if check_lift(lift, beliefs.garage, beliefs.lane, beliefs.trusted):
         return "signature"

@@ -150,9 +150,11 @@ def untimely(not_after: str, now_ms: int) -> Literal["expired", "too-far"] | Non
 
 
 def lift_text(lift: Lift, garage: str, lane: str) -> bytes:
-    """What the signature of a lift covers."""
+    """What the signature of a lift covers: all that it says but ``at``, and of its proof the body; the proof's own
+    ``sign`` is PayBy's word over the same."""
+    proof = None if lift.proof is None else hashlib.sha256(_utf8(lift.proof.body)).hexdigest()
     parts = (lift.id, lift.session, lift.car, lift.reason, lift.by, lift.note)
-    return _text("lift", garage, lane, *parts, lift.not_after, lift.order_no, lift.amount, lift.key)
+    return _text("lift", garage, lane, *parts, lift.not_after, lift.order_no, lift.amount, proof, lift.key)
 
 
 def screen_text(screen: Screen, garage: str, lane: str) -> bytes:
@@ -169,7 +171,12 @@ def command_text(command: Command, garage: str, lane: str) -> bytes:
 
 def _text(*parts: str | None) -> bytes:
     # No part can hold the separator: Message refuses it in signed fields, topics in garage and lane.
-    return "|".join(part or "" for part in parts).encode()
+    return _utf8("|".join(part or "" for part in parts))
+
+
+def _utf8(text: str) -> bytes:
+    """Half a surrogate pair, which no message can bring, makes a text that nobody signed, and no error."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _modules(qr: Qr) -> bytes:
