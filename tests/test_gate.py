@@ -3,17 +3,19 @@
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from terminal.contract.messages import Answer, Barrier, Health, Lift, Vehicle, stamp
+from terminal.contract.messages import Answer, Barrier, Health, Lift, Proof, Vehicle, stamp
 from terminal.contract.topics import parse
 from terminal.core.numbers import derived_id
 from terminal.journal import Row
 from terminal.roles.barrier import Gate
 from terminal.roles.barrier.gate import (
+    FORGEABLE,
     FORGED_EVERY_MS,
     HELD,
     HOLD_MS,
@@ -26,8 +28,25 @@ from terminal.roles.barrier.gate import (
     Say,
 )
 from terminal.roles.barrier.spent import REFUSALS, Digests, Spent, done_row, intent_row, refused_row
-from tests.lifts import GARAGE, HEAD, LANE, NEXT, NOW, NUMBER, OTHER_CAR, SESSION, beliefs, lift, raised, vehicle
+from tests.lifts import (
+    GARAGE,
+    HEAD,
+    LANE,
+    NEXT,
+    NOW,
+    NUMBER,
+    OTHER_CAR,
+    SESSION,
+    answer,
+    beliefs,
+    lift,
+    notification,
+    proof,
+    raised,
+    vehicle,
+)
 from tests.sim.memorybus import TestClock
+from tests.test_grant import REASONS, VALUES
 
 
 def loops_health(state: Any = "online") -> Health:
@@ -63,12 +82,19 @@ class Desk:
 
     def serve(self, tried: Lift) -> Answer | None:
         """Everything that a lift leads to when nothing fails."""
-        effects = list(self.gate.on_lift(tried))
-        if effects == [Raise(tried)]:
-            self.journal(tried)
-            effects = self.pulse(tried)
-            self.rows.append(done_row(tried))
-        return answer_in(self.refuse(effects))
+        return self.perform(self.gate.on_lift(tried))
+
+    def perform(self, effects: Iterable[Effect]) -> Answer | None:
+        """The same of what a lift or the loops' word led to."""
+        said: list[Effect] = []
+        for effect in effects:
+            if isinstance(effect, Raise):
+                self.journal(effect.lift)
+                said += self.pulse(effect.lift)
+                self.rows.append(done_row(effect.lift))
+            else:
+                said += self.refuse([effect])
+        return answer_in(said)
 
     def refuse(self, effects: Iterable[Effect]) -> list[Effect]:
         """Journal what is refused for good."""
@@ -196,6 +222,91 @@ def test_a_forged_copy_of_a_spent_lift_does_not_hear_what_came_of_it() -> None:
     desk.serve(good)
     assert desk.serve(lift(key="stranger")) == Answer(good.id, "refused", "signature")
     assert desk.serve(good) == raised(good)
+
+
+@pytest.mark.fault("forged-lift")
+@pytest.mark.parametrize("reason", ["paid", "credit"])
+@pytest.mark.parametrize(
+    ("copied", "why"),
+    [
+        ({"proof": None}, "signature"),
+        ({"proof": proof(status="CREATED")}, "signature"),
+        ({"proof": Proof(notification(), proof(key="stranger").sign)}, "proof"),
+        ({"proof": Proof(notification(), "")}, "proof"),
+    ],
+)
+def test_a_copy_with_another_proof_spoils_nothing(reason: str, copied: dict[str, Any], why: Any) -> None:
+    """Who heard a lift that was busy drew a refusal for good of it, by sending it once more without its proof."""
+    desk, good = Desk(state="up"), lift(reason)
+    assert desk.serve(good) == Answer(good.id, "refused", "busy", NUMBER)
+    copy = msgspec.structs.replace(good, **copied)
+    for _ in range(3):
+        assert desk.serve(copy) == Answer(good.id, "refused", why, None if why == "signature" else NUMBER)
+    assert desk.rows == []
+    desk.gate.on_boom("down")
+    assert desk.serve(good) == raised(good)
+
+
+@pytest.mark.fault("forged-lift")
+def test_a_copy_of_a_refused_lift_does_not_hear_why_it_was_refused() -> None:
+    desk = Desk()
+    desk.gate.on_vehicle(vehicle(OTHER_CAR), retained=False)
+    assert desk.serve(lift()) == Answer(lift().id, "refused", "car", NUMBER)
+    copy = msgspec.structs.replace(lift(), proof=Proof(notification(), ""))
+    assert desk.serve(copy) == Answer(lift().id, "refused", "proof", NUMBER)
+    assert desk.serve(lift()) == Answer(lift().id, "refused", "car", NUMBER)
+
+
+OTHERS = {
+    **VALUES,
+    "proof.body": st.sampled_from([notification() + " ", answer(), notification(status="SETTLED"), "", "{}"]),
+    "proof.sign": VALUES["sign"] | st.just(proof(key="stranger").sign),
+}
+
+
+@pytest.mark.fault("forged-lift", "operator-replayed")
+@pytest.mark.parametrize("reason", REASONS)
+@pytest.mark.parametrize("field", OTHERS)
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_no_altered_copy_raises_or_keeps_the_genuine_lift_from_it(reason: str, field: str, data: st.DataObject) -> None:
+    good, value = lift(reason), data.draw(OTHERS[field])
+    if field.startswith("proof."):
+        of_proof = {field.removeprefix("proof."): value}
+        field, value = "proof", msgspec.structs.replace(good.proof or Proof("", ""), **of_proof)
+    assume((value or None) != (getattr(good, field) or None))
+    copy = msgspec.structs.replace(good, **{field: value})
+    unknown, busy, held = Desk(), Desk(state="up"), Desk(heard=False)
+    assert answer_in(busy.gate.on_lift(good)) == Answer(good.id, "refused", "busy", good.order_no)
+    assert held.gate.on_lift(good) == []
+    for desk in (unknown, busy, held):
+        for effect in [*desk.gate.on_lift(copy), *desk.gate.on_lift(copy)]:
+            assert isinstance(effect, Say | Forged)
+            if isinstance(effect, Say):
+                assert effect.answer
+                assert effect.answer.why in FORGEABLE
+        desk.gate.on_boom("down")
+        desk.perform(desk.gate.on_vehicle(vehicle(), retained=False))
+        assert desk.serve(good) == raised(good)
+        assert desk.pulsed == [good.id]
+        assert [kind for kind, _ in desk.rows] == ["intent", "done"]
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_copy_with_another_time_is_the_lift(reason: str) -> None:
+    desk, good = Desk(), lift(reason)
+    assert desk.serve(msgspec.structs.replace(good, at=stamp(0))) == raised(good)
+    assert desk.serve(good) == raised(good)
+    assert desk.pulsed == [good.id]
+
+
+@pytest.mark.fault("operator-replayed")
+def test_of_a_lift_that_is_held_an_earlier_signature_does_not_take_the_place_of_the_last() -> None:
+    desk = Desk(heard=False)
+    first, last = lift(not_after=stamp(NOW + 3_000)), lift()
+    assert [desk.serve(tried) for tried in (first, last, first)] == [None] * 3
+    desk.clock.turn(4_000)
+    assert desk.gate.on_vehicle(vehicle(), retained=False) == [Raise(last)]
 
 
 # Which car waits

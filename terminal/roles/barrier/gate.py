@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from terminal.clock import Clock
 from terminal.contract.grant import Beliefs, Scene, Why, refusal
-from terminal.contract.messages import Answer, Barrier, Health, Lift, Vehicle
+from terminal.contract.messages import Answer, Barrier, Health, Lift, Vehicle, moment
 from terminal.contract.topics import Topic
 from terminal.peers import Peers
 from terminal.roles.barrier.spent import Raised, Spent
@@ -20,8 +20,10 @@ HOLD_MS = 5_500
 """How long after a connect a lift for a car waits for the first ``vehicle``, which comes every 5 s."""
 CLOCKS_MS = 5_000
 """How far two clocks may be apart without an alert."""
-LASTING = frozenset({"proof", "car"})
+LASTING = frozenset({"car"})
 """Reasons that may pass while the lift is still valid, and for which its sender passes its payment on."""
+FORGEABLE = frozenset({"signature", "proof"})
+"""Reasons that anybody can draw for a copy of a genuine lift, by what is not signed of it: they have no consequence."""
 HELD = 16
 """Lifts that may wait so at once."""
 FORGED_EVERY_MS = 60_000
@@ -112,10 +114,12 @@ class Gate:
             return [Say(Answer(lift.id, self._spent.outcome(lift.id), None, lift.order_no))]
         if lift.id in self._refusing:
             return []  # its answer follows the flush
-        if why not in ("spent", "signature", "expired") and (before := self._spent.refused_before(lift)):
+        if why not in ("spent", "expired", *FORGEABLE) and (before := self._spent.refused_before(lift)):
             return [Say(Answer(lift.id, "refused", before, lift.order_no))]
         if why == "car" and self._may_hold():
-            self._held[lift.id] = lift
+            held = self._held.setdefault(lift.id, lift)
+            if moment(lift.not_after) > moment(held.not_after):  # signed anew; an older copy may follow it
+                self._held[lift.id] = lift
             return []
         if why is None and self.mistrusts:
             why = "journal"
