@@ -19,6 +19,7 @@ from terminal.roles.barrier.gate import (
     FORGED_EVERY_MS,
     HELD,
     HOLD_MS,
+    KEPT_MS,
     LIVE_MS,
     Boom,
     Effect,
@@ -318,7 +319,77 @@ def test_a_lift_for_a_car_that_does_not_wait_is_refused_at_once(said: Vehicle) -
     desk = Desk()
     desk.gate.on_vehicle(said, retained=False)
     assert desk.serve(lift()) == Answer(lift().id, "refused", "car", NUMBER)
-    assert desk.serve(lift(car=None, id=NEXT)) == raised(lift(id=NEXT))
+
+
+@pytest.mark.fault("cars-swap")
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_lift_without_a_car_raises_for_whoever_waits_and_for_nobody_else(reason: str) -> None:
+    anybodys, later = lift(reason, car=None), lift(reason, car=None, id=NEXT)
+    for said in (vehicle(OTHER_CAR), vehicle(None)):
+        desk = Desk()
+        desk.gate.on_vehicle(said, retained=False)
+        assert desk.serve(anybodys) == raised(anybodys)
+    desk = Desk()
+    desk.gate.on_vehicle(vehicle(None, waiting=False), retained=False)
+    refused = Answer(anybodys.id, "refused", "car", anybodys.order_no)
+    assert desk.serve(anybodys) == refused
+    desk.gate.on_vehicle(vehicle(OTHER_CAR), retained=False)
+    assert desk.serve(anybodys) == refused, "its sender was told"
+    assert desk.serve(later) == raised(later)
+
+
+@pytest.mark.fault("loop-faulty")
+def test_a_lift_without_a_car_is_good_for_whoever_comes_where_no_loop_speaks() -> None:
+    silent = Desk()
+    silent.gate.on_vehicle(vehicle(None, waiting=False), retained=False)
+    silent.clock.turn(LIVE_MS + 1)
+    gone = Desk()
+    gone.gate.on_health(LOOPS, loops_health(), retained=False)
+    gone.gate.on_vehicle(vehicle(None, waiting=False), retained=False)
+    gone.gate.on_health(LOOPS, loops_health("offline"), retained=False)
+    for desk in (Desk(heard=False), silent, gone):
+        desk.clock.turn(HOLD_MS)
+        tried = lift(car=None, not_after=stamp(desk.clock.wall_ms() + 15_000))
+        assert desk.serve(tried) == raised(tried)
+
+
+@pytest.mark.fault("broker-restarts")
+@pytest.mark.parametrize("waits", [True, False])
+def test_after_a_connect_a_lift_without_a_car_waits_for_the_word_of_the_loops(waits: bool) -> None:
+    kept, heard = Desk(heard=False), Desk(heard=False)
+    kept.gate.on_vehicle(vehicle(), retained=True)
+    heard.gate.on_vehicle(vehicle(None, waiting=False), retained=False)
+    heard.clock.turn(2_000)
+    heard.gate.on_connected()
+    anybodys = lift(car=None)
+    for desk in (kept, heard):
+        assert desk.gate.on_lift(anybodys) == []
+        assert desk.gate.due_ms == desk.clock.steady_ms() + HOLD_MS
+        answered = desk.perform(desk.gate.on_vehicle(vehicle(waiting=waits), retained=False))
+        assert answered == (raised(anybodys) if waits else Answer(anybodys.id, "refused", "car", NUMBER))
+
+
+def test_after_a_connect_a_lift_without_a_car_waits_in_vain_where_the_loops_do_not_come_back() -> None:
+    desk, anybodys = Desk(heard=False), lift(car=None)
+    desk.gate.on_vehicle(vehicle(None, waiting=False), retained=True)
+    assert desk.gate.on_lift(anybodys) == []
+    desk.clock.turn(HOLD_MS - 1)
+    assert desk.gate.on_time() == []
+    desk.clock.turn(1)
+    assert desk.perform(desk.gate.on_time()) == raised(anybodys)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_without_loops_a_lift_waits_after_a_connect_only_for_what_the_broker_may_have_kept_of_them(kept: bool) -> None:
+    """A broker hands out the lifts that it held for the barrier before the ``vehicle`` that tells of loops."""
+    desk, anybodys = Desk(heard=False), lift(car=None)
+    desk.gate.on_connected()
+    assert desk.gate.on_lift(anybodys) == []
+    assert desk.gate.due_ms == desk.clock.steady_ms() + KEPT_MS
+    if kept:
+        assert desk.gate.on_vehicle(vehicle(None, waiting=False), retained=True) == []
+    desk.clock.turn(KEPT_MS)
+    assert desk.perform(desk.gate.on_time()) == (None if kept else raised(anybodys))
 
 
 @pytest.mark.fault("loop-faulty")

@@ -56,7 +56,7 @@ from tests.lifts import (
 REASONS = ["paid", "credit", "free", "operator"]
 OTHER = derived_id(NOW + 1, "another")
 ELSEWHERE = order_no("creek", LANE, SESSION, 1)
-CONDITIONS = ["signed", "fresh", "ahead", "near", "proved", "new", "here", "down"]
+CONDITIONS = ["signed", "fresh", "ahead", "near", "proved", "new", "named", "here", "down"]
 
 
 @pytest.mark.parametrize("reason", REASONS)
@@ -237,6 +237,18 @@ def test_a_lift_for_a_car_that_does_not_wait_is_refused(reason: str, waits: str 
     assert refusal(lift(reason, car=None), beliefs(), scene(car=waits)) is None
 
 
+@pytest.mark.fault("cars-swap")
+@pytest.mark.parametrize("reason", REASONS)
+@pytest.mark.parametrize(("waiting", "why"), [(None, None), (True, None), (False, "car")])
+@pytest.mark.parametrize("car", [None, OTHER])
+def test_a_lift_without_a_car_is_for_whoever_waits_where_loops_speak(
+    reason: str, waiting: bool | None, why: str | None, car: str | None
+) -> None:
+    anybodys = lift(reason, car=None)
+    assert refusal(anybodys, beliefs(), scene(waiting=waiting, car=car)) == why
+    assert refusal(anybodys, beliefs(), scene(waiting=waiting, car=car, down=False)) == (why or "busy")
+
+
 @pytest.mark.parametrize("reason", REASONS)
 def test_while_the_boom_is_not_down_a_lift_waits(reason: str) -> None:
     assert refusal(lift(reason), beliefs(), scene(down=False)) == "busy"
@@ -347,11 +359,13 @@ def test_a_lift_raises_if_and_only_if_everything_holds(reason: str, holds: dict[
         lane=LANE if holds["signed"] else "exit-2",
         not_after=stamp(NOW + (ahead_ms if holds["ahead"] else -5)),
         amount="20.00" if holds["proved"] else "20.01",
+        car=CAR if holds["named"] else None,
     )
     now = scene(
         ids=() if holds["fresh"] else {tried.id},
         numbers=() if holds["new"] else {NUMBER},
-        car=CAR if holds["here"] else OTHER,
+        car=CAR if holds["here"] else OTHER if holds["named"] else None,
+        waiting=holds["here"] or holds["named"],
         down=holds["down"],
     )
     expected = [

@@ -70,13 +70,15 @@ class Beliefs:
 class Scene:
     """What a barrier knows at this moment. ``now_ms``: its wall clock. ``car``: the vehicle that waits, by a live
     message of loops that are online; None where none waits, it has no name, or nobody says. ``down``: the boom is down
-    and nothing is about to raise it. ``ids`` and ``numbers``: the lifts and order numbers spent here."""
+    and nothing is about to raise it. ``ids`` and ``numbers``: the lifts and order numbers spent here. ``waiting``:
+    does a vehicle wait, by the same message; None where no loop speaks."""
 
     now_ms: int
     car: str | None
     down: bool
     ids: Container[str]
     numbers: Container[str]
+    waiting: bool | None = None
 
 
 def refusal(lift: Lift, beliefs: Beliefs, scene: Scene) -> Why | None:
@@ -100,6 +102,8 @@ def refusal(lift: Lift, beliefs: Beliefs, scene: Scene) -> Why | None:
         if lift.reason == "paid" and lift.order_no in scene.numbers:
             return "spent"
     if lift.car is not None and lift.car != scene.car:
+        return "car"
+    if lift.car is None and scene.waiting is False:
         return "car"
     return None if scene.down else "busy"
 

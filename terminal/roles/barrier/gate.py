@@ -24,6 +24,9 @@ LASTING = frozenset({"car"})
 """Reasons that may pass while the lift is still valid, and for which its sender passes its payment on."""
 FORGEABLE = frozenset({"signature", "proof"})
 """Reasons that anybody can draw for a copy of a genuine lift, by what is not signed of it: they have no consequence."""
+KEPT_MS = 300
+"""How long after a connect one for no named car waits where nothing is known of loops: the broker may take so long to
+hand out the ``vehicle`` that it keeps, by which there are some."""
 HELD = 16
 """Lifts that may wait so at once."""
 FORGED_EVERY_MS = 60_000
@@ -79,7 +82,9 @@ class Gate:
         self._vehicle_ms = 0
         self._peers = Peers(clock)
         self._held: dict[str, Lift] = {}
+        self._has_loops = False
         self._heard_since_ms = clock.steady_ms()
+        self._kept_until_ms = self._heard_since_ms
         self._trusted_from_ms = clock.steady_ms() + mistrust_ms
         self._refusing: set[str] = set()
         self._forged = 0
@@ -116,7 +121,7 @@ class Gate:
             return []  # its answer follows the flush
         if why not in ("spent", "expired", *FORGEABLE) and (before := self._spent.refused_before(lift)):
             return [Say(Answer(lift.id, "refused", before, lift.order_no))]
-        if why == "car" and self._may_hold():
+        if self._waits_for_loops(lift, why):
             held = self._held.setdefault(lift.id, lift)
             if moment(lift.not_after) > moment(held.not_after):  # signed anew; an older copy may follow it
                 self._held[lift.id] = lift
@@ -130,7 +135,8 @@ class Gate:
         return [Raise(lift)]
 
     def on_vehicle(self, vehicle: Vehicle, *, retained: bool) -> Sequence[Effect]:
-        """The loops spoke; a retained message says what was, not what is."""
+        """The loops spoke; a retained message says what was, not what is, and that there are loops."""
+        self._has_loops = True
         if retained:
             return []
         self._vehicle, self._vehicle_ms = vehicle, self._clock.steady_ms()
@@ -148,15 +154,16 @@ class Gate:
     def on_connected(self) -> None:
         """From now on the loops can be heard (again)."""
         self._heard_since_ms = self._clock.steady_ms()
+        self._kept_until_ms = self._heard_since_ms + KEPT_MS
 
     @property
     def due_ms(self) -> int | None:
         """When on_time() must be called, by the steady clock; None for never."""
-        return self._heard_since_ms + HOLD_MS if self._held else None
+        return min(map(self._held_until_ms, self._held.values()), default=None)
 
     def on_time(self) -> Sequence[Effect]:
-        """Lifts that waited for a vehicle's word in vain are answered."""
-        return [] if self._may_hold() else self._judge_held()
+        """Lifts that waited for a vehicle's word in vain are answered; the others go on waiting."""
+        return self._judge_held()
 
     def intended(self) -> None:
         """The intent is journaled, and the pulse follows: if the boom moves from now on, it is by this lift."""
@@ -197,6 +204,7 @@ class Gate:
             self.state == "down" and self._raising is None,
             self._spent.ids,
             self._spent.numbers,
+            None if vehicle is None else vehicle.waiting,
         )
 
     def _live_vehicle(self) -> Vehicle | None:
@@ -207,12 +215,19 @@ class Gate:
         beats = any(peer.role == "loops" and peer.at_ms is not None for peer in self._peers.all())
         return None if beats and not self._peers.online("loops") else self._vehicle
 
-    def _may_hold(self) -> bool:
-        """Is it too early to say which car waits? After a connect the lift may well come before the loops' next word,
-        and what they said before may have changed unheard."""
-        early = self._clock.steady_ms() < self._heard_since_ms + HOLD_MS
-        unheard = self._live_vehicle() is None or self._vehicle_ms < self._heard_since_ms
-        return early and unheard and len(self._held) < HELD
+    def _waits_for_loops(self, lift: Lift, why: Why | None) -> bool:
+        """Is it too early to say whether its car waits, or anybody? After a connect the lift may well come before the
+        loops' next word, and what they said before may have changed unheard."""
+        vehicle = self._live_vehicle()
+        if why != "car" and not (why is None and lift.car is None and vehicle is None):
+            return False
+        unheard = vehicle is None or self._vehicle_ms < self._heard_since_ms
+        return unheard and self._clock.steady_ms() < self._held_until_ms(lift) and len(self._held) < HELD
+
+    def _held_until_ms(self, lift: Lift) -> int:
+        if lift.car is None and not self._has_loops:
+            return self._kept_until_ms
+        return self._heard_since_ms + HOLD_MS
 
     def _judge_held(self) -> Sequence[Effect]:
         held, self._held = self._held, {}
