@@ -19,9 +19,17 @@ class ArmTracker:
     """
 
     def __init__(
-        self, rise_s: float, close_s: float, *, now: float, up: bool | None = None, down: bool | None = None
+        self,
+        rise_s: float,
+        close_s: float,
+        *,
+        now: float,
+        up: bool | None = None,
+        down: bool | None = None,
+        quiet_s: float = 0.0,
     ) -> None:
-        """``up`` and ``down``: the limit switches' levels, None where there is no such switch."""
+        """``up`` and ``down``: the limit switches' levels, None where there is no such switch. ``quiet_s``: for how
+        long before ``now`` surely no pulse was given."""
         self.state: ArmState = "unknown"
         self.due: float | None = None
         self._rise_s, self._close_s = rise_s, close_s
@@ -35,8 +43,12 @@ class ArmTracker:
             self._enter("fault", None)
         elif self._up or self._down:
             self._enter("up" if self._up else "down", None)
+        elif self._has_down:
+            self._enter("unknown", now + self._limit_s)
+        elif quiet_s >= rise_s + close_s:
+            self._enter("down", None)
         else:  # whatever was pulsed before this start has run its course by then
-            self._enter("unknown", now + (self._limit_s if self._has_down else rise_s + close_s))
+            self._enter("unknown", now + rise_s + close_s - quiet_s)
 
     def pulse(self, now: float) -> None:
         """The relay closed."""

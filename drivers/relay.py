@@ -48,14 +48,16 @@ class RelayBarrier:
         close_s: float = 8.0,
         up_pin: int | None = None,
         down_pin: int | None = None,
+        quiet_s: float = 0.0,
         settle_s: float = SETTLE_S,
         timers: Timers | None = None,
         hold: Hold = threading.Event.wait,
     ) -> None:
-        """Pins by their BCM numbers; ``close_s`` counts from ``up`` to ``down`` where no switch or loop tells."""
+        """Pins by their BCM numbers; ``close_s`` counts from ``up`` to ``down`` where no switch or loop tells.
+        ``quiet_s``: for how long surely no pulse was given before this start."""
         self._raise_pin, self._up_pin, self._down_pin = raise_pin, up_pin, down_pin
         self._pin_factory, self._settle_s, self._hold = pin_factory, settle_s, hold
-        self._pulse_s, self._rise_s, self._close_s = pulse_s, rise_s, close_s
+        self._pulse_s, self._rise_s, self._close_s, self._quiet_s = pulse_s, rise_s, close_s, quiet_s
         self._timers_given = timers
         self._relay: DigitalOutputDevice | None = None
         self._up: SettledInput | None = None
@@ -84,6 +86,7 @@ class RelayBarrier:
             now=self._timers.now(),
             up=self._up.active if self._up else None,
             down=self._down.active if self._down else None,
+            quiet_s=self._quiet_s,
         )
         self._schedule()
         return self

@@ -38,6 +38,24 @@ def test_without_switches_the_start_is_unknown_until_any_earlier_pulse_has_run_i
     assert walk(arm, 100) == [(RISE + CLOSE, "down")]
 
 
+@pytest.mark.parametrize("up", [None, False])
+@pytest.mark.parametrize("quiet_s", [0.0, 4.0, 9.9, 10.0, 10**9])
+def test_where_it_is_known_for_how_long_there_was_no_pulse_the_start_is_unknown_for_the_rest(
+    up: bool | None, quiet_s: float
+) -> None:
+    arm = ArmTracker(RISE, CLOSE, now=7, up=up, quiet_s=quiet_s)
+    if quiet_s < RISE + CLOSE:
+        assert states_at(arm) == ("unknown", 7 + RISE + CLOSE - quiet_s)
+        walk(arm, 100)
+    assert states_at(arm) == ("down", None)
+
+
+def test_a_lower_switch_that_says_otherwise_is_believed_however_long_ago_the_last_pulse_was() -> None:
+    arm = ArmTracker(RISE, CLOSE, now=0, down=False, quiet_s=10**9)
+    assert walk(arm, 100) == [(LIMIT, "fault")]
+    assert ArmTracker(RISE, CLOSE, now=0, up=True, down=False, quiet_s=10**9).state == "up"
+
+
 def test_without_switches_a_pulse_is_followed_by_rise_and_close_times() -> None:
     arm = bare()
     arm.pulse(10)

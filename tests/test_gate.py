@@ -28,7 +28,7 @@ from terminal.roles.barrier.gate import (
     Refuse,
     Say,
 )
-from terminal.roles.barrier.spent import REFUSALS, Digests, Spent, done_row, intent_row, refused_row
+from terminal.roles.barrier.spent import FLUSH_MS, REFUSALS, Digests, Spent, done_row, intent_row, refused_row
 from tests.lifts import (
     GARAGE,
     HEAD,
@@ -556,6 +556,39 @@ def test_digests_are_a_collection_of_texts(changes: list[tuple[str, str]]) -> No
 def test_rows_of_another_kind_are_no_barriers() -> None:
     with pytest.raises(ValueError, match="'fee' is no barrier's"):
         Spent().replay([Row(1, 1, "fee", b"")])
+
+
+HOUR_MS = 3_600_000
+INTENDED, DONE = intent_row(lift()), done_row(lift())
+
+
+@pytest.mark.fault("cut-barrier", "barrier-clock")
+@pytest.mark.parametrize(
+    ("rows", "up_ms", "quiet_ms"),
+    [
+        ([], HOUR_MS, HOUR_MS),
+        ([(INTENDED, 60_000), (DONE, 59_000)], HOUR_MS, 59_000),
+        ([(INTENDED, 60_000)], HOUR_MS, 60_000 - FLUSH_MS),
+        ([(INTENDED, 1_000)], HOUR_MS, 0),
+        ([(INTENDED, 60_000), (DONE, 59_000), (refused_row(lift("free"), "car"), 1_000)], HOUR_MS, 59_000),
+        ([(INTENDED, 60_000), (DONE, 59_000)], 20_000, 20_000),
+        ([(INTENDED, 9 * HOUR_MS), (DONE, 9 * HOUR_MS)], 4_000, 4_000),
+        ([(INTENDED, -HOUR_MS), (DONE, -HOUR_MS)], HOUR_MS, 0),
+        ([(INTENDED, -HOUR_MS), (DONE, -HOUR_MS), (intent_row(lift("free")), 30_000)], HOUR_MS, 30_000 - FLUSH_MS),
+    ],
+    ids=[
+        "no lift ever", "done", "not done", "not done just now", "refused since", "before this boot",
+        "before this boot, by a clock that was wrong", "the clock went back", "the clock was ahead before",
+    ],
+)  # fmt: skip
+def test_how_long_there_was_no_pulse_is_what_the_journal_and_the_time_since_the_boot_both_bear_out(
+    rows: list[tuple[tuple[str, bytes], int]], up_ms: int, quiet_ms: int
+) -> None:
+    spent = Spent()
+    spent.replay(spent.dated(Row(n, NOW - ago, kind, data) for n, ((kind, data), ago) in enumerate(rows, 1)))
+    clock = TestClock(NOW)
+    clock.steady = up_ms
+    assert spent.quiet_ms(clock) == quiet_ms
 
 
 class Crashes(RuleBasedStateMachine):

@@ -121,7 +121,7 @@ class SimulatedHardware:
     async def panel(self) -> AsyncIterator[MemoryPanel]:
         yield self.glass
 
-    def relay(self) -> Any:
+    def relay(self, quiet_s: float = 0.0) -> Any:
         barrier = self._barrier
         return RelayBarrier(
             RAISE_PIN,
@@ -131,6 +131,7 @@ class SimulatedHardware:
             close_s=barrier.close_time,
             up_pin=UP_PIN,
             down_pin=DOWN_PIN,
+            quiet_s=quiet_s,
         )
 
     def loops(self) -> Any:

@@ -55,7 +55,7 @@ class Hardware(Protocol):
     """What has a cable. Each method gives a driver that is not entered yet."""
 
     def scanner(self) -> Any: ...
-    def relay(self) -> Any: ...
+    def relay(self, quiet_s: float = 0.0) -> Any: ...
     def loops(self) -> Any: ...
     def panel(self) -> Any: ...
 
@@ -85,7 +85,7 @@ class RealHardware:
                 return SerialScanner(str(present(reader.device, "reader.device")), reader.baud)
 
     @asynccontextmanager
-    async def relay(self) -> AsyncIterator[RelayBarrier]:
+    async def relay(self, quiet_s: float = 0.0) -> AsyncIterator[RelayBarrier]:
         """On mock pins there is an arm at the other end that acts like one, limit switches included."""
         barrier = self._settings.need(sections.Barrier)
         arm = _mock_arm(self.pins, barrier) if self._settings.gpio.pins == "mock" else None
@@ -98,6 +98,7 @@ class RealHardware:
                 close_s=barrier.close_time,
                 up_pin=barrier.up_pin,
                 down_pin=barrier.down_pin,
+                quiet_s=quiet_s,
             ) as relay:
                 yield relay
         finally:
@@ -316,7 +317,8 @@ class _Opener:
             payby.payee_mid,
         )
         book = self._stack.enter_context(Book.open(barrier.journal, self._clock.wall_ms()))
-        relay = await self._stack.enter_async_context(self._hardware.relay())
+        quiet_s = book.spent.quiet_ms(self._clock) / 1000
+        relay = await self._stack.enter_async_context(self._hardware.relay(quiet_s))
         return BarrierRole(link, relay, book, beliefs).run
 
     async def _lcd(self, link: Link) -> Callable[[], Awaitable[None]]:

@@ -8,13 +8,14 @@ outlast this process leaves ``refused``.
 import hashlib
 from array import array
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
 import msgspec
 
+from terminal.clock import Clock
 from terminal.contract import grant
 from terminal.contract.messages import Lift, LiftReason, encode, moment
 from terminal.journal import Journal, JournalDamaged, Row, move_aside, salvage
@@ -24,6 +25,8 @@ REFUSALS = 100
 """So many are kept in memory before those of which no copy can be valid any more are dropped."""
 LATE_MS = 60 * 60_000
 """Kept so long after the lift's deadline, for clocks that jump."""
+FLUSH_MS = 5_000
+"""An intent's time is taken before its flush, and the pulse comes after it; a slow disk may need so long."""
 Outcome = Literal["raised", "unknown"]
 
 
@@ -92,6 +95,8 @@ class Spent:
         self.unknown: set[str] = set()
         """Intents that were not done."""
         self.last: Raised | None = None
+        self.pulsed_ms: int | None = None
+        """When the last pulse before this start was given at the latest, by the wall clock of then."""
         self._refused: dict[str, tuple[grant.Why, int]] = {}
 
     def replay(self, rows: Iterable[Row]) -> None:
@@ -116,6 +121,26 @@ class Spent:
             else:
                 raise ValueError(f"row {row.seq} of kind {row.kind!r} is no barrier's")
         self.ids, self.numbers, self.unknown = Digests(ids), Digests(numbers), set(intents)
+
+    def dated(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The same rows, for replay(); of those that pulsed the time is noted."""
+        for row in rows:
+            if row.kind in (INTENT, DONE):
+                self.pulsed_ms = row.at_ms + (FLUSH_MS if row.kind == INTENT else 0)
+            yield row
+
+    def quiet_ms(self, clock: Clock) -> int:
+        """For how long surely no pulse was given, asked at a start: by the journal's times, but not for longer than
+        this machine is up, which is what its steady clock tells on Linux.
+
+        So a pulse before the last boot lies at least so long back, whatever the wall clock said then or says now. One
+        since that boot is taken for older than it is only if the clock was set forward between it and this start: then
+        a lift within the next seconds may be pulsed to an arm that is not yet down, instead of being answered ``busy``;
+        it spends its own id, and opens for nobody who has none.
+        """
+        steady_ms = clock.steady_ms()
+        since_ms = steady_ms if self.pulsed_ms is None else clock.wall_ms() - self.pulsed_ms
+        return max(0, min(since_ms, steady_ms))
 
     def intend(self, lift: Lift) -> None:
         """It is about to be journaled and pulsed."""
@@ -210,7 +235,7 @@ def _read(path: Path, options: dict[str, Any]) -> tuple[Journal, Spent]:
     journal = Journal.open(path, role="barrier", **options)
     try:
         spent = Spent()
-        spent.replay(journal.replay())
+        spent.replay(spent.dated(journal.replay()))
     except (ValueError, msgspec.MsgspecError) as error:
         journal.close()
         raise JournalDamaged(path, None, str(error)) from error

@@ -1,0 +1,70 @@
+"""The barrier as a process of its own that dies and comes back, on Mosquitto and with the default times of an arm."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from terminal.clock import SystemClock, new_id
+from terminal.contract.grant import load_signing_key, sign_lift
+from terminal.contract.messages import Lift, encode, stamp
+from terminal.core.numbers import derived_id
+from terminal.journal import Journal
+from terminal.roles.barrier.spent import done_row, intent_row
+from tests.conftest import Mosquitto
+from tests.garage import Garage
+
+CLOCK = SystemClock()
+AN_ARM = {"EXIT_TERMINAL_BARRIER_RISE_TIME": "2.0", "EXIT_TERMINAL_BARRIER_CLOSE_TIME": "8.0"}
+
+
+def free_lift(folder: Path, **fields: Any) -> Lift:
+    now = CLOCK.wall_ms()
+    told: dict[str, Any] = {
+        "id": new_id(CLOCK), "at": stamp(now), "session": derived_id(now, "stay"), "reason": "free", "by": "worker",
+        "not_after": stamp(now + 30_000), **fields,
+    }  # fmt: skip
+    return sign_lift(load_signing_key(folder / "secrets" / "worker.pem"), "marina", "exit-1", key="worker", **told)
+
+
+def raised_before(folder: Path, ago_ms: int) -> None:
+    """A barrier raised here so long ago, by its journal."""
+    old, at_ms = free_lift(folder), CLOCK.wall_ms() - ago_ms
+    with Journal.open(folder / "barrier.db", role="barrier", ballast_bytes=4096) as journal:
+        journal.append_now([intent_row(old)], at_ms)
+        journal.append_now([done_row(old)], at_ms)
+
+
+async def send(garage: Garage, lift: Lift) -> None:
+    await garage.bus.publish("parking/marina/exit-1/lift", encode(lift))
+
+
+@pytest.mark.fault("cut-barrier")
+async def test_a_barrier_whose_journal_shows_no_late_pulse_raises_at_once_when_it_is_back(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    async with Garage(tmp_path, mosquitto.url) as garage:
+        raised_before(tmp_path, 60_000)
+        await garage.start("barrier", env=AN_ARM)
+        await garage.kill("barrier")
+        lift = free_lift(tmp_path)
+        await send(garage, lift)  # the broker keeps it
+        mark = len(garage.heard.all)
+        await garage.spawn("barrier", env=AN_ARM)
+        answered = await garage.heard.until("barrier", since=mark, answer=lambda a: a and a["lift"] == lift.id)
+        assert answered["answer"]["outcome"] == "raised"
+        assert "unknown" not in [message["state"] for message in garage.heard.of("barrier")]
+
+
+@pytest.mark.fault("cut-barrier", "barrier-clock")
+@pytest.mark.parametrize("ago_ms", [1_000, -3_600_000])
+async def test_a_barrier_that_pulsed_just_now_or_whose_clock_went_back_does_not_know_its_arm(
+    tmp_path: Path, mosquitto: Mosquitto, ago_ms: int
+) -> None:
+    async with Garage(tmp_path, mosquitto.url) as garage:
+        raised_before(tmp_path, ago_ms)
+        await garage.start("barrier", env=AN_ARM)
+        lift = free_lift(tmp_path)
+        await send(garage, lift)
+        answered = await garage.heard.until("barrier", answer=lambda a: a and a["lift"] == lift.id)
+        assert (answered["state"], answered["answer"]["why"]) == ("unknown", "busy")
