@@ -68,3 +68,23 @@ async def test_a_barrier_that_pulsed_just_now_or_whose_clock_went_back_does_not_
         await send(garage, lift)
         answered = await garage.heard.until("barrier", answer=lambda a: a and a["lift"] == lift.id)
         assert (answered["state"], answered["answer"]["why"]) == ("unknown", "busy")
+
+
+@pytest.mark.fault("cars-swap")
+@pytest.mark.parametrize("command", ["barrier", "run"])
+async def test_a_lift_that_the_broker_kept_raises_for_nobody(
+    tmp_path: Path, mosquitto: Mosquitto, command: str
+) -> None:
+    """It was said while the barrier was away, for whoever waits; the loops say that nobody does."""
+    async with Garage(tmp_path, mosquitto.url) as garage:
+        await garage.start(command)
+        await garage.vehicle(False)
+        await garage.kill(command)
+        lift = free_lift(tmp_path)
+        await send(garage, lift)
+        mark = len(garage.heard.all)
+        await garage.start(command)
+        await garage.vehicle(False)
+        answered = await garage.heard.until("barrier", since=mark, answer=lambda a: a and a["lift"] == lift.id)
+        assert answered["answer"]["why"] == "car"
+        assert "rising" not in [message["state"] for message in garage.heard.of("barrier")]

@@ -379,8 +379,11 @@ def test_after_a_connect_a_lift_without_a_car_waits_in_vain_where_the_loops_do_n
     assert desk.perform(desk.gate.on_time()) == raised(anybodys)
 
 
+@pytest.mark.parametrize("in_time", [True, False])
 @pytest.mark.parametrize("kept", [True, False])
-def test_without_loops_a_lift_waits_after_a_connect_only_for_what_the_broker_may_have_kept_of_them(kept: bool) -> None:
+def test_without_loops_a_lift_waits_after_a_connect_only_for_what_the_broker_may_have_kept_of_them(
+    kept: bool, in_time: bool
+) -> None:
     """A broker hands out the lifts that it held for the barrier before the ``vehicle`` that tells of loops."""
     desk, anybodys = Desk(heard=False), lift(car=None)
     desk.gate.on_connected()
@@ -388,8 +391,12 @@ def test_without_loops_a_lift_waits_after_a_connect_only_for_what_the_broker_may
     assert desk.gate.due_ms == desk.clock.steady_ms() + KEPT_MS
     if kept:
         assert desk.gate.on_vehicle(vehicle(None, waiting=False), retained=True) == []
-    desk.clock.turn(KEPT_MS)
-    assert desk.perform(desk.gate.on_time()) == (None if kept else raised(anybodys))
+    if in_time:
+        answered = desk.perform(desk.gate.caught_up())
+    else:
+        desk.clock.turn(KEPT_MS)
+        answered = desk.perform(desk.gate.on_time())
+    assert answered == (None if kept else raised(anybodys))
 
 
 @pytest.mark.fault("loop-faulty")

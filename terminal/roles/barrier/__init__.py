@@ -86,6 +86,8 @@ class BarrierRole:
         """Serve until cancelled. Raises JournalError when its journal failed, and what ends the connection for good
         (BusError). However it ends, the relay is off."""
         undo = self._link.bus.on_change(lambda up: self._gate.on_connected() if up else None)
+        if self._link.bus.connected:
+            self._gate.on_connected()
         try:
             async with asyncio.TaskGroup() as self._group:
                 for name, task in (
@@ -115,7 +117,13 @@ class BarrierRole:
                         self._relay.under_boom(self._gate.under_boom)
                     case Health() as health:
                         self._gate.on_health(heard.topic, health, retained=heard.retained)
+                        if self._is_own(heard, health):  # it went out after the subscription
+                            self._perform(self._gate.caught_up())
                 heard.ack()
+
+    def _is_own(self, heard: Heard, health: Health) -> bool:
+        """Is it this role's heartbeat, come back from the broker?"""
+        return not heard.retained and heard.topic.role == self._link.role and health.instance == self._link.bus.instance
 
     def _perform(self, effects: Sequence[Effect], heard: Heard | None = None) -> None:
         """``heard``: the lift that they follow from, acknowledged when it is journaled or needs no journaling."""

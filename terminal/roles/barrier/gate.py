@@ -24,9 +24,9 @@ LASTING = frozenset({"car"})
 """Reasons that may pass while the lift is still valid, and for which its sender passes its payment on."""
 FORGEABLE = frozenset({"signature", "proof"})
 """Reasons that anybody can draw for a copy of a genuine lift, by what is not signed of it: they have no consequence."""
-KEPT_MS = 300
-"""How long after a connect one for no named car waits where nothing is known of loops: the broker may take so long to
-hand out the ``vehicle`` that it keeps, by which there are some."""
+KEPT_MS = 1_000
+"""How long after a connect one for no named car waits, where nothing is known of loops, until caught_up(): the broker
+hands out the lifts of meanwhile before the ``vehicle`` that it keeps, by which there are loops."""
 HELD = 16
 """Lifts that may wait so at once."""
 FORGED_EVERY_MS = 60_000
@@ -155,6 +155,11 @@ class Gate:
         """From now on the loops can be heard (again)."""
         self._heard_since_ms = self._clock.steady_ms()
         self._kept_until_ms = self._heard_since_ms + KEPT_MS
+
+    def caught_up(self) -> Sequence[Effect]:
+        """What the broker had kept is heard."""
+        self._kept_until_ms = self._clock.steady_ms()
+        return self._judge_held()
 
     @property
     def due_ms(self) -> int | None:
