@@ -14,7 +14,7 @@ from gpiozero.pins.mock import MockFactory
 
 from drivers.relay import RelayBarrier
 from drivers.simulated import SimulatedRelay
-from terminal.contract.messages import Alert, Answer, Barrier, Message, stamp
+from terminal.contract.messages import Alert, Answer, Barrier, Health, Message, stamp
 from terminal.core.numbers import derived_id
 from terminal.journal import Journal, JournalFailed
 from terminal.link import Link
@@ -24,6 +24,7 @@ from terminal.roles.barrier.gate import (
     LIVE_MS,
     Boom,
 )
+from terminal.roles.barrier.second import GONE_MS, SecondBarrier
 from terminal.roles.barrier.spent import done_row, intent_row
 from tests.lifts import GARAGE, LANE, NEXT, NOW, NUMBER, OTHER_CAR, beliefs, lift, raised, vehicle
 from tests.sim.memorybus import MemoryBus, TestClock
@@ -416,6 +417,62 @@ async def test_a_workers_journal_is_no_barriers(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="another role"):
         open_book(tmp_path)
     assert not list(tmp_path.glob("*damaged*"))
+
+
+def word(number: int, state: Any = "online", instance: str = "other") -> Health:
+    """What a barrier says of its health."""
+    return Health(
+        id=derived_id(NOW, str(number)), at=stamp(NOW), state=state, version="1", instance=instance, since=stamp(NOW)
+    )
+
+
+async def test_a_second_barrier_is_told_once_stops_nothing_and_is_forgotten_when_it_is_gone(tmp_path: Path) -> None:
+    topic = f"parking/{GARAGE}/{LANE}/health/barrier"
+    async with serving(open_book(tmp_path), every_s=0.001) as lane:
+        for number in range(50):
+            await lane.bus.hears(topic, word(number))
+        assert (await lane.alerted("second-barrier")).severity == "critical"
+        await lane.hears(lift())
+        assert await lane.answers(1) == [raised(lift())]
+        assert [alert.code for alert in lane.bus.of(Alert)] == ["second-barrier"]
+        assert {health.state for health in lane.bus.of(Health)} == {"online", "degraded"}
+        lane.clock.turn(GONE_MS + 1)
+        await lane.alerted("second-barrier", "cleared")
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        (f"{LANE}/health/barrier", [word(1), word(1), word(2, "offline")]),
+        (f"{LANE}/health/barrier", [word(number, instance="test") for number in range(9)]),
+        (f"{LANE}/health/lcd", [word(number) for number in range(9)]),
+        ("garage/health/barrier", [word(number) for number in range(9)]),
+    ],
+    ids=["the last of the process before", "itself", "another role", "another place"],
+)
+async def test_no_other_word_makes_a_second_barrier(tmp_path: Path, place: str, words: list[Health]) -> None:
+    async with serving(open_book(tmp_path)) as lane:
+        for said in words:
+            await lane.bus.hears(f"parking/{GARAGE}/{place}", said)
+        await lane.hears(lift())
+        await lane.answers(1)
+        assert lane.bus.of(Alert) == []
+
+
+def test_two_barriers_that_cut_each_other_off_hear_only_what_the_broker_kept() -> None:
+    clock = TestClock(NOW)
+    second = SecondBarrier("test", clock)
+    for number, there in enumerate([False, False, True]):
+        second.hear(word(number, "offline"), retained=True)
+        assert second.is_there == there
+    clock.turn(GONE_MS)
+    assert second.is_there
+    clock.turn(1)
+    assert not second.is_there
+    second.hear(word(4), retained=False)
+    assert not second.is_there, "it begins anew"
+    second.hear(word(5), retained=False)
+    assert second.is_there
 
 
 async def test_the_real_relay_sees_one_pulse(tmp_path: Path) -> None:

@@ -70,6 +70,21 @@ async def test_a_barrier_that_pulsed_just_now_or_whose_clock_went_back_does_not_
         assert (answered["state"], answered["answer"]["why"]) == ("unknown", "busy")
 
 
+@pytest.mark.parametrize("name", ["lane", "barrier"])
+async def test_two_barriers_of_one_lane_are_noticed(tmp_path: Path, mosquitto: Mosquitto, name: str) -> None:
+    """Also two that have one name at the broker, and are there by turns."""
+    async with Garage(tmp_path, mosquitto.url) as garage:
+        await garage.start("barrier")
+        second = {"EXIT_TERMINAL_BARRIER_JOURNAL": "second.db", "EXIT_TERMINAL_MQTT_USERNAME": name}
+        first = garage.running.pop("barrier")
+        try:
+            await garage.spawn("barrier", env=second)
+            await garage.heard.until("alert", code="second-barrier", severity="critical")
+            await garage.heard.until("health/barrier", state="degraded")
+        finally:
+            await first.kill()
+
+
 @pytest.mark.fault("cars-swap")
 @pytest.mark.parametrize("command", ["barrier", "run"])
 async def test_a_lift_that_the_broker_kept_raises_for_nobody(

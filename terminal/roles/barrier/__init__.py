@@ -17,6 +17,7 @@ from terminal.contract.messages import Health, Lift, Vehicle
 from terminal.journal import JournalError, JournalFull
 from terminal.link import Heard, Link
 from terminal.roles.barrier.gate import Boom, Effect, Forged, Gate, Raise, Refuse, Say
+from terminal.roles.barrier.second import SecondBarrier
 from terminal.roles.barrier.spent import Book, done_row, intent_row, refused_row
 
 __all__ = ["BarrierRole", "Book", "Gate", "Relay"]
@@ -74,6 +75,7 @@ class BarrierRole:
         self._gate = Gate(
             beliefs, book.spent, link.clock, state=relay.state, mistrust_ms=MISTRUST_MS if book.damaged else 0
         )
+        self._second = SecondBarrier(link.bus.instance, link.clock)
         self._outbox: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
         self._wrong: dict[str, str] = {}
@@ -117,13 +119,17 @@ class BarrierRole:
                         self._relay.under_boom(self._gate.under_boom)
                     case Health() as health:
                         self._gate.on_health(heard.topic, health, retained=heard.retained)
-                        if self._is_own(heard, health):  # it went out after the subscription
-                            self._perform(self._gate.caught_up())
+                        if (heard.topic.lane, heard.topic.role) == (self._link.lane, self._link.role):
+                            self._hear_of_barrier(health, retained=heard.retained)
                 heard.ack()
 
-    def _is_own(self, heard: Heard, health: Health) -> bool:
-        """Is it this role's heartbeat, come back from the broker?"""
-        return not heard.retained and heard.topic.role == self._link.role and health.instance == self._link.bus.instance
+    def _hear_of_barrier(self, health: Health, *, retained: bool) -> None:
+        """This barrier's own heartbeat came back, which went out after the subscription; or there is another."""
+        if health.instance == self._link.bus.instance and not retained:
+            self._perform(self._gate.caught_up())
+        self._second.hear(health, retained=retained)
+        if self._second.is_there and "second-barrier" not in self._wrong:
+            self._trouble("second-barrier", "a second barrier serves this lane; a lift may raise the boom twice")
 
     def _perform(self, effects: Sequence[Effect], heard: Heard | None = None) -> None:
         """``heard``: the lift that they follow from, acknowledged when it is journaled or needs no journaling."""
@@ -218,6 +224,8 @@ class BarrierRole:
         while True:
             self._perform([Say()])
             self._relay.under_boom(self._gate.under_boom)  # what the loops said may have grown old
+            if not self._second.is_there:
+                self._well("second-barrier", "no second barrier is heard of any more")
             if not self._gate.mistrusts:
                 self._well("journal-damaged", "lifts raise the boom again")
             await asyncio.sleep(self._every_s)
