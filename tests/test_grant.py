@@ -26,6 +26,7 @@ from terminal.contract.grant import (
     Trusted,
     check_command,
     check_screen,
+    fits,
     load_signing_key,
     load_trusted,
     refusal,
@@ -33,8 +34,9 @@ from terminal.contract.grant import (
     sign_screen,
     spends,
 )
-from terminal.contract.messages import Command, Lift, Proof, Qr, Screen, decode, encode, stamp
+from terminal.contract.messages import MAX_BYTES, Command, Lift, Proof, Qr, Screen, decode, encode, stamp
 from terminal.core.numbers import derived_id, order_no
+from terminal.payby.signing import sign
 from tests.lifts import (
     CAR,
     GARAGE,
@@ -46,6 +48,7 @@ from tests.lifts import (
     beliefs,
     lift,
     notification,
+    paid_order,
     payby_key,
     private_key,
     proof,
@@ -265,6 +268,21 @@ def test_any_signed_words_of_paybys_about_a_paid_order_are_a_proof(reason: str, 
     assert refusal(lift(reason, proof=proof(words(status=status))), beliefs(), scene()) is None
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps(json.loads(notification()), indent=2).replace("\n", "\r\n") + "\r\n",
+        notification(subject="مواقف المارينا 😀 \u2028\x7f"),
+        json.dumps(json.loads(notification(subject="مواقف\x7f😀")), ensure_ascii=False),
+    ],
+)
+def test_words_of_paybys_stay_byte_for_byte_what_was_signed(body: str) -> None:
+    sent = lift(proof=proof(body))
+    read = decode(Lift, encode(sent))
+    assert read.proof == Proof(body, sign(payby_key("payby"), body.encode()))
+    assert refusal(read, beliefs(), scene()) is None
+
+
 @pytest.mark.parametrize("amount", [20, 20.0, "20", "20.0", "20.00"])
 def test_amounts_are_compared_as_numbers(amount: object) -> None:
     good = lift(proof=proof(totalAmount={"amount": amount, "currency": "AED"}))
@@ -319,6 +337,37 @@ def test_a_discount_for_the_payer_changes_nothing() -> None:
 )  # fmt: skip
 def test_what_payby_does_not_bear_out_is_refused(reason: str, changes: dict[str, Any]) -> None:
     assert refusal(lift(reason, **changes), beliefs(), scene()) == "proof"
+
+
+def long_proof(body_bytes: int, filler: str, sign_bytes: int = 256) -> Proof:
+    """JSON of that length, of which most is ``filler``, with a signature of that length."""
+    body = json.dumps({"notify_id": "1", "acquireOrder": paid_order(), "more": ""}, ensure_ascii=False)
+    body = body[:-2] + filler * ((body_bytes - len(body)) // len(filler.encode())) + body[-2:]
+    return Proof(body, base64.b64encode(bytes(sign_bytes)).decode())
+
+
+@pytest.mark.fault("payment-misfit")
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(6_000, 17_000),
+    st.sampled_from(["x", '\\"', "\\\\", "\n", "د", "\u202e", "\x7f", "😀"]),
+    st.sampled_from([256, 512]),
+)
+def test_a_proof_that_fits_never_makes_a_lift_too_long(body_bytes: int, filler: str, sign_bytes: int) -> None:
+    """A lift that is too long cannot be said: a worker that signed one for it ended, at every start anew."""
+    words = long_proof(body_bytes, filler, sign_bytes)
+    name = "worker" + "w" * 56
+    longest = {"key": name, "by": name, "order_no": "x" * 64, "amount": "999999999999.99", "proof": words}
+    size = len(msgspec.json.encode(lift(**longest)))
+    assert fits(words) or size > MAX_BYTES - 1024
+    if fits(words):
+        encode(lift(**longest))
+    if len(words.body.encode()) <= 7 * 1024:
+        assert fits(words)
+
+
+def test_a_proof_that_is_no_text_does_not_fit() -> None:
+    assert not fits(Proof("\ud800", ""))
 
 
 @pytest.mark.parametrize("number", [order_no(GARAGE, "exit-2", SESSION, 1), order_no(GARAGE, LANE, OTHER, 1)])

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from terminal.contract.messages import Lift
+from terminal.contract.messages import MAX_BYTES, Lift, Proof
 from terminal.contract.signed import (
     BadKeyFile,
     Trusted,
@@ -40,6 +41,7 @@ __all__ = [
     "check_command",
     "check_lift",
     "check_screen",
+    "fits",
     "load_signing_key",
     "load_trusted",
     "refusal",
@@ -51,6 +53,9 @@ __all__ = [
 
 PROVED = ("paid", "credit")
 """Reasons that need PayBy's own words, and spend an order number."""
+
+PROOF_BYTES = MAX_BYTES - 1024
+"""So many bytes of JSON a lift has for its proof; whatever else a worker writes into it fits into the rest."""
 
 Why = Literal["spent", "expired", "too-far", "signature", "proof", "car", "busy", "journal"]
 
@@ -106,6 +111,18 @@ def refusal(lift: Lift, beliefs: Beliefs, scene: Scene) -> Why | None:
     if lift.car is None and scene.waiting is False:
         return "car"
     return None if scene.down else "busy"
+
+
+def fits(proof: Proof) -> bool:
+    """Is there room for ``proof`` in a lift? One that has none proves nothing to a barrier.
+
+    Within the lift a body grows, by a backslash before each of its quotation marks. JSON of up to 7 KiB fits whatever
+    it holds, with the signature of an RSA key of up to 4096 bits; PayBy's own bodies are far smaller.
+    """
+    try:
+        return len(msgspec.json.encode(proof)) <= PROOF_BYTES
+    except UnicodeEncodeError:  # half a surrogate pair, which no message can bring
+        return False
 
 
 def spends(lift: Lift) -> str | None:
