@@ -121,7 +121,12 @@ def test_an_answer_without_its_head_is_refused() -> None:
 
 def test_a_notification_and_an_answer_in_one_are_refused() -> None:
     answer = (ANSWER % ORDER)[:-1]
-    for text in (f'{answer}, "acquireOrder": {ORDER}}}', f'{{"head": {{}}, "acquireOrder": {ORDER}}}'):
+    for text in (
+        f'{answer}, "acquireOrder": {ORDER}}}',
+        f'{answer}, "acquireOrder": null}}',
+        f'{{"head": {{}}, "acquireOrder": {ORDER}}}',
+        f'{{"body": {{}}, "acquireOrder": {ORDER}}}',
+    ):
         with pytest.raises(BadWords):
             m.read_order(text)
 
@@ -196,7 +201,8 @@ def test_every_amount_survives_exactly(amount: Decimal) -> None:
     ("said", "revoked"),
     [("", False), ('"revoked": "false",', False), ('"revoked": false,', False), ('"revoked": "true",', True),
      ('"revoked": true,', True), ('"revoked": null,', True), ('"revoked": 0,', True), ('"revoked": "",', True),
-     ('"revoked": "no",', True)],
+     ('"revoked": "no",', True), ('"revoked": "0",', True), ('"revoked": "False",', True),
+     ('"revoked": " false",', True)],
 )  # fmt: skip
 def test_only_an_absent_or_false_revocation_is_none(said: str, revoked: bool) -> None:
     found = order(ORDER.replace('"status"', f'{said} "status"'))
