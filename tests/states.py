@@ -299,8 +299,9 @@ def main() -> int:
     ask = argparse.ArgumentParser(prog="python -m tests.states", description=__doc__)
     ask.add_argument("--write", action="store_true", help="put them into CONTRIBUTING.md")
     if ask.parse_args().write:
+        diagrams = drawn()
         before, _, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(before + BEGIN + drawn() + END + rest.partition(END)[2])
+        PAGE.write_text(before + BEGIN + diagrams + END + rest.partition(END)[2])
         SAID.write_text("\n".join(explore()[1]) + "\n")
     else:
         print(drawn())
