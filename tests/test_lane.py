@@ -21,7 +21,7 @@ def test_a_paid_visit_goes_from_ticket_to_passage_with_one_lift() -> None:
     assert (story.shows(), story.owes()) == ("pay", ["QueryOrder"])
     assert story.screen().token_url and story.screen().expires == T0 + 110_000
     assert (story.order().placed, story.order().payby_expires) == (T0, T0 + 710_000)
-    assert (story.lane().order_no, story.lane().session) == (story.order().no, story.stay().session)
+    assert story.visit().order_no == story.order().no
     assert story.reply(story.payby("PAID", notified=True)) == "lifting"
     assert (story.shows(), story.owes(), story.payment().holder) == ("paid", ["SendLift"], "lift")
     grant = story.raises()

@@ -96,6 +96,17 @@ def test_a_reading_elsewhere_takes_the_visit_over_once_its_loop_is_clear_or_sile
     assert story.stay().order(first.no).stage == "closing"  # type: ignore[union-attr]
 
 
+def test_a_car_that_was_under_the_boom_when_all_fell_silent_has_left_when_its_ticket_is_read_elsewhere() -> None:
+    story = Story(lanes=TWO)
+    story.pays()
+    story.tell(e.BarrierGone(story.at, "exit-1"))
+    story.under()
+    story.tell(e.VehicleUnknown(story.at, "exit-1"))
+    story.arrives("exit-2")
+    story.reads("a", "exit-2")
+    assert (story.shows("exit-2"), story.stay().left, lifts(story)) == ("help ticket-used", story.at, 0)
+
+
 def test_a_loop_that_is_clear_for_a_moment_gives_no_visit_away() -> None:
     story = Story(lanes=TWO)
     story.shows_qr()

@@ -414,8 +414,7 @@ def _refusal(draft: _Draft, stay: Stay, fee: Fee, name: str, car: str | None, *,
 def _is_held(draft: _Draft, lane: Lane) -> bool:
     """Rule 11: is the visit's car there, by the word of its loop, or on its way under the boom that rose for it?"""
     visit = lane.visit
-    if visit is None:
-        return False
+    assert visit is not None, "a stay is where its visit is"
     between = visit.raised and not (lane.boom and lane.boom.state == "down")
     return between or (visit.loop == "sees" and lane.vehicle is not None and _waits(draft, lane, visit))
 
@@ -730,8 +729,6 @@ def _obstacle(draft: _Draft, lane: Lane, stay: Stay) -> str:
     """Why no order may be placed here now, in the words of `help`; empty when nothing stands in the way."""
     if any(grant.reason == "free" and draft.at < grant.not_after for grant in stay.grants):
         return "no-answer"  # it was free at another lane, where its lift may still raise
-    if lane.visit and lane.visit.fee.reason == "free":
-        return "no-answer"
     if lane.boom is None or lane.boom_fault or lane.boom.state == "fault":
         return "barrier"
     if abs(lane.skew) >= SKEW_LIMIT_MS:
@@ -1137,9 +1134,9 @@ def _answered_late(draft: _Draft, stay: Stay, given: GivenLift, event: LiftAnswe
     not know, credit that is still there is for a person."""
     if event.outcome == "refused":
         if event.why in ("expired", "spent") and given.outcome == "":
-            draft.put(_settled(stay, given, "refused"))
+            draft.put(_settled(stay, given.id, "refused"))
         return
-    draft.put(_settled(stay, given, "unknown"))
+    draft.put(_settled(stay, given.id, "unknown"))
     payment = stay.payment(given.order_no)
     if payment is None or payment.holder in ("person", "raised"):
         return
@@ -1149,13 +1146,12 @@ def _answered_late(draft: _Draft, stay: Stay, given: GivenLift, event: LiftAnswe
         draft.put(_held(draft.stay(stay.session), replace(payment, holder="person", unknown=True)))
 
 
-def _settled(stay: Stay, given: GivenLift, outcome: Literal["raised", "refused", "unknown"]) -> Stay:
+def _settled(stay: Stay, lift: str, outcome: Literal["raised", "refused", "unknown"]) -> Stay:
     """What came of a lift is known: it is waited for no more."""
-    known = replace(given, outcome=outcome)
     return replace(
         stay,
-        grants=tuple(g for g in stay.grants if g.id != given.id),
-        given=tuple(known if g.id == given.id else g for g in stay.given),
+        grants=tuple(g for g in stay.grants if g.id != lift),
+        given=tuple(replace(g, outcome=outcome) if g.id == lift else g for g in stay.given),
     )
 
 
@@ -1164,7 +1160,7 @@ def _raised(draft: _Draft, stay: Stay, given: GivenLift) -> None:
     if given.outcome == "raised":
         return
     grant = stay.grant(given.id)
-    stay = replace(_settled(stay, given, "raised"), unpassed=False)
+    stay = replace(_settled(stay, given.id, "raised"), unpassed=False)
     payment = stay.payment(given.order_no)
     if payment:
         stay = _raised_for(draft, stay, payment, given)
@@ -1241,8 +1237,7 @@ def _not_raised(draft: _Draft, stay: Stay, grant: Grant, why: str) -> None:
 def _pass_on(draft: _Draft, stay: Stay, grant: Grant, holder: Literal["credit", "person"]) -> None:
     """The grant is over without a raise that anyone saw: refused (``credit``), or nobody knows (``person``). Its
     payment goes there, unless an earlier lift had raised for it, or may have."""
-    if given := stay.lift(grant.id):
-        stay = _settled(stay, given, "refused" if holder == "credit" else "unknown")
+    stay = _settled(stay, grant.id, "refused" if holder == "credit" else "unknown")
     draft.put(_let_go(draft, stay, grant, holder))
     lane = draft.lane(grant.lane)
     if lane.visit and lane.visit.grant == grant.id:
@@ -1320,11 +1315,10 @@ def _rise_again(draft: _Draft, lane: Lane, visit: Visit, *, down: bool) -> None:
         draft.alert("boom-stuck", "critical", "the arm does not rise; the lane takes no new orders", lane.id, stay)
         lane = replace(lane, boom_fault=True)
         draft.put(lane)
-    for payment in stay.payments if visit.lifts >= draft.rules.lifts else ():
-        if payment.holder == "raised":
-            text = "paid, and the arm was not seen to rise though it was told to: a person decides"
-            draft.alert("lift-unknown", "critical", text, lane.id, stay, payment.order_no, once=True)
-            draft.put(_held(draft.stay(stay.session), replace(payment, holder="person")))
+    for payment in [p for p in stay.payments if p.holder == "raised" and visit.lifts >= draft.rules.lifts]:
+        text = "paid, and the arm was not seen to rise though it was told to: a person decides"
+        draft.alert("lift-unknown", "critical", text, lane.id, stay, payment.order_no, once=True)
+        draft.put(_held(draft.stay(stay.session), replace(payment, holder="person")))
     _lift_again(draft, lane, visit, draft.stay(stay.session), draft.rules.lifts)
 
 
