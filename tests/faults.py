@@ -115,6 +115,7 @@ ROWS = (
     Row("journal-put-back", "an older journal is put back: in doubt, nothing lifts or goes back by itself", "Rules"),
     Row("lost-names-nobody", "lost tickets with somebody else's session: refused, told", "Rules"),
     Row("lost-again", "a lost ticket whose loop names its car anew: charged once", "Rules"),
+    Row("nat-forgets", "a router forgets quiet connections unsaid: the code comes as fast as ever", "Processes"),
     Row("operator-replayed", "an operator's commands and lifts are recorded and sent again: nothing", "Property"),
 )
 KEYS = frozenset(row.key for row in ROWS)

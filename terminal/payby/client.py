@@ -1,12 +1,13 @@
-"""PayBy's acquiring API for asyncio: one method a call, one kept connection, no answer that is not signed.
+"""PayBy's acquiring API for asyncio: one method a call, no answer that is not signed.
 
     async with PayBy(base_url, partner_id, private_key, payby_keys) as payby:
         answer = await payby.place_order(PlaceOrder(order_no=..., amount=..., subject=...).biz_content())
         show(answer.token_url)
 
 Every method returns a signed success or raises a leaf of ``errors.CallFailed``. None of those that change something is
-repeated here, but for one case: PayBy refused our time, and its answer told the right one. Who repeats a call repeats
-the same bytes; then nothing can happen twice.
+repeated here, but for two cases: PayBy refused our time, and its answer told the right one; or a connection that was
+used before was reset or stayed silent, so that the same bytes go out on a new one. Who repeats a call repeats the same
+bytes; then nothing can happen twice.
 """
 
 import asyncio
@@ -77,7 +78,7 @@ class _Order(msgspec.Struct):
 
 
 class PayBy:
-    """A merchant's connection to PayBy. Close it, or use it as a context manager.
+    """A merchant's way to PayBy. Close it, or use it as a context manager.
 
     ``timeout_s`` bounds a call from the first byte to the last, and before that its wait for the rate limit.
     ``calls_per_s`` is for all calls together. A ``session`` that is passed in stays the caller's; it must not
@@ -122,8 +123,13 @@ class PayBy:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connection; may be called twice."""
+        """Close the connections; may be called twice."""
         await self._wire.close()
+
+    async def open_ahead(self) -> None:
+        """Have a connection ready, TLS handshake done, for a call that is expected soon. Tells PayBy nothing, takes at
+        most ``timeout_s``, opens no more than a few and raises nothing: a call finds out what is wrong."""
+        await self._wire.open_ahead()
 
     @property
     def skew_ms(self) -> int | None:

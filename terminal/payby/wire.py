@@ -9,6 +9,7 @@ import aiohttp
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 from .clock import Clock, PayByTime
+from .connections import FIRST_BYTE_S, Connections, Whole, read_bounded
 from .errors import BadSignature, BadWords, CallFailed, NotSent, OutcomeUnknown, RateLimited, failure
 from .messages import head_in
 from .rate import RateLimit, Turn
@@ -16,6 +17,7 @@ from .signing import sign, verify
 from .strict import load
 
 MAX_ANSWER_BYTES = 1024 * 1024
+_DOUBTED = 0.3  # of a time-out shorter than 10 s, so that the second connection has time enough
 _REFUSED_MS = 60_000  # a corrected time nearer than this to the refused one corrects nothing
 
 
@@ -39,7 +41,7 @@ class Raw:
 
 
 class Wire:
-    """Signs, sends, bounds, verifies. One kept connection; ``session`` stays the caller's if it is passed in."""
+    """Signs, sends, bounds, verifies. ``session`` stays the caller's if it is passed in; else see Connections."""
 
     def __init__(
         self,
@@ -63,14 +65,17 @@ class Wire:
         self.time = PayByTime(clock)
         self._limit = RateLimit(calls_per_s, steady_ms=clock.steady_ms, sleep=sleep)
         self._session = session
-        self._owns_session = session is None
+        self._connections = Connections(clock.steady_ms)
 
     async def close(self) -> None:
-        """Close the connection; may be called twice."""
+        """Close the connections; may be called twice."""
         await self._limit.close()
-        if self._owns_session and self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._connections.close()
+
+    async def open_ahead(self) -> None:
+        """Have a connection ready; on a session that was passed in there is nothing that could be opened."""
+        if self._session is None:
+            await self._connections.open_ahead(self._base_url, self._timeout_s)
 
     async def call(self, call: str, biz: bytes, turn: Turn) -> Reply:
         """One call; once more where PayBy refused it, its time was wrong, and we know better now."""
@@ -102,15 +107,9 @@ class Wire:
             "sign": sign(self._private_key, body),
             "Accept-Encoding": "identity",
         }
-        sent = self._clock.steady_ms()
         try:
-            async with (
-                asyncio.timeout(timeout_s),
-                self._open().post(
-                    f"{self._base_url}/{call}", data=body, headers=headers, allow_redirects=False
-                ) as response,
-            ):
-                answer = await _read_bounded(response.content, limit)
+            async with asyncio.timeout(timeout_s):
+                answer = await self._exchange(f"{self._base_url}/{call}", body, headers, turn, timeout_s, limit)
         except TimeoutError:
             raise OutcomeUnknown(call, why=f"no answer within {timeout_s:g} s") from None
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError):
@@ -119,12 +118,31 @@ class Wire:
             raise OutcomeUnknown(call, why=f"not connected: {error.os_error.strerror or 'no such host'}") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:  # their texts may hold our headers
             raise OutcomeUnknown(call, why=f"connection lost: {type(error).__name__}") from None
-        if answer is None:
+        if answer.body is None:
             raise OutcomeUnknown(call, why=f"an answer of more than {limit} bytes")
-        self.time.heard(response.headers.get("Date"), sent)
-        if response.status == 429:
+        self.time.heard(answer.headers.get("Date"), answer.sent_ms)
+        if answer.status == 429:
             self._limit.slow_down()
-        return Raw(response.status, answer, response.headers.get("sign"), requested_ms)
+        return Raw(answer.status, answer.body, answer.headers.get("sign"), requested_ms)
+
+    async def _exchange(
+        self, url: str, body: bytes, headers: dict[str, str], turn: Turn, timeout_s: float, limit: int
+    ) -> Whole:
+        """The same bytes may arrive twice (see Connections.post). That does no harm: they bear the same number and
+        words, so PayBy answers both with one order or refund, as it does when a caller asks again; a second closing
+        finds the first one done, and says so; and ``requestTime`` holds for 15 minutes."""
+        if self._session is None:
+            return await self._connections.post(
+                url,
+                body,
+                headers,
+                limit=limit,
+                patience_s=min(FIRST_BYTE_S, timeout_s * _DOUBTED),
+                may_repeat=lambda: self._limit.wait(turn),
+            )
+        sent = self._clock.steady_ms()
+        async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
+            return Whole(response.status, response.headers, await read_bounded(response.content, limit), sent)
 
     def read(self, call: str, raw: Raw) -> Reply:
         """A signed success; raises what else the answer is. Verifies first, then parses."""
@@ -148,26 +166,6 @@ class Wire:
             raise said
         assert raw.sign is not None  # verify() saw it
         return Reply(found, raw.body.decode(), raw.sign)
-
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=64, keepalive_timeout=300),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),  # asyncio.timeout() bounds each call
-                auto_decompress=False,
-            )
-        return self._session
-
-
-async def _read_bounded(content: aiohttp.StreamReader, limit: int) -> bytes | None:
-    """The whole body; None where it is longer than ``limit``."""
-    body = bytearray()
-    async for chunk in content.iter_any():
-        body += chunk
-        if len(body) > limit:
-            return None
-    return bytes(body)
 
 
 def _hint(call: str, body: bytes) -> CallFailed | None:

@@ -288,6 +288,9 @@ class Worker:
         if said.vehicle_silent:
             said.vehicle_silent.cancel()
         said.vehicle_silent = self._silence(lambda: events.VehicleUnknown(self.now(), lane))
+        if vehicle.waiting and not said.waiting:
+            self._health.expect_call()
+        said.waiting = vehicle.waiting
         self.post(events.VehicleSeen(self.now(), lane, vehicle.waiting, vehicle.under_boom, vehicle.car))
 
     async def _hear_barrier(self, heard: Heard) -> None:

@@ -59,6 +59,11 @@ class PayByHealth:
         self._is_clock_off = False
         self._probing: asyncio.Task[None] | None = None
 
+    def expect_call(self) -> None:
+        """A driver has come: have a connection ready, where ``payby`` can."""
+        if open_ahead := getattr(self._payby, "open_ahead", None):
+            self._spawn(open_ahead(), "worker opens a connection")
+
     def heard(self) -> None:
         """A call was answered."""
         self._failures = 0

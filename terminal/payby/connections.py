@@ -1,0 +1,221 @@
+"""Connections to one server, used again only while they are surely alive, and opened ahead where a call is expected.
+
+A router that forgets a quiet connection (NAT) tells nobody: what is sent into one is swallowed, and the caller waits
+for his whole time-out. So each connection is one aiohttp session here, since a session's own pool can neither open one
+ahead of a call nor pass over one that turned out dead.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import aiohttp
+
+FRESH_S = 15.0
+"""A connection that was idle for longer is not used again."""
+FIRST_BYTE_S = 3.0
+"""One that is used again and says nothing for so long is doubted: the same bytes go out on a new one as well."""
+MOST_AHEAD = 4
+"""Idle connections beyond which none is opened ahead, so that a loop that bounces opens no more."""
+MOST_CALLS = 64
+"""At a time; others wait."""
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2, "TCP_USER_TIMEOUT": 10_000}
+"""The kernel asks after 5 s of silence, in seconds, which a router takes for traffic; what nobody acknowledges for 10 s
+(in ms) ends the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole answer; ``body`` is None where it was longer than allowed. ``sent_ms``: when its request went out."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | None
+    sent_ms: int
+
+
+class Connections:
+    """``steady_ms`` is the clock by which they age, and of ``Whole.sent_ms``. Close it; that may be done twice."""
+
+    def __init__(self, steady_ms: Callable[[], int]) -> None:
+        self._steady_ms = steady_ms
+        self._idle: list[tuple[int, _Line]] = []
+        """Since when; the newest last."""
+        self._opening = 0
+        self._closed = False
+        self._calls = asyncio.Semaphore(MOST_CALLS)
+
+    async def close(self) -> None:
+        """Close what is idle; a call under way ends by itself, and its connection with it."""
+        self._closed = True
+        await self._drop_idle()
+
+    async def open_ahead(self, url: str, limit_s: float) -> None:
+        """Have one more connection ready for a call to ``url``, TLS handshake done. Sends nothing, and raises nothing:
+        where it fails, the call will say so."""
+        await self._drop_stale()
+        if len(self._idle) + self._opening >= MOST_AHEAD:
+            return
+        self._opening += 1
+        line = _Line()
+        try:
+            async with asyncio.timeout(limit_s):
+                await line.open(url)
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            await line.close()
+        except BaseException:
+            await line.close()
+            raise
+        else:
+            await self._keep(line)
+        finally:
+            self._opening -= 1
+
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        limit: int,
+        patience_s: float = FIRST_BYTE_S,
+        may_repeat: Callable[[], Awaitable[None]],
+    ) -> Whole:
+        """The answer to ``body``, read up to ``limit`` bytes; waits as long as it takes, and raises what aiohttp does.
+
+        Where a connection that is used again is reset, or says nothing within ``patience_s``, the same bytes go out on
+        a new one, once and after ``may_repeat()``, and the first answer counts. So only bytes that may arrive twice.
+        One that the server closes is no such case: it may have taken them, and the caller looks that up.
+        """
+        async with self._calls:
+            await self._drop_stale()
+            line = self._idle.pop()[1] if self._idle else _Line()
+            trusted = asyncio.Event()
+            calls = [asyncio.create_task(self._ask(line, url, body, headers, limit, trusted), name="payby call")]
+            try:
+                if await _is_dead(calls[0], trusted, patience_s):
+                    await self._drop_idle()  # what forgot this one has forgotten the older ones too
+
+                    async def again() -> Whole:
+                        await may_repeat()
+                        return await self._ask(_Line(), url, body, headers, limit, asyncio.Event())
+
+                    calls.append(asyncio.create_task(again(), name="payby call again"))
+                return await _first(calls)
+            finally:
+                for call in calls:
+                    call.cancel()
+                await asyncio.gather(*calls, return_exceptions=True)
+
+    async def _ask(
+        self, line: "_Line", url: str, body: bytes, headers: Mapping[str, str], limit: int, trusted: asyncio.Event
+    ) -> Whole:
+        sent_ms = self._steady_ms()
+        try:
+            async with line.session.post(
+                url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=trusted
+            ) as response:
+                trusted.set()
+                whole = Whole(response.status, response.headers, await read_bounded(response.content, limit), sent_ms)
+        except BaseException:
+            await line.close()
+            raise
+        await self._keep(line)
+        return whole
+
+    async def _keep(self, line: "_Line") -> None:
+        if self._closed:
+            await line.close()
+        else:
+            self._idle.append((self._steady_ms(), line))
+
+    async def _drop_stale(self) -> None:
+        oldest = self._steady_ms() - FRESH_S * 1000
+        while self._idle and self._idle[0][0] < oldest:
+            await self._idle.pop(0)[1].close()
+
+    async def _drop_idle(self) -> None:
+        while self._idle:
+            await self._idle.pop()[1].close()
+
+
+class _Line:
+    """One connection: a session whose pool holds no other."""
+
+    def __init__(self) -> None:
+        traces = aiohttp.TraceConfig()
+        traces.on_connection_create_start.append(_made_anew)
+        self.session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=1, keepalive_timeout=FRESH_S, socket_factory=_kept_alive),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),  # the caller's asyncio.timeout() bounds each call
+            auto_decompress=False,  # signatures are over the bytes as sent
+            trace_configs=[traces],
+        )
+
+    async def open(self, url: str) -> None:
+        """Connect, and no more: the next request finds the connection in the session's pool."""
+        connector = self.session.connector
+        assert connector is not None
+
+        async def connect(request: aiohttp.ClientRequest, _: aiohttp.ClientHandlerType) -> NoReturn:
+            (await connector.connect(request, [], aiohttp.ClientTimeout(total=None))).release()
+            raise _OpenError
+
+        with contextlib.suppress(_OpenError):
+            await self.session.get(url, middlewares=(connect,))
+
+    async def close(self) -> None:
+        await self.session.close()
+
+
+class _OpenError(Exception):
+    """The connection is open, and the request that opened it ends here."""
+
+
+async def _made_anew(_session: aiohttp.ClientSession, context: Any, _params: object) -> None:
+    if trusted := context.trace_request_ctx:
+        trusted.set()
+
+
+def _kept_alive(info: aiohttp.AddrInfoType) -> socket.socket:
+    family, kind, protocol, _, _ = info
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEP_ALIVE.items():
+        if hasattr(socket, name):  # Linux has them all
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return made
+
+
+async def _is_dead(call: asyncio.Task[Whole], trusted: asyncio.Event, patience_s: float) -> bool:
+    """Does ``call`` go through an old connection that was reset or stays silent?"""
+    waiting = asyncio.create_task(trusted.wait(), name="payby first byte")
+    try:
+        await asyncio.wait([waiting, call], timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+    return not trusted.is_set() and (not call.done() or isinstance(call.exception(), OSError))
+
+
+async def _first(calls: list[asyncio.Task[Whole]]) -> Whole:
+    """The first answer; where none comes, what the last to fail raised."""
+    waiting = set(calls)
+    while True:
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for call in done:
+            if call.exception() is None or not waiting:
+                return call.result()
+
+
+async def read_bounded(content: aiohttp.StreamReader, limit: int) -> bytes | None:
+    """The whole body; None where it is longer than ``limit``."""
+    body = bytearray()
+    async for chunk in content.iter_any():
+        body += chunk
+        if len(body) > limit:
+            return None
+    return bytes(body)
