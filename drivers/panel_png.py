@@ -1,5 +1,6 @@
 """A panel that is a folder of pictures: NNNNNN.png, the newest hundred, and latest.png."""
 
+import contextlib
 import io
 import re
 import threading
@@ -52,7 +53,12 @@ class PngPanel:
             self._last = image.copy()
 
     def close(self) -> None:
-        """The pictures stay."""
+        """The numbered pictures stay; the latest one goes dark, as a glass does, so that nobody takes a stale code off
+        it. Twice is harmless."""
+        with self._lock, contextlib.suppress(OSError):
+            if self._last is not None:
+                self._put("latest.png", _encoded(Image.new("RGB", self.size)))
+                self._last = None
 
     def _write(self, image: Image.Image) -> None:
         if self._written is None:
@@ -60,17 +66,25 @@ class PngPanel:
             found = [path for path in self._folder.iterdir() if _NUMBERED.match(path.name)]
             self._written = deque(sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name)))
         number = (int(self._written[-1].stem) + 1) % _NUMBERS if self._written else 0
-        picture = io.BytesIO()
-        image.save(picture, "png", compress_level=1)
+        picture = _encoded(image)
         path = self._folder / f"{number:06}.png"
-        for target in (path, self._folder / "latest.png"):
-            half = self._folder / f".{target.name}.part"
-            half.write_bytes(picture.getbuffer())
-            half.replace(target)
+        for name in (path.name, "latest.png"):
+            self._put(name, picture)
         self._written.append(path)
         while len(self._written) > KEPT:
             self._written[0].unlink(missing_ok=True)
             self._written.popleft()
+
+    def _put(self, name: str, picture: bytes) -> None:
+        half = self._folder / f".{name}.part"
+        half.write_bytes(picture)
+        half.replace(self._folder / name)
+
+
+def _encoded(image: Image.Image) -> bytes:
+    picture = io.BytesIO()
+    image.save(picture, "png", compress_level=1)
+    return picture.getvalue()
 
 
 def _parsed(size: str) -> tuple[int, int]:
