@@ -93,8 +93,10 @@ class RelayBarrier:
 
     async def __aexit__(self, *error: object) -> None:
         self._closing.set()
-        await asyncio.to_thread(self._thread.shutdown)
-        self.close()
+        try:
+            await asyncio.to_thread(self._thread.shutdown)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """End a running pulse with the relay off, and give the pins back; twice is harmless."""

@@ -116,6 +116,7 @@ ROWS = (
     Row("lost-names-nobody", "lost tickets with somebody else's session: refused, told", "Rules"),
     Row("lost-again", "a lost ticket whose loop names its car anew: charged once", "Rules"),
     Row("nat-forgets", "a router forgets quiet connections unsaid: the code comes as fast as ever", "Processes"),
+    Row("signals", "whatever signal or broken terminal ends it or does not: relay off, dark, offline", "Processes"),
     Row("operator-replayed", "an operator's commands and lifts are recorded and sent again: nothing", "Property"),
 )
 KEYS = frozenset(row.key for row in ROWS)

@@ -52,6 +52,16 @@ def test_a_new_process_counts_on_and_leaves_other_files_alone(tmp_path: Path) ->
     assert names(tmp_path) == ["000000.png", "000001.png", "latest.png", "notes.png"]
 
 
+@pytest.mark.fault("signals")
+def test_at_the_end_the_latest_picture_is_dark_and_the_numbered_ones_stay(tmp_path: Path) -> None:
+    with PngPanel(tmp_path, SIZE) as panel:
+        panel.show(picture(1))
+    panel.close()
+    assert names(tmp_path) == ["000000.png", "latest.png"]
+    with Image.open(tmp_path / "latest.png") as latest, Image.open(tmp_path / "000000.png") as first:
+        assert (latest.convert("RGB"), first.convert("RGB")) == (Image.new("RGB", SIZE), picture(1))
+
+
 def test_after_the_last_number_comes_the_first(tmp_path: Path) -> None:
     picture(0).save(tmp_path / "999999.png")
     PngPanel(tmp_path, SIZE).show(picture(1))

@@ -7,7 +7,6 @@ import asyncio
 import json
 import logging
 import os
-import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,6 +15,8 @@ from dataclasses import replace
 from broker.embedded import BrokerError
 from drivers.pins import NoGpio, open_pins
 from terminal import __version__, config
+from terminal.app.loglines import log_to_stderr
+from terminal.app.signals import end_by_signals
 from terminal.app.wiring import RealHardware, run_roles
 from terminal.aside import aside
 from terminal.bus import BusError
@@ -45,8 +46,7 @@ def main(args: argparse.Namespace) -> int:
         "reconcile": _reconcile,
         "run": _run,
     }
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    log_to_stderr()
     try:
         return commands.get(args.command, _role)(args)
     except (BaseExceptionGroup, *SET_RIGHT, *FAILED) as error:
@@ -216,7 +216,7 @@ def _lcd_test(settings: Settings) -> int:
 
 
 def serve(settings: Settings, roles: Sequence[str], *, process: str) -> int:
-    """Run ``roles`` until SIGTERM or Ctrl-C."""
+    """Run ``roles`` until a signal ends them."""
     return _until_stopped(lambda: run_roles(settings, roles, process=process, hardware=RealHardware(settings)))
 
 
@@ -224,9 +224,7 @@ def _until_stopped(work: Callable[[], Awaitable[int | None]]) -> int:
     async def guarded() -> int:
         task = asyncio.current_task()
         assert task is not None
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, task.cancel)
+        end_by_signals(asyncio.get_running_loop(), task.cancel)
         try:
             return await work() or 0
         except asyncio.CancelledError:
