@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from gpiozero import DigitalInputDevice, Factory
 
+from drivers.pins import claiming
 from drivers.timing import Handover, Timer, Timers
 
 POLL_S = 5.0
@@ -36,7 +37,8 @@ class SettledInput:
     ) -> None:
         self._timers, self._handover = timers, handover
         self._settle_s, self._changed = settle_s, changed
-        self._device = DigitalInputDevice(pin, pull_up=False, pin_factory=pin_factory)
+        with claiming(pin):
+            self._device = DigitalInputDevice(pin, pull_up=False, pin_factory=pin_factory)
         self.active = bool(self._device.is_active)
         self.bouncing = False
         self._last_edge = self._first_edge = timers.now()

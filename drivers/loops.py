@@ -36,6 +36,7 @@ class Loops:
         self._callbacks: list[Callable[[], None]] = []
 
     async def __aenter__(self) -> Self:
+        """Raises PinHeld for a line that cannot be had."""
         loop = asyncio.get_running_loop()
         timers, handover = self._timers or LoopTimers(loop), Handover(loop)
         try:

@@ -6,6 +6,8 @@ from typing import Any, Protocol, TypeAlias
 
 from gpiozero import DigitalOutputDevice, Factory, PWMOutputDevice
 
+from drivers.pins import claiming
+
 RESET_LOW_S, RESET_WAIT_S = 0.01, 0.12
 """The data sheets ask for 10 us low, and for 120 ms before ``sleep out`` if the controller was awake."""
 _SWRESET = 0x01
@@ -95,11 +97,13 @@ def open_spi(
     backlight_pin: int,
     pin_factory: Factory,
     backlight_pwm: bool = False,
+    mode: int = 0,
 ) -> SpiWire:
     """Open /dev/spidev<bus>.<device> and the pins, by their BCM numbers; -1 for reset or backlight means none.
-    ``backlight_pwm``: the backlight can be dimmed by pulses.
+    ``backlight_pwm``: the backlight can be dimmed by pulses. ``mode``: of SPI; 3 has the clock rest high, without which
+    an ST7789 whose chip select is tied to ground hears nothing.
 
-    Raises OSError, its text one line that says what to do.
+    Raises PinHeld for a pin that cannot be had, and OSError, its text one line that says what to do.
     """
     path = f"/dev/spidev{bus}.{device}"
     try:
@@ -109,7 +113,7 @@ def open_spi(
     spi = spidev.SpiDev()
     try:
         spi.open(bus, device)
-        spi.max_speed_hz, spi.mode = speed_hz, 0
+        spi.max_speed_hz, spi.mode = speed_hz, mode
     except FileNotFoundError:
         raise OSError(f"{path} is not there: switch SPI on (raspi-config, Interface Options)") from None
     except PermissionError:
@@ -130,12 +134,10 @@ def open_spi(
 
 
 def _output(number: int, pin_factory: Factory, *, pulsed: bool) -> Light:
-    try:
+    with claiming(number):
         if pulsed:
             return PWMOutputDevice(number, initial_value=0, frequency=PWM_HZ, pin_factory=pin_factory)
         return DigitalOutputDevice(number, initial_value=False, pin_factory=pin_factory)
-    except Exception as error:  # lgpio's errors derive from Exception alone
-        raise OSError(f"GPIO {number} cannot be used: {error}") from error
 
 
 def _set(pin: Light, level: float) -> None:

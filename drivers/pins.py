@@ -1,11 +1,13 @@
 """Where pins come from: the machine's GPIO chip, or gpiozero's mock pins when those are asked for by name."""
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-from gpiozero import Factory
+from gpiozero import Factory, InputDevice
 from gpiozero.pins.mock import MockFactory
 
 Pins: TypeAlias = Factory  # what hands out pins; every driver takes one
@@ -14,6 +16,31 @@ MockPins: TypeAlias = MockFactory  # pins in memory, which the simulated hardwar
 
 class NoGpio(Exception):
     """This machine has no GPIO chip that we can use; the text is one line and says what to do."""
+
+
+class PinHeld(OSError):
+    """The line ``number`` (BCM) cannot be had; ``why`` is what the chip said: most often another program holds it."""
+
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__(f"GPIO {number} cannot be used: {why}")
+        self.number = number
+        self.why = why
+
+
+@contextlib.contextmanager
+def claiming(number: int) -> Iterator[None]:
+    """Around whatever takes the line ``number``: raises PinHeld where it cannot be had."""
+    try:
+        yield
+    except Exception as error:  # lgpio's errors derive from Exception alone
+        said = " ".join(str(error).strip("'").split())
+        raise PinHeld(number, said or type(error).__name__) from error
+
+
+def claim(pins: Pins, number: int) -> None:
+    """See whether the line can be had, by taking it as an input with pull-down; raises PinHeld."""
+    with claiming(number):
+        InputDevice(number, pull_up=False, pin_factory=pins).close()
 
 
 def open_pins(kind: str, *, dev: Path = Path("/dev")) -> Pins:

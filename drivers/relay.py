@@ -15,6 +15,7 @@ from gpiozero import DigitalOutputDevice, Factory
 
 from drivers.arm import ArmState, ArmTracker
 from drivers.inputs import SettledInput
+from drivers.pins import claiming
 from drivers.timing import Handover, LoopTimers, Timer, Timers
 
 SETTLE_S = 0.03
@@ -69,13 +70,15 @@ class RelayBarrier:
         self._callbacks: list[Callable[[], None]] = []
 
     async def __aenter__(self) -> Self:
+        """Raises PinHeld for a line that cannot be had."""
         loop = asyncio.get_running_loop()
         self._timers = self._timers_given or LoopTimers(loop)
         self._handover = Handover(loop)
         try:
-            self._relay = DigitalOutputDevice(
-                self._raise_pin, active_high=True, initial_value=False, pin_factory=self._pin_factory
-            )
+            with claiming(self._raise_pin):
+                self._relay = DigitalOutputDevice(
+                    self._raise_pin, active_high=True, initial_value=False, pin_factory=self._pin_factory
+                )
             self._up, self._down = self._switch(self._up_pin), self._switch(self._down_pin)
         except BaseException:
             self.close()

@@ -32,6 +32,8 @@ __all__ = [
 PREFIX = "EXIT_TERMINAL_"
 CONFIG_VARIABLE = PREFIX + "CONFIG"
 _LARGEST = 64 * 1024
+_SPI_PINS = {0: (10, 11), 1: (20, 21)}
+"""Data and clock of the buses whose pins are the same on every Raspberry Pi."""
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
 
@@ -273,13 +275,10 @@ def _check_amounts(settings: Settings) -> None:
 
 def _check_pins(settings: Settings) -> None:
     """No GPIO has two uses: the one that opens it second would drive the other's device."""
-    lcd = settings.lcd if settings.lcd and settings.lcd.panel != "png" else None
     used: dict[int, str] = {}
-    for name, section in (("lcd", lcd), ("barrier", settings.barrier), ("loops", settings.loops)):
-        for key in type(section).__struct_fields__ if section else ():
-            pin = getattr(section, key)
-            if not key.endswith("_pin") or pin is None or pin < 0:
-                continue
-            if pin in used:
-                raise ConfigError(f"{name}.{key}: got {pin}, which {used[pin]} has; takes a pin of its own")
-            used[pin] = f"{name}.{key}"
+    if settings.lcd and settings.lcd.panel != "png":  # the kernel drives the bus, and gives its pins away all the same
+        used.update(dict.fromkeys(_SPI_PINS.get(settings.lcd.spi_bus, ()), "lcd.spi_bus"))
+    for key, pin in settings.pins():
+        if pin in used:
+            raise ConfigError(f"{key}: got {pin}, which {used[pin]} has; takes a pin of its own")
+        used[pin] = key

@@ -4,7 +4,7 @@ A section is a class, a key is a field, what it takes stands in its type. `confi
 """
 
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -131,6 +131,7 @@ class Lcd(Section, frozen=True):
     )
     spi_bus: Annotated[int, Meta(ge=0, le=6, description="0 to 6")] = 0
     spi_device: Annotated[int, Meta(ge=0, le=2, description="0 to 2")] = 0
+    spi_mode: Annotated[Literal[0, 3], Meta(description="0 or 3")] = 0
     dc_pin: Pin = 24
     reset_pin: Pin = 25
     backlight_pin: Annotated[int, Meta(ge=-1, le=27, description="a GPIO number, 0 to 27, or -1 for none")] = -1
@@ -273,6 +274,15 @@ class Settings:
                 section = self.need(kind)
                 if key and not getattr(section, key):
                     raise ConfigError(self._missing(need, kind))
+
+    def pins(self) -> Iterator[tuple[str, int]]:
+        """Each GPIO line that this configuration uses, with the key that names it; of a panel only on a bus."""
+        lcd = self.lcd if self.lcd and self.lcd.panel != "png" else None
+        for name, section in (("lcd", lcd), ("barrier", self.barrier), ("loops", self.loops)):
+            for key in type(section).__struct_fields__ if section else ():
+                pin = getattr(section, key)
+                if key.endswith("_pin") and pin is not None and pin >= 0:
+                    yield f"{name}.{key}", pin
 
     def roles(self) -> tuple[str, ...]:
         """What `run` starts: the roles whose sections are there, the worker where [payby] and [journal] are."""

@@ -51,7 +51,7 @@ def test_the_defaults_are_the_contract_s(file: Path) -> None:
         (*Tariff.__struct_fields__, *Lcd.__struct_fields__)
     )
     lines = [line for line in WHOLE.splitlines() if line.partition(" =")[0] not in set(defaults.split()) - {"panel"}]
-    assert len(lines) == len(WHOLE.splitlines()) - 39
+    assert len(lines) == len(WHOLE.splitlines()) - 40
     assert read(file, "\n".join(lines)) == read(file)
 
 
@@ -204,6 +204,8 @@ CHANGES = [
     ),
     ("raise_pin = 17", "raise_pin = 28", "barrier.raise_pin: got 28, takes a GPIO number, 0 to 27"),
     ("raise_pin = 17", "raise_pin = 24", "barrier.raise_pin: got 24, which lcd.dc_pin has"),
+    ("raise_pin = 17", "raise_pin = 10", "barrier.raise_pin: got 10, which lcd.spi_bus has"),
+    ("spi_mode = 0", "spi_mode = 1", "lcd.spi_mode: got 1, takes 0 or 3"),
     ("boom_pin = 6", "boom_pin = 5", "loops.boom_pin: got 5, which loops.waiting_pin has"),
     ("pulse = 0.5", "pulse = inf", "barrier.pulse: got inf, takes seconds, 0.05 to 5"),
     ('pins = "auto"', 'pins = "native"', "gpio.pins: got 'native', takes auto or mock"),

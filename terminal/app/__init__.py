@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from broker.embedded import BrokerError
-from drivers.pins import NoGpio, open_pins
+from drivers.pins import NoGpio, claim, open_pins
 from terminal import __version__, config
 from terminal.app.loglines import log_to_stderr
 from terminal.app.signals import end_by_signals
@@ -147,7 +147,9 @@ def _check(args: argparse.Namespace) -> int:
     from terminal.tools import check
 
     logging.getLogger("terminal.bus").setLevel(logging.ERROR)  # a broker that is not there is a finding, no warning
-    machine = check.Machine(open_pins, check.network_time, datasheet_hz, check_offset)
+    machine = check.Machine(
+        open_pins, check.network_time, datasheet_hz, check_offset, claim=claim, serves=check.service_runs
+    )
     return 0 if asyncio.run(check.check(_load(args), machine)) else 1
 
 

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from functools import cached_property, partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -14,7 +14,7 @@ from drivers.loops import Loops
 from drivers.panel import SpiPanel
 from drivers.panel_png import PngPanel
 from drivers.panel_wire import SpiWire, open_spi
-from drivers.pins import Pins, open_pins
+from drivers.pins import PinHeld, Pins, open_pins
 from drivers.relay import RelayBarrier
 from drivers.scanner import HidScanner, SerialScanner, StdinScanner
 from drivers.simulated import SimulatedArm, SimulatedRelay
@@ -49,6 +49,8 @@ from terminal.settings import ConfigError, Settings, present
 
 GARAGE_ROLES = ("broker", "worker", "listener", "console")
 """They serve a whole garage; the others stand at one lane."""
+PIN_REMEDY = "stop the program that holds it (`sudo gpioinfo` names it), or take another pin"
+D = TypeVar("D")
 
 
 class Hardware(Protocol):
@@ -89,25 +91,43 @@ class RealHardware:
         """On mock pins there is an arm at the other end that acts like one, limit switches included."""
         barrier = self._settings.need(sections.Barrier)
         arm = _mock_arm(self.pins, barrier) if self._settings.gpio.pins == "mock" else None
+        relay = RelayBarrier(
+            barrier.raise_pin,
+            pin_factory=self.pins,
+            pulse_s=barrier.pulse,
+            rise_s=barrier.rise_time,
+            close_s=barrier.close_time,
+            up_pin=barrier.up_pin,
+            down_pin=barrier.down_pin,
+            quiet_s=quiet_s,
+        )
         try:
-            async with RelayBarrier(
-                barrier.raise_pin,
-                pin_factory=self.pins,
-                pulse_s=barrier.pulse,
-                rise_s=barrier.rise_time,
-                close_s=barrier.close_time,
-                up_pin=barrier.up_pin,
-                down_pin=barrier.down_pin,
-                quiet_s=quiet_s,
-            ) as relay:
+            async with self._opened(relay):
                 yield relay
         finally:
             if arm:
                 arm.close()
 
-    def loops(self) -> Any:
+    @asynccontextmanager
+    async def loops(self) -> AsyncIterator[Loops]:
         loops = self._settings.need(sections.Loops)
-        return Loops(loops.waiting_pin, loops.boom_pin, pin_factory=self.pins)
+        async with self._opened(Loops(loops.waiting_pin, loops.boom_pin, pin_factory=self.pins)) as opened:
+            yield opened
+
+    @asynccontextmanager
+    async def _opened(self, driver: AbstractAsyncContextManager[D]) -> AsyncIterator[D]:
+        """Enter ``driver``; raises ConfigError for a pin that cannot be had."""
+        async with AsyncExitStack() as stack:
+            try:
+                opened = await stack.enter_async_context(driver)
+            except PinHeld as error:
+                raise ConfigError(self._held(error)) from None
+            yield opened
+
+    def _held(self, error: PinHeld) -> str:
+        """A line for people: the key, the pin, why, and what to do."""
+        key = next((key for key, pin in self._settings.pins() if pin == error.number), "gpio")
+        return f"{key}: {error}; {PIN_REMEDY}"
 
     @asynccontextmanager
     async def panel(self) -> AsyncIterator[SpiPanel | PngPanel]:
@@ -126,17 +146,21 @@ class RealHardware:
         pins = self.pins
 
         def open_wire() -> SpiWire:
-            return open_spi(
-                lcd.spi_bus,
-                lcd.spi_device,
-                speed_hz=lcd.speed_hz,
-                transfer_size=lcd.transfer_size,
-                dc_pin=lcd.dc_pin,
-                reset_pin=lcd.reset_pin,
-                backlight_pin=lcd.backlight_pin,
-                backlight_pwm=lcd.backlight_pwm,
-                pin_factory=pins,
-            )
+            try:
+                return open_spi(
+                    lcd.spi_bus,
+                    lcd.spi_device,
+                    speed_hz=lcd.speed_hz,
+                    transfer_size=lcd.transfer_size,
+                    dc_pin=lcd.dc_pin,
+                    reset_pin=lcd.reset_pin,
+                    backlight_pin=lcd.backlight_pin,
+                    backlight_pwm=lcd.backlight_pwm,
+                    pin_factory=pins,
+                    mode=lcd.spi_mode,
+                )
+            except PinHeld as error:  # the lane goes on without its glass: an alert, and tried again
+                raise OSError(self._held(error)) from error
 
         try:
             return SpiPanel(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class Machine:
     ``datasheet_hz`` tells the fastest write clock that a panel's controller promises.
     ``check_offset`` raises ValueError where a panel's glass cannot begin there, right and down, in its memory.
     ``spi_bytes`` is the kernel's file with how many bytes it takes in one transfer.
+    ``claim`` takes one line of the opened chip and gives it back, and raises an exception that says why it cannot.
+    ``serves`` tells whether the service is at work on this machine: its lines are then its own.
     """
 
     open_pins: Callable[[str], Pins]
@@ -44,3 +46,5 @@ class Machine:
     check_offset: Callable[[str, int, int], None]
     dev: Path = Path("/dev")
     spi_bytes: Path = Path("/sys/module/spidev/parameters/bufsiz")
+    claim: Callable[[Any, int], object] = lambda chip, number: None
+    serves: Callable[[], bool] = lambda: False

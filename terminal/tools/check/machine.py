@@ -10,6 +10,9 @@ from terminal.settings import Lcd
 from terminal.tools.check.finding import Finding, Machine
 
 ENOUGH_DISK = 200 * 1024 * 1024
+_WITH_PINS = {"run", "barrier", "loops", "lcd"}
+"""Commands that hold GPIO lines."""
+_AT_WORK_S = 10.0
 
 
 async def disk(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
@@ -44,11 +47,25 @@ async def pins(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
         yield Finding("pins", True, "mock: no relay will close, no loop be seen")
         return
     try:
-        machine.open_pins(settings.gpio.pins).close()
+        chip = machine.open_pins(settings.gpio.pins)
     except Exception as error:  # drivers have no root error that tools/ may name
         yield Finding("pins", False, str(error), 'gpio.pins = "mock" is for trials without hardware')
-    else:
-        yield Finding("pins", True, "the GPIO chip opens")
+        return
+    try:
+        if machine.serves():
+            yield Finding("pins", True, "the GPIO chip opens; its lines are the running service's")
+            return
+        free = []
+        for key, number in settings.pins():
+            try:
+                machine.claim(chip, number)
+                free.append(number)
+            except Exception as error:
+                advice = "stop the program that holds it (`sudo gpioinfo` names it), or take another pin"
+                yield Finding(f"pins {key}", False, str(error), advice)
+        yield Finding("pins", True, f"the GPIO chip opens; lines to be had: {', '.join(map(str, free)) or 'none'}")
+    finally:
+        chip.close()
 
 
 async def panel(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
@@ -81,7 +98,7 @@ def _spi(lcd: Lcd, machine: Machine) -> Finding:
         return Finding("panel", False, f"{device} is not there", advice)
     if not os.access(device, os.R_OK | os.W_OK):
         return Finding("panel", False, f"{device} is not ours to use", "put the service's user into the group spi")
-    text = f"{lcd.panel} at {device}, {lcd.speed_hz / 1e6:g} MHz"
+    text = f"{lcd.panel} at {device}, {lcd.speed_hz / 1e6:g} MHz" + (", mode 3" if lcd.spi_mode == 3 else "")
     if lcd.speed_hz > (promised := machine.datasheet_hz(lcd.panel)):
         text += f", above its data sheet's {promised / 1e6:g} MHz (most modules take it; lower it if pictures are torn)"
     if lcd.transfer_size > (taken := _spi_bytes(machine)):
@@ -109,6 +126,22 @@ async def scanner(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
             yield Finding("scanner", False, f"{reader.device} is not ours to read", advice)
         else:
             yield Finding("scanner", True, f"{reader.driver} at {reader.device}")
+
+
+def service_runs(proc: Path = Path("/proc")) -> bool:
+    """Is a role with pins at work on this machine? One that began a few seconds ago may be on its way out again, since
+    it cannot have its pins: it does not count."""
+    for folder in proc.glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            began_s = int((folder / "stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+            up_s = float((proc / "uptime").read_text().split()[0])
+        except (OSError, ValueError, IndexError):
+            continue  # it has ended meanwhile, or is none of ours to see
+        ours = any(Path(word).name == "exit-terminal" for word in words[:2]) or words[1:3] == ["-m", "terminal"]
+        if ours and _WITH_PINS & set(words[1:]) and up_s - began_s > _AT_WORK_S:
+            return True
+    return False
 
 
 def network_time(marker: Path = Path("/run/systemd/timesync/synchronized")) -> bool | None:
