@@ -42,6 +42,9 @@ RETRY_S = 0.2, 2.0
 STEADY_S = 5.0
 """A connection that lasted this long makes the next retry a first one; else two clients fighting over an id, or a
 broker that drops everybody, would be asked five times a second."""
+YIELDING_S = 4.0, 8.0
+"""Wait where another machine is known to use our client id: it may be the one that ought to have it, and whoever has
+it should have it for long enough to let a car out."""
 FIRST_S = 3.0
 """How long opening waits to learn whether the broker accepts the user; it goes on without an answer."""
 FLUSH_S = 2.0
@@ -89,6 +92,8 @@ class Bus:
         self.connected = False
         self.trouble = "not connected yet"
         """Why there is no connection, in words; empty while there is one."""
+        self.yields = False
+        """Set it where another machine is known to connect under our client id: we then connect less often."""
         self.dropped = 0
         """Messages that did not fit into the backlog."""
         self._loop: asyncio.AbstractEventLoop
@@ -239,7 +244,7 @@ class Bus:
             if not self._first.done():
                 self._first.set_result(None)
             wait = RETRY_S[0] if self._loop.time() - began > STEADY_S else wait
-            await asyncio.sleep(wait * random.uniform(0.8, 1.0))
+            await asyncio.sleep(random.uniform(*YIELDING_S) if self.yields else wait * random.uniform(0.8, 1.0))
             wait = min(wait * 2, RETRY_S[1])
 
     async def _dial(self) -> str:

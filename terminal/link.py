@@ -15,6 +15,7 @@ from terminal.bus import Bus, BusError, Delivery, Subscription, Will
 from terminal.clock import Clock, SystemClock, new_id
 from terminal.contract.messages import MESSAGES, Alert, BadMessage, Health, Message, decode, encode, stamp
 from terminal.contract.topics import GARAGE_WIDE, Topic, TopicError, check_garage, check_lane, parse, topic
+from terminal.losses import Losses
 from terminal.peers import Peer, Peers
 
 __all__ = ["Clock", "Heard", "Hearing", "Link", "Peer", "Peers", "SystemClock", "last_will", "new_id"]
@@ -35,6 +36,11 @@ DEAF_AFTER_MS = 15_000
 BAD_BURST, BAD_EVERY_MS = 5, 10_000
 """``bad-message`` alerts: so many at once, then one in so much time."""
 ALERTS_KEPT = 1000
+TAKEN_OVER = (
+    "the broker ended our session three times within a minute, each soon after its connect: does another machine run "
+    "under this name, from a copied card? Switch one off, or give it a name, passwords and keys of its own. If there "
+    "is none, look at the broker's log and the line to it"
+)
 
 Severity = Literal["info", "warning", "critical"]
 
@@ -92,6 +98,7 @@ class Hearing:
 
 class Link:
     """One role's way to the others. ``lane`` None: a role of the whole garage. ``heartbeat_s`` is for tests.
+    ``tells_of_connection``: of several roles on one connection one alone raises the alert about it.
 
     Raises TopicError for names that no topic may hold.
     """
@@ -106,6 +113,7 @@ class Link:
         version: str,
         clock: Clock,
         heartbeat_s: float = HEARTBEAT_S,
+        tells_of_connection: bool = True,
     ) -> None:
         self.bus = bus
         self.garage = check_garage(garage)
@@ -115,11 +123,16 @@ class Link:
         self.clock = clock
         self._heartbeat_s = heartbeat_s
         self._state: Literal["online", "degraded", "offline"] = "online"
+        self._own: tuple[Literal["online", "degraded", "offline"], str | None] = "online", None
+        """What the role itself says, whatever befalls the connection."""
         self._since = stamp(clock.wall_ms())
         self._reason: str | None = None
         self._news = asyncio.Event()
         self._said_again: asyncio.TimerHandle | None = None
         self._echo_ms = clock.steady_ms()
+        self._tells_of_connection = tells_of_connection
+        self._losses = Losses(clock.steady_ms, connected=bus.connected)
+        self._taken_over = self._heard_own = self._heard_other = False
         self._raised: OrderedDict[tuple[str, str, str | None, str | None], Severity] = OrderedDict()
         self._bad_tokens, self._bad_ms, self._bad_hidden = BAD_BURST, clock.steady_ms(), 0
 
@@ -259,6 +272,9 @@ class Link:
         self._become("degraded", reason)
 
     def _become(self, state: Literal["online", "degraded", "offline"], reason: str | None) -> None:
+        self._own = state, reason
+        if self._taken_over and state == "online":
+            state, reason = "degraded", TAKEN_OVER
         if (state, reason) != (self._state, self._reason):
             if state != self._state:
                 self._since = stamp(self.clock.wall_ms())
@@ -273,11 +289,13 @@ class Link:
         undo = self.bus.on_change(self._changed)
         echo = self.bus.subscribe(fleeting=[self.where(f"health/{self.role}")])
         self._echo_ms = self.clock.steady_ms()
+        self._losses = Losses(self.clock.steady_ms, connected=self.bus.connected)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(echo), name=f"{self.role} echo")
                 while True:
                     self._news.clear()
+                    await self._look_at_losses()
                     await self._say_health()
                     try:
                         async with asyncio.timeout(self._heartbeat_s):
@@ -294,6 +312,7 @@ class Link:
 
     def _changed(self, connected: bool) -> None:
         self._echo_ms = self.clock.steady_ms()
+        self._losses.changed(connected)
         if self._said_again:
             self._said_again.cancel()
         if connected:
@@ -315,8 +334,27 @@ class Link:
     async def _listen(self, echo: Subscription) -> None:
         async for delivery in echo:
             delivery.ack()
-            if not delivery.retained and self.bus.instance.encode() in delivery.payload:
-                self._echo_ms = self.clock.steady_ms()
+            if self.bus.instance.encode() not in delivery.payload:
+                self._heard_other = self._heard_own  # what was said before us was said by who ran here before
+            elif not delivery.retained:
+                self._echo_ms, self._heard_own = self.clock.steady_ms(), True
+
+    async def _look_at_losses(self) -> None:
+        many = self._losses.are_many
+        if many and self._heard_other:
+            self.bus.yields = True
+        if many == self._taken_over:
+            return
+        self._taken_over = many
+        self._become(*self._own)
+        if not many:
+            self._heard_other = self.bus.yields = False
+        if not self._tells_of_connection:
+            return
+        if many:
+            await self.alert("taken-over", "critical", TAKEN_OVER)
+        else:
+            await self.clear("taken-over", "the connection to the broker has held for a minute")
 
     def _check_echo(self) -> None:
         if self.bus.connected and self.clock.steady_ms() - self._echo_ms > DEAF_AFTER_MS:

@@ -118,6 +118,7 @@ ROWS = (
     Row("nat-forgets", "a router forgets quiet connections unsaid: the code comes as fast as ever", "Processes"),
     Row("signals", "whatever signal or broken terminal ends it or does not: relay off, dark, offline", "Processes"),
     Row("pins-held", "another program holds a GPIO line: one line names key and pin; check finds it", "Mock pins"),
+    Row("taken-over", "two machines under one name push each other out: degraded, told, broker spared", "Processes"),
     Row("operator-replayed", "an operator's commands and lifts are recorded and sent again: nothing", "Property"),
 )
 KEYS = frozenset(row.key for row in ROWS)

@@ -201,7 +201,7 @@ async def run_roles(
         if "broker" in roles:
             await stack.enter_async_context(open_broker(settings))
         bus = await stack.enter_async_context(_bus(settings, roles, process, clock))
-        opener = _Opener(settings, hardware, stack, bus, clock)
+        opener = _Opener(settings, hardware, stack, bus, clock, process)
         runs = [(role, await opener.open(role)) for role in roles]
         async with asyncio.TaskGroup() as group:
             if process == "run":
@@ -251,13 +251,24 @@ def _bus(settings: Settings, roles: Sequence[str], process: str, clock: Clock) -
 class _Opener:
     """Makes each role from its settings; what it opens is closed with ``stack``."""
 
-    def __init__(self, settings: Settings, hardware: Hardware, stack: AsyncExitStack, bus: Bus, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, hardware: Hardware, stack: AsyncExitStack, bus: Bus, clock: Clock, process: str
+    ) -> None:
         self._settings, self._hardware, self._stack, self._bus, self._clock = settings, hardware, stack, bus, clock
+        self._process = process
         self._garage = settings.need(sections.Garage)
 
     def link(self, role: str, *, at_lane: bool) -> Link:
         lane = self._settings.lane.id if at_lane and self._settings.lane else None
-        return Link(self._bus, garage=self._garage.id, lane=lane, role=role, version=__version__, clock=self._clock)
+        return Link(
+            self._bus,
+            garage=self._garage.id,
+            lane=lane,
+            role=role,
+            version=__version__,
+            clock=self._clock,
+            tells_of_connection=role == self._process,
+        )
 
     async def open(self, role: str) -> Callable[[], Awaitable[None]]:
         """The coroutine function that serves ``role``."""
