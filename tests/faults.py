@@ -116,9 +116,11 @@ ROWS = (
     Row("lost-names-nobody", "lost tickets with somebody else's session: refused, told", "Rules"),
     Row("lost-again", "a lost ticket whose loop names its car anew: charged once", "Rules"),
     Row("nat-forgets", "a router forgets quiet connections unsaid: the code comes as fast as ever", "Processes"),
-    Row("signals", "whatever signal or broken terminal ends it or does not: relay off, dark, offline", "Processes"),
-    Row("pins-held", "another program holds a GPIO line: one line names key and pin; check finds it", "Mock pins"),
-    Row("taken-over", "two machines under one name push each other out: degraded, told, broker spared", "Processes"),
+    Row(
+        "pins-signals-clones",
+        "a GPIO line of another's, a signal in a pulse, a copied card: named, relay off, told",
+        "Mock pins, Processes",
+    ),
     Row("operator-replayed", "an operator's commands and lifts are recorded and sent again: nothing", "Property"),
 )
 KEYS = frozenset(row.key for row in ROWS)

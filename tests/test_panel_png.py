@@ -52,7 +52,7 @@ def test_a_new_process_counts_on_and_leaves_other_files_alone(tmp_path: Path) ->
     assert names(tmp_path) == ["000000.png", "000001.png", "latest.png", "notes.png"]
 
 
-@pytest.mark.fault("signals")
+@pytest.mark.fault("pins-signals-clones")
 def test_at_the_end_the_latest_picture_is_dark_and_the_numbered_ones_stay(tmp_path: Path) -> None:
     with PngPanel(tmp_path, SIZE) as panel:
         panel.show(picture(1))

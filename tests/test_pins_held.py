@@ -35,7 +35,7 @@ class Kerb(Garage):
         return (self.folder / "lines.log").read_text().splitlines()
 
 
-@pytest.mark.fault("pins-held")
+@pytest.mark.fault("pins-signals-clones")
 @pytest.mark.parametrize(
     ("held", "command", "key"),
     [
@@ -58,7 +58,7 @@ async def test_a_line_that_another_program_holds_is_one_line_that_names_key_and_
         assert "17 1" not in garage.lines()
 
 
-@pytest.mark.fault("pins-held")
+@pytest.mark.fault("pins-signals-clones")
 async def test_a_panel_whose_pin_is_held_is_an_alert_and_the_lane_goes_on(tmp_path: Path, mosquitto: Mosquitto) -> None:
     async with Kerb(tmp_path, mosquitto.url) as garage:
         garage.held = "24"
@@ -67,7 +67,7 @@ async def test_a_panel_whose_pin_is_held_is_an_alert_and_the_lane_goes_on(tmp_pa
         assert f"lcd.dc_pin: GPIO 24 cannot be used: GPIO busy; {REMEDY}" in alert["text"]
 
 
-@pytest.mark.fault("pins-held")
+@pytest.mark.fault("pins-signals-clones")
 async def test_a_panel_without_chip_select_is_driven_in_the_mode_that_it_hears(
     tmp_path: Path, mosquitto: Mosquitto
 ) -> None:
@@ -82,7 +82,7 @@ async def test_a_panel_without_chip_select_is_driven_in_the_mode_that_it_hears(
         assert [line for line in garage.lines() if "spi" in line] == ["spi mode 3"]
 
 
-@pytest.mark.fault("pins-held")
+@pytest.mark.fault("pins-signals-clones")
 async def test_check_claims_each_line_and_names_those_that_are_held(tmp_path: Path, mosquitto: Mosquitto) -> None:
     async with Kerb(tmp_path, mosquitto.url, loops=LOOPS) as garage:
         garage.held = "17,6,25"

@@ -68,7 +68,7 @@ async def lane(folder: Path, broker: Mosquitto) -> AsyncIterator[Pinned]:
         yield garage
 
 
-@pytest.mark.fault("signals", "relay-quiet")
+@pytest.mark.fault("pins-signals-clones", "relay-quiet")
 @pytest.mark.parametrize("signals", ["HUP", "QUIT", "TERM INT HUP QUIT TERM"])
 async def test_a_signal_in_a_pulse_opens_the_relay_and_ends_the_lane_in_order(
     tmp_path: Path, mosquitto: Mosquitto, signals: str
@@ -88,7 +88,7 @@ async def test_a_signal_in_a_pulse_opens_the_relay_and_ends_the_lane_in_order(
         assert "Traceback" not in process.said()
 
 
-@pytest.mark.fault("signals")
+@pytest.mark.fault("pins-signals-clones")
 @pytest.mark.parametrize("name", ["HUP", "QUIT"])
 async def test_a_signal_at_the_code_takes_it_off_the_glass(tmp_path: Path, mosquitto: Mosquitto, name: str) -> None:
     async with lane(tmp_path, mosquitto) as garage:
@@ -104,7 +104,7 @@ async def test_a_signal_at_the_code_takes_it_off_the_glass(tmp_path: Path, mosqu
         await garage.heard.until("health/lcd", since=mark, state="offline")
 
 
-@pytest.mark.fault("signals")
+@pytest.mark.fault("pins-signals-clones")
 async def test_every_role_alone_ends_in_order_as_its_terminal_closes(tmp_path: Path, mosquitto: Mosquitto) -> None:
     async with lane(tmp_path, mosquitto) as garage:
         for role in ALL_ROLES:
@@ -119,7 +119,7 @@ async def test_every_role_alone_ends_in_order_as_its_terminal_closes(tmp_path: P
             await garage.heard.until(f"health/{role}", since=mark, state="offline", reason="stopped")
 
 
-@pytest.mark.fault("signals")
+@pytest.mark.fault("pins-signals-clones")
 async def test_ctrl_z_and_the_like_stop_no_lane(tmp_path: Path, mosquitto: Mosquitto) -> None:
     async with lane(tmp_path, mosquitto) as garage:
         await garage.start("run", env={"EXIT_TERMINAL_BARRIER_PULSE": "0.5"})
@@ -132,7 +132,7 @@ async def test_ctrl_z_and_the_like_stop_no_lane(tmp_path: Path, mosquitto: Mosqu
         assert "does not stop a lane; Ctrl-C ends it" in process.said()
 
 
-@pytest.mark.fault("signals")
+@pytest.mark.fault("pins-signals-clones")
 @pytest.mark.parametrize("how", ["closed", "stalled"])
 async def test_a_terminal_that_is_gone_or_takes_nothing_stops_no_lane(
     tmp_path: Path, mosquitto: Mosquitto, how: str
@@ -166,7 +166,7 @@ async def test_a_terminal_that_is_gone_or_takes_nothing_stops_no_lane(
             assert garage.levels() == ["1", "0"]
 
 
-@pytest.mark.fault("signals")
+@pytest.mark.fault("pins-signals-clones")
 def test_whatever_would_end_a_process_opens_its_relay_first() -> None:
     """One forked child for each signal, in mid-pulse; a second signal comes as it ends."""
     program = textwrap.dedent("""
@@ -215,7 +215,7 @@ def test_a_program_under_nohup_outlives_its_terminal() -> None:
     assert subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode == 7
 
 
-@pytest.mark.fault("signals")
+@pytest.mark.fault("pins-signals-clones")
 async def test_the_demo_ends_in_order_as_its_terminal_closes() -> None:
     words = [sys.executable, "-W", "error", "-m", "terminal", "demo", "--port", "0"]
     pipe = asyncio.subprocess.PIPE

@@ -62,7 +62,7 @@ async def health(hearing: Hearing, state: str) -> Health:
 
 
 @pytest.mark.slow
-@pytest.mark.fault("taken-over")
+@pytest.mark.fault("pins-signals-clones")
 async def test_two_machines_under_one_name_are_told_of_and_leave_the_broker_in_peace(new_bus: NewBus) -> None:
     clock = Later()
     async with contextlib.AsyncExitStack() as stack:
@@ -94,7 +94,7 @@ async def test_two_machines_under_one_name_are_told_of_and_leave_the_broker_in_p
             await health(beats, "online")
 
 
-@pytest.mark.fault("taken-over")
+@pytest.mark.fault("pins-signals-clones")
 async def test_a_copied_card_is_told_of_by_both_processes(tmp_path: Path, mosquitto: Mosquitto) -> None:
     async with Garage(tmp_path, mosquitto.url, loops="[loops]\nwaiting_pin = 5\nboom_pin = 6") as garage:
         await garage.start("loops")
