@@ -174,7 +174,7 @@ def test_the_lock_has_everything_that_the_project_asks_for(lock: str, extra: str
 def test_a_lane_runs_the_versions_that_were_tested() -> None:
     tested, shipped = pins("requirements.lock"), pins("requirements-pi.lock")
     assert {name: version for name, version in shipped.items() if tested.get(name, version) != version} == {}
-    assert set(shipped) - set(tested) <= {"evdev", "lgpio", "spidev"}
+    assert set(shipped) - set(tested) <= {"lgpio", "spidev"}
 
 
 def test_everything_that_is_imported_is_asked_for() -> None:
