@@ -6,28 +6,31 @@ All are read the same way, by the loop of whoever holds them:
         async for reading in scanner:
             ...
 
-The iteration never ends by itself: a scanner that is away is opened again and again, and says so in ``trouble``.
+The iteration never ends by itself: a scanner that is away is opened again and again, and says so in ``trouble``. What
+has no line end is read after a pause (Lines has the rules).
 Bytes are taken from the device only as readings are asked for, so a flood waits in the kernel and not in memory.
 """
 
 import asyncio
-import fcntl
+import errno
 import os
+import select
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, Self
 
 import serial
+from evdev import InputEvent
 
-from drivers.keys import EventsLost, Keyboard
-from drivers.lines import Lines, Reading
+from drivers.event_device import EventFile, open_keyboard
+from drivers.keys import Keyboard, Unreadable
+from drivers.lines import PAUSE_S, Lines, Reading
 
 CHUNK = 4096
 RETRY_S = 0.5
 """Pause before a scanner is opened again; doubled each time up to SLOWEST_RETRY_S."""
 SLOWEST_RETRY_S = 5.0
-_EVIOCGRAB = 0x40044590  # linux/input.h: _IOW('E', 0x90, int)
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -52,10 +55,11 @@ class Scanner(Protocol):
 
 @dataclass(frozen=True)
 class Port:
-    """An open device: what to read from, and how to give it back."""
+    """An open device: what to wait for, and how to give it back; of one that plays a keyboard, how to read it."""
 
     fd: int
     close: Callable[[], None]
+    events: Callable[[], Iterable[InputEvent]] = tuple
 
 
 class Troubles:
@@ -83,6 +87,8 @@ class PortScanner:
         self._name, self._open_port, self._sleep = name, open_port, sleep
         self._port: Port | None = None
         self._lines = Lines()
+        self._fed_s = 0.0
+        """When its last byte came, by the event loop's clock."""
         self._ready: deque[Reading] = deque()
         self._retry_s = RETRY_S
         self._troubles = Troubles(f"the scanner at {name} is not open yet")
@@ -110,22 +116,35 @@ class PortScanner:
                 if port is None:
                     port = self._port = await self._opened()
                     self._troubles.set(None)
-                await readable(port.fd)
-                data = os.read(port.fd, CHUNK)
+                if not await readable(port.fd, self._pause_left_s()):
+                    self._ready.extend(self._lines.end())
+                    continue
+                readings = self._read(port)
             except BlockingIOError:  # woken for nothing
                 continue
             except OSError as error:
-                await self._lost("cannot be opened" if port is None else "was lost", error.strerror or str(error))
+                await self._lost("cannot be opened" if port is None else "was lost", _why(error))
                 continue
-            if not data:
+            if readings is None:
                 await self._ended()
                 continue
             self._retry_s = RETRY_S
-            self._ready.extend(self._decoded(data))
+            self._ready.extend(readings)
         return self._ready.popleft()
 
-    def _decoded(self, data: bytes) -> list[Reading]:
+    def _read(self, port: Port) -> list[Reading] | None:
+        """What waits in the device; None where nothing more will come."""
+        data = os.read(port.fd, CHUNK)
+        if not data:
+            return None
+        self._fed_s = asyncio.get_running_loop().time()
         return self._lines.feed(data)
+
+    def _pause_left_s(self) -> float | None:
+        """How long the line that has begun may still pause; None where none has."""
+        if not self._lines.begun:
+            return None
+        return max(0.0, self._fed_s + PAUSE_S - asyncio.get_running_loop().time())
 
     async def _ended(self) -> None:
         await self._lost("was lost", "it was unplugged")
@@ -162,18 +181,23 @@ class SerialScanner(PortScanner):
 class HidScanner(PortScanner):
     """A scanner that plays a keyboard: ``device`` is its event device (/dev/input/by-id/...-event-kbd), US layout.
 
-    ``grab`` takes the device for us alone, so that a ticket is not typed into the machine's console as well.
+    The keyboard is taken for us alone, so that a ticket is not typed into the machine's console as well. ``grab``: what
+    to do instead with something else that bears a keyboard's events, such as a pipe on a test bench.
     """
 
     def __init__(self, device: str, *, grab: Callable[[int], None] | None = None, sleep: Sleep = asyncio.sleep) -> None:
-        super().__init__(device, lambda: _open_events(device, grab or _grab), sleep=sleep)
+        super().__init__(device, lambda: _open_events(device, grab), sleep=sleep)
         self._keyboard = Keyboard()
 
-    def _decoded(self, data: bytes) -> list[Reading]:
-        try:
-            return self._lines.feed(self._keyboard.feed(data))
-        except EventsLost as lost:
-            return self._lines.spoil(str(lost))
+    def _read(self, port: Port) -> list[Reading] | None:
+        events = list(port.events())
+        if not events:
+            return None
+        readings = []
+        for typed in self._keyboard.feed(events):
+            self._fed_s = asyncio.get_running_loop().time()
+            readings += self._lines.spoil(typed.why) if isinstance(typed, Unreadable) else self._lines.feed(typed)
+        return readings
 
     async def _close(self) -> None:
         self._keyboard = Keyboard()
@@ -187,46 +211,57 @@ class StdinScanner(PortScanner):
         super().__init__("standard input", lambda: Port(fd, lambda: None))
 
     async def _ended(self) -> None:
+        if readings := self._lines.end():  # the last line may lack its end
+            self._ready.extend(readings)
+            return
         self._troubles.set("standard input has ended")
         await asyncio.get_running_loop().create_future()
 
 
-async def readable(fd: int) -> None:
-    """Wait until ``fd`` can be read; a regular file or /dev/null always can."""
+async def readable(fd: int, within_s: float | None = None) -> bool:
+    """Wait until ``fd`` can be read, a regular file or /dev/null always can; False where it could not in time."""
     loop = asyncio.get_running_loop()
-    ready: asyncio.Future[None] = loop.create_future()
-
-    def wake() -> None:
-        if not ready.done():
-            ready.set_result(None)
-
+    ready = asyncio.Event()
     try:
-        loop.add_reader(fd, wake)
+        loop.add_reader(fd, ready.set)
     except PermissionError:  # epoll takes neither: nothing there ever keeps one waiting
-        return
+        return True
     try:
-        await ready
+        async with asyncio.timeout(within_s):
+            await ready.wait()
+    except TimeoutError:  # what came while this process was kept from looking came in time, for all we know
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        return bool(poll.poll(0))
     finally:
         loop.remove_reader(fd)
+    return True
+
+
+def _why(error: OSError) -> str:
+    if error.errno == errno.EBUSY:
+        return "another program holds it"
+    return error.strerror or str(error)
 
 
 def _open_serial(device: str, baud: int) -> Port:
     try:
         port = serial.Serial(device, baud, timeout=0, exclusive=True)
     except serial.SerialException as error:  # an OSError, with the device's name within its text
-        raise OSError(error.errno, os.strerror(error.errno) if error.errno else str(error)) from None
+        # A lock that another holds must not pass for EAGAIN, which says that nothing is there to be read.
+        number = errno.EBUSY if error.errno == errno.EAGAIN else error.errno
+        raise OSError(number, os.strerror(number) if number else str(error)) from None
     return Port(port.fileno(), port.close)
 
 
-def _open_events(device: str, grab: Callable[[int], None]) -> Port:
-    fd = os.open(device, os.O_RDONLY | os.O_NONBLOCK)
+def _open_events(device: str, grab: Callable[[int], None] | None) -> Port:
+    if grab is None:
+        keyboard = open_keyboard(device)
+        return Port(keyboard.fd, keyboard.close, keyboard.read)
+    events = EventFile(device)
     try:
-        grab(fd)
+        grab(events.fd)
     except BaseException:
-        os.close(fd)
+        events.close()
         raise
-    return Port(fd, lambda: os.close(fd))
-
-
-def _grab(fd: int) -> None:
-    fcntl.ioctl(fd, _EVIOCGRAB, 1)
+    return Port(events.fd, events.close, events.read)

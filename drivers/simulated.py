@@ -9,7 +9,7 @@ from gpiozero.pins.mock import MockFactory, MockPin
 from PIL import Image
 
 from drivers.arm import ArmState
-from drivers.lines import Lines, Reading
+from drivers.lines import PAUSE_S, Lines, Reading
 from drivers.panel import PanelError
 from drivers.scanner import Troubles
 from drivers.timing import Handover, LoopTimers, Timer, Timers
@@ -30,7 +30,7 @@ class SimulatedScanner:
 
     def feed_bytes(self, data: bytes) -> None:
         """The very bytes that come down the cable; none while it is unplugged."""
-        if self._troubles.now is None:
+        if data and self._troubles.now is None:
             self._ready.extend(self._lines.feed(data))
             self._more.set()
 
@@ -62,7 +62,11 @@ class SimulatedScanner:
     async def __anext__(self) -> Reading:
         while not self._ready:
             self._more.clear()
-            await self._more.wait()
+            try:
+                async with asyncio.timeout(PAUSE_S if self._lines.begun else None):
+                    await self._more.wait()
+            except TimeoutError:
+                self._ready.extend(self._lines.end())
         return self._ready.popleft()
 
 

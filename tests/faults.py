@@ -122,6 +122,12 @@ ROWS = (
         "Mock pins, Processes",
     ),
     Row("operator-replayed", "an operator's commands and lifts are recorded and sent again: nothing", "Property"),
+    Row(
+        "scanner-ends",
+        "no line end, TAB, ETX, marks around, rests of lines: read as meant, or refused as such",
+        "Processes",
+    ),
+    Row("scanner-keys", "a keyboard's caps lock, Ctrl, Alt codes, repeats: read as meant, or refused", "Processes"),
 )
 KEYS = frozenset(row.key for row in ROWS)
 

@@ -4,38 +4,20 @@ import asyncio
 import os
 import pty
 import queue
-import struct
 import threading
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import serial
+from evdev import ecodes
 
-from drivers.lines import LONGEST, Reading
+from drivers.lines import LONGEST, PAUSE_S, Reading
 from drivers.scanner import HidScanner, Port, PortScanner, Scanner, SerialScanner, StdinScanner
 from drivers.simulated import SimulatedScanner
-
-SHIFT, SYN_DROPPED = 42, 3
-KEYS = dict(zip("1234567890-=", range(2, 14), strict=True)) | dict(zip("qwertyuiop", range(16, 26), strict=True))
-KEYS |= dict(zip("asdfghjkl;", range(30, 40), strict=True)) | dict(zip("zxcvbnm,./", range(44, 54), strict=True))
-KEYS |= {"\r": 28, "\n": 96, " ": 57}
-SHIFTED = dict(zip("!@#$%^&*()_+:<>?", "1234567890-=;,./", strict=True))
-
-
-def key(code: int, value: int) -> bytes:
-    return struct.pack("@llHHi", 1, 2, 1, code, value)
-
-
-def typed(text: str) -> bytes:
-    """What the kernel says while ``text`` is typed; a character that no key has is F1."""
-    out = b""
-    for char in text:
-        plain = SHIFTED.get(char, char.lower())
-        code = KEYS.get(plain, 59)
-        press = key(code, 1) + key(code, 0)
-        out += key(SHIFT, 1) + press + key(SHIFT, 0) if plain != char else press
-    return out
+from tests.keyboard import event, key, typed
 
 
 @dataclass
@@ -121,7 +103,7 @@ async def test_tickets_come_one_by_one_and_empty_lines_not_at_all(rig: Rig) -> N
 
 @pytest.mark.fault("reader-garbage")
 async def test_ten_kilobytes_of_garbage_are_bad_readings_and_the_next_ticket_is_read(rig: Rig) -> None:
-    rig.send(b"x" * 10_000 + b"\r" + b"\x01\x02\x03" * 100 + b"\rgood\r")
+    rig.send(b"x" * 10_000 + b"\r" + b"\x01\x08\x1b" * 100 + b"\rgood\r")
     long, unprintable, good = await rig.readings(3)
     assert long.why == f"longer than {LONGEST} bytes"
     assert unprintable.why is not None and "not printable" in unprintable.why
@@ -153,6 +135,123 @@ async def test_nothing_is_wrong_with_a_scanner_that_reads(rig: Rig) -> None:
     rig.send(b"x\r")
     await rig.readings(1)
     assert rig.scanner.trouble is None
+
+
+# Lines without an end, and rests of lines
+
+TICKET = "P1.MARINA.01A1EC960000700080000000000000.1794994600.K1.ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+async def paced(send: Callable[[bytes], None], pieces: Iterable[bytes], pause_s: float) -> None:
+    for piece in pieces:
+        send(piece)
+        await asyncio.sleep(pause_s)
+
+
+@pytest.mark.fault("scanner-ends")
+async def test_a_ticket_without_a_line_end_is_read_after_half_a_second(rig: Rig) -> None:
+    loop = asyncio.get_running_loop()
+    for _ in range(2):
+        rig.send(TICKET.encode())
+        since_s = loop.time()
+        assert await rig.readings(1) == [Reading(TICKET)]
+        assert PAUSE_S * 0.9 < loop.time() - since_s < 2 * PAUSE_S
+
+
+@pytest.mark.fault("scanner-ends")
+@pytest.mark.parametrize("end", [b"\t", b"\x03", b"\0", b"\r\n", b"\x03\r"])
+async def test_a_ticket_ends_with_what_scanners_send_and_none_is_swallowed(rig: Rig, end: bytes) -> None:
+    for text in (TICKET, "second", "third"):
+        rig.send(b"\x02" + text.encode() + end)
+        assert await asyncio.wait_for(anext(rig.scanner), PAUSE_S * 0.9) == Reading(text)
+
+
+@pytest.mark.fault("scanner-ends")
+async def test_pieces_with_pauses_of_three_tenths_are_one_ticket(rig: Rig) -> None:
+    pieces = asyncio.create_task(
+        paced(rig.send, [TICKET[:20].encode(), TICKET[20:40].encode(), TICKET[40:].encode()], 0.3)
+    )
+    assert await rig.readings(1) == [Reading(TICKET)]
+    await pieces
+
+
+@pytest.mark.fault("scanner-ends")
+async def test_a_ticket_that_comes_letter_by_letter_is_one_ticket(rig: Rig) -> None:
+    letters = asyncio.create_task(paced(rig.send, [char.encode() for char in TICKET + "\r"], 0.009))
+    assert await rig.readings(1) == [Reading(TICKET)]
+    await letters
+
+
+@pytest.mark.fault("scanner-ends")
+@pytest.mark.parametrize(("rest", "read"), [("x", Reading("x")), (TICKET[:50], Reading(TICKET[:50]))])
+async def test_a_rest_is_read_by_itself_and_spoils_no_later_ticket(rig: Rig, rest: str, read: Reading) -> None:
+    rig.send(rest.encode())
+    assert await rig.readings(1) == [read]
+    rig.send(f"{TICKET}\r".encode())
+    assert await rig.readings(1) == [Reading(TICKET)]
+
+
+@pytest.mark.fault("scanner-ends")
+async def test_what_is_thrown_away_ends_with_a_pause_also_where_no_line_end_comes(rig: Rig) -> None:
+    rig.send(b"\xff" + b"rest")
+    [bad] = await rig.readings(1)
+    assert bad.why is not None
+    await asyncio.gather(
+        paced(rig.send, [b"of it", TICKET.encode()], PAUSE_S + 0.1), read := asyncio.create_task(rig.readings(1))
+    )
+    assert read.result() == [Reading(TICKET)]
+
+
+@pytest.mark.fault("scanner-ends")
+async def test_a_line_feed_that_comes_later_than_its_carriage_return_is_nothing(rig: Rig) -> None:
+    sent = asyncio.create_task(paced(rig.send, [b"one\r", b"\n", b"two\r"], PAUSE_S + 0.1))
+    assert await rig.readings(2) == [Reading("one"), Reading("two")]
+    await sent
+
+
+@pytest.mark.fault("scanner-ends")
+async def test_a_good_ticket_right_behind_one_that_is_too_long_is_read(rig: Rig) -> None:
+    rig.send(b"x" * (LONGEST + 1) + b"\r" + TICKET.encode() + b"\r")
+    long, good = await rig.readings(2)
+    assert (long.why, good) == (f"longer than {LONGEST} bytes", Reading(TICKET))
+
+
+@pytest.mark.fault("scanner-ends")
+async def test_a_ticket_sent_with_parity_bits_is_bad_once_and_the_next_one_read() -> None:
+    near, far = pty.openpty()
+    async with SerialScanner(os.ttyname(far)) as scanner:
+        await opened(scanner)
+        os.write(near, bytes(byte | (byte.bit_count() % 2) << 7 for byte in f"{TICKET}\r".encode()))
+        bad = await asyncio.wait_for(anext(scanner), 5)
+        assert bad.why is not None and "not printable" in bad.why
+        reading = asyncio.create_task(anext(scanner))
+        await asyncio.sleep(PAUSE_S + 0.1)  # its CR bears the bit as well
+        os.write(near, f"{TICKET}\r".encode())
+        assert await asyncio.wait_for(reading, 5) == Reading(TICKET)
+    os.close(near)
+    os.close(far)
+
+
+async def test_what_came_while_the_process_was_kept_from_looking_belongs_to_its_line(rig: Rig) -> None:
+    reading = asyncio.create_task(anext(rig.scanner))
+    rig.send(b"one ")
+    await asyncio.sleep(0.1)
+    time.sleep(PAUSE_S / 2)
+    rig.send(b"line\r")
+    time.sleep(PAUSE_S)
+    assert await asyncio.wait_for(reading, 5) == Reading("one line")
+
+
+async def test_an_input_that_ends_within_a_line_has_that_line_read() -> None:
+    far, near = os.pipe()
+    async with StdinScanner(far) as scanner:
+        os.write(near, b"one\ntwo")
+        os.close(near)
+        assert [await asyncio.wait_for(anext(scanner), PAUSE_S / 2) for _ in range(2)] == [
+            Reading("one"),
+            Reading("two"),
+        ]
+    os.close(far)
 
 
 # A device that goes and comes back
@@ -203,6 +302,27 @@ async def test_an_unplugged_serial_scanner_says_so_and_is_read_again_when_it_is_
     os.close(back)
 
 
+@pytest.mark.fault("scanner-ends")
+async def test_a_device_that_another_program_holds_is_said_and_read_once_it_is_free() -> None:
+    near, far = pty.openpty()
+    pauses, told = Pauses(), list[str | None]()
+    with serial.Serial(os.ttyname(far), exclusive=True):
+        async with SerialScanner(os.ttyname(far), sleep=pauses) as scanner:
+            scanner.on_trouble(lambda: told.append(scanner.trouble))
+            reading = asyncio.create_task(anext(scanner))
+            while len(pauses.seconds) < 3:
+                await asyncio.sleep(0.001)
+            assert told == [f"the scanner at {os.ttyname(far)} cannot be opened: another program holds it"]
+            reading.cancel()
+    assert pauses.seconds[:3] == [0.5, 1.0, 2.0]
+    async with SerialScanner(os.ttyname(far)) as scanner:
+        await opened(scanner)
+        os.write(near, b"free\r")
+        assert await asyncio.wait_for(anext(scanner), 5) == Reading("free")
+    os.close(near)
+    os.close(far)
+
+
 @pytest.mark.parametrize("make", [SerialScanner, HidScanner])
 async def test_a_scanner_that_was_never_there_is_tried_with_growing_pauses(
     tmp_path: Path, make: Callable[..., PortScanner]
@@ -239,7 +359,7 @@ async def test_a_key_that_is_held_types_once_and_lost_events_spoil_the_line(tmp_
         os.write(near, typed("half"))
         waiting = asyncio.create_task(anext(scanner))
         await asyncio.sleep(0)
-        os.write(near, struct.pack("@llHHi", 0, 0, 0, SYN_DROPPED, 0))
+        os.write(near, event(ecodes.EV_SYN, ecodes.SYN_DROPPED, 0))
         assert (await asyncio.wait_for(waiting, 5)).why == "the kernel lost key presses"
         os.write(near, typed("rest of it\rGood-1\r"))
         assert await anext(scanner) == Reading("Good-1")
