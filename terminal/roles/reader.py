@@ -31,6 +31,14 @@ STALE_MS = 15_000
 """A `vehicle` older than this says nothing."""
 SHOWN = 64
 """Characters of a refused text that are passed on."""
+REFUSED_ROW = 10
+"""Tickets in a row of which not one was good: it is the scanner, or the tickets, and not one driver's."""
+NOT_OURS = {"ticket-unknown", "ticket-foreign", "ticket-future"}
+"""Why the worker refuses a ticket that was not made here; one that was used was, and read well."""
+SETTING = (
+    "the scanner must send a code as it is, without a prefix, with CR as its suffix (serial: reader.baud, 8 data bits, "
+    "no parity; keyboard: US layout, no caps lock, no change of case)"
+)
 
 
 class Reading(Protocol):
@@ -65,6 +73,8 @@ class _Asked:
 
     fee: Fee
     answered: asyncio.Event = field(default_factory=asyncio.Event)
+    judged: bool = False
+    """Has the worker said what it thinks of the ticket?"""
     task: asyncio.Task[None] | None = None
 
 
@@ -93,9 +103,13 @@ class ReaderRole:
         self._refused: _Asked | None = None
         self._vehicle: tuple[Vehicle, int] | None = None
         """The last live one, and when it came by the steady clock."""
-        self._last: tuple[str, int] | None = None
-        """The last text, and when it was last under the scanner."""
+        self._last: tuple[Reading, int] | None = None
+        """The last reading, and when it was last under the scanner."""
         self._refused_ms: int | None = None
+        self._row = 0
+        """Refused tickets since the last good one."""
+        self._row_by_worker = False
+        """Did the worker refuse one of them? Then a ticket is good only once it takes one."""
         self._connected = asyncio.Event()
         self._trouble = asyncio.Event()
 
@@ -121,22 +135,50 @@ class ReaderRole:
 
     async def _take(self, reading: Reading, tasks: asyncio.TaskGroup) -> None:
         now = self._link.clock.steady_ms()
-        again = self._last is not None and self._last[0] == reading.text and now - self._last[1] < SAME_MS
-        self._last = reading.text, now
+        again = self._last is not None and self._last[0] == reading and now - self._last[1] < SAME_MS
+        self._last = reading, now
         if again:
             return
         fee = self._fee(reading)
         if fee.reason == "refused":
             if fee.why == "ticket-unknown":
-                what = reading.why or "nobody we know has signed it"
-                await self._link.alert("ticket-garbage", "warning", f"read what is no ticket: {what}")
+                text = f"read what is no ticket: {_fault(reading)}; {SETTING}"
+                await self._link.alert("ticket-garbage", "warning", text)
             if self._refused_ms is not None and now - self._refused_ms < REFUSED_EVERY_MS:
                 return
             self._refused_ms = now
             self._refused = self._ask(fee, tasks, instead_of=(self._refused,))
+            await self._count_refusal(fee.why)
         else:
             await self._link.clear("ticket-garbage", "a ticket was read")
+            if not self._row_by_worker:
+                await self._end_row()
             self._genuine = self._ask(fee, tasks, instead_of=(self._genuine, self._refused))
+
+    async def _count_refusal(self, why: str | None) -> None:
+        self._row += 1
+        if self._row >= REFUSED_ROW:
+            text = (
+                f"the last {REFUSED_ROW} tickets were refused, the last one as {why}: {SETTING}; "
+                "else compare garage.id, the ticket keys and the clock with the entry's"
+            )
+            await self._link.alert("reader-refuses", "warning", text)
+
+    async def _end_row(self) -> None:
+        self._row, self._row_by_worker = 0, False
+        await self._link.clear("reader-refuses", "a good ticket was read")
+
+    async def _judge(self, screen: Screen) -> None:
+        """What the worker makes of a ticket that is well-formed: it may be signed by nobody that the worker knows."""
+        asked = self._genuine
+        if asked is None or asked.judged or asked.fee.id != screen.fee:
+            return
+        asked.judged = True
+        if screen.state == "help" and screen.reason in NOT_OURS:
+            self._row_by_worker = True
+            await self._count_refusal(screen.reason)
+        elif self._row_by_worker:
+            await self._end_row()
 
     def _fee(self, reading: Reading) -> Fee:
         """The message that a reading comes to now."""
@@ -217,7 +259,9 @@ class ReaderRole:
                         self._vehicle = vehicle, self._link.clock.steady_ms()
                     case Health(state="offline"):
                         self._vehicle = None
-                    case Order(fee=str(fee)) | Screen(fee=str(fee)):
+                    case Order(fee=str(fee)) | Screen(fee=str(fee)) as answer:
+                        if isinstance(answer, Screen):
+                            await self._judge(answer)
                         for asked in (self._genuine, self._refused):
                             if asked and asked.fee.id == fee:
                                 asked.answered.set()
@@ -242,3 +286,10 @@ class ReaderRole:
                 self._link.healthy()
                 await self._link.clear("scanner", "the scanner is there")
             await self._trouble.wait()
+
+
+def _fault(reading: Reading) -> str:
+    """Why ``reading`` is no ticket."""
+    if reading.text.startswith("p1."):
+        return "its letters are small ones"
+    return reading.why or "nobody we know has signed it"
