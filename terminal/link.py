@@ -60,7 +60,10 @@ class Heard:
 
 
 class Hearing:
-    """An async iterator of Heard, for one consumer; see Link.hear(). Closing it (or ``with``) ends it."""
+    """An async iterator of Heard, for one consumer; see Link.hear(). Closing it (or ``with``) ends it.
+
+    Nothing at all on a retained topic is MQTT's way to delete what is kept there. It says nothing, and is passed over.
+    """
 
     def __init__(self, link: "Link", subscription: Subscription) -> None:
         self._link = link
@@ -83,6 +86,9 @@ class Hearing:
                 kind = MESSAGES.get(where.kind)
                 if kind is None:
                     raise BadMessage(f"{where.kind!r} is no message of the contract")
+                if not delivery.payload and where.kind in RETAINED:  # somebody deleted what the broker kept there
+                    delivery.ack()
+                    continue
                 return Heard(where, decode(kind, delivery.payload), delivery.retained, delivery)
             except (BadMessage, TopicError) as error:
                 delivery.ack()

@@ -16,7 +16,7 @@ from terminal.contract.messages import MESSAGES, Alert, BadMessage, Barrier, Fee
 from terminal.contract.topics import Topic, TopicError
 from terminal.link import BAD_BURST, BAD_EVERY_MS, Hearing, Link, last_will
 from terminal.peers import OFFLINE_AFTER_MS, Peers
-from tests.conftest import Mosquitto, PuppetBroker, embedded_bus
+from tests.conftest import Mosquitto, NewBus, PuppetBroker, embedded_bus
 from tests.sim.loop import VirtualLoop
 from tests.sim.memorybus import MemoryBus
 
@@ -183,6 +183,34 @@ async def test_what_does_not_fit_is_acknowledged_alerted_and_not_heard(bus: Bus,
                 assert (message.code, message.state, message.severity) == ("bad-message", "raised", "warning")
         assert texts[0].startswith("parking/marina/exit-1/vehicle: vehicle: ")
         assert "`at`" in texts[1]
+
+
+@pytest.mark.parametrize("what", ["order", "screen", "barrier", "vehicle", "health/loops"])
+async def test_what_is_deleted_at_the_broker_is_no_bad_message_and_is_kept_no_more(
+    new_bus: NewBus, clock: Hands, what: str
+) -> None:
+    async with new_bus("lane") as bus:
+        here = link(bus, clock)
+        topic = f"parking/marina/exit-1/{what}"
+        with here.hear(what, "fee", "alert") as hearing:
+            await hearing.granted()
+            await bus.publish(topic, b"", retain=True)
+            for text in ("x", "z"):  # an alert would come between the two
+                said = Fee(**here.head(), ticket=text, reason="refused", why="y")
+                await here.say(said)
+                assert (await take(hearing))[1] == said
+        with here.hear(what) as later:
+            await later.granted()
+            assert await quiet(later)
+
+
+async def test_nothing_at_all_where_nothing_is_ever_kept_is_a_bad_message(bus: Bus, clock: Hands) -> None:
+    here = link(bus, clock)
+    with here.hear("fee", "alert") as hearing:
+        await hearing.granted()
+        await bus.publish("parking/marina/exit-1/fee", b"")
+        _, alert, _ = await take(hearing)
+    assert isinstance(alert, Alert) and alert.code == "bad-message"
 
 
 async def test_a_flood_of_bad_messages_becomes_a_few_alerts_with_a_count(bus: Bus, clock: Hands) -> None:
