@@ -18,7 +18,8 @@ _NUMBERS = 1_000_000
 
 
 class PngPanel:
-    """Writes each new picture to ``folder``, which is made if absent; one that equals the last is not written again.
+    """Writes each new picture to ``folder``, which is made if absent, also when it vanished meanwhile; a picture that
+    equals the last is not written again while that one is there.
 
     No reader ever sees half a file: each is written under another name and then renamed. Numbers go on where an
     earlier process ended, and after 999999 come again from 000000. show() blocks while the disk does.
@@ -27,7 +28,7 @@ class PngPanel:
     def __init__(self, folder: Path, size: tuple[int, int] | str = (480, 320)) -> None:
         """``size``: width and height in pixels, or a text such as "480x320"; ValueError for another text."""
         self.size = _parsed(size) if isinstance(size, str) else size
-        self._folder = folder
+        self._folder, self._latest = folder, folder / "latest.png"
         self._lock = threading.Lock()
         self._last: Image.Image | None = None
         self._written: deque[Path] | None = None
@@ -44,7 +45,7 @@ class PngPanel:
             (width, height), (w, h) = self.size, image.size
             raise ValueError(f"the panel takes RGB pictures of {width}x{height}, not {image.mode} of {w}x{h}")
         with self._lock:
-            if self._last is not None and self._last == image:
+            if self._last is not None and self._last == image and self._latest.exists():
                 return
             try:
                 self._write(image)
@@ -61,7 +62,7 @@ class PngPanel:
                 self._last = None
 
     def _write(self, image: Image.Image) -> None:
-        if self._written is None:
+        if self._written is None or not self._folder.is_dir():
             self._folder.mkdir(parents=True, exist_ok=True)
             found = [path for path in self._folder.iterdir() if _NUMBERED.match(path.name)]
             self._written = deque(sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name)))

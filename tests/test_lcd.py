@@ -1,8 +1,10 @@
 import asyncio
+import shutil
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image
 
 from drivers.panel import WHOLE_EVERY_S
+from drivers.panel_png import PngPanel
 from terminal.contract.messages import Alert, Health, Screen, decode, encode, stamp
 from terminal.contract.signed import Trusted, sign_screen
 from terminal.link import Clock, Link, SystemClock, new_id
@@ -447,6 +450,40 @@ async def test_a_panel_that_fails_degrades_the_role_and_gets_the_picture_when_it
         await k.bus.until(Alert, 2)
         await k.settled()
         assert (k.alerts()[1], k.health().state) == (("lcd-panel", "cleared"), "online")
+
+
+class FolderPanel(GlassPanel):
+    """One that is a folder of pictures as well."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.png = PngPanel(folder, self.size)
+
+    def show(self, image: Image.Image) -> None:
+        self.png.show(image)
+        super().show(image)
+
+
+@pytest.mark.fault("lcd-fails")
+async def test_a_folder_of_pictures_that_vanished_and_cannot_be_made_is_told_and_comes_back_by_itself(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "lcd"
+    async with kerb(panel=FolderPanel(folder)) as k:
+        shutil.rmtree(folder)
+        folder.touch()
+        await k.screen("idle")
+        (alert,) = await k.bus.until(Alert, 1)
+        assert (alert.code, alert.severity) == ("lcd-panel", "critical")
+        assert alert.text.startswith(f"no frame can be shown: no picture can be written to {folder}")
+        await k.settled()
+        assert k.health().state == "degraded"
+        folder.unlink()
+        await k.bus.until(Alert, 2)
+        await k.settled()
+        assert (k.alerts()[1], k.health().state) == (("lcd-panel", "cleared"), "online")
+        with Image.open(folder / "latest.png") as latest:
+            assert k.view(latest.convert("RGB"), state="idle")
 
 
 @pytest.mark.fault("lcd-fails")

@@ -1,5 +1,6 @@
 """The panel that is a folder of pictures."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,45 @@ def test_a_folder_that_cannot_be_written_is_said_and_tried_again(tmp_path: Path)
     (tmp_path / "folder").unlink()
     panel.show(picture(1))
     assert names(tmp_path / "folder") == ["000000.png", "latest.png"]
+
+
+@pytest.mark.fault("lcd-fails")
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_folder_that_vanished_is_made_anew_by_the_next_picture_also_by_the_same_one(
+    tmp_path: Path, number: int
+) -> None:
+    panel = PngPanel(tmp_path / "garage" / "lcd", SIZE)
+    panel.show(picture(1))
+    shutil.rmtree(tmp_path / "garage")
+    panel.show(picture(number))
+    assert names(tmp_path / "garage" / "lcd") == ["000000.png", "latest.png"]
+    with Image.open(tmp_path / "garage" / "lcd" / "latest.png") as latest:
+        assert latest.convert("RGB") == picture(number)
+
+
+@pytest.mark.fault("lcd-fails")
+def test_pictures_that_vanished_out_of_their_folder_are_missed_by_nobody(tmp_path: Path) -> None:
+    panel = PngPanel(tmp_path, SIZE)
+    panel.show(picture(1))
+    for path in tmp_path.iterdir():
+        path.unlink()
+    panel.show(picture(1))
+    panel.show(picture(2))
+    assert names(tmp_path) == ["000001.png", "000002.png", "latest.png"]
+
+
+@pytest.mark.fault("lcd-fails")
+def test_a_folder_that_vanished_and_cannot_be_made_is_said_until_it_can(tmp_path: Path) -> None:
+    panel = PngPanel(tmp_path / "lcd", SIZE)
+    panel.show(picture(1))
+    shutil.rmtree(tmp_path / "lcd")
+    (tmp_path / "lcd").touch()
+    for _ in range(2):
+        with pytest.raises(PanelError, match="no picture can be written to"):
+            panel.show(picture(1))
+    (tmp_path / "lcd").unlink()
+    panel.show(picture(1))
+    assert names(tmp_path / "lcd") == ["000000.png", "latest.png"]
 
 
 @pytest.mark.parametrize("size", ["480", "480x", "0x320", "480x320x3", "big"])
