@@ -15,6 +15,7 @@ from dataclasses import replace
 from broker.embedded import BrokerError
 from drivers.pins import NoGpio, claim, open_pins
 from terminal import __version__, config
+from terminal.app import output
 from terminal.app.loglines import log_to_stderr
 from terminal.app.signals import end_by_signals
 from terminal.app.wiring import RealHardware, run_roles
@@ -46,6 +47,7 @@ def main(args: argparse.Namespace) -> int:
         "reconcile": _reconcile,
         "run": _run,
     }
+    output.make_plain(sys.stdout)
     log_to_stderr()
     try:
         return commands.get(args.command, _role)(args)
@@ -135,6 +137,7 @@ def _ticket(args: argparse.Namespace) -> int:
             minutes_ago=args.minutes_ago,
             text_only=args.text,
             png=args.png,
+            blocks=output.takes(sys.stdout, ticket.BLOCKS),
             now_ms=time.time_ns() // 1_000_000,
         )
     except ValueError as error:

@@ -24,6 +24,8 @@ from terminal.core.ticket import sign_ticket
 MODULE_PX = 8
 MARGIN_PX = 4 * MODULE_PX
 TEXT_PX = 14
+BLOCKS = "▀▄█"
+"""What a symbol is drawn with on a terminal that has them."""
 MOST_MINUTES = 60 * 24 * 366 * 20
 """Entries further off than this, either way, are mistakes in writing the number."""
 
@@ -87,10 +89,12 @@ def run(
     text_only: bool,
     png: Path | None,
     now_ms: int,
+    blocks: bool = True,
     say: Callable[[str], None] = print,
 ) -> None:
     """Print a ticket; with ``text_only`` nothing but its text, else with what it costs and a symbol to scan from the
-    terminal. ``png`` draws it as well. Raises ConfigError, ValueError, and OSError for a file that cannot be written.
+    terminal, drawn with BLOCKS or, larger, without them in blanks of two colours. ``png`` draws it as well. Raises
+    ConfigError, ValueError, and OSError for a file that cannot be written.
     """
     garage = settings.need(sections.Garage)
     ticket = make(settings, minutes_ago=minutes_ago, now_ms=now_ms)
@@ -98,7 +102,7 @@ def run(
         draw(ticket, garage).save(png, format="PNG")
     if not text_only:
         terminal = io.StringIO()
-        _symbol(ticket.text).terminal(terminal, compact=True)
+        _symbol(ticket.text).terminal(terminal, compact=blocks)
         say(f"{terminal.getvalue()}{describe(ticket, garage)}")
     say(ticket.text)
 
