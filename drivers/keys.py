@@ -6,9 +6,10 @@ taken for another would make another text of a ticket.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from evdev import InputEvent, ecodes
+
+from drivers.lines import Unreadable
 
 _RELEASED, _PRESSED = 0, 1  # 2: it repeats, because it is held
 _SHIFTS = {ecodes.KEY_LEFTSHIFT, ecodes.KEY_RIGHTSHIFT}
@@ -41,15 +42,11 @@ _MOST_DIGITS = 4
 """Of a character's number: Alt+0065 is the longest."""
 
 
-@dataclass(frozen=True)
-class Unreadable:
-    """In what was typed, a place where something is missing or is no character; ``why``."""
-
-    why: str
-
-
 class Keyboard:
-    """Turns input events into what they type. A key that repeats because it is held types once."""
+    """Turns input events into what they type. A key that repeats because it is held types once.
+
+    Caps lock counts where it is hit here: the console's, which lights a lamp here too, does not change what is typed.
+    """
 
     def __init__(self) -> None:
         self._forget()

@@ -31,6 +31,13 @@ class Reading:
     why: str | None = None
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """In what a device delivers, a place where something is missing or is no character; ``why``."""
+
+    why: str
+
+
 class Lines:
     """Puts lines together. A line ends with CR, LF or both, with TAB, ETX or NUL, or with a pause, which only the
     caller can know of; what stands around a text is dropped, and where nothing else is, there is no reading.
@@ -70,7 +77,7 @@ class Lines:
         self._discarding = False
 
     def spoil(self, why: str) -> list[Reading]:
-        """The device itself lost something: the line that has begun is bad."""
+        """There is something Unreadable: the line that has begun is bad."""
         return [] if self._discarding else [self._bad(why)]
 
     def _take(self, part: bytes) -> Reading | None:

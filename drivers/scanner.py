@@ -18,14 +18,14 @@ import select
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import serial
-from evdev import InputEvent
 
-from drivers.event_device import EventFile, open_keyboard
-from drivers.keys import Keyboard, Unreadable
-from drivers.lines import PAUSE_S, Lines, Reading
+from drivers.lines import PAUSE_S, Lines, Reading, Unreadable
+
+if TYPE_CHECKING:  # evdev takes a while to load, and most lanes have no keyboard
+    from evdev import InputEvent
 
 CHUNK = 4096
 RETRY_S = 0.5
@@ -59,7 +59,7 @@ class Port:
 
     fd: int
     close: Callable[[], None]
-    events: Callable[[], Iterable[InputEvent]] = tuple
+    events: "Callable[[], Iterable[InputEvent]]" = tuple
 
 
 class Troubles:
@@ -186,8 +186,10 @@ class HidScanner(PortScanner):
     """
 
     def __init__(self, device: str, *, grab: Callable[[int], None] | None = None, sleep: Sleep = asyncio.sleep) -> None:
+        from drivers.keys import Keyboard
+
         super().__init__(device, lambda: _open_events(device, grab), sleep=sleep)
-        self._keyboard = Keyboard()
+        self._new_keyboard, self._keyboard = Keyboard, Keyboard()
 
     def _read(self, port: Port) -> list[Reading] | None:
         events = list(port.events())
@@ -200,7 +202,7 @@ class HidScanner(PortScanner):
         return readings
 
     async def _close(self) -> None:
-        self._keyboard = Keyboard()
+        self._keyboard = self._new_keyboard()
         await super()._close()
 
 
@@ -255,6 +257,8 @@ def _open_serial(device: str, baud: int) -> Port:
 
 
 def _open_events(device: str, grab: Callable[[int], None] | None) -> Port:
+    from drivers.event_device import EventFile, open_keyboard
+
     if grab is None:
         keyboard = open_keyboard(device)
         return Port(keyboard.fd, keyboard.close, keyboard.read)

@@ -143,9 +143,10 @@ TICKET = "P1.MARINA.01A1EC960000700080000000000000.1794994600.K1.ABCDEFGHIJKLMNO
 
 
 async def paced(send: Callable[[bytes], None], pieces: Iterable[bytes], pause_s: float) -> None:
-    for piece in pieces:
+    for i, piece in enumerate(pieces):
+        if i:
+            await asyncio.sleep(pause_s)
         send(piece)
-        await asyncio.sleep(pause_s)
 
 
 @pytest.mark.fault("scanner-ends")
