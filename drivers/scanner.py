@@ -241,9 +241,8 @@ async def readable(fd: int, within_s: float | None = None) -> bool:
 
 
 def _why(error: OSError) -> str:
-    if error.errno == errno.EBUSY:
-        return "another program holds it"
-    return error.strerror or str(error)
+    told = {errno.EBUSY: "another program holds it", errno.ENOTTY: "it is no device of this reader.driver"}
+    return told.get(error.errno or 0) or error.strerror or str(error)
 
 
 def _open_serial(device: str, baud: int) -> Port:
