@@ -186,6 +186,22 @@ async def test_garbage_under_the_scanner_is_refused_and_the_next_ticket_served(
         assert not lane.running["run"].ended
 
 
+@pytest.mark.fault("scanner-ends")
+async def test_a_scanner_without_a_line_end_is_served_also_after_half_a_ticket(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    async with opened(garage(tmp_path, mosquitto, notify=False), ["run"]) as lane:
+        mark = lane.send(lane.ticket()[:40].encode())
+        shown = await lane.heard.until("screen", since=mark, state="help")
+        assert shown["reason"] == "ticket-unknown"
+        alert = await lane.heard.until("alert", since=mark, code="ticket-garbage")
+        assert "CR as its suffix" in alert["text"]
+        mark = lane.send(b"\x02]Q1" + lane.ticket().encode())
+        order = await lane.order(since=mark)
+        await lane.code_on_glass(order["token_url"])
+        await lane.heard.until("alert", since=mark, code="ticket-garbage", state="cleared")
+
+
 @pytest.mark.fault("forged-screen")
 async def test_somebody_elses_code_on_the_broker_never_reaches_the_glass(tmp_path: Path, mosquitto: Mosquitto) -> None:
     foreign = "https://qr.payby.com?BIZ_TYPE=202&ft=00000000000000000000000000000000&t=1765054600668"
