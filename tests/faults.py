@@ -113,6 +113,12 @@ ROWS = (
     Row("power-cut", "a barrier comes back after minutes and names the lift: its raise stays known", "Rules"),
     Row("passed-open", "paid, and out under another's raise or an open arm: used, told, not given back", "Rules"),
     Row("journal-put-back", "an older journal is put back: in doubt, nothing lifts or goes back by itself", "Rules"),
+    Row(
+        "three-raises",
+        "the loop under the boom is dead, or the arm up for minutes: three raises of a stay at most",
+        "Rules",
+    ),
+    Row("rules-changed", "the exit grace or the tariff changes with orders open: the past replays as it was", "Rules"),
     Row("lost-names-nobody", "lost tickets with somebody else's session: refused, told", "Rules"),
     Row("lost-again", "a lost ticket whose loop names its car anew: charged once", "Rules"),
     Row("nat-forgets", "a router forgets quiet connections unsaid: the code comes as fast as ever", "Processes"),

@@ -133,6 +133,7 @@ def test_after_the_passage_the_ticket_is_used_at_every_lane(amount: int, lane: s
     assert copied(story) == ["a ticket was read again for which the boom had risen"] * 3
 
 
+@pytest.mark.fault("three-raises")
 @pytest.mark.parametrize("amount", [2000, 0])
 def test_one_stay_has_three_raises_in_its_life_however_often_its_ticket_is_read(amount: int) -> None:
     """The loop under the boom is dead, and its arm comes down each time before its car has moved."""
