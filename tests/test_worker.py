@@ -5,6 +5,7 @@ The bus is in memory; PayBy is the sandbox over real HTTP with real signatures.
 
 import asyncio
 import itertools
+import re
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -448,3 +449,34 @@ async def test_the_later_of_two_workers_stops(sandbox: Sandbox) -> None:
 
 def test_the_journals_kind_of_a_request_is_known_to_reports() -> None:
     assert ledger.WORDS == "request"
+
+
+@pytest.mark.fault("ticket-again")
+async def test_order_tells_of_no_visit_while_another_fee_s_refusal_shows(lane: Lane) -> None:
+    order = await lane.pays_at_the_qr()
+    garbage = Fee(**lane.head(), ticket="not a ticket", reason="refused", why="ticket-unknown")
+    await lane.reads(garbage)
+    told = await lane.until(Order, fee=garbage.id)
+    assert (told.status, told.session, told.order_no, told.amount) == ("none", None, None, None)
+    again = await lane.until(Screen, state="help", fee=garbage.id)
+    assert again.help_code is not None
+    assert order.fee != garbage.id
+
+
+async def test_a_refused_ticket_has_one_help_code_on_the_screen_in_the_alert_and_when_it_is_read_again(
+    lane: Lane,
+) -> None:
+    await lane.boom_is_down()
+    codes = []
+    for text in ("not a ticket", "not a ticket", "another"):
+        fee = Fee(**lane.head(), ticket=text, reason="refused", why="ticket-unknown")
+        await lane.reads(fee)
+        codes.append((await lane.until(Screen, state="help", fee=fee.id)).help_code)
+        await lane.until(Alert, code="ticket-refused", help_code=codes[-1])
+    assert codes[0] == codes[1] != codes[2]
+
+
+def test_the_mark_of_our_lifts_follows_from_the_key_and_tells_nothing_of_it() -> None:
+    one, other = Signer("worker", private_key("worker")), Signer("worker", private_key("console"))
+    assert one.mark == Signer("worker-2", private_key("worker")).mark != other.mark
+    assert re.fullmatch("[0-9a-f]{64}", one.mark)

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from terminal.core.lane import Garage, Rules
-from terminal.core.visit import Fee, Grant, Lane, Visit
+from terminal.core.visit import Boom, Fee, GivenLift, Grant, Lane, Stay, Visit
 from terminal.link import Link
-from terminal.roles.worker.lifts import Line
+from terminal.roles.worker.lifts import Lifts, Line
 from tests.sim.memorybus import MemoryBus, TestClock
 
 NAMELESS = Grant("lift", "exit-1", "stay", None, "credit", 0)
@@ -72,3 +72,33 @@ def test_a_lift_that_names_its_car_goes_at_once_for_the_barrier_looks(
 def test_where_no_loop_saw_the_car_none_is_waited_for(line: Line, bus: MemoryBus, garage: Garage) -> None:
     bus.connect(True)
     assert line.carries(NAMELESS, garage)
+
+
+@pytest.mark.fault("power-cut")
+@pytest.mark.parametrize(
+    ("lane", "is_sent"),
+    [
+        (Lane("exit-1", boom=Boom("down", None, 0)), True),
+        (Lane("exit-1", boom=Boom("down", None, 0), skew=4_999), True),
+        (Lane("exit-1", boom=Boom("down", None, 0), skew=-5_000), False),
+        (Lane("exit-1"), False),
+    ],
+    ids=["in time", "nearly in time", "a wrong clock", "away"],
+)
+def test_an_overdue_lift_is_asked_about_only_where_the_barriers_clock_takes_it_for_expired(
+    line: Line, bus: MemoryBus, lane: Lane, is_sent: bool
+) -> None:
+    asked = replace(NAMELESS, car="car", overdue=True, dropped=True)
+    assert line.carries(asked, Garage(Rules("marina"), {"exit-1": lane})) is is_sent
+    assert not line.carries(asked, Garage(Rules("marina")))
+
+
+def test_a_lift_is_known_by_its_stay_whatever_came_of_it_until_the_stay_leaves_memory() -> None:
+    lifts = Lifts()
+    stay = Stay(
+        "stay", given=(GivenLift("one", "exit-1", None, None, "refused"), GivenLift("two", "exit-1", None, None))
+    )
+    lifts.know(stay)
+    assert (lifts.session_of("one"), lifts.session_of("two"), lifts.session_of("three")) == ("stay", "stay", None)
+    lifts.forget(stay)
+    assert lifts.session_of("one") is None

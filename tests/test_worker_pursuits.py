@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
-from terminal.core.actions import CloseOrder, PlaceRefund, Pursuit, QueryOrder
-from terminal.core.visit import Order, Refund
+from terminal.core.actions import CloseOrder, PlaceRefund, Pursuit, QueryOrder, SendLift
+from terminal.core.visit import Grant, Order, Refund
 from terminal.ledger import key_of
 from terminal.payby import errors
 from terminal.roles.worker.pursuits import Calls, Pursuits
@@ -23,6 +24,8 @@ class Deaf:
     def __init__(self) -> None:
         self.queries: list[float] = []
         self.cancels: list[float] = []
+        self.lifts: list[float] = []
+        """When the barrier was sent a lift."""
 
     async def get_order(self, order_no: str) -> Any:
         self.queries.append(asyncio.get_running_loop().time())
@@ -63,7 +66,8 @@ def pursued(payby: Deaf, pause: Callable[[float, float], float], *spells: tuple[
                 def spawn(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
                     return group.create_task(work, name=name)
 
-                async def say_lift(_: Any) -> None: ...
+                async def say_lift(_: Any) -> None:
+                    payby.lifts.append(loop.time())
 
                 pursuits = Pursuits(
                     payby=cast(Calls, payby),
@@ -105,3 +109,12 @@ def test_a_refund_that_payby_knows_nothing_of_is_asked_for_again_with_pauses() -
     forgetful = Forgetful()
     pursued(forgetful, min, (100.0, [PlaceRefund(REFUND)]))
     assert (forgetful.queries, forgetful.cancels) == ([0.0, 5.0, 65.0], [5.0, 65.0])
+
+
+@pytest.mark.fault("power-cut")
+def test_a_lift_is_repeated_until_its_deadline_and_asked_about_every_half_minute_once_it_is_overdue() -> None:
+    deaf, grant = Deaf(), Grant("lift", "exit-1", "s", "car", "free", 10_000)
+    pursued(
+        deaf, min, (20.0, [SendLift(grant, None)]), (30.0, []), (70.0, [SendLift(replace(grant, overdue=True), None)])
+    )
+    assert deaf.lifts == [0.0, 0.5, 1.5, 3.5, 6.5, 9.5, 50.0, 80.0, 110.0]
