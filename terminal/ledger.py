@@ -232,9 +232,10 @@ class Ledger:
         """Step, commit, move on; what does not change the state and tells no person is not written."""
         recalled = await self._recall(event) if self._store else None
         change = step(self.garage, event)
-        told = any(isinstance(action, Alert) for action in change.actions) or isinstance(event, events.Damaged)
+        told = any(isinstance(action, Alert) for action in change.actions)
+        told = told or isinstance(event, events.Damaged | events.Started)  # a replay needs the rules from the first on
         try:
-            if not (change.lanes or change.stays or change.rules or told):
+            if not (change.lanes or change.stays or told):
                 return change
             words = self._new_words(change)
             rows = [(f"{key.what} {key.number}\n".encode() + body) for key, body in words.items()]

@@ -158,3 +158,18 @@ def test_the_steady_clock_starts_at_the_later_of_wall_and_journal_and_only_goes_
     assert steady.now() == T0 + 500
     late = Steady(T0, lambda: 0, not_before=T0 + 7000)
     assert late.now() == T0 + 7000
+
+
+@pytest.mark.fault("rules-changed")
+async def test_a_replay_goes_by_the_rules_that_each_start_wrote_down() -> None:
+    memory = Memory()
+    first = Rules("marina", exit_grace=60_000, mark="secret")
+    ledger = Ledger(first, memory, words)
+    await ledger.take(e.Started(T0, "1", first))
+    await ledger.take(e.BoomSeen(T0, LANE, "down"))
+    await ledger.take(ticket(T0 + 1))
+    await ledger.take(e.OrderReported(T0 + 2, order_no(ledger), "PAID", 2000, PROOF, "1317"))
+    assert ledger.garage.stays[an_id("stay")].grants
+    changed = Ledger(Rules("marina", exit_grace=900_000), memory, words)
+    changed.replay()
+    assert (changed.garage.stays, changed.garage.rules) == (ledger.garage.stays, first)

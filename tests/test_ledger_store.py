@@ -17,7 +17,7 @@ from terminal.core.lane import Change, Rules
 from terminal.core.shelf import slim
 from terminal.core.visit import Stay
 from terminal.ledger import CHECKPOINT, GONE, RECALLED, SHELVED, Ledger
-from tests.story import Story, an_id
+from tests.story import T0, Story, an_id
 from tests.test_ledger import words
 
 
@@ -291,3 +291,17 @@ def test_stays_that_a_change_speaks_of_are_not_put_away_with_it() -> None:
     report = e.OrderReported(story.at, story.order("a").no, "FAILURE", 2000, story_proof(), "1317", notified=True)
     story.tell(report)
     same(story.ledger, story, memory)
+
+
+@pytest.mark.fault("rules-changed")
+async def test_a_checkpoint_bears_the_rules_in_force() -> None:
+    memory = Memory()
+    ledger = a_ledger(memory, rows=1)
+    laid_down = Rules("marina", exit_grace=60_000)
+    await ledger.take(e.Started(T0, "1", laid_down))
+    await ledger.take(e.BoomSeen(T0 + 1, "exit-1", "fault"))
+    assert CHECKPOINT in [row.kind for row in memory.rows]
+    memory.rows = [row for row in memory.rows if row.kind == CHECKPOINT]
+    again = a_ledger(memory)
+    again.replay()
+    assert again.garage.rules == laid_down

@@ -182,6 +182,21 @@ def test_a_payment_that_bought_nothing_is_unexplained() -> None:
     assert line.text == "no raise, and no refund that ended (the payment's holder: person)"
 
 
+def test_a_payment_whose_car_left_under_an_open_arm_is_explained() -> None:
+    story = Told()
+    story.boom("up")
+    order = story.pays()
+    story.answers("refused", "busy")
+    story.under(waiting=False)
+    story.leaves_loop()
+    story.wait(20 * 60)
+    assert story.payment().holder == "used"
+    report = story.report(papers(payment(order)))
+    assert kinds(report) == ["opened-forced", "paid-opened"]
+    assert only(report, "paid-opened").text == "left under another's raise, or an open arm"
+    assert only(report, "paid-opened").explained
+
+
 def test_a_lift_in_flight_explains_a_payment_for_a_while() -> None:
     story = Told()
     order = story.pays()
@@ -405,6 +420,7 @@ def test_a_refund_by_itself_for_a_raise_is_unexplained() -> None:
     story.answers("refused", "expired")
     story.leaves_loop()
     story.wait(110)  # nobody answers: the payment becomes credit
+    story.answers("refused", "expired", grant=grant)
     story.wait(16 * 60)
     story.pulse(grant)  # and yet it was raised
     story.tell_refund("success")

@@ -126,6 +126,7 @@ def _resume(garage: Garage, row: Row) -> None:
             state = read_checkpoint(row.data)
             garage.lanes = {lane.id: lane for lane in state.lanes}
             garage.stays = {stay.session: stay for stay in state.stays}
+            garage.rules = state.rules or garage.rules
         elif row.kind == RECALLED:
             stay = read_stay(row.data)
             garage.stays.setdefault(stay.session, stay)
