@@ -110,6 +110,7 @@ def test_a_signature_of_another_length_is_malformed() -> None:
 
 def pem(path: Path, key: rsa.RSAPrivateKey, form: ser.PrivateFormat = ser.PrivateFormat.PKCS8) -> Path:
     path.write_bytes(key.private_bytes(ser.Encoding.PEM, form, ser.NoEncryption()))
+    path.chmod(0o600)
     return path
 
 
@@ -121,6 +122,21 @@ def public_pem(path: Path, key: rsa.RSAPublicKey) -> Path:
 @pytest.mark.parametrize("form", [ser.PrivateFormat.PKCS8, ser.PrivateFormat.TraditionalOpenSSL])
 def test_private_keys_load_as_pkcs8_and_as_pkcs1(tmp_path: Path, form: ser.PrivateFormat) -> None:
     assert load_private_key(pem(tmp_path / "key.pem", KEY, form)).private_numbers() == KEY.private_numbers()
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o602, 0o644, 0o666])
+def test_a_private_key_that_is_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
+    path = pem(tmp_path / "merchant.pem", KEY)
+    path.chmod(mode)
+    with pytest.raises(BadKey, match=r"merchant\.pem: others may read it; chmod o= it"):
+        load_private_key(path)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o400])
+def test_a_private_key_may_be_read_by_its_group(tmp_path: Path, mode: int) -> None:
+    path = pem(tmp_path / "merchant.pem", KEY)
+    path.chmod(mode)
+    assert load_private_key(path).private_numbers() == KEY.private_numbers()
 
 
 def test_several_public_keys_load_in_order(tmp_path: Path) -> None:
@@ -143,6 +159,8 @@ def test_a_key_file_that_cannot_be_used_is_named_and_not_shown(tmp_path: Path) -
     )
     (tmp_path / "large.pem").write_bytes(bytes(70_000))
     pem(tmp_path / "weak.pem", weak)
+    for path in tmp_path.iterdir():
+        path.chmod(0o600)
     for name in ("broken.pem", "locked.pem", "ed.pem", "weak.pem", "large.pem", "absent.pem"):
         with pytest.raises(BadKey) as caught:
             load_private_key(tmp_path / name)

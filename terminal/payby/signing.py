@@ -5,6 +5,7 @@ Requests, answers and notifications are signed alike. The bytes as received are 
 
 import base64
 import binascii
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -21,8 +22,9 @@ _HASH = hashes.SHA256()
 
 
 def load_private_key(path: Path) -> rsa.RSAPrivateKey:
-    """Read the merchant's key: PKCS#8 or PKCS#1 PEM without a password, RSA of at least 2048 bits; raises BadKey."""
-    data = _read(path)
+    """Read the merchant's key: PKCS#8 or PKCS#1 PEM without a password, RSA of at least 2048 bits, in a file that is
+    closed to others; raises BadKey."""
+    data = _read(path, private=True)
     try:
         key = serialization.load_pem_private_key(data, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):  # their texts may speak of the key's content
@@ -83,9 +85,11 @@ def verify(keys: Sequence[rsa.RSAPublicKey], body: bytes, signature: str | None)
     raise BadSignature("wrong")
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, *, private: bool = False) -> bytes:
     try:
         with path.open("rb") as file:
+            if private and os.fstat(file.fileno()).st_mode & 0o007:
+                raise BadKey(f"{path}: others may read it; chmod o= it")
             data = file.read(_MAX_PEM + 1)
     except OSError as error:
         raise BadKey(f"{path}: {error.strerror}") from None
