@@ -17,6 +17,7 @@ from terminal.contract.messages import MESSAGES, Alert, BadMessage, Health, Mess
 from terminal.contract.topics import GARAGE_WIDE, Topic, TopicError, check_garage, check_lane, parse, topic
 from terminal.losses import Losses
 from terminal.peers import Peer, Peers
+from terminal.plain import plain
 
 __all__ = ["Clock", "Heard", "Hearing", "Link", "Peer", "Peers", "SystemClock", "last_will", "new_id"]
 log = logging.getLogger(__name__)
@@ -41,6 +42,8 @@ TAKEN_OVER = (
     "under this name, from a copied card? Switch one off, or give it a name, passwords and keys of its own. If there "
     "is none, look at the broker's log and the line to it"
 )
+TEXT_MOST = 1000
+"""Characters of an alert's text and of a health's reason; 4 bytes each leave room within a message."""
 
 Severity = Literal["info", "warning", "critical"]
 
@@ -197,7 +200,8 @@ class Link:
         once: bool = False,
     ) -> None:
         """Raise an alert, unless it is raised already for this lane, session and order. ``once``: something that
-        happened, not a state that will be cleared; every time it happens is told."""
+        happened, not a state that will be cleared; every time it happens is told. Any ``text`` will do: it goes out as
+        one plain line, cut where it is too long."""
         key = code, lane or self.lane or GARAGE_WIDE, session, order_no
         if key in self._raised:
             return
@@ -232,6 +236,7 @@ class Link:
         help_code: str | None,
     ) -> None:
         code, lane, session, order_no = key
+        text = plain(text, TEXT_MOST)
         log.log(
             logging.INFO if state == "cleared" or severity == "info" else logging.WARNING,
             "alert %s %s: %s%s", code, state, text, f" [{help_code}]" if help_code else "",
@@ -274,8 +279,8 @@ class Link:
         self._become("online", None)
 
     def degraded(self, reason: str) -> None:
-        """Say ``degraded`` from now on, and why."""
-        self._become("degraded", reason)
+        """Say ``degraded`` from now on, and why, in any words: they go out as an alert's."""
+        self._become("degraded", plain(reason, TEXT_MOST))
 
     def _become(self, state: Literal["online", "degraded", "offline"], reason: str | None) -> None:
         self._own = state, reason

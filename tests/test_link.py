@@ -288,6 +288,28 @@ async def test_what_happens_is_told_every_time(bus: Bus, clock: Hands) -> None:
 # Health
 
 
+NASTY = ("x" * 20_000, "half \ud83d", "nul \0", "a\nline", "turned \u202e around", '"' * 20_000)
+
+
+@pytest.mark.parametrize("text", NASTY, ids=ascii)
+async def test_any_text_goes_out_in_an_alert_and_in_health_as_one_plain_line(
+    clock: Hands, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    bus = MemoryBus()
+    it = link(bus.as_bus(), clock)
+    await it.alert("code", "warning", text)
+    await it.clear("code", text)
+    await it.bad_message(f"parking/marina/exit-1/fee{text}", text)
+    beating = asyncio.create_task(it.beat())
+    it.degraded(text)
+    await bus.until(Health, 1)
+    beating.cancel()
+    await asyncio.wait([beating])
+    assert len(bus.of(Alert)) == 3
+    for said in (*(a.text for a in bus.of(Alert)), bus.of(Health)[0].reason, *caplog.messages):
+        assert said and said.isprintable() and len(said) <= 1_100
+
+
 async def test_health_is_said_at_once_on_change_again_and_again_and_at_the_end(bus: Bus, clock: Hands) -> None:
     speaker = link(bus, clock, beat_s=0.05)
     with speaker.hear("health") as hearing:

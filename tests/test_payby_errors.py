@@ -82,3 +82,12 @@ def test_what_was_unsigned_is_kept_for_the_alert_and_decides_nothing() -> None:
     assert not isinstance(error, e.Unauthorised)
     assert error.code == ""
     assert str(error) == "acquire2/getOrder: HTTP 403, signature absent (unsigned: 403 UNAUTHORIZED)"
+
+
+@pytest.mark.parametrize("text", ["x" * 20_000, "half \ud83d", "nul\0", "a\nline", "turned \u202e"], ids=ascii)
+def test_what_payby_wrote_is_one_plain_line_in_every_part_of_an_error(text: str) -> None:
+    hint = e.failure("acquire2/getOrder", text, text, text, text)
+    error = e.OutcomeUnknown("acquire2/getOrder", text, text, text, text).hinting(hint)
+    for part in (str(error), str(hint), error.code, error.msg, error.trace_code, str(e.BadWords(text))):
+        assert part.isprintable() and len(part) <= 1_000
+        part.encode()

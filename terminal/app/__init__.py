@@ -24,6 +24,7 @@ from terminal.bus import BusError
 from terminal.contract import grant
 from terminal.journal import JournalError, JournalForeign, JournalLocked
 from terminal.payby.errors import BadKey
+from terminal.plain import plain
 from terminal.roles.worker import SecondWorker
 from terminal.settings import ConfigError, Garage, Lcd, Settings
 
@@ -55,7 +56,7 @@ def main(args: argparse.Namespace) -> int:
         leaf = _first(error)
         if not isinstance(leaf, SET_RIGHT + FAILED):
             raise leaf from None
-        print(f"exit-terminal: {leaf}", file=sys.stderr)
+        print(f"exit-terminal: {plain(str(leaf), 1_000)}", file=sys.stderr)
         return 2 if isinstance(leaf, SET_RIGHT) else 1
 
 

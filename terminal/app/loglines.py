@@ -8,6 +8,8 @@ import select
 import sys
 from typing import TextIO
 
+from terminal.plain import PlainFormatter
+
 PIECE = 512
 """Bytes that a pipe with room for any (POLLOUT) takes without waiting: POSIX's least PIPE_BUF."""
 
@@ -55,6 +57,7 @@ def _patient(stream: TextIO) -> int | None:
 
 def log_to_stderr() -> None:
     """What the program has to say goes to standard error, a line each."""
-    handlers = [LogLines(sys.stderr)]
-    logging.basicConfig(handlers=handlers, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    lines = LogLines(sys.stderr)
+    lines.setFormatter(PlainFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[lines], level=logging.INFO)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

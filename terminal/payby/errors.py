@@ -32,6 +32,11 @@ is OutcomeUnknown too. No error holds a key, a signature or a request body.
 
 from types import MappingProxyType
 
+from ..plain import plain
+
+_CODE = 64
+"""Characters that are kept of a code; PayBy's have five."""
+
 
 class PayByError(Exception):
     """The root: whoever catches this catches everything of this library."""
@@ -56,15 +61,20 @@ class BadSignature(PayByError):
 class BadWords(PayByError):
     """Bytes that are not what PayBy's page says; the text names the field, and repeats nothing of them."""
 
+    def __init__(self, text: str) -> None:
+        super().__init__(plain(text))
+
 
 class CallFailed(PayByError):
     """A call that did not end with a signed success.
 
     ``call`` is the path below the base, ``code`` and ``msg`` are PayBy's (empty where there was no answer that could be
-    read), ``trace_code`` is what PayBy's support asks for, ``why`` is ours.
+    read), ``trace_code`` is what PayBy's support asks for, ``why`` is ours. All of them are kept ``plain``, since an
+    answer may be unsigned and its words end in logs, alerts and the journal.
     """
 
     def __init__(self, call: str, code: str = "", msg: str = "", trace_code: str = "", why: str = "") -> None:
+        code, msg, trace_code, why = plain(code, _CODE), plain(msg), plain(trace_code, _CODE), plain(why)
         super().__init__(call, code, msg, trace_code, why)
         self.call = call
         self.code = code
