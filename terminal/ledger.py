@@ -9,7 +9,7 @@ arm only shows waits for the next commit: a worker that dies before is one that 
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from typing import Protocol
 
@@ -17,12 +17,15 @@ import msgspec
 
 from terminal.core import events
 from terminal.core.actions import Alert, CloseOrder, PlaceOrder, PlaceRefund, Pursuit
+from terminal.core.actions import Key as Key
+from terminal.core.actions import key_of as key_of
 from terminal.core.events import EVENTS, Event
 from terminal.core.lane import Change, Garage, step
 from terminal.core.numbers import parse_order_no
 from terminal.core.owed import owed
 from terminal.core.shelf import NO_PROOF, REST_MS, Shelf, rests_until, slim
 from terminal.core.visit import Lane, Rules, Stay
+from terminal.plain import plain
 
 WORDS = "request"
 """The kind of a journal row that holds a request to PayBy: ``<call> <number>``, a line feed, and its bizContent."""
@@ -72,26 +75,8 @@ class Keeping(Log, Protocol):
         """The data of a row; None where it was pruned."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """Names one pursuit: what is pursued, and the number or id it is pursued for."""
-
-    what: str
-    number: str
-
-
-def key_of(pursuit: Pursuit) -> Key:
-    """The same pursuit has the same key, however its nouns change meanwhile."""
-    match pursuit:
-        case PlaceOrder(order):
-            return Key("placeOrder", order.no)
-        case CloseOrder(order):
-            return Key("cancelOrder", order.no)
-        case PlaceRefund(refund):
-            return Key("refund", refund.no)
-        case _:
-            grant = getattr(pursuit, "grant", None)
-            return Key("lift", grant.id) if grant else Key("getOrder", pursuit.order.no)  # type: ignore[union-attr]
+class Untaken(Exception):
+    """An event that could not be stepped, or not be written down: a fault of ours. Nothing was changed by it."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -141,6 +126,8 @@ class Ledger:
         """When a journal was damaged whose orders PayBy has not been asked for since."""
         self.pruned = 0
         """Rows up to this one are in the journal no more."""
+        self.unread: list[tuple[str, str | None, str]] = []
+        """What a replay had to leave out: the kind of fact, the stay where that can be told, and why."""
         self._log = log
         self._word_for = word_for
         self._store = store
@@ -158,7 +145,8 @@ class Ledger:
     # -- reading -------------------------------------------------------------------------------------------------
 
     def replay(self) -> int:
-        """Read the journal into the state; no action of a replayed event is performed. Returns the rows read."""
+        """Read the journal into the state; no action of a replayed event is performed. Returns the rows read. A fact
+        that cannot be stepped is left out, and stands in ``unread``: one stay is no reason not to start."""
         count = 0
         waiting: list[Row] = []
         for row in self._log.replay():
@@ -189,10 +177,7 @@ class Ledger:
         """Go on by rows of the journal."""
         for row in rows:
             if decoder := _DECODERS.get(row.kind):
-                event = decoder.decode(row.data)
-                change = step(self.garage, event)
-                self.garage.apply(change)
-                self._heard(event, change)
+                self._read_fact(row.kind, row.data, decoder)
             elif row.kind == WORDS:
                 name, _, body = row.data.partition(b"\n")
                 what, _, number = name.decode().partition(" ")
@@ -205,6 +190,18 @@ class Ledger:
                 self.garage.stays[recalled.session] = recalled
             elif row.kind == CHECKPOINT:
                 self._begin_at(read_checkpoint(row.data))
+
+    def _read_fact(self, kind: str, data: bytes, decoder: msgspec.json.Decoder[Event]) -> None:
+        event: Event | None = None
+        try:
+            event = decoder.decode(data)
+            change = step(self.garage, event)
+        except Exception as error:
+            session = _session_of(event) if event else None
+            self.unread.append((kind, session, plain(f"{type(error).__name__}: {error}")))
+        else:
+            self.garage.apply(change)
+            self._heard(event, change)
 
     def _begin_at(self, state: Checkpoint) -> None:
         self.garage.lanes = {lane.id: lane for lane in state.lanes}
@@ -229,18 +226,22 @@ class Ledger:
     # -- writing -------------------------------------------------------------------------------------------------
 
     async def take(self, event: Event) -> Change:
-        """Step, commit, move on; what does not change the state and tells no person is not written."""
+        """Step, commit, move on; what does not change the state and tells no person is not written. Raises Untaken for
+        an event that is too much for us, and what the journal raises."""
         recalled = await self._recall(event) if self._store else None
-        change = step(self.garage, event)
-        told = any(isinstance(action, Alert) for action in change.actions)
-        told = told or isinstance(event, events.Damaged | events.Started)  # a replay needs the rules from the first on
         try:
-            if not (change.lanes or change.stays or told):
-                return change
-            words = self._new_words(change)
-            rows = [(f"{key.what} {key.number}\n".encode() + body) for key, body in words.items()]
-            first = (type(event).__name__, msgspec.json.encode(_as_kept(event, told)))
-            await self._write([first, *((WORDS, row) for row in rows)], event, change, recalled)
+            try:
+                change = step(self.garage, event)
+                told = any(isinstance(action, Alert) for action in change.actions)
+                told = told or isinstance(event, events.Damaged | events.Started)  # a replay needs the first rules too
+                if not (change.lanes or change.stays or told):
+                    return change
+                words = self._new_words(change)
+                rows = [(WORDS, f"{key.what} {key.number}\n".encode() + body) for key, body in words.items()]
+                rows.insert(0, (type(event).__name__, msgspec.json.encode(_as_kept(event, told))))
+            except Exception as error:
+                raise Untaken(type(event).__name__) from error
+            await self._write(rows, event, change, recalled)
             recalled = None  # it is in the journal now
         finally:
             if recalled:

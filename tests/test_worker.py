@@ -6,7 +6,7 @@ The bus is in memory; PayBy is the sandbox over real HTTP with real signatures.
 import asyncio
 import itertools
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +32,7 @@ from terminal.contract.messages import (
 )
 from terminal.core import lane as core_lane
 from terminal.core import money
+from terminal.core.actions import Pursuit
 from terminal.core.events import VehicleUnknown
 from terminal.core.lane import Rules
 from terminal.core.numbers import derived_id
@@ -88,7 +89,16 @@ class Row:
 class Lane:
     """The other roles of a lane, as the worker hears them, and what it says."""
 
-    def __init__(self, sandbox: Sandbox, log: Memory | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        log: Memory | None = None,
+        *,
+        payby: Callable[[PayBy], Any] = lambda client: client,
+        words_for: Callable[[Pursuit, int], bytes] = Wording(GARAGE, "Marina", "", None, TARIFF),  # noqa: B008
+        **options: Any,
+    ) -> None:
+        """``payby`` may stand between the worker and its client."""
         self.sandbox = sandbox
         self.log = log or Memory()
         self.bus = MemoryBus()
@@ -103,10 +113,10 @@ class Lane:
             Signer("worker", private_key("worker")),
             trusted(),
             2.0,
-            Wording(GARAGE, "Marina", "", None, TARIFF),
+            words_for,
             "test",
         )
-        self.worker = Worker(link, self.payby, self.log, told, seed=1, **options)
+        self.worker = Worker(link, payby(self.payby), self.log, told, seed=1, **options)
         self._count = itertools.count()
 
     def head(self) -> dict[str, Any]:
@@ -115,8 +125,8 @@ class Lane:
     def topic(self, what: str, lane: str = LANE) -> str:
         return f"parking/{GARAGE}/{lane}/{what}"
 
-    async def boom_is_down(self, **more: Any) -> None:
-        await self.bus.hears(self.topic("barrier"), Barrier(**self.head(), state="down", **more))
+    async def boom_is_down(self, lane: str = LANE, **more: Any) -> None:
+        await self.bus.hears(self.topic("barrier", lane), Barrier(**self.head(), state="down", **more))
 
     def ticket(self, minutes: int = 90) -> str:
         entered = CLOCK.wall_ms() - minutes * 60_000
@@ -139,8 +149,8 @@ class Lane:
         }
         return Fee(**{**fields, **changes})
 
-    async def reads(self, fee: Fee) -> None:
-        await self.bus.hears(self.topic("fee"), fee)
+    async def reads(self, fee: Fee, lane: str = LANE) -> None:
+        await self.bus.hears(self.topic("fee", lane), fee)
 
     async def until(self, kind: type[Any], **fields: Any) -> Any:
         """The first message of ``kind`` with these fields, also among those already said."""
@@ -151,11 +161,12 @@ class Lane:
                         return message
                 await self.bus.until(kind, len(self.bus.of(kind)) + 1)
 
-    async def pays_at_the_qr(self) -> Order:
+    async def pays_at_the_qr(self, lane: str = LANE) -> Order:
         """A ticket is read, and its order created."""
-        await self.boom_is_down()
-        await self.reads(self.fee())
-        return await self.until(Order, status="created")  # type: ignore[no-any-return]
+        await self.boom_is_down(lane)
+        fee = self.fee()
+        await self.reads(fee, lane)
+        return await self.until(Order, status="created", session=fee.session)  # type: ignore[no-any-return]
 
 
 @asynccontextmanager

@@ -50,6 +50,29 @@ class PlaceRefund:
 
 Pursuit = PlaceOrder | QueryOrder | CloseOrder | SendLift | PlaceRefund
 
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Names one pursuit: what is pursued, and the number or id it is pursued for."""
+
+    what: str
+    number: str
+
+
+def key_of(pursuit: Pursuit) -> Key:
+    """The same pursuit has the same key, however its nouns change meanwhile."""
+    match pursuit:
+        case PlaceOrder(order):
+            return Key("placeOrder", order.no)
+        case CloseOrder(order):
+            return Key("cancelOrder", order.no)
+        case PlaceRefund(refund):
+            return Key("refund", refund.no)
+        case _:
+            grant = getattr(pursuit, "grant", None)
+            return Key("lift", grant.id) if grant else Key("getOrder", pursuit.order.no)  # type: ignore[union-attr]
+
+
 # -- said once ---------------------------------------------------------------------------------------------------
 
 

@@ -257,6 +257,8 @@ class World:
         if topic.endswith("/alert"):
             alert = read(Alert, payload)
             self.alerts.add((alert.code, alert.order_no))
+            if alert.code in ("stay-failed", "worker-failing"):
+                self.checks.wrong(f"crash: {alert.text}")
         if self.is_tracing:
             self.note("says", topic, (payload if isinstance(payload, bytes) else encode(payload)).decode())
 

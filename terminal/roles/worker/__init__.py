@@ -10,44 +10,43 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from terminal.contract import grant as grants
+import msgspec
+
 from terminal.contract import messages
-from terminal.contract.messages import moment
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import events, numbers, owed
-from terminal.core.actions import Pursuit, Reply, SendLift
+from terminal.core.actions import Pursuit, SendLift
 from terminal.core.lane import Change
 from terminal.core.shown import State
 from terminal.core.visit import Lane, Stay
-from terminal.ledger import Keeping, Ledger, Log, Steady
+from terminal.ledger import Keeping, Ledger, Log, Steady, Untaken
 from terminal.link import Heard, Link
-from terminal.payby.errors import BadSignature, BadWords
+from terminal.roles.worker.failures import Failures
 from terminal.roles.worker.health import PayByHealth, Wrongs
-from terminal.roles.worker.hearing import command_event, notification_event, ticket_event
+from terminal.roles.worker.hearing import ticket_event
+from terminal.roles.worker.kerb import Kerb
 from terminal.roles.worker.lifts import Lifts, Line
 from terminal.roles.worker.pursuits import Pursuits
+from terminal.roles.worker.receipts import Receipts
 from terminal.roles.worker.rivals import Rivals, SecondWorker
 from terminal.roles.worker.screens import Screens
 from terminal.roles.worker.speaking import Voice
 from terminal.roles.worker.storage import Keeper, Store
 from terminal.roles.worker.telling import tell
-from terminal.roles.worker.timers import LaneTimers
 from terminal.roles.worker.told import WorkerSettings
 from terminal.screen import qr
 
-LATE_MS = 5_000
-"""A message of a barrier that comes so much later than its others says what was; only its answer still counts."""
-SILENT_S = 15.0
-"""Loops or a barrier that said nothing for so long are not there."""
+KEEP_AGAIN_S = 5.0
 __all__ = ["SecondWorker", "Worker", "WorkerSettings"]
 
 
 @dataclass(slots=True)
 class _Item:
-    """An event on its way into the journal; ``done`` runs after the commit and what follows from it."""
+    """An event on its way into the journal; ``done`` runs after the commit and what follows from it, with None where
+    the event could not be taken."""
 
     event: events.Event
-    done: Callable[[Change], Awaitable[None]] | None = None
+    done: Callable[[Change | None], Awaitable[None]] | None = None
 
 
 class Worker:
@@ -76,13 +75,32 @@ class Worker:
         )
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         self._voice = Voice(settings.garage, settings.signer, self._to_wall)
-        self._timers: dict[str, LaneTimers] = {}
+        self._lane_timers: dict[str, asyncio.TimerHandle] = {}
         self._stay_timers: dict[str, asyncio.TimerHandle] = {}
         self._lifts, self._line = Lifts(), Line(link)
+        self._kerb = Kerb(
+            link,
+            self.ledger,
+            self._lifts,
+            now=self.now,
+            post=self.post,
+            hurry=lambda lane: self._pursuits.hurry(lane),
+            expect=lambda: self._health.expect_call(),
+        )
+        self._receipts = Receipts(link, settings, now=self.now, post=self.post)
         self._lcds: dict[str, str] = {}
         self._group: asyncio.TaskGroup
         self._pursuits: Pursuits  # made in run(), which has the loop
         wrongs = Wrongs(link)
+        self._failures = Failures(
+            link,
+            wrongs,
+            now=self.now,
+            post=self.post,
+            is_known=self._is_known,
+            changed=lambda: self._screens.show_all(),
+            spawn=self._spawn,
+        )
         self._health = PayByHealth(wrongs, payby, changed=lambda: self._screens.show_all(), spawn=self._spawn)
         self._screens = Screens(
             link, self._voice, self.ledger, now=self.now, hindrance=self._idle_reason, spawn=self._spawn, encode=encode
@@ -93,10 +111,23 @@ class Worker:
             self._keeper = Keeper(
                 link, store, self.ledger, payby, wrongs, now=self.now, changed=self._screens.show_all, post=self.post
             )
-        self._hindered = self._keeper.hindrance if self._keeper else hindered
+        self._outer_hindrance = self._keeper.hindrance if self._keeper else hindered
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        return self._group.create_task(work, name=name)
+        task = self._group.create_task(self._alone(work, name), name=name)
+        task.add_done_callback(lambda _: work.close())  # it never began, where the task was cancelled before
+        return task
+
+    async def _alone(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        with self._failures.alone(name):
+            await work
+
+    def _hindered(self) -> str:
+        """Why no new visit may begin."""
+        return self._outer_hindrance() or self._failures.hindrance
+
+    def _is_known(self, session: str) -> bool:
+        return session in self.ledger.garage.stays or self.ledger.shelf.row_of(session) is not None
 
     # -- time ----------------------------------------------------------------------------------------------------
 
@@ -131,41 +162,55 @@ class Worker:
                 heard=self._health.heard,
                 unheard=self._health.unheard,
                 spawn=self._spawn,
+                alone=self._failures.alone,
             )
             await self._start()
             for kind, hear in (  # of what waits after a start, lanes come first: a fee is judged by what stands there
                 ("health", self._hear_health),
-                ("vehicle", self._hear_vehicle),
-                ("barrier", self._hear_barrier),
+                ("vehicle", self._kerb.hear_vehicle),
+                ("barrier", self._kerb.hear_barrier),
                 ("fee", self._hear_fee),
-                ("paid", self._hear_notification),
-                ("refund", self._hear_notification),
-                ("command", self._hear_command),
+                ("paid", self._receipts.hear_notification),
+                ("refund", self._receipts.hear_notification),
+                ("command", self._receipts.hear_command),
             ):
                 group.create_task(self._listen(kind, hear), name=f"worker hears {kind}")
             group.create_task(self._consume(), name="worker")
             if self._keeper:
-                group.create_task(self._keeper.run(), name="worker watches its journal")
+                group.create_task(self._keep(self._keeper), name="worker watches its journal")
             group.create_task(self._link.beat(), name="worker health")
             self._link.bus.on_change(lambda connected: self._screens.repeat() if connected else None)
 
     async def _start(self) -> None:
         """Owe what the state owes, and nothing that was done before."""
+        for kind, session, why in self.ledger.unread:
+            self._failures.note(f"the journal's {kind}", why, session=session)
         await self._take(_Item(events.Started(self.now(), self._settings.version, self._settings.rules)))
         for stay in list(self.ledger.garage.stays.values()):
-            self._follow(stay, restarted=True)
+            with self._failures.alone("a stay of before", stay.session):
+                self._follow(stay, restarted=True)
             if stay.grants or any(p.holder == "credit" for p in stay.payments):
                 self.post(events.TimePassed(self.now(), session=stay.session))
         for lane in list(self.ledger.garage.lanes.values()):
             self.post(events.TimePassed(self.now(), lane=lane.id))
-            await self._screens.show(lane.id)
+            with self._failures.alone("a screen", lane=lane.id):
+                await self._screens.show(lane.id)
 
     async def _listen(self, kind: str, hear: Callable[[Heard], Awaitable[None]]) -> None:
         async for heard in self._link.hear(kind, lane="+"):
-            await hear(heard)
+            with self._failures.alone(f"a `{kind}`", lane=heard.topic.lane):
+                await hear(heard)
+                continue
+            heard.ack()
 
-    def post(self, event: events.Event, done: Callable[[Change], Awaitable[None]] | None = None) -> None:
-        """Hand over an event; it is taken in its turn."""
+    async def _keep(self, keeper: Keeper) -> None:
+        while True:
+            with self._failures.alone("the watch over the journal"):
+                await keeper.run()
+            await asyncio.sleep(KEEP_AGAIN_S)
+
+    def post(self, event: events.Event, done: Callable[[Change | None], Awaitable[None]] | None = None) -> None:
+        """Hand over an event; it is taken in its turn. ``done`` gets None where it could not be taken."""
         self._inbox.put_nowait(_Item(event, done))
 
     async def _consume(self) -> None:
@@ -173,22 +218,54 @@ class Worker:
             await self._take(await self._inbox.get())
 
     async def _take(self, item: _Item) -> None:
-        change = await self.ledger.take(item.event)
+        event, alone = item.event, self._failures.alone
+        try:
+            change = await self.ledger.take(event)
+        except (Untaken, msgspec.MsgspecError) as error:
+            cause = error.__cause__
+            await self._give_up(item, cause if isinstance(cause, Exception) else error)
+            return
+        what = f"what follows from {type(event).__name__}"
         for stay in change.stays.values():
-            self._follow(stay)
+            with alone(what, stay.session):
+                self._follow(stay)
         if item.done:
-            await item.done(change)
+            with alone(what, *self._concerns(event)[:1]):
+                await item.done(change)
         garage = self.ledger.garage
         lanes = dict.fromkeys((*change.lanes, *(s.lane for s in change.stays.values() if s.lane)))
-        if isinstance(item.event, events.OrderReported) and item.event.order_no not in self._screens.confirmed:
-            self._screens.confirmed.add(item.event.order_no)
-            if lane := self._lane_of(item.event.order_no):
+        if isinstance(event, events.OrderReported) and event.order_no not in self._screens.confirmed:
+            self._screens.confirmed.add(event.order_no)
+            if lane := self._receipts.lane_of(event.order_no):
                 lanes[lane] = None
         for lane in lanes:
-            await self._screens.show(lane)
-            self._schedule(garage.lanes.get(lane) or Lane(lane))
+            with alone("a screen", lane=lane):
+                await self._screens.show(lane)
+                self._schedule(garage.lanes.get(lane) or Lane(lane))
         for action in change.actions:
-            await tell(self._link, self._voice, action)
+            with alone(what):
+                await tell(self._link, self._voice, action)
+
+    async def _give_up(self, item: _Item, error: Exception) -> None:
+        """An event that is too much for us: it is told, and whoever waits for it hears so."""
+        event = item.event
+        session, lane = self._concerns(event)
+        self._failures.note(f"{type(event).__name__} was not taken", error, session=session, lane=lane)
+        if isinstance(event, events.TicketRead):
+            self.post(events.TicketRefused(event.at, event.lane, event.fee.id, "refused"))
+        if item.done:
+            with self._failures.alone("an answer", session, lane=lane):
+                await item.done(None)
+
+    def _concerns(self, event: events.Event) -> tuple[str | None, str | None]:
+        """The stay that an event is about, or that is served at its lane; and the lane."""
+        name = numbers.parse_order_no(getattr(event, "order_no", None) or "")
+        lane: str | None = getattr(event, "lane", None) or (name.lane if name else None)
+        visit = self.ledger.garage.lanes[lane].visit if lane in self.ledger.garage.lanes else None
+        if isinstance(event, events.TicketRead):
+            return event.fee.session, lane
+        session: str | None = getattr(event, "session", None) or (name.session if name else None)
+        return session or (visit.fee.session if visit else None), lane
 
     def _follow(self, stay: Stay, *, restarted: bool = False) -> None:
         self._pursuits.follow(stay.session, owed.owed(stay), restarted=restarted)
@@ -204,27 +281,22 @@ class Worker:
         self._screens.confirmed -= {order.no for order in stay.orders}
 
     def _schedule(self, lane: Lane) -> None:
-        timers = self._of(lane.id)
-        if timers.due:
-            timers.due.cancel()
-            timers.due = None
+        if timer := self._lane_timers.pop(lane.id, None):
+            timer.cancel()
         stay = self.ledger.garage.stays.get(lane.visit.fee.session) if lane.visit else None
         if due := owed.lane_due(lane, stay, self.now()):
-            timers.due = self._at(due, lambda: events.TimePassed(self.now(), lane=lane.id))
+            self._lane_timers[lane.id] = self._at(due, lambda: events.TimePassed(self.now(), lane=lane.id))
 
     def _at(self, due: int, event: Callable[[], events.Event]) -> asyncio.TimerHandle:
         loop = asyncio.get_running_loop()
         return loop.call_later(max(0.0, (due - self.now()) / 1000) + 0.001, lambda: self.post(event()))
-
-    def _of(self, lane: str) -> LaneTimers:
-        return self._timers.setdefault(lane, LaneTimers())
 
     # -- hearing -------------------------------------------------------------------------------------------------
 
     async def _hear_fee(self, heard: Heard) -> None:
         fee, lane = heard.message, heard.topic.lane
         assert isinstance(fee, messages.Fee)
-        self._known(lane)
+        self._kerb.known(lane)
         event = ticket_event(
             fee,
             lane,
@@ -234,138 +306,11 @@ class Worker:
             hindrance=self._hindered(),
         )
 
-        async def done(change: Change) -> None:
+        async def done(change: Change | None) -> None:
             heard.ack()
-            if not change:
+            if change is not None and not change:
                 await self._screens.show(lane, again=True)
 
-        self.post(event, done)
-
-    async def _hear_notification(self, heard: Heard) -> None:
-        said = heard.message
-        assert isinstance(said, messages.Paid | messages.Refund)
-        if said.sign is None or said.notify_id is None:  # a refund's progress as a worker says it
-            heard.ack()
-            return
-        try:
-            event = notification_event(said, at=self.now(), beliefs=self._settings.beliefs)
-        except (BadSignature, BadWords) as error:
-            heard.ack()
-            text = f"a `{heard.topic.kind}` that PayBy did not say was dropped: {error}"
-            lane = self._lane_of(said.order_no) or GARAGE_WIDE
-            await self._link.alert("forged-paid", "critical", text, lane=lane, once=True)
-            return
-
-        async def done(change: Change) -> None:
-            heard.ack()
-            reply = next((a for a in change.actions if isinstance(a, Reply)), Reply("noted"))
-            receipt = messages.Receipt(
-                **self._link.head(),
-                order_no=said.order_no,
-                notify_id=said.notify_id,
-                outcome=reply.outcome,
-                why=reply.why or None,
-            )
-            await self._link.say(receipt, lane=self._lane_of(said.order_no) or GARAGE_WIDE)
-
-        if event is None:
-            await done(Change({}, {}, []))
-        else:
-            self.post(event, done)
-
-    def _lane_of(self, order_no: str) -> str | None:
-        name = numbers.parse_order_no(order_no)
-        return name.lane if name and name.garage == self._settings.garage else None
-
-    async def _hear_vehicle(self, heard: Heard) -> None:
-        vehicle, lane = heard.message, heard.topic.lane
-        assert isinstance(vehicle, messages.Vehicle)
-        heard.ack()
-        if heard.retained and abs(self._link.clock.wall_ms() - moment(vehicle.at)) > SILENT_S * 1000:
-            return
-        self._known(lane)
-        said = self._of(lane)
-        if said.vehicle_silent:
-            said.vehicle_silent.cancel()
-        said.vehicle_silent = self._silence(lambda: events.VehicleUnknown(self.now(), lane))
-        if vehicle.waiting and not said.waiting:
-            self._health.expect_call()
-        said.waiting = vehicle.waiting
-        self.post(events.VehicleSeen(self.now(), lane, vehicle.waiting, vehicle.under_boom, vehicle.car))
-
-    async def _hear_barrier(self, heard: Heard) -> None:
-        barrier, lane = heard.message, heard.topic.lane
-        assert isinstance(barrier, messages.Barrier)
-        apart = moment(barrier.at) - self._link.clock.wall_ms()
-        if heard.retained and abs(apart) > SILENT_S * 1000:
-            heard.ack()
-            return
-        self._known(lane)
-        self._barrier_alive(lane)
-        news: list[events.Event] = []
-        before = self.ledger.garage.lanes.get(lane)
-        named = before.boom.lift if before and before.boom else None
-        session = barrier.session if barrier.lift != named else None  # the stay is called back for what is news alone
-        if heard.retained:
-            news.append(events.BoomSeen(self.now(), lane, barrier.state, barrier.lift, session=session))
-        else:
-            known = self._of(lane).apart
-            known.append(apart)
-            if max(known) - apart <= LATE_MS:
-                skew = round(max(known) / 1000) * 1000
-                news.append(events.BoomSeen(self.now(), lane, barrier.state, barrier.lift, skew, session))
-                if barrier.state == "down" and before and before.boom and before.boom.state != "down":
-                    self._pursuits.hurry(lane)
-            answer = barrier.answer
-            if answer and (of := self._lifts.session_of(answer.lift)):
-                outcome, why = answer.outcome, answer.why or ""
-                news.append(events.LiftAnswered(self.now(), lane, of, answer.lift, outcome, why))
-
-        async def done(_: Change) -> None:
-            heard.ack()
-
-        for event in news[:-1]:
-            self.post(event)
-        if news:
-            self.post(news[-1], done)
-        else:
-            heard.ack()
-
-    def _barrier_alive(self, lane: str) -> None:
-        said = self._of(lane)
-        if said.barrier_silent:
-            said.barrier_silent.cancel()
-        said.barrier_silent = self._silence(lambda: events.BarrierGone(self.now(), lane))
-
-    def _silence(self, event: Callable[[], events.Event]) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(SILENT_S, lambda: self.post(event()))
-
-    async def _hear_command(self, heard: Heard) -> None:
-        command, lane = heard.message, heard.topic.lane
-        assert isinstance(command, messages.Command)
-        wall = self._link.clock.wall_ms()
-        why = grants.check_command(command, self._settings.garage, lane, self._settings.trusted, wall)
-        if why == "signature":
-            heard.ack()
-            text = f"a `{command.command}` that no console of ours signed was dropped"
-            await self._link.alert("forged-command", "critical", text, lane=lane, once=True)
-            return
-        if why is not None:
-            heard.ack()
-            await self._link.say(
-                messages.Receipt(**self._link.head(), command=command.id, outcome="refused", why=why), lane=lane
-            )
-            return
-
-        async def done(change: Change) -> None:
-            heard.ack()
-            reply = next((a for a in change.actions if isinstance(a, Reply)), Reply("refused", "nothing came of it"))
-            receipt = messages.Receipt(
-                **self._link.head(), command=command.id, outcome=reply.outcome, why=reply.why or None
-            )
-            await self._link.say(receipt, lane=lane)
-
-        event = command_event(command, lane, at=self.now(), wall=wall)
         self.post(event, done)
 
     async def _hear_health(self, heard: Heard) -> None:
@@ -384,9 +329,6 @@ class Worker:
         elif topic.role == "lcd" and not gone and health.instance != self._lcds.get(topic.lane):
             self._lcds[topic.lane] = health.instance
             await self._screens.show(topic.lane, again=True)
-
-    def _known(self, lane: str) -> None:
-        self.ledger.garage.lanes.setdefault(lane, Lane(lane))
 
     # -- speaking ------------------------------------------------------------------------------------------------
 

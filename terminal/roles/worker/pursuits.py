@@ -8,6 +8,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -34,6 +35,8 @@ CALL_LIMIT_S = 5.5
 """A query or cancellation that lasts longer has failed: the next one is due."""
 CLOSING_QUERY_LIMIT_S = 4.0
 """Together with CALL_LIMIT_S less than the 10 s between two cancellations."""
+FAILED_PAUSES_S = (5.0, 15.0, 60.0, 300.0)
+"""Pauses before a pursuit is begun again that raised what nobody foresaw; the last one goes on."""
 DENIALS: Mapping[type[errors.CallFailed], str] = {
     errors.Refused: "refused",
     errors.OrderDead: "dead",
@@ -69,7 +72,8 @@ class _Running:
 class Pursuits:
     """``post`` takes an event; ``say_lift`` signs and publishes; ``pause`` gives seconds between two bounds.
 
-    ``heard`` and ``unheard`` tell how PayBy is doing: an answer that counts, or a failure.
+    ``heard`` and ``unheard`` tell how PayBy is doing: an answer that counts, or a failure. ``alone`` keeps what a
+    pursuit of a session raises from the others: it is told, and the pursuit begins again after a pause.
     """
 
     payby: Calls
@@ -83,6 +87,7 @@ class Pursuits:
     heard: Callable[[], None]
     unheard: Callable[[errors.CallFailed], None]
     spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
+    alone: Callable[[str, str], AbstractContextManager[None, bool | None]] = lambda what, session: nullcontext()
     _running: dict[str, dict[Key, _Running]] = field(default_factory=dict)
     _asked: dict[str, float] = field(default_factory=dict)
     """When an order was last queried, by the event loop's time."""
@@ -104,7 +109,7 @@ class Pursuits:
                 # The record is needed by the task's first line, so it is made before the task can run.
                 record = _Running(pursuit, None)  # type: ignore[arg-type]
                 running[key] = record
-                record.task = self.spawn(self._pursue(record, restarted), f"{key.what} {key.number}")
+                record.task = self.spawn(self._guarded(session, key, record, restarted), f"{key.what} {key.number}")
         if not running:
             del self._running[session]
 
@@ -121,6 +126,14 @@ class Pursuits:
             for record in running.values():
                 record.task.cancel()
         self._running.clear()
+
+    async def _guarded(self, session: str, key: Key, record: _Running, restarted: bool) -> None:
+        """Every pursuit goes on until it is cancelled: one that ended has failed."""
+        for pause_s in _lengthening(FAILED_PAUSES_S):
+            with self.alone(f"{key.what} {key.number}", session):
+                await self._pursue(record, restarted)
+            restarted = True
+            await asyncio.sleep(pause_s)
 
     async def _pursue(self, record: _Running, restarted: bool) -> None:
         match record.pursuit:

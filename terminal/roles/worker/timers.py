@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 class LaneTimers:
     """What a lane is waited for, and what it was last heard to say."""
 
-    due: asyncio.TimerHandle | None = None
     vehicle_silent: asyncio.TimerHandle | None = None
     waiting: bool = False
     """What the loops said last."""

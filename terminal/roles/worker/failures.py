@@ -1,0 +1,142 @@
+"""What goes wrong with one stay concerns that stay: the others are served, and nothing is swallowed.
+
+Something nobody foresaw (a fault of ours, words that no page of PayBy's has) may raise wherever a message is heard, an
+event is taken or an order is pursued. That must not end the process, which serves every lane and would fall again at
+the same place after each start. So it is told, and the stay goes to a person; where it is not one stay but everything,
+lanes are out of order until it is over. What means that the process cannot serve goes through: a journal that fails, a
+broker that refuses us, a second worker.
+"""
+
+import asyncio
+import logging
+import traceback
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from terminal.bus import BusError
+from terminal.contract.topics import GARAGE_WIDE
+from terminal.core import events, numbers
+from terminal.journal import JournalError
+from terminal.link import Link
+from terminal.plain import plain
+from terminal.roles.worker.health import Wrongs
+from terminal.roles.worker.rivals import SecondWorker
+
+GOES_THROUGH = (BusError, JournalError, SecondWorker)
+"""Of these the process ends, as it must."""
+SUBJECTS, WITHIN_S, OVER_S = 3, 300.0, 60.0
+"""So many stays or lanes that fail within so long are no matter of one stay; so long without any, it is over."""
+TOLD_AGAIN_S = 600.0
+"""A stay, or a lane, that fails again and again is told, and sent to a person, no more often."""
+KEPT = 1000
+logger = logging.getLogger(__name__)
+
+
+class Failures:
+    """``post`` takes an event, ``is_known`` tells whether there is such a stay, ``changed`` shows every lane anew."""
+
+    def __init__(
+        self,
+        link: Link,
+        wrongs: Wrongs,
+        *,
+        now: Callable[[], int],
+        post: Callable[[events.Event], None],
+        is_known: Callable[[str], bool],
+        changed: Callable[[], Coroutine[Any, Any, None]],
+        spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
+    ) -> None:
+        self._link, self._wrongs = link, wrongs
+        self._now, self._post, self._is_known = now, post, is_known
+        self._changed, self._spawn = changed, spawn
+        self._last_s: OrderedDict[str, float] = OrderedDict()
+        """When a stay, a lane or a part of ours failed last."""
+        self._told_s: OrderedDict[str, float] = OrderedDict()
+        self._is_general = False
+
+    @property
+    def hindrance(self) -> str:
+        """Why no new visit may begin: a reason of the contract's `out-of-order`, or nothing."""
+        return "journal" if self._is_general else ""
+
+    def alone(self, what: str, session: str | None = None, *, lane: str | None = None) -> "Alone":
+        """``with`` this: what is raised inside ends there, and is told."""
+        return Alone(lambda error: self.note(what, error, session=session, lane=lane))
+
+    def note(self, what: str, error: Exception | str, *, session: str | None = None, lane: str | None = None) -> None:
+        """``what`` failed, for this stay, at this lane."""
+        place = ""
+        if isinstance(error, Exception):
+            while isinstance(error, ExceptionGroup):
+                error = error.exceptions[0]
+            place = _place(error)
+            error = f"{type(error).__name__}: {error}"
+        text, subject = plain(f"{what}: {error}"), session or lane or what
+        now_s = asyncio.get_running_loop().time()
+        _put(self._last_s, subject, now_s)
+        if now_s >= self._told_s.get(subject, now_s):
+            _put(self._told_s, subject, now_s + TOLD_AGAIN_S)
+            logger.error("%s%s", text, place)
+            self._send_to_a_person(text, session, lane)
+        if not self._is_general and len([s for s in self._last_s.values() if s > now_s - WITHIN_S]) >= SUBJECTS:
+            self._is_general = True
+            self._spawn(self._out_of_order(text), "worker fails")
+
+    def _send_to_a_person(self, text: str, session: str | None, lane: str | None) -> None:
+        if session and self._is_known(session):
+            self._post(events.StayFailed(self._now(), session, text))  # it alerts
+            return
+        alert = self._link.alert(
+            "stay-failed",
+            "critical",
+            text,
+            lane=lane or GARAGE_WIDE,
+            session=session,
+            help_code=numbers.help_code(session) if session else None,
+            once=True,
+        )
+        self._spawn(alert, "stay failed")
+
+    async def _out_of_order(self, text: str) -> None:
+        """Say so, and that it is over."""
+        await self._wrongs.tell("worker-failing", f"the worker fails for more than one stay; the last: {text}")
+        await self._changed()
+        loop = asyncio.get_running_loop()
+        while (left_s := max(self._last_s.values()) + OVER_S - loop.time()) > 0:  # noqa: ASYNC110 - nothing tells an end
+            await asyncio.sleep(left_s)
+        self._is_general = False
+        self._last_s.clear()
+        await self._wrongs.over("worker-failing", f"nothing failed for {OVER_S:.0f} s")
+        await self._changed()
+
+
+class Alone:
+    """A ``with`` that ends what is raised inside, but for what must go through, and tells ``note``."""
+
+    def __init__(self, note: Callable[[Exception], None]) -> None:
+        self._note = note
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, Exception) or isinstance(error, GOES_THROUGH):
+            return False
+        if isinstance(error, ExceptionGroup) and error.subgroup(GOES_THROUGH):
+            return False
+        self._note(error)
+        return True
+
+
+def _put(table: OrderedDict[str, float], key: str, value: float) -> None:
+    table[key] = value
+    table.move_to_end(key)
+    if len(table) > KEPT:
+        table.popitem(last=False)
+
+
+def _place(error: BaseException) -> str:
+    """Where it was raised, in one line: a traceback would bring others' words into the log as they are."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    return ", at " + " < ".join(f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in reversed(frames))

@@ -1,0 +1,111 @@
+"""What loops and barriers say: whether a vehicle waits, what the boom does, and how a lift was answered."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from terminal.contract.messages import Barrier, Vehicle, moment
+from terminal.core import events
+from terminal.core.lane import Change
+from terminal.core.visit import Lane
+from terminal.ledger import Ledger
+from terminal.link import Heard, Link
+from terminal.roles.worker.lifts import Lifts
+from terminal.roles.worker.timers import LaneTimers
+
+LATE_MS = 5_000
+"""A message of a barrier that comes so much later than its others says what was; only its answer still counts."""
+SILENT_S = 15.0
+"""Loops or a barrier that said nothing for so long are not there."""
+
+
+class Kerb:
+    """``post`` takes an event, and what to do once it is taken; ``hurry`` sends a lane's lift at once; ``expect`` hears
+    that a driver has come."""
+
+    def __init__(
+        self,
+        link: Link,
+        ledger: Ledger,
+        lifts: Lifts,
+        *,
+        now: Callable[[], int],
+        post: Callable[..., None],
+        hurry: Callable[[str], None],
+        expect: Callable[[], None],
+    ) -> None:
+        self._link, self._ledger, self._lifts = link, ledger, lifts
+        self._now, self._post, self._hurry, self._expect = now, post, hurry, expect
+        self._timers: dict[str, LaneTimers] = {}
+
+    def known(self, lane: str) -> None:
+        """There is such a lane, whatever happened there."""
+        self._ledger.garage.lanes.setdefault(lane, Lane(lane))
+
+    async def hear_vehicle(self, heard: Heard) -> None:
+        """What the loops see."""
+        vehicle, lane = heard.message, heard.topic.lane
+        assert isinstance(vehicle, Vehicle)
+        heard.ack()
+        if heard.retained and abs(self._link.clock.wall_ms() - moment(vehicle.at)) > SILENT_S * 1000:
+            return
+        self.known(lane)
+        said = self._of(lane)
+        if said.vehicle_silent:
+            said.vehicle_silent.cancel()
+        said.vehicle_silent = self._silence(lambda: events.VehicleUnknown(self._now(), lane))
+        if vehicle.waiting and not said.waiting:
+            self._expect()
+        said.waiting = vehicle.waiting
+        self._post(events.VehicleSeen(self._now(), lane, vehicle.waiting, vehicle.under_boom, vehicle.car))
+
+    async def hear_barrier(self, heard: Heard) -> None:
+        """What the boom does, and what became of a lift."""
+        barrier, lane = heard.message, heard.topic.lane
+        assert isinstance(barrier, Barrier)
+        apart = moment(barrier.at) - self._link.clock.wall_ms()
+        if heard.retained and abs(apart) > SILENT_S * 1000:
+            heard.ack()
+            return
+        self.known(lane)
+        self._barrier_alive(lane)
+        news: list[events.Event] = []
+        before = self._ledger.garage.lanes.get(lane)
+        named = before.boom.lift if before and before.boom else None
+        session = barrier.session if barrier.lift != named else None  # the stay is called back for what is news alone
+        if heard.retained:
+            news.append(events.BoomSeen(self._now(), lane, barrier.state, barrier.lift, session=session))
+        else:
+            known = self._of(lane).apart
+            known.append(apart)
+            if max(known) - apart <= LATE_MS:
+                skew = round(max(known) / 1000) * 1000
+                news.append(events.BoomSeen(self._now(), lane, barrier.state, barrier.lift, skew, session))
+                if barrier.state == "down" and before and before.boom and before.boom.state != "down":
+                    self._hurry(lane)
+            answer = barrier.answer
+            if answer and (of := self._lifts.session_of(answer.lift)):
+                outcome, why = answer.outcome, answer.why or ""
+                news.append(events.LiftAnswered(self._now(), lane, of, answer.lift, outcome, why))
+
+        async def done(_: Change | None) -> None:
+            heard.ack()
+
+        for event in news[:-1]:
+            self._post(event)
+        if news:
+            self._post(news[-1], done)
+        else:
+            heard.ack()
+
+    def _barrier_alive(self, lane: str) -> None:
+        said = self._of(lane)
+        if said.barrier_silent:
+            said.barrier_silent.cancel()
+        said.barrier_silent = self._silence(lambda: events.BarrierGone(self._now(), lane))
+
+    def _silence(self, event: Callable[[], Any]) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(SILENT_S, lambda: self._post(event()))
+
+    def _of(self, lane: str) -> LaneTimers:
+        return self._timers.setdefault(lane, LaneTimers())

@@ -1,0 +1,92 @@
+"""What gets a receipt: PayBy's notifications and operators' commands, each signed by somebody outside the lane."""
+
+from collections.abc import Callable
+
+from terminal.contract import grant as grants
+from terminal.contract.messages import Command, Paid, Receipt, Refund
+from terminal.contract.topics import GARAGE_WIDE
+from terminal.core import numbers
+from terminal.core.actions import Reply
+from terminal.core.lane import Change
+from terminal.link import Heard, Link
+from terminal.payby.errors import BadSignature, BadWords
+from terminal.roles.worker.hearing import command_event, notification_event
+from terminal.roles.worker.told import WorkerSettings
+
+
+class Receipts:
+    """``post`` takes an event, and what to do once it is taken."""
+
+    def __init__(
+        self, link: Link, settings: WorkerSettings, *, now: Callable[[], int], post: Callable[..., None]
+    ) -> None:
+        self._link, self._settings, self._now, self._post = link, settings, now, post
+
+    async def hear_notification(self, heard: Heard) -> None:
+        """PayBy's words, as the listener or anybody else hands them on."""
+        said = heard.message
+        assert isinstance(said, Paid | Refund)
+        if said.sign is None or said.notify_id is None:  # a refund's progress as a worker says it
+            heard.ack()
+            return
+        try:
+            event = notification_event(said, at=self._now(), beliefs=self._settings.beliefs)
+        except (BadSignature, BadWords) as error:
+            heard.ack()
+            text = f"a `{heard.topic.kind}` that PayBy did not say was dropped: {error}"
+            await self._link.alert("forged-paid", "critical", text, lane=self._place(said.order_no), once=True)
+            return
+
+        async def done(change: Change | None) -> None:
+            heard.ack()
+            if change is None:
+                return  # it is not in the journal: PayBy, which gets no SUCCESS, says it again
+            reply = next((a for a in change.actions if isinstance(a, Reply)), Reply("noted"))
+            receipt = Receipt(
+                **self._link.head(),
+                order_no=said.order_no,
+                notify_id=said.notify_id,
+                outcome=reply.outcome,
+                why=reply.why or None,
+            )
+            await self._link.say(receipt, lane=self._place(said.order_no))
+
+        if event is None:
+            await done(Change({}, {}, []))
+        else:
+            self._post(event, done)
+
+    def lane_of(self, order_no: str) -> str | None:
+        """The lane of an order of ours."""
+        name = numbers.parse_order_no(order_no)
+        return name.lane if name and name.garage == self._settings.garage else None
+
+    def _place(self, order_no: str) -> str:
+        return self.lane_of(order_no) or GARAGE_WIDE
+
+    async def hear_command(self, heard: Heard) -> None:
+        """What an operator asks for."""
+        command, lane = heard.message, heard.topic.lane
+        assert isinstance(command, Command)
+        wall = self._link.clock.wall_ms()
+        why = grants.check_command(command, self._settings.garage, lane, self._settings.trusted, wall)
+        if why == "signature":
+            heard.ack()
+            text = f"a `{command.command}` that no console of ours signed was dropped"
+            await self._link.alert("forged-command", "critical", text, lane=lane, once=True)
+            return
+        if why is not None:
+            heard.ack()
+            await self._link.say(
+                Receipt(**self._link.head(), command=command.id, outcome="refused", why=why), lane=lane
+            )
+            return
+
+        async def done(change: Change | None) -> None:
+            heard.ack()
+            replies = [a for a in change.actions if isinstance(a, Reply)] if change else []
+            reply = replies[0] if replies else Reply("refused", "nothing came of it")
+            receipt = Receipt(**self._link.head(), command=command.id, outcome=reply.outcome, why=reply.why or None)
+            await self._link.say(receipt, lane=lane)
+
+        self._post(command_event(command, lane, at=self._now(), wall=wall), done)
