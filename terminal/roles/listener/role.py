@@ -175,7 +175,8 @@ class Listener:
         try:
             self._in_hand += 1
             is_journaled = await self._relay(notification.notify_id, body, message, lane)
-        except BadMessage:  # 8 KiB can be over 16 as a JSON string
+        except BadMessage:  # 8 KiB can be over 16 as a JSON string; the worker's query finds out in other words
+            self._alert_seldom("bad-notification", "signed by PayBy and too long to be handed on")
             return self._seldom_logged("too-large", 413)
         finally:
             self._in_hand -= 1

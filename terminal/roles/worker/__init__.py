@@ -18,7 +18,7 @@ from terminal.core import events, numbers, owed
 from terminal.core.actions import Pursuit, SendLift
 from terminal.core.lane import Change
 from terminal.core.shown import State
-from terminal.core.visit import Lane, Stay
+from terminal.core.visit import Lane, Order, Stay
 from terminal.ledger import Keeping, Ledger, Log, Steady, Untaken
 from terminal.link import Heard, Link
 from terminal.roles.worker.failures import Failures
@@ -87,7 +87,14 @@ class Worker:
             hurry=lambda lane: self._pursuits.hurry(lane),
             expect=lambda: self._health.expect_call(),
         )
-        self._receipts = Receipts(link, settings, now=self.now, post=self.post)
+        self._receipts = Receipts(
+            link,
+            settings,
+            now=self.now,
+            post=self.post,
+            order=self._order,
+            look=lambda no, done: self._spawn(self._pursuits.look(no, done), f"getOrder {no}"),
+        )
         self._lcds: dict[str, str] = {}
         self._group: asyncio.TaskGroup
         self._pursuits: Pursuits  # made in run(), which has the loop
@@ -274,6 +281,12 @@ class Worker:
             timer.cancel()
         if due := owed.stay_due(stay, self.now()):
             self._stay_timers[stay.session] = self._at(due, lambda: events.TimePassed(self.now(), session=stay.session))
+
+    def _order(self, order_no: str) -> Order | None:
+        """An order of a stay that is in memory."""
+        name = numbers.parse_order_no(order_no)
+        stay = self.ledger.garage.stays.get(name.session) if name else None
+        return stay.order(order_no) if stay else None
 
     def _forget(self, stay: Stay) -> None:
         """It has left memory: nothing is owed or waited for."""

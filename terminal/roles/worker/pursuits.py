@@ -9,11 +9,13 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from terminal.contract import grant, messages
 from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, QueryOrder, SendLift
-from terminal.core.events import Event, OrderDenied, OrderReported, OrderUnheard, RefundUnheard
+from terminal.core.events import OrderDenied, OrderReported, OrderUnheard, RefundUnheard
+from terminal.core.lane import Change
 from terminal.core.visit import Proof
 from terminal.ledger import Key, key_of
 from terminal.payby import errors
@@ -35,6 +37,9 @@ CALL_LIMIT_S = 5.5
 """A query or cancellation that lasts longer has failed: the next one is due."""
 CLOSING_QUERY_LIMIT_S = 4.0
 """Together with CALL_LIMIT_S less than the 10 s between two cancellations."""
+LOOKS = 2
+"""So often PayBy's words that an order is paid may be too long for a lift; then a person decides."""
+TOO_LONG = "PayBy's signed words are too long to prove it to a barrier"
 FAILED_PAUSES_S = (5.0, 15.0, 60.0, 300.0)
 """Pauses before a pursuit is begun again that raised what nobody foresaw; the last one goes on."""
 DENIALS: Mapping[type[errors.CallFailed], str] = {
@@ -48,6 +53,7 @@ DENIALS: Mapping[type[errors.CallFailed], str] = {
 """What PayBy's signed refusals mean to an order; every other failure says nothing about it."""
 NOTHING_NEW = (errors.OrderPaid, errors.RateLimited, errors.NotSent)
 """Of these the next query says more, or nothing was asked at all."""
+Done = Callable[[Change | None], Awaitable[None]]
 logger = logging.getLogger(__name__)
 
 
@@ -70,7 +76,8 @@ class _Running:
 
 @dataclass(slots=True)
 class Pursuits:
-    """``post`` takes an event; ``say_lift`` signs and publishes; ``pause`` gives seconds between two bounds.
+    """``post`` takes an event, and what to do once it is taken (or not: None); ``say_lift`` signs and publishes;
+    ``pause`` gives seconds between two bounds.
 
     ``heard`` and ``unheard`` tell how PayBy is doing: an answer that counts, or a failure. ``alone`` keeps what a
     pursuit of a session raises from the others: it is told, and the pursuit begins again after a pause.
@@ -80,7 +87,7 @@ class Pursuits:
     payee_mid: str
     words: Mapping[Key, bytes]
     now: Callable[[], int]
-    post: Callable[[Event], None]
+    post: Callable[..., None]
     say_lift: Callable[[SendLift], Awaitable[None]]
     pause: Callable[[float, float], float]
     query_every: float
@@ -91,6 +98,9 @@ class Pursuits:
     _running: dict[str, dict[Key, _Running]] = field(default_factory=dict)
     _asked: dict[str, float] = field(default_factory=dict)
     """When an order was last queried, by the event loop's time."""
+    _too_long: dict[str, int] = field(default_factory=dict)
+    """How often PayBy has said at too much length that an order is paid."""
+    _looking: set[str] = field(default_factory=set)
 
     def follow(self, session: str, wanted: Iterable[Pursuit], *, restarted: bool = False) -> None:
         """Pursue just this for a stay from now on; ``restarted``: nothing of it was asked by this process yet."""
@@ -100,6 +110,7 @@ class Pursuits:
             running.pop(key).task.cancel()
             if all(key.number != other.number for other in now_wanted):
                 self._asked.pop(key.number, None)
+                self._too_long.pop(key.number, None)
         for key, pursuit in now_wanted.items():
             if known := running.get(key):
                 if known.pursuit != pursuit:
@@ -175,8 +186,12 @@ class Pursuits:
         least, most = QUERY_EVERY_S
         fast, slow = max(least, self.query_every * 0.9), min(most, max(least, self.query_every * 1.1))
         pace = _Pace(self.pause, min(fast, slow), slow, at_once=restarted)
+        no = record.pursuit.order.no
         while await pace.turn():
-            await self._query_once(record.pursuit.order.no)
+            if (asked_s := self._asked_ago(no)) < least:  # by a look-up: another now would follow it too fast
+                pace.within(least - asked_s)
+            else:
+                await self._query_once(no)
 
     async def _close(self, record: _Running) -> None:
         """Query, and cancel what is not known to be closed, until PayBy's word ends it. An order that PayBy does not
@@ -200,19 +215,37 @@ class Pursuits:
         """Seconds since the last query of an order began."""
         return asyncio.get_running_loop().time() - self._asked.get(no, -math.inf)
 
-    async def _query_once(self, no: str, limit_s: float = CALL_LIMIT_S) -> OrderReported | errors.CallFailed:
+    async def _query_once(
+        self, no: str, limit_s: float = CALL_LIMIT_S, done: Done | None = None
+    ) -> OrderReported | errors.CallFailed:
         self._asked[no] = asyncio.get_running_loop().time()
-        return await self._report(no, "getOrder", self.payby.get_order(no), limit_s=limit_s)
+        return await self._report(no, "getOrder", self.payby.get_order(no), limit_s=limit_s, done=done)
+
+    async def look(self, no: str, done: Done) -> None:
+        """Ask about an order once, soon: PayBy's notification of it was too long to be a proof. What is said is posted
+        with ``done``, which gets None where nothing is said that counts."""
+        if no in self._looking:
+            await done(None)  # the one before has the answer
+            return
+        self._looking.add(no)
+        try:
+            await asyncio.sleep(QUERY_EVERY_S[0] - min(self._asked_ago(no), QUERY_EVERY_S[0]))
+            await self._query_once(no, done=done)
+        finally:
+            self._looking.discard(no)
 
     async def _report(
-        self, no: str, call: str, answer: Awaitable[Answer], limit_s: float | None = None
+        self, no: str, call: str, answer: Awaitable[Answer], limit_s: float | None = None, done: Done | None = None
     ) -> OrderReported | errors.CallFailed:
+        done = done or _nothing
         try:
             async with asyncio.timeout(limit_s):
                 said = await answer
         except TimeoutError:
+            await done(None)
             return self._failed(no, call, errors.OutcomeUnknown(call, why=f"no answer within {limit_s} s"))
         except errors.CallFailed as error:
+            await done(None)
             return self._failed(no, call, error)
         self.heard()
         event = order_report(
@@ -222,7 +255,13 @@ class Pursuits:
             payee_mid=self.payee_mid,
             token_url=said.token_url or "",
         )
-        self.post(event)
+        if event.status == "PAID" and not grant.fits(messages.Proof(said.body, said.sign)):
+            looked = self._too_long[no] = self._too_long.get(no, 0) + 1
+            if looked < LOOKS:  # another answer may be shorter
+                await done(None)
+                return event
+            event = replace(event, wrong=event.wrong or TOO_LONG)
+        self.post(event, done)
         return event
 
     def _failed(self, no: str, call: str, error: errors.CallFailed) -> errors.CallFailed:
@@ -274,6 +313,10 @@ class Pursuits:
                     await record.news.wait()
             except TimeoutError:
                 continue
+
+
+async def _nothing(_: Change | None) -> None:
+    pass
 
 
 class _Pace:

@@ -3,24 +3,36 @@
 from collections.abc import Callable
 
 from terminal.contract import grant as grants
-from terminal.contract.messages import Command, Paid, Receipt, Refund
+from terminal.contract.messages import Command, Paid, Proof, Receipt, Refund
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import numbers
 from terminal.core.actions import Reply
+from terminal.core.events import OrderReported
 from terminal.core.lane import Change
+from terminal.core.visit import Order
 from terminal.link import Heard, Link
 from terminal.payby.errors import BadSignature, BadWords
 from terminal.roles.worker.hearing import command_event, notification_event
+from terminal.roles.worker.pursuits import Done
 from terminal.roles.worker.told import WorkerSettings
 
 
 class Receipts:
-    """``post`` takes an event, and what to do once it is taken."""
+    """``post`` takes an event, and what to do once it is taken; ``order`` finds one of ours; ``look`` asks PayBy about
+    one, and hands over what it says, with what to do once that is taken."""
 
     def __init__(
-        self, link: Link, settings: WorkerSettings, *, now: Callable[[], int], post: Callable[..., None]
+        self,
+        link: Link,
+        settings: WorkerSettings,
+        *,
+        now: Callable[[], int],
+        post: Callable[..., None],
+        order: Callable[[str], Order | None],
+        look: Callable[[str, Done], object],
     ) -> None:
         self._link, self._settings, self._now, self._post = link, settings, now, post
+        self._order, self._look = order, look
 
     async def hear_notification(self, heard: Heard) -> None:
         """PayBy's words, as the listener or anybody else hands them on."""
@@ -53,8 +65,17 @@ class Receipts:
 
         if event is None:
             await done(Change({}, {}, []))
+        elif isinstance(event, OrderReported) and self._needs_a_proof(event, said.body or "", said.sign):
+            self._look(event.order_no, done)
         else:
             self._post(event, done)
+
+    def _needs_a_proof(self, event: OrderReported, body: str, sign: str) -> bool:
+        """Is this the news of a payment, in words that no lift has room for?"""
+        if event.status != "PAID" or event.wrong or grants.fits(Proof(body, sign)):
+            return False
+        order = self._order(event.order_no)
+        return order is not None and order.stage not in ("paid", "quarantined")
 
     def lane_of(self, order_no: str) -> str | None:
         """The lane of an order of ours."""
