@@ -17,16 +17,14 @@ from terminal.payby.sandbox import Sandbox
 from terminal.roles.worker.failures import OVER_S, SUBJECTS, Alone, Failures
 from terminal.roles.worker.health import Wrongs
 from terminal.roles.worker.rivals import SecondWorker
-from terminal.roles.worker.words import Wording
 from terminal.screen import qr
 from tests.lifts import GARAGE, LANE
 from tests.sim.loop import VirtualLoop
 from tests.sim.memorybus import MemoryBus, TestClock
-from tests.test_worker import TARIFF, Lane, Memory, Row, sandbox, working
+from tests.test_worker import WORDING, Lane, Memory, Row, sandbox, working
 
 __all__ = ["sandbox"]
 OTHER = "exit-2"
-WORDING = Wording(GARAGE, "Marina", "", None, TARIFF)
 
 
 class Failing:

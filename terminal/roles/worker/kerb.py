@@ -13,8 +13,6 @@ from terminal.link import Heard, Link
 from terminal.roles.worker.lifts import Lifts
 from terminal.roles.worker.timers import LaneTimers
 
-LATE_MS = 5_000
-"""A message of a barrier that comes so much later than its others says what was; only its answer still counts."""
 SILENT_S = 15.0
 """Loops or a barrier that said nothing for so long are not there."""
 
@@ -68,21 +66,19 @@ class Kerb:
             heard.ack()
             return
         self.known(lane)
-        self._barrier_alive(lane)
+        before = self._ledger.garage.lanes[lane].boom
+        skew: int | None = self._ledger.garage.lanes[lane].skew
+        if not heard.retained:
+            skew = self._of(lane).rhythm.skew(apart, self._link.clock.steady_ms())
         news: list[events.Event] = []
-        before = self._ledger.garage.lanes.get(lane)
-        named = before.boom.lift if before and before.boom else None
-        session = barrier.session if barrier.lift != named else None  # the stay is called back for what is news alone
-        if heard.retained:
-            news.append(events.BoomSeen(self._now(), lane, barrier.state, barrier.lift, session=session))
-        else:
-            known = self._of(lane).apart
-            known.append(apart)
-            if max(known) - apart <= LATE_MS:
-                skew = round(max(known) / 1000) * 1000
-                news.append(events.BoomSeen(self._now(), lane, barrier.state, barrier.lift, skew, session))
-                if barrier.state == "down" and before and before.boom and before.boom.state != "down":
-                    self._hurry(lane)
+        if skew is not None:
+            self._barrier_alive(lane)
+            is_news = before is None or barrier.lift != before.lift  # for which alone its stay is called back
+            session = barrier.session if is_news else None
+            news.append(events.BoomSeen(self._now(), lane, barrier.state, barrier.lift, skew, session))
+            if barrier.state == "down" and before and before.state != "down" and not heard.retained:
+                self._hurry(lane)
+        if not heard.retained:
             answer = barrier.answer
             if answer and (of := self._lifts.session_of(answer.lift)):
                 outcome, why = answer.outcome, answer.why or ""

@@ -1,8 +1,9 @@
 """What the worker waits for at a lane."""
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass, field
+
+from terminal.roles.worker.rhythm import Rhythm
 
 
 @dataclass(slots=True)
@@ -13,5 +14,4 @@ class LaneTimers:
     waiting: bool = False
     """What the loops said last."""
     barrier_silent: asyncio.TimerHandle | None = None
-    apart: deque[int] = field(default_factory=lambda: deque(maxlen=3))
-    """How far ahead of our clock the barrier's last messages were as they came, ms; a late one seems behind."""
+    rhythm: Rhythm = field(default_factory=Rhythm)
