@@ -144,6 +144,8 @@ class Link:
         self._taken_over = self._heard_own = self._heard_other = False
         self._raised: OrderedDict[tuple[str, str, str | None, str | None], Severity] = OrderedDict()
         self._bad_tokens, self._bad_ms, self._bad_hidden = BAD_BURST, clock.steady_ms(), 0
+        self.seal: Callable[[Health], Health] = lambda health: health
+        """What is done to each heartbeat before it goes out: a worker signs its own."""
 
     def head(self) -> dict[str, Any]:
         """What every new message begins with: ``Lift(**link.head(), ...)``."""
@@ -330,17 +332,20 @@ class Link:
             self._news.set()
             self._said_again = asyncio.get_running_loop().call_later(SAID_AGAIN_S, self._news.set)
 
+    def beat_now(self) -> None:
+        """Say this role's health at once."""
+        self._news.set()
+
     async def _say_health(self) -> None:
-        await self.say(
-            Health(
-                **self.head(),
-                state=self._state,
-                version=self.version,
-                instance=self.bus.instance,
-                since=self._since,
-                reason=self._reason,
-            )
+        health = Health(
+            **self.head(),
+            state=self._state,
+            version=self.version,
+            instance=self.bus.instance,
+            since=self._since,
+            reason=self._reason,
         )
+        await self.say(self.seal(health))
 
     async def _listen(self, echo: Subscription) -> None:
         async for delivery in echo:

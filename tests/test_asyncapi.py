@@ -18,6 +18,7 @@ from terminal.contract.messages import (
     MESSAGES,
     BadMessage,
     Command,
+    Health,
     Lift,
     Message,
     Proof,
@@ -73,7 +74,10 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "severity": "critical", "code": "arm", "state": "raised", "text": "words", "session": SESSION,
         "order_no": NUMBER, "help_code": "X2B4C",
     },
-    "health": {"state": "online", "version": "1", "instance": ID, "since": AT, "reason": "words"},
+    "health": {
+        "state": "online", "version": "1", "instance": ID, "since": AT, "reason": "words", "rival": ID, "key": "worker",
+        "sign": "c2ln",
+    },
 }  # fmt: skip
 VALUES = [
     "", "words", "a|b", "a\nb", "line\n", "\x7f", "\x85", "paid", "refused", "due", "free", "lost", "pay", "idle",
@@ -199,7 +203,7 @@ def sample(kind: type[Message]) -> Any:
     return kind(**fields)
 
 
-@pytest.mark.parametrize("kind", [Lift, Screen, Command])
+@pytest.mark.parametrize("kind", [Lift, Screen, Command, Health])
 def test_the_signed_texts_that_are_printed_are_those_that_are_signed(kind: Any) -> None:
     message, name = sample(kind), kind.__name__.lower()
     text = getattr(signed, f"{name}_text")(message, "marina", "exit-1").decode()

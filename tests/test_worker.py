@@ -44,7 +44,7 @@ from terminal.payby.client import PayBy
 from terminal.payby.sandbox import Sandbox
 from terminal.payby.sandbox.faults import Fault
 from terminal.payby.signing import sign
-from terminal.roles.worker import SecondWorker, Worker, WorkerSettings
+from terminal.roles.worker import Worker, WorkerSettings
 from terminal.roles.worker import lifts as worker_lifts
 from terminal.roles.worker.hearing import Beliefs
 from terminal.roles.worker.speaking import Signer
@@ -447,23 +447,6 @@ async def test_an_unauthorised_answer_puts_idle_lanes_out_of_order(lane: Lane) -
     await lane.reads(lane.fee())
     await lane.until(Alert, code="payby-unauthorised")
     assert (await lane.until(Screen, state="help")).reason == "refused"
-
-
-async def test_the_later_of_two_workers_stops(sandbox: Sandbox) -> None:
-    lane = Lane(sandbox)
-    older = derived_id(CLOCK.wall_ms() - 60_000, "older")
-    async with lane.payby:
-        task = asyncio.create_task(lane.worker.run())
-        while not lane.bus.of(Health):
-            await asyncio.sleep(0)
-        for seconds in (1, 2):
-            at = stamp(CLOCK.wall_ms() + seconds * 1000)
-            beat = Health(id=new_id(CLOCK), at=at, state="online", version="1", instance=older, since=stamp(0))
-            await lane.bus.hears(lane.topic("health/worker", "garage"), beat)
-        with pytest.raises(ExceptionGroup) as ended:
-            await asyncio.wait_for(task, LIMIT_S)
-    assert ended.group_contains(SecondWorker)
-    assert [a.code for a in lane.bus.of(Alert)] == ["second-worker"]
 
 
 def test_the_journals_kind_of_a_request_is_known_to_reports() -> None:

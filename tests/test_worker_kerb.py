@@ -58,9 +58,9 @@ def test_an_answer_and_the_word_after_it_are_not_taken_for_a_rhythm() -> None:
 
 
 @asynccontextmanager
-async def worker_on(url: str) -> AsyncIterator[Worker]:
+async def worker_on(url: str, client_id: str = "worker") -> AsyncIterator[Worker]:
     """A worker in its own session of a real broker, for which that broker keeps what comes meanwhile."""
-    async with Bus(url, client_id="worker") as bus:
+    async with Bus(url, client_id=client_id) as bus:
         link = Link(bus, garage=GARAGE, lane=None, role="worker", version="1", clock=CLOCK)
         worker = Worker(link, object(), Memory(), worker_settings(), seed=1)
         running = asyncio.create_task(worker.run())

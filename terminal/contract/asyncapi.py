@@ -25,7 +25,8 @@ MEANINGS = {
     "command": "What an operator asks for: cancel, refund, reset, open or close the lane.",
     "refund": "A refund's progress.",
     "alert": "Something a person must know, raised or cleared.",
-    "health": "Online, degraded, offline; version; a heartbeat every 5 s. Also each connection's last will.",
+    "health": "Online, degraded, offline; version; a heartbeat every 5 s. Also each connection's last will. "
+    "A worker signs its own, and names as `rival` the other worker that it hears.",
 }
 RETAINED = frozenset({"order", "screen", "barrier", "vehicle", "health"})
 SIGNED_TEXTS = {
@@ -35,6 +36,7 @@ SIGNED_TEXTS = {
     ),
     "screen": "screen|<garage>|<lane>|<id>|<session>|<amount>|<expires>|<SHA-256 of the QR's bits, hex>|<key>",
     "command": ("command|<garage>|<lane>|<id>|<command>|<by>|<session>|<not_after>|<order_no>|<amount>|<reason>|<key>"),
+    "health": "health|<garage>|<lane>|<id>|<at>|<instance>|<rival>|<key>",
 }
 """What ``sign`` covers, as UTF-8; absent parts are empty."""
 

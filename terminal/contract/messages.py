@@ -282,13 +282,17 @@ class Alert(Message, frozen=True, kw_only=True):
 
 
 class Health(Message, frozen=True, kw_only=True):
-    """A role's heartbeat (every 5 s), and the connection's last will."""
+    """A role's heartbeat (every 5 s), and the connection's last will. A worker's is signed, and names the other worker
+    of its garage that it hears, as ``rival``."""
 
     state: Literal["online", "degraded", "offline"]
     version: str
     instance: str
     since: Stamp
     reason: str | None = None
+    rival: str | None = None
+    key: str | None = None
+    sign: str | None = None
 
 
 MESSAGES: dict[str, type[Message]] = {
@@ -301,6 +305,7 @@ _SIGNED: dict[type[Message], tuple[str, ...]] = {
     Lift: ("session", "car", "reason", "by", "note", "not_after", "order_no", "amount", "key"),
     Screen: ("session", "amount", "expires", "key"),
     Command: ("command", "by", "session", "not_after", "order_no", "amount", "reason", "key"),
+    Health: ("instance", "rival", "key"),
 }
 _STAMPS: dict[type[Message], tuple[str, ...]] = {
     kind: tuple(f for f in kind.__struct_fields__ if f in ("at", "entered", "exited", "expires", "not_after", "since"))

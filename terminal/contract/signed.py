@@ -1,7 +1,8 @@
 """Signatures of our own: Ed25519 over the texts of contract.md, by keys with a name.
 
-A worker's key (its name begins with ``worker``) signs screens, and lifts for what was paid, is free or in credit. A
-console's (``console``) signs commands, and the lifts of an operator. No other way round, and no key has two names.
+A worker's key (its name begins with ``worker``) signs screens, its own health, and lifts for what was paid, is free or
+in credit. A console's (``console``) signs commands, and the lifts of an operator. No other way round, and no key has
+two names.
 """
 
 import base64
@@ -21,13 +22,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_pem_public_key,
 )
+from msgspec.structs import replace
 
-from terminal.contract.messages import Command, Lift, Qr, Screen, moment
+from terminal.contract.messages import Command, Health, Lift, Qr, Screen, moment
 
 MAX_AHEAD_MS = 60_000
 """How far ahead a lift's or a command's ``not_after`` may lie."""
 
-Signed = Lift | Screen | Command
+Signed = Lift | Screen | Command | Health
 Kind = Literal["worker", "console"]
 _NAME = re.compile(r"(worker|console)[A-Za-z0-9_.-]{0,56}")
 _LIFT_SIGNERS: dict[str, Kind] = {"paid": "worker", "free": "worker", "credit": "worker", "operator": "console"}
@@ -114,6 +116,20 @@ def sign_command(private: Ed25519PrivateKey, garage: str, lane: str, *, key: str
     return Command(**fields, key=key, sign=sign)
 
 
+def sign_health(private: Ed25519PrivateKey, garage: str, lane: str, health: Health, *, key: str) -> Health:
+    """A worker's health, signed."""
+    named = replace(health, key=key)
+    return replace(named, sign=_sign(private, health_text(named, garage, lane)))
+
+
+def check_health(health: Health, garage: str, lane: str, trusted: Trusted) -> Literal["signature"] | None:
+    """None if a worker of this garage says it."""
+    if health.key is None or health.sign is None:
+        return "signature"
+    text = health_text(health, garage, lane)
+    return None if trusted.verifies("worker", health.key, health.sign, text) else "signature"
+
+
 def check_lift(lift: Lift, garage: str, lane: str, trusted: Trusted) -> Literal["signature"] | None:
     """None if the right kind of key signed it for this lane. No more: ``grant.refusal`` decides what it may do."""
     kind = _LIFT_SIGNERS[lift.reason]
@@ -161,6 +177,11 @@ def screen_text(screen: Screen, garage: str, lane: str) -> bytes:
     """What the signature of a ``pay`` screen covers; raises ValueError where its QR is not of its size."""
     bits = None if screen.qr is None else hashlib.sha256(_modules(screen.qr)).hexdigest()
     return _text("screen", garage, lane, screen.id, screen.session, screen.amount, screen.expires, bits, screen.key)
+
+
+def health_text(health: Health, garage: str, lane: str) -> bytes:
+    """What the signature of a worker's health covers."""
+    return _text("health", garage, lane, health.id, health.at, health.instance, health.rival, health.key)
 
 
 def command_text(command: Command, garage: str, lane: str) -> bytes:

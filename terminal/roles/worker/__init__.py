@@ -112,7 +112,7 @@ class Worker:
         self._screens = Screens(
             link, self._voice, self.ledger, now=self.now, hindrance=self._idle_reason, spawn=self._spawn, encode=encode
         )
-        self._rivals = Rivals(link)
+        self._rivals = Rivals(link, settings.signer, settings.trusted)
         self._keeper = None
         if isinstance(store, Store):
             self._keeper = Keeper(

@@ -1,7 +1,20 @@
-"""Exactly one worker serves a garage: of two that hear each other's live heartbeats the later one stops."""
+"""Exactly one worker serves a garage: of two that hear each other's live heartbeats the later one stops.
 
-from terminal.contract.messages import Health, moment
+Whoever may publish on the broker may say a heartbeat, so only one that a trusted worker signed counts. And whoever
+hears one may say it again later: the later worker stops only for an older one that names it, which no heartbeat of
+before it began can do.
+"""
+
+from msgspec.structs import replace
+
+from terminal.contract.messages import Health
+from terminal.contract.signed import Trusted, check_health, sign_health
+from terminal.contract.topics import GARAGE_WIDE
 from terminal.link import Link
+from terminal.peers import OFFLINE_AFTER_MS
+from terminal.roles.worker.speaking import Signer
+
+ALERT_EVERY_MS = 600_000
 
 
 class SecondWorker(Exception):
@@ -9,21 +22,41 @@ class SecondWorker(Exception):
 
 
 class Rivals:
-    """The heartbeats of workers that began before this one; an instance's id, a UUIDv7, tells when it began."""
+    """The other workers of this garage, by their heartbeats; an instance's id, a UUIDv7, tells when it began."""
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
-        self._began = link.clock.wall_ms()
-        self._heard: dict[str, tuple[str, int]] = {}
+    def __init__(self, link: Link, signer: Signer, trusted: Trusted) -> None:
+        self._link, self._signer, self._trusted = link, signer, trusted
+        self._later: tuple[str, int] | None = None
+        """The later worker that was heard last, and when."""
+        self._forged, self._next_alert_ms = 0, 0
+        link.seal = self._seal
 
     async def hear(self, health: Health, *, retained: bool) -> None:
-        """Raise SecondWorker at the second new heartbeat of an older one. One proves nothing: the broker may have kept
-        the last one of the worker before us."""
-        if retained or health.state == "offline" or health.instance >= self._link.bus.instance:
+        """Raise SecondWorker where an older worker has heard this one, and lives."""
+        own, now_ms = self._link.bus.instance, self._link.clock.steady_ms()
+        if retained or health.state == "offline" or health.instance == own:
             return
-        last, count = self._heard.get(health.instance, ("", 0))
-        new = health.at != last and moment(health.at) > self._began
-        self._heard[health.instance] = health.at, count + new
-        if count + new >= 2:
+        if check_health(health, self._link.garage, GARAGE_WIDE, self._trusted):
+            await self._alert(now_ms)
+        elif health.instance > own:
+            is_news = self._later is None or self._later[0] != health.instance
+            self._later = health.instance, now_ms
+            if is_news:
+                self._link.beat_now()
+        elif health.rival == own:
             await self._link.alert("second-worker", "critical", "a second worker was started for this garage; it stops")
             raise SecondWorker("another worker already serves this garage; exactly one may")
+
+    async def _alert(self, now_ms: int) -> None:
+        self._forged += 1
+        if now_ms >= self._next_alert_ms:
+            self._next_alert_ms = now_ms + ALERT_EVERY_MS
+            text = f"{self._forged} heartbeats of a worker that no trusted key signed were dropped"
+            self._forged = 0
+            await self._link.alert("forged-worker", "critical", text, once=True)
+
+    def _seal(self, health: Health) -> Health:
+        if self._later and self._link.clock.steady_ms() - self._later[1] > OFFLINE_AFTER_MS:
+            self._later = None
+        named = replace(health, rival=self._later[0] if self._later else None)
+        return sign_health(self._signer.key, self._link.garage, GARAGE_WIDE, named, key=self._signer.name)
