@@ -339,7 +339,7 @@ class _Opener:
     def _listener(self, link: Link) -> Callable[[], Awaitable[None]]:
         payby, listener = self._settings.need(sections.Payby), self._settings.need(sections.Listener)
         keys = load_public_keys(payby.payby_public_key)
-        return Listener(link, payby_keys=keys, host=listener.host, port=listener.port).run
+        return Listener(link, payby_keys=keys, host=listener.host, port=listener.port, payee_mid=payby.payee_mid).run
 
     async def _barrier(self, link: Link) -> Callable[[], Awaitable[None]]:
         settings = self._settings

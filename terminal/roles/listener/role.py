@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -23,6 +25,8 @@ from terminal.roles.listener.metrics import Metrics, Seldom
 PATH = "/payby/notify"
 LOG_EVERY_S = 10.0
 ALERT_EVERY_S = 600.0
+REMEMBERED, REMEMBERED_S = 1000, 600.0
+"""So many bodies that the worker has answered are known for so long; PayBy's copies of them need no other answer."""
 SUCCESS = b'{"response": "SUCCESS"}'
 
 _REFUND_STATUS = {"REFUNDED_SETTLED": "settled", "SUCCESS": "success", "FAILURE": "failed"}
@@ -60,16 +64,25 @@ class _Waiting:
 class Listener:
     """``run()`` serves until cancelled; ``started`` is set and ``port`` is the real one once it takes connections.
 
-    ``payby_keys``: several while PayBy rotates its key. run() raises OSError where the address cannot be had.
+    ``payby_keys``: several while PayBy rotates its key. ``payee_mid``: whose payments are passed on; empty: all.
+    run() raises OSError where the address cannot be had.
     """
 
     def __init__(
-        self, link: Link, *, payby_keys: Sequence[RSAPublicKey], host: str, port: int, limits: Limits = LIMITS
+        self,
+        link: Link,
+        *,
+        payby_keys: Sequence[RSAPublicKey],
+        host: str,
+        port: int,
+        limits: Limits = LIMITS,
+        payee_mid: str = "",
     ) -> None:
         self.port = port
         self.started = asyncio.Event()
         self._link = link
         self._keys = tuple(payby_keys)
+        self._payee_mid = payee_mid
         self._host = host
         self._order_no = re.compile(rf"{re.escape(link.garage)}-([a-z0-9-]{{1,16}})-[0-9a-f]{{32}}(-[2-9])?")
         self._metrics = Metrics()
@@ -78,6 +91,8 @@ class Listener:
         self._doors = Doors(limits)
         self._copies: dict[tuple[str, bytes], _Waiting] = {}
         self._waiting: dict[str, list[_Waiting]] = {}
+        self._journaled: OrderedDict[bytes, float] = OrderedDict()
+        """Bodies (their digests) that the worker has answered, and when."""
         self._alerts: set[asyncio.Task[None]] = set()
         self._in_hand = 0
         self._is_deaf = False
@@ -168,10 +183,17 @@ class Listener:
             return self._seldom_logged(f"signature-{error.why}", 401)
         try:
             notification = read_notification(body)
+            if self._is_anothers(notification):
+                self._alert_seldom("foreign-payment", "genuine notifications of payments to another merchant")
+                return "another-payee", 200
             message, lane = self._message(notification, body.decode(), request.headers["sign"])
         except BadWords as error:
             self._alert_seldom("bad-notification", f"signed by PayBy and no notification: {error}")
             return self._seldom_logged("bad-notification", 400)
+        digest = hashlib.sha256(body).digest()
+        if arrived_s - self._journaled.get(digest, -REMEMBERED_S) < REMEMBERED_S:
+            self._metrics.observe(_now_s() - arrived_s)
+            return "repeated", 200
         try:
             self._in_hand += 1
             is_journaled = await self._relay(notification.notify_id, body, message, lane)
@@ -181,7 +203,17 @@ class Listener:
         finally:
             self._in_hand -= 1
         self._metrics.observe(_now_s() - arrived_s)
+        if is_journaled:
+            self._journaled[digest] = _now_s()
+            self._journaled.move_to_end(digest)
+            if len(self._journaled) > REMEMBERED:
+                self._journaled.popitem(last=False)
         return ("success", 200) if is_journaled else self._seldom_logged("no-receipt", 503)
+
+    def _is_anothers(self, notification: Notification) -> bool:
+        """Is it about money that is not ours? Of refunds and voids PayBy does not say whose they are."""
+        order = notification.acquire_order
+        return bool(self._payee_mid and order and order.payee_mid != self._payee_mid)
 
     def _message(self, notification: Notification, body: str, sign: str) -> tuple[Paid | Refund, str]:
         """What to tell the worker, and at which lane; raises BadWords.

@@ -1,5 +1,7 @@
 """What gets a receipt: PayBy's notifications and operators' commands, each signed by somebody outside the lane."""
 
+import hashlib
+from collections import OrderedDict
 from collections.abc import Callable
 
 from terminal.contract import grant as grants
@@ -15,6 +17,9 @@ from terminal.payby.errors import BadSignature, BadWords
 from terminal.roles.worker.hearing import command_event, notification_event
 from terminal.roles.worker.pursuits import Done
 from terminal.roles.worker.told import WorkerSettings
+
+REMEMBERED = 1000
+"""So many of PayBy's words are journaled once, however often they are said."""
 
 
 class Receipts:
@@ -33,6 +38,8 @@ class Receipts:
     ) -> None:
         self._link, self._settings, self._now, self._post = link, settings, now, post
         self._order, self._look = order, look
+        self._answers: OrderedDict[bytes, Reply | None] = OrderedDict()
+        """What came of PayBy's words (their digest), and is said of a copy; None: they are being taken."""
 
     async def hear_notification(self, heard: Heard) -> None:
         """PayBy's words, as the listener or anybody else hands them on."""
@@ -40,6 +47,12 @@ class Receipts:
         assert isinstance(said, Paid | Refund)
         if said.sign is None or said.notify_id is None:  # a refund's progress as a worker says it
             heard.ack()
+            return
+        digest = hashlib.sha256(f"{heard.topic.kind}\n{said.body}".encode()).digest()
+        if digest in self._answers:
+            heard.ack()
+            if reply := self._answers[digest]:
+                await self._say_receipt(said.order_no, said.notify_id, reply)
             return
         try:
             event = notification_event(said, at=self._now(), beliefs=self._settings.beliefs)
@@ -49,19 +62,18 @@ class Receipts:
             await self._link.alert("forged-paid", "critical", text, lane=self._place(said.order_no), once=True)
             return
 
+        self._answers[digest] = None
+        if len(self._answers) > REMEMBERED:
+            self._answers.popitem(last=False)
+
         async def done(change: Change | None) -> None:
             heard.ack()
-            if change is None:
-                return  # it is not in the journal: PayBy, which gets no SUCCESS, says it again
+            if change is None:  # it is not in the journal: PayBy, which gets no SUCCESS, says it again
+                self._answers.pop(digest, None)
+                return
             reply = next((a for a in change.actions if isinstance(a, Reply)), Reply("noted"))
-            receipt = Receipt(
-                **self._link.head(),
-                order_no=said.order_no,
-                notify_id=said.notify_id,
-                outcome=reply.outcome,
-                why=reply.why or None,
-            )
-            await self._link.say(receipt, lane=self._place(said.order_no))
+            self._answers[digest] = Reply("duplicate") if reply.outcome in ("lifting", "late") else reply
+            await self._say_receipt(said.order_no, said.notify_id, reply)
 
         if event is None:
             await done(Change({}, {}, []))
@@ -69,6 +81,11 @@ class Receipts:
             self._look(event.order_no, done)
         else:
             self._post(event, done)
+
+    async def _say_receipt(self, order_no: str, notify_id: str | None, reply: Reply) -> None:
+        why = reply.why or None
+        receipt = Receipt(**self._link.head(), order_no=order_no, notify_id=notify_id, outcome=reply.outcome, why=why)
+        await self._link.say(receipt, lane=self._place(order_no))
 
     def _needs_a_proof(self, event: OrderReported, body: str, sign: str) -> bool:
         """Is this the news of a payment, in words that no lift has room for?"""
