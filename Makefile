@@ -19,7 +19,7 @@ ARGS ?=
 LIVES ?= 3000
 SEED ?= 1
 .PHONY: help demo test check-system lint types imports unit browser sim chaos acceptance faults coverage mutation \
-	bench bench-mqtt bench-lcd bench-journal lock clean
+	bench bench-mqtt bench-lcd bench-journal bench-flood lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -71,10 +71,10 @@ mutation: $(READY)
 	PYTHONHASHSEED=0 $(BIN)/python -m tests.mutation $(ARGS) $(CORE_TESTS)
 
 # Measurements: ratios in one interleaved run. They end with status 1 where a target is missed, and need a quiet machine.
-bench-mqtt bench-lcd bench-journal: bench-%: $(READY)
+bench-mqtt bench-lcd bench-journal bench-flood: bench-%: $(READY)
 	$(BIN)/python -m tests.bench.$* $(ARGS)
 
-bench: bench-mqtt bench-lcd bench-journal
+bench: bench-mqtt bench-lcd bench-journal bench-flood
 
 $(READY): requirements.lock pyproject.toml
 	@deploy/packages python

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import msgspec
 
+from terminal.clock import Steady as Steady
 from terminal.core import events
 from terminal.core.actions import Alert, CloseOrder, PlaceOrder, PlaceRefund, Pursuit
 from terminal.core.actions import Key as Key
@@ -262,7 +263,7 @@ class Ledger:
         if store is None:
             await self._log.append(rows, event.at)
             return
-        if isinstance(event, LIVE) and not (change.stays or change.actions):
+        if _can_wait(event, change):
             store.note(rows, event.at)
             self._since += len(rows)
             return
@@ -361,6 +362,14 @@ def _as_kept(event: Event, told: bool) -> Event:
     return event
 
 
+def _can_wait(event: Event, change: Change) -> bool:
+    """May it be written with the next commit? What a start would see again; and a refusal, which its reader has shown:
+    a flood of them costs nobody a flush each."""
+    if isinstance(event, events.TicketRefused):
+        return not change.stays and all(isinstance(action, Alert) and action.once for action in change.actions)
+    return isinstance(event, LIVE) and not (change.stays or change.actions)
+
+
 def _found(session: str, data: bytes | None) -> Stay | None:
     """A stay out of its SHELVED row; one whose row is pruned is known as used and no more, None for another's row."""
     if data is None:
@@ -388,14 +397,3 @@ def _session_of(event: Event) -> str | None:
         case _:
             return None
     return name.session if name else None
-
-
-class Steady:
-    """Milliseconds that start at the wall clock's (or the journal's last) and then only follow a monotonic clock."""
-
-    def __init__(self, wall_ms: int, steady_ms: Callable[[], int], *, not_before: int = 0) -> None:
-        self._steady_ms = steady_ms
-        self._offset = max(wall_ms, not_before) - steady_ms()
-
-    def now(self) -> int:
-        return self._steady_ms() + self._offset

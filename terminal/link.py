@@ -23,9 +23,10 @@ __all__ = ["Clock", "Heard", "Hearing", "Link", "Peer", "Peers", "SystemClock", 
 log = logging.getLogger(__name__)
 
 RETAINED = {"order", "screen", "barrier", "vehicle", "health"}
-FLEETING = {"vehicle", "health"}
-"""Heard while there is a connection (QoS 0) and said every 5 s: what a broker keeps of them for who is away would come
-late as if it were new, and a lift for a car that has left would find that car waiting."""
+FLEETING = {"fee", "vehicle", "health"}
+"""Heard while there is a connection (QoS 0), and said again all the time: what a broker keeps of them for who is away
+would come late as if it were new, and a lift for a car that has left would find that car waiting. And a broker that
+writes to its disk what it keeps would fall behind where one reader says a thousand fees a second."""
 LATEST_ONLY = {"order", "screen", "vehicle", "health"}
 """Of these only the newest waits for a connection. Not of ``barrier``: each may answer another lift."""
 HEARTBEAT_S = 5.0

@@ -87,9 +87,9 @@ def of_an_unknown_order(lane: Lane, notify_id: str = "u") -> Paid:
 
 async def test_the_same_signed_words_are_journaled_and_told_once_and_answered_each_time(sandbox: Sandbox) -> None:
     async with working(sandbox) as lane:
-        for _ in range(300):
+        for _ in range(150):
             await lane.bus.hears(lane.topic("paid", "garage"), of_an_unknown_order(lane))
-        await lane.bus.until(Receipt, 250)
+        await lane.bus.until(Receipt, 150)
         assert {(r.outcome, r.why) for r in lane.bus.of(Receipt)} == {("refused", "no such order")}
         assert [a.code for a in lane.bus.of(Alert)] == ["payment-unknown"]
         assert [row.kind for row in lane.log.rows].count("OrderReported") == 1

@@ -21,6 +21,7 @@ from terminal.core.shown import State
 from terminal.core.visit import Lane, Order, Stay
 from terminal.ledger import Keeping, Ledger, Log, Steady, Untaken
 from terminal.link import Heard, Link
+from terminal.roles.worker.budget import Budget
 from terminal.roles.worker.failures import Failures
 from terminal.roles.worker.health import PayByHealth, Wrongs
 from terminal.roles.worker.hearing import ticket_event
@@ -112,6 +113,7 @@ class Worker:
         self._screens = Screens(
             link, self._voice, self.ledger, now=self.now, hindrance=self._idle_reason, spawn=self._spawn, encode=encode
         )
+        self._budget = Budget(link, self._spawn)
         self._rivals = Rivals(link, settings.signer, settings.trusted)
         self._keeper = None
         if isinstance(store, Store):
@@ -205,9 +207,10 @@ class Worker:
 
     async def _listen(self, kind: str, hear: Callable[[Heard], Awaitable[None]]) -> None:
         async for heard in self._link.hear(kind, lane="+"):
-            with self._failures.alone(f"a `{kind}`", lane=heard.topic.lane):
-                await hear(heard)
-                continue
+            if self._budget.admits(heard.topic):
+                with self._failures.alone(f"a `{kind}`", lane=heard.topic.lane):
+                    await hear(heard)
+                    continue
             heard.ack()
 
     async def _keep(self, keeper: Keeper) -> None:
