@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, cast
 
 import pytest
 
-from terminal.core.actions import CloseOrder, PlaceRefund, Pursuit, QueryOrder, SendLift
+from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, QueryOrder, SendLift
 from terminal.core.visit import Grant, Order, Refund
 from terminal.ledger import key_of
 from terminal.payby import errors
@@ -72,7 +73,7 @@ def pursued(payby: Deaf, pause: Callable[[float, float], float], *spells: tuple[
                 pursuits = Pursuits(
                     payby=cast(Calls, payby),
                     payee_mid="1",
-                    words={key_of(PlaceRefund(REFUND)): b"{}"},
+                    words={key_of(PlaceRefund(REFUND)): b"{}", key_of(PlaceOrder(ORDER)): b"{}"},
                     now=lambda: round(loop.time() * 1000),
                     post=lambda _: None,
                     say_lift=say_lift,
@@ -118,3 +119,45 @@ def test_a_lift_is_repeated_until_its_deadline_and_asked_about_every_half_minute
         deaf, min, (20.0, [SendLift(grant, None)]), (30.0, []), (70.0, [SendLift(replace(grant, overdue=True), None)])
     )
     assert deaf.lifts == [0.0, 0.5, 1.5, 3.5, 6.5, 9.5, 50.0, 80.0, 110.0]
+
+
+class Slow(Deaf):
+    """A PayBy that takes its time to answer placeOrder, which it has had ``after_s`` before, if at all."""
+
+    def __init__(self, after_s: float, answers: bool) -> None:
+        super().__init__()
+        self.after_s, self.answers, self.had = after_s, answers, 0.0
+
+    async def place_order(self, biz: bytes) -> Any:
+        await asyncio.sleep(self.after_s)
+        self.had = self.had or asyncio.get_running_loop().time()
+        if not self.answers:
+            await asyncio.sleep(10)
+        raise errors.OutcomeUnknown("placeOrder", why="HTTP 500")
+
+
+@pytest.mark.parametrize("pause", [min, max])
+@pytest.mark.parametrize("answers", [True, False])
+@pytest.mark.parametrize("after_s", [0.0, 0.02, 0.7, 1.9])
+def test_payby_sees_the_whole_time_go_by_before_an_order_that_ran_out_is_cancelled(
+    after_s: float, answers: bool, pause: Callable[[float, float], float]
+) -> None:
+    """It counts from when it had the order; we began 0.3 s before the call."""
+    order = replace(ORDER, stage="placing", placed=0, expires=20_000)
+    slow = Slow(after_s, answers)
+    pursued(slow, pause, (0.3, []), (19.7, [PlaceOrder(order)]), (30.0, [CloseOrder(order)]))
+    assert 20.0 <= slow.cancels[0] - slow.had <= 22.1
+    gaps = [later - earlier for earlier, later in pairwise(slow.cancels)]
+    assert min(gaps) >= 3.0 and max(gaps) <= 10.0, gaps
+    gaps = [later - earlier for earlier, later in pairwise(slow.queries)]
+    assert min(gaps) >= 2.0 and max(gaps) <= 6.0, gaps
+
+
+def test_an_order_whose_car_has_gone_is_cancelled_at_once_and_so_is_one_of_before_a_start() -> None:
+    """Of the latter nobody knows any more when PayBy had it: no later than 2 s after we began."""
+    deaf = Deaf()
+    pursued(deaf, min, (5.0, []), (30.0, [CloseOrder(ORDER)]))
+    assert deaf.cancels[0] == 5.0
+    deaf = Deaf()
+    pursued(deaf, min, (21.0, []), (30.0, [CloseOrder(replace(ORDER, expires=20_000))]))
+    assert deaf.cancels[0] == 22.0

@@ -35,6 +35,8 @@ CLOSE_EVERY_S = (3.2, 5.0)
 """They ask for 3 to 10 s between two cancellations, each of which has a query before it here."""
 CALL_LIMIT_S = 5.5
 """A query or cancellation that lasts longer has failed: the next one is due."""
+REACHED_S = 2.0
+"""So long after it began a call to place an order has reached PayBy, whether or not it is answered."""
 CLOSING_QUERY_LIMIT_S = 4.0
 """Together with CALL_LIMIT_S less than the 10 s between two cancellations."""
 LOOKS = 2
@@ -98,6 +100,8 @@ class Pursuits:
     _running: dict[str, dict[Key, _Running]] = field(default_factory=dict)
     _asked: dict[str, float] = field(default_factory=dict)
     """When an order was last queried, by the event loop's time."""
+    _reached: dict[str, int] = field(default_factory=dict)
+    """By when an order had reached PayBy, which counts from there; by the worker's time."""
     _too_long: dict[str, int] = field(default_factory=dict)
     """How often PayBy has said at too much length that an order is paid."""
     _looking: set[str] = field(default_factory=set)
@@ -111,6 +115,7 @@ class Pursuits:
             if all(key.number != other.number for other in now_wanted):
                 self._asked.pop(key.number, None)
                 self._too_long.pop(key.number, None)
+                self._reached.pop(key.number, None)
         for key, pursuit in now_wanted.items():
             if known := running.get(key):
                 if known.pursuit != pursuit:
@@ -167,7 +172,11 @@ class Pursuits:
         words = self.words[key_of(record.pursuit)]
 
         async def place() -> None:
-            await self._report(order.no, "placeOrder", self.payby.place_order(words))
+            latest = self.now() + round(REACHED_S * 1000)
+            try:
+                await self._report(order.no, "placeOrder", self.payby.place_order(words))
+            finally:
+                self._reached.setdefault(order.no, min(self.now(), latest))
 
         async with asyncio.TaskGroup() as group:
             if not restarted:
@@ -195,9 +204,14 @@ class Pursuits:
 
     async def _close(self, record: _Running) -> None:
         """Query, and cancel what is not known to be closed, until PayBy's word ends it. An order that PayBy does not
-        have is cancelled as well as long as the rules ask: its placeOrder may still be on the way."""
+        have is cancelled as well as long as the rules ask: its placeOrder may still be on the way. One that ran out is
+        not cancelled before its time has gone by for PayBy, too, which counts from when it had it."""
         assert isinstance(record.pursuit, CloseOrder)
-        no = record.pursuit.order.no
+        order, loop = record.pursuit.order, asyncio.get_running_loop()
+        no, not_before_s = order.no, loop.time()
+        if (now := self.now()) >= order.expires:
+            reached = self._reached.get(no, order.placed + round(REACHED_S * 1000))
+            not_before_s += (order.expires + reached - order.placed - now) / 1000
         pace = _Pace(self.pause, *CLOSE_EVERY_S, at_once=True)
         while await pace.turn():
             said = None
@@ -206,8 +220,11 @@ class Pursuits:
             else:
                 said = await self._query_once(no, CLOSING_QUERY_LIMIT_S)
             if not isinstance(said, OrderReported) or said.status == "CREATED":
+                held_s = max(0.0, not_before_s - loop.time())
+                await asyncio.sleep(held_s)
+                not_before_s = loop.time() + CLOSE_EVERY_S[0]
                 cancelling = self.payby.cancel_order(no)
-                refusal = await self._report(no, "cancelOrder", cancelling, limit_s=CALL_LIMIT_S)
+                refusal = await self._report(no, "cancelOrder", cancelling, limit_s=CALL_LIMIT_S - held_s)
                 if isinstance(refusal, errors.OrderPaid):  # believed after a look-up, which brings the proof
                     await self._query_once(no)
 
