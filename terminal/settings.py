@@ -94,7 +94,8 @@ class Lift(Section, frozen=True):
 
 
 class Ticket(Section, frozen=True):
-    """`keys` maps an id to its file, in the file's order: the first one signs new tickets."""
+    """`keys` maps an id to its file, in the file's order: the first one signs new tickets. For the worker and the
+    command `ticket`, never at a lane."""
 
     keys: Annotated[
         Mapping[Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{1,8}\Z")], Path],
@@ -208,7 +209,7 @@ SECTIONS: Mapping[str, type[Section]] = {
 }  # fmt: skip
 
 _NEEDS: Mapping[str, tuple[str, ...]] = {
-    "reader": ("garage", "lane", "mqtt", "ticket", "reader"),
+    "reader": ("garage", "lane", "mqtt", "reader"),
     "worker": (
         "garage", "garage.name", "garage.name_ar", "mqtt", "payby.base_url", "payby.partner_id", "payby.private_key",
         "payby", "lift.private_key", "lift", "ticket", "journal",

@@ -179,6 +179,15 @@ async def test_a_key_that_others_can_read_is_refused(place: Path, sandbox: Sandb
     assert names[:3] == ["key payby.private_key", "key lift.private_key", "keys ticket.keys"]
 
 
+async def test_ticket_keys_at_a_lane_of_a_larger_garage_are_told(place: Path) -> None:
+    at_lane = {"LANE_ID": "exit-1", "READER_DRIVER": "stdin", "TICKET_KEYS": '{ k1 = "keys/ticket" }'}
+    settings = load(None, {f"EXIT_TERMINAL_{key}": value for key, value in at_lane.items()})
+    bad = await failing(settings, machine(place))
+    (line,) = [line for line in bad if "ticket.keys" in line]
+    assert "a lane's machine, which may be stolen" in line
+    assert "take [ticket] and its files off this machine" in line
+
+
 async def test_an_incomplete_configuration_names_the_key(place: Path) -> None:
     settings = load(None, {"EXIT_TERMINAL_LOOPS_BOOM_PIN": "6", "EXIT_TERMINAL_GARAGE_ID": "marina"})
     bad = await failing(settings, machine(place))

@@ -241,7 +241,7 @@ def test_no_error_repeats_what_may_be_a_secret(file: Path, old: str, new: str) -
 
 NEEDED = [
     ("reader", "lane.id", "[lane]\nid"),
-    ("reader", "ticket.keys", "keys"),
+    ("worker", "ticket.keys", "keys"),
     ("reader", "reader.driver", "driver"),
     ("worker", "garage.id", "[garage]\nid"),
     ("worker", "garage.name", "name"),
@@ -282,7 +282,7 @@ def test_a_role_names_the_key_that_it_lacks(file: Path, role: str, key: str, sta
         ("loops", "garage lane mqtt loops"),
         ("lcd", "garage lane mqtt lift lcd"),
         ("barrier", "garage lane mqtt lift payby barrier"),
-        ("reader", "garage lane mqtt ticket reader"),
+        ("reader", "garage lane mqtt reader"),
         ("listener", "garage mqtt payby"),
         ("worker", "garage mqtt payby lift ticket journal"),
         ("broker", "garage broker"),

@@ -1,7 +1,7 @@
 import pytest
 
 from terminal.core.money import Fils
-from terminal.core.quote import Quote, quote
+from terminal.core.quote import Quote, hint, quote
 from terminal.core.tariff import Tariff
 from terminal.core.ticket import FUTURE_ALLOWANCE_MS, sign_ticket
 
@@ -48,3 +48,27 @@ def test_a_refused_ticket_says_why_and_nothing_else(text: str, exited: int, why:
 def test_an_entry_clock_that_is_a_little_ahead_makes_a_stay_of_nothing() -> None:
     exited = ENTERED - FUTURE_ALLOWANCE_MS
     assert ask(TICKET, exited) == Quote("free", exited, SESSION, ENTERED, 0, Fils(0))
+
+
+HINTED = [
+    TICKET,
+    sign_ticket("marina", SESSION, ENTERED + 85 * 60_000, "k1", KEYS["k1"]),
+    sign_ticket("marina", SESSION, ENTERED + 91 * 60_000, "k1", KEYS["k1"]),
+    sign_ticket("harbour", SESSION, ENTERED, "k1", KEYS["k1"]),
+    TICKET[:-1] + "B",
+    "lost",
+    "nonsense",
+]
+
+
+@pytest.mark.parametrize("text", HINTED)
+def test_who_holds_no_key_reckons_the_same_for_a_genuine_ticket(text: str) -> None:
+    exited = ENTERED + 90 * 60_000
+    assert hint(text, exited, garage="marina", tariff=TARIFF, lost_session=FRESH) == ask(text, exited)
+
+
+def test_who_holds_no_key_cannot_tell_who_signed_a_ticket() -> None:
+    exited = ENTERED + 90 * 60_000
+    forged = sign_ticket("marina", SESSION, ENTERED, "k1", b"\0" * 32)
+    assert ask(forged, exited).why == "ticket-unknown"
+    assert hint(forged, exited, garage="marina", tariff=TARIFF, lost_session=FRESH) == ask(TICKET, exited)

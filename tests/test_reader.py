@@ -86,7 +86,7 @@ async def kerb(
         simulated.unplug()
     link = Link(bus.as_bus(), garage="marina", lane="exit-1", role="reader", version="1", clock=clock)
     role = asyncio.create_task(
-        ReaderRole(link, scanner or simulated, keys=KEYS, tariff=TARIFF, pauses_s=pauses_s).run()
+        ReaderRole(link, scanner or simulated, tariff=TARIFF, pauses_s=pauses_s).run()
     )
     made = Kerb(bus, simulated, clock)
     try:
@@ -155,7 +155,7 @@ async def test_lost_tickets_of_two_cars_or_of_unseen_ones_are_stays_of_their_own
     ("text", "why"),
     [
         ("nonsense", "ticket-unknown"),
-        (ticket(90)[:-1] + "A", "ticket-unknown"),
+        (ticket(90)[:-1], "ticket-unknown"),
         (ticket(90, garage="harbour"), "ticket-foreign"),
         (ticket(-1), "ticket-future"),
     ],
@@ -166,6 +166,14 @@ async def test_a_refused_ticket_is_told_with_the_reason_and_at_most_64_character
         (fee,) = await at.fees(1)
     assert (fee.reason, fee.why, fee.ticket) == ("refused", why, text[:64])
     assert (fee.session, fee.amount, fee.minutes) == (None, None, None)
+
+
+async def test_a_ticket_that_nobody_signed_is_told_by_its_form_for_the_worker_to_judge() -> None:
+    async with kerb() as at:
+        at.scanner.feed(sign_ticket("marina", SESSIONS[0], NOW - 90 * 60_000, "k1", b"\0" * 32))
+        (fee,) = await at.fees(1)
+        assert (fee.reason, fee.session, fee.amount) == ("due", SESSIONS[0], "20.00")
+        assert at.alerts() == []
 
 
 @pytest.mark.fault("reader-garbage")
@@ -477,7 +485,7 @@ async def test_over_a_real_broker_a_fee_reaches_the_worker_and_its_answer_the_re
     async with new_bus("reader") as kerbside, new_bus("worker") as garage:
         reader = Link(kerbside, garage="marina", lane="exit-1", role="reader", version="1", clock=clock)
         worker = Link(garage, garage="marina", lane=None, role="worker", version="1", clock=clock)
-        role = ReaderRole(reader, scanner, keys=KEYS, tariff=TARIFF, pauses_s=[0.05] * 3 + [60])
+        role = ReaderRole(reader, scanner, tariff=TARIFF, pauses_s=[0.05] * 3 + [60])
         task = asyncio.create_task(role.run())
         with worker.hear("fee") as fees:
             await fees.granted()

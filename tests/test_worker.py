@@ -36,7 +36,7 @@ from terminal.core.actions import Pursuit
 from terminal.core.events import VehicleUnknown
 from terminal.core.lane import Rules
 from terminal.core.numbers import derived_id
-from terminal.core.quote import quote
+from terminal.core.quote import hint, quote
 from terminal.core.tariff import Tariff
 from terminal.core.ticket import sign_ticket
 from terminal.link import Link
@@ -271,6 +271,18 @@ async def test_a_forged_free_ticket_opens_nothing(lane: Lane) -> None:
     await lane.reads(lane.fee(text, ticket=text[:-1] + ("A" if text[-1] != "A" else "B")))
     assert (await lane.until(Screen, state="help")).reason == "ticket-unknown"
     assert lane.bus.of(Lift) == []
+
+
+async def test_a_ticket_of_another_key_is_refused_as_unknown_and_is_no_bad_fee(lane: Lane) -> None:
+    entered = CLOCK.wall_ms() - 90 * 60_000
+    text = sign_ticket(GARAGE, derived_id(entered, "forged"), entered, "k1", b"\0" * 32)
+    told = hint(text, CLOCK.wall_ms(), garage=GARAGE, tariff=TARIFF, lost_session="")
+    await lane.boom_is_down()
+    await lane.reads(lane.fee(lane.ticket(), ticket=text, session=told.session, entered=stamp(told.entered_ms or 0)))
+    assert (await lane.until(Screen, state="help")).reason == "ticket-unknown"
+    await lane.until(Alert, code="ticket-refused")
+    assert [alert.code for alert in lane.bus.of(Alert)] == ["ticket-refused"]
+    assert (lane.sandbox.calls, lane.bus.of(Lift)) == ([], [])
 
 
 async def test_a_lost_ticket_is_never_free(lane: Lane) -> None:

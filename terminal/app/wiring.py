@@ -293,9 +293,8 @@ class _Opener:
                 raise ConfigError(f"{role}: this role is not there yet in version {__version__}")
 
     async def _reader(self, link: Link) -> Callable[[], Awaitable[None]]:
-        keys = read_ticket_keys(self._settings.need(sections.Ticket))
         scanner = await self._stack.enter_async_context(self._hardware.scanner())
-        return ReaderRole(link, scanner, keys=keys, tariff=self._tariff()).run
+        return ReaderRole(link, scanner, tariff=self._tariff()).run
 
     async def _worker(self, link: Link) -> Callable[[], Awaitable[None]]:
         settings, garage = self._settings, self._garage

@@ -1,12 +1,14 @@
-"""A reading at the exit -> what is due. The reader asks it to show a fee, the worker to believe one."""
+"""A reading at the exit -> what is due. The reader reckons it as a hint, from the ticket's form alone; the worker,
+which holds the keys, reckons what counts.
+"""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from terminal.core.money import Fils
 from terminal.core.tariff import Tariff, minutes
-from terminal.core.ticket import TicketError, Why, check_entry, is_lost, read_ticket
+from terminal.core.ticket import Ticket, TicketError, Why, check_entry, is_lost, read_form, read_ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +30,22 @@ def quote(
 ) -> Quote:
     """What the ticket ``text`` comes to at ``exited_ms``, by the caller's own ``keys`` and ``tariff``.
 
-    ``lost_session`` is the fresh session that a lost ticket gets. An entry that is later than the exit by no
-    more than the clocks' allowance counts as a stay of nothing.
+    ``lost_session`` is the session that a lost ticket gets. An entry that is later than the exit by no more than the
+    clocks' allowance counts as a stay of nothing.
     """
+    return _reckon(text, exited_ms, lambda: read_ticket(text, keys, garage), tariff, lost_session)
+
+
+def hint(text: str, exited_ms: int, *, garage: str, tariff: Tariff, lost_session: str) -> Quote:
+    """As ``quote``, by the ticket's form alone: what whoever holds no key can say of it."""
+    return _reckon(text, exited_ms, lambda: read_form(text, garage), tariff, lost_session)
+
+
+def _reckon(text: str, exited_ms: int, read: Callable[[], Ticket], tariff: Tariff, lost_session: str) -> Quote:
     if is_lost(text):
         return Quote("lost", exited_ms, lost_session, amount=tariff.lost_ticket)
     try:
-        ticket = read_ticket(text, keys, garage)
+        ticket = read()
         check_entry(ticket.entered_ms, exited_ms)
     except TicketError as error:
         return Quote("refused", exited_ms, why=error.why)

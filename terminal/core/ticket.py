@@ -1,4 +1,4 @@
-"""What a ticket's text says, and whether it is genuine.
+"""What a ticket's text says, and whether it is genuine. Who holds no key reads the form alone.
 
 ``P1.<GARAGE>.<session, 32 hex digits>.<entered, s since the epoch>.<KEY ID>.<tag>``
 
@@ -22,7 +22,8 @@ FUTURE_ALLOWANCE_MS = 15_000
 
 _SESSION = re.compile(r"[0-9A-F]{12}7[0-9A-F]{3}[89AB][0-9A-F]{15}")
 _SIGNED = re.compile(rf"P1\.([A-Z0-9]{{1,12}})\.({_SESSION.pattern})\.(0|[1-9][0-9]{{0,10}})\.([A-Z0-9]{{1,8}})")
-_TICKET = re.compile(rf"({_SIGNED.pattern})\.([A-Z2-7]{{26}})")
+_TICKET = re.compile(rf"({_SIGNED.pattern})\.([A-Z2-7]{{25}}[AEIMQUY4])")
+"""The last digit of a tag holds three bits alone."""
 
 Why = Literal["ticket-unknown", "ticket-foreign", "ticket-future"]
 """Why a ticket is refused, in the contract's words for the screen."""
@@ -38,7 +39,7 @@ class TicketError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A genuine ticket of this garage: its stay, and when that began (ms since the epoch, whole seconds)."""
+    """What a ticket of this garage says: its stay, and when that began (ms since the epoch, whole seconds)."""
 
     session: str
     entered_ms: int
@@ -53,18 +54,27 @@ def sign_ticket(garage: str, session: str, entered_ms: int, key_id: str, key: by
 
 
 def read_ticket(text: str, keys: Mapping[str, bytes], garage: str) -> Ticket:
-    """A ticket's text -> what it says; raises TicketError unless one of ``keys`` signed it for ``garage``.
+    """A ticket's text -> what it says; raises TicketError unless one of ``keys`` signed it for ``garage``."""
+    ticket = read_form(text, garage)
+    signed, _, tag = text.rpartition(".")
+    key_id = signed.rpartition(".")[2]
+    if not any(hmac.compare_digest(tag, _tag(signed, key)) for name, key in keys.items() if name.upper() == key_id):
+        raise TicketError("ticket-unknown")
+    return ticket
 
-    Another garage's keys are not known here, so `ticket-foreign` rests on the form alone: it tells a driver where to
-    ask, and opens nothing.
+
+def read_form(text: str, garage: str) -> Ticket:
+    """A ticket's text -> what it says, whoever wrote it; raises TicketError unless it has the form of a ticket of
+    ``garage``.
+
+    Another garage's keys are known to nobody here, so `ticket-foreign` rests on the form alone: it tells a driver
+    where to ask, and opens nothing.
     """
     if not (match := _TICKET.fullmatch(text)):
         raise TicketError("ticket-unknown")
-    signed, place, session, entered, key_id, tag = match.groups()
+    _, place, session, entered, _, _ = match.groups()
     if place != garage.upper():
         raise TicketError("ticket-foreign")
-    if not any(hmac.compare_digest(tag, _tag(signed, key)) for name, key in keys.items() if name.upper() == key_id):
-        raise TicketError("ticket-unknown")
     return Ticket(str(UUID(session)), int(entered) * 1000)
 
 

@@ -1,5 +1,8 @@
 """The reader role: a ticket comes under the scanner, and `fee` says what is due, until the worker has heard it.
 
+It stands at the kerb, where it may be stolen, so it holds no ticket key: it knows a ticket by its form, and what it
+says is due is a hint. The worker checks the key and reckons for itself.
+
 Nothing is kept on disk. A fee that was not yet answered when this process dies is lost with it, and so it may be: no
 order exists before the worker has the fee in its journal, the screen still asks for a ticket, and the driver holds
 his under the scanner once more.
@@ -7,14 +10,14 @@ his under the scanner once more.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from terminal.contract.messages import Fee, Health, Order, Screen, Vehicle, stamp
 from terminal.core import money
 from terminal.core.numbers import derived_id
-from terminal.core.quote import Quote, quote
+from terminal.core.quote import Quote, hint
 from terminal.core.tariff import Tariff
 from terminal.link import Link, new_id
 
@@ -81,8 +84,8 @@ class _Asked:
 class ReaderRole:
     """Publishes ``fee`` for the link's lane from a scanner, until cancelled.
 
-    ``keys``: ticket keys by their ids. One genuine fee and one refused one are repeated at a time, each the newest of
-    its kind: a genuine ticket ends both, while garbage does not make the reader forget a driver's ticket.
+    One fee of a ticket and one refused one are repeated at a time, each the newest of its kind: a ticket ends both,
+    while garbage does not make the reader forget a driver's ticket.
     """
 
     def __init__(
@@ -90,16 +93,14 @@ class ReaderRole:
         link: Link,
         scanner: Scanner,
         *,
-        keys: Mapping[str, bytes],
         tariff: Tariff,
         pauses_s: Sequence[float] = PAUSES_S,
     ) -> None:
         self._link = link
         self._scanner = scanner
-        self._keys = keys
         self._tariff = tariff
         self._pauses_s = pauses_s
-        self._genuine: _Asked | None = None
+        self._ticket: _Asked | None = None
         self._refused: _Asked | None = None
         self._vehicle: tuple[Vehicle, int] | None = None
         """The last live one, and when it came by the steady clock."""
@@ -153,7 +154,7 @@ class ReaderRole:
             await self._link.clear("ticket-garbage", "a ticket was read")
             if not self._row_by_worker:
                 await self._end_row()
-            self._genuine = self._ask(fee, tasks, instead_of=(self._genuine, self._refused))
+            self._ticket = self._ask(fee, tasks, instead_of=(self._ticket, self._refused))
 
     async def _count_refusal(self, why: str | None) -> None:
         self._row += 1
@@ -170,7 +171,7 @@ class ReaderRole:
 
     async def _judge(self, screen: Screen) -> None:
         """What the worker makes of a ticket that is well-formed: it may be signed by nobody that the worker knows."""
-        asked = self._genuine
+        asked = self._ticket
         if asked is None or asked.judged or asked.fee.id != screen.fee:
             return
         asked.judged = True
@@ -184,11 +185,10 @@ class ReaderRole:
         """The message that a reading comes to now."""
         exited_ms, car = self._link.clock.wall_ms(), self._car()
         if reading.why is None:
-            quoted = quote(
+            quoted = hint(
                 reading.text,
                 exited_ms,
                 garage=self._link.garage,
-                keys=self._keys,
                 tariff=self._tariff,
                 lost_session=self._lost_session(car),
             )
@@ -262,7 +262,7 @@ class ReaderRole:
                     case Order(fee=str(fee)) | Screen(fee=str(fee)) as answer:
                         if isinstance(answer, Screen):
                             await self._judge(answer)
-                        for asked in (self._genuine, self._refused):
+                        for asked in (self._ticket, self._refused):
                             if asked and asked.fee.id == fee:
                                 asked.answered.set()
 

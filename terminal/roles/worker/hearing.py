@@ -14,7 +14,7 @@ from terminal.contract import messages
 from terminal.contract.messages import moment
 from terminal.core import money
 from terminal.core.events import CommandGiven, OrderReported, RefundReported, TicketRead, TicketRefused
-from terminal.core.quote import quote
+from terminal.core.quote import hint, quote
 from terminal.core.tariff import Tariff
 from terminal.core.visit import Fee, Proof, RefundStage
 from terminal.payby.messages import AcquireOrder, RefundOrder, read_notification
@@ -47,35 +47,35 @@ class Beliefs:
 def ticket_event(
     fee: messages.Fee, lane: str, *, at: int, wall: int, beliefs: Beliefs, hindrance: str
 ) -> TicketRead | TicketRefused:
-    """``at``: the worker's steady time; ``wall``: ms since the epoch."""
-    ticket = fee.ticket[:TICKET_SHOWN]
+    """``at``: the worker's steady time; ``wall``: ms since the epoch.
+
+    A fee must be what a reader without a key makes of its ticket: one that says otherwise is disputed. Whether the
+    ticket is genuine is then the worker's to say, and no lie where it is not.
+    """
+
+    ticket = fee.ticket[:TICKET_SHOWN]  # kept as scanned, no longer than a screen or a report can show
+
+    def refused(reason: str, disputed: str = "") -> TicketRefused:
+        return TicketRefused(at, lane, fee.id, reason, disputed, ticket)
+
     if fee.reason == "refused":
-        why = fee.why if fee.why in REFUSALS else "ticket-unknown"
-        return TicketRefused(at, lane, fee.id, why, ticket=ticket)
+        return refused(fee.why if fee.why in REFUSALS else "ticket-unknown")
     exited = moment(fee.exited or fee.at)
     if abs(wall - exited) > FRESH_MS:
-        disputed = f"a fee says it was read {(wall - exited) / 1000:.0f} s ago; 60 s are taken"
-        return TicketRefused(at, lane, fee.id, "refused", disputed, ticket)
-    ours = quote(
-        fee.ticket,
-        exited,
-        garage=beliefs.garage,
-        keys=beliefs.ticket_keys,
-        tariff=beliefs.tariff,
-        lost_session=fee.session or "",
-    )
-    if ours.reason == "refused":
-        disputed = f"a fee for a ticket that is {ours.why}"
-        return TicketRefused(at, lane, fee.id, ours.why or "ticket-unknown", disputed, ticket)
-    amount = ours.amount or 0
+        return refused("refused", f"a fee says it was read {(wall - exited) / 1000:.0f} s ago; 60 s are taken")
+    garage, tariff, session = beliefs.garage, beliefs.tariff, fee.session or ""
+    told = hint(fee.ticket, exited, garage=garage, tariff=tariff, lost_session=session)
+    if told.why:
+        return refused(told.why, f"a fee for a ticket that is {told.why}")
+    amount = told.amount or 0
     said = (fee.reason, fee.session, fee.amount, fee.minutes, fee.entered and moment(fee.entered))
-    reckoned = (ours.reason, ours.session, money.text(amount), ours.minutes, ours.entered_ms)
-    if said != reckoned or (ours.reason == "lost" and not amount):
-        disputed = f"a fee says {fee.reason} {fee.amount}, the tariff {reckoned[0]} {reckoned[2]}"
-        return TicketRefused(at, lane, fee.id, "refused", disputed, ticket)
-    taken = Fee(
-        fee.id, fee.session or "", ticket, amount, fee.reason, ours.minutes, fee.car
-    )  # the ticket's text is kept as scanned, no longer than a screen or a report can show
+    reckoned = (told.reason, told.session, money.text(amount), told.minutes, told.entered_ms)
+    if said != reckoned or (told.reason == "lost" and not amount):
+        return refused("refused", f"a fee says {fee.reason} {fee.amount}, the tariff {reckoned[0]} {reckoned[2]}")
+    ours = quote(fee.ticket, exited, garage=garage, keys=beliefs.ticket_keys, tariff=tariff, lost_session=session)
+    if ours.session is None or ours.reason == "refused":
+        return refused(ours.why or "ticket-unknown")
+    taken = Fee(fee.id, ours.session, ticket, ours.amount or 0, ours.reason, ours.minutes, fee.car)
     return TicketRead(at, lane, taken, hindrance)
 
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from terminal.config import ConfigError, Settings, read_secret, read_ticket_keys
+from terminal.contract.access import KERB
 from terminal.contract.signed import BadKeyFile, load_signing_key, load_trusted
 from terminal.payby.errors import BadKey
 from terminal.payby.signing import load_private_key, load_public_keys
@@ -32,6 +33,12 @@ async def keys(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
             yield _tried(f"key {name}", lambda: _pair(name, operator, lift, "console"), advice)
     if ticket := settings.ticket:
         advice = "openssl rand -hex 32 makes one; the entry terminal has the same"
+        roles = settings.roles()
+        if "worker" not in roles and not {*KERB}.isdisjoint(roles):
+            text = "a lane's machine, which may be stolen, holds keys that tickets are signed with"
+            advice = "take [ticket] and its files off this machine: the worker alone needs them"
+            yield Finding("keys ticket.keys", False, text, advice)
+            return
         yield _tried("keys ticket.keys", lambda: f"{', '.join(read_ticket_keys(ticket))}; the first one signs", advice)
 
 
