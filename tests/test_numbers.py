@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terminal.core.numbers import derived_id, help_code, order_no, parse_order_no, refund_no
+from terminal.core.numbers import derived_id, help_code, lost_session, order_no, parse_order_no, refund_no
 
 SESSION = "019ab0d2-1c00-7abc-8def-0123456789ab"
 sessions = st.builds(derived_id, st.integers(0, 2**48 - 1), st.text(max_size=8))
@@ -102,3 +102,18 @@ def test_a_stay_has_the_same_help_code_in_every_version() -> None:
 
 def test_help_codes_of_a_days_stays_differ() -> None:
     assert len({help_code(derived_id(i, "stay")) for i in range(500)}) == 500
+
+
+def test_a_lost_ticket_s_stay_follows_from_garage_lane_and_car_or_else_the_reading() -> None:
+    car, fee = derived_id(1_000, "car"), derived_id(2_000, "fee")
+    named = lost_session("marina", "exit-1", car, fee)
+    assert named == lost_session("marina", "exit-1", car, derived_id(3_000, "fee"))
+    unnamed = lost_session("marina", "exit-1", None, fee)
+    assert (uuid.UUID(named).int >> 80, uuid.UUID(unnamed).int >> 80) == (1_000, 2_000)
+    others = {
+        lost_session("marina", "exit-2", car, fee),
+        lost_session("souk", "exit-1", car, fee),
+        lost_session("marina", "exit-1", fee, fee),
+        derived_id(1_000, "lost", car),
+    }
+    assert len(others | {named}) == 5

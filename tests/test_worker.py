@@ -294,6 +294,15 @@ async def test_a_lost_ticket_is_never_free(lane: Lane) -> None:
     assert (await lane.until(Order, status="created")).amount == "150.00"
 
 
+async def test_a_lost_ticket_that_names_somebody_elses_stay_is_refused_with_an_alert(lane: Lane) -> None:
+    order = await lane.pays_at_the_qr()
+    fields = {"reason": "lost", "entered": None, "minutes": None, "session": order.session, "amount": "150.00"}
+    await lane.bus.hears(lane.topic("fee", "exit-2"), lane.fee("LOST", **fields))
+    await lane.until(Alert, code="bad-fee")
+    assert (await lane.until(Screen, state="help")).reason == "refused"
+    assert len(lane.sandbox.orders) == 1
+
+
 async def test_a_notification_lifts_with_its_own_words_as_proof_and_is_receipted(lane: Lane) -> None:
     order = await lane.pays_at_the_qr()
     await lane.sandbox.pay(order.order_no, notify=False)

@@ -109,6 +109,16 @@ def _marked(head: int, mark: str, garage: str, lane: str) -> int:
     return int.from_bytes(hmac.digest(mark.encode(), text, "sha256")[:8], "big") >> (64 - _MARK_BITS)
 
 
+def lost_session(garage: str, lane: str, car: str | None, fee_id: str) -> str:
+    """The stay of a lost ticket: one for each car that waits at a lane, so that the card which is read twice, or once
+    more after a restart, does not charge that car twice; where no loop names it, one for each reading.
+
+    ``car`` and ``fee_id`` are UUIDv7s. It follows from nothing else, so whoever says a fee cannot choose it.
+    """
+    named = car or fee_id
+    return derived_id(moment_of(named), "lost", garage, lane, named)
+
+
 @lru_cache(maxsize=1024)
 def help_code(session: str) -> str:
     """Five characters that name a stay on the screen, in every log line and alert, and on the phone."""

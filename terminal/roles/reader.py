@@ -16,10 +16,10 @@ from typing import Protocol
 
 from terminal.contract.messages import Fee, Health, Order, Screen, Vehicle, stamp
 from terminal.core import money
-from terminal.core.numbers import derived_id
+from terminal.core.numbers import lost_session
 from terminal.core.quote import Quote, hint
 from terminal.core.tariff import Tariff
-from terminal.link import Link, new_id
+from terminal.link import Link
 
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 2.5)
 """Between the sayings of one fee: 30 s in all. Never longer than 4 s, so that a worker that is back within 5 s finds
@@ -183,20 +183,20 @@ class ReaderRole:
 
     def _fee(self, reading: Reading) -> Fee:
         """The message that a reading comes to now."""
-        exited_ms, car = self._link.clock.wall_ms(), self._car()
+        head, exited_ms, car = self._link.head(), self._link.clock.wall_ms(), self._car()
         if reading.why is None:
             quoted = hint(
                 reading.text,
                 exited_ms,
                 garage=self._link.garage,
                 tariff=self._tariff,
-                lost_session=self._lost_session(car),
+                lost_session=lost_session(self._link.garage, self._link.lane or "", car, head["id"]),
             )
         else:
             quoted = Quote("refused", exited_ms, why="ticket-unknown")
         known = quoted.amount is not None
         return Fee(
-            **self._link.head(),
+            **head,
             ticket=reading.text if known else reading.text[:SHOWN],
             reason=quoted.reason,
             session=quoted.session,
@@ -216,13 +216,6 @@ class ReaderRole:
         vehicle, heard_ms = self._vehicle
         fresh = self._link.clock.steady_ms() - heard_ms <= STALE_MS
         return vehicle.car if vehicle.waiting and fresh else None
-
-    def _lost_session(self, car: str | None) -> str:
-        """The session of a lost ticket: one for each car that waits, so that the card that is scanned twice, or
-        once more after a restart, does not charge that car twice."""
-        if car is None:
-            return new_id(self._link.clock)
-        return derived_id(int(car.replace("-", "")[:12], 16), "lost", car)
 
     # What is said until it is answered
 

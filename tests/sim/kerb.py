@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from terminal.contract.messages import Fee, Health, Order, Screen, Vehicle, stamp
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import money
+from terminal.core.numbers import lost_session
 from terminal.core.quote import quote
 from tests.sim.loop import Handle
 from tests.sim.net import Payload, SimBus, read
@@ -222,7 +223,7 @@ class Reader:
             garage=world.garage,
             keys=world.ticket_keys,
             tariff=world.tariff,
-            lost_session=world.ids(now) if self._loops.car is None else world.lost_session(self._loops.car),
+            lost_session=lost_session(world.garage, self._lane, self._loops.car, head["id"]),
         )
         known = quoted.amount is not None
         fee = Fee(

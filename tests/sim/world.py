@@ -16,7 +16,6 @@ from typing import Any
 from terminal.contract.messages import Alert, Message, Qr, encode
 from terminal.core.lane import Rules
 from terminal.core.money import Fils
-from terminal.core.numbers import derived_id
 from terminal.core.tariff import Tariff
 from terminal.roles.worker import WorkerSettings
 from terminal.roles.worker.hearing import Beliefs
@@ -209,10 +208,6 @@ class World:
 
     def hindrance(self) -> str:
         return self.hindered
-
-    @staticmethod
-    def lost_session(car: str) -> str:
-        return derived_id(int(car.replace("-", "")[:12], 16), "lost", car)
 
     def new_disk(self, name: str) -> Disk:
         """The journal of a worker or of a lane's barrier."""

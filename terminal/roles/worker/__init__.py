@@ -320,6 +320,7 @@ class Worker:
             wall=self._link.clock.wall_ms(),
             beliefs=self._settings.beliefs,
             hindrance=self._hindered(),
+            knows=lambda session: session in self.ledger.garage.stays or self.ledger.shelf.row_of(session) is not None,
         )
 
         async def done(change: Change | None) -> None:

@@ -4,7 +4,7 @@ Of a `fee` only the ticket's text is believed, of a `paid` only PayBy's signatur
 believes").
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -14,6 +14,7 @@ from terminal.contract import messages
 from terminal.contract.messages import moment
 from terminal.core import money
 from terminal.core.events import CommandGiven, OrderReported, RefundReported, TicketRead, TicketRefused
+from terminal.core.numbers import lost_session
 from terminal.core.quote import hint, quote
 from terminal.core.tariff import Tariff
 from terminal.core.visit import Fee, Proof, RefundStage
@@ -45,12 +46,20 @@ class Beliefs:
 
 
 def ticket_event(
-    fee: messages.Fee, lane: str, *, at: int, wall: int, beliefs: Beliefs, hindrance: str
+    fee: messages.Fee,
+    lane: str,
+    *,
+    at: int,
+    wall: int,
+    beliefs: Beliefs,
+    hindrance: str,
+    knows: Callable[[str], bool] = lambda _: False,
 ) -> TicketRead | TicketRefused:
-    """``at``: the worker's steady time; ``wall``: ms since the epoch.
+    """``at``: the worker's steady time; ``wall``: ms since the epoch; ``knows``: is this a stay that was seen before?
 
     A fee must be what a reader without a key makes of its ticket: one that says otherwise is disputed. Whether the
-    ticket is genuine is then the worker's to say, and no lie where it is not.
+    ticket is genuine is then the worker's to say, and no lie where it is not. A lost ticket names no stay: the worker
+    derives it, whatever `session` says, and a fee that names somebody else's is refused.
     """
 
     ticket = fee.ticket[:TICKET_SHOWN]  # kept as scanned, no longer than a screen or a report can show
@@ -63,12 +72,17 @@ def ticket_event(
     exited = moment(fee.exited or fee.at)
     if abs(wall - exited) > FRESH_MS:
         return refused("refused", f"a fee says it was read {(wall - exited) / 1000:.0f} s ago; 60 s are taken")
-    garage, tariff, session = beliefs.garage, beliefs.tariff, fee.session or ""
+    garage, tariff, session = beliefs.garage, beliefs.tariff, lost_session(beliefs.garage, lane, fee.car, fee.id)
     told = hint(fee.ticket, exited, garage=garage, tariff=tariff, lost_session=session)
     if told.why:
         return refused(told.why, f"a fee for a ticket that is {told.why}")
     amount = told.amount or 0
-    said = (fee.reason, fee.session, fee.amount, fee.minutes, fee.entered and moment(fee.entered))
+    named = fee.session
+    if fee.reason == "lost" and named != session:
+        if named and knows(named):
+            return refused("refused", "a fee for a lost ticket names a stay that is known already")
+        named = session
+    said = (fee.reason, named, fee.amount, fee.minutes, fee.entered and moment(fee.entered))
     reckoned = (told.reason, told.session, money.text(amount), told.minutes, told.entered_ms)
     if said != reckoned or (told.reason == "lost" and not amount):
         return refused("refused", f"a fee says {fee.reason} {fee.amount}, the tariff {reckoned[0]} {reckoned[2]}")
