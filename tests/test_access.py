@@ -15,6 +15,7 @@ from terminal.contract.access import (
     may_subscribe,
     mosquitto_acl,
     readable,
+    withheld,
     writable,
 )
 from terminal.contract.messages import MESSAGES
@@ -79,6 +80,30 @@ def test_the_lane_may_do_what_every_role_may() -> None:
         assert may_publish("lane", f"parking/marina/exit-1/{kind}", garage=GARAGE)
     assert may_publish("lane", "parking/marina/exit-1/health/run", garage=GARAGE)
     assert may_publish("lane", "parking/marina/garage/health/worker", garage=GARAGE)
+
+
+@pytest.mark.parametrize("kind", ["fee", "order", "screen", "lift", "barrier", "vehicle", "command", "health/barrier"])
+def test_nobody_says_what_belongs_to_a_lane_in_the_garages_place(kind: str) -> None:
+    assert [user for user in EVERYBODY if may_publish(user, f"parking/marina/garage/{kind}", garage=GARAGE)] == []
+
+
+@pytest.mark.parametrize(
+    ("user", "kind"),
+    [
+        ("worker", "receipt"),
+        ("worker", "refund"),
+        ("worker", "health/worker"),
+        ("listener", "paid"),
+        ("listener", "refund"),
+        ("console", "health/console"),
+        ("broker", "health/broker"),
+        ("reader", "alert"),
+        ("lane.exit-1", "alert"),
+        ("lane", "health/run"),
+    ],
+)
+def test_what_concerns_the_whole_garage_is_said_in_its_place(user: str, kind: str) -> None:
+    assert may_publish(user, f"parking/marina/garage/{kind}", garage=GARAGE)
 
 
 def test_who_watches_hears_everything_and_says_nothing() -> None:
@@ -149,6 +174,7 @@ TOPICS = st.builds("parking/{}/{}/{}".format, st.sampled_from([GARAGE, "other"])
 @given(st.sampled_from(EVERYBODY), TOPICS)
 def test_the_rule_for_saying_and_its_filters_agree(user: str, topic: str) -> None:
     expected = any(matches(text, topic) for text in writable(user, garage=GARAGE))
+    expected = expected and topic not in withheld(user, garage=GARAGE)
     if may_publish(user, topic, garage=GARAGE):
         assert expected
     elif expected:  # Mosquitto's rules know no names: they let pass what is no topic of ours, in the right place
@@ -167,6 +193,7 @@ def test_the_command_prints_the_access_list_with_the_lanes() -> None:
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert text == mosquitto_acl("g", ["exit-1"])
     assert "user lcd.exit-1\ntopic write parking/g/exit-1/alert\n" in text
+    assert "user reader\ntopic deny parking/g/garage/fee\n" in text
     assert [line for line in text.splitlines() if line.startswith("user ")] == [
         f"user {user}" for user in (*USERS, *(f"{role}.exit-1" for role in BOUND))
     ]

@@ -171,6 +171,8 @@ async def test_each_role_says_what_it_may_and_nothing_else(shipped: Shipped) -> 
         await reader.publish("parking/marina/exit-1/lift", b"forged")
         await reader.publish("parking/marina/exit-1/health/worker", b"forged")
         await watch.publish("parking/marina/exit-1/fee", b"forged")
+        await reader.publish("parking/marina/garage/fee", b"forged")
+        await reader.publish("parking/marina/garage/health/reader", b"forged")
         await reader.publish("parking/marina/exit-1/fee", b"fee")
         assert await take(everything) == b"fee"
         await worker.publish("parking/marina/exit-1/lift", b"lift")

@@ -19,6 +19,7 @@ from terminal.clock import SystemClock, new_id
 from terminal.contract.grant import check_lift, check_screen, sign_command
 from terminal.contract.messages import (
     Alert,
+    Answer,
     Barrier,
     Fee,
     Health,
@@ -301,6 +302,38 @@ async def test_a_lost_ticket_that_names_somebody_elses_stay_is_refused_with_an_a
     await lane.until(Alert, code="bad-fee")
     assert (await lane.until(Screen, state="help")).reason == "refused"
     assert len(lane.sandbox.orders) == 1
+
+
+@pytest.mark.parametrize("what", ["fee", "barrier", "vehicle", "command"])
+async def test_what_belongs_to_a_lane_is_a_bad_message_in_the_garages_place(lane: Lane, what: str) -> None:
+    until = stamp(CLOCK.wall_ms() + 60_000)
+    said: dict[str, Any] = {
+        "fee": lane.fee(),
+        "barrier": Barrier(**lane.head(), state="down"),
+        "vehicle": Vehicle(**lane.head(), waiting=True, under_boom=False),
+        "command": sign_command(
+            private_key("console"), GARAGE, "garage", key="console", **lane.head(), command="close-lane", by="x",
+            not_after=until,
+        ),
+    }  # fmt: skip
+    await lane.bus.hears(lane.topic(what, "garage"), said[what])
+    alert = await lane.until(Alert, code="bad-message")
+    assert "no lane is `garage`" in alert.text
+    assert "garage" not in lane.worker.ledger.garage.lanes
+    assert lane.bus.unacknowledged == 0
+
+
+async def test_an_answer_of_another_lane_says_nothing_of_a_lift(lane: Lane) -> None:
+    order = await lane.pays_at_the_qr()
+    await lane.sandbox.pay(order.order_no, notify=False)
+    lift = await lane.until(Lift, order_no=order.order_no)
+    answer = Answer(lift=lift.id, outcome="refused", why="car")
+    await lane.bus.hears(lane.topic("barrier", "exit-2"), Barrier(**lane.head(), state="down", answer=answer))
+    alert = await lane.until(Alert, code="bad-message")
+    assert "a lift of exit-1" in alert.text
+    assert not any(row.kind == "LiftAnswered" for row in lane.log.rows)
+    await lane.boom_is_down(answer=answer)
+    await lane.until(Alert, code="lift-refused")
 
 
 async def test_a_notification_lifts_with_its_own_words_as_proof_and_is_receipted(lane: Lane) -> None:

@@ -3,6 +3,7 @@
 A user is a role (``reader``), a kerb-side role of one lane alone (``reader.exit-1``, where one broker serves several
 and client ids must differ), or: ``lane`` with the rights of all roles, for ``run``; ``lane.exit-2`` with those of the
 kerb-side roles, for a ``run`` whose worker is elsewhere; ``watch``, which hears everything and says nothing.
+Nobody says what belongs to a lane in the garage's place.
 ``python -m terminal.contract.access GARAGE [LANE ...]`` prints the rules as an ACL file for Mosquitto.
 """
 
@@ -10,7 +11,7 @@ import sys
 from dataclasses import dataclass
 
 from terminal.contract.messages import MESSAGES
-from terminal.contract.topics import GARAGE_WIDE, TopicError, check_garage, check_lane, parse
+from terminal.contract.topics import GARAGE_WIDE, OF_A_LANE, TopicError, check_garage, check_lane, parse
 
 EVERYTHING = frozenset(MESSAGES)
 
@@ -81,6 +82,8 @@ def may_publish(user: str, topic: str, *, garage: str) -> bool:
         or where.garage != garage
         or where.kind not in MESSAGES
         or (where.kind == "health") != bool(where.role)
+        or where.is_misplaced
+        or (where.lane == GARAGE_WIDE and where.role in KERB)
     ):
         return False
     role, rights, lane = who
@@ -108,7 +111,7 @@ def readable(user: str, *, garage: str) -> list[str]:
 
 
 def writable(user: str, *, garage: str) -> list[str]:
-    """The filters that together take in all that ``user`` may say."""
+    """The filters that together take in all that ``user`` may say, but for what is withheld()."""
     who = _user(user)
     if who is None or who[0] == "watch":
         return []
@@ -118,6 +121,14 @@ def writable(user: str, *, garage: str) -> list[str]:
     if lane != "+" and "alert" in rights.says:
         topics.append(f"{place}/{GARAGE_WIDE}/alert")
     return [*topics, f"{place}/{lane}/health/{'+' if 'health' in rights.says else role}"]
+
+
+def withheld(user: str, *, garage: str) -> list[str]:
+    """The topics that writable()'s filters take in and ``user`` may not say: a lane's, in the garage's place."""
+    allowed = writable(user, garage=garage)
+    kinds = [*sorted(OF_A_LANE), *(f"health/{role}" for role in KERB)]
+    topics = (f"parking/{garage}/{GARAGE_WIDE}/{kind}" for kind in kinds)
+    return [text for text in topics if any(_covers(wide, text) for wide in allowed)]
 
 
 def _covers(allowed: str, text: str) -> bool:
@@ -141,7 +152,8 @@ def mosquitto_acl(garage: str, lanes: "list[str] | tuple[str, ...]" = ()) -> str
         "# Who is not named here may nothing.\n"
     ]
     for user in users:
-        rules = [f"topic write {text}" for text in writable(user, garage=garage)]
+        rules = [f"topic deny {text}" for text in withheld(user, garage=garage)]
+        rules += [f"topic write {text}" for text in writable(user, garage=garage)]
         rules += [f"topic read {text}" for text in readable(user, garage=garage)]
         blocks.append("\n".join([f"user {user}", *rules, ""]))
     return "\n".join(blocks)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 GARAGE_WIDE = "garage"
 """Stands in the lane's place where a message concerns the whole garage."""
 
+OF_A_LANE = frozenset({"fee", "order", "screen", "lift", "barrier", "vehicle", "command"})
+"""Kinds of message that belong to a lane, and never stand in the garage's place."""
+
 _GARAGE = re.compile(r"[a-z0-9]{1,12}")
 _LANE = re.compile(r"[a-z0-9-]{1,16}")
 _WHAT = re.compile(r"[a-z]{1,16}(/[a-z]{1,16})?")
@@ -45,6 +48,11 @@ class Topic:
     def kind(self) -> str:
         """The key of messages.MESSAGES: ``health`` for every ``health/<role>``."""
         return self.what.partition("/")[0]
+
+    @property
+    def is_misplaced(self) -> bool:
+        """Is this the garage's place for what belongs to a lane?"""
+        return self.lane == GARAGE_WIDE and self.kind in OF_A_LANE
 
     @property
     def role(self) -> str:

@@ -207,7 +207,9 @@ class Worker:
 
     async def _listen(self, kind: str, hear: Callable[[Heard], Awaitable[None]]) -> None:
         async for heard in self._link.hear(kind, lane="+"):
-            if self._budget.admits(heard.topic):
+            if heard.topic.is_misplaced:
+                await self._link.bad_message(str(heard.topic), f"a `{kind}` belongs to a lane, and no lane is `garage`")
+            elif self._budget.admits(heard.topic):
                 with self._failures.alone(f"a `{kind}`", lane=heard.topic.lane):
                     await hear(heard)
                     continue

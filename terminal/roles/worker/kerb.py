@@ -80,7 +80,9 @@ class Kerb:
                 self._hurry(lane)
         if not heard.retained:
             answer = barrier.answer
-            if answer and (of := self._lifts.session_of(answer.lift)):
+            if answer and (other := self._lifts.lane_of(answer.lift)) not in (None, lane):
+                await self._link.bad_message(str(heard.topic), f"an answer to a lift of {other} was dropped")
+            elif answer and (of := self._lifts.session_of(answer.lift)):
                 outcome, why = answer.outcome, answer.why or ""
                 news.append(events.LiftAnswered(self._now(), lane, of, answer.lift, outcome, why))
 

@@ -11,23 +11,34 @@ class Lifts:
     def __init__(self) -> None:
         self._sessions: dict[str, str] = {}
         self._lifts_of: dict[str, set[str]] = {}
+        self._lanes: dict[str, str] = {}
+        """Of lifts that were seen while they were granted; the rules know of the others."""
 
     def session_of(self, lift: str) -> str | None:
         """The stay of a lift."""
         return self._sessions.get(lift)
 
+    def lane_of(self, lift: str) -> str | None:
+        """The lane that such a lift names, as far as it is known here."""
+        return self._lanes.get(lift)
+
     def know(self, stay: Stay) -> None:
         """Know a stay by all its lifts: what raised matters for ever."""
         lifts = {given.id for given in stay.given}
         for lift in self._lifts_of.get(stay.session, set()) - lifts:
-            self._sessions.pop(lift, None)
+            self._drop(lift)
+        self._lanes |= {g.id: g.lane for g in stay.grants}
         self._sessions |= dict.fromkeys(lifts, stay.session)
         self._lifts_of[stay.session] = lifts
 
     def forget(self, stay: Stay) -> None:
         """The stay has left memory."""
         for lift in self._lifts_of.pop(stay.session, ()):
-            self._sessions.pop(lift, None)
+            self._drop(lift)
+
+    def _drop(self, lift: str) -> None:
+        self._sessions.pop(lift, None)
+        self._lanes.pop(lift, None)
 
 
 class Line:
