@@ -1,5 +1,6 @@
 """What time it is, as an argument: tests and the simulator bring their own."""
 
+import ctypes
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -37,6 +38,41 @@ class Steady:
 
     def now(self) -> int:
         return self._steady_ms() + self._offset
+
+
+class Timex(ctypes.Structure):
+    """What adjtimex(2) fills in, as far as it is read here; the rest is room for what follows."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        *((name, ctypes.c_long) for name in ("offset", "freq", "maxerror", "esterror")),
+        ("status", ctypes.c_int),
+        *((name, ctypes.c_long) for name in ("constant", "precision", "tolerance", "seconds")),
+        ("rest", ctypes.c_long * 40),
+    )
+
+
+STA_UNSYNC, TIME_ERROR = 0x40, 5
+_AGREES_S = 2
+
+
+def _adjtimex(timex: Timex) -> int:
+    try:
+        return int(ctypes.CDLL(None).adjtimex(ctypes.byref(timex)))
+    except (AttributeError, OSError):  # no Linux
+        return -1
+
+
+def kernel_keeps(wall_ms: int, adjtimex: Callable[[Timex], int] = _adjtimex) -> bool:
+    """Does the kernel say that its clock is synchronised, and is ``wall_ms`` what that clock shows?
+
+    False where nobody knows: the kernel speaks for its own clock, not for one that was put before it.
+    """
+    timex = Timex()
+    state = adjtimex(timex)
+    if state < 0 or state == TIME_ERROR or timex.status & STA_UNSYNC:
+        return False
+    return bool(abs(timex.seconds - wall_ms // 1000) <= _AGREES_S)
 
 
 def new_id(clock: Clock) -> str:

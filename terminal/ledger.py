@@ -22,9 +22,9 @@ from terminal.core.actions import Key as Key
 from terminal.core.actions import key_of as key_of
 from terminal.core.events import EVENTS, Event
 from terminal.core.lane import Change, Garage, step
-from terminal.core.numbers import parse_order_no
 from terminal.core.owed import owed
-from terminal.core.shelf import NO_PROOF, REST_MS, Shelf, rests_until, slim
+from terminal.core.shelf import NO_PROOF, REST_MS, Shelf, rests_until, session_of, slim
+from terminal.core.turned import turn_of, turned
 from terminal.core.visit import Lane, Rules, Stay
 from terminal.plain import plain
 
@@ -196,9 +196,10 @@ class Ledger:
         event: Event | None = None
         try:
             event = decoder.decode(data)
+            self._turn_back(event)
             change = step(self.garage, event)
         except Exception as error:
-            session = _session_of(event) if event else None
+            session = session_of(event) if event else None
             self.unread.append((kind, session, plain(f"{type(error).__name__}: {error}")))
         else:
             self.garage.apply(change)
@@ -208,8 +209,15 @@ class Ledger:
         self.garage.lanes = {lane.id: lane for lane in state.lanes}
         self.garage.stays = {stay.session: stay for stay in state.stays}
         self.words = {Key(what, number): body.encode() for what, number, body in state.words}
-        self.last_at, self.unlisted = state.at, state.unlisted
-        self.garage.rules = state.rules or self.garage.rules
+        self.last_at, self.unlisted, self.garage.rules = state.at, state.unlisted, state.rules or self.garage.rules
+
+    def _turn_back(self, event: Event) -> int:
+        """Of a start whose clock is behind the last fact's: let the state go by it; returns by how much."""
+        if by := turn_of(event, self.last_at):
+            self.garage.lanes, self.garage.stays = turned(self.garage.lanes, by), turned(self.garage.stays, by)
+            self._resting = [(due + by, session) for due, session in self._resting]
+            self.unlisted, self.last_at = self.unlisted and self.unlisted + by, event.at
+        return by
 
     def _heard(self, event: Event, change: Change) -> None:
         self.last_at = max(self.last_at, event.at)
@@ -230,6 +238,7 @@ class Ledger:
         """Step, commit, move on; what does not change the state and tells no person is not written. Raises Untaken for
         an event that is too much for us, and what the journal raises."""
         recalled = await self._recall(event) if self._store else None
+        self._turn_back(event)  # what follows is to be read by the clock of this start
         try:
             try:
                 change = step(self.garage, event)
@@ -270,7 +279,7 @@ class Ledger:
         ahead: list[tuple[str, bytes]] = []
         if recalled:
             ahead.append((RECALLED, msgspec.json.encode(recalled)))
-        resting = self._rested(event.at, {*change.stays, _session_of(event)})
+        resting = self._rested(event.at, {*change.stays, session_of(event)})
         if resting:
             ahead.append((SHELVED, msgspec.json.encode([slim(stay) for stay in resting])))
         self._since += len(ahead) + len(rows)
@@ -325,7 +334,7 @@ class Ledger:
 
     async def _recall(self, event: Event) -> Stay | None:
         """A stay that left memory and is spoken of is there again, as it was."""
-        session = _session_of(event)
+        session = session_of(event)
         if session is None or session in self.garage.stays or (seq := self.shelf.row_of(session)) is None:
             return None
         assert self._store
@@ -375,25 +384,3 @@ def _found(session: str, data: bytes | None) -> Stay | None:
     if data is None:
         return Stay(session, left=0)
     return next((stay for stay in _STAYS.decode(data) if stay.session == session), None)
-
-
-def _session_of(event: Event) -> str | None:
-    """The stay that an event is about, where it could be one that was settled long ago."""
-    match event:
-        case events.TicketRead(fee=fee):
-            return fee.session
-        case events.LiftAnswered() | events.StayFailed() | events.BoomSeen():
-            return event.session
-        case (
-            events.OrderReported()
-            | events.OrderUnheard()
-            | events.OrderDenied()
-            | events.RefundReported()
-            | events.RefundUnheard()
-        ):
-            name = parse_order_no(event.order_no)
-        case events.CommandGiven(order_no=str(order_no)):
-            name = parse_order_no(order_no)
-        case _:
-            return None
-    return name.session if name else None

@@ -27,9 +27,9 @@ def a_ticket(minutes_ago: int = 90, key: bytes = KEY) -> str:
     return sign_ticket("marina", derived_id(entered, "stay"), entered, "k1", key)
 
 
-def a_fee(text: str, *, reads: int = T0, **claims: Any) -> Fee:
+def a_fee(text: str, *, reads: int = T0, kept: bool = True, **claims: Any) -> Fee:
     """What an honest reader says of a text that it reads at ``reads`` by its clock, and what is claimed beside."""
-    told = hint(text, reads, garage="marina", tariff=TARIFF, lost_session=OTHERS)
+    told = hint(text, reads, garage="marina", tariff=TARIFF, lost_session=OTHERS, kept=kept)
     fields: dict[str, Any] = {
         "id": an_id("fee", text, reads), "at": stamp(reads), "ticket": text, "reason": told.reason,
         "session": told.session, "exited": stamp(reads), "minutes": told.minutes, "currency": "AED",
@@ -67,6 +67,48 @@ def test_a_fee_that_is_not_what_its_ticket_comes_to_is_disputed(claim: dict[str,
     event = heard(a_fee(a_ticket(), **claim))
     assert isinstance(event, TicketRefused)
     assert event.disputed
+
+
+HOUR = 60 * MINUTE
+
+
+@pytest.mark.parametrize("skew", [-8 * HOUR, -HOUR, MINUTE, HOUR, 8 * HOUR])
+@pytest.mark.parametrize("shared", [True, False], ids=["a reader by the same clock", "a reader by the right one"])
+def test_what_is_due_is_reckoned_by_the_true_time_whichever_clock_the_reader_has(skew: int, shared: bool) -> None:
+    wall = T0 - skew  # T0 is the true time
+    event = heard(a_fee(a_ticket(90), reads=wall if shared else T0, kept=False), wall=wall, skew=skew)
+    assert isinstance(event, TicketRead)
+    assert (event.fee.amount, event.fee.minutes, event.fee.reason) == (2000, 90, "due")
+
+
+def test_a_ticket_that_is_free_by_the_wrong_clock_is_due_by_the_true_one_and_the_other_way_round() -> None:
+    for minutes, skew, reason in ((90, HOUR + 25 * MINUTE, "due"), (5, -3 * HOUR, "free")):
+        fee = a_fee(a_ticket(minutes), reads=T0 - skew, kept=False)
+        event = heard(fee, wall=T0 - skew, skew=skew)
+        assert isinstance(event, TicketRead)
+        assert fee.reason != reason
+        assert event.fee.reason == reason
+
+
+@pytest.mark.parametrize("skew", [0, HOUR])
+@pytest.mark.parametrize("late", [-61_000, 61_000])
+def test_a_fee_that_was_read_by_neither_clock_now_is_disputed(late: int, skew: int) -> None:
+    event = heard(a_fee(a_ticket(), reads=T0 + late), wall=T0 - skew, skew=skew)
+    assert isinstance(event, TicketRefused)
+    assert "61 s ago" in event.disputed
+
+
+def test_a_ticket_from_the_future_by_the_true_time_is_refused_as_such_and_is_no_lie_of_the_reader() -> None:
+    event = heard(a_fee(a_ticket(-1), kept=False))
+    assert isinstance(event, TicketRefused)
+    assert (event.reason, event.disputed) == ("ticket-future", "")
+
+
+@pytest.mark.parametrize("reads", [0, T0 - 8 * HOUR, T0 + 8 * HOUR])
+def test_while_nobody_knows_the_time_a_ticket_is_neither_late_nor_from_the_future(reads: int) -> None:
+    event = heard(a_fee(a_ticket(), reads=reads, kept=False), hindrance="clock")
+    assert isinstance(event, TicketRead)
+    assert event.hindrance == "clock"
 
 
 def test_a_lost_ticket_is_the_stay_that_the_worker_derives_whatever_session_the_fee_names() -> None:

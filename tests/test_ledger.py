@@ -8,11 +8,13 @@ import pytest
 from terminal.core import events as e
 from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit
 from terminal.core.lane import Rules
+from terminal.core.turned import BACK_MS
 from terminal.core.visit import Fee
 from terminal.ledger import WORDS, Key, Ledger, Steady, key_of
 from tests.story import PROOF, T0, TOKEN, an_id
 
 LANE = "exit-1"
+YEARS = 73 * 365 * 86_400_000
 
 
 @dataclass
@@ -173,3 +175,34 @@ async def test_a_replay_goes_by_the_rules_that_each_start_wrote_down() -> None:
     changed = Ledger(Rules("marina", exit_grace=900_000), memory, words)
     changed.replay()
     assert (changed.garage.stays, changed.garage.rules) == (ledger.garage.stays, first)
+
+
+async def test_a_start_by_an_earlier_clock_takes_what_is_waited_for_along() -> None:
+    memory = Memory()
+    ledger = await placed(memory)
+    order = ledger.garage.stays[an_id("stay")].orders[-1]
+    await ledger.take(e.Started(T0 - YEARS, "by the right clock"))
+    turned = ledger.garage.stays[an_id("stay")].orders[-1]
+    assert (turned.no, turned.expires - order.expires) == (order.no, -YEARS)
+    assert ledger.last_at == T0 - YEARS
+    await ledger.take(e.VehicleSeen(T0 - YEARS + 1000, LANE, False, False))
+    again = a_ledger(memory)
+    again.replay()
+    assert (again.garage, again.last_at) == (ledger.garage, T0 - YEARS + 1000)
+
+
+async def test_a_start_that_is_a_little_earlier_is_the_same_clock() -> None:
+    ledger = await placed(Memory())
+    order = ledger.garage.stays[an_id("stay")].orders[-1]
+    await ledger.take(e.Started(T0 - BACK_MS, "set by the network"))
+    assert ledger.garage.stays[an_id("stay")].orders[-1].expires == order.expires
+    assert ledger.last_at == T0
+
+
+async def test_an_earlier_clock_is_written_down_also_where_nothing_waits() -> None:
+    memory = Memory()
+    ledger = a_ledger(memory)
+    await ledger.take(ticket())  # no barrier: nothing comes of it yet
+    ledger.garage.lanes.clear()
+    await ledger.take(e.Started(T0 - YEARS, "by the right clock"))
+    assert memory.commits[-1][0].kind == "Started"

@@ -67,6 +67,15 @@ def test_who_holds_no_key_reckons_the_same_for_a_genuine_ticket(text: str) -> No
     assert hint(text, exited, garage="marina", tariff=TARIFF, lost_session=FRESH) == ask(text, exited)
 
 
+@pytest.mark.parametrize("by", [0, ENTERED - FUTURE_ALLOWANCE_MS - 1, ENTERED - 8 * 60 * 60_000])
+def test_by_a_clock_that_nobody_keeps_no_ticket_is_from_the_future(by: int) -> None:
+    for found in (
+        hint(TICKET, by, garage="marina", tariff=TARIFF, lost_session=FRESH, kept=False),
+        quote(TICKET, by, garage="marina", keys=KEYS, tariff=TARIFF, lost_session=FRESH, kept=False),
+    ):
+        assert found == Quote("free", by, SESSION, ENTERED, 0, Fils(0))
+
+
 def test_who_holds_no_key_cannot_tell_who_signed_a_ticket() -> None:
     exited = ENTERED + 90 * 60_000
     forged = sign_ticket("marina", SESSION, ENTERED, "k1", b"\0" * 32)

@@ -80,13 +80,14 @@ async def kerb(
     *,
     plugged: bool = True,
     scanner: HidScanner | None = None,
+    kept: bool = True,
 ) -> AsyncIterator[Kerb]:
     bus, clock, simulated = bus or MemoryBus(), TestClock(NOW), SimulatedScanner()
     if not plugged:
         simulated.unplug()
     link = Link(bus.as_bus(), garage="marina", lane="exit-1", role="reader", version="1", clock=clock)
     role = asyncio.create_task(
-        ReaderRole(link, scanner or simulated, tariff=TARIFF, pauses_s=pauses_s).run()
+        ReaderRole(link, scanner or simulated, tariff=TARIFF, pauses_s=pauses_s, kept=lambda _: kept).run()
     )
     made = Kerb(bus, simulated, clock)
     try:
@@ -174,6 +175,13 @@ async def test_a_ticket_that_nobody_signed_is_told_by_its_form_for_the_worker_to
         (fee,) = await at.fees(1)
         assert (fee.reason, fee.session, fee.amount) == ("due", SESSIONS[0], "20.00")
         assert at.alerts() == []
+
+
+async def test_a_reader_whose_clock_nobody_keeps_calls_no_ticket_one_from_the_future() -> None:
+    async with kerb(kept=False) as at:
+        at.scanner.feed(ticket(-60))
+        (fee,) = await at.fees(1)
+    assert (fee.reason, fee.minutes, fee.amount, fee.ticket) == ("free", 0, "0.00", ticket(-60))
 
 
 @pytest.mark.fault("reader-garbage")

@@ -22,7 +22,7 @@ from terminal import __version__
 from terminal import settings as sections
 from terminal.aside import aside
 from terminal.bus import Bus
-from terminal.clock import Clock, SystemClock
+from terminal.clock import Clock, SystemClock, kernel_keeps
 from terminal.config import read_secret, read_ticket_keys
 from terminal.contract import access, grant
 from terminal.core.tariff import Tariff
@@ -294,7 +294,7 @@ class _Opener:
 
     async def _reader(self, link: Link) -> Callable[[], Awaitable[None]]:
         scanner = await self._stack.enter_async_context(self._hardware.scanner())
-        return ReaderRole(link, scanner, tariff=self._tariff()).run
+        return ReaderRole(link, scanner, tariff=self._tariff(), kept=kernel_keeps).run
 
     async def _worker(self, link: Link) -> Callable[[], Awaitable[None]]:
         settings, garage = self._settings, self._garage
@@ -333,7 +333,7 @@ class _Opener:
             words_for=Wording(garage.id, garage.name, garage.name_ar, payby.notify_url, tariff),
             version=__version__,
         )
-        return Worker(link, client, store, told, store=store).run
+        return Worker(link, client, store, told, store=store, kept=kernel_keeps).run
 
     def _listener(self, link: Link) -> Callable[[], Awaitable[None]]:
         payby, listener = self._settings.need(sections.Payby), self._settings.need(sections.Listener)

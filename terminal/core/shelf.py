@@ -9,8 +9,10 @@ import struct
 from array import array
 from bisect import bisect_left
 
+from terminal.core import events
 from terminal.core.lane import REMIND_MS
 from terminal.core.noun import replace
+from terminal.core.numbers import parse_order_no
 from terminal.core.owed import settled
 from terminal.core.visit import Payment, Proof, Stay
 
@@ -40,6 +42,28 @@ def slim(stay: Stay) -> Stay:
 
 def _slim(payment: Payment) -> Payment:
     return replace(payment, proof=NO_PROOF) if payment.holder in ("raised", "refunded") else payment
+
+
+def session_of(event: events.Event) -> str | None:
+    """The stay that an event is about, where it could be one that was settled long ago."""
+    match event:
+        case events.TicketRead(fee=fee):
+            return fee.session
+        case events.LiftAnswered() | events.StayFailed() | events.BoomSeen():
+            return event.session
+        case (
+            events.OrderReported()
+            | events.OrderUnheard()
+            | events.OrderDenied()
+            | events.RefundReported()
+            | events.RefundUnheard()
+        ):
+            name = parse_order_no(event.order_no)
+        case events.CommandGiven(order_no=str(order_no)):
+            name = parse_order_no(order_no)
+        case _:
+            return None
+    return name.session if name else None
 
 
 class Shelf:

@@ -85,7 +85,8 @@ class ReaderRole:
     """Publishes ``fee`` for the link's lane from a scanner, until cancelled.
 
     One fee of a ticket and one refused one are repeated at a time, each the newest of its kind: a ticket ends both,
-    while garbage does not make the reader forget a driver's ticket.
+    while garbage does not make the reader forget a driver's ticket. ``kept``: is a clock that shows so many ms known to
+    be right? One that is not calls no ticket one from the future; the worker judges.
     """
 
     def __init__(
@@ -95,11 +96,13 @@ class ReaderRole:
         *,
         tariff: Tariff,
         pauses_s: Sequence[float] = PAUSES_S,
+        kept: Callable[[int], bool] = lambda _: True,
     ) -> None:
         self._link = link
         self._scanner = scanner
         self._tariff = tariff
         self._pauses_s = pauses_s
+        self._kept = kept
         self._ticket: _Asked | None = None
         self._refused: _Asked | None = None
         self._vehicle: tuple[Vehicle, int] | None = None
@@ -191,6 +194,7 @@ class ReaderRole:
                 garage=self._link.garage,
                 tariff=self._tariff,
                 lost_session=lost_session(self._link.garage, self._link.lane or "", car, head["id"]),
+                kept=self._kept(exited_ms),
             )
         else:
             quoted = Quote("refused", exited_ms, why="ticket-unknown")

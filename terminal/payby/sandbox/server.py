@@ -37,6 +37,8 @@ BASE_PATH = "/sgs/api/"
 _HTML = (
     b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
 )
+_PROBE = b'{"merchantOrderNo":"probe"}'
+"""What client.PayBy.probe() asks for."""
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -71,6 +73,8 @@ class Sandbox:
         self.clock = clock or SystemClock()
         self.book = Book(partner_id, random.Random(seed))
         self.calls: list[Call] = []
+        """About orders, refunds and reports; what only asks whether PayBy is there is in ``probes``."""
+        self.probes = 0
         self.cut_off = False
         """True: every call's connection ends without an answer, as if PayBy were gone."""
         self.on_call: Callable[[Call], Awaitable[None] | None] | None = None
@@ -196,7 +200,10 @@ class Sandbox:
         )
         if self.cut_off:
             return _drop(request)
-        self.calls.append(call)
+        if _PROBE in call.body:
+            self.probes += 1
+        else:
+            self.calls.append(call)
         fault = call.fault = self._faults.take(call.name) or Fault()
         try:
             requested_ms = genuine(call, self.partner_id, self.merchant_keys)

@@ -7,7 +7,7 @@ from the state follow the screens (speaking) and what must be pursued until it i
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -34,6 +34,7 @@ from terminal.roles.worker.screens import Screens
 from terminal.roles.worker.speaking import Voice
 from terminal.roles.worker.storage import Keeper, Store
 from terminal.roles.worker.telling import tell
+from terminal.roles.worker.timekeeping import Timekeeping
 from terminal.roles.worker.told import WorkerSettings
 from terminal.screen import qr
 
@@ -52,7 +53,8 @@ class _Item:
 
 class Worker:
     """``payby`` has the calls of payby.client.PayBy and its ``probe``; ``seed`` makes pauses repeatable in tests;
-    ``encode`` makes a link's QR symbol. ``store``: the ``log``, where it is more than rows; a Store is watched."""
+    ``encode`` makes a link's QR symbol. ``store``: the ``log``, where it is more than rows; a Store is watched.
+    ``kept``: is a wall clock that shows so many ms right, by the kernel's word?"""
 
     def __init__(
         self,
@@ -65,6 +67,7 @@ class Worker:
         hindered: Callable[[], str] = str,
         encode: Callable[[str], qr.Symbol] = qr.proven,
         store: Keeping | None = None,
+        kept: Callable[[int], bool] = lambda _: True,
     ) -> None:
         self._link = link
         self._payby = payby
@@ -114,6 +117,7 @@ class Worker:
             link, self._voice, self.ledger, now=self.now, hindrance=self._idle_reason, spawn=self._spawn, encode=encode
         )
         self._budget = Budget(link, self._spawn)
+        self._time = Timekeeping(link.clock, payby, kept, wrongs, self._health, changed=self._clock_is_news)
         self._rivals = Rivals(link, settings.signer, settings.trusted)
         self._keeper = None
         if isinstance(store, Store):
@@ -133,7 +137,7 @@ class Worker:
 
     def _hindered(self) -> str:
         """Why no new visit may begin."""
-        return self._outer_hindrance() or self._failures.hindrance
+        return self._time.hindrance() or self._outer_hindrance() or self._failures.hindrance
 
     def _is_known(self, session: str) -> bool:
         return session in self.ledger.garage.stays or self.ledger.shelf.row_of(session) is not None
@@ -156,7 +160,8 @@ class Worker:
     async def run(self) -> None:
         """Serve until cancelled; raises SecondWorker, or what the journal raises."""
         self.ledger.replay()
-        self._steady = Steady(self._link.clock.wall_ms(), self._link.clock.steady_ms, not_before=self.ledger.last_at)
+        await self._time.first_word()
+        self._steady = Steady(self._time.begin(self.ledger.last_at), self._link.clock.steady_ms)
         async with asyncio.TaskGroup() as group:
             self._group = group
             self._pursuits = Pursuits(
@@ -185,6 +190,7 @@ class Worker:
             ):
                 group.create_task(self._listen(kind, hear), name=f"worker hears {kind}")
             group.create_task(self._consume(), name="worker")
+            self._spawn(self._time.run(), "worker's time")
             if self._keeper:
                 group.create_task(self._keep(self._keeper), name="worker watches its journal")
             group.create_task(self._link.beat(), name="worker health")
@@ -227,7 +233,26 @@ class Worker:
 
     async def _consume(self) -> None:
         while True:
-            await self._take(await self._inbox.get())
+            item = await self._inbox.get()
+            if self._time.is_apart(self.now()):
+                await self._begin_anew(item)
+            else:
+                await self._take(item)
+
+    async def _begin_anew(self, item: _Item) -> None:
+        """This process began with a clock that nobody had confirmed, and now knows that it is wrong: a start by the
+        true time, and then what waited."""
+        waiting = [item, *(self._inbox.get_nowait() for _ in range(self._inbox.qsize()))]
+        self._pursuits.cancel()
+        self._steady = Steady(self._time.begin(self.ledger.last_at), self._link.clock.steady_ms)
+        await self._start()
+        for item in waiting:
+            self.post(replace(item.event, at=self.now()), item.done)
+
+    async def _clock_is_news(self) -> None:
+        await self._screens.show_all()
+        if self._time.is_apart(self.now()):
+            self.post(events.TimePassed(self.now()))
 
     async def _take(self, item: _Item) -> None:
         event, alone = item.event, self._failures.alone
@@ -322,7 +347,8 @@ class Worker:
             wall=self._link.clock.wall_ms(),
             beliefs=self._settings.beliefs,
             hindrance=self._hindered(),
-            knows=lambda session: session in self.ledger.garage.stays or self.ledger.shelf.row_of(session) is not None,
+            skew=self._time.skew,
+            knows=self._is_known,
         )
 
         async def done(change: Change | None) -> None:

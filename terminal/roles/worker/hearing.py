@@ -54,12 +54,18 @@ def ticket_event(
     beliefs: Beliefs,
     hindrance: str,
     knows: Callable[[str], bool] = lambda _: False,
+    skew: int = 0,
 ) -> TicketRead | TicketRefused:
-    """``at``: the worker's steady time; ``wall``: ms since the epoch; ``knows``: is this a stay that was seen before?
+    """``at``: the worker's steady time; ``wall``: ms since the epoch by its own clock, and ``skew`` how far the true
+    time is ahead of that, as far as it is known; ``knows``: is this a stay that was seen before?
 
-    A fee must be what a reader without a key makes of its ticket: one that says otherwise is disputed. Whether the
-    ticket is genuine is then the worker's to say, and no lie where it is not. A lost ticket names no stay: the worker
-    derives it, whatever `session` says, and a fee that names somebody else's is refused.
+    It must have been read now: by our own clock, which the reader may share, or by the true time, which the reader's
+    may keep. What is due is reckoned by the true time, so where the two differ the fee's amount is not. While nobody
+    knows the time (``hindrance`` is `clock`) it opens nothing, and neither its age nor its entry is held against it.
+
+    A fee must be what a reader without a key makes of its ticket at its `exited`: one that says otherwise is disputed.
+    Whether the ticket is genuine is then the worker's to say, and no lie where it is not. A lost ticket names no stay:
+    the worker derives it, whatever `session` says, and a fee that names somebody else's is refused.
     """
 
     ticket = fee.ticket[:TICKET_SHOWN]  # kept as scanned, no longer than a screen or a report can show
@@ -69,11 +75,14 @@ def ticket_event(
 
     if fee.reason == "refused":
         return refused(fee.why if fee.why in REFUSALS else "ticket-unknown")
+    timely = hindrance != "clock"
     exited = moment(fee.exited or fee.at)
-    if abs(wall - exited) > FRESH_MS:
-        return refused("refused", f"a fee says it was read {(wall - exited) / 1000:.0f} s ago; 60 s are taken")
+    ago = min(wall - exited, wall + skew - exited, key=abs)
+    if timely and abs(ago) > FRESH_MS:
+        return refused("refused", f"a fee says it was read {ago / 1000:.0f} s ago; 60 s are taken")
+    read = wall + skew - ago
     garage, tariff, session = beliefs.garage, beliefs.tariff, lost_session(beliefs.garage, lane, fee.car, fee.id)
-    told = hint(fee.ticket, exited, garage=garage, tariff=tariff, lost_session=session)
+    told = hint(fee.ticket, exited, garage=garage, tariff=tariff, lost_session=session, kept=False)
     if told.why:
         return refused(told.why, f"a fee for a ticket that is {told.why}")
     amount = told.amount or 0
@@ -86,7 +95,8 @@ def ticket_event(
     reckoned = (told.reason, told.session, money.text(amount), told.minutes, told.entered_ms)
     if said != reckoned or (told.reason == "lost" and not amount):
         return refused("refused", f"a fee says {fee.reason} {fee.amount}, the tariff {reckoned[0]} {reckoned[2]}")
-    ours = quote(fee.ticket, exited, garage=garage, keys=beliefs.ticket_keys, tariff=tariff, lost_session=session)
+    keys = beliefs.ticket_keys
+    ours = quote(fee.ticket, read, garage=garage, keys=keys, tariff=tariff, lost_session=session, kept=timely)
     if ours.session is None or ours.reason == "refused":
         return refused(ours.why or "ticket-unknown")
     taken = Fee(fee.id, ours.session, ticket, ours.amount or 0, ours.reason, ours.minutes, fee.car)
