@@ -300,9 +300,26 @@ async def test_a_kerb_machine_is_not_asked_for_the_merchant_s_key(place: Path, e
     assert list(lines) == ["configuration", "password mqtt.password_file", "pins", "broker", "clock"]
 
 
-def test_timesyncd_s_marker_tells_whether_the_clock_is_kept(tmp_path: Path) -> None:
-    assert network_time(tmp_path / "timesync" / "synchronized") is None
+@pytest.mark.fault("clock-for-money")
+async def test_a_clock_that_neither_network_nor_payby_confirms_is_not_ready(
+    place: Path, sandbox: Sandbox, embedded: EmbeddedBroker
+) -> None:
+    sandbox.cut_off = True
+    settings = configured(place, sandbox.base_url, embedded.url)
+    for ntp in (None, False):
+        bad = await failing(settings, machine(place, ntp=ntp))
+        assert [line.partition(" -> ")[0] for line in bad if "clock" in line] == [
+            "FAIL  clock: confirmed by nobody, neither the network nor PayBy: no ticket would be taken"
+        ]
+    assert not [line for line in await failing(settings, machine(place, ntp=True)) if "clock" in line]
+
+
+def test_the_kernel_or_timesyncd_s_marker_tells_whether_the_clock_is_kept(tmp_path: Path) -> None:
+    def says(kernel: bool) -> bool | None:
+        return network_time(tmp_path / "timesync" / "synchronized", lambda _: kernel)
+
+    assert (says(False), says(True)) == (None, True)
     (tmp_path / "timesync").mkdir()
-    assert network_time(tmp_path / "timesync" / "synchronized") is False
+    assert (says(False), says(True)) == (False, True)
     (tmp_path / "timesync" / "synchronized").touch()
-    assert network_time(tmp_path / "timesync" / "synchronized") is True
+    assert says(False) is True

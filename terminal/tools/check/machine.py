@@ -1,9 +1,10 @@
 """This machine: disk, pins, panel, scanner, clock."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+from terminal.clock import SystemClock, kernel_keeps
 from terminal.config import Settings
 from terminal.screen.layouts import layout_for
 from terminal.settings import Lcd
@@ -144,8 +145,10 @@ def service_runs(proc: Path = Path("/proc")) -> bool:
     return False
 
 
-def network_time(marker: Path = Path("/run/systemd/timesync/synchronized")) -> bool | None:
-    """Is the clock kept by the network? By systemd-timesyncd's marker; None where that does not run."""
-    if marker.exists():
+def network_time(
+    marker: Path = Path("/run/systemd/timesync/synchronized"), kernel: Callable[[int], bool] = kernel_keeps
+) -> bool | None:
+    """Is the clock kept by the network, by the kernel's word or systemd-timesyncd's marker? None where neither says."""
+    if kernel(SystemClock().wall_ms()) or marker.exists():
         return True
     return False if marker.parent.is_dir() else None

@@ -83,7 +83,7 @@ async def payby_and_clock(settings: Settings, machine: Machine) -> AsyncIterator
             async with client:
                 yield await _ask(client, payby)
                 skew_ms = client.skew_ms
-    yield _clock(machine.ntp(), skew_ms)
+    yield _clock(machine.ntp(), skew_ms, prices="worker" in settings.roles())
 
 
 async def _ask(client: PayBy, payby: Payby) -> Finding:
@@ -111,7 +111,10 @@ async def _ask(client: PayBy, payby: Payby) -> Finding:
 _ENROL = "in PayBy's portal: upload merchant.pub.pem, enter this machine's outgoing address, apply for DYNQR"
 
 
-def _clock(ntp: bool | None, skew_ms: int | None) -> Finding:
+def _clock(ntp: bool | None, skew_ms: int | None, *, prices: bool) -> Finding:
+    if prices and not ntp and skew_ms is None:
+        text = "confirmed by nobody, neither the network nor PayBy: no ticket would be taken"
+        return Finding("clock", False, text, "sudo timedatectl set-ntp true, and mend the way to PayBy")
     kept = {True: "kept by the network", False: "not kept by the network", None: "who keeps it is not known here"}[ntp]
     text = (
         kept
