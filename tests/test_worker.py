@@ -328,10 +328,14 @@ async def test_an_answer_of_another_lane_says_nothing_of_a_lift(lane: Lane) -> N
     await lane.sandbox.pay(order.order_no, notify=False)
     lift = await lane.until(Lift, order_no=order.order_no)
     answer = Answer(lift=lift.id, outcome="refused", why="car")
-    await lane.bus.hears(lane.topic("barrier", "exit-2"), Barrier(**lane.head(), state="down", answer=answer))
-    alert = await lane.until(Alert, code="bad-message")
-    assert "a lift of exit-1" in alert.text
+    for said in ({"state": "down", "answer": answer}, {"state": "up", "lift": lift.id, "session": lift.session}):
+        await lane.bus.hears(lane.topic("barrier", "exit-2"), Barrier(**lane.head(), **said))
+    await lane.bus.until(Alert, 2)
+    assert [alert.code for alert in lane.bus.of(Alert)] == ["bad-message"] * 2
+    assert all("a lift of exit-1" in alert.text for alert in lane.bus.of(Alert))
     assert not any(row.kind == "LiftAnswered" for row in lane.log.rows)
+    (stay,) = lane.worker.ledger.garage.stays.values()
+    assert [grant.id for grant in stay.grants] == [lift.id]
     await lane.boom_is_down(answer=answer)
     await lane.until(Alert, code="lift-refused")
 

@@ -15,12 +15,12 @@ from terminal.core.visit import Boom, Grant, Lane, Notice, Order, Payment, Spent
 TIMES: dict[type[Any], frozenset[str]] = {
     Boom: frozenset({"since"}),
     Grant: frozenset({"not_after"}),
-    Lane: frozenset({"risen_until", "began"}),
+    Lane: frozenset({"began"}),
     Notice: frozenset({"until"}),
     Order: frozenset({"placed", "expires", "payby_expires"}),
     Payment: frozenset({"paid", "until"}),
     SpentCommand: frozenset({"not_after"}),
-    Stay: frozenset({"left"}),
+    Stay: frozenset({"left", "lost"}),
     Visit: frozenset({"since", "read", "gone_since", "waits_until"}),
 }
 """The fields that hold a time, ms; 0 and None are none."""

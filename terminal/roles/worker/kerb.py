@@ -70,21 +70,20 @@ class Kerb:
         skew: int | None = self._ledger.garage.lanes[lane].skew
         if not heard.retained:
             skew = self._of(lane).rhythm.skew(apart, self._link.clock.steady_ms())
+        answer, lift, session = barrier.answer, barrier.lift, barrier.session
+        if others := self._others(lane, lift, answer.lift if answer else None):
+            await self._link.bad_message(str(heard.topic), f"what a barrier said of a lift of {others} was dropped")
+            answer, lift, session = None, None, None
         news: list[events.Event] = []
         if skew is not None:
             self._barrier_alive(lane)
-            is_news = before is None or barrier.lift != before.lift  # for which alone its stay is called back
-            session = barrier.session if is_news else None
-            news.append(events.BoomSeen(self._now(), lane, barrier.state, barrier.lift, skew, session))
+            is_news = before is None or lift != before.lift  # for which alone its stay is called back
+            news.append(events.BoomSeen(self._now(), lane, barrier.state, lift, skew, session if is_news else None))
             if barrier.state == "down" and before and before.state != "down" and not heard.retained:
                 self._hurry(lane)
-        if not heard.retained:
-            answer = barrier.answer
-            if answer and (other := self._lifts.lane_of(answer.lift)) not in (None, lane):
-                await self._link.bad_message(str(heard.topic), f"an answer to a lift of {other} was dropped")
-            elif answer and (of := self._lifts.session_of(answer.lift)):
-                outcome, why = answer.outcome, answer.why or ""
-                news.append(events.LiftAnswered(self._now(), lane, of, answer.lift, outcome, why))
+        if not heard.retained and answer and (stay := self._lifts.session_of(answer.lift)):
+            outcome, why = answer.outcome, answer.why or ""
+            news.append(events.LiftAnswered(self._now(), lane, stay, answer.lift, outcome, why))
 
         async def done(_: Change | None) -> None:
             heard.ack()
@@ -95,6 +94,11 @@ class Kerb:
             self._post(news[-1], done)
         else:
             heard.ack()
+
+    def _others(self, lane: str, *lifts: str | None) -> str:
+        """The other lane that one of these lifts is for; empty where there is none."""
+        lanes = (self._lifts.lane_of(lift) for lift in lifts if lift)
+        return next((found for found in lanes if found not in (None, lane)), None) or ""
 
     def _barrier_alive(self, lane: str) -> None:
         said = self._of(lane)

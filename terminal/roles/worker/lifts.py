@@ -12,14 +12,13 @@ class Lifts:
         self._sessions: dict[str, str] = {}
         self._lifts_of: dict[str, set[str]] = {}
         self._lanes: dict[str, str] = {}
-        """Of lifts that were seen while they were granted; the rules know of the others."""
 
     def session_of(self, lift: str) -> str | None:
         """The stay of a lift."""
         return self._sessions.get(lift)
 
     def lane_of(self, lift: str) -> str | None:
-        """The lane that such a lift names, as far as it is known here."""
+        """The lane that it names."""
         return self._lanes.get(lift)
 
     def know(self, stay: Stay) -> None:
@@ -27,7 +26,7 @@ class Lifts:
         lifts = {given.id for given in stay.given}
         for lift in self._lifts_of.get(stay.session, set()) - lifts:
             self._drop(lift)
-        self._lanes |= {g.id: g.lane for g in stay.grants}
+        self._lanes |= {given.id: given.lane for given in stay.given}
         self._sessions |= dict.fromkeys(lifts, stay.session)
         self._lifts_of[stay.session] = lifts
 
