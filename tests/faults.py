@@ -104,6 +104,7 @@ ROWS = (
     Row("barrier-away", "the barrier is away with a lift, its car at another lane: one holder, one raise", "Rules"),
     Row("cars-swap", "another car stands there when the lift comes: refused, the payment is credit", "Rules"),
     Row("worker-away", "two tickets are read while the worker is away: who waits now is served", "Rules"),
+    Row("stolen-lane", "a lane's whole secrets in others' hands: delay and alarm, and nothing else", "Processes"),
     Row("clock-for-money", "the clock is off by hours or years, known or not: the true amount, or none", "Processes"),
     Row("barrier-clock", "the barrier's clock is off: told at 5 s, out of order at 15 s, before anybody pays", "Rules"),
     Row("forged-screen", "somebody else's code on the broker: not shown, told", "Processes"),
