@@ -113,7 +113,7 @@ def test_while_nobody_knows_the_time_a_ticket_is_neither_late_nor_from_the_futur
 
 def test_a_lost_ticket_is_the_stay_that_the_worker_derives_whatever_session_the_fee_names() -> None:
     car = an_id("car")
-    for claims in ({}, {"session": an_id("stay", "known")}):
+    for claims in ({}, {"session": an_id("stay", "known")}, {"session": None}):
         event = heard(a_fee("LOST", car=car, **claims))
         assert isinstance(event, TicketRead)
         assert event.fee.session == lost_session("marina", "exit-1", car, event.fee.id)

@@ -104,9 +104,9 @@ class Fee(Message, frozen=True, kw_only=True):
         if self.reason == "refused":
             self.need("why", where="reason `refused`")
             return
-        self.need("session", "exited", "amount", "currency", where=f"reason `{self.reason}`")
-        if self.reason != "lost":
-            self.need("entered", "minutes", where=f"reason `{self.reason}`")
+        self.need("exited", "amount", "currency", where=f"reason `{self.reason}`")
+        if self.reason != "lost":  # which names nobody: whatever `session` says there, the worker derives it
+            self.need("session", "entered", "minutes", where=f"reason `{self.reason}`")
 
 
 class Order(Message, frozen=True, kw_only=True):
