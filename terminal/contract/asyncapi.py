@@ -50,8 +50,8 @@ def _when(kind: str, field: str, values: list[str], needed: list[str]) -> None:
 
 # What the types' __post_init__ asks for; the tests hold the two together.
 _when("Fee", "reason", ["refused"], ["why"])
-_when("Fee", "reason", ["due", "free", "lost"], ["session", "exited", "amount", "currency"])
-_when("Fee", "reason", ["due", "free"], ["entered", "minutes"])
+_when("Fee", "reason", ["due", "free", "lost"], ["exited", "amount", "currency"])
+_when("Fee", "reason", ["due", "free"], ["session", "entered", "minutes"])
 _when("Screen", "state", ["pay"], ["session", "amount", "currency", "expires", "remaining", "qr", "key", "sign"])
 _when("Command", "command", ["cancel", "refund"], ["order_no"])
 _when("Command", "command", ["reset"], ["session"])
