@@ -114,3 +114,10 @@ def vehicle(car: str | None = CAR, *, waiting: bool = True, under_boom: bool = F
 
 def raised(tried: Lift) -> Answer:
     return Answer(tried.id, "raised", None, tried.order_no)
+
+
+class Reachable:
+    """A PayBy that answers when its time is asked, and that nothing else is asked of."""
+
+    async def probe(self) -> None:
+        """It answers."""

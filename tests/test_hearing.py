@@ -44,9 +44,9 @@ def heard(fee: Fee, lane: str = "exit-1", **more: Any) -> TicketRead | TicketRef
 
 
 def test_a_ticket_of_nobody_s_key_is_refused_and_is_no_lie_of_the_reader_s() -> None:
-    assert heard(a_fee(a_ticket(key=b"\0" * 32))) == TicketRefused(
-        T0, "exit-1", a_fee(a_ticket(key=b"\0" * 32)).id, "ticket-unknown"
-    )
+    ticket = a_ticket(key=b"\0" * 32)
+    fee = a_fee(ticket)
+    assert heard(fee) == TicketRefused(T0, "exit-1", fee.id, "ticket-unknown", ticket=ticket[:64])
 
 
 @pytest.mark.parametrize(

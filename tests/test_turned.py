@@ -15,7 +15,7 @@ from tests.story import Story
 COUNTS = {
     "Fee.amount", "Fee.minutes", "Grant.amount", "Grant.signed", "Lane.passages", "Lane.skew", "Order.amount",
     "Order.attempt", "Order.minutes", "Order.unheard", "Payment.amount", "Refund.amount", "Refund.unheard",
-    "Stay.lifts", "Visit.attempts", "Visit.lifts",
+    "Visit.attempts", "Visit.lifts",
 }  # fmt: skip
 """The whole numbers in the state that are no times."""
 NOUNS = [

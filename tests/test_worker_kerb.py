@@ -14,7 +14,7 @@ from terminal.link import Link
 from terminal.roles.worker import Worker
 from terminal.roles.worker.rhythm import Rhythm
 from tests.conftest import Mosquitto
-from tests.lifts import GARAGE, LANE
+from tests.lifts import GARAGE, LANE, Reachable
 from tests.test_worker import Memory, worker_settings
 
 CLOCK = SystemClock()
@@ -62,7 +62,7 @@ async def worker_on(url: str, client_id: str = "worker") -> AsyncIterator[Worker
     """A worker in its own session of a real broker, for which that broker keeps what comes meanwhile."""
     async with Bus(url, client_id=client_id) as bus:
         link = Link(bus, garage=GARAGE, lane=None, role="worker", version="1", clock=CLOCK)
-        worker = Worker(link, object(), Memory(), worker_settings(), seed=1)
+        worker = Worker(link, Reachable(), Memory(), worker_settings(), seed=1)
         running = asyncio.create_task(worker.run())
         try:
             yield worker

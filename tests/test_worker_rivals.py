@@ -18,7 +18,7 @@ from terminal.core.numbers import derived_id
 from terminal.link import Link
 from terminal.roles.worker import SecondWorker, Worker
 from tests.conftest import Mosquitto
-from tests.lifts import GARAGE, private_key, trusted
+from tests.lifts import GARAGE, Reachable, private_key, trusted
 from tests.test_worker import Memory, worker_settings
 
 CLOCK = SystemClock()
@@ -67,7 +67,7 @@ async def a_worker(url: str, client_id: str) -> AsyncIterator[Started]:
     """Runs in a process of its own, as far as the others can tell; beats four times a second."""
     async with Bus(url, client_id=client_id) as bus:
         link = Link(bus, garage=GARAGE, lane=None, role="worker", version="1", clock=CLOCK, heartbeat_s=0.25)
-        worker = Worker(link, object(), Memory(), worker_settings(), seed=1)
+        worker = Worker(link, Reachable(), Memory(), worker_settings(), seed=1)
         task = asyncio.create_task(worker.run())
         try:
             yield Started(bus, task)
