@@ -26,16 +26,9 @@ from terminal.core.owed import owed
 from terminal.core.shelf import NO_PROOF, REST_MS, Shelf, rests_until, session_of, slim
 from terminal.core.turned import turn_of, turned
 from terminal.core.visit import Lane, Rules, Stay
+from terminal.journal.kinds import CHECKPOINT, GONE, RECALLED, SHELVED, WORDS
 from terminal.plain import plain
 
-WORDS = "request"
-"""The kind of a journal row that holds a request to PayBy: ``<call> <number>``, a line feed, and its bizContent."""
-CHECKPOINT = "checkpoint"
-"""… the whole state at its place."""
-SHELVED, RECALLED = "shelved", "recalled"
-"""… stays that leave memory there, and one that comes back."""
-GONE = "gone"
-"""… what is known of shelved stays whose rows are pruned."""
 LIVE = events.VehicleSeen | events.VehicleUnknown | events.BoomSeen | events.BarrierGone | events.TimePassed
 """Facts that a new start would see again, or reckon anew."""
 CHECKPOINT_ROWS = 2_000

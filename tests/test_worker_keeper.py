@@ -146,7 +146,9 @@ async def until(found: Callable[[], bool]) -> None:
 
 
 async def in_doubt(path: Path) -> Store:
-    path.write_bytes(b"no journal " * 500)
+    with Store.open(path, lambda: T0) as store:
+        await store.append([("fact", b"")], T0)
+    path.write_bytes(b"no journal any more " * 500)
     return Store.open(path, lambda: T0)
 
 

@@ -7,12 +7,10 @@ Several appends that wait at once share one flush. The files: ``rows.py`` seals 
 """
 
 import asyncio
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,10 +21,10 @@ from typing import Self
 from terminal.journal import rows as rows_
 from terminal.journal import side
 from terminal.journal.archive import keep, read_all
+from terminal.journal.kinds import CHECKPOINT, PRUNED
+from terminal.journal.reading import backup, checkpoint_before, read, row
 from terminal.journal.repair import Rebuilt, finish, rebuild
 from terminal.journal.rows import (
-    CHECKPOINT,
-    PRUNED,
     STEPS,
     Connect,
     JournalDamaged,
@@ -35,6 +33,7 @@ from terminal.journal.rows import (
     JournalForeign,
     JournalFull,
     JournalLocked,
+    NoJournal,
     Row,
 )
 from terminal.journal.side import Usage, move_aside, salvage
@@ -48,6 +47,7 @@ __all__ = [
     "JournalForeign",
     "JournalFull",
     "JournalLocked",
+    "NoJournal",
     "Rebuilt",
     "Row",
     "Usage",
@@ -129,6 +129,7 @@ class Journal:
     ) -> Self:
         """Open or make the journal of ``role`` ("worker" or "barrier"); raises JournalError, or OSError where the
         folder does not allow it. Only a replay checks every row: replay before relying on any."""
+        side.refuse_other_files(path)
         head = side.Head(path)
         try:
             db = rows_.prepare(path, role, steps, connect)
@@ -140,6 +141,9 @@ class Journal:
             except BaseException:
                 db.close()
                 raise
+        except JournalDamaged as error:
+            head.unmake()
+            raise side.whose(path, role, error) from error
         except BaseException:
             head.close()
             raise
@@ -191,7 +195,7 @@ class Journal:
 
     async def checkpoint_before(self, at_ms: int) -> int:
         """Number of the last checkpoint that was written at ``at_ms`` or before; 0 where there is none."""
-        return await asyncio.to_thread(_checkpoint_before, self.path, at_ms, self._connect)
+        return await asyncio.to_thread(checkpoint_before, self.path, at_ms, self._connect)
 
     def usage(self) -> Usage:
         """How full the disk is, and what of it is the journal's."""
@@ -331,38 +335,6 @@ class Journal:
             self._refusal(error)
 
 
-def read(path: Path, *, connect: Connect = rows_.connect) -> Iterator[Row]:
-    """Every row of a journal in order, checked, while another process may be writing it.
-
-    Raises JournalDamaged at the first row in doubt, FileNotFoundError where there is no journal.
-    """
-    if not path.exists():
-        raise FileNotFoundError(path)
-    try:
-        connection = connect(str(path))
-        try:
-            connection.execute("PRAGMA query_only=ON")
-            yield from rows_.verified(connection, path)
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise JournalDamaged(path, None, str(error)) from error
-
-
-def row(path: Path, seq: int, *, connect: Connect = rows_.connect) -> Row | None:
-    """One row of a journal that may be at work, checked by its own checksum; None where it was pruned or never was.
-
-    Raises JournalDamaged.
-    """
-    with closing(connect(str(path))) as connection:
-        return rows_.one(connection, path, seq)
-
-
-def _checkpoint_before(path: Path, at_ms: int, connect: Connect) -> int:
-    with closing(connect(str(path))) as connection:
-        return rows_.checkpoint_before(connection, at_ms)
-
-
 def _append(rows: Sequence[tuple[str, bytes]], at_ms: int) -> _Append:
     if not rows or not -(1 << 63) <= at_ms < 1 << 63:
         raise ValueError(f"{len(rows)} rows of {at_ms} ms cannot be written")
@@ -370,30 +342,3 @@ def _append(rows: Sequence[tuple[str, bytes]], at_ms: int) -> _Append:
         if kind == PRUNED or not (kind.isascii() and 0 < len(kind) <= 64) or not isinstance(data, bytes):
             raise ValueError(f"no row can be of kind {kind!r} with {type(data).__name__}")
     return _Append(rows, at_ms, Future())
-
-
-def backup(path: Path, target: Path, connect: Connect = rows_.connect) -> int:
-    """Journal.backup() for another process than the one that writes the journal."""
-    if not path.exists():
-        raise FileNotFoundError(path)
-    unchecked = target.with_name(target.name + ".new")
-    unchecked.unlink(missing_ok=True)
-    os.close(os.open(unchecked, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    source, copy = connect(str(path)), connect(str(unchecked))
-    try:
-        source.backup(copy)
-        last = 0
-        for row in rows_.verified(copy, unchecked):
-            last = row.seq
-    except sqlite3.Error as error:
-        raise rows_.as_journal_error(path, error) from error
-    finally:
-        copy.close()
-        source.close()
-    handle = os.open(unchecked, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    unchecked.rename(target)
-    return last

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from terminal.journal import rows as rows_
-from terminal.journal.rows import PRUNED, Connect, JournalDamaged, Row
+from terminal.journal.kinds import PRUNED
+from terminal.journal.rows import Connect, JournalDamaged, Row
 
 _STEP = 500
 """Rows copied at a time."""

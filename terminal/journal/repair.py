@@ -7,20 +7,18 @@ The new file is complete before the damaged one is moved aside, so that a power 
 in its place, or the new one beside it; ``finish()`` ends a repair that was cut off there.
 """
 
-import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from terminal.journal import rows as rows_
-from terminal.journal.rows import CHECKPOINT, GENESIS, PRUNED, Connect, Row
+from terminal.journal.kinds import CHECKPOINT, PRUNED, REPAIRED
+from terminal.journal.rows import GENESIS, Connect, Row
 from terminal.journal.side import move_aside, noted_in, sound_rows
 
-REPAIRED = "repaired"
-"""Kind of the row that stands where others are lost, in a journal whose state is known."""
-Tell = Callable[[int, Iterator[Row]], Sequence[tuple[str, bytes, int]]]
+Tell = Callable[[int, Iterator[Row]], Iterable[tuple[str, bytes, int]]]
 """Given the time of the last intact row and what could be salvaged behind it: the rows (kind, data, ms) to go on
 with."""
 
@@ -43,6 +41,8 @@ class _Found:
     run: int = 0
     end: int = 0
     has_checkpoint: bool = False
+    contradicts: bool = False
+    """Its head names another row under a number that it has: it is another history."""
 
 
 def rebuild(path: Path, role: str, tell: Tell, now_ms: int, connect: Connect = rows_.connect) -> Rebuilt:
@@ -50,9 +50,11 @@ def rebuild(path: Path, role: str, tell: Tell, now_ms: int, connect: Connect = r
 
     Raises JournalError, OSError.
     """
-    found, noted = _examine(path), noted_in(path)
+    noted = noted_in(path)
+    found = _examine(path, noted)
     unbroken = 0 < found.end == found.good
-    known = (unbroken or found.has_checkpoint) and (noted is None or found.end >= noted[0])
+    reaches = noted is not None and found.end >= noted[0] and not found.contradicts
+    known = (unbroken or found.has_checkpoint) and reaches
     fresh = _fresh(path)
     _remove(fresh)
     target = rows_.prepare(fresh, role, connect=connect)
@@ -73,19 +75,20 @@ def rebuild(path: Path, role: str, tell: Tell, now_ms: int, connect: Connect = r
     return Rebuilt(known, aside)
 
 
-def finish(path: Path) -> None:
-    """End a repair that a power cut or a full disk interrupted; nothing where there was none."""
+def finish(path: Path) -> bool:
+    """End a repair that a power cut or a full disk interrupted; whether a repaired journal took its place now."""
     fresh = _fresh(path)
     if not fresh.exists():
-        return
+        return False
     if path.exists():
         _remove(fresh)  # it was not complete yet, and the damaged one is still in its place
-        return
+        return False
     move_aside(path, time.time_ns() // 1_000_000)  # what of the damaged one was not moved with it
     _place(fresh, path)
+    return True
 
 
-def _examine(path: Path) -> _Found:
+def _examine(path: Path, noted: tuple[int, bytes] | None) -> _Found:
     found = _Found()
     previous, unbroken = GENESIS, True
     for seq, at_ms, kind, data, crc, chain in sound_rows(path):
@@ -96,6 +99,7 @@ def _examine(path: Path) -> _Found:
             found.run, found.has_checkpoint, unbroken = seq, False, False
         if unbroken:
             found.good, found.good_ms = seq, at_ms
+        found.contradicts |= noted is not None and seq == noted[0] and chain != noted[1]
         found.has_checkpoint |= kind == CHECKPOINT
         found.end, previous = seq, chain
     return found
@@ -147,9 +151,6 @@ def _remove(fresh: Path) -> None:
 def _place(fresh: Path, path: Path) -> None:
     for suffix in ("-wal", "-shm"):
         fresh.with_name(fresh.name + suffix).unlink(missing_ok=True)
+    rows_.sync_folder(path.parent)  # no log of the damaged one's may lie beside it
     fresh.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    rows_.sync_folder(path.parent)

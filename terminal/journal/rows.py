@@ -6,7 +6,8 @@ byte, a lost, moved or exchanged row shows when it is read; SQLite's own integri
 JournalError
  +- JournalLocked    another process writes this journal
  +- JournalForeign   it belongs to another role, or was written by a newer version
- +- JournalDamaged   what is read is not what was written
+ |   +- NoJournal    it never was a journal of ours: nobody moves or alters it
+ +- JournalDamaged   what is read is not what was written (of NoJournal too, for who only reads)
  +- JournalFull      the disk is full: nothing was written; it may go on once there is room
  +- JournalFailed    a commit failed and nobody knows how far it came: only a restart goes on
 """
@@ -20,14 +21,10 @@ from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
+from terminal.journal.kinds import PRUNED
+
 ROLES = {"worker": 0x50585477, "barrier": 0x50585462}
 """Who has a journal, and the application id in its file ("PXTw", "PXTb")."""
-
-PRUNED = "pruned"
-"""Kind of the one row that stands for all rows before it and bears the hash of the last of them."""
-
-CHECKPOINT = "checkpoint"
-"""Kind of a row that bears the whole state at its place: a reader may begin there, so pruning ends before one."""
 
 GENESIS = bytes(16)
 """What stands for the hash of the row before the first."""
@@ -43,6 +40,13 @@ UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError, struct.error, TypeError
 """What reading a damaged file raises: SQLite's own finding, whose text may itself not be UTF-8, or a value of the
 wrong type where a flipped byte changed it."""
 
+TABLE = STEPS[0].partition(",")[0]
+_GAPS = 20_000
+"""More places that cannot be read, and the rest is not looked at: a start must end."""
+_PAGE_ROWS = 256
+"""A page holds fewer."""
+_LOOKED_UP = 5_000
+"""So many numbers of a gap are asked for one by one."""
 Connect = Callable[[str], sqlite3.Connection]
 _HEAD = struct.Struct(">QqH")
 _SELECT = "SELECT seq, at_ms, kind, data, crc, chain FROM entry"
@@ -71,6 +75,14 @@ class JournalDamaged(JournalError):
     def __init__(self, path: Path, seq: int | None, reason: str) -> None:
         super().__init__(path, f"damaged{'' if seq is None else f' at row {seq}'}: {reason}")
         self.seq = seq
+
+
+class NoJournal(JournalForeign, JournalDamaged):
+    """What lies in the journal's place is something else: a text, another program's database, a folder."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        JournalError.__init__(self, path, f"{what}; it is left as it is: name another file, or take it away")
+        self.seq = None
 
 
 class JournalFull(JournalError):
@@ -124,11 +136,12 @@ def prepare(path: Path, role: str, steps: Sequence[str] = STEPS, connect: Connec
         raise ValueError(f"no journal for role {role!r}")
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))  # -wal and -shm take their mode from it
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except FileExistsError:
         pass
     connection = connect(str(path))
     try:
+        _claim(connection, path, role)  # before the first word that alters the file
         # No checkpoint of SQLite's own: it would cost flushes in the middle of an append.
         for pragma in (
             "journal_mode=WAL",
@@ -148,14 +161,25 @@ def prepare(path: Path, role: str, steps: Sequence[str] = STEPS, connect: Connec
         raise
 
 
-def _migrate(connection: sqlite3.Connection, path: Path, role: str, steps: Sequence[str]) -> None:
+def _claim(connection: sqlite3.Connection, path: Path, role: str) -> None:
+    """Raise unless this is a journal of ``role``, or a database with nothing in it."""
     version, owner = _pragma(connection, "user_version"), _pragma(connection, "application_id")
     if owner in ROLES.values() and owner != ROLES[role]:
         raise JournalForeign(path, f"the journal of another role, not of the {role}")
-    if (version, owner) == (0, 0) and not _schema(connection):
+    if owner == ROLES[role] and version >= 1:
+        return
+    schema = _schema(connection)
+    if version == 0 and owner in (0, ROLES[role]) and not schema:
+        return
+    text = f"no journal's header (application id {owner:#x}, version {version})"
+    ours = owner == ROLES[role] or any((sql or "").startswith(TABLE) for _, sql in schema)
+    raise JournalDamaged(path, None, text) if ours else NoJournal(path, text)
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, role: str, steps: Sequence[str]) -> None:
+    version = _pragma(connection, "user_version")
+    if version == 0:
         connection.execute(f"PRAGMA application_id={ROLES[role]}")
-    elif owner != ROLES[role] or version < 1:
-        raise JournalDamaged(path, None, f"no journal's header (application id {owner:#x}, version {version})")
     if version > len(steps):
         raise JournalForeign(path, f"version {version} was written by a newer program; this one knows {len(steps)}")
     for number, step in enumerate(steps[version:], version + 1):
@@ -237,22 +261,82 @@ def verified(connection: sqlite3.Connection, path: Path) -> Iterator[Row]:
 
 
 def sound(connection: sqlite3.Connection, end: int) -> Iterator[Sealed]:
-    """Of a damaged file: each row up to ``end`` that fits its own CRC, in order, with gaps where others were."""
+    """Of a damaged file: each row that fits its own CRC, in order, with gaps where others were.
+
+    ``end``: behind this number nothing is looked for where a page cannot be read. It only moves forward, and not
+    without limit: in a broken page numbers may run backwards, and a row may claim any number.
+    """
     reached = 0
-    while reached < end:
+    for row in _scanned(connection, end):
+        yield from _between(connection, reached, row[0] - 1)
+        yield row
+        reached = row[0]
+    yield from _between(connection, reached, end)
+
+
+def _between(connection: sqlite3.Connection, reached: int, through: int) -> Iterator[Sealed]:
+    """Where a scan found nothing, each number is asked for: a row may be found though its neighbours are not."""
+    for seq in range(reached + 1, min(through, reached + _LOOKED_UP) + 1):
         try:
-            found = connection.execute(f"{_SELECT} WHERE seq > ? ORDER BY seq", (reached,))
-            for reached, at_ms, kind, data, crc, chain in found:
-                if _fits(crc, reached, at_ms, kind, data) and isinstance(chain, bytes):
-                    yield reached, at_ms, kind, data, crc, chain
+            found = connection.execute(f"{_SELECT} WHERE seq = ?", (seq,)).fetchone()
+        except UNREADABLE:
+            continue
+        if found and _fits(found):
+            yield found
+
+
+def _scanned(connection: sqlite3.Connection, end: int) -> Iterator[Sealed]:
+    reached = 0
+    for _ in range(_GAPS):
+        try:
+            for row in _from(connection, reached):
+                if row[0] > reached and _fits(row):
+                    yield row
+                    reached = row[0]
+                elif row[0] == reached + 1:  # of another one nobody knows whether the number is its own
+                    reached = row[0]
             return
-        except (sqlite3.DatabaseError, UnicodeDecodeError):
-            reached += 1  # the page that holds it cannot be read: try to land behind it
+        except UNREADABLE:
+            reached = _behind(connection, reached, end)
+            if reached >= end:
+                return
 
 
-def _fits(crc: object, seq: int, at_ms: int, kind: str, data: bytes) -> bool:
+def _from(connection: sqlite3.Connection, reached: int) -> Iterator[Sealed]:
+    return connection.execute(f"{_SELECT} WHERE seq > ? ORDER BY seq", (reached,))
+
+
+def _behind(connection: sqlite3.Connection, reached: int, end: int) -> int:
+    """The number, at least one further, behind which a row can be read again; ``end`` where none can.
+
+    One by one over what a page holds, then in leaps over the many pages that a broken one may lead to.
+    """
+    known, step = reached, 1
+    while known < end:
+        here = min(known + step, end)
+        if _readable(connection, here):
+            while here - known > 1:  # a leap went too far, perhaps
+                half = (known + here) // 2
+                known, here = (known, half) if _readable(connection, half) else (half, here)
+            return here
+        known = here
+        if known - reached >= _PAGE_ROWS:
+            step *= 2
+    return end
+
+
+def _readable(connection: sqlite3.Connection, reached: int) -> bool:
     try:
-        return crc == seal(GENESIS, seq, at_ms, kind, data)[0]
+        next(_from(connection, reached), None)
+    except UNREADABLE:
+        return False
+    return True
+
+
+def _fits(row: Sealed) -> bool:
+    seq, at_ms, kind, data, crc, chain = row
+    try:
+        return isinstance(chain, bytes) and crc == seal(GENESIS, seq, at_ms, kind, data)[0]
     except UNREADABLE:
         return False
 
@@ -274,7 +358,7 @@ def _while_opening(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> Jou
     return as_journal_error(path, error)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -11,11 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zlib import crc32
 
+from terminal.journal.kinds import PRUNED
 from terminal.journal.rows import (
-    PRUNED,
+    ROLES,
+    TABLE,
     UNREADABLE,
     JournalDamaged,
+    JournalError,
+    JournalForeign,
     JournalLocked,
+    NoJournal,
     Row,
     Sealed,
     chain_at,
@@ -41,7 +46,9 @@ class Head:
     def __init__(self, journal: Path) -> None:
         """Take the lock, held until close(); raises JournalLocked, or OSError where the file cannot be made."""
         self._journal = journal
-        self._file = os.open(_beside(journal, ".head"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        path = _beside(journal, ".head")
+        self._made = None if path.exists() else path
+        self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -58,6 +65,12 @@ class Head:
         """Note the last row acknowledged; no flush. Raises OSError."""
         note = _HEAD.pack(_MAGIC, seq, chain)
         os.pwrite(self._file, note + crc32(note).to_bytes(4, "big"), 0)
+
+    def unmake(self) -> None:
+        """Close it, and leave nothing that was not there before."""
+        if self._made:
+            self._made.unlink(missing_ok=True)
+        self.close()
 
     def close(self) -> None:
         """Give the lock back; may be called twice."""
@@ -150,7 +163,7 @@ def salvage(aside: Path) -> Iterator[Row]:
 def sound_rows(journal: Path) -> Iterator[Sealed]:
     """The same as they lie there, hashes included, and with the row that stands for pruned ones."""
     noted = noted_in(journal)
-    end = noted[0] if noted else _size(journal) // 32  # a row takes more than 32 bytes
+    end = max(noted[0] if noted else 0, _size(journal) // 32)  # a row takes more than 32 bytes
     try:
         connection = sqlite3.connect(f"{journal.absolute().as_uri()}?mode=ro", uri=True)
     except sqlite3.Error:
@@ -167,6 +180,32 @@ def noted_in(journal: Path) -> tuple[int, bytes] | None:
         return _unpack(_beside(journal, ".head").read_bytes())
     except OSError:
         return None
+
+
+def refuse_other_files(journal: Path) -> None:
+    """Raise NoJournal for a folder or a device in the journal's place; to be asked before anything is made beside it,
+    since the mere opening of some has consequences."""
+    if not journal.exists():
+        return
+    if not journal.is_file():
+        raise NoJournal(journal, "a folder lies there" if journal.is_dir() else "it is no file")
+    if journal.stat().st_size == 1:  # SQLite takes that for nothing, and would write over it
+        raise NoJournal(journal, "no journal (file is not a database)")
+
+
+def whose(journal: Path, role: str, error: JournalDamaged) -> JournalError:
+    """What an error of a file that cannot be opened as a journal is: damage only where it once was one of ``role``,
+    by its head or by what its first page still says."""
+    if isinstance(error, NoJournal):
+        return error
+    with journal.open("rb") as file:
+        page = file.read(4096)
+    owner = int.from_bytes(page[68:72], "big")
+    if owner in ROLES.values() and owner != ROLES[role]:
+        return JournalForeign(journal, f"the journal of another role, not of the {role}")
+    if owner == ROLES[role] or TABLE.encode() in page or noted_in(journal):
+        return error
+    return NoJournal(journal, f"no journal ({error.reason.removeprefix('damaged: ')})")
 
 
 def compare_head(journal: Path, noted: tuple[int, bytes] | None, connection: sqlite3.Connection) -> None:

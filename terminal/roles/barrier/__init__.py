@@ -18,7 +18,7 @@ from terminal.journal import JournalError, JournalFull
 from terminal.link import Heard, Link
 from terminal.roles.barrier.gate import Boom, Effect, Forged, Gate, Raise, Refuse, Say
 from terminal.roles.barrier.second import SecondBarrier
-from terminal.roles.barrier.spent import Book, done_row, intent_row, refused_row
+from terminal.roles.barrier.spent import MISTRUST_MS, Book, done_row, intent_row, refused_row
 
 __all__ = ["BarrierRole", "Book", "Gate", "Relay"]
 logger = logging.getLogger(__name__)
@@ -27,7 +27,6 @@ EVERY_S = 5.0
 """``barrier`` is said at least so often: its ``at`` lets the worker compare clocks."""
 DISK_EVERY_S = 60.0
 FULL_AT = 0.9
-MISTRUST_MS = 60_000
 KEEP_ROWS = 200_000
 """Two rows a lift: what is older than the last 100,000 lifts is forgotten. So many rows are replayed in 2 s."""
 LAST_WORDS_S = 1.0

@@ -2,7 +2,7 @@
 
 A lift leaves two rows: ``intent``, the lift itself without its proof, flushed before the pulse, and ``done``, its id,
 after it. An intent that was not done was pulsed or not: nobody knows, and it is never pulsed again. A refusal that must
-outlast this process leaves ``refused``.
+outlast this process leaves ``refused``, a damage ``repaired``.
 """
 
 import hashlib
@@ -18,9 +18,11 @@ import msgspec
 from terminal.clock import Clock
 from terminal.contract import grant
 from terminal.contract.messages import Lift, LiftReason, encode, moment
-from terminal.journal import Journal, JournalDamaged, Row, move_aside, salvage
+from terminal.journal import Journal, JournalDamaged, JournalForeign, Row, finish, rebuild
+from terminal.journal.kinds import BARRIERS, DONE, INTENT, REFUSED, REPAIRED
 
-INTENT, DONE, REFUSED = "intent", "done", "refused"
+MISTRUST_MS = 60_000
+"""So long after a damage no lift raises the boom: every one that was spent before has expired by then."""
 REFUSALS = 100
 """So many are kept in memory before those of which no copy can be valid any more are dropped."""
 LATE_MS = 60 * 60_000
@@ -97,6 +99,8 @@ class Spent:
         self.last: Raised | None = None
         self.pulsed_ms: int | None = None
         """When the last pulse before this start was given at the latest, by the wall clock of then."""
+        self.repaired_ms: int | None = None
+        """When rows were lost last."""
         self._refused: dict[str, tuple[grant.Why, int]] = {}
 
     def replay(self, rows: Iterable[Row]) -> None:
@@ -118,6 +122,8 @@ class Spent:
             elif row.kind == REFUSED:
                 refusal = decode_refusal(row.data)
                 self._note(refusal, moment(refusal.not_after))
+            elif row.kind == REPAIRED:
+                self.repaired_ms = row.at_ms
             else:
                 raise ValueError(f"row {row.seq} of kind {row.kind!r} is no barrier's")
         self.ids, self.numbers, self.unknown = Digests(ids), Digests(numbers), set(intents)
@@ -202,24 +208,28 @@ class Book:
         self.journal = journal
         self.spent = spent
         self.damaged = damaged
-        """Why the journal before this one was moved aside, and where; empty where there was no such thing."""
+        """What was lost of late, and where it is kept; empty where nothing was."""
 
     @classmethod
     def open(cls, path: Path, now_ms: int, **options: Any) -> Self:
         """Open, check and read the journal at ``path``; ``options`` go to Journal.open().
 
-        A damaged one is moved aside, and what is intact of it goes on in a new one: a barrier without a journal would
-        leave every driver waiting, and one that forgot would raise twice. Raises what else a Journal raises.
+        What is intact of a damaged one goes on in a new one, whole before it takes its place: a barrier without a
+        journal would leave every driver waiting, and one that forgot would raise twice. Raises what else a Journal
+        raises.
         """
+        finish(path)
+        damaged = ""
         try:
-            return cls(*_read(path, options))
+            journal, spent = _read(path, options)
+        except JournalForeign:
+            raise
         except JournalDamaged as error:
-            aside = move_aside(path, now_ms)
-            with Journal.open(path, role="barrier", **options) as journal:
-                rows = [(row.kind, row.data) for row in salvage(aside) if row.kind in (INTENT, DONE, REFUSED)]
-                for at in range(0, len(rows), 1000):
-                    journal.append_now(rows[at : at + 1000], now_ms)
-            return cls(*_read(path, options), f"{error}; it is kept as {aside.name}")
+            damaged = _repair(error, now_ms, options)
+            journal, spent = _read(path, options)
+        if spent.repaired_ms is not None and now_ms < spent.repaired_ms + MISTRUST_MS:
+            damaged = damaged or "it was repaired a moment ago, and what was lost may be a lift that can still come"
+        return cls(journal, spent, damaged)
 
     def close(self) -> None:
         self.journal.close()
@@ -236,10 +246,22 @@ def _read(path: Path, options: dict[str, Any]) -> tuple[Journal, Spent]:
     try:
         spent = Spent()
         spent.replay(spent.dated(journal.replay()))
-    except (ValueError, msgspec.MsgspecError) as error:
+    except (ValueError, msgspec.MsgspecError) as error:  # it is as it was written, so whoever wrote it knows more
         journal.close()
-        raise JournalDamaged(path, None, str(error)) from error
+        raise JournalForeign(path, f"{error}; a newer program wrote it, perhaps") from error
     except BaseException:
         journal.close()
         raise
     return journal, spent
+
+
+def _repair(error: JournalDamaged, now_ms: int, options: dict[str, Any]) -> str:
+    """Put a whole journal in the damaged one's place; returns what to tell a person."""
+
+    def tell(_: int, later: Iterator[Row]) -> Iterator[tuple[str, bytes, int]]:
+        yield from ((row.kind, row.data, row.at_ms) for row in later if row.kind in BARRIERS)
+        yield REPAIRED, str(error).encode(), now_ms
+
+    connect = {"connect": options["connect"]} if "connect" in options else {}
+    rebuilt = rebuild(error.path, "barrier", tell, now_ms, **connect)
+    return f"{error}; it is kept as {rebuilt.aside.name}"

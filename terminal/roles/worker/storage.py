@@ -19,8 +19,9 @@ from terminal.core import money
 from terminal.core.events import Damaged
 from terminal.core.numbers import parse_order_no
 from terminal.core.visit import Order
-from terminal.journal import Journal, JournalDamaged, JournalFull, Row, finish, rebuild
-from terminal.ledger import GONE, WORDS, Ledger
+from terminal.journal import Journal, JournalDamaged, JournalForeign, JournalFull, Row, finish, rebuild
+from terminal.journal.kinds import GONE, WORDS
+from terminal.ledger import Ledger
 from terminal.link import Link
 from terminal.payby.errors import CallFailed, NotSent, OutcomeUnknown, RateLimited
 from terminal.payby.messages import AcquireOrder, OrderPage
@@ -63,6 +64,8 @@ class Store:
         finish(path)
         try:
             return cls(Journal.open(path, role="worker", **options), options, now_ms)
+        except JournalForeign:
+            raise
         except JournalDamaged as error:
             text = _repair(error, options, now_ms())
             store = cls(Journal.open(path, role="worker", **options), options, now_ms)

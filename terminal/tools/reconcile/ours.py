@@ -16,12 +16,10 @@ from terminal.core.events import EVENTS, BoomSeen, Event, LiftAnswered, TicketRe
 from terminal.core.lane import Change, Garage, step
 from terminal.core.numbers import parse_order_no
 from terminal.core.visit import REFUND_ENDS, Fee, Grant, Order, Payment, Refund, Rules
-from terminal.ledger import CHECKPOINT, RECALLED, read_checkpoint, read_stay
+from terminal.journal.kinds import CHECKPOINT, DONE, INTENT, RECALLED
+from terminal.ledger import read_checkpoint, read_stay
 from terminal.payby.errors import BadWords
 from terminal.payby.messages import read_order
-
-INTENT, DONE = "intent", "done"
-"""The kinds of row in a barrier's journal: a lift that is about to be pulsed, and the id of one that was."""
 
 _DAY_MS = 86_400_000
 _PROMPT_MS = 120_000

@@ -1,0 +1,256 @@
+"""A sector of a journal is lost, wherever it lies: a start ends, and what can still be read goes on."""
+
+import contextlib
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from terminal.contract.messages import Lift
+from terminal.core.numbers import derived_id
+from terminal.journal import Row, read, salvage
+from terminal.journal.kinds import CHECKPOINT, DONE, INTENT, REFUSED, REPAIRED
+from terminal.journal.rows import GENESIS, seal
+from terminal.roles.barrier.spent import MISTRUST_MS, Book, done_row, intent_row, refused_row
+from tests.story import T0, an_id
+from tests.test_journal import copy_of
+from tests.test_worker_storage import BALLAST, a_ledger, a_store, an_evening, filled, told, unsettled
+
+SECTOR = 512
+SELECT = "SELECT seq, at_ms, kind, data, crc FROM entry"
+
+
+def sectors(path: Path, folder: Path) -> Iterator[tuple[int, Path]]:
+    """A copy of the journal for each of its sectors, with that one zeroed."""
+    whole = path.read_bytes()
+    for at in range(0, len(whole), SECTOR):
+        if any(whole[at : at + SECTOR]):
+            copy = copy_of(path, folder / str(at))
+            copy.write_bytes(whole[:at] + bytes(SECTOR) + whole[at + SECTOR :])
+            yield at, copy
+            shutil.rmtree(copy.parent)
+
+
+def intact(damaged: Path, last: int) -> list[Row]:
+    """What SQLite finds when it is asked for each row by its number, and fits its checksum."""
+    rows = []
+    with contextlib.closing(sqlite3.connect(damaged)) as db:
+        for seq in range(1, last + 1):
+            with contextlib.suppress(sqlite3.Error, TypeError):
+                number, at_ms, kind, data, crc = db.execute(f"{SELECT} WHERE seq = ?", (seq,)).fetchone()
+                if crc == seal(GENESIS, number, at_ms, kind, data)[0]:
+                    rows.append(Row(number, at_ms, kind, data))
+    return rows
+
+
+def saved(damaged: Path, rows: list[Row]) -> list[Row]:
+    """What the salvage finds: in order, nothing that never was, and all that anybody can find."""
+    found = list(salvage(damaged))
+    assert [row for row in rows if row in found] == found
+    assert set(intact(damaged, len(rows))) <= set(found)
+    return found
+
+
+@pytest.mark.fault("zeroed-sector")
+async def test_whichever_sector_is_zeroed_the_worker_starts_keeps_what_is_intact_and_lifts_nothing_by_itself(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "j.db"
+    _, facts = told(an_evening, "exit-1", "exit-2")
+    state = await filled(path, facts, rows=25)
+    rows, tried, repaired = list(read(path)), 0, 0
+    for at, copy in sectors(path, tmp_path):
+        tried += 1
+        there = saved(copy, rows)
+        with a_store(copy) as store:
+            ledger = a_ledger(store)
+            ledger.replay()
+            kept = [(row.kind, row.data) for row in store.replay()]
+            if not store.damaged:
+                assert ledger.garage == state, at
+                continue
+            repaired += 1
+            if ledger.in_doubt:
+                lost = min({row.seq for row in rows} - {row.seq for row in there}, default=len(rows) + 1)
+                assert kept[:-1] == [(row.kind, row.data) for row in there if row.seq < lost], at
+                assert not any(unsettled(stay) for stay in ledger.garage.stays.values()), at
+            else:
+                assert ledger.garage == state, at
+                assert [row for row in kept if row[0] != REPAIRED] == [(row.kind, row.data) for row in there], at
+        with a_store(copy) as store:
+            a_ledger(store).replay()
+            assert store.damaged == "", f"{at}: what was repaired is whole"
+    assert tried > 50
+    assert repaired > 40
+
+
+@pytest.mark.fault("zeroed-sector")
+async def test_a_page_whose_numbers_run_backwards_ends_the_salvage_all_the_same(tmp_path: Path) -> None:
+    """As after zeroed cells; by hand, so that it does not hang on where SQLite puts a row."""
+    path = tmp_path / "j.db"
+    with a_store(path) as store:
+        for n in range(60):
+            store.journal.append_now([("fact", b"%d" % n * 40)], n)
+    file = bytearray(path.read_bytes())
+    page = file.index(b"fact" + b"30" * 40) // 4096 * 4096
+    cells = int.from_bytes(file[page + 3 : page + 5], "big")
+    pointers = [file[page + 8 + 2 * n : page + 10 + 2 * n] for n in range(cells)]
+    file[page + 8 : page + 8 + 2 * cells] = b"".join(reversed(pointers))  # a leaf's rows in the wrong order
+    path.write_bytes(file)
+    numbers = [row.seq for row in salvage(path)]
+    assert numbers == sorted(set(numbers))
+    assert 60 in numbers
+    with a_store(path) as store:
+        a_ledger(store).replay()
+        assert store.damaged
+
+
+def test_a_head_that_names_a_row_without_end_does_not_hold_up_the_salvage(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    with a_store(path) as store:
+        store.journal.append_now([("fact", b"%d" % n * 60) for n in range(200)], 1)
+        store.journal._head.write(1 << 62, bytes(16))
+    whole = path.read_bytes()
+    root = int.from_bytes(whole[28:32], "big") and 4096  # the table's root is its second page
+    path.write_bytes(whole[:root] + bytes(4096) + whole[root + 4096 :])
+    assert list(salvage(path)) == []
+
+
+# The barrier's
+
+
+def a_lift(n: int) -> Lift:
+    stay = an_id("stay", n)
+    return Lift(
+        id=derived_id(T0 + n, "lift"), at="2026-09-21T14:00:00.000Z", session=stay, reason="paid", by="worker",
+        not_after="2026-09-21T14:00:30.000Z", order_no=f"marina-exit-1-{stay.replace('-', '')}", key="worker",
+        sign="c2lnbg==",
+    )  # fmt: skip
+
+
+LIFTS = [a_lift(n) for n in range(60)]
+
+
+def written(path: Path) -> Path:
+    """A barrier's closed journal: many lifts, some not done, some refused."""
+    with Book.open(path, T0, ballast_bytes=BALLAST) as book:
+        for n, lift in enumerate(LIFTS):
+            if n % 10 == 3:
+                rows = [refused_row(lift, "car")]
+            else:
+                rows = [intent_row(lift)] if n % 10 == 7 else [intent_row(lift), done_row(lift)]
+            book.journal.append_now(rows, T0 + n)
+    return path
+
+
+def spent(book: Book) -> tuple[set[str], set[str], set[str], set[str]]:
+    """Which of our lifts it knows as spent, which of their orders, which as unknown, which as refused."""
+    known = book.spent
+    return (
+        {lift.id for lift in LIFTS if lift.id in known.ids},
+        {lift.order_no or "" for lift in LIFTS if lift.order_no in known.numbers},
+        known.unknown,
+        {lift.id for lift in LIFTS if known.refused_before(lift)},
+    )
+
+
+@pytest.mark.fault("zeroed-sector")
+def test_whichever_sector_is_zeroed_the_barrier_starts_knows_all_that_can_be_read_and_waits_a_minute(
+    tmp_path: Path,
+) -> None:
+    path = written(tmp_path / "barrier.db")
+    with Book.open(path, T0, ballast_bytes=BALLAST) as book:
+        before = spent(book)
+    rows, damaged = list(read(path)), 0
+    for at, copy in sectors(path, tmp_path):
+        there = saved(copy, rows)
+        with Book.open(copy, T0 + 1000, ballast_bytes=BALLAST) as book:
+            kept = [(row.kind, row.data) for row in book.journal.replay()]
+            assert [row for row in kept if row[0] != REPAIRED] == [(row.kind, row.data) for row in there], at
+            if not book.damaged:
+                assert spent(book) == before
+                continue
+            damaged += 1
+            aside = next(copy.parent.glob("*.damaged-*Z"))
+            assert book.damaged.endswith(f"it is kept as {aside.name}")
+        with Book.open(copy, T0 + 999 + MISTRUST_MS, ballast_bytes=BALLAST) as book:
+            assert bool(book.damaged) == (len(there) < len(rows)), "a start in that minute knows it too"
+        with Book.open(copy, T0 + 1000 + MISTRUST_MS, ballast_bytes=BALLAST) as book:
+            assert book.damaged == ""
+    assert damaged > 30
+
+
+# What lies beside it
+
+
+Change = Callable[[Path, Path], object]
+HEADS: dict[str, tuple[Change, str]] = {
+    "missing": (lambda head, _: head.unlink(), "whole"),
+    "empty": (lambda head, _: head.write_bytes(b""), "whole"),
+    "garbage": (lambda head, _: head.write_bytes(b"\xff" * 36), "whole"),
+    "cut short": (lambda head, _: head.write_bytes(head.read_bytes()[:20]), "whole"),
+    "older": (lambda head, other: shutil.copy(other / "older.head", head), "whole"),
+    "newer": (lambda head, other: shutil.copy(other / "newer.head", head), "in doubt"),
+    "another journal's": (lambda head, other: shutil.copy(other / "another.head", head), "in doubt"),
+}
+
+
+@pytest.mark.fault("journal-damaged")
+@pytest.mark.parametrize("kind", HEADS)
+async def test_what_a_head_that_disagrees_with_its_journal_leads_to(tmp_path: Path, kind: str) -> None:
+    """It is noted without a flush, so an older one or none is no damage; what it names must be there."""
+    change, outcome = HEADS[kind]
+    path, others = tmp_path / "j.db", tmp_path / "others"
+    others.mkdir()
+    _, facts = told(an_evening, "exit-1", "exit-2")
+    await filled(path, facts[:12], rows=1000)
+    shutil.copy(f"{path}.head", others / "older.head")
+    with a_store(path) as store:
+        ledger = a_ledger(store, rows=1000)
+        ledger.replay()
+        for fact in facts[12:]:
+            await ledger.take(fact)
+    state, last = ledger.garage, max(row.seq for row in read(path))
+    copy = copy_of(path, others / "copy")
+    with a_store(copy) as store:
+        store.journal.append_now([("OrderReported", b"lost")], T0)
+    shutil.copy(f"{copy}.head", others / "newer.head")
+    with a_store(others / "k.db") as store:
+        store.journal.append_now([("fact", b"")] * (last - 3), T0)
+    shutil.copy(others / "k.db.head", others / "another.head")
+
+    change(Path(f"{path}.head"), others)
+    with a_store(path) as store:
+        ledger = a_ledger(store)
+        ledger.replay()
+        if outcome == "whole":
+            assert (store.damaged, ledger.garage, ledger.in_doubt) == ("", state, False)
+        else:
+            assert "what came after it is in doubt" in store.damaged
+            assert ledger.in_doubt
+            assert not any(unsettled(stay) for stay in ledger.garage.stays.values())
+
+
+@pytest.mark.fault("journal-damaged")
+async def test_a_damage_whose_head_is_lost_too_is_in_doubt_though_what_is_there_holds_together(tmp_path: Path) -> None:
+    """Nobody can say that the last row is the last one."""
+    path = tmp_path / "j.db"
+    _, facts = told(an_evening, "exit-1", "exit-2")
+    await filled(path, facts, rows=25)
+    rows = list(read(path))
+    file = bytearray(path.read_bytes())
+    file[file.index(rows[0].data) + 5] ^= 1
+    path.write_bytes(file)
+    assert max(row.seq for row in rows if row.kind == CHECKPOINT) > 1
+    Path(f"{path}.head").unlink()
+    with a_store(path) as store:
+        ledger = a_ledger(store)
+        ledger.replay()
+        assert ledger.in_doubt
+
+
+def test_the_kinds_of_a_barriers_rows_are_those_of_its_readers(tmp_path: Path) -> None:
+    path = written(tmp_path / "barrier.db")
+    assert {row.kind for row in read(path)} == {INTENT, DONE, REFUSED}
