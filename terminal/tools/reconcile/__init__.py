@@ -96,6 +96,8 @@ def reconcile(
     if not ours.whole and (ours.first_ms or 0) > day.start_ms:
         notes.append(f"the worker's journal was pruned: it begins at {day.shown(ours.first_ms or 0)}")
     arms = list(_read_barriers(settings, barrier_journals, ours, flaws))
+    for name, lost in (("the worker's journal", ours.lost), *((arm.name, arm.lost) for arm in arms)):
+        notes += [f"{name} was damaged, and lost rows before {day.shown(ms)}" for ms in lost if ms >= day.start_ms]
     raises = openings(ours, arms)
     if blind := {o.lane for o in raises if o.at_ms in day} - {arm.lane for arm in arms}:
         lanes = ", ".join(sorted(blind))

@@ -16,7 +16,7 @@ from terminal.core.events import EVENTS, BoomSeen, Event, LiftAnswered, TicketRe
 from terminal.core.lane import Change, Garage, step
 from terminal.core.numbers import parse_order_no
 from terminal.core.visit import REFUND_ENDS, Fee, Grant, Order, Payment, Refund, Rules
-from terminal.journal.kinds import CHECKPOINT, DONE, INTENT, RECALLED
+from terminal.journal.kinds import BARRIERS, CHECKPOINT, DONE, INTENT, RECALLED, REPAIRED
 from terminal.ledger import read_checkpoint, read_stay
 from terminal.payby.errors import BadWords
 from terminal.payby.messages import read_order
@@ -89,6 +89,8 @@ class Ours:
     """A vehicle passed under another one's raise."""
     first_ms: int | None = None
     whole: bool = True
+    lost: list[int] = field(default_factory=list)
+    """When rows were lost by a damage; the time of the first one after them, or of the repair."""
 
 
 def read_worker(rows: Iterable[Row], rules: Rules) -> Ours:
@@ -99,6 +101,9 @@ def read_worker(rows: Iterable[Row], rules: Rules) -> Ours:
     for row in rows:
         if ours.first_ms is None:
             ours.first_ms, ours.whole = row.at_ms, row.seq == 1
+        if row.kind == REPAIRED:
+            ours.lost.append(row.at_ms)
+            last.clear()
         _resume(garage, row)
         if decoder := decoders.get(row.kind):
             try:
@@ -118,12 +123,13 @@ def read_worker(rows: Iterable[Row], rules: Rules) -> Ours:
 
 
 def _resume(garage: Garage, row: Row) -> None:
-    """What a pruned journal no longer tells: its first row bears the state, and a stay comes back whole."""
+    """What a pruned or repaired journal no longer tells: a row bears the state, and a stay comes back whole. Stays that
+    have left the worker's memory since are not in it, and wanted here."""
     try:
-        if row.kind == CHECKPOINT and not garage.lanes:
+        if row.kind == CHECKPOINT:
             state = read_checkpoint(row.data)
             garage.lanes = {lane.id: lane for lane in state.lanes}
-            garage.stays = {stay.session: stay for stay in state.stays}
+            garage.stays |= {stay.session: stay for stay in state.stays}
             garage.rules = state.rules or garage.rules
         elif row.kind == RECALLED:
             stay = read_stay(row.data)
@@ -207,12 +213,15 @@ class Arm:
     pulses: tuple[Pulse, ...]
     first_ms: int
     last_ms: int
+    lost: tuple[int, ...] = ()
+    """When rows were lost by a damage."""
 
 
 def read_barrier(name: str, rows: Iterable[Row], ours: Ours, lane: str = "") -> Arm:
     """Read a barrier's journal; raises UnreadableRow, and what ``rows`` raises."""
     intents: dict[str, tuple[Intent, int]] = {}
     done: set[str] = set()
+    lost: list[int] = []
     first = last = None
     for row in rows:
         first, last = (row.at_ms if first is None else first), row.at_ms
@@ -224,11 +233,13 @@ def read_barrier(name: str, rows: Iterable[Row], ours: Ours, lane: str = "") -> 
             intents[intent.id] = intent, _pulsed_ms(intent, row.at_ms)
         elif row.kind == DONE:
             done.add(row.data.decode(errors="replace"))
-        else:
+        elif row.kind == REPAIRED:
+            lost.append(row.at_ms)
+        elif row.kind not in BARRIERS:
             raise UnreadableRow(f"row {row.seq} of kind {row.kind!r} is no barrier's")
     pulses = tuple(Pulse(intent, at, intent.id in done) for intent, at in intents.values())
     lanes = (_lane_of(pulse.intent, ours) for pulse in pulses)
-    return Arm(name, lane or next(filter(None, lanes), ""), pulses, first or 0, last or 0)
+    return Arm(name, lane or next(filter(None, lanes), ""), pulses, first or 0, last or 0, tuple(lost))
 
 
 def _pulsed_ms(intent: Intent, written_ms: int) -> int:
