@@ -138,6 +138,9 @@ ROWS = (
     Row("scanner-keys", "a keyboard's caps lock, Ctrl, Alt codes, repeats: read as meant, or refused", "Processes"),
     Row("zeroed-sector", "a sector of a journal reads as zeros: the start ends, what is intact is kept", "Processes"),
     Row("kill-in-repair", "killed at any step of its repair the barrier forgets nothing that was spent", "Processes"),
+    Row(
+    ),
+    Row("journal-replaced", "a journal is taken away under its process: told, copied out, no new ticket", "Processes"),
     Row("no-journal", "another file, a folder, another role's journal in its place: left alone, status 2", "Processes"),
 )
 KEYS = frozenset(row.key for row in ROWS)

@@ -16,13 +16,13 @@ from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from terminal.journal import rows as rows_
 from terminal.journal import side
 from terminal.journal.archive import keep, read_all
 from terminal.journal.kinds import CHECKPOINT, PRUNED
-from terminal.journal.reading import backup, checkpoint_before, read, row
+from terminal.journal.reading import backup, checkpoint_before, copy_to, ends_with, read, row
 from terminal.journal.repair import Rebuilt, finish, rebuild
 from terminal.journal.rows import (
     STEPS,
@@ -82,8 +82,8 @@ class _Append:
 class _Job:
     """Something else to do on the writer's connection, between two commits."""
 
-    do: Callable[[], int]
-    done: "Future[int]"
+    do: Callable[[], Any]
+    done: "Future[Any]"
 
 
 class Journal:
@@ -107,11 +107,14 @@ class Journal:
         self._db = db
         self._head = head
         self._connect = connect
+        self._places = {suffix: side.place_of(path.with_name(path.name + suffix)) for suffix in ("", "-wal")}
         self._seq, self._chain = rows_.last(db)
+        self._folded = (side.written_at(path), rows_.last(db)) if side.has_no_log(path) else None
+        """How the file itself was left, without the log beside it, and the last row that is in it."""
         self._queue: SimpleQueue[_Append | _Job | None] = SimpleQueue()
         self._failed = ""
         self._fold_after = fold_after
-        self._unfolded = 0
+        self._unfolded = 0 if self._folded else fold_after
         self._closed = False
         self._thread = threading.Thread(target=self._write_all, name=f"journal-{role}", daemon=True)
         self._thread.start()
@@ -167,7 +170,8 @@ class Journal:
 
     def append_now(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
         """The same for callers without an event loop; blocks until the flush is done."""
-        return self._submit(_append(rows, at_ms)).result()
+        last: int = self._submit(_append(rows, at_ms)).result()
+        return last
 
     async def prune(self, through: int) -> None:
         """Drop the rows up to number ``through``; the last of them is replaced by one that bears its hash.
@@ -191,15 +195,48 @@ class Journal:
 
     async def row(self, seq: int) -> Row | None:
         """One row, checked by its own checksum; None where it was pruned. Raises JournalDamaged."""
-        return await asyncio.to_thread(row, self.path, seq, connect=self._connect)
+        job = _Job(partial(rows_.one, self._db, self.path, seq), Future())
+        found: Row | None = await asyncio.wrap_future(self._submit(job))
+        return found
 
     async def checkpoint_before(self, at_ms: int) -> int:
         """Number of the last checkpoint that was written at ``at_ms`` or before; 0 where there is none."""
         return await asyncio.to_thread(checkpoint_before, self.path, at_ms, self._connect)
 
     def usage(self) -> Usage:
-        """How full the disk is, and what of it is the journal's."""
+        """How full the disk is, and what of it is the journal's. Raises OSError."""
         return side.usage(self.path)
+
+    def probe(self) -> None:
+        """Write what is there already; raises as append() does where nothing can be written. Blocks."""
+        self._submit(_Job(self._rewrite, Future())).result()
+
+    def displaced(self) -> str:
+        """How its path came not to name the open file any more; empty where it does, and once it is closed."""
+        if self._closed:
+            return ""
+        for suffix, place in {**self._places, ".head": self._head.place}.items():
+            found = side.place_of(file := self.path.with_name(self.path.name + suffix))
+            if place and found != place:
+                return f"{file} was {'replaced' if found else 'deleted'}"
+        overwritten: bool = self._submit(_Job(self._is_overwritten, Future())).result()
+        return f"{self.path} was overwritten" if overwritten else ""
+
+    def copy_out(self, target: Path) -> None:
+        """Copy what is in the open file, wherever its path leads, to ``target`` (mode 0600, replaced at once).
+        Raises OSError, JournalError; writing goes on all the same."""
+        failed: list[Exception] = []
+
+        def copy() -> int:
+            try:
+                copy_to(self._db, target)
+            except Exception as error:  # the journal itself goes on
+                failed.append(error)
+            return 0
+
+        self._submit(_Job(copy, Future())).result()
+        for error in failed:
+            raise rows_.as_journal_error(target, error) if isinstance(error, sqlite3.Error) else error
 
     def close(self) -> None:
         """Write what was asked for, fold the log into the file, give the lock back; may be called twice."""
@@ -217,7 +254,7 @@ class Journal:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
-    def _submit(self, item: _Append | _Job) -> "Future[int]":
+    def _submit(self, item: _Append | _Job) -> "Future[Any]":
         if self._closed:
             raise JournalFailed(self.path, "it is closed")
         item.done.set_running_or_notify_cancel()  # from here on cancelling takes nothing back
@@ -309,6 +346,22 @@ class Journal:
             self._failed = self._failed or refusal.reason
         return refusal
 
+    def _rewrite(self) -> int:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        self._transact(lambda: self._db.execute(f"PRAGMA user_version={version}"))
+        return 0
+
+    def _is_overwritten(self) -> bool:
+        """Did somebody else write into the file, as `cp` does, so that it is another now?"""
+        if self._folded is None:
+            return False
+        before, last = self._folded
+        written = side.written_at(self.path)
+        if written != before and not ends_with(self.path, *last):
+            return True
+        self._folded = written, last
+        return False
+
     def _prune_some(self, through: int) -> int:
         first = self._db.execute("SELECT seq FROM entry ORDER BY seq LIMIT 1").fetchone()[0]
         base: int = min(through, first + _PRUNE_ROWS)
@@ -328,7 +381,8 @@ class Journal:
         """Fold the log into the file, and begin the log anew at once, so that the next append costs one flush."""
         self._unfolded = 0
         try:
-            self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            _, log, folded = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self._folded = (side.written_at(self.path), (self._seq, self._chain)) if log == folded else None
             self._db.execute(f"PRAGMA user_version={self._db.execute('PRAGMA user_version').fetchone()[0]}")
         except sqlite3.Error as error:
             # A full disk shows at the next append as well; there somebody hears of it.

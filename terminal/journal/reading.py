@@ -43,24 +43,42 @@ def checkpoint_before(path: Path, at_ms: int, connect: Connect) -> int:
         return rows_.checkpoint_before(connection, at_ms)
 
 
+def ends_with(path: Path, seq: int, chain: bytes) -> bool:
+    """Is the file whole without the log beside it, and ends with that row?"""
+    try:
+        alone = f"{path.absolute().as_uri()}?immutable=1"
+        with closing(sqlite3.connect(alone, uri=True)) as connection:
+            for _ in rows_.verified(connection, path):
+                pass
+            return rows_.last(connection) == (seq, chain)
+    except (JournalDamaged, *rows_.UNREADABLE):
+        return False
+
+
 def backup(path: Path, target: Path, connect: Connect = rows_.connect) -> int:
     """Journal.backup() for another process than the one that writes the journal."""
     if not path.exists():
         raise FileNotFoundError(path)
+    try:
+        with closing(connect(str(path))) as source:
+            return copy_to(source, target, connect)
+    except sqlite3.Error as error:
+        raise rows_.as_journal_error(path, error) from error
+
+
+def copy_to(source: sqlite3.Connection, target: Path, connect: Connect = rows_.connect) -> int:
+    """Write a copy that is whole and checked to ``target``, mode 0600, replaced at once; returns its last row's number.
+
+    Raises JournalDamaged, sqlite3.Error, OSError.
+    """
     unchecked = target.with_name(target.name + ".new")
     unchecked.unlink(missing_ok=True)
     os.close(os.open(unchecked, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    source, copy = connect(str(path)), connect(str(unchecked))
-    try:
+    with closing(connect(str(unchecked))) as copy:
         source.backup(copy)
         last = 0
         for row in rows_.verified(copy, unchecked):
             last = row.seq
-    except sqlite3.Error as error:
-        raise rows_.as_journal_error(path, error) from error
-    finally:
-        copy.close()
-        source.close()
     handle = os.open(unchecked, os.O_RDONLY)
     try:
         os.fsync(handle)

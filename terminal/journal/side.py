@@ -66,6 +66,12 @@ class Head:
         note = _HEAD.pack(_MAGIC, seq, chain)
         os.pwrite(self._file, note + crc32(note).to_bytes(4, "big"), 0)
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """Device and number of the file that is open."""
+        found = os.fstat(self._file)
+        return found.st_dev, found.st_ino
+
     def unmake(self) -> None:
         """Close it, and leave nothing that was not there before."""
         if self._made:
@@ -95,10 +101,10 @@ class Ballast:
         """Take the space, unless that would leave less than as much again; returns whether it is held now."""
         if self.held:
             return True
-        if usage(self._path).free_bytes < 2 * self._size:
-            return False
         partial = self._path.with_name(self._path.name + ".new")
         try:
+            if usage(self._path).free_bytes < 2 * self._size:
+                return False
             handle = os.open(partial, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
             try:
                 os.posix_fallocate(handle, 0, self._size)
@@ -114,7 +120,7 @@ class Ballast:
         """Give the space up; returns whether there was any."""
         try:
             self._path.unlink()
-        except FileNotFoundError:
+        except OSError:
             return False
         return True
 
@@ -180,6 +186,29 @@ def noted_in(journal: Path) -> tuple[int, bytes] | None:
         return _unpack(_beside(journal, ".head").read_bytes())
     except OSError:
         return None
+
+
+def place_of(path: Path) -> tuple[int, int] | None:
+    """Device and number of the file that a path names; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def written_at(journal: Path) -> tuple[int, int] | None:
+    """When the file was written last, and how large it is: between two folds nobody ought to write into it."""
+    try:
+        found = journal.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def has_no_log(journal: Path) -> bool:
+    """Is every row in the file itself?"""
+    return _size(_beside(journal, "-wal")) == 0
 
 
 def refuse_other_files(journal: Path) -> None:

@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 EVERY_S = 5.0
 """``barrier`` is said at least so often: its ``at`` lets the worker compare clocks."""
 DISK_EVERY_S = 60.0
+PLACE_EVERY_S = 2.0
+"""How often it is looked whether the journal's path still names the open file."""
 FULL_AT = 0.9
 KEEP_ROWS = 200_000
 """Two rows a lift: what is older than the last 100,000 lifts is forgotten. So many rows are replayed in 2 s."""
@@ -96,6 +98,7 @@ class BarrierRole:
                     ("speaks", self._speak()),
                     ("says its state", self._repeat()),
                     ("watches its disk", self._watch_disk()),
+                    ("watches its journal's place", self._watch_place()),
                     ("health", self._link.beat()),
                 ):
                     self._group.create_task(task, name=f"barrier {name}")
@@ -240,13 +243,7 @@ class BarrierRole:
         """A disk that fills is told before it is full; what nobody needs any more is given back."""
         journal = self._book.journal
         while True:
-            usage = await asyncio.to_thread(journal.usage)
-            if usage.used >= FULL_AT:
-                await self._link.alert(
-                    "disk", "warning", f"the disk under the barrier's journal is {usage.used:.0%} full"
-                )
-            else:
-                await self._link.clear("disk", "there is room on the disk under the barrier's journal")
+            await self._tell_usage()
             if await asyncio.to_thread(journal.ballast.hold):
                 self._well("disk-full", "there is room for a reserve again")
                 self._well("journal", "lifts can be journaled again")
@@ -256,6 +253,27 @@ class BarrierRole:
                 self._pruned = journal.last_seq - self._keep_rows
                 await journal.prune(self._pruned)
             await asyncio.sleep(self._disk_every_s)
+
+    async def _tell_usage(self) -> None:
+        try:
+            usage = await asyncio.to_thread(self._book.journal.usage)
+        except OSError as error:  # its folder is gone, perhaps: that is told when it is looked for
+            logger.warning("nobody knows how full the disk is: %s", error)
+            return
+        if usage.used >= FULL_AT:
+            await self._link.alert("disk", "warning", f"the disk under the barrier's journal is {usage.used:.0%} full")
+        else:
+            await self._link.clear("disk", "there is room on the disk under the barrier's journal")
+
+    async def _watch_place(self) -> NoReturn:
+        """Lifts go on: what was spent is known here, and copied out."""
+        while True:
+            text = await asyncio.to_thread(self._book.look_at_place, self._link.clock.wall_ms())
+            if text:
+                self._trouble("journal-replaced", text)
+            else:
+                self._well("journal-replaced", "the journal is in its place again")
+            await asyncio.sleep(PLACE_EVERY_S)
 
     def _trouble(self, code: str, text: str) -> None:
         self._wrong[code] = text

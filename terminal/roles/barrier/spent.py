@@ -6,6 +6,7 @@ outlast this process leaves ``refused``, a damage ``repaired``.
 """
 
 import hashlib
+import time
 from array import array
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,7 @@ from terminal.clock import Clock
 from terminal.contract import grant
 from terminal.contract.messages import Lift, LiftReason, encode, moment
 from terminal.journal import Journal, JournalDamaged, JournalForeign, Row, finish, rebuild
+from terminal.journal.displaced import Displaced
 from terminal.journal.kinds import BARRIERS, DONE, INTENT, REFUSED, REPAIRED
 
 MISTRUST_MS = 60_000
@@ -209,6 +211,7 @@ class Book:
         self.spent = spent
         self.damaged = damaged
         """What was lost of late, and where it is kept; empty where nothing was."""
+        self._displaced = Displaced()
 
     @classmethod
     def open(cls, path: Path, now_ms: int, **options: Any) -> Self:
@@ -231,7 +234,12 @@ class Book:
             damaged = damaged or "it was repaired a moment ago, and what was lost may be a lift that can still come"
         return cls(journal, spent, damaged)
 
+    def look_at_place(self, now_ms: int) -> str:
+        """What a person must know of a journal whose path no longer names it; it is copied out then. Blocks."""
+        return self._displaced.look(self.journal, now_ms)
+
     def close(self) -> None:
+        self.look_at_place(time.time_ns() // 1_000_000)
         self.journal.close()
 
     def __enter__(self) -> Self:

@@ -19,7 +19,8 @@ from terminal.core import money
 from terminal.core.events import Damaged
 from terminal.core.numbers import parse_order_no
 from terminal.core.visit import Order
-from terminal.journal import Journal, JournalDamaged, JournalForeign, JournalFull, Row, finish, rebuild
+from terminal.journal import Journal, JournalDamaged, JournalError, JournalForeign, JournalFull, Row, finish, rebuild
+from terminal.journal.displaced import Displaced
 from terminal.journal.kinds import GONE, WORDS
 from terminal.ledger import Ledger
 from terminal.link import Link
@@ -30,6 +31,8 @@ from terminal.roles.worker.health import Wrongs
 EVERY_S, FULL_EVERY_S = 60.0, 5.0
 """How often the disk is looked at; the second while it is full."""
 FULL_AT = 0.9
+PLACE_EVERY_S = 2.0
+"""How often it is looked whether the journal's path still names the open file."""
 PRUNE_EVERY_S = 6 * 3600.0
 KEEP_MS = 92 * 86_400_000
 """Rows younger than this stay in the journal: longer than a statement or a dispute is asked for."""
@@ -57,6 +60,7 @@ class Store:
         self.on_full: Callable[[], None] = lambda: None
         self._options, self._now_ms = options, now_ms
         self._noted: list[tuple[str, bytes]] = []
+        self._displaced = Displaced()
 
     @classmethod
     def open(cls, path: Path, now_ms: Callable[[], int], **options: Any) -> Self:
@@ -112,6 +116,7 @@ class Store:
             except Exception as error:
                 logger.warning("what was seen last is not in the journal: %s", error)
             self._noted.clear()
+        self.look_at_place()
         self.journal.close()
 
     def __enter__(self) -> Self:
@@ -119,6 +124,10 @@ class Store:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
+
+    def look_at_place(self) -> str:
+        """What a person must know of a journal whose path no longer names it; it is copied out then. Blocks."""
+        return self._displaced.look(self.journal, self._now_ms())
 
     def room_again(self) -> bool:
         """Is there room for the reserve (again)? Looks at the disk."""
@@ -158,18 +167,21 @@ class Keeper:
         self._now, self._changed, self._post, self._keep_ms = now, changed, post, keep_ms
         self._ask_again_s = ask_again_s
         self._news = asyncio.Event()
-        self._nearly = False
+        self._nearly = self._is_displaced = False
         store.on_full = self._news.set
 
     def hindrance(self) -> str:
         """Why no new visit may begin, as the contract's `closed` or `out-of-order` has it."""
-        return "disk-full" if self._store.is_full else "journal" if self._ledger.in_doubt else ""
+        if self._store.is_full:
+            return "disk-full"
+        return "journal" if self._ledger.in_doubt or self._is_displaced else ""
 
     async def run(self) -> NoReturn:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch_doubt(), name="worker watches what is in doubt")
             group.create_task(self._keep_short(), name="worker prunes its journal")
+            group.create_task(self._watch_place(), name="worker watches its journal's place")
             shown = ""
             while True:
                 await self._look()
@@ -187,7 +199,11 @@ class Keeper:
 
     async def _look(self) -> None:
         """Tell how full the disk is."""
-        usage = await asyncio.to_thread(self._store.journal.usage)
+        try:
+            usage = await asyncio.to_thread(self._store.journal.usage)
+        except OSError as error:  # its folder is gone, perhaps: that is told when it is looked for
+            logger.warning("nobody knows how full the disk is: %s", error)
+            return
         if usage.used >= FULL_AT:
             await self._link.alert("disk", "warning", f"the disk under the worker's journal is {usage.used:.0%} full")
         elif self._nearly:
@@ -198,6 +214,19 @@ class Keeper:
             await self._wrongs.tell("disk-full", text)
         else:
             await self._wrongs.over("disk-full", "there is room for the worker's reserve again")
+
+    async def _watch_place(self) -> NoReturn:
+        """Open visits go on in a file that nobody would find; new ones do not begin."""
+        while True:
+            text = await asyncio.to_thread(self._store.look_at_place)
+            if text:
+                await self._wrongs.tell("journal-replaced", f"no new tickets: {text}")
+            else:
+                await self._wrongs.over("journal-replaced", "the journal is in its place again")
+            if bool(text) != self._is_displaced:
+                self._is_displaced = bool(text)
+                self._news.set()
+            await asyncio.sleep(PLACE_EVERY_S)
 
     async def _watch_doubt(self) -> None:
         """Ask PayBy for its list of orders after a damage, and say when nothing is in doubt any more."""
@@ -256,6 +285,8 @@ class Keeper:
         """Move what is old into the archive, up to a checkpoint, in a thread and between commits; returns how many rows
         were moved."""
         journal, ledger = self._store.journal, self._ledger
+        if await asyncio.to_thread(journal.displaced):  # the archive is filled from what the path names
+            return 0
         through = await journal.checkpoint_before(self._now() - self._keep_ms) - 1
         if through - ledger.pruned < PRUNE_ROWS:
             return 0
@@ -263,7 +294,9 @@ class Keeper:
             await journal.append([(GONE, ledger.shelf.gone(through))], self._now())
             ledger.prune(through)
             return await journal.archive_and_prune(through)
-        except JournalFull as error:
+        except (JournalError, OSError) as error:
+            if isinstance(error, JournalError) and error.path == journal.path and not isinstance(error, JournalFull):
+                raise
             logger.warning("nothing is pruned: %s", error)
             return 0
 
