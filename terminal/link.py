@@ -138,6 +138,7 @@ class Link:
         self._since = stamp(clock.wall_ms())
         self._reason: str | None = None
         self._news = asyncio.Event()
+        self._beats = False
         self._said_again: asyncio.TimerHandle | None = None
         self._echo_ms = clock.steady_ms()
         self._tells_of_connection = tells_of_connection
@@ -230,6 +231,11 @@ class Link:
             if session in (None, key[2]) and order_no in (None, key[3]):
                 await self._say_alert("cleared", self._raised.pop(key), key, text, help_code)
 
+    def raised(self) -> list[str]:
+        """The codes of what is raised for this role's place as a whole, and of no stay or order."""
+        place = self.lane or GARAGE_WIDE
+        return [code for code, *what in self._raised if what == [place, None, None]]
+
     async def _say_alert(
         self,
         state: Literal["raised", "cleared"],
@@ -299,7 +305,10 @@ class Link:
         """Say this role's health every 5 s, on every change, after every connect and once more for who was slower to
         connect, until cancelled; then say ``offline``. The heartbeat is also the canary: some brokers grant what they
         then do not deliver, so a connection on which the own heartbeat does not come back for 15 s is given up and
-        made anew."""
+        made anew. Where it is said already, by whoever keeps the role alive, another one only waits."""
+        if self._beats:
+            await asyncio.Event().wait()
+        self._beats = True
         undo = self.bus.on_change(self._changed)
         echo = self.bus.subscribe(fleeting=[self.where(f"health/{self.role}")])
         self._echo_ms = self.clock.steady_ms()
@@ -318,6 +327,7 @@ class Link:
                         self._check_echo()
         finally:
             undo()
+            self._beats = False
             self._changed(False)
             echo.close()
             self._become("offline", "stopped")

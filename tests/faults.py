@@ -139,6 +139,7 @@ ROWS = (
     Row("zeroed-sector", "a sector of a journal reads as zeros: the start ends, what is intact is kept", "Processes"),
     Row("kill-in-repair", "killed at any step of its repair the barrier forgets nothing that was spent", "Processes"),
     Row(
+        "journal-unwritable", "a journal that cannot be written: the glass stays lit, told, back by itself", "Processes"
     ),
     Row("journal-replaced", "a journal is taken away under its process: told, copied out, no new ticket", "Processes"),
     Row("no-journal", "another file, a folder, another role's journal in its place: left alone, status 2", "Processes"),

@@ -355,6 +355,35 @@ async def test_health_is_said_after_every_connect(mosquitto: Mosquitto, clock: H
 
 
 @pytest.mark.fault("broker-restarts")
+async def test_of_two_heartbeats_of_one_role_the_first_is_said_and_the_other_waits(clock: Hands) -> None:
+    bus = MemoryBus()
+    speaker = link(bus.as_bus(), clock)
+    outer = asyncio.create_task(speaker.beat())
+    await bus.until(Health, 1)
+    inner = asyncio.create_task(speaker.beat())
+    speaker.degraded("news")
+    await bus.until(Health, 2)
+    inner.cancel()
+    await asyncio.wait([inner])
+    assert [health.state for health in bus.of(Health)] == ["online", "degraded"], "it is still there"
+    outer.cancel()
+    await asyncio.wait([outer])
+    again = asyncio.create_task(speaker.beat())
+    speaker.healthy()
+    assert [health.state for health in await bus.until(Health, 4)][2:] == ["offline", "online"]
+    again.cancel()
+    await asyncio.wait([again])
+
+
+async def test_what_is_raised_of_the_place_as_a_whole_is_known(clock: Hands) -> None:
+    speaker = link(MemoryBus().as_bus(), clock)
+    await speaker.alert("disk", "warning", "nearly full")
+    await speaker.alert("help", "warning", "a driver", session="s")
+    await speaker.alert("barrier-clock", "critical", "off", lane="exit-2")
+    await speaker.alert("bad", "info", "it happened", once=True)
+    assert speaker.raised() == ["disk"]
+
+
 def test_a_heartbeat_is_said_again_for_who_connects_a_moment_later(clock: Hands) -> None:
     with VirtualLoop() as loop:
         bus, heard = MemoryBus(), list[float]()

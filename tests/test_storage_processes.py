@@ -65,8 +65,8 @@ async def test_on_a_full_disk_the_open_order_ends_new_tickets_are_refused_and_ro
         await lane.order(since=mark)
 
 
-@pytest.mark.fault("disk-full", "torn-write")
-async def test_when_the_reserve_is_used_up_the_worker_stops_with_a_line_and_the_payment_is_served_later(
+@pytest.mark.fault("disk-full", "torn-write", "journal-unwritable")
+async def test_when_the_reserve_is_used_up_the_lane_is_out_of_order_and_the_payment_is_served_once_there_is_room(
     tmp_path: Path, mosquitto: Mosquitto, small_disk: Path
 ) -> None:
     async with Garage(tmp_path, mosquitto.url) as lane:
@@ -78,14 +78,13 @@ async def test_when_the_reserve_is_used_up_the_worker_stops_with_a_line_and_the_
         (small_disk / "journal.db.ballast").unlink()
         fill(small_disk)
         await lane.sandbox.pay(order["token_url"])
-        worker = lane.running.pop("worker")
-        assert await worker.ends() == 1
-        last = worker.said().strip().splitlines()[-1]
-        assert last == f"exit-terminal: {small_disk / 'journal.db'}: the disk is full"
+        await lane.heard.until("alert", since=mark, code="journal", severity="critical", text=lambda t: "is full" in t)
+        await lane.heard.until("screen", since=mark, state="out-of-order", reason="journal")
         assert not any(m for topic, m in lane.heard.all[mark:] if topic == "receipt"), "nothing was acknowledged"
         (small_disk / "filler").unlink()
-        await lane.start("worker", env=env)
         await leaves(lane, mark)
+        await lane.heard.until("alert", since=mark, code="journal", state="cleared")
+        assert not lane.running["worker"].ended
 
 
 async def stopped_with_a_damage(lane: Garage, mark: int) -> str:

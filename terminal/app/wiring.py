@@ -20,6 +20,7 @@ from drivers.scanner import HidScanner, SerialScanner, StdinScanner
 from drivers.simulated import SimulatedArm, SimulatedRelay
 from terminal import __version__
 from terminal import settings as sections
+from terminal.app.journaled import Journaled, OutOfOrder
 from terminal.aside import aside
 from terminal.bus import Bus
 from terminal.clock import Clock, SystemClock, kernel_keeps
@@ -47,6 +48,8 @@ from terminal.screen.view import Site, Wifi
 from terminal.screen.wifi import wifi
 from terminal.settings import ConfigError, Settings, present
 
+_GLASS_FIRST = ("broker", "lcd", "reader", "loops", "barrier", "listener", "worker", "console")
+"""The order of opening: what a driver sees first."""
 GARAGE_ROLES = ("broker", "worker", "listener", "console")
 """They serve a whole garage; the others stand at one lane."""
 PIN_REMEDY = "stop the program that holds it (`sudo gpioinfo` names it), or take another pin"
@@ -202,7 +205,7 @@ async def run_roles(
             await stack.enter_async_context(open_broker(settings))
         bus = await stack.enter_async_context(_bus(settings, roles, process, clock))
         opener = _Opener(settings, hardware, stack, bus, clock, process)
-        runs = [(role, await opener.open(role)) for role in roles]
+        runs = [(role, await opener.open(role)) for role in sorted(roles, key=_GLASS_FIRST.index)]
         async with asyncio.TaskGroup() as group:
             if process == "run":
                 group.create_task(opener.link("run", at_lane=True).beat(), name="run health")
@@ -316,7 +319,7 @@ class _Opener:
             )
         )
         signer = Signer(name, key)
-        store = self._stack.enter_context(Store.open(settings.need(sections.Journal).path, self._clock.wall_ms))
+        journal = settings.need(sections.Journal).path
         told = WorkerSettings(
             garage=garage.id,
             rules=Rules(garage.id, round(payby.cancel_after * 1000), tariff.exit_grace_ms, mark=signer.mark),
@@ -333,7 +336,18 @@ class _Opener:
             words_for=Wording(garage.id, garage.name, garage.name_ar, payby.notify_url, tariff),
             version=__version__,
         )
-        return Worker(link, client, store, told, store=store, kept=kernel_keeps).run
+
+        async def serve(store: Store) -> None:
+            await Worker(link, client, store, told, store=store, kept=kernel_keeps).run()
+
+        return Journaled(
+            link,
+            lambda: Store.open(journal, self._clock.wall_ms),
+            serve,
+            OutOfOrder(link, {settings.lane.id} if settings.lane else set()).run,
+            cannot="no lane is served, since nothing can be journaled",
+            beats_on=True,
+        ).run
 
     def _listener(self, link: Link) -> Callable[[], Awaitable[None]]:
         payby, listener = self._settings.need(sections.Payby), self._settings.need(sections.Listener)
@@ -350,10 +364,18 @@ class _Opener:
             load_public_keys(payby.payby_public_key),
             payby.payee_mid,
         )
-        book = self._stack.enter_context(Book.open(barrier.journal, self._clock.wall_ms()))
-        quiet_s = book.spent.quiet_ms(self._clock) / 1000
-        relay = await self._stack.enter_async_context(self._hardware.relay(quiet_s))
-        return BarrierRole(link, relay, book, beliefs).run
+
+        async def serve(book: Book) -> None:
+            async with self._hardware.relay(book.spent.quiet_ms(self._clock) / 1000) as relay:
+                await BarrierRole(link, relay, book, beliefs).run()
+
+        return Journaled(
+            link,
+            lambda: Book.open(barrier.journal, self._clock.wall_ms()),
+            serve,
+            link.beat,
+            cannot="no lift can be journaled, so none raises the boom",
+        ).run
 
     async def _lcd(self, link: Link) -> Callable[[], Awaitable[None]]:
         lcd, garage = self._settings.need(sections.Lcd), self._garage

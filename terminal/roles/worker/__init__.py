@@ -194,7 +194,7 @@ class Worker:
             if self._keeper:
                 group.create_task(self._keep(self._keeper), name="worker watches its journal")
             group.create_task(self._link.beat(), name="worker health")
-            self._link.bus.on_change(lambda connected: self._screens.repeat() if connected else None)
+            group.create_task(self._screens.keep(), name="worker screens")
 
     async def _start(self) -> None:
         """Owe what the state owes, and nothing that was done before."""
@@ -212,14 +212,16 @@ class Worker:
                 await self._screens.show(lane.id)
 
     async def _listen(self, kind: str, hear: Callable[[Heard], Awaitable[None]]) -> None:
-        async for heard in self._link.hear(kind, lane="+"):
-            if heard.topic.is_misplaced:
-                await self._link.bad_message(str(heard.topic), f"a `{kind}` belongs to a lane, and no lane is `garage`")
-            elif self._budget.admits(heard.topic):
-                with self._failures.alone(f"a `{kind}`", lane=heard.topic.lane):
-                    await hear(heard)
-                    continue
-            heard.ack()
+        with self._link.hear(kind, lane="+") as hearing:
+            async for heard in hearing:
+                if heard.topic.is_misplaced:
+                    text = f"a `{kind}` belongs to a lane, and no lane is `garage`"
+                    await self._link.bad_message(str(heard.topic), text)
+                elif self._budget.admits(heard.topic):
+                    with self._failures.alone(f"a `{kind}`", lane=heard.topic.lane):
+                        await hear(heard)
+                        continue
+                heard.ack()
 
     async def _keep(self, keeper: Keeper) -> None:
         while True:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from terminal.core.shown import Shown, State, screen
 from terminal.core.visit import Lane
@@ -43,6 +43,7 @@ class Screens:
         self._link, self._voice, self._ledger, self._now = link, voice, ledger, now
         self._hindrance, self._spawn, self._encode = hindrance, spawn, encode
         self._said: dict[str, _Said] = {}
+        self._is_over = False
         self.confirmed: set[str] = set()
         """Orders that PayBy has spoken of since this process began; no other's code is shown."""
 
@@ -51,8 +52,18 @@ class Screens:
         for lane in list(self._ledger.garage.lanes):
             await self.show(lane)
 
-    def repeat(self) -> None:
-        """Say everything again: a broker that was away may have forgotten it."""
+    async def keep(self) -> NoReturn:
+        """Say everything again after each connect (a broker that was away may have forgotten it) until cancelled; then
+        nothing any more."""
+        undo = self._link.bus.on_change(lambda connected: self._repeat() if connected else None)
+        try:
+            await asyncio.Event().wait()
+            raise AssertionError
+        finally:
+            undo()
+            self._is_over = True
+
+    def _repeat(self) -> None:
         for lane in self._said:
             self._later(0, lane, again=True)
 
@@ -86,9 +97,11 @@ class Screens:
             await self._link.say(self._voice.order(self._link.head(), told), lane=name)
 
     def _later(self, seconds: float, lane: str, *, again: bool = False) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(
-            seconds, lambda: self._spawn(self.show(lane, again=again), f"screen of {lane}")
-        )
+        def show() -> None:
+            if not self._is_over:
+                self._spawn(self.show(lane, again=again), f"screen of {lane}")
+
+        return asyncio.get_running_loop().call_later(seconds, show)
 
     async def _symbol(self, said: _Said, lane: str, shown: Shown) -> qr.Symbol | None:
         """The code of a token URL, made once; None, with an alert, where it makes none."""
