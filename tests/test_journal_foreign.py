@@ -14,7 +14,7 @@ import pytest
 
 from terminal.app import SET_RIGHT
 from terminal.app.demo import make_keys
-from terminal.journal import Journal, JournalForeign
+from terminal.journal import Journal, JournalForeign, refuse_strangers
 from terminal.payby.sandbox.serve import key_pair
 from terminal.roles.barrier.spent import Book
 from terminal.roles.worker.storage import Store
@@ -82,8 +82,11 @@ def test_what_is_no_journal_of_this_role_is_left_as_it_is_with_nothing_beside_it
     make(path, role)
     before = everything(tmp_path)
     for _ in range(2):
+        with pytest.raises(JournalForeign) as looked:
+            refuse_strangers(path, role)
         with pytest.raises(JournalForeign) as refused:
             OPEN[role](path).close()
+        assert str(looked.value) == str(refused.value), "`check` says the same"
         assert isinstance(refused.value, SET_RIGHT), "status 2: no repetition mends it"
         assert str(refused.value).startswith(f"{path}: {reason}")
         after = everything(tmp_path)
@@ -95,14 +98,25 @@ def test_an_empty_file_and_a_database_with_nothing_in_it_become_a_journal(tmp_pa
     (tmp_path / "empty.db").touch()
     database(tmp_path / "made.db", "CREATE TABLE t (x)", "DROP TABLE t")
     for name in ("empty.db", "made.db"):
+        refuse_strangers(tmp_path / name, role)
         with OPEN[role](tmp_path / name) as opened:
             assert not opened.damaged
+            refuse_strangers(tmp_path / name, role)
 
 
 def test_a_journal_whose_making_was_cut_off_is_made(tmp_path: Path) -> None:
     database(tmp_path / "j.db", "PRAGMA journal_mode=WAL", f"PRAGMA application_id={0x50585477}")
     with OPEN["worker"](tmp_path / "j.db") as store:
         assert store.damaged == ""
+
+
+def test_a_damaged_journal_is_no_stranger(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    with OPEN["worker"](path) as store:
+        store.journal.append_now([("fact", b"")], T0)
+    for damaged in (b"", b"nothing is left of it " * 300, path.read_bytes()[:3000]):
+        path.write_bytes(damaged)
+        refuse_strangers(path, "worker")
 
 
 def test_rows_that_a_newer_program_wrote_are_left_to_it(tmp_path: Path) -> None:

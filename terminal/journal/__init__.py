@@ -22,7 +22,7 @@ from terminal.journal import rows as rows_
 from terminal.journal import side
 from terminal.journal.archive import keep, read_all
 from terminal.journal.kinds import CHECKPOINT, PRUNED
-from terminal.journal.reading import backup, checkpoint_before, copy_to, ends_with, read, row
+from terminal.journal.reading import backup, checkpoint_before, copy_to, ends_with, read, refuse_strangers, row
 from terminal.journal.repair import Rebuilt, finish, rebuild
 from terminal.journal.rows import (
     STEPS,
@@ -57,6 +57,7 @@ __all__ = [
     "read",
     "read_all",
     "rebuild",
+    "refuse_strangers",
     "row",
     "salvage",
 ]

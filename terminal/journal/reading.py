@@ -7,7 +7,8 @@ from contextlib import closing
 from pathlib import Path
 
 from terminal.journal import rows as rows_
-from terminal.journal.rows import Connect, JournalDamaged, Row
+from terminal.journal import side
+from terminal.journal.rows import Connect, JournalDamaged, JournalForeign, Row
 
 
 def read(path: Path, *, connect: Connect = rows_.connect) -> Iterator[Row]:
@@ -41,6 +42,26 @@ def checkpoint_before(path: Path, at_ms: int, connect: Connect) -> int:
     """Number of the last checkpoint that was written at ``at_ms`` or before; 0 where there is none."""
     with closing(connect(str(path))) as connection:
         return rows_.checkpoint_before(connection, at_ms)
+
+
+def refuse_strangers(path: Path, role: str) -> None:
+    """Raise JournalForeign, as an opening would, for what is no journal of ``role``.
+
+    Alters nothing, and says nothing of a damage, which the role repairs.
+    """
+    side.refuse_other_files(path)
+    if not path.exists():
+        return
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            rows_.claim(connection, path, role)
+        return
+    except JournalDamaged as error:
+        found = side.whose(path, role, error)
+    except sqlite3.DatabaseError as error:
+        found = side.whose(path, role, JournalDamaged(path, None, str(error)))
+    if isinstance(found, JournalForeign):
+        raise found
 
 
 def ends_with(path: Path, seq: int, chain: bytes) -> bool:

@@ -141,7 +141,7 @@ def prepare(path: Path, role: str, steps: Sequence[str] = STEPS, connect: Connec
         pass
     connection = connect(str(path))
     try:
-        _claim(connection, path, role)  # before the first word that alters the file
+        claim(connection, path, role)  # before the first word that alters the file
         # No checkpoint of SQLite's own: it would cost flushes in the middle of an append.
         for pragma in (
             "journal_mode=WAL",
@@ -161,7 +161,7 @@ def prepare(path: Path, role: str, steps: Sequence[str] = STEPS, connect: Connec
         raise
 
 
-def _claim(connection: sqlite3.Connection, path: Path, role: str) -> None:
+def claim(connection: sqlite3.Connection, path: Path, role: str) -> None:
     """Raise unless this is a journal of ``role``, or a database with nothing in it."""
     version, owner = _pragma(connection, "user_version"), _pragma(connection, "application_id")
     if owner in ROLES.values() and owner != ROLES[role]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from terminal.clock import SystemClock, kernel_keeps
 from terminal.config import Settings
+from terminal.journal import JournalForeign, refuse_strangers
 from terminal.screen.layouts import layout_for
 from terminal.settings import Lcd
 from terminal.tools.check.finding import Finding, Machine
@@ -17,9 +18,9 @@ _AT_WORK_S = 10.0
 
 
 async def disk(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
-    for key, path in (
-        ("journal.path", settings.journal and settings.journal.path),
-        ("barrier.journal", settings.barrier and settings.barrier.journal),
+    for key, role, path in (
+        ("journal.path", "worker", settings.journal and settings.journal.path),
+        ("barrier.journal", "barrier", settings.barrier and settings.barrier.journal),
     ):
         if not path:
             continue
@@ -28,6 +29,11 @@ async def disk(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
             yield Finding(
                 name, False, f"{folder} cannot be written", "make the folder, and give it to the service's user"
             )
+            continue
+        try:
+            refuse_strangers(path, role)
+        except JournalForeign as error:
+            yield Finding(name, False, str(error), f"mend {key}")
             continue
         system = os.statvfs(folder)
         free = system.f_bavail * system.f_frsize
