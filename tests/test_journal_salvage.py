@@ -45,11 +45,13 @@ def intact(damaged: Path, last: int) -> list[Row]:
     return rows
 
 
-def saved(damaged: Path, rows: list[Row]) -> list[Row]:
+def saved(damaged: Path, rows: list[Row], whole: bytes) -> list[Row]:
     """What the salvage finds: in order, nothing that never was, and all that anybody can find."""
     found = list(salvage(damaged))
     assert [row for row in rows if row in found] == found
     assert set(intact(damaged, len(rows))) <= set(found)
+    if damaged.read_bytes()[4096:] == whole[4096:]:
+        assert found == rows, "the first page holds none"
     return found
 
 
@@ -63,7 +65,7 @@ async def test_whichever_sector_is_zeroed_the_worker_starts_keeps_what_is_intact
     rows, tried, repaired = list(read(path)), 0, 0
     for at, copy in sectors(path, tmp_path):
         tried += 1
-        there = saved(copy, rows)
+        there = saved(copy, rows, path.read_bytes())
         with a_store(copy) as store:
             ledger = a_ledger(store)
             ledger.replay()
@@ -105,6 +107,22 @@ async def test_a_page_whose_numbers_run_backwards_ends_the_salvage_all_the_same(
     with a_store(path) as store:
         a_ledger(store).replay()
         assert store.damaged
+
+
+@pytest.mark.fault("zeroed-sector")
+def test_a_lost_first_page_loses_nothing_of_what_is_in_the_log_either(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    with a_store(path, fold_after=1000) as store:
+        store.journal.append_now([("fact", b"%d" % n * 60) for n in range(200)], 1)
+    with a_store(path, fold_after=1000) as store:
+        store.journal.append_now([("fact", b"in the log")], 1)
+        copy, rows = copy_of(path, tmp_path / "killed"), list(read(path))
+    copy.write_bytes(bytes(4096) + copy.read_bytes()[4096:])
+    assert list(salvage(copy)) == rows
+    with a_store(copy) as store:
+        assert store.damaged.endswith("Z") and "nothing is in doubt" in store.damaged
+        assert list(store.replay()) == rows
+    assert not list(copy.parent.glob("*.salvage*"))
 
 
 def test_a_head_that_names_a_row_without_end_does_not_hold_up_the_salvage(tmp_path: Path) -> None:
@@ -165,7 +183,7 @@ def test_whichever_sector_is_zeroed_the_barrier_starts_knows_all_that_can_be_rea
         before = spent(book)
     rows, damaged = list(read(path)), 0
     for at, copy in sectors(path, tmp_path):
-        there = saved(copy, rows)
+        there = saved(copy, rows, path.read_bytes())
         with Book.open(copy, T0 + 1000, ballast_bytes=BALLAST) as book:
             kept = [(row.kind, row.data) for row in book.journal.replay()]
             assert [row for row in kept if row[0] != REPAIRED] == [(row.kind, row.data) for row in there], at

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zlib import crc32
 
+from terminal.journal.first_page import opened_for_salvage
 from terminal.journal.kinds import PRUNED
 from terminal.journal.rows import (
     ROLES,
@@ -23,6 +24,7 @@ from terminal.journal.rows import (
     NoJournal,
     Row,
     Sealed,
+    as_journal_error,
     chain_at,
     last,
     sound,
@@ -171,13 +173,10 @@ def sound_rows(journal: Path) -> Iterator[Sealed]:
     noted = noted_in(journal)
     end = max(noted[0] if noted else 0, _size(journal) // 32)  # a row takes more than 32 bytes
     try:
-        connection = sqlite3.connect(f"{journal.absolute().as_uri()}?mode=ro", uri=True)
-    except sqlite3.Error:
-        return
-    try:
-        yield from sound(connection, end)
-    finally:
-        connection.close()
+        with opened_for_salvage(journal) as connection:
+            yield from sound(connection, end)
+    except sqlite3.Error as error:
+        raise as_journal_error(journal, error) from error
 
 
 def noted_in(journal: Path) -> tuple[int, bytes] | None:
