@@ -160,8 +160,8 @@ def test_code_and_quiet_zone_fill_the_shorter_side_and_no_text_enters_them(layou
 def test_every_reason_looks_different(name: str) -> None:
     composer = Composer(LAYOUTS[name], SITE)
     troubles = [view for view in views().values() if view.reason]
-    assert len(troubles) == 17
-    assert len({composer.compose(view).tobytes() for view in troubles}) == 17
+    assert len(troubles) == 18
+    assert len({composer.compose(view).tobytes() for view in troubles}) == 18
 
 
 BYTES = {

@@ -17,6 +17,7 @@ REASONS: dict[ScreenState, tuple[str, ...]] = {
     "help": (
         "ticket-unknown",
         "ticket-used",
+        "ticket-copied",
         "ticket-foreign",
         "ticket-future",
         "refused",
@@ -60,6 +61,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     # reasons
     "help.ticket-unknown": ("Ticket not recognised", "لم نتعرف على التذكرة"),
     "help.ticket-used": ("Ticket already used", "التذكرة مستخدمة من قبل"),
+    "help.ticket-copied": ("Ticket in use elsewhere", "التذكرة مستخدمة في مسار آخر"),
     "help.ticket-foreign": ("Ticket of another garage", "التذكرة من موقف آخر"),
     "help.ticket-future": ("Entry time is not valid", "وقت الدخول غير صحيح"),
     "help.refused": ("Payment not accepted", "لم يُقبل الدفع"),
