@@ -13,6 +13,7 @@ from typing import Self
 
 from amqtt.errors import BrokerError as AmqttError
 
+from broker.errors import BrokerError, PortInUse, UnsafeBroker
 from broker.frames import Frame, encode_length, encode_publish, read_frame
 from broker.guard import Counts, Guard, May
 from broker.users import Users, UsersError
@@ -21,24 +22,6 @@ __all__ = ["BrokerError", "EmbeddedBroker", "PortInUse", "UnsafeBroker"]
 
 LOOPBACK = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "::1": "::1"}
 SELF_TEST_S = 5.0
-
-
-class BrokerError(Exception):
-    """
-    A broker that cannot be opened; the text says what to change.
-
-    BrokerError
-    ├── PortInUse
-    └── UnsafeBroker    it would let somebody in, or say something, that it must not
-    """
-
-
-class PortInUse(BrokerError):
-    """Somebody listens there already."""
-
-
-class UnsafeBroker(BrokerError):
-    """The self-test at the start got through where it must not."""
 
 
 class EmbeddedBroker:

@@ -11,6 +11,10 @@ OFFLINE_AFTER_MS = 15_000
 """A role whose last heartbeat arrived longer ago counts as offline, whatever its will says."""
 
 
+class SecondWorker(Exception):
+    """Another worker serves this garage and was there first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """The last that was heard of a role. ``at_ms`` is its arrival by the steady clock; None: only a retained

@@ -17,7 +17,7 @@ from PIL import Image
 from drivers.panel_kinds import check_offset, datasheet_hz
 from drivers.panel_png import PngPanel
 from terminal.__main__ import main
-from terminal.app.wiring import RealHardware
+from terminal.app.hardware import RealHardware
 from terminal.config import load
 from terminal.contract.messages import Alert
 from terminal.screen import fonts, qr

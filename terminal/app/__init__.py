@@ -12,20 +12,21 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from broker.embedded import BrokerError
+from broker.errors import BrokerError
 from drivers.pins import NoGpio, claim, open_pins
 from terminal import __version__, config
 from terminal.app import output
+from terminal.app.hardware import RealHardware
 from terminal.app.loglines import log_to_stderr
 from terminal.app.signals import end_by_signals
-from terminal.app.wiring import RealHardware, run_roles
+from terminal.app.wiring import run_roles
 from terminal.aside import aside
 from terminal.bus import BusError
 from terminal.contract import grant
 from terminal.journal import JournalError, JournalForeign, JournalLocked
 from terminal.payby.errors import BadKey
+from terminal.peers import SecondWorker
 from terminal.plain import plain
-from terminal.roles.worker import SecondWorker
 from terminal.settings import ConfigError, Garage, Lcd, Settings
 
 NOT_YET = ("console",)

@@ -1,27 +1,17 @@
 """The wiring of the roles: concrete classes, by the configuration, opened in order in one exit stack."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
-from functools import cached_property, partial
-from typing import Any, Protocol, TypeVar
-from zoneinfo import ZoneInfo
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from broker.embedded import EmbeddedBroker
-from drivers.loops import Loops
-from drivers.panel import SpiPanel
-from drivers.panel_png import PngPanel
-from drivers.panel_wire import SpiWire, open_spi
-from drivers.pins import PinHeld, Pins, open_pins
-from drivers.relay import RelayBarrier
-from drivers.scanner import HidScanner, SerialScanner, StdinScanner
-from drivers.simulated import SimulatedArm, SimulatedRelay
 from terminal import __version__
 from terminal import settings as sections
+from terminal.app.hardware import Hardware
 from terminal.app.journaled import Journaled, OutOfOrder
-from terminal.aside import aside
 from terminal.bus import Bus
 from terminal.clock import Clock, SystemClock, kernel_keeps
 from terminal.config import read_secret, read_ticket_keys
@@ -29,163 +19,24 @@ from terminal.contract import access, grant
 from terminal.core.tariff import Tariff
 from terminal.core.visit import Rules
 from terminal.link import Link, last_will
-from terminal.payby.client import PayBy
-from terminal.payby.signing import load_private_key, load_public_keys
-from terminal.roles.barrier import BarrierRole, Book
-from terminal.roles.lcd import Lcd
-from terminal.roles.listener import Listener
-from terminal.roles.loops import LoopsRole
-from terminal.roles.reader import ReaderRole
-from terminal.roles.worker import Worker, WorkerSettings
-from terminal.roles.worker.hearing import Beliefs
-from terminal.roles.worker.speaking import Signer
-from terminal.roles.worker.storage import Store
-from terminal.roles.worker.words import Wording
-from terminal.screen.dimming import Dimming, night_of
-from terminal.screen.own_picture import PictureError, load
-from terminal.screen.qr import QrError
-from terminal.screen.view import Site, Wifi
-from terminal.screen.wifi import wifi
 from terminal.settings import ConfigError, Settings, present
+
+if TYPE_CHECKING:
+    from broker.embedded import EmbeddedBroker
+    from terminal.roles.barrier import Book
+    from terminal.roles.worker.storage import Store
+    from terminal.screen.view import Wifi
 
 _GLASS_FIRST = ("broker", "lcd", "reader", "loops", "barrier", "listener", "worker", "console")
 """The order of opening: what a driver sees first."""
 GARAGE_ROLES = ("broker", "worker", "listener", "console")
 """They serve a whole garage; the others stand at one lane."""
-PIN_REMEDY = "stop the program that holds it (`sudo gpioinfo` names it), or take another pin"
-D = TypeVar("D")
 
 
-class Hardware(Protocol):
-    """What has a cable. Each method gives a driver that is not entered yet."""
+def _wifi(lcd: sections.Lcd) -> "Wifi | None":
+    from terminal.screen.qr import QrError
+    from terminal.screen.wifi import wifi
 
-    def scanner(self) -> Any: ...
-    def relay(self, quiet_s: float = 0.0) -> Any: ...
-    def loops(self) -> Any: ...
-    def panel(self) -> Any: ...
-
-
-class RealHardware:
-    """Hardware by the configuration."""
-
-    panel_end_s = 4.0
-    """How long the end waits for a panel to go dark; a little longer than the driver waits for a frame under way."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    @cached_property
-    def pins(self) -> Pins:
-        """One factory for all roles of a process."""
-        return open_pins(self._settings.gpio.pins)
-
-    def scanner(self) -> Any:
-        reader = self._settings.need(sections.Reader)
-        match reader.driver:
-            case "stdin":
-                return StdinScanner()
-            case "hid":
-                return HidScanner(str(present(reader.device, "reader.device")))
-            case _:
-                return SerialScanner(str(present(reader.device, "reader.device")), reader.baud)
-
-    @asynccontextmanager
-    async def relay(self, quiet_s: float = 0.0) -> AsyncIterator[RelayBarrier]:
-        """On mock pins there is an arm at the other end that acts like one, limit switches included."""
-        barrier = self._settings.need(sections.Barrier)
-        arm = _mock_arm(self.pins, barrier) if self._settings.gpio.pins == "mock" else None
-        relay = RelayBarrier(
-            barrier.raise_pin,
-            pin_factory=self.pins,
-            pulse_s=barrier.pulse,
-            rise_s=barrier.rise_time,
-            close_s=barrier.close_time,
-            up_pin=barrier.up_pin,
-            down_pin=barrier.down_pin,
-            quiet_s=quiet_s,
-        )
-        try:
-            async with self._opened(relay):
-                yield relay
-        finally:
-            if arm:
-                arm.close()
-
-    @asynccontextmanager
-    async def loops(self) -> AsyncIterator[Loops]:
-        loops = self._settings.need(sections.Loops)
-        async with self._opened(Loops(loops.waiting_pin, loops.boom_pin, pin_factory=self.pins)) as opened:
-            yield opened
-
-    @asynccontextmanager
-    async def _opened(self, driver: AbstractAsyncContextManager[D]) -> AsyncIterator[D]:
-        """Enter ``driver``; raises ConfigError for a pin that cannot be had."""
-        async with AsyncExitStack() as stack:
-            try:
-                opened = await stack.enter_async_context(driver)
-            except PinHeld as error:
-                raise ConfigError(self._held(error)) from None
-            yield opened
-
-    def _held(self, error: PinHeld) -> str:
-        """A line for people: the key, the pin, why, and what to do."""
-        key = next((key for key, pin in self._settings.pins() if pin == error.number), "gpio")
-        return f"{key}: {error}; {PIN_REMEDY}"
-
-    @asynccontextmanager
-    async def panel(self) -> AsyncIterator[SpiPanel | PngPanel]:
-        """The glass goes dark in the end: nobody takes a stale code off it afterwards."""
-        panel = self._panel(self._settings.need(sections.Lcd))
-        try:
-            yield panel
-        finally:
-            with suppress(TimeoutError):  # a bus that hangs: the kernel closes it with the process
-                async with asyncio.timeout(self.panel_end_s):
-                    await aside(panel.close, "panel's end")
-
-    def _panel(self, lcd: sections.Lcd) -> SpiPanel | PngPanel:
-        if lcd.panel == "png":
-            return PngPanel(present(lcd.folder, "lcd.folder"), lcd.pixels)
-        pins = self.pins
-
-        def open_wire() -> SpiWire:
-            try:
-                return open_spi(
-                    lcd.spi_bus,
-                    lcd.spi_device,
-                    speed_hz=lcd.speed_hz,
-                    transfer_size=lcd.transfer_size,
-                    dc_pin=lcd.dc_pin,
-                    reset_pin=lcd.reset_pin,
-                    backlight_pin=lcd.backlight_pin,
-                    backlight_pwm=lcd.backlight_pwm,
-                    pin_factory=pins,
-                    mode=lcd.spi_mode,
-                )
-            except PinHeld as error:  # the lane goes on without its glass: an alert, and tried again
-                raise OSError(self._held(error)) from error
-
-        try:
-            return SpiPanel(
-                lcd.panel, open_wire, rotate=lcd.rotate, x_offset=lcd.x_offset, y_offset=lcd.y_offset, bgr=lcd.bgr
-            )
-        except ValueError as error:
-            raise ConfigError(f"lcd: {error}") from None
-
-
-def _mock_arm(pins: Pins, barrier: sections.Barrier) -> SimulatedArm:
-    return SimulatedArm(
-        pins,
-        SimulatedRelay(pins, barrier.raise_pin),
-        up_pin=barrier.up_pin,
-        down_pin=barrier.down_pin,
-        rise_s=barrier.rise_time,
-        hold_s=barrier.close_time / 2,
-        close_s=barrier.close_time / 2,
-    )
-
-
-def _wifi(lcd: sections.Lcd) -> Wifi | None:
     if not lcd.wifi:
         return None
     secret = read_secret(lcd.wifi_password_file, "lcd.wifi_password_file") if lcd.wifi_password_file else b""
@@ -217,8 +68,10 @@ async def _coroutine(run: Callable[[], Awaitable[None]]) -> None:
     await run()
 
 
-def open_broker(settings: Settings) -> EmbeddedBroker:
+def open_broker(settings: Settings) -> "EmbeddedBroker":
     """The embedded broker of ``[broker]``, not entered yet."""
+    from broker.embedded import EmbeddedBroker
+
     broker, garage = settings.need(sections.Broker), settings.need(sections.Garage).id
     return EmbeddedBroker(
         broker.users,
@@ -252,7 +105,8 @@ def _bus(settings: Settings, roles: Sequence[str], process: str, clock: Clock) -
 
 
 class _Opener:
-    """Makes each role from its settings; what it opens is closed with ``stack``."""
+    """Makes each role from its settings; what it opens is closed with ``stack``. A role is loaded when it is wanted:
+    a barrier that starts alone waits neither for PayBy's client nor for the screens."""
 
     def __init__(
         self, settings: Settings, hardware: Hardware, stack: AsyncExitStack, bus: Bus, clock: Clock, process: str
@@ -290,16 +144,28 @@ class _Opener:
             case "lcd":
                 return await self._lcd(link)
             case "loops":
+                from terminal.roles.loops import LoopsRole
+
                 loops = await self._stack.enter_async_context(self._hardware.loops())
                 return LoopsRole(link, loops).run
             case _:
                 raise ConfigError(f"{role}: this role is not there yet in version {__version__}")
 
     async def _reader(self, link: Link) -> Callable[[], Awaitable[None]]:
+        from terminal.roles.reader import ReaderRole
+
         scanner = await self._stack.enter_async_context(self._hardware.scanner())
         return ReaderRole(link, scanner, tariff=self._tariff(), kept=kernel_keeps).run
 
     async def _worker(self, link: Link) -> Callable[[], Awaitable[None]]:
+        from terminal.payby.client import PayBy
+        from terminal.payby.signing import load_private_key, load_public_keys
+        from terminal.roles.worker import Worker, WorkerSettings
+        from terminal.roles.worker.hearing import Beliefs
+        from terminal.roles.worker.speaking import Signer
+        from terminal.roles.worker.storage import Store
+        from terminal.roles.worker.words import Wording
+
         settings, garage = self._settings, self._garage
         payby, lift = settings.need(sections.Payby), settings.need(sections.Lift)
         trusted = grant.load_trusted(lift.trusted)
@@ -337,7 +203,7 @@ class _Opener:
             version=__version__,
         )
 
-        async def serve(store: Store) -> None:
+        async def serve(store: "Store") -> None:
             await Worker(link, client, store, told, store=store, kept=kernel_keeps).run()
 
         return Journaled(
@@ -350,11 +216,17 @@ class _Opener:
         ).run
 
     def _listener(self, link: Link) -> Callable[[], Awaitable[None]]:
+        from terminal.payby.signing import load_public_keys
+        from terminal.roles.listener import Listener
+
         payby, listener = self._settings.need(sections.Payby), self._settings.need(sections.Listener)
         keys = load_public_keys(payby.payby_public_key)
         return Listener(link, payby_keys=keys, host=listener.host, port=listener.port, payee_mid=payby.payee_mid).run
 
     async def _barrier(self, link: Link) -> Callable[[], Awaitable[None]]:
+        from terminal.payby.signing import load_public_keys
+        from terminal.roles.barrier import BarrierRole, Book
+
         settings = self._settings
         payby, barrier = settings.need(sections.Payby), settings.need(sections.Barrier)
         beliefs = grant.Beliefs(
@@ -365,7 +237,7 @@ class _Opener:
             payby.payee_mid,
         )
 
-        async def serve(book: Book) -> None:
+        async def serve(book: "Book") -> None:
             async with self._hardware.relay(book.spent.quiet_ms(self._clock) / 1000) as relay:
                 await BarrierRole(link, relay, book, beliefs).run()
 
@@ -378,6 +250,14 @@ class _Opener:
         ).run
 
     async def _lcd(self, link: Link) -> Callable[[], Awaitable[None]]:
+        from zoneinfo import ZoneInfo
+
+        from terminal.roles.lcd import Lcd
+        from terminal.screen.dimming import Dimming, night_of
+        from terminal.screen.own_picture import PictureError, load
+        from terminal.screen.qr import QrError
+        from terminal.screen.view import Site
+
         lcd, garage = self._settings.need(sections.Lcd), self._garage
         panel = await self._stack.enter_async_context(self._hardware.panel())
         trusted = grant.load_trusted(self._settings.need(sections.Lift).trusted)

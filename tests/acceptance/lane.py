@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 from terminal import config
-from terminal.app.wiring import RealHardware, run_roles
+from terminal.app.hardware import RealHardware
+from terminal.app.wiring import run_roles
 from tests.acceptance.scaled import ScaledClock, ScaledLoop
 
 

@@ -21,6 +21,7 @@ from terminal.core.shown import State
 from terminal.core.visit import Lane, Order, Stay
 from terminal.ledger import Keeping, Ledger, Log, Steady, Untaken
 from terminal.link import Heard, Link
+from terminal.peers import SecondWorker
 from terminal.roles.worker.budget import Budget
 from terminal.roles.worker.failures import Failures
 from terminal.roles.worker.health import PayByHealth, Wrongs
@@ -29,7 +30,7 @@ from terminal.roles.worker.kerb import Kerb
 from terminal.roles.worker.lifts import Lifts, Line
 from terminal.roles.worker.pursuits import Pursuits
 from terminal.roles.worker.receipts import Receipts
-from terminal.roles.worker.rivals import Rivals, SecondWorker
+from terminal.roles.worker.rivals import Rivals
 from terminal.roles.worker.screens import Screens
 from terminal.roles.worker.speaking import Voice
 from terminal.roles.worker.storage import Keeper, Store

@@ -19,9 +19,9 @@ from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import events, numbers
 from terminal.journal import JournalError
 from terminal.link import Link
+from terminal.peers import SecondWorker
 from terminal.plain import plain
 from terminal.roles.worker.health import Wrongs
-from terminal.roles.worker.rivals import SecondWorker
 
 GOES_THROUGH = (BusError, JournalError, SecondWorker)
 """Of these the process ends, as it must."""

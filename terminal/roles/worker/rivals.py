@@ -11,14 +11,10 @@ from terminal.contract.messages import Health
 from terminal.contract.signed import Trusted, check_health, sign_health
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.link import Link
-from terminal.peers import OFFLINE_AFTER_MS
+from terminal.peers import OFFLINE_AFTER_MS, SecondWorker
 from terminal.roles.worker.speaking import Signer
 
 ALERT_EVERY_MS = 600_000
-
-
-class SecondWorker(Exception):
-    """Another worker serves this garage and was there first."""
 
 
 class Rivals:

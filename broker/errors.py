@@ -1,0 +1,19 @@
+"""Why the embedded broker cannot be opened."""
+
+
+class BrokerError(Exception):
+    """
+    A broker that cannot be opened; the text says what to change.
+
+    BrokerError
+    ├── PortInUse
+    └── UnsafeBroker    it would let somebody in, or say something, that it must not
+    """
+
+
+class PortInUse(BrokerError):
+    """Somebody listens there already."""
+
+
+class UnsafeBroker(BrokerError):
+    """The self-test at the start got through where it must not."""

@@ -1,0 +1,166 @@
+"""What has a cable, by the configuration: the drivers that the roles are given."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from drivers.pins import PinHeld, Pins, open_pins
+from terminal import settings as sections
+from terminal.aside import aside
+from terminal.settings import ConfigError, Settings, present
+
+if TYPE_CHECKING:
+    from drivers.loops import Loops
+    from drivers.panel import SpiPanel
+    from drivers.panel_png import PngPanel
+    from drivers.panel_wire import SpiWire
+    from drivers.relay import RelayBarrier
+    from drivers.simulated import SimulatedArm
+
+PIN_REMEDY = "stop the program that holds it (`sudo gpioinfo` names it), or take another pin"
+D = TypeVar("D")
+
+
+class Hardware(Protocol):
+    """What has a cable. Each method gives a driver that is not entered yet."""
+
+    def scanner(self) -> Any: ...
+    def relay(self, quiet_s: float = 0.0) -> Any: ...
+    def loops(self) -> Any: ...
+    def panel(self) -> Any: ...
+
+
+class RealHardware:
+    """Hardware by the configuration. A driver is loaded when it is wanted: a barrier that starts again waits for none
+    of the others."""
+
+    panel_end_s = 4.0
+    """How long the end waits for a panel to go dark; a little longer than the driver waits for a frame under way."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @cached_property
+    def pins(self) -> Pins:
+        """One factory for all roles of a process."""
+        return open_pins(self._settings.gpio.pins)
+
+    def scanner(self) -> Any:
+        from drivers.scanner import HidScanner, SerialScanner, StdinScanner
+
+        reader = self._settings.need(sections.Reader)
+        match reader.driver:
+            case "stdin":
+                return StdinScanner()
+            case "hid":
+                return HidScanner(str(present(reader.device, "reader.device")))
+            case _:
+                return SerialScanner(str(present(reader.device, "reader.device")), reader.baud)
+
+    @asynccontextmanager
+    async def relay(self, quiet_s: float = 0.0) -> "AsyncIterator[RelayBarrier]":
+        """On mock pins there is an arm at the other end that acts like one, limit switches included."""
+        from drivers.relay import RelayBarrier
+
+        barrier = self._settings.need(sections.Barrier)
+        arm = _mock_arm(self.pins, barrier) if self._settings.gpio.pins == "mock" else None
+        relay = RelayBarrier(
+            barrier.raise_pin,
+            pin_factory=self.pins,
+            pulse_s=barrier.pulse,
+            rise_s=barrier.rise_time,
+            close_s=barrier.close_time,
+            up_pin=barrier.up_pin,
+            down_pin=barrier.down_pin,
+            quiet_s=quiet_s,
+        )
+        try:
+            async with self._opened(relay):
+                yield relay
+        finally:
+            if arm:
+                arm.close()
+
+    @asynccontextmanager
+    async def loops(self) -> "AsyncIterator[Loops]":
+        from drivers.loops import Loops
+
+        loops = self._settings.need(sections.Loops)
+        async with self._opened(Loops(loops.waiting_pin, loops.boom_pin, pin_factory=self.pins)) as opened:
+            yield opened
+
+    @asynccontextmanager
+    async def _opened(self, driver: AbstractAsyncContextManager[D]) -> AsyncIterator[D]:
+        """Enter ``driver``; raises ConfigError for a pin that cannot be had."""
+        async with AsyncExitStack() as stack:
+            try:
+                opened = await stack.enter_async_context(driver)
+            except PinHeld as error:
+                raise ConfigError(self._held(error)) from None
+            yield opened
+
+    def _held(self, error: PinHeld) -> str:
+        """A line for people: the key, the pin, why, and what to do."""
+        key = next((key for key, pin in self._settings.pins() if pin == error.number), "gpio")
+        return f"{key}: {error}; {PIN_REMEDY}"
+
+    @asynccontextmanager
+    async def panel(self) -> "AsyncIterator[SpiPanel | PngPanel]":
+        """The glass goes dark in the end: nobody takes a stale code off it afterwards."""
+        panel = self._panel(self._settings.need(sections.Lcd))
+        try:
+            yield panel
+        finally:
+            with suppress(TimeoutError):  # a bus that hangs: the kernel closes it with the process
+                async with asyncio.timeout(self.panel_end_s):
+                    await aside(panel.close, "panel's end")
+
+    def _panel(self, lcd: sections.Lcd) -> "SpiPanel | PngPanel":
+        if lcd.panel == "png":
+            from drivers.panel_png import PngPanel
+
+            return PngPanel(present(lcd.folder, "lcd.folder"), lcd.pixels)
+        from drivers.panel import SpiPanel
+        from drivers.panel_wire import open_spi
+
+        pins = self.pins
+
+        def open_wire() -> "SpiWire":
+            try:
+                return open_spi(
+                    lcd.spi_bus,
+                    lcd.spi_device,
+                    speed_hz=lcd.speed_hz,
+                    transfer_size=lcd.transfer_size,
+                    dc_pin=lcd.dc_pin,
+                    reset_pin=lcd.reset_pin,
+                    backlight_pin=lcd.backlight_pin,
+                    backlight_pwm=lcd.backlight_pwm,
+                    pin_factory=pins,
+                    mode=lcd.spi_mode,
+                )
+            except PinHeld as error:  # the lane goes on without its glass: an alert, and tried again
+                raise OSError(self._held(error)) from error
+
+        try:
+            return SpiPanel(
+                lcd.panel, open_wire, rotate=lcd.rotate, x_offset=lcd.x_offset, y_offset=lcd.y_offset, bgr=lcd.bgr
+            )
+        except ValueError as error:
+            raise ConfigError(f"lcd: {error}") from None
+
+
+def _mock_arm(pins: Pins, barrier: sections.Barrier) -> "SimulatedArm":
+    from drivers.simulated import SimulatedArm, SimulatedRelay
+
+    return SimulatedArm(
+        pins,
+        SimulatedRelay(pins, barrier.raise_pin),
+        up_pin=barrier.up_pin,
+        down_pin=barrier.down_pin,
+        rise_s=barrier.rise_time,
+        hold_s=barrier.close_time / 2,
+        close_s=barrier.close_time / 2,
+    )
