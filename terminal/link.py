@@ -15,7 +15,7 @@ from terminal.bus import Bus, BusError, Delivery, Subscription, Will
 from terminal.clock import Clock, SystemClock, new_id
 from terminal.contract.messages import MESSAGES, Alert, BadMessage, Health, Message, decode, encode, stamp
 from terminal.contract.topics import GARAGE_WIDE, Topic, TopicError, check_garage, check_lane, parse, topic
-from terminal.losses import Losses
+from terminal.losses import TAKEN_OVER, Losses
 from terminal.peers import Peer, Peers
 from terminal.plain import plain
 
@@ -38,15 +38,12 @@ DEAF_AFTER_MS = 15_000
 BAD_BURST, BAD_EVERY_MS = 5, 10_000
 """``bad-message`` alerts: so many at once, then one in so much time."""
 ALERTS_KEPT = 1000
-TAKEN_OVER = (
-    "the broker ended our session three times within a minute, each soon after its connect: does another machine run "
-    "under this name, from a copied card? Switch one off, or give it a name, passwords and keys of its own. If there "
-    "is none, look at the broker's log and the line to it"
-)
 TEXT_MOST = 1000
 """Characters of an alert's text and of a health's reason; 4 bytes each leave room within a message."""
 
 Severity = Literal["info", "warning", "critical"]
+_Key = tuple[str, str, str | None, str | None]
+"""Of an alert: its code and lane, and the session and order that it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +141,7 @@ class Link:
         self._tells_of_connection = tells_of_connection
         self._losses = Losses(clock.steady_ms, connected=bus.connected)
         self._taken_over = self._heard_own = self._heard_other = False
-        self._raised: OrderedDict[tuple[str, str, str | None, str | None], Severity] = OrderedDict()
+        self._raised: OrderedDict[_Key, Severity] = OrderedDict()
         self._bad_tokens, self._bad_ms, self._bad_hidden = BAD_BURST, clock.steady_ms(), 0
         self.seal: Callable[[Health], Health] = lambda health: health
         """What is done to each heartbeat before it goes out: a worker signs its own."""
@@ -237,12 +234,7 @@ class Link:
         return [code for code, *what in self._raised if what == [place, None, None]]
 
     async def _say_alert(
-        self,
-        state: Literal["raised", "cleared"],
-        severity: Severity,
-        key: tuple[str, str, str | None, str | None],
-        text: str,
-        help_code: str | None,
+        self, state: Literal["raised", "cleared"], severity: Severity, key: _Key, text: str, help_code: str | None
     ) -> None:
         code, lane, session, order_no = key
         text = plain(text, TEXT_MOST)

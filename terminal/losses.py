@@ -13,6 +13,11 @@ MANY, WITHIN_MS = 3, 60_000
 """So many of them within this time are told."""
 QUIET_MS = 60_000
 """And over when no connection was lost for so long."""
+TAKEN_OVER = (
+    "the broker ended our session three times within a minute, each soon after its connect: does another machine run "
+    "under this name, from a copied card? Switch one off, or give it a name, passwords and keys of its own. If there "
+    "is none, look at the broker's log and the line to it"
+)
 
 
 class Losses:
