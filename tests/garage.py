@@ -151,6 +151,10 @@ class Process:
         return await asyncio.wait_for(self._process.wait(), LIMIT_S)
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def ended(self) -> bool:
         return self._process.returncode is not None
 

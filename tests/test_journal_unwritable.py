@@ -2,8 +2,11 @@
 write that works brings the lane back. Real processes; the disks are the machine's own.
 """
 
+import asyncio
 import contextlib
 import os
+import resource
+import signal
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -107,6 +110,39 @@ async def test_a_folder_that_is_not_there_is_waited_for_by_both_roles(tmp_path: 
         await drives_out(lane)
         assert sorted(alerts(lane, "journal", "alert")) == ["cleared"] * 2 + ["raised"] * 2
         assert not lane.running["run"].ended
+
+
+@pytest.mark.fault("journal-unwritable", "torn-write")
+async def test_after_an_input_output_error_the_ticket_that_met_it_is_served_all_the_same(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    """The kernel refuses the process each write beyond the log's present end, until the log begins anew."""
+    async with opened(Garage(tmp_path, mosquitto.url), ["run"]) as lane:
+        await drives_out(lane)
+        log = tmp_path / "journal.db-wal"
+        pid = lane.running["run"].pid
+        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (log.stat().st_size + 1000, hard))
+        mark = lane.scan(lane.ticket())
+        await lane.heard.until("alert", since=mark, **ALERT, text=lambda said: "disk I/O error" in said)
+        await lane.heard.until("alert", since=mark, code="journal", state="cleared")
+        order = await lane.order(since=mark)
+        await lane.sandbox.pay(order["token_url"])
+        await leaves(lane, mark)
+        assert not lane.running["run"].ended
+
+
+@pytest.mark.fault("journal-unwritable")
+async def test_a_worker_that_waits_for_its_disk_ends_at_once_when_it_is_asked_to(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    async with Garage(tmp_path, mosquitto.url) as lane:
+        Journal.open(tmp_path / "journal.db", role="worker").close()
+        with held(tmp_path / "journal.db"):
+            await lane.start("worker")
+            await lane.heard.until("alert", **ALERT)
+            assert await asyncio.wait_for(lane.running.pop("worker").kill(signal.SIGTERM), 4) == 0
+            await lane.heard.until("health/worker", state="offline", reason="stopped")
 
 
 @contextlib.contextmanager

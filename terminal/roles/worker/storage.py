@@ -91,7 +91,7 @@ class Store:
 
     async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
         """One flush, for what was noted as well. On a full disk the reserve is given up for it; raises JournalFull when
-        that is not enough: nothing is acknowledged, and the worker stops."""
+        that is not enough: nothing is acknowledged, and the worker begins anew."""
         wanted, self._noted = [*self._noted, *rows], []
         try:
             return await self.journal.append(wanted, at_ms)
