@@ -75,15 +75,15 @@ async def quiet(hearing: Hearing) -> bool:
 
 async def test_a_message_goes_to_its_topic_in_the_own_lane_or_the_one_named(bus: Bus, clock: Hands) -> None:
     at_lane, at_garage = link(bus, clock), link(bus, clock, lane=None)
-    with at_garage.hear("vehicle", "health") as hearing:
+    with at_garage.hear("vehicle", "health", "alert") as hearing:
         await hearing.granted()
         message = vehicle(at_lane)
         await at_lane.say(message)
         assert await take(hearing) == ("parking/marina/exit-1/vehicle", message, False)
         await at_garage.say(message, lane="exit-2")
         assert (await take(hearing))[0] == "parking/marina/exit-2/vehicle"
-        await at_garage.say(message)
-        assert (await take(hearing))[0] == "parking/marina/garage/vehicle"
+        await at_garage.alert("test", "info", "of no lane")
+        assert (await take(hearing))[0] == "parking/marina/garage/alert"
         health = Health(**at_lane.head(), state="online", version="1", instance="i", since="2026-11-22T10:00:00.000Z")
         await at_lane.say(health)
         await at_lane.say(health, role="run")
