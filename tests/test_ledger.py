@@ -109,6 +109,16 @@ async def test_what_changes_nothing_and_tells_no_person_is_not_written() -> None
     assert len(memory.commits) == count
 
 
+async def test_a_replay_steps_by_the_rules_of_the_first_start_whatever_those_of_now_are() -> None:
+    memory = Memory()
+    ledger = Ledger(before := Rules("marina", mark="old key", cancel_after=20_000), memory, words)
+    await ledger.take(e.Started(T0, "1", before))
+    await ledger.take(ticket())
+    again = Ledger(Rules("marina", mark="new key", cancel_after=110_000), memory, words)
+    again.replay()
+    assert (again.garage, again.words) == (ledger.garage, ledger.words)
+
+
 async def test_a_payment_that_is_none_of_ours_is_written_and_changes_no_state() -> None:
     memory = Memory()
     ledger = await placed(memory)
