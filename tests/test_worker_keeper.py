@@ -13,7 +13,7 @@ from terminal.clock import SystemClock
 from terminal.contract.messages import Alert
 from terminal.core import events as e
 from terminal.core.lane import Rules
-from terminal.core.numbers import derived_id
+from terminal.core.numbers import derived_id, lift_id
 from terminal.core.visit import Fee, Stay
 from terminal.journal import CHECKPOINT, JournalFull, read, read_all, row
 from terminal.ledger import GONE
@@ -188,3 +188,25 @@ async def test_silence_is_no_list_and_it_is_asked_again(tmp_path: Path) -> None:
         await until(lambda: bool(posted))
         task.cancel()
     assert (payby.failures, posted[0].orders, posted[0].listed) == ([], (), True)
+
+
+@pytest.mark.fault("journal-put-back")
+async def test_a_journal_that_turns_out_to_be_put_back_while_lanes_are_served_is_in_doubt_until_payby_gave_its_list(
+    tmp_path: Path,
+) -> None:
+    bus = MemoryBus()
+    with Store.open(tmp_path / "j.db", lambda: T0, connect=connect) as store:
+        ledger = a_ledger(store)
+        posted: list[e.Damaged] = []
+        keeper = a_keeper(store, ledger, bus, post=posted.append)
+        task = asyncio.create_task(keeper.run())
+        await ledger.take(e.BoomSeen(T0, LANE, "down"))
+        for number in (1, 2):  # it is put back once more
+            lift = lift_id(T0 + number, "", GARAGE, LANE, str(number))
+            await ledger.take(e.BoomSeen(T0 + number, LANE, "down", lift))
+            assert keeper.hindrance() == "journal"
+            await until(lambda number=number: len(posted) == number)  # type: ignore[misc]
+            await ledger.take(posted[-1])
+            assert keeper.hindrance() == ""
+            await until(lambda number=number: told(bus).count(("journal-damaged", "cleared")) == number)  # type: ignore[misc]
+        task.cancel()

@@ -39,6 +39,8 @@ KEEP_MS = 92 * 86_400_000
 PRUNE_ROWS = 5_000
 """Fewer are not worth the while."""
 ASK_AGAIN_S = 15.0
+DOUBT_EVERY_S = 1.0
+"""How often it is looked whether anything is in doubt, or still is."""
 REFUSALS = 3
 """Signed refusals of the list after which a lane serves without it."""
 PAGE = 100
@@ -228,30 +230,45 @@ class Keeper:
                 self._news.set()
             await asyncio.sleep(PLACE_EVERY_S)
 
-    async def _watch_doubt(self) -> None:
-        """Ask PayBy for its list of orders after a damage, and say when nothing is in doubt any more."""
-        if self._store.damaged or self._ledger.in_doubt:
-            lost = " Lanes serve again when PayBy has said how each order ended." if self._ledger.in_doubt else ""
-            text = f"the journal was damaged: {self._store.damaged or 'orders of before are in doubt'}.{lost}"
-            await self._wrongs.tell("journal-damaged", text)
+    async def _watch_doubt(self) -> NoReturn:
+        """Settle what a damage put in doubt; at any time a barrier may show that the journal was put back."""
+        damage = self._store.damaged
+        while True:
+            if damage or self._ledger.in_doubt:
+                await self._settle_doubt(damage)
+            damage = ""
+            await asyncio.sleep(DOUBT_EVERY_S)
+
+    async def _settle_doubt(self, damage: str) -> None:
+        """Ask PayBy for its list of orders, and say when nothing is in doubt any more."""
+        lost = " Lanes serve again when PayBy has said how each order ended." if self._ledger.in_doubt else ""
+        text = f"the journal was damaged: {damage or 'orders of before are in doubt'}.{lost}"
+        await self._wrongs.tell("journal-damaged", text)
+        self._news.set()
+        listed: int | None = None
+        while self._ledger.in_doubt:
+            since = self._ledger.unlisted
+            if since is not None and since != listed:
+                self._post(await self._asked_list(since))
+                listed = since
+            await asyncio.sleep(DOUBT_EVERY_S)
+        self._news.set()
+        await self._wrongs.over("journal-damaged", "no order is in doubt any more")
+
+    async def _asked_list(self, since: int) -> Damaged:
+        """PayBy's list, once it gives one; after some signed refusals one with nothing in it."""
         refusals = 0
-        while (since := self._ledger.unlisted) is not None:
+        while True:
             try:
-                self._post(await self._list(since))
-                break
+                return await self._list(since)
             except CallFailed as error:
                 logger.warning("PayBy's list of orders is wanted: %s", error)
                 refusals += not isinstance(error, OutcomeUnknown | NotSent | RateLimited)
             if refusals >= REFUSALS:
                 text = "PayBy gives no list of its orders: those that the journal lost whole are not looked for"
                 await self._link.alert("orders-unlisted", "warning", text, once=True)
-                self._post(Damaged(self._now(), text, listed=True))
-                break
+                return Damaged(self._now(), text, listed=True)
             await asyncio.sleep(self._ask_again_s)
-        while self._ledger.in_doubt:  # noqa: ASYNC110 - after a damage only; what ends it comes from many sides
-            await asyncio.sleep(1.0)
-        self._news.set()
-        await self._wrongs.over("journal-damaged", "no order is in doubt any more")
 
     async def _list(self, since: int) -> Damaged:
         """The orders that PayBy has and this journal has not. What PayBy calls dead is; the others are looked up."""
