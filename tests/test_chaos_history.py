@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from terminal.core.events import EVENTS
+from terminal.core.visit import Refund
 from terminal.ledger import CHECKPOINT, GONE, RECALLED, SHELVED, WORDS
 from terminal.roles.barrier.spent import DONE, INTENT, REFUSED
 from tests.chaos.__main__ import Outcome, Part, reached
@@ -171,6 +172,41 @@ def overcharged(h: History) -> None:
     car(h, price=1000)
 
 
+def two_cars(h: History) -> None:
+    """By a raise each."""
+    again = Intent(an_id("again"), SESSION, "credit", 4_000, h.cars[0].paid[0])
+    gate(h, intents=[*h.gates[0].intents, again], pulses=[PULSED_AT, 4_500], done=[*h.gates[0].done, again.id])
+    h.granted = {**h.granted, again.id: SESSION}
+    h.cars = [*h.cars, Car(SESSION, 2000, "exit-1", (), 4_500)]
+
+
+def rose_four_times(h: History) -> None:
+    more = [Intent(an_id("again", str(n)), SESSION, "credit", n * 4_000, h.cars[0].paid[0]) for n in (1, 2, 3)]
+    gate(
+        h,
+        intents=[*h.gates[0].intents, *more],
+        pulses=[PULSED_AT, *(intent.at + 500 for intent in more)],
+        done=[*h.gates[0].done, *(intent.id for intent in more)],
+    )
+    h.granted = {**h.granted, **dict.fromkeys((intent.id for intent in more), SESSION)}
+
+
+def raised_and_given_back(h: History) -> None:
+    refunded(h, by="worker")
+
+
+def given_back_unasked(h: History) -> None:
+    """PayBy has it so, and the worker knows nothing of it."""
+    account(h, given_back=2000)
+
+
+def refunded(h: History, by: str) -> None:
+    """The payment goes back, or is about to."""
+    assert h.garage
+    stay = h.garage.stays[SESSION]
+    h.garage.stays[SESSION] = replace(stay, refunds=(Refund("R1", h.cars[0].paid[0], 2000, "why", by),))
+
+
 def two_open(h: History) -> None:
     h.accounts = [*h.accounts, Account("another", SESSION, "exit-1", PAID_AT - 1)]
 
@@ -213,6 +249,10 @@ BREACHES: list[tuple[Callable[[History], None], str]] = [
     (paid_two, "paid 2 orders, and none of them is to be given back"),
     (stranded, "has neither credit nor refund"),
     (overcharged, "was charged 2000 fils, and costs 1000"),
+    (two_cars, f"I1: 2 cars drove out by stay {SESSION}"),
+    (rose_four_times, f"I2: the boom rose 4 times for stay {SESSION}"),
+    (raised_and_given_back, "raised and was given back, and no person asked for it"),
+    (given_back_unasked, "raised and was given back, and no person asked for it"),
     (two_open, "I4: another was placed while"),
     (two_stories, "I5: the worker's journal tells two stories"),
     (not_served, "I8: the faults are over"),
@@ -266,9 +306,17 @@ def test_what_is_not_settled_when_all_is_quiet_is_found() -> None:
     assert f"I3: {order.no} is paid and still held by a lift when all is quiet" in judge(history)
 
 
+def test_what_a_person_asks_to_give_back_may_have_raised() -> None:
+    _, history = paid_visit()
+    refunded(history, by="omar")
+    account(history, given_back=2000)
+    assert judge(history) == []
+
+
 def test_a_payment_that_counts_as_refunded_must_be_back() -> None:
     _, history = paid_visit()
     not_given_back(history)
+    refunded(history, by="omar")
     account(history, given_back=2000)
     assert judge(history) == []
 

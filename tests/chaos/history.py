@@ -13,6 +13,8 @@ from itertools import pairwise
 from terminal.core.lane import Garage
 from terminal.core.visit import OPEN, Payment
 
+RAISES = 3
+"""A stay has so many in its life."""
 GAVE_AWAY = frozenset({"credit", "refund", "refunded", "person"})
 """Who holds the money's worth of a car that is not out."""
 
@@ -150,6 +152,12 @@ def _barrier(gate: Gate, history: History) -> Iterable[str]:
 
 
 def _cars(history: History, raised: Mapping[tuple[str, int], Intent]) -> Iterable[str]:
+    for session, count in Counter(intent.session for intent in raised.values()).items():
+        if count > RAISES:
+            yield f"I2: the boom rose {count} times for stay {session}"
+    for session, count in Counter(car.session for car in history.cars if car.out).items():
+        if count > 1:
+            yield f"I1: {count} cars drove out by stay {session}"
     telling = {gate.lane for gate in history.gates if gate.loops}
     for car in history.cars:
         by = raised.get((car.lane, car.risen)) if car.risen is not None else None
@@ -163,6 +171,11 @@ def _payments(history: History, raised: Mapping[tuple[str, int], Intent]) -> Ite
     assert history.garage is not None
     known: dict[str, Payment] = {p.order_no: p for stay in history.garage.stays.values() for p in stay.payments}
     rose = {intent.order_no for intent in raised.values()}
+    refunds = [refund for stay in history.garage.stays.values() for refund in stay.refunds]
+    asked = {refund.order_no for refund in refunds if refund.by != "worker"}
+    back = {refund.order_no for refund in refunds} | {a.no for a in history.accounts if a.given_back}
+    for number in sorted(filter(None, rose & back - asked)):
+        yield f"I3: {number} raised and was given back, and no person asked for it"
     for account in history.accounts:
         if account.paid is None:
             continue

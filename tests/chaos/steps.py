@@ -50,7 +50,8 @@ JOURNALED = (
 )
 ELSEWHERE = frozenset(
     {
-        *("VehicleUnknown", "OrderUnheard", "OrderDenied", "RefundUnheard", "Damaged"),  # take other faults than a kill
+        # take other faults than a kill
+        *("VehicleUnknown", "OrderUnheard", "OrderDenied", "RefundUnheard", "Damaged", "StayFailed"),
         *("checkpoint", "shelved", "recalled", "gone"),  # take ten minutes or thousands of rows
     }
 )
