@@ -18,15 +18,14 @@ from pathlib import Path
 
 from tests.chaos.history import judge
 from tests.chaos.reading import finish
-from tests.chaos.scenarios import SCENARIOS
+from tests.chaos.scenarios import BROKERS, SCENARIOS, SETTINGS, Setting
 from tests.chaos.scene import Scene
 from tests.chaos.steps import steps
 
-BROKERS = ("amqtt", "mosquitto")
 SHARE = 100
 """Kills for one garage."""
-COUNTS = {"broker-restarts": 50, "cuts": 100, "half-open": 3, "flood": 10}
-QUICK = {"broker-restarts": 3, "cuts": 12, "half-open": 1, "flood": 2}
+COUNTS = {"broker-restarts": 50, "cuts": 100, "half-open": 3, "flood": 10, "power-cut": 7, "put-back": 6}
+QUICK = {"broker-restarts": 3, "cuts": 12, "half-open": 1, "flood": 2, "power-cut": 1, "put-back": 1}
 QUICK_SLACK = 3.0
 """A bounded part says whether it works, not how fast: it may share its machine."""
 ALONE = frozenset({"flood"})
@@ -57,7 +56,9 @@ class Outcome:
 
 async def run(part: Part, folder: Path, limit_s: float, slack: float) -> Outcome:
     began = time.monotonic()
-    async with Scene(folder, part.broker, part.seed, loops=part.loops, lanes=part.lanes) as scene:
+    setting = SETTINGS.get(part.scenario, Setting())
+    own = {"guarded": setting.guarded, "more": setting.more}
+    async with Scene(folder, part.broker, part.seed, loops=part.loops, lanes=part.lanes, **own) as scene:
         wrong = await SCENARIOS[part.scenario](scene, part.count, began + limit_s, slack)
         kills = +scene.kills
         history = await finish(scene)
@@ -84,8 +85,10 @@ def parts(asked: argparse.Namespace) -> list[Part]:
         elif name == "broker-restarts":
             made += [Part(name, b, counts[name], asked.seed, lanes=2 if b == "amqtt" else 4) for b in brokers]
         else:
-            some = brokers[len(made) % len(brokers) :][:1] if asked.quick else brokers
-            made += [Part(name, broker, counts[name], asked.seed) for broker in some]
+            setting = SETTINGS.get(name, Setting())
+            able = [broker for broker in brokers if broker in setting.brokers]
+            some = (able * 2)[len(made) % len(brokers) :][:1] if asked.quick else able
+            made += [Part(name, broker, counts[name], asked.seed, lanes=setting.lanes) for broker in some]
     return made
 
 

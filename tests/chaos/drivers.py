@@ -23,6 +23,8 @@ PATIENCE_S = 90.0
 HELP_S = 6.0
 """Whoever sees for so long that a person is needed is led away by one."""
 RESCAN_S = 6.0
+COPY_S = 8.0
+"""Whoever has a copy and is neither refused nor let out by then, for it is his lane that is out of order, goes."""
 FELT_S = 2.0
 """A car stands before the scanner so long before its driver holds his ticket under it, should no loop tell of it."""
 TOLD_S = 5.0
@@ -44,7 +46,8 @@ async def _at_once(driver: "Driver") -> None: ...
 class Driver:
     """``manner``: ``pays``; ``free``: within the free minutes; ``leaves`` at the sight of the code; ``refunded``:
     leaves, pays from afar, and is given it back; ``returns``: the same, and comes again with his ticket; ``fumbles``:
-    holds another card under the scanner first.
+    holds another card under the scanner first; ``copies``: has a copy of somebody's ``ticket``, and goes once it is
+    refused.
 
     ``trouble`` hears every message of the lane before the driver acts on it; ``readied`` is awaited before he pays.
     """
@@ -56,9 +59,10 @@ class Driver:
         manner: str = "pays",
         trouble: Trouble = _no_trouble,
         readied: Readied = _at_once,
+        ticket: str = "",
     ) -> None:
         self.garage, self.kerb, self.manner = garage, kerb, manner
-        self.ticket = garage.ticket(5 if manner == "free" else 90)
+        self.ticket = ticket or garage.ticket(5 if manner == "free" else 90)
         digits = self.ticket.split(".")[2].lower()
         self.session = "-".join(digits[a:b] for a, b in ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32)))
         self.paid: dict[str, int] = {}
@@ -92,7 +96,7 @@ class Driver:
         self._shown, self._shown_s = "", began
         if self.manner == "fumbles":
             kerb.scan("LOYALTY 4711")
-            await self._until(lambda: any(w == "screen" and m.get("reason") for w, m in kerb.said[scanned_at:]), FELT_S)
+            await self._until(lambda: self._is_refused(scanned_at), FELT_S)
         kerb.scan(self.ticket)
         while time.monotonic() - began < PATIENCE_S:
             rung = bell.rung
@@ -101,11 +105,14 @@ class Driver:
                 self.risen = kerb.pulses[pulses]
                 await self._drive_through()
                 return
+            if self.manner == "copies" and (self._is_refused(scanned_at) or time.monotonic() - began > COPY_S):
+                kerb.cars(False)
+                return
             if self._shown == "pay" and self._link and self._link[0] not in self.paid:
                 await self._readied(self)
                 if self.manner in ("pays", "free", "fumbles"):
                     await self._pay()
-                elif not self.paid:
+                elif not self.paid and self.manner != "copies":
                     await self._back_out()
                     return
             now = time.monotonic()
@@ -175,6 +182,9 @@ class Driver:
                     self._shown, self._shown_s = shown, time.monotonic()
             if what == "order" and message.get("session") == self.session and message["status"] == "created":
                 self._link = message["order_no"], message["token_url"]
+
+    def _is_refused(self, since: int) -> bool:
+        return any(w == "screen" and m.get("reason") for w, m in self.kerb.said[since:])
 
     async def _until(self, so: Callable[[], bool], limit_s: float) -> bool:
         def heard() -> bool:

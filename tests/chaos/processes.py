@@ -1,14 +1,17 @@
 """The processes of a garage as the chaos starts them: each witnessed, forked off, and by a configuration of its own."""
 
 import secrets
+import subprocess
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from terminal.bus import Bus
-from terminal.contract.access import USERS
+from terminal.contract.access import USERS, mosquitto_acl
 from tests.chaos.bell import Bell
 from tests.chaos.kerb import Kerb
 from tests.chaos.mother import Mother
@@ -24,6 +27,7 @@ class Ears(Heard):
         super().__init__()
         self.beats: list[tuple[str, str, str]] = []
         """Lane, role and state of each live heartbeat."""
+        self.alerts: list[dict[str, Any]] = []
         self._kerbs, self._bell, self._log = {kerb.name: kerb for kerb in kerbs}, bell, log
 
     async def follow(self, bus: Bus) -> None:
@@ -37,6 +41,8 @@ class Ears(Heard):
                     self._news.notify_all()
                 if what.startswith("health/") and not delivery.retained:
                     self.beats.append((lane, what.removeprefix("health/"), self.all[-1][1].get("state", "")))
+                if what == "alert":
+                    self.alerts.append(self.all[-1][1])
                 if kerb := self._kerbs.get(lane):
                     kerb.said.append(self.all[-1])
                 self._bell.ring()
@@ -60,18 +66,28 @@ class Witnessed(Garage):
         return [str(kerb.port), str(kerb.folder), command, "--config", str(file)]
 
 
-def passwords(folder: Path) -> dict[str, str]:
-    """Of the embedded broker's users."""
+def passwords(folder: Path, names: Iterable[str] = USERS) -> dict[str, str]:
+    """Of the broker's users, each in a file of its own as well."""
     users = folder / "users"
     users.mkdir(mode=0o700)
-    made = {name: secrets.token_urlsafe(24) for name in USERS}
+    made = {name: secrets.token_urlsafe(24) for name in names}
     for name, password in made.items():
         (users / name).touch(mode=0o600)
         (users / name).write_text(password + "\n")
     return made
 
 
-def configure(garage: Witnessed, broker: str) -> None:
+def guard(folder: Path, known: Mapping[str, str], lanes: list[str]) -> str:
+    """Mosquitto's configuration for users with these passwords, who may do what the product's access list says."""
+    (folder / "acl").write_text(mosquitto_acl("marina", lanes))
+    (folder / "passwords").write_text("".join(f"{name}:{password}\n" for name, password in known.items()))
+    for name in ("acl", "passwords"):
+        (folder / name).chmod(0o600)
+    subprocess.run(["mosquitto_passwd", "-U", str(folder / "passwords")], check=True, capture_output=True)
+    return f"allow_anonymous false\npassword_file {folder}/passwords\nacl_file {folder}/acl"
+
+
+def configure(garage: Witnessed, broker: str, *, guarded: bool) -> None:
     """The first lane's scanner and a console's key; and the other lanes, which have no worker of their own."""
     folder, file, kerbs = garage.folder, garage.file, garage.kerbs
     key = Ed25519PrivateKey.generate()
@@ -85,13 +101,14 @@ def configure(garage: Witnessed, broker: str) -> None:
     text = file.read_text(encoding="utf-8")
     text = _set(text, "trusted", '{ worker = "secrets/worker.pub.pem", console = "secrets/console.pub.pem" }')
     file.write_text(_set(text, "device", f'"{kerbs[0].scanner}"'), encoding="utf-8")
-    user = ("lane", '"../users/lane"') if broker else ("", '"../secrets/password"')
     for kerb in kerbs[1:]:
+        user = ("lane", '"../users/lane"') if broker else (kerb.name, '"../secrets/password"')
+        user = (f"lane.{kerb.name}", f'"../users/lane.{kerb.name}"') if guarded else user
         own = text.replace("secrets/", "../secrets/").replace('private_key = "../secrets/merchant.pem"\n', "")
         own = own.replace(broker, "").replace(f"{LOOPS}\n", "").replace('[journal]\npath = "journal.db"\n', "")
         own = own.replace("[listener]\n", "").replace('id = "exit-1"', f'id = "{kerb.name}"')
         own = "\n".join(line for line in own.splitlines() if not line.startswith(("port = ", "notify_url")))
-        own = _set(_set(own, "device", f'"{kerb.scanner}"'), "username", f'"{user[0] or kerb.name}"')
+        own = _set(_set(own, "device", f'"{kerb.scanner}"'), "username", f'"{user[0]}"')
         (kerb.folder / "glass").mkdir()
         (kerb.folder / "exit-terminal.toml").write_text(_set(own, "password_file", user[1]), encoding="utf-8")
 

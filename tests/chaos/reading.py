@@ -80,6 +80,12 @@ def unsettled(scene: Scene) -> bool:
     )
 
 
+def holder(scene: Scene, number: str) -> str | None:
+    """Who holds a payment, by the journal of a worker that is at work; None where it knows of none."""
+    stays = replayed(scene.folder / "journal.db", as_started=True).ledger.garage.stays.values()
+    return next((p.holder for s in stays for p in s.payments if p.order_no == number), None)
+
+
 def history(scene: Scene) -> History:
     """All of it, once everything has stopped."""
     logs = [(path.name, path.read_text(errors="replace")) for path in sorted(scene.folder.rglob("*.log"))]
@@ -90,7 +96,7 @@ def history(scene: Scene) -> History:
         gates=[_gate(kerb) for kerb in scene.kerbs],
         garage=whole.ledger.garage,
         again=replayed(scene.folder / "journal.db", as_started=True).ledger.garage,
-        granted=whole.granted,
+        granted=scene.granted | whole.granted,
         served_at_last=scene.served_at_last,
         ended=scene.ended,
         texts=logs,

@@ -3,15 +3,19 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from terminal.payby.sandbox import NotifyFault
 from tests.chaos.drivers import Driver
 from tests.chaos.floods import flood
 from tests.chaos.kerb import Kerb
+from tests.chaos.power import power_cuts
+from tests.chaos.putback import put_back
 from tests.chaos.scene import Scene
 from tests.chaos.steps import Plan, Step
 
+BROKERS = ("amqtt", "mosquitto")
 BACK_S = 5.0
 """A paid car's boom rises so soon after the broker is back."""
 NOTICED_S = 15.0
@@ -194,4 +198,24 @@ SCENARIOS: dict[str, Scenario] = {
     "cuts": cuts,
     "half-open": half_open,
     "flood": flood,
+    "power-cut": power_cuts,
+    "put-back": put_back,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a scenario needs of its garage (scene.py)."""
+
+    brokers: tuple[str, ...] = BROKERS
+    lanes: int = 1
+    guarded: bool = False
+    more: str = ""
+
+
+SHORT_GRACE = "[tariff]\nexit_grace = 1\n"
+"""Minutes: what is credit goes back, or to a person, while somebody looks on."""
+SETTINGS = {
+    "power-cut": Setting(more=SHORT_GRACE),
+    "put-back": Setting(more=SHORT_GRACE),
 }

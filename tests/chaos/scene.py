@@ -17,7 +17,7 @@ from tests.chaos.drivers import Driver
 from tests.chaos.history import Car
 from tests.chaos.kerb import Kerb
 from tests.chaos.mother import Mother
-from tests.chaos.processes import LOOPS, Ears, Witnessed, broker_file, configure, passwords
+from tests.chaos.processes import LOOPS, Ears, Witnessed, broker_file, configure, guard, passwords
 from tests.chaos.proxy import Line
 from tests.conftest import Mosquitto
 from tests.garage import free_port
@@ -36,8 +36,21 @@ QUIET_S = 150.0
 class Scene:
     """``async with Scene(folder, broker, seed)``: everything runs, and whatever dies is started again."""
 
-    def __init__(self, folder: Path, broker: str, seed: int, *, loops: bool = True, lanes: int = 1) -> None:
-        self.folder, self.kind, self.seed = folder, broker, seed
+    def __init__(
+        self,
+        folder: Path,
+        broker: str,
+        seed: int,
+        *,
+        loops: bool = True,
+        lanes: int = 1,
+        guarded: bool = False,
+        more: str = "",
+    ) -> None:
+        """``guarded``: a Mosquitto that knows its users, each other lane's machine by its own name, and holds them to
+        the product's rules. ``more``: of the configuration."""
+        self.folder, self.kind, self.seed, self._more = folder, broker, seed, more
+        self._guarded = guarded and broker == "mosquitto"
         self.dice = random.Random(f"{seed}/{broker}/{loops}")
         self.bell = Bell()
         names = [f"exit-{n}" for n in range(1, lanes + 1)]
@@ -53,12 +66,17 @@ class Scene:
         self.figures: dict[str, list[float]] = {}
         """What was measured, for the table."""
         self.served_at_last = True
+        self.granted: dict[str, str] = {}
+        """Session by lift, of a journal that is no more."""
+        self.passwords: dict[str, str] = {}
+        """Of the broker's users."""
         self.broker_back = asyncio.Event()
         self.back_ms = 0
         self._away_s = 0.0
         """When the broker took connections again."""
         self._stack = contextlib.AsyncExitStack()
         self._keeping: dict[str, asyncio.Task[None]] = {}
+        self._off: dict[str, asyncio.Event] = {}
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -81,23 +99,30 @@ class Scene:
         broker = ""
         if self.kind == "mosquitto":
             (self.folder / "mosquitto").mkdir()
-            self.mosquitto = Mosquitto(self.folder / "mosquitto")
+            extra = ()
+            if self._guarded:
+                names = [kerb.name for kerb in self.kerbs]
+                self.passwords = passwords(self.folder, ["lane", *(f"lane.{name}" for name in names)])
+                extra = (guard(self.folder / "mosquitto", self.passwords, names),)
+            self.mosquitto = Mosquitto(self.folder / "mosquitto", *extra)
             self.mosquitto.start()
             self._back()
             self._stack.callback(self.mosquitto.stop)
             self._port, password, user, client = self.mosquitto.port, "unused", "lane", "test-watch"
+            password = self.passwords.get(user, password)
         else:  # there a user's name is its client id, and the second lane is the user `lane`
             self._port, user = free_port(), "watch" if len(self.kerbs) > 1 else "lane"
             client = user
             broker = f'[broker]\nport = {self._port}\nusers = "users"\n'
-            password = passwords(self.folder)[user]
+            self.passwords = passwords(self.folder)
+            password = self.passwords[user]
         self.line = await self._stack.enter_async_context(Line(self._port))
         url = f"mqtt://127.0.0.1:{self.line.port}"
         garage = Witnessed(
             self.folder,
             url,
             seed=self.seed,
-            more=broker,
+            more=f"{broker}{self._more}",
             password=password,
             user=user,
             client=client,
@@ -116,7 +141,7 @@ class Scene:
         await self._stack.enter_async_context(garage)
         for roles in (("broker",), ()):  # the broker last
             self._stack.push_async_callback(self.stop, *roles)
-        configure(garage, broker)
+        configure(garage, broker, guarded=self._guarded)
         for role in (*self.roles, *(kerb.name for kerb in self.kerbs[1:])):
             self._keep(role)
         await self.online()
@@ -144,7 +169,11 @@ class Scene:
 
     async def _run(self, role: str) -> None:
         while True:
+            if off := self._off.get(role):
+                await off.wait()
             process = await self.garage.spawn(role)
+            if role in self._off:
+                self._strike(role)
             status = await (self._serve_broker(process._process) if role == "broker" else process._process.wait())
             if status == -signal.SIGKILL:
                 self.kills[role] += 1
@@ -190,9 +219,28 @@ class Scene:
             with contextlib.suppress(ProcessLookupError):
                 process._process.kill()
 
+    def spare(self, *roles: str) -> None:
+        """Once these end, they stay away until on()."""
+        self._off |= {role: asyncio.Event() for role in roles if role not in self._off}
+
+    def off(self, *roles: str) -> None:
+        """kill -9, and they stay away until on()."""
+        self.spare(*roles)
+        for role in roles:
+            self._strike(role)
+
+    def on(self, *roles: str) -> None:
+        """They may be there again."""
+        for role in roles:
+            self._off.pop(role).set()
+
     @property
     def killed(self) -> int:
         return self.kills.total()
+
+    def start(self, role: str) -> None:
+        """Let one that was stopped be there again."""
+        self._keep(role)
 
     async def stop(self, *roles: str) -> None:
         """End these, or all but the broker, as a service is ended."""
@@ -203,6 +251,15 @@ class Scene:
                 process = self.garage.running.get(name)
                 if process and not process.ended and (status := await process.kill(signal.SIGTERM)):
                     self.ended.append((name, status))
+
+    async def told(self, code: str, *, since: int, limit_s: float) -> bool:
+        """Is such an alert raised, counted from ``since`` on, within that time?"""
+        alerts = self.ears.alerts
+
+        def is_there() -> bool:
+            return any((a["code"], a["state"]) == (code, "raised") for a in alerts[since:])
+
+        return await self.bell.until(is_there, limit_s)
 
     def note(self, line: str) -> None:
         """For who looks at what happened afterwards."""
@@ -218,9 +275,11 @@ class Scene:
         *,
         kerb: Kerb | None = None,
         readied: Any = None,
+        ticket: str = "",
     ) -> Car:
         """One car, from its ticket until it is out or gone."""
         more = {"readied": readied} if readied else {}
+        more |= {"ticket": ticket} if ticket else {}
         car = await Driver(self.garage, kerb or self.kerbs[0], manner, trouble, **more).drive()
         self.cars.append(car)
         return car

@@ -33,6 +33,18 @@ async def test_lines_may_break_or_hang(scenario: str, broker: str, tmp_path: Pat
     assert await wrong(Part(scenario, broker, QUICK[scenario], 1), tmp_path / "garage") == []
 
 
+@pytest.mark.fault("power-cut")
+@pytest.mark.parametrize("broker", ["amqtt", "mosquitto"])
+async def test_a_lane_may_lose_its_power_between_pulse_and_answer(broker: str, tmp_path: Path) -> None:
+    assert await wrong(Part("power-cut", broker, QUICK["power-cut"], 1), tmp_path / "garage") == []
+
+
+@pytest.mark.fault("journal-put-back")
+@pytest.mark.parametrize("broker", ["amqtt", "mosquitto"])
+async def test_a_journal_may_be_put_back(broker: str, tmp_path: Path) -> None:
+    assert await wrong(Part("put-back", broker, QUICK["put-back"], 1), tmp_path / "garage") == []
+
+
 @pytest.mark.fault("listener-flood", "reader-garbage")
 async def test_floods_hold_nobody_up(tmp_path: Path) -> None:
     assert await wrong(Part("flood", "amqtt", QUICK["flood"], 1), tmp_path / "garage") == []
