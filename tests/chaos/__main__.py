@@ -24,8 +24,24 @@ from tests.chaos.steps import steps
 
 SHARE = 100
 """Kills for one garage."""
-COUNTS = {"broker-restarts": 50, "cuts": 100, "half-open": 3, "flood": 10, "power-cut": 7, "put-back": 6}
-QUICK = {"broker-restarts": 3, "cuts": 12, "half-open": 1, "flood": 2, "power-cut": 1, "put-back": 1}
+COUNTS = {
+    "broker-restarts": 50,
+    "cuts": 100,
+    "half-open": 3,
+    "flood": 10,
+    "power-cut": 7,
+    "put-back": 6,
+    "stolen-lane": 40,
+}
+QUICK = {
+    "broker-restarts": 3,
+    "cuts": 12,
+    "half-open": 1,
+    "flood": 2,
+    "power-cut": 1,
+    "put-back": 1,
+    "stolen-lane": 3,
+}
 QUICK_SLACK = 3.0
 """A bounded part says whether it works, not how fast: it may share its machine."""
 ALONE = frozenset({"flood"})

@@ -68,6 +68,7 @@ class Driver:
         self.paid: dict[str, int] = {}
         """When, in ms, he paid which order."""
         self.risen: int | None = None
+        self.scanned = 0
         self.waited = False
         self._trouble, self._readied = trouble, readied
         self._at = len(kerb.said)
@@ -85,7 +86,7 @@ class Driver:
             await self._until(lambda: self._order_status() == "PAID_SUCCESS", CLOSED_S)
             await self._come()
         price = 0 if self.manner == "free" else PRICE
-        return Car(self.session, price, self.kerb.name, tuple(self.paid), self.risen, self.waited)
+        return Car(self.session, price, self.kerb.name, tuple(self.paid), self.risen, self.waited, self.scanned)
 
     async def _come(self) -> None:
         """Stand before the boom until it rises, or the driver goes."""
@@ -97,6 +98,7 @@ class Driver:
         if self.manner == "fumbles":
             kerb.scan("LOYALTY 4711")
             await self._until(lambda: self._is_refused(scanned_at), FELT_S)
+        self.scanned = time.time_ns() // 1_000_000
         kerb.scan(self.ticket)
         while time.monotonic() - began < PATIENCE_S:
             rung = bell.rung

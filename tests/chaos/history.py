@@ -38,8 +38,8 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Car:
-    """A driver's own story: the orders that he paid, when (ms) the boom rose for him, and whether he waited for it
-    until his patience ended."""
+    """A driver's own story: the orders that he paid, when (ms) the boom rose for him, whether he waited for it until
+    his patience ended, and when he held his ticket under the scanner."""
 
     session: str
     price: int
@@ -47,6 +47,7 @@ class Car:
     paid: tuple[str, ...] = ()
     risen: int | None = None
     waited: bool = False
+    scanned: int = 0
 
     @property
     def out(self) -> bool:

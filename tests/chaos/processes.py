@@ -3,7 +3,7 @@
 import secrets
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from terminal.bus import Bus
 from terminal.contract.access import USERS, mosquitto_acl
+from terminal.contract.messages import MESSAGES
+from terminal.contract.topics import GARAGE_WIDE
 from tests.chaos.bell import Bell
 from tests.chaos.kerb import Kerb
 from tests.chaos.mother import Mother
@@ -32,7 +34,7 @@ class Ears(Heard):
 
     async def follow(self, bus: Bus) -> None:
         with self._log.open("a", encoding="utf-8") as log:
-            async for delivery in bus.subscribe("parking/marina/#"):
+            async for delivery in bus.subscribe(*self._filters()):
                 delivery.ack()
                 _, _, lane, what = delivery.topic.split("/", 3)
                 log.write(f"{time.time_ns() // 1_000_000} {delivery.retained:d} {lane} {what} {delivery.payload!r}\n")
@@ -46,6 +48,13 @@ class Ears(Heard):
                 if kerb := self._kerbs.get(lane):
                     kerb.said.append(self.all[-1])
                 self._bell.ring()
+
+    def _filters(self) -> Iterator[str]:
+        """All but the other lanes' fees, which may be a flood."""
+        first, *others = self._kerbs
+        yield from (f"parking/marina/{place}/#" for place in (GARAGE_WIDE, first))
+        kinds = [*(what for what in MESSAGES if what not in ("fee", "health")), "health/+", "alerts/+"]
+        yield from (f"parking/marina/{lane}/{what}" for lane in others for what in kinds)
 
 
 class Witnessed(Garage):

@@ -14,6 +14,7 @@ from tests.chaos.power import power_cuts
 from tests.chaos.putback import put_back
 from tests.chaos.scene import Scene
 from tests.chaos.steps import Plan, Step
+from tests.chaos.stolen import stolen_lane
 
 BROKERS = ("amqtt", "mosquitto")
 BACK_S = 5.0
@@ -200,6 +201,7 @@ SCENARIOS: dict[str, Scenario] = {
     "flood": flood,
     "power-cut": power_cuts,
     "put-back": put_back,
+    "stolen-lane": stolen_lane,
 }
 
 
@@ -218,4 +220,5 @@ SHORT_GRACE = "[tariff]\nexit_grace = 1\n"
 SETTINGS = {
     "power-cut": Setting(more=SHORT_GRACE),
     "put-back": Setting(more=SHORT_GRACE),
+    "stolen-lane": Setting(("mosquitto",), lanes=2, guarded=True),  # the embedded broker has one lane's users
 }

@@ -1,0 +1,45 @@
+"""A lane's machine is stolen with all its secrets, and speaks while cars leave by the other lane."""
+
+import asyncio
+import time
+
+from terminal.bus import Bus
+from tests.chaos.history import Car
+from tests.chaos.scene import Scene
+from tests.chaos.thief import Thief
+
+OLD_S = 15.5
+"""What was said of vehicles is not believed for longer: the stolen lane's own drivers are served again then."""
+
+
+async def stolen_lane(scene: Scene, count: int, until: float, slack: float) -> list[str]:
+    """Every car of the other lane leaves, nobody else does, and no money goes back."""
+    victim, lane = scene.kerbs
+    wrong: list[str] = []
+    manners = ["pays", "free", "pays"]
+    await scene.car()
+    scene.off(lane.name)
+    pulses, cars = len(victim.pulses), list[Car]()
+    user = f"lane.{lane.name}"
+    async with Bus(scene.garage.broker, username=user, client_id="thief", password=scene.passwords[user]) as bus:
+        thief = Thief(bus, lane.name, victim, scene.bell)
+        speaking = asyncio.create_task(thief.speaks(), name="thief")
+        try:
+            for number in range(count):
+                if time.monotonic() > until:
+                    break
+                cars.append(await scene.car(manners[number % len(manners)]))
+        finally:
+            speaking.cancel()
+            await asyncio.wait([speaking])
+    scene.figures["rounds of all that a thief can say"] = [float(thief.rounds)]
+    scene.on(lane.name)
+    await asyncio.sleep(OLD_S)
+    wrong += [f"the car of {car.session} did not leave, since another lane was stolen" for car in cars if not car.out]
+    if len(victim.pulses) - pulses != len(cars):
+        wrong.append(f"the boom rose {len(victim.pulses) - pulses} times for {len(cars)} cars")
+    if refunds := scene.garage.sandbox.refunds:
+        wrong.append(f"{len(refunds)} refunds were asked by nobody")
+    if not thief.rounds:
+        wrong.append("the thief said nothing")
+    return wrong
