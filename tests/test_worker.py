@@ -113,6 +113,7 @@ class Lane:
         *,
         payby: Callable[[PayBy], Any] = lambda client: client,
         words_for: Callable[[Pursuit, int], bytes] = WORDING,
+        timeout_s: float = 2.0,
         **options: Any,
     ) -> None:
         """``payby`` may stand between the worker and its client."""
@@ -122,7 +123,7 @@ class Lane:
         self.bus.instance = new_id(CLOCK)
         link = Link(self.bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="test", clock=CLOCK)
         payby_keys = [payby_key("payby").public_key()]
-        self.payby = PayBy(sandbox.base_url, PAYEE, payby_key("merchant"), payby_keys, timeout_s=2.0)
+        self.payby = PayBy(sandbox.base_url, PAYEE, payby_key("merchant"), payby_keys, timeout_s=timeout_s)
         told = worker_settings(words_for)
         self.worker = Worker(link, payby(self.payby), self.log, told, seed=1, **options)
         self._count = itertools.count()

@@ -69,8 +69,12 @@ class MemoryBus:
 
     async def hears(self, topic: str, message: Message) -> None:
         """Another role says ``message``, live, on ``topic``."""
+        await self.hears_bytes(topic, encode(message))
+
+    async def hears_bytes(self, topic: str, payload: bytes) -> None:
+        """Somebody says whatever he likes."""
         for subscription in self._subscriptions:
-            self._offer(subscription, topic, encode(message), retained=False)
+            self._offer(subscription, topic, payload, retained=False)
         await asyncio.sleep(0)
 
     def of(self, kind: type[M]) -> list[M]:
