@@ -29,6 +29,7 @@ Partner = Annotated[str, Meta(pattern=r"^[0-9]{12}\Z", description="a merchant i
 Offset = Annotated[int, Meta(ge=-480, le=480, description="pixels, -480 to 480")]
 Arm = Annotated[float, Meta(ge=0.05, le=60, description="seconds, 0.05 to 60")]
 File = Annotated[Path, Meta(description="the path of a file")]
+LaneId = Annotated[str, Meta(pattern=r"^(?!garage\Z)[a-z0-9-]{1,16}\Z")]
 
 MHZ = (0.5, 1, 2, 4, 8, 16, 20, 24, 28, 32, 36, 40, 44, 48, 50, 52)
 CLOCKS = frozenset(round(mhz * 1_000_000) for mhz in MHZ)
@@ -77,6 +78,10 @@ class Payby(Section, frozen=True):
         Annotated[str, Meta(pattern=r"^https?://[^/@\s]+/[^\s#]*\Z", max_length=200, description="https://HOST/PATH")]
         | None
     ) = None
+    device_ids: Annotated[
+        Mapping[LaneId, Annotated[str, Meta(pattern=r"^[!-~]{1,32}\Z")]],
+        Meta(max_length=64, description='lanes and devices of PayBy\'s portal, as { exit-1 = "20001019" }'),
+    ] = {}
     query_every: Annotated[float, Meta(ge=2, le=6, description="seconds, 2 to 6")] = 3.0
     cancel_after: Annotated[float, Meta(ge=20, le=120, description="seconds, 20 to 120")] = 110.0
     timeout: Annotated[float, Meta(ge=0.1, le=60, description="seconds, 0.1 to 60")] = 10.0
@@ -226,6 +231,20 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
 
 _ROLES = ("broker", "worker", "listener", "barrier", "loops", "lcd", "reader", "console")
 """In the order in which `run` starts them: who answers before who asks."""
+
+MENDS: Mapping[str, str] = {
+    "62019": "mend payby.partner_id: PayBy knows no such payee",
+    "62036": "mend payby.device_ids: the merchant's portal has no such device",
+    "62037": "mend payby.device_ids: the portal forbids that device",
+    "62086": "mend payby.partner_id and payby.payee_mid: PayBy takes no payments for them",
+}
+"""What to mend, by the code with which PayBy refuses."""
+
+
+def advice(code: str) -> str:
+    """To add to what PayBy said with this code; empty where no setting is known to be wrong."""
+    return f"; {MENDS[code]}" if code in MENDS else ""
+
 
 S = TypeVar("S", bound=Section)
 T = TypeVar("T")

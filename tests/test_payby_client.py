@@ -32,6 +32,7 @@ MERCHANT = rsa.generate_private_key(65537, 2048)
 PAYBY = rsa.generate_private_key(65537, 2048)
 STRANGER = rsa.generate_private_key(65537, 2048)
 NO = "marina-exit-1-0190d3f07c1e7a529d2f0123456789ab"
+DEVICES = ("20001019", "1342")
 
 
 class SkewedClock(SystemClock):
@@ -46,7 +47,7 @@ class SkewedClock(SystemClock):
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, seed=1) as sandbox:
+    async with Sandbox(merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, seed=1, devices=DEVICES) as sandbox:
         yield sandbox
 
 
@@ -178,15 +179,24 @@ async def test_the_expiry_can_be_moved(sandbox: Sandbox, payby: PayBy) -> None:
 
 async def test_orders_of_a_day_come_in_pages(sandbox: Sandbox, payby: PayBy) -> None:
     for number in range(5):
-        await payby.place_order(biz(f"o-{number}", device_id=f"exit-{number % 2}"))
+        await payby.place_order(biz(f"o-{number}", device_id=DEVICES[number % 2]))
     await sandbox.pay("o-0")
     today = datetime.now(UTC).date()
     start, end = date.fromordinal(today.toordinal() - 1), date.fromordinal(today.toordinal() + 1)
     page = await payby.query_order_page(start, end, number=1, size=2)
     assert (page.total_elements, page.total_pages) == (5, 3)
     assert [order.merchant_order_no for order in page.items] == ["o-2", "o-3"]
-    page = await payby.query_order_page(start, end, statuses=["PAID_SUCCESS"], devices=["exit-0"])
+    page = await payby.query_order_page(start, end, statuses=["PAID_SUCCESS"], devices=DEVICES[:1])
     assert [order.merchant_order_no for order in page.items] == ["o-0"]
+
+
+async def test_an_order_of_a_device_is_found_by_our_number_only_beside_its_device(payby: PayBy) -> None:
+    placed = await payby.place_order(biz(device_id=DEVICES[0]))
+    for device in (None, DEVICES[1]):
+        with pytest.raises(e.OrderUnknown):
+            await payby.get_order(NO, device_id=device)
+    assert (await payby.get_order(NO, device_id=DEVICES[0])).order == placed.order
+    assert (await payby.get_order(payby_no=placed.order.order_no)).order == placed.order
 
 
 async def test_a_days_statement_is_fetched_or_is_not_there(sandbox: Sandbox, payby: PayBy) -> None:

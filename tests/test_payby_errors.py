@@ -16,6 +16,7 @@ DECIDES = {
     "62015": e.RefundRejected, "62017": e.RefundKnown, "62040": e.RefundRejected, "62041": e.RefundRejected,
     "62045": e.RefundRejected, "62008": e.OurMistake, "62009": e.OurMistake, "62089": e.OurMistake,
     "62012": e.OurMistake, "62013": e.NoStatement, "62016": e.OurMistake, "62019": e.Unauthorised,
+    "62086": e.Unauthorised,
     "62026": e.Unauthorised, "62036": e.OurMistake, "62037": e.OurMistake, "62039": e.RevokeFailed,
     "62046": e.RevokeRejected,
 }  # fmt: skip

@@ -163,6 +163,10 @@ def test_one_order_is_named_by_one_number() -> None:
     assert r.order_ref("a", None) == b'{"merchantOrderNo":"a"}'
     assert r.order_ref(None, "131") == b'{"orderNo":"131"}'
     assert r.order_ref("a", None, EXPIRES) == b'{"merchantOrderNo":"a","expiredTime":1770451403018}'
+    assert r.order_ref("a", None, device_id="1342") == b'{"merchantOrderNo":"a","deviceId":"1342"}'
+    assert r.order_ref(None, "131", device_id="1342") == b'{"orderNo":"131"}'
+    with pytest.raises(BadRequest, match="deviceId"):
+        r.order_ref("a", None, device_id="x" * 33)
     assert r.refund_ref("R1", None) == b'{"refundMerchantOrderNo":"R1"}'
     for named in ((None, None), ("a", "131")):
         with pytest.raises(BadRequest):

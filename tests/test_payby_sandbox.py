@@ -166,6 +166,7 @@ BAD = [
     ({"expiredTime": NOON + 48 * 60 * MINUTE + 1}, "62009"),
     ({"paySceneCode": "CASH"}, "62012"),
     ({"payeeMid": "200000000001"}, "62019"),
+    ({"deviceId": "marina-exit-1"}, "62036"),
 ]
 
 
@@ -175,6 +176,17 @@ async def test_bad_parameters_are_refused_and_make_no_order(
 ) -> None:
     assert code(await ask("acquire2/placeOrder", order(**changed)))[1] == expected
     assert sandbox.orders == {}
+
+
+async def test_only_a_device_of_the_register_takes_payments(
+    sandbox: Sandbox, ask: Ask, http: aiohttp.ClientSession
+) -> None:
+    levers = f"http://127.0.0.1:{sandbox.port}/sandbox/device"
+    for allowed, expected in ((None, "62036"), (False, "62037"), (True, "0")):
+        if allowed is not None:
+            async with http.post(levers, json={"id": "20001019", "allowed": allowed}) as reply:
+                assert reply.status == 200
+        assert code(await ask("acquire2/placeOrder", order(deviceId="20001019")))[1] == expected
 
 
 async def test_a_repeated_order_is_the_same_if_its_parameters_are(ask: Ask, clock: Clock) -> None:

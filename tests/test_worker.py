@@ -6,9 +6,9 @@ The bus is in memory; PayBy is the sandbox over real HTTP with real signatures.
 import asyncio
 import itertools
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -90,7 +90,10 @@ class Row:
 WORDING = Wording(GARAGE, "Marina", "", None, TARIFF)
 
 
-def worker_settings(words_for: Callable[[Pursuit, int], bytes] = WORDING) -> WorkerSettings:
+def worker_settings(
+    words_for: Callable[[Pursuit, int], bytes] | None = None, device_ids: Mapping[str, str] | None = None
+) -> WorkerSettings:
+    devices = device_ids or {}
     return WorkerSettings(
         GARAGE,
         Rules(GARAGE),
@@ -98,8 +101,9 @@ def worker_settings(words_for: Callable[[Pursuit, int], bytes] = WORDING) -> Wor
         Signer("worker", private_key("worker")),
         trusted(),
         2.0,
-        words_for,
+        words_for or replace(WORDING, device_ids=devices),
         "test",
+        device_ids=devices,
     )
 
 
@@ -112,7 +116,8 @@ class Lane:
         log: Memory | None = None,
         *,
         payby: Callable[[PayBy], Any] = lambda client: client,
-        words_for: Callable[[Pursuit, int], bytes] = WORDING,
+        words_for: Callable[[Pursuit, int], bytes] | None = None,
+        device_ids: Mapping[str, str] | None = None,
         timeout_s: float = 2.0,
         **options: Any,
     ) -> None:
@@ -124,7 +129,7 @@ class Lane:
         link = Link(self.bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="test", clock=CLOCK)
         payby_keys = [payby_key("payby").public_key()]
         self.payby = PayBy(sandbox.base_url, PAYEE, payby_key("merchant"), payby_keys, timeout_s=timeout_s)
-        told = worker_settings(words_for)
+        told = worker_settings(words_for, device_ids or {})
         self.worker = Worker(link, payby(self.payby), self.log, told, seed=1, **options)
         self._count = itertools.count()
 

@@ -199,8 +199,9 @@ class _Opener:
             signer=signer,
             trusted=trusted,
             query_every=payby.query_every,
-            words_for=Wording(garage.id, garage.name, garage.name_ar, payby.notify_url, tariff),
+            words_for=Wording(garage.id, garage.name, garage.name_ar, payby.notify_url, tariff, payby.device_ids),
             version=__version__,
+            device_ids=payby.device_ids,
         )
 
         async def serve(store: "Store") -> None:

@@ -147,9 +147,17 @@ class PayBy:
         """
         return await self._order("acquire2/placeOrder", biz, _number_in(biz), None, Turn.MONEY)
 
-    async def get_order(self, order_no: str | None = None, *, payby_no: str | None = None, attempts: int = 1) -> Answer:
-        """How an order stands. More ``attempts`` repeat a call without an answer, 2 to 6 s apart."""
-        biz = requests.order_ref(order_no, payby_no)
+    async def get_order(
+        self,
+        order_no: str | None = None,
+        *,
+        payby_no: str | None = None,
+        device_id: str | None = None,
+        attempts: int = 1,
+    ) -> Answer:
+        """How an order stands. ``device_id``: the one that it was placed with; by our number PayBy finds such an order
+        only so. More ``attempts`` repeat a call without an answer, 2 to 6 s apart."""
+        biz = requests.order_ref(order_no, payby_no, device_id=device_id)
         return await self._repeat(
             attempts, lambda: self._order("acquire2/getOrder", biz, order_no, payby_no, Turn.QUERY)
         )

@@ -12,7 +12,7 @@
         ├── NotSent           nothing left this machine: the rate limit held it back too long
         ├── RateLimited       402: not done; slow down, then repeat
         ├── ClockWrong        400 REQUESTTIME_*: not done; our clock is wrong
-        ├── Unauthorised      403, 62019, 62026, applyStatus ERROR: out of order, tell the operator
+        ├── Unauthorised      403, 62019, 62026, 62086, applyStatus ERROR: out of order, tell the operator
         ├── OurMistake        400, 62008, 62016, …: a bug or a wrong setting; never repeated
         ├── Refused           601: PayBy's risk control refused; call the attendant
         ├── OrderPaid         62001, 62003: it is paid; believe it after a look-up
@@ -165,12 +165,20 @@ class NoStatement(CallFailed):
     """There is no statement for this day, or not yet."""
 
 
-_OF_OTHER_PRODUCTS = (*range(62031, 62035), 62038, *range(62042, 62045), *range(62047, 62074), *range(62078, 62089))
+_OF_OTHER_PRODUCTS = (
+    *range(62031, 62035),
+    62038,
+    *range(62042, 62045),
+    *range(62047, 62074),
+    *range(62078, 62086),
+    62087,
+    62088,
+)
 
 CODES: MappingProxyType[str, type[CallFailed]] = MappingProxyType(
     dict.fromkeys(("404", "500", "504"), OutcomeUnknown)
     | {"402": RateLimited, "601": Refused}
-    | dict.fromkeys(("403", "62019", "62026"), Unauthorised)
+    | dict.fromkeys(("403", "62019", "62026", "62086"), Unauthorised)
     | dict.fromkeys(map(str, _OF_OTHER_PRODUCTS), OurMistake)  # parameters that we never send: cards, sharing, …
     | dict.fromkeys(("400", "62008", "62009", "62012", "62016", "62018", "62020", "62036", "62037"), OurMistake)
     | {"62089": OurMistake}

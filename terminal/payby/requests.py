@@ -123,8 +123,11 @@ class PlaceRefund:
         )
 
 
-def order_ref(order_no: str | None, payby_no: str | None, expires_ms: int | None = None) -> bytes:
-    """Names one order, by our number or by PayBy's, never both; ``expires_ms`` for updateExpiredTime."""
+def order_ref(
+    order_no: str | None, payby_no: str | None, expires_ms: int | None = None, *, device_id: str | None = None
+) -> bytes:
+    """Names one order, by our number or by PayBy's, never both; ``expires_ms`` for updateExpiredTime, ``device_id``
+    for getOrder beside our number."""
     if (order_no is None) == (payby_no is None):
         raise BadRequest("merchantOrderNo or orderNo: exactly one is needed")
     return _encode(
@@ -132,6 +135,7 @@ def order_ref(order_no: str | None, payby_no: str | None, expires_ms: int | None
             "merchantOrderNo": None if order_no is None else _number(order_no, "merchantOrderNo"),
             "orderNo": _text(payby_no, "orderNo", 32),
             "expiredTime": None if expires_ms is None else _moment(expires_ms, "expiredTime"),
+            "deviceId": None if order_no is None else _text(device_id, "deviceId", 32),
         }
     )
 

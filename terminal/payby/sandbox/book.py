@@ -4,7 +4,7 @@ Times are ms since the epoch and come in as ``now_ms``; random digits come from 
 """
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -27,14 +27,22 @@ REFUND_WINDOW_MS = 180 * _DAY_MS
 class Book:
     """All orders of one merchant. The methods of calls return the answer's ``body`` or raise Refusal.
 
-    ``refund_status`` is what a new refund becomes at once; CREATED leaves it to finish_refund().
+    ``refund_status`` is what a new refund becomes at once; CREATED leaves it to finish_refund(). ``devices`` is the
+    merchant's register of devices: which there are, and whether each may take payments.
     """
 
-    def __init__(self, partner_id: str, random_: random.Random, qr_host: str = "https://qr.payby.com") -> None:
+    def __init__(
+        self,
+        partner_id: str,
+        random_: random.Random,
+        qr_host: str = "https://qr.payby.com",
+        devices: Collection[str] = (),
+    ) -> None:
         self.partner_id = partner_id
         self.orders: dict[str, Order] = {}
         self.refunds: dict[str, Refund] = {}
         self.refund_status = "SUCCESS"
+        self.devices: dict[str, bool] = dict.fromkeys(devices, True)
         self._random = random_
         self._qr_host = qr_host
         self._serial = 0
@@ -46,6 +54,11 @@ class Book:
             if order.asked != biz:
                 raise Refusal("62016", "MERCHANT_ORDER_NO_EXIST")
         else:
+            if asked.device is not None and not self.devices.get(asked.device):
+                known = asked.device in self.devices
+                raise Refusal(
+                    *(("62037", "DEVICE_ACCESS_FORBIDDEN") if known else ("62036", "MERCHANT_DEVICE_NOT_EXIST"))
+                )
             if asked.payee_mid not in (None, self.partner_id):
                 raise Refusal("62019", "PAYEEMID_NOT_EXIST")
             expires_ms = requested_ms + DEFAULT_LIFE_MS if asked.expires_ms is None else asked.expires_ms
@@ -72,8 +85,11 @@ class Book:
         return body
 
     def get(self, biz: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
-        """getOrder."""
-        return {"acquireOrder": self._named(biz, now_ms).words()}
+        """getOrder: an order of a device is found by our number only beside its device."""
+        order, device = self._named(biz, now_ms), params.device(biz)
+        if biz.get("merchantOrderNo") is not None and order.asked.get("deviceId") != device:
+            raise Refusal("62004", "MERCHANT_ORDER_NO_NOT_EXIST")
+        return {"acquireOrder": order.words()}
 
     def cancel(self, biz: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
         """cancelOrder: only an unpaid order."""

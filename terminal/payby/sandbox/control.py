@@ -9,6 +9,7 @@
 ``POST /sandbox/decline``              ``{"ref", "payer"?}``
 ``POST /sandbox/settle``               ``{"ref"}``
 ``POST /sandbox/notify``               ``{"ref"}``: notify of the order once more, as it stands
+``POST /sandbox/device``               ``{"id", "allowed"?}``: put it into the merchant's register of devices
 ``POST /sandbox/faults``               ``{"call", "times"?, …}`` with the fields of faults.Fault; null: for ever
 ``POST /sandbox/notify-fault``         the fields of faults.NotifyFault
 ``POST /sandbox/cut-off``              PayBy is gone
@@ -49,6 +50,11 @@ class _Decline(msgspec.Struct, forbid_unknown_fields=True):
     payer: str = "100000012396"
 
 
+class _Device(msgspec.Struct, forbid_unknown_fields=True):
+    id: str
+    allowed: bool = True
+
+
 class _Ref(msgspec.Struct, forbid_unknown_fields=True):
     ref: str
 
@@ -86,6 +92,11 @@ def control_routes(sandbox: "Sandbox") -> list[web.RouteDef]:
         sandbox.notify((await _read(request, _Ref)).ref)
         return {}
 
+    async def device(request: web.Request) -> Any:
+        asked = await _read(request, _Device)
+        sandbox.book.devices[asked.id] = asked.allowed
+        return {}
+
     async def faults(request: web.Request) -> Any:
         asked = await _read(request, dict[str, Any])
         call, times = asked.pop("call", "*"), asked.pop("times", 1)
@@ -118,6 +129,7 @@ def control_routes(sandbox: "Sandbox") -> list[web.RouteDef]:
         "decline": decline,
         "settle": settle,
         "notify": notify,
+        "device": device,
         "faults": faults,
         "notify-fault": notify_fault,
         "cut-off": cut_off,

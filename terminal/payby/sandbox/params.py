@@ -27,6 +27,7 @@ class OrderAsked:
     amount: Decimal
     payee_mid: str | None
     expires_ms: int | None
+    device: str | None
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,13 @@ def place_order(biz: Mapping[str, Any]) -> OrderAsked:
     amount = _money(biz.get("totalAmount"), "totalAmount")
     if amount == 0:
         raise invalid("totalAmount")
-    return OrderAsked(_number(biz.get("merchantOrderNo"), "merchantOrderNo"), amount, biz.get("payeeMid"), expires)
+    return OrderAsked(
+        _number(biz.get("merchantOrderNo"), "merchantOrderNo"),
+        amount,
+        biz.get("payeeMid"),
+        expires,
+        biz.get("deviceId"),
+    )
 
 
 def place_refund(biz: Mapping[str, Any]) -> RefundAsked:
@@ -103,6 +110,11 @@ def one_of(biz: Mapping[str, Any], ours: str, theirs: str) -> tuple[str | None, 
     if (biz.get(ours) is None) == (biz.get(theirs) is None):
         raise invalid(f"{ours} or {theirs}, not both")
     return _text(biz, ours, 64), _text(biz, theirs, 64)
+
+
+def device(biz: Mapping[str, Any]) -> str | None:
+    """The device that getOrder names."""
+    return _text(biz, "deviceId", 32)
 
 
 def day(biz: Mapping[str, Any], name: str, form: str = r"\d{4}-\d\d-\d\d") -> date:

@@ -11,7 +11,7 @@ What a call does is in ``desk`` and ``book``.
 import asyncio
 import inspect
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from decimal import Decimal
 from email.utils import formatdate
 from types import TracebackType
@@ -47,7 +47,7 @@ class Sandbox:
 
     ``clock`` is PayBy's: the 15 minutes, expiry and the Date header go by it. ``time_scale`` shortens the waits between
     repeated notifications. ``seed`` makes tokens and order numbers repeatable. ``unsigned_errors`` leaves the signature
-    off every error answer, as has been seen.
+    off every error answer, as has been seen. ``devices``: those of the merchant's portal.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class Sandbox:
         time_scale: float = 1.0,
         statement_version: Version = 2,
         unsigned_errors: bool = False,
+        devices: Collection[str] = (),
     ) -> None:
         self.merchant_keys = list(merchant_keys)
         self.private_key = private_key or rsa.generate_private_key(65537, 2048)
@@ -71,7 +72,7 @@ class Sandbox:
         self.host = host
         self.port = port
         self.clock = clock or SystemClock()
-        self.book = Book(partner_id, random.Random(seed))
+        self.book = Book(partner_id, random.Random(seed), devices=devices)
         self.calls: list[Call] = []
         """About orders, refunds and reports; what only asks whether PayBy is there is in ``probes``."""
         self.probes = 0

@@ -178,6 +178,7 @@ class Worker:
                 unheard=self._health.unheard,
                 spawn=self._spawn,
                 alone=self._failures.alone,
+                device_ids=self._settings.device_ids,
             )
             await self._start()
             for kind, hear in (  # of what waits after a start, lanes come first: a fee is judged by what stands there

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from terminal.link import Link
 from terminal.payby import errors
+from terminal.settings import advice
 
 PROBE_S = 15.0
 TROUBLED_AFTER = 4
@@ -77,7 +78,7 @@ class PayByHealth:
             case errors.ClockWrong():
                 self._become("clock", str(error))
             case errors.Unauthorised():
-                self._become("unauthorised", str(error))
+                self._become("unauthorised", str(error) + advice(error.code))
             case errors.OutcomeUnknown():
                 self._failures += 1
                 if self._failures >= TROUBLED_AFTER:

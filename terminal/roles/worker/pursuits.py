@@ -12,7 +12,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+import msgspec
+
 from terminal.contract import grant, messages
+from terminal.core import numbers
 from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, QueryOrder, SendLift
 from terminal.core.events import OrderDenied, OrderReported, OrderUnheard, RefundUnheard
 from terminal.core.lane import Change
@@ -21,6 +24,7 @@ from terminal.ledger import Key, key_of
 from terminal.payby import errors
 from terminal.payby.client import Answer, RefundAnswer
 from terminal.roles.worker.hearing import order_report, refund_report
+from terminal.settings import advice
 
 LIFT_REPEATS_S = (0.5, 1.0, 2.0, 3.0)
 """Pauses between the sendings of an unanswered lift; the last one goes on."""
@@ -59,11 +63,17 @@ Done = Callable[[Change | None], Awaitable[None]]
 logger = logging.getLogger(__name__)
 
 
+class _Placed(msgspec.Struct):
+    """What a request to place an order says of its device."""
+
+    deviceId: str | None = None
+
+
 class Calls(Protocol):
     """PayBy, as far as the worker calls it."""
 
     async def place_order(self, biz: bytes) -> Answer: ...
-    async def get_order(self, order_no: str) -> Answer: ...
+    async def get_order(self, order_no: str, *, device_id: str | None = ...) -> Answer: ...
     async def cancel_order(self, order_no: str) -> Answer: ...
     async def refund(self, biz: bytes) -> RefundAnswer: ...
     async def get_refund(self, refund_no: str) -> RefundAnswer: ...
@@ -82,7 +92,8 @@ class Pursuits:
     ``pause`` gives seconds between two bounds.
 
     ``heard`` and ``unheard`` tell how PayBy is doing: an answer that counts, or a failure. ``alone`` keeps what a
-    pursuit of a session raises from the others: it is told, and the pursuit begins again after a pause.
+    pursuit of a session raises from the others: it is told, and the pursuit begins again after a pause. ``device_ids``:
+    by lane, for orders whose own words are not here any more.
     """
 
     payby: Calls
@@ -97,6 +108,7 @@ class Pursuits:
     unheard: Callable[[errors.CallFailed], None]
     spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
     alone: Callable[[str, str], AbstractContextManager[None, bool | None]] = lambda what, session: nullcontext()
+    device_ids: Mapping[str, str] = field(default_factory=dict)
     _running: dict[str, dict[Key, _Running]] = field(default_factory=dict)
     _asked: dict[str, float] = field(default_factory=dict)
     """When an order was last queried, by the event loop's time."""
@@ -236,7 +248,16 @@ class Pursuits:
         self, no: str, limit_s: float = CALL_LIMIT_S, done: Done | None = None
     ) -> OrderReported | errors.CallFailed:
         self._asked[no] = asyncio.get_running_loop().time()
-        return await self._report(no, "getOrder", self.payby.get_order(no), limit_s=limit_s, done=done)
+        device = self._device(no)
+        asking = self.payby.get_order(no, device_id=device) if device else self.payby.get_order(no)
+        return await self._report(no, "getOrder", asking, limit_s=limit_s, done=done)
+
+    def _device(self, no: str) -> str | None:
+        """The device that an order was placed with."""
+        if words := self.words.get(Key("placeOrder", no)):
+            return msgspec.json.decode(words, type=_Placed).deviceId
+        name = numbers.parse_order_no(no)
+        return self.device_ids.get(name.lane) if name else None
 
     async def look(self, no: str, done: Done) -> None:
         """Ask about an order once, soon: PayBy's notification of it was too long to be a proof. What is said is posted
@@ -284,12 +305,14 @@ class Pursuits:
     def _failed(self, no: str, call: str, error: errors.CallFailed) -> errors.CallFailed:
         self.unheard(error)
         kind = DENIALS.get(type(error))
+        if mend := advice(error.code):
+            kind = "unauthorised"  # a wrong setting is no fault of this program
         if kind is None:
             if not isinstance(error, NOTHING_NEW):
                 logger.warning("%s", error)
                 self.post(OrderUnheard(self.now(), no, call, str(error)))
         else:
-            self.post(OrderDenied(self.now(), no, call, error.code, error.msg, kind))  # type: ignore[arg-type]
+            self.post(OrderDenied(self.now(), no, call, error.code, error.msg + mend, kind))  # type: ignore[arg-type]
         return error
 
     async def _refund(self, record: _Running) -> None:

@@ -1,7 +1,7 @@
 """What the worker is told at its start."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from terminal.contract import grant as grants
 from terminal.core.actions import Pursuit
@@ -24,3 +24,4 @@ class WorkerSettings:
     words_for: Callable[[Pursuit, int], bytes]
     version: str
     checkpoint_rows: int = CHECKPOINT_ROWS
+    device_ids: Mapping[str, str] = field(default_factory=dict)

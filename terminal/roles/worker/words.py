@@ -1,6 +1,7 @@
 """What we say to PayBy about an order, a cancellation or a refund: the bizContent, made once and journaled."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from terminal.core import money
@@ -13,13 +14,15 @@ GOODS = "parking"
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What every order of a garage says; names as the driver sees them in the PayBy or BOTIM app."""
+    """What every order of a garage says; names as the driver sees them in the PayBy or BOTIM app. ``device_ids``: of
+    the lanes that have a device in the merchant's portal."""
 
     garage: str
     name: str
     name_ar: str
     notify_url: str | None
     tariff: Tariff
+    device_ids: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, pursuit: Pursuit, ahead_ms: int) -> bytes:
         """``ahead_ms``: PayBy's clock minus the worker's steady one."""
@@ -33,7 +36,7 @@ class Wording:
                     change_payer=False,  # PayBy's words for: another phone may scan the code after the first
                     expires_ms=order.payby_expires + ahead_ms,
                     notify_url=self.notify_url,
-                    device_id=f"{self.garage}-{order.lane}",
+                    device_id=self.device_ids.get(order.lane),  # one that the portal does not have is refused (62036)
                     reserved=order.lane,
                     vat=_aed(self.tariff.vat(order.amount)),
                     goods_id=GOODS,
