@@ -190,6 +190,13 @@ async def test_orders_of_a_day_come_in_pages(sandbox: Sandbox, payby: PayBy) -> 
     assert [order.merchant_order_no for order in page.items] == ["o-0"]
 
 
+async def test_a_paid_order_needs_no_token_url(sandbox: Sandbox, payby: PayBy) -> None:
+    await payby.place_order(biz())
+    await sandbox.pay(NO)
+    answer = await payby.get_order(NO)
+    assert (answer.order.is_paid, answer.token_url) == (True, None)
+
+
 async def test_an_order_of_a_device_is_found_by_our_number_only_beside_its_device(payby: PayBy) -> None:
     placed = await payby.place_order(biz(device_id=DEVICES[0]))
     for device in (None, DEVICES[1]):

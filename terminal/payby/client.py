@@ -230,7 +230,8 @@ class PayBy:
         order = _understand(call, order_in, reply)
         if order_no not in (None, order.merchant_order_no) or payby_no not in (None, order.order_no):
             raise OutcomeUnknown(call, why="the answer speaks of another order")
-        return Answer(order, _understand(call, token_url_in, reply), reply.body, reply.sign)
+        url = None if order.is_final else _understand(call, token_url_in, reply)  # nobody scans a final one's
+        return Answer(order, url, reply.body, reply.sign)
 
     async def _refund(self, call: str, biz: bytes, turn: Turn) -> RefundAnswer:
         reply = await self._wire.call(call, biz, turn)

@@ -1,23 +1,24 @@
 """What PayBy says: the bodies of its answers and notifications as types.
 
 Whoever reads a body has verified its signature first (``signing.verify``). Fields that PayBy adds pass unread; of the
-known ones only what a terminal uses is typed, so that a change elsewhere breaks nothing. What we say to PayBy is in
+known ones only what a terminal uses is typed, so that a change elsewhere breaks nothing. A field without a default, and
+those of ``DECIDES``, must be as the page says; any other is absent where it is not. What we say to PayBy is in
 ``requests``.
 """
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import Meta
 
 from .errors import BadWords
 from .requests import PlaceOrder, PlaceRefund
-from .strict import Amount, Money, fit, load
+from .strict import Amount, Money, Said, Sum, fit, load
 
 __all__ = [
     "AcquireOrder", "Amount", "Head", "Money", "Notification", "OrderPage", "PaymentInfo", "PlaceOrder", "PlaceRefund",
-    "RefundOrder", "RefundSummary", "VoidOrder", "head_in", "order_in", "order_page_in", "read_notification",
+    "RefundOrder", "RefundSummary", "Sum", "VoidOrder", "head_in", "order_in", "order_page_in", "read_notification",
     "read_order", "refund_in", "token_url_in",
 ]  # fmt: skip
 
@@ -31,18 +32,19 @@ CREATED, PAID_SUCCESS, SETTLED, FAILURE = "CREATED", "PAID_SUCCESS", "SETTLED", 
 class PaymentInfo(msgspec.Struct, frozen=True, rename="camel"):
     """How an order was paid. With a discount ``paid_amount`` differs from the order's total. Times: epoch ms."""
 
-    paid_amount: Money | None = None
+    paid_amount: Sum | None = None
     paid_time: int | None = None
     payer_mid: str | None = None
     pay_channel: str | None = None
-    settlement_amount: Money | None = None
-    payee_fee_amount: Money | None = None
-    payer_fee_amount: Money | None = None
+    settlement_amount: Sum | None = None
+    payee_fee_amount: Sum | None = None
+    payer_fee_amount: Sum | None = None
 
 
 class AcquireOrder(msgspec.Struct, frozen=True, rename="camel"):
-    """An order as PayBy has it. Times: ms since the epoch."""
+    """An order as PayBy has it. Times: ms since the epoch. ``fail_code``, ``fail_des``: why it failed."""
 
+    DECIDES: ClassVar = frozenset({"revoked"})
     merchant_order_no: MerchantNo
     order_no: Word
     status: str
@@ -55,6 +57,8 @@ class AcquireOrder(msgspec.Struct, frozen=True, rename="camel"):
     subject: str | None = None
     device_id: str | None = None
     reserved: str | None = None
+    fail_code: Said | None = None
+    fail_des: Said | None = None
     revoked: bool | str | int | None = False
 
     @property
@@ -69,8 +73,9 @@ class AcquireOrder(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def is_revoked(self) -> bool:
-        """Anything but false, "false" or an absent field counts as revoked."""
-        return not (self.revoked is False or self.revoked == "false")
+        """Anything but false, "false" in any case, null or an absent field counts as revoked."""
+        said = self.revoked.lower() if isinstance(self.revoked, str) else self.revoked
+        return not (said is None or said is False or said == "false")
 
     @property
     def is_final(self) -> bool:
@@ -86,17 +91,17 @@ class RefundOrder(msgspec.Struct, frozen=True, rename="camel"):
     amount: Money
     order_no: str | None = None
     origin_merchant_order_no: MerchantNo | None = None
-    fee_refunded: Money | None = None
+    fee_refunded: Sum | None = None
     reason: str | None = None
-    fail_code: str | None = None
-    fail_des: str | None = None
+    fail_code: Said | None = None
+    fail_des: Said | None = None
 
 
 class RefundSummary(msgspec.Struct, frozen=True, rename="camel"):
     """What is left to refund of the order."""
 
     remain_refund_amount: Money
-    acquire_amount: Money | None = None
+    acquire_amount: Sum | None = None
 
 
 class VoidOrder(msgspec.Struct, frozen=True, rename="camel"):
@@ -130,6 +135,7 @@ class Head(msgspec.Struct, frozen=True, rename="camel"):
 class Notification(msgspec.Struct, frozen=True):
     """What PayBy posts to ``notifyUrl``: exactly one of the three orders."""
 
+    DECIDES: ClassVar = frozenset({"acquire_order", "refund_order", "void_order"})
     notify_id: Word
     notify_timestamp: int | None = None
     acquire_order: AcquireOrder | None = msgspec.field(name="acquireOrder", default=None)
@@ -199,7 +205,12 @@ def refund_in(answer: dict[str, Any]) -> tuple[RefundOrder, RefundSummary | None
 
 def order_page_in(answer: dict[str, Any]) -> OrderPage:
     """The page of orders in an answer; raises BadWords."""
-    return fit(_body(answer), OrderPage, "body")
+    body = _body(answer)
+    items = body.get("items") or []
+    if not isinstance(items, list):
+        raise BadWords("items: a list is needed")
+    page = fit({**body, "items": ()}, OrderPage, "body")
+    return msgspec.structs.replace(page, items=tuple(fit(item, AcquireOrder, "items") for item in items))
 
 
 def _body(answer: dict[str, Any]) -> dict[str, Any]:
