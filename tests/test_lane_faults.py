@@ -14,8 +14,9 @@ def unheard(story: Story, session: str = "a") -> None:
     story.tell(e.OrderUnheard(story.at, story.order(session).no, "placeOrder", "time-out"))
 
 
-def denied(story: Story, kind: str, call: str = "placeOrder", code: str = "601") -> None:
-    story.tell(e.OrderDenied(story.at, story.order().no, call, code, "NO", kind))  # type: ignore[arg-type]
+def denied(story: Story, kind: str, call: str = "placeOrder", code: str = "601", *, unsigned: bool = False) -> None:
+    event = e.OrderDenied(story.at, story.order().no, call, code, "NO", kind, unsigned)  # type: ignore[arg-type]
+    story.tell(event)
 
 
 def commands(story: Story, command: str, *, lane: str = "exit-1", id: str = "", **more: object) -> str:
@@ -55,6 +56,48 @@ def test_an_unknown_outcome_is_never_retried_under_a_new_number_but_closed() -> 
     denied(story, "unknown", "getOrder", "62004")
     assert (story.shows(), story.owes(), story.order().attempt) == ("wait", ["PlaceOrder"], 2)
     assert story.stay().orders[0].stage == "closed"
+
+
+@pytest.mark.parametrize(("kind", "code"), [("refused", "601"), ("unauthorised", "403"), ("mistake", "400")])
+def test_an_unsigned_refusal_stops_placing_and_ends_nothing(kind: str, code: str) -> None:
+    story = Story()
+    story.arrives()
+    story.reads()
+    denied(story, kind, code=code, unsigned=True)
+    assert (story.shows(), story.owes(), story.order().stage) == ("help refused", ["CloseOrder"], "closing")
+    assert f"payby-{kind}" in story.alerts()
+    denied(story, "unknown", "getOrder", "62004")
+    story.wait(60)
+    assert (story.shows(), story.owes(), story.order().attempt) == ("help refused", [], 1)
+
+
+@pytest.mark.parametrize(("kind", "code"), [("refused", "601"), ("unauthorised", "403"), ("mistake", "400")])
+def test_who_pays_after_an_unsigned_refusal_gets_out(kind: str, code: str) -> None:
+    story = Story()
+    story.arrives()
+    story.reads()
+    denied(story, kind, code=code, unsigned=True)
+    story.payby("PAID")
+    assert story.payment().holder == "lift"
+
+
+@pytest.mark.parametrize(("kind", "code"), [("refused", "601"), ("unauthorised", "403"), ("mistake", "400")])
+def test_an_unsigned_refusal_takes_no_code_off_that_shows(kind: str, code: str) -> None:
+    story = Story()
+    story.shows_qr()
+    for call in ("placeOrder", "getOrder"):
+        denied(story, kind, call, code, unsigned=True)
+        assert (story.shows(), story.owes()) == ("pay", ["QueryOrder"])
+    assert story.alerts().count(f"payby-{kind}") == 2
+
+
+def test_an_unsigned_refusal_of_a_query_stops_no_placing() -> None:
+    story = Story()
+    story.arrives()
+    story.reads()
+    denied(story, "mistake", "getOrder", "400", unsigned=True)
+    denied(story, "refused", "getOrder", "601", unsigned=True)
+    assert (story.shows(), story.owes()) == ("wait", ["PlaceOrder"])
 
 
 def test_an_answer_after_silence_clears_the_alert() -> None:

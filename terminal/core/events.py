@@ -149,7 +149,7 @@ class OrderUnheard:
 
 @dataclass(frozen=True, slots=True)
 class OrderDenied:
-    """PayBy said, signed, that it will not do it."""
+    """PayBy said that it will not do it."""
 
     at: int
     order_no: str

@@ -931,6 +931,7 @@ def _order_denied(draft: _Draft, event: OrderDenied) -> None:
     text = f"PayBy refused {event.call}: {event.code} {event.text}"
     mine = draft.lane(order.lane).visit
     current = bool(mine and mine.order_no == order.no)
+    placing = order.stage == "placing" and (event.call == "placeOrder" or not event.unsigned)
     match event.kind:
         case "dead":
             _stage(draft, _heard_again(draft, order), "closed")
@@ -942,16 +943,16 @@ def _order_denied(draft: _Draft, event: OrderDenied) -> None:
                 draft.alert("payby-forgot", "critical", text, order.lane, stay, order.no)
         case "refused" | "unauthorised":
             draft.alert(f"payby-{event.kind}", "critical", text, order.lane, stay, order.no, once=True)
-            if event.call == "placeOrder":
-                _stage(draft, order, "failed")
+            if event.call == "placeOrder" and (placing or not event.unsigned):
+                _stage(draft, order, "closing" if event.unsigned else "failed")
                 if current:
                     _help(draft, order.lane, "refused")
         case "mistake":
             # Our clock may be wrong and not yet known to be; PayBy's answer tells, and the next order's words heed it.
-            ahead = event.code in EXPIRY_REFUSED and order.stage == "placing"
+            ahead = event.code in EXPIRY_REFUSED and placing
             code = "payby-clock" if ahead else "payby-mistake"
             draft.alert(code, "critical", text, order.lane, stay, order.no, once=True)
-            if order.stage == "placing":
+            if placing:
                 # PayBy may have that number with other words: an order that a damaged journal lost.
                 _stage(draft, order, "closing", doubtful=order.doubtful or event.code == NUMBER_TAKEN)
                 if current and ahead:
