@@ -3,7 +3,7 @@
 # make test          lint, types, import rules and tests
 # make sim LIVES=3000 SEED=1   order lives in virtual time, faults on, invariants checked after every event
 # make chaos         real processes that are killed, cut off and flooded, and what became of every payment
-# make acceptance    PayBy's nine acceptance cases at full length, and a table
+# make acceptance    PayBy's nine acceptance cases at full length, refusals unsigned and signed, and a table
 # make mutation      does a test fail for every change of core/, but for those that are listed with their reason?
 # make faults        each fault that a lane must survive, with the tests that show it
 # Both set up what they need: .venv from requirements.lock, and Debian's packages (installed as root, else named).

@@ -278,6 +278,31 @@ async def test_a_wrong_signature_of_payby_s_says_to_download_its_key(
 
 
 @pytest.mark.fault("clock-wrong")
+@pytest.mark.parametrize(
+    ("code", "msg", "advice"),
+    [
+        ("403", "UNAUTHORIZED", "upload merchant.pub.pem"),
+        ("58001", "INVALID_IP", "enter this machine's outgoing address"),
+        ("400", "REQUESTTIME_TOO_EARLY", "set this machine's clock"),
+        ("400", "INVALID_PARAMETER", "ask PayBy"),
+        ("402", "RATE_LIMIT_REJECT", "too many calls"),
+        ("500", "SYSTEM_ERROR", "PayBy itself is in trouble"),
+        ("601", "RISK_FAIL", "ask PayBy"),
+        ("62086", "INVALID_PAYEEMID", "mend payby.partner_id"),
+    ],
+)
+async def test_a_refusal_gets_the_same_advice_with_and_without_a_signature(
+    place: Path, sandbox: Sandbox, embedded: EmbeddedBroker, code: str, msg: str, advice: str
+) -> None:
+    for how in ("good", "absent") if code != "62086" else ("good",):
+        sandbox.fail("getOrder", Fault(code=code, msg=msg, sign=how), times=None)  # type: ignore[arg-type]
+        bad = await failing(configured(place, sandbox.base_url, embedded.url), machine(place))
+        (line,) = (found for found in bad if found.startswith("FAIL  PayBy"))
+        assert f"{code} {msg}" in line
+        assert advice in line.partition(" -> ")[2], how
+        sandbox.heal()
+
+
 async def test_a_clock_that_payby_contradicts_or_nobody_keeps_is_not_ready(
     place: Path, sandbox: Sandbox, embedded: EmbeddedBroker
 ) -> None:

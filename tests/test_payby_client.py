@@ -226,7 +226,10 @@ def sandbox_zone() -> Any:
 
 UNKNOWN = [
     Fault(code="500", msg="SYSTEM_ERROR"),
+    Fault(code="500", msg="SYSTEM_ERROR", sign="good"),
     Fault(code="504", msg="SERVICE_TIMEOUT", http_status=504),
+    Fault(code="601", msg="RISK_FAIL"),
+    Fault(code="403", msg="UNAUTHORIZED"),
     Fault(code="404", msg="SERVICE_NOT_AVAILABLE"),
     Fault(code="99999", msg="NEW"),
     Fault(drop=True),
@@ -316,7 +319,8 @@ SIGNED = [
 async def test_a_signed_error_decides_whatever_its_http_status(
     sandbox: Sandbox, payby: PayBy, code: str, msg: str, apply_status: str, kind: type[e.CallFailed], http_status: int
 ) -> None:
-    sandbox.fail("placeOrder", Fault(code=code, msg=msg, apply_status=apply_status, http_status=http_status))
+    fault = Fault(code=code, msg=msg, apply_status=apply_status, http_status=http_status, sign="good")
+    sandbox.fail("placeOrder", fault)
     with pytest.raises(kind) as caught:
         await payby.place_order(biz())
     assert (caught.value.code, caught.value.msg, caught.value.call) == (code, msg, "acquire2/placeOrder")
@@ -334,8 +338,13 @@ async def test_an_unsigned_error_is_a_hint_and_no_more(
     assert type(caught.value.hint) is kind
 
 
+@pytest.mark.fault("answer-unsigned")
 async def test_a_key_that_payby_does_not_know_is_unauthorised(sandbox: Sandbox) -> None:
     async with PayBy(sandbox.base_url, sandbox.partner_id, STRANGER, [sandbox.public_key]) as payby:
+        with pytest.raises(e.OutcomeUnknown) as caught:
+            await payby.get_order(NO)
+        assert type(caught.value.said) is e.Unauthorised
+        sandbox.unsigned_errors = False
         with pytest.raises(e.Unauthorised, match="could not verify our signature"):
             await payby.get_order(NO)
 
@@ -382,8 +391,8 @@ async def test_while_payby_rotates_its_key_both_count(sandbox: Sandbox) -> None:
 
 @pytest.mark.fault("clock-wrong")
 @pytest.mark.parametrize("skew_ms", [-1_200_000, 1_200_000, -1_700_000_000_000])
-@pytest.mark.parametrize("unsigned", [False, True])
-async def test_a_wrong_clock_costs_one_more_call_and_then_none(skew_ms: int, unsigned: bool) -> None:
+@pytest.mark.parametrize("unsigned", [False, True, None])
+async def test_a_wrong_clock_costs_one_more_call_and_then_none(skew_ms: int, unsigned: bool | None) -> None:
     async with (
         Sandbox(merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, unsigned_errors=unsigned) as sandbox,
         client(sandbox, clock=SkewedClock(skew_ms)) as payby,
@@ -398,7 +407,7 @@ async def test_a_wrong_clock_costs_one_more_call_and_then_none(skew_ms: int, uns
 
 @pytest.mark.fault("clock-wrong")
 async def test_a_clock_that_cannot_be_corrected_is_told(sandbox: Sandbox, payby: PayBy) -> None:
-    sandbox.fail("getOrder", Fault(code="400", msg="REQUESTTIME_TOO_EARLY"))
+    sandbox.fail("getOrder", Fault(code="400", msg="REQUESTTIME_TOO_EARLY", sign="good"))
     with pytest.raises(e.ClockWrong):
         await payby.get_order(NO)
     assert len(sandbox.calls) == 1
@@ -480,6 +489,16 @@ async def test_only_reads_are_repeated_and_two_to_six_seconds_apart(sandbox: San
         assert len(slept) == 2
 
 
+@pytest.mark.parametrize("code", ["400", "403", "601", "58001"])
+async def test_a_refusal_of_the_gateway_is_not_repeated_either(sandbox: Sandbox, payby: PayBy, code: str) -> None:
+    sandbox.fail("getOrder", Fault(code=code, msg="ITS WORDS"), times=None)
+    with pytest.raises(e.OutcomeUnknown) as caught:
+        await payby.get_order(NO, attempts=3)
+    assert caught.value.said is not None
+    assert caught.value.said.code == code
+    assert len(sandbox.calls) == 1
+
+
 async def test_a_refusal_is_not_repeated_even_where_attempts_are_left(sandbox: Sandbox, payby: PayBy) -> None:
     with pytest.raises(e.OrderUnknown):
         await payby.get_order(NO, attempts=3)
@@ -496,7 +515,8 @@ async def test_a_call_held_back_too_long_was_not_sent(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.fault("rate-limit")
-async def test_a_rate_limit_slows_the_next_calls_down(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(("sign", "kind"), [("good", e.RateLimited), (None, e.OutcomeUnknown)])
+async def test_a_rate_limit_slows_the_next_calls_down(sandbox: Sandbox, sign: Any, kind: type[Exception]) -> None:
     slept: list[float] = []
 
     async def sleep(s: float) -> None:
@@ -504,8 +524,8 @@ async def test_a_rate_limit_slows_the_next_calls_down(sandbox: Sandbox) -> None:
         await asyncio.sleep(0)
 
     async with client(sandbox, sleep=sleep, calls_per_s=4, clock=SystemClock()) as payby:
-        sandbox.fail("getOrder", Fault(code="402", msg="RATE_LIMIT_REJECT"))
-        with pytest.raises(e.RateLimited):
+        sandbox.fail("getOrder", Fault(code="402", msg="RATE_LIMIT_REJECT", sign=sign))
+        with pytest.raises(kind):
             await payby.get_order(NO)
         assert slept == []
         with pytest.raises(e.OrderUnknown):
@@ -520,7 +540,7 @@ async def test_a_probe_tells_reach_and_clock(sandbox: Sandbox) -> None:
         assert probe.skew_ms is not None
         assert abs(probe.skew_ms + 90_000) < 2000
         assert 0 <= probe.round_trip_ms < 5000
-        sandbox.fail("getOrder", Fault(code="403", msg="UNAUTHORIZED"))
+        sandbox.fail("getOrder", Fault(code="403", msg="UNAUTHORIZED", sign="good"))
         with pytest.raises(e.Unauthorised):
             await payby.probe()
 

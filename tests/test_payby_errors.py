@@ -56,6 +56,25 @@ def test_a_code_that_no_page_names_decides_nothing() -> None:
         assert of(code) is e.OutcomeUnknown
 
 
+def test_what_begins_with_58_is_the_gateway_that_refuses_us() -> None:
+    for code in ("58", "58001", "580000"):
+        assert of(code) is e.Unauthorised
+
+
+@pytest.mark.parametrize("code", ["400", "402", "403", "404", "500", "504", "601", "58001"])
+def test_what_the_gateway_says_unsigned_steers(code: str) -> None:
+    hint = e.failure("acquire2/placeOrder", "FAIL", code, "ITS WORDS")
+    error = e.OutcomeUnknown("acquire2/placeOrder", why="HTTP 200, signature absent").hinting(hint)
+    assert (error.said, error.code) == (hint, "")
+
+
+@pytest.mark.parametrize("code", ["0", "62001", "62002", "62004", "62007", "99999", ""])
+def test_what_only_paybys_core_says_steers_nothing_unsigned(code: str) -> None:
+    error = e.OutcomeUnknown("x").hinting(e.failure("x", "FAIL", code, "ITS WORDS"))
+    assert error.said is None
+    assert e.OutcomeUnknown("x").said is None
+
+
 def test_every_leaf_is_found_by_the_root_and_every_code_by_a_leaf() -> None:
     leaves = {kind for kind in vars(e).values() if isinstance(kind, type) and issubclass(kind, e.CallFailed)}
     assert leaves - set(e.CODES.values()) == {e.CallFailed, e.NotSent, e.ClockWrong}
@@ -66,6 +85,13 @@ def test_the_tree_at_the_top_shows_every_class() -> None:
     shown = set(re.findall(r"[├└]── (\w+)", e.__doc__ or "")) | {"PayByError"}
     there = {n for n, k in vars(e).items() if isinstance(k, type) and issubclass(k, Exception)}
     assert shown == there
+
+
+def test_an_error_is_one_line_that_can_be_written_down_whatever_payby_says() -> None:
+    error = e.failure("acquire2/getOrder", "FAIL", "5\ud83d", "SYSTEM\n\ud83dERROR" + "x" * 300, "\x1b[1m")
+    assert str(error).encode()
+    assert str(error).isprintable()
+    assert len(str(error)) < 400
 
 
 def test_an_error_holds_its_data_and_says_them_in_one_line() -> None:

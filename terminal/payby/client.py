@@ -25,7 +25,18 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 
 from . import requests
 from .clock import Clock, SystemClock
-from .errors import BadRequest, BadSignature, BadWords, NotSent, OrderUnknown, OutcomeUnknown, RateLimited
+from .errors import (
+    BadRequest,
+    BadSignature,
+    BadWords,
+    NotSent,
+    OrderUnknown,
+    OurMistake,
+    OutcomeUnknown,
+    RateLimited,
+    Refused,
+    Unauthorised,
+)
 from .messages import (
     AcquireOrder,
     OrderPage,
@@ -256,11 +267,13 @@ class PayBy:
         return raw.body
 
     async def _repeat(self, attempts: int, call: Callable[[], Awaitable[T]]) -> T:
-        """Repeat a call that changes nothing while it has no answer or comes too fast."""
+        """Repeat a call that changes nothing while it has no answer or comes too fast, and was not refused."""
         for _ in range(attempts - 1):
             try:
                 return await call()
-            except (OutcomeUnknown, NotSent, RateLimited):
+            except (OutcomeUnknown, NotSent, RateLimited) as error:
+                if isinstance(error, OutcomeUnknown) and isinstance(error.said, Unauthorised | OurMistake | Refused):
+                    raise
                 await self._sleep(2 + 4 * self._random())
         return await call()
 

@@ -8,11 +8,11 @@
     ├── BadSignature          PayBy did not sign these bytes: absent, malformed or wrong
     ├── BadWords              PayBy's bytes are not what its API page says
     └── CallFailed            a call ended without a signed success: call, code, msg, trace_code
-        ├── OutcomeUnknown    no answer that counts (time-out, reset, HTML, unsigned, 404, 500, 504): look it up; .hint
+        ├── OutcomeUnknown    no answer that counts (time-out, HTML, unsigned, 404, 500, 504): look it up; .hint, .said
         ├── NotSent           nothing left this machine: the rate limit held it back too long
         ├── RateLimited       402: not done; slow down, then repeat
         ├── ClockWrong        400 REQUESTTIME_*: not done; our clock is wrong
-        ├── Unauthorised      403, 62019, 62026, 62086, applyStatus ERROR: out of order, tell the operator
+        ├── Unauthorised      403, 58…, 62019, 62026, 62086, status ERROR: out of order, tell the operator
         ├── OurMistake        400, 62008, 62016, …: a bug or a wrong setting; never repeated
         ├── Refused           601: PayBy's risk control refused; call the attendant
         ├── OrderPaid         62001, 62003: it is paid; believe it after a look-up
@@ -26,8 +26,9 @@
         └── NoStatement       62013, 62014: the statement is not there (yet)
 
 An answer counts only with PayBy's signature. What an unsigned one said decides nothing; it is kept as ``hint`` of
-OutcomeUnknown, so that an alert can still say "probably unauthorised". A signed code that no page of PayBy's names
-is OutcomeUnknown too. No error holds a key, a signature or a request body.
+OutcomeUnknown. Some codes come from PayBy's gateway, which signs nothing: those are ``said`` as well, and who asks the
+same again after them asks in vain. A signed code that no page of PayBy's names is OutcomeUnknown too. No error holds a
+key, a signature or a request body.
 """
 
 from types import MappingProxyType
@@ -91,10 +92,16 @@ class CallFailed(PayByError):
 class OutcomeUnknown(CallFailed):
     """No answer that counts: it may have been done or not. Look the order up before anything else.
 
-    ``hint`` is the error that an unsigned answer spoke of, for an alert's text alone; None where nothing was said.
+    ``hint`` is the error that an unsigned answer spoke of; None where nothing was said.
     """
 
     hint: CallFailed | None = None
+
+    @property
+    def said(self) -> CallFailed | None:
+        """The hint, where PayBy's gateway says such a thing and signs nothing: it proves nothing about an order, but
+        steers what is asked next, and what a person is told."""
+        return self.hint if self.hint and (unsigned(self.hint.code) or isinstance(self.hint, Unauthorised)) else None
 
     def hinting(self, hint: CallFailed) -> "OutcomeUnknown":
         """Return this error, with what an unsigned answer said."""
@@ -191,13 +198,29 @@ CODES: MappingProxyType[str, type[CallFailed]] = MappingProxyType(
 )
 """PayBy's codes; ``failure`` adds the rules that need more than the code."""
 
+_GATEWAYS = frozenset(("400", "402", "403", "404", "500", "504", "601"))
+_REFUSES_US = "58"  # what begins so is about our key, address or account
+
+
+def unsigned(code: str) -> bool:
+    """Does PayBy's gateway say this itself, and without a signature?"""
+    return code in _GATEWAYS or code.startswith(_REFUSES_US)
+
+
+def printable(text: str, limit: int = 200) -> str:
+    """PayBy's words for people: one line, no control character and no half of one, and not endless."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:limit])
+
 
 def failure(call: str, apply_status: str, code: str, msg: str, trace_code: str = "") -> CallFailed:
     """The error that an answer's head speaks of. It decides something only when the answer was signed."""
+    code, msg, trace_code = printable(code, 64), printable(msg), printable(trace_code, 64)
     if apply_status == "ERROR":  # PayBy could not verify our signature, whatever the code
         return Unauthorised(call, code, msg, trace_code, "PayBy could not verify our signature")
     if code == "400" and msg.startswith("REQUESTTIME_"):
         return ClockWrong(call, code, msg, trace_code)
+    if code.startswith(_REFUSES_US):
+        return Unauthorised(call, code, msg, trace_code, "PayBy's gateway refuses us")
     if code in CODES:
         return CODES[code](call, code, msg, trace_code)
     return OutcomeUnknown(call, code, msg, trace_code, f"applyStatus {apply_status} with a code that no page names")

@@ -15,13 +15,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from .errors import BadWords
+from .errors import BadWords, printable
 
 T = TypeVar("T")
 _AMOUNT = re.compile(r"\d{1,12}(\.\d{1,2})?", re.ASCII)
 _FIGURE = re.compile(r"-?\d{1,30}(\.\d{1,30})?", re.ASCII)
 _LONGEST_INT = 40  # digits; a longer one is no time, number or amount, and Python refuses those of thousands
-SAID_LIMIT = 200
 
 
 class Amount(Decimal):
@@ -75,7 +74,7 @@ class Said(str):
         """Take it as printable as it is; raises ValueError for what is neither a text nor a whole number."""
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise ValueError("no text")
-        return cls("".join(letter if letter.isprintable() else "?" for letter in str(value)[:SAID_LIMIT]))
+        return cls(printable(str(value)))
 
 
 class Number:

@@ -174,4 +174,8 @@ def _hint(call: str, body: bytes) -> CallFailed | None:
         head = head_in(load(body))
     except BadWords:
         return None
-    return None if head.is_success else failure(call, head.apply_status, head.code, (head.msg or "")[:64])
+    return (
+        None
+        if head.is_success
+        else failure(call, head.apply_status, head.code, (head.msg or "")[:64], str(head.trace_code or ""))
+    )

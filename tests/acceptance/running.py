@@ -8,11 +8,16 @@ from tests.acceptance.cases import CASES, Case
 from tests.acceptance.measured import Seen
 from tests.acceptance.station import station
 
+REFUSALS = ("unsigned", "signed")
+"""Whether what PayBy's gateway refuses bears a signature."""
 
-async def run_case(case: Case, folder: Path, scale: float) -> Seen:
-    seen = Seen(case.number, case.title)
+
+async def run_case(case: Case, folder: Path, scale: float, refusals: str = REFUSALS[0]) -> Seen:
+    seen = Seen(case.number, case.title if refusals == REFUSALS[0] else f"{case.title} ({refusals})")
     try:
-        async with station(folder / f"case-{case.number}", scale=scale, notify=case.notify) as terminal:
+        name = f"case-{case.number}-{refusals}"
+        async with station(folder / name, scale=scale, notify=case.notify) as terminal:
+            terminal.sandbox.unsigned_errors = None if refusals == REFUSALS[0] else False
             await case.run(terminal, seen)
             seen.holds(not terminal.running["run"].ended, "the terminal ended")
     except (AssertionError, TimeoutError, KeyError) as error:
@@ -22,7 +27,7 @@ async def run_case(case: Case, folder: Path, scale: float) -> Seen:
     return seen
 
 
-def run_alone(number: int, folder: Path, scale: float) -> Seen:
+def run_alone(number: int, refusals: str, folder: Path, scale: float) -> Seen:
     """One case in a process of its own: PayBy's record of times is not to suffer from what another case does."""
     case = next(case for case in CASES if case.number == number)
-    return asyncio.run(run_case(case, folder, scale))
+    return asyncio.run(run_case(case, folder, scale, refusals))

@@ -13,7 +13,7 @@ class Fault:
 
     ``code`` and ``msg`` answer with that error. ``delay_s`` passes before the answer. ``drop`` ends the connection
     without an answer, ``half`` in the middle of it; ``html`` answers as a proxy's error page; ``edit`` overwrites
-    fields of the answer's acquireOrder or refundOrder, before it is signed.
+    fields of the answer's acquireOrder or refundOrder, before it is signed. ``sign`` None: signed where PayBy signs.
     """
 
     code: str | None = None
@@ -25,7 +25,7 @@ class Fault:
     drop: bool = False
     half: bool = False
     html: bool = False
-    sign: Signature = "good"
+    sign: Signature | None = None
     edit: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -22,11 +22,12 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ..clock import Clock, SystemClock
+from ..errors import unsigned
 from ..signing import sign
 from .book import Book
 from .control import control_routes
 from .desk import CALLS, Call, UnknownSigner, genuine, perform
-from .faults import Fault, Faults, NotifyFault, spoil
+from .faults import Fault, Faults, NotifyFault, Signature, spoil
 from .notify import Delivery, Notifier
 from .nouns import Order, Refund
 from .papers import Version
@@ -46,8 +47,9 @@ class Sandbox:
     """PayBy for one merchant, on loopback by default; port 0 takes a free one.
 
     ``clock`` is PayBy's: the 15 minutes, expiry and the Date header go by it. ``time_scale`` shortens the waits between
-    repeated notifications. ``seed`` makes tokens and order numbers repeatable. ``unsigned_errors`` leaves the signature
-    off every error answer, as has been seen. ``devices``: those of the merchant's portal.
+    repeated notifications. ``seed`` makes tokens and order numbers repeatable. ``unsigned_errors``: leave the
+    signature off every error answer, or off none; None: off those that PayBy's gateway gives (400, 403, 500, 601, …).
+    ``devices``: those of the merchant's portal.
     """
 
     def __init__(
@@ -63,7 +65,7 @@ class Sandbox:
         seed: int | None = None,
         time_scale: float = 1.0,
         statement_version: Version = 2,
-        unsigned_errors: bool = False,
+        unsigned_errors: bool | None = None,
         devices: Collection[str] = (),
     ) -> None:
         self.merchant_keys = list(merchant_keys)
@@ -238,7 +240,7 @@ class Sandbox:
             headers["Content-Disposition"] = 'attachment; filename="statement.zip"'
         else:
             data, kind = self._words(fault, body if isinstance(body, dict) else {}, refusal), "application/json"
-        how = "absent" if refusal and self.unsigned_errors else fault.sign
+        how = fault.sign or self._signs(refusal)
         if (signature := spoil(sign(self.private_key, data), how)) is not None:
             headers["sign"] = signature
         response = web.Response(status=fault.http_status, body=data, content_type=kind, headers=headers)
@@ -248,6 +250,12 @@ class Sandbox:
         await cut.prepare(request)
         await cut.write(data[: len(data) // 2])
         return _drop(request)
+
+    def _signs(self, refusal: Refusal | None) -> Signature:
+        if refusal is None:
+            return "good"
+        bare = unsigned(refusal.code) if self.unsigned_errors is None else self.unsigned_errors
+        return "absent" if bare else "good"
 
     def _words(self, fault: Fault, body: dict[str, Any], refusal: Refusal | None) -> bytes:
         self._trace += 1

@@ -73,12 +73,14 @@ class PayByHealth:
         self._look_at_clock()
 
     def unheard(self, error: errors.CallFailed) -> None:
-        """A call failed; a signed refusal is an answer all the same."""
-        match error:
+        """A call failed; a signed refusal is an answer all the same. What PayBy's gateway says of us without a
+        signature is believed here, where it moves nothing."""
+        said = error.said if isinstance(error, errors.OutcomeUnknown) else None
+        match said if isinstance(said, errors.ClockWrong | errors.Unauthorised) else error:
             case errors.ClockWrong():
                 self._become("clock", str(error))
             case errors.Unauthorised():
-                self._become("unauthorised", str(error) + advice(error.code))
+                self._become("unauthorised", str(error) + advice((said or error).code))
             case errors.OutcomeUnknown():
                 self._failures += 1
                 if self._failures >= TROUBLED_AFTER:

@@ -24,6 +24,7 @@ from terminal.ledger import Key, key_of
 from terminal.payby import errors
 from terminal.payby.client import Answer, RefundAnswer
 from terminal.roles.worker.hearing import order_report, refund_report
+from terminal.roles.worker.pace import Pace, lengthening
 from terminal.settings import advice
 
 LIFT_REPEATS_S = (0.5, 1.0, 2.0, 3.0)
@@ -56,7 +57,14 @@ DENIALS: Mapping[type[errors.CallFailed], str] = {
     errors.ClockWrong: "clock",
     errors.OurMistake: "mistake",
 }
-"""What PayBy's signed refusals mean to an order; every other failure says nothing about it."""
+"""What PayBy's refusals mean to an order; every other failure says nothing about it."""
+UNSIGNED: Mapping[type[errors.CallFailed], str] = {
+    errors.Refused: "refused",
+    errors.Unauthorised: "unauthorised",
+    errors.ClockWrong: "clock",
+    errors.OurMistake: "mistake",
+}
+"""What its gateway's unsigned refusals mean: they steer, and end no order."""
 NOTHING_NEW = (errors.OrderPaid, errors.RateLimited, errors.NotSent)
 """Of these the next query says more, or nothing was asked at all."""
 Done = Callable[[Change | None], Awaitable[None]]
@@ -117,6 +125,8 @@ class Pursuits:
     _too_long: dict[str, int] = field(default_factory=dict)
     """How often PayBy has said at too much length that an order is paid."""
     _looking: set[str] = field(default_factory=set)
+    _told: dict[str, set[str]] = field(default_factory=dict)
+    """The kinds of unsigned refusals that an order has met."""
 
     def follow(self, session: str, wanted: Iterable[Pursuit], *, restarted: bool = False) -> None:
         """Pursue just this for a stay from now on; ``restarted``: nothing of it was asked by this process yet."""
@@ -128,6 +138,7 @@ class Pursuits:
                 self._asked.pop(key.number, None)
                 self._too_long.pop(key.number, None)
                 self._reached.pop(key.number, None)
+                self._told.pop(key.number, None)
         for key, pursuit in now_wanted.items():
             if known := running.get(key):
                 if known.pursuit != pursuit:
@@ -157,7 +168,7 @@ class Pursuits:
 
     async def _guarded(self, session: str, key: Key, record: _Running, restarted: bool) -> None:
         """Every pursuit goes on until it is cancelled: one that ended has failed."""
-        for pause_s in _lengthening(FAILED_PAUSES_S):
+        for pause_s in lengthening(FAILED_PAUSES_S):
             with self.alone(f"{key.what} {key.number}", session):
                 await self._pursue(record, restarted)
             restarted = True
@@ -194,7 +205,7 @@ class Pursuits:
             if not restarted:
                 await place()
             placing: asyncio.Task[None] | None = None
-            pace = _Pace(self.pause, *PLACING_QUERY_S, at_once=restarted)
+            pace = Pace(self.pause, *PLACING_QUERY_S, at_once=restarted)
             while await pace.turn():
                 said = await self._query_once(order.no)
                 open_there = isinstance(said, OrderReported) and said.status == "CREATED"
@@ -206,7 +217,7 @@ class Pursuits:
         assert isinstance(record.pursuit, QueryOrder)
         least, most = QUERY_EVERY_S
         fast, slow = max(least, self.query_every * 0.9), min(most, max(least, self.query_every * 1.1))
-        pace = _Pace(self.pause, min(fast, slow), slow, at_once=restarted)
+        pace = Pace(self.pause, min(fast, slow), slow, at_once=restarted)
         no = record.pursuit.order.no
         while await pace.turn():
             if (asked_s := self._asked_ago(no)) < least:  # by a look-up: another now would follow it too fast
@@ -224,7 +235,7 @@ class Pursuits:
         if (now := self.now()) >= order.expires:
             reached = self._reached.get(no, order.placed + round(REACHED_S * 1000))
             not_before_s += (order.expires + reached - order.placed - now) / 1000
-        pace = _Pace(self.pause, *CLOSE_EVERY_S, at_once=True)
+        pace = Pace(self.pause, *CLOSE_EVERY_S, at_once=True)
         while await pace.turn():
             said = None
             if (asked_s := self._asked_ago(no)) < QUERY_EVERY_S[0]:  # another now would follow it too fast
@@ -304,16 +315,25 @@ class Pursuits:
 
     def _failed(self, no: str, call: str, error: errors.CallFailed) -> errors.CallFailed:
         self.unheard(error)
-        kind = DENIALS.get(type(error))
-        if mend := advice(error.code):
+        said = error.said if isinstance(error, errors.OutcomeUnknown) else None
+        denial = said or error
+        kind = (UNSIGNED if said else DENIALS).get(type(denial))
+        if mend := advice(denial.code):
             kind = "unauthorised"  # a wrong setting is no fault of this program
-        if kind is None:
-            if not isinstance(error, NOTHING_NEW):
-                logger.warning("%s", error)
-                self.post(OrderUnheard(self.now(), no, call, str(error)))
-        else:
-            self.post(OrderDenied(self.now(), no, call, error.code, error.msg + mend, kind))  # type: ignore[arg-type]
+        if kind and (said is None or self._news(no, kind, call)):
+            text = denial.msg + mend
+            self.post(OrderDenied(self.now(), no, call, denial.code, text, kind, said is not None))  # type: ignore[arg-type]
+        if (kind is None or (said and call != "placeOrder")) and not isinstance(error, NOTHING_NEW):
+            logger.warning("%s", error)
+            self.post(OrderUnheard(self.now(), no, call, str(error)))
         return error
+
+    def _news(self, no: str, kind: str, call: str) -> bool:
+        """Is an unsigned refusal told the first time? A query is repeated all the same, a refused placeOrder is not."""
+        told = self._told.setdefault(no, set())
+        known = kind in told
+        told.add(kind)
+        return call == "placeOrder" or not known
 
     async def _refund(self, record: _Running) -> None:
         """Ask under its own number, then query until it ended; an unknown outcome is looked up first."""
@@ -321,7 +341,7 @@ class Pursuits:
         refund = record.pursuit.refund
         words = self.words[key_of(record.pursuit)]
         asked = refund.stage != "asked"
-        for pause_s in _lengthening(REFUND_QUERY_S):
+        for pause_s in lengthening(REFUND_QUERY_S):
             try:
                 said = await (self.payby.get_refund(refund.no) if asked else self.payby.refund(words))
             except errors.CallFailed as error:
@@ -341,7 +361,7 @@ class Pursuits:
     async def _lift(self, record: _Running) -> None:
         """Send it until its deadline; a renewed deadline, or an arm that came down, sends it at once. One that is
         overdue is sent now and then, to be answered."""
-        for pause_s in _lengthening(LIFT_REPEATS_S):
+        for pause_s in lengthening(LIFT_REPEATS_S):
             assert isinstance(record.pursuit, SendLift)
             record.news.clear()
             grant = record.pursuit.grant
@@ -357,29 +377,3 @@ class Pursuits:
 
 async def _nothing(_: Change | None) -> None:
     pass
-
-
-class _Pace:
-    """Turns that begin ``fast`` to ``slow`` seconds apart, counted from start to start."""
-
-    def __init__(self, pause: Callable[[float, float], float], fast: float, slow: float, *, at_once: bool) -> None:
-        self._pause = pause
-        self._bounds = (fast, slow)
-        self._next = asyncio.get_running_loop().time() + (0.0 if at_once else pause(fast, slow))
-
-    async def turn(self) -> bool:
-        """Wait for the next turn; always True."""
-        now = asyncio.get_running_loop().time
-        await asyncio.sleep(max(0.0, self._next - now()))
-        self._next = now() + self._pause(*self._bounds)
-        return True
-
-    def within(self, seconds: float) -> None:
-        """Begin the next turn no later than so."""
-        self._next = min(self._next, asyncio.get_running_loop().time() + seconds)
-
-
-def _lengthening(pauses: tuple[float, ...]) -> Iterable[float]:
-    yield from pauses
-    while True:
-        yield pauses[-1]

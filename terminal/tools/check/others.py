@@ -11,7 +11,7 @@ from terminal.config import ConfigError, Settings, read_secret
 from terminal.payby import errors
 from terminal.payby.client import PayBy
 from terminal.payby.signing import load_private_key, load_public_keys
-from terminal.settings import Mqtt, Payby
+from terminal.settings import MENDS, Mqtt, Payby
 from terminal.tools.check.finding import Finding, Machine
 
 PAYBY_SKEW_MS = 60_000
@@ -92,20 +92,31 @@ async def _ask(client: PayBy, payby: Payby) -> Finding:
         await client.get_order(f"check-{uuid.uuid4().hex}")
     except errors.OrderUnknown:
         return Finding("PayBy", True, f"{payby.base_url} knows {payby.partner_id} and its key")
-    except errors.ClockWrong as error:
-        return Finding("PayBy", False, str(error), "set this machine's clock: sudo timedatectl set-ntp true")
-    except errors.Unauthorised as error:
-        return Finding("PayBy", False, str(error), _ENROL)
-    except errors.OutcomeUnknown as error:
-        advice = (
-            _ENROL if isinstance(error.hint, errors.Unauthorised) else "mend payby.base_url, or the way to the internet"
-        )
-        if error.why.endswith(("signature wrong", "signature malformed")):
-            advice = "payby.payby_public_key is not the key that PayBy signs with: download it anew"
-        return Finding("PayBy", False, str(error), advice)
     except errors.PayByError as error:
-        return Finding("PayBy", False, str(error), "ask PayBy, with the trace code")
+        return Finding("PayBy", False, str(error), _what_to_do(error))
     return Finding("PayBy", False, "knows an order that was never placed", "is payby.base_url PayBy's?")
+
+
+def _what_to_do(error: errors.PayByError) -> str:
+    """The same for a refusal with and without a signature."""
+    match error:
+        case errors.ClockWrong():
+            return "set this machine's clock: sudo timedatectl set-ntp true"
+        case errors.CallFailed(code=code) if code in MENDS:
+            return MENDS[code]
+        case errors.Unauthorised():
+            return _ENROL
+        case errors.RateLimited() | errors.NotSent():
+            return "too many calls: try again in a minute"
+        case errors.OutcomeUnknown(code=code) if code:
+            return "PayBy itself is in trouble: try again later, then ask PayBy, with the trace code"
+        case errors.OutcomeUnknown(why=why) if why.endswith(("signature wrong", "signature malformed")):
+            return "payby.payby_public_key is not the key that PayBy signs with: download it anew"
+        case errors.OutcomeUnknown(said=errors.CallFailed() as said):
+            return _what_to_do(said)
+        case errors.OutcomeUnknown():
+            return "mend payby.base_url, or the way to the internet"
+    return "ask PayBy, with the trace code"
 
 
 _ENROL = "in PayBy's portal: upload merchant.pub.pem, enter this machine's outgoing address, apply for DYNQR"

@@ -18,7 +18,7 @@ from terminal import journal
 from terminal import settings as sections
 from terminal.core.visit import Rules
 from terminal.payby.client import PayBy
-from terminal.payby.errors import CallFailed, ClockWrong, NoStatement
+from terminal.payby.errors import CallFailed, ClockWrong, NoStatement, OutcomeUnknown
 from terminal.payby.signing import load_private_key, load_public_keys
 from terminal.settings import ConfigError, Settings, present
 from terminal.tools.reconcile.facts import Facts
@@ -68,7 +68,8 @@ def run(
         files = [_given(path) for path in statements] or asyncio.run(download(settings, asked))
         report = reconcile(settings, asked, files, barrier_journals, now_ms)
     except (ReconcileFailed, CallFailed) as error:
-        complain(str(error))
+        said = error.said if isinstance(error, OutcomeUnknown) else None
+        complain(str(said or error))
         return 1
     for line in table(report):
         say(line)
