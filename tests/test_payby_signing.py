@@ -1,14 +1,21 @@
 """PayBy's signature, one test per way to be wrong, and the key files."""
 
 import base64
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization as ser
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+from cryptography.hazmat.primitives.serialization import pkcs12
+from hypothesis import given
+from hypothesis import strategies as st
 
 from terminal.payby.errors import BadKey, BadSignature
+from terminal.payby.keyfiles import find_key
 from terminal.payby.signing import load_private_key, load_public_keys, sign, verify
 
 BODY = '{"requestTime":1581404947666,"bizContent":{"subject":"موقف"}}'.encode()
@@ -137,6 +144,134 @@ def test_a_private_key_may_be_read_by_its_group(tmp_path: Path, mode: int) -> No
     path = pem(tmp_path / "merchant.pem", KEY)
     path.chmod(mode)
     assert load_private_key(path).private_numbers() == KEY.private_numbers()
+
+
+def certificate(key: Any = KEY) -> x509.Certificate:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "PayBy")])
+    begins = datetime(2026, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, begins, begins + timedelta(days=1))
+    return made.sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else SHA256())
+
+
+def request(key: rsa.RSAPrivateKey = KEY) -> bytes:
+    made = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, SHA256())
+    return made.public_bytes(ser.Encoding.PEM)
+
+
+def private(form: ser.PrivateFormat = ser.PrivateFormat.PKCS8, encoding: ser.Encoding = ser.Encoding.PEM) -> bytes:
+    return KEY.private_bytes(encoding, form, ser.NoEncryption())
+
+
+def public(form: ser.PublicFormat, encoding: ser.Encoding) -> bytes:
+    return KEY.public_key().public_bytes(encoding, form)
+
+
+PKCS1 = ser.PrivateFormat.TraditionalOpenSSL
+PRIVATE_DER = (private(encoding=ser.Encoding.DER), private(PKCS1, ser.Encoding.DER))
+PUBLIC_DER = (
+    public(ser.PublicFormat.SubjectPublicKeyInfo, ser.Encoding.DER),
+    public(ser.PublicFormat.PKCS1, ser.Encoding.DER),
+    certificate().public_bytes(ser.Encoding.DER),
+)
+
+
+def written(der: bytes, pem: bytes) -> list[bytes]:
+    """One key in every form that a portal, a tool or an editor gives it."""
+    line = base64.b64encode(der)
+    return [
+        pem, pem.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + pem, pem.decode().encode("utf-16"), pem.strip(),
+        b"Bag Attributes\n    friendlyName: payby\n" + pem, pem.strip().replace(b"\n", rb"\n"),
+        b" ".join(pem.split(b"\n")),
+        der, line, line + b"\n", base64.encodebytes(der), base64.encodebytes(der).replace(b"\n", b"\r\n"),
+        b"\xef\xbb\xbf" + line, line.decode().encode("utf-16"), b"  " + line + b"\n\n", line.rstrip(b"="),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", range(17))
+@pytest.mark.parametrize("kind", [0, 1], ids=["PKCS#8", "PKCS#1"])
+def test_a_private_key_loads_as_it_comes(tmp_path: Path, kind: int, form: int) -> None:
+    pems = (private(), private(PKCS1))
+    file = tmp_path / "merchant.key"
+    file.write_bytes(written(PRIVATE_DER[kind], pems[kind])[form])
+    file.chmod(0o600)
+    assert load_private_key(file).private_numbers() == KEY.private_numbers()
+
+
+@pytest.mark.parametrize("form", range(17))
+@pytest.mark.parametrize("kind", [0, 1, 2], ids=["SubjectPublicKeyInfo", "PKCS#1", "X.509"])
+def test_a_public_key_loads_as_it_comes(tmp_path: Path, kind: int, form: int) -> None:
+    pems = (
+        public(ser.PublicFormat.SubjectPublicKeyInfo, ser.Encoding.PEM),
+        public(ser.PublicFormat.PKCS1, ser.Encoding.PEM),
+        certificate().public_bytes(ser.Encoding.PEM),
+    )
+    file = tmp_path / "payby.key"
+    file.write_bytes(written(PUBLIC_DER[kind], pems[kind])[form])
+    assert load_public_keys([file])[0].public_numbers() == KEY.public_key().public_numbers()
+
+
+LOCKED = KEY.private_bytes(ser.Encoding.PEM, ser.PrivateFormat.PKCS8, ser.BestAvailableEncryption(b"x"))
+LOCKED_PKCS1 = KEY.private_bytes(ser.Encoding.PEM, PKCS1, ser.BestAvailableEncryption(b"x"))
+LOCKED_DER = KEY.private_bytes(ser.Encoding.DER, ser.PrivateFormat.PKCS8, ser.BestAvailableEncryption(b"x"))
+STORE = pkcs12.serialize_key_and_certificates(b"m", KEY, certificate(), None, ser.BestAvailableEncryption(b"x"))
+NEITHER = [
+    (b"", "an empty file"),
+    (b" \r\n", "an empty file"),
+    (b"\xef\xbb\xbf", "an empty file"),
+    (request(), "PEM of a certificate request"),
+    (base64.b64encode(x509.load_pem_x509_csr(request()).public_bytes(ser.Encoding.DER)), "Base64 of a certificate req"),
+    (LOCKED, "PEM of a private key with a password"),
+    (LOCKED_PKCS1, "PEM of a private key with a password"),
+    (LOCKED_DER, "DER of a private key with a password"),
+    (base64.b64encode(LOCKED_DER), "Base64 of a private key with a password"),
+    (STORE, "DER of a PKCS#12 store"),
+    (private()[:300], "PEM (private key) that is cut off"),
+    (base64.b64encode(PRIVATE_DER[0])[:400], "Base64 of no key, or of one that is cut off"),
+    (base64.b64encode(private()), "Base64 of a PEM file: decode it once"),
+    (b"<html>not found</html>", "no key: neither PEM nor Base64 nor DER"),
+    (b"MIIBIjANBgkqhkiG9w0BAQEF%%%", "no key: neither PEM nor Base64 nor DER"),
+]
+
+
+@pytest.mark.parametrize(("data", "found"), NEITHER, ids=[found for _, found in NEITHER])
+def test_a_file_without_a_key_is_told_by_what_is_in_it(tmp_path: Path, data: bytes, found: str) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(data)
+    file.chmod(0o600)
+    for load in (load_private_key, lambda path: load_public_keys([path])):
+        with pytest.raises(BadKey) as caught:
+            load(file)
+        assert f"{file}: {found}" in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert caught.value.__cause__ is None
+
+
+def test_one_half_of_a_pair_in_the_others_place_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    elliptic = ed25519.Ed25519PrivateKey.generate()
+    lone = (ser.Encoding.DER, ser.PrivateFormat.PKCS8, ser.NoEncryption())
+    for data, load, found in (
+        (private(), lambda p: load_public_keys([p]), "PEM of a private key; PayBy's public key is needed"),
+        (base64.b64encode(PRIVATE_DER[1]), lambda p: load_public_keys([p]), "Base64 of a private key; PayBy's public"),
+        (base64.b64encode(PUBLIC_DER[0]), load_private_key, "Base64 of a public key; the merchant's private key"),
+        (PUBLIC_DER[2], load_private_key, "DER of a certificate; the merchant's private key is needed"),
+        (base64.b64encode(elliptic.private_bytes(*lone)), load_private_key, "not an RSA key, but Base64 of a private"),
+        (
+            certificate(elliptic).public_bytes(ser.Encoding.PEM),
+            lambda p: load_public_keys([p]),
+            "not an RSA key, but PEM of a certificate of another kind",
+        ),
+    ):
+        file.write_bytes(data)
+        file.chmod(0o600)
+        with pytest.raises(BadKey) as caught:
+            load(file)
+        assert found in str(caught.value)
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_make_the_reader_of_keys_fail(data: bytes) -> None:
+    assert find_key(data).what
 
 
 def test_several_public_keys_load_in_order(tmp_path: Path) -> None:

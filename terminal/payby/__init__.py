@@ -15,7 +15,7 @@ A notification, in any web server: verify the raw bytes, then read them::
 Without PayBy, for tests: ``async with Sandbox(merchant_keys=[key.public_key()]) as sandbox``.
 
 ``client``      the calls; ``errors`` what they raise, ``requests`` what goes in, ``messages`` what comes back
-``signing``     keys, signatures
+``signing``     keys, signatures; ``keyfiles`` the forms in which keys come
 ``statements``  the day's files
 ``sandbox``     a strict look-alike of PayBy
 ``wire``, ``rate``, ``clock`` and ``strict`` stand under the client: one call, its turn, its time, its JSON.

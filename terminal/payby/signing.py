@@ -9,47 +9,43 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from .errors import BadKey, BadSignature
+from .keyfiles import CERTIFICATE, PRIVATE, PUBLIC, find_key
 
 MIN_KEY_BITS = 2048
-_MAX_PEM = 64 * 1024  # no PEM of an RSA key is near this; a device file or a log by mistake is over it
+_MAX_FILE = 64 * 1024  # no RSA key's is near this; a device file or a log by mistake is over it
 _PADDING = padding.PKCS1v15()
 _HASH = hashes.SHA256()
 
 
 def load_private_key(path: Path) -> rsa.RSAPrivateKey:
-    """Read the merchant's key: PKCS#8 or PKCS#1 PEM without a password, RSA of at least 2048 bits, in a file that is
-    closed to others; raises BadKey."""
-    data = _read(path, private=True)
-    try:
-        key = serialization.load_pem_private_key(data, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):  # their texts may speak of the key's content
-        raise BadKey(f"{path}: not a private key in PEM without a password (PKCS#8 or PKCS#1)") from None
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise BadKey(f"{path}: not an RSA key")
-    _check_size(path, key.key_size)
-    return key
+    """Read the merchant's key, RSA of at least 2048 bits without a password: PEM, DER or bare Base64, of PKCS#8 or
+    PKCS#1, in a file that is closed to others; raises BadKey that says what was found instead."""
+    found = find_key(_read(path, private=True))
+    if found.kind != PRIVATE:
+        raise BadKey(f"{path}: {found.what}; the merchant's private key is needed here, without a password")
+    if not isinstance(found.key, rsa.RSAPrivateKey):
+        raise BadKey(f"{path}: not an RSA key, but {found.what} of another kind")
+    _check_size(path, found.key.key_size)
+    return found.key
 
 
 def load_public_keys(paths: Iterable[Path]) -> list[rsa.RSAPublicKey]:
-    """Read PayBy's keys, one PEM file each (SubjectPublicKeyInfo or PKCS#1), at least one; raises BadKey."""
+    """Read PayBy's keys, one a file, at least one: PEM, DER or bare Base64, of SubjectPublicKeyInfo, PKCS#1 or an X.509
+    certificate; raises BadKey that says what was found instead."""
     keys = []
     for path in paths:
-        data = _read(path)
-        if b"PRIVATE KEY" in data:
-            raise BadKey(f"{path}: a private key; PayBy's public key is needed here")
-        try:
-            key = serialization.load_pem_public_key(data)
-        except (ValueError, UnsupportedAlgorithm):
-            raise BadKey(f"{path}: not a public key in PEM") from None
-        if not isinstance(key, rsa.RSAPublicKey):
-            raise BadKey(f"{path}: not an RSA key")
-        _check_size(path, key.key_size)
-        keys.append(key)
+        found = find_key(_read(path))
+        if found.kind not in (PUBLIC, CERTIFICATE):
+            raise BadKey(f"{path}: {found.what}; PayBy's public key is needed here")
+        if not isinstance(found.key, rsa.RSAPublicKey):
+            raise BadKey(f"{path}: not an RSA key, but {found.what} of another kind")
+        _check_size(path, found.key.key_size)
+        keys.append(found.key)
     if not keys:
         raise BadKey("no public key of PayBy's is given")
     return keys
@@ -90,10 +86,10 @@ def _read(path: Path, *, private: bool = False) -> bytes:
         with path.open("rb") as file:
             if private and os.fstat(file.fileno()).st_mode & 0o007:
                 raise BadKey(f"{path}: others may read it; chmod o= it")
-            data = file.read(_MAX_PEM + 1)
+            data = file.read(_MAX_FILE + 1)
     except OSError as error:
         raise BadKey(f"{path}: {error.strerror}") from None
-    if len(data) > _MAX_PEM:
+    if len(data) > _MAX_FILE:
         raise BadKey(f"{path}: too large for a key")
     return data
 
