@@ -9,7 +9,7 @@ import pytest
 
 from terminal.core.events import EVENTS
 from terminal.core.visit import Refund
-from terminal.ledger import CHECKPOINT, GONE, RECALLED, SHELVED, WORDS
+from terminal.journal.kinds import CHECKPOINT, GONE, NOTICE, RECALLED, SHELVED, WORDS
 from terminal.roles.barrier.spent import DONE, INTENT, REFUSED
 from tests.chaos.__main__ import Outcome, Part, reached
 from tests.chaos.history import Account, Car, Gate, History, Intent, judge
@@ -339,7 +339,7 @@ def test_each_step_comes_as_often_as_the_others(loops: bool) -> None:
 
 
 def test_each_kind_of_row_is_a_step_or_left_to_the_simulation() -> None:
-    kinds = {*EVENTS, WORDS, CHECKPOINT, SHELVED, RECALLED, GONE, INTENT, DONE, REFUSED}
+    kinds = {*EVENTS, WORDS, CHECKPOINT, SHELVED, RECALLED, NOTICE, GONE, INTENT, DONE, REFUSED}
     named = {step.at.split(":")[1].split()[0] for step in JOURNALED if not step.at.startswith("pin")}
     assert (named | ELSEWHERE, named & ELSEWHERE) == (kinds, set())
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from terminal.payby import messages as m
 from terminal.payby.errors import BadWords
-from terminal.payby.strict import Figure, load
+from terminal.payby.strict import Figure, Said, load
 
 SAMPLES = Path(__file__).resolve().parents[2] / "shared/payby/samples"
 needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="PayBy's sample bodies are not beside the repository")
@@ -73,6 +73,37 @@ def test_the_samples_of_notifications_are_read() -> None:
     assert (paid.notify_id, paid.acquire_order.merchant_order_no) == ("202004170007499051", "M572007254058")
     assert back.refund_order is not None
     assert (back.notify_id, back.refund_order.refund_merchant_order_no) == ("202004170007499141", "M029348361456")
+
+
+CHARGEBACK = """{"chargebackTime": 1581493898000, "merchantOrderNo": "S10000", "orderNo": "O1000",
+"payAmount": {"amount": 10.00, "currency": "AED"}, "chargebackAmount": {"amount": 7.505, "currency": "AED"},
+"caseType": "fraud\\nx"}"""
+
+
+@needs_samples
+def test_the_sample_of_a_chargeback_is_read() -> None:
+    said = m.read_notification((SAMPLES / "chargeback-notification.json").read_bytes()).acquire_chargeback
+    assert said is not None
+    assert (said.merchant_order_no, said.case_type, said.partner_id) == ("S10000", "fraud", "200000003232")
+
+
+def test_a_chargeback_is_read() -> None:
+    found = m.read_notification(f'{{"notify_id": "1", "notify_timestamp": 1, "acquireChargeback": {CHARGEBACK}}}')
+    assert found.kinds == ("acquireChargeback",)
+    assert found.acquire_chargeback == m.Chargeback(
+        "S10000", "O1000", m.Sum(Figure("10.00"), "AED"), m.Sum(Figure("7.505"), "AED"), 1581493898000, Said("fraud?x")
+    )
+
+
+@pytest.mark.parametrize(
+    "said",
+    ['"transferOrder": {"a": 1}', '"acquireDispute": null, "other\\nthing": 5', '"wholly": "new"'],
+)
+def test_a_kind_that_is_new_is_read_by_its_name(said: str) -> None:
+    found = m.read_notification(f'{{"notify_id": "1", "_input_charset": "UTF-8", "notify_time": "x", {said}}}')
+    assert found.kinds
+    assert all(kind.isprintable() and kind.partition("?")[0] in said for kind in found.kinds)
+    assert (found.acquire_order, found.refund_order, found.void_order, found.acquire_chargeback) == (None,) * 4
 
 
 @needs_samples
@@ -311,6 +342,9 @@ def test_only_paid_success_and_settled_are_paid(status: str) -> None:
         ANSWER % ORDER,
         '{"notify_id": "1", "notify_timestamp": 1}',
         (NOTIFICATION % ORDER)[:-1] + ', "refundOrder": {}}',
+        (NOTIFICATION % ORDER)[:-1] + ', "acquireChargeback": {}}',
+        '{"notify_id": "1", "acquireChargeback": {"merchantOrderNo": "a b"}}',
+        '{"notify_id": "1", "acquireChargeback": {"orderNo": "1"}}',
         (NOTIFICATION % ORDER).replace('"notify_id"', '"other"'),
         (NOTIFICATION % ORDER).replace('"202004170007499051"', "202004170007499051"),
         (NOTIFICATION % ORDER).replace("202004170007499051", "a b"),

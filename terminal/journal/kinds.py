@@ -16,6 +16,8 @@ CHECKPOINT = "checkpoint"
 """The whole state at its place: a reader may begin there, so pruning ends before one."""
 SHELVED, RECALLED = "shelved", "recalled"
 """Stays that leave memory there, and one that comes back."""
+NOTICE = "notice"
+"""PayBy's signed words that change no state: the signature, a line feed, the body."""
 GONE = "gone"
 """What is known of shelved stays whose rows are pruned."""
 
@@ -26,5 +28,5 @@ INTENT, DONE = "intent", "done"
 REFUSED = "refused"
 """The refusal of a lift that must outlast the process."""
 
-WORKERS = frozenset({WORDS, CHECKPOINT, SHELVED, RECALLED, GONE, REPAIRED})
+WORKERS = frozenset({WORDS, CHECKPOINT, SHELVED, RECALLED, NOTICE, GONE, REPAIRED})
 BARRIERS = frozenset({INTENT, DONE, REFUSED, REPAIRED})

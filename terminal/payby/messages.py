@@ -17,9 +17,9 @@ from .requests import PlaceOrder, PlaceRefund
 from .strict import Amount, Money, Said, Sum, fit, load
 
 __all__ = [
-    "AcquireOrder", "Amount", "Head", "Money", "Notification", "OrderPage", "PaymentInfo", "PlaceOrder", "PlaceRefund",
-    "RefundOrder", "RefundSummary", "Sum", "VoidOrder", "head_in", "order_in", "order_page_in", "read_notification",
-    "read_order", "refund_in", "token_url_in",
+    "AcquireOrder", "Amount", "Chargeback", "Head", "Money", "Notification", "OrderPage", "PaymentInfo", "PlaceOrder",
+    "PlaceRefund", "RefundOrder", "RefundSummary", "Sum", "VoidOrder", "head_in", "order_in", "order_page_in",
+    "read_notification", "read_order", "refund_in", "token_url_in",
 ]  # fmt: skip
 
 MerchantNo = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}(?!\n)$")]
@@ -132,15 +132,38 @@ class Head(msgspec.Struct, frozen=True, rename="camel"):
         return self.apply_status == "SUCCESS" and self.code == "0"
 
 
-class Notification(msgspec.Struct, frozen=True):
-    """What PayBy posts to ``notifyUrl``: exactly one of the three orders."""
+class Chargeback(msgspec.Struct, frozen=True, rename="camel"):
+    """The payer's bank takes a payment back. Time: ms since the epoch."""
 
-    DECIDES: ClassVar = frozenset({"acquire_order", "refund_order", "void_order"})
+    merchant_order_no: MerchantNo
+    order_no: str | None = None
+    pay_amount: Sum | None = None
+    chargeback_amount: Sum | None = None
+    chargeback_time: int | None = None
+    case_type: Said | None = None
+    partner_id: str | None = None
+
+
+class Notification(msgspec.Struct, frozen=True):
+    """What PayBy posts to ``notifyUrl``: one of three orders, a chargeback, or a kind that is new.
+
+    ``kinds`` are the names of what it says something about, such as ``acquireOrder``.
+    """
+
+    DECIDES: ClassVar = frozenset({"acquire_order", "refund_order", "void_order", "acquire_chargeback"})
     notify_id: Word
     notify_timestamp: int | None = None
     acquire_order: AcquireOrder | None = msgspec.field(name="acquireOrder", default=None)
     refund_order: RefundOrder | None = msgspec.field(name="refundOrder", default=None)
     void_order: VoidOrder | None = msgspec.field(name="voidOrder", default=None)
+    acquire_chargeback: Chargeback | None = msgspec.field(name="acquireChargeback", default=None)
+    kinds: tuple[Said, ...] = ()
+
+
+_KINDS = ("acquireOrder", "refundOrder", "voidOrder", "acquireChargeback")
+_AROUND = frozenset(("notify_id", "notify_timestamp", "notify_time", "_input_charset", "sign_type", "version"))
+"""What stands around any notification."""
+_MOST_KINDS = 10
 
 
 def read_order(body: str | bytes) -> AcquireOrder:
@@ -158,16 +181,17 @@ def read_order(body: str | bytes) -> AcquireOrder:
 
 
 def read_notification(body: str | bytes) -> Notification:
-    """A whole notification; raises BadWords, also for an answer."""
+    """A whole notification, also of a kind that is new; raises BadWords, also for an answer."""
     found = load(body)
     if "head" in found or "body" in found:
         raise BadWords("an answer, no notification")
-    if sum(key in found for key in ("acquireOrder", "refundOrder", "voidOrder")) != 1:
-        raise BadWords("exactly one of acquireOrder, refundOrder and voidOrder is needed")
-    notification = fit(found, Notification, "notification")
-    if not (notification.acquire_order or notification.refund_order or notification.void_order):
-        raise BadWords("the notification's order is null")
-    return notification
+    known = [key for key in _KINDS if key in found]
+    if len(known) > 1:
+        raise BadWords(f"one of {', '.join(_KINDS)} is needed, and {len(known)} are there")
+    kinds = known or [key for key in found if key not in _AROUND][:_MOST_KINDS]
+    if not kinds or any(found[key] is None for key in known):
+        raise BadWords("the notification says nothing about anything")
+    return fit({**found, "kinds": kinds}, Notification, "notification")
 
 
 def head_in(answer: dict[str, Any]) -> Head:

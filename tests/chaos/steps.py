@@ -53,6 +53,7 @@ ELSEWHERE = frozenset(
         # take other faults than a kill
         *("VehicleUnknown", "OrderUnheard", "OrderDenied", "RefundUnheard", "Damaged", "StayFailed"),
         *("checkpoint", "shelved", "recalled", "gone"),  # take ten minutes or thousands of rows
+        "notice",  # nothing follows from it but an alert
     }
 )
 """Rows that no visit here leads to: the simulation fails and dies at every write (tests/sim)."""

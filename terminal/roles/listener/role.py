@@ -28,6 +28,8 @@ ALERT_EVERY_S = 600.0
 REMEMBERED, REMEMBERED_S = 1000, 600.0
 """So many bodies that the worker has answered are known for so long; PayBy's copies of them need no other answer."""
 SUCCESS = b'{"response": "SUCCESS"}'
+NO_ORDER = "none"
+"""In an order number's place, where a notification is of a kind that is new."""
 
 _REFUND_STATUS = {"REFUNDED_SETTLED": "settled", "SUCCESS": "success", "FAILURE": "failed"}
 log = logging.getLogger(__name__)
@@ -197,7 +199,7 @@ class Listener:
         try:
             self._in_hand += 1
             is_journaled = await self._relay(notification.notify_id, body, message, lane)
-        except BadMessage:  # 8 KiB can be over 16 as a JSON string; the worker's query finds out in other words
+        except BadMessage:  # more than a message of ours can hold; the worker's query finds out in other words
             self._alert_seldom("bad-notification", "signed by PayBy and too long to be handed on")
             return self._seldom_logged("too-large", 413)
         finally:
@@ -218,8 +220,8 @@ class Listener:
     def _message(self, notification: Notification, body: str, sign: str) -> tuple[Paid | Refund, str]:
         """What to tell the worker, and at which lane; raises BadWords.
 
-        A voided pre-authorisation, which a terminal never asks for, goes as ``paid`` to the garage: the worker journals
-        it, finds no order in it, and alerts.
+        What is about no payment and no refund (a chargeback, a voided pre-authorisation, a kind that is new) goes as
+        ``paid`` as well: the worker journals it, finds no order in it, and alerts.
         """
         told: dict[str, Any] = {"notify_id": notification.notify_id, "body": body, "sign": sign}
         if refund := notification.refund_order:
@@ -243,8 +245,12 @@ class Listener:
             return Paid(**self._link.head(), **told, order_no=order.merchant_order_no), self._lane(
                 order.merchant_order_no
             )
-        assert notification.void_order is not None  # read_notification() lets exactly one through
-        return Paid(**self._link.head(), **told, order_no=notification.void_order.origin_merchant_order_no), GARAGE_WIDE
+        if chargeback := notification.acquire_chargeback:
+            order_no = chargeback.merchant_order_no
+            return Paid(**self._link.head(), **told, order_no=order_no), self._lane(order_no)
+        void = notification.void_order
+        order_no = void.origin_merchant_order_no if void else NO_ORDER
+        return Paid(**self._link.head(), **told, order_no=order_no), GARAGE_WIDE
 
     def _lane(self, order_no: str) -> str:
         found = self._order_no.fullmatch(order_no)

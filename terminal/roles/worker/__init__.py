@@ -28,6 +28,7 @@ from terminal.roles.worker.health import PayByHealth, Wrongs
 from terminal.roles.worker.hearing import ticket_event
 from terminal.roles.worker.kerb import Kerb
 from terminal.roles.worker.lifts import Lifts, Line
+from terminal.roles.worker.notices import Notices
 from terminal.roles.worker.pursuits import Pursuits
 from terminal.roles.worker.receipts import Receipts
 from terminal.roles.worker.rivals import Rivals
@@ -95,6 +96,7 @@ class Worker:
         self._receipts = Receipts(
             link,
             settings,
+            Notices(link, settings.garage, log, self.now),
             now=self.now,
             post=self.post,
             order=self._order,

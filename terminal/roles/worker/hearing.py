@@ -132,7 +132,7 @@ def order_report(
 def notification_event(
     paid: messages.Paid | messages.Refund, *, at: int, beliefs: Beliefs
 ) -> OrderReported | RefundReported | None:
-    """A genuine notification as a fact, None for one about nothing of ours (a void).
+    """A genuine notification as a fact, None for one of which the rules hear nothing (see ``notices``).
 
     Raises BadSignature or BadWords for one that PayBy did not say.
     """

@@ -15,6 +15,7 @@ from terminal.core.visit import Order
 from terminal.link import Heard, Link
 from terminal.payby.errors import BadSignature, BadWords
 from terminal.roles.worker.hearing import command_event, notification_event
+from terminal.roles.worker.notices import Notices
 from terminal.roles.worker.pursuits import Done
 from terminal.roles.worker.told import WorkerSettings
 
@@ -30,6 +31,7 @@ class Receipts:
         self,
         link: Link,
         settings: WorkerSettings,
+        notices: Notices,
         *,
         now: Callable[[], int],
         post: Callable[..., None],
@@ -37,7 +39,7 @@ class Receipts:
         look: Callable[[str, Done], object],
     ) -> None:
         self._link, self._settings, self._now, self._post = link, settings, now, post
-        self._order, self._look = order, look
+        self._notices, self._order, self._look = notices, order, look
         self._answers: OrderedDict[bytes, Reply | None] = OrderedDict()
         """What came of PayBy's words (their digest), and is said of a copy; None: they are being taken."""
 
@@ -61,7 +63,8 @@ class Receipts:
             text = f"a `{heard.topic.kind}` that PayBy did not say was dropped: {error}"
             await self._link.alert("forged-paid", "critical", text, lane=self._place(said.order_no), once=True)
             return
-
+        if event is None:
+            await self._notices.take(said)
         self._answers[digest] = None
         if len(self._answers) > REMEMBERED:
             self._answers.popitem(last=False)
