@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, QueryOrder, SendLift
+from terminal.core.events import Event, RefundUnheard
 from terminal.core.visit import Grant, Order, Refund
 from terminal.ledger import key_of
 from terminal.payby import errors
@@ -37,6 +38,22 @@ class Deaf:
         raise errors.OutcomeUnknown("cancelOrder", why="deaf")
 
 
+class Unwilling(Deaf):
+    """A PayBy that says the same of every refund, and of any question about one."""
+
+    def __init__(self, error: errors.CallFailed) -> None:
+        super().__init__()
+        self._error = error
+
+    async def refund(self, biz: bytes) -> Any:
+        self.queries.append(asyncio.get_running_loop().time())
+        raise self._error
+
+    async def get_refund(self, refund_no: str) -> Any:
+        self.cancels.append(asyncio.get_running_loop().time())
+        raise errors.RefundUnknown("refund/getOrder", "62007", "no such refund")
+
+
 class Forgetful(Deaf):
     """A PayBy that knows no refund, not even the one that it is asked for."""
 
@@ -57,8 +74,9 @@ def asked(expires_s: float, pause: Callable[[float, float], float]) -> Deaf:
     return deaf
 
 
-def pursued(payby: Deaf, pause: Callable[[float, float], float], *spells: tuple[float, list[Pursuit]]) -> None:
-    """Each list is pursued for so many seconds."""
+def pursued(payby: Deaf, pause: Callable[[float, float], float], *spells: tuple[float, list[Pursuit]]) -> list[Event]:
+    """Each list is pursued for so many seconds; returns what the rules heard."""
+    heard: list[Event] = []
     with VirtualLoop() as loop:
 
         async def story() -> None:
@@ -75,7 +93,7 @@ def pursued(payby: Deaf, pause: Callable[[float, float], float], *spells: tuple[
                     payee_mid="1",
                     words={key_of(PlaceRefund(REFUND)): b"{}", key_of(PlaceOrder(ORDER)): b"{}"},
                     now=lambda: round(loop.time() * 1000),
-                    post=lambda _: None,
+                    post=lambda event, done=None: heard.append(event),
                     say_lift=say_lift,
                     pause=pause,
                     query_every=3.0,
@@ -89,6 +107,7 @@ def pursued(payby: Deaf, pause: Callable[[float, float], float], *spells: tuple[
                 pursuits.cancel()
 
         loop.run(story())
+    return heard
 
 
 @pytest.mark.parametrize("pause", [min, max])
@@ -161,3 +180,24 @@ def test_an_order_whose_car_has_gone_is_cancelled_at_once_and_so_is_one_of_befor
     deaf = Deaf()
     pursued(deaf, min, (21.0, []), (30.0, [CloseOrder(replace(ORDER, expires=20_000))]))
     assert deaf.cancels[0] == 22.0
+
+
+@pytest.mark.parametrize(
+    ("code", "msg"),
+    [("62002", "ORDER_FAILURE"), ("62004", "MERCHANT_ORDER_NO_NOT_EXIST"), ("62035", "ORDER_NO_NOT_EXIST"),
+     ("62006", "REFUND_AMOUNT_EXCEEDED"), ("62045", "REFUND_REJECTED"), ("62036", "MERCHANT_DEVICE_NOT_EXIST")],
+)  # fmt: skip
+def test_a_refund_that_will_never_be_made_is_a_persons(code: str, msg: str) -> None:
+    unwilling = Unwilling(errors.failure("acquire2/refund/placeOrder", "FAIL", code, msg))
+    first = pursued(unwilling, min, (1.0, [PlaceRefund(REFUND)]))[0]
+    assert isinstance(first, RefundUnheard)
+    assert (first.final, first.code, first.refund_no) == (True, code, REFUND.no)
+
+
+@pytest.mark.parametrize(
+    ("code", "msg"), [("403", "UNAUTHORIZED"), ("500", "SYSTEM_ERROR"), ("402", "RATE_LIMIT"), ("62039", "X")]
+)
+def test_a_refund_that_might_be_made_is_asked_for_again(code: str, msg: str) -> None:
+    unwilling = Unwilling(errors.failure("acquire2/refund/placeOrder", "FAIL", code, msg))
+    heard = pursued(unwilling, min, (1.0, [PlaceRefund(REFUND)]))
+    assert [e.final for e in heard if isinstance(e, RefundUnheard)] == [False]

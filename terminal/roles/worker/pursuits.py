@@ -68,6 +68,8 @@ UNSIGNED: Mapping[type[errors.CallFailed], str] = {
 NOTHING_NEW = (errors.OrderPaid, errors.RateLimited, errors.NotSent)
 """Of these the next query says more, or nothing was asked at all."""
 Done = Callable[[Change | None], Awaitable[None]]
+NEVER_REFUNDED = errors.RefundRejected | errors.OurMistake | errors.OrderDead | errors.OrderUnknown
+"""Refusals of a refund that asking again will not change; the last two say that PayBy has no payment to give back."""
 logger = logging.getLogger(__name__)
 
 
@@ -349,7 +351,7 @@ class Pursuits:
                     asked = False
                     continue  # PayBy never had it: it is asked for at once
                 self.unheard(error)
-                final = isinstance(error, errors.RefundRejected | errors.OurMistake)
+                final = isinstance(error, NEVER_REFUNDED if not asked else errors.RefundRejected | errors.OurMistake)
                 self.post(RefundUnheard(self.now(), refund.no, refund.order_no, str(error), error.code, final))
             else:
                 self.heard()
