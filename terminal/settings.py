@@ -25,7 +25,10 @@ Pin = Annotated[int, Meta(ge=0, le=27, description="a GPIO number, 0 to 27")]
 Amount = Annotated[
     str, Meta(pattern=r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,2})?\Z", description='dirhams in quotes, as "10.00"')
 ]
-Partner = Annotated[str, Meta(pattern=r"^[0-9]{12}\Z", description="a merchant id of 12 digits, in quotes")]
+Partner = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9]{1,12}\Z", description="a merchant id of up to 12 letters and digits, in quotes")
+]
+Payee = Annotated[str, Meta(pattern=r"^[0-9]{12}\Z", description="a merchant id of 12 digits, in quotes")]
 Offset = Annotated[int, Meta(ge=-480, le=480, description="pixels, -480 to 480")]
 Arm = Annotated[float, Meta(ge=0.05, le=60, description="seconds, 0.05 to 60")]
 File = Annotated[Path, Meta(description="the path of a file")]
@@ -70,7 +73,7 @@ class Payby(Section, frozen=True):
     """`payee_mid` is `partner_id` where the file leaves it out; the merchant's own key is the worker's alone."""
 
     payby_public_key: Annotated[tuple[Path, ...], Meta(min_length=1, max_length=8, description="a list of files")]
-    payee_mid: Partner = ""
+    payee_mid: Payee = ""
     partner_id: Partner = ""
     base_url: Annotated[str, Meta(pattern=r"^https?://[^/@\s?#]+(/[^\s?#]*)?\Z", description="https://HOST/PATH")] = ""
     private_key: File | None = None

@@ -159,6 +159,11 @@ CHANGES = [
         "partner_id = 200000000888",
         "payby.partner_id: got 200000000888, takes a merchant",
     ),
+    (
+        'partner_id = "200000000888"',
+        'partner_id = "2000000008881"',
+        "payby.partner_id: got '2000000008881', takes a",
+    ),
     ('payee_mid = ""', 'payee_mid = "888"', "payby.payee_mid: got '888', takes a merchant id of 12 digits"),
     ('["secrets/payby.pub.pem"]', "[]", "payby.payby_public_key: got a list of 0, takes a list of files"),
     ("https://uat", "http://uat", "payby.base_url: got http:// to uat.test2pay.com, takes https://"),
@@ -379,3 +384,11 @@ def test_present_gives_the_value_or_names_the_key() -> None:
     assert present(Path("a"), "lift.private_key") == Path("a")
     with pytest.raises(ConfigError, match=r"lift\.private_key: missing"):
         present(None, "lift.private_key")
+
+
+def test_a_merchant_id_may_be_shorter_than_twelve_characters(tmp_path: Path) -> None:
+    file = tmp_path / "exit.toml"
+    file.write_text(WHOLE.replace('partner_id = "200000000888"', 'partner_id = "M8"'))
+    payby = load(file, {}).payby
+    assert payby is not None
+    assert (payby.partner_id, payby.payee_mid) == ("M8", "M8")

@@ -107,7 +107,18 @@ async def test_the_headers_are_those_of_the_api_page(sandbox: Sandbox, payby: Pa
     assert headers["Content-Type"] == "application/json"
     assert headers["Content-Language"] == "en"
     assert headers["Partner-Id"] == "200000000888"
+    assert re.fullmatch(r"exit-terminal(/\d+(\.\d+)*)?", headers["User-Agent"])
     verify([MERCHANT.public_key()], sandbox.calls[0].body, headers["sign"])
+
+
+async def test_a_merchant_id_may_be_shorter_and_a_product_names_itself() -> None:
+    async with (
+        Sandbox(merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, partner_id="M1") as sandbox,
+        client(sandbox, user_agent="garage-pos/2.1") as payby,
+    ):
+        await payby.place_order(biz())
+        headers = sandbox.calls[0].headers
+        assert (headers["Partner-Id"], headers["User-Agent"]) == ("M1", "garage-pos/2.1")
 
 
 async def test_placing_again_answers_with_the_same_order(sandbox: Sandbox, payby: PayBy) -> None:

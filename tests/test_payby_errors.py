@@ -56,6 +56,11 @@ def test_a_code_that_no_page_names_decides_nothing() -> None:
         assert of(code) is e.OutcomeUnknown
 
 
+def test_a_refunded_order_is_no_refund_that_failed_when_it_is_to_be_revoked() -> None:
+    assert type(e.failure("acquire2/revokeOrder", "FAIL", "62041", "ACQUIRE_ORDER_REFUNDED")) is e.RevokeRejected
+    assert type(e.failure("acquire2/refund/placeOrder", "FAIL", "62041", "ACQUIRE_ORDER_REFUNDED")) is e.RefundRejected
+
+
 def test_what_begins_with_58_is_the_gateway_that_refuses_us() -> None:
     for code in ("58", "58001", "580000"):
         assert of(code) is e.Unauthorised

@@ -102,8 +102,14 @@ def test_vat_is_part_of_the_amount(vat: str) -> None:
         ("subject_ar", "subjectAr", 200),
         ("device_id", "deviceId", 200),
         ("reserved", "reserved", 20),
-        ("goods_body", "goodsDetail.body", 64),
-        ("store_name", "storeName", 64),
+        ("goods_id", "goodsId", 200),
+        ("goods_name", "goodsName", 200),
+        ("goods_body", "goodsDetail.body", 200),
+        ("operator_id", "operatorId", 200),
+        ("store_id", "storeId", 200),
+        ("store_name", "storeName", 200),
+        ("terminal_id", "terminalId", 200),
+        ("merchant_name", "merchantName", 200),
     ],
 )
 def test_texts_keep_to_paybys_limits(field: str, name: str, limit: int) -> None:

@@ -164,6 +164,8 @@ BAD = [
     ({"paySceneParams": {"changePayer": False}}, "400"),
     ({"paySceneParams": {"changePayer": "no"}}, "400"),
     ({"accessoryContent": []}, "400"),
+    ({"accessoryContent": {"goodsDetail": {"body": "x" * 201}}}, "400"),
+    ({"accessoryContent": {"terminalDetail": {"storeId": "x" * 201}}}, "400"),
     ({"accessoryContent": {"amountDetail": {"vatAmount": 1}}}, "400"),
     ({"expiredTime": "x"}, "400"),
     ({"expiredTime": NOON}, "62008"),

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from terminal.clock import new_id
-from terminal.contract.messages import Alert, Lift, Paid, Receipt, stamp
+from terminal.contract.messages import Alert, Lift, Order, Paid, Receipt, stamp
 from terminal.core.numbers import help_code, parse_order_no
 from terminal.journal.kinds import NOTICE
-from terminal.payby.sandbox import Sandbox
+from terminal.payby.sandbox import Fault, Sandbox
 from terminal.payby.signing import sign
 from tests.lifts import LANE, payby_key
 from tests.test_worker import CLOCK, Lane, Memory, sandbox, to_json, working
@@ -110,3 +110,28 @@ async def test_a_worker_starts_on_a_journal_with_notices(sandbox: Sandbox) -> No
         await lane.until(Receipt, notify_id="n1")
     async with working(sandbox, log) as lane:
         assert (await lane.pays_at_the_qr()).order_no
+
+
+async def test_paybys_reason_why_an_order_failed_is_told_once(lane: Lane) -> None:
+    order = await lane.pays_at_the_qr()
+    edit = {"status": "FAILURE", "failCode": 504, "failDes": "SERVICE_TIMEOUT"}
+    lane.sandbox.fail("getOrder", Fault(edit=edit), times=None)
+    alert = await lane.until(Alert, code="payby-failed", order_no=order.order_no)
+    assert (alert.severity, "504 SERVICE_TIMEOUT" in alert.text) == ("info", True)
+    await lane.until(Order, status="closed")
+    assert len([a for a in lane.bus.of(Alert) if (a.code, a.order_no) == ("payby-failed", order.order_no)]) == 1
+
+
+async def test_paybys_reason_why_a_refund_failed_is_told(lane: Lane) -> None:
+    order = await lane.pays_at_the_qr()
+    no = order.order_no or ""
+    refund = {
+        "refundMerchantOrderNo": "R1", "originMerchantOrderNo": no, "status": "FAILURE", "failCode": "62045",
+        "failDes": "REFUND_REJECTED", "amount": {"amount": 20, "currency": "AED"},
+    }  # fmt: skip
+    for count in (1, 2):
+        await hears(lane, no, f"n{count}", refundOrder=refund)
+        await lane.bus.until(Receipt, count)
+    (alert,) = [a for a in lane.bus.of(Alert) if a.code == "payby-failed"]
+    assert (alert.severity, alert.order_no) == ("warning", no)
+    assert "refund R1 failed: 62045 REFUND_REJECTED" in alert.text

@@ -182,6 +182,7 @@ class _Opener:
                 payby_keys,
                 timeout_s=payby.timeout,
                 clock=self._clock,
+                user_agent=f"exit-terminal/{__version__}",
             )
         )
         signer = Signer(name, key)

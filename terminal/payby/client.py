@@ -16,6 +16,8 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -84,6 +86,15 @@ class Probe:
     skew_ms: int | None
 
 
+@cache
+def _product() -> str:
+    """This product's name and version; the library alone bears no version of its own."""
+    try:
+        return f"exit-terminal/{version('parking-exit-terminal')}"
+    except PackageNotFoundError:
+        return "exit-terminal"
+
+
 class _Order(msgspec.Struct):
     merchantOrderNo: str
 
@@ -93,7 +104,8 @@ class PayBy:
 
     ``timeout_s`` bounds a call from the first byte to the last, and before that its wait for the rate limit.
     ``calls_per_s`` is for all calls together. A ``session`` that is passed in stays the caller's; it must not
-    decompress (``auto_decompress=False``), since signatures are over the bytes as sent.
+    decompress (``auto_decompress=False``), since signatures are over the bytes as sent. ``user_agent``: the product's
+    name and version, for PayBy's support.
     """
 
     def __init__(
@@ -109,6 +121,7 @@ class PayBy:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random: Callable[[], float] = random.random,
         session: aiohttp.ClientSession | None = None,
+        user_agent: str | None = None,
     ) -> None:
         self._clock = clock or SystemClock()
         self._sleep = sleep
@@ -123,6 +136,7 @@ class PayBy:
             clock=self._clock,
             sleep=sleep,
             session=session,
+            user_agent=user_agent or _product(),
         )
 
     async def __aenter__(self) -> Self:

@@ -19,7 +19,7 @@
         ├── OrderDead         62002: closed; a new order needs a new number
         ├── OrderUnknown      62004, 62035: PayBy has no such order
         ├── RevokeFailed      62039: repeat the revocation
-        ├── RevokeRejected    62046: it will not be revoked; a person decides
+        ├── RevokeRejected    62046, 62041: it will not be revoked; a person decides
         ├── RefundUnknown     62007: PayBy has no such refund
         ├── RefundKnown       62017: this refund number is taken: look the refund up
         ├── RefundRejected    62006, 62015, 62030, 62040, 62041, 62045: this refund will not be made
@@ -219,6 +219,8 @@ def failure(call: str, apply_status: str, code: str, msg: str, trace_code: str =
         return Unauthorised(call, code, msg, trace_code, "PayBy could not verify our signature")
     if code == "400" and msg.startswith("REQUESTTIME_"):
         return ClockWrong(call, code, msg, trace_code)
+    if code == "62041" and call.endswith("/revokeOrder"):  # refunded before; of a refund it means that one is refused
+        return RevokeRejected(call, code, msg, trace_code)
     if code.startswith(_REFUSES_US):
         return Unauthorised(call, code, msg, trace_code, "PayBy's gateway refuses us")
     if code in CODES:

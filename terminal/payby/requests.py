@@ -1,7 +1,7 @@
 """What we say to PayBy: the ``bizContent`` of each call as bytes, its limits checked before anything is sent.
 
 The bytes are made once, journaled, and repeated unchanged: PayBy takes the same number with the same parameters as the
-same order. Limits are those of PayBy's pages; where those name none, 64 characters.
+same order. Limits are those of PayBy's pages.
 """
 
 import re
@@ -61,16 +61,16 @@ class PlaceOrder:
             if self.vat is None
             else {"amount": _money(self.amount - self.vat, "amount", 0), "vatAmount": _money(self.vat, "vatAmount", 0)},
             "goodsDetail": {
-                "goodsId": _text(self.goods_id, "goodsId", 64),
-                "goodsName": _text(self.goods_name, "goodsName", 64),
-                "body": _text(self.goods_body, "goodsDetail.body", 64),
+                "goodsId": _text(self.goods_id, "goodsId", 200),
+                "goodsName": _text(self.goods_name, "goodsName", 200),
+                "body": _text(self.goods_body, "goodsDetail.body", 200),
             },
             "terminalDetail": {
-                "operatorId": _text(self.operator_id, "operatorId", 64),
-                "storeId": _text(self.store_id, "storeId", 64),
-                "terminalId": _text(self.terminal_id, "terminalId", 64),
-                "merchantName": _text(self.merchant_name, "merchantName", 64),
-                "storeName": _text(self.store_name, "storeName", 64),
+                "operatorId": _text(self.operator_id, "operatorId", 200),
+                "storeId": _text(self.store_id, "storeId", 200),
+                "terminalId": _text(self.terminal_id, "terminalId", 200),
+                "merchantName": _text(self.merchant_name, "merchantName", 200),
+                "storeName": _text(self.store_name, "storeName", 200),
             },
         }
         return _encode(

@@ -55,6 +55,7 @@ class Wire:
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]],
         session: aiohttp.ClientSession | None,
+        user_agent: str = "exit-terminal",
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._partner_id = partner_id
@@ -66,6 +67,7 @@ class Wire:
         self._limit = RateLimit(calls_per_s, steady_ms=clock.steady_ms, sleep=sleep)
         self._session = session
         self._connections = Connections(clock.steady_ms)
+        self._user_agent = user_agent
 
     async def close(self) -> None:
         """Close the connections; may be called twice."""
@@ -106,6 +108,7 @@ class Wire:
             "Partner-Id": self._partner_id,
             "sign": sign(self._private_key, body),
             "Accept-Encoding": "identity",
+            "User-Agent": self._user_agent,
         }
         try:
             async with asyncio.timeout(timeout_s):

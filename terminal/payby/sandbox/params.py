@@ -168,6 +168,10 @@ def _money(value: object, name: str) -> Decimal:
 def _accessory(value: object) -> None:
     if not isinstance(value, dict) or not all(isinstance(part, dict) for part in value.values()):
         raise invalid("accessoryContent")
+    for part in ("goodsDetail", "terminalDetail"):
+        for name, text in value.get(part, {}).items():
+            if isinstance(text, str) and len(text) > 200:
+                raise invalid(f"{part}.{name}")
     for name in ("amount", "vatAmount", "discountableAmount", "tipAmount"):
         if name in value.get("amountDetail", {}):
             _money(value["amountDetail"][name], name)

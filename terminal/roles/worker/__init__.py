@@ -93,10 +93,11 @@ class Worker:
             hurry=lambda lane: self._pursuits.hurry(lane),
             expect=lambda: self._health.expect_call(),
         )
+        self._notices = Notices(link, settings.garage, log, self.now)
         self._receipts = Receipts(
             link,
             settings,
-            Notices(link, settings.garage, log, self.now),
+            self._notices,
             now=self.now,
             post=self.post,
             order=self._order,
@@ -181,6 +182,7 @@ class Worker:
                 spawn=self._spawn,
                 alone=self._failures.alone,
                 device_ids=self._settings.device_ids,
+                failed=lambda what: self._spawn(self._notices.failed(what), "PayBy's reason"),
             )
             await self._start()
             for kind, hear in (  # of what waits after a start, lanes come first: a fee is judged by what stands there

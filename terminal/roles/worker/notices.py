@@ -1,4 +1,4 @@
-"""PayBy's signed notifications that move nothing here: each is written down, and a person is told.
+"""PayBy's signed words that move nothing here: a person is told, and what the rules do not hear is written down.
 
 A chargeback takes money back weeks after its car has left. Of a kind that is new, nobody can say yet what it means;
 refusing it would help nobody.
@@ -11,8 +11,8 @@ from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import numbers
 from terminal.journal.kinds import NOTICE
 from terminal.ledger import Log
-from terminal.link import Link
-from terminal.payby.messages import Chargeback, Sum, read_notification
+from terminal.link import Link, Severity
+from terminal.payby.messages import FAILURE, AcquireOrder, Chargeback, RefundOrder, Sum, read_notification
 
 REMEMBERED = 1_000
 """Notifications whose repetitions are not told again."""
@@ -25,39 +25,66 @@ class Notices:
         self._link, self._garage, self._log, self._now = link, garage, log, now
         self._known: dict[str, None] = {}
 
-    async def take(self, said: Paid | Refund) -> None:
-        """A genuine notification of which the rules hear nothing; the same one again changes nothing."""
+    async def hear(self, said: Paid | Refund, *, is_all: bool) -> None:
+        """A genuine notification; ``is_all``: the rules hear nothing of it. The same one again changes nothing."""
         body = said.body or ""
         notification = read_notification(body)
-        if notification.notify_id in self._known:
+        if what := notification.acquire_order or notification.refund_order:
+            await self.failed(what)
+        if not is_all or notification.notify_id in self._known:
             return
         await self._log.append([(NOTICE, f"{said.sign}\n{body}".encode())], self._now())
-        self._known[notification.notify_id] = None
-        if len(self._known) > REMEMBERED:
-            self._known.pop(next(iter(self._known)))
+        self._has(notification.notify_id)
         if notification.acquire_chargeback is not None:
             await self._charged_back(notification.acquire_chargeback)
         else:
             text = f"PayBy signed a notification that says nothing to this program: {', '.join(notification.kinds)}"
             await self._link.alert("notification-unknown", "warning", text, lane=GARAGE_WIDE, once=True)
 
+    async def failed(self, what: AcquireOrder | RefundOrder) -> None:
+        """PayBy's reason for the end of an order or a refund, where it gives one; told once."""
+        if what.status != FAILURE or not (what.fail_code or what.fail_des):
+            return
+        refund = what.refund_merchant_order_no if isinstance(what, RefundOrder) else None
+        no = what.origin_merchant_order_no if isinstance(what, RefundOrder) else what.merchant_order_no
+        if self._has(f"failed {refund or no}"):
+            return
+        reason = " ".join(filter(None, (what.fail_code, what.fail_des)))
+        text = f"PayBy's reason why {f'refund {refund}' if refund else 'this order'} failed: {reason}"
+        await self._tell("payby-failed", "warning" if refund else "info", text, no)
+
+    def _has(self, notice: str) -> bool:
+        """Was it told before? Now it is."""
+        known = notice in self._known
+        self._known[notice] = None
+        if len(self._known) > REMEMBERED:
+            self._known.pop(next(iter(self._known)))
+        return known
+
     async def _charged_back(self, said: Chargeback) -> None:
-        name = numbers.parse_order_no(said.merchant_order_no)
-        ours = name if name and name.garage == self._garage else None
+        ours = self._ours(said.merchant_order_no)
         text = (
             f"chargeback of {_aed(said.chargeback_amount)} of {_aed(said.pay_amount)} ({said.case_type or 'no case'}),"
             f" order {said.merchant_order_no}, {f'lane {ours.lane}' if ours else 'no order number of ours'}"
         )
+        await self._tell("chargeback", "critical", text, said.merchant_order_no)
+
+    async def _tell(self, code: str, severity: Severity, text: str, order_no: str | None) -> None:
+        ours = self._ours(order_no)
         await self._link.alert(
-            "chargeback",
-            "critical",
+            code,
+            severity,
             text,
             lane=ours.lane if ours else GARAGE_WIDE,
             session=ours.session if ours else None,
-            order_no=said.merchant_order_no,
+            order_no=order_no,
             help_code=numbers.help_code(ours.session) if ours else None,
             once=True,
         )
+
+    def _ours(self, order_no: str | None) -> numbers.OrderName | None:
+        name = numbers.parse_order_no(order_no or "")
+        return name if name and name.garage == self._garage else None
 
 
 def _aed(amount: Sum | None) -> str:

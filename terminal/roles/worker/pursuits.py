@@ -23,6 +23,7 @@ from terminal.core.visit import Proof
 from terminal.ledger import Key, key_of
 from terminal.payby import errors
 from terminal.payby.client import Answer, RefundAnswer
+from terminal.payby.messages import AcquireOrder, RefundOrder
 from terminal.roles.worker.hearing import order_report, refund_report
 from terminal.roles.worker.pace import Pace, lengthening
 from terminal.settings import advice
@@ -103,7 +104,7 @@ class Pursuits:
 
     ``heard`` and ``unheard`` tell how PayBy is doing: an answer that counts, or a failure. ``alone`` keeps what a
     pursuit of a session raises from the others: it is told, and the pursuit begins again after a pause. ``device_ids``:
-    by lane, for orders whose own words are not here any more.
+    by lane, for orders whose own words are not here any more. ``failed`` hears of what PayBy gives a reason for.
     """
 
     payby: Calls
@@ -119,6 +120,7 @@ class Pursuits:
     spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
     alone: Callable[[str, str], AbstractContextManager[None, bool | None]] = lambda what, session: nullcontext()
     device_ids: Mapping[str, str] = field(default_factory=dict)
+    failed: Callable[[AcquireOrder | RefundOrder], object] = lambda _: None
     _running: dict[str, dict[Key, _Running]] = field(default_factory=dict)
     _asked: dict[str, float] = field(default_factory=dict)
     """When an order was last queried, by the event loop's time."""
@@ -299,6 +301,7 @@ class Pursuits:
             await done(None)
             return self._failed(no, call, error)
         self.heard()
+        self._told_why(said.order)
         event = order_report(
             said.order,
             Proof(said.body, said.sign),
@@ -355,10 +358,15 @@ class Pursuits:
                 self.post(RefundUnheard(self.now(), refund.no, refund.order_no, str(error), error.code, final))
             else:
                 self.heard()
+                self._told_why(said.refund)
                 if event := refund_report(said.refund, at=self.now()):
                     self.post(event)
             asked = True
             await asyncio.sleep(self.pause(pause_s, pause_s * 1.2))
+
+    def _told_why(self, what: AcquireOrder | RefundOrder) -> None:
+        if what.fail_code or what.fail_des:
+            self.failed(what)
 
     async def _lift(self, record: _Running) -> None:
         """Send it until its deadline; a renewed deadline, or an arm that came down, sends it at once. One that is

@@ -63,8 +63,7 @@ class Receipts:
             text = f"a `{heard.topic.kind}` that PayBy did not say was dropped: {error}"
             await self._link.alert("forged-paid", "critical", text, lane=self._place(said.order_no), once=True)
             return
-        if event is None:
-            await self._notices.take(said)
+        await self._notices.hear(said, is_all=event is None)
         self._answers[digest] = None
         if len(self._answers) > REMEMBERED:
             self._answers.popitem(last=False)

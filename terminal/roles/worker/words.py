@@ -1,5 +1,6 @@
 """What we say to PayBy about an order, a cancellation or a refund: the bizContent, made once and journaled."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -10,6 +11,9 @@ from terminal.core.tariff import Tariff
 from terminal.payby import requests
 
 GOODS = "parking"
+PARKING = frozenset(("parking", "parkings", "carpark"))
+PARKING_AR = frozenset(("موقف", "مواقف"))
+_MARKS = re.compile("[\u064b-\u0652\u0640]")  # vowel signs, and the stroke that only makes a word longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,8 @@ class Wording:
                 return requests.PlaceOrder(
                     order_no=order.no,
                     amount=_aed(order.amount),
-                    subject=f"Parking {self.name or self.garage}"[:64],
-                    subject_ar=f"موقف {self.name_ar}"[:200] if self.name_ar else None,
+                    subject=_once("Parking", self.name or self.garage, PARKING)[:64],
+                    subject_ar=_once("موقف", self.name_ar, PARKING_AR)[:200] if self.name_ar else None,
                     change_payer=False,  # PayBy's words for: another phone may scan the code after the first
                     expires_ms=order.payby_expires + ahead_ms,
                     notify_url=self.notify_url,
@@ -43,9 +47,9 @@ class Wording:
                     goods_name="Parking",
                     goods_body=None if order.minutes is None else f"Parking for {order.minutes} minutes",
                     store_id=self.garage,
-                    store_name=self.name[:64] or None,
+                    store_name=self.name[:200] or None,
                     terminal_id=order.lane,
-                    merchant_name=self.name[:64] or None,
+                    merchant_name=self.name[:200] or None,
                 ).biz_content()
             case PlaceRefund(refund):
                 return requests.PlaceRefund(
@@ -60,6 +64,12 @@ class Wording:
                 return requests.order_ref(order.no, None)
             case _:
                 raise AssertionError(f"{type(pursuit).__name__} changes nothing at PayBy")
+
+
+def _once(word: str, name: str, same: frozenset[str]) -> str:
+    """The name of a garage behind the word for parking, unless it has it already."""
+    words = (_MARKS.sub("", part).casefold() for part in re.split(r"[\W_]+", _MARKS.sub("", name)))
+    return name if any(part.removeprefix("ال") in same for part in words) else f"{word} {name}"
 
 
 def _aed(fils: int) -> Decimal:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from urllib.parse import urlsplit
 
+from terminal import __version__
 from terminal.bus import REFUSALS, Bus, BusError, BusRefused
 from terminal.config import ConfigError, Settings, read_secret
 from terminal.payby import errors
@@ -76,6 +77,7 @@ async def payby_and_clock(settings: Settings, machine: Machine) -> AsyncIterator
                 load_private_key(payby.private_key),
                 load_public_keys(payby.payby_public_key),
                 timeout_s=min(payby.timeout, _QUICKEST_S),
+                user_agent=f"exit-terminal/{__version__}",
             )
         except errors.PayByError as error:
             yield Finding("PayBy", False, f"not asked: {error}", "mend the key first")

@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from terminal import journal
+from terminal import __version__, journal
 from terminal import settings as sections
 from terminal.core.visit import Rules
 from terminal.payby.client import PayBy
@@ -128,6 +128,7 @@ async def download(settings: Settings, day: Day) -> list[tuple[str, bytes]]:
         load_private_key(present(payby.private_key, "payby.private_key")),
         load_public_keys(payby.payby_public_key),
         timeout_s=payby.timeout,
+        user_agent=f"exit-terminal/{__version__}",
     )
     first = datetime.fromtimestamp(day.start_ms / 1000, PAYBY_ZONE).date()
     last = datetime.fromtimestamp((day.end_ms - 1) / 1000, PAYBY_ZONE).date()
