@@ -467,6 +467,36 @@ async def test_statements_of_both_versions_are_read_back(sandbox: Sandbox, versi
     assert {r.fields["terminalId"] for r in moved.rows} == {"exit-1"}
 
 
+@pytest.mark.parametrize("stars", [True, False])
+@pytest.mark.parametrize("version", [1, 2])
+async def test_a_chargeback_is_notified_and_stands_in_every_file(
+    sandbox: Sandbox, http: aiohttp.ClientSession, version: int, stars: bool
+) -> None:
+    sandbox.statement_version, sandbox.statement_stars = version, stars  # type: ignore[assignment]
+    sandbox.book.place(order("a-1"), NOON, NOON)
+    with pytest.raises(Refusal):
+        await sandbox.charge_back("a-1")
+    await sandbox.pay("a-1", settle=True, notify=False)
+    lever = f"http://127.0.0.1:{sandbox.port}/sandbox/charge-back"
+    async with http.post(lever, json={"ref": "a-1", "amount": "7.5", "case": "dispute"}) as reply:
+        said = await reply.json()
+    assert (said["merchantOrderNo"], said["caseType"], said["chargebackAmount"]["amount"]) == ("a-1", "dispute", 7.5)
+    async with PayBy(
+        sandbox.base_url, sandbox.partner_id, MERCHANT, [sandbox.public_key], clock=sandbox.clock
+    ) as payby:
+        from datetime import date
+
+        found = read_zip(await payby.get_order_statement(date(2026, 2, 2)), funds=True)
+    funds, settled, moved = found
+    assert [s.kind for s in found] == [Kind.FUNDS, Kind.SETTLEMENTS, Kind.TRANSACTIONS]
+    for statement, first in ((settled, "19.80"), (moved, "20.00")):
+        assert [(r.transaction, r.origin_order_no, str(r.amount)) for r in statement.rows] == [
+            ("PAYMENT", "", first), ("CHARGEBACK", "a-1", "7.50"),
+        ]  # fmt: skip
+    assert {row.settled_at for row in settled.rows}
+    assert [(r.fields["DIRECTION"], str(r.amount)) for r in funds.rows] == [("Income", "19.80"), ("Payout", "7.50")]
+
+
 async def test_as_a_command_it_makes_keys_and_says_what_to_configure(tmp_path: Path) -> None:
     said: list[str] = []
     told = asyncio.Event()

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
@@ -21,6 +22,7 @@ from terminal.core import money
 from terminal.core.events import Started
 from terminal.core.visit import Order
 from terminal.journal import Journal, JournalDamaged, read
+from terminal.journal.kinds import NOTICE
 from terminal.payby.errors import BadKey
 from terminal.payby.requests import PlaceOrder, PlaceRefund
 from terminal.payby.sandbox import Fault, Sandbox
@@ -28,7 +30,7 @@ from terminal.payby.strict import load as load_json
 from terminal.tools import reconcile
 from terminal.tools.reconcile.report import CSV_COLUMNS
 from tests.conftest import Mosquitto
-from tests.day import DATE, DUBAI, Told, at, payment, statement, texts
+from tests.day import DATE, DUBAI, Row, Told, at, payment, statement, texts
 from tests.garage import Garage as RealGarage
 from tests.garage import opened
 from tests.story import T0
@@ -144,6 +146,26 @@ async def test_a_day_is_downloaded_and_explained_by_both_column_orders(garage: G
     assert any("by Amal lost phone" in line for line in garage.said)
     (call,) = [c for c in garage.sandbox.calls_of("getOrderStatement") if c.code == "0"]
     assert call.biz == {"statementDate": "20260921"}
+
+
+@pytest.mark.parametrize("stars", [True, False])
+@pytest.mark.parametrize("version", [1, 2])
+async def test_a_settled_day_with_a_chargeback_fits_in_every_version(garage: Garage, version: int, stars: bool) -> None:
+    story = Told()
+    order = story.visits("a")
+    garage.paid(order)
+    book = garage.sandbox.book
+    book.settle(order.no, story.at)
+    taken = book.charge_back(order.no, Decimal("7.50"), "fraud", story.at)
+    told = {"notify_id": "n", "acquireChargeback": taken.words()}
+    body = msgspec.json.Encoder(decimal_format="number").encode(told)
+    story.rows.append(Row(len(story.rows) + 1, story.at, NOTICE, b"sign\n" + body))
+    story.write(garage.folder)
+    garage.sandbox.statement_version, garage.sandbox.statement_stars = version, stars  # type: ignore[assignment]
+    assert await garage.run() == 0, texts(garage.said)
+    assert "settled (earlier days', after commission)        1  AED        19.80" in garage.said
+    assert "taken back by a payer's bank                     1  AED         7.50" in garage.said
+    assert not any(line.startswith("note:") for line in garage.said)
 
 
 async def test_it_reads_while_the_worker_writes_and_leaves_the_journals_as_they_are(garage: Garage) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from . import params
-from .nouns import Order, Refund
+from .nouns import Chargeback, Order, Refund
 from .params import Refusal
 
 DUBAI = timezone(timedelta(hours=4))
@@ -207,6 +207,15 @@ class Book:
             raise Refusal("62015", f"order is {order.status}")
         order.status, order.settled_ms = "SETTLED", now_ms
         return order
+
+    def charge_back(self, ref: str, amount: Decimal | None, case: str, now_ms: int) -> Chargeback:
+        """The payer's bank takes a payment back; raises Refusal for an order that is not paid."""
+        order = self.find(ref, now_ms)
+        if not order.is_paid:
+            raise Refusal("62015", f"order is {order.status}")
+        taken = Chargeback(order, order.amount if amount is None else amount, case, now_ms)
+        order.chargebacks.append(taken)
+        return taken
 
     def paid_orders(self) -> Iterator[Order]:
         """Every order that was ever paid."""

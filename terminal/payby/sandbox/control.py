@@ -8,6 +8,7 @@
 ``POST /sandbox/pay``                  ``{"ref": order number or token URL, …}`` with the fields of _Pay
 ``POST /sandbox/decline``              ``{"ref", "payer"?}``
 ``POST /sandbox/settle``               ``{"ref"}``
+``POST /sandbox/charge-back``          ``{"ref", "amount"?, "case"?}``: the payer's bank takes the payment back
 ``POST /sandbox/notify``               ``{"ref"}``: notify of the order once more, as it stands
 ``POST /sandbox/device``               ``{"id", "allowed"?}``: put it into the merchant's register of devices
 ``POST /sandbox/faults``               ``{"call", "times"?, …}`` with the fields of faults.Fault; null: for ever
@@ -50,6 +51,12 @@ class _Decline(msgspec.Struct, forbid_unknown_fields=True):
     payer: str = "100000012396"
 
 
+class _ChargeBack(msgspec.Struct, forbid_unknown_fields=True):
+    ref: str
+    amount: Decimal | None = None
+    case: str = "fraud"
+
+
 class _Device(msgspec.Struct, forbid_unknown_fields=True):
     id: str
     allowed: bool = True
@@ -87,6 +94,10 @@ def control_routes(sandbox: "Sandbox") -> list[web.RouteDef]:
 
     async def settle(request: web.Request) -> Any:
         return (await sandbox.settle((await _read(request, _Ref)).ref)).words()
+
+    async def charge_back(request: web.Request) -> Any:
+        asked = await _read(request, _ChargeBack)
+        return (await sandbox.charge_back(asked.ref, amount=asked.amount, case=asked.case)).words()
 
     async def notify(request: web.Request) -> Any:
         sandbox.notify((await _read(request, _Ref)).ref)
@@ -128,6 +139,7 @@ def control_routes(sandbox: "Sandbox") -> list[web.RouteDef]:
         "pay": pay,
         "decline": decline,
         "settle": settle,
+        "charge-back": charge_back,
         "notify": notify,
         "device": device,
         "faults": faults,

@@ -77,7 +77,7 @@ def genuine(call: Call, partner_id: str, merchant_keys: Sequence[rsa.RSAPublicKe
 
 
 def perform(
-    call: Call, requested_ms: int, book: Book, version: Version
+    call: Call, requested_ms: int, book: Book, version: Version, *, stars: bool = True
 ) -> tuple[dict[str, Any] | bytes, Refund | None]:
     """The answer's body, or the statement's ZIP; and the refund that was made. Raises Refusal."""
     now, biz = call.at_ms, call.biz
@@ -101,7 +101,7 @@ def perform(
         case "queryOrderPage":
             return book.page(biz, now), None
         case _:
-            found = statement_zip(book, params.day(biz, "statementDate", r"\d{8}"), version)
+            found = statement_zip(book, params.day(biz, "statementDate", r"\d{8}"), version, stars=stars)
             if found is None:
                 raise Refusal("62013", "STATEMENT_NOT_EXIST")
             return found, None

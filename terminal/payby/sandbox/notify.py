@@ -55,7 +55,7 @@ class Notifier:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def send(self, kind: str, order_no: str, words: dict[str, Any], url: str | None, fault: NotifyFault) -> None:
-        """Begin to notify of an ``acquireOrder`` or ``refundOrder``; without a URL PayBy stays silent."""
+        """Begin to notify of an ``acquireOrder`` or another ``kind``; without a URL PayBy stays silent."""
         if url is None or fault.never:
             return
         now = self._wall_ms()

@@ -27,6 +27,7 @@ class Order:
     settled_ms: int | None = None
     paid_amount: Decimal | None = None
     refunds: list["Refund"] = field(default_factory=list)
+    chargebacks: list["Chargeback"] = field(default_factory=list)
 
     @property
     def is_paid(self) -> bool:
@@ -94,6 +95,28 @@ class Refund:
     def summary(self) -> dict[str, Any]:
         """The ``refundSummary`` beside it."""
         return {"acquireAmount": _aed(self.order.amount), "remainRefundAmount": _aed(self.order.refundable)}
+
+
+@dataclass
+class Chargeback:
+    """Money that the payer's bank took back."""
+
+    order: Order
+    amount: Decimal
+    case: str
+    at_ms: int
+
+    def words(self) -> dict[str, Any]:
+        """The ``acquireChargeback`` of a notification."""
+        return {
+            "chargebackTime": self.at_ms,
+            "merchantOrderNo": self.order.no,
+            "orderNo": self.order.payby_no,
+            "payAmount": _aed(self.order.amount),
+            "chargebackAmount": _aed(self.amount),
+            "caseType": self.case,
+            "partnerId": self.order.payee_mid,
+        }
 
 
 def _aed(amount: Decimal) -> dict[str, Any]:

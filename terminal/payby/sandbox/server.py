@@ -29,7 +29,7 @@ from .control import control_routes
 from .desk import CALLS, Call, UnknownSigner, genuine, perform
 from .faults import Fault, Faults, NotifyFault, Signature, spoil
 from .notify import Delivery, Notifier
-from .nouns import Order, Refund
+from .nouns import Chargeback, Order, Refund
 from .papers import Version
 from .params import Refusal
 from .served import Served
@@ -49,7 +49,7 @@ class Sandbox:
     ``clock`` is PayBy's: the 15 minutes, expiry and the Date header go by it. ``time_scale`` shortens the waits between
     repeated notifications. ``seed`` makes tokens and order numbers repeatable. ``unsigned_errors``: leave the
     signature off every error answer, or off none; None: off those that PayBy's gateway gives (400, 403, 500, 601, …).
-    ``devices``: those of the merchant's portal.
+    ``devices``: those of the merchant's portal. ``statement_stars``: one of PayBy's pages shows statements without.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Sandbox:
         seed: int | None = None,
         time_scale: float = 1.0,
         statement_version: Version = 2,
+        statement_stars: bool = True,
         unsigned_errors: bool | None = None,
         devices: Collection[str] = (),
     ) -> None:
@@ -84,6 +85,7 @@ class Sandbox:
         """Called with each genuine call before it does anything; may wait."""
         self.notify_fault = NotifyFault()
         self.statement_version = statement_version
+        self.statement_stars = statement_stars
         self.unsigned_errors = unsigned_errors
         self._sleep = sleep
         self._faults = Faults()
@@ -172,6 +174,13 @@ class Sandbox:
         """The money of a paid order reaches the merchant. PayBy does not notify of that."""
         return self.book.settle(ref, self.clock.wall_ms())
 
+    async def charge_back(self, ref: str, *, amount: Decimal | None = None, case: str = "fraud") -> Chargeback:
+        """The payer's bank takes a payment back, whole or in part; PayBy notifies of it."""
+        taken = self.book.charge_back(ref, amount, case, self.clock.wall_ms())
+        url = taken.order.asked.get("notifyUrl")
+        self._notifier.send("acquireChargeback", taken.order.no, taken.words(), url, self.notify_fault)
+        return taken
+
     async def finish_refund(self, refund_no: str, status: str = "SUCCESS") -> Refund:
         """Give a refund its final status, and notify."""
         refund = self.book.refunds[refund_no]
@@ -226,7 +235,7 @@ class Sandbox:
         return await self._send(request, fault, body, refusal)
 
     def _perform(self, call: Call, requested_ms: int) -> dict[str, Any] | bytes:
-        body, made = perform(call, requested_ms, self.book, self.statement_version)
+        body, made = perform(call, requested_ms, self.book, self.statement_version, stars=self.statement_stars)
         if made and made.status != "CREATED":
             self._notify_refund(made)
         return body

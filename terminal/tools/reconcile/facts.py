@@ -36,6 +36,8 @@ class Index:
         """The statement's payments."""
         self.returns: dict[str, list[Entry]] = defaultdict(list)
         """The statement's refunds, by the refund's number."""
+        self.taken: dict[str, list[Entry]] = defaultdict(list)
+        """Its chargebacks, by the number of the order."""
         self.rest: list[Entry] = []
         """Its other rows, and those of settlements."""
         for entry in facts.papers.entries:
@@ -43,6 +45,8 @@ class Index:
                 self.rows[entry.order_no].append(entry)
             elif entry.kind is Sheet.TRANSACTIONS and entry.transaction == "REFUND":
                 self.returns[entry.order_no].append(entry)
+            elif entry.kind is Sheet.TRANSACTIONS and entry.transaction == "CHARGEBACK":
+                self.taken[entry.origin_no or entry.order_no].append(entry)
             else:
                 self.rest.append(entry)
         paid = [no for no, paid in self.ours.paid.items() if paid.paid_ms in self.day]
@@ -86,7 +90,8 @@ class Index:
         """Of our own orders and refunds."""
         paid = [p for p in self.ours.paid.values() if p.paid_ms in self.day]
         ended = [r for r in self.ours.refunds.values() if r.refund.stage in GOOD and r.ended_ms in self.day]
-        settled = [e for e in self.rest if e.kind is Sheet.SETTLEMENTS and e.order_no in self.ours.orders]
+        settlements = [e for e in self.rest if e.kind is Sheet.SETTLEMENTS and e.transaction == "PAYMENT"]
+        settled = [e for e in settlements if e.order_no in self.ours.orders]
         return Sums(
             _sum(row.fils for no, rows in self.rows.items() if no in self.ours.orders for row in rows),
             _sum(p.payment.amount for p in paid),

@@ -3,14 +3,15 @@
 Whatever no rule here explains is unexplained.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from terminal.core.numbers import parse_order_no
 from terminal.payby.statements import Kind as Sheet
-from terminal.tools.reconcile.facts import Facts, Index
+from terminal.tools.reconcile.facts import Facts, Index, places
 from terminal.tools.reconcile.moved import payments, refunds
-from terminal.tools.reconcile.ours import Opening
+from terminal.tools.reconcile.ours import ChargedBack, Opening
 from terminal.tools.reconcile.papers import Entry, Flaw
 from terminal.tools.reconcile.report import Kind, Line, Report, hours
 
@@ -20,7 +21,14 @@ _OPENED: Mapping[str, Kind] = {"free": "opened-free", "operator": "opened-operat
 def match(facts: Facts, notes: Sequence[str] = (), flaws: Sequence[Flaw] = ()) -> Report:
     """A day's report; ``notes`` and ``flaws`` are what was found besides, while reading."""
     found = Index(facts)
-    lines = [*payments(found), *refunds(found), *_strangers(found), *_raises(found), *_followers(found)]
+    lines = [
+        *payments(found),
+        *refunds(found),
+        *_strangers(found),
+        *_chargebacks(found),
+        *_raises(found),
+        *_followers(found),
+    ]
     lines.sort(key=lambda line: (line.at_ms is None, line.at_ms or 0))
     papers = facts.papers
     return Report(
@@ -74,6 +82,35 @@ def _stranger(found: Index, row: Entry) -> Line:
         text = "an order number of this garage that its journal does not hold"
         return replace(line, text=text, lane=name.lane, session=name.session)
     return line
+
+
+# -- what a payer's bank took back -------------------------------------------------------------------------------------
+
+
+def _chargebacks(found: Index) -> Iterator[Line]:
+    """Each order of which money was taken back, by PayBy's notification of the day or by the statement."""
+    told: dict[str, list[ChargedBack]] = defaultdict(list)
+    for one in found.ours.chargebacks:
+        told[one.order_no].append(one)
+    today = [no for no, all_ in told.items() if any(one.at_ms in found.day for one in all_)]
+    for no in dict.fromkeys([*today, *found.taken]):
+        yield _chargeback(found, no, told.get(no, []), found.taken.get(no, []))
+
+
+def _chargeback(found: Index, no: str, told: Sequence[ChargedBack], rows: Sequence[Entry]) -> Line:
+    order, name = found.ours.orders.get(no), parse_order_no(no)
+    lane, session = (order.lane, order.session) if order else (name.lane, name.session) if name else ("", "")
+    said, listed = sum(one.fils or 0 for one in told), sum(row.fils or 0 for row in rows)
+    at_ms = rows[0].at_ms if rows else told[-1].at_ms
+    case = ", ".join(dict.fromkeys(one.case for one in told if one.case))
+    line = Line("chargeback", True, at_ms, case, lane, session, no, said if told else listed, where=places(rows))
+    if name and name.garage != found.facts.garage:
+        return replace(line, text=f"of garage {name.garage}")
+    if not told:
+        return replace(line, explained=False, text="in the statement, and PayBy did not tell of it here")
+    if rows and said != listed:
+        return replace(line, explained=False, said_fils=listed, text=f"{case}: the statement has another amount")
+    return line if rows else replace(line, text=f"{case}; the statement of another day has it")
 
 
 # -- raises ----------------------------------------------------------------------------------------------------------

@@ -11,15 +11,16 @@ from typing import Protocol
 import msgspec
 
 from terminal.contract.messages import moment
+from terminal.core import money
 from terminal.core.actions import Alert
 from terminal.core.events import EVENTS, BoomSeen, Event, LiftAnswered, TicketRead
 from terminal.core.lane import Change, Garage, step
 from terminal.core.numbers import parse_order_no
 from terminal.core.visit import REFUND_ENDS, Fee, Grant, Order, Payment, Refund, Rules
-from terminal.journal.kinds import BARRIERS, CHECKPOINT, DONE, INTENT, RECALLED, REPAIRED
+from terminal.journal.kinds import BARRIERS, CHECKPOINT, DONE, INTENT, NOTICE, RECALLED, REPAIRED
 from terminal.ledger import read_checkpoint, read_stay
 from terminal.payby.errors import BadWords
-from terminal.payby.messages import read_order
+from terminal.payby.messages import read_notification, read_order
 
 _DAY_MS = 86_400_000
 _PROMPT_MS = 120_000
@@ -65,6 +66,16 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
+class ChargedBack:
+    """A chargeback that PayBy told of at ``at_ms``; ``fils`` is None where it says no amount of whole fils."""
+
+    order_no: str
+    at_ms: int
+    fils: int | None
+    case: str
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """Something at a lane's arm, as the worker heard of it."""
 
@@ -85,6 +96,7 @@ class Ours:
     """By lift, those included that the worker did not grant."""
     forced: list[Seen] = field(default_factory=list)
     """The arm rose, and no lift raised it."""
+    chargebacks: list[ChargedBack] = field(default_factory=list)
     followed: list[Seen] = field(default_factory=list)
     """A vehicle passed under another one's raise."""
     first_ms: int | None = None
@@ -105,6 +117,8 @@ def read_worker(rows: Iterable[Row], rules: Rules) -> Ours:
             ours.lost.append(row.at_ms)
             last.clear()
         _resume(garage, row)
+        if row.kind == NOTICE and (told := _charged_back(row)):
+            ours.chargebacks.append(told)
         if decoder := decoders.get(row.kind):
             try:
                 event: Event = decoder.decode(row.data)
@@ -120,6 +134,21 @@ def read_worker(rows: Iterable[Row], rules: Rules) -> Ours:
             order = ours.orders[payment.order_no]
             ours.paid[order.no] = Paid(order, payment, _paid_ms(order, payment))
     return ours
+
+
+def _charged_back(row: Row) -> ChargedBack | None:
+    """What a NOTICE says, if it is a chargeback."""
+    try:
+        said = read_notification(row.data.partition(b"\n")[2]).acquire_chargeback
+    except BadWords as error:
+        raise UnreadableRow(f"row {row.seq}: {error}") from None
+    if said is None:
+        return None
+    try:
+        fils = money.from_decimal(said.chargeback_amount.amount) if said.chargeback_amount else None
+    except ValueError:
+        fils = None
+    return ChargedBack(said.merchant_order_no, row.at_ms, fils, said.case_type or "")
 
 
 def _resume(garage: Garage, row: Row) -> None:

@@ -1,49 +1,38 @@
 """What PayBy's statement says, line by line; what cannot be read is named by file and line, and the rest is kept.
 
-``payby/statements.py`` refuses a whole file for one bad line, which is right for a program. A person who reconciles a
-day needs every line that is still good.
+``payby/statements.py`` reads the files; here is what a person who reconciles a day needs of every line that is good.
 """
 
 import hashlib
-import io
-import lzma
 import re
-import struct
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 
 from terminal.core import money
 from terminal.payby.errors import BadWords
-from terminal.payby.statements import MAX_FILE_BYTES, Kind, Row
+from terminal.payby.statements import MAX_FILE_BYTES, Kind, Row, Sheet, is_fund_statement, read_sheet, unpack
+from terminal.payby.strict import Figure
 
 PAYBY_ZONE = timezone(timedelta(hours=4))
 """Of a statement's times that bear no offset: its period, and in some versions the payments."""
 EDGE_MS = 120_000
 """So near to the ends of a statement's period, what is not in it may stand in the next one."""
 FLAWS_A_FILE = 20
-_NEEDED: Mapping[Kind, tuple[str, ...]] = {
-    Kind.TRANSACTIONS: ("merchantOrderNo", "transactionType", "totalAmount", "paidTime"),
-    Kind.SETTLEMENTS: ("merchantOrderNo", "transactionType", "settlementAmount", "settledTIme"),
+_NEEDED: Mapping[Kind, tuple[tuple[str, ...], ...]] = {
+    Kind.TRANSACTIONS: (("merchantOrderNo",), ("transactionType",), ("totalAmount",), ("paidTime",)),
+    Kind.SETTLEMENTS: (
+        ("merchantOrderNo",),
+        ("transactionType",),
+        ("settlementAmount",),
+        ("settledTime", "settledTIme"),
+    ),
 }
-_SEPARATE_PAGE = "fund_statement"  # of which no page gives the columns
+"""Columns, each by the names that it has in one version or another."""
+_FUND_DAY = "ACCOUNTING_DATE"
+_FUND_SUMS = ("BEGINNING_BALANCE", "ENDING_BALANCE", "AMOUNT_INCOME", "AMOUNT_PAYOUT")
 _NUMBERED = re.compile(r"(.*)_(\d{3})\.csv", re.IGNORECASE)
-_BOMS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-_UNZIPPABLE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    EOFError,
-    IndexError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    ValueError,
-)
-"""What zipfile raises for bytes that are no ZIP, or no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +76,19 @@ class Papers:
 
 
 @dataclass(slots=True)
-class _Sheet:
-    """What is found in one file."""
+class _Found:
+    """What is found in one file. ``kind`` None: nothing of it can be matched."""
 
-    name: str
+    sheet: Sheet
     kind: Kind | None = None
-    """None: nothing of it can be matched."""
     entries: list[Entry] = field(default_factory=list)
     flaws: list[Flaw] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    summary: Mapping[str, str] = field(default_factory=dict)
-    rows: int = 0
     hidden: int = 0
 
     def flaw(self, line: int | None, text: str) -> None:
         if len(self.flaws) < FLAWS_A_FILE:
-            self.flaws.append(Flaw(f"{self.name}:{line}" if line else self.name, text))
+            self.flaws.append(Flaw(f"{self.sheet.name}:{line}" if line else self.sheet.name, text))
         else:
             self.hidden += 1
 
@@ -110,7 +96,8 @@ class _Sheet:
 def read_papers(files: Iterable[tuple[str, bytes]], *, largest: int = MAX_FILE_BYTES) -> Papers:
     """Read ZIPs and CSV files, each with its name; raises nothing. The same file given twice is read once. Of a file in
     a ZIP no more than ``largest`` bytes are read."""
-    sheets: list[_Sheet] = []
+    found: list[_Found] = []
+    funds: list[_Found] = []
     seen: set[bytes] = set()
     notes: list[str] = []
     for name, data, trouble in _unpacked(files, largest):
@@ -119,21 +106,26 @@ def read_papers(files: Iterable[tuple[str, bytes]], *, largest: int = MAX_FILE_B
             notes.append(f"{name} was given twice, and is read once")
             continue
         seen.add(digest)
-        sheet = _Sheet(name)
+        one = _Found(read_sheet(name, data) if data or not trouble else Sheet(name))
         if trouble:
-            sheet.flaw(None, trouble)
-        if data or not trouble:
-            _read(sheet, data)
-        if sheet.hidden:
-            sheet.flaws.append(Flaw(sheet.name, f"{sheet.hidden} more lines cannot be read"))
-        sheets.append(sheet)
+            one.flaw(None, trouble)
+        _read(one)
+        if one.hidden:
+            one.flaws.append(Flaw(one.sheet.name, f"{one.hidden} more lines cannot be read"))
+        (funds if one.kind is Kind.FUNDS or is_fund_statement(name) else found).append(one)
     return Papers(
-        files=tuple(sheet.name for sheet in sheets),
-        entries=tuple(entry for sheet in sheets for entry in sheet.entries),
-        flaws=(*(flaw for sheet in sheets for flaw in sheet.flaws), *_gaps(sheets), *_miscounts(sheets)),
-        notes=(*notes, *(note for sheet in sheets for note in sheet.notes)),
+        files=tuple(one.sheet.name for one in found),
+        entries=tuple(entry for one in found for entry in one.entries),
+        flaws=(
+            *(flaw for one in found for flaw in one.flaws),
+            *_gaps([one.sheet for one in found]),
+            *_miscounts(found),
+        ),
+        notes=(*notes, *(note for one in found for note in one.notes), *_about_funds(funds)),
         periods=tuple(
-            period for s in sheets if s.kind is Kind.TRANSACTIONS and (period := _period(s.summary)) is not None
+            period
+            for one in found
+            if one.kind is Kind.TRANSACTIONS and (period := _period(one.sheet.summary)) is not None
         ),
     )
 
@@ -144,129 +136,72 @@ def _unpacked(files: Iterable[tuple[str, bytes]], largest: int) -> Iterator[tupl
         if data[:2] != b"PK":
             yield _clean(name), data, ""
             continue
-        try:
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                for info in sorted(archive.infolist(), key=lambda info: info.filename):
-                    inner = info.filename.lower()
-                    if inner.endswith(".csv") and _SEPARATE_PAGE not in inner:
-                        yield _clean(info.filename), *_member(archive, info, largest)
-        except _UNZIPPABLE as error:
-            yield _clean(name), b"", f"cut off, or no ZIP ({type(error).__name__})"
-
-
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, largest: int) -> tuple[bytes, str]:
-    data = bytearray()
-    try:
-        with archive.open(info) as file:
-            while chunk := file.read(1 << 16):
-                data += chunk
-                if len(data) > largest:
-                    return bytes(data[:largest]), "larger than a statement may be"
-    except _UNZIPPABLE as error:
-        return bytes(data), f"damaged in its ZIP ({type(error).__name__})"
-    return bytes(data), ""
+        for inner, content, trouble in unpack(name, data, largest):
+            yield _clean(inner), content, trouble
 
 
 # -- one file ------------------------------------------------------------------------------------------------------
 
 
-def _read(sheet: _Sheet, data: bytes) -> None:
-    if not data.strip():
-        sheet.flaw(None, "empty")
+def _read(found: _Found) -> None:
+    """What can be matched of a file, and what is wrong with it."""
+    sheet = found.sheet
+    for line, text in sheet.flaws:
+        found.flaw(line, text)
+    found.kind = sheet.kind
+    if sheet.kind is None or sheet.kind is Kind.FUNDS:
         return
-    lines = list(_lines(sheet, data))
-    if lines[0].startswith("*"):
-        sheet.summary = dict(part.strip().partition(":")[::2] for part in lines[0][1:].split("|"))
-        head = 1
-    else:
-        sheet.flaw(1, "no summary, which begins with *")
-        head = 0
-    if len(lines) <= head:
-        sheet.flaw(len(lines), "cut off before the column names")
-        return
-    whole = lines[-1].endswith("*")
-    if whole:
-        lines[-1] = lines[-1][:-1]
-    columns = [column.strip() for column in lines[head].split("|")]
-    sheet.kind = Kind.SETTLEMENTS if "settlementAmount" in columns else Kind.TRANSACTIONS
     needed = _NEEDED[sheet.kind]
-    if missing := [name for name in needed if name not in columns]:
-        sheet.flaw(head + 1, f"unknown columns: {', '.join(missing)} cannot be found")
+    missing = [names[0] for names in needed if not any(name in sheet.columns for name in names)]
+    if missing:
+        found.flaw(sheet.head, f"unknown columns: {', '.join(missing)} cannot be found")
         if "merchantOrderNo" in missing:
-            sheet.kind = None
+            found.kind = None
             return
-    if not whole:
-        sheet.flaw(len(lines), "cut off: the last row does not end with *")
-    for number, line in enumerate(lines[head + 1 :], head + 2):
-        last = number == len(lines)
-        if not line.strip():
-            if not last:
-                sheet.flaw(number, "an empty line")
-            continue
-        sheet.rows += 1
-        values = [value.strip() for value in line.split("|")]
-        if len(values) != len(columns):
-            if whole or not last:
-                sheet.flaw(number, f"{len(values)} fields, and there are {len(columns)} names")
-            continue
-        if last and not whole and columns[-1] in needed:
+    half = not sheet.whole and any(sheet.columns[-1] in names for names in needed)
+    last = sheet.head + sheet.lines
+    for row in sheet.rows:
+        if half and row.line == last:
             continue  # its last value may be half of one
-        sheet.entries.append(_entry(sheet, sheet.kind, number, dict(zip(columns, values, strict=True)), missing))
+        found.entries.append(_entry(found, sheet.kind, row, missing))
 
 
-def _lines(sheet: _Sheet, data: bytes) -> Iterator[str]:
-    """A file's lines without their ends, blank ones at the end left out. One that is not UTF-8 is named, and read as
-    far as it is ASCII."""
-    charset = _BOMS.get(data[:2])
-    if charset:
-        sheet.flaw(1, "UTF-16 instead of UTF-8")
-        data = data.decode(charset, errors="replace").encode()
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").rstrip().split(b"\n"), 1):
-        line = line.removesuffix(b"\r")
-        try:
-            yield line.decode("utf-8")
-        except UnicodeDecodeError:
-            sheet.flaw(number, "not UTF-8")
-            yield line.decode("ascii", errors="replace")
-
-
-def _entry(sheet: _Sheet, kind: Kind, number: int, fields: dict[str, str], missing: Sequence[str]) -> Entry:
-    row = Row(fields)
+def _entry(found: _Found, kind: Kind, row: Row, missing: Sequence[str]) -> Entry:
     try:
         fils = money.from_decimal(row.amount)
     except (BadWords, ValueError):
         fils = None
         if not {"totalAmount", "settlementAmount"}.intersection(missing):
-            sheet.flaw(number, "no amount")
+            found.flaw(row.line, "no amount")
     return Entry(
-        f"{sheet.name}:{number}",
+        f"{found.sheet.name}:{row.line}",
         kind,
         _clean(row.transaction),
         _clean(row.order_no),
         _clean(row.origin_order_no),
         _clean(row.payby_no),
         fils,
-        _moment(sheet, number, fields.get("paidTime", "") or fields.get("settledTIme", "")),
-        _clean(fields.get("orderCurrency", "")),
-        _clean(fields.get("status", "")),
-        _clean(fields.get("payeeMid", "")),
+        _moment(found, row.line, row.fields.get("paidTime", "") or row.settled),
+        _clean(row.fields.get("orderCurrency", "")),
+        _clean(row.fields.get("status", "")),
+        _clean(row.fields.get("payeeMid", "")),
     )
 
 
-def _moment(sheet: _Sheet, number: int, text: str) -> int | None:
+def _moment(found: _Found, line: int, text: str) -> int | None:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        if sheet.kind is Kind.TRANSACTIONS and text:
-            sheet.flaw(number, "no time")
+        if found.sheet.kind is Kind.TRANSACTIONS and text:
+            found.flaw(line, "no time")
         return None
     if not 2000 <= at.year <= 9000:  # beyond them Python's own dates end
-        sheet.flaw(number, "no time of these days")
+        found.flaw(line, "no time of these days")
         return None
     if at.tzinfo is None:
-        note = f"{sheet.name}: times without an offset are taken for Dubai's"
-        if note not in sheet.notes:
-            sheet.notes.append(note)
+        note = f"{found.sheet.name}: times without an offset are taken for Dubai's"
+        if note not in found.notes:
+            found.notes.append(note)
         at = at.replace(tzinfo=PAYBY_ZONE)
     return int(at.timestamp() * 1000)
 
@@ -286,29 +221,66 @@ def _period(summary: Mapping[str, str]) -> tuple[int, int] | None:
     return int(start.timestamp() * 1000), int(end.timestamp() * 1000)
 
 
-def _gaps(sheets: Sequence[_Sheet]) -> Iterator[Flaw]:
+def _gaps(sheets: Sequence[Sheet]) -> Iterator[Flaw]:
     """Files are numbered 001, 002, … without gaps."""
     numbers: dict[str, set[int]] = {}
     for sheet in sheets:
-        if found := _NUMBERED.fullmatch(sheet.name):
-            numbers.setdefault(found[1], set()).add(int(found[2]))
+        if named := _NUMBERED.fullmatch(sheet.name):
+            numbers.setdefault(named[1], set()).add(int(named[2]))
     for stem, there in numbers.items():
         for number in sorted(set(range(1, max(there))) - there):
             yield Flaw(f"{stem}_{number:03d}.csv", "this file is not among the statement's")
 
 
-def _miscounts(sheets: Sequence[_Sheet]) -> Iterator[Flaw]:
+def _miscounts(found: Sequence[_Found]) -> Iterator[Flaw]:
     """A summary counts the rows of its own file, or those of all numbered files of its kind and period together."""
-    groups: dict[tuple[Kind | None, str, str], list[_Sheet]] = {}
-    for sheet in sheets:
-        period = sheet.summary.get("startTime", ""), sheet.summary.get("endTime", "")
-        if re.fullmatch("[0-9]{1,9}", sheet.summary.get("totalCount", "")) and sheet.kind:
-            groups.setdefault((sheet.kind, *period), []).append(sheet)
+    groups: dict[tuple[Kind, str, str], list[Sheet]] = {}
+    for one in found:
+        summary = one.sheet.summary
+        period = summary.get("startTime", ""), summary.get("endTime", "")
+        if re.fullmatch("[0-9]{1,9}", summary.get("totalCount", "")) and one.kind:
+            groups.setdefault((one.kind, *period), []).append(one.sheet)
     for group in groups.values():
-        rows = sum(sheet.rows for sheet in group)
+        rows = sum(sheet.lines for sheet in group)
         for sheet in group:
-            if int(sheet.summary["totalCount"]) not in (sheet.rows, rows):
-                yield Flaw(f"{sheet.name}:1", f"counts {sheet.summary['totalCount']} rows; {sheet.rows} are there")
+            if int(sheet.summary["totalCount"]) not in (sheet.lines, rows):
+                yield Flaw(f"{sheet.name}:1", f"counts {sheet.summary['totalCount']} rows; {sheet.lines} are there")
+
+
+def _about_funds(found: Sequence[_Found]) -> Iterator[str]:
+    """What of a fund statement does not fit. No payment is matched with it, so none of that is unexplained."""
+    for flaw in (*(flaw for one in found for flaw in one.flaws), *_misfunded(found)):
+        yield f"{flaw.where}: {flaw.text}"
+
+
+def _misfunded(found: Sequence[_Found]) -> Iterator[Flaw]:
+    """A fund statement's balances fit its sums, and its sums the rows of all numbered files of its day."""
+    days: dict[str, list[Sheet]] = {}
+    for one in found:
+        if one.kind is Kind.FUNDS and not one.flaws:
+            days.setdefault(one.sheet.summary.get(_FUND_DAY, ""), []).append(one.sheet)
+    for sheets in days.values():
+        rows = [row for sheet in sheets for row in sheet.rows]
+        out = [row.fields.get("DIRECTION", "").lower() == "payout" for row in rows]
+        for sheet in sheets:
+            said = sheet.summary
+            try:
+                begin, end, paid_in, paid_out = (Figure.read(said.get(name, "")) for name in _FUND_SUMS)
+                numbers = int(said.get("NUMBER_INCOME", "")), int(said.get("NUMBER_PAYOUT", ""))
+                moved_in, moved_out = (
+                    sum((row.amount for row, is_out in zip(rows, out, strict=True) if is_out == which), Decimal(0))
+                    for which in (False, True)
+                )
+            except (BadWords, ValueError):
+                yield Flaw(f"{sheet.name}:1", "its sums cannot be read")
+                continue
+            if begin + paid_in - paid_out != end:
+                yield Flaw(f"{sheet.name}:2", f"{begin} + {paid_in} - {paid_out} is not {end}")
+            if numbers != (len(rows) - sum(out), sum(out)):
+                there = f"{len(rows) - sum(out)} and {sum(out)} are there"
+                yield Flaw(f"{sheet.name}:2", f"counts {numbers[0]} incomes and {numbers[1]} payouts; {there}")
+            elif (moved_in, moved_out) != (paid_in, paid_out):
+                yield Flaw(f"{sheet.name}:2", f"sums {paid_in} and {paid_out}; {moved_in} and {moved_out} are there")
 
 
 def _clean(text: str) -> str:

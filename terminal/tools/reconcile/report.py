@@ -16,7 +16,7 @@ from terminal.tools.reconcile.papers import Flaw
 Kind = Literal[
     "paid-opened", "paid-refunded", "paid-not-opened", "paid-twice", "difference", "unnoticed", "not-ours", "missing",
     "refund", "opened-free", "opened-credit", "opened-operator", "opened-forced", "opened-unexplained", "opened-unsure",
-    "followed", "elsewhere",
+    "followed", "elsewhere", "chargeback",
 ]  # fmt: skip
 KINDS: Mapping[Kind, str] = {
     "paid-opened": "paid and opened",
@@ -24,6 +24,7 @@ KINDS: Mapping[Kind, str] = {
     "paid-not-opened": "paid without opening",
     "paid-twice": "paid twice",
     "refund": "refunds",
+    "chargeback": "taken back by a payer's bank",
     "difference": "differences from the statement",
     "missing": "paid here, missing in the statement",
     "unnoticed": "paid at PayBy, not known as paid here",
