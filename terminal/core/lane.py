@@ -827,10 +827,7 @@ def _order_reported(draft: _Draft, event: OrderReported) -> None:
             _paid(draft, order, event)
         case "CREATED", "placing":
             token = event.token_url or order.token_url
-            # PayBy had it no later than now, and is to see all of that time before it hears of a cancellation.
-            expires = draft.at + draft.rules.cancel_after if token else order.expires
-            stage: OrderStage = "created" if token else "placing"
-            _stage(draft, order, stage, payby_no=payby_no, token_url=token, expires=expires)
+            _stage(draft, order, "created" if token else "placing", payby_no=payby_no, token_url=token)
             draft.reply("noted")
         case "FAILURE", "placing" | "created" | "closing":
             _stage(draft, order, "closed", payby_no=payby_no)
