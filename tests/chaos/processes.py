@@ -14,6 +14,7 @@ from terminal.bus import Bus
 from terminal.contract.access import USERS, mosquitto_acl
 from terminal.contract.messages import MESSAGES
 from terminal.contract.topics import GARAGE_WIDE
+from terminal.link import TAKEN_OVER
 from tests.chaos.bell import Bell
 from tests.chaos.kerb import Kerb
 from tests.chaos.mother import Mother
@@ -28,7 +29,8 @@ class Ears(Heard):
     def __init__(self, kerbs: list[Kerb], bell: Bell, log: Path) -> None:
         super().__init__()
         self.beats: list[tuple[str, str, str]] = []
-        """Lane, role and state of each live heartbeat."""
+        """Lane, role and state of each live heartbeat; whose line was cut three times in a minute says so for another
+        minute, and is there all the same."""
         self.alerts: list[dict[str, Any]] = []
         self._kerbs, self._bell, self._log = {kerb.name: kerb for kerb in kerbs}, bell, log
 
@@ -42,7 +44,9 @@ class Ears(Heard):
                     self.all.append((what, self.fields(delivery.payload)))
                     self._news.notify_all()
                 if what.startswith("health/") and not delivery.retained:
-                    self.beats.append((lane, what.removeprefix("health/"), self.all[-1][1].get("state", "")))
+                    health = self.all[-1][1]
+                    state = "online" if health.get("reason") == TAKEN_OVER else health.get("state", "")
+                    self.beats.append((lane, what.removeprefix("health/"), state))
                 if what == "alert":
                     self.alerts.append(self.all[-1][1])
                 if kerb := self._kerbs.get(lane):
