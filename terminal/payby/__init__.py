@@ -18,6 +18,7 @@ Without PayBy, for tests: ``async with Sandbox(merchant_keys=[key.public_key()])
 ``signing``     keys, signatures; ``keyfiles`` the forms in which keys come
 ``statements``  the day's files
 ``sandbox``     a strict look-alike of PayBy
+``plain``       others' texts for a log
 ``wire``, ``rate``, ``clock`` and ``strict`` stand under the client: one call, its turn, its time, its JSON.
 
 Nothing is imported here, so that who only verifies a signature does not load an HTTP client.

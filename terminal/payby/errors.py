@@ -33,7 +33,7 @@ key, a signature or a request body.
 
 from types import MappingProxyType
 
-from ..plain import plain
+from .plain import plain
 
 _CODE = 64
 """Characters that are kept of a code; PayBy's have five."""
@@ -207,14 +207,8 @@ def unsigned(code: str) -> bool:
     return code in _GATEWAYS or code.startswith(_REFUSES_US)
 
 
-def printable(text: str, limit: int = 200) -> str:
-    """PayBy's words for people: one line, no control character and no half of one, and not endless."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:limit])
-
-
 def failure(call: str, apply_status: str, code: str, msg: str, trace_code: str = "") -> CallFailed:
     """The error that an answer's head speaks of. It decides something only when the answer was signed."""
-    code, msg, trace_code = printable(code, 64), printable(msg), printable(trace_code, 64)
     if apply_status == "ERROR":  # PayBy could not verify our signature, whatever the code
         return Unauthorised(call, code, msg, trace_code, "PayBy could not verify our signature")
     if code == "400" and msg.startswith("REQUESTTIME_"):

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from .errors import BadWords, printable
+from .errors import BadWords
+from .plain import plain
 
 T = TypeVar("T")
 _AMOUNT = re.compile(r"\d{1,12}(\.\d{1,2})?", re.ASCII)
@@ -65,7 +66,7 @@ class Sum(msgspec.Struct, frozen=True):
 
 
 class Said(str):
-    """A text or whole number for people: printable, one line, at most 200 characters."""
+    """A text or whole number for people: one printable line of at most 200 characters."""
 
     __slots__ = ()
 
@@ -74,7 +75,7 @@ class Said(str):
         """Take it as printable as it is; raises ValueError for what is neither a text nor a whole number."""
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise ValueError("no text")
-        return cls(printable(str(value)))
+        return cls(plain(str(value)))
 
 
 class Number:
