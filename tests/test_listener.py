@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import random
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from terminal.bus import BusRefused
 from terminal.contract.messages import Message, Paid, Receipt, Refund, encode
+from terminal.contract.packed import unpack
 from terminal.contract.topics import Topic
 from terminal.link import Link
 from terminal.payby.signing import sign
@@ -357,16 +359,32 @@ async def test_a_chunked_body_is_bounded_too(client: Client) -> None:
             assert reply.status == status
 
 
-async def test_a_body_that_is_over_16_kib_as_a_message_is_413(client: Client, link: FakeLink) -> None:
+async def test_what_is_over_16_kib_as_a_message_is_handed_on_packed(client: Client, link: FakeLink) -> None:
     def worker(message: Message) -> None:
         encode(message)  # what the real link does first
         link.receipt(message)
 
     link.worker = worker
-    most = (8192 - len(notification(acquireOrder=order(reserved="")))) // 2
-    for quotes, status in ((2000, 200), (most, 413)):
-        body = notification(acquireOrder=order(reserved='"' * quotes))
-        assert (await client.post(body))[0] == status
+    terms = [{"months": n, "text": f"pay {n} times, with interest"} for n in range(1000)]
+    for reserved in ('"' * 2000, '"' * 20_000, json.dumps(terms)):
+        body = notification(acquireOrder=order(reserved=reserved))
+        assert (await client.post(body))[0] == 200
+        told = link.said[-1][0]
+        assert isinstance(told, Paid)
+        assert bool(told.packed) is (len(body) > 16_000)
+        assert unpack(told).body.encode() == body
+
+
+async def test_what_is_too_long_even_packed_is_413_and_told(client: Client, link: FakeLink) -> None:
+    def worker(message: Message) -> None:
+        encode(message)
+        link.receipt(message)
+
+    link.worker = worker
+    noise = random.Random(1).randbytes(15_000).hex()
+    assert (await client.post(notification(acquireOrder=order(reserved=noise))))[0] == 413
+    assert "bad-notification" in link.alerts
+    assert not link.heard
 
 
 async def test_other_paths_and_methods(client: Client) -> None:

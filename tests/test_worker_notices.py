@@ -7,6 +7,7 @@ import pytest
 
 from terminal.clock import new_id
 from terminal.contract.messages import Alert, Lift, Order, Paid, Receipt, stamp
+from terminal.contract.packed import pack, unpack
 from terminal.core.numbers import help_code, parse_order_no
 from terminal.journal.kinds import NOTICE
 from terminal.payby.sandbox import Fault, Sandbox
@@ -34,6 +35,7 @@ async def hears(lane: Lane, order_no: str, notify_id: str = "n1", *, forged: boo
         body=body,
         sign=sign(key, body.encode()),
     )
+    told = pack(told)
     await lane.bus.hears(lane.topic("paid"), told)
     return told
 
@@ -65,6 +67,14 @@ async def test_a_chargeback_is_journaled_receipted_and_told_with_order_lane_amou
     assert (receipt.outcome, receipt.order_no) == ("noted", no)
     assert kept(lane) == [f"{told.sign}\n{told.body}".encode()]
     assert lane.bus.of(Lift) == []
+
+
+async def test_a_kind_that_is_new_may_be_longer_than_a_message(lane: Lane) -> None:
+    told = await hears(lane, "none", transferOrder={"terms": ["pay with interest"] * 2000})
+    assert told.packed
+    assert "transferOrder" in (await lane.until(Alert, code="notification-unknown")).text
+    assert (await lane.until(Receipt, notify_id="n1")).outcome == "noted"
+    assert kept(lane) == [f"{told.sign}\n{unpack(told).body}".encode()]
 
 
 async def test_a_chargeback_of_an_order_of_others_is_told_too(lane: Lane) -> None:

@@ -6,15 +6,16 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from terminal.clock import new_id
 from terminal.contract.grant import fits
 from terminal.contract.messages import MAX_BYTES, Alert, Lift, Paid, Proof, Receipt, Screen, encode, stamp
+from terminal.contract.packed import pack
 from terminal.core import events
 from terminal.core.visit import Proof as KeptProof
 from terminal.payby.sandbox import Fault, Sandbox
 from terminal.payby.signing import sign
-from terminal.roles.listener.doors import MAX_BODY_BYTES
 from tests.lifts import LANE, payby_key
 from tests.test_worker import CLOCK, Lane, notification, sandbox, to_json, working
 from tests.test_worker_failures import is_served
@@ -23,9 +24,9 @@ __all__ = ["sandbox"]
 LONG = {"subject": "instalment terms " * 1_500}
 
 
-def long_notification(lane: Lane, order_no: str) -> Paid:
+def long_notification(lane: Lane, order_no: str, length: int = 14_400) -> Paid:
     """Genuine, and too long for a lift, if not for a message."""
-    words = lane.sandbox.book.orders[order_no].words() | {"subject": "x" * 14_400}
+    words = lane.sandbox.book.orders[order_no].words() | {"subject": "x" * length}
     body = to_json({"acquireOrder": words, "notify_id": "long", "notify_timestamp": 1})
     signature = sign(payby_key("payby"), body.encode())
     assert not fits(Proof(body, signature))
@@ -80,6 +81,26 @@ async def test_a_notification_too_long_for_a_lift_is_answered_once_a_query_has_b
         assert lane.bus.unacknowledged == 0
 
 
+async def test_a_notification_longer_than_a_message_lets_the_car_out_by_what_a_query_brings(sandbox: Sandbox) -> None:
+    async with working(sandbox) as lane:
+        order = await lane.pays_at_the_qr()
+        await sandbox.pay(order.order_no or "", notify=False)
+        told = pack(long_notification(lane, order.order_no or "", 60_000))
+        assert told.packed and not told.body
+        await lane.bus.hears(lane.topic("paid"), told)
+        await in_time(lane, Lift, order_no=order.order_no)
+        assert (await lane.until(Receipt, notify_id="long")).outcome == "lifting"
+
+
+async def test_what_is_packed_and_unreadable_is_a_bad_message(sandbox: Sandbox) -> None:
+    async with working(sandbox) as lane:
+        order = await lane.pays_at_the_qr()
+        told = replace(long_notification(lane, order.order_no or ""), body="", packed="AAAA")
+        await lane.bus.hears(lane.topic("paid"), told)
+        assert "`packed`" in (await lane.until(Alert, code="bad-message")).text
+        assert (lane.bus.of(Receipt), lane.bus.unacknowledged) == ([], 0)
+
+
 async def test_a_notification_that_no_query_confirms_is_not_receipted(sandbox: Sandbox) -> None:
     async with working(sandbox) as lane:
         order = await lane.pays_at_the_qr()
@@ -121,8 +142,8 @@ def test_what_fits_a_lift_fits_with_everything_else_at_its_longest(filling: str)
     assert MAX_BYTES - 500 < size <= MAX_BYTES
 
 
-def test_the_longest_notification_of_ordinary_words_fits_a_lift() -> None:
+def test_8_kib_of_ordinary_words_fit_a_lift() -> None:
     words: dict[str, str] = {}
-    while len(json.dumps(words)) < MAX_BODY_BYTES - 20:
+    while len(json.dumps(words)) < 8 * 1024 - 20:
         words[f"k{len(words)}"] = "word"
     assert fits(Proof(json.dumps(words), "A" * 684))

@@ -159,12 +159,16 @@ class Screen(Message, frozen=True, kw_only=True):
 
 
 class Paid(Message, frozen=True, kw_only=True):
-    """PayBy says that an order is paid, in PayBy's own signed words."""
+    """PayBy says that an order is paid, in PayBy's own signed words.
+
+    ``packed``: the body in zlib's form, Base64, where it is too long for a message; ``body`` is empty then.
+    """
 
     order_no: OrderNo
     notify_id: str
     body: str
     sign: str
+    packed: str | None = None
 
 
 class Receipt(Message, frozen=True, kw_only=True):
@@ -257,7 +261,7 @@ class Command(Message, frozen=True, kw_only=True):
 
 
 class Refund(Message, frozen=True, kw_only=True):
-    """A refund's progress; the listener's bears PayBy's signed words as well."""
+    """A refund's progress; the listener's bears PayBy's signed words as well, as a ``paid`` does."""
 
     order_no: OrderNo
     refund_no: str
@@ -267,6 +271,7 @@ class Refund(Message, frozen=True, kw_only=True):
     notify_id: str | None = None
     body: str | None = None
     sign: str | None = None
+    packed: str | None = None
 
 
 class Alert(Message, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ Content-Type is not looked at, and nothing that was not signed is parsed, repeat
 401     signature absent, malformed or wrong; late while many connections are open, which slows a flood down
 404     another path; 405 another method
 408     the body did not arrive within 5 s
-413     a body over 64 KiB
+413     a body over 64 KiB, or one that no message can hold even deflated (alert ``bad-notification``)
 503     no receipt within 3 s, or too many notifications wait for theirs: PayBy tries again
 ======  =====================================================================================================
 """

@@ -12,7 +12,9 @@ from typing import Any
 
 from aiohttp import web
 
-MAX_BODY_BYTES = 64 * 1024
+from terminal.contract import packed
+
+MAX_BODY_BYTES = packed.MOST
 """Instalment terms, which PayBy puts into a notification, have no limit of their own."""
 IDLE_S = 75.0
 """How long a kept connection may be silent; a reverse proxy should give up earlier (nginx: 60 s)."""

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from terminal.bus import BusError
 from terminal.contract.messages import BadMessage, Paid, Receipt, Refund
+from terminal.contract.packed import pack
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.link import Hearing, Link
 from terminal.payby.errors import BadSignature, BadWords
@@ -198,8 +199,8 @@ class Listener:
             return "repeated", 200
         try:
             self._in_hand += 1
-            is_journaled = await self._relay(notification.notify_id, body, message, lane)
-        except BadMessage:  # more than a message of ours can hold; the worker's query finds out in other words
+            is_journaled = await self._relay(notification.notify_id, body, pack(message), lane)
+        except BadMessage:  # packed it is too long as well; of a payment the worker's query finds out in other words
             self._alert_seldom("bad-notification", "signed by PayBy and too long to be handed on")
             return self._seldom_logged("too-large", 413)
         finally:

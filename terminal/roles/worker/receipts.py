@@ -5,7 +5,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from terminal.contract import grant as grants
-from terminal.contract.messages import Command, Paid, Proof, Receipt, Refund
+from terminal.contract.messages import BadMessage, Command, Paid, Proof, Receipt, Refund
+from terminal.contract.packed import unpack
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import numbers
 from terminal.core.actions import Reply
@@ -50,6 +51,12 @@ class Receipts:
         if said.sign is None or said.notify_id is None:  # a refund's progress as a worker says it
             heard.ack()
             return
+        try:
+            said = unpack(said)
+        except BadMessage as error:
+            heard.ack()
+            await self._link.bad_message(str(heard.topic), str(error))
+            return
         digest = hashlib.sha256(f"{heard.topic.kind}\n{said.body}".encode()).digest()
         if digest in self._answers:
             heard.ack()
@@ -79,7 +86,7 @@ class Receipts:
 
         if event is None:
             await done(Change({}, {}, []))
-        elif isinstance(event, OrderReported) and self._needs_a_proof(event, said.body or "", said.sign):
+        elif isinstance(event, OrderReported) and self._needs_a_proof(event, said.body or "", said.sign or ""):
             self._look(event.order_no, done)
         else:
             self._post(event, done)
