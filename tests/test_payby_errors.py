@@ -16,7 +16,7 @@ DECIDES = {
     "62015": e.RefundRejected, "62017": e.RefundKnown, "62040": e.RefundRejected, "62041": e.RefundRejected,
     "62045": e.RefundRejected, "62008": e.OurMistake, "62009": e.OurMistake, "62089": e.OurMistake,
     "62012": e.OurMistake, "62013": e.NoStatement, "62016": e.OurMistake, "62019": e.Unauthorised,
-    "62086": e.Unauthorised,
+    "62086": e.Unauthorised, "62082": e.TokenUnknown,
     "62026": e.Unauthorised, "62036": e.OurMistake, "62037": e.OurMistake, "62039": e.RevokeFailed,
     "62046": e.RevokeRejected,
 }  # fmt: skip
@@ -36,8 +36,12 @@ def test_every_code_of_the_api_page_is_the_leaf_that_decides(code: str) -> None:
 def test_the_table_above_is_the_pages_whole_table() -> None:
     table = PAGE.read_text().partition("## Codes that decide something")[2].partition("\n## ")[0]
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| ")]
-    codes = {code for row in rows for code in re.findall(r"\d+", row)} - {"0"}
+    codes = {code for row in rows for code in re.findall(r"\d+", row)} - {"0", "58"}
     assert codes == set(DECIDES)
+
+
+def test_wrong_dates_of_a_list_of_refunds_are_our_mistake() -> None:
+    assert {of("71002"), of("71003")} == {e.OurMistake}
 
 
 @pytest.mark.parametrize("msg", ["REQUESTTIME_TOO_EARLY", "REQUESTTIME_TOO_LATER"])

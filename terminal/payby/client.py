@@ -42,11 +42,15 @@ from .errors import (
 from .messages import (
     AcquireOrder,
     OrderPage,
+    Payer,
     RefundOrder,
+    RefundPage,
     RefundSummary,
     order_in,
     order_page_in,
+    payer_in,
     refund_in,
+    refund_page_in,
     token_url_in,
 )
 from .rate import Turn
@@ -234,6 +238,34 @@ class PayBy:
         call = "acquire2Query/queryOrderPage"
         reply = await self._repeat(attempts, lambda: self._wire.call(call, biz, Turn.REPORT))
         return _understand(call, order_page_in, reply)
+
+    async def query_refund_order_page(
+        self,
+        start: date,
+        end: date,
+        *,
+        devices: Sequence[str] = (),
+        statuses: Sequence[str] = (),
+        number: int = 0,
+        size: int = 100,
+        attempts: int = 3,
+    ) -> RefundPage:
+        """The refunds of some days, also those made in PayBy's portal; otherwise as query_order_page()."""
+        biz = requests.order_page(start, end, devices, statuses, number, size)
+        call = "acquire2Query/queryRefundOrderPage"
+        reply = await self._repeat(attempts, lambda: self._wire.call(call, biz, Turn.REPORT))
+        return _understand(call, refund_page_in, reply)
+
+    async def get_cashier_url_info(self, token_url: str) -> Payer | None:
+        """Which phone has read the code of an open order; None: none yet. TokenUnknown where there is no such code."""
+        call = "acquire2/getCashierUrlInfo"
+        return _understand(call, payer_in, await self._wire.call(call, requests.cashier_url(token_url), Turn.QUERY))
+
+    async def get_order_payer(self, order_no: str | None = None, *, payby_no: str | None = None) -> Payer | None:
+        """Who paid an order, masked; None where PayBy does not say."""
+        call = "acquire2/getOrderPayer"
+        biz = requests.order_ref(order_no, payby_no)
+        return _understand(call, payer_in, await self._wire.call(call, biz, Turn.QUERY))
 
     async def get_order_statement(self, day: date, *, attempts: int = 3) -> bytes:
         """The day's statements as a ZIP, for ``statements.read_zip``; NoStatement where there is none (yet).

@@ -23,6 +23,7 @@
         ├── RefundUnknown     62007: PayBy has no such refund
         ├── RefundKnown       62017: this refund number is taken: look the refund up
         ├── RefundRejected    62006, 62015, 62030, 62040, 62041, 62045: this refund will not be made
+        ├── TokenUnknown      62082: PayBy has no such code to scan, or no longer
         └── NoStatement       62013, 62014: the statement is not there (yet)
 
 An answer counts only with PayBy's signature. What an unsigned one said decides nothing; it is kept as ``hint`` of
@@ -168,6 +169,10 @@ class RefundRejected(CallFailed):
     """This refund will not be made: too much, not paid, revoked, refunded already or refused."""
 
 
+class TokenUnknown(CallFailed):
+    """PayBy has no such code to scan, or no longer."""
+
+
 class NoStatement(CallFailed):
     """There is no statement for this day, or not yet."""
 
@@ -177,7 +182,8 @@ _OF_OTHER_PRODUCTS = (
     62038,
     *range(62042, 62045),
     *range(62047, 62074),
-    *range(62078, 62086),
+    *range(62078, 62082),
+    *range(62083, 62086),
     62087,
     62088,
 )
@@ -188,7 +194,8 @@ CODES: MappingProxyType[str, type[CallFailed]] = MappingProxyType(
     | dict.fromkeys(("403", "62019", "62026", "62086"), Unauthorised)
     | dict.fromkeys(map(str, _OF_OTHER_PRODUCTS), OurMistake)  # parameters that we never send: cards, sharing, …
     | dict.fromkeys(("400", "62008", "62009", "62012", "62016", "62018", "62020", "62036", "62037"), OurMistake)
-    | {"62089": OurMistake}
+    | dict.fromkeys(("62089", "71002", "71003"), OurMistake)  # the last two: the dates of a list of refunds
+    | {"62082": TokenUnknown}
     | dict.fromkeys(("62001", "62003"), OrderPaid)
     | {"62002": OrderDead}
     | dict.fromkeys(("62004", "62035"), OrderUnknown)

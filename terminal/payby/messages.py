@@ -17,9 +17,10 @@ from .requests import PlaceOrder, PlaceRefund
 from .strict import Amount, Money, Said, Sum, fit, load
 
 __all__ = [
-    "AcquireOrder", "Amount", "Chargeback", "Head", "Money", "Notification", "OrderPage", "PaymentInfo", "PlaceOrder",
-    "PlaceRefund", "RefundOrder", "RefundSummary", "Sum", "VoidOrder", "head_in", "order_in", "order_page_in",
-    "read_notification", "read_order", "refund_in", "token_url_in",
+    "AcquireOrder", "Amount", "Chargeback", "Head", "Money", "Notification", "OrderPage", "Payer", "PaymentInfo",
+    "PlaceOrder", "PlaceRefund", "RefundOrder", "RefundPage", "RefundSummary", "Sum", "VoidOrder", "head_in",
+    "order_in", "order_page_in", "payer_in", "read_notification", "read_order", "refund_in", "refund_page_in",
+    "token_url_in",
 ]  # fmt: skip
 
 MerchantNo = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}(?!\n)$")]
@@ -110,12 +111,29 @@ class VoidOrder(msgspec.Struct, frozen=True, rename="camel"):
     origin_merchant_order_no: MerchantNo
 
 
+class Payer(msgspec.Struct, frozen=True, rename="camel"):
+    """Who pays, as far as PayBy tells a merchant: a masked number, such as ``+971-58*92``. For operators alone."""
+
+    payer_mid: str | None = None
+    mobile_number_mask: Said | None = None
+    device_id: Said | None = None
+    ip_address: Said | None = None
+
+
 class OrderPage(msgspec.Struct, frozen=True, rename="camel"):
     """One page of orders; pages count from 0."""
 
     total_elements: int
     total_pages: int
     items: tuple[AcquireOrder, ...] = ()
+
+
+class RefundPage(msgspec.Struct, frozen=True, rename="camel"):
+    """One page of refunds; pages count from 0."""
+
+    total_elements: int
+    total_pages: int
+    items: tuple[RefundOrder, ...] = ()
 
 
 class Head(msgspec.Struct, frozen=True, rename="camel"):
@@ -227,14 +245,37 @@ def refund_in(answer: dict[str, Any]) -> tuple[RefundOrder, RefundSummary | None
     )
 
 
+def payer_in(answer: dict[str, Any]) -> Payer | None:
+    """Who scanned or paid; None where nobody did yet, which PayBy may say by any absence. Raises BadWords."""
+    if not head_in(answer).is_success:
+        raise BadWords("head: not a success")
+    body = answer.get("body")
+    said = body.get("payer") if isinstance(body, dict) else None
+    payer = fit(said, Payer, "payer") if isinstance(said, dict) else Payer()
+    return payer if any((payer.payer_mid, payer.mobile_number_mask, payer.device_id, payer.ip_address)) else None
+
+
 def order_page_in(answer: dict[str, Any]) -> OrderPage:
     """The page of orders in an answer; raises BadWords."""
+    body, items = _page(answer)
+    page = fit(body, OrderPage, "body")
+    return msgspec.structs.replace(page, items=tuple(fit(item, AcquireOrder, "items") for item in items))
+
+
+def refund_page_in(answer: dict[str, Any]) -> RefundPage:
+    """The page of refunds in an answer; raises BadWords."""
+    body, items = _page(answer)
+    page = fit(body, RefundPage, "body")
+    return msgspec.structs.replace(page, items=tuple(fit(item, RefundOrder, "items") for item in items))
+
+
+def _page(answer: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+    """The body without its items, and the items."""
     body = _body(answer)
     items = body.get("items") or []
     if not isinstance(items, list):
         raise BadWords("items: a list is needed")
-    page = fit({**body, "items": ()}, OrderPage, "body")
-    return msgspec.structs.replace(page, items=tuple(fit(item, AcquireOrder, "items") for item in items))
+    return {**body, "items": ()}, items
 
 
 def _body(answer: dict[str, Any]) -> dict[str, Any]:

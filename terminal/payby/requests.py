@@ -140,6 +140,11 @@ def order_ref(
     )
 
 
+def cashier_url(token_url: str) -> bytes:
+    """Names one code to scan."""
+    return _encode({"tokenUrl": _text(token_url, "tokenUrl", 512, needed=True)})
+
+
 def refund_ref(refund_no: str | None, payby_no: str | None) -> bytes:
     """Names one refund, by our number or by PayBy's, never both."""
     if (refund_no is None) == (payby_no is None):
@@ -155,9 +160,9 @@ def refund_ref(refund_no: str | None, payby_no: str | None) -> bytes:
 def order_page(
     start: date, end: date, devices: Sequence[str], statuses: Sequence[str], number: int, size: int
 ) -> bytes:
-    """One page of the orders of some days (both included, in PayBy's time zone); pages count from 0."""
+    """One page of the orders or refunds of some days (both included, in PayBy's time zone); pages count from 0."""
     if end < start or number < 0 or not 1 <= size <= 1000:
-        raise BadRequest("queryOrderPage: days in order, a page from 0 and a size of 1 to 1000 are needed")
+        raise BadRequest("a page of a list: days in order, a page from 0 and a size of 1 to 1000 are needed")
     return _encode(
         {
             "startDate": start.isoformat(),

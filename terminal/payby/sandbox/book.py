@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from . import params
-from .nouns import Chargeback, Order, Refund
+from .nouns import Chargeback, Order, Refund, masked
 from .params import Refusal
 
 DUBAI = timezone(timedelta(hours=4))
@@ -172,6 +172,40 @@ class Book:
             "sortPageParam": {"number": asked.number, "size": asked.size},
             "items": [order.words() for order in found[first : first + asked.size]],
         }
+
+    def refund_page(self, biz: Mapping[str, Any]) -> dict[str, Any]:
+        """queryRefundOrderPage: by the Dubai day on which a refund was asked for, oldest first."""
+        asked = params.refund_page(biz)
+        found = [
+            refund
+            for refund in self.refunds.values()
+            if asked.start <= datetime.fromtimestamp(refund.asked_ms / 1000, DUBAI).date() <= asked.end
+            and (not asked.statuses or refund.status in asked.statuses)
+            and (not asked.devices or refund.order.asked.get("deviceId") in asked.devices)
+        ]
+        first = asked.number * asked.size
+        return {
+            "totalElements": len(found),
+            "totalPages": -(-len(found) // asked.size),
+            "sortPageParam": {"number": asked.number, "size": asked.size},
+            "items": [refund.words() for refund in found[first : first + asked.size]],
+        }
+
+    def cashier(self, biz: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
+        """getCashierUrlInfo: the phone that read the code of an open order last."""
+        token_url = params.token_url(biz)
+        for order in self.orders.values():
+            if order.token_url == token_url and self._aged(order, now_ms) and order.status == "CREATED":
+                return {"payer": {"mobileNumberMask": masked(order.payer)}} if order.payer else {}
+        raise Refusal("62082", "TOKEN_URL_NOT_EXIST")
+
+    def payer(self, biz: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
+        """getOrderPayer: who paid, masked."""
+        order = self._named(biz, now_ms)
+        if order.paid_ms is None or order.payer is None:
+            raise Refusal("62015", "ORDER_NOT_PAID")
+        known = {"payerMid": order.payer, "mobileNumberMask": masked(order.payer), "ipAddress": "192.0.2.7"}
+        return {"payer": known | {"deviceId": "pretended"}}
 
     def find(self, ref: str, now_ms: int) -> Order:
         """By our number, PayBy's number, the token URL or its ``ft``; raises KeyError."""

@@ -23,9 +23,12 @@ CALLS = (
     "acquire2/cancelOrder",
     "acquire2/revokeOrder",
     "acquire2/updateExpiredTime",
+    "acquire2/getCashierUrlInfo",
+    "acquire2/getOrderPayer",
     "acquire2/refund/placeOrder",
     "acquire2/refund/getOrder",
     "acquire2Query/queryOrderPage",
+    "acquire2Query/queryRefundOrderPage",
     "acquire2/download/getOrderStatement",
 )
 
@@ -92,6 +95,10 @@ def perform(
             return book.revoke(biz, now), None
         case "updateExpiredTime":
             return book.update_expired_time(biz, now), None
+        case "getCashierUrlInfo":
+            return book.cashier(biz, now), None
+        case "getOrderPayer":
+            return book.payer(biz, now), None
         case "refund/placeOrder":
             refund, is_new = book.refund(biz, now)
             return {"refundOrder": refund.words(), "refundSummary": refund.summary()}, refund if is_new else None
@@ -100,6 +107,8 @@ def perform(
             return {"refundOrder": refund.words(), "refundSummary": refund.summary()}, None
         case "queryOrderPage":
             return book.page(biz, now), None
+        case "queryRefundOrderPage":
+            return book.refund_page(biz), None
         case _:
             found = statement_zip(book, params.day(biz, "statementDate", r"\d{8}"), version, stars=stars)
             if found is None:

@@ -119,5 +119,10 @@ class Chargeback:
         }
 
 
+def masked(payer: str) -> str:
+    """A payer's number, as much of it as PayBy tells."""
+    return f"+971-58*{payer[-2:]}"
+
+
 def _aed(amount: Decimal) -> dict[str, Any]:
     return {"amount": amount, "currency": "AED"}

@@ -9,6 +9,7 @@ from typing import Any
 
 SCENES = frozenset(("PAYPAGE", "INAPP", "EWALLET", "DYNQR", "QRPAY", "JSAPI", "AUTODEBIT", "DIRECTPAY", "CASHTOPUP"))
 STATUSES = frozenset(("CREATED", "PAID_SUCCESS", "SETTLED", "FAILURE"))
+REFUND_STATUSES = frozenset(("CREATED", "REFUNDED_SETTLED", "SUCCESS", "FAILURE"))
 _NUMBER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -91,8 +92,8 @@ def place_refund(biz: Mapping[str, Any]) -> RefundAsked:
     return RefundAsked(_number(biz.get("refundMerchantOrderNo"), "refundMerchantOrderNo"), amount)
 
 
-def order_page(biz: Mapping[str, Any]) -> PageAsked:
-    """Parameters of queryOrderPage."""
+def order_page(biz: Mapping[str, Any], known: frozenset[str] = STATUSES) -> PageAsked:
+    """Parameters of queryOrderPage, or with other statuses of queryRefundOrderPage."""
     sort = biz.get("sortPageParam")
     if not isinstance(sort, dict):
         raise invalid("sortPageParam")
@@ -100,9 +101,28 @@ def order_page(biz: Mapping[str, Any]) -> PageAsked:
     if type(number) is not int or number < 0 or type(size) is not int or size < 1:
         raise invalid("sortPageParam")
     statuses = _texts(biz, "includeStatusList")
-    if not STATUSES.issuperset(statuses):
+    if not known.issuperset(statuses):
         raise invalid("includeStatusList")
     return PageAsked(day(biz, "startDate"), day(biz, "endDate"), _texts(biz, "deviceIdList"), statuses, number, size)
+
+
+def refund_page(biz: Mapping[str, Any]) -> PageAsked:
+    """Parameters of queryRefundOrderPage, which has codes of its own for its two dates."""
+    for name, code in (("startDate", "71002"), ("endDate", "71003")):
+        try:
+            day(biz, name)
+        except Refusal:
+            raise Refusal(code, "DATE_ILLEGAL") from None
+    if biz["endDate"] < biz["startDate"]:
+        raise Refusal("71003", "DATE_ILLEGAL")
+    return order_page(biz, REFUND_STATUSES)
+
+
+def token_url(biz: Mapping[str, Any]) -> str:
+    """The code that getCashierUrlInfo names."""
+    if not (found := _text(biz, "tokenUrl", 512)):
+        raise invalid("tokenUrl")
+    return found
 
 
 def one_of(biz: Mapping[str, Any], ours: str, theirs: str) -> tuple[str | None, str | None]:
