@@ -32,6 +32,7 @@ COUNTS = {
     "power-cut": 7,
     "put-back": 6,
     "stolen-lane": 40,
+    "lane-flood": 20,
 }
 QUICK = {
     "broker-restarts": 3,
@@ -41,10 +42,13 @@ QUICK = {
     "power-cut": 1,
     "put-back": 1,
     "stolen-lane": 3,
+    "lane-flood": 4,
 }
 QUICK_SLACK = 3.0
 """A bounded part says whether it works, not how fast: it may share its machine."""
-ALONE = frozenset({"flood"})
+AT_ONCE, QUICK_AT_ONCE = 2, 4
+"""Garages side by side: they mostly wait, but a full run measures."""
+ALONE = frozenset({"flood", "lane-flood"})
 """What is measured in milliseconds has the machine to itself."""
 
 
@@ -132,7 +136,7 @@ def reached(outcomes: list[Outcome]) -> tuple[str, list[str]]:
 
 async def main_(asked: argparse.Namespace, folder: Path) -> int:
     todo = list(enumerate(parts(asked)))
-    at_once = asyncio.Semaphore(asked.at_once)
+    at_once = asyncio.Semaphore(asked.at_once or (QUICK_AT_ONCE if asked.quick else AT_ONCE))
     outcomes: list[Outcome] = []
     slack = asked.slack or (QUICK_SLACK if asked.quick else 1.0)
 
@@ -171,7 +175,7 @@ def main() -> int:
     ask.add_argument("--only", choices=list(SCENARIOS), action="append")
     ask.add_argument("--quick", action="store_true", help="a bounded part of each")
     ask.add_argument("--slack", type=float, help=f"times the limits in seconds (default 1; quick {QUICK_SLACK:g})")
-    ask.add_argument("--at-once", type=int, default=2, help="garages side by side (default 2)")
+    ask.add_argument("--at-once", type=int, help=f"garages side by side (default {AT_ONCE}; quick {QUICK_AT_ONCE})")
     ask.add_argument("--keep", type=Path, metavar="FOLDER", help="keep journals and logs there")
     asked = ask.parse_args()
     if shutil.which("mosquitto") is None:

@@ -1,4 +1,4 @@
-"""Floods: bad signatures, requests that never end, and garbage on every topic, while cars come."""
+"""Floods while cars come: bad signatures, requests that never end, garbage on every topic, a lane that never stops."""
 
 import asyncio
 import contextlib
@@ -18,6 +18,11 @@ ANSWERED_S = 1.0
 and is printed."""
 GENUINE = 200
 GENUINE_EVERY_S = 0.02
+SERVED_S = 3.0
+"""From a ticket to the boom at one lane while another one floods the worker, on whatever machine; the figure to reach
+is twice the usual time, and is printed."""
+RATE = 1000
+"""Refused fees a second."""
 GARBAGE_EVERY_S = 0.05
 """On each topic."""
 
@@ -39,6 +44,25 @@ async def flood(scene: Scene, count: int, until: float, slack: float) -> list[st
     scene.figures |= {name: [_p99(before)], f"{name}, in a flood (to reach: 0.1)": [_p99(during)]}
     if _p99(during) > ANSWERED_S * slack:
         wrong.append(f"a genuine notification was answered in {_p99(during) * 1000:.0f} ms in a flood (99 of 100)")
+    return wrong
+
+
+async def lane_flood(scene: Scene, count: int, until: float, slack: float) -> list[str]:
+    """One lane's user says RATE refused fees a second; at the other one drivers are served as ever."""
+    lane = scene.kerbs[1]
+    usual = await _served(scene, max(2, count // 2), until)
+    scene.off(lane.name)
+    async with _fees(scene) as rate:
+        flooded = await _served(scene, count, until)
+    scene.on(lane.name)
+    name = "from the ticket to the boom, s"
+    scene.figures |= {name: usual, f"{name}, in a flood from another lane (to reach: twice the usual)": flooded}
+    scene.figures["refused fees a second"] = rate[-1:]
+    wrong = [
+        f"a driver was served in {took:.1f} s while another lane flooded" for took in flooded if took > SERVED_S * slack
+    ]
+    if len(flooded) < count and time.monotonic() < until:
+        wrong.append("a car did not leave while another lane flooded")
     return wrong
 
 
@@ -101,3 +125,32 @@ async def _babble(scene: Scene) -> None:
                 with contextlib.suppress(OSError):
                     await scene.garage.bus.publish(f"parking/marina/{scene.kerbs[0].name}/{what}", garbage)
         await asyncio.sleep(GARBAGE_EVERY_S)
+
+
+async def _served(scene: Scene, count: int, until: float) -> list[float]:
+    took = []
+    for number in range(count):
+        if time.monotonic() > until:
+            break
+        car = await scene.car("free" if number % 2 else "pays")
+        if car.risen is not None:
+            took.append((car.risen - car.scanned) / 1000)
+    return took
+
+
+@contextlib.asynccontextmanager
+async def _fees(scene: Scene) -> AsyncIterator[list[float]]:
+    """Gives, once it is over, how many fees went out in a second."""
+    lane = scene.kerbs[1].name
+    user = f"lane.{lane}" if f"lane.{lane}" in scene.passwords else "lane"
+    told = [scene.garage.broker, user, scene.passwords[user], lane, str(RATE)]
+    flooder = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.chaos.lane_flooder", *told, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    rate: list[float] = []
+    try:
+        yield rate
+    finally:
+        flooder.kill()
+        said, _ = await flooder.communicate()
+        rate += map(float, said.split())

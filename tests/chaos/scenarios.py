@@ -8,7 +8,7 @@ from typing import Any
 
 from terminal.payby.sandbox import NotifyFault
 from tests.chaos.drivers import Driver
-from tests.chaos.floods import flood
+from tests.chaos.floods import flood, lane_flood
 from tests.chaos.kerb import Kerb
 from tests.chaos.power import power_cuts
 from tests.chaos.putback import put_back
@@ -202,6 +202,7 @@ SCENARIOS: dict[str, Scenario] = {
     "power-cut": power_cuts,
     "put-back": put_back,
     "stolen-lane": stolen_lane,
+    "lane-flood": lane_flood,
 }
 
 
@@ -221,4 +222,5 @@ SETTINGS = {
     "power-cut": Setting(more=SHORT_GRACE),
     "put-back": Setting(more=SHORT_GRACE),
     "stolen-lane": Setting(("mosquitto",), lanes=2, guarded=True),  # the embedded broker has one lane's users
+    "lane-flood": Setting(lanes=2, guarded=True),
 }

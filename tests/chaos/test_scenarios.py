@@ -51,6 +51,12 @@ async def test_a_stolen_lane_opens_nothing_and_takes_no_visit_from_another_lane(
     assert await wrong(part, tmp_path / "garage") == []
 
 
+@pytest.mark.parametrize("broker", ["amqtt", "mosquitto"])
+async def test_a_flood_from_one_lane_holds_no_other_up(broker: str, tmp_path: Path) -> None:
+    part = Part("lane-flood", broker, QUICK["lane-flood"], 1, lanes=2)
+    assert await wrong(part, tmp_path / "garage") == []
+
+
 @pytest.mark.fault("listener-flood", "reader-garbage")
 async def test_floods_hold_nobody_up(tmp_path: Path) -> None:
     assert await wrong(Part("flood", "amqtt", QUICK["flood"], 1), tmp_path / "garage") == []
