@@ -244,8 +244,8 @@ class Ledger:
                 rows.insert(0, (type(event).__name__, msgspec.json.encode(_as_kept(event, told))))
             except Exception as error:
                 raise Untaken(type(event).__name__) from error
-            await self._write(rows, event, change, recalled)
-            recalled = None  # it is in the journal now
+            if await self._write(rows, event, change, recalled):
+                recalled = None  # it is in the journal now
         finally:
             if recalled:
                 del self.garage.stays[recalled.session]
@@ -260,15 +260,16 @@ class Ledger:
 
     async def _write(
         self, rows: Sequence[tuple[str, bytes]], event: Event, change: Change, recalled: Stay | None
-    ) -> None:
+    ) -> bool:
+        """False where nothing was committed: the rows wait for the next commit, and no stay comes back for them."""
         store = self._store
         if store is None:
             await self._log.append(rows, event.at)
-            return
+            return True
         if _can_wait(event, change):
             store.note(rows, event.at)
             self._since += len(rows)
-            return
+            return False
         ahead: list[tuple[str, bytes]] = []
         if recalled:
             ahead.append((RECALLED, msgspec.json.encode(recalled)))
@@ -283,6 +284,7 @@ class Ledger:
         last = await store.append([*ahead, *rows], event.at)
         for stay in resting:
             self._put_away(stay, last - len(rows) - len(ahead) + (2 if recalled else 1))
+        return True
 
     def _rested(self, now: int, spoken_of: Collection[str | None]) -> list[Stay]:
         """Settled stays that may leave memory now, but for those that are spoken of."""
