@@ -656,24 +656,21 @@ def _advance_paying(draft: _Draft, lane: Lane, visit: Visit) -> None:
     order = stay.order(visit.order_no)
     if _unheard(draft, lane, visit):
         return
-    if stay.left is not None:
+    credit, is_free = _credit(draft, stay), visit.fee.reason == "free"
+    may_begin = visit.phase != "helping" or not visit.lifts
+    has_right = may_begin and (credit is not None or is_free)
+    if stay.left is not None or (has_right and not _may_lift(draft, stay, visit.car)):
         if order and order.stage in ("placing", "created"):
             _stage(draft, order, "closing")
         if visit.phase != "helping":
-            _help(draft, lane.id, "ticket-used")
+            _help(draft, lane.id, "ticket-used" if stay.left is not None or _rose(stay) else "barrier")
         return
-    if visit.phase != "helping" or not visit.lifts:
-        credit, is_free = _credit(draft, stay), visit.fee.reason == "free"
-        if (credit or is_free) and not _may_lift(draft, stay, visit.car):
-            if visit.phase != "helping":
-                _help(draft, lane.id, "ticket-used" if _rose(stay) else "barrier")
-            return
-        if credit:
-            _grant(draft, lane.id, _reason_for(lane.id, stay, credit), credit)
-            return
-        if is_free and all(draft.at >= g.not_after for g in stay.grants):
-            _grant(draft, lane.id, "free", None)
-            return
+    if may_begin and credit:
+        _grant(draft, lane.id, _reason_for(lane.id, stay, credit), credit)
+        return
+    if may_begin and is_free and all(draft.at >= g.not_after for g in stay.grants):
+        _grant(draft, lane.id, "free", None)
+        return
     if order and order.stage in ("placing", "created") and draft.at >= order.expires:
         _stage(draft, order, "closing")
         if visit.phase != "helping":
