@@ -28,6 +28,8 @@ class Disk:
         self.and_dies = False
         self.after_commit = False
         self._rows: list[SimRow] = []
+        self._commits: list[int] = []
+        """How many rows there were after each commit."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -49,6 +51,15 @@ class Disk:
         """What a commit leaves."""
         for kind, data in rows:
             self._rows.append(SimRow(len(self._rows) + 1, kind, data))
+        self._commits.append(len(self._rows))
+
+    def put_back(self, rows: int) -> int:
+        """A copy that was taken ``rows`` rows ago or earlier takes its place; returns how many it has."""
+        wanted = max(0, len(self._rows) - rows)
+        while self._commits and self._commits[-1] > wanted:
+            self._commits.pop()
+        del self._rows[self._commits[-1] if self._commits else 0 :]
+        return len(self._rows)
 
     def due(self) -> bool:
         """Is it this append that goes wrong?"""

@@ -28,10 +28,12 @@ EVERY_S = 11.0
 
 @dataclass(eq=False)
 class Car:
-    """A car as it is. ``sessions``: the stays whose tickets its driver has held under a scanner here."""
+    """A car as it is. ``sessions``: the stays whose tickets its driver has held under a scanner here, copies too."""
 
     name: str
     sessions: set[str] = field(default_factory=set)
+    owned: set[str] = field(default_factory=set)
+    """The stays whose original tickets its driver holds."""
     has_passed: bool = False
     is_seen: bool = True
     """No loop notices some motorcycles."""
@@ -45,6 +47,10 @@ class Arm:
         self.is_stuck = False
         self.is_hasty = False
         """It comes down soon, whoever still waits before it."""
+        self.is_held = False
+        """By hand, or by the fire alarm: it rises, and stays up."""
+        self.lift: str | None = None
+        """The lift by which it rose, until it is down again."""
         self.pulses = 0
         self.moved: Callable[[], None] = lambda: None
         self.covered = False
@@ -55,13 +61,20 @@ class Arm:
         self._rise_s, self._close_s = rise_s, close_s
         self._next: Handle | None = None
 
-    def pulse(self) -> None:
+    def pulse(self, lift: str | None = None) -> None:
         self.pulses += 1
         if not self.is_stuck:
+            if self.state == "down":
+                self.lift = lift
             self._rise()
 
     def forced_up(self) -> None:
         """By hand, or by the fire alarm."""
+        self._rise()
+
+    def hold(self, held: bool) -> None:
+        """Keep it up, or let go of it."""
+        self.is_held = held
         self._rise()
 
     def cover(self, covered: bool) -> None:
@@ -80,6 +93,8 @@ class Arm:
     def _enter(self, state: Literal["down", "rising", "up", "lowering"], for_s: float) -> None:
         if self._next:
             self._next.cancel()
+        if state == "down":
+            self.lift = None
         before, self.state = self.state, state
         self._next = None if state == "down" else self._world.loop.after(for_s, self._on)
         if state != before:
@@ -91,7 +106,7 @@ class Arm:
         match self.state:
             case "rising":
                 self._enter("up", self._close_s * (0.2 if self.is_hasty else 1.0))
-            case "up" if self.covered:
+            case "up" if self.covered or self.is_held:
                 self._enter("up", 1.0)
             case "up":
                 self._enter("lowering", self._rise_s)
@@ -108,6 +123,8 @@ class Loops:
         self.stuck: bool | None = None
         """What the waiting loop says whatever is on it."""
         self.is_silent = False
+        self.is_blind_below = False
+        """The loop under the boom is dead: no vehicle is ever on it."""
         self.lied_until = -1.0
         self.car: str | None = None
         self.dice = world.dice_for(f"loops {lane}")
@@ -124,8 +141,8 @@ class Loops:
 
     def sees(self, present: bool, under: bool) -> None:
         """What is on the loops now."""
-        self._present, self._under = present, under
-        if self._said != (self._waiting, under):
+        self._present, self._under = present, under and not self.is_blind_below
+        if self._said != (self._waiting, self._under):
             self._speak()
 
     def sticks(self, level: bool | None) -> None:
@@ -150,9 +167,28 @@ class Loops:
         if not silent:
             self._speak()
 
+    def blinds(self, blind: bool) -> None:
+        """The loop under the boom is dead, or mended."""
+        self.is_blind_below = blind
+
+    def power(self, on: bool) -> None:
+        """The lane's machine. When it is back, whatever waits there is a new vehicle to it."""
+        if on:
+            self._said = (False, False)
+        self.silence(not on)
+
     def lies(self) -> None:
         """From now until the loop has been free once more, nobody can say which car it is."""
         self.lied_until = float("inf")
+
+    @property
+    def now(self) -> float:
+        return self._world.loop.now
+
+    @property
+    def lost_s(self) -> float:
+        """When the device lost its connection last."""
+        return self._bus.lost_s
 
     @property
     def is_plain(self) -> bool:
@@ -211,6 +247,13 @@ class Reader:
         self._bus.hears(self._hear, f"{base}/order", f"{base}/screen")
         self._asked: Fee | None = None
         self._timer: Handle | None = None
+        self.is_off = False
+        """Its machine has no power."""
+
+    def power(self, on: bool) -> None:
+        """The lane's machine. What it still had to say is forgotten."""
+        self.is_off = not on
+        self._asked = None
 
     def scan(self, text: str) -> Fee:
         """A ticket is held under it."""
@@ -239,8 +282,9 @@ class Reader:
             currency="AED" if known else None,
             why=quoted.why,
         )
-        self._asked = fee
-        self._repeat(0)
+        if not self.is_off:
+            self._asked = fee
+            self._repeat(0)
         return fee
 
     def _repeat(self, count: int) -> None:
@@ -271,6 +315,8 @@ class Lcd:
         self._live = False
         self._decoded: Screen | None = None
         self._worker_at = 0.0
+        self.is_off = False
+        """Its machine has no power."""
 
     def _hear(self, _: str, payload: Payload, retained: bool) -> None:
         if retained and self._live:
@@ -283,7 +329,7 @@ class Lcd:
 
     def look(self) -> Screen | None:
         """What is shown; None for a dark or confused screen."""
-        if not self._payload:
+        if not self._payload or self.is_off:
             return None
         if self._decoded is None:
             self._decoded = read(Screen, self._payload)
@@ -313,18 +359,40 @@ class Site:
     """Held by the car on the waiting loop."""
     front: Car | None = None
     under: Car | None = None
+    since: float = 0.0
+    """Since when this car stands there."""
+    driver: Any = None
+    """Whoever has his turn there."""
     barrier: Any = None
     log: list[tuple[float, str, str]] = field(default_factory=list)
     """Who passed when: (time, car, "passed" or "tailgated")."""
+    on_clear: Callable[[], None] | None = None
+    """Whoever follows bumper to bumper: called in the moment in which the car under the boom drives on."""
 
     def stands(self, car: Car | None) -> None:
-        self.front = car
+        self.front, self.since = car, self.loops.now
         self._felt()
 
     def beneath(self, car: Car | None) -> None:
         self.under = car
         self.arm.cover(car is not None)
         self._felt()
+
+    def clears(self) -> None:
+        """The car under the boom is out."""
+        follow, self.on_clear = self.on_clear, None
+        if follow:
+            follow()
+        else:
+            self.beneath(None)
+
+    def power(self, on: bool) -> None:
+        """The lane's machine: loops, scanner and screen; the arm has a controller of its own."""
+        if on is not self.lcd.is_off:
+            return
+        self.loops.power(on)
+        self.reader.power(on)
+        self.lcd.is_off = not on
 
     def _felt(self) -> None:
         present, under = (car is not None and car.is_seen for car in (self.front, self.under))

@@ -233,6 +233,8 @@ class SimBus:
     name: str
     instance: str
     connected: bool = True
+    lost_s: float = -1.0
+    """When it lost its connection last."""
     is_dead: bool = False
     takers: list[tuple[tuple[str, ...], "Subscription | Taker"]] = field(default_factory=list)
     queue: list[tuple["Subscription | Taker", str, Payload]] = field(default_factory=list)
@@ -326,6 +328,7 @@ class SimBus:
     def loses_connection(self) -> None:
         if self.connected and not self.is_dead:
             self.connected = False
+            self.lost_s = self.broker.loop.now
             for _, taker in self.takers:
                 if isinstance(taker, Subscription):
                     taker.grant(False)

@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+import msgspec
 from aiohttp import web
 
 from drivers.arm import ArmTracker
@@ -17,7 +18,10 @@ from terminal.contract.grant import Beliefs as BarrierBeliefs
 from terminal.contract.grant import Why
 from terminal.contract.messages import BadMessage, Health, Lift, Vehicle
 from terminal.contract.topics import parse
-from terminal.core.visit import Lane
+from terminal.core.events import Damaged
+from terminal.core.numbers import parse_order_no
+from terminal.core.visit import Lane, Stay
+from terminal.core.visit import Order as LedgerOrder
 from terminal.payby.client import PayBy
 from terminal.roles.barrier.gate import Effect, Forged, Gate, Raise, Refuse, Say
 from terminal.roles.barrier.spent import Spent, done_row, intent_row, refused_row
@@ -25,6 +29,7 @@ from terminal.roles.listener import Listener
 from terminal.roles.worker import Worker
 from tests.sim.client import StraightClient, real_client
 from tests.sim.disk import Disk, DiskFailed
+from tests.sim.effects import Look
 from tests.sim.kerb import EVERY_S, Site
 from tests.sim.loop import NOBODY, Handle, Owner
 from tests.sim.net import Payload, SimBus, SimClock, read
@@ -46,6 +51,7 @@ class WorkerLog:
 
     def note(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> None:
         self._process.compares()
+        self._process.sees_effect()
         if not self._noted:
             self._process.keeps_lanes()
         self._noted += rows
@@ -58,16 +64,21 @@ class WorkerLog:
         if process.is_dead:
             raise asyncio.CancelledError
         process.compares()
+        process.sees_effect()
+        event = rows
         rows, self._noted = [*self._noted, *rows], []
         if process.world.is_tracing:
             process.world.note("journal", *(f"{kind} {data.decode()}" for kind, data in rows))
         if not disk.due():
+            process.expects(event)
             disk.write(rows, at_ms)
+            process.world.checks.street.journaled(rows, len(disk) - len(rows) + 1)
             process.has_applied(len(disk))  # the caller applies it before anything else can happen
             process.world.loop.call_soon_as(NOBODY, process.looks)
             return len(disk)
         if disk.after_commit:
             disk.write(rows, at_ms)
+            process.world.checks.street.journaled(rows, len(disk) - len(rows) + 1)
         if disk.and_dies:
             process.dies("at a journal step")
             await asyncio.Event().wait()
@@ -88,7 +99,12 @@ class WorkerProcess:
         """Rows of its journal that its state has in it."""
         self.lanes: dict[str, Lane] | None = None
         """Lanes as its journal has them, where it has seen more since; that dies with it."""
+        self.started_s = 0.0
+        """When the last one began."""
         self._is_compared = True
+        self._look: Look | None = None
+        """What looks at the state once the event that is being journaled has changed it."""
+        self._is_put_back = False
         self._task: asyncio.Task[None] | None = None
         self._bus: SimBus
         self._client: StraightClient | PayBy
@@ -102,6 +118,7 @@ class WorkerProcess:
         if not self.is_dead:
             return
         self.is_dead = False
+        self.started_s = world.loop.now
         self.disk.opens()
         self._bus = SimBus(world.broker, "worker", world.ids(world.true_ms()))
         link = world.link_kind(self._bus, world.ids, garage=world.garage, lane=None, role="worker", clock=self.clock)
@@ -123,6 +140,9 @@ class WorkerProcess:
         self._owner = Owner("worker")
         self._task = world.loop.create_owned(self._owner, self.worker.run(), name="worker process")
         self._task.add_done_callback(self._ended)
+        if self._is_put_back:
+            world.hindered = "journal"
+            world.loop.after(3.0, self._lists)
 
     def has_read(self) -> None:
         """The last row was read; it is in the state a moment later, before the worker says anything."""
@@ -144,7 +164,19 @@ class WorkerProcess:
     def looks(self) -> None:
         """What was committed a moment ago is in the state now."""
         if not self.is_dead:
+            self.sees_effect()
             self.world.checks.look(self.worker)
+
+    def expects(self, rows: Sequence[tuple[str, bytes]]) -> None:
+        """This event is on the disk, and in the state in a moment."""
+        if self.world.options.is_strict:
+            self._look = self.world.checks.effects.before(rows, self.worker.ledger.garage)
+
+    def sees_effect(self) -> None:
+        """It is in the state now, and nothing else is."""
+        if look := self._look:
+            self._look = None
+            look(self.worker.ledger.garage)
 
     def dies(self, why: str) -> None:
         """kill -9; another is started after a while."""
@@ -160,8 +192,50 @@ class WorkerProcess:
         if self._task:
             self._task.cancel()
         self.compares()
+        self.sees_effect()
         world.checks.worker_died(self)
         world.loop.after(world.restart_s(), self.starts)
+
+    def put_back(self, rows: int, *, with_head: bool) -> None:
+        """It is killed, and its journal is replaced by a copy that was taken ``rows`` rows ago or earlier. Without its
+        ``.head`` the next one sees that rows are missing: it repairs, which leaves a fact, and no lane serves until
+        PayBy has listed its orders."""
+        self.dies("for a journal that is put back")
+        length = self.disk.put_back(rows)
+        world = self.world
+        world.note("journal", "put back to", length, "with its head" if with_head else "without its head")
+        world.checks.put_back(self, length)
+        self.applied, self.lanes = length, None
+        if with_head:
+            return
+        damaged = Damaged(self.clock.wall_ms(), "the journal ends before its head")
+        self.disk.write([("Damaged", msgspec.json.encode(damaged))], self.clock.wall_ms())
+        self._is_put_back = True
+
+    def _lists(self) -> None:
+        """PayBy's list of orders has come: what the worker's Keeper makes of it."""
+        world, garage = self.world, self.worker.ledger.garage
+        if self.is_dead or not self._is_put_back:
+            return
+        self._is_put_back, world.hindered = False, ""
+        lost = [
+            LedgerOrder(
+                order.no,
+                name.lane,
+                name.session,
+                name.attempt,
+                order.amount,
+                now := self.worker.now(),
+                now,
+                0,
+                stage="closed" if order.status == "FAILURE" else "closing",
+            )
+            for order in world.payby.orders.values()
+            if (name := parse_order_no(order.no))
+            and self.worker.ledger.shelf.row_of(name.session) is None
+            and not garage.stays.get(name.session, Stay(name.session)).order(order.no)
+        ]
+        self.worker.post(Damaged(self.worker.now(), "PayBy's list of orders", tuple(lost), listed=True))
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         """It ended by itself: after a failed write that is right, else it is a finding."""
@@ -292,6 +366,10 @@ class BarrierProcess:
         self.dies_at: Step | None = None
         self.fails_to_write = False
         self.relay_fails = False
+        self.is_mute = False
+        """Its line falls before it raises, so that nobody hears of it."""
+        self.off_s = 0.0
+        """When it dies next, its machine is without power for so long, and all of the lane with it."""
         self.heard: tuple[Vehicle | None, float] = (None, 0.0)
         """What the loops said last, live, to this process, and when."""
         self._has_switches = has_switches
@@ -340,7 +418,7 @@ class BarrierProcess:
             return
         world = self.world
         world.note("barrier", self.site.name, "dies", why)
-        self.is_dead = True
+        self.is_dead, self.is_mute = True, False
         self.dies_at = None
         self._bus.dies()
         for timer in self._timers.values():
@@ -352,7 +430,11 @@ class BarrierProcess:
             head = world.head()
             health = Health(**head, state="offline", version="sim", instance=self._bus.instance, since=head["at"])
             world.broker.take(self._health, world.packed(health), True)
-        world.loop.after(world.restart_s(), self.starts)
+        off_s, self.off_s = self.off_s, 0.0
+        if off_s:
+            self.site.power(False)
+            world.loop.after(off_s, self.site.power, True)
+        world.loop.after(off_s or world.restart_s(), self.starts)
 
     def _switches(self) -> dict[str, bool]:
         state = self.site.arm.state
@@ -448,7 +530,7 @@ class BarrierProcess:
             return
         self.world.checks.pulse(self.site, lift)
         self._tracker.pulse(self.world.loop.now)
-        self.site.arm.pulse()
+        self.site.arm.pulse(lift.id)
         self._track()
         await asyncio.sleep(self.world.pulse_s)
         await self._reaches("pulsed")
@@ -458,6 +540,8 @@ class BarrierProcess:
 
     async def _reaches(self, step: Step) -> None:
         await asyncio.sleep(self.world.flush_s)
+        if self.is_mute and step == "intent":
+            self._bus.loses_connection()
         if self.dies_at == step:
             self.dies(f"at step {step}")
             await asyncio.Event().wait()

@@ -1,20 +1,17 @@
 """What goes wrong and when: deaths, failing disks, broken lines, moods of PayBy, wrong clocks, broken machines; the
-attendant who is called, and an intruder who repeats and forges what he hears.
+attendant who is called.
 """
 
 import asyncio
-import json
 import random
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from terminal.contract import signed
-from terminal.contract.messages import MESSAGES, BadMessage, Barrier, Message, Paid, Receipt, decode, encode, stamp
+from terminal.contract.messages import Barrier, Message, Receipt, stamp
 from terminal.core.numbers import parse_order_no
-from terminal.payby.signing import sign
 from tests.sim.drivers import Driver
 from tests.sim.kerb import Site
-from tests.sim.net import Payload, SimBus, read, topic_of
+from tests.sim.net import Payload, SimBus, read
 from tests.sim.payby import SPELLS
 
 if TYPE_CHECKING:
@@ -46,6 +43,17 @@ FAULTS = {
     "command": 2.0,
     "disk full": 0.5,
 }
+
+RARE = {
+    "held open": 1.0,
+    "loop under boom dead": 0.7,
+    "lane loses power": 0.7,
+    "lane loses power at a step": 1.0,
+    "journal put back": 0.3,
+    "journal put back without its head": 0.2,
+    "worker starts with a wrong clock": 0.5,
+}
+"""Those that are only where a world asks for them."""
 
 
 class Troubles:
@@ -110,6 +118,25 @@ class Troubles:
                 later(dice.uniform(5, 30), setattr, site.arm, "is_hasty", False)
             case "forced open":
                 site.arm.forced_up()
+            case "held open":
+                site.arm.hold(True)
+                later(dice.choice((5.0, 40.0, 200.0)) * (0.5 + dice.random()), site.arm.hold, False)
+            case "loop under boom dead":
+                site.loops.blinds(True)
+                later(dice.uniform(20, 300), site.loops.blinds, world.are_blind_below)
+            case "lane loses power" | "lane loses power at a step":
+                barrier.off_s = dice.choice((5.0, 60.0, 200.0)) * (0.5 + dice.random())
+                if fault == "lane loses power":
+                    barrier.dies("without power")
+                else:
+                    barrier.dies_at = dice.choice(("heard", "intent", "pulsed", "done", "done", "done"))
+                    barrier.is_mute = barrier.dies_at == "done"
+            case "journal put back" | "journal put back without its head" if not world.files:
+                rows = dice.choice((10, 40, 150))
+                world.worker.put_back(dice.randint(1, rows), with_head=fault == "journal put back")
+            case "worker starts with a wrong clock":
+                self._clock(world.worker.clock, for_s=(20, 200))
+                world.worker.dies("for a restart")
             case "loop bounces":
                 site.loops.bounces()
             case "loop sticks on" | "loop sticks off":
@@ -128,10 +155,10 @@ class Troubles:
         bus.loses_connection()
         self.world.loop.after(self.dice.choice((0.3, 2.0, 12.0, 25.0)), bus.connects)
 
-    def _clock(self, clock: Any) -> None:
+    def _clock(self, clock: Any, for_s: tuple[float, float] = (5, 60)) -> None:
         """Jump; most jumps are undone by and by, as a time service does."""
         clock.ahead_ms = self.dice.choice((-1_200_000, -60_000, -30_000, -8_000, 6_000, 20_000, 45_000, 1_200_000))
-        self.world.loop.after(self.dice.uniform(5, 60), setattr, clock, "ahead_ms", 0)
+        self.world.loop.after(self.dice.uniform(*for_s), setattr, clock, "ahead_ms", 0)
 
     def mends(self) -> None:
         """From here on nothing more goes wrong."""
@@ -148,11 +175,15 @@ class Troubles:
         for site in world.sites.values():
             barrier = world.barriers[site.name]
             barrier.clock.ahead_ms = 0
-            barrier.dies_at = None
+            barrier.dies_at, barrier.off_s, barrier.is_mute = None, 0.0, False
             barrier.fails_to_write = barrier.relay_fails = False
             if site.arm.is_stuck or barrier.says_fault:
                 site.arm.forced_up()  # a technician has been there: an arm that sticks is broken hardware
             site.arm.is_stuck = site.arm.is_hasty = False
+            site.arm.is_held = False
+            site.loops.blinds(False)
+            site.power(True)
+            barrier.starts()
             if site.loops.stuck is not None:
                 site.loops.sticks(None)
             if site.loops.is_silent:
@@ -270,108 +301,6 @@ class Attendant:
                 self._answered.add(command)
         elif answer := read(Barrier, payload).answer:
             self._answered.add(answer.lift)
-
-
-class Intruder:
-    """Somebody on the broker: hears lifts, commands and payments, and says them again, altered or not."""
-
-    def __init__(self, world: "World", every_s: float) -> None:
-        self.world = world
-        self.every_s = every_s
-        self.dice = world.dice_for("intruder")
-        self.said = 0
-        self._heard: deque[tuple[str, Payload]] = deque(maxlen=30)
-        world.broker.taps.append(self._tap)
-
-    def _tap(self, topic: str, payload: Payload) -> None:
-        if topic.endswith(("/lift", "/command", "/paid", "/fee")):
-            self._heard.append((topic, payload))
-
-    async def run(self) -> None:
-        while True:
-            await asyncio.sleep(self.dice.expovariate(1 / self.every_s))
-            if self.dice.random() < 0.3:
-                self._claims_payment()
-            elif self._heard:
-                topic, payload = self.dice.choice(list(self._heard))
-                self._says(topic, payload)
-
-    def _claims_payment(self) -> None:
-        """Of an order that can be paid, in words that PayBy did not sign."""
-        world = self.world
-        open_orders = [o for o in world.payby.orders.values() if o.status == "CREATED"]
-        if not open_orders:
-            return
-        order = self.dice.choice(open_orders[-4:])
-        body = f'{{"notify_id":"forged","acquireOrder":{order.words(status="PAID_SUCCESS")}}}'
-        signature = sign(world.keys.stranger, body.encode())
-        name = parse_order_no(order.no)
-        assert name is not None
-        said = Paid(**world.head(), order_no=order.no, notify_id="forged", body=body, sign=signature)
-        world.note("intruder claims", order.no)
-        world.broker.take(f"parking/{world.garage}/{name.lane}/paid", world.packed(said), False)
-
-    def _says(self, topic: str, payload: Payload) -> None:
-        world, dice = self.world, self.dice
-        found = json.loads(payload if isinstance(payload, bytes) else encode(payload))
-        if topic.endswith("/fee"):
-            if found["reason"] == "refused":
-                return
-            found |= {"id": world.ids(world.true_ms()), "reason": "free", "amount": "0.00"}
-        match dice.randrange(5) if not topic.endswith("/fee") else 0:
-            case 0:
-                pass
-            case 1:
-                other = dice.choice(list(world.sites))
-                topic = f"parking/{world.garage}/{other}/{topic.rsplit('/', 1)[1]}"
-            case 2:
-                field = dice.choice(sorted(k for k in found if k not in ("v", "sign")))
-                found[field] = self._altered(field, found[field])
-            case 3:
-                self._signed_anew(topic, found)
-            case _:
-                if "proof" in found:
-                    found["proof"]["body"] = found["proof"]["body"].replace("FAILURE", "PAID_SUCCESS")
-                    found["proof"]["sign"] = sign(world.keys.stranger, found["proof"]["body"].encode())
-                found["id"] = world.ids(world.true_ms())
-        self.said += 1
-        world.note("intruder", topic, found.get("id"))
-        said: Payload = json.dumps(found).encode()
-        if world.broker.is_light:
-            try:
-                said = decode(MESSAGES[topic_of(topic).kind], json.dumps(found).encode())
-            except BadMessage:
-                return
-        world.broker.take(topic, said, False)
-
-    def _altered(self, field: str, value: Any) -> Any:
-        world = self.world
-        match field:
-            case "not_after" | "at":
-                return stamp(world.true_ms() + 40_000)
-            case "amount":
-                return "0.01"
-            case "id" | "session" | "car":
-                return world.ids(world.true_ms())
-            case "reason":
-                return self.dice.choice(("free", "operator", "paid", "credit"))
-            case "body":
-                return str(value).replace("CREATED", "PAID_SUCCESS")
-        return value
-
-    def _signed_anew(self, topic: str, found: dict[str, Any]) -> None:
-        """By a key that nobody trusts."""
-        world = self.world
-        found["id"] = world.ids(world.true_ms())
-        if "not_after" in found:
-            found["not_after"] = stamp(world.true_ms() + 20_000)
-        lane = topic.split("/")[2]
-        if topic.endswith("/lift"):
-            fields = {k: v for k, v in found.items() if k not in ("v", "sign", "key", "proof")}
-            lift = signed.sign_lift(world.keys.intruder, world.garage, lane, key=found["key"], **fields)
-            found["sign"] = lift.sign
-        elif topic.endswith("/paid"):
-            found["sign"] = sign(world.keys.stranger, found["body"].encode())
 
 
 def dice_of(seed: str, name: str) -> random.Random:
