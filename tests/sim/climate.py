@@ -44,7 +44,9 @@ def fill(world: "World", climate: str) -> None:
             world.weather, world.troubles_every_s = replace(CALM), 12.0
         case "put back":
             world.kinds = {"pays": 6.0, "free": 2.0, "slow": 1.0, "pays and backs out": 2.0, "two phones": 1.0}
-            world.faults = {"journal put back": 3.0, "journal put back without its head": 1.0, "worker dies": 0.5}
+            head = world.dice_for("put back").random() < 0.7
+            world.faults = {"journal put back" if head else "journal put back without its head": 3.0}
+            world.faults["worker dies"] = 0.5
             world.weather, world.troubles_every_s = replace(CALM), 40.0
         case "stolen lane":
             world.kinds = {**KINDS, "copy": 5.0, "lost": 8.0}

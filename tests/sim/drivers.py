@@ -282,6 +282,8 @@ class Driver:
         self.reaches("reads")
         if text == LOST:
             world.checks.readers[fee.id] = self.car
+        elif fee.session:
+            world.checks.genuine.add(fee.session)
         if fee.session:
             self.car.sessions.add(fee.session)
             world.checks.scanned(fee.session, fee.reason, self.site.name)

@@ -14,8 +14,10 @@ from terminal.core.visit import Lane, Stay, Visit
 if TYPE_CHECKING:
     from tests.sim.checks import Checks
 
-KEPT = ("lift", "credit", "raised")
+KEPT = ("lift", "credit")
 """Holders of a payment that its driver still leaves by."""
+FORGEABLE = ("signature", "proof")
+"""Refusals that whoever has heard a lift can draw for it."""
 Look = Callable[[Garage], None]
 
 
@@ -32,6 +34,7 @@ class _Read(msgspec.Struct):
 class _Said(msgspec.Struct):
     lane: str
     lift: str | None = None
+    why: str = ""
 
 
 _READ, _SAID = msgspec.json.Decoder(_Read), msgspec.json.Decoder(_Said)
@@ -56,7 +59,11 @@ class Effects:
             if kind in ("LiftAnswered", "BoomSeen"):
                 said = _SAID.decode(data)
                 its = self.lane_of.get(said.lift or "")
-                return self._word(kind, said, its, garage) if its and its[0] != said.lane else None
+                if its and its[0] != said.lane:
+                    here = {said.lane} if kind == "BoomSeen" else set()
+                    return self._word(f"another lane's word: {kind} of {said.lane} about {its}", here, garage)
+                if its and said.why in FORGEABLE:
+                    return self._word(f"spoiled: an answer that anybody can draw, {said.why},", set(), garage)
         return None
 
     def _reading(self, read: _Read, garage: Garage) -> Look:
@@ -67,7 +74,8 @@ class Effects:
                 now = garage.lanes[lane].visit
                 if now and now.fee.session == stay.session:
                     continue
-                paid = any(p.holder in KEPT for p in stay.payments) and visit.phase != "helping"
+                paid = visit.phase == "leaving" or any(p.holder in KEPT for p in stay.payments)
+                paid = paid and visit.phase != "helping"
                 if paid or lane != read.lane:
                     said = "paid" if paid else "unpaid"
                     self._checks.wrong(
@@ -86,19 +94,19 @@ class Effects:
             car.sessions.add(visit.fee.session)
             car.owned.add(visit.fee.session)
 
-    def _word(self, kind: str, said: _Said, its: tuple[str, str], garage: Garage) -> Look:
+    def _word(self, what: str, here: set[str], garage: Garage) -> Look:
+        """It must change nothing but the lanes ``here`` and their visits."""
         stays, lanes = dict(garage.stays), dict(garage.lanes)
 
         def after(garage: Garage) -> None:
-            here = {said.lane} if kind == "BoomSeen" else set()
             for session in sorted({*stays, *garage.stays}):
                 old, new = stays.get(session), garage.stays.get(session)
                 if new is None or old is new or new.lane in here or (old and old.lane in here):
                     continue  # it was put to rest, or the lane's own visit goes on
-                self._checks.wrong(f"another lane's word: {kind} of {said.lane} about {its} changes stay {session}")
+                self._checks.wrong(f"{what} changes stay {session}")
             for name in sorted({*lanes, *garage.lanes} - here):
                 if lanes.get(name) is not garage.lanes.get(name):
-                    self._checks.wrong(f"another lane's word: {kind} of {said.lane} about {its} changes lane {name}")
+                    self._checks.wrong(f"{what} changes lane {name}")
 
         return after
 

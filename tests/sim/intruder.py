@@ -130,7 +130,7 @@ class StolenLane:
         self.world = world
         self.every_s = every_s
         self.dice = world.dice_for("stolen lane")
-        self.lane = self.dice.choice(sorted(world.sites))
+        self.lane = world.stolen_lane = self.dice.choice(sorted(world.sites))
         self._lifts: deque[tuple[str, Payload]] = deque(maxlen=10)
         self._sessions: deque[str] = deque(maxlen=12)
         world.broker.taps.append(self._tap)
@@ -214,10 +214,13 @@ class StolenLane:
         lift = json.loads(payload if isinstance(payload, bytes) else encode(payload))
         if not lift.get("proof") or lift["proof"]["body"] == NO_PROOF:
             return
-        if self.dice.random() < 0.5:
-            del lift["proof"]
-        else:
-            lift["proof"]["body"] = NO_PROOF
+        match self.dice.randrange(3):
+            case 0:
+                del lift["proof"]
+            case 1:
+                lift["proof"]["body"] = NO_PROOF
+            case 2:
+                lift["proof"]["sign"] = sign(self.world.keys.stranger, b"")
         self._says("lift", lift, lane=topic.split("/")[2])
 
     def _floods(self) -> None:

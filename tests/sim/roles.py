@@ -178,8 +178,8 @@ class WorkerProcess:
             self._look = None
             look(self.worker.ledger.garage)
 
-    def dies(self, why: str) -> None:
-        """kill -9; another is started after a while."""
+    def dies(self, why: str, *, for_s: float = 0.0) -> None:
+        """kill -9; another is started after a while, or after ``for_s``."""
         if self.is_dead:
             return
         world = self.world
@@ -194,13 +194,15 @@ class WorkerProcess:
         self.compares()
         self.sees_effect()
         world.checks.worker_died(self)
-        world.loop.after(world.restart_s(), self.starts)
+        world.loop.after(for_s or world.restart_s(), self.starts)
 
-    def put_back(self, rows: int, *, with_head: bool) -> None:
-        """It is killed, and its journal is replaced by a copy that was taken ``rows`` rows ago or earlier. Without its
-        ``.head`` the next one sees that rows are missing: it repairs, which leaves a fact, and no lane serves until
-        PayBy has listed its orders."""
-        self.dies("for a journal that is put back")
+    def put_back(self, rows: int, *, with_head: bool, for_s: float) -> None:
+        """It is killed, and its journal is replaced by a copy that was taken ``rows`` rows ago or earlier; the next one
+        starts after ``for_s``. Without the copy's ``.head`` it sees that rows are missing: it repairs, which leaves a
+        fact, and no lane serves until PayBy has listed its orders."""
+        if self.is_dead:
+            return
+        self.dies("for a journal that is put back", for_s=for_s)
         length = self.disk.put_back(rows)
         world = self.world
         world.note("journal", "put back to", length, "with its head" if with_head else "without its head")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from terminal.contract.messages import Answer, Lift
+from terminal.contract.messages import Lift
 from terminal.core.numbers import parse_order_no
 from terminal.core.visit import Stay
 from tests.sim.kerb import Car, Site
@@ -74,6 +74,10 @@ class Street:
         self._drove: dict[str, tuple[float, float, str]] = {}
         """Orders whose driver drove out under an arm that was up anyway: when they were known as paid, when he did,
         and who he was."""
+        self._forgotten: dict[str, str] = {}
+        """Of lifts that raised and that a journal which was put back does not hold: the orders."""
+        self._told_again: set[str] = set()
+        """Of these, the orders whose raise the barrier has named since."""
         self._paid_at: dict[str, float] = {}
         """When an order's payment was first seen in the worker's state."""
 
@@ -93,6 +97,8 @@ class Street:
             if kind not in ("BoomSeen", "LiftAnswered"):
                 continue
             told = _TOLD.decode(data)
+            if told.lift in self._forgotten:
+                self._told_again.add(self._forgotten[told.lift])
             if told.lift in self._by_lift and told.outcome == "raised" and told.lift not in self.heard:
                 self.heard[told.lift] = seq, self._world.loop.now
 
@@ -102,6 +108,8 @@ class Street:
         for session in forgotten:
             for raised in self._raises.pop(session, ()):
                 del self._by_lift[raised.lift.id]
+                if raised.lift.order_no:
+                    self._forgotten[raised.lift.id] = raised.lift.order_no
             self._exits.pop(session, None)
         gone = {no for no in self._drove if (name := parse_order_no(no)) and name.session in forgotten}
         for no in gone:
@@ -131,7 +139,8 @@ class Street:
         """Its driver has decided; from now on it is under the boom."""
         raised = self._by_lift.get(site.arm.lift or "")
         if raised and raised.car is car:
-            left = Exit(raised, site.loops.is_plain)
+            # Without limit switches, only the loop under the boom tells that the arm is not down yet.
+            left = Exit(raised, site.loops.is_plain and (self._world.has_switches or not site.loops.is_blind_below))
             self._exits.setdefault(raised.lift.session, []).append(left)
             for other in self._raises[raised.lift.session]:
                 self._two(left, other)
@@ -143,6 +152,8 @@ class Street:
         one, two = left.raised.car, other.car
         if one is None or two is None or one is two or not (one.is_seen and two.is_seen):
             return
+        if left.raised is not first:
+            return  # a car that did not drive out under its raise leaves it to whoever reads the ticket next
         plain = left.is_plain and left.raised.is_plain and other.is_plain
         if plain and self._known_before(first, later.lift):
             self._checks.wrong(
@@ -193,13 +204,17 @@ class Street:
                     known = self._paid_at.get(payment.order_no, world.loop.now)
                     self._drove.setdefault(payment.order_no, (known, world.loop.now, car.name))
 
-    # Money and words
+    # Money
 
     def refunded(self, order: Order) -> None:
         """PayBy gives some of it back."""
         world = self._world
         name = parse_order_no(order.no)
-        if name is None or name.session in self._checks.forgotten or order.no in world.attendant.refunds:
+        if name is None or order.no in world.attendant.refunds:
+            return
+        if order.no in self._told_again:
+            self._checks.wrong(f"raised and given back: the barrier names a lift of {order.no} that is forgotten")
+        if name.session in self._checks.forgotten:
             return
         by = [r.lift.id for r in self._raises.get(name.session, ()) if r.lift.order_no == order.no]
         if by:
@@ -209,8 +224,3 @@ class Street:
             lived = not any(known <= died <= under + WRITTEN_S for died in self.died)
             if lived and name.session not in world.attendant.resets:
                 self._checks.wrong(f"left and given back: {car} had paid {order.no} and drove out under a raised arm")
-
-    def answered(self, answer: Answer) -> None:
-        """A barrier answers."""
-        if answer.why == "proof" and answer.lift in self.granted:
-            self._checks.wrong(f"spoiled: the worker's lift {answer.lift} is refused for its proof")

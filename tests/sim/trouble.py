@@ -132,8 +132,9 @@ class Troubles:
                     barrier.dies_at = dice.choice(("heard", "intent", "pulsed", "done", "done", "done"))
                     barrier.is_mute = barrier.dies_at == "done"
             case "journal put back" | "journal put back without its head" if not world.files:
-                rows = dice.choice((10, 40, 150))
-                world.worker.put_back(dice.randint(1, rows), with_head=fault == "journal put back")
+                rows = dice.choice((4, 12, 100))
+                with_head, for_s = fault == "journal put back", dice.choice((1.0, 20.0, 60.0))
+                world.worker.put_back(dice.randint(1, rows), with_head=with_head, for_s=for_s)
             case "worker starts with a wrong clock":
                 self._clock(world.worker.clock, for_s=(20, 200))
                 world.worker.dies("for a restart")

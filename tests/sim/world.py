@@ -104,11 +104,15 @@ class World:
         self.ticket_keys = {"k1": self.keys.ticket}
         self.tariff = Tariff(10, 60, Fils(1000), Fils(10000), Fils(15000), "5", 15)
         self.alerts: set[tuple[str, str | None]] = set()
+        """What was alerted, and for which order."""
+        self.warned: set[tuple[str, str | None]] = set()
+        """… and for which stay."""
         self.seen_tickets: list[str] = []
         self.hindered = ""
         self.mended_at = -100.0
         self.kinds: dict[str, float] = KINDS
         self.faults = FAULTS
+        self.stolen_lane = ""
         self.stolen_every_s = 0.0
         """How often whoever stole a lane's machine says something; 0 for never."""
         self.are_blind_below = False
@@ -246,6 +250,7 @@ class World:
             self.alerts.add((alert.code, alert.order_no))
             if alert.code in ("stay-failed", "worker-failing"):
                 self.checks.wrong(f"crash: {alert.text}")
+            self.warned.add((alert.code, alert.session))
         if self.is_tracing:
             self.note("says", topic, (payload if isinstance(payload, bytes) else encode(payload)).decode())
 
