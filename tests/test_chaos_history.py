@@ -14,6 +14,7 @@ from terminal.roles.barrier.spent import DONE, INTENT, REFUSED
 from tests.chaos.__main__ import Outcome, Part, reached
 from tests.chaos.history import Account, Car, Gate, History, Intent, judge
 from tests.chaos.steps import ELSEWHERE, JOURNALED, Plan, steps
+from tests.chaos.stolen import is_lost
 from tests.story import Story, an_id
 
 PLACED_AT, PAID_AT, INTENDED_AT, PULSED_AT = 1_000, 2_000, 2_500, 3_000
@@ -319,6 +320,14 @@ def test_a_payment_that_counts_as_refunded_must_be_back() -> None:
     refunded(history, by="omar")
     account(history, given_back=2000)
     assert judge(history) == []
+
+
+def test_a_visit_is_lost_where_its_lane_shows_anything_else_before_its_end() -> None:
+    other = ("screen", {"state": "idle"})
+    visit = [("screen", {"state": state, "session": SESSION}) for state in ("wait", "pay", "paid")]
+    assert not is_lost([other, *visit, other], SESSION)
+    assert not is_lost([other], SESSION)
+    assert is_lost([other, *visit[:2], other, visit[2]], SESSION)
 
 
 # -- what is to be killed --------------------------------------------------------------------------------------------

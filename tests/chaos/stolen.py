@@ -2,8 +2,11 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
+from typing import Any
 
 from terminal.bus import Bus
+from tests.chaos.drivers import Driver
 from tests.chaos.history import Car
 from tests.chaos.scene import Scene
 from tests.chaos.thief import Thief
@@ -24,11 +27,18 @@ async def stolen_lane(scene: Scene, count: int, until: float, slack: float) -> l
     async with Bus(scene.garage.broker, username=user, client_id="thief", password=scene.passwords[user]) as bus:
         thief = Thief(bus, lane.name, victim, scene.bell)
         speaking = asyncio.create_task(thief.speaks(), name="thief")
+
+        async def readied(_: Driver) -> None:
+            await thief.heard_out()
+
         try:
             for number in range(count):
                 if time.monotonic() > until:
                     break
-                cars.append(await scene.car(manners[number % len(manners)]))
+                said = len(victim.said)
+                cars.append(await scene.car(manners[number % len(manners)], readied=readied))
+                if is_lost(victim.said[said:], cars[-1].session):
+                    wrong.append(f"the visit of {cars[-1].session} was lost to another lane")
         finally:
             speaking.cancel()
             await asyncio.wait([speaking])
@@ -43,3 +53,10 @@ async def stolen_lane(scene: Scene, count: int, until: float, slack: float) -> l
     if not thief.rounds:
         wrong.append("the thief said nothing")
     return wrong
+
+
+def is_lost(said: Sequence[tuple[str, dict[str, Any]]], session: str) -> bool:
+    """Did its lane show anything else between the ticket and the raise?"""
+    shown = [message for what, message in said if what == "screen"]
+    own = [number for number, message in enumerate(shown) if message.get("session") == session]
+    return bool(own) and len(own) < own[-1] - own[0] + 1

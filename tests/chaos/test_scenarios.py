@@ -45,7 +45,7 @@ async def test_a_journal_may_be_put_back(broker: str, tmp_path: Path) -> None:
     assert await wrong(Part("put-back", broker, QUICK["put-back"], 1), tmp_path / "garage") == []
 
 
-@pytest.mark.fault("ticket-copied", "lost-names-nobody")
+@pytest.mark.fault("stolen-lane", "ticket-copied", "lost-names-nobody")
 async def test_a_stolen_lane_opens_nothing_and_takes_no_visit_from_another_lane(tmp_path: Path) -> None:
     part = Part("stolen-lane", "mosquitto", QUICK["stolen-lane"], 1, lanes=2)
     assert await wrong(part, tmp_path / "garage") == []

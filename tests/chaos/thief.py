@@ -33,6 +33,7 @@ from tests.chaos.bell import Bell
 from tests.chaos.kerb import Kerb
 
 PAUSE_S, EVERY_S = 0.2, 1.0
+PATIENT_S = 10.0
 SESSIONS = 2
 """The newest stays of the other lane are all that he cares for."""
 OWN_KEY = b"\x07" * 32
@@ -54,17 +55,25 @@ class Thief:
                 for what, message, retain in self._all(place):
                     await self._bus.publish(f"parking/marina/{place}/{what}", encode(message), retain=retain)
             self.rounds += 1
+            self._bell.ring()
             await asyncio.sleep(PAUSE_S)
             await self._bell.beyond(rung, EVERY_S)
+
+    async def heard_out(self) -> None:
+        """Until he has said everything once more, with all that is known by now."""
+        rounds = self.rounds
+        await self._bell.until(lambda: self.rounds >= rounds + 2, PATIENT_S)
 
     def _all(self, place: str) -> Iterable[tuple[str, Message, bool]]:
         said = self._victim.said
         sessions = list(dict.fromkeys(m["session"] for _, m in reversed(said) if "session" in m))[:SESSIONS]
         lifts = [m for what, m in said if what == "lift" and m.get("session") in sessions]
         cars = [m["car"] for what, m in said[-50:] if what == "vehicle" and "car" in m][-1:]
-        tickets = {m["session"]: m["ticket"] for what, m in said if what == "fee" and m.get("session") in sessions}
+        read = {m["session"]: m for what, m in said if what == "fee" and m.get("session") in sessions}
         for session in sessions:
-            yield from (("fee", fee, False) for fee in self._fees(session, tickets.get(session)))
+            if session in read:
+                yield "fee", _copied(read[session]), False
+            yield from (("fee", fee, False) for fee in self._fees(session))
         yield "fee", self._lost(new_id(CLOCK)), False
         for car in (*cars, new_id(CLOCK)):
             yield "vehicle", Vehicle(**_head(), waiting=True, under_boom=False, car=car), True
@@ -84,11 +93,11 @@ class Thief:
         for role in ("worker", "barrier", "loops", "reader", "lcd", "run"):
             yield f"health/{role}", _health("offline" if self.rounds % 2 else "online"), True
 
-    def _fees(self, session: str, ticket: str | None) -> Iterable[Fee]:
-        """A copy of the ticket, tickets of his own for the same stay, and lost ones in its name."""
+    def _fees(self, session: str) -> Iterable[Fee]:
+        """Tickets of his own for the same stay, and a lost one in its name."""
         now = CLOCK.wall_ms()
-        own = sign_ticket("marina", session, now - 60_000, "k1", OWN_KEY)
-        for text, minutes, amount, reason in ((ticket or own, 90, "20.00", "due"), (own, 1, "0.00", "free")):
+        for minutes, amount, reason in ((90, "20.00", "due"), (1, "0.00", "free")):
+            text = sign_ticket("marina", session, now - minutes * 60_000, "k1", OWN_KEY)
             entered = stamp(now - minutes * 60_000)
             more = {"entered": entered, "exited": stamp(now), "minutes": minutes, "amount": amount, "currency": "AED"}
             yield Fee(**_head(), ticket=text, reason=reason, session=session, **more)  # type: ignore[arg-type]
@@ -102,6 +111,12 @@ class Thief:
 
 def _head() -> dict[str, Any]:
     return {"id": new_id(CLOCK), "at": stamp(CLOCK.wall_ms())}
+
+
+def _copied(fee: dict[str, Any]) -> Fee:
+    """The same ticket, read at his lane."""
+    fields = {name: value for name, value in fee.items() if name not in ("v", "car")}
+    return Fee(**{**fields, **_head()})
 
 
 def _altered(lift: dict[str, Any]) -> Lift:
