@@ -70,6 +70,35 @@ async def test_a_hanging_line_loses_what_is_said_and_notes_who_gives_up(line: Li
     writer.close()
 
 
+async def test_on_a_mute_line_only_the_broker_is_heard_and_what_clients_said_is_lost() -> None:
+    heard = asyncio.Event()
+    ends: list[asyncio.StreamWriter] = []
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ends.append(writer)
+        with suppress(ConnectionError):
+            if await reader.read(100):
+                heard.set()
+        writer.transport.abort()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    async with Line(server.sockets[0].getsockname()[1]) as line:
+        reader, writer = await asyncio.open_connection("127.0.0.1", line.port)
+        async with asyncio.timeout(5):
+            while not ends:
+                await asyncio.sleep(0)
+        line.mute()
+        writer.write(b"lost")
+        await writer.drain()
+        ends[0].write(b"said")
+        assert await reader.readexactly(4) == b"said"
+        line.flow()
+        assert not heard.is_set()
+        writer.close()
+    server.close()
+    await server.wait_closed()
+
+
 async def test_a_bell_wakes_who_waits_and_no_ring_is_missed() -> None:
     bell, said = Bell(), list[str]()
     seen = bell.rung

@@ -39,7 +39,7 @@ QUICK = {
     "cuts": 12,
     "half-open": 1,
     "flood": 2,
-    "power-cut": 1,
+    "power-cut": 2,
     "put-back": 1,
     "stolen-lane": 3,
     "lane-flood": 4,

@@ -63,8 +63,7 @@ class Driver:
     ) -> None:
         self.garage, self.kerb, self.manner = garage, kerb, manner
         self.ticket = ticket or garage.ticket(5 if manner == "free" else 90)
-        digits = self.ticket.split(".")[2].lower()
-        self.session = "-".join(digits[a:b] for a, b in ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32)))
+        self.session = session_of(self.ticket)
         self.paid: dict[str, int] = {}
         """When, in ms, he paid which order."""
         self.risen: int | None = None
@@ -240,3 +239,8 @@ class Driver:
 
 def console_key(garage: Garage) -> Ed25519PrivateKey:
     return load_signing_key(garage.folder / "secrets" / "console.pem")
+
+
+def session_of(ticket: str) -> str:
+    digits = ticket.split(".")[2].lower()
+    return "-".join(digits[a:b] for a, b in ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32)))

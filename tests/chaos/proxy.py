@@ -18,6 +18,7 @@ class Line:
         self._open: dict[asyncio.StreamWriter, asyncio.StreamWriter] = {}
         """The client's end, and the broker's."""
         self._hung: set[asyncio.StreamWriter] = set()
+        self._muted = False
         self._all_noticed = asyncio.Event()
         self._flows = asyncio.Event()
         self._flows.set()
@@ -47,8 +48,13 @@ class Line:
         self._hung, self._hung_s = set(self._open), time.monotonic()
         self._all_noticed.clear()
 
+    def mute(self) -> None:
+        """What clients say is lost from now on; what the broker says passes."""
+        self._muted = True
+
     def flow(self) -> None:
-        """What hung is lost with its connections; new ones pass."""
+        """What hung, or was muted, is lost with its connections; new ones pass."""
+        self._muted = False
         self._hung.clear()
         self._hung_s = None
         self.cut()
@@ -86,7 +92,7 @@ class Line:
         """What comes while the line hangs is lost; that the broker gives up is not told to the client."""
         with contextlib.suppress(OSError):
             while data := await source.read(65536):
-                if client not in self._hung:
+                if client not in self._hung and not (self._muted and sink is not client):
                     sink.write(data)
                     await sink.drain()
         if client in self._hung:
