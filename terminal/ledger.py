@@ -130,6 +130,8 @@ class Ledger:
         self._resting: list[tuple[int, str]] = []
         self._since = 0
         """Rows since the last checkpoint."""
+        self._ended_at = 0
+        """When the worker before this one wrote its last fact: what was lost came after."""
 
     @property
     def in_doubt(self) -> bool:
@@ -213,9 +215,11 @@ class Ledger:
         return by
 
     def _heard(self, event: Event, change: Change) -> None:
+        if isinstance(event, events.Started):
+            self._ended_at = self.last_at
         self.last_at = max(self.last_at, event.at)
         if change.doubts:
-            self.unlisted = event.at
+            self.unlisted = self._ended_at or event.at
         if isinstance(event, events.Damaged):
             self.unlisted = None if event.listed else event.at
 

@@ -8,12 +8,14 @@ import pytest
 from terminal.core import events as e
 from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit
 from terminal.core.lane import Rules
+from terminal.core.numbers import lift_id
 from terminal.core.turned import BACK_MS
 from terminal.core.visit import Fee
 from terminal.ledger import WORDS, Key, Ledger, Steady, key_of
 from tests.story import PROOF, T0, TOKEN, an_id
 
 LANE = "exit-1"
+DAY_MS = 24 * 60 * 60_000
 YEARS = 73 * 365 * 86_400_000
 
 
@@ -216,3 +218,12 @@ async def test_an_earlier_clock_is_written_down_also_where_nothing_waits() -> No
     ledger.garage.lanes.clear()
     await ledger.take(e.Started(T0 - YEARS, "by the right clock"))
     assert memory.commits[-1][0].kind == "Started"
+
+
+@pytest.mark.fault("journal-put-back")
+async def test_paybys_list_is_asked_for_from_where_a_journal_that_was_put_back_ends() -> None:
+    ledger = await placed(Memory())
+    await ledger.take(e.Started(T0 + DAY_MS, "put back", Rules("marina")))
+    lift = lift_id(T0 + DAY_MS - 1, "", "marina", LANE, "a lift that it does not hold")
+    await ledger.take(e.BoomSeen(T0 + DAY_MS + 1, LANE, "down", lift))
+    assert (ledger.unlisted, ledger.in_doubt) == (T0, True)
