@@ -252,6 +252,26 @@ def test_a_visit_whose_stay_has_left_elsewhere_is_helped_and_its_order_closed() 
     assert (story.stay().left, story.order().stage, story.shows("exit-2")) == (story.at, "closing", "help ticket-used")
 
 
+@pytest.mark.parametrize("how", ["raised", "passed", "unknown"])
+def test_a_lift_that_is_out_at_a_second_lane_is_sent_no_more_once_a_raise_shows_at_the_first(how: str) -> None:
+    story = Story(lanes=TWO)
+    story.pays()
+    first = story.stay().grants[-1]
+    story.leaves_loop()
+    story.wait(93)
+    story.arrives("exit-2")
+    story.reads("a", "exit-2")
+    assert [g.lane for g in story.stay().grants if not g.overdue] == ["exit-2"]
+    if how == "passed":
+        story.boom("up", lift=first.id)
+        story.under(waiting=False)
+        assert story.stay().left == story.at
+    else:
+        story.answers(how, grant=first)
+    assert (lifts(story), story.shows("exit-2")) == (0, "help ticket-used")
+    assert [g.dropped for g in story.stay().grants] == [True]
+
+
 def test_an_answer_and_a_boom_count_from_the_lane_of_the_lift_alone() -> None:
     story = Story(lanes=TWO)
     story.pays()

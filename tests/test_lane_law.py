@@ -41,14 +41,14 @@ class Watched(Story):
             now = stay.lift(known.id)
             assert now is not None, "no lift is forgotten"
             assert known.outcome != "raised" or now.outcome == "raised", "what raised stays known"
-        assert sum(given.outcome != "refused" for given in stay.given) <= 3, "three raises in its life"
         sent = [p.grant for p in owed(stay) if isinstance(p, SendLift) and not p.grant.overdue]
-        assert len(sent) <= 1, "one lift at a time"
+        assert sum(self.at < grant.not_after for grant in sent) <= 1, "one lift at a time"
         new = [given for given in stay.given if before.lift(given.id) is None]
         assert not (new and before.left is not None), "nothing lifts of a stay that has left"
-        assert not sent or stay.left is None or before.left is None, "and nothing goes on to"
+        assert not sent or stay.left is None, "and nothing goes on to"
         for given in new:
-            rose = [g for g in before.given if g.outcome in ("raised", "unknown")]
+            assert sum(g.outcome != "refused" for g in stay.given) <= 3, "three raises in its life"
+            rose = [g for g in stay.given if g not in new and g.outcome in ("raised", "unknown")]
             same = rose and given.car is not None and rose[-1].car == given.car
             assert not rose or same or stay.unpassed, "again for the same car, or one that was there"
         for refund in stay.refunds:

@@ -1277,7 +1277,10 @@ def _advance_leaving(draft: _Draft, lane: Lane, visit: Visit) -> None:
     grant = stay.grant(visit.grant)
     down = boom is not None and boom.state == "down"
     settled = boom is not None and draft.at >= boom.since + SETTLE_MS
-    if visit.loop != "sees" and visit.raised and ((visit.was_up and down) or not waits):
+    if grant is not None and not visit.raised and _is_barred(stay, grant):
+        _drop(draft, stay, grant)
+        _help(draft, lane.id, "ticket-used")
+    elif visit.loop != "sees" and visit.raised and ((visit.was_up and down) or not waits):
         _end(draft, lane.id)  # nobody can tell better: the arm rose and came down
     elif not waits and (not visit.raised or down):
         _end(draft, lane.id)
@@ -1298,6 +1301,19 @@ def _advance_leaving(draft: _Draft, lane: Lane, visit: Visit) -> None:
             _help(draft, lane.id, "barrier")  # a loop that is stuck, or a vehicle as long as both
     elif draft.at >= visit.since + RISE_LIMIT_MS or (boom is not None and boom.state == "fault"):
         _rise_again(draft, lane, visit, down=down)
+
+
+def _is_barred(stay: Stay, grant: Grant) -> bool:
+    """Rule 8: did it show, while this lift was on its way, that its stay has left, or was raised for elsewhere?"""
+    rose = [g for g in stay.given if g.id != grant.id and g.outcome in ("raised", "unknown")]
+    others = rose and not stay.unpassed and (grant.car is None or rose[-1].car != grant.car)
+    return stay.left is not None or bool(others)
+
+
+def _drop(draft: _Draft, stay: Stay, grant: Grant) -> None:
+    """Send it no more; it may raise as long as a copy of it is valid."""
+    dropped = replace(grant, dropped=True)
+    draft.put(replace(stay, grants=tuple(dropped if g.id == grant.id else g for g in stay.grants)))
 
 
 def _rise_again(draft: _Draft, lane: Lane, visit: Visit, *, down: bool) -> None:
