@@ -286,6 +286,7 @@ class Driver:
             world.checks.genuine.add(fee.session)
         if fee.session:
             self.car.sessions.add(fee.session)
+            self.car.read = fee.session
             world.checks.scanned(fee.session, fee.reason, self.site.name)
         if text == self.plan.ticket and text != LOST:
             world.seen_tickets.append(text)

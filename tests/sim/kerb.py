@@ -32,6 +32,8 @@ class Car:
 
     name: str
     sessions: set[str] = field(default_factory=set)
+    read: str | None = None
+    """The stay whose ticket was read last."""
     owned: set[str] = field(default_factory=set)
     """The stays whose original tickets its driver holds."""
     has_passed: bool = False

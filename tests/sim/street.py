@@ -171,6 +171,8 @@ class Street:
         other = world.sites.get(name.lane) if name else None
         if other is None or other is site or other.front is None or other.front.name not in self._payers(lift.session):
             return
+        if other.front.read != lift.session:
+            return  # he went on with another ticket
         worker = world.worker
         unbroken = min(order.placed_s - t for t in (worker.started_s, worker.bus.lost_s, other.loops.lost_s)) > 0
         if unbroken and other.loops.is_honest and other.since <= order.placed_s:
