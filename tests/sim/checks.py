@@ -72,7 +72,6 @@ class Checks:
     forged: int = 0
     pulses: dict[str, Pulse] = field(default_factory=dict)
     """By the lift's id."""
-    by_session: dict[str, list[Pulse]] = field(default_factory=dict)
     answers: Counter[str] = field(default_factory=Counter)
     free: set[str] = field(default_factory=set)
     """Sessions that were once read as free."""
@@ -259,7 +258,7 @@ class Checks:
         """What happens to an order at PayBy."""
         self.world.note("payby", what, order.no, order.amount, order.status)
         match what:
-            case "refunded" if self.world.options.is_strict:
+            case "refunded":
                 self.street.refunded(order)
             case "other words" if not self._is_forgotten(order.no):
                 self.wrong(f"I4: order {order.no} was placed again with other words")
@@ -318,8 +317,7 @@ class Checks:
             self.free.add(session)
 
     def drives_under(self, site: Site, car: Car) -> None:
-        if self.world.options.is_strict:
-            self.street.drives_under(site, car)
+        self.street.drives_under(site, car)
 
     def passed(self, site: Site, car: Car) -> None:
         """A car drove out. Whose lift had raised the boom for it is known when nothing was amiss at its lane."""
@@ -341,9 +339,8 @@ class Checks:
             self.wrong(f"I2: lift {lift.id} raises a second time")
         pulse = Pulse(world.loop.now, site.name, lift)
         self.pulses[lift.id] = pulse
-        self.by_session.setdefault(lift.session, []).append(pulse)
         self.last_at[site.name] = lift
-        if self.world.options.is_strict and lift.reason != "operator":
+        if lift.reason != "operator":
             self.street.pulsed(site, lift)
         if lift.reason != "operator":
             self._grant_of(site, lift)
@@ -502,6 +499,3 @@ class Checks:
                     self.wrong(f"I3: {order.no} is left to a person and nobody was told: {told}")
             case _:
                 self.wrong(f"I3: {order.no} is still held by {payment.holder} when all is quiet")
-        raised = [p for p in self.by_session.get(stay.session, ()) if p.lift.order_no == order.no]
-        if raised and order.given_back and order.no not in self.world.attendant.refunds:
-            self.soft["raised and given back"] += 1

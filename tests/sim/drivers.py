@@ -42,15 +42,6 @@ KINDS = {
     "motorcycle": 2.0,
     "wavers": 1.5,
 }
-PEOPLE = {
-    "copy": 4.0,
-    "follows": 1.5,
-    "lingers": 1.5,
-    "pays first": 1.0,
-    "short": 2.0,
-    "fumbles": 1.0,
-}
-"""Those that are only where a world asks for them."""
 PATIENCE_S = 150.0
 STAGES = ("arrives", "reads", "sees the code", "pays", "is raised for", "drives", "is gone")
 """Of a visit, as a driver with a copy of the ticket sees it from afar."""

@@ -169,8 +169,7 @@ class WorkerProcess:
 
     def expects(self, rows: Sequence[tuple[str, bytes]]) -> None:
         """This event is on the disk, and in the state in a moment."""
-        if self.world.options.is_strict:
-            self._look = self.world.checks.effects.before(rows, self.worker.ledger.garage)
+        self._look = self.world.checks.effects.before(rows, self.worker.ledger.garage)
 
     def sees_effect(self) -> None:
         """It is in the state now, and nothing else is."""

@@ -44,17 +44,6 @@ FAULTS = {
     "disk full": 0.5,
 }
 
-RARE = {
-    "held open": 1.0,
-    "loop under boom dead": 0.7,
-    "lane loses power": 0.7,
-    "lane loses power at a step": 1.0,
-    "journal put back": 0.3,
-    "journal put back without its head": 0.2,
-    "worker starts with a wrong clock": 0.5,
-}
-"""Those that are only where a world asks for them."""
-
 
 class Troubles:
     """Brings a fault every now and then, until told to stop; then mends all."""

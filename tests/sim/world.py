@@ -58,8 +58,6 @@ class Options:
     tracing: bool = False
     climate: str = ""
     """What this run is to be full of (climate.py); empty for a bit of all."""
-    is_strict: bool = False
-    """With the checks of what the rules do not keep yet."""
     only: str = ""
     """What is violated counts only if its text begins so."""
 
