@@ -23,9 +23,10 @@ ELSEWHERE = (
     " was put back, and a person decides",
     "alert lift-unknown critical once | exit-1 stay order | paid, and the arm was not seen to rise though it was told"
     " to: a person decides",
-    "alert lift-unknown critical once | exit-1 stay order | the boom may have risen for a payment that meanwhile is held"
-    " by: lift",
-    "alert raised-late critical once | exit-1 stay order | the boom had risen for a payment that meanwhile is held by: lift",
+    "alert lift-unknown critical once | exit-1 stay order | the boom may have risen for a payment that meanwhile is"
+    " held by: lift",
+    "alert raised-late critical once | exit-1 stay order | the boom had risen for a payment that meanwhile is held by:"
+    " lift",
     "alert tailgating warning once | exit-1 stay order | a vehicle left under the raise of another, unpaid",
     "alert tailgating warning once | exit-1 stay | a vehicle left under the raise of another, unpaid",
     "alert ticket-refused info once | exit-1 | a ticket was refused: refused",

@@ -1132,6 +1132,8 @@ def _answered_late(draft: _Draft, stay: Stay, given: GivenLift, event: LiftAnswe
             draft.put(_settled(stay, given.id, "refused"))
         return
     draft.put(_settled(stay, given.id, "unknown"))
+    if stay.lane:
+        draft.touch(stay.lane)
     payment = stay.payment(given.order_no)
     if payment is None or payment.holder in ("person", "raised"):
         return
