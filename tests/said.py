@@ -29,6 +29,9 @@ ELSEWHERE = (
     " lift",
     "alert tailgating warning once | exit-1 stay order | a vehicle left under the raise of another, unpaid",
     "alert tailgating warning once | exit-1 stay | a vehicle left under the raise of another, unpaid",
+    "alert scanned-unpaid info once | exit-1 stay order | a phone read the code, and nobody paid: +971-58*92",
+    "alert scanned-unpaid info once | exit-1 stay order | a phone read the code, and nobody paid: PayBy does not say"
+    " whose",
     "alert ticket-refused info once | exit-1 | a ticket was refused: refused",
     "alert ticket-refused info once | exit-1 | a ticket was refused: ticket-foreign",
     "clear boom-stuck | exit-1 | the arm was seen up",

@@ -138,6 +138,16 @@ class OrderReported:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderScanned:
+    """PayBy said that a phone has read an order's code."""
+
+    at: int
+    order_no: str
+    payer: str = ""
+    """Its number, masked, where PayBy tells it."""
+
+
+@dataclass(frozen=True, slots=True)
 class OrderUnheard:
     """A call about an order ended without an answer that counts; nobody knows what PayBy did."""
 
@@ -223,6 +233,7 @@ Event = (
     | BarrierGone
     | LiftAnswered
     | OrderReported
+    | OrderScanned
     | OrderUnheard
     | OrderDenied
     | RefundReported
@@ -244,6 +255,7 @@ EVENTS: dict[str, type[Event]] = {
         BarrierGone,
         LiftAnswered,
         OrderReported,
+        OrderScanned,
         OrderUnheard,
         OrderDenied,
         RefundReported,

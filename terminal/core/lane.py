@@ -7,7 +7,8 @@ moves every lane that the fact touched as far as the rules allow. The rules, in 
  2. An order belongs to the car on the loop. When that car has gone (2 s) or another ticket is read, the order is
     closed; a lane, and a stay, has at most one order that can be paid. Where the loop saw no car at the ticket, the
     vehicle that it sees soon is the one; a later one, or one after the boom rose, is another.
- 3. While its car waits, an order that ran out is closed and followed by another; three in a visit, then help.
+ 3. While its car waits, an order that ran out is closed and followed by another; three in a visit, then help. Where a
+    phone has read its code meanwhile it gets a minute more, once.
  4. Our clock never declares an order dead: it is closed when PayBy says so, and paid whenever PayBy says so.
  5. A payment has one holder: a lift, a credit, a refund or a person. It passes on when the barrier refused the
     lift, or 60 s after the lift's deadline with no answer and no sign of a raise; that lift is asked about again.
@@ -42,6 +43,7 @@ from terminal.core.events import (
     LiftAnswered,
     OrderDenied,
     OrderReported,
+    OrderScanned,
     OrderUnheard,
     RefundReported,
     RefundUnheard,
@@ -177,6 +179,8 @@ def step(garage: Garage, event: Event) -> Change:
             _lift_answered(draft, event)
         case OrderReported():
             _order_reported(draft, event)
+        case OrderScanned():
+            _order_scanned(draft, event)
         case OrderUnheard():
             _order_unheard(draft, event)
         case OrderDenied():
@@ -672,6 +676,8 @@ def _advance_paying(draft: _Draft, lane: Lane, visit: Visit) -> None:
         _grant(draft, lane.id, "free", None)
         return
     if order and order.stage in ("placing", "created") and draft.at >= order.expires:
+        if _extended(draft, order, visit):
+            return
         _stage(draft, order, "closing")
         if visit.phase != "helping":
             _phase(draft, lane.id, "reordering")
@@ -828,6 +834,9 @@ def _order_reported(draft: _Draft, event: OrderReported) -> None:
             draft.reply("noted")
         case "FAILURE", "placing" | "created" | "closing":
             _stage(draft, order, "closed", payby_no=payby_no)
+            if order.scanned:
+                text = f"a phone read the code, and nobody paid: {order.scanned_by or 'PayBy does not say whose'}"
+                draft.alert("scanned-unpaid", "info", text, order.lane, stay, order.no, once=True)
             draft.reply("noted")
         case "FAILURE", "paid":
             text = "PayBy reports an order as failed that it had reported as paid"
@@ -839,6 +848,23 @@ def _order_reported(draft: _Draft, event: OrderReported) -> None:
             draft.reply("refused", "status")
         case _:
             draft.reply("noted")
+
+
+def _order_scanned(draft: _Draft, event: OrderScanned) -> None:
+    found = _find(draft, event.order_no)
+    if found and found[1].stage == "created" and not found[1].scanned:
+        _stage(draft, found[1], "created", scanned=True, scanned_by=event.payer)
+
+
+def _extended(draft: _Draft, order: Order, visit: Visit) -> bool:
+    """Rule 3: does whoever scanned it get time to confirm?"""
+    more = draft.rules.scanned_more
+    late = draft.at >= order.expires + more
+    if late or not order.scanned or order.extended or order.stage != "created" or visit.phase != "paying":
+        return False
+    expires, payby_expires = order.expires + more, order.payby_expires + more
+    _stage(draft, order, "created", expires=expires, payby_expires=payby_expires, extended=True)
+    return True
 
 
 def _heard_again(draft: _Draft, order: Order) -> Order:

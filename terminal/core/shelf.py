@@ -53,6 +53,7 @@ def session_of(event: events.Event) -> str | None:
             return event.session
         case (
             events.OrderReported()
+            | events.OrderScanned()
             | events.OrderUnheard()
             | events.OrderDenied()
             | events.RefundReported()

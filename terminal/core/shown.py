@@ -29,6 +29,8 @@ class Shown:
     reason: str = ""
     help_code: str | None = None
     until: int | None = None
+    scanned: bool = False
+    """A phone has read the code."""
 
 
 def screen(lane: Lane, stay: Stay | None, now: int, *, hindrance: tuple[State, str] | None = None) -> Shown:
@@ -50,7 +52,8 @@ def screen(lane: Lane, stay: Stay | None, now: int, *, hindrance: tuple[State, s
     order = stay.order(visit.order_no)
     match visit.phase:
         case "paying" if order and order.stage == "created":
-            return replace(base, state="pay", amount=order.amount, expires=order.expires, token_url=order.token_url)
+            base = replace(base, amount=order.amount, expires=order.expires, token_url=order.token_url)
+            return replace(base, state="pay", scanned=order.scanned)
         case "leaving":
             return replace(base, state="free" if visit.fee.reason == "free" else "paid")
         case "helping":

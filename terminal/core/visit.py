@@ -42,6 +42,8 @@ class Rules:
     """After an unanswered lift's deadline its payment is held this long."""
     lost_again: int = 120_000
     """So long after it was read or paid a lost ticket is the same when the loop names its vehicle anew."""
+    scanned_more: int = 60_000
+    """So much more time an order gets, once, that runs out after a phone has read its code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,12 @@ class Order:
     """Calls in a row whose outcome nobody knows."""
     doubtful: bool = False
     """The journal was damaged since: a payment of it may have been served already, so it is a person's."""
+    scanned: bool = False
+    """PayBy says that a phone has read the code."""
+    scanned_by: str = ""
+    """… its number, masked, as far as PayBy tells: for operators alone."""
+    extended: bool = False
+    """It ran out after it was scanned, and got more time."""
 
 
 @dataclass(frozen=True, slots=True)

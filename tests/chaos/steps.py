@@ -51,7 +51,7 @@ JOURNALED = (
 ELSEWHERE = frozenset(
     {
         # take other faults than a kill
-        *("VehicleUnknown", "OrderUnheard", "OrderDenied", "RefundUnheard", "Damaged", "StayFailed"),
+        *("VehicleUnknown", "OrderScanned", "OrderUnheard", "OrderDenied", "RefundUnheard", "Damaged", "StayFailed"),
         *("checkpoint", "shelved", "recalled", "gone"),  # take ten minutes or thousands of rows
         "notice",  # nothing follows from it but an alert
     }
