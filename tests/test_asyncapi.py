@@ -44,10 +44,11 @@ SAMPLES: dict[str, dict[str, Any]] = {
     },
     "order": {
         "fee": ID, "session": SESSION, "order_no": NUMBER, "status": "created", "token_url": "https://qr.payby.com",
-        "expires": AT, **MONEY,
+        "expires": AT, "scanned": True, **MONEY,
     },
     "screen": {
         "fee": ID, "session": SESSION, "car": CAR, "state": "pay", "minutes": 90, "expires": AT, "remaining": 110,
+        "scanned": False,
         "reason": "unpaid", "help_code": "X2B4C", "qr": {"size": 29, "bits": "AAAA"}, "key": "worker", "sign": "c2ln",
         **MONEY,
     },

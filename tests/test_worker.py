@@ -91,12 +91,14 @@ WORDING = Wording(GARAGE, "Marina", "", None, TARIFF)
 
 
 def worker_settings(
-    words_for: Callable[[Pursuit, int], bytes] | None = None, device_ids: Mapping[str, str] | None = None
+    words_for: Callable[[Pursuit, int], bytes] | None = None,
+    device_ids: Mapping[str, str] | None = None,
+    rules: Rules | None = None,
 ) -> WorkerSettings:
     devices = device_ids or {}
     return WorkerSettings(
         GARAGE,
-        Rules(GARAGE),
+        rules or Rules(GARAGE),
         Beliefs(GARAGE, KEYS, TARIFF, [payby_key("payby").public_key()], PAYEE),
         Signer("worker", private_key("worker")),
         trusted(),
@@ -119,6 +121,7 @@ class Lane:
         words_for: Callable[[Pursuit, int], bytes] | None = None,
         device_ids: Mapping[str, str] | None = None,
         timeout_s: float = 2.0,
+        rules: Rules | None = None,
         **options: Any,
     ) -> None:
         """``payby`` may stand between the worker and its client."""
@@ -129,7 +132,7 @@ class Lane:
         link = Link(self.bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="test", clock=CLOCK)
         payby_keys = [payby_key("payby").public_key()]
         self.payby = PayBy(sandbox.base_url, PAYEE, payby_key("merchant"), payby_keys, timeout_s=timeout_s)
-        told = worker_settings(words_for, device_ids or {})
+        told = worker_settings(words_for, device_ids or {}, rules)
         self.worker = Worker(link, payby(self.payby), self.log, told, seed=1, **options)
         self._count = itertools.count()
 

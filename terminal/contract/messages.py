@@ -120,6 +120,7 @@ class Order(Message, frozen=True, kw_only=True):
     currency: Currency | None = None
     token_url: str | None = None
     expires: Stamp | None = None
+    scanned: Annotated[bool, Meta(description="PayBy says that a phone has read the code")] | None = None
 
 
 class Qr(msgspec.Struct, frozen=True):
@@ -146,6 +147,7 @@ class Screen(Message, frozen=True, kw_only=True):
     minutes: Count | None = None
     expires: Stamp | None = None
     remaining: Count | None = None
+    scanned: Annotated[bool, Meta(description="a phone has read the code")] | None = None
     reason: str | None = None
     help_code: HelpCode | None = None
     qr: Qr | None = None

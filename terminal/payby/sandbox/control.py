@@ -6,7 +6,8 @@
 ``GET  /sandbox/notifications``        all notifications posted: time, order, status of the reply
 ``GET  /sandbox/public-key``           PayBy's public key, PEM
 ``POST /sandbox/pay``                  ``{"ref": order number or token URL, …}`` with the fields of _Pay
-``POST /sandbox/decline``              ``{"ref", "payer"?}``
+``POST /sandbox/scan``                 ``{"ref", "payer"?}``: a phone reads the code
+``POST /sandbox/decline``              ``{"ref", "payer"?}``: … and its payer does not pay
 ``POST /sandbox/settle``               ``{"ref"}``
 ``POST /sandbox/charge-back``          ``{"ref", "amount"?, "case"?}``: the payer's bank takes the payment back
 ``POST /sandbox/notify``               ``{"ref"}``: notify of the order once more, as it stands
@@ -92,6 +93,10 @@ def control_routes(sandbox: "Sandbox") -> list[web.RouteDef]:
         asked = await _read(request, _Decline)
         return (await sandbox.decline(asked.ref, payer=asked.payer)).words()
 
+    async def scan(request: web.Request) -> Any:
+        asked = await _read(request, _Decline)
+        return (await sandbox.scan(asked.ref, payer=asked.payer)).words()
+
     async def settle(request: web.Request) -> Any:
         return (await sandbox.settle((await _read(request, _Ref)).ref)).words()
 
@@ -137,6 +142,7 @@ def control_routes(sandbox: "Sandbox") -> list[web.RouteDef]:
     looks = {"orders": orders, "calls": calls, "notifications": notifications}
     acts = {
         "pay": pay,
+        "scan": scan,
         "decline": decline,
         "settle": settle,
         "charge-back": charge_back,

@@ -166,9 +166,13 @@ class Sandbox:
             self.notify(order.no)
         return order
 
-    async def decline(self, ref: str, *, payer: str = "100000012396") -> Order:
-        """The payer scans the code and does not pay: the order stays CREATED, and may be theirs alone now."""
+    async def scan(self, ref: str, *, payer: str = "100000012396") -> Order:
+        """A phone reads the code, as getCashierUrlInfo tells: the order stays CREATED, and may be its alone now."""
         return self.book.scan(ref, payer, self.clock.wall_ms())
+
+    async def decline(self, ref: str, *, payer: str = "100000012396") -> Order:
+        """The payer scans the code and does not pay."""
+        return await self.scan(ref, payer=payer)
 
     async def settle(self, ref: str) -> Order:
         """The money of a paid order reaches the merchant. PayBy does not notify of that."""

@@ -23,6 +23,7 @@ from terminal.ledger import Keeping, Ledger, Log, Steady, Untaken
 from terminal.link import Heard, Link
 from terminal.peers import SecondWorker
 from terminal.roles.worker.budget import Budget
+from terminal.roles.worker.codes import codes_of
 from terminal.roles.worker.failures import Failures
 from terminal.roles.worker.health import PayByHealth, Wrongs
 from terminal.roles.worker.hearing import ticket_event
@@ -155,9 +156,12 @@ class Worker:
     def _to_wall(self, steady: int) -> int:
         return steady + self._link.clock.wall_ms() - self.now()
 
+    def _ahead(self) -> int:
+        """PayBy's clock minus our steady one."""
+        return self._link.clock.wall_ms() - self.now() + (getattr(self._payby, "skew_ms", None) or 0)
+
     def _words(self, pursuit: Pursuit) -> bytes:
-        ahead = self._link.clock.wall_ms() - self.now() + (getattr(self._payby, "skew_ms", None) or 0)
-        return self._settings.words_for(pursuit, ahead)
+        return self._settings.words_for(pursuit, self._ahead())
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -182,6 +186,7 @@ class Worker:
                 spawn=self._spawn,
                 alone=self._failures.alone,
                 device_ids=self._settings.device_ids,
+                codes=codes_of(self._payby, self._link, now=self.now, ahead=self._ahead, post=self.post),
                 failed=lambda what: self._spawn(self._notices.failed(what), "PayBy's reason"),
             )
             await self._start()

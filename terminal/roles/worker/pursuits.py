@@ -24,6 +24,7 @@ from terminal.ledger import Key, key_of
 from terminal.payby import errors
 from terminal.payby.client import Answer, RefundAnswer
 from terminal.payby.messages import AcquireOrder, RefundOrder
+from terminal.roles.worker.codes import Codes
 from terminal.roles.worker.hearing import order_report, refund_report
 from terminal.roles.worker.pace import Pace, lengthening
 from terminal.settings import advice
@@ -104,7 +105,8 @@ class Pursuits:
 
     ``heard`` and ``unheard`` tell how PayBy is doing: an answer that counts, or a failure. ``alone`` keeps what a
     pursuit of a session raises from the others: it is told, and the pursuit begins again after a pause. ``device_ids``:
-    by lane, for orders whose own words are not here any more. ``failed`` hears of what PayBy gives a reason for.
+    by lane, for orders whose own words are not here any more. ``failed`` hears of what PayBy gives a reason for;
+    ``codes`` asks whether a phone has read them.
     """
 
     payby: Calls
@@ -121,6 +123,7 @@ class Pursuits:
     alone: Callable[[str, str], AbstractContextManager[None, bool | None]] = lambda what, session: nullcontext()
     device_ids: Mapping[str, str] = field(default_factory=dict)
     failed: Callable[[AcquireOrder | RefundOrder], object] = lambda _: None
+    codes: Codes = field(default_factory=Codes)
     _running: dict[str, dict[Key, _Running]] = field(default_factory=dict)
     _asked: dict[str, float] = field(default_factory=dict)
     """When an order was last queried, by the event loop's time."""
@@ -139,6 +142,7 @@ class Pursuits:
         for key in running.keys() - now_wanted.keys():
             running.pop(key).task.cancel()
             if all(key.number != other.number for other in now_wanted):
+                self.codes.forget(key.number)
                 self._asked.pop(key.number, None)
                 self._too_long.pop(key.number, None)
                 self._reached.pop(key.number, None)
@@ -223,10 +227,12 @@ class Pursuits:
         fast, slow = max(least, self.query_every * 0.9), min(most, max(least, self.query_every * 1.1))
         pace = Pace(self.pause, min(fast, slow), slow, at_once=restarted)
         no = record.pursuit.order.no
-        while await pace.turn():
-            if (asked_s := self._asked_ago(no)) < least:  # by a look-up: another now would follow it too fast
-                pace.within(least - asked_s)
-            else:
+        async with asyncio.TaskGroup() as group:
+            while await pace.turn():
+                if (asked_s := self._asked_ago(no)) < least:  # by a look-up: another now would follow it too fast
+                    pace.within(least - asked_s)
+                    continue
+                self.codes.between(group, record.pursuit.order, fast / 2)
                 await self._query_once(no)
 
     async def _close(self, record: _Running) -> None:

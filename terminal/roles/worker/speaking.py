@@ -59,6 +59,7 @@ class Voice:
         fields |= {
             "expires": stamp(self.to_wall(shown.expires)),
             "remaining": max(0, shown.expires - now) // 1000,
+            "scanned": shown.scanned,
             "qr": qr.to_wire(symbol),
         }
         return grants.sign_screen(self.signer.key, self.garage, lane, key=self.signer.name, **fields)
@@ -118,4 +119,5 @@ def _about(order: Order) -> dict[str, Any]:
         "currency": "AED",
         "token_url": order.token_url or None,
         "expires": order.expires,
+        "scanned": order.scanned,
     }
