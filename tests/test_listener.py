@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from terminal.bus import BusRefused
 from terminal.contract.messages import Message, Paid, Receipt, Refund, encode
-from terminal.contract.packed import unpack
+from terminal.contract.packed import PREFIX, unpack
 from terminal.contract.topics import Topic
 from terminal.link import Link
 from terminal.payby.signing import sign
@@ -371,7 +371,7 @@ async def test_what_is_over_16_kib_as_a_message_is_handed_on_packed(client: Clie
         assert (await client.post(body))[0] == 200
         told = link.said[-1][0]
         assert isinstance(told, Paid)
-        assert bool(told.packed) is (len(body) > 16_000)
+        assert told.body.startswith(PREFIX) is (len(body) > 16_000)
         assert unpack(told).body.encode() == body
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from terminal.clock import new_id
 from terminal.contract.messages import Alert, Lift, Order, Paid, Receipt, stamp
-from terminal.contract.packed import pack, unpack
+from terminal.contract.packed import PREFIX, pack, unpack
 from terminal.core.numbers import help_code, parse_order_no
 from terminal.journal.kinds import NOTICE
 from terminal.payby.sandbox import Fault, Sandbox
@@ -71,7 +71,7 @@ async def test_a_chargeback_is_journaled_receipted_and_told_with_order_lane_amou
 
 async def test_a_kind_that_is_new_may_be_longer_than_a_message(lane: Lane) -> None:
     told = await hears(lane, "none", transferOrder={"terms": ["pay with interest"] * 2000})
-    assert told.packed
+    assert told.body.startswith(PREFIX)
     assert "transferOrder" in (await lane.until(Alert, code="notification-unknown")).text
     assert (await lane.until(Receipt, notify_id="n1")).outcome == "noted"
     assert kept(lane) == [f"{told.sign}\n{unpack(told).body}".encode()]

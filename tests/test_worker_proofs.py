@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from terminal.clock import new_id
 from terminal.contract.grant import fits
 from terminal.contract.messages import MAX_BYTES, Alert, Lift, Paid, Proof, Receipt, Screen, encode, stamp
-from terminal.contract.packed import pack
+from terminal.contract.packed import PREFIX, pack
 from terminal.core import events
 from terminal.core.visit import Proof as KeptProof
 from terminal.payby.sandbox import Fault, Sandbox
@@ -86,7 +86,7 @@ async def test_a_notification_longer_than_a_message_lets_the_car_out_by_what_a_q
         order = await lane.pays_at_the_qr()
         await sandbox.pay(order.order_no or "", notify=False)
         told = pack(long_notification(lane, order.order_no or "", 60_000))
-        assert told.packed and not told.body
+        assert told.body.startswith(PREFIX)
         await lane.bus.hears(lane.topic("paid"), told)
         await in_time(lane, Lift, order_no=order.order_no)
         assert (await lane.until(Receipt, notify_id="long")).outcome == "lifting"
@@ -95,9 +95,9 @@ async def test_a_notification_longer_than_a_message_lets_the_car_out_by_what_a_q
 async def test_what_is_packed_and_unreadable_is_a_bad_message(sandbox: Sandbox) -> None:
     async with working(sandbox) as lane:
         order = await lane.pays_at_the_qr()
-        told = replace(long_notification(lane, order.order_no or ""), body="", packed="AAAA")
+        told = replace(long_notification(lane, order.order_no or ""), body=PREFIX + "AAAA")
         await lane.bus.hears(lane.topic("paid"), told)
-        assert "`packed`" in (await lane.until(Alert, code="bad-message")).text
+        assert "`body`, deflated" in (await lane.until(Alert, code="bad-message")).text
         assert (lane.bus.of(Receipt), lane.bus.unacknowledged) == ([], 0)
 
 

@@ -161,16 +161,12 @@ class Screen(Message, frozen=True, kw_only=True):
 
 
 class Paid(Message, frozen=True, kw_only=True):
-    """PayBy says that an order is paid, in PayBy's own signed words.
-
-    ``packed``: the body in zlib's form, Base64, where it is too long for a message; ``body`` is empty then.
-    """
+    """PayBy says that an order is paid, in PayBy's own signed words: deflated where too long (``packed``)."""
 
     order_no: OrderNo
     notify_id: str
     body: str
     sign: str
-    packed: str | None = None
 
 
 class Receipt(Message, frozen=True, kw_only=True):
@@ -273,7 +269,6 @@ class Refund(Message, frozen=True, kw_only=True):
     notify_id: str | None = None
     body: str | None = None
     sign: str | None = None
-    packed: str | None = None
 
 
 class Alert(Message, frozen=True, kw_only=True):
