@@ -235,6 +235,22 @@ def test_every_shape_names_the_apps_and_after_a_while_another_phone_and_whom_to_
     assert set(SITE.help_phone.split()) <= words(composer.frame(replace(page, hint="signal")))
 
 
+@pytest.mark.parametrize("layout", SHAPES, ids=named)
+def test_every_shape_says_in_both_languages_that_a_phone_has_read_the_code_and_moves_nothing_else(
+    layout: Layout,
+) -> None:
+    composer = Composer(layout, SITE)
+    before, after = (composer.frame(replace(PAY, page="words", hint=hint)) for hint in ("", "scanned"))
+    check(after, layout)
+    for lang in LANGUAGES:
+        said = " ".join(TABLE.say(key, lang) for key in ("pay.scanned", "pay.confirm"))
+        assert {word.strip(".") for word in said.split()} <= {word.strip(".") for word in words(after)}
+    called = {TABLE.say("pay", lang) for lang in LANGUAGES}
+    assert not called & {one.text for one in after.placed}
+    kept = [one for one in before.placed if one.text in ("25.00", "2:05", "4F2A") or one.kind == "code"]
+    assert all(one in after.placed for one in kept)
+
+
 @pytest.mark.parametrize("layout", [one for one in SHAPES if (one.width, one.height) != (240, 320)], ids=named)
 def test_every_shape_but_the_smallest_upright_one_says_how_long_the_stay_was_and_for_which_ticket(
     layout: Layout,

@@ -4,7 +4,17 @@ import pytest
 
 from terminal.contract.messages import Qr, Screen, stamp
 from terminal.screen import qr
-from terminal.screen.showing import CODE_MS, GONE_AFTER_MS, HINT_AFTER_MS, HINT_MS, STALE_MS, WIFI_MS, WORDS_MS, Showing
+from terminal.screen.showing import (
+    CODE_MS,
+    GONE_AFTER_MS,
+    HINT_AFTER_MS,
+    HINT_MS,
+    SCANNED_MS,
+    STALE_MS,
+    WIFI_MS,
+    WORDS_MS,
+    Showing,
+)
 from terminal.screen.view import View
 
 WALL = 1_795_000_000_000
@@ -215,3 +225,38 @@ def test_only_so_many_ended_codes_are_remembered() -> None:
     assert showing.view(NOW).state == "wait"
     showing.take(screen("pay", 71, qr=qr.to_wire(qr.Symbol(21, bytes(56)))), NOW)
     assert showing.view(NOW).state == "pay"
+
+
+def test_a_scanned_code_stays_and_says_so_whatever_hint_would_be_due() -> None:
+    showing = Showing(wifi=True)
+    showing.take(screen("pay", remaining=110), NOW)
+    showing.take(screen("pay", 1, remaining=109, scanned=True), NOW + 1_000)
+    seen = [showing.view(NOW + 1_000 + second * 1000) for second in range(100)]
+    assert {(view.page, view.hint, view.symbol) for view in seen} == {("code", "scanned", qr.encode(URLS[0]))}
+
+
+def test_where_words_have_no_room_a_scanned_code_takes_turns_with_them_and_they_come_first() -> None:
+    showing = shown(screen("pay", remaining=110), turns=True)
+    for made in (1, 2):  # a pay screen is said again every 5 s
+        showing.take(screen("pay", made, remaining=110 - 5 * made, scanned=True), NOW + made * 5_000)
+    pages = [showing.view(NOW + 5_000 + ms).page for ms in (0, SCANNED_MS - 1, SCANNED_MS, 2 * SCANNED_MS)]
+    assert pages == ["words", "words", "code", "words"]
+    assert {showing.view(NOW + 5_000 + ms).hint for ms in range(0, 20_000, 1000)} == {"scanned"}
+
+
+def test_a_later_end_that_the_worker_signed_gives_more_time_and_an_old_message_does_not() -> None:
+    showing = shown(screen("pay", remaining=10))
+    showing.take(screen("pay", 1, remaining=10), NOW + 5_000)
+    assert showing.view(NOW + 10_000).state == "wait"
+    more = stamp(WALL + 170_000)
+    showing.take(screen("pay", 2, remaining=60, expires=more, scanned=True), NOW + 10_000)
+    assert showing.view(NOW + 10_000).left == 60
+    showing.take(screen("pay", 3, remaining=60, expires=more, scanned=True), NOW + 20_000)
+    assert showing.view(NOW + 69_000).left == 1
+    assert showing.view(NOW + 70_000).state == "wait"
+
+
+def test_the_next_code_of_the_stay_is_not_scanned() -> None:
+    showing = shown(screen("pay", scanned=True))
+    showing.take(screen("pay", 1, code=1, scanned=False), NOW + 1_000)
+    assert showing.view(NOW + 1_000).hint == ""

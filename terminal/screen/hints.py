@@ -1,5 +1,6 @@
 """What stands below the call to scan: with which apps; after a while, that another phone may pay, or whom to call where
-there is no signal. Each is as large as its room lets it be, and none moves what stands around it.
+there is no signal; once a phone has read the code, that its owner must confirm. Each is as large as its room lets it,
+and none moves what stands around it.
 """
 
 import re
@@ -26,12 +27,17 @@ def lines(setting: Setting, hint: Hint, width: int, largest: int, smallest: int,
     }
     if phone.width:
         found["signal"] = Stack([setting.pair("pay.signal", width, smallest, smallest), Line(phone)], gap)
-    return _slot(found, hint)
+    if hint != "scanned":
+        return _slot(found, hint)
+    key = "pay.confirm.alone" if first else "pay.confirm"
+    height = max(block.height for block in found.values())
+    confirm = _largest(lambda em: setting.lines(key, width, em, min(em, smallest), gap), largest, height)
+    return Slot(confirm or found[""], height)
 
 
 def column(setting: Setting, hint: Hint, width: int, height: int, largest: int) -> Slot:
     """In a narrow column of that height: words below each other."""
-    make = {"": _apps, "second": _second, "signal": signal}[hint]
+    make = {"": _apps, "second": _second, "signal": signal, "scanned": _confirm}[hint]
     block = setting.once(make, width, height, largest) or setting.once(_apps, width, height, largest)
     return Slot(block or setting.nothing(), height)
 
@@ -43,7 +49,11 @@ def beside(setting: Setting, hint: Hint, picture: Picture, width: int, largest: 
     names: list[Block] = [Line(fit(name, "en", room, largest, smallest), "left") for name in APPS]
     apps = Beside(image, Stack(names, gap), largest * 5 // 14)
     second = setting.once(_second, width, apps.height * 10 // 9, largest)
-    return _slot({"": apps, "second": second or apps}, hint)
+    found: dict[Hint, Block] = {"": apps, "second": second or apps}
+    if hint != "scanned":
+        return _slot(found, hint)
+    height = max(block.height for block in found.values())
+    return Slot(setting.once(_confirm, width, height, largest) or apps, height)
 
 
 def signal(setting: Setting, width: int, height: int, largest: int) -> Block | None:
@@ -58,6 +68,10 @@ def signal(setting: Setting, width: int, height: int, largest: int) -> Block | N
 
 def _second(setting: Setting, width: int, height: int, largest: int) -> Block | None:
     return _largest(lambda em: setting.broken("pay.second", width, em), largest, height)
+
+
+def _confirm(setting: Setting, width: int, height: int, largest: int) -> Block | None:
+    return _largest(lambda em: setting.broken("pay.confirm", width, em), largest, height)
 
 
 def _apps(setting: Setting, width: int, height: int, largest: int) -> Block | None:

@@ -6,6 +6,8 @@ answered, only the code and the words about it have to go over the wire.
 A square panel has no room beside the code. It shows the code alone, and now and then, for a moment, the words.
 """
 
+from collections.abc import Callable
+
 from terminal.screen import hints, qr
 from terminal.screen.blocks import Beside, Blank, Block, Group, Halves, Line, Picture, Row, Seconds, Slot, Stack, flow
 from terminal.screen.fonts import Ink, ink
@@ -15,6 +17,8 @@ from terminal.screen.setting import Setting
 from terminal.screen.sheet import Sheet
 from terminal.screen.view import View
 
+_LEAST = 8
+"""Below this no word is read."""
 _DIGITS = {"latin": "0123456789", "arabic": "٠١٢٣٤٥٦٧٨٩"}
 
 
@@ -81,7 +85,12 @@ def wide(sheet: Sheet, setting: Setting, view: View) -> None:
         (layout.width - side, top, layout.width - edge, bottom),
         [
             Picture(picture("pay", round(88 * u))),
-            _call(view, setting.lines("pay", width, layout.call, layout.plain, round(10 * u))),
+            _call(
+                view,
+                lambda key, em, least: setting.lines(key, width, em, least, round(10 * u)),
+                layout.call,
+                layout.plain,
+            ),
             hints.column(setting, view.hint, width, round(96 * u), round(24 * u)),
         ],
         layout.least,
@@ -94,7 +103,9 @@ def narrow(sheet: Sheet, setting: Setting, view: View) -> None:
     u = layout.height / 240
     left, right = round(5 * u), layout.width - layout.height
     width, small = right - left, layout.small
-    call = _call(view, setting.lines("pay", width, layout.call, layout.plain, round(5 * u)))
+    call = _call(
+        view, lambda key, em, least: setting.lines(key, width, em, least, round(5 * u)), layout.call, layout.plain
+    )
     apps = hints.beside(setting, view.hint, Picture(picture("pay", round(46 * u))), width, round(14 * u), round(11 * u))
     blocks = [
         Stack(
@@ -136,7 +147,12 @@ def square(sheet: Sheet, setting: Setting, view: View) -> None:
             Row(first, setting.amount(view, width - first.width - last.width - round(16 * u), layout.amount), last),
             Beside(
                 picture("pay", round(86 * u)),
-                setting.lines("pay", round(140 * u), layout.call, layout.plain, round(8 * u)),
+                _call(
+                    view,
+                    lambda key, em, least: setting.lines(key, round(140 * u), em, least, round(8 * u)),
+                    layout.call,
+                    layout.plain,
+                ),
                 round(14 * u),
             ),
             hints.lines(setting, view.hint, width, round(18 * u), round(15 * u)),
@@ -162,7 +178,7 @@ def tall(sheet: Sheet, setting: Setting, view: View) -> None:
         amount = setting.amount(view, half - first.width - last.width - 8, layout.amount, priced=True)
         phone, em = picture("pay", high * 3 // 7), high // 6
         room = width - phone.width - 8
-        call = _call(view, setting.pair("pay", room, high // 4, high // 6))
+        call = _call(view, lambda key, em, least: setting.pair(key, room, em, least), high // 4, high // 6)
         words = Stack([call, Group([ink(name, "en", em) for name in hints.APPS], em)], high // 16)
         blocks: list[Block] = [
             Halves(Group([first, amount, last], 4), _seconds(setting, view, high * 2 // 7), 4),
@@ -174,7 +190,7 @@ def tall(sheet: Sheet, setting: Setting, view: View) -> None:
         room = width - phone.width - round(12 * u)
         words = Stack(
             [
-                _call(view, setting.pair("pay", room, round(30 * u), round(26 * u))),
+                _call(view, lambda key, em, least: setting.pair(key, room, em, least), round(30 * u), round(26 * u)),
                 hints.lines(setting, view.hint, room, round(15 * u), round(12 * u)),
             ],
             round(3 * u),
@@ -210,9 +226,16 @@ def _facts(setting: Setting, view: View, largest: int, width: int) -> Block:
     return Beside(sign, Row(stay, None, tail, gap=em // 2), em // 4)
 
 
-def _call(view: View, words: Block) -> Block:
-    """What to do with the code; nothing in the same room before there is one."""
-    return words if view.state == "pay" else Blank(words.height)
+def _call(view: View, make: Callable[[str, int, int], Block], largest: int, least: int) -> Block:
+    """What to do with the code, or that it is done; nothing in the same room before there is one. ``make`` takes a
+    text's key, and its largest and least size."""
+    words = make("pay", largest, least)
+    if view.state != "pay":
+        return Blank(words.height)
+    if view.hint != "scanned":
+        return words
+    sizes = (make("pay.scanned", em, _LEAST) for em in range(largest, _LEAST - 1, -1))
+    return Slot(next((block for block in sizes if block.height <= words.height), words), words.height)
 
 
 def _seconds(setting: Setting, view: View, em: int, *, above: bool = False) -> Block:

@@ -10,7 +10,7 @@ URL = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac14d5d372a459fbe948e83fcaae0cb&t=1
 """As long as PayBy's links are, with few digits in a row: one of those that need the larger symbol."""
 
 SITE = Site("Marina Garage", "موقف المارينا", "+971 4 000 0000")
-_HINTS: tuple[Hint, ...] = ("second", "signal")
+_HINTS: tuple[Hint, ...] = ("second", "signal", "scanned")
 
 
 def views(url: str = URL) -> dict[str, View]:

@@ -26,6 +26,10 @@ STALE_MS = 150_000
 """A message whose id is older than the newest one's, by less than this, is a late or a repeated one. By more: the
 worker's clock was put right, and no code can be that old and still have time left."""
 
+SCANNED_MS = 6_000
+"""Once a phone has read the code: how long each stands where they take turns, the words first. The code stays, since
+another phone may pay."""
+
 _Side = tuple[Page, Hint, int]
 """A side of the pay screen, its hint, and for how many ms it stands."""
 
@@ -44,9 +48,10 @@ class Showing:
         self._screen: Screen | None = None
         self._symbol: Symbol | None = None
         self._why_not = ""
-        self._since_ms = 0
+        self._since_ms = self._scanned_ms = 0
         self._newest_ms = 0
         self._ends: OrderedDict[str, int] = OrderedDict()
+        """When a code's time is up, by the code and the end that the worker signed: it may sign a later one."""
 
     @property
     def screen(self) -> Screen | None:
@@ -74,10 +79,13 @@ class Showing:
             self._screen, self._symbol, self._why_not = screen, None, str(error)
             return
         if symbol != self._symbol or self._screen is None or self._screen.session != screen.session:
-            self._symbol, self._why_not, self._since_ms = symbol, "", now
+            self._symbol, self._why_not = symbol, ""
+            self._since_ms = self._scanned_ms = now
+        elif screen.scanned and not self._screen.scanned:
+            self._scanned_ms = now
         self._screen = screen
-        end = now + (screen.remaining or 0) * 1000
-        self._ends[symbol.sha256] = min(end, self._ends.get(symbol.sha256, end))
+        end, key = now + (screen.remaining or 0) * 1000, _end_of(symbol, screen)
+        self._ends[key] = min(end, self._ends.get(key, end))
         if len(self._ends) > _REMEMBERED:
             self._ends.popitem(last=False)
 
@@ -103,6 +111,9 @@ class Showing:
         if left_ms <= 0:
             return replace(view_of(screen), state="wait", symbol=None)
         page, hint = self._page(now - self._since_ms)
+        if screen.scanned:
+            turn = (now - self._scanned_ms) // SCANNED_MS % 2
+            page, hint = "words" if self._turns and not turn else "code", "scanned"
         uncounted = page == "wifi" or (self._turns and page == "code")
         left = None if uncounted else -(-left_ms // 1000)
         return view_of(screen, left, hint=hint, page=page)
@@ -113,7 +124,9 @@ class Showing:
         return None if left_ms <= 0 else (left_ms - 1) % 1000 + 1
 
     def _left_ms(self, now: int) -> int:
-        return self._ends.get(self._symbol.sha256, now) - now if self._symbol else 0
+        if self._symbol is None or self._screen is None:
+            return 0
+        return self._ends.get(_end_of(self._symbol, self._screen), now) - now
 
     def _page(self, shown_ms: int) -> tuple[Page, Hint]:
         """The side of the pay screen, and its hint, after so long."""
@@ -142,6 +155,10 @@ def _sides(*, turns: bool, wifi: bool) -> tuple[_Side, ...]:
 def _as_wait(screen: Screen) -> Screen:
     """A retained ``pay`` as the ``wait`` that it comes to; its amount may be anybody's."""
     return Screen(id=screen.id, at=screen.at, state="wait", help_code=screen.help_code)
+
+
+def _end_of(symbol: Symbol, screen: Screen) -> str:
+    return f"{symbol.sha256} {screen.expires}"
 
 
 def _made_ms(screen: Screen) -> int:

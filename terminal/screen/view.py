@@ -7,8 +7,8 @@ from terminal.contract.messages import Screen, ScreenState
 from terminal.screen.qr import Symbol, from_wire
 
 Digits = Literal["latin", "arabic"]
-Hint = Literal["", "second", "signal"]
-"""What the pay screen adds once a driver has looked at it for a while."""
+Hint = Literal["", "second", "signal", "scanned"]
+"""What the pay screen adds once a driver has looked at it for a while, or once a phone has read the code."""
 
 Page = Literal["code", "words", "wifi"]
 """Which side of the pay screen shows: the code; the words, where they have no room beside it; the lane's Wi-Fi."""
