@@ -42,6 +42,13 @@ async def test_the_phone_shows_merchant_and_amount_in_paybys_words(sandbox: Sand
     assert (order.currency, order.order_no, order.status) == ("AED", "marina-exit-1-1", "CREATED")
 
 
+async def test_payby_knows_that_the_phone_has_read_the_code(sandbox: Sandbox) -> None:
+    token = place(sandbox)
+    assert sandbox.book.cashier({"tokenUrl": token}, sandbox.clock.wall_ms()) == {}
+    await Wallet(sandbox).order(token)
+    assert sandbox.book.cashier({"tokenUrl": token}, sandbox.clock.wall_ms())["payer"]
+
+
 async def test_a_code_that_payby_does_not_know_is_said_to_be_so(sandbox: Sandbox) -> None:
     wallet = Wallet(sandbox)
     for act in (wallet.order, wallet.pay, wallet.decline):

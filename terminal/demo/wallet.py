@@ -24,6 +24,10 @@ class Wallet:
         order = self._find(token_url)
         if order.status != "CREATED":
             raise NotNow(_SAID[order.status])
+        try:
+            await self._sandbox.scan(token_url)
+        except Refusal:
+            raise NotNow("PayBy refuses this code.") from None
         words = order.words()
         named = (words.get("accessoryContent") or {}).get("terminalDetail") or {}
         return PhoneOrder(

@@ -41,13 +41,15 @@ def _fee(data: Data) -> str:
 def _order(data: Data) -> str:
     if data["status"] == "none":
         return "no order"
-    return f"{data['status']}, {_money(data)}" if "amount" in data else str(data["status"])
+    scanned = ", scanned" if data.get("scanned") else ""
+    return f"{data['status']}, {_money(data)}{scanned}" if "amount" in data else str(data["status"])
 
 
 def _screen(data: Data) -> str:
     match data["state"]:
         case "pay":
-            return f"shows the code for {_money(data)}, {data['remaining']} s left"
+            scanned = ", scanned" if data.get("scanned") else ""
+            return f"shows the code for {_money(data)}, {data['remaining']} s left{scanned}"
         case "help" | "closed" | "out-of-order" as state if "reason" in data:
             code = f", help code {data['help_code']}" if "help_code" in data else ""
             return f"shows {state}: {data['reason']}{code}"

@@ -83,6 +83,7 @@ function next() {
   }
   if (phone.state === "paying") return waits("The phone pays.", 3);
   if (phone.state === "paid") return waits("PayBy notifies the listener, the worker signs a lift, the barrier checks it.", 4);
+  if (phone.state === "order" && screen.scanned) return { words: "PayBy says that a phone read the code, and the terminal says so. Pay the order, or decline.", step: 3, act: "pay" };
   if (phone.state === "order") return { words: "The phone read the code off the screen and shows the order. Pay it, or decline.", step: 3, act: "pay" };
   if (phone.state === "declined") return { words: "Declined. The code stays until its time is over; scan it again, or back out.", step: 2, act: "phone_scan" };
   if (screen.state === "pay") return { words: "The terminal shows PayBy’s code. Point the phone at it.", step: 2, act: "phone_scan" };
@@ -112,7 +113,7 @@ function draw() {
   set("lcd-words", inWords(screen));
   set("scene-words", `The exit lane. ${{ away: "No car is there", arriving: "A car drives up", waiting: "A car waits at the terminal", leaving: "The car drives through", backing: "The car backs out" }[car.phase]}. The boom is ${boom.state}.`);
   $("lcd").alt = inWords(screen);
-  drawPhone(phone);
+  drawPhone(phone, screen);
   for (const name of ["broker", "payby"]) lamp(`lamp-${name}`, !(name in state.cut));
   drawRoles();
 
@@ -191,14 +192,14 @@ function inWords(screen) {
     case undefined: return "The screen is dark.";
     case "idle": return "The screen says: scan your ticket.";
     case "wait": return "The screen says: please wait.";
-    case "pay": return `The screen shows a code to pay ${money}.`;
+    case "pay": return screen.scanned ? "The screen says: scanned. Confirm in your app." : `The screen shows a code to pay ${money}.`;
     case "paid": return "The screen says: paid, thank you.";
     case "free": return "The screen says: nothing to pay.";
     default: return `The screen says: ${screen.state}, ${screen.reason ?? ""}${screen.help_code ? `, help code ${screen.help_code}` : ""}.`;
   }
 }
 
-function drawPhone(phone) {
+function drawPhone(phone, screen) {
   $("phone").dataset.state = phone.state;
   const pay = document.querySelector("[data-do=pay]");
   if (phone.order) {
@@ -209,7 +210,8 @@ function drawPhone(phone) {
   }
   set("done-title", phone.state === "declined" ? "Declined" : "Paid");
   for (const id of ["phone-note", "order-note"]) {
-    set(id, phone.note || (id === "phone-note" ? "Point it at the terminal." : ""));
+    const known = screen.scanned && screen.state === "pay" ? "The terminal says: Scanned." : "";
+    set(id, phone.note || (id === "phone-note" ? "Point it at the terminal." : known));
     $(id).classList.toggle("bad", Boolean(phone.note));
   }
 }
