@@ -155,7 +155,12 @@ def _check(args: argparse.Namespace) -> int:
     machine = check.Machine(
         open_pins, check.network_time, datasheet_hz, check_offset, claim=claim, serves=check.service_runs
     )
-    return 0 if asyncio.run(check.check(_load(args), machine)) else 1
+    settings, amount = _load(args), check.amount_of(args.amount)
+    if not asyncio.run(check.check(settings, machine)):
+        return 1
+    if not args.order:
+        return 0
+    return 0 if asyncio.run(check.prove(settings, amount, blocks=output.takes(sys.stdout, "▀▄█"))) else 1
 
 
 def _refund(args: argparse.Namespace) -> int:

@@ -12,9 +12,10 @@ from terminal.tools.check.finding import Finding, Machine
 from terminal.tools.check.glass import fonts, idle_picture, lane_wifi, screens
 from terminal.tools.check.keys import keys, passwords
 from terminal.tools.check.machine import disk, network_time, panel, pins, scanner, service_runs
+from terminal.tools.check.order import amount_of, prove
 from terminal.tools.check.others import broker, payby_and_clock
 
-__all__ = ["Finding", "Machine", "check", "network_time", "service_runs"]
+__all__ = ["Finding", "Machine", "amount_of", "check", "network_time", "prove", "service_runs"]
 LONGEST_S = 120.0
 
 

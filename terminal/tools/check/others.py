@@ -95,11 +95,11 @@ async def _ask(client: PayBy, payby: Payby) -> Finding:
     except errors.OrderUnknown:
         return Finding("PayBy", True, f"{payby.base_url} knows {payby.partner_id} and its key")
     except errors.PayByError as error:
-        return Finding("PayBy", False, str(error), _what_to_do(error))
+        return Finding("PayBy", False, str(error), what_to_do(error))
     return Finding("PayBy", False, "knows an order that was never placed", "is payby.base_url PayBy's?")
 
 
-def _what_to_do(error: errors.PayByError) -> str:
+def what_to_do(error: errors.PayByError) -> str:
     """The same for a refusal with and without a signature."""
     match error:
         case errors.ClockWrong():
@@ -115,7 +115,7 @@ def _what_to_do(error: errors.PayByError) -> str:
         case errors.OutcomeUnknown(why=why) if why.endswith(("signature wrong", "signature malformed")):
             return "payby.payby_public_key is not the key that PayBy signs with: download it anew"
         case errors.OutcomeUnknown(said=errors.CallFailed() as said):
-            return _what_to_do(said)
+            return what_to_do(said)
         case errors.OutcomeUnknown():
             return "mend payby.base_url, or the way to the internet"
     return "ask PayBy, with the trace code"

@@ -1,0 +1,254 @@
+"""``check --order``: a real order, paid with a phone and given back, so that DYNQR, deviceId, expiry and notifyUrl are
+proven before the first driver. Money moves here: the order's amount, there and back.
+"""
+
+import asyncio
+import io
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from decimal import Decimal, InvalidOperation
+
+import segno
+from aiohttp import web
+
+from terminal import __version__
+from terminal.payby import errors
+from terminal.payby.client import Answer, PayBy
+from terminal.payby.messages import read_notification
+from terminal.payby.requests import PlaceOrder, PlaceRefund
+from terminal.payby.signing import load_private_key, load_public_keys, verify
+from terminal.settings import ConfigError, Payby, Settings, present
+from terminal.tools.check.finding import Finding
+from terminal.tools.check.others import what_to_do
+
+NOTIFIED_S = 15.0
+"""So long after the payment PayBy's notification may come."""
+REFUNDED_S = 30.0
+_MARGIN_MS = 600_000
+_MOST = Decimal(100)
+_NOTIFY_PATH = "/payby/notify"
+
+
+def amount_of(text: str) -> Decimal:
+    """``--amount``; raises ConfigError."""
+    try:
+        amount = Decimal(text)
+        if not Decimal("0.01") <= amount <= _MOST or amount != amount.quantize(Decimal("0.01")):
+            raise InvalidOperation
+    except InvalidOperation:
+        raise ConfigError(f"check: --amount: got {text[:20]!r}, takes AED 0.01 to {_MOST}.00, as 1.00") from None
+    return amount
+
+
+async def prove(
+    settings: Settings,
+    amount: Decimal,
+    *,
+    blocks: bool,
+    say: Callable[[str], None] = print,
+    wait_s: float | None = None,
+) -> bool:
+    """Say a line for each step as it is known; True where all went well. ``wait_s``: how long the payer has, by default
+    as long as a driver. Raises ConfigError, BadKey."""
+    payby = settings.need(Payby)
+    lane = settings.lane.id if settings.lane else ""
+    device = payby.device_ids.get(lane)
+    client = PayBy(
+        present(payby.base_url or None, "payby.base_url"),
+        present(payby.partner_id or None, "payby.partner_id"),
+        load_private_key(present(payby.private_key, "payby.private_key")),
+        load_public_keys(payby.payby_public_key),
+        timeout_s=payby.timeout,
+        user_agent=f"exit-terminal/{__version__}",
+    )
+    proof = _Proof(settings, payby, client, device, say)
+    async with client, proof.listening():
+        return await proof.run(amount, blocks, payby.cancel_after if wait_s is None else wait_s)
+
+
+class _Proof:
+    def __init__(
+        self, settings: Settings, payby: Payby, client: PayBy, device: str | None, say: Callable[[str], None]
+    ) -> None:
+        self._settings, self._payby, self._client, self._device, self._say = settings, payby, client, device, say
+        self._no = f"check-{uuid.uuid4().hex}"
+        self._good = True
+        self._deaf = ""
+        """Why no notification can be seen here."""
+        self._notified = asyncio.Event()
+
+    async def run(self, amount: Decimal, blocks: bool, wait_s: float) -> bool:
+        """All steps, in their order."""
+        try:
+            placed = await self._place(amount)
+        except errors.PayByError as error:
+            return self._failed("order", error)
+        device = f", device {self._device}" if self._device else ", no deviceId"
+        self._tell("order", True, f"{self._no}, AED {amount:.2f}{device}: PayBy made a code")
+        self._say(_code(placed.token_url or "", blocks=blocks))
+        self._say(f"Pay it with the PayBy or BOTIM app (in UAT the test app) within {wait_s:.0f} s.")
+        try:
+            paid = await self._wait(placed, wait_s)
+        except errors.PayByError as error:
+            with suppress(errors.PayByError):
+                await self._client.cancel_order(self._no)
+            return self._failed("paid", error)
+        if paid is None:
+            return False
+        await self._hear()
+        await self._give_back(amount)
+        return self._good
+
+    async def _place(self, amount: Decimal) -> Answer:
+        garage = self._settings.garage
+        order = PlaceOrder(
+            order_no=self._no,
+            amount=amount,
+            subject=f"Test of {garage.name if garage else 'a terminal'}"[:64],
+            change_payer=False,
+            expires_ms=self._client.now_ms() + round(self._payby.cancel_after * 1000) + _MARGIN_MS,
+            notify_url=self._payby.notify_url,
+            device_id=self._device,
+        )
+        biz = order.biz_content()
+        try:
+            answer = await self._client.place_order(biz)
+        except errors.ClockWrong:  # now the client knows PayBy's time
+            answer = await self._client.place_order(biz)
+        if not answer.token_url:
+            raise errors.BadWords(f"placeOrder: the order is {answer.order.status}, and there is no tokenUrl")
+        return answer
+
+    async def _wait(self, placed: Answer, wait_s: float) -> Answer | None:
+        """Query as a lane does, until it is paid; close it when nobody pays."""
+        loop, scanned, asks = asyncio.get_running_loop(), False, True
+        until = loop.time() + wait_s
+        while loop.time() < until:
+            await asyncio.sleep(min(self._payby.query_every, max(0.0, until - loop.time())))
+            answer = await self._client.get_order(self._no, device_id=self._device, attempts=3)
+            if answer.order.is_final:
+                return self._ended(answer, placed)
+            if asks and not scanned:
+                asks, scanned = await self._scanned(placed.token_url or "")
+        try:
+            await self._client.cancel_order(self._no)
+            text = f"nobody paid within {wait_s:.0f} s; the order was cancelled"
+        except errors.OrderPaid:
+            return self._ended(await self._client.get_order(self._no, device_id=self._device, attempts=3), placed)
+        except errors.PayByError as error:
+            text = f"nobody paid within {wait_s:.0f} s, and it was not cancelled: {error}"
+        self._tell("paid", False, text, "scan the code above with a phone that can pay")
+        return None
+
+    async def _scanned(self, token_url: str) -> tuple[bool, bool]:
+        """Is it worth asking again; and was it scanned?"""
+        try:
+            payer = await self._client.get_cashier_url_info(token_url)
+        except errors.PayByError as error:
+            self._tell("scanned", True, f"not told by PayBy, and not needed: {error}")
+            return False, False
+        if payer is None:
+            return True, False
+        self._tell("scanned", True, f"by {payer.mobile_number_mask or 'a phone whose number PayBy does not tell'}")
+        return True, True
+
+    def _ended(self, answer: Answer, placed: Answer) -> Answer | None:
+        order, info = answer.order, answer.order.payment_info
+        mid = self._payby.payee_mid or self._payby.partner_id
+        if not order.is_paid:
+            why = " ".join(filter(None, (order.fail_code, order.fail_des))) or "no reason is given"
+            self._tell("paid", False, f"the order is {order.status}: {why}", "try again; then ask PayBy")
+            return None
+        if order.payee_mid != mid:
+            self._tell("paid", False, f"to payeeMid {order.payee_mid}, not to {mid}", "mend payby.payee_mid")
+        elif order.total_amount != placed.order.total_amount or order.total_amount.currency != "AED":
+            self._tell(
+                "paid", False, "PayBy names another amount than was asked for", "ask PayBy, with the order number"
+            )
+        else:
+            channel = f", by {info.pay_channel}" if info and info.pay_channel else ""
+            self._tell("paid", True, f"AED {order.total_amount.amount} to {mid}{channel}; orderNo {order.order_no}")
+        return answer
+
+    async def _hear(self) -> None:
+        url = self._payby.notify_url
+        if url is None:
+            self._tell("notification", True, "none was asked for: payby.notify_url is not set; queries find payments")
+        elif self._deaf:
+            self._tell("notification", True, f"not seen here: {self._deaf}")
+        else:
+            try:
+                async with asyncio.timeout(NOTIFIED_S):
+                    await self._notified.wait()
+                self._tell("notification", True, f"PayBy's own came by {url}")
+            except TimeoutError:
+                text = f"none came by {url} within {NOTIFIED_S:.0f} s"
+                advice = (
+                    "is the address public, its certificate one of a public authority, and does it lead to [listener]?"
+                )
+                self._tell("notification", False, text, advice)
+
+    async def _give_back(self, amount: Decimal) -> None:
+        refund = PlaceRefund(refund_no=f"R{uuid.uuid4().hex}", amount=amount, origin_order_no=self._no, reason="test")
+        biz, loop = refund.biz_content(), asyncio.get_running_loop()
+        until = loop.time() + REFUNDED_S
+        try:
+            said = (await self._client.refund(biz)).refund
+            while said.status == "CREATED" and loop.time() < until:
+                await asyncio.sleep(2.0)
+                said = (await self._client.get_refund(refund.refund_no, attempts=3)).refund
+        except errors.PayByError as error:
+            self._failed("refund", error)
+            return
+        good = said.status in ("SUCCESS", "REFUNDED_SETTLED", "CREATED")
+        self._tell(
+            "refund", good, f"{refund.refund_no} is {said.status}", "" if good else "give it back in PayBy's portal"
+        )
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Take notifications in the listener's place, unless that is at work, or is not here."""
+        async with AsyncExitStack() as stack:
+            listener = self._settings.listener
+            if self._payby.notify_url and listener:
+                app = web.Application(client_max_size=64 * 1024)
+                app.router.add_post(_NOTIFY_PATH, self._heard)
+                runner = web.AppRunner(app, access_log=None)
+                await runner.setup()
+                stack.push_async_callback(runner.cleanup)
+                try:
+                    await web.TCPSite(runner, listener.host, listener.port).start()
+                except OSError:
+                    self._deaf = "the listener is at work, and has it; look at its /metrics, or stop it for this test"
+            else:
+                self._deaf = "there is no [listener] in this configuration"
+            yield
+
+    async def _heard(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        try:
+            verify(load_public_keys(self._payby.payby_public_key), body, request.headers.get("sign"))
+            order = read_notification(body).acquire_order
+        except errors.BadSignature:
+            return web.Response(status=401)
+        except errors.PayByError:
+            return web.Response(status=400)
+        if order is None or order.merchant_order_no != self._no:
+            return web.Response(status=503)  # of another: PayBy says it again once the listener is back
+        self._notified.set()
+        return web.json_response({"response": "SUCCESS"})
+
+    def _failed(self, step: str, error: errors.PayByError) -> bool:
+        self._tell(step, False, str(error), what_to_do(error))
+        return False
+
+    def _tell(self, step: str, ok: bool, text: str, advice: str = "") -> None:
+        self._good = self._good and ok
+        self._say(str(Finding(step, ok, text, advice)))
+
+
+def _code(token_url: str, *, blocks: bool) -> str:
+    drawn = io.StringIO()
+    segno.make_qr(token_url, error="l").terminal(drawn, compact=blocks)
+    return f"{drawn.getvalue()}{token_url}"
