@@ -30,8 +30,11 @@ class Rhythm:
         """The barrier's clock minus ours, in whole seconds of ms, by a message that came now and whose time is
         ``apart_ms`` ahead of our clock; None where the message tells only what was."""
         if apart_ms < max(self._known, default=0) - LATE_MS:
-            before, self._behind = self._behind, (apart_ms, steady_ms)
-            if before is None or abs(apart_ms - before[0]) > STEADY_MS or steady_ms - before[1] < APART_MS:
+            before = self._behind
+            if before is None or abs(apart_ms - before[0]) > STEADY_MS:
+                self._behind = apart_ms, steady_ms
+                return None
+            if steady_ms - before[1] < APART_MS:
                 return None
             self._known.clear()
         self._behind = None
