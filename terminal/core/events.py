@@ -96,8 +96,6 @@ class BoomSeen:
     lift: str | None = None
     skew: int = 0
     """The barrier's clock minus ours, ms, rounded to whole seconds so that jitter is no news."""
-    session: str | None = None
-    """The stay of that lift, as the barrier has it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1100,18 +1100,16 @@ def _boom_seen(draft: _Draft, event: BoomSeen) -> None:
 
 def _named(draft: _Draft, event: BoomSeen, lift: str) -> None:
     """The barrier names the lift that raised its boom last; it may be one whose visit is over."""
-    for stay in draft.all_stays():
-        given = stay.lift(lift)
-        if given and given.lane == event.lane:
-            _raised(draft, stay, given)
-            return
+    found = next((s for s in draft.all_stays() if (g := s.lift(lift)) and g.lane == event.lane), None)
+    if found and (given := found.lift(lift)):
+        _raised(draft, found, given)
     lane, rules = draft.lane(event.lane), draft.rules
-    if lift in lane.lifts or not numbers.is_lift_id(lift, rules.mark, rules.garage, lane.id):
+    is_news = lift != lane.named and lift not in lane.lifts and found is None
+    draft.put(replace(lane, named=lift))
+    if not is_news or not numbers.is_lift_id(lift, rules.mark, rules.garage, lane.id):
         return
-    oldest = lane.lifts[0] if len(lane.lifts) == REMEMBERED_LIFTS else None
-    if oldest and numbers.moment_of(lift) <= numbers.moment_of(oldest):
+    if len(lane.lifts) == REMEMBERED_LIFTS and numbers.moment_of(lift) <= numbers.moment_of(lane.lifts[0]):
         return
-    draft.put(replace(lane, lifts=(*lane.lifts, lift)[-REMEMBERED_LIFTS:]))
     text = "a barrier names a lift of ours that the journal does not hold: it was put back, and a person decides"
     draft.alert("journal-behind", "critical", text, lane.id, once=True)
     draft.doubts = True

@@ -49,7 +49,7 @@ def session_of(event: events.Event) -> str | None:
     match event:
         case events.TicketRead(fee=fee):
             return fee.session
-        case events.LiftAnswered() | events.StayFailed() | events.BoomSeen():
+        case events.LiftAnswered() | events.StayFailed():
             return event.session
         case (
             events.OrderReported()

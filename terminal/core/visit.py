@@ -342,7 +342,9 @@ class Lane:
     risen_for: str | None = None
     """The stay for which the boom rose, until it came down."""
     lifts: tuple[str, ...] = ()
-    """The lifts granted here last, the newest last; and those that the barrier named and the journal did not hold."""
+    """The lifts granted here last, the newest last."""
+    named: str | None = None
+    """The lift that the barrier named last."""
     lost: tuple[str, ...] = ()
     """The sessions of the lost tickets read here last, the newest last."""
     began: int = 0

@@ -70,15 +70,14 @@ class Kerb:
         skew: int | None = self._ledger.garage.lanes[lane].skew
         if not heard.retained:
             skew = self._of(lane).rhythm.skew(apart, self._link.clock.steady_ms())
-        answer, lift, session = barrier.answer, barrier.lift, barrier.session
+        answer, lift = barrier.answer, barrier.lift
         if others := self._others(lane, lift, answer.lift if answer else None):
             await self._link.bad_message(str(heard.topic), f"what a barrier said of a lift of {others} was dropped")
-            answer, lift, session = None, None, None
+            answer, lift = None, None
         news: list[events.Event] = []
         if skew is not None:
             self._barrier_alive(lane)
-            is_news = before is None or lift != before.lift  # for which alone its stay is called back
-            news.append(events.BoomSeen(self._now(), lane, barrier.state, lift, skew, session if is_news else None))
+            news.append(events.BoomSeen(self._now(), lane, barrier.state, lift, skew))
             if barrier.state == "down" and before and before.state != "down" and not heard.retained:
                 self._hurry(lane)
         if not heard.retained and answer and (stay := self._lifts.session_of(answer.lift)):
