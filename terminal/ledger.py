@@ -248,8 +248,8 @@ class Ledger:
                 rows.insert(0, (type(event).__name__, msgspec.json.encode(_as_kept(event, told))))
             except Exception as error:
                 raise Untaken(type(event).__name__) from error
-            if await self._write(rows, event, change, recalled):
-                recalled = None  # it is in the journal now
+            await self._write(rows, event, change, recalled)
+            recalled = None  # it is in the journal now
         finally:
             if recalled:
                 del self.garage.stays[recalled.session]
@@ -264,16 +264,15 @@ class Ledger:
 
     async def _write(
         self, rows: Sequence[tuple[str, bytes]], event: Event, change: Change, recalled: Stay | None
-    ) -> bool:
-        """False where nothing was committed: the rows wait for the next commit, and no stay comes back for them."""
+    ) -> None:
         store = self._store
         if store is None:
             await self._log.append(rows, event.at)
-            return True
+            return
         if _can_wait(event, change):
             store.note(rows, event.at)
             self._since += len(rows)
-            return False
+            return
         ahead: list[tuple[str, bytes]] = []
         if recalled:
             ahead.append((RECALLED, msgspec.json.encode(recalled)))
@@ -288,7 +287,6 @@ class Ledger:
         last = await store.append([*ahead, *rows], event.at)
         for stay in resting:
             self._put_away(stay, last - len(rows) - len(ahead) + (2 if recalled else 1))
-        return True
 
     def _rested(self, now: int, spoken_of: Collection[str | None]) -> list[Stay]:
         """Settled stays that may leave memory now, but for those that are spoken of."""

@@ -171,18 +171,6 @@ def test_a_question_that_changes_nothing_leaves_the_stay_on_the_shelf() -> None:
     assert (order.session in story.ledger.garage.stays, len(memory.rows)) == (False, rows)
 
 
-def test_a_fact_that_waits_for_the_next_commit_leaves_the_stay_that_it_names_on_the_shelf() -> None:
-    memory = Memory()
-    story = on_the_shelf(memory)
-    commits, lift = memory.commits, story.stay("s0").given[-1]
-    moved = e.BoomSeen(story.at, "exit-1", "lowering", lift.id, session=an_id("stay", "s0"))
-    taken(story.ledger, moved)
-    assert (memory.commits, an_id("stay", "s0") in story.ledger.garage.stays) == (commits, False)
-    again = a_ledger(memory)
-    again.replay()
-    assert again.garage.stays == story.ledger.garage.stays
-
-
 def test_a_commit_that_fails_leaves_the_shelf_as_it_was() -> None:
     memory = Memory()
     story = on_the_shelf(memory)
