@@ -526,3 +526,25 @@ def test_a_lane_remembers_its_last_lost_tickets() -> None:
         story.arrives()
         lost(story, f"number {number}")
     assert story.lane().lost == tuple(an_id("lost", f"number {n}") for n in (2, 3, 4))
+
+
+def test_a_lift_that_its_barrier_goes_on_naming_is_no_news_whatever_the_clocks_were() -> None:
+    """The clock was ahead when it was granted, and has been set back; sixteen refused ones have followed since."""
+    story = Story()
+    story.at += 1_200_000
+    story.pays()
+    old = story.raises()
+    story.drives_through()
+    story.at -= 1_200_000
+    for number in range(20):
+        story.wait(5)
+        story.arrives()
+        story.reads(f"free {number}", amount=0)
+        story.answers("refused", "car", f"free {number}")
+        story.leaves_loop()
+        story.wait(3)
+    story.garage.stays.clear()
+    story.tell(e.BarrierGone(story.at, "exit-1"))
+    story.said.clear()
+    story.boom("down", lift=old.id)
+    assert story.alerts() == []
