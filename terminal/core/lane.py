@@ -1005,8 +1005,14 @@ def _may_lift(draft: _Draft, stay: Stay, car: str | None) -> bool:
     """Rule 8: may the boom rise (again) for this stay, whose ticket was read for this car?"""
     if stay.left is not None or sum(g.outcome != "refused" for g in stay.given) >= draft.rules.lifts:
         return False
-    rose = [g for g in stay.given if g.outcome in ("raised", "unknown")]
-    return not rose or stay.unpassed or (car is not None and rose[-1].car == car)
+    return not _rose_for_another(stay, car)
+
+
+def _rose_for_another(stay: Stay, car: str | None, but: str | None = None) -> bool:
+    """Did the boom rise for it, or may it have, for a car that is not this one by all that is known? ``but``: a lift that
+    does not count."""
+    rose = [g for g in stay.given if g.id != but and g.outcome in ("raised", "unknown")]
+    return bool(rose) and not stay.unpassed and (car is None or rose[-1].car != car)
 
 
 def _reason_for(lane: str, stay: Stay, payment: Payment) -> GrantReason:
@@ -1331,9 +1337,7 @@ def _advance_leaving(draft: _Draft, lane: Lane, visit: Visit) -> None:
 
 def _is_barred(stay: Stay, grant: Grant) -> bool:
     """Rule 8: did it show, while this lift was on its way, that its stay has left, or was raised for elsewhere?"""
-    rose = [g for g in stay.given if g.id != grant.id and g.outcome in ("raised", "unknown")]
-    others = rose and not stay.unpassed and (grant.car is None or rose[-1].car != grant.car)
-    return stay.left is not None or bool(others)
+    return stay.left is not None or _rose_for_another(stay, grant.car, but=grant.id)
 
 
 def _drop(draft: _Draft, stay: Stay, grant: Grant) -> None:
