@@ -148,6 +148,32 @@ async def test_a_day_is_downloaded_and_explained_by_both_column_orders(garage: G
     assert call.biz == {"statementDate": "20260921"}
 
 
+async def test_a_refund_that_was_made_in_paybys_portal_is_explained_by_its_own_list(garage: Garage) -> None:
+    story = Told()
+    order = story.visits("a")
+    garage.paid(order)
+    story.write(garage.folder)
+    garage.refunded("P1", order, 300, story.at)
+    assert await garage.run() == 0, texts(garage.said)
+    assert any("P1, made in PayBy's portal" in line for line in garage.said)
+    asked = garage.sandbox.calls_of("queryRefundOrderPage")[-1].biz
+    assert (asked["startDate"], asked["endDate"]) == ("2026-09-21", "2026-09-21")
+
+
+async def test_a_refund_that_paybys_list_does_not_confirm_stays_unexplained_and_the_rest_is_matched(
+    garage: Garage,
+) -> None:
+    story = Told()
+    order = story.visits("a")
+    garage.paid(order)
+    story.write(garage.folder)
+    garage.refunded("P1", order, 300, story.at)
+    garage.sandbox.fail("queryRefundOrderPage", Fault(code="403", msg="UNAUTHORIZED"), times=None)
+    assert await garage.run() == 1
+    assert any("a refund, P1, that was not asked for here" in line for line in garage.said)
+    assert any("PayBy's list of refunds was not had" in line for line in garage.said)
+
+
 @pytest.mark.parametrize("stars", [True, False])
 @pytest.mark.parametrize("version", [1, 2])
 async def test_a_settled_day_with_a_chargeback_fits_in_every_version(garage: Garage, version: int, stars: bool) -> None:

@@ -19,6 +19,7 @@ from terminal import settings as sections
 from terminal.core.visit import Rules
 from terminal.payby.client import PayBy
 from terminal.payby.errors import CallFailed, ClockWrong, NoStatement, OutcomeUnknown
+from terminal.payby.messages import RefundOrder
 from terminal.payby.signing import load_private_key, load_public_keys
 from terminal.settings import ConfigError, Settings, present
 from terminal.tools.reconcile.facts import Facts
@@ -28,9 +29,12 @@ from terminal.tools.reconcile.papers import PAYBY_ZONE, Flaw, read_papers
 from terminal.tools.reconcile.picture import as_html, as_png
 from terminal.tools.reconcile.report import Day, Report, as_csv, as_json, table
 
-__all__ = ["ReconcileFailed", "download", "reconcile", "run"]
+__all__ = ["ReconcileFailed", "download", "reconcile", "refunds_listed", "run"]
 
 Files = Sequence[tuple[str, bytes]]
+Listed = tuple[Sequence[RefundOrder], str]
+"""Refunds that PayBy has of a day, and why there may be more."""
+_MOST_PAGES = 100
 _BEFORE_MS = 2 * 86_400_000  # what a day's payments may still have to do with
 _FIRST_YEAR, _LAST_YEAR = 2000, 9000  # beyond them Python's own dates end
 
@@ -65,8 +69,12 @@ def run(
         raise ConfigError(f"reconcile: --picture: got {picture.name}, takes a name that ends with .png or .html")
     settings.need(sections.Journal)
     try:
-        files = [_given(path) for path in statements] or asyncio.run(download(settings, asked))
-        report = reconcile(settings, asked, files, barrier_journals, now_ms)
+        files = [_given(path) for path in statements]
+        listed: Listed = ((), "")
+        if not files:
+            files = asyncio.run(download(settings, asked))
+            listed = asyncio.run(refunds_listed(settings, asked))
+        report = reconcile(settings, asked, files, barrier_journals, now_ms, listed)
     except (ReconcileFailed, CallFailed) as error:
         said = error.said if isinstance(error, OutcomeUnknown) else None
         complain(str(said or error))
@@ -85,14 +93,20 @@ def run(
 
 
 def reconcile(
-    settings: Settings, day: Day, files: Files, barrier_journals: Sequence[Path] = (), now_ms: int | None = None
+    settings: Settings,
+    day: Day,
+    files: Files,
+    barrier_journals: Sequence[Path] = (),
+    now_ms: int | None = None,
+    listed: Listed = ((), ""),
 ) -> Report:
-    """Match a day's statement files, each with its name, with the journals of this machine and those named.
+    """Match a day's statement files, each with its name, with the journals of this machine and those named; ``listed``
+    is what refunds_listed() gives.
 
     Raises ConfigError where a journal is absent, ReconcileFailed where the worker's is of no use.
     """
     flaws: list[Flaw] = []
-    notes: list[str] = []
+    notes: list[str] = [listed[1]] if listed[1] else []
     ours = _read_worker(settings, day, flaws)
     if not ours.whole and (ours.first_ms or 0) > day.start_ms:
         notes.append(f"the worker's journal was pruned: it begins at {day.shown(ours.first_ms or 0)}")
@@ -111,6 +125,7 @@ def reconcile(
         ours,
         raises,
         settings.payby.payee_mid if settings.payby else "",
+        {refund.refund_merchant_order_no: refund for refund in listed[0]},
     )
     return match(facts, notes, flaws)
 
@@ -121,19 +136,9 @@ async def download(settings: Settings, day: Day) -> list[tuple[str, bytes]]:
     Raises ConfigError for what the configuration lacks, BadKey, ReconcileFailed where there is no statement (yet),
     CallFailed for what else PayBy answers.
     """
-    payby = settings.need(sections.Payby)
-    client = PayBy(
-        present(payby.base_url or None, "payby.base_url"),
-        present(payby.partner_id or None, "payby.partner_id"),
-        load_private_key(present(payby.private_key, "payby.private_key")),
-        load_public_keys(payby.payby_public_key),
-        timeout_s=payby.timeout,
-        user_agent=f"exit-terminal/{__version__}",
-    )
-    first = datetime.fromtimestamp(day.start_ms / 1000, PAYBY_ZONE).date()
-    last = datetime.fromtimestamp((day.end_ms - 1) / 1000, PAYBY_ZONE).date()
+    first, last = _payby_days(day)
     found = []
-    async with client:
+    async with _client(settings) as client:
         for number in range((last - first).days + 1):
             wanted = first + timedelta(days=number)
             try:
@@ -148,6 +153,44 @@ async def download(settings: Settings, day: Day) -> list[tuple[str, bytes]]:
                     " after the merchant's cut-off, and a day without transactions may have none"
                 ) from None
     return found
+
+
+async def refunds_listed(settings: Settings, day: Day) -> Listed:
+    """PayBy's own list of the day's refunds, those made in its portal included; or why it was not had, which is no
+    reason not to match. Raises as download() does for the configuration."""
+    first, last = _payby_days(day)
+    found: list[RefundOrder] = []
+    async with _client(settings) as client:
+        try:
+            for number in range(_MOST_PAGES):
+                try:
+                    page = await client.query_refund_order_page(first, last, number=number)
+                except ClockWrong:  # now the client knows PayBy's time
+                    page = await client.query_refund_order_page(first, last, number=number)
+                found += page.items
+                if number + 1 >= page.total_pages:
+                    return found, ""
+        except CallFailed as error:
+            return found, f"PayBy's list of refunds was not had: {error}"
+    return found, f"PayBy's list of refunds has more than {_MOST_PAGES} pages; the rest was not read"
+
+
+def _client(settings: Settings) -> PayBy:
+    payby = settings.need(sections.Payby)
+    return PayBy(
+        present(payby.base_url or None, "payby.base_url"),
+        present(payby.partner_id or None, "payby.partner_id"),
+        load_private_key(present(payby.private_key, "payby.private_key")),
+        load_public_keys(payby.payby_public_key),
+        timeout_s=payby.timeout,
+        user_agent=f"exit-terminal/{__version__}",
+    )
+
+
+def _payby_days(day: Day) -> tuple[date, date]:
+    """The first and the last of PayBy's days that a day of the garage falls into."""
+    first, last = (datetime.fromtimestamp(ms / 1000, PAYBY_ZONE).date() for ms in (day.start_ms, day.end_ms - 1))
+    return first, last
 
 
 def _day(text: str, zone: ZoneInfo, now_ms: int) -> Day:

@@ -2,9 +2,10 @@
 says what belongs to the day, and what must stand in its statement."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from terminal.payby.messages import RefundOrder
 from terminal.payby.statements import Kind as Sheet
 from terminal.tools.reconcile.ours import Opening, Ours, Paid, Returned
 from terminal.tools.reconcile.papers import Entry, Papers
@@ -25,6 +26,8 @@ class Facts:
     ours: Ours
     openings: Sequence[Opening]
     payee_mid: str = ""
+    listed: Mapping[str, RefundOrder] = field(default_factory=dict)
+    """PayBy's own list of refunds, by their number; empty: it was not had."""
 
 
 class Index:

@@ -76,8 +76,11 @@ def _stranger(found: Index, row: Entry) -> Line:
     line = Line("not-ours", False, row.at_ms, "no order number of ours", "", "", about, row.fils, where=row.where)
     order, name = found.ours.orders.get(about), parse_order_no(about)
     if refund and order:
-        text = f"a refund, {row.order_no}, that was not asked for here"
-        return replace(line, text=text, lane=order.lane, session=order.session)
+        line = replace(line, lane=order.lane, session=order.session)
+        made = found.facts.listed.get(row.order_no)
+        if made and made.origin_merchant_order_no == about and made.status != "FAILURE":
+            return replace(line, kind="refund", explained=True, text=f"{row.order_no}, made in PayBy's portal")
+        return replace(line, text=f"a refund, {row.order_no}, that was not asked for here")
     if name and name.garage != found.facts.garage:
         return replace(line, kind="elsewhere", explained=True, text=f"of garage {name.garage}")
     if _TEST_ORDER.fullmatch(about):
