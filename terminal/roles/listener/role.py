@@ -29,6 +29,8 @@ ALERT_EVERY_S = 600.0
 REMEMBERED, REMEMBERED_S = 1000, 600.0
 """So many bodies that the worker has answered are known for so long; PayBy's copies of them need no other answer."""
 SUCCESS = b'{"response": "SUCCESS"}'
+ANSWERED_BY = {"X-Answered-By": "exit-terminal"}
+"""By this `check` knows that an address leads here."""
 NO_ORDER = "none"
 """In an order number's place, where a notification is of a kind that is new."""
 
@@ -156,7 +158,7 @@ class Listener:
             return web.Response(status=405, headers={"Allow": "POST"})
         outcome, status = await self._notified(request, connection)
         self._metrics.outcomes[outcome] += 1
-        response = web.Response(status=status, content_type="application/json")
+        response = web.Response(status=status, content_type="application/json", headers=ANSWERED_BY)
         if status == 200:
             response.body = SUCCESS
         elif status in (400, 408, 413):  # the rest of the request may still be on its way

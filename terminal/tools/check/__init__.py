@@ -12,6 +12,7 @@ from terminal.tools.check.finding import Finding, Machine
 from terminal.tools.check.glass import fonts, idle_picture, lane_wifi, screens
 from terminal.tools.check.keys import keys, passwords
 from terminal.tools.check.machine import disk, network_time, panel, pins, scanner, service_runs
+from terminal.tools.check.notify import notifications
 from terminal.tools.check.order import amount_of, prove
 from terminal.tools.check.others import broker, payby_and_clock
 
@@ -47,5 +48,5 @@ async def configuration(settings: Settings, _: Machine) -> AsyncIterator[Finding
 
 _PARTS = (
     configuration, keys, passwords, disk, fonts, pins, panel, screens, idle_picture, lane_wifi, scanner, broker,
-    payby_and_clock,
+    payby_and_clock, notifications,
 )  # fmt: skip
