@@ -107,7 +107,9 @@ def test_the_wiring_page_has_the_pins_of_the_example() -> None:
 
 def test_the_operator_s_page_explains_every_alert() -> None:
     page = (TREE / "deploy/operations.md").read_text()
-    explained = {code for row in re.findall(r"(?m)^\| (`.*?`) \|", page) for code in re.findall(r"`([a-z-]+)`", row)}
+    codes = [code for row in re.findall(r"(?m)^\| (`.*?`) \|", page) for code in re.findall(r"`([a-z-]+)`", row)]
+    explained = set(codes)
+    assert len(explained) == len(codes), "each has one row"
     raised = {
         code
         for path in (TREE / "terminal").rglob("*.py")
