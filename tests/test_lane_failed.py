@@ -3,6 +3,7 @@
 import pytest
 
 from terminal.core import events as e
+from terminal.core.lane import Change
 from terminal.core.visit import Rules
 from tests.story import T0, Story, an_id
 
@@ -71,3 +72,9 @@ def test_a_start_with_other_rules_changes_what_comes_and_not_what_was() -> None:
     story.payby("PAID", "b")
     assert story.payment("b").until == story.at + 60_000
     assert until == T0 + 3_000 + 15 * 60_000
+
+
+def test_a_change_says_nothing_that_a_step_did_not_say() -> None:
+    assert Change({}, {}, []) == Change({}, {}, [], rules=None, doubts=False)
+    assert not Change({}, {}, [])
+    assert Change({}, {}, [], rules=Rules("marina")), "other rules are news too"

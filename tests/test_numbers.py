@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terminal.core.numbers import derived_id, help_code, lost_session, order_no, parse_order_no, refund_no
+from terminal.core.numbers import (
+    derived_id,
+    help_code,
+    is_lift_id,
+    lift_id,
+    lost_session,
+    moment_of,
+    order_no,
+    parse_order_no,
+    refund_no,
+)
 
 SESSION = "019ab0d2-1c00-7abc-8def-0123456789ab"
 sessions = st.builds(derived_id, st.integers(0, 2**48 - 1), st.text(max_size=8))
@@ -117,3 +127,39 @@ def test_a_lost_ticket_s_stay_follows_from_garage_lane_and_car_or_else_the_readi
         derived_id(1_000, "lost", car),
     }
     assert len(others | {named}) == 5
+
+
+LIFT = "01a0c450-6c00-7ae6-b22f-8cc7ce7fea76"
+"""As it stands in journals that there are, so that their replay names it again."""
+
+
+def test_a_lift_is_named_after_its_time_its_parts_and_a_mark_that_a_key_makes() -> None:
+    at = 1_790_000_000_000
+    assert lift_id(at, "mark", "marina", "exit-1", "stay", "paid", "1") == LIFT
+    assert (moment_of(LIFT), uuid.UUID(LIFT).version, uuid.UUID(LIFT).variant) == (at, 7, uuid.RFC_4122)
+    others = [
+        lift_id(at, "mark", "marina", "exit-1", "stay", "paid", "2"),
+        lift_id(at + 1, "mark", "marina", "exit-1", "stay", "paid", "1"),
+        lift_id(at, "mark", "marina", "exit-2", "stay", "paid", "1"),
+        lift_id(at, "another", "marina", "exit-1", "stay", "paid", "1"),
+    ]
+    assert len({LIFT, *others}) == 5
+
+
+@pytest.mark.parametrize(
+    ("lift", "mark", "garage", "lane", "is_ours"),
+    [
+        (LIFT, "mark", "marina", "exit-1", True),
+        (LIFT, "another", "marina", "exit-1", False),
+        (LIFT, "mark", "souk", "exit-1", False),
+        (LIFT, "mark", "marina", "exit-2", False),
+        (LIFT[:-1] + "7", "mark", "marina", "exit-1", False),
+        (LIFT.replace("6c00", "6c01"), "mark", "marina", "exit-1", False),
+        (LIFT.upper(), "mark", "marina", "exit-1", False),
+        ("", "mark", "marina", "exit-1", False),
+    ],
+)
+def test_only_who_has_the_mark_names_a_lift_of_this_lane(
+    lift: str, mark: str, garage: str, lane: str, is_ours: bool
+) -> None:
+    assert is_lift_id(lift, mark, garage, lane) is is_ours
