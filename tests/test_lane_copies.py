@@ -306,3 +306,40 @@ def test_no_ticket_is_read_at_a_lane_that_is_called_garage() -> None:
     story = Story()
     story.reads(lane="garage")
     assert (story.garage.stays, "garage" in story.garage.lanes) == ({}, False)
+
+
+def test_a_stay_that_used_up_its_raises_is_not_asked_for_money_again_when_a_person_gave_it_back() -> None:
+    """The arm was stuck; an operator paid back, and the driver read his ticket again."""
+    story = Story()
+    story.pays()
+    for _ in range(3):
+        story.answers("raised")
+        story.wait(6)
+    story.tell(e.CommandGiven(story.at, "exit-1", an_id("c"), "refund", "omar", story.at, order_no=story.order().no))
+    story.tell(e.RefundReported(story.at, story.refund().no, story.order().no, "success"))
+    story.boom("up")
+    story.boom("down")
+    story.reads()
+    story.wait(16)
+    assert (story.shows(), len(story.stay().orders), lifts(story)) == ("help barrier", 1, 0)
+
+
+def test_money_that_shows_when_a_stay_used_up_its_raises_lifts_for_nobody() -> None:
+    """An order that PayBy had called failed turns out to be paid, after the next one's was given back."""
+    story = Story()
+    first = story.shows_qr()
+    story.wait(110)
+    story.payby("FAILURE")
+    story.payby("CREATED")
+    story.payby("PAID")
+    for _ in range(3):
+        story.answers("raised")
+        story.wait(6)
+    story.tell(e.CommandGiven(story.at, "exit-1", an_id("c"), "refund", "omar", story.at, order_no=story.order().no))
+    story.tell(e.RefundReported(story.at, story.refund().no, story.order().no, "success"))
+    story.boom("up")
+    story.boom("down")
+    story.payby("PAID", order=first)
+    assert (story.payment().order_no, story.payment().holder, lifts(story)) == (first.no, "credit", 0)
+    story.wait(20 * 60)
+    assert (story.payment().holder, lifts(story)) == ("refund", 0), "no lift of it was ever sent"

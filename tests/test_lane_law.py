@@ -77,6 +77,15 @@ def draw(story: Watched, dice: random.Random) -> Callable[[], object]:
     if stay and stay.orders:
         status = dice.choice(("CREATED", "PAID", "PAID", "FAILURE"))
         choices.append((6, lambda: story.payby(status, session, order=dice.choice(stay.orders))))
+    if stay and stay.payments:
+        cause = an_id("refund", story.at, dice.random())
+        number = dice.choice(stay.payments).order_no
+        command = e.CommandGiven(story.at, lane, cause, "refund", "omar", story.at, order_no=number)
+        choices.append((1, lambda: story.tell(command)))
+    if stay and stay.refunds:
+        refund, stage = dice.choice(stay.refunds), dice.choice(("success", "success", "failed"))
+        report = e.RefundReported(story.at, refund.no, refund.order_no, stage)  # type: ignore[arg-type]
+        choices.append((2, lambda: story.tell(report)))
     if lifts:
         of, lift = dice.choice(lifts[-4:])
         outcome, why = dice.choice(

@@ -742,6 +742,8 @@ def _obstacle(draft: _Draft, lane: Lane, stay: Stay) -> str:
         return "no-answer"  # its money is here: it lifts, goes back, or a person decides; nobody pays twice
     if _attempt(lane, stay) > numbers.ATTEMPTS:
         return "no-answer"
+    if not _may_lift(draft, stay, lane.visit.car if lane.visit else None):
+        return "barrier"  # who paid could not be let out
     return ""
 
 
@@ -922,7 +924,8 @@ def _paid(draft: _Draft, order: Order, event: OrderReported) -> None:
         return
     lane = draft.lane(stay.lane) if stay.lane else None
     visit = lane.visit if lane else None
-    if lane and visit and visit.phase != "leaving" and _waits(draft, lane, visit):
+    may = visit is not None and _may_lift(draft, stay, visit.car)
+    if lane and visit and may and visit.phase != "leaving" and _waits(draft, lane, visit):
         if not _unheard(draft, lane, visit):
             _grant(draft, lane.id, _reason_for(lane.id, stay, payment), payment)
         draft.reply("lifting")
