@@ -165,8 +165,9 @@ BUGS = (
     Bug(
         "any rise is ours",
         LANE,
-        "given = stay.lift(lift)\n        if given and given.lane == event.lane:",
-        "given = stay.lift(lift) or next(iter(stay.given), None)\n        if given and given.lane == event.lane:",
+        "if found and (given := found.lift(lift)):",
+        "found = found or next((s for s in draft.all_stays() if s.given), None)\n"
+        "    if found and (given := found.lift(lift) or found.given[0]):",
         "a car counts as raised for by the lift of another",
         world=2,
     ),
@@ -218,8 +219,8 @@ BUGS = (
     Bug(
         "words not journaled",
         "terminal.ledger",
-        "if await self._write(rows, event, change, recalled):",
-        "if await self._write(rows[:1], event, change, recalled):",
+        "await self._write(rows, event, change, recalled)",
+        "await self._write(rows[:1], event, change, recalled)",
         "after a crash nobody knows what PayBy was told",
     ),
     Bug(
