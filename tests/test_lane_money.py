@@ -548,3 +548,24 @@ def test_a_lift_that_its_barrier_goes_on_naming_is_no_news_whatever_the_clocks_w
     story.said.clear()
     story.boom("down", lift=old.id)
     assert story.alerts() == []
+
+
+def test_a_late_word_of_a_lift_that_is_older_than_all_that_is_remembered_is_no_news() -> None:
+    story = Story()
+    lifts = []
+    for session in ("first", "second"):
+        story.shows_qr(session)
+        story.payby("PAID", session)
+        lifts.append(story.raises(session))
+        story.drives_through()
+        story.wait(5)
+    for number in range(17):
+        story.arrives()
+        story.reads(f"free {number}", amount=0)
+        story.answers("refused", "car", f"free {number}")
+        story.leaves_loop()
+        story.wait(5)
+    story.garage.stays.clear()
+    story.said.clear()
+    story.boom("down", lift=lifts[0].id)
+    assert story.alerts() == []
