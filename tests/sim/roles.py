@@ -99,6 +99,8 @@ class WorkerProcess:
         """Rows of its journal that its state has in it."""
         self.lanes: dict[str, Lane] | None = None
         """Lanes as its journal has them, where it has seen more since; that dies with it."""
+        self.last_at = 0
+        """The time of the last fact in them."""
         self.started_s = 0.0
         """When the last one began."""
         self._is_compared = True
@@ -159,7 +161,8 @@ class WorkerProcess:
         self.applied, self.lanes = rows, None
 
     def keeps_lanes(self) -> None:
-        self.lanes = dict(self.worker.ledger.garage.lanes)
+        ledger = self.worker.ledger
+        self.lanes, self.last_at = dict(ledger.garage.lanes), ledger.last_at
 
     def looks(self) -> None:
         """What was committed a moment ago is in the state now."""
