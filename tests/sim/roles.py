@@ -375,7 +375,7 @@ class BarrierProcess:
         self.off_s = 0.0
         """When it dies next, its machine is without power for so long, and all of the lane with it."""
         self.heard: tuple[Vehicle | None, float] = (None, 0.0)
-        """What the loops said last, live, to this process, and when."""
+        """What the loops said last, live, on this process's connection, and when."""
         self._has_switches = has_switches
         self._gate: Gate
         self._bus: SimBus
@@ -408,7 +408,7 @@ class BarrierProcess:
         beliefs = BarrierBeliefs(world.garage, lane, world.trusted, world.keys.payby_public, world.payee)
         self._gate = Gate(beliefs, spent, self.clock, state=self._tracker.state)
         self._bus = SimBus(world.broker, f"barrier {lane}", world.ids(world.true_ms()))
-        self._bus.on_change(lambda up: self._gate.on_connected() if up else None)
+        self._bus.on_change(lambda up: self._connected() if up else None)
         base = f"parking/{world.garage}/{lane}"
         self._bus.hears(self._hear_lift, f"{base}/lift")
         self._bus.hears(self._hear_vehicle, f"{base}/vehicle", fleeting=True)
@@ -465,6 +465,10 @@ class BarrierProcess:
         self._track()
 
     # What is heard
+
+    def _connected(self) -> None:
+        self.heard = None, 0.0
+        self._gate.on_connected()
 
     def _hear_lift(self, topic: str, payload: Payload, _: bool) -> None:
         try:
