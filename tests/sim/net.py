@@ -336,14 +336,15 @@ class SimBus:
                 self.broker.loop.call_soon_as(owner, tell, False)
 
     def connects(self) -> None:
-        """What was not acknowledged comes again, then what the broker kept, then what it retains."""
+        """What was not acknowledged comes again, then what the broker kept, then what it retains; who is told of the
+        connection hears that first."""
         if self.connected or self.is_dead or not self.broker.is_up:
             return
         self.connected = True
         again = list(self.held.values())
         self.held.clear()
         for taker, topic, payload in (*again, *self.queue):
-            self.arrives(taker, topic, payload, False)
+            self.broker.loop.after(HOP_S, self.arrives, taker, topic, payload, False)
         self.queue.clear()
         for filters, subscriber in self.takers:
             if isinstance(subscriber, Subscription):
