@@ -200,6 +200,23 @@ def test_whatever_would_end_a_process_opens_its_relay_first() -> None:
     assert done.stdout.splitlines() == expected, done.stderr
 
 
+def test_a_signal_that_comes_as_python_clears_up_changes_nothing() -> None:
+    program = textwrap.dedent("""
+        import asyncio, atexit, os, signal, sys
+        from terminal.app import _until_stopped
+
+        async def work():
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(30)
+
+        for number in map(int, sys.argv[1:]):
+            atexit.register(os.kill, os.getpid(), number)
+        raise SystemExit(_until_stopped(work))
+    """)
+    numbers = [str(int(number)) for number in sorted(ENDING)]
+    assert subprocess.run([sys.executable, "-c", program, *numbers], timeout=60, check=False).returncode == 0
+
+
 def test_a_program_under_nohup_outlives_its_terminal() -> None:
     program = textwrap.dedent("""
         import asyncio, os, signal
