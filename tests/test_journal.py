@@ -29,6 +29,7 @@ from terminal.journal import (
     salvage,
 )
 from terminal.journal.rows import STEPS
+from tests.leash import running
 
 NO_BALLAST = 0
 
@@ -127,13 +128,12 @@ sys.stdin.read()
 def writer(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that wrote 20 rows and holds the journal open."""
     command = [sys.executable, "-c", WRITER, str(tmp_path / "j.db"), "20"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with running(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
         for line in process.stdout:
             if line == "done\n":
                 break
         yield process
-        process.kill()
 
 
 def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, writer: subprocess.Popen[str]) -> None:

@@ -20,6 +20,7 @@ from terminal.app.signals import ENDING, STOPPING
 from terminal.screen import qr
 from tests.conftest import Mosquitto
 from tests.garage import ALL_ROLES, LIMIT_S, ROOT, Garage, Process
+from tests.leash import LEASH
 
 LONG_PULSE = {"EXIT_TERMINAL_BARRIER_PULSE": "5"}
 RELEASED_S = 4.0
@@ -143,7 +144,7 @@ async def test_a_terminal_that_is_gone_or_takes_nothing_stops_no_lane(
         master, slave = pty.openpty()
         with contextlib.ExitStack() as stack:
             stack.callback(os.close, slave)
-            words = [sys.executable, *garage.words("run")]
+            words = [*LEASH, sys.executable, *garage.words("run")]
             process = await asyncio.create_subprocess_exec(
                 *words, stdin=slave, stdout=slave, stderr=slave, cwd=ROOT, start_new_session=True
             )
@@ -235,7 +236,7 @@ def test_a_program_under_nohup_outlives_its_terminal() -> None:
 
 @pytest.mark.fault("pins-signals-clones")
 async def test_the_demo_ends_in_order_as_its_terminal_closes() -> None:
-    words = [sys.executable, "-W", "error", "-m", "terminal", "demo", "--port", "0"]
+    words = [*LEASH, sys.executable, "-W", "error", "-m", "terminal", "demo", "--port", "0"]
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*words, stdout=pipe, stderr=pipe, cwd=ROOT)
     assert process.stdout
