@@ -1,6 +1,10 @@
-"""Fixtures that several files share: a stock Mosquitto, and our own broker, on ports of their own."""
+"""Fixtures that several files share: a stock Mosquitto, and our own broker, on ports of their own.
+
+And what every test must do: leave nothing open, and nothing running.
+"""
 
 import asyncio
+import gc
 import os
 import shutil
 import signal
@@ -19,6 +23,7 @@ from broker.embedded import EmbeddedBroker
 from broker.frames import Frame, encode_length, read_frame
 from terminal.bus import Bus
 from terminal.contract.access import USERS, may_publish, may_subscribe
+from tests.leash import LEASH, end_children
 
 settings.register_profile("same every time", derandomize=True, deadline=None)
 settings.load_profile("same every time")
@@ -38,6 +43,21 @@ class NewBus:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes more than 5 s, since what it tests is a time limit")
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()  # what is there by now will stay: the collections below take a millisecond, not half a second
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A socket, a task or a process that a test leaves behind fails that test, and not one of those after it."""
+    yield
+    left = end_children()
+    request.node.funcargs.clear()
+    gc.collect()  # pytest makes an error of each ResourceWarning that comes of it
+    assert not left, "processes are left behind"
 
 
 class Mosquitto:
@@ -61,7 +81,7 @@ class Mosquitto:
 
     def start(self) -> None:
         with (self.folder / "mosquitto.log").open("ab") as log:
-            self.process = subprocess.Popen(["mosquitto", "-c", str(self.config)], stdout=log, stderr=log)
+            self.process = subprocess.Popen([*LEASH, "mosquitto", "-c", str(self.config)], stdout=log, stderr=log)
         for _ in range(500):
             if self.process.poll() is not None:
                 raise RuntimeError(f"mosquitto ended: {(self.folder / 'mosquitto.log').read_text()}")

@@ -29,6 +29,7 @@ from terminal.core.ticket import sign_ticket
 from terminal.payby.sandbox import Sandbox
 from terminal.payby.sandbox.serve import key_pair
 from terminal.screen import qr
+from tests.leash import LEASH
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT_S = 20.0
@@ -194,11 +195,16 @@ class Garage:
         self._more, self._user, self._client = more, user, client
         self.heard = Heard()
         self.running: dict[str, Process] = {}
-        self._stack = contextlib.AsyncExitStack()
         self._made = 0
         self.tampered: Callable[[bytes], bytes] | None = None
 
     async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as self._stack:
+            await self._open()
+            self._stack = self._stack.pop_all()
+        return self
+
+    async def _open(self) -> None:
         make_keys(self.folder)
         secrets = self.folder / "secrets"
         (secrets / "password").write_text(self._password + "\n")
@@ -239,12 +245,10 @@ class Garage:
         await self.bus.wait_connected()
         following = asyncio.create_task(self.heard.follow(self.bus), name="test hears")
         self._stack.callback(following.cancel)
-        return self
 
     async def __aexit__(self, *_: object) -> None:
-        for process in self.running.values():
-            await process.kill()
-        await self._stack.aclose()
+        async with self._stack:
+            await asyncio.gather(*(process.kill() for process in self.running.values()))
 
     def words(self, command: str) -> list[str]:
         """What Python is told, to run a command of exit-terminal."""
@@ -264,6 +268,7 @@ class Garage:
         log = self.folder / f"{command}.log"
         with log.open("ab") as out:
             process = await asyncio.create_subprocess_exec(
+                *LEASH,
                 sys.executable,
                 *self.words(command),
                 stdout=out,

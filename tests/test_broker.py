@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
+import socket
+import sys
 import warnings
 from pathlib import Path
 
@@ -451,6 +454,23 @@ async def test_it_ends_at_once_and_leaves_nothing_behind(
     assert len(list(Path("/proc/self/fd").iterdir())) == before
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
     assert list(recwarn) == []
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_connection_that_comes_as_it_ends_is_not_left_open(
+    tmp_path: Path, turns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``turns`` of the event loop before the end, it is accepted, made a connection, or known to the broker."""
+    left_open: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", left_open.append)
+    async with open_embedded(tmp_path) as broker:
+        client = socket.create_connection(("127.0.0.1", broker.port))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+    client.close()
+    await asyncio.sleep(0)  # one that was dropped is closed a turn later
+    gc.collect()
+    assert left_open == []
 
 
 async def test_nothing_is_retained_after_a_restart(tmp_path: Path) -> None:

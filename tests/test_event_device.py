@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.keyboard import typed
+from tests.leash import running
 
 KERNEL = r"""
 #define _GNU_SOURCE
@@ -95,9 +96,8 @@ def played(kernel: Path, folder: Path, *, kind: str = "keyboard", grabbed: bool 
         (folder / "grabbed").touch()
     environment = os.environ | {"LD_PRELOAD": str(kernel), "GRABBED": str(folder / "grabbed"), "KIND": kind}
     command = [sys.executable, "-c", PROGRAM, str(folder / "event0")]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with running(*command, env=environment, stdout=subprocess.PIPE) as process:
         yield Played(folder, process)
-        process.terminate()
     os.close(kept)
 
 
@@ -127,9 +127,7 @@ def test_a_mouse_is_no_keyboard_and_that_is_said(kernel: Path, tmp_path: Path) -
 
 @pytest.mark.fault("scanner-keys")
 def test_what_is_no_event_device_is_said() -> None:
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, "/dev/null"], stdout=subprocess.PIPE, text=True)
-    with process:
+    with running(sys.executable, "-c", PROGRAM, "/dev/null", stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         said = process.stdout.readline()
         assert said == "the scanner at /dev/null cannot be opened: it is no device of this reader.driver\n"
-        process.terminate()

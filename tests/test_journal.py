@@ -29,6 +29,7 @@ from terminal.journal import (
     salvage,
 )
 from terminal.journal.rows import STEPS
+from tests.leash import running
 
 NO_BALLAST = 0
 
@@ -127,13 +128,12 @@ sys.stdin.read()
 def writer(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that wrote 20 rows and holds the journal open."""
     command = [sys.executable, "-c", WRITER, str(tmp_path / "j.db"), "20"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with running(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
         for line in process.stdout:
             if line == "done\n":
                 break
         yield process
-        process.kill()
 
 
 def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, writer: subprocess.Popen[str]) -> None:
@@ -358,12 +358,12 @@ def test_every_cut_of_the_log_shows(tmp_path: Path) -> None:
     with open_journal(path) as journal:
         for n in range(4):
             journal.append_now([("fact", b"%d" % n)], n)
-        size = Path(f"{path}-wal").stat().st_size
-        for n, keep in enumerate(range(0, size, 1031)):
-            copy = copy_of(path, tmp_path / f"copy{n}")
-            os.truncate(f"{copy}-wal", keep)
-            with pytest.raises(JournalDamaged):
-                replayed(copy)
+        whole = copy_of(path, tmp_path / "whole")  # before a second without a row folds the log into the file
+    for n, keep in enumerate(range(0, Path(f"{whole}-wal").stat().st_size, 1031)):
+        copy = copy_of(whole, tmp_path / f"copy{n}")
+        os.truncate(f"{copy}-wal", keep)
+        with pytest.raises(JournalDamaged):
+            replayed(copy)
 
 
 @pytest.mark.fault("torn-write")

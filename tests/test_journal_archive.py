@@ -9,6 +9,7 @@ import pytest
 
 from terminal.journal import CHECKPOINT, Journal, JournalDamaged, JournalFailed, Row, read, read_all, row
 from terminal.journal.archive import archive_of
+from tests.leash import running
 from tests.test_journal import WRITER, fill, flip, open_journal, watching
 
 
@@ -124,9 +125,8 @@ def command(*words: object) -> subprocess.CompletedProcess[str]:
 
 def test_an_operator_copies_and_checks_a_journal_at_work(tmp_path: Path) -> None:
     path, copy = tmp_path / "j.db", tmp_path / "copy.db"
-    with subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(path), "50"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as writer:
+    words = [sys.executable, "-c", WRITER, str(path), "50"]
+    with running(*words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
         assert writer.stdout
         while writer.stdout.readline() != "done\n":
             pass

@@ -25,6 +25,7 @@ from terminal.screen.samples import URL
 from terminal.settings import Lcd
 from terminal.tools import screens
 from terminal.tools.check import Machine, check
+from tests.leash import running
 from tests.test_lcd import GlassPanel, kerb
 
 CONFIGURATION = """
@@ -104,7 +105,7 @@ def test_an_idle_picture_that_cannot_be_shown_is_told_and_the_lcd_goes_on(file: 
     keys = {"PANEL": "png", "FOLDER": str(file.parent / "out"), "SIZE": "320x240", "IDLE_PICTURE": picture}
     environ = {**os.environ, **{f"EXIT_TERMINAL_LCD_{key}": value for key, value in keys.items()}}
     words = [sys.executable, "-m", "terminal", "--config", str(file), "lcd"]
-    with subprocess.Popen(words, env=environ, stderr=subprocess.PIPE, text=True) as process:
+    with running(*words, env=environ, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         line = next(line for line in process.stderr if "idle-picture" in line)
         process.send_signal(signal.SIGTERM)
@@ -135,7 +136,7 @@ def test_the_test_card_says_in_one_line_that_no_panel_is_there(file: Path, capsy
 def test_the_test_card_needs_a_panel_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "exit.toml").write_text('[lcd]\npanel = "png"\nfolder = "out"\nsize = "480x320"\n')
     words = [sys.executable, "-m", "terminal", "--config", str(tmp_path / "exit.toml"), "lcd", "--test"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+    with running(*words, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("The test card is on the panel")
         with Image.open(tmp_path / "out" / "latest.png") as card:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from terminal.bus import Bus, BusRefused, Subscription
 from terminal.contract.access import mosquitto_acl
+from tests.leash import LEASH
 
 DEPLOY = Path(__file__).parents[1] / "deploy" / "mosquitto"
 PASSWORD_VARIANT = "require_certificate false\npassword_file {folder}/passwords\n"
@@ -95,7 +96,7 @@ class Shipped:
     def start(self) -> None:
         log = self.authority.folder / "log"
         with log.open("ab") as file:
-            self.process = subprocess.Popen(["mosquitto", "-c", str(self.config)], stdout=file, stderr=file)
+            self.process = subprocess.Popen([*LEASH, "mosquitto", "-c", str(self.config)], stdout=file, stderr=file)
         for _ in range(500):
             assert self.process.poll() is None, log.read_text()
             try:

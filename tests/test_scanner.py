@@ -6,7 +6,8 @@ import pty
 import queue
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,16 +32,22 @@ class Rig:
         return [await asyncio.wait_for(anext(self.scanner), 5) for _ in range(count)]
 
 
-def pump(fd: int) -> Callable[[bytes], None]:
-    """Writes in its turn, and never lets the caller wait for whoever reads."""
-    pending: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+@contextmanager
+def pump(fd: int) -> Iterator[Callable[[bytes], None]]:
+    """Writes in its turn, and never lets the caller wait for whoever reads; then closes ``fd``."""
+    pending: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
 
     def run() -> None:
-        while True:
-            write_all(fd, pending.get())
+        while data := pending.get():
+            write_all(fd, data)
 
-    threading.Thread(target=run, daemon=True).start()
-    return pending.put
+    writer = threading.Thread(target=run, daemon=True)
+    writer.start()
+    yield pending.put
+    pending.put(None)
+    writer.join(5)
+    assert not writer.is_alive(), "nobody read what was sent"
+    os.close(fd)
 
 
 def write_all(fd: int, data: bytes) -> None:
@@ -61,22 +68,22 @@ async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
         return
     if request.param == "serial":
         near, far = pty.openpty()
-        async with SerialScanner(os.ttyname(far)) as scanner:
-            await opened(scanner)
-            yield Rig(scanner, pump(near))
-        os.close(far)
+        with pump(near) as write:
+            async with SerialScanner(os.ttyname(far)) as scanner:
+                await opened(scanner)
+                yield Rig(scanner, write)
+            os.close(far)
     elif request.param == "stdin":
         far, near = os.pipe()
-        async with StdinScanner(far) as scanner:
-            yield Rig(scanner, pump(near))
+        with pump(near) as write:
+            async with StdinScanner(far) as scanner:
+                yield Rig(scanner, write)
         os.close(far)
     else:
         os.mkfifo(tmp_path / "event0")
-        near = os.open(tmp_path / "event0", os.O_RDWR)
-        write = pump(near)
-        async with HidScanner(str(tmp_path / "event0"), grab=no_grab) as scanner:
-            yield Rig(scanner, lambda data: write(typed(data.decode("latin-1"))))
-    os.close(near)
+        with pump(os.open(tmp_path / "event0", os.O_RDWR)) as write:
+            async with HidScanner(str(tmp_path / "event0"), grab=no_grab) as scanner:
+                yield Rig(scanner, lambda data: write(typed(data.decode("latin-1"))))
 
 
 async def opened(scanner: PortScanner) -> None:
@@ -259,15 +266,19 @@ async def test_an_input_that_ends_within_a_line_has_that_line_read() -> None:
 
 
 class Pauses:
-    """The pauses between two tries, noted and not waited for."""
+    """The pauses between two tries, noted and not waited for, but for the ``last`` one, which does not end."""
 
-    def __init__(self) -> None:
+    def __init__(self, last: int | None = None) -> None:
         self.seconds: list[float] = []
         self.before_next: Callable[[], None] = lambda: None
+        self._last, self.reached_last = last, asyncio.Event()
 
     async def __call__(self, seconds: float) -> None:
         self.seconds.append(seconds)
         self.before_next()
+        if len(self.seconds) == self._last:
+            self.reached_last.set()
+            await asyncio.get_running_loop().create_future()
         await asyncio.sleep(0)
 
 
@@ -285,11 +296,11 @@ async def test_an_unplugged_serial_scanner_says_so_and_is_read_again_when_it_is_
 
         def plug() -> None:
             if len(pauses.seconds) == 3:
-                link.unlink()
                 link.symlink_to(os.ttyname(back))
 
         pauses.before_next = plug
         reading = asyncio.create_task(anext(scanner))
+        link.unlink()  # the name of a pty that is closed may be another test's in no time
         os.close(far)
         os.close(near)
         while told[-1:] != [None]:
@@ -306,16 +317,15 @@ async def test_an_unplugged_serial_scanner_says_so_and_is_read_again_when_it_is_
 @pytest.mark.fault("scanner-ends")
 async def test_a_device_that_another_program_holds_is_said_and_read_once_it_is_free() -> None:
     near, far = pty.openpty()
-    pauses, told = Pauses(), list[str | None]()
+    pauses, told = Pauses(last=3), list[str | None]()  # no try is under way as the other program lets go
     with serial.Serial(os.ttyname(far), exclusive=True):
         async with SerialScanner(os.ttyname(far), sleep=pauses) as scanner:
             scanner.on_trouble(lambda: told.append(scanner.trouble))
             reading = asyncio.create_task(anext(scanner))
-            while len(pauses.seconds) < 3:
-                await asyncio.sleep(0.001)
+            await asyncio.wait_for(pauses.reached_last.wait(), 5)
             assert told == [f"the scanner at {os.ttyname(far)} cannot be opened: another program holds it"]
             reading.cancel()
-    assert pauses.seconds[:3] == [0.5, 1.0, 2.0]
+    assert pauses.seconds == [0.5, 1.0, 2.0]
     async with SerialScanner(os.ttyname(far)) as scanner:
         await opened(scanner)
         os.write(near, b"free\r")

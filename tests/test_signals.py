@@ -20,6 +20,7 @@ from terminal.app.signals import ENDING, STOPPING
 from terminal.screen import qr
 from tests.conftest import Mosquitto
 from tests.garage import ALL_ROLES, LIMIT_S, ROOT, Garage, Process
+from tests.leash import LEASH
 
 LONG_PULSE = {"EXIT_TERMINAL_BARRIER_PULSE": "5"}
 RELEASED_S = 4.0
@@ -143,7 +144,7 @@ async def test_a_terminal_that_is_gone_or_takes_nothing_stops_no_lane(
         master, slave = pty.openpty()
         with contextlib.ExitStack() as stack:
             stack.callback(os.close, slave)
-            words = [sys.executable, *garage.words("run")]
+            words = [*LEASH, sys.executable, *garage.words("run")]
             process = await asyncio.create_subprocess_exec(
                 *words, stdin=slave, stdout=slave, stderr=slave, cwd=ROOT, start_new_session=True
             )
@@ -200,6 +201,23 @@ def test_whatever_would_end_a_process_opens_its_relay_first() -> None:
     assert done.stdout.splitlines() == expected, done.stderr
 
 
+def test_a_signal_that_comes_as_python_clears_up_changes_nothing() -> None:
+    program = textwrap.dedent("""
+        import asyncio, atexit, os, signal, sys
+        from terminal.app import _until_stopped
+
+        async def work():
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(30)
+
+        for number in map(int, sys.argv[1:]):
+            atexit.register(os.kill, os.getpid(), number)
+        raise SystemExit(_until_stopped(work))
+    """)
+    numbers = [str(int(number)) for number in sorted(ENDING)]
+    assert subprocess.run([sys.executable, "-c", program, *numbers], timeout=60, check=False).returncode == 0
+
+
 def test_a_program_under_nohup_outlives_its_terminal() -> None:
     program = textwrap.dedent("""
         import asyncio, os, signal
@@ -218,7 +236,7 @@ def test_a_program_under_nohup_outlives_its_terminal() -> None:
 
 @pytest.mark.fault("pins-signals-clones")
 async def test_the_demo_ends_in_order_as_its_terminal_closes() -> None:
-    words = [sys.executable, "-W", "error", "-m", "terminal", "demo", "--port", "0"]
+    words = [*LEASH, sys.executable, "-W", "error", "-m", "terminal", "demo", "--port", "0"]
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*words, stdout=pipe, stderr=pipe, cwd=ROOT)
     assert process.stdout

@@ -16,6 +16,7 @@ from terminal.link import Hearing, Link
 from terminal.losses import QUIET_MS, SOON_MS, Losses
 from tests.conftest import GARAGE, Mosquitto, NewBus, embedded_bus
 from tests.garage import ROOT, Garage
+from tests.leash import LEASH
 
 TOLD_S = 15.0
 """Three losses each: 0.2 s, 0.4 s, 0.8 s apart and so on."""
@@ -98,7 +99,7 @@ async def test_two_machines_under_one_name_are_told_of_and_leave_the_broker_in_p
 async def test_a_copied_card_is_told_of_by_both_processes(tmp_path: Path, mosquitto: Mosquitto) -> None:
     async with Garage(tmp_path, mosquitto.url, loops="[loops]\nwaiting_pin = 5\nboom_pin = 6") as garage:
         await garage.start("loops")
-        words = [sys.executable, *garage.words("loops")]
+        words = [*LEASH, sys.executable, *garage.words("loops")]
         copied = await asyncio.create_subprocess_exec(*words, stderr=asyncio.subprocess.PIPE, cwd=ROOT)
         try:
             told = await garage.heard.until("alert", code="taken-over", state="raised", limit_s=40)

@@ -52,10 +52,9 @@ def test_bytes_are_asked_from_the_kernel_once_and_handed_out_in_pieces() -> None
 
 async def test_paho_opens_its_socket_by_our_own_method_without_delay() -> None:
     """_create_socket is paho's and private: were it not called any more, nothing else would tell."""
-    server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
-    async with server:
+    with socket.create_server(("127.0.0.1", 0)) as door:
         client = Client(CallbackAPIVersion.VERSION2, "me")
-        client.connect_async("127.0.0.1", server.sockets[0].getsockname()[1], 5)
+        client.connect_async("127.0.0.1", door.getsockname()[1], 5)
         await asyncio.to_thread(client.reconnect)
         opened = client.socket()
         assert isinstance(opened, BufferedSocket)

@@ -255,7 +255,7 @@ async def test_a_repeated_fee_changes_nothing_and_is_answered_again(lane: Lane) 
 
 @pytest.mark.parametrize(
     "claim",
-    [{"amount": "1.00"}, {"reason": "free", "amount": "0.00"}, {"minutes": 1}, {"session": new_id(CLOCK)}],
+    [{"amount": "1.00"}, {"reason": "free", "amount": "0.00"}, {"minutes": 1}, {"session": derived_id(0, "other")}],
     ids=str,
 )
 async def test_a_fee_that_says_other_than_the_tariff_opens_nothing(lane: Lane, claim: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from terminal import __version__, config
 from terminal.app import output
 from terminal.app.hardware import RealHardware
 from terminal.app.loglines import log_to_stderr
-from terminal.app.signals import end_by_signals
+from terminal.app.signals import ended_by_signals
 from terminal.app.wiring import run_roles
 from terminal.aside import aside
 from terminal.bus import BusError
@@ -236,10 +236,10 @@ def _until_stopped(work: Callable[[], Awaitable[int | None]]) -> int:
     async def guarded() -> int:
         task = asyncio.current_task()
         assert task is not None
-        end_by_signals(asyncio.get_running_loop(), task.cancel)
-        try:
-            return await work() or 0
-        except asyncio.CancelledError:
-            return 0
+        with ended_by_signals(asyncio.get_running_loop(), task.cancel):
+            try:
+                return await work() or 0
+            except asyncio.CancelledError:
+                return 0
 
     return asyncio.run(guarded())

@@ -1,0 +1,44 @@
+"""What a test starts ends with it, whatever the test's own end is.
+
+A program that was left behind would go on opening its scanner's pty, whose name the kernel gives to a later test's.
+"""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+LEASH = ("setpriv", "--pdeathsig", "KILL")
+"""Before the words of a command: the kernel kills it as the thread that started it ends, were it by a kill itself."""
+
+
+@contextmanager
+def running(*words: str, **more: Any) -> Iterator["subprocess.Popen[str]"]:
+    """A command, killed where the block leaves it; ``more`` goes to Popen."""
+    with subprocess.Popen([*LEASH, *words], text=True, **more) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def children() -> dict[int, str]:
+    """Of this process: the command of each that has not ended, by its number."""
+    found = {}
+    for task in Path("/proc/self/task").iterdir():
+        for pid in map(int, (task / "children").read_text().split()):
+            if words := Path(f"/proc/{pid}/cmdline").read_bytes():  # what has ended has none
+                found[pid] = words.replace(b"\0", b" ").decode(errors="replace")
+    return found
+
+
+def end_children() -> dict[int, str]:
+    """Kill those that have not ended, and wait until they have; which they were."""
+    for pid in (left := children()):
+        os.kill(pid, signal.SIGKILL)
+        with suppress(ChildProcessError):  # somebody else has waited for it
+            os.waitpid(pid, 0)
+    return left
