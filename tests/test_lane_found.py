@@ -539,3 +539,17 @@ def test_a_free_lift_that_another_followed_is_not_signed_anew_when_that_one_is_o
     story.answers("refused", "car")
     story.answers("refused", "expired", grant=first)
     assert (story.stay().grants[0].signed, story.owes()) == (1, [])
+
+
+@pytest.mark.fault("barrier-away")
+def test_a_raise_that_shows_when_a_later_lift_was_refused_is_the_one_that_its_payment_raised_by() -> None:
+    story = Story(lanes=("exit-1", "exit-2"))
+    story.pays()
+    first = story.stay().grants[0]
+    story.leaves_loop()
+    story.wait(93)
+    story.arrives("exit-2")
+    story.reads("a", "exit-2")
+    assert story.answers("refused", "car").id != first.id
+    story.answers("raised", grant=first)
+    assert (story.payment().holder, story.payment().grant, story.payment().raised) == ("raised", first.id, first.id)

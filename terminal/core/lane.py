@@ -1219,7 +1219,8 @@ def _raised_for(draft: _Draft, stay: Stay, payment: Payment, given: GivenLift) -
     text = "the boom has risen for a second time for one payment, at another time or lane" if twice else text
     draft.alert("raised-late", "critical", text, given.lane, stay, payment.order_no, once=True)
     if payment.holder in ("credit", "person"):  # what a person was asked to decide does not lift by itself either
-        payment = replace(payment, holder="raised", until=payment.until if payment.holder == "credit" else 0)
+        until = payment.until if payment.holder == "credit" else 0
+        payment = replace(payment, holder="raised", grant=given.id, until=until)
     return _held(stay, replace(payment, raised=given.id))
 
 
