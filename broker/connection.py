@@ -24,7 +24,7 @@ from amqtt.mqtt.packet import (
 )
 from amqtt.session import Session
 
-from broker.frames import Frame, Malformed, decode, encode_length, read_frame
+from broker.packets import Malformed, Packet, decode, encode_length, read_frame
 
 if TYPE_CHECKING:
     from broker.guard import Guard
@@ -146,14 +146,14 @@ class Connection:
                     retain=session.will_retain,
                 )
 
-    async def _next(self, keep_alive: int) -> Frame | None:
+    async def _next(self, keep_alive: int) -> Packet | None:
         """The next packet; None at the end, or after one and a half times the client's keep-alive of silence."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1.5 * keep_alive if keep_alive else None):
                 return await read_frame(self._reader)
         return None
 
-    async def _handle(self, session: Session, frame: Frame) -> bool:
+    async def _handle(self, session: Session, frame: Packet) -> bool:
         """Do what the packet asks for; True for a goodbye."""
         if frame.kind != PUBLISH and frame.flags != _REQUIRED_FLAGS.get(frame.kind, 0):
             raise Malformed("reserved flags")

@@ -14,11 +14,9 @@ from typing import Self
 from amqtt.errors import BrokerError as AmqttError
 
 from broker.errors import BrokerError, PortInUse, UnsafeBroker
-from broker.frames import Frame, encode_length, encode_publish, read_frame
 from broker.guard import Counts, Guard, May
+from broker.packets import Packet, encode_length, encode_publish, read_frame
 from broker.users import Users, UsersError
-
-__all__ = ["BrokerError", "EmbeddedBroker", "PortInUse", "UnsafeBroker"]
 
 LOOPBACK = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "::1": "::1"}
 SELF_TEST_S = 5.0
@@ -167,5 +165,5 @@ class _Probe:
         self._writer.write(data)
         await self._writer.drain()
 
-    async def read(self) -> Frame | None:
+    async def read(self) -> Packet | None:
         return await read_frame(self._reader)

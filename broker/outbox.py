@@ -5,7 +5,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from broker.frames import encode_publish
+from broker.packets import encode_publish
 
 WINDOW = 20
 """Messages under way to one client without a PUBACK."""

@@ -6,18 +6,18 @@ from typing import Self
 
 from gpiozero import Factory
 
-from drivers.inputs import SettledInput
+from drivers.settled_input import SettledInput
 from drivers.timing import Handover, LoopTimers, Timers
 
 SETTLE_S = 0.05
 """A detector's relay bounces for a few ms; a car stands on a loop for seconds."""
 
 
-class Loops:
+class InductionLoops:
     """Both loops' detectors as digital inputs, active high with pull-down (see inputs.py).
 
-    Read as ``async with Loops(...) as loops``: the pins are taken on entering and given back on leaving. What is
-    covered at the start shows at once and calls nobody back.
+    Read as ``async with InductionLoops(...) as loops``: the pins are taken on entering and given back on leaving. What
+    is covered at the start shows at once and calls nobody back.
     """
 
     def __init__(

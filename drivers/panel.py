@@ -35,7 +35,7 @@ class PanelError(OSError):
     """A picture did not reach the panel, as far as that can be known. The next one is tried from the set-up on."""
 
 
-class Wire(Protocol):
+class PanelWire(Protocol):
     """The bus to one panel's controller, and the two pins beside it. Every method may raise OSError."""
 
     def reset(self) -> None:
@@ -68,7 +68,7 @@ class SpiPanel:
     def __init__(
         self,
         kind: str,
-        open_wire: Callable[[], Wire],
+        open_wire: Callable[[], PanelWire],
         *,
         rotate: int = 0,
         x_offset: int = 0,
@@ -91,7 +91,7 @@ class SpiPanel:
         self._patience_s = patience_s
         self._lock = threading.Lock()
         self._closed = False
-        self._wire: Wire | None = None
+        self._wire: PanelWire | None = None
         self._glass: Image.Image | None = None
         """What was sent, None while that is not certain."""
         self._whole_at = 0.0
@@ -175,7 +175,7 @@ class SpiPanel:
         self._whole_at = now
         return image.copy()
 
-    def _set_up(self, wire: Wire) -> None:
+    def _set_up(self, wire: PanelWire) -> None:
         """Not after a reset alone: one that is set up already stays on meanwhile, for nothing here changes what it is
         told, and ``sleep out`` does nothing to one that is awake (ILI9341 8.2.12, and the others alike)."""
         for code, parameters in set_up_steps(self._kind, bgr=self._bgr):

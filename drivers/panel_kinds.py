@@ -21,7 +21,7 @@ Step = tuple[int, bytes]
 
 
 @dataclass(frozen=True)
-class Kind:
+class PanelKind:
     """One kind of panel. Sizes are (width, height) in pixels, as luma's set-up has the controller's axes."""
 
     name: str
@@ -56,23 +56,23 @@ KINDS = {
     kind.name: kind
     for kind in (
         # Data sheets' shortest serial write cycle: ST7789V 16 ns, ILI9341 100 ns, ILI9488 50 ns.
-        Kind("st7789-240", "st7789", (240, 240), (320, 240), 0, 62_500_000, rgb565),
-        Kind("st7789-320", "st7789", (320, 240), (320, 240), 0, 62_500_000, rgb565),
-        Kind("ili9341", "ili9341", (320, 240), (320, 240), 0, 10_000_000, rgb565),
+        PanelKind("st7789-240", "st7789", (240, 240), (320, 240), 0, 62_500_000, rgb565),
+        PanelKind("st7789-320", "st7789", (320, 240), (320, 240), 0, 62_500_000, rgb565),
+        PanelKind("ili9341", "ili9341", (320, 240), (320, 240), 0, 10_000_000, rgb565),
         # Behind its shift register the ILI9486 has a 16-bit parallel bus, on which RGB565 is one word a pixel (as
         # Linux's own drivers use it: drivers/staging/fbtft/fb_ili9486.c, drivers/gpu/drm/tiny/ili9486.c).
-        Kind("ili9486", "ili9486", (320, 480), (320, 480), 1, 20_000_000, rgb565, words=True),
+        PanelKind("ili9486", "ili9486", (320, 480), (320, 480), 1, 20_000_000, rgb565, words=True),
         # Over SPI the ILI9488 takes 3 or 18 bits a pixel, not 16. In 3 bits, two pixels a byte, a code without grey
         # would need a sixth of its bytes: 43 ms less at 32 MHz, once, while PayBy takes hundreds. It would cost scan
         # distance where modules are no whole number of pixels: 2.0 of 65 cm at 7.8 px (version 4), nothing that could
         # be measured at 7.1 px (96 drivers each, standard error 0.5 cm). Words would lose their smooth edges, unless
         # formats change between windows; and that one bit becomes full white, no panel was at hand to show.
-        Kind("ili9488", "ili9488", (480, 320), (480, 320), 0, 20_000_000, rgb888),
+        PanelKind("ili9488", "ili9488", (480, 320), (480, 320), 0, 20_000_000, rgb888),
     )
 }
 
 
-def kind_of(name: str) -> Kind:
+def kind_of(name: str) -> PanelKind:
     """The kind of that name; ValueError for none of ours."""
     try:
         return KINDS[name]
@@ -106,7 +106,7 @@ def datasheet_hz(name: str) -> int:
 
 
 @cache
-def set_up_steps(kind: Kind, *, bgr: bool) -> tuple[Step, ...]:
+def set_up_steps(kind: PanelKind, *, bgr: bool) -> tuple[Step, ...]:
     """What luma sends to set the controller up, without its first frame and without switching the display on.
 
     ``bgr``: the glass has its colours the other way round than is usual for this controller. The first call takes
@@ -115,7 +115,7 @@ def set_up_steps(kind: Kind, *, bgr: bool) -> tuple[Step, ...]:
     from luma.core.interface.serial import noop
     from luma.lcd import device
 
-    heard = _Heard()
+    heard = _RecordedSetUp()
     width, height = kind.built
     options = {} if kind.luma == "st7789" else {"bgr": bgr}
     made = getattr(device, kind.luma)(heard, width=width, height=height, gpio=noop(), **options)
@@ -128,7 +128,7 @@ def set_up_steps(kind: Kind, *, bgr: bool) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-class _Heard:
+class _RecordedSetUp:
     """A luma serial interface that only listens."""
 
     def __init__(self) -> None:

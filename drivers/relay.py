@@ -13,9 +13,9 @@ from typing import Self
 
 from gpiozero import DigitalOutputDevice, Factory
 
-from drivers.arm import ArmState, ArmTracker
-from drivers.inputs import SettledInput
+from drivers.boom_tracker import ArmState, BoomTracker
 from drivers.pins import claiming
+from drivers.settled_input import SettledInput
 from drivers.timing import Handover, LoopTimers, Timer, Timers
 
 SETTLE_S = 0.03
@@ -32,7 +32,8 @@ class RelayClosed(Exception):
 
 
 class RelayBarrier:
-    """One barrier: a relay that asks it to raise, and its state by limit switches, by time, or both (see arm.py).
+    """One barrier: a relay that asks it to raise, and its state by limit switches, by time, or both (see
+    boom_tracker.py).
 
     ``async with RelayBarrier(...) as barrier``, once: the pins are taken on entering and given back on leaving, the
     relay off. Switches are active high with pull-down (see inputs.py). A pulse is timed by a thread of its own, so
@@ -83,7 +84,7 @@ class RelayBarrier:
         except BaseException:
             self.close()
             raise
-        self._arm = ArmTracker(
+        self._arm = BoomTracker(
             self._rise_s,
             self._close_s,
             now=self._timers.now(),

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import serial
 
-from drivers.lines import PAUSE_S, Lines, Reading, Unreadable
+from drivers.line_reader import PAUSE_S, LineReader, Reading, Unreadable
 
 if TYPE_CHECKING:  # evdev takes a while to load, and most lanes have no keyboard
     from evdev import InputEvent
@@ -62,7 +62,7 @@ class Port:
     events: "Callable[[], Iterable[InputEvent]]" = tuple
 
 
-class Troubles:
+class ScannerTroubles:
     """What is wrong ``now``, and who is told."""
 
     def __init__(self, now: str | None = None) -> None:
@@ -86,12 +86,12 @@ class PortScanner:
     def __init__(self, name: str, open_port: Callable[[], Port], *, sleep: Sleep = asyncio.sleep) -> None:
         self._name, self._open_port, self._sleep = name, open_port, sleep
         self._port: Port | None = None
-        self._lines = Lines()
+        self._lines = LineReader()
         self._fed_s = 0.0
         """When its last byte came, by the event loop's clock."""
         self._ready: deque[Reading] = deque()
         self._retry_s = RETRY_S
-        self._troubles = Troubles(f"the scanner at {name} is not open yet")
+        self._troubles = ScannerTroubles(f"the scanner at {name} is not open yet")
 
     @property
     def trouble(self) -> str | None:
@@ -186,7 +186,7 @@ class HidScanner(PortScanner):
     """
 
     def __init__(self, device: str, *, grab: Callable[[int], None] | None = None, sleep: Sleep = asyncio.sleep) -> None:
-        from drivers.keys import Keyboard
+        from drivers.keyboard import Keyboard
 
         super().__init__(device, lambda: _open_events(device, grab), sleep=sleep)
         self._new_keyboard, self._keyboard = Keyboard, Keyboard()
@@ -256,7 +256,7 @@ def _open_serial(device: str, baud: int) -> Port:
 
 
 def _open_events(device: str, grab: Callable[[int], None] | None) -> Port:
-    from drivers.event_device import EventFile, open_keyboard
+    from drivers.input_device import EventFile, open_keyboard
 
     if grab is None:
         keyboard = open_keyboard(device)

@@ -8,10 +8,10 @@ from typing import Any, Self
 from gpiozero.pins.mock import MockFactory, MockPin
 from PIL import Image
 
-from drivers.arm import ArmState
-from drivers.lines import PAUSE_S, Lines, Reading
+from drivers.boom_tracker import ArmState
+from drivers.line_reader import PAUSE_S, LineReader, Reading
 from drivers.panel import PanelError
-from drivers.scanner import Troubles
+from drivers.scanner import ScannerTroubles
 from drivers.timing import Handover, LoopTimers, Timer, Timers
 
 
@@ -19,10 +19,10 @@ class SimulatedScanner:
     """A scanner.Scanner that reads what it is fed, by the same rules as the real ones."""
 
     def __init__(self) -> None:
-        self._lines = Lines()
+        self._lines = LineReader()
         self._ready: deque[Reading] = deque()
         self._more = asyncio.Event()
-        self._troubles = Troubles()
+        self._troubles = ScannerTroubles()
 
     def feed(self, text: str) -> None:
         """Hold a ticket under it: ``text`` without its line end."""

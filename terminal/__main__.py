@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from terminal import __version__
-from terminal.settings import ConfigError
+from terminal.config.schema import ConfigError
 
 PROGRAM = "exit-terminal"
 NOT_YET = ("console", "watch", "init")
@@ -113,16 +113,16 @@ def _command(words: list[str]) -> str | None:
 
 
 def main(argv: Sequence[str] | None = None, run: Callable[[argparse.Namespace], int] | None = None) -> int:
-    """Run one command by ``run``, which is app.main; returns 0 done, 1 failed, 2 wrong use or configuration."""
+    """Run one command by ``run``, which is commands.main; returns 0 done, 1 failed, 2 wrong use or configuration."""
     words = list(sys.argv[1:] if argv is None else argv)
     if (asked := _command(words)) in NOT_YET:
         return _say(f"{asked} is not there yet in version {__version__}", 2)
     arguments = parser().parse_args(words)
     try:
         if run is None:
-            from terminal import app  # loads every role: --help and mistakes need not wait for it
+            from terminal.app import commands  # loads every role: --help and mistakes need not wait for it
 
-            run = app.main
+            run = commands.main
         return run(arguments)
     except ConfigError as error:
         return _say(str(error), 2)

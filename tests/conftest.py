@@ -20,10 +20,10 @@ import pytest
 from hypothesis import settings
 
 from broker.embedded import EmbeddedBroker
-from broker.frames import Frame, encode_length, read_frame
-from terminal.bus import Bus
+from broker.packets import Packet, encode_length, read_frame
 from terminal.contract.access import USERS, may_publish, may_subscribe
-from tests.leash import LEASH, end_children
+from terminal.mqtt.client import MqttClient
+from tests.support.leash import LEASH, end_children
 
 settings.register_profile("same every time", derandomize=True, deadline=None)
 settings.load_profile("same every time")
@@ -31,13 +31,14 @@ GARAGE = "marina"
 
 
 class NewBus:
-    """``new_bus("worker", **more)`` is an unopened Bus for that user of the broker at ``url``; ``more`` goes to Bus."""
+    """``new_bus("worker", **more)`` is an unopened MqttClient for that user of the broker at ``url``; ``more`` goes to
+    MqttClient."""
 
-    def __init__(self, url: str, make: Callable[..., Bus]) -> None:
+    def __init__(self, url: str, make: Callable[..., MqttClient]) -> None:
         self.url = url
         self.make = make
 
-    def __call__(self, user: str = "lane", **more: Any) -> Bus:
+    def __call__(self, user: str = "lane", **more: Any) -> MqttClient:
         return self.make(user, **more)
 
 
@@ -129,9 +130,9 @@ def open_embedded(tmp_path: Path, port: int = 0, **more: Any) -> EmbeddedBroker:
     return EmbeddedBroker(tmp_path / "users", USERS, port=port, **rules)
 
 
-def embedded_bus(broker: EmbeddedBroker, user: str = "lane", **more: Any) -> Bus:
+def embedded_bus(broker: EmbeddedBroker, user: str = "lane", **more: Any) -> MqttClient:
     """An unopened Bus for a user of the embedded broker."""
-    return Bus(
+    return MqttClient(
         more.pop("url", broker.url), username=user, password=broker.password_file(user).read_text().strip(), **more
     )
 
@@ -142,7 +143,7 @@ def new_bus(request: pytest.FixtureRequest) -> NewBus:
     broker = request.getfixturevalue(request.param)
     if isinstance(broker, EmbeddedBroker):
         return NewBus(broker.url, partial(embedded_bus, broker))
-    return NewBus(broker.url, lambda user, **more: Bus(more.pop("url", broker.url), username=user, **more))
+    return NewBus(broker.url, lambda user, **more: MqttClient(more.pop("url", broker.url), username=user, **more))
 
 
 class PuppetBroker:
@@ -152,7 +153,7 @@ class PuppetBroker:
     def __init__(self, code: int | None = 0, port: int = 0) -> None:
         self.code = code
         self.port = port
-        self.came: asyncio.Queue[Frame] = asyncio.Queue()
+        self.came: asyncio.Queue[Packet] = asyncio.Queue()
         self.writers: list[asyncio.StreamWriter] = []
         self.tasks: set[asyncio.Task[None] | None] = set()
 
@@ -184,7 +185,7 @@ class PuppetBroker:
         """On the newest connection."""
         self.writers[-1].write(data)
 
-    async def next(self, kind: int) -> Frame:
+    async def next(self, kind: int) -> Packet:
         """The next packet of that kind; what comes before it is passed over."""
         while (frame := await self.came.get()).kind != kind:
             pass

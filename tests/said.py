@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from terminal.core.actions import Action, Alert, Clear, Reply, TellRefund
+from terminal.core.actions import Action, ClearAlert, PublishRefund, RaiseAlert, SendReceipt
 
 if TYPE_CHECKING:
-    from tests.story import Story
+    from tests.support.story import Story
 
 SAID = Path(__file__).with_name("said.txt")
 
@@ -64,14 +64,14 @@ def in_general(said: str) -> str:
 def line(action: Action, story: "Story") -> str:
     """What is said, with the names of what it is about."""
     match action:
-        case Alert(code, severity, text, lane, session, order_no, once):
+        case RaiseAlert(code, severity, text, lane, session, order_no, once):
             stay = story.garage.stays.get(session or "")
             order = order_no and ("order" if stay and stay.order(order_no) else "an order of no stay")
             about = [lane or "the garage", "stay" if stay else "", order or ""]
             return f"alert {code} {severity}{' once' * once} | {' '.join(filter(None, about))} | {text}"
-        case Clear(code, text, lane):
+        case ClearAlert(code, text, lane):
             return f"clear {code} | {lane or 'the garage'} | {text}"
-        case Reply(outcome, why):
+        case SendReceipt(outcome, why):
             return f"reply {outcome} | {why}"
-        case TellRefund(refund):
+        case PublishRefund(refund):
             return f"refund {refund.stage} | {refund.by} | {refund.reason} | {refund.amount}"

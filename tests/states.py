@@ -16,9 +16,9 @@ from pathlib import Path
 
 from terminal.core import events as e
 from terminal.core.actions import Action
-from terminal.core.visit import MAX_ATTEMPTS, Lane, RefundStage
+from terminal.core.model import MAX_ATTEMPTS, Lane, RefundStage
 from tests.said import SAID, line
-from tests.story import Story, an_id
+from tests.support.story import Story, an_id
 
 PAGE = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
 BEGIN, END = "<!-- drawn by python -m tests.states --write -->\n", "<!-- end of what is drawn -->\n"

@@ -20,7 +20,7 @@ from terminal.contract.access import (
 )
 from terminal.contract.messages import MESSAGES
 from terminal.contract.topics import TopicError
-from terminal.subscription import matches
+from terminal.mqtt.subscription import matches
 
 GARAGE = "marina"
 SAID_BY = {  # the contract's table of topics; `alert` and `health/<role>` are any role's

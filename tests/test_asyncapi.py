@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from terminal import __version__
-from terminal.contract import signed
+from terminal.contract import signatures
 from terminal.contract.access import ROLES, may_publish, may_subscribe
 from terminal.contract.asyncapi import SIGNED_TEXTS, document
 from terminal.contract.messages import (
@@ -28,8 +28,8 @@ from terminal.contract.messages import (
     encode,
     stamp,
 )
-from terminal.core.numbers import derived_id, order_no
-from terminal.link import RETAINED
+from terminal.core.ids import derived_id, order_no
+from terminal.mqtt.endpoint import RETAINED
 
 DOCUMENT = document()
 NOW = 1_795_000_000_000
@@ -207,7 +207,7 @@ def sample(kind: type[Message]) -> Any:
 @pytest.mark.parametrize("kind", [Lift, Screen, Command, Health])
 def test_the_signed_texts_that_are_printed_are_those_that_are_signed(kind: Any) -> None:
     message, name = sample(kind), kind.__name__.lower()
-    text = getattr(signed, f"{name}_text")(message, "marina", "exit-1").decode()
+    text = getattr(signatures, f"{name}_text")(message, "marina", "exit-1").decode()
     pattern = re.escape(SIGNED_TEXTS[name].replace("<garage>", "marina").replace("<lane>", "exit-1"))
     for field in re.findall(r"<(\w+)>", pattern):
         pattern = pattern.replace(f"<{field}>", re.escape(getattr(message, field)))

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from terminal.clock import SystemClock, new_id
-from terminal.contract.grant import load_signing_key, sign_lift
 from terminal.contract.messages import Lift, encode, stamp
-from terminal.core.numbers import derived_id
-from terminal.journal import Journal
-from terminal.roles.barrier.spent import done_row, intent_row
+from terminal.contract.signatures import load_signing_key, sign_lift
+from terminal.core.ids import derived_id
+from terminal.journal.journal import Journal
+from terminal.roles.barrier.spent_lifts import done_row, intent_row
 from tests.conftest import Mosquitto
-from tests.garage import Garage
+from tests.support.garage import Garage
 
 CLOCK = SystemClock()
 AN_ARM = {"EXIT_TERMINAL_BARRIER_RISE_TIME": "2.0", "EXIT_TERMINAL_BARRIER_CLOSE_TIME": "8.0"}

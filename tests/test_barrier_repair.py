@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from terminal.journal.kinds import REPAIRED
-from terminal.roles.barrier.spent import MISTRUST_MS, Book
-from tests.garage import ROOT
-from tests.story import T0
+from terminal.roles.barrier.spent_lifts import MISTRUST_MS, BarrierJournal
+from tests.support.garage import ROOT
+from tests.support.story import T0
 from tests.test_journal import copy_of
 from tests.test_journal_salvage import spent, written
 from tests.test_worker_storage import BALLAST
@@ -39,7 +39,7 @@ def traced(path):
     return connection
 
 def opened(path):
-    with Book.open(Path(path), {now}, ballast_bytes={ballast}, connect=traced) as book:
+    with BarrierJournal.open(Path(path), {now}, ballast_bytes={ballast}, connect=traced) as book:
         assert book.damaged
 
 for path in sys.argv[2:]:
@@ -69,7 +69,7 @@ def test_killed_at_any_step_of_its_repair_the_barrier_forgets_nothing_that_was_s
     whole[whole.index(b'"by":"worker"') + 7] ^= 1
     path.write_bytes(whole)
 
-    with Book.open(copy_of(path, tmp_path / "undisturbed"), T0 + 1000, ballast_bytes=BALLAST) as book:
+    with BarrierJournal.open(copy_of(path, tmp_path / "undisturbed"), T0 + 1000, ballast_bytes=BALLAST) as book:
         wanted = spent(book)
         assert book.damaged
     assert len(wanted[0]) > 40
@@ -81,10 +81,10 @@ def test_killed_at_any_step_of_its_repair_the_barrier_forgets_nothing_that_was_s
     copies = [copy_of(path, tmp_path / str(n)) for n in range(1, steps + 1)]
     assert opened_in_processes(0, *copies) == [f"{copy} {-signal.SIGKILL}" for copy in copies]
     for n, copy in enumerate(copies, 1):
-        with Book.open(copy, T0 + 2000, ballast_bytes=BALLAST) as book:
+        with BarrierJournal.open(copy, T0 + 2000, ballast_bytes=BALLAST) as book:
             assert spent(book) == wanted, n
             assert book.damaged, f"step {n}: no lift in this minute"
             assert [row.kind for row in book.journal.replay()].count(REPAIRED) == 1, n
-        with Book.open(copy, T0 + 2000 + MISTRUST_MS, ballast_bytes=BALLAST) as book:
+        with BarrierJournal.open(copy, T0 + 2000 + MISTRUST_MS, ballast_bytes=BALLAST) as book:
             assert (spent(book), book.damaged) == (wanted, "")
         assert not (copy.parent / "barrier.db.new").exists()

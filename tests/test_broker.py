@@ -14,13 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from broker.connection import CONNECT_S
-from broker.embedded import BrokerError, EmbeddedBroker, PortInUse, UnsafeBroker
-from broker.frames import Frame, encode_length, encode_publish, read_frame
+from broker.embedded import EmbeddedBroker
+from broker.errors import BrokerError, PortInUse, UnsafeBroker
 from broker.guard import PENDING
 from broker.outbox import LIMIT, Outbox, Parcel
+from broker.packets import Packet, encode_length, encode_publish, read_frame
 from terminal.contract.access import USERS
-from tests import mqtt_packets as packets
 from tests.conftest import open_embedded
+from tests.support import mqtt_packets as packets
 
 FEE = "parking/marina/exit-1/fee"
 HEALTH = "parking/marina/exit-1/health/run"
@@ -57,7 +58,7 @@ class Raw:
         self.writer.write(data)
         await self.writer.drain()
 
-    async def read(self) -> Frame | None:
+    async def read(self) -> Packet | None:
         """The next packet, or None at the end of the connection."""
         async with asyncio.timeout(10):
             return await read_frame(self.reader)

@@ -8,14 +8,13 @@ from dataclasses import replace
 import pytest
 
 from terminal.core.events import EVENTS
-from terminal.core.visit import Refund
-from terminal.journal.kinds import CHECKPOINT, GONE, NOTICE, RECALLED, SHELVED, WORDS
-from terminal.roles.barrier.spent import DONE, INTENT, REFUSED
+from terminal.core.model import VisitRefund
+from terminal.journal.kinds import CHECKPOINT, DONE, GONE, INTENT, NOTICE, RECALLED, REFUSED, SHELVED, WORDS
 from tests.chaos.__main__ import Outcome, Part, reached
 from tests.chaos.history import Account, Car, Gate, History, Intent, judge
 from tests.chaos.steps import ELSEWHERE, JOURNALED, Plan, steps
 from tests.chaos.stolen import is_lost
-from tests.story import Story, an_id
+from tests.support.story import Story, an_id
 
 PLACED_AT, PAID_AT, INTENDED_AT, PULSED_AT = 1_000, 2_000, 2_500, 3_000
 SESSION, OTHER = an_id("stay", "a"), an_id("stay", "another")
@@ -55,7 +54,7 @@ def test_nothing_is_wrong_with_a_paid_visit() -> None:
 # -- one history for each rule, which breaks just that one -----------------------------------------------------------
 
 
-def gate(h: History, **changes: object) -> None:
+def controller(h: History, **changes: object) -> None:
     h.gates = [replace(h.gates[0], **changes)]  # type: ignore[arg-type]
 
 
@@ -78,36 +77,36 @@ def held(h: History, holder: str) -> None:
 def free_lift(h: History) -> Intent:
     """One more, granted, with a pulse of its own."""
     intent = Intent(an_id("free"), SESSION, "free", 4_000)
-    gate(h, intents=[*h.gates[0].intents, intent], pulses=[PULSED_AT, 4_500], done=[*h.gates[0].done, intent.id])
+    controller(h, intents=[*h.gates[0].intents, intent], pulses=[PULSED_AT, 4_500], done=[*h.gates[0].done, intent.id])
     h.granted = {**h.granted, intent.id: SESSION}
     return intent
 
 
 def pulse_without_intent(h: History) -> None:
-    gate(h, pulses=[INTENDED_AT - 1, PULSED_AT])
+    controller(h, pulses=[INTENDED_AT - 1, PULSED_AT])
 
 
 def pulsed_twice(h: History) -> None:
-    gate(h, pulses=[PULSED_AT, PULSED_AT + 500])
+    controller(h, pulses=[PULSED_AT, PULSED_AT + 500])
 
 
 def done_without_pulse(h: History) -> None:
-    gate(h, pulses=[])
+    controller(h, pulses=[])
     car(h, risen=None)
     held(h, "credit")
 
 
 def intended_twice(h: History) -> None:
-    gate(h, intents=[*h.gates[0].intents, replace(h.gates[0].intents[0], at=4_000, reason="credit")])
+    controller(h, intents=[*h.gates[0].intents, replace(h.gates[0].intents[0], at=4_000, reason="credit")])
 
 
 def done_unheard_of(h: History) -> None:
-    gate(h, done=[*h.gates[0].done, an_id("no such lift")])
+    controller(h, done=[*h.gates[0].done, an_id("no such lift")])
 
 
 def number_spent_twice(h: History) -> None:
     again = replace(h.gates[0].intents[0], id=an_id("another"), at=4_000)
-    gate(h, intents=[*h.gates[0].intents, again], pulses=[PULSED_AT, 4_500])
+    controller(h, intents=[*h.gates[0].intents, again], pulses=[PULSED_AT, 4_500])
     h.granted = {**h.granted, again.id: SESSION}
 
 
@@ -128,7 +127,7 @@ def free_for_a_price(h: History) -> None:
 
 
 def other_pin(h: History) -> None:
-    gate(h, other_pins=frozenset({"GPIO27"}))
+    controller(h, other_pins=frozenset({"GPIO27"}))
 
 
 def out_by_anothers(h: History) -> None:
@@ -153,7 +152,7 @@ def held_by_a_lift(h: History) -> None:
 
 
 def raised_by_nothing(h: History) -> None:
-    gate(h, intents=[], done=[], pulses=[])
+    controller(h, intents=[], done=[], pulses=[])
     car(h, risen=None)
 
 
@@ -176,14 +175,14 @@ def overcharged(h: History) -> None:
 def two_cars(h: History) -> None:
     """By a raise each."""
     again = Intent(an_id("again"), SESSION, "credit", 4_000, h.cars[0].paid[0])
-    gate(h, intents=[*h.gates[0].intents, again], pulses=[PULSED_AT, 4_500], done=[*h.gates[0].done, again.id])
+    controller(h, intents=[*h.gates[0].intents, again], pulses=[PULSED_AT, 4_500], done=[*h.gates[0].done, again.id])
     h.granted = {**h.granted, again.id: SESSION}
     h.cars = [*h.cars, Car(SESSION, 2000, "exit-1", (), 4_500)]
 
 
 def rose_four_times(h: History) -> None:
     more = [Intent(an_id("again", str(n)), SESSION, "credit", n * 4_000, h.cars[0].paid[0]) for n in (1, 2, 3)]
-    gate(
+    controller(
         h,
         intents=[*h.gates[0].intents, *more],
         pulses=[PULSED_AT, *(intent.at + 500 for intent in more)],
@@ -205,7 +204,7 @@ def refunded(h: History, by: str) -> None:
     """The payment goes back, or is about to."""
     assert h.garage
     stay = h.garage.stays[SESSION]
-    h.garage.stays[SESSION] = replace(stay, refunds=(Refund("R1", h.cars[0].paid[0], 2000, "why", by),))
+    h.garage.stays[SESSION] = replace(stay, refunds=(VisitRefund("R1", h.cars[0].paid[0], 2000, "why", by),))
 
 
 def two_open(h: History) -> None:
@@ -280,7 +279,7 @@ def test_each_violation_is_found(breach: Callable[[History], None], said: str) -
 def test_a_car_may_leave_by_another_ones_lift_only_where_no_loop_tells_them_apart() -> None:
     _, history = paid_visit()
     out_by_anothers(history)
-    gate(history, loops=False)
+    controller(history, loops=False)
     assert judge(history) == []
 
 

@@ -8,11 +8,16 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from broker.embedded import EmbeddedBroker
 from drivers.panel_kinds import check_offset, datasheet_hz
-from terminal.bus import Bus
-from terminal.config import Settings, load
-from terminal.payby.clock import SystemClock
-from terminal.payby.sandbox import Fault, Sandbox
-from terminal.tools.check import Lines, Machine, check, network_time
+from terminal.config.load import load
+from terminal.config.schema import Settings
+from terminal.mqtt.client import MqttClient
+from terminal.payby.sandbox.faults import Fault
+from terminal.payby.sandbox.server import Sandbox
+from terminal.payby.server_clock import LocalSystemClock
+from terminal.tools.check.command import check
+from terminal.tools.check.finding import Machine
+from terminal.tools.check.machine import network_time
+from terminal.tools.check.report import Lines
 
 PRIVATE = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 PUBLIC = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -22,7 +27,7 @@ WORKER = ed25519.Ed25519PrivateKey.generate()
 CONSOLE = ed25519.Ed25519PrivateKey.generate()
 
 
-class LateClock(SystemClock):
+class LateClock(LocalSystemClock):
     """Two minutes behind."""
 
     def wall_ms(self) -> int:
@@ -264,7 +269,7 @@ async def test_a_lane_that_is_at_work_keeps_its_connection(
 ) -> None:
     settings = configured(place, sandbox.base_url, embedded.url)
     password = embedded.password_file("lane").read_text().strip()
-    async with Bus(embedded.url, username="lane", password=password) as bus:
+    async with MqttClient(embedded.url, username="lane", password=password) as bus:
         changes: list[bool] = []
         bus.on_change(changes.append)
         ready, _ = await lines_of(settings, machine(place))

@@ -15,10 +15,15 @@ import pytest
 from broker.embedded import EmbeddedBroker
 from terminal import __version__
 from terminal.__main__ import main
-from terminal.config import Settings, load
-from terminal.payby.sandbox import Fault, Sandbox
-from terminal.settings import key_in
-from terminal.tools.check import Document, Finding, Lines, Machine, check, order, prove
+from terminal.config.load import load
+from terminal.config.schema import Settings, key_in
+from terminal.payby.sandbox.faults import Fault
+from terminal.payby.sandbox.server import Sandbox
+from terminal.tools.check import order
+from terminal.tools.check.command import check
+from terminal.tools.check.finding import Finding, Machine
+from terminal.tools.check.order import prove
+from terminal.tools.check.report import Document, Lines
 from tests.test_check import CHANGES, configured, environment, machine, place, sandbox
 from tests.test_check_order import ONE, Payer, free_port
 from tests.test_check_order import settings as with_notifications

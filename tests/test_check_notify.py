@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from terminal.tools.check import Finding, notify
-from terminal.tools.check.notify import notifications
+from terminal.tools.check import notifications as notify
+from terminal.tools.check.finding import Finding
+from terminal.tools.check.notifications import notifications
 from tests.test_check import configured, machine, place
 from tests.test_check_order import free_port
-from tests.test_listener import Client, FakeLink, client, link
+from tests.test_listener import Client, FakeLink, client, endpoint
 
-__all__ = ["client", "link", "place"]
+__all__ = ["client", "endpoint", "place"]
 
 
 async def found(place: Path, url: str, *, serves: bool = True) -> list[Finding]:
@@ -38,10 +39,10 @@ async def answering(status: int, **headers: str) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-async def test_the_real_listener_is_known_by_its_refusal(place: Path, client: Client, link: FakeLink) -> None:
+async def test_the_real_listener_is_known_by_its_refusal(place: Path, client: Client, endpoint: FakeLink) -> None:
     (finding,) = await found(place, f"{client.url}/payby/notify")
     assert finding.ok and "leads to the listener" in finding.text
-    assert link.said == []
+    assert endpoint.said == []
     (finding,) = await found(place, f"{client.url}/payby")
     assert not finding.ok
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from terminal.config import ConfigError, Settings
-from terminal.payby.sandbox import Fault, Sandbox
-from terminal.payby.sandbox.faults import NotifyFault
-from terminal.tools.check import Lines, amount_of, order, prove
+from terminal.config.schema import ConfigError, Settings
+from terminal.payby.sandbox.faults import Fault, NotifyFault
+from terminal.payby.sandbox.server import Sandbox
+from terminal.tools.check import order
+from terminal.tools.check.order import amount_of, prove
+from terminal.tools.check.report import Lines
 from tests.test_check import MERCHANT, PAYBY, configured, place
 
 __all__ = ["place"]

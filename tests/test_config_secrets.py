@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from terminal.config import ConfigError, Settings, load, read_secret, read_ticket_keys
+from terminal.config.load import load, read_secret, read_ticket_keys
+from terminal.config.schema import ConfigError, Settings
 
 
 def secret(path: Path, content: bytes, mode: int = 0o600) -> Path:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from terminal.demo.cars import DUE, FREE, Left, Summary, quantile, run_cars
+from terminal.demo.cars import DUE, FREE, CarLeft, Summary, quantile, run_cars
 from terminal.demo.lane import DemoLane
 from tests.browser.fake_terminal import FakeTerminal
 
@@ -62,5 +62,5 @@ def test_quantiles_are_by_nearest_rank() -> None:
 
 
 def test_a_run_is_not_ok_when_fewer_cars_left_than_came() -> None:
-    assert not Summary(2, [Left(1, "20.00", {})], []).ok
+    assert not Summary(2, [CarLeft(1, "20.00", {})], []).ok
     assert Summary(0, [], []).ok

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 import pytest
 from PIL import Image
 
-from terminal.demo.feed import Moved, Passed, Shown, Watch
+from terminal.demo.feed import BoomMoved, FrameShown, MessagePassed, Watch
 from terminal.demo.lane import DemoLane
-from terminal.demo.parts import NotNow
+from terminal.demo.ports import NotNow
 from tests.browser.fake_terminal import FakeTerminal
 
 
@@ -165,13 +165,17 @@ async def test_frames_from_another_thread_reach_the_watchers_in_the_event_loops_
 async def test_messages_are_acknowledged_and_a_heartbeat_that_says_nothing_new_is_routine() -> None:
     fake = FakeTerminal()
     async with a_lane(fake) as lane:
-        seen: list[Passed] = []
+        seen: list[MessagePassed] = []
         with lane.feed.watch() as watch:
-            fake.say("health/lcd", state="online", version="0.1.0", instance="x", since="2026-11-22T10:00:00.000Z")
-            fake.say("health/lcd", state="degraded", version="0.1.0", instance="x", since="2026-11-22T10:00:00.000Z")
+            fake.publish("health/lcd", state="online", version="0.1.0", instance="x", since="2026-11-22T10:00:00.000Z")
+            fake.publish(
+                "health/lcd", state="degraded", version="0.1.0", instance="x", since="2026-11-22T10:00:00.000Z"
+            )
             async with asyncio.timeout(5):
                 while not seen or seen[-1].data["state"] != "degraded":
-                    if isinstance(happening := await anext(watch), Passed) and happening.topic.endswith("health/lcd"):
+                    if isinstance(happening := await anext(watch), MessagePassed) and happening.topic.endswith(
+                        "health/lcd"
+                    ):
                         seen.append(happening)
         assert [message.routine for message in seen] == [True, False]  # the first one came at the start
         assert lane.state()["roles"]["lcd"] == "degraded"
@@ -182,15 +186,15 @@ async def test_a_barriers_answer_is_news_and_its_repeated_state_is_not() -> None
     fake = FakeTerminal()
     async with a_lane(fake) as lane:
         with lane.feed.watch() as watch:
-            fake.say("barrier", state="down")
-            fake.say("barrier", state="rising")
-            fake.say("barrier", state="rising", answer={"lift": "x", "outcome": "raised"})
-            fake.say("barrier", state="rising")
-            fake.say("barrier", state="up")
-            seen: list[Passed] = []
+            fake.publish("barrier", state="down")
+            fake.publish("barrier", state="rising")
+            fake.publish("barrier", state="rising", answer={"lift": "x", "outcome": "raised"})
+            fake.publish("barrier", state="rising")
+            fake.publish("barrier", state="up")
+            seen: list[MessagePassed] = []
             async with asyncio.timeout(5):
                 while not seen or seen[-1].data["state"] != "up":
-                    if isinstance(happening := await anext(watch), Passed) and happening.kind == "barrier":
+                    if isinstance(happening := await anext(watch), MessagePassed) and happening.kind == "barrier":
                         seen.append(happening)
         assert [(m.data["state"], m.routine) for m in seen[-5:]] == [
             ("down", True),
@@ -207,24 +211,24 @@ async def test_rubbish_on_the_broker_is_passed_over() -> None:
         with lane.feed.watch() as watch:
             for what, data in (("fee", b"{"), ("fee", b"[]"), ("no/such/topic/at/all", b"{}"), ("fee", b"\xff")):
                 fake.say_bytes(what, data)
-            fake.say("barrier", state="fault")
+            fake.publish("barrier", state="fault")
             async with asyncio.timeout(5):
                 async for happening in watch:
                     if (
-                        isinstance(happening, Passed)
+                        isinstance(happening, MessagePassed)
                         and happening.kind == "barrier"
                         and happening.data["state"] == "fault"
                     ):
                         break
-                    assert not (isinstance(happening, Passed) and happening.kind == "fee")
+                    assert not (isinstance(happening, MessagePassed) and happening.kind == "fee")
 
 
 async def test_a_watcher_that_falls_behind_loses_the_oldest_and_no_other_does() -> None:
     async with a_lane(FakeTerminal()) as lane:
         with lane.feed.watch() as slow:
             for number in range(500):
-                lane.feed.tell(Moved(str(number), 0.0))
+                lane.feed.tell(BoomMoved(str(number), 0.0))
             states = [slow.queue.get_nowait() for _ in range(slow.queue.qsize())]
         assert len(states) == 400
-        assert states[-1] == Moved("499", 0.0)
-        assert not any(isinstance(state, Shown) for state in states)
+        assert states[-1] == BoomMoved("499", 0.0)
+        assert not any(isinstance(state, FrameShown) for state in states)

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from terminal.demo.parts import NotNow
+from terminal.demo.ports import NotNow
 from terminal.demo.wallet import Wallet
-from terminal.payby.sandbox import Sandbox
+from terminal.payby.sandbox.server import Sandbox
 
 UNKNOWN = "https://qr.payby.com?BIZ_TYPE=202&ft=00000000000000000000000000000000&t=1765054600668"
 

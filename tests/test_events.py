@@ -6,7 +6,7 @@ from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from terminal.core import actions, events, quote, shown, tariff, ticket, visit
+from terminal.core import actions, display, events, model, quote, tariff, ticket
 from terminal.core.lane import Change, Garage
 
 
@@ -14,7 +14,7 @@ def made_in(module: ModuleType) -> list[type]:
     return [kind for kind in vars(module).values() if is_dataclass(kind) and kind.__module__ == module.__name__]
 
 
-KINDS = [kind for module in (visit, events, actions, quote, shown, tariff, ticket) for kind in made_in(module)]
+KINDS = [kind for module in (model, events, actions, quote, display, tariff, ticket) for kind in made_in(module)]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -36,15 +36,15 @@ def test_every_fact_is_told_by_its_name_and_says_when_it_was_first() -> None:
 
 
 BEGINNINGS = {
-    "Order.stage": "placing",
-    "Refund.stage": "asked",
+    "VisitOrder.stage": "placing",
+    "VisitRefund.stage": "asked",
     "Grant.signed": 1,
     "Visit.loop": "sees",
     "Visit.escape": "no",
 }
 
 
-@pytest.mark.parametrize("kind", [k for k in KINDS if k is not visit.Rules], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", [k for k in KINDS if k is not model.Rules], ids=lambda kind: kind.__name__)
 def test_what_is_left_out_is_nothing_but_for_how_a_noun_begins(kind: type) -> None:
     for field, hint in zip(fields(kind), get_type_hints(kind).values(), strict=True):
         if field.default is not MISSING:

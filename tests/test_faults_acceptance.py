@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from terminal.payby.sandbox import Call
+from terminal.payby.sandbox.api import Call
 from tests.acceptance.measured import Calls, Seen, check_cancels, check_queries, table
 from tests.acceptance.scaled import ScaledClock, ScaledLoop
 

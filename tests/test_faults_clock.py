@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from terminal.clock import SystemClock
-from terminal.journal import read_all
+from terminal.journal.archive import read_all
 from tests.conftest import Mosquitto
-from tests.garage import Garage
+from tests.support.garage import Garage
 
 pytestmark = pytest.mark.skipif(
     shutil.which("mosquitto") is None, reason="no mosquitto here: apt-get install mosquitto"
@@ -36,7 +36,7 @@ class Elsewhen(Garage):
         self.ahead = ahead
 
     def words(self, command: str) -> list[str]:
-        return ["-W", "error", "-m", "tests.shifted", command, str(self.file), str(self.ahead)]
+        return ["-W", "error", "-m", "tests.support.shifted", command, str(self.file), str(self.ahead)]
 
 
 @pytest.mark.fault("clock-wrong", "clock-for-money")

@@ -14,15 +14,15 @@ from PIL import Image
 
 from terminal.clock import SystemClock, new_id
 from terminal.contract import messages
-from terminal.contract.grant import load_signing_key, sign_lift, sign_screen
 from terminal.contract.messages import Lift, Proof, encode, stamp
-from terminal.core.numbers import derived_id
-from terminal.payby.sandbox import NotifyFault
-from terminal.payby.sandbox.serve import key_pair
+from terminal.contract.signatures import load_signing_key, sign_lift, sign_screen
+from terminal.core.ids import derived_id
+from terminal.payby.sandbox.command import key_pair
+from terminal.payby.sandbox.faults import NotifyFault
 from terminal.payby.signing import sign
 from terminal.screen import qr
 from tests.conftest import Mosquitto
-from tests.garage import Garage, opened
+from tests.support.garage import Garage, opened
 
 CLOCK = SystemClock()
 ROLES = ("worker", "listener", "barrier", "lcd", "reader")

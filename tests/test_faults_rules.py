@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 from terminal.contract import messages
 from terminal.core import events as e
 from terminal.core.actions import SendLift
-from terminal.core.lane import HOLD_MS, MAX_SIGNED
+from terminal.core.lane import MAX_SIGNED
+from terminal.core.model import HOLD_MS, PaymentProof
 from terminal.core.money import Fils
 from terminal.core.tariff import Tariff
-from terminal.core.visit import Proof
 from terminal.payby.errors import BadWords
 from terminal.payby.messages import read_order
 from terminal.payby.signing import sign
-from terminal.roles.worker.hearing import Beliefs, notification_event, order_report
-from tests.lifts import GARAGE, PAYEE, notification, payby_key
-from tests.story import T0, Story, an_id
+from terminal.roles.worker.event_mapper import JudgementSettings, notification_event, order_report
+from tests.support.lifts import GARAGE, PAYEE, notification, payby_key
+from tests.support.story import T0, Story, an_id
 
 DAY_S = 24 * 60 * 60
-BELIEFS = Beliefs(
+BELIEFS = JudgementSettings(
     GARAGE, {}, Tariff(10, 60, Fils(1000), Fils(10000), Fils(15000), "5", 15), [payby_key("payby").public_key()], PAYEE
 )
 
@@ -308,6 +308,6 @@ def test_an_order_that_payby_gave_back_by_a_revocation_ends_and_is_a_persons() -
     story = Story()
     story.shows_qr()
     order = read_order(notification(merchantOrderNo=story.order().no, status="SETTLED", revoked="true"))
-    story.tell(order_report(order, Proof("", ""), at=story.at, payee_mid=PAYEE))
+    story.tell(order_report(order, PaymentProof("", ""), at=story.at, payee_mid=PAYEE))
     assert (story.order().stage, story.shows(), story.owes()) == ("quarantined", "help refused", [])
     assert "payment-mismatch" in story.alerts() and not lifts(story)

@@ -11,8 +11,9 @@ import pytest
 
 from terminal.clock import SystemClock
 from terminal.contract.messages import Alert, Health, Lift, Order, Screen
-from terminal.payby.sandbox import Fault, Sandbox
-from tests.lifts import PAYEE, payby_key
+from terminal.payby.sandbox.faults import Fault
+from terminal.payby.sandbox.server import Sandbox
+from tests.support.lifts import PAYEE, payby_key
 from tests.test_worker import Lane, notification, working
 
 ANSWERED_S = 12.0

@@ -15,8 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from terminal.journal import (
-    Journal,
+from terminal.journal.journal import Journal
+from terminal.journal.reading import read
+from terminal.journal.rows import (
+    STEPS,
     JournalDamaged,
     JournalError,
     JournalFailed,
@@ -24,12 +26,9 @@ from terminal.journal import (
     JournalFull,
     JournalLocked,
     Row,
-    move_aside,
-    read,
-    salvage,
 )
-from terminal.journal.rows import STEPS
-from tests.leash import running
+from terminal.journal.side_files import move_aside, salvage
+from tests.support.leash import running
 
 NO_BALLAST = 0
 
@@ -114,7 +113,7 @@ def test_an_empty_journal_replays_nothing(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from terminal.journal import Journal
+from terminal.journal.journal import Journal
 journal = Journal.open(Path(sys.argv[1]), role="worker", ballast_bytes=0)
 for n in range(int(sys.argv[2])):
     journal.append_now([("fact", b"%d" % n)], n)

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from terminal.journal import CHECKPOINT, Journal, JournalDamaged, JournalFailed, Row, read, read_all, row
-from terminal.journal.archive import archive_of
-from tests.leash import running
+from terminal.journal.archive import archive_of, read_all
+from terminal.journal.journal import Journal
+from terminal.journal.kinds import CHECKPOINT
+from terminal.journal.reading import read, row
+from terminal.journal.rows import JournalDamaged, JournalFailed, Row
+from tests.support.leash import running
 from tests.test_journal import WRITER, fill, flip, open_journal, watching
 
 

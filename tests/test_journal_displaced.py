@@ -12,15 +12,18 @@ from pathlib import Path
 import pytest
 
 from terminal.contract.messages import Alert
-from terminal.journal import Journal, JournalDamaged, read
 from terminal.journal.displaced import Displaced
-from terminal.roles.barrier.spent import Book
+from terminal.journal.journal import Journal
+from terminal.journal.reading import read
+from terminal.journal.rows import JournalDamaged
+from terminal.roles.barrier.spent_lifts import BarrierJournal
 from tests.bench.journal import a_ledger
 from tests.sim.memorybus import MemoryBus
-from tests.story import T0
-from tests.test_barrier import NOW, lift, open_book, raised, serving
+from tests.support.lifts import NOW, lift, raised
+from tests.support.story import T0
+from tests.test_barrier_role import open_book, serving
 from tests.test_journal import copy_of, watching
-from tests.test_worker_keeper import a_keeper, until
+from tests.test_worker_journal_keeper import a_keeper, until
 from tests.test_worker_storage import BALLAST, a_store
 
 Taken = Callable[[Path, Path], object]
@@ -159,9 +162,9 @@ def test_a_copy_of_a_damaged_journal_is_refused_and_writing_goes_on(tmp_path: Pa
 async def test_the_worker_tells_it_takes_no_new_ticket_and_forgives_when_the_file_is_back(tmp_path: Path) -> None:
     bus, path = MemoryBus(), tmp_path / "j.db"
     with a_store(path) as store:
-        ledger = a_ledger(store)
-        ledger.replay()
-        keeper = a_keeper(store, ledger, bus)
+        event_store = a_ledger(store)
+        event_store.replay()
+        keeper = a_keeper(store, event_store, bus)
         task = asyncio.create_task(keeper.run())
         path.rename(tmp_path / "away.db")
         await until(lambda: keeper.hindrance() == "journal")
@@ -187,5 +190,5 @@ async def test_the_barrier_tells_it_and_still_raises_once_for_each_lift(tmp_path
     book.close()
     book.close()
     (copy,) = tmp_path.glob("barrier.db.rescued-*Z")
-    with Book.open(copy, NOW, ballast_bytes=BALLAST) as known:
+    with BarrierJournal.open(copy, NOW, ballast_bytes=BALLAST) as known:
         assert known.spent.outcome(lift().id) == "raised" and lift().id in known.spent.ids

@@ -12,18 +12,20 @@ from typing import Any
 
 import pytest
 
-from terminal.app import SET_RIGHT
+from terminal.app.commands import SET_RIGHT
 from terminal.app.demo import make_keys
-from terminal.journal import Journal, JournalForeign, refuse_strangers
-from terminal.payby.sandbox.serve import key_pair
-from terminal.roles.barrier.spent import Book
-from terminal.roles.worker.storage import Store
-from tests.garage import CONFIGURATION, ROOT
-from tests.story import T0
+from terminal.journal.journal import Journal
+from terminal.journal.reading import refuse_strangers
+from terminal.journal.rows import JournalForeign
+from terminal.payby.sandbox.command import key_pair
+from terminal.roles.barrier.spent_lifts import BarrierJournal
+from terminal.roles.worker.journal_keeper import WorkerJournal
+from tests.support.garage import CONFIGURATION, ROOT
+from tests.support.story import T0
 
 OPEN: dict[str, Callable[[Path], Any]] = {
-    "worker": lambda path: Store.open(path, lambda: T0, ballast_bytes=4096),
-    "barrier": lambda path: Book.open(path, T0, ballast_bytes=4096),
+    "worker": lambda path: WorkerJournal.open(path, lambda: T0, ballast_bytes=4096),
+    "barrier": lambda path: BarrierJournal.open(path, T0, ballast_bytes=4096),
 }
 OTHER = {"worker": "barrier", "barrier": "worker"}
 
@@ -162,7 +164,9 @@ async def test_the_role_says_so_in_one_line_and_ends_with_status_2(tmp_path: Pat
             cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         line = f"exit-terminal: {path}: {reason}; it is left as it is: name another file, or take it away"
-        said = [text for text in ended.stderr.splitlines() if "terminal.bus" not in text]  # there is no broker here
+        said = [
+            text for text in ended.stderr.splitlines() if "terminal.mqtt.client" not in text
+        ]  # there is no broker here
         assert (ended.returncode, said) == (2, [line])
         assert path.is_dir() or path.read_text() == texts[0]
     assert not list(tmp_path.glob("*damaged*"))

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from terminal.contract.messages import Lift
-from terminal.core.numbers import derived_id
-from terminal.journal import Row, read, salvage
+from terminal.core.ids import derived_id
 from terminal.journal.kinds import CHECKPOINT, DONE, INTENT, REFUSED, REPAIRED
-from terminal.journal.rows import GENESIS, seal
-from terminal.roles.barrier.spent import MISTRUST_MS, Book, done_row, intent_row, refused_row
-from tests.story import T0, an_id
+from terminal.journal.reading import read
+from terminal.journal.rows import GENESIS, Row, seal
+from terminal.journal.side_files import salvage
+from terminal.roles.barrier.spent_lifts import MISTRUST_MS, BarrierJournal, done_row, intent_row, refused_row
+from tests.support.story import T0, an_id
 from tests.test_journal import copy_of
 from tests.test_worker_storage import BALLAST, a_ledger, a_store, an_evening, filled, told, unsettled
 
@@ -67,19 +68,19 @@ async def test_whichever_sector_is_zeroed_the_worker_starts_keeps_what_is_intact
         tried += 1
         there = saved(copy, rows, path.read_bytes())
         with a_store(copy) as store:
-            ledger = a_ledger(store)
-            ledger.replay()
+            event_store = a_ledger(store)
+            event_store.replay()
             kept = [(row.kind, row.data) for row in store.replay()]
             if not store.damaged:
-                assert ledger.garage == state, at
+                assert event_store.garage == state, at
                 continue
             repaired += 1
-            if ledger.in_doubt:
+            if event_store.in_doubt:
                 lost = min({row.seq for row in rows} - {row.seq for row in there}, default=len(rows) + 1)
                 assert kept[:-1] == [(row.kind, row.data) for row in there if row.seq < lost], at
-                assert not any(unsettled(stay) for stay in ledger.garage.stays.values()), at
+                assert not any(unsettled(stay) for stay in event_store.garage.stays.values()), at
             else:
-                assert ledger.garage == state, at
+                assert event_store.garage == state, at
                 assert [row for row in kept if row[0] != REPAIRED] == [(row.kind, row.data) for row in there], at
         with a_store(copy) as store:
             a_ledger(store).replay()
@@ -153,7 +154,7 @@ LIFTS = [a_lift(n) for n in range(60)]
 
 def written(path: Path) -> Path:
     """A barrier's closed journal: many lifts, some not done, some refused."""
-    with Book.open(path, T0, ballast_bytes=BALLAST) as book:
+    with BarrierJournal.open(path, T0, ballast_bytes=BALLAST) as book:
         for n, lift in enumerate(LIFTS):
             if n % 10 == 3:
                 rows = [refused_row(lift, "car")]
@@ -163,7 +164,7 @@ def written(path: Path) -> Path:
     return path
 
 
-def spent(book: Book) -> tuple[set[str], set[str], set[str], set[str]]:
+def spent(book: BarrierJournal) -> tuple[set[str], set[str], set[str], set[str]]:
     """Which of our lifts it knows as spent, which of their orders, which as unknown, which as refused."""
     known = book.spent
     return (
@@ -179,12 +180,12 @@ def test_whichever_sector_is_zeroed_the_barrier_starts_knows_all_that_can_be_rea
     tmp_path: Path,
 ) -> None:
     path = written(tmp_path / "barrier.db")
-    with Book.open(path, T0, ballast_bytes=BALLAST) as book:
+    with BarrierJournal.open(path, T0, ballast_bytes=BALLAST) as book:
         before = spent(book)
     rows, damaged = list(read(path)), 0
     for at, copy in sectors(path, tmp_path):
         there = saved(copy, rows, path.read_bytes())
-        with Book.open(copy, T0 + 1000, ballast_bytes=BALLAST) as book:
+        with BarrierJournal.open(copy, T0 + 1000, ballast_bytes=BALLAST) as book:
             kept = [(row.kind, row.data) for row in book.journal.replay()]
             assert [row for row in kept if row[0] != REPAIRED] == [(row.kind, row.data) for row in there], at
             if not book.damaged:
@@ -193,9 +194,9 @@ def test_whichever_sector_is_zeroed_the_barrier_starts_knows_all_that_can_be_rea
             damaged += 1
             aside = next(copy.parent.glob("*.damaged-*Z"))
             assert book.damaged.endswith(f"it is kept as {aside.name}")
-        with Book.open(copy, T0 + 999 + MISTRUST_MS, ballast_bytes=BALLAST) as book:
+        with BarrierJournal.open(copy, T0 + 999 + MISTRUST_MS, ballast_bytes=BALLAST) as book:
             assert bool(book.damaged) == (len(there) < len(rows)), "a start in that minute knows it too"
-        with Book.open(copy, T0 + 1000 + MISTRUST_MS, ballast_bytes=BALLAST) as book:
+        with BarrierJournal.open(copy, T0 + 1000 + MISTRUST_MS, ballast_bytes=BALLAST) as book:
             assert book.damaged == ""
     assert damaged > 30
 
@@ -226,11 +227,11 @@ async def test_what_a_head_that_disagrees_with_its_journal_leads_to(tmp_path: Pa
     await filled(path, facts[:12], rows=1000)
     shutil.copy(f"{path}.head", others / "older.head")
     with a_store(path) as store:
-        ledger = a_ledger(store, rows=1000)
-        ledger.replay()
+        event_store = a_ledger(store, rows=1000)
+        event_store.replay()
         for fact in facts[12:]:
-            await ledger.take(fact)
-    state, last = ledger.garage, max(row.seq for row in read(path))
+            await event_store.take(fact)
+    state, last = event_store.garage, max(row.seq for row in read(path))
     copy = copy_of(path, others / "copy")
     with a_store(copy) as store:
         store.journal.append_now([("OrderReported", b"lost")], T0)
@@ -241,14 +242,14 @@ async def test_what_a_head_that_disagrees_with_its_journal_leads_to(tmp_path: Pa
 
     change(Path(f"{path}.head"), others)
     with a_store(path) as store:
-        ledger = a_ledger(store)
-        ledger.replay()
+        event_store = a_ledger(store)
+        event_store.replay()
         if outcome == "whole":
-            assert (store.damaged, ledger.garage, ledger.in_doubt) == ("", state, False)
+            assert (store.damaged, event_store.garage, event_store.in_doubt) == ("", state, False)
         else:
             assert "what came after it is in doubt" in store.damaged
-            assert ledger.in_doubt
-            assert not any(unsettled(stay) for stay in ledger.garage.stays.values())
+            assert event_store.in_doubt
+            assert not any(unsettled(stay) for stay in event_store.garage.stays.values())
 
 
 @pytest.mark.fault("journal-damaged")
@@ -264,9 +265,9 @@ async def test_a_damage_whose_head_is_lost_too_is_in_doubt_though_what_is_there_
     assert max(row.seq for row in rows if row.kind == CHECKPOINT) > 1
     Path(f"{path}.head").unlink()
     with a_store(path) as store:
-        ledger = a_ledger(store)
-        ledger.replay()
-        assert ledger.in_doubt
+        event_store = a_ledger(store)
+        event_store.replay()
+        assert event_store.in_doubt
 
 
 def test_the_kinds_of_a_barriers_rows_are_those_of_its_readers(tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from terminal.journal import Journal, read
+from terminal.journal.journal import Journal
+from terminal.journal.reading import read
 from tests.conftest import Mosquitto
-from tests.garage import Garage, opened
+from tests.support.garage import Garage, opened
 from tests.test_visit_processes import leaves
 
 ALERT = {"code": "journal", "severity": "critical", "state": "raised"}

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from terminal.core import events as e
+from terminal.core.display import order_status, screen
+from terminal.core.ids import derived_id, lift_id, refund_no
 from terminal.core.lane import SKEW_LIMIT_MS, step
-from terminal.core.numbers import derived_id, lift_id, refund_no
-from terminal.core.shown import order_status, screen
-from terminal.core.visit import MAX_ATTEMPTS
-from tests.story import PROOF, T0, Story, an_id
+from terminal.core.model import MAX_ATTEMPTS
+from tests.support.story import PROOF, T0, Story, an_id
 
 
 def test_a_paid_visit_goes_from_ticket_to_passage_with_one_lift() -> None:

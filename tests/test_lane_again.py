@@ -1,8 +1,8 @@
 """The same ticket read again: what it keeps, and what begins anew."""
 
 from terminal.core import events as e
-from terminal.core.visit import MAX_ATTEMPTS
-from tests.story import Story
+from terminal.core.model import MAX_ATTEMPTS
+from tests.support.story import Story
 
 
 def runs_out(story: Story) -> None:

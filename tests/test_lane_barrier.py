@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from terminal.core import events as e
-from terminal.core.actions import Alert
+from terminal.core.actions import RaiseAlert
+from terminal.core.ids import derived_id
 from terminal.core.lane import MAX_SIGNED
-from terminal.core.numbers import derived_id
-from terminal.core.visit import LIFT_MS, MAX_LIFTS
-from tests.story import Story
+from terminal.core.model import LIFT_MS, MAX_LIFTS
+from tests.support.story import Story
 
 
 @pytest.mark.fault("barrier-away")
@@ -105,7 +105,7 @@ def test_what_the_barrier_says_of_its_arm(before: str, now: str, alerts: list[st
 def test_a_barrier_clock_5_s_off_is_alerted_and_15_s_off_stops_orders() -> None:
     story = Story()
     story.boom("down", skew=600_000)
-    assert isinstance(alert := story.said[0], Alert)
+    assert isinstance(alert := story.said[0], RaiseAlert)
     assert alert.text.endswith(" by 600 s")
     story = Story()
     story.boom("down", skew=6000)
@@ -127,7 +127,7 @@ def test_an_unanswered_lift_is_signed_anew_under_its_id_then_help_comes() -> Non
     assert [(g.id, g.signed) for g in story.stay().grants] == [(lift, 2)]
     assert story.alerts() == []
     story.wait(25)
-    assert isinstance(alert := story.said[-1], Alert)
+    assert isinstance(alert := story.said[-1], RaiseAlert)
     assert (alert.code, alert.order_no) == ("lift-unanswered", story.order().no)
     story.wait(25 * (MAX_SIGNED - 2))
     assert (story.shows(), story.stay().grants[0].signed) == ("paid", MAX_SIGNED)
@@ -159,7 +159,7 @@ def test_a_payment_stays_with_its_lift_until_60_s_after_the_deadline() -> None:
     story.wait(7.9)
     assert (story.payment().holder, story.owes()) == ("lift", [])
     story.wait(0.1)
-    told = next(a for a in story.said if isinstance(a, Alert) and a.code == "lift-unanswered")
+    told = next(a for a in story.said if isinstance(a, RaiseAlert) and a.code == "lift-unanswered")
     assert (told.lane, told.session, told.order_no) == ("exit-1", story.stay().session, story.order().no)
     assert story.owes() == ["SendLift", "SendLift"], "the barrier is asked on about the first"
     assert [(g.reason, g.signed, g.overdue) for g in story.stay().grants] == [("paid", 1, True), ("credit", 1, False)]
@@ -363,7 +363,7 @@ def test_what_is_said_of_a_lift_names_the_order_that_was_paid(outcome: str, why:
     story = Story()
     story.pays()
     story.answers(outcome, why)
-    assert isinstance(alert := story.said[-1 if why != "journal" else -2], Alert)
+    assert isinstance(alert := story.said[-1 if why != "journal" else -2], RaiseAlert)
     assert (alert.severity, alert.session, alert.order_no) == (severity, story.stay().session, story.order().no)
 
 
@@ -441,7 +441,7 @@ def test_an_arm_that_came_down_before_its_car_had_passed_gets_one_more_lift_then
         assert (story.shows(), story.stay().lifts) == ("paid", lifts)
         story.wait(0.1)
     assert (story.shows(), story.stay().lifts) == ("help barrier", 2)
-    assert next(a.text for a in story.said if isinstance(a, Alert)) == "lift 2 for one visit"
+    assert next(a.text for a in story.said if isinstance(a, RaiseAlert)) == "lift 2 for one visit"
 
 
 def test_a_free_car_whose_arm_came_down_early_gets_one_more_lift_then_help() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from terminal.core import events as e
-from tests.story import T0, Story, an_id
+from tests.support.story import T0, Story, an_id
 
 
 def test_a_straight_visit_calls_nobody() -> None:

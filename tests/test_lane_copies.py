@@ -7,7 +7,7 @@ and passes.
 import pytest
 
 from terminal.core import events as e
-from tests.story import Story, an_id
+from tests.support.story import Story, an_id
 
 TWO = ("exit-1", "exit-2")
 

@@ -5,23 +5,23 @@ from dataclasses import replace
 import pytest
 
 from terminal.core import events as e
-from terminal.core.actions import Alert
-from terminal.core.numbers import order_no
-from terminal.core.visit import Order
-from tests.story import T0, Story, an_id
+from terminal.core.actions import RaiseAlert
+from terminal.core.ids import order_no
+from terminal.core.model import VisitOrder
+from tests.support.story import T0, Story, an_id
 
 LANE = "exit-1"
 
 
-def damaged(story: Story, *orders: Order, listed: bool = False) -> None:
+def damaged(story: Story, *orders: VisitOrder, listed: bool = False) -> None:
     story.tell(e.Damaged(story.at, "row 7", orders, listed))
 
 
-def lost_order(story: Story, session: str = "lost", attempt: int = 1, **more: object) -> Order:
+def lost_order(story: Story, session: str = "lost", attempt: int = 1, **more: object) -> VisitOrder:
     """An order that the facts before the damage do not have."""
     stay = an_id("stay", session)
     no = order_no("marina", LANE, stay, attempt)
-    order = Order(no, LANE, stay, attempt, 2000, T0, T0, T0 + 600_000, stage="closing")
+    order = VisitOrder(no, LANE, stay, attempt, 2000, T0, T0, T0 + 600_000, stage="closing")
     return replace(order, **more)  # type: ignore[arg-type]
 
 
@@ -159,5 +159,5 @@ def test_a_worker_that_starts_tells_of_payments_in_doubt() -> None:
     story.shows_qr()
     damaged(story)
     story.payby("PAID")
-    told = [a for a in story.tell(e.Started(story.at + 1, "1")) if isinstance(a, Alert)]
+    told = [a for a in story.tell(e.Started(story.at + 1, "1")) if isinstance(a, RaiseAlert)]
     assert [(a.code, a.severity, a.order_no) for a in told] == [("payment-doubtful", "critical", story.order().no)]

@@ -3,8 +3,8 @@
 import pytest
 
 from terminal.core import events as e
-from terminal.core.visit import Fee, RefundStage
-from tests.story import Story, an_id
+from terminal.core.model import ParkingFee, RefundStage
+from tests.support.story import Story, an_id
 
 
 def nameless(story: Story, *, waiting: bool) -> None:
@@ -33,7 +33,7 @@ def a_lift_that_nobody_answered() -> Story:
 
 
 def loses(story: Story, reading: str, *, car: str | None = None) -> None:
-    fee = Fee(an_id("fee", reading), an_id("stay", reading), "LOST", 15000, "lost", None, car)
+    fee = ParkingFee(an_id("fee", reading), an_id("stay", reading), "LOST", 15000, "lost", None, car)
     story.tell(e.TicketRead(story.at, "exit-1", fee))
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from terminal.core import events as e
 from terminal.core.lane import Change
-from terminal.core.visit import Rules
-from tests.story import T0, Story, an_id
+from terminal.core.model import Rules
+from tests.support.story import T0, Story, an_id
 
 
 def failed(story: Story, session: str = "a") -> None:

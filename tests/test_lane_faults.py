@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from terminal.core import events as e
-from terminal.core.actions import PlaceRefund, Reply, TellRefund
-from terminal.core.numbers import refund_no
-from tests.story import PROOF, Story, an_id
+from terminal.core.actions import PlaceRefund, PublishRefund, SendReceipt
+from terminal.core.ids import refund_no
+from tests.support.story import PROOF, Story, an_id
 
 
 def unheard(story: Story, session: str = "a") -> None:
@@ -107,7 +107,7 @@ def test_an_answer_after_silence_clears_the_alert() -> None:
         unheard(story)
     story.said.clear()
     story.payby("CREATED")
-    assert [type(a).__name__ for a in story.said] == ["Clear", "Reply"]
+    assert [type(a).__name__ for a in story.said] == ["ClearAlert", "Reply"]
     assert story.order().unheard == 0
 
 
@@ -428,7 +428,7 @@ def test_an_operator_may_refund_a_payment_and_it_is_followed_to_its_end() -> Non
     refund_said(story, "success")
     assert (story.owes(), story.payment().holder) == ([], "refunded")
     refund_said(story, "success")
-    told = [a.refund.stage for a in story.said if isinstance(a, TellRefund)]
+    told = [a.refund.stage for a in story.said if isinstance(a, PublishRefund)]
     assert told == ["asked", "created", "success"]
 
 
@@ -659,7 +659,7 @@ def test_cancel_closes_the_order_that_it_names_and_no_past_one() -> None:
 def test_cancel_where_no_such_visit_is_says_so(order_no: str) -> None:
     story = Story()
     cancel = e.CommandGiven(story.at, "exit-1", an_id("one"), "cancel", "omar", story.at, order_no=order_no or None)
-    over = Reply("refused", "that visit is over")
+    over = SendReceipt("refused", "that visit is over")
     assert story.tell(cancel) == [over]
     story.shows_qr()
     assert story.tell(replace(cancel, id=an_id("two"))) == [over]

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from terminal.core import events as e
-from terminal.core.actions import Alert
+from terminal.core.actions import RaiseAlert
 from terminal.core.lane import LOOPS_MS, MAX_SIGNED
-from terminal.core.visit import RefundStage
-from tests.story import Story, an_id
+from terminal.core.model import RefundStage
+from tests.support.story import Story, an_id
 
 
 def unheard(story: Story) -> None:
@@ -171,7 +171,7 @@ def test_each_payment_that_waits_for_a_person_is_told_again_with_its_own_reason(
     story.answers("unknown", grant=grant)
     story.said.clear()
     story.tell(e.Started(story.at, "1"))
-    told = [(a.code, a.order_no) for a in story.said if isinstance(a, Alert)]
+    told = [(a.code, a.order_no) for a in story.said if isinstance(a, RaiseAlert)]
     assert told == [("lift-unknown", first.no), ("refund-failed", second.no)]
 
 
@@ -261,7 +261,7 @@ def test_cancellations_that_fail_are_told_though_queries_in_between_are_answered
         assert story.alerts().count("payby-silent") == (failures > 3)
     story.said.clear()
     story.payby("FAILURE")
-    assert "Clear" in [type(a).__name__ for a in story.said]
+    assert "ClearAlert" in [type(a).__name__ for a in story.said]
 
 
 def test_an_order_that_payby_has_and_does_not_give_a_code_for_is_told() -> None:
@@ -274,7 +274,7 @@ def test_an_order_that_payby_has_and_does_not_give_a_code_for_is_told() -> None:
     assert story.alerts().count("payby-silent") == 1
     story.payby("CREATED")
     assert story.shows() == "pay"
-    assert [type(a).__name__ for a in story.said][-2:] == ["Clear", "Reply"]
+    assert [type(a).__name__ for a in story.said][-2:] == ["ClearAlert", "SendReceipt"]
 
 
 def test_a_silence_that_ends_with_the_word_that_the_order_is_closed_is_over() -> None:
@@ -286,7 +286,7 @@ def test_a_silence_that_ends_with_the_word_that_the_order_is_closed_is_over() ->
     story.said.clear()
     story.tell(e.OrderDenied(story.at, story.order().no, "cancelOrder", "62002", "", "dead"))
     assert story.stay().orders[0].stage == "closed"
-    assert [type(a).__name__ for a in story.said] == ["Clear"]
+    assert [type(a).__name__ for a in story.said] == ["ClearAlert"]
 
 
 @pytest.mark.fault("clock-wrong")

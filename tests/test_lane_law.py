@@ -10,9 +10,9 @@ import pytest
 
 from terminal.core import events as e
 from terminal.core.actions import SendLift
-from terminal.core.owed import owed
-from terminal.core.visit import GivenLift, Stay
-from tests.story import Story, an_id
+from terminal.core.model import GivenLift, Stay
+from terminal.core.outbox import owed
+from tests.support.story import Story, an_id
 
 LANES = ("exit-1", "exit-2")
 SESSIONS = ("a", "b", "free")

@@ -1,7 +1,7 @@
 """The limits of the rules, in numbers: who changes one changes what drivers and operators were told."""
 
-from terminal.core import lane, numbers, shelf, turned, visit
-from terminal.core.visit import Rules
+from terminal.core import clock_turn, ids, lane, model, retention
+from terminal.core.model import Rules
 
 LIMITS = {
     "GONE_MS": 2_000,
@@ -34,10 +34,10 @@ LIMITS = {
 
 
 def test_every_limit_of_the_rules_is_what_the_contract_and_the_pages_say() -> None:
-    stated = {**vars(lane), **vars(visit)}
+    stated = {**vars(lane), **vars(model)}
     assert {name: stated[name] for name in LIMITS} == LIMITS
     assert {name for name in vars(lane) if name.isupper()} - LIMITS.keys() == {"OPEN", "REFUND_ENDS"}
-    assert (numbers.ATTEMPTS, shelf.REST_MS, turned.BACK_MS) == (9, 600_000, 60_000)
+    assert (ids.ATTEMPTS, retention.REST_MS, clock_turn.BACK_MS) == (9, 600_000, 60_000)
 
 
 def test_what_the_configuration_leaves_out_is_what_the_contract_says() -> None:

@@ -6,9 +6,9 @@ import itertools
 import pytest
 
 from terminal.core import events as e
-from terminal.core.numbers import derived_id, lift_id
-from terminal.core.visit import Fee
-from tests.story import Story, an_id
+from terminal.core.ids import derived_id, lift_id
+from terminal.core.model import ParkingFee
+from tests.support.story import Story, an_id
 
 GRACE_S = 20 * 60
 
@@ -422,7 +422,7 @@ def lost(story: Story, name: str, *, after_s: float = 0) -> str:
     """A lost ticket is read for the car that stands there; returns the session that the worker derived for it."""
     story.wait(after_s)
     session = an_id("lost", name)
-    fee = Fee(an_id("fee", name, story.at), session, "LOST", 15000, "lost", None, story.cars["exit-1"])
+    fee = ParkingFee(an_id("fee", name, story.at), session, "LOST", 15000, "lost", None, story.cars["exit-1"])
     story.tell(e.TicketRead(story.at, "exit-1", fee))
     return session
 
@@ -499,7 +499,7 @@ def test_a_lost_ticket_never_has_the_session_of_a_stay_that_is_known() -> None:
     story.wait(3)
     story.payby("PAID")
     car = story.arrives("exit-2")
-    fee = Fee(an_id("forged"), story.stay().session, "LOST", 15000, "lost", None, car)
+    fee = ParkingFee(an_id("forged"), story.stay().session, "LOST", 15000, "lost", None, car)
     story.tell(e.TicketRead(story.at, "exit-2", fee))
     assert (story.payment().holder, story.shows("exit-2"), "bad-fee" in story.alerts()) == (
         "credit",
@@ -513,7 +513,7 @@ def test_another_lanes_lost_ticket_is_not_this_ones() -> None:
     first = paid_late(story)
     story.cars["exit-1"] = story.arrives("exit-2")
     session = an_id("lost", "elsewhere")
-    fee = Fee(an_id("fee", "elsewhere"), session, "LOST", 15000, "lost", None, story.cars["exit-2"])
+    fee = ParkingFee(an_id("fee", "elsewhere"), session, "LOST", 15000, "lost", None, story.cars["exit-2"])
     story.tell(e.TicketRead(story.at, "exit-2", fee))
     assert (story.garage.stays[first].payments[0].holder, len(story.garage.stays[session].orders)) == ("credit", 1)
 

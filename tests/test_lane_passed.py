@@ -5,7 +5,7 @@ of these stories (tests/sim).
 import pytest
 
 from terminal.core import events as e
-from tests.story import T0, Story
+from tests.support.story import T0, Story
 
 
 def test_a_car_that_passes_while_the_barrier_does_not_know_its_arm_has_used_its_ticket() -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from terminal.core import events as e
-from terminal.core.actions import Alert
-from tests.story import Story
+from terminal.core.actions import RaiseAlert
+from tests.support.story import Story
 
 MASK = "+971-58*92"
 
@@ -84,7 +84,7 @@ def test_an_operator_hears_whose_phone_read_a_code_that_nobody_paid(story: Story
     scanned(story, payer)
     story.wait(171)
     story.payby("FAILURE", order=order)
-    (alert,) = [a for a in story.said if isinstance(a, Alert) and a.code == "scanned-unpaid"]
+    (alert,) = [a for a in story.said if isinstance(a, RaiseAlert) and a.code == "scanned-unpaid"]
     assert (alert.severity, alert.once, alert.order_no, alert.session) == ("info", True, order.no, order.session)
     assert told in alert.text
 

@@ -13,18 +13,19 @@ from PIL import Image
 
 from drivers.panel import WHOLE_EVERY_S
 from drivers.panel_png import PngPanel
+from terminal.clock import Clock, SystemClock, new_id
 from terminal.contract.messages import Alert, Health, Screen, decode, encode, stamp
-from terminal.contract.signed import Trusted, sign_screen
-from terminal.link import Clock, Link, SystemClock, new_id
-from terminal.roles.lcd import BURST, DRAW_EVERY_MS, LOOK_EVERY_MS, WHOLE_EVERY_MS, Lcd
+from terminal.contract.signatures import TrustedKeys, sign_screen
+from terminal.mqtt.endpoint import Endpoint
+from terminal.roles.lcd import BURST, DRAW_EVERY_MS, LOOK_EVERY_MS, WHOLE_EVERY_MS, LcdRole
 from terminal.screen import qr
-from terminal.screen.compose import Composer
 from terminal.screen.dimming import Dimming
 from terminal.screen.layouts import LAYOUTS
-from terminal.screen.samples import SITE, URL
-from terminal.screen.showing import CODE_MS, WORDS_MS
+from terminal.screen.presenter import CODE_MS, WORDS_MS
+from terminal.screen.renderer import Renderer
+from terminal.screen.sample_views import SITE, URL
 from terminal.screen.view import View
-from terminal.screen.wifi import wifi
+from terminal.screen.wifi_page import wifi
 from tests.conftest import NewBus
 from tests.sim.memorybus import MemoryBus, TestClock
 
@@ -101,8 +102,8 @@ class Kerb:
     bus: MemoryBus
     panel: GlassPanel
     clock: TestClock
-    role: Lcd
-    composer: Composer = field(default_factory=lambda: Composer(LAYOUTS["ili9488"], SITE))
+    role: LcdRole
+    renderer: Renderer = field(default_factory=lambda: Renderer(LAYOUTS["ili9488"], SITE))
 
     def head(self) -> dict[str, Any]:
         return {"id": new_id(self.clock), "at": stamp(self.clock.wall_ms())}
@@ -136,7 +137,7 @@ class Kerb:
 
     def view(self, image: Image.Image, **fields: Any) -> bool:
         """Is this the picture of that view?"""
-        return image == self.composer.compose(View(**fields))
+        return image == self.renderer.compose(View(**fields))
 
     def alerts(self) -> list[tuple[str, str]]:
         return [(alert.code, alert.state) for alert in self.bus.of(Alert)]
@@ -150,10 +151,12 @@ async def kerb(
     bus: MemoryBus | None = None, panel: GlassPanel | None = None, patience_s: float = 5.0, **options: Any
 ) -> AsyncIterator[Kerb]:
     bus, clock, panel = bus or MemoryBus(), TestClock(), panel or GlassPanel()
-    link = Link(bus.as_bus(), garage="marina", lane="exit-1", role="lcd", version="1", clock=clock)
+    endpoint = Endpoint(bus.as_bus(), garage="marina", lane="exit-1", role="lcd", version="1", clock=clock)
     name = {(480, 320): "ili9488", (240, 240): "st7789-240", (320, 240): "ili9341"}.get(panel.size, "png")
-    trusted = Trusted({"worker": KEY.public_key()})
-    role = Lcd(link, panel, **({"name": name, "site": SITE, "trusted": trusted, "patience_s": patience_s} | options))
+    trusted = TrustedKeys({"worker": KEY.public_key()})
+    role = LcdRole(
+        endpoint, panel, **({"name": name, "site": SITE, "trusted": trusted, "patience_s": patience_s} | options)
+    )
     task = asyncio.create_task(role.run())
     made = Kerb(bus, panel, clock, role)
     try:
@@ -206,7 +209,7 @@ async def test_a_code_that_no_trusted_worker_signed_for_this_lane_is_not_shown(f
         assert k.alerts() == [("forged-screen", "raised")]
         await k.pays(k.pay(url=OTHER_URL))
         shown = await k.panel.until(3)
-        assert (before, qr.decode(shown)) == (k.composer.compose(View("idle")), OTHER_URL)
+        assert (before, qr.decode(shown)) == (k.renderer.compose(View("idle")), OTHER_URL)
         assert k.alerts() == [("forged-screen", "raised"), ("forged-screen", "cleared")]
 
 
@@ -502,12 +505,12 @@ async def test_a_panel_that_hangs_stops_no_heartbeat_and_is_told() -> None:
 
 @pytest.mark.fault("lcd-fails")
 async def test_a_screen_whose_words_do_not_fit_takes_the_code_off_the_glass_and_is_told() -> None:
-    """A panel so small that it has room for a short link's code, and not for the words that take turns with it."""
-    link = "https://a.ae"
+    """A panel so small that it has room for a short endpoint's code, and not for the words that take turns with it."""
+    endpoint = "https://a.ae"
     async with kerb(panel=GlassPanel((152, 154))) as k:
         await k.beat()
-        await k.pays(k.pay(url=link))
-        assert qr.decode(await k.panel.until(2)) == link
+        await k.pays(k.pay(url=endpoint))
+        assert qr.decode(await k.panel.until(2)) == endpoint
         k.clock.turn(CODE_MS)
         await k.beat()
         bare = await k.panel.until(3)
@@ -523,7 +526,7 @@ async def test_a_screen_whose_words_do_not_fit_takes_the_code_off_the_glass_and_
         assert len(k.panel.frames) == 3  # it stays, and is not tried again
         k.clock.turn(WORDS_MS)
         await k.beat()
-        assert qr.decode(await k.panel.until(4)) == link
+        assert qr.decode(await k.panel.until(4)) == endpoint
         await k.bus.until(Alert, 2)
         await k.settled()
         assert k.alerts() == [("lcd-panel", "raised"), ("lcd-panel", "cleared")]
@@ -628,34 +631,36 @@ async def test_the_lanes_wifi_takes_turns_with_the_code_and_both_can_be_read() -
 
 
 async def test_a_panel_of_the_wrong_size_stops_the_role_at_once() -> None:
-    link = Link(MemoryBus().as_bus(), garage="marina", lane="exit-1", role="lcd", version="1", clock=TestClock())
+    endpoint = Endpoint(
+        MemoryBus().as_bus(), garage="marina", lane="exit-1", role="lcd", version="1", clock=TestClock()
+    )
     with pytest.raises(ValueError, match=r"lcd\.panel 'ili9341' has 320x240 px, not 480x320"):
-        Lcd(link, GlassPanel(), name="ili9341", site=SITE, trusted=Trusted({}))
+        LcdRole(endpoint, GlassPanel(), name="ili9341", site=SITE, trusted=TrustedKeys({}))
 
 
 async def test_an_lcd_of_no_lane_is_a_mistake() -> None:
-    link = Link(MemoryBus().as_bus(), garage="marina", lane=None, role="lcd", version="1", clock=TestClock())
+    endpoint = Endpoint(MemoryBus().as_bus(), garage="marina", lane=None, role="lcd", version="1", clock=TestClock())
     with pytest.raises(ValueError, match="needs a lane"):
-        Lcd(link, GlassPanel(), name="ili9488", site=SITE, trusted=Trusted({}))
+        LcdRole(endpoint, GlassPanel(), name="ili9488", site=SITE, trusted=TrustedKeys({}))
 
 
 async def test_over_a_real_broker_a_signed_code_reaches_the_glass_and_a_retained_one_does_not(new_bus: NewBus) -> None:
     clock, panel = SystemClock(), GlassPanel()
-    trusted = Trusted({"worker": KEY.public_key()})
+    trusted = TrustedKeys({"worker": KEY.public_key()})
     async with new_bus("lcd") as kerbside, new_bus("worker") as garage, new_bus("watch") as anybody:
-        lane = Link(kerbside, garage="marina", lane="exit-1", role="lcd", version="1", clock=clock)
-        worker = Link(garage, garage="marina", lane=None, role="worker", version="1", clock=clock)
-        with Link(anybody, garage="marina", lane="exit-1", role="watch", version="1", clock=clock).hear(
+        lane = Endpoint(kerbside, garage="marina", lane="exit-1", role="lcd", version="1", clock=clock)
+        worker = Endpoint(garage, garage="marina", lane=None, role="worker", version="1", clock=clock)
+        with Endpoint(anybody, garage="marina", lane="exit-1", role="watch", version="1", clock=clock).subscribe(
             "screen"
         ) as said:
             await said.granted()
-            await worker.say(pay(clock), lane="exit-1")
+            await worker.publish(pay(clock), lane="exit-1")
             (await anext(said)).ack()
-        task = asyncio.create_task(Lcd(lane, panel, name="ili9488", site=SITE, trusted=trusted).run())
-        with worker.hear("health/lcd", lane="exit-1") as beats:
+        task = asyncio.create_task(LcdRole(lane, panel, name="ili9488", site=SITE, trusted=trusted).run())
+        with worker.subscribe("health/lcd", lane="exit-1") as beats:
             (await anext(beats)).ack()
         first = await panel.until(1)
-        await worker.say(pay(clock, OTHER_URL), lane="exit-1")
+        await worker.publish(pay(clock, OTHER_URL), lane="exit-1")
         async with asyncio.timeout(5):
             while qr.decode(panel.frames[-1]) != OTHER_URL:
                 await asyncio.sleep(0.01)

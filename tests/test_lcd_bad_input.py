@@ -18,14 +18,16 @@ from drivers.panel_kinds import check_offset, datasheet_hz
 from drivers.panel_png import PngPanel
 from terminal.__main__ import main
 from terminal.app.hardware import RealHardware
-from terminal.config import load
+from terminal.config.load import load
+from terminal.config.schema import LcdSettings
 from terminal.contract.messages import Alert
 from terminal.screen import fonts, qr
-from terminal.screen.samples import URL
-from terminal.settings import Lcd
+from terminal.screen.sample_views import URL
 from terminal.tools import screens
-from terminal.tools.check import Lines, Machine, check
-from tests.leash import running
+from terminal.tools.check.command import check
+from terminal.tools.check.finding import Machine
+from terminal.tools.check.report import Lines
+from tests.support.leash import running
 from tests.test_lcd import GlassPanel, kerb
 
 CONFIGURATION = """
@@ -110,7 +112,7 @@ def test_an_idle_picture_that_cannot_be_shown_is_told_and_the_lcd_goes_on(file: 
         line = next(line for line in process.stderr if "idle-picture" in line)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
-    assert line.startswith("WARNING terminal.link: alert idle-picture raised: lcd.idle_picture: ")
+    assert line.startswith("WARNING terminal.mqtt.endpoint: alert idle-picture raised: lcd.idle_picture: ")
     assert line.endswith(f"{why}\n")
 
 
@@ -343,7 +345,7 @@ async def test_a_bus_that_hangs_at_the_end_is_not_waited_for(file: Path) -> None
     class Hung(RealHardware):
         panel_end_s = 0.05
 
-        def _panel(self, lcd: Lcd) -> PngPanel:
+        def _panel(self, lcd: LcdSettings) -> PngPanel:
             panel = PngPanel(file.parent, (320, 240))
             panel.close = free.wait  # type: ignore[assignment,method-assign]
             return panel

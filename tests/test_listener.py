@@ -13,13 +13,14 @@ import aiohttp
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from terminal.bus import BusRefused
+from terminal.contract.deflated import PREFIX, unpack
 from terminal.contract.messages import Message, Paid, Receipt, Refund, encode
-from terminal.contract.packed import PREFIX, unpack
 from terminal.contract.topics import Topic
-from terminal.link import Link
+from terminal.mqtt.endpoint import Endpoint
+from terminal.mqtt.errors import ConnectionRefused
 from terminal.payby.signing import sign
-from terminal.roles.listener import Limits, Listener
+from terminal.roles.listener.connections import ConnectionLimits
+from terminal.roles.listener.role import ListenerRole
 
 PAYBY = rsa.generate_private_key(65537, 2048)
 NEXT = rsa.generate_private_key(65537, 2048)
@@ -101,7 +102,7 @@ class FakeLink:
     def head(self) -> dict[str, Any]:
         return {"id": ID, "at": AT}
 
-    async def say(self, message: Message, *, lane: str | None = None, role: str | None = None) -> None:
+    async def publish(self, message: Message, *, lane: str | None = None, role: str | None = None) -> None:
         self.said.append((message, lane))
         self.spoke.set()
         self.worker(message)
@@ -112,11 +113,11 @@ class FakeLink:
         self.heard.append(Heard(Receipt(id=ID, at=AT, **(fields | changed))))
         self.hearing.queue.put_nowait(self.heard[-1])
 
-    def hear(self, *kinds: str, lane: str | None = None) -> Hearing:
+    def subscribe(self, *kinds: str, lane: str | None = None) -> Hearing:
         assert (kinds, lane) == (("receipt",), "+")
         return self.hearing
 
-    async def beat(self) -> None:
+    async def run_heartbeat(self) -> None:
         await asyncio.Event().wait()
 
     async def alert(self, code: str, severity: str, text: str, **_: Any) -> None:
@@ -167,9 +168,11 @@ class Client:
 
 
 @asynccontextmanager
-async def listening(link: FakeLink, limits: Limits | None = None) -> AsyncIterator[Client]:
+async def listening(endpoint: FakeLink, limits: ConnectionLimits | None = None) -> AsyncIterator[Client]:
     keys = [PAYBY.public_key(), NEXT.public_key()]
-    listener = Listener(cast(Link, link), payby_keys=keys, host="127.0.0.1", port=0, limits=limits or Limits())
+    listener = ListenerRole(
+        cast(Endpoint, endpoint), payby_keys=keys, host="127.0.0.1", port=0, limits=limits or ConnectionLimits()
+    )
     task = asyncio.create_task(listener.run())
     await listener.started.wait()
     try:
@@ -183,13 +186,13 @@ async def listening(link: FakeLink, limits: Limits | None = None) -> AsyncIterat
 
 
 @pytest.fixture
-def link() -> FakeLink:
+def endpoint() -> FakeLink:
     return FakeLink()
 
 
 @pytest.fixture
-async def client(link: FakeLink) -> AsyncIterator[Client]:
-    async with listening(link) as client:
+async def client(endpoint: FakeLink) -> AsyncIterator[Client]:
+    async with listening(endpoint) as client:
         yield client
 
 
@@ -198,13 +201,13 @@ async def outcomes(client: Client) -> dict[str, int]:
     return {line.split('"')[1]: int(line.split()[-1]) for line in lines if line.startswith("payby_notifications_total")}
 
 
-async def test_a_payment_is_told_in_paybys_words_and_answered_success(link: FakeLink, client: Client) -> None:
+async def test_a_payment_is_told_in_paybys_words_and_answered_success(endpoint: FakeLink, client: Client) -> None:
     body = notification()
     assert await client.post(body) == (200, b'{"response": "SUCCESS"}', "application/json")
-    ((message, lane),) = link.said
+    ((message, lane),) = endpoint.said
     assert message == Paid(id=ID, at=AT, order_no=NO, notify_id="n-1", body=body.decode(), sign=sign(PAYBY, body))
     assert lane == "exit-1"
-    assert [heard.acked for heard in link.heard] == [True]
+    assert [heard.acked for heard in endpoint.heard] == [True]
 
 
 @pytest.mark.parametrize(
@@ -227,19 +230,19 @@ async def test_a_payment_is_told_in_paybys_words_and_answered_success(link: Fake
     ],
 )
 async def test_the_lane_is_read_back_from_the_order_number(
-    link: FakeLink, client: Client, order_no: str, lane: str
+    endpoint: FakeLink, client: Client, order_no: str, lane: str
 ) -> None:
     assert (await client.post(notification(acquireOrder=order(merchantOrderNo=order_no))))[0] == 200
-    assert [said for _, said in link.said] == [lane]
+    assert [said for _, said in endpoint.said] == [lane]
 
 
 @pytest.mark.parametrize("status", ["CREATED", "SETTLED", "FAILURE", "NEW"])
 async def test_the_listener_leaves_it_to_the_worker_what_an_order_is_worth(
-    link: FakeLink, client: Client, status: str
+    endpoint: FakeLink, client: Client, status: str
 ) -> None:
     changed = order(status=status, payeeMid="200000000001", totalAmount={"amount": 0, "currency": "USD"})
     assert (await client.post(notification(acquireOrder=changed)))[0] == 200
-    assert isinstance(link.said[0][0], Paid)
+    assert isinstance(endpoint.said[0][0], Paid)
 
 
 @pytest.mark.parametrize(
@@ -247,10 +250,10 @@ async def test_the_listener_leaves_it_to_the_worker_what_an_order_is_worth(
     [("CREATED", "created"), ("REFUNDED_SETTLED", "settled"), ("SUCCESS", "success"), ("FAILURE", "failed"),
      ("NEW", "created")],
 )  # fmt: skip
-async def test_a_refund_is_told_with_its_proof(link: FakeLink, client: Client, said: str, told: str) -> None:
+async def test_a_refund_is_told_with_its_proof(endpoint: FakeLink, client: Client, said: str, told: str) -> None:
     body = notification(refundOrder=refund(status=said))
     assert (await client.post(body))[0] == 200
-    assert link.said == [
+    assert endpoint.said == [
         (
             Refund(
                 id=ID, at=AT, order_no=NO, refund_no="R" + SESSION, amount="5.50", currency="AED",
@@ -261,30 +264,30 @@ async def test_a_refund_is_told_with_its_proof(link: FakeLink, client: Client, s
     ]  # fmt: skip
 
 
-async def test_a_chargeback_goes_to_its_lane(link: FakeLink, client: Client) -> None:
+async def test_a_chargeback_goes_to_its_lane(endpoint: FakeLink, client: Client) -> None:
     said = {"merchantOrderNo": NO, "chargebackAmount": {"amount": 20, "currency": "AED"}, "caseType": "fraud"}
     assert (await client.post(body := notification(acquireChargeback=said)))[0] == 200
-    ((told, lane),) = link.said
+    ((told, lane),) = endpoint.said
     assert isinstance(told, Paid)
     assert (told.order_no, told.body, lane) == (NO, body.decode(), "exit-1")
 
 
-async def test_a_kind_that_is_new_goes_to_the_garage(link: FakeLink, client: Client) -> None:
+async def test_a_kind_that_is_new_goes_to_the_garage(endpoint: FakeLink, client: Client) -> None:
     assert (await client.post(body := notification(transferOrder={"status": "SUCCESS"})))[0] == 200
-    ((told, lane),) = link.said
+    ((told, lane),) = endpoint.said
     assert isinstance(told, Paid)
     assert (told.body, told.notify_id, lane) == (body.decode(), "n-1", "garage")
 
 
-async def test_a_voided_pre_authorisation_goes_to_the_garage(link: FakeLink, client: Client) -> None:
+async def test_a_voided_pre_authorisation_goes_to_the_garage(endpoint: FakeLink, client: Client) -> None:
     void = {"voidMerchantOrderNo": "V1", "originMerchantOrderNo": NO, "status": "SUCCESS"}
     assert (await client.post(notification(voidOrder=void)))[0] == 200
-    assert [(type(message), lane) for message, lane in link.said] == [(Paid, "garage")]
+    assert [(type(message), lane) for message, lane in endpoint.said] == [(Paid, "garage")]
 
 
 @pytest.mark.parametrize("outcome", ["lifting", "duplicate", "late", "refused", "noted", "done"])
-async def test_any_receipt_is_answered_success(link: FakeLink, client: Client, outcome: str) -> None:
-    link.worker = lambda message: link.receipt(message, outcome)
+async def test_any_receipt_is_answered_success(endpoint: FakeLink, client: Client, outcome: str) -> None:
+    endpoint.worker = lambda message: endpoint.receipt(message, outcome)
     assert (await client.post(notification()))[0] == 200
 
 
@@ -313,10 +316,12 @@ BAD = [
 
 @pytest.mark.fault("forged-notification")
 @pytest.mark.parametrize("signature", BAD, ids=range(len(BAD)))
-async def test_a_bad_signature_is_401_and_says_nothing(link: FakeLink, client: Client, signature: str | None) -> None:
+async def test_a_bad_signature_is_401_and_says_nothing(
+    endpoint: FakeLink, client: Client, signature: str | None
+) -> None:
     status, said, _ = await client.post(notification(), signature)
     assert (status, said) == (401, b"")
-    assert link.said == []
+    assert endpoint.said == []
 
 
 @pytest.mark.fault("forged-notification")
@@ -334,18 +339,18 @@ async def test_a_bad_signature_is_401_and_says_nothing(link: FakeLink, client: C
     ],
     ids=range(15),
 )  # fmt: skip
-async def test_signed_words_that_are_no_notification_are_400(link: FakeLink, client: Client, body: bytes) -> None:
+async def test_signed_words_that_are_no_notification_are_400(endpoint: FakeLink, client: Client, body: bytes) -> None:
     status, said, _ = await client.post(body)
     assert (status, said) == (400, b"")
-    assert link.said == []
+    assert endpoint.said == []
 
 
-async def test_64_kib_are_taken_and_one_byte_more_is_not(link: FakeLink, client: Client) -> None:
+async def test_64_kib_are_taken_and_one_byte_more_is_not(endpoint: FakeLink, client: Client) -> None:
     body = notification()
     assert (await client.post(body + b" " * (65536 - len(body))))[0] == 200
     assert (await client.post(body + b" " * (65537 - len(body))))[0] == 413
     assert (await client.post(bytes(1_000_000)))[0] == 413
-    assert len(link.said) == 1
+    assert len(endpoint.said) == 1
 
 
 async def test_a_chunked_body_is_bounded_too(client: Client) -> None:
@@ -359,32 +364,32 @@ async def test_a_chunked_body_is_bounded_too(client: Client) -> None:
             assert reply.status == status
 
 
-async def test_what_is_over_16_kib_as_a_message_is_handed_on_packed(client: Client, link: FakeLink) -> None:
+async def test_what_is_over_16_kib_as_a_message_is_handed_on_packed(client: Client, endpoint: FakeLink) -> None:
     def worker(message: Message) -> None:
         encode(message)  # what the real link does first
-        link.receipt(message)
+        endpoint.receipt(message)
 
-    link.worker = worker
+    endpoint.worker = worker
     terms = [{"months": n, "text": f"pay {n} times, with interest"} for n in range(1000)]
     for reserved in ('"' * 2000, '"' * 20_000, json.dumps(terms)):
         body = notification(acquireOrder=order(reserved=reserved))
         assert (await client.post(body))[0] == 200
-        told = link.said[-1][0]
+        told = endpoint.said[-1][0]
         assert isinstance(told, Paid)
         assert told.body.startswith(PREFIX) is (len(body) > 16_000)
         assert unpack(told).body.encode() == body
 
 
-async def test_what_is_too_long_even_packed_is_413_and_told(client: Client, link: FakeLink) -> None:
+async def test_what_is_too_long_even_packed_is_413_and_told(client: Client, endpoint: FakeLink) -> None:
     def worker(message: Message) -> None:
         encode(message)
-        link.receipt(message)
+        endpoint.receipt(message)
 
-    link.worker = worker
+    endpoint.worker = worker
     noise = random.Random(1).randbytes(15_000).hex()
     assert (await client.post(notification(acquireOrder=order(reserved=noise))))[0] == 413
-    assert "bad-notification" in link.alerts
-    assert not link.heard
+    assert "bad-notification" in endpoint.alerts
+    assert not endpoint.heard
 
 
 async def test_other_paths_and_methods(client: Client) -> None:
@@ -397,15 +402,15 @@ async def test_other_paths_and_methods(client: Client) -> None:
 
 
 @pytest.mark.fault("notified-often")
-async def test_copies_that_come_together_are_told_once_and_all_answered(link: FakeLink, client: Client) -> None:
-    link.worker = lambda message: None
+async def test_copies_that_come_together_are_told_once_and_all_answered(endpoint: FakeLink, client: Client) -> None:
+    endpoint.worker = lambda message: None
     copies = [asyncio.create_task(client.post(notification())) for _ in range(50)]
-    await link.spoke.wait()
+    await endpoint.spoke.wait()
     while await gauge(client, "payby_listener_waiting") < 50:
         await asyncio.sleep(0)
-    link.receipt(link.said[0][0])
+    endpoint.receipt(endpoint.said[0][0])
     assert {reply[0] for reply in await asyncio.gather(*copies)} == {200}
-    assert len(link.said) == 1
+    assert len(endpoint.said) == 1
 
 
 async def gauge(client: Client, name: str) -> int:
@@ -413,72 +418,72 @@ async def gauge(client: Client, name: str) -> int:
     return int(next(line for line in text.splitlines() if line.startswith(f"{name} ")).split()[1])
 
 
-async def test_different_notifications_of_one_order_are_each_told(link: FakeLink, client: Client) -> None:
+async def test_different_notifications_of_one_order_are_each_told(endpoint: FakeLink, client: Client) -> None:
     await asyncio.gather(*(client.post(notification(f"n-{number}")) for number in range(5)))
-    assert sorted(cast(Paid, message).notify_id for message, _ in link.said) == [f"n-{n}" for n in range(5)]
+    assert sorted(cast(Paid, message).notify_id for message, _ in endpoint.said) == [f"n-{n}" for n in range(5)]
 
 
 @pytest.mark.parametrize("changed", [{"notify_id": "n-2"}, {"order_no": f"{NO}-2"}])
-async def test_a_receipt_for_another_is_none(link: FakeLink, changed: dict[str, str]) -> None:
-    link.worker = lambda message: link.receipt(message, **changed)
-    async with listening(link, Limits(receipt_s=0.02, again_s=())) as client:
+async def test_a_receipt_for_another_is_none(endpoint: FakeLink, changed: dict[str, str]) -> None:
+    endpoint.worker = lambda message: endpoint.receipt(message, **changed)
+    async with listening(endpoint, ConnectionLimits(receipt_s=0.02, again_s=())) as client:
         assert (await client.post(notification()))[0] == 503
 
 
 def test_a_receipt_is_waited_for_3_s() -> None:
-    assert Limits().receipt_s == 3.0
-    assert all(0 < after_s < 3 for after_s in Limits().again_s)
+    assert ConnectionLimits().receipt_s == 3.0
+    assert all(0 < after_s < 3 for after_s in ConnectionLimits().again_s)
 
 
 @pytest.mark.fault("torn-write")
-async def test_without_a_receipt_it_says_the_same_again_and_then_503(link: FakeLink) -> None:
-    link.worker = lambda message: None
-    async with listening(link, Limits(receipt_s=0.1, again_s=(0.02, 0.04))) as client:
+async def test_without_a_receipt_it_says_the_same_again_and_then_503(endpoint: FakeLink) -> None:
+    endpoint.worker = lambda message: None
+    async with listening(endpoint, ConnectionLimits(receipt_s=0.1, again_s=(0.02, 0.04))) as client:
         assert (await client.post(notification()))[:2] == (503, b"")
-        assert len(link.said) == 3
-        assert len({message.id for message, _ in link.said}) == 1
-        assert (link.states, link.alerts) == (["degraded"], ["no-receipt"])
+        assert len(endpoint.said) == 3
+        assert len({message.id for message, _ in endpoint.said}) == 1
+        assert (endpoint.states, endpoint.alerts) == (["degraded"], ["no-receipt"])
         assert (await client.get("/healthz")) == (200, '{"status": "degraded"}')
         assert (await client.post(notification()))[0] == 503
-        link.worker = link.receipt
+        endpoint.worker = endpoint.receipt
         assert (await client.post(notification()))[0] == 200
-        assert (link.states, link.alerts) == (["degraded", "healthy"], ["no-receipt", "-no-receipt"])
+        assert (endpoint.states, endpoint.alerts) == (["degraded", "healthy"], ["no-receipt", "-no-receipt"])
 
 
-async def test_a_receipt_after_the_second_time_of_saying_counts(link: FakeLink) -> None:
+async def test_a_receipt_after_the_second_time_of_saying_counts(endpoint: FakeLink) -> None:
     def worker(message: Message) -> None:
-        if len(link.said) == 2:
-            link.receipt(message)
+        if len(endpoint.said) == 2:
+            endpoint.receipt(message)
 
-    link.worker = worker
-    async with listening(link, Limits(again_s=(0.02,))) as client:
+    endpoint.worker = worker
+    async with listening(endpoint, ConnectionLimits(again_s=(0.02,))) as client:
         assert (await client.post(notification()))[0] == 200
-        assert len(link.said) == 2
+        assert len(endpoint.said) == 2
 
 
 @pytest.mark.fault("broker-hour")
-async def test_with_no_broker_to_say_it_on_it_is_503(link: FakeLink) -> None:
+async def test_with_no_broker_to_say_it_on_it_is_503(endpoint: FakeLink) -> None:
     def worker(message: Message) -> None:
-        raise BusRefused("the password is wrong")
+        raise ConnectionRefused("the password is wrong")
 
-    link.worker = worker
-    async with listening(link) as client:
+    endpoint.worker = worker
+    async with listening(endpoint) as client:
         assert (await client.post(notification()))[0] == 503
 
 
-async def test_more_than_can_wait_are_503_at_once(link: FakeLink) -> None:
-    link.worker = lambda message: None
-    async with listening(link, Limits(waiting=1)) as client:
+async def test_more_than_can_wait_are_503_at_once(endpoint: FakeLink) -> None:
+    endpoint.worker = lambda message: None
+    async with listening(endpoint, ConnectionLimits(waiting=1)) as client:
         first = asyncio.create_task(client.post(notification("n-1")))
-        await link.spoke.wait()
+        await endpoint.spoke.wait()
         assert (await client.post(notification("n-2")))[0] == 503
-        link.receipt(link.said[0][0])
+        endpoint.receipt(endpoint.said[0][0])
         assert (await first)[0] == 200
 
 
-async def test_health_and_metrics_are_there_to_look_at(link: FakeLink, client: Client) -> None:
+async def test_health_and_metrics_are_there_to_look_at(endpoint: FakeLink, client: Client) -> None:
     assert await client.get("/healthz") == (200, '{"status": "ok"}')
-    link.connected = False
+    endpoint.connected = False
     assert await client.get("/healthz") == (200, '{"status": "degraded"}')
     await client.post(notification())
     await client.post(notification(), None)
@@ -519,13 +524,13 @@ async def test_no_answer_and_no_log_line_repeats_what_came_in(client: Client, ca
 
 @pytest.mark.fault("forged-notification", "listener-flood")
 async def test_a_flood_leaves_a_few_lines_in_the_log_and_one_alert(
-    link: FakeLink, client: Client, caplog: pytest.LogCaptureFixture
+    endpoint: FakeLink, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(60):
         await client.post(notification(), sign(STRANGER, b"") if number % 2 else None)
         await client.raw(b"nonsense\r\n\r\n")
     assert len([r for r in caplog.records if r.name.startswith("terminal.roles.listener")]) == 3
-    assert link.alerts == ["bad-signature"]
+    assert endpoint.alerts == ["bad-signature"]
     assert (await outcomes(client))["no-http"] == 60
 
 
@@ -543,7 +548,7 @@ async def test_expect_100_continue_is_answered(client: Client) -> None:
     await writer.wait_closed()
 
 
-async def test_a_compressed_body_is_not_unpacked(client: Client, link: FakeLink) -> None:
+async def test_a_compressed_body_is_not_unpacked(client: Client, endpoint: FakeLink) -> None:
     import gzip
 
     packed = gzip.compress(b" " * 1_000_000)
@@ -561,23 +566,23 @@ async def test_a_compressed_body_is_not_unpacked(client: Client, link: FakeLink)
         b"POST /payby/notify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n",
     ],
 )
-async def test_who_does_not_finish_a_request_is_cut_off(link: FakeLink, begun: bytes) -> None:
-    async with listening(link, Limits(read_s=0.05)) as client:
+async def test_who_does_not_finish_a_request_is_cut_off(endpoint: FakeLink, begun: bytes) -> None:
+    async with listening(endpoint, ConnectionLimits(read_s=0.05)) as client:
         assert b"200" not in await client.raw(begun)
 
 
-async def test_a_half_request_on_a_kept_connection_is_cut_off_too(link: FakeLink) -> None:
+async def test_a_half_request_on_a_kept_connection_is_cut_off_too(endpoint: FakeLink) -> None:
     body = notification()
     head = b"POST /payby/notify HTTP/1.1\r\nHost: x\r\nsign: %b\r\nContent-Length: %d\r\n\r\n" % (
         sign(PAYBY, body).encode(), len(body),
     )  # fmt: skip
-    async with listening(link, Limits(read_s=0.1)) as client:
+    async with listening(endpoint, ConnectionLimits(read_s=0.1)) as client:
         found = await client.raw(head + body + head + body[:100])
         assert re.findall(rb"HTTP/1.1 (\d+)", found) == [b"200", b"408"]
 
 
-async def test_a_burst_of_connections_stays_within_the_limit(link: FakeLink) -> None:
-    async with listening(link, Limits(connections=20)) as client:
+async def test_a_burst_of_connections_stays_within_the_limit(endpoint: FakeLink) -> None:
+    async with listening(endpoint, ConnectionLimits(connections=20)) as client:
         burst = await asyncio.gather(*(asyncio.open_connection("127.0.0.1", client.port) for _ in range(80)))
         assert (await client.post(notification()))[0] == 200
         assert await gauge(client, "payby_listener_connections") <= 20
@@ -586,20 +591,20 @@ async def test_a_burst_of_connections_stays_within_the_limit(link: FakeLink) -> 
 
 
 @pytest.mark.fault("listener-flood")
-async def test_500_half_open_requests_do_not_keep_a_genuine_one_out(link: FakeLink, client: Client) -> None:
+async def test_500_half_open_requests_do_not_keep_a_genuine_one_out(endpoint: FakeLink, client: Client) -> None:
     halves = [await asyncio.open_connection("127.0.0.1", client.port) for _ in range(500)]
     for _, writer in halves:
         writer.write(b"POST /payby/notify HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n{")
     try:
         assert (await client.post(notification()))[0] == 200
-        assert await gauge(client, "payby_listener_connections") <= Limits().connections
+        assert await gauge(client, "payby_listener_connections") <= ConnectionLimits().connections
     finally:
         for _, writer in halves:
             writer.close()
 
 
 @pytest.mark.fault("listener-flood")
-async def test_a_flood_over_many_connections_is_slowed_down(link: FakeLink, client: Client) -> None:
+async def test_a_flood_over_many_connections_is_slowed_down(endpoint: FakeLink, client: Client) -> None:
     loop = asyncio.get_running_loop()
 
     async def bad() -> float:
@@ -608,12 +613,12 @@ async def test_a_flood_over_many_connections_is_slowed_down(link: FakeLink, clie
             assert (await Client(client.port, session).post(notification(), GENUINE[::-1]))[0] == 401
         return loop.time() - began
 
-    assert await bad() < Limits().flood_delay_s
-    took = await asyncio.gather(*(bad() for _ in range(Limits().calm_connections * 2)))
-    assert max(took) >= Limits().flood_delay_s
+    assert await bad() < ConnectionLimits().flood_delay_s
+    took = await asyncio.gather(*(bad() for _ in range(ConnectionLimits().calm_connections * 2)))
+    assert max(took) >= ConnectionLimits().flood_delay_s
 
 
-async def test_an_address_in_use_is_told_at_once(link: FakeLink, client: Client) -> None:
-    second = Listener(cast(Link, link), payby_keys=[PAYBY.public_key()], host="127.0.0.1", port=client.port)
+async def test_an_address_in_use_is_told_at_once(endpoint: FakeLink, client: Client) -> None:
+    second = ListenerRole(cast(Endpoint, endpoint), payby_keys=[PAYBY.public_key()], host="127.0.0.1", port=client.port)
     with pytest.raises(OSError, match="in use"):
         await second.run()

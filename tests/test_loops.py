@@ -4,8 +4,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from terminal.clock import SystemClock
 from terminal.contract.messages import Alert, Health, Vehicle, decode, encode, stamp
-from terminal.link import Link, SystemClock
+from terminal.mqtt.endpoint import Endpoint
 from terminal.roles.loops import RECALL_AGE_MS, STUCK_MS, LoopsRole
 from tests.conftest import NewBus
 from tests.sim.loop import VirtualLoop
@@ -36,8 +37,10 @@ class Detectors:
 async def role(
     detectors: Detectors, bus: MemoryBus, clock: TestClock | None = None, every_s: float = 60, recall_s: float = 0.001
 ) -> AsyncIterator[None]:
-    link = Link(bus.as_bus(), garage="marina", lane="exit-1", role="loops", version="1", clock=clock or TestClock(NOW))
-    task = asyncio.create_task(LoopsRole(link, detectors, every_s=every_s, recall_s=recall_s).run())
+    endpoint = Endpoint(
+        bus.as_bus(), garage="marina", lane="exit-1", role="loops", version="1", clock=clock or TestClock(NOW)
+    )
+    task = asyncio.create_task(LoopsRole(endpoint, detectors, every_s=every_s, recall_s=recall_s).run())
     try:
         yield
         assert not task.done(), task.exception()
@@ -234,8 +237,8 @@ async def test_over_a_real_broker_a_waiting_car_keeps_its_id_across_a_restart(ne
         cars = []
         for _ in range(2):
             async with new_bus("lane") as bus:
-                link = Link(bus, garage="marina", lane="exit-1", role="loops", version="1", clock=SystemClock())
-                task = asyncio.create_task(LoopsRole(link, Detectors(waiting=True)).run())
+                endpoint = Endpoint(bus, garage="marina", lane="exit-1", role="loops", version="1", clock=SystemClock())
+                task = asyncio.create_task(LoopsRole(endpoint, Detectors(waiting=True)).run())
                 delivery = await anext(subscription)
                 delivery.ack()
                 cars.append(decode(Vehicle, delivery.payload).car)

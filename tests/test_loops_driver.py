@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from gpiozero.pins.mock import MockFactory
 
-from drivers.inputs import BOUNCING_S, POLL_S, SettledInput
-from drivers.loops import SETTLE_S, Loops
+from drivers.loops import SETTLE_S, InductionLoops
+from drivers.settled_input import BOUNCING_S, POLL_S, SettledInput
 from drivers.simulated import SimulatedLoops, WiredPin
 from drivers.timing import Handover
 from tests.models.timers import ManualTimers
@@ -23,7 +23,7 @@ class Bench:
         self.pins = MockFactory()
         self.metal = SimulatedLoops(self.pins, WAITING, BOOM)
         self.timers = ManualTimers()
-        self.loops = Loops(WAITING, BOOM, pin_factory=self.pins, timers=self.timers)
+        self.loops = InductionLoops(WAITING, BOOM, pin_factory=self.pins, timers=self.timers)
         self.told: list[tuple[bool, bool, str | None]] = []
         self.loops.on_change(lambda: self.told.append((self.loops.waiting, self.loops.under_boom, self.loops.trouble)))
 
@@ -137,7 +137,7 @@ async def test_real_time_settles_it_too() -> None:
     pins = MockFactory()
     metal = SimulatedLoops(pins, WAITING, BOOM)
     changed = asyncio.Event()
-    async with Loops(WAITING, BOOM, pin_factory=pins, settle_s=0.001) as loops:
+    async with InductionLoops(WAITING, BOOM, pin_factory=pins, settle_s=0.001) as loops:
         loops.on_change(changed.set)
         metal.under_boom(True)
         await asyncio.wait_for(changed.wait(), 5)
@@ -148,7 +148,7 @@ async def test_closing_gives_the_pins_back_and_twice_is_harmless() -> None:
     bench = Bench()
     async with bench.loops as loops:
         loops.close()
-    async with Loops(WAITING, BOOM, pin_factory=bench.pins, timers=bench.timers):
+    async with InductionLoops(WAITING, BOOM, pin_factory=bench.pins, timers=bench.timers):
         pass
     bench.metal.waiting(True)
     await bench.pass_time(POLL_S * 2)
@@ -157,9 +157,9 @@ async def test_closing_gives_the_pins_back_and_twice_is_harmless() -> None:
 
 async def test_a_pin_that_is_taken_leaves_no_other_pin_taken() -> None:
     pins = MockFactory()
-    async with Loops(BOOM, 7, pin_factory=pins):
+    async with InductionLoops(BOOM, 7, pin_factory=pins):
         with pytest.raises(Exception, match="already in use"):
-            async with Loops(WAITING, BOOM, pin_factory=pins):
+            async with InductionLoops(WAITING, BOOM, pin_factory=pins):
                 pass
-        async with Loops(WAITING, 8, pin_factory=pins):
+        async with InductionLoops(WAITING, 8, pin_factory=pins):
             pass

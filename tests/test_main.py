@@ -10,7 +10,7 @@ import pytest
 
 from terminal import __version__
 from terminal.__main__ import NOT_YET, main
-from terminal.settings import ConfigError
+from terminal.config.schema import ConfigError
 
 COMMANDS = [
     *("demo", "run", "reader", "worker", "listener", "barrier", "lcd", "loops", "broker"),
@@ -168,5 +168,5 @@ def test_python_m_terminal_is_the_same_command() -> None:
 def test_help_does_not_wait_for_the_roles_to_load() -> None:
     script = "import sys; from terminal.__main__ import parser; parser(); print(*sorted(sys.modules))"
     loaded = python("-c", script).stdout.split()
-    assert "terminal.settings" in loaded
-    assert not {"terminal.app", "terminal.bus", "aiohttp", "PIL", "cryptography"} & set(loaded)
+    assert "terminal.config.schema" in loaded
+    assert not {"terminal.app", "terminal.mqtt.client", "aiohttp", "PIL", "cryptography"} & set(loaded)

@@ -17,9 +17,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from terminal.bus import Bus, BusRefused, Subscription
 from terminal.contract.access import mosquitto_acl
-from tests.leash import LEASH
+from terminal.mqtt.client import MqttClient
+from terminal.mqtt.errors import ConnectionRefused
+from terminal.mqtt.subscription import Subscription
+from tests.support.leash import LEASH
 
 DEPLOY = Path(__file__).parents[1] / "deploy" / "mosquitto"
 PASSWORD_VARIANT = "require_certificate false\npassword_file {folder}/passwords\n"
@@ -110,9 +112,9 @@ class Shipped:
         self.process.send_signal(how)
         self.process.wait()
 
-    def bus(self, user: str, host: str = "localhost", **more: str) -> Bus:
+    def bus(self, user: str, host: str = "localhost", **more: str) -> MqttClient:
         certificate, key = self.authority.issue(user)
-        return Bus(
+        return MqttClient(
             f"mqtts://{host}:{self.port}",
             username=user,
             ca_file=self.authority.file,
@@ -203,7 +205,7 @@ async def test_who_has_no_certificate_of_ours_stays_outside(shipped: Shipped, tm
     for files in ((None, None), foreign):
         url = f"mqtts://localhost:{shipped.port}"
         ca = shipped.authority.file
-        async with Bus(url, username="worker", ca_file=ca, cert_file=files[0], key_file=files[1]) as bus:
+        async with MqttClient(url, username="worker", ca_file=ca, cert_file=files[0], key_file=files[1]) as bus:
             assert not bus.connected
             assert bus.trouble
 
@@ -219,7 +221,7 @@ async def test_a_broker_whose_certificate_is_not_the_hosts_or_not_of_our_authori
     shipped.start()
     async with shipped.bus("worker") as bus:
         assert (bus.connected, "certificate" in bus.trouble.lower()) == (False, True)
-    async with Bus(f"mqtts://localhost:{shipped.port}", username="worker", ca_file=other.file) as bus:
+    async with MqttClient(f"mqtts://localhost:{shipped.port}", username="worker", ca_file=other.file) as bus:
         assert (bus.connected, "certificate" in bus.trouble.lower()) == (False, True)
 
 
@@ -259,11 +261,11 @@ async def test_with_passwords_in_place_of_certificates_the_same_holds(tmp_path: 
     server.start()
     url, ca = f"mqtts://localhost:{port}", server.authority.file
     try:
-        with pytest.raises(BusRefused):
-            await Bus(url, username="worker", password="wrong", ca_file=ca).__aenter__()
+        with pytest.raises(ConnectionRefused):
+            await MqttClient(url, username="worker", password="wrong", ca_file=ca).__aenter__()
         async with (
-            Bus(url, username="worker", password="worker-password", ca_file=ca) as worker,
-            Bus(url, username="watch", password="watch-password", ca_file=ca, client_id="worker") as watch,
+            MqttClient(url, username="worker", password="worker-password", ca_file=ca) as worker,
+            MqttClient(url, username="watch", password="watch-password", ca_file=ca, client_id="worker") as watch,
         ):
             everything = watch.subscribe("parking/marina/#")
             await everything.granted()

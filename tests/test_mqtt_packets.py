@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests import mqtt_packets as packets
-from tests.mqtt_packets import Connack, Other, Parser, ProtocolError, Puback, Publish, Suback
+from tests.support import mqtt_packets as packets
+from tests.support.mqtt_packets import Connack, Other, Parser, ProtocolError, Puback, Publish, Suback
 
 ALL = {
     b"\x20\x02\x01\x00": Connack(0, True),

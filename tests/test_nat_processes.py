@@ -9,8 +9,8 @@ import pytest
 
 from terminal.clock import SystemClock, new_id
 from tests.conftest import Mosquitto
-from tests.garage import Garage
-from tests.nat import Nat
+from tests.support.garage import Garage
+from tests.support.nat import Nat
 from tests.test_mosquitto import Authority
 
 FAST_S = 1.0

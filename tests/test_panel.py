@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from drivers.panel import WHOLE_EVERY_S, PanelError, SpiPanel, Wire
+from drivers.panel import WHOLE_EVERY_S, PanelError, PanelWire, SpiPanel
 from drivers.panel_frames import turned
 from drivers.panel_kinds import KINDS, datasheet_hz, panel_size, set_up_steps
 from tests.models.glass import Model, model_of, rounded
@@ -44,7 +44,7 @@ class Rig:
             clock=lambda: self.now_s,
         )
 
-    def open(self) -> Wire:
+    def open(self) -> PanelWire:
         filter_is_bgr = self.kind.startswith("ili") != self.bgr
         self.opened.append(model_of(self.kind, x_offset=self.x_offset, bgr=filter_is_bgr))
         return self.opened[-1]
@@ -225,7 +225,7 @@ def test_the_display_is_switched_on_only_once_the_first_picture_is_there() -> No
             order.append(f"light {share > 0}")
             super().light(share)
 
-    def open_noted() -> Wire:
+    def open_noted() -> PanelWire:
         model = model_of("st7789-240")
         rig.opened.append(Noted(model.chip, model.glass, model.view))
         return rig.opened[-1]
@@ -370,9 +370,9 @@ def test_after_an_error_at_any_byte_the_panel_is_set_up_anew_and_shows_the_whole
     picture = rig.blank()
     first = Rig(kind)
     set_up_and_frame = first.show(first.blank())
-    wires: list[Wire] = []
+    wires: list[PanelWire] = []
 
-    def open_wire() -> Wire:
+    def open_wire() -> PanelWire:
         wires.append(rig.open() if wires else Failing(rig.open(), set_up_and_frame + good))  # type: ignore[arg-type]
         return wires[-1]
 
@@ -395,7 +395,7 @@ def test_a_device_that_is_absent_is_said_and_tried_again_with_the_next_picture()
     rig = Rig("ili9488")
     tries = []
 
-    def open_wire() -> Wire:
+    def open_wire() -> PanelWire:
         tries.append(1)
         if len(tries) < 3:
             raise OSError("/dev/spidev0.0 is not there: switch SPI on")
@@ -423,7 +423,7 @@ def test_a_mistake_of_our_own_is_not_taken_for_a_broken_cable_but_still_ends_in_
 def test_close_does_not_wait_for_a_bus_that_hangs() -> None:
     rig, hanging, go_on = Rig("st7789-240"), threading.Event(), threading.Event()
 
-    def open_wire() -> Wire:
+    def open_wire() -> PanelWire:
         hanging.set()
         go_on.wait(20)
         raise OSError("gave up")

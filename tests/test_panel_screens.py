@@ -6,9 +6,9 @@ import pytest
 
 from drivers.panel_kinds import KINDS
 from terminal.screen import fonts
-from terminal.screen.compose import Composer
 from terminal.screen.layouts import layout_for
-from terminal.screen.samples import SITE, views
+from terminal.screen.renderer import Renderer
+from terminal.screen.sample_views import SITE, views
 from tests.models.glass import rounded
 from tests.test_panel import BITS, Rig
 
@@ -23,7 +23,7 @@ ILI9488's, whose pixels take three bytes."""
 @pytest.mark.parametrize("rotate", range(4))
 def test_every_step_of_a_visit_ends_on_the_glass_as_it_was_drawn(kind: str, rotate: int) -> None:
     rig = Rig(kind, rotate)
-    composer = Composer(layout_for(kind, *rig.panel.size), SITE, dim=0.4)
+    renderer = Renderer(layout_for(kind, *rig.panel.size), SITE, dim=0.4)
     pay = VIEWS["pay"]
     for view in (
         VIEWS["idle"],
@@ -35,7 +35,7 @@ def test_every_step_of_a_visit_ends_on_the_glass_as_it_was_drawn(kind: str, rota
         VIEWS["paid"],
         VIEWS["help-qr"],
     ):
-        picture = composer.compose(view)
+        picture = renderer.compose(view)
         rig.show(picture)
         assert rig.seen() == rounded(picture, BITS[kind]), view.state
 
@@ -43,6 +43,6 @@ def test_every_step_of_a_visit_ends_on_the_glass_as_it_was_drawn(kind: str, rota
 @pytest.mark.parametrize("kind", KINDS)
 def test_once_payby_has_answered_little_more_than_the_code_goes_over_the_wire(kind: str) -> None:
     rig = Rig(kind)
-    composer = Composer(layout_for(kind, *rig.panel.size), SITE)
-    rig.show(composer.compose(VIEWS["wait"]))
-    assert rig.show(composer.compose(VIEWS["pay"])) <= MOST[kind]
+    renderer = Renderer(layout_for(kind, *rig.panel.size), SITE)
+    rig.show(renderer.compose(VIEWS["wait"]))
+    assert rig.show(renderer.compose(VIEWS["pay"])) <= MOST[kind]

@@ -20,13 +20,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from terminal.payby import errors as e
-from terminal.payby.client import PayBy
-from terminal.payby.clock import SystemClock
+from terminal.payby.client import PayByClient
 from terminal.payby.messages import read_order
-from terminal.payby.requests import PlaceOrder, PlaceRefund
-from terminal.payby.sandbox import Fault, Sandbox
+from terminal.payby.requests import OrderRequest, RefundRequest
+from terminal.payby.sandbox.faults import Fault
+from terminal.payby.sandbox.server import Sandbox
+from terminal.payby.server_clock import LocalSystemClock
 from terminal.payby.signing import sign, verify
-from terminal.payby.statements import read_zip
+from terminal.payby.statement_reader import read_zip
 
 MERCHANT = rsa.generate_private_key(65537, 2048)
 PAYBY = rsa.generate_private_key(65537, 2048)
@@ -35,7 +36,7 @@ NO = "marina-exit-1-0190d3f07c1e7a529d2f0123456789ab"
 DEVICES = ("20001019", "1342")
 
 
-class SkewedClock(SystemClock):
+class SkewedClock(LocalSystemClock):
     """Off by ``skew_ms`` on the wall; the steady one is steady."""
 
     def __init__(self, skew_ms: int) -> None:
@@ -51,25 +52,25 @@ async def sandbox() -> AsyncIterator[Sandbox]:
         yield sandbox
 
 
-def client(sandbox: Sandbox, **options: Any) -> PayBy:
-    return PayBy(sandbox.base_url, sandbox.partner_id, MERCHANT, [sandbox.public_key], **options)
+def client(sandbox: Sandbox, **options: Any) -> PayByClient:
+    return PayByClient(sandbox.base_url, sandbox.partner_id, MERCHANT, [sandbox.public_key], **options)
 
 
 @pytest.fixture
-async def payby(sandbox: Sandbox) -> AsyncIterator[PayBy]:
+async def payby(sandbox: Sandbox) -> AsyncIterator[PayByClient]:
     async with client(sandbox, timeout_s=5) as payby:
         yield payby
 
 
 def biz(no: str = NO, **more: Any) -> bytes:
-    return PlaceOrder(order_no=no, amount=Decimal("20.00"), subject="Parking", **more).biz_content()
+    return OrderRequest(order_no=no, amount=Decimal("20.00"), subject="Parking", **more).biz_content()
 
 
 def refund_biz(no: str = "R1", amount: str = "20.00") -> bytes:
-    return PlaceRefund(refund_no=no, amount=Decimal(amount), origin_order_no=NO).biz_content()
+    return RefundRequest(refund_no=no, amount=Decimal(amount), origin_order_no=NO).biz_content()
 
 
-async def test_an_order_lives_from_its_qr_to_its_refund(sandbox: Sandbox, payby: PayBy) -> None:
+async def test_an_order_lives_from_its_qr_to_its_refund(sandbox: Sandbox, payby: PayByClient) -> None:
     placed = await payby.place_order(biz())
     assert placed.order.status == "CREATED"
     assert placed.token_url is not None
@@ -85,7 +86,7 @@ async def test_an_order_lives_from_its_qr_to_its_refund(sandbox: Sandbox, payby:
     assert (await payby.get_refund("R1")).refund == back.refund
 
 
-async def test_an_answer_is_its_own_proof(sandbox: Sandbox, payby: PayBy) -> None:
+async def test_an_answer_is_its_own_proof(sandbox: Sandbox, payby: PayByClient) -> None:
     await payby.place_order(biz())
     await sandbox.pay(NO)
     answer = await payby.get_order(NO)
@@ -93,7 +94,7 @@ async def test_an_answer_is_its_own_proof(sandbox: Sandbox, payby: PayBy) -> Non
     assert read_order(answer.body) == answer.order
 
 
-async def test_the_journaled_bytes_go_out_unchanged(sandbox: Sandbox, payby: PayBy) -> None:
+async def test_the_journaled_bytes_go_out_unchanged(sandbox: Sandbox, payby: PayByClient) -> None:
     odd = b'{ "merchantOrderNo" : "a-1", "subject":"\\u0050\xd9\x85", "totalAmount":{"currency":"AED","amount":1.010},'
     odd = odd.replace(b"1.010", b"1.01") + b'\n"paySceneCode":"DYNQR"}'
     await payby.place_order(odd)
@@ -101,7 +102,7 @@ async def test_the_journaled_bytes_go_out_unchanged(sandbox: Sandbox, payby: Pay
     assert re.fullmatch(rb'\{"requestTime":\d{13},"bizContent":' + re.escape(odd) + rb"\}", call.body)
 
 
-async def test_the_headers_are_those_of_the_api_page(sandbox: Sandbox, payby: PayBy) -> None:
+async def test_the_headers_are_those_of_the_api_page(sandbox: Sandbox, payby: PayByClient) -> None:
     await payby.place_order(biz())
     headers = sandbox.calls[0].headers
     assert headers["Content-Type"] == "application/json"
@@ -121,7 +122,7 @@ async def test_a_merchant_id_may_be_shorter_and_a_product_names_itself() -> None
         assert (headers["Partner-Id"], headers["User-Agent"]) == ("M1", "garage-pos/2.1")
 
 
-async def test_placing_again_answers_with_the_same_order(sandbox: Sandbox, payby: PayBy) -> None:
+async def test_placing_again_answers_with_the_same_order(sandbox: Sandbox, payby: PayByClient) -> None:
     first, second = await payby.place_order(biz()), await payby.place_order(biz())
     assert (first.token_url, first.order) == (second.token_url, second.order)
     await sandbox.pay(NO)
@@ -130,14 +131,14 @@ async def test_placing_again_answers_with_the_same_order(sandbox: Sandbox, payby
 
 
 @pytest.mark.fault("cut-before-order")
-async def test_other_parameters_under_the_same_number_are_our_mistake(payby: PayBy) -> None:
+async def test_other_parameters_under_the_same_number_are_our_mistake(payby: PayByClient) -> None:
     await payby.place_order(biz())
     with pytest.raises(e.OurMistake) as caught:
         await payby.place_order(biz(reserved="x"))
     assert caught.value.code == "62016"
 
 
-async def test_cancelling_says_how_the_order_stands(sandbox: Sandbox, payby: PayBy) -> None:
+async def test_cancelling_says_how_the_order_stands(sandbox: Sandbox, payby: PayByClient) -> None:
     await payby.place_order(biz())
     assert (await payby.cancel_order(NO)).order.status == "FAILURE"
     with pytest.raises(e.OrderDead):
@@ -154,7 +155,7 @@ async def test_cancelling_says_how_the_order_stands(sandbox: Sandbox, payby: Pay
         await payby.cancel_order("c")
 
 
-async def test_a_revocation_shows_in_the_look_up(sandbox: Sandbox, payby: PayBy) -> None:
+async def test_a_revocation_shows_in_the_look_up(sandbox: Sandbox, payby: PayByClient) -> None:
     await payby.place_order(biz())
     await sandbox.pay(NO)
     await payby.revoke_order(NO)
@@ -165,7 +166,7 @@ async def test_a_revocation_shows_in_the_look_up(sandbox: Sandbox, payby: PayBy)
     assert caught.value.code == "62040"
 
 
-async def test_refund_errors_are_told_apart(sandbox: Sandbox, payby: PayBy) -> None:
+async def test_refund_errors_are_told_apart(sandbox: Sandbox, payby: PayByClient) -> None:
     await payby.place_order(biz())
     with pytest.raises(e.RefundRejected, match="62015"):
         await payby.refund(refund_biz())
@@ -180,7 +181,7 @@ async def test_refund_errors_are_told_apart(sandbox: Sandbox, payby: PayBy) -> N
         await payby.get_refund("R3")
 
 
-async def test_the_expiry_can_be_moved(sandbox: Sandbox, payby: PayBy) -> None:
+async def test_the_expiry_can_be_moved(sandbox: Sandbox, payby: PayByClient) -> None:
     await payby.place_order(biz())
     later = payby.now_ms() + 3_600_000
     assert (await payby.update_expired_time(NO, expires_ms=later)).order.expired_time == later
@@ -188,7 +189,7 @@ async def test_the_expiry_can_be_moved(sandbox: Sandbox, payby: PayBy) -> None:
         await payby.update_expired_time(NO, expires_ms=payby.now_ms() + 16 * 86_400_000)
 
 
-async def test_orders_of_a_day_come_in_pages(sandbox: Sandbox, payby: PayBy) -> None:
+async def test_orders_of_a_day_come_in_pages(sandbox: Sandbox, payby: PayByClient) -> None:
     for number in range(5):
         await payby.place_order(biz(f"o-{number}", device_id=DEVICES[number % 2]))
     await sandbox.pay("o-0")
@@ -201,14 +202,14 @@ async def test_orders_of_a_day_come_in_pages(sandbox: Sandbox, payby: PayBy) -> 
     assert [order.merchant_order_no for order in page.items] == ["o-0"]
 
 
-async def test_a_paid_order_needs_no_token_url(sandbox: Sandbox, payby: PayBy) -> None:
+async def test_a_paid_order_needs_no_token_url(sandbox: Sandbox, payby: PayByClient) -> None:
     await payby.place_order(biz())
     await sandbox.pay(NO)
     answer = await payby.get_order(NO)
     assert (answer.order.is_paid, answer.token_url) == (True, None)
 
 
-async def test_an_order_of_a_device_is_found_by_our_number_only_beside_its_device(payby: PayBy) -> None:
+async def test_an_order_of_a_device_is_found_by_our_number_only_beside_its_device(payby: PayByClient) -> None:
     placed = await payby.place_order(biz(device_id=DEVICES[0]))
     for device in (None, DEVICES[1]):
         with pytest.raises(e.OrderUnknown):
@@ -217,7 +218,7 @@ async def test_an_order_of_a_device_is_found_by_our_number_only_beside_its_devic
     assert (await payby.get_order(payby_no=placed.order.order_no)).order == placed.order
 
 
-async def test_a_days_statement_is_fetched_or_is_not_there(sandbox: Sandbox, payby: PayBy) -> None:
+async def test_a_days_statement_is_fetched_or_is_not_there(sandbox: Sandbox, payby: PayByClient) -> None:
     await payby.place_order(biz())
     await sandbox.pay(NO)
     day = datetime.fromtimestamp((sandbox.orders[NO].paid_ms or 0) / 1000, UTC).astimezone(sandbox_zone()).date()
@@ -230,7 +231,7 @@ async def test_a_days_statement_is_fetched_or_is_not_there(sandbox: Sandbox, pay
 
 
 def sandbox_zone() -> Any:
-    from terminal.payby.sandbox.book import DUBAI
+    from terminal.payby.sandbox.order_book import DUBAI
 
     return DUBAI
 
@@ -261,7 +262,7 @@ UNKNOWN = [
 @pytest.mark.fault("answer-unsigned", "outcome-unknown")
 @pytest.mark.parametrize("fault", UNKNOWN, ids=range(len(UNKNOWN)))
 async def test_what_is_no_signed_answer_leaves_the_outcome_unknown(
-    sandbox: Sandbox, payby: PayBy, fault: Fault
+    sandbox: Sandbox, payby: PayByClient, fault: Fault
 ) -> None:
     calls = [
         ("placeOrder", lambda: payby.place_order(biz())),
@@ -277,7 +278,9 @@ async def test_what_is_no_signed_answer_leaves_the_outcome_unknown(
 
 
 @pytest.mark.fault("cut-before-order")
-async def test_after_an_unknown_outcome_the_same_bytes_bring_the_same_order(sandbox: Sandbox, payby: PayBy) -> None:
+async def test_after_an_unknown_outcome_the_same_bytes_bring_the_same_order(
+    sandbox: Sandbox, payby: PayByClient
+) -> None:
     sandbox.fail("placeOrder", Fault(drop=True, done=True))
     with pytest.raises(e.OutcomeUnknown):
         await payby.place_order(biz())
@@ -310,7 +313,7 @@ async def test_nobody_there_is_an_unknown_outcome(sandbox: Sandbox) -> None:
         sandbox.cut_off = True
         with pytest.raises(e.OutcomeUnknown, match="connection lost"):
             await payby.get_order(NO)
-    async with PayBy("http://127.0.0.1:1/x", "1", MERCHANT, [PAYBY.public_key()]) as payby:
+    async with PayByClient("http://127.0.0.1:1/x", "1", MERCHANT, [PAYBY.public_key()]) as payby:
         with pytest.raises(e.OutcomeUnknown, match="not connected"):
             await payby.get_order(NO)
 
@@ -328,7 +331,13 @@ SIGNED = [
 @pytest.mark.parametrize(("code", "msg", "apply_status", "kind"), SIGNED)
 @pytest.mark.parametrize("http_status", [200, 403, 500])
 async def test_a_signed_error_decides_whatever_its_http_status(
-    sandbox: Sandbox, payby: PayBy, code: str, msg: str, apply_status: str, kind: type[e.CallFailed], http_status: int
+    sandbox: Sandbox,
+    payby: PayByClient,
+    code: str,
+    msg: str,
+    apply_status: str,
+    kind: type[e.CallFailed],
+    http_status: int,
 ) -> None:
     fault = Fault(code=code, msg=msg, apply_status=apply_status, http_status=http_status, sign="good")
     sandbox.fail("placeOrder", fault)
@@ -341,7 +350,7 @@ async def test_a_signed_error_decides_whatever_its_http_status(
 @pytest.mark.fault("answer-unsigned")
 @pytest.mark.parametrize(("code", "msg", "apply_status", "kind"), SIGNED)
 async def test_an_unsigned_error_is_a_hint_and_no_more(
-    sandbox: Sandbox, payby: PayBy, code: str, msg: str, apply_status: str, kind: type[e.CallFailed]
+    sandbox: Sandbox, payby: PayByClient, code: str, msg: str, apply_status: str, kind: type[e.CallFailed]
 ) -> None:
     sandbox.fail("placeOrder", Fault(code=code, msg=msg, apply_status=apply_status, sign="absent"))
     with pytest.raises(e.OutcomeUnknown) as caught:
@@ -351,7 +360,7 @@ async def test_an_unsigned_error_is_a_hint_and_no_more(
 
 @pytest.mark.fault("answer-unsigned")
 async def test_a_key_that_payby_does_not_know_is_unauthorised(sandbox: Sandbox) -> None:
-    async with PayBy(sandbox.base_url, sandbox.partner_id, STRANGER, [sandbox.public_key]) as payby:
+    async with PayByClient(sandbox.base_url, sandbox.partner_id, STRANGER, [sandbox.public_key]) as payby:
         with pytest.raises(e.OutcomeUnknown) as caught:
             await payby.get_order(NO)
         assert type(caught.value.said) is e.Unauthorised
@@ -362,7 +371,7 @@ async def test_a_key_that_payby_does_not_know_is_unauthorised(sandbox: Sandbox) 
 
 @pytest.mark.fault("answer-unsigned", "keys-rotate")
 async def test_answers_of_a_stranger_do_not_count(sandbox: Sandbox) -> None:
-    async with PayBy(sandbox.base_url, sandbox.partner_id, MERCHANT, [STRANGER.public_key()]) as payby:
+    async with PayByClient(sandbox.base_url, sandbox.partner_id, MERCHANT, [STRANGER.public_key()]) as payby:
         with pytest.raises(e.OutcomeUnknown, match="signature wrong"):
             await payby.place_order(biz())
 
@@ -373,10 +382,10 @@ async def test_a_certificate_that_nobody_vouches_for_ends_the_call(tmp_path: Pat
     authority = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.load_cert_chain(self_signed(tmp_path / "chain.pem", name))
     refusing = raw_server(lambda _: web.Response(body=b"x"), authority)
-    async with refusing as (url, peers), PayBy(url, "1", MERCHANT, [PAYBY.public_key()]) as payby:
+    async with refusing as (url, presence), PayByClient(url, "1", MERCHANT, [PAYBY.public_key()]) as payby:
         with pytest.raises(e.OutcomeUnknown, match="the certificate was refused"):
             await payby.get_order(NO)
-        assert peers == []
+        assert presence == []
 
 
 def self_signed(path: Path, name: str) -> Path:
@@ -396,7 +405,7 @@ def self_signed(path: Path, name: str) -> Path:
 @pytest.mark.fault("keys-rotate")
 async def test_while_payby_rotates_its_key_both_count(sandbox: Sandbox) -> None:
     keys = [STRANGER.public_key(), sandbox.public_key]
-    async with PayBy(sandbox.base_url, sandbox.partner_id, MERCHANT, keys) as payby:
+    async with PayByClient(sandbox.base_url, sandbox.partner_id, MERCHANT, keys) as payby:
         assert (await payby.place_order(biz())).order.status == "CREATED"
 
 
@@ -417,7 +426,7 @@ async def test_a_wrong_clock_costs_one_more_call_and_then_none(skew_ms: int, uns
 
 
 @pytest.mark.fault("clock-wrong")
-async def test_a_clock_that_cannot_be_corrected_is_told(sandbox: Sandbox, payby: PayBy) -> None:
+async def test_a_clock_that_cannot_be_corrected_is_told(sandbox: Sandbox, payby: PayByClient) -> None:
     sandbox.fail("getOrder", Fault(code="400", msg="REQUESTTIME_TOO_EARLY", sign="good"))
     with pytest.raises(e.ClockWrong):
         await payby.get_order(NO)
@@ -425,18 +434,18 @@ async def test_a_clock_that_cannot_be_corrected_is_told(sandbox: Sandbox, payby:
 
 
 async def test_twenty_calls_need_one_connection() -> None:
-    async with raw_server(lambda _: web.Response(body=b"x")) as (url, peers):
-        async with PayBy(url, "1", MERCHANT, [PAYBY.public_key()]) as payby:
+    async with raw_server(lambda _: web.Response(body=b"x")) as (url, presence):
+        async with PayByClient(url, "1", MERCHANT, [PAYBY.public_key()]) as payby:
             for _ in range(20):
                 with pytest.raises(e.OutcomeUnknown):
                     await payby.get_order(NO)
-        assert len(peers) == 20
-        assert len(set(peers)) == 1
+        assert len(presence) == 20
+        assert len(set(presence)) == 1
 
 
 async def test_an_answer_of_more_than_a_mebibyte_is_none() -> None:
     large = raw_server(lambda _: web.Response(body=bytes(1024 * 1024 + 1)))
-    async with large as (url, _), PayBy(url, "1", MERCHANT, [PAYBY.public_key()]) as payby:
+    async with large as (url, _), PayByClient(url, "1", MERCHANT, [PAYBY.public_key()]) as payby:
         with pytest.raises(e.OutcomeUnknown, match="more than 1048576 bytes"):
             await payby.get_order(NO)
 
@@ -445,11 +454,11 @@ async def test_a_redirect_is_not_followed() -> None:
     def away(_: web.Request) -> web.Response:
         return web.Response(status=302, headers={"Location": "/x/acquire2/elsewhere"})
 
-    async with raw_server(away) as (url, peers):
-        async with PayBy(url, "1", MERCHANT, [PAYBY.public_key()]) as payby:
+    async with raw_server(away) as (url, presence):
+        async with PayByClient(url, "1", MERCHANT, [PAYBY.public_key()]) as payby:
             with pytest.raises(e.OutcomeUnknown, match="HTTP 302"):
                 await payby.get_order(NO)
-        assert len(peers) == 1
+        assert len(presence) == 1
 
 
 async def test_a_signature_is_over_the_bytes_as_sent_though_they_are_compressed() -> None:
@@ -460,7 +469,7 @@ async def test_a_signature_is_over_the_bytes_as_sent_though_they_are_compressed(
     def answer(_: web.Request) -> web.Response:
         return web.Response(body=body, headers={"Content-Encoding": "gzip", "sign": sign(PAYBY, body)})
 
-    async with raw_server(answer) as (url, _), PayBy(url, "1", MERCHANT, [PAYBY.public_key()]) as payby:
+    async with raw_server(answer) as (url, _), PayByClient(url, "1", MERCHANT, [PAYBY.public_key()]) as payby:
         with pytest.raises(e.OutcomeUnknown, match="not UTF-8"):  # verified, then no JSON
             await payby.get_order(NO)
 
@@ -473,7 +482,7 @@ async def test_a_zip_may_be_unsigned_but_not_wrongly_signed(signature: str | Non
     def answer(_: web.Request) -> web.Response:
         return web.Response(body=body, headers={"sign": sign(key, body)} if key else {})
 
-    async with raw_server(answer) as (url, _), PayBy(url, "1", MERCHANT, [PAYBY.public_key()]) as payby:
+    async with raw_server(answer) as (url, _), PayByClient(url, "1", MERCHANT, [PAYBY.public_key()]) as payby:
         if taken:
             assert await payby.get_order_statement(date(2026, 7, 1)) == body
         else:
@@ -501,7 +510,7 @@ async def test_only_reads_are_repeated_and_two_to_six_seconds_apart(sandbox: San
 
 
 @pytest.mark.parametrize("code", ["400", "403", "601", "58001"])
-async def test_a_refusal_of_the_gateway_is_not_repeated_either(sandbox: Sandbox, payby: PayBy, code: str) -> None:
+async def test_a_refusal_of_the_gateway_is_not_repeated_either(sandbox: Sandbox, payby: PayByClient, code: str) -> None:
     sandbox.fail("getOrder", Fault(code=code, msg="ITS WORDS"), times=None)
     with pytest.raises(e.OutcomeUnknown) as caught:
         await payby.get_order(NO, attempts=3)
@@ -510,7 +519,7 @@ async def test_a_refusal_of_the_gateway_is_not_repeated_either(sandbox: Sandbox,
     assert len(sandbox.calls) == 1
 
 
-async def test_a_refusal_is_not_repeated_even_where_attempts_are_left(sandbox: Sandbox, payby: PayBy) -> None:
+async def test_a_refusal_is_not_repeated_even_where_attempts_are_left(sandbox: Sandbox, payby: PayByClient) -> None:
     with pytest.raises(e.OrderUnknown):
         await payby.get_order(NO, attempts=3)
     assert len(sandbox.calls) == 1
@@ -534,7 +543,7 @@ async def test_a_rate_limit_slows_the_next_calls_down(sandbox: Sandbox, sign: An
         slept.append(s)
         await asyncio.sleep(0)
 
-    async with client(sandbox, sleep=sleep, calls_per_s=4, clock=SystemClock()) as payby:
+    async with client(sandbox, sleep=sleep, calls_per_s=4, clock=LocalSystemClock()) as payby:
         sandbox.fail("getOrder", Fault(code="402", msg="RATE_LIMIT_REJECT", sign=sign))
         with pytest.raises(kind):
             await payby.get_order(NO)
@@ -556,7 +565,7 @@ async def test_a_probe_tells_reach_and_clock(sandbox: Sandbox) -> None:
             await payby.probe()
 
 
-async def test_no_error_holds_a_key_or_a_signature(sandbox: Sandbox, payby: PayBy) -> None:
+async def test_no_error_holds_a_key_or_a_signature(sandbox: Sandbox, payby: PayByClient) -> None:
     pem = MERCHANT.private_bytes(ser.Encoding.PEM, ser.PrivateFormat.PKCS8, ser.NoEncryption()).decode()
     for fault in UNKNOWN:
         sandbox.fail("placeOrder", fault)
@@ -568,7 +577,7 @@ async def test_no_error_holds_a_key_or_a_signature(sandbox: Sandbox, payby: PayB
         assert "Parking" not in said
 
 
-async def test_what_is_no_order_is_not_sent(sandbox: Sandbox, payby: PayBy) -> None:
+async def test_what_is_no_order_is_not_sent(sandbox: Sandbox, payby: PayByClient) -> None:
     for wrong in (b"", b"{}", b'{"merchantOrderNo": 1}', b"\xff"):
         with pytest.raises(e.BadRequest):
             await payby.place_order(wrong)
@@ -585,11 +594,11 @@ async def test_the_client_may_be_closed_twice(sandbox: Sandbox) -> None:
 @asynccontextmanager
 async def raw_server(answer: Any, tls: ssl.SSLContext | None = None) -> AsyncIterator[tuple[str, list[Any]]]:
     """A server that is no PayBy at all."""
-    peers: list[Any] = []
+    presence: list[Any] = []
 
     async def handle(request: web.Request) -> web.Response:
         await request.read()
-        peers.append(request.transport.get_extra_info("peername") if request.transport else None)
+        presence.append(request.transport.get_extra_info("peername") if request.transport else None)
         response: web.Response = answer(request)
         response.headers["Date"] = formatdate(usegmt=True)
         return response
@@ -600,7 +609,7 @@ async def raw_server(answer: Any, tls: ssl.SSLContext | None = None) -> AsyncIte
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
     try:
-        yield f"http{'s' if tls else ''}://127.0.0.1:{runner.addresses[0][1]}/x", peers
+        yield f"http{'s' if tls else ''}://127.0.0.1:{runner.addresses[0][1]}/x", presence
     finally:
         await runner.cleanup()
 

@@ -12,11 +12,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from terminal.payby import errors as e
-from terminal.payby.client import PayBy
-from terminal.payby.clock import SystemClock
+from terminal.payby.client import PayByClient
 from terminal.payby.connections import FRESH_S, MOST_AHEAD
-from terminal.payby.sandbox import Fault, Sandbox
-from tests.nat import Nat
+from terminal.payby.sandbox.faults import Fault
+from terminal.payby.sandbox.server import Sandbox
+from terminal.payby.server_clock import LocalSystemClock
+from tests.support.nat import Nat
 from tests.test_payby_client import MERCHANT, NO, PAYBY, biz, refund_biz
 
 FAST_S = 0.5
@@ -25,7 +26,7 @@ TIMEOUT_S = 2.0
 PATIENCE_S = 0.3 * TIMEOUT_S
 
 
-class Later(SystemClock):
+class Later(LocalSystemClock):
     """A clock that can be told that time went by."""
 
     def __init__(self) -> None:
@@ -36,11 +37,13 @@ class Later(SystemClock):
 
 
 @asynccontextmanager
-async def behind_a_router(clock: SystemClock | None = None) -> AsyncIterator[tuple[Sandbox, Nat, PayBy]]:
+async def behind_a_router(clock: LocalSystemClock | None = None) -> AsyncIterator[tuple[Sandbox, Nat, PayByClient]]:
     async with (
         Sandbox(merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, seed=1) as sandbox,
         Nat(sandbox.base_url) as nat,
-        PayBy(nat.url, sandbox.partner_id, MERCHANT, [sandbox.public_key], timeout_s=TIMEOUT_S, clock=clock) as payby,
+        PayByClient(
+            nat.url, sandbox.partner_id, MERCHANT, [sandbox.public_key], timeout_s=TIMEOUT_S, clock=clock
+        ) as payby,
     ):
         yield sandbox, nat, payby
 
@@ -168,11 +171,11 @@ async def test_a_call_that_is_under_way_as_the_client_is_closed_leaves_no_connec
 
 async def test_opening_ahead_where_nobody_is_or_nobody_answers_raises_nothing_and_ends() -> None:
     key = rsa.generate_private_key(65537, 2048)
-    async with PayBy("http://127.0.0.1:1/x", "1", key, [key.public_key()]) as payby:
+    async with PayByClient("http://127.0.0.1:1/x", "1", key, [key.public_key()]) as payby:
         await payby.open_ahead()
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"https://127.0.0.1:{mute.getsockname()[1]}/x"
-        async with PayBy(url, "1", key, [key.public_key()], timeout_s=0.2) as payby:
+        async with PayByClient(url, "1", key, [key.public_key()], timeout_s=0.2) as payby:
             assert await taken_s(payby.open_ahead()) < FAST_S
 
 

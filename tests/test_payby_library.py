@@ -12,7 +12,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization as ser
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from terminal.payby.sandbox import Sandbox
+from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import sign
 
 PAGE = Path(__file__).parents[1] / "deploy/payby-library.md"

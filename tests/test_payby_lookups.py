@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from terminal.payby import errors as e
-from terminal.payby.client import PayBy
+from terminal.payby.client import PayByClient
 from terminal.payby.messages import payer_in
-from terminal.payby.sandbox import Fault, Sandbox
-from terminal.payby.strict import load
+from terminal.payby.sandbox.faults import Fault
+from terminal.payby.sandbox.server import Sandbox
+from terminal.payby.strict_json import load
 from tests.test_payby_client import DEVICES, NO, biz, payby, refund_biz, sandbox
 
 SAMPLE = Path(__file__).resolve().parents[2] / "shared/payby/samples/get-cashier-url.response.json"
@@ -20,14 +21,14 @@ __all__ = ["payby", "sandbox"]
 
 
 @pytest.fixture
-async def code(payby: PayBy) -> AsyncIterator[str]:
+async def code(payby: PayByClient) -> AsyncIterator[str]:
     """What the QR code of an open order carries."""
     placed = await payby.place_order(biz())
     assert placed.token_url
     yield placed.token_url
 
 
-async def test_who_scanned_is_told_once_somebody_did(sandbox: Sandbox, payby: PayBy, code: str) -> None:
+async def test_who_scanned_is_told_once_somebody_did(sandbox: Sandbox, payby: PayByClient, code: str) -> None:
     assert await payby.get_cashier_url_info(code) is None
     await sandbox.decline(NO, payer="100000012396")
     payer = await payby.get_cashier_url_info(code)
@@ -36,7 +37,7 @@ async def test_who_scanned_is_told_once_somebody_did(sandbox: Sandbox, payby: Pa
     assert sandbox.calls[-1].biz == {"tokenUrl": code}
 
 
-async def test_a_code_that_is_none_or_no_longer_one_is_unknown(sandbox: Sandbox, payby: PayBy, code: str) -> None:
+async def test_a_code_that_is_none_or_no_longer_one_is_unknown(sandbox: Sandbox, payby: PayByClient, code: str) -> None:
     with pytest.raises(e.TokenUnknown, match="62082"):
         await payby.get_cashier_url_info(code[:-1])
     await sandbox.pay(NO)
@@ -45,7 +46,7 @@ async def test_a_code_that_is_none_or_no_longer_one_is_unknown(sandbox: Sandbox,
 
 
 @pytest.mark.parametrize("url", ["", "x" * 513, "a\nb"])
-async def test_what_can_be_no_code_is_not_sent(sandbox: Sandbox, payby: PayBy, url: str) -> None:
+async def test_what_can_be_no_code_is_not_sent(sandbox: Sandbox, payby: PayByClient, url: str) -> None:
     with pytest.raises(e.BadRequest, match="tokenUrl"):
         await payby.get_cashier_url_info(url)
     assert sandbox.calls == []
@@ -75,7 +76,7 @@ def test_the_sample_of_a_scanned_code_is_read() -> None:
     assert payer.mobile_number_mask == "+971-58*92"
 
 
-async def test_who_paid_is_told_of_a_paid_order(sandbox: Sandbox, payby: PayBy) -> None:
+async def test_who_paid_is_told_of_a_paid_order(sandbox: Sandbox, payby: PayByClient) -> None:
     placed = await payby.place_order(biz())
     with pytest.raises(e.RefundRejected, match="62015"):  # ORDER_NOT_PAID
         await payby.get_order_payer(NO)
@@ -88,7 +89,7 @@ async def test_who_paid_is_told_of_a_paid_order(sandbox: Sandbox, payby: PayBy) 
 
 
 async def test_an_endpoint_that_is_not_there_or_not_for_us_is_told_apart(
-    sandbox: Sandbox, payby: PayBy, code: str
+    sandbox: Sandbox, payby: PayByClient, code: str
 ) -> None:
     sandbox.fail("getCashierUrlInfo", Fault(code="404", msg="SERVICE_NOT_AVAILABLE"))
     with pytest.raises(e.OutcomeUnknown):
@@ -98,7 +99,7 @@ async def test_an_endpoint_that_is_not_there_or_not_for_us_is_told_apart(
         await payby.get_cashier_url_info(code)
 
 
-async def test_refunds_of_a_day_come_in_pages(sandbox: Sandbox, payby: PayBy) -> None:
+async def test_refunds_of_a_day_come_in_pages(sandbox: Sandbox, payby: PayByClient) -> None:
     await payby.place_order(biz(device_id=DEVICES[0]))
     await sandbox.pay(NO)
     for number in range(5):
@@ -115,6 +116,6 @@ async def test_refunds_of_a_day_come_in_pages(sandbox: Sandbox, payby: PayBy) ->
     assert (await payby.query_refund_order_page(date(2020, 1, 1), date(2020, 1, 2))).items == ()
 
 
-async def test_a_list_of_refunds_needs_its_days_in_order(payby: PayBy) -> None:
+async def test_a_list_of_refunds_needs_its_days_in_order(payby: PayByClient) -> None:
     with pytest.raises(e.BadRequest, match="days in order"):
         await payby.query_refund_order_page(date(2026, 1, 2), date(2026, 1, 1))

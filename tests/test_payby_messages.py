@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from terminal.payby import messages as m
+from terminal.payby import strict_json
 from terminal.payby.errors import BadWords
-from terminal.payby.strict import Figure, Said, load
+from terminal.payby.strict_json import Figure, PlainLine, load
 
 SAMPLES = Path(__file__).resolve().parents[2] / "shared/payby/samples"
 needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="PayBy's sample bodies are not beside the repository")
@@ -91,7 +92,12 @@ def test_a_chargeback_is_read() -> None:
     found = m.read_notification(f'{{"notify_id": "1", "notify_timestamp": 1, "acquireChargeback": {CHARGEBACK}}}')
     assert found.kinds == ("acquireChargeback",)
     assert found.acquire_chargeback == m.Chargeback(
-        "S10000", "O1000", m.Sum(Figure("10.00"), "AED"), m.Sum(Figure("7.505"), "AED"), 1581493898000, Said("fraud x")
+        "S10000",
+        "O1000",
+        strict_json.Sum(Figure("10.00"), "AED"),
+        strict_json.Sum(Figure("7.505"), "AED"),
+        1581493898000,
+        PlainLine("fraud x"),
     )
 
 
@@ -287,8 +293,8 @@ def test_what_decides_nothing_is_kept_where_it_fits_and_absent_where_it_does_not
     found = order(ORDER.replace('"status"', info + '"status"'))
     paid = found.payment_info
     assert paid == m.PaymentInfo(
-        payee_fee_amount=m.Sum(Figure("0.125"), "AED"),
-        settlement_amount=m.Sum(Figure("-1.5"), "AED"),
+        payee_fee_amount=strict_json.Sum(Figure("0.125"), "AED"),
+        settlement_amount=strict_json.Sum(Figure("-1.5"), "AED"),
         pay_channel="BALANCE",
     )
     assert (found.fail_code, found.fail_des, found.subject) == ("504", "TIME OUT", None)

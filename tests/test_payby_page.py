@@ -12,8 +12,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization as ser
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from terminal.journal import Journal
-from terminal.payby.sandbox import Sandbox
+from terminal.journal.journal import Journal
+from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import load_public_keys
 from tests.test_check_order import free_port
 

@@ -15,12 +15,12 @@ EXPIRES = 1770451403018
 
 def place(**changed: Any) -> bytes:
     fields: dict[str, Any] = {"order_no": "marina-exit-1-a", "amount": Decimal("20"), "subject": "Parking"}
-    return r.PlaceOrder(**(fields | changed)).biz_content()
+    return r.OrderRequest(**(fields | changed)).biz_content()
 
 
 def refund(**changed: Any) -> bytes:
     fields: dict[str, Any] = {"refund_no": "R1", "amount": Decimal("5.50"), "origin_order_no": "marina-1"}
-    return r.PlaceRefund(**(fields | changed)).biz_content()
+    return r.RefundRequest(**(fields | changed)).biz_content()
 
 
 def test_a_dynqr_order_in_full_is_these_bytes() -> None:

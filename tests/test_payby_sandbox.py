@@ -16,13 +16,15 @@ import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from terminal.payby.client import PayBy
+from terminal.payby.client import PayByClient
 from terminal.payby.errors import unsigned
 from terminal.payby.messages import read_notification, read_order
-from terminal.payby.sandbox import Fault, NotifyFault, Sandbox, serve
-from terminal.payby.sandbox.params import Refusal
+from terminal.payby.sandbox.command import serve
+from terminal.payby.sandbox.faults import Fault, NotifyFault
+from terminal.payby.sandbox.parameters import Refusal
+from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import load_private_key, load_public_keys, sign, verify
-from terminal.payby.statements import Kind, read_zip
+from terminal.payby.statement_reader import StatementKind, read_zip
 
 MERCHANT = rsa.generate_private_key(65537, 2048)
 PAYBY = rsa.generate_private_key(65537, 2048)
@@ -270,7 +272,7 @@ async def test_tokens_and_numbers_follow_from_the_seed(ask: Ask, clock: Clock) -
     url = (await ask("acquire2/placeOrder", order()))["body"]["interActionParams"]["tokenUrl"]
     async with (
         Sandbox(merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, clock=clock, seed=7) as other,
-        PayBy(other.base_url, other.partner_id, MERCHANT, [other.public_key], clock=clock) as payby,
+        PayByClient(other.base_url, other.partner_id, MERCHANT, [other.public_key], clock=clock) as payby,
     ):
         assert (await payby.place_order(json.dumps(order()).encode())).token_url == url
 
@@ -453,13 +455,13 @@ async def test_statements_of_both_versions_are_read_back(sandbox: Sandbox, versi
     await sandbox.pay("a-2", notify=False)
     back = {"refundMerchantOrderNo": "R1", "originMerchantOrderNo": "a-2", "amount": {"amount": 5, "currency": "AED"}}
     sandbox.book.refund(back, NOON)
-    async with PayBy(
+    async with PayByClient(
         sandbox.base_url, sandbox.partner_id, MERCHANT, [sandbox.public_key], clock=sandbox.clock
     ) as payby:
         from datetime import date
 
         settled, moved = read_zip(await payby.get_order_statement(date(2026, 2, 2)))
-    assert (settled.kind, moved.kind) == (Kind.SETTLEMENTS, Kind.TRANSACTIONS)
+    assert (settled.kind, moved.kind) == (StatementKind.SETTLEMENTS, StatementKind.TRANSACTIONS)
     assert [(r.transaction, r.order_no, str(r.amount), r.origin_order_no) for r in moved.rows] == [
         ("PAYMENT", "a-1", "20.00", ""), ("PAYMENT", "a-2", "20.00", ""), ("REFUND", "R1", "5.00", "a-2"),
     ]  # fmt: skip
@@ -481,14 +483,14 @@ async def test_a_chargeback_is_notified_and_stands_in_every_file(
     async with http.post(lever, json={"ref": "a-1", "amount": "7.5", "case": "dispute"}) as reply:
         said = await reply.json()
     assert (said["merchantOrderNo"], said["caseType"], said["chargebackAmount"]["amount"]) == ("a-1", "dispute", 7.5)
-    async with PayBy(
+    async with PayByClient(
         sandbox.base_url, sandbox.partner_id, MERCHANT, [sandbox.public_key], clock=sandbox.clock
     ) as payby:
         from datetime import date
 
         found = read_zip(await payby.get_order_statement(date(2026, 2, 2)), funds=True)
     funds, settled, moved = found
-    assert [s.kind for s in found] == [Kind.FUNDS, Kind.SETTLEMENTS, Kind.TRANSACTIONS]
+    assert [s.kind for s in found] == [StatementKind.FUNDS, StatementKind.SETTLEMENTS, StatementKind.TRANSACTIONS]
     for statement, first in ((settled, "19.80"), (moved, "20.00")):
         assert [(r.transaction, r.origin_order_no, str(r.amount)) for r in statement.rows] == [
             ("PAYMENT", "", first), ("CHARGEBACK", "a-1", "7.50"),
@@ -512,7 +514,7 @@ async def test_as_a_command_it_makes_keys_and_says_what_to_configure(tmp_path: P
     key = load_private_key(Path(json.loads(settings["private_key"])))
     keys = load_public_keys(map(Path, json.loads(settings["payby_public_key"])))
     assert (tmp_path / "keys/merchant.pem").stat().st_mode & 0o777 == 0o600
-    async with PayBy(json.loads(settings["base_url"]), json.loads(settings["partner_id"]), key, keys) as payby:
+    async with PayByClient(json.loads(settings["base_url"]), json.loads(settings["partner_id"]), key, keys) as payby:
         assert (await payby.place_order(json.dumps(order()).encode())).order.status == "CREATED"
     task.cancel()
     await asyncio.wait([task])

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from terminal.payby.errors import BadKey, BadSignature
-from terminal.payby.keyfiles import find_key
+from terminal.payby.key_files import find_key
 from terminal.payby.signing import load_private_key, load_public_keys, sign, verify
 
 BODY = '{"requestTime":1581404947666,"bizContent":{"subject":"موقف"}}'.encode()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from terminal.tools.check import service_runs
+from terminal.tools.check.machine import service_runs
 from tests.conftest import Mosquitto
-from tests.garage import Garage
+from tests.support.garage import Garage
 
 REMEDY = "stop the program that holds it (`sudo gpioinfo` names it), or take another pin"
 LOOPS = "[loops]\nwaiting_pin = 5\nboom_pin = 6"
@@ -24,7 +24,7 @@ class Kerb(Garage):
     held = ""
 
     def words(self, command: str) -> list[str]:
-        chip = ["-m", "tests.fakechip", str(self.folder), self.held]
+        chip = ["-m", "tests.support.fakechip", str(self.folder), self.held]
         return ["-W", "error", *chip, command, "--config", str(self.file)]
 
     async def ends(self, command: str, **env: str) -> tuple[int, str]:

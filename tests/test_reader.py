@@ -11,15 +11,16 @@ from evdev import ecodes
 
 from drivers.scanner import HidScanner
 from drivers.simulated import SimulatedScanner
+from terminal.clock import SystemClock
 from terminal.contract.messages import Alert, Fee, Health, Message, Order, Screen, Vehicle, decode, encode
 from terminal.core.money import Fils
 from terminal.core.tariff import Tariff
 from terminal.core.ticket import sign_ticket
-from terminal.link import Link, SystemClock
+from terminal.mqtt.endpoint import Endpoint
 from terminal.roles.reader import PAUSES_S, REFUSED_EVERY_MS, REFUSED_ROW, SAME_MS, STALE_MS, ReaderRole
 from tests.conftest import NewBus
-from tests.keyboard import event, typed
 from tests.sim.memorybus import MemoryBus, TestClock
+from tests.support.keyboard import event, typed
 
 KEYS = {"k1": bytes(range(32))}
 TARIFF = Tariff(10, 60, Fils(1000), Fils(10000), Fils(15000), "5", 15)
@@ -85,9 +86,9 @@ async def kerb(
     bus, clock, simulated = bus or MemoryBus(), TestClock(NOW), SimulatedScanner()
     if not plugged:
         simulated.unplug()
-    link = Link(bus.as_bus(), garage="marina", lane="exit-1", role="reader", version="1", clock=clock)
+    endpoint = Endpoint(bus.as_bus(), garage="marina", lane="exit-1", role="reader", version="1", clock=clock)
     role = asyncio.create_task(
-        ReaderRole(link, scanner or simulated, tariff=TARIFF, pauses_s=pauses_s, kept=lambda _: kept).run()
+        ReaderRole(endpoint, scanner or simulated, tariff=TARIFF, pauses_s=pauses_s, kept=lambda _: kept).run()
     )
     made = Kerb(bus, simulated, clock)
     try:
@@ -491,11 +492,11 @@ async def test_the_reader_is_online_only_once_its_scanner_is_open() -> None:
 async def test_over_a_real_broker_a_fee_reaches_the_worker_and_its_answer_the_reader(new_bus: NewBus) -> None:
     scanner, clock = SimulatedScanner(), SystemClock()
     async with new_bus("reader") as kerbside, new_bus("worker") as garage:
-        reader = Link(kerbside, garage="marina", lane="exit-1", role="reader", version="1", clock=clock)
-        worker = Link(garage, garage="marina", lane=None, role="worker", version="1", clock=clock)
+        reader = Endpoint(kerbside, garage="marina", lane="exit-1", role="reader", version="1", clock=clock)
+        worker = Endpoint(garage, garage="marina", lane=None, role="worker", version="1", clock=clock)
         role = ReaderRole(reader, scanner, tariff=TARIFF, pauses_s=[0.05] * 3 + [60])
         task = asyncio.create_task(role.run())
-        with worker.hear("fee") as fees:
+        with worker.subscribe("fee") as fees:
             await fees.granted()
             scanner.feed(ticket())
             heard = []
@@ -504,7 +505,7 @@ async def test_over_a_real_broker_a_fee_reaches_the_worker_and_its_answer_the_re
                 heard[-1].ack()
         (repeating,) = (t for t in asyncio.all_tasks() if t.get_name().startswith("reader fee"))
         assert {message.message.id for message in heard} == {heard[0].message.id}
-        await worker.say(Order(**worker.head(), status="none", fee=heard[0].message.id), lane="exit-1")
+        await worker.publish(Order(**worker.head(), status="none", fee=heard[0].message.id), lane="exit-1")
         async with asyncio.timeout(5):
             await repeating
         task.cancel()

@@ -16,7 +16,7 @@ PAGES = [
     *sorted((TREE / "deploy").glob("*.md")),
 ]
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
-RAISES = re.compile(r'(?<!_say)[._]alert(?:_seldom)?[(,]\s*"([a-z-]+)"')
+RAISES = re.compile(r'(?<!_publish)[._]alert(?:_seldom)?[(,]\s*"([a-z-]+)"')
 RAISES_BARRIER = re.compile(r'(?:\.alert[(,]|_trouble\()\s*"([a-z-]+)"')
 LINK = re.compile(r"\]\(([^)#:]+)\)")
 

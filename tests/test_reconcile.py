@@ -17,23 +17,27 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from PIL import Image
 
-from terminal.config import ConfigError, Settings, load
+from terminal.config.load import load
+from terminal.config.schema import ConfigError, Settings
 from terminal.core import money
 from terminal.core.events import Started
-from terminal.core.visit import Order
-from terminal.journal import Journal, JournalDamaged, read
+from terminal.core.model import VisitOrder
+from terminal.journal.journal import Journal
 from terminal.journal.kinds import NOTICE
+from terminal.journal.reading import read
+from terminal.journal.rows import JournalDamaged
 from terminal.payby.errors import BadKey
-from terminal.payby.requests import PlaceOrder, PlaceRefund
-from terminal.payby.sandbox import Fault, Sandbox
-from terminal.payby.strict import load as load_json
-from terminal.tools import reconcile
+from terminal.payby.requests import OrderRequest, RefundRequest
+from terminal.payby.sandbox.faults import Fault
+from terminal.payby.sandbox.server import Sandbox
+from terminal.payby.strict_json import load as load_json
+from terminal.tools.reconcile import command
 from terminal.tools.reconcile.report import CSV_COLUMNS
 from tests.conftest import Mosquitto
-from tests.day import DATE, DUBAI, Row, Told, at, payment, statement, texts
-from tests.garage import Garage as RealGarage
-from tests.garage import opened
-from tests.story import T0
+from tests.support.day import DATE, DUBAI, Row, Told, at, payment, statement, texts
+from tests.support.garage import Garage as RealGarage
+from tests.support.garage import opened
+from tests.support.story import T0
 
 MERCHANT, PAYBY = (rsa.generate_private_key(65537, 2048) for _ in range(2))
 CONFIGURATION = """\
@@ -85,21 +89,21 @@ class Garage:
         file.write_text(CONFIGURATION.format(base_url=self.sandbox.base_url, zone=self.zone))
         return load(file, {})
 
-    def paid(self, order: Order, at_ms: int = T0 + 60_000) -> None:
+    def paid(self, order: VisitOrder, at_ms: int = T0 + 60_000) -> None:
         """PayBy's book has the order as paid."""
-        placed = PlaceOrder(order_no=order.no, amount=Decimal(money.text(order.amount)), subject="Parking")
+        placed = OrderRequest(order_no=order.no, amount=Decimal(money.text(order.amount)), subject="Parking")
         self.sandbox.book.place(load_json(placed.biz_content(), decimals=True), at_ms, at_ms)
         self.sandbox.book.orders[order.no].payby_no = "1317"
         self.sandbox.book.pay(order.no, "100000012396", at_ms)
 
-    def refunded(self, no: str, order: Order, fils: int, at_ms: int) -> None:
-        asked = PlaceRefund(refund_no=no, amount=Decimal(money.text(fils)), origin_order_no=order.no)
+    def refunded(self, no: str, order: VisitOrder, fils: int, at_ms: int) -> None:
+        asked = RefundRequest(refund_no=no, amount=Decimal(money.text(fils)), origin_order_no=order.no)
         self.sandbox.book.refund(load_json(asked.biz_content(), decimals=True), at_ms)
 
     async def run(self, now_ms: int = T0 + 3_600_000, **more: Any) -> int:
         """The command, as in a process of its own."""
         return await asyncio.to_thread(
-            reconcile.run,
+            command.run,
             self.settings,
             **{"day": str(DATE), "now_ms": now_ms, "say": self.said.append, "complain": self.complaints.append} | more,
         )
@@ -381,7 +385,7 @@ async def test_a_visit_through_real_processes_is_explained_by_its_real_journals(
         await lane.heard.until("barrier", since=mark, state="down", reason="paid")
         day = datetime.fromtimestamp((paid.paid_ms or 0) / 1000, DUBAI).date()
         said: list[str] = []
-        status = await asyncio.to_thread(reconcile.run, load(lane.file, {}), day=str(day), say=said.append)
+        status = await asyncio.to_thread(command.run, load(lane.file, {}), day=str(day), say=said.append)
         assert (status, said[-1]) == (0, "everything is explained"), texts(said)
         assert "paid and opened                                  1  AED        20.00" in said
         assert not any(line.startswith("note:") for line in said)

@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 from terminal.journal.kinds import NOTICE
-from terminal.tools.reconcile.papers import read_papers
-from terminal.tools.reconcile.report import Line, Report, as_json, table
-from tests.day import SETTLED, Row, Told, at, payment, stamp, statement, texts
+from terminal.tools.reconcile.report import Report, ReportLine, as_json, table
+from terminal.tools.reconcile.statements import read_papers
+from tests.support.day import SETTLED, Row, Told, at, payment, stamp, statement, texts
 
 TAKEN = {"transactionType": "CHARGEBACK", "merchantOrderNo": "cb-1"}
 FUNDS = (
@@ -29,7 +29,7 @@ def told(story: Told, order_no: str, amount: float = 20.0, *, at_ms: int | None 
     story.rows.append(Row(len(story.rows) + 1, story.at if at_ms is None else at_ms, NOTICE, f"sign\n{body}".encode()))
 
 
-def only(report: Report) -> Line:
+def only(report: Report) -> ReportLine:
     (line,) = report.of("chargeback")
     return line
 

@@ -8,15 +8,14 @@ import pytest
 
 from terminal.contract.messages import stamp as message_stamp
 from terminal.core.events import BoomSeen
-from terminal.core.lane import Rules
-from terminal.core.numbers import order_no
-from terminal.core.visit import Order, Proof
+from terminal.core.ids import order_no
+from terminal.core.model import PaymentProof, Rules, VisitOrder
 from terminal.tools.reconcile.facts import Facts
+from terminal.tools.reconcile.journals import Opening, UnreadableRow, WorkerRecords, openings, read_barrier, read_worker
 from terminal.tools.reconcile.match import match
-from terminal.tools.reconcile.ours import Opening, Ours, UnreadableRow, openings, read_barrier, read_worker
-from terminal.tools.reconcile.papers import Papers, read_papers
-from terminal.tools.reconcile.report import Day, Line, Report, table
-from tests.day import (
+from terminal.tools.reconcile.report import CalendarDay, Report, ReportLine, table
+from terminal.tools.reconcile.statements import StatementDay, read_papers
+from tests.support.day import (
     DATE,
     DAY,
     PAYEE,
@@ -33,10 +32,10 @@ from tests.day import (
     stamp,
     statement,
 )
-from tests.story import an_id
+from tests.support.story import an_id
 
 
-def only(report: Report, kind: str) -> Line:
+def only(report: Report, kind: str) -> ReportLine:
     """The one line of a kind."""
     (line,) = report.of(kind)  # type: ignore[arg-type]
     return line
@@ -67,9 +66,9 @@ def test_the_time_of_a_payment_is_paybys_and_not_when_we_heard_of_it() -> None:
     proof = story.proof(story.order())
     story.wait(700)  # PayBy tells of it after midnight
     story.payby("PAID", proof=proof)
-    ours = read_worker(story.rows, Rules("marina"))
-    assert [paid.paid_ms for paid in ours.paid.values()] == [at(23, 50)]
-    assert kinds(story.report(Papers())) == ["paid-not-opened", "missing"]
+    records = read_worker(story.rows, Rules("marina"))
+    assert [paid.paid_ms for paid in records.paid.values()] == [at(23, 50)]
+    assert kinds(story.report(StatementDay())) == ["paid-not-opened", "missing"]
 
 
 @pytest.mark.parametrize("said", [0, -1, 1_790_000_000, 10**15])
@@ -79,7 +78,7 @@ def test_a_time_that_paybys_words_cannot_mean_is_not_taken(said: int) -> None:
     order = story.order()
     proof = story.proof(order)
     body = proof.body.replace(str(story.at), str(said))
-    story.payby("PAID", proof=Proof(body, proof.sign))
+    story.payby("PAID", proof=PaymentProof(body, proof.sign))
     assert read_worker(story.rows, Rules("marina")).paid[order.no].paid_ms == story.at
 
 
@@ -98,7 +97,7 @@ def test_a_car_that_paid_before_midnight_and_left_after_it_is_of_both_days() -> 
     story.leaves()
     today = story.report(papers(payment(order, at(23, 59))))
     assert (kinds(today), today.unexplained) == (["paid-opened"], 0)
-    next_day = Day(DATE + timedelta(days=1), DAY.zone)
+    next_day = CalendarDay(DATE + timedelta(days=1), DAY.zone)
     tomorrow = story.report(papers(day=next_day.date), day=next_day)
     assert (kinds(tomorrow), tomorrow.unexplained) == (["opened-credit"], 0)
     assert "paid at 2026-09-21 23:59:10" in only(tomorrow, "opened-credit").text
@@ -286,9 +285,9 @@ def test_a_free_lift_that_the_worker_never_granted_is_unexplained() -> None:
 def test_a_lift_for_an_order_that_is_not_paid_is_unexplained() -> None:
     story = Told()
     order = story.shows_qr()
-    ours = read_worker(story.rows, Rules("marina"))
+    records = read_worker(story.rows, Rules("marina"))
     raised = Opening(story.at, "exit-1", "paid", "worker", order_no=order.no, session=order.session)
-    line = only(match(Facts("marina", DAY, story.at, papers(), ours, [raised])), "opened-unexplained")
+    line = only(match(Facts("marina", DAY, story.at, papers(), records, [raised])), "opened-unexplained")
     assert (line.explained, line.order_no, line.text) == (False, order.no, "for an order that is not paid here")
 
 
@@ -332,7 +331,7 @@ def test_a_vehicle_that_followed_another_through_is_told() -> None:
 # -- paid twice ------------------------------------------------------------------------------------------------------
 
 
-def twice(story: Told) -> tuple[Order, Order]:
+def twice(story: Told) -> tuple[VisitOrder, VisitOrder]:
     """A stay pays at one lane, leaves, and the order of another lane is found paid as well."""
     story.shows_qr("a", "exit-1")
     first = story.order("a")
@@ -436,16 +435,16 @@ def test_a_refund_over_midnight_is_of_both_days_and_may_stand_in_either_statemen
     story.command("refund", order_no=order.no, amount=500)
     story.at = at(0, 5, DATE + timedelta(days=1))
     story.tell_refund("success")
-    tomorrow = Day(DATE + timedelta(days=1), DAY.zone)
+    tomorrow = CalendarDay(DATE + timedelta(days=1), DAY.zone)
     for report in (
         story.report(papers(payment(order))),
         story.report(papers(day=tomorrow.date), day=tomorrow),
-        story.report(Papers(), day=tomorrow),
+        story.report(StatementDay(), day=tomorrow),
     ):
         assert only(report, "refund").explained
         assert (only(report, "missing").explained, report.unexplained) == (True, 0)
     assert story.report(papers(payment(order))).sums.journal_refunds == (0, 0)
-    assert story.report(Papers(), day=tomorrow).sums.journal_refunds == (1, 500)
+    assert story.report(StatementDay(), day=tomorrow).sums.journal_refunds == (1, 500)
 
 
 def test_a_refund_that_is_missing_altered_or_never_asked_for_is_unexplained() -> None:
@@ -512,7 +511,7 @@ def test_a_payment_that_the_statement_lacks_is_unexplained_and_at_its_edge_only_
 def test_without_any_file_of_transactions_every_payment_of_ours_is_missing() -> None:
     story = Told()
     story.visits()
-    assert not only(story.report(Papers()), "missing").explained
+    assert not only(story.report(StatementDay()), "missing").explained
 
 
 def test_a_statement_of_another_day_is_named() -> None:
@@ -522,10 +521,10 @@ def test_a_statement_of_another_day_is_named() -> None:
 
 def test_orders_that_were_never_made_here_are_named_by_file_and_line() -> None:
     story = Told()
-    ours = story.visits()
+    records = story.visits()
     alien = order_no("marina", "exit-9", an_id("alien"), 1)
     elsewhere = order_no("tower", "exit-1", an_id("alien"), 1)
-    rows = [payment(ours), *(payment(ours, merchantOrderNo=no) for no in (alien, elsewhere, "till-7"))]
+    rows = [payment(records), *(payment(records, merchantOrderNo=no) for no in (alien, elsewhere, "till-7"))]
     report = story.report(papers(*rows, refund("R7", elsewhere, 100)))
     assert [(line.order_no, line.where, line.text) for line in report.of("not-ours")] == [
         (alien, "transactions.csv:4", "an order number of this garage that its journal does not hold"),
@@ -576,7 +575,7 @@ def test_other_transactions_are_unexplained_and_settlements_are_summed() -> None
 
 
 def test_a_day_is_the_garages_and_has_23_or_25_hours_where_clocks_change() -> None:
-    london = [Day(DATE.replace(year=2026, month=month, day=day), ZoneInfo("Europe/London"))
+    london = [CalendarDay(DATE.replace(year=2026, month=month, day=day), ZoneInfo("Europe/London"))
               for month, day in ((3, 29), (10, 25), (11, 1))]  # fmt: skip
     assert [(day.end_ms - day.start_ms) // 3_600_000 for day in london] == [23, 25, 24]
     assert DAY.start_ms in DAY
@@ -601,8 +600,8 @@ def test_a_barriers_journal_without_a_known_lift_has_no_lane_but_the_configured_
     story = Told()
     story.operator("x")
     rows = story.arms["exit-1"]
-    assert read_barrier("b.db", rows, Ours()).lane == ""
-    assert read_barrier("b.db", rows, Ours(), "exit-1").lane == "exit-1"
+    assert read_barrier("b.db", rows, WorkerRecords()).lane == ""
+    assert read_barrier("b.db", rows, WorkerRecords(), "exit-1").lane == "exit-1"
 
 
 def test_a_salvaged_barriers_journal_keeps_the_times_of_its_lifts_and_counts_none_twice() -> None:
@@ -612,12 +611,12 @@ def test_a_salvaged_barriers_journal_keeps_the_times_of_its_lifts_and_counts_non
     story.pulse(story.stay("a").grants[-1], at=message_stamp(taken - 20_000))
     story.raises("a")
     story.drives_through()
-    ours = read_worker(story.rows, Rules("marina"))
-    aside = read_barrier("aside.db", story.arms["exit-1"][:1], ours)
+    records = read_worker(story.rows, Rules("marina"))
+    aside = read_barrier("aside.db", story.arms["exit-1"][:1], records)
     anew = [replace(row, at_ms=at(23)) for row in story.arms["exit-1"]]
-    salvaged = read_barrier("barrier.db", anew, ours)
+    salvaged = read_barrier("barrier.db", anew, records)
     for arms in ([aside, salvaged], [salvaged, aside]):
-        (opening,) = openings(ours, arms)
+        (opening,) = openings(records, arms)
         assert (opening.order_no, opening.sure, opening.odd) == (first.no, True, "")
         assert opening.at_ms in (taken, taken - 20_000)
 
@@ -626,14 +625,14 @@ def test_a_lifts_time_is_the_barriers_unless_it_was_written_long_after() -> None
     story = Told()
     for number, late in enumerate((0, 60_000, 119_000, 121_000)):
         story.operator(str(number), at=message_stamp(story.at - late))
-    pulses = read_barrier("b.db", story.arms["exit-1"], Ours()).pulses
+    pulses = read_barrier("b.db", story.arms["exit-1"], WorkerRecords()).pulses
     assert [pulse.at_ms - story.at for pulse in pulses] == [0, 0, 0, -121_000]
 
 
 @pytest.mark.parametrize("row", [Row(1, 0, "Started", b"{}"), Row(1, 0, "intent", b"{}"), Row(1, 0, "intent", b"?")])
 def test_what_is_no_barriers_row_is_refused(row: Row) -> None:
     with pytest.raises(UnreadableRow, match="row 1"):
-        read_barrier("b.db", [row], Ours())
+        read_barrier("b.db", [row], WorkerRecords())
 
 
 def test_a_workers_row_of_another_program_is_refused_and_an_unknown_kind_passed_over() -> None:
@@ -665,11 +664,11 @@ def test_an_empty_day_is_explained() -> None:
 def test_matching_reads_and_changes_nothing() -> None:
     story = Told()
     order = story.visits()
-    ours = read_worker(story.rows, Rules("marina"))
-    before = repr(ours)
-    found = openings(ours, [])
-    match(Facts("marina", DAY, story.at, papers(payment(order)), ours, found, PAYEE))
-    assert repr(ours) == before
+    records = read_worker(story.rows, Rules("marina"))
+    before = repr(records)
+    found = openings(records, [])
+    match(Facts("marina", DAY, story.at, papers(payment(order)), records, found, PAYEE))
+    assert repr(records) == before
 
 
 # -- what a mutation of the rules must not pass ----------------------------------------------------------------------
@@ -747,9 +746,9 @@ def test_a_barriers_lane_is_told_by_an_order_paid_there_and_not_by_credit() -> N
     story = Told(lanes=("exit-1", "exit-2"))
     story.visits("a", "exit-2")
     (row, _) = story.arms["exit-2"]
-    assert read_barrier("b.db", [row], Ours()).lane == "exit-2"
+    assert read_barrier("b.db", [row], WorkerRecords()).lane == "exit-2"
     credit = replace(row, data=row.data.replace(b'"paid"', b'"credit"'))
-    assert read_barrier("b.db", [credit], Ours()).lane == ""
+    assert read_barrier("b.db", [credit], WorkerRecords()).lane == ""
 
 
 def test_a_raise_that_the_worker_missed_shows_in_what_the_barrier_says_later() -> None:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from terminal.core import money
 from terminal.tools.reconcile.report import Report
-from tests.day import V1, V2, Told, papers, payment, refund
-from tests.story import an_id
+from tests.support.day import V1, V2, Told, papers, payment, refund
+from tests.support.story import an_id
 
 Rows = list[dict[str, str]]
 VISITS = ("paid", "free", "operator", "late", "refunded")

@@ -11,25 +11,29 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker.embedded import EmbeddedBroker
-from terminal.bus import Bus, BusError, BusRefused
 from terminal.clock import SystemClock
-from terminal.config import ConfigError, Settings, load
-from terminal.contract.grant import BadKeyFile, check_command, load_trusted
+from terminal.config.load import load
+from terminal.config.schema import ConfigError, Settings
 from terminal.contract.messages import Command, Receipt, Refund
-from terminal.core.numbers import refund_no
-from terminal.core.visit import Order
-from terminal.journal import Journal
-from terminal.link import Link
-from terminal.tools import refund
-from terminal.tools.refund import Limits, Signer, about, give_back, read_wish
+from terminal.contract.signatures import BadKeyFile, check_command, load_trusted
+from terminal.core.ids import refund_no
+from terminal.core.model import VisitOrder
+from terminal.journal.journal import Journal
+from terminal.mqtt.client import MqttClient
+from terminal.mqtt.endpoint import Endpoint
+from terminal.mqtt.errors import ConnectionRefused, MqttError
+from terminal.tools.refund import command as refund
+from terminal.tools.refund.command import ConsoleSigner, give_back, read_wish
+from terminal.tools.refund.follow_up import FollowUpLimits
+from terminal.tools.refund.lookup import about
 from tests.conftest import Mosquitto, embedded_bus
-from tests.day import Told
-from tests.garage import Garage
+from tests.support.day import Told
+from tests.support.garage import Garage
 from tests.test_visit_processes import leaves
 
-QUICK = Limits(answer_s=1.0, end_s=1.0, repeat_s=0.05)
+QUICK = FollowUpLimits(answer_s=1.0, end_s=1.0, repeat_s=0.05)
 """For tests in which a limit is reached."""
-PATIENT = Limits(answer_s=20.0, end_s=20.0, repeat_s=0.05)
+PATIENT = FollowUpLimits(answer_s=20.0, end_s=20.0, repeat_s=0.05)
 ORDER = "marina-exit-1-0190d3f07c1e7a529d2f0123456789ab"
 SESSION = "0190d3f0-7c1e-7a52-9d2f-0123456789ab"
 CONFIGURATION = """\
@@ -87,11 +91,16 @@ class Spoken:
     complaints: list[str] = field(default_factory=list)
 
     async def give_back(
-        self, settings: Settings, limits: Limits = PATIENT, amount: str | None = None, order: str = ORDER
+        self, settings: Settings, limits: FollowUpLimits = PATIENT, amount: str | None = None, order: str = ORDER
     ) -> int:
         wish = read_wish(settings, order, amount, "overcharged")
         return await give_back(
-            settings, wish, Signer.load(settings), say=self.said.append, complain=self.complaints.append, limits=limits
+            settings,
+            wish,
+            ConsoleSigner.load(settings),
+            say=self.said.append,
+            complain=self.complaints.append,
+            limits=limits,
         )
 
     def run(self, settings: Settings, order: str = ORDER, **more: Any) -> int:
@@ -102,26 +111,26 @@ class Spoken:
 class Worker:
     """Answers commands as it is told: ``answers`` gives what to say to the n-th one."""
 
-    link: Link
+    endpoint: Endpoint
     answers: Callable[["Worker", Command, int], list[Receipt | Refund]]
     commands: list[Command] = field(default_factory=list)
 
     async def run(self) -> None:
-        with self.link.hear("command") as hearing:
+        with self.endpoint.subscribe("command") as hearing:
             async for heard in hearing:
                 heard.ack()
                 command = heard.message
                 assert isinstance(command, Command)
                 self.commands.append(command)
                 for message in self.answers(self, command, len(self.commands)):
-                    await self.link.say(message)
+                    await self.endpoint.publish(message)
 
     def receipt(self, command: Command, outcome: str = "done", why: str | None = None, **more: Any) -> Receipt:
-        return Receipt(**self.link.head(), **{"command": command.id, "outcome": outcome, "why": why} | more)
+        return Receipt(**self.endpoint.head(), **{"command": command.id, "outcome": outcome, "why": why} | more)
 
     def refund(self, command: Command, status: str, **more: Any) -> Refund:
         fields = {"order_no": command.order_no, "refund_no": refund_no(command.id), "status": status} | more
-        return Refund(**self.link.head(), **fields)
+        return Refund(**self.endpoint.head(), **fields)
 
 
 async def at_work(
@@ -129,8 +138,8 @@ async def at_work(
 ) -> tuple[Any, Worker]:
     """What ``work`` comes to while such a worker is there."""
     async with embedded_bus(broker, "worker") as bus:
-        link = Link(bus, garage="marina", lane="exit-1", role="worker", version="1", clock=SystemClock())
-        worker = Worker(link, answers)
+        endpoint = Endpoint(bus, garage="marina", lane="exit-1", role="worker", version="1", clock=SystemClock())
+        worker = Worker(endpoint, answers)
         task = asyncio.create_task(worker.run())
         try:
             return await asyncio.wait_for(work, 25), worker
@@ -170,7 +179,7 @@ async def test_the_same_command_is_repeated_until_the_receipt_and_not_after_it(
     def answers(worker: Worker, command: Command, count: int) -> list[Receipt | Refund]:
         return [worker.receipt(command)] if count == 3 else []
 
-    limits = Limits(answer_s=20.0, end_s=0.5, repeat_s=0.05)
+    limits = FollowUpLimits(answer_s=20.0, end_s=0.5, repeat_s=0.05)
     status, worker = await at_work(embedded, answers, spoken.give_back(settings, limits))
     assert len({(command.id, command.sign) for command in worker.commands}) == 1
     assert 3 <= len(worker.commands) <= 5  # one may have been on its way
@@ -280,7 +289,7 @@ async def test_the_journal_of_this_machine_knows_an_end_that_was_not_heard(
 
 async def test_a_running_role_of_the_same_user_is_not_pushed_out(mosquitto: Mosquitto, tmp_path: Path) -> None:
     settings, spoken = configured(tmp_path, mosquitto.url, user="lane"), Spoken()
-    async with Bus(mosquitto.url, username="lane") as role:
+    async with MqttClient(mosquitto.url, username="lane") as role:
         changes: list[bool] = []
         role.on_change(changes.append)
         assert await spoken.give_back(settings, QUICK) == 1
@@ -289,13 +298,13 @@ async def test_a_running_role_of_the_same_user_is_not_pushed_out(mosquitto: Mosq
 
 
 async def test_a_wrong_password_is_the_brokers_refusal(embedded: EmbeddedBroker, tmp_path: Path) -> None:
-    with pytest.raises(BusRefused):
+    with pytest.raises(ConnectionRefused):
         await Spoken().give_back(configured(tmp_path, embedded.url, user="console"))
 
 
 async def test_a_url_that_is_none_is_an_error_of_the_configuration(tmp_path: Path) -> None:
     settings = configured(tmp_path, more='[broker]\nport = 1\nusers = "users"\n')
-    with pytest.raises((ConfigError, BusError), match="users/console"):
+    with pytest.raises((ConfigError, MqttError), match="users/console"):
         await Spoken().give_back(settings)
 
 
@@ -366,7 +375,7 @@ def test_whoever_does_not_say_yes_is_asked_once_and_nothing_is_sent(tmp_path: Pa
 def test_yes_is_a_word_a_person_types(tmp_path: Path) -> None:
     for answer in ("yes", " Y ", "YES"):
         spoken = Spoken()
-        assert spoken.run(configured(tmp_path), prompt=lambda _, said=answer: said, limits=Limits(0.1)) == 1
+        assert spoken.run(configured(tmp_path), prompt=lambda _, said=answer: said, limits=FollowUpLimits(0.1)) == 1
         assert "no answer from the worker" in spoken.complaints[0]
 
 
@@ -398,7 +407,7 @@ def test_what_the_journal_does_not_know_is_said(tmp_path: Path) -> None:
     settings, story = configured(tmp_path), Told()
     wish = read_wish(settings, ORDER, None, "")
     assert "the worker's journal is not on this machine" in list(about(settings, wish))
-    unpaid: Order = story.shows_qr()
+    unpaid: VisitOrder = story.shows_qr()
     journal_of(tmp_path, story)
     assert "the worker's journal does not hold this order" in list(about(settings, wish))
     lines = list(about(settings, read_wish(settings, unpaid.no, None, "")))

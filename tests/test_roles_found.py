@@ -5,19 +5,19 @@ from typing import Any, cast
 
 import pytest
 
-from terminal.bus import Bus
+from terminal.clock import SystemClock
 from terminal.contract.messages import Answer, Barrier, Vehicle, stamp
-from terminal.core.visit import Lane
-from terminal.link import Link, SystemClock
-from terminal.roles.barrier import Gate
-from terminal.roles.barrier.gate import Raise, Say
-from terminal.roles.barrier.spent import Spent
-from terminal.subscription import Subscription
-from tests.lifts import CAR, NOW, beliefs, lift
+from terminal.core.model import Lane
+from terminal.mqtt.client import MqttClient
+from terminal.mqtt.endpoint import Endpoint
+from terminal.mqtt.subscription import Subscription
+from terminal.roles.barrier.controller import BarrierController, PublishBarrier, RaiseBoom
+from terminal.roles.barrier.spent_lifts import SpentLifts
 from tests.sim.loop import VirtualLoop
 from tests.sim.memorybus import TestClock
 from tests.sim.net import SimBus
 from tests.sim.world import Options, World
+from tests.support.lifts import CAR, NOW, lift, trust
 
 
 class Asked:
@@ -34,8 +34,10 @@ class Asked:
 def test_a_broker_keeps_no_vehicle_for_who_is_away() -> None:
     """A barrier that came back read what it had missed: a lift, then that its car waits, though another stood there."""
     bus = Asked()
-    link = Link(cast(Bus, bus), garage="marina", lane="exit-1", role="barrier", version="1", clock=SystemClock())
-    link.hear("lift", "vehicle")
+    endpoint = Endpoint(
+        cast(MqttClient, bus), garage="marina", lane="exit-1", role="barrier", version="1", clock=SystemClock()
+    )
+    endpoint.subscribe("lift", "vehicle")
     assert bus.lasting == ("parking/marina/exit-1/lift",)
     assert bus.fleeting == ("parking/marina/exit-1/vehicle",)
 
@@ -53,7 +55,7 @@ def hears(*late_s: float, state: str = "down", **more: Any) -> Lane:
                 said = Barrier(**head, state=cast(Any, "up" if late > 5 else state), **more)
                 barrier.says("parking/marina/exit-1/barrier", world.packed(said))
                 await world.nap(1)
-            return world.worker.worker.ledger.garage.lanes["exit-1"]
+            return world.worker.worker.event_store.garage.lanes["exit-1"]
 
         return cast(Lane, loop.run(story()))
 
@@ -72,18 +74,18 @@ def test_a_barrier_whose_messages_all_seem_late_has_a_wrong_clock() -> None:
 
 def test_a_barrier_names_a_lift_as_raised_only_from_its_pulse_on() -> None:
     """It died between intent and pulse, and had named the lift meanwhile: the worker took the car for raised."""
-    gate = Gate(beliefs(), Spent(), TestClock(NOW), state="down")
+    controller = BarrierController(trust(), SpentLifts(), TestClock(NOW), state="down")
     free = lift(reason="free", car=None)
     head = {"id": free.id, "at": stamp(NOW)}
-    assert gate.on_lift(free) == [Raise(free)]
-    assert gate.message(head).lift is None
-    gate.on_boom("rising")
-    assert gate.message(head).lift is None, "something else lifts it"
-    gate.intended()
-    assert gate.message(head).lift == free.id
-    gate.raised(free)
-    gate.on_boom("down")
-    assert gate.message(head).lift == free.id
+    assert controller.on_lift(free) == [RaiseBoom(free)]
+    assert controller.message(head).lift is None
+    controller.on_boom("rising")
+    assert controller.message(head).lift is None, "something else lifts it"
+    controller.intended()
+    assert controller.message(head).lift == free.id
+    controller.raised(free)
+    controller.on_boom("down")
+    assert controller.message(head).lift == free.id
 
 
 def vehicle(clock: TestClock, car: str | None) -> Vehicle:
@@ -93,8 +95,8 @@ def vehicle(clock: TestClock, car: str | None) -> Vehicle:
 @pytest.mark.fault("arm-still-up")
 def test_a_busy_lift_keeps_its_chance() -> None:
     clock = TestClock(NOW)
-    gate = Gate(beliefs(), Spent(), clock, state="up")
-    gate.on_vehicle(vehicle(clock, CAR), retained=False)
-    assert gate.on_lift(lift()) == [Say(Answer(lift().id, "refused", "busy", lift().order_no))]
-    gate.on_boom("down")
-    assert gate.on_lift(lift()) == [Raise(lift())]
+    controller = BarrierController(trust(), SpentLifts(), clock, state="up")
+    controller.on_vehicle(vehicle(clock, CAR), retained=False)
+    assert controller.on_lift(lift()) == [PublishBarrier(Answer(lift().id, "refused", "busy", lift().order_no))]
+    controller.on_boom("down")
+    assert controller.on_lift(lift()) == [RaiseBoom(lift())]

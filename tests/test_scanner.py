@@ -15,10 +15,10 @@ import pytest
 import serial
 from evdev import ecodes
 
-from drivers.lines import LONGEST, PAUSE_S, Reading
+from drivers.line_reader import LONGEST, PAUSE_S, Reading
 from drivers.scanner import HidScanner, Port, PortScanner, Scanner, SerialScanner, StdinScanner
 from drivers.simulated import SimulatedScanner
-from tests.keyboard import event, key, typed
+from tests.support.keyboard import event, key, typed
 
 
 @dataclass
@@ -284,11 +284,11 @@ class Pauses:
 
 async def test_an_unplugged_serial_scanner_says_so_and_is_read_again_when_it_is_back(tmp_path: Path) -> None:
     near, far = pty.openpty()
-    link = tmp_path / "ttyACM0"
-    link.symlink_to(os.ttyname(far))
+    endpoint = tmp_path / "ttyACM0"
+    endpoint.symlink_to(os.ttyname(far))
     pauses = Pauses()
     told: list[str | None] = []
-    async with SerialScanner(str(link), sleep=pauses) as scanner:
+    async with SerialScanner(str(endpoint), sleep=pauses) as scanner:
         await opened(scanner)
         scanner.on_trouble(lambda: told.append(scanner.trouble))
         os.write(near, b"half")
@@ -296,11 +296,11 @@ async def test_an_unplugged_serial_scanner_says_so_and_is_read_again_when_it_is_
 
         def plug() -> None:
             if len(pauses.seconds) == 3:
-                link.symlink_to(os.ttyname(back))
+                endpoint.symlink_to(os.ttyname(back))
 
         pauses.before_next = plug
         reading = asyncio.create_task(anext(scanner))
-        link.unlink()  # the name of a pty that is closed may be another test's in no time
+        endpoint.unlink()  # the name of a pty that is closed may be another test's in no time
         os.close(far)
         os.close(near)
         while told[-1:] != [None]:

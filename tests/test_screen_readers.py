@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from terminal.screen import fonts
-from terminal.screen.compose import Composer
 from terminal.screen.layouts import LAYOUTS
-from terminal.screen.samples import SITE, URL, views
+from terminal.screen.renderer import Renderer
+from terminal.screen.sample_views import SITE, URL, views
 from terminal.screen.view import Digits
-from terminal.screen.wifi import wifi
+from terminal.screen.wifi_page import wifi
 from tests.test_screen_qr import SHORT, by_opencv, by_zbar, by_zxing
 
 pytestmark = pytest.mark.skipif(not fonts.raqm_available(), reason=f"Arabic cannot be shaped here: {fonts.INSTALL}")
@@ -27,12 +27,12 @@ Reader = Callable[[Image.Image], str | None]
 def test_every_pay_screen_gives_its_link_to_three_independent_readers(name: str, url: str, read: Reader) -> None:
     digits: tuple[Digits, ...] = ("latin", "arabic")
     for kind in digits:
-        composer = Composer(LAYOUTS[name], replace(SITE, digits=kind))
+        renderer = Renderer(LAYOUTS[name], replace(SITE, digits=kind))
         for key, view in views(url).items():
             if view.state == "pay" and view.page == "code":
-                assert read(composer.compose(view)) == url, key
-            if view.state == "pay" and not composer.turns:  # the hints stand beside the code
-                assert read(composer.compose(replace(view, page="code"))) == url, key
+                assert read(renderer.compose(view)) == url, key
+            if view.state == "pay" and not renderer.turns:  # the hints stand beside the code
+                assert read(renderer.compose(replace(view, page="code"))) == url, key
 
 
 @readers
@@ -40,4 +40,4 @@ def test_every_pay_screen_gives_its_link_to_three_independent_readers(name: str,
 def test_the_lanes_wifi_is_given_to_three_independent_readers(name: str, read: Reader) -> None:
     site = replace(SITE, wifi=wifi("Marina Guest", "welcome 2026"))
     view = replace(views()["pay"], page="wifi", left=None)
-    assert read(Composer(LAYOUTS[name], site).compose(view)) == NETWORK
+    assert read(Renderer(LAYOUTS[name], site).compose(view)) == NETWORK

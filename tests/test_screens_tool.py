@@ -7,11 +7,11 @@ from PIL import Image, ImageChops
 from terminal.__main__ import main
 from terminal.screen import fonts, qr
 from terminal.screen.layouts import LAYOUTS
-from terminal.screen.samples import SITE, URL
+from terminal.screen.sample_views import SITE, URL
 from terminal.screen.texts import REASONS
 from terminal.screen.view import Site
 from terminal.tools import screens
-from tests.gallery import PICTURES, gallery
+from tests.support.gallery import PICTURES, gallery
 
 pytestmark = pytest.mark.skipif(not fonts.raqm_available(), reason=f"Arabic cannot be shaped here: {fonts.INSTALL}")
 SHORT = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac1495837234592be948e83fcaae0cb&t=1765054600668"
@@ -129,10 +129,10 @@ def test_a_configuration_that_is_not_there_is_one_line_and_status_2(
 def test_the_pictures_that_the_readme_shows_are_those_of_today(name: str) -> None:
     drawn = gallery()[name].convert("L")
     with Image.open(PICTURES / name) as kept:
-        assert kept.size == drawn.size, "python -m tests.gallery draws them anew"
+        assert kept.size == drawn.size, "python -m tests.support.gallery draws them anew"
         difference = ImageChops.difference(kept.convert("L"), drawn)
     other = difference.point(lambda grey: 255 * (grey > 48)).getbbox()
-    assert other is None, f"they differ at {other}: python -m tests.gallery draws them anew"
+    assert other is None, f"they differ at {other}: python -m tests.support.gallery draws them anew"
 
 
 @pytest.mark.parametrize("size", [(480, 320), (320, 240), (240, 240), (320, 480)])

@@ -19,8 +19,8 @@ from PIL import Image
 from terminal.app.signals import ENDING, STOPPING
 from terminal.screen import qr
 from tests.conftest import Mosquitto
-from tests.garage import ALL_ROLES, LIMIT_S, ROOT, Garage, Process
-from tests.leash import LEASH
+from tests.support.garage import ALL_ROLES, LIMIT_S, ROOT, Garage, Process
+from tests.support.leash import LEASH
 
 LONG_PULSE = {"EXIT_TERMINAL_BARRIER_PULSE": "5"}
 RELEASED_S = 4.0
@@ -34,7 +34,7 @@ class Pinned(Garage):
         return self.folder / "pins.log"
 
     def words(self, command: str) -> list[str]:
-        return ["-W", "error", "-m", "tests.pinned", str(self.pins), command, "--config", str(self.file)]
+        return ["-W", "error", "-m", "tests.support.pinned", str(self.pins), command, "--config", str(self.file)]
 
     def levels(self) -> list[str]:
         """Of the relay."""

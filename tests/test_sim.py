@@ -37,7 +37,7 @@ def test_a_state_that_a_start_turned_to_the_right_clock_is_compared_by_that_cloc
             driver = Driver(world, world.sites["exit-1"], 1, world.dice_for("driver"), "slow")
             visit = loop.create_task(driver.visit())
             await world.nap(6)
-            lane = worker.worker.ledger.garage.lanes["exit-1"]
+            lane = worker.worker.event_store.garage.lanes["exit-1"]
             assert lane.visit
             assert not lane.began
             worker.dies("for a restart", for_s=1)
@@ -45,7 +45,7 @@ def test_a_state_that_a_start_turned_to_the_right_clock_is_compared_by_that_cloc
             if forgets:
                 worker.disk.put_back(1)
             await world.nap(2)
-            assert abs(worker.worker.ledger.last_at - world.true_ms()) < 10_000
+            assert abs(worker.worker.event_store.last_at - world.true_ms()) < 10_000
             visit.cancel()
             return world.checks.violation
 

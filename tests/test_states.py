@@ -1,6 +1,7 @@
 """The diagrams of CONTRIBUTING.md are what the rules do."""
 
-from tests.states import BEGIN, END, PAGE, SAID, drawn, explore
+from tests.said import SAID
+from tests.states import BEGIN, END, PAGE, drawn, explore
 
 WORDS = SAID.read_text().splitlines()
 

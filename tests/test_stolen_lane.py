@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from terminal.bus import Bus
 from terminal.clock import SystemClock, new_id
 from terminal.contract.access import mosquitto_acl
 from terminal.contract.messages import (
@@ -33,12 +32,13 @@ from terminal.contract.messages import (
     stamp,
 )
 from terminal.core import money
-from terminal.core.numbers import derived_id
+from terminal.core.ids import derived_id
 from terminal.core.quote import hint
 from terminal.core.tariff import Tariff
 from terminal.core.ticket import sign_ticket
+from terminal.mqtt.client import MqttClient
 from tests.conftest import Mosquitto
-from tests.garage import Garage, Heard
+from tests.support.garage import Garage, Heard
 
 pytestmark = pytest.mark.skipif(
     shutil.which("mosquitto") is None, reason="no mosquitto here: apt-get install mosquitto"
@@ -56,7 +56,7 @@ KERB = ("garage", "lane", "mqtt", "lift", "reader", "lcd", "barrier", "gpio")
 class Everything(Heard):
     """Messages by ``<lane>/<what>``."""
 
-    async def follow(self, bus: Bus) -> None:
+    async def follow(self, bus: MqttClient) -> None:
         async for delivery in bus.subscribe("parking/marina/#"):
             delivery.ack()
             async with self._news:
@@ -114,7 +114,7 @@ class Larger(Garage):
 class Thief:
     """Says whatever `exit-2`'s user is let, and tries what it is not."""
 
-    def __init__(self, bus: Bus, lane: Larger) -> None:
+    def __init__(self, bus: MqttClient, lane: Larger) -> None:
         self._bus, self._lane = bus, lane
 
     async def says(self, topic: str, message: Message, *, retain: bool = False) -> None:
@@ -225,9 +225,11 @@ async def lane(tmp_path: Path) -> AsyncIterator[Larger]:
         server.stop()
 
 
-def stolen(lane: Larger, client_id: str = "lane.exit-2") -> Bus:
+def stolen(lane: Larger, client_id: str = "lane.exit-2") -> MqttClient:
     """A connection with the password of `exit-2`'s machine."""
-    return Bus(lane.broker, username="lane.exit-2", client_id=client_id, password="lane.exit-2-password", clean=True)
+    return MqttClient(
+        lane.broker, username="lane.exit-2", client_id=client_id, password="lane.exit-2-password", clean=True
+    )
 
 
 @pytest.mark.fault("stolen-lane")

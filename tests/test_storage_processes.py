@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from terminal.journal import read
+from terminal.journal.reading import read
 from tests.conftest import Mosquitto
-from tests.garage import Garage, opened
+from tests.support.garage import Garage, opened
 from tests.test_journal import flip
 from tests.test_visit_processes import leaves
 

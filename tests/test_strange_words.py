@@ -15,19 +15,19 @@ import pytest
 from aiohttp import web
 
 from terminal.clock import new_id
-from terminal.contract.grant import sign_command
 from terminal.contract.messages import Alert, Lift, Order, Paid, Screen, encode, stamp
-from terminal.core.numbers import parse_order_no
-from terminal.payby.sandbox import Sandbox
+from terminal.contract.signatures import sign_command
+from terminal.core.ids import parse_order_no
+from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import sign
-from tests.lifts import GARAGE, LANE, PAYEE, payby_key, private_key
+from tests.support.lifts import GARAGE, LANE, PAYEE, payby_key, private_key
 from tests.test_worker import CLOCK, Lane, to_json, working
 
 TEXTS = {
     "20 kB": "x" * 20_000,
     "half a pair": "Parking \ud83d",
     "NUL": "nul \0",
-    "line feed": "paid\nWARNING terminal.link: alert forged raised",
+    "line feed": "paid\nWARNING terminal.mqtt.endpoint: alert forged raised",
     "turned around": "\u202egnikrap",
 }
 SPOKEN_S = 60.0

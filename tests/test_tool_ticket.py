@@ -4,7 +4,8 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from terminal.config import ConfigError, Settings, load
+from terminal.config.load import load
+from terminal.config.schema import ConfigError, Settings
 from terminal.core.ticket import read_ticket
 from terminal.tools import ticket
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from terminal.journal import Journal, JournalForeign, Row, read
-from terminal.journal.rows import GENESIS, ROLES, STEPS, seal
+from terminal.journal.journal import Journal
+from terminal.journal.reading import read
+from terminal.journal.rows import GENESIS, ROLES, STEPS, JournalForeign, Row, seal
 from tests.conftest import Mosquitto
-from tests.garage import Garage, opened
+from tests.support.garage import Garage, opened
 from tests.test_visit_processes import leaves
 
 ROLES_APART = ("worker", "listener", "barrier", "lcd", "reader")

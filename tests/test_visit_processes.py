@@ -9,7 +9,7 @@ import pytest
 from terminal.contract.messages import Qr
 from terminal.screen import qr
 from tests.conftest import Mosquitto
-from tests.garage import ALL_ROLES, Garage, opened
+from tests.support.garage import ALL_ROLES, Garage, opened
 
 ROLES_APART = ("worker", "listener", "barrier", "lcd", "reader")
 

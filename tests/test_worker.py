@@ -14,9 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from terminal import ledger
 from terminal.clock import SystemClock, new_id
-from terminal.contract.grant import check_lift, check_screen, sign_command
 from terminal.contract.messages import (
     Alert,
     Answer,
@@ -31,27 +29,30 @@ from terminal.contract.messages import (
     Vehicle,
     stamp,
 )
+from terminal.contract.signatures import check_lift, check_screen, sign_command
 from terminal.core import lane as core_lane
 from terminal.core import money
 from terminal.core.actions import Pursuit
 from terminal.core.events import VehicleUnknown
-from terminal.core.lane import Rules
-from terminal.core.numbers import derived_id
+from terminal.core.ids import derived_id
+from terminal.core.model import Rules
 from terminal.core.quote import hint, quote
 from terminal.core.tariff import Tariff
 from terminal.core.ticket import sign_ticket
-from terminal.link import Link
-from terminal.payby.client import PayBy
-from terminal.payby.sandbox import Sandbox
+from terminal.journal import kinds
+from terminal.mqtt.endpoint import Endpoint
+from terminal.payby.client import PayByClient
 from terminal.payby.sandbox.faults import Fault
+from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import sign
-from terminal.roles.worker import Worker, WorkerSettings
-from terminal.roles.worker import lifts as worker_lifts
-from terminal.roles.worker.hearing import Beliefs
-from terminal.roles.worker.speaking import Signer
-from terminal.roles.worker.words import Wording
-from tests.lifts import GARAGE, LANE, PAYEE, payby_key, private_key, trusted
+from terminal.roles.worker import lift_index as worker_lifts
+from terminal.roles.worker.event_mapper import JudgementSettings
+from terminal.roles.worker.message_builder import WorkerSigner
+from terminal.roles.worker.payby_requests import PayByRequests
+from terminal.roles.worker.role import WorkerRole
+from terminal.roles.worker.settings import WorkerSettings
 from tests.sim.memorybus import MemoryBus
+from tests.support.lifts import GARAGE, LANE, PAYEE, payby_key, private_key, trusted
 
 KEYS = {"k1": b"k" * 32}
 TARIFF = Tariff.from_texts(
@@ -87,7 +88,7 @@ class Row:
     data: bytes
 
 
-WORDING = Wording(GARAGE, "Marina", "", None, TARIFF)
+WORDING = PayByRequests(GARAGE, "Marina", "", None, TARIFF)
 
 
 def worker_settings(
@@ -99,8 +100,8 @@ def worker_settings(
     return WorkerSettings(
         GARAGE,
         rules or Rules(GARAGE),
-        Beliefs(GARAGE, KEYS, TARIFF, [payby_key("payby").public_key()], PAYEE),
-        Signer("worker", private_key("worker")),
+        JudgementSettings(GARAGE, KEYS, TARIFF, [payby_key("payby").public_key()], PAYEE),
+        WorkerSigner("worker", private_key("worker")),
         trusted(),
         2.0,
         words_for or replace(WORDING, device_ids=devices),
@@ -117,7 +118,7 @@ class Lane:
         sandbox: Sandbox,
         log: Memory | None = None,
         *,
-        payby: Callable[[PayBy], Any] = lambda client: client,
+        payby: Callable[[PayByClient], Any] = lambda client: client,
         words_for: Callable[[Pursuit, int], bytes] | None = None,
         device_ids: Mapping[str, str] | None = None,
         timeout_s: float = 2.0,
@@ -129,11 +130,11 @@ class Lane:
         self.log = log or Memory()
         self.bus = MemoryBus()
         self.bus.instance = new_id(CLOCK)
-        link = Link(self.bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="test", clock=CLOCK)
+        endpoint = Endpoint(self.bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="test", clock=CLOCK)
         payby_keys = [payby_key("payby").public_key()]
-        self.payby = PayBy(sandbox.base_url, PAYEE, payby_key("merchant"), payby_keys, timeout_s=timeout_s)
+        self.payby = PayByClient(sandbox.base_url, PAYEE, payby_key("merchant"), payby_keys, timeout_s=timeout_s)
         told = worker_settings(words_for, device_ids or {}, rules)
-        self.worker = Worker(link, payby(self.payby), self.log, told, seed=1, **options)
+        self.worker = WorkerRole(endpoint, payby(self.payby), self.log, told, seed=1, **options)
         self._count = itertools.count()
 
     def head(self) -> dict[str, Any]:
@@ -328,7 +329,7 @@ async def test_what_belongs_to_a_lane_is_a_bad_message_in_the_garages_place(lane
     await lane.bus.hears(lane.topic(what, "garage"), said[what])
     alert = await lane.until(Alert, code="bad-message")
     assert "no lane is `garage`" in alert.text
-    assert "garage" not in lane.worker.ledger.garage.lanes
+    assert "garage" not in lane.worker.event_store.garage.lanes
     assert lane.bus.unacknowledged == 0
 
 
@@ -343,7 +344,7 @@ async def test_an_answer_of_another_lane_says_nothing_of_a_lift(lane: Lane) -> N
     assert [alert.code for alert in lane.bus.of(Alert)] == ["bad-message"] * 2
     assert all("a lift of exit-1" in alert.text for alert in lane.bus.of(Alert))
     assert not any(row.kind == "LiftAnswered" for row in lane.log.rows)
-    (stay,) = lane.worker.ledger.garage.stays.values()
+    (stay,) = lane.worker.event_store.garage.stays.values()
     assert [grant.id for grant in stay.grants] == [lift.id]
     await lane.boom_is_down(answer=answer)
     await lane.until(Alert, code="lift-refused")
@@ -517,7 +518,7 @@ async def test_an_unauthorised_answer_puts_idle_lanes_out_of_order(lane: Lane) -
 
 
 def test_the_journals_kind_of_a_request_is_known_to_reports() -> None:
-    assert ledger.WORDS == "request"
+    assert kinds.WORDS == "request"
 
 
 @pytest.mark.fault("ticket-again")
@@ -546,6 +547,6 @@ async def test_a_refused_ticket_has_one_help_code_on_the_screen_in_the_alert_and
 
 
 def test_the_mark_of_our_lifts_follows_from_the_key_and_tells_nothing_of_it() -> None:
-    one, other = Signer("worker", private_key("worker")), Signer("worker", private_key("console"))
-    assert one.mark == Signer("worker-2", private_key("worker")).mark != other.mark
+    one, other = WorkerSigner("worker", private_key("worker")), WorkerSigner("worker", private_key("console"))
+    assert one.mark == WorkerSigner("worker-2", private_key("worker")).mark != other.mark
     assert re.fullmatch("[0-9a-f]{64}", one.mark)

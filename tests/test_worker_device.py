@@ -3,9 +3,9 @@
 import pytest
 
 from terminal.contract.messages import Alert, Lift, Order, Screen
-from terminal.payby.sandbox import Sandbox
 from terminal.payby.sandbox.faults import Fault
-from tests.lifts import LANE
+from terminal.payby.sandbox.server import Sandbox
+from tests.support.lifts import LANE
 from tests.test_worker import Lane, Memory, sandbox, working
 
 __all__ = ["sandbox"]

@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 
-from terminal.bus import BusRefused
 from terminal.contract.messages import Alert, Lift, Order, Screen
 from terminal.core import events
 from terminal.core.actions import Pursuit
-from terminal.journal import JournalError
-from terminal.link import Link
-from terminal.payby.sandbox import Sandbox
-from terminal.roles.worker.failures import OVER_S, SUBJECTS, Alone, Failures
-from terminal.roles.worker.health import Wrongs
-from terminal.roles.worker.rivals import SecondWorker
+from terminal.journal.rows import JournalError
+from terminal.mqtt.endpoint import Endpoint
+from terminal.mqtt.errors import ConnectionRefused
+from terminal.mqtt.presence import SecondWorker
+from terminal.payby.sandbox.server import Sandbox
+from terminal.roles.worker.failures import OVER_S, SUBJECTS, Isolated, StayFailures
+from terminal.roles.worker.payby_health import WorkerTroubles
 from terminal.screen import qr
-from tests.lifts import GARAGE, LANE
 from tests.sim.loop import VirtualLoop
 from tests.sim.memorybus import MemoryBus, TestClock
+from tests.support.lifts import GARAGE, LANE
 from tests.test_worker import WORDING, Lane, Memory, Row, sandbox, working
 
 __all__ = ["sandbox"]
@@ -132,8 +132,8 @@ async def test_a_row_that_cannot_be_stepped_is_told_and_the_rest_of_the_journal_
         await is_served(after, OTHER)
 
 
-def failures_of(bus: MemoryBus, group: asyncio.TaskGroup, post: Callable[[events.Event], None]) -> Failures:
-    link = Link(bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="1", clock=TestClock())
+def failures_of(bus: MemoryBus, group: asyncio.TaskGroup, post: Callable[[events.Event], None]) -> StayFailures:
+    endpoint = Endpoint(bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="1", clock=TestClock())
 
     async def changed() -> None:
         pass
@@ -141,7 +141,9 @@ def failures_of(bus: MemoryBus, group: asyncio.TaskGroup, post: Callable[[events
     def spawn(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         return group.create_task(work, name=name)
 
-    return Failures(link, Wrongs(link), now=lambda: 5, post=post, is_known=bool, changed=changed, spawn=spawn)
+    return StayFailures(
+        endpoint, WorkerTroubles(endpoint), now=lambda: 5, post=post, is_known=bool, changed=changed, spawn=spawn
+    )
 
 
 def test_what_fails_for_several_stays_puts_lanes_out_of_order_until_it_is_over() -> None:
@@ -167,15 +169,17 @@ def test_what_fails_for_several_stays_puts_lanes_out_of_order_until_it_is_over()
     assert [(a.code, a.state) for a in bus.of(Alert)] == [("worker-failing", "raised"), ("worker-failing", "cleared")]
 
 
-@pytest.mark.parametrize("error", [BusRefused("no"), JournalError(Path("j"), "no"), SecondWorker("no")], ids=repr)
+@pytest.mark.parametrize(
+    "error", [ConnectionRefused("no"), JournalError(Path("j"), "no"), SecondWorker("no")], ids=repr
+)
 def test_what_means_that_the_process_cannot_serve_goes_through(error: Exception) -> None:
     for raised in (error, ExceptionGroup("in a group", [error])):
         noted: list[Exception] = []
-        with pytest.raises(type(raised)), Alone(noted.append):
+        with pytest.raises(type(raised)), Isolated(noted.append):
             raise raised
         assert noted == []
 
 
 def test_the_end_of_a_task_goes_through() -> None:
-    with pytest.raises(asyncio.CancelledError), Alone(lambda error: pytest.fail(str(error))):
+    with pytest.raises(asyncio.CancelledError), Isolated(lambda error: pytest.fail(str(error))):
         raise asyncio.CancelledError

@@ -9,14 +9,15 @@ import pytest
 from msgspec.structs import replace
 
 from terminal.clock import new_id
-from terminal.contract.grant import fits
+from terminal.contract.deflated import PREFIX, pack
+from terminal.contract.lift_rules import fits
 from terminal.contract.messages import MAX_BYTES, Alert, Lift, Paid, Proof, Receipt, Screen, encode, stamp
-from terminal.contract.packed import PREFIX, pack
 from terminal.core import events
-from terminal.core.visit import Proof as KeptProof
-from terminal.payby.sandbox import Fault, Sandbox
+from terminal.core.model import PaymentProof as KeptProof
+from terminal.payby.sandbox.faults import Fault
+from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import sign
-from tests.lifts import LANE, payby_key
+from tests.support.lifts import LANE, payby_key
 from tests.test_worker import CLOCK, Lane, notification, sandbox, to_json, working
 from tests.test_worker_failures import is_served
 

@@ -8,16 +8,15 @@ from typing import Any, cast
 
 import pytest
 
-from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, QueryOrder, SendLift
+from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, QueryOrder, SendLift, key_of
 from terminal.core.events import Event, RefundUnheard
-from terminal.core.visit import Grant, Order, Refund
-from terminal.ledger import key_of
+from terminal.core.model import Grant, VisitOrder, VisitRefund
 from terminal.payby import errors
-from terminal.roles.worker.pursuits import Calls, Pursuits
+from terminal.roles.worker.pursuits import PayByCalls, Pursuits
 from tests.sim.loop import VirtualLoop
 
-ORDER = Order("marina-exit-1-0", "exit-1", "s", 1, 2000, 0, 110_000, 710_000, stage="created")
-REFUND = Refund("R1", ORDER.no, 2000, "credit not used", "worker")
+ORDER = VisitOrder("marina-exit-1-0", "exit-1", "s", 1, 2000, 0, 110_000, 710_000, stage="created")
+REFUND = VisitRefund("R1", ORDER.no, 2000, "credit not used", "worker")
 
 
 class Deaf:
@@ -89,7 +88,7 @@ def pursued(payby: Deaf, pause: Callable[[float, float], float], *spells: tuple[
                     payby.lifts.append(loop.time())
 
                 pursuits = Pursuits(
-                    payby=cast(Calls, payby),
+                    payby=cast(PayByCalls, payby),
                     payee_mid="1",
                     words={key_of(PlaceRefund(REFUND)): b"{}", key_of(PlaceOrder(ORDER)): b"{}"},
                     now=lambda: round(loop.time() * 1000),

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from terminal.contract.messages import Alert, Lift, Order, Receipt, Screen, moment
-from terminal.core.lane import Rules
+from terminal.core.model import Rules
 from terminal.payby import errors
-from terminal.payby.sandbox import Fault, Sandbox
-from terminal.roles.worker import codes as worker_codes
-from terminal.roles.worker.codes import Codes
-from tests.lifts import GARAGE
+from terminal.payby.sandbox.faults import Fault
+from terminal.payby.sandbox.server import Sandbox
+from terminal.roles.worker import code_scans as worker_codes
+from terminal.roles.worker.code_scans import CodeScans
+from tests.support.lifts import GARAGE
 from tests.test_worker import Lane, Memory, sandbox, working
 
 __all__ = ["sandbox"]
@@ -108,7 +109,7 @@ async def test_after_an_hour_it_is_asked_again(monkeypatch: pytest.MonkeyPatch) 
     async def tell(text: str) -> None:
         told.append(text)
 
-    codes = Codes(ask=ask, tell=tell)
+    codes = CodeScans(ask=ask, tell=tell)
     now = loop.time()
     monkeypatch.setattr(loop, "time", lambda: now)
     await codes._failed(errors.Unauthorised("getCashierUrlInfo", "403", "UNAUTHORIZED"))

@@ -10,28 +10,32 @@ from pathlib import Path
 import pytest
 
 from terminal.core import events as e
+from terminal.core import model
 from terminal.core.actions import Action
-from terminal.core.lane import Garage, Rules
-from terminal.core.shelf import slim
-from terminal.core.visit import OPEN, Stay
-from terminal.journal import JournalDamaged, JournalFailed, JournalFull, finish, read
-from terminal.ledger import CHECKPOINT, Ledger
-from terminal.roles.worker.storage import Store
-from terminal.roles.worker.words import Wording
-from tests.story import T0, Story, an_id
+from terminal.core.lane import Garage
+from terminal.core.model import OPEN, Rules, Stay
+from terminal.core.retention import slim
+from terminal.eventstore.store import EventStore
+from terminal.journal.kinds import CHECKPOINT
+from terminal.journal.reading import read
+from terminal.journal.repair import finish
+from terminal.journal.rows import JournalDamaged, JournalFailed, JournalFull
+from terminal.roles.worker.journal_keeper import WorkerJournal
+from terminal.roles.worker.payby_requests import PayByRequests
+from tests.support.story import T0, Story, an_id
 from tests.test_journal import copy_of, flip, watching
 from tests.test_worker import TARIFF
 
 BALLAST = 4096
-WORDING = Wording("marina", "Marina", "", None, TARIFF)
+WORDING = PayByRequests("marina", "Marina", "", None, TARIFF)
 
 
-def a_store(path: Path, **options: object) -> Store:
-    return Store.open(path, lambda: T0 + 86_400_000, ballast_bytes=BALLAST, **options)
+def a_store(path: Path, **options: object) -> WorkerJournal:
+    return WorkerJournal.open(path, lambda: T0 + 86_400_000, ballast_bytes=BALLAST, **options)
 
 
-def a_ledger(store: Store, rows: int = 30) -> Ledger:
-    return Ledger(Rules("marina"), store, lambda pursuit: WORDING(pursuit, 0), store=store, checkpoint_rows=rows)
+def a_ledger(store: WorkerJournal, rows: int = 30) -> EventStore:
+    return EventStore(Rules("marina"), store, lambda pursuit: WORDING(pursuit, 0), store=store, checkpoint_rows=rows)
 
 
 def told(tell: Callable[[Story], None], *lanes: str) -> tuple[Story, list[e.Event]]:
@@ -74,11 +78,11 @@ def an_evening(story: Story) -> None:
 async def filled(path: Path, facts: Sequence[e.Event], **options: int) -> Garage:
     """A closed journal of these facts; returns the state."""
     with a_store(path) as store:
-        ledger = a_ledger(store, **options)
-        ledger.replay()
+        event_store = a_ledger(store, **options)
+        event_store.replay()
         for fact in facts:
-            await ledger.take(fact)
-        return ledger.garage
+            await event_store.take(fact)
+        return event_store.garage
 
 
 # A full disk
@@ -118,20 +122,20 @@ async def test_when_the_reserve_is_used_up_nothing_is_acknowledged_and_the_next_
     await filled(path, facts)
     never.touch()
     with a_store(path, connect=full_while(never)) as store:
-        ledger = a_ledger(store)
-        ledger.replay()
-        paid = e.OrderReported(story.at, story.order().no, "PAID", 2000, e.Proof("{}", ""), "1317")
+        event_store = a_ledger(store)
+        event_store.replay()
+        paid = e.OrderReported(story.at, story.order().no, "PAID", 2000, model.PaymentProof("{}", ""), "1317")
         with pytest.raises(JournalFull):
-            await ledger.take(paid)
-        assert ledger.garage == story.garage
+            await event_store.take(paid)
+        assert event_store.garage == story.garage
     assert not (tmp_path / "j.db.ballast").exists()
     never.unlink()
     with a_store(path) as store:
-        ledger = a_ledger(store)
-        ledger.replay()
-        assert ledger.garage == story.garage
-        await ledger.take(paid)
-        assert ledger.garage.stays[paid_session(story)].payments[0].holder == "lift"
+        event_store = a_ledger(store)
+        event_store.replay()
+        assert event_store.garage == story.garage
+        await event_store.take(paid)
+        assert event_store.garage.stays[paid_session(story)].payments[0].holder == "lift"
 
 
 def paid_session(story: Story) -> str:
@@ -173,34 +177,34 @@ async def test_whichever_write_fails_the_worker_stops_starts_clean_and_the_outco
         a_store(path).close()
         store = a_store(path, connect=watching(**{when: fail}))
         try:
-            ledger = a_ledger(store)
-            ledger.replay()
-            failed = await all_told(ledger, facts)
+            event_store = a_ledger(store)
+            event_store.replay()
+            failed = await all_told(event_store, facts)
         finally:
             store.close()
         if failed is None:
             break
         failures += 1
         with a_store(path) as store:
-            ledger = a_ledger(store)
-            ledger.replay()
+            event_store = a_ledger(store)
+            event_store.replay()
             at = facts[failed].at
-            await ledger.take(e.Started(at, "1"))
+            await event_store.take(e.Started(at, "1"))
             for live in how_things_are(facts[:failed]):
-                await ledger.take(live)
-            assert await all_told(ledger, facts[failed:]) is None
-            assert outcome(ledger.garage) == wanted, f"write {n} failed {when} its flush"
+                await event_store.take(live)
+            assert await all_told(event_store, facts[failed:]) is None
+            assert outcome(event_store.garage) == wanted, f"write {n} failed {when} its flush"
             again = a_ledger(store)
             again.replay()
             assert outcome(again.garage) == wanted
     assert failures >= 4
 
 
-async def all_told(ledger: Ledger, facts: Sequence[e.Event]) -> int | None:
+async def all_told(event_store: EventStore, facts: Sequence[e.Event]) -> int | None:
     """The number of the fact that could not be journaled, None when all were."""
     for number, fact in enumerate(facts):
         try:
-            await ledger.take(fact)
+            await event_store.take(fact)
         except JournalFailed:
             return number
     return None
@@ -247,23 +251,23 @@ async def test_whichever_row_is_damaged_nothing_lifts_by_itself_and_no_order_sta
         start = row.data[:300]  # the rest of a long one lies on other pages
         flip(copy, whole.index(start) + len(start) // 2)
         with a_store(copy) as store:
-            ledger = a_ledger(store)
-            ledger.replay()
+            event_store = a_ledger(store)
+            event_store.replay()
             assert f"row {row.seq}" in store.damaged
-            stays = ledger.garage.stays.values()
+            stays = event_store.garage.stays.values()
             if row.seq < last_checkpoint:
                 assert "nothing is in doubt" in store.damaged
-                assert (ledger.garage, ledger.in_doubt) == (state, False)
+                assert (event_store.garage, event_store.in_doubt) == (state, False)
             else:
-                assert ledger.in_doubt
+                assert event_store.in_doubt
                 assert not any(unsettled(stay) for stay in stays)
                 known = {o.no for stay in stays for o in stay.orders}
-                shelved = {o.no for s in story.garage.stays if (f := found(ledger, store, s)) for o in f.orders}
+                shelved = {o.no for s in story.garage.stays if (f := found(event_store, store, s)) for o in f.orders}
                 assert len(placed - known - shelved) <= 1, "but for the one whose own request was lost"
                 assert all(o.stage == "closing" for stay in stays for o in stay.orders if o.stage in OPEN)
             again = a_ledger(store)
             again.replay()
-            assert (again.garage, again.in_doubt) == (ledger.garage, ledger.in_doubt)
+            assert (again.garage, again.in_doubt) == (event_store.garage, event_store.in_doubt)
         with a_store(copy) as store:
             assert store.damaged == ""
             a_ledger(store).replay()
@@ -271,9 +275,9 @@ async def test_whichever_row_is_damaged_nothing_lifts_by_itself_and_no_order_sta
         assert len(list(copy.parent.glob("*.damaged-*Z"))) == 1
 
 
-def found(ledger: Ledger, store: Store, session: str) -> Stay | None:
+def found(event_store: EventStore, store: WorkerJournal, session: str) -> Stay | None:
     rows = {row.seq: row.data for row in store.journal.replay()}
-    return ledger.find(session, rows.get)
+    return event_store.find(session, rows.get)
 
 
 @pytest.mark.fault("journal-damaged", "torn-write")
@@ -285,10 +289,10 @@ async def test_a_lost_tail_puts_in_doubt_what_was_open(tmp_path: Path) -> None:
         db.execute("DELETE FROM entry WHERE seq = (SELECT max(seq) FROM entry)")
     db.close()
     with a_store(path) as store:
-        ledger = a_ledger(store)
-        ledger.replay()
+        event_store = a_ledger(store)
+        event_store.replay()
         assert "was acknowledged; what came after it is in doubt" in store.damaged
-        assert ledger.in_doubt
+        assert event_store.in_doubt
 
 
 @pytest.mark.parametrize("content", [b"no database at all " * 400, b"", b"SQLite format 3\x00" + b"\xff" * 9000])
@@ -298,9 +302,9 @@ async def test_a_file_that_is_no_journal_any_more_begins_anew_in_doubt(tmp_path:
     await filled(path, facts)
     path.write_bytes(content)
     with a_store(path) as store:
-        ledger = a_ledger(store)
-        ledger.replay()
-        assert (ledger.garage.stays, ledger.in_doubt) == ({}, True)
+        event_store = a_ledger(store)
+        event_store.replay()
+        assert (event_store.garage.stays, event_store.in_doubt) == ({}, True)
         assert [row.kind for row in store.replay()] == ["Damaged"]
 
 
@@ -312,9 +316,9 @@ async def test_an_order_that_only_the_rest_of_the_journal_names_is_closed_as_it_
     data = next(row.data for row in read(path) if ticket.fee.id.encode() in row.data)
     flip(path, path.read_bytes().index(data) + 9)
     with a_store(path) as store:
-        ledger = a_ledger(store)
-        ledger.replay()
-    order = ledger.garage.stays[an_id("stay", "looking")].orders[0]
+        event_store = a_ledger(store)
+        event_store.replay()
+    order = event_store.garage.stays[an_id("stay", "looking")].orders[0]
     asked = story.order("looking")
     assert (order.no, order.lane, order.amount, order.payby_expires, order.stage, order.doubtful) == (
         asked.no, "exit-1", asked.amount, asked.payby_expires, "closing", True,
@@ -328,10 +332,10 @@ async def test_what_is_on_the_shelf_is_found_after_a_repair(tmp_path: Path) -> N
     first = next(iter(read(path)))
     flip(path, path.read_bytes().index(first.data) + 5)
     with a_store(path) as store:
-        ledger = a_ledger(store)
-        ledger.replay()
+        event_store = a_ledger(store)
+        event_store.replay()
         for n in range(3):
-            stay = found(ledger, store, an_id("stay", f"s{n}"))
+            stay = found(event_store, store, an_id("stay", f"s{n}"))
             assert stay and slim(stay) == slim(story.stay(f"s{n}"))
 
 
@@ -348,9 +352,9 @@ async def test_a_repair_that_was_cut_off_is_ended_by_the_next_start(tmp_path: Pa
             shutil.copy(path, folder / "j.db")
         (folder / "j.db-wal").write_bytes(b"of the damaged one" * 100 if not there else b"")
         with a_store(folder / "j.db") as store:
-            ledger = a_ledger(store)
-            ledger.replay()
-            assert (ledger.garage, store.damaged) == (state, "")
+            event_store = a_ledger(store)
+            event_store.replay()
+            assert (event_store.garage, store.damaged) == (state, "")
         assert not (folder / "j.db.new").exists()
 
 
@@ -364,12 +368,12 @@ async def test_a_shelved_stay_whose_row_was_damaged_while_it_ran_stops_the_worke
     story, facts = told(an_evening, "exit-1", "exit-2")
     await filled(path, facts)
     with a_store(path) as store:
-        ledger = a_ledger(store)
-        ledger.replay()
-        row = ledger.shelf.row_of(an_id("stay", "s0"))
+        event_store = a_ledger(store)
+        event_store.replay()
+        row = event_store.resting_stays.row_of(an_id("stay", "s0"))
         data = next(r.data for r in read(path) if r.seq == row)
         flip(path, path.read_bytes().index(data) + 20)
         order = story.order("s0")
         command = e.CommandGiven(story.at, "exit-1", an_id("c"), "refund", "o", story.at + 1, order_no=order.no)
         with pytest.raises(JournalDamaged):
-            await ledger.take(command)
+            await event_store.take(command)

@@ -5,14 +5,16 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from terminal.clock import new_id
 from terminal.contract.messages import Answer, Lift, Refund, Vehicle, moment
 from terminal.core import events as e
-from terminal.core.lane import RENEW_MS, Rules
-from terminal.payby.sandbox import Sandbox
+from terminal.core.lane import RENEW_MS
+from terminal.core.model import Rules
+from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.worker.wakes import Wakes
-from tests.lifts import GARAGE, LANE
 from tests.sim.loop import VirtualLoop
-from tests.test_worker import CLOCK, Memory, new_id, sandbox, working
+from tests.support.lifts import GARAGE, LANE
+from tests.test_worker import CLOCK, Memory, sandbox, working
 
 __all__ = ["sandbox"]
 
@@ -58,7 +60,7 @@ async def test_a_time_of_which_nothing_comes_is_followed_by_the_next(sandbox: Sa
         await lane.until(Lift, order_no=order.order_no)
         await lane.bus.hears(where, Vehicle(**lane.head(), waiting=False, under_boom=False))
         async with asyncio.timeout(10):
-            while lane.worker.ledger.garage.lanes[LANE].visit:
+            while lane.worker.event_store.garage.lanes[LANE].visit:
                 await asyncio.sleep(0.05)
 
 

@@ -17,25 +17,25 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker.embedded import EmbeddedBroker
-from drivers.loops import Loops
+from drivers.loops import InductionLoops
 from drivers.pins import MockPins
 from drivers.relay import RelayBarrier
 from drivers.simulated import MemoryPanel, SimulatedArm, SimulatedLoops, SimulatedRelay, SimulatedScanner
-from terminal import config
-from terminal import settings as sections
-from terminal.app.wiring import open_broker, run_roles
-from terminal.bus import Bus
-from terminal.config import read_ticket_keys
-from terminal.core.numbers import derived_id
+from terminal.app.roles import open_broker, run_roles
+from terminal.config import load
+from terminal.config import schema as sections
+from terminal.config.load import read_ticket_keys
+from terminal.config.schema import ConfigError, Settings, present
+from terminal.core.ids import derived_id
 from terminal.core.ticket import sign_ticket
 from terminal.demo.cars import run_cars
 from terminal.demo.lane import DemoLane
 from terminal.demo.page import Page
-from terminal.demo.parts import Parts, Tickets
+from terminal.demo.ports import DemoParts, Tickets
 from terminal.demo.wallet import Wallet
-from terminal.payby.sandbox import Sandbox
-from terminal.payby.sandbox.serve import key_pair
-from terminal.settings import ConfigError, Settings, present
+from terminal.mqtt.client import MqttClient
+from terminal.payby.sandbox.command import key_pair
+from terminal.payby.sandbox.server import Sandbox
 
 ROLES = ("worker", "listener", "barrier", "loops", "lcd", "reader")
 RAISE_PIN, UP_PIN, DOWN_PIN, WAITING_PIN, BOOM_PIN = 17, 27, 22, 5, 6
@@ -96,7 +96,7 @@ class SimulatedHardware:
 
     def __init__(self, settings: Settings, *, hold_s: float) -> None:
         """To be made in the event loop's thread."""
-        barrier = settings.need(sections.Barrier)
+        barrier = settings.need(sections.BarrierSettings)
         self._barrier = barrier
         self._pins = MockPins()
         self.tickets = SimulatedScanner()
@@ -135,10 +135,10 @@ class SimulatedHardware:
         )
 
     def loops(self) -> Any:
-        return Loops(WAITING_PIN, BOOM_PIN, pin_factory=self._pins)
+        return InductionLoops(WAITING_PIN, BOOM_PIN, pin_factory=self._pins)
 
 
-class DemoBroker:
+class RestartableBroker:
     """parts.Broker: the embedded broker, which can be cut off and comes back on its port, having forgotten all."""
 
     def __init__(self, settings: Settings) -> None:
@@ -148,8 +148,8 @@ class DemoBroker:
     async def restore(self) -> None:
         if self._running is None:
             self._running = await open_broker(self._settings).__aenter__()
-            broker = self._settings.need(sections.Broker)
-            fixed = sections.Broker(users=broker.users, port=self._running.port)
+            broker = self._settings.need(sections.BrokerSettings)
+            fixed = sections.BrokerSettings(users=broker.users, port=self._running.port)
             self._settings = replace(self._settings, broker=fixed)
 
     async def cut(self) -> None:
@@ -159,7 +159,7 @@ class DemoBroker:
 
     @property
     def url(self) -> str:
-        return f"mqtt://127.0.0.1:{self._settings.need(sections.Broker).port}"
+        return f"mqtt://127.0.0.1:{self._settings.need(sections.BrokerSettings).port}"
 
 
 async def run_demo(port: int, cars: int | None) -> int:
@@ -170,11 +170,13 @@ async def run_demo(port: int, cars: int | None) -> int:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(sandbox)
             settings = _settings(folder, sandbox, quick=cars is not None)
-            broker = DemoBroker(settings)
+            broker = RestartableBroker(settings)
             await broker.restore()
             stack.push_async_callback(broker.cut)
-            mqtt = settings.need(sections.Mqtt)
-            settings = replace(settings, broker=None, mqtt=sections.Mqtt(broker.url, mqtt.username, mqtt.password_file))
+            mqtt = settings.need(sections.MqttSettings)
+            settings = replace(
+                settings, broker=None, mqtt=sections.MqttSettings(broker.url, mqtt.username, mqtt.password_file)
+            )
             hardware = SimulatedHardware(settings, hold_s=2.0 if cars else 30.0)
             stack.callback(hardware.arm.close)
             watch = await stack.enter_async_context(_tap(settings, folder))
@@ -210,7 +212,7 @@ def _settings(folder: Path, sandbox: Sandbox, *, quick: bool) -> Settings:
     rise, close = (QUICK_S, QUICK_S) if quick else (2.0, 3.0)
     pulse = QUICK_S if quick else 0.5
     file.write_text(CONFIGURATION.format(notify=_free_port(), rise=rise, close=close, pulse=pulse), encoding="utf-8")
-    return config.load(file, {"EXIT_TERMINAL_PAYBY_BASE_URL": sandbox.base_url})
+    return load.load(file, {"EXIT_TERMINAL_PAYBY_BASE_URL": sandbox.base_url})
 
 
 def make_keys(folder: Path) -> None:
@@ -243,13 +245,15 @@ def _sandbox(folder: Path) -> Sandbox:
     return Sandbox(merchant_keys=[key_pair(secrets, "merchant").public_key()], private_key=key_pair(secrets, "payby"))
 
 
-def _tap(settings: Settings, folder: Path) -> Bus:
+def _tap(settings: Settings, folder: Path) -> MqttClient:
     password = (folder / "secrets" / "mqtt" / "watch").read_text().strip()
-    return Bus(settings.need(sections.Mqtt).url, username="watch", password=password, clean=True)
+    return MqttClient(settings.need(sections.MqttSettings).url, username="watch", password=password, clean=True)
 
 
-def _parts(settings: Settings, hardware: SimulatedHardware, sandbox: Sandbox, broker: DemoBroker, watch: Bus) -> Parts:
-    garage, lane = settings.need(sections.Garage).id, settings.need(sections.Lane).id
+def _parts(
+    settings: Settings, hardware: SimulatedHardware, sandbox: Sandbox, broker: RestartableBroker, watch: MqttClient
+) -> DemoParts:
+    garage, lane = settings.need(sections.GarageSettings).id, settings.need(sections.LaneSettings).id
     keys = read_ticket_keys(present(settings.ticket, "ticket.keys"))
     key_id, key = next(iter(keys.items()))
     made = iter(range(1 << 62))
@@ -258,8 +262,8 @@ def _parts(settings: Settings, hardware: SimulatedHardware, sandbox: Sandbox, br
         entered = time.time_ns() // 1_000_000 - minutes * 60_000
         return sign_ticket(of, derived_id(max(0, entered), "demo", of, str(next(made))), entered, key_id, key)
 
-    return Parts(
-        garage=settings.need(sections.Garage).name,
+    return DemoParts(
+        garage=settings.need(sections.GarageSettings).name,
         lane=lane,
         scanner=hardware.tickets,
         loops=hardware.metal,

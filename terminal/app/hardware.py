@@ -7,12 +7,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from drivers.pins import PinHeld, Pins, open_pins
-from terminal import settings as sections
-from terminal.aside import aside
-from terminal.settings import ConfigError, Settings, present
+from terminal.config import schema as sections
+from terminal.config.schema import ConfigError, Settings, present
+from terminal.threads import aside
 
 if TYPE_CHECKING:
-    from drivers.loops import Loops
+    from drivers.loops import InductionLoops
     from drivers.panel import SpiPanel
     from drivers.panel_png import PngPanel
     from drivers.panel_wire import SpiWire
@@ -50,7 +50,7 @@ class RealHardware:
     def scanner(self) -> Any:
         from drivers.scanner import HidScanner, SerialScanner, StdinScanner
 
-        reader = self._settings.need(sections.Reader)
+        reader = self._settings.need(sections.ReaderSettings)
         match reader.driver:
             case "stdin":
                 return StdinScanner()
@@ -64,7 +64,7 @@ class RealHardware:
         """On mock pins there is an arm at the other end that acts like one, limit switches included."""
         from drivers.relay import RelayBarrier
 
-        barrier = self._settings.need(sections.Barrier)
+        barrier = self._settings.need(sections.BarrierSettings)
         arm = _mock_arm(self.pins, barrier) if self._settings.gpio.pins == "mock" else None
         relay = RelayBarrier(
             barrier.raise_pin,
@@ -84,11 +84,11 @@ class RealHardware:
                 arm.close()
 
     @asynccontextmanager
-    async def loops(self) -> "AsyncIterator[Loops]":
-        from drivers.loops import Loops
+    async def loops(self) -> "AsyncIterator[InductionLoops]":
+        from drivers.loops import InductionLoops
 
-        loops = self._settings.need(sections.Loops)
-        async with self._opened(Loops(loops.waiting_pin, loops.boom_pin, pin_factory=self.pins)) as opened:
+        loops = self._settings.need(sections.LoopsSettings)
+        async with self._opened(InductionLoops(loops.waiting_pin, loops.boom_pin, pin_factory=self.pins)) as opened:
             yield opened
 
     @asynccontextmanager
@@ -109,7 +109,7 @@ class RealHardware:
     @asynccontextmanager
     async def panel(self) -> "AsyncIterator[SpiPanel | PngPanel]":
         """The glass goes dark in the end: nobody takes a stale code off it afterwards."""
-        panel = self._panel(self._settings.need(sections.Lcd))
+        panel = self._panel(self._settings.need(sections.LcdSettings))
         try:
             yield panel
         finally:
@@ -117,7 +117,7 @@ class RealHardware:
                 async with asyncio.timeout(self.panel_end_s):
                     await aside(panel.close, "panel's end")
 
-    def _panel(self, lcd: sections.Lcd) -> "SpiPanel | PngPanel":
+    def _panel(self, lcd: sections.LcdSettings) -> "SpiPanel | PngPanel":
         if lcd.panel == "png":
             from drivers.panel_png import PngPanel
 
@@ -152,7 +152,7 @@ class RealHardware:
             raise ConfigError(f"lcd: {error}") from None
 
 
-def _mock_arm(pins: Pins, barrier: sections.Barrier) -> "SimulatedArm":
+def _mock_arm(pins: Pins, barrier: sections.BarrierSettings) -> "SimulatedArm":
     from drivers.simulated import SimulatedArm, SimulatedRelay
 
     return SimulatedArm(

@@ -7,7 +7,7 @@ so that a start after a crash owes just the same (``lane.owed``). What is said o
 from dataclasses import dataclass
 from typing import Literal
 
-from terminal.core.visit import Grant, Order, Proof, Refund
+from terminal.core.model import Grant, PaymentProof, VisitOrder, VisitRefund
 
 # -- pursued until the state no longer owes them ---------------------------------------------------------------
 
@@ -16,21 +16,21 @@ from terminal.core.visit import Grant, Order, Proof, Refund
 class PlaceOrder:
     """Place it with PayBy; when the outcome is unknown, query first, then place again with the same words."""
 
-    order: Order
+    order: VisitOrder
 
 
 @dataclass(frozen=True, slots=True)
 class QueryOrder:
     """Ask PayBy every 2 to 6 s how it stands."""
 
-    order: Order
+    order: VisitOrder
 
 
 @dataclass(frozen=True, slots=True)
 class CloseOrder:
     """Query, then cancel, every 3 to 10 s until PayBy says that it is paid or dead."""
 
-    order: Order
+    order: VisitOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,46 +38,46 @@ class SendLift:
     """Sign and publish it, and repeat until the barrier answers; ``proof`` with `paid` and `credit`."""
 
     grant: Grant
-    proof: Proof | None
+    proof: PaymentProof | None
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceRefund:
     """Ask PayBy for it under its own number, and query until it ended."""
 
-    refund: Refund
+    refund: VisitRefund
 
 
 Pursuit = PlaceOrder | QueryOrder | CloseOrder | SendLift | PlaceRefund
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class PursuitKey:
     """Names one pursuit: what is pursued, and the number or id it is pursued for."""
 
     what: str
     number: str
 
 
-def key_of(pursuit: Pursuit) -> Key:
+def key_of(pursuit: Pursuit) -> PursuitKey:
     """The same pursuit has the same key, however its nouns change meanwhile."""
     match pursuit:
         case PlaceOrder(order):
-            return Key("placeOrder", order.no)
+            return PursuitKey("placeOrder", order.no)
         case CloseOrder(order):
-            return Key("cancelOrder", order.no)
+            return PursuitKey("cancelOrder", order.no)
         case PlaceRefund(refund):
-            return Key("refund", refund.no)
+            return PursuitKey("refund", refund.no)
         case _:
             grant = getattr(pursuit, "grant", None)
-            return Key("lift", grant.id) if grant else Key("getOrder", pursuit.order.no)  # type: ignore[union-attr]
+            return PursuitKey("lift", grant.id) if grant else PursuitKey("getOrder", pursuit.order.no)  # type: ignore[union-attr]
 
 
 # -- said once ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class RaiseAlert:
     """Tell a person; ``lane`` None for what concerns the garage."""
 
     code: str
@@ -93,7 +93,7 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class Clear:
+class ClearAlert:
     """The condition of an alert is over."""
 
     code: str
@@ -102,7 +102,7 @@ class Clear:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class SendReceipt:
     """What came of a notification or a command: the contract's `receipt`."""
 
     outcome: Literal["lifting", "duplicate", "late", "refused", "noted", "done"]
@@ -110,10 +110,10 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class TellRefund:
+class PublishRefund:
     """A refund's progress is news."""
 
-    refund: Refund
+    refund: VisitRefund
 
 
-Action = Alert | Clear | Reply | TellRefund
+Action = RaiseAlert | ClearAlert | SendReceipt | PublishRefund

@@ -7,7 +7,7 @@ write it as it is and read it back.
 from dataclasses import dataclass
 from typing import Literal
 
-from terminal.core.visit import BoomState, Fee, Order, Proof, RefundStage, Rules
+from terminal.core.model import BoomState, ParkingFee, PaymentProof, RefundStage, Rules, VisitOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Damaged:
 
     at: int
     text: str
-    orders: tuple[Order, ...] = ()
+    orders: tuple[VisitOrder, ...] = ()
     """Orders that the facts before do not have: found in what could be salvaged or, ``listed``, in PayBy's list."""
     listed: bool = False
     """PayBy was asked for its list of orders; nothing else is in doubt by this fact."""
@@ -47,7 +47,7 @@ class TicketRead:
 
     at: int
     lane: str
-    fee: Fee
+    fee: ParkingFee
     hindrance: str = ""
     """Why no new visit may begin now: a reason of the contract's `closed` or `out-of-order`."""
 
@@ -127,7 +127,7 @@ class OrderReported:
     status: Literal["CREATED", "PAID", "FAILURE", "OTHER"]
     """PAID for PAID_SUCCESS and SETTLED; OTHER for a status that no DYNQR order should have."""
     amount: int
-    proof: Proof
+    proof: PaymentProof
     payby_no: str = ""
     token_url: str = ""
     notified: bool = False

@@ -32,8 +32,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from terminal.core import numbers
-from terminal.core.actions import Action, Alert, Clear, Reply, TellRefund
+from terminal.core import ids
+from terminal.core.actions import Action, ClearAlert, PublishRefund, RaiseAlert, SendReceipt
 from terminal.core.events import (
     BarrierGone,
     BoomSeen,
@@ -55,29 +55,29 @@ from terminal.core.events import (
     VehicleSeen,
     VehicleUnknown,
 )
-from terminal.core.noun import replace
-from terminal.core.visit import (
+from terminal.core.model import (
     HOLD_MS,
     OPEN,
     REFUND_ENDS,
     Boom,
-    Fee,
     GivenLift,
     Grant,
     GrantReason,
     Lane,
-    Notice,
-    Order,
     OrderStage,
+    ParkingFee,
     Payment,
     Phase,
-    Refund,
+    RefusalNotice,
     Rules,
     SpentCommand,
     Stay,
-    Vehicle,
     Visit,
+    VisitOrder,
+    VisitRefund,
+    WaitingVehicle,
 )
+from terminal.core.value import replace
 
 GONE_MS = 2_000
 """A loop that cleared is believed after this."""
@@ -154,7 +154,7 @@ class Change:
 def step(garage: Garage, event: Event) -> Change:
     """What ``event`` changes in ``garage`` and what must be said; the argument stays as it is."""
     draft = _Draft(garage, event.at)
-    if getattr(event, "lane", None) == numbers.NO_LANE:
+    if getattr(event, "lane", None) == ids.NO_LANE:
         return Change({}, {}, [])  # no lane is called so: whoever says this may not
     match event:
         case Started():
@@ -258,13 +258,13 @@ class _Draft:
     ) -> None:
         assert severity in ("info", "warning", "critical")
         session = stay.session if stay else None
-        self.actions.append(Alert(code, severity, text, lane, session, order_no, once, help_code))  # type: ignore[arg-type]
+        self.actions.append(RaiseAlert(code, severity, text, lane, session, order_no, once, help_code))  # type: ignore[arg-type]
 
     def clear(self, code: str, text: str, lane: str | None) -> None:
-        self.actions.append(Clear(code, text, lane))
+        self.actions.append(ClearAlert(code, text, lane))
 
     def reply(self, outcome: str, why: str = "") -> None:
-        self.actions.append(Reply(outcome, why))  # type: ignore[arg-type]
+        self.actions.append(SendReceipt(outcome, why))  # type: ignore[arg-type]
 
 
 def _time_passed(draft: _Draft, event: TimePassed) -> None:
@@ -363,7 +363,7 @@ def _ticket_read(draft: _Draft, event: TicketRead) -> None:
     stay, visit = draft.stay(fee.session), lane.visit
     again = visit is not None and visit.fee.session == fee.session and not _differ(visit.car, car)
     if reason := _refusal(draft, stay, fee, lane.id, car, again=again):
-        _refuse(draft, lane.id, fee.id, reason, numbers.help_code(fee.session))
+        _refuse(draft, lane.id, fee.id, reason, ids.help_code(fee.session))
         return
     lane = _fee_taken(lane, fee.id)
     if again:
@@ -378,12 +378,12 @@ def _ticket_read(draft: _Draft, event: TicketRead) -> None:
     if stay.lane is not None:
         _end(draft, stay.lane)
     if draft.stay(fee.session).left is not None:  # its car was just driving out
-        _refuse(draft, lane.id, fee.id, "ticket-used", numbers.help_code(fee.session))
+        _refuse(draft, lane.id, fee.id, "ticket-used", ids.help_code(fee.session))
         return
     _begin(draft, lane.id, fee, car)
 
 
-def _read_again(draft: _Draft, visit: Visit, stay: Stay, fee: Fee) -> Visit:
+def _read_again(draft: _Draft, visit: Visit, stay: Stay, fee: ParkingFee) -> Visit:
     """The visit's own ticket. Once there is an order or a lift, what it was for counts, not this reading; and an
     order's end."""
     first = visit.fee if visit.order_no or visit.lifts else fee
@@ -398,7 +398,7 @@ def _read_again(draft: _Draft, visit: Visit, stay: Stay, fee: Fee) -> Visit:
     return replace(visit, phase=phase, since=draft.at, reason="", attempts=0, lifts=0)
 
 
-def _refusal(draft: _Draft, stay: Stay, fee: Fee, name: str, car: str | None, *, again: bool) -> str:
+def _refusal(draft: _Draft, stay: Stay, fee: ParkingFee, name: str, car: str | None, *, again: bool) -> str:
     """Why this ticket opens no visit here, in the words of `help`; empty where nothing speaks against it."""
     if fee.reason == "lost" and stay.lost is None and stay != Stay(stay.session):
         text = "a lost ticket has the session of a stay that is known"
@@ -438,7 +438,7 @@ def _stands_there(lane: Lane, visit: Visit) -> bool:
     return sees and visit.gone_since is None and not _differ(visit.car, vehicle.car if vehicle else None)
 
 
-def _same_loss(draft: _Draft, lane: Lane, fee: Fee, car: str | None) -> str:
+def _same_loss(draft: _Draft, lane: Lane, fee: ParkingFee, car: str | None) -> str:
     """The session of a lost ticket: of the visit that is under way if it is read again, of the one that was paid just
     now if the loop only names its vehicle anew, else its own."""
     visit = lane.visit
@@ -468,7 +468,7 @@ def _fee_taken(lane: Lane, fee_id: str) -> Lane:
     return replace(lane, fee_ids=(*others, fee_id)[-REMEMBERED_FEES:], notice=None)
 
 
-def _begin(draft: _Draft, name: str, fee: Fee, car: str | None) -> None:
+def _begin(draft: _Draft, name: str, fee: ParkingFee, car: str | None) -> None:
     lane, stay = draft.lane(name), draft.stay(fee.session)
     lost = stay.lost
     if fee.reason == "lost":
@@ -489,7 +489,7 @@ def _ticket_refused(draft: _Draft, event: TicketRefused) -> None:
     lane = draft.lane(event.lane)
     if event.fee_id in lane.fee_ids:
         return
-    code = numbers.help_code(event.ticket or event.fee_id)
+    code = ids.help_code(event.ticket or event.fee_id)
     _refuse(draft, event.lane, event.fee_id, event.reason, code)
     if event.disputed:
         draft.alert("bad-fee", "warning", event.disputed, event.lane, once=True, help_code=code)
@@ -499,7 +499,7 @@ def _refuse(draft: _Draft, name: str, fee_id: str, reason: str, help_code: str) 
     """Show a refusal; a visit that is under way goes on behind it."""
     lane = _fee_taken(draft.lane(name), fee_id)
     shown = NOTICE_OVER_VISIT_MS if lane.visit else NOTICE_MS if lane.vehicle else LINGER_MS
-    draft.put(replace(lane, notice=Notice(reason, help_code, draft.at + shown)))
+    draft.put(replace(lane, notice=RefusalNotice(reason, help_code, draft.at + shown)))
     text = f"a ticket was refused: {reason}"
     draft.alert("ticket-refused", "info", text, name, once=True, help_code=help_code)
 
@@ -515,7 +515,7 @@ def _vehicle_seen(draft: _Draft, event: VehicleSeen) -> None:
         lane = _passage(draft, lane, risen_for)
     if lane.notice and event.waiting and before and (before.car != event.car or not before.waiting):
         lane = replace(lane, notice=None)  # it was for the vehicle before
-    lane = replace(lane, vehicle=Vehicle(event.waiting, event.car, event.under_boom))
+    lane = replace(lane, vehicle=WaitingVehicle(event.waiting, event.car, event.under_boom))
     if visit is None:
         draft.put(lane)
         return
@@ -740,7 +740,7 @@ def _obstacle(draft: _Draft, lane: Lane, stay: Stay) -> str:
         return "no-answer"
     if any(stay.kept(p) for p in stay.payments) or any(o.stage == "quarantined" for o in stay.orders):
         return "no-answer"  # its money is here: it lifts, goes back, or a person decides; nobody pays twice
-    if _attempt(lane, stay) > numbers.ATTEMPTS:
+    if _attempt(lane, stay) > ids.ATTEMPTS:
         return "no-answer"
     if not _may_lift(draft, stay, lane.visit.car if lane.visit else None):
         return "barrier"  # who paid could not be let out
@@ -755,9 +755,9 @@ def _attempt(lane: Lane, stay: Stay) -> int:
 def _place(draft: _Draft, lane: Lane, visit: Visit, stay: Stay) -> None:
     attempt = _attempt(lane, stay)
     rules, session = draft.rules, stay.session
-    no = numbers.order_no(rules.garage, lane.id, session, attempt)
+    no = ids.order_no(rules.garage, lane.id, session, attempt)
     expires = draft.at + rules.cancel_after
-    order = Order(
+    order = VisitOrder(
         no,
         lane.id,
         session,
@@ -778,7 +778,7 @@ def _place(draft: _Draft, lane: Lane, visit: Visit, stay: Stay) -> None:
 # -- the order and its payment -----------------------------------------------------------------------------------
 
 
-def _stage(draft: _Draft, order: Order, stage: OrderStage, **more: object) -> Order:
+def _stage(draft: _Draft, order: VisitOrder, stage: OrderStage, **more: object) -> VisitOrder:
     """An order's next stage; a lane and a visit learn when it can no longer be paid."""
     order = replace(order, stage=stage, **more)  # type: ignore[arg-type]
     stay = draft.stay(order.session)
@@ -797,8 +797,8 @@ def _stage(draft: _Draft, order: Order, stage: OrderStage, **more: object) -> Or
     return order
 
 
-def _find(draft: _Draft, order_no: str) -> tuple[Stay, Order] | None:
-    name = numbers.parse_order_no(order_no)
+def _find(draft: _Draft, order_no: str) -> tuple[Stay, VisitOrder] | None:
+    name = ids.parse_order_no(order_no)
     if name is None or name.garage != draft.rules.garage:
         return None
     stay = draft.stay(name.session)
@@ -858,7 +858,7 @@ def _order_scanned(draft: _Draft, event: OrderScanned) -> None:
         _stage(draft, found[1], "created", scanned=True, scanned_by=event.payer)
 
 
-def _extended(draft: _Draft, order: Order, visit: Visit) -> bool:
+def _extended(draft: _Draft, order: VisitOrder, visit: Visit) -> bool:
     """Rule 3: does whoever scanned it get time to confirm?"""
     more = draft.rules.scanned_more
     late = draft.at >= order.expires + more
@@ -869,13 +869,13 @@ def _extended(draft: _Draft, order: Order, visit: Visit) -> bool:
     return True
 
 
-def _heard_again(draft: _Draft, order: Order) -> Order:
+def _heard_again(draft: _Draft, order: VisitOrder) -> VisitOrder:
     if order.unheard >= ALERT_AFTER_UNHEARD:
         draft.clear("payby-silent", "PayBy answers again", order.lane)
     return _stage(draft, replace(order, unheard=0), order.stage) if order.unheard else order
 
 
-def _misfit(order: Order, event: OrderReported) -> str:
+def _misfit(order: VisitOrder, event: OrderReported) -> str:
     if event.amount != order.amount:
         return f"amount is {event.amount} fils, the order's {order.amount}"
     if order.payby_no and event.payby_no and event.payby_no != order.payby_no:
@@ -883,7 +883,7 @@ def _misfit(order: Order, event: OrderReported) -> str:
     return ""
 
 
-def _misreported(draft: _Draft, stay: Stay, order: Order, event: OrderReported, wrong: str) -> None:
+def _misreported(draft: _Draft, stay: Stay, order: VisitOrder, event: OrderReported, wrong: str) -> None:
     """Rule 7. A notification alone decides nothing more (the query goes on); PayBy's own answer ends the order."""
     text = f"PayBy's words do not fit the order: {wrong}"
     draft.alert("payment-mismatch", "critical", text, order.lane, stay, order.no, once=True)
@@ -895,7 +895,7 @@ def _misreported(draft: _Draft, stay: Stay, order: Order, event: OrderReported, 
             _help(draft, lane.id, "refused")
 
 
-def _paid(draft: _Draft, order: Order, event: OrderReported) -> None:
+def _paid(draft: _Draft, order: VisitOrder, event: OrderReported) -> None:
     """Rule 6."""
     stay = draft.stay(order.session)
     standing = [p for p in stay.payments if stay.unasked(p)]
@@ -1031,7 +1031,7 @@ def _grant(draft: _Draft, name: str, reason: GrantReason, payment: Payment | Non
     stay = draft.stay(visit.fee.session)
     car = visit.car if lane.vehicle else None  # while loops speak, the one that the ticket was read for and no other
     rules = draft.rules
-    lift = numbers.lift_id(draft.at, rules.mark, rules.garage, name, stay.session, reason, str(stay.lifts + 1))
+    lift = ids.lift_id(draft.at, rules.mark, rules.garage, name, stay.session, reason, str(stay.lifts + 1))
     number = payment.order_no if payment else None
     grant = Grant(
         lift,
@@ -1115,9 +1115,9 @@ def _named(draft: _Draft, event: BoomSeen, lift: str) -> None:
     lane, rules = draft.lane(event.lane), draft.rules
     is_news = lift != lane.named and lift not in lane.lifts and found is None
     draft.put(replace(lane, named=lift))
-    if not is_news or not numbers.is_lift_id(lift, rules.mark, rules.garage, lane.id):
+    if not is_news or not ids.is_lift_id(lift, rules.mark, rules.garage, lane.id):
         return
-    if len(lane.lifts) == REMEMBERED_LIFTS and numbers.moment_of(lift) <= numbers.moment_of(lane.lifts[0]):
+    if len(lane.lifts) == REMEMBERED_LIFTS and ids.moment_of(lift) <= ids.moment_of(lane.lifts[0]):
         return
     text = "a barrier names a lift of ours that the journal does not hold: it was put back, and a person decides"
     draft.alert("journal-behind", "critical", text, lane.id, once=True)
@@ -1435,13 +1435,13 @@ def _credit_matured(draft: _Draft, stay: Stay, payment: Payment) -> None:
 
 def _ask_refund(draft: _Draft, stay: Stay, payment: Payment, amount: int, reason: str, by: str, cause: str) -> None:
     """``cause``: the UUID of the command, or the order's number; the refund's number follows from it."""
-    no = numbers.refund_no(numbers.derived_id(draft.at, "refund", cause) if numbers.parse_order_no(cause) else cause)
-    refund = Refund(no, payment.order_no, amount, reason, by)
+    no = ids.refund_no(ids.derived_id(draft.at, "refund", cause) if ids.parse_order_no(cause) else cause)
+    refund = VisitRefund(no, payment.order_no, amount, reason, by)
     holder = "lift" if payment.holder == "lift" else "refund"
     payment = replace(payment, holder=holder, refund_no=no)  # type: ignore[arg-type]
     stay = replace(stay, refunds=(*stay.refunds, refund))
     draft.put(_held(stay, payment))
-    draft.actions.append(TellRefund(refund))
+    draft.actions.append(PublishRefund(refund))
     draft.alert("refund", "info", f"a refund was asked: {reason}", None, stay, payment.order_no, once=True)
 
 
@@ -1471,7 +1471,7 @@ def _refund_reported(draft: _Draft, event: RefundReported) -> None:
             _refund_stage(draft, found[0], refund, told)
 
 
-def _refund_stage(draft: _Draft, stay: Stay, before: Refund, refund: Refund) -> None:
+def _refund_stage(draft: _Draft, stay: Stay, before: VisitRefund, refund: VisitRefund) -> None:
     stay = replace(stay, refunds=tuple(refund if r.no == refund.no else r for r in stay.refunds))
     payment = stay.payment(refund.order_no)
     revived = before.stage == "failed" and payment is not None and payment.holder == "person"
@@ -1496,7 +1496,7 @@ def _refund_stage(draft: _Draft, stay: Stay, before: Refund, refund: Refund) -> 
     if stay.lane:
         draft.touch(stay.lane)
     if refund.stage != before.stage:
-        draft.actions.append(TellRefund(refund))
+        draft.actions.append(PublishRefund(refund))
 
 
 def _refund_unheard(draft: _Draft, event: RefundUnheard) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from terminal.core.money import Fils
 from terminal.core.tariff import Tariff, minutes
-from terminal.core.ticket import Ticket, TicketError, Why, check_entry, is_lost, read_form, read_ticket
+from terminal.core.ticket import ParkingTicket, TicketError, Why, check_entry, is_lost, read_form, read_ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def hint(text: str, exited_ms: int, *, garage: str, tariff: Tariff, lost_session
 
 
 def _reckon(
-    text: str, exited_ms: int, read: Callable[[], Ticket], tariff: Tariff, lost_session: str, *, kept: bool
+    text: str, exited_ms: int, read: Callable[[], ParkingTicket], tariff: Tariff, lost_session: str, *, kept: bool
 ) -> Quote:
     if is_lost(text):
         return Quote("lost", exited_ms, lost_session, amount=tariff.lost_ticket)

@@ -38,7 +38,7 @@ class TicketError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class ParkingTicket:
     """What a ticket of this garage says: its stay, and when that began (ms since the epoch, whole seconds)."""
 
     session: str
@@ -53,7 +53,7 @@ def sign_ticket(garage: str, session: str, entered_ms: int, key_id: str, key: by
     return f"{signed}.{_tag(signed, key)}"
 
 
-def read_ticket(text: str, keys: Mapping[str, bytes], garage: str) -> Ticket:
+def read_ticket(text: str, keys: Mapping[str, bytes], garage: str) -> ParkingTicket:
     """A ticket's text -> what it says; raises TicketError unless one of ``keys`` signed it for ``garage``."""
     ticket = read_form(text, garage)
     signed, _, tag = text.rpartition(".")
@@ -63,7 +63,7 @@ def read_ticket(text: str, keys: Mapping[str, bytes], garage: str) -> Ticket:
     return ticket
 
 
-def read_form(text: str, garage: str) -> Ticket:
+def read_form(text: str, garage: str) -> ParkingTicket:
     """A ticket's text -> what it says, whoever wrote it; raises TicketError unless it has the form of a ticket of
     ``garage``.
 
@@ -75,7 +75,7 @@ def read_form(text: str, garage: str) -> Ticket:
     _, place, session, entered, _, _ = match.groups()
     if place != garage.upper():
         raise TicketError("ticket-foreign")
-    return Ticket(str(UUID(session)), int(entered) * 1000)
+    return ParkingTicket(str(UUID(session)), int(entered) * 1000)
 
 
 def check_entry(entered_ms: int, exited_ms: int) -> None:

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from terminal.demo.feed import Moved, Passed, Pulsed, Shown, Watch
+from terminal.demo.feed import BoomMoved, FrameShown, MessagePassed, RelayPulsed, Watch
 from terminal.demo.lane import DemoLane
-from terminal.demo.parts import NotNow
+from terminal.demo.ports import NotNow
 from terminal.screen.qr import decode
 
 LIMIT_S = 15.0
@@ -41,12 +41,12 @@ FREE: tuple[Step, ...] = (
 STEPS = (*DUE, *(step for step in FREE if step not in DUE))
 
 
-class Late(Exception):
+class StepLate(Exception):
     """A step that did not happen within its limit."""
 
 
 @dataclass(frozen=True)
-class Left:
+class CarLeft:
     """A car that left: what it paid, and the milliseconds of each of its steps by their names."""
 
     number: int
@@ -59,7 +59,7 @@ class Summary:
     """All cars of a run. ``failures`` has a line for each that did not leave."""
 
     cars: int
-    left: Sequence[Left]
+    left: Sequence[CarLeft]
     failures: Sequence[str]
 
     @property
@@ -92,12 +92,12 @@ async def run_cars(
 
     After a car that did not leave the lane is in an unknown state: the run ends there.
     """
-    left: list[Left] = []
+    left: list[CarLeft] = []
     failures: list[str] = []
     for number in range(1, count + 1):
         try:
             car = await _Visit(lane, number, limit_s).run()
-        except (Late, NotNow) as error:
+        except (StepLate, NotNow) as error:
             failures.append(f"car {number} did not leave: {error}")
             say(failures[-1])
             break
@@ -127,7 +127,7 @@ class _Visit:
     codes: dict[str, float] = field(default_factory=dict)
     """What could be read off the glass, and since when."""
 
-    async def run(self) -> Left:
+    async def run(self) -> CarLeft:
         lane, free = self.lane, self.number % FREE_EVERY == 0
         with lane.feed.watch() as watch:
             await lane.drive_up(FREE_MINUTES if free else DUE_MINUTES)
@@ -155,7 +155,7 @@ class _Visit:
             for since, to, name in (FREE if free else DUE)
             if since in self.at and to in self.at
         }
-        return Left(self.number, self.amount, steps)
+        return CarLeft(self.number, self.amount, steps)
 
     async def _until(self, watch: Watch, what: str, words: str) -> None:
         """Take what happens until ``what`` has; raises Late."""
@@ -165,21 +165,21 @@ class _Visit:
                     try:
                         happening = await anext(watch)
                     except StopAsyncIteration:
-                        raise Late("the demo ended") from None
+                        raise StepLate("the demo ended") from None
                     match happening:
-                        case Passed():
+                        case MessagePassed():
                             self._passed(happening)
-                        case Shown():
+                        case FrameShown():
                             await self._shown(happening)
-                        case Pulsed(at_s=at_s):
+                        case RelayPulsed(at_s=at_s):
                             self._mark("pulse", at_s)
-                        case Moved(state=state, at_s=at_s) if state == "up" or self.raised:
+                        case BoomMoved(state=state, at_s=at_s) if state == "up" or self.raised:
                             self._mark(state, at_s)
         except TimeoutError:
             trouble = f"; the screen says {self.trouble}" if self.trouble else ""
-            raise Late(f"waited {self.limit_s:g} s until {words}{trouble}") from None
+            raise StepLate(f"waited {self.limit_s:g} s until {words}{trouble}") from None
 
-    def _passed(self, message: Passed) -> None:
+    def _passed(self, message: MessagePassed) -> None:
         data, at_s = message.data, message.at_s
         if message.kind == "vehicle":
             if data.get("waiting") and not data.get("under_boom"):
@@ -205,7 +205,7 @@ class _Visit:
         elif message.kind == "lift" and data.get("session") == self.session:
             self._mark("lift", at_s)
 
-    async def _shown(self, frame: Shown) -> None:
+    async def _shown(self, frame: FrameShown) -> None:
         """A frame counts as the order's from the moment that it reached the glass, however long reading takes."""
         if "ticket" in self.at and "glass" not in self.at:
             if code := await asyncio.to_thread(decode, frame.image):

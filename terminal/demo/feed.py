@@ -17,7 +17,7 @@ _BEHIND = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
+class MessagePassed:
     """An MQTT message passed. ``data`` is its JSON; ``routine`` says that only its time differs from the last one."""
 
     number: int
@@ -30,7 +30,7 @@ class Passed:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class FrameShown:
     """A frame reached the glass: RGB, the panel's size; nobody may draw on ``image`` any more."""
 
     image: Image.Image = field(repr=False)
@@ -38,14 +38,14 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Pulsed:
+class RelayPulsed:
     """The relay closed."""
 
     at_s: float
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class BoomMoved:
     """The arm is now ``state``: down, rising, up or lowering."""
 
     state: str
@@ -53,11 +53,11 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class LaneChanged:
     """Something else of the lane changed: car, phone, what is cut."""
 
 
-Happening = Passed | Shown | Pulsed | Moved | Changed
+Happening = MessagePassed | FrameShown | RelayPulsed | BoomMoved | LaneChanged
 
 
 class Feed:
@@ -66,11 +66,11 @@ class Feed:
     def __init__(self) -> None:
         self._watchers: set[asyncio.Queue[Happening | None]] = set()
         self._closed = False
-        self.messages: deque[Passed] = deque(maxlen=KEPT)
+        self.messages: deque[MessagePassed] = deque(maxlen=KEPT)
 
     def tell(self, happening: Happening) -> None:
         """Hand ``happening`` to all watchers; one that lags too far behind loses its oldest."""
-        if isinstance(happening, Passed) and not happening.routine:
+        if isinstance(happening, MessagePassed) and not happening.routine:
             self.messages.append(happening)
         for queue in self._watchers:
             if queue.qsize() >= _BEHIND:

@@ -7,10 +7,10 @@ from typing import Any, Literal, get_args
 
 from PIL import Image
 
-from terminal.demo.feed import Changed, Feed, Happening, Moved, Pulsed, Shown
-from terminal.demo.hearing import Hearing
-from terminal.demo.parts import NotNow, Parts, PhoneOrder
+from terminal.demo.feed import BoomMoved, Feed, FrameShown, Happening, LaneChanged, RelayPulsed
+from terminal.demo.lane_observer import LaneObserver
 from terminal.demo.phone import Phone
+from terminal.demo.ports import DemoParts, NotNow, PhoneOrder
 
 Kind = Literal["minutes", "lost", "damaged", "foreign", "used", "future"]
 """What ticket the driver holds; ``minutes`` is a good one."""
@@ -37,7 +37,7 @@ class DemoLane:
     thread; run() must run beside it.
     """
 
-    def __init__(self, parts: Parts, *, pace: float = 1.0) -> None:
+    def __init__(self, parts: DemoParts, *, pace: float = 1.0) -> None:
         self.parts = parts
         self.feed = Feed()
         self.image: Image.Image | None = None
@@ -51,11 +51,11 @@ class DemoLane:
         self._text = self._used = ""
         self._waiting = self._under_boom = False
         self._phone = Phone(parts.payby, self._changed)
-        self._hearing = Hearing()
+        self._hearing = LaneObserver()
         self._cut_until: dict[str, float] = {}
-        parts.panel.watch(lambda image: self._from_thread(self._framed, Shown(image, time.perf_counter())))
-        parts.arm.watch(lambda state: self._from_thread(self.feed.tell, Moved(state, time.perf_counter())))
-        parts.relay.watch(lambda on: self._from_thread(self._pulsed, Pulsed(time.perf_counter())) if on else None)
+        parts.panel.watch(lambda image: self._from_thread(self._framed, FrameShown(image, time.perf_counter())))
+        parts.arm.watch(lambda state: self._from_thread(self.feed.tell, BoomMoved(state, time.perf_counter())))
+        parts.relay.watch(lambda on: self._from_thread(self._pulsed, RelayPulsed(time.perf_counter())) if on else None)
 
     async def run(self) -> None:
         """Follow the broker's messages until cancelled."""
@@ -159,11 +159,11 @@ class DemoLane:
         }
 
     def _able(self) -> list[str]:
-        waits, order = self._phase == "waiting", self._phone.showing == "order"
+        waits, order = self._phase == "waiting", self._phone.presenter == "order"
         able = {
             "drive_up": self._phase == "away",
             "scan": waits,
-            "phone_scan": self.image is not None and self._phone.showing != "paying",
+            "phone_scan": self.image is not None and self._phone.presenter != "paying",
             "pay": order,
             "decline": order,
             "drive_off": waits and self.parts.arm.state == "up",
@@ -227,18 +227,18 @@ class DemoLane:
             self._changed()
 
     def _changed(self) -> None:
-        self.feed.tell(Changed())
+        self.feed.tell(LaneChanged())
 
     def _from_thread(self, call: Callable[[Any], None], happening: Happening) -> None:
         if not self._loop.is_closed():  # a panel may push its last frame while everything ends
             self._loop.call_soon_threadsafe(call, happening)
 
-    def _framed(self, frame: Shown) -> None:
+    def _framed(self, frame: FrameShown) -> None:
         self.image = frame.image
         self.frames += 1
         self.feed.tell(frame)
 
-    def _pulsed(self, pulse: Pulsed) -> None:
+    def _pulsed(self, pulse: RelayPulsed) -> None:
         self.pulses += 1
         self.feed.tell(pulse)
 

@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from PIL import Image
 
-from terminal.demo.feed import Passed
+from terminal.contract.describe import in_words
+from terminal.demo.feed import MessagePassed
 from terminal.demo.lane import DemoLane
-from terminal.demo.parts import NotNow
-from terminal.demo.words import in_words
-from terminal.payby.sandbox.served import Served
+from terminal.demo.ports import NotNow
+from terminal.payby.sandbox.http_site import HttpSite
 
 _STATIC = {
     "/": ("page.html", "text/html"),
@@ -59,7 +59,7 @@ class Page:
             ]
         )
         app.on_shutdown.append(self._end)
-        self._served = Served(app, shutdown_s=1.0)
+        self._served = HttpSite(app, shutdown_s=1.0)
 
     async def start(self, port: int, host: str = "127.0.0.1") -> str:
         """Serve until stop(); port 0 takes a free one. Returns the address."""
@@ -121,7 +121,7 @@ class Page:
                 except TimeoutError:
                     await stream.write(b": still here\n\n")
                     continue
-                if isinstance(happening, Passed):
+                if isinstance(happening, MessagePassed):
                     await stream.write(_event("message", _line(happening)))
                     if happening.kind not in ("screen", "health"):  # the others change nothing that the scene shows
                         continue
@@ -154,7 +154,7 @@ def _to_png(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
-def _line(message: Passed) -> dict[str, Any]:
+def _line(message: MessagePassed) -> dict[str, Any]:
     return {
         "number": message.number,
         "topic": message.topic,

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from PIL import Image
 
-from terminal.demo.parts import NotNow, PayBy, PhoneOrder
+from terminal.demo.ports import DemoPayBy, NotNow, PhoneOrder
 from terminal.screen.qr import decode
 
 Showing = Literal["home", "order", "paying", "paid", "declined"]
@@ -16,9 +16,9 @@ Showing = Literal["home", "order", "paying", "paid", "declined"]
 class Phone:
     """One phone. ``told`` is called after every change of what it shows."""
 
-    def __init__(self, payby: PayBy, told: Callable[[], None]) -> None:
+    def __init__(self, payby: DemoPayBy, told: Callable[[], None]) -> None:
         self._payby, self._told = payby, told
-        self.showing: Showing = "home"
+        self.presenter: Showing = "home"
         self._note = ""
         self._order: PhoneOrder | None = None
         self._token = ""
@@ -51,11 +51,11 @@ class Phone:
 
     def state(self) -> dict[str, Any]:
         """What it shows, as JSON."""
-        return {"state": self.showing, "note": self._note, "order": self._order and asdict(self._order)}
+        return {"state": self.presenter, "note": self._note, "order": self._order and asdict(self._order)}
 
     async def _answer(self, act: Callable[[str], Awaitable[None]], meanwhile: Showing, then: Showing) -> None:
         order = self._order
-        if self.showing != "order" or order is None:
+        if self.presenter != "order" or order is None:
             raise NotNow("The phone shows no order. Scan the code first.")
         self._show(meanwhile)
         try:
@@ -65,10 +65,10 @@ class Phone:
         if self._order is order:  # else the car has left meanwhile
             self._show(then)
 
-    def _refused(self, showing: Showing, note: str) -> NotNow:
-        self._show(showing, note)
+    def _refused(self, presenter: Showing, note: str) -> NotNow:
+        self._show(presenter, note)
         return NotNow(note)
 
-    def _show(self, showing: Showing, note: str = "") -> None:
-        self.showing, self._note = showing, note
+    def _show(self, presenter: Showing, note: str = "") -> None:
+        self.presenter, self._note = presenter, note
         self._told()

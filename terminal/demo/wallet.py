@@ -1,8 +1,9 @@
 """The payer's app on the driver's phone, as the PayBy sandbox sees it."""
 
-from terminal.demo.parts import NotNow, PhoneOrder
-from terminal.payby.sandbox import Order, Sandbox
-from terminal.payby.sandbox.params import Refusal
+from terminal.demo.ports import NotNow, PhoneOrder
+from terminal.payby.sandbox.orders import SandboxOrder
+from terminal.payby.sandbox.parameters import Refusal
+from terminal.payby.sandbox.server import Sandbox
 
 _SAID = {
     "PAID_SUCCESS": "This order is paid already.",
@@ -57,7 +58,7 @@ class Wallet:
     async def restore(self) -> None:
         self._sandbox.cut_off = False
 
-    def _find(self, token_url: str) -> Order:
+    def _find(self, token_url: str) -> SandboxOrder:
         try:
             return self._sandbox.book.find(token_url, self._sandbox.clock.wall_ms())
         except KeyError:

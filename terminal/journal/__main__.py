@@ -8,7 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from terminal.journal import JournalError, backup, read
+from terminal.journal.reading import backup, read
+from terminal.journal.rows import JournalError
 
 
 def main() -> int:

@@ -7,7 +7,7 @@ nobody will find, so the copy follows it until a person has decided.
 from datetime import UTC, datetime
 from pathlib import Path
 
-from terminal.journal import Journal
+from terminal.journal.journal import Journal
 from terminal.journal.rows import JournalError
 
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from terminal.journal import rows as rows_
-from terminal.journal import side
+from terminal.journal import side_files
 from terminal.journal.rows import Connect, JournalDamaged, JournalForeign, Row
 
 
@@ -49,7 +49,7 @@ def refuse_strangers(path: Path, role: str) -> None:
 
     Alters nothing, and says nothing of a damage, which the role repairs.
     """
-    side.refuse_other_files(path)
+    side_files.refuse_other_files(path)
     if not path.exists():
         return
     try:
@@ -57,9 +57,9 @@ def refuse_strangers(path: Path, role: str) -> None:
             rows_.claim(connection, path, role)
         return
     except JournalDamaged as error:
-        found = side.whose(path, role, error)
+        found = side_files.whose(path, role, error)
     except sqlite3.DatabaseError as error:
-        found = side.whose(path, role, JournalDamaged(path, None, str(error)))
+        found = side_files.whose(path, role, JournalDamaged(path, None, str(error)))
     if isinstance(found, JournalForeign):
         raise found
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from terminal.journal import rows as rows_
 from terminal.journal.kinds import CHECKPOINT, PRUNED, REPAIRED
 from terminal.journal.rows import GENESIS, Connect, Row
-from terminal.journal.side import move_aside, noted_in, sound_rows
+from terminal.journal.side_files import move_aside, noted_in, sound_rows
 
 Tell = Callable[[int, Iterator[Row]], Iterable[tuple[str, bytes, int]]]
 """Given the time of the last intact row and what could be salvaged behind it: the rows (kind, data, ms) to go on
@@ -32,7 +32,7 @@ class Rebuilt:
 
 
 @dataclass(slots=True)
-class _Found:
+class _Salvaged:
     """What a damaged file still has: the rows up to ``good``, and a last unbroken run of rows from ``run`` to
     ``end``."""
 
@@ -88,8 +88,8 @@ def finish(path: Path) -> bool:
     return True
 
 
-def _examine(path: Path, noted: tuple[int, bytes] | None) -> _Found:
-    found = _Found()
+def _examine(path: Path, noted: tuple[int, bytes] | None) -> _Salvaged:
+    found = _Salvaged()
     previous, unbroken = GENESIS, True
     for seq, at_ms, kind, data, crc, chain in sound_rows(path):
         follows = seq == found.end + 1 and (crc, chain) == rows_.seal(previous, seq, at_ms, kind, data)
@@ -105,7 +105,7 @@ def _examine(path: Path, noted: tuple[int, bytes] | None) -> _Found:
     return found
 
 
-def _keep_all(path: Path, target: sqlite3.Connection, found: _Found) -> None:
+def _keep_all(path: Path, target: sqlite3.Connection, found: _Salvaged) -> None:
     """Every row that is intact, sealed anew where something is missing before it."""
     seq, chain = 0, GENESIS
     for row in sound_rows(path):
@@ -119,7 +119,7 @@ def _keep_all(path: Path, target: sqlite3.Connection, found: _Found) -> None:
             seq, chain = row[0], row[5]
 
 
-def _keep_beginning(path: Path, target: sqlite3.Connection, found: _Found, tell: Tell) -> None:
+def _keep_beginning(path: Path, target: sqlite3.Connection, found: _Salvaged, tell: Tell) -> None:
     seq, chain = 0, GENESIS
     for row in sound_rows(path):
         if row[0] > found.good:

@@ -26,7 +26,6 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 from . import requests
-from .clock import Clock, SystemClock
 from .errors import (
     BadRequest,
     BadSignature,
@@ -53,9 +52,10 @@ from .messages import (
     refund_page_in,
     token_url_in,
 )
-from .rate import Turn
+from .rate_limit import Turn
+from .server_clock import LocalClock, LocalSystemClock
 from .signing import verify
-from .wire import Reply, Wire
+from .transport import SignedAnswer, SignedTransport
 
 MAX_STATEMENT_BYTES = 32 * 1024 * 1024
 STATEMENT_TIMEOUT_S = 60.0
@@ -63,7 +63,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class OrderAnswer:
     """A signed success about one order. ``body`` and ``sign`` are PayBy's words unchanged: the proof of a payment."""
 
     order: AcquireOrder
@@ -99,11 +99,11 @@ def _product() -> str:
         return "exit-terminal"
 
 
-class _Order(msgspec.Struct):
+class _OrderQuery(msgspec.Struct):
     merchantOrderNo: str
 
 
-class PayBy:
+class PayByClient:
     """A merchant's way to PayBy. Close it, or use it as a context manager.
 
     ``timeout_s`` bounds a call from the first byte to the last, and before that its wait for the rate limit.
@@ -121,16 +121,16 @@ class PayBy:
         *,
         timeout_s: float = 10.0,
         calls_per_s: float = 50.0,
-        clock: Clock | None = None,
+        clock: LocalClock | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random: Callable[[], float] = random.random,
         session: aiohttp.ClientSession | None = None,
         user_agent: str | None = None,
     ) -> None:
-        self._clock = clock or SystemClock()
+        self._clock = clock or LocalSystemClock()
         self._sleep = sleep
         self._random = random
-        self._wire = Wire(
+        self._wire = SignedTransport(
             base_url,
             partner_id,
             private_key,
@@ -169,7 +169,7 @@ class PayBy:
         """PayBy's time as far as known, ms since the epoch: what ``expires_ms`` should be reckoned from."""
         return self._wire.time.now_ms()
 
-    async def place_order(self, biz: bytes) -> Answer:
+    async def place_order(self, biz: bytes) -> OrderAnswer:
         """Place an order, or learn how the order of this number stands. ``biz``: PlaceOrder.biz_content(), journaled.
 
         Answers with a token_url while the order is CREATED. OurMistake with 62016 where the parameters differ.
@@ -183,7 +183,7 @@ class PayBy:
         payby_no: str | None = None,
         device_id: str | None = None,
         attempts: int = 1,
-    ) -> Answer:
+    ) -> OrderAnswer:
         """How an order stands. ``device_id``: the one that it was placed with; by our number PayBy finds such an order
         only so. More ``attempts`` repeat a call without an answer, 2 to 6 s apart."""
         biz = requests.order_ref(order_no, payby_no, device_id=device_id)
@@ -191,12 +191,12 @@ class PayBy:
             attempts, lambda: self._order("acquire2/getOrder", biz, order_no, payby_no, Turn.QUERY)
         )
 
-    async def cancel_order(self, order_no: str | None = None, *, payby_no: str | None = None) -> Answer:
+    async def cancel_order(self, order_no: str | None = None, *, payby_no: str | None = None) -> OrderAnswer:
         """Close an unpaid order. OrderPaid where it was paid before, OrderDead where it is closed already."""
         biz = requests.order_ref(order_no, payby_no)
         return await self._order("acquire2/cancelOrder", biz, order_no, payby_no, Turn.MONEY)
 
-    async def revoke_order(self, order_no: str | None = None, *, payby_no: str | None = None) -> Answer:
+    async def revoke_order(self, order_no: str | None = None, *, payby_no: str | None = None) -> OrderAnswer:
         """Undo an order of unknown outcome: closed if unpaid, refunded if paid.
 
         That it is done shows only as ``order.is_revoked`` in get_order(): ask until it does.
@@ -206,7 +206,7 @@ class PayBy:
 
     async def update_expired_time(
         self, order_no: str | None = None, *, payby_no: str | None = None, expires_ms: int
-    ) -> Answer:
+    ) -> OrderAnswer:
         """Move an order's expiry, at most 15 days ahead."""
         biz = requests.order_ref(order_no, payby_no, expires_ms)
         return await self._order("acquire2/updateExpiredTime", biz, order_no, payby_no, Turn.MONEY)
@@ -282,13 +282,15 @@ class PayBy:
             await self.get_order("probe")
         return Probe(self._clock.steady_ms() - sent, self.skew_ms)
 
-    async def _order(self, call: str, biz: bytes, order_no: str | None, payby_no: str | None, turn: Turn) -> Answer:
+    async def _order(
+        self, call: str, biz: bytes, order_no: str | None, payby_no: str | None, turn: Turn
+    ) -> OrderAnswer:
         reply = await self._wire.call(call, biz, turn)
         order = _understand(call, order_in, reply)
         if order_no not in (None, order.merchant_order_no) or payby_no not in (None, order.order_no):
             raise OutcomeUnknown(call, why="the answer speaks of another order")
         url = None if order.is_final else _understand(call, token_url_in, reply)  # nobody scans a final one's
-        return Answer(order, url, reply.body, reply.sign)
+        return OrderAnswer(order, url, reply.body, reply.sign)
 
     async def _refund(self, call: str, biz: bytes, turn: Turn) -> RefundAnswer:
         reply = await self._wire.call(call, biz, turn)
@@ -326,12 +328,12 @@ class PayBy:
 
 def _number_in(biz: bytes) -> str:
     try:
-        return msgspec.json.decode(biz, type=_Order).merchantOrderNo
+        return msgspec.json.decode(biz, type=_OrderQuery).merchantOrderNo
     except msgspec.DecodeError:
         raise BadRequest("bizContent: JSON with a merchantOrderNo is needed") from None
 
 
-def _understand(call: str, read: Callable[[dict[str, Any]], T], reply: Reply) -> T:
+def _understand(call: str, read: Callable[[dict[str, Any]], T], reply: SignedAnswer) -> T:
     try:
         return read(reply.found)
     except BadWords as error:

@@ -28,7 +28,7 @@ _KEEP_ALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2, "TCP_USE
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class HttpAnswer:
     """A whole answer; ``body`` is None where it was longer than allowed. ``sent_ms``: when its request went out."""
 
     status: int
@@ -38,7 +38,7 @@ class Whole:
 
 
 class Connections:
-    """``steady_ms`` is the clock by which they age, and of ``Whole.sent_ms``. Close it; that may be done twice."""
+    """``steady_ms`` is the clock by which they age, and of ``HttpAnswer.sent_ms``. Close it; that may be done twice."""
 
     def __init__(self, steady_ms: Callable[[], int]) -> None:
         self._steady_ms = steady_ms
@@ -83,7 +83,7 @@ class Connections:
         limit: int,
         patience_s: float = FIRST_BYTE_S,
         may_repeat: Callable[[], Awaitable[None]],
-    ) -> Whole:
+    ) -> HttpAnswer:
         """The answer to ``body``, read up to ``limit`` bytes; waits as long as it takes, and raises what aiohttp does.
 
         Where a connection that is used again is reset, or says nothing within ``patience_s``, the same bytes go out on
@@ -99,7 +99,7 @@ class Connections:
                 if await _is_dead(calls[0], trusted, patience_s):
                     await self._drop_idle()  # what forgot this one has forgotten the older ones too
 
-                    async def again() -> Whole:
+                    async def again() -> HttpAnswer:
                         await may_repeat()
                         return await self._ask(_Line(), url, body, headers, limit, asyncio.Event())
 
@@ -112,14 +112,16 @@ class Connections:
 
     async def _ask(
         self, line: "_Line", url: str, body: bytes, headers: Mapping[str, str], limit: int, trusted: asyncio.Event
-    ) -> Whole:
+    ) -> HttpAnswer:
         sent_ms = self._steady_ms()
         try:
             async with line.session.post(
                 url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=trusted
             ) as response:
                 trusted.set()
-                whole = Whole(response.status, response.headers, await read_bounded(response.content, limit), sent_ms)
+                whole = HttpAnswer(
+                    response.status, response.headers, await read_bounded(response.content, limit), sent_ms
+                )
         except BaseException:
             await line.close()
             raise
@@ -191,7 +193,7 @@ def _kept_alive(info: aiohttp.AddrInfoType) -> socket.socket:
     return made
 
 
-async def _is_dead(call: asyncio.Task[Whole], trusted: asyncio.Event, patience_s: float) -> bool:
+async def _is_dead(call: asyncio.Task[HttpAnswer], trusted: asyncio.Event, patience_s: float) -> bool:
     """Does ``call`` go through an old connection that was reset or stays silent?"""
     waiting = asyncio.create_task(trusted.wait(), name="payby first byte")
     try:
@@ -201,7 +203,7 @@ async def _is_dead(call: asyncio.Task[Whole], trusted: asyncio.Event, patience_s
     return not trusted.is_set() and (not call.done() or isinstance(call.exception(), OSError))
 
 
-async def _first(calls: list[asyncio.Task[Whole]]) -> Whole:
+async def _first(calls: list[asyncio.Task[HttpAnswer]]) -> HttpAnswer:
     """The first answer; where none comes, what the last to fail raised."""
     waiting = set(calls)
     while True:

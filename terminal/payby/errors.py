@@ -34,7 +34,7 @@ key, a signature or a request body.
 
 from types import MappingProxyType
 
-from .plain import plain
+from .plain_text import plain
 
 _CODE = 64
 """Characters that are kept of a code; PayBy's have five."""

@@ -13,15 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from .errors import BadWords
-from .requests import PlaceOrder, PlaceRefund
-from .strict import Amount, Money, Said, Sum, fit, load
-
-__all__ = [
-    "AcquireOrder", "Amount", "Chargeback", "Head", "Money", "Notification", "OrderPage", "Payer", "PaymentInfo",
-    "PlaceOrder", "PlaceRefund", "RefundOrder", "RefundPage", "RefundSummary", "Sum", "VoidOrder", "head_in",
-    "order_in", "order_page_in", "payer_in", "read_notification", "read_order", "refund_in", "refund_page_in",
-    "token_url_in",
-]  # fmt: skip
+from .strict_json import Money, PlainLine, Sum, fit, load
 
 MerchantNo = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}(?!\n)$")]
 Word = Annotated[str, Meta(pattern=r"^[!-~]{1,64}(?!\n)$")]
@@ -58,8 +50,8 @@ class AcquireOrder(msgspec.Struct, frozen=True, rename="camel"):
     subject: str | None = None
     device_id: str | None = None
     reserved: str | None = None
-    fail_code: Said | None = None
-    fail_des: Said | None = None
+    fail_code: PlainLine | None = None
+    fail_des: PlainLine | None = None
     revoked: bool | str | int | None = False
 
     @property
@@ -94,8 +86,8 @@ class RefundOrder(msgspec.Struct, frozen=True, rename="camel"):
     origin_merchant_order_no: MerchantNo | None = None
     fee_refunded: Sum | None = None
     reason: str | None = None
-    fail_code: Said | None = None
-    fail_des: Said | None = None
+    fail_code: PlainLine | None = None
+    fail_des: PlainLine | None = None
 
 
 class RefundSummary(msgspec.Struct, frozen=True, rename="camel"):
@@ -115,9 +107,9 @@ class Payer(msgspec.Struct, frozen=True, rename="camel"):
     """Who pays, as far as PayBy tells a merchant: a masked number, such as ``+971-58*92``. For operators alone."""
 
     payer_mid: str | None = None
-    mobile_number_mask: Said | None = None
-    device_id: Said | None = None
-    ip_address: Said | None = None
+    mobile_number_mask: PlainLine | None = None
+    device_id: PlainLine | None = None
+    ip_address: PlainLine | None = None
 
 
 class OrderPage(msgspec.Struct, frozen=True, rename="camel"):
@@ -136,7 +128,7 @@ class RefundPage(msgspec.Struct, frozen=True, rename="camel"):
     items: tuple[RefundOrder, ...] = ()
 
 
-class Head(msgspec.Struct, frozen=True, rename="camel"):
+class ResponseHead(msgspec.Struct, frozen=True, rename="camel"):
     """How PayBy took a call."""
 
     apply_status: str
@@ -158,7 +150,7 @@ class Chargeback(msgspec.Struct, frozen=True, rename="camel"):
     pay_amount: Sum | None = None
     chargeback_amount: Sum | None = None
     chargeback_time: int | None = None
-    case_type: Said | None = None
+    case_type: PlainLine | None = None
     partner_id: str | None = None
 
 
@@ -175,7 +167,7 @@ class Notification(msgspec.Struct, frozen=True):
     refund_order: RefundOrder | None = msgspec.field(name="refundOrder", default=None)
     void_order: VoidOrder | None = msgspec.field(name="voidOrder", default=None)
     acquire_chargeback: Chargeback | None = msgspec.field(name="acquireChargeback", default=None)
-    kinds: tuple[Said, ...] = ()
+    kinds: tuple[PlainLine, ...] = ()
 
 
 _KINDS = ("acquireOrder", "refundOrder", "voidOrder", "acquireChargeback")
@@ -212,9 +204,9 @@ def read_notification(body: str | bytes) -> Notification:
     return fit({**found, "kinds": kinds}, Notification, "notification")
 
 
-def head_in(answer: dict[str, Any]) -> Head:
+def head_in(answer: dict[str, Any]) -> ResponseHead:
     """How PayBy took the call, of any answer that load() read; raises BadWords."""
-    return fit(answer.get("head"), Head, "head")
+    return fit(answer.get("head"), ResponseHead, "head")
 
 
 def order_in(answer: dict[str, Any]) -> AcquireOrder:

@@ -23,7 +23,7 @@ _MIN_MS = 10**12  # the year 2001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceOrder:
+class OrderRequest:
     """A new order. Amounts in AED; ``expires_ms`` in ms since the epoch, at most 48 h after the request.
 
     ``change_payer`` False binds nothing: another phone may scan the code after the first (PayBy's default is True).
@@ -94,7 +94,7 @@ class PlaceOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceRefund:
+class RefundRequest:
     """A refund, full or partial, within 180 days of the order; one of the two origin numbers, never both."""
 
     refund_no: str

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from .errors import BadKey, BadSignature
-from .keyfiles import CERTIFICATE, PRIVATE, PUBLIC, find_key
+from .key_files import CERTIFICATE, PRIVATE, PUBLIC, find_key
 
 MIN_KEY_BITS = 2048
 _MAX_FILE = 64 * 1024  # no RSA key's is near this; a device file or a log by mistake is over it

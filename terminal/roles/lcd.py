@@ -14,18 +14,19 @@ from typing import Protocol
 
 from PIL import Image
 
-from terminal.aside import aside
 from terminal.contract.messages import Health, Screen
-from terminal.contract.signed import Trusted, check_screen
-from terminal.link import Link, Peers
+from terminal.contract.signatures import TrustedKeys, check_screen
+from terminal.mqtt.endpoint import Endpoint
+from terminal.mqtt.presence import Presence
 from terminal.screen import fonts, qr
-from terminal.screen.compose import Composer
 from terminal.screen.dimming import QUIET, Dimming, place
 from terminal.screen.fonts import DoesNotFit
 from terminal.screen.layouts import layout_for
+from terminal.screen.presenter import ScreenPresenter
 from terminal.screen.qr import QrError
-from terminal.screen.showing import Showing
+from terminal.screen.renderer import Renderer
 from terminal.screen.view import Site, View
+from terminal.threads import aside
 
 LOOK_EVERY_MS = 5_000
 """A view that does not change by itself is looked at again this often: has somebody gone?"""
@@ -45,7 +46,7 @@ PATIENCE_S = 5.0
 """A frame that takes longer: the panel hangs."""
 
 
-class Panel(Protocol):
+class PanelDriver(Protocol):
     """What drivers/panel.py is to this role."""
 
     @property
@@ -56,8 +57,8 @@ class Panel(Protocol):
         """Bring an RGB image of that size to the glass; may block. Raises OSError where it cannot."""
 
 
-class Lcd:
-    """Shows the link's lane on ``panel`` (its configuration's name in ``name``), until cancelled.
+class LcdRole:
+    """Shows the endpoint's lane on ``panel`` (its configuration's name in ``name``), until cancelled.
 
     ``trusted``: the keys of `[lift] trusted`. ``idle``: the operator's own idle picture; ``no_idle`` says why there is
     none although one is wanted. ``light`` sets the panel's backlight, in a thread, and may raise OSError; where there
@@ -66,22 +67,22 @@ class Lcd:
 
     def __init__(
         self,
-        link: Link,
-        panel: Panel,
+        endpoint: Endpoint,
+        panel: PanelDriver,
         *,
         name: str,
         site: Site,
-        trusted: Trusted,
+        trusted: TrustedKeys,
         idle: Image.Image | None = None,
         no_idle: str = "",
         dimming: Dimming = NEVER,
         light: Callable[[float], None] | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        if link.lane is None:
+        if endpoint.lane is None:
             raise ValueError("an LCD needs a lane")
-        self._link, self._lane = link, link.lane
-        self._clock = link.clock
+        self._endpoint, self._lane = endpoint, endpoint.lane
+        self._clock = endpoint.clock
         self._panel, self._name = panel, name
         self._trusted = trusted
         self._patience_s = patience_s
@@ -90,11 +91,11 @@ class Lcd:
         self._no_idle = no_idle
         self._dimming, self._light = dimming, light
         self._lit = 1.0
-        self._composer = Composer(layout_for(name, *panel.size), site, idle=idle, dim=1 if light else dimming.share)
-        self._showing = Showing(turns=self._composer.turns, wifi=site.wifi is not None)
+        self._renderer = Renderer(layout_for(name, *panel.size), site, idle=idle, dim=1 if light else dimming.share)
+        self._presenter = ScreenPresenter(turns=self._renderer.turns, wifi=site.wifi is not None)
         self._quiet: tuple[str, str, int] | None = None
         """State and reason while nobody is served, and since when."""
-        self._peers = Peers(self._clock)
+        self._presence = Presence(self._clock)
         self._news = asyncio.Event()
         self._connected_ms: int | None = None
         self._lost_ms = self._clock.steady_ms()
@@ -107,16 +108,16 @@ class Lcd:
 
     async def run(self) -> None:
         """Show screens until cancelled; raises what ends the connection for good (BusError)."""
-        self._connection(self._link.bus.connected)
-        undo = self._link.bus.on_change(self._connection)
+        self._connection(self._endpoint.mqtt_client.connected)
+        undo = self._endpoint.mqtt_client.on_change(self._connection)
         if not fonts.raqm_available():
             self._trouble("arabic", f"Arabic cannot be shown; {fonts.INSTALL}")
         if self._no_idle:  # the screen of our own says the same as it should
             self._trouble("idle", self._no_idle)
-            await self._link.alert("idle-picture", "warning", self._no_idle)
+            await self._endpoint.alert("idle-picture", "warning", self._no_idle)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._link.beat(), name="lcd health")
+                tasks.create_task(self._endpoint.run_heartbeat(), name="lcd health")
                 tasks.create_task(self._listen_health(), name="lcd worker's health")
                 tasks.create_task(self._listen_screens(), name="lcd screens")
                 tasks.create_task(self._draw(), name="lcd panel")
@@ -135,37 +136,37 @@ class Lcd:
 
     async def _listen_health(self) -> None:
         # The worker's own, or the one will of a process with several roles; it may stand at any lane.
-        with self._link.hear("health/worker", "health/run", lane="+") as hearing:
-            async for heard in hearing:
-                heard.ack()
-                if isinstance(heard.message, Health):
-                    self._peers.take(heard.topic, heard.message, retained=heard.retained)
+        with self._endpoint.subscribe("health/worker", "health/run", lane="+") as stream:
+            async for received in stream:
+                received.ack()
+                if isinstance(received.message, Health):
+                    self._presence.take(received.topic, received.message, retained=received.retained)
                     self._news.set()
 
     async def _listen_screens(self) -> None:
-        with self._link.hear("screen") as hearing:
-            async for heard in hearing:
-                heard.ack()
-                if isinstance(heard.message, Screen):
-                    await self._take(heard.message, retained=heard.retained)
+        with self._endpoint.subscribe("screen") as stream:
+            async for received in stream:
+                received.ack()
+                if isinstance(received.message, Screen):
+                    await self._take(received.message, retained=received.retained)
                     self._news.set()
 
     async def _take(self, screen: Screen, *, retained: bool) -> None:
         """Take a message in; of a live ``pay`` only what a trusted worker signed for this lane."""
         if screen.state == "pay" and not retained:
-            if check_screen(screen, self._link.garage, self._lane, self._trusted):
+            if check_screen(screen, self._endpoint.garage, self._lane, self._trusted):
                 text = "a QR code that no trusted worker signed for this lane was not shown"
-                await self._link.alert("forged-screen", "critical", text)
+                await self._endpoint.alert("forged-screen", "critical", text)
                 return
-            await self._link.clear("forged-screen", "a signed QR code came")
-        self._showing.take(screen, self._clock.steady_ms(), retained=retained)
+            await self._endpoint.clear("forged-screen", "a signed QR code came")
+        self._presenter.take(screen, self._clock.steady_ms(), retained=retained)
 
     # What is shown
 
     def _view(self) -> View:
         now = self._clock.steady_ms()
         believed = self._believed()
-        view = replace(believed, tongue=now // TONGUE_MS % self._composer.tongues)
+        view = replace(believed, tongue=now // TONGUE_MS % self._renderer.tongues)
         if view.state not in QUIET and believed != NO_WORKER:
             self._quiet = None
             return view
@@ -177,14 +178,14 @@ class Lcd:
     def _believed(self) -> View:
         now = self._clock.steady_ms()
         if self._connected_ms is None:
-            return self._showing.view(now, away_ms=now - self._lost_ms)
+            return self._presenter.view(now, away_ms=now - self._lost_ms)
         # Heartbeats could not be heard while the broker was away: their absence then proves nothing.
-        silent_ms = min(self._peers.silent_ms("worker"), now - self._connected_ms)
-        return self._showing.view(now, silent_ms=silent_ms)
+        silent_ms = min(self._presence.silent_ms("worker"), now - self._connected_ms)
+        return self._presenter.view(now, silent_ms=silent_ms)
 
     async def _draw(self) -> None:
         with contextlib.suppress(OSError, DoesNotFit, QrError):  # the first frame meets it again, and tells
-            await asyncio.to_thread(self._composer.warm)
+            await asyncio.to_thread(self._renderer.warm)
         while True:
             self._news.clear()
             wait_ms = await self._step()
@@ -201,10 +202,10 @@ class Lcd:
             if not await self._show(view):
                 return RETRY_MS
             self._shown = view, now
-        change_ms = self._showing.next_ms(self._clock.steady_ms()) if view.state == "pay" else None
+        change_ms = self._presenter.next_ms(self._clock.steady_ms()) if view.state == "pay" else None
         if change_ms is not None:
             return change_ms + 2  # timers may end a little early
-        return LOOK_EVERY_MS if self._composer.tongues == 1 else TONGUE_MS - self._clock.steady_ms() % TONGUE_MS + 2
+        return LOOK_EVERY_MS if self._renderer.tongues == 1 else TONGUE_MS - self._clock.steady_ms() % TONGUE_MS + 2
 
     def _may_draw(self, now: int) -> bool:
         gained, rest = divmod(now - self._token_ms, DRAW_EVERY_MS)
@@ -236,16 +237,16 @@ class Lcd:
             work.cancel()
         if self._troubles.pop("panel", None):
             self._report()
-            await self._link.clear("lcd-panel", "frames are shown again")
+            await self._endpoint.clear("lcd-panel", "frames are shown again")
         if view.symbol:
-            await self._link.clear("qr-unreadable", "a QR code is shown")
+            await self._endpoint.clear("qr-unreadable", "a QR code is shown")
         return True
 
     def _push(self, view: View) -> None:
         try:
-            image = self._composer.compose(view)
+            image = self._renderer.compose(view)
         except DoesNotFit:  # told once the glass no longer bears what stood there, a payment's code perhaps
-            self._bring(view, self._composer.bare(view).image)
+            self._bring(view, self._renderer.bare(view).image)
             raise
         frame = replace(view, left=None)  # the hints stand beside the code too
         if view.state == "pay" and view.page == "code" and view.symbol and frame not in self._proven:
@@ -265,15 +266,15 @@ class Lcd:
     async def _refuse(self, view: View, why: str) -> None:
         """Show help in place of this code, and tell."""
         if view.symbol:
-            self._showing.refuse(view.symbol, why)
+            self._presenter.refuse(view.symbol, why)
         self._news.set()
-        await self._link.alert("qr-unreadable", "critical", why, help_code=view.help_code or None)
+        await self._endpoint.alert("qr-unreadable", "critical", why, help_code=view.help_code or None)
 
     # Health
 
     async def _alert_panel(self, text: str) -> None:
         self._trouble("panel", text)
-        await self._link.alert("lcd-panel", "critical", text)
+        await self._endpoint.alert("lcd-panel", "critical", text)
 
     def _trouble(self, what: str, text: str) -> None:
         self._troubles[what] = text
@@ -281,6 +282,6 @@ class Lcd:
 
     def _report(self) -> None:
         if self._troubles:
-            self._link.degraded("; ".join(self._troubles.values()))
+            self._endpoint.degraded("; ".join(self._troubles.values()))
         else:
-            self._link.healthy()
+            self._endpoint.healthy()

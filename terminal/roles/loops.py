@@ -11,9 +11,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import NoReturn, Protocol
 
-from terminal.bus import SubscriptionRefused
+from terminal.clock import new_id
 from terminal.contract.messages import Vehicle, moment
-from terminal.link import SAID_AGAIN_S, Link, new_id
+from terminal.mqtt.endpoint import SAID_AGAIN_S, Endpoint
+from terminal.mqtt.errors import SubscriptionRefused
 
 EVERY_S = 5.0
 RECALL_S = 1.0
@@ -24,7 +25,7 @@ STUCK_MS = 30 * 60_000
 """A loop covered for so long needs a look: a car has broken down, or the loop has."""
 
 
-class Loops(Protocol):
+class LoopsDriver(Protocol):
     """What drivers/loops.py is to this role."""
 
     @property
@@ -44,10 +45,12 @@ class Loops(Protocol):
 
 
 class LoopsRole:
-    """Publishes ``vehicle`` for the link's lane from a pair of loops until cancelled."""
+    """Publishes ``vehicle`` for the endpoint's lane from a pair of loops until cancelled."""
 
-    def __init__(self, link: Link, loops: Loops, *, every_s: float = EVERY_S, recall_s: float = RECALL_S) -> None:
-        self._link = link
+    def __init__(
+        self, endpoint: Endpoint, loops: LoopsDriver, *, every_s: float = EVERY_S, recall_s: float = RECALL_S
+    ) -> None:
+        self._endpoint = endpoint
         self._loops = loops
         self._every_s = every_s
         self._recall_s = recall_s
@@ -63,10 +66,10 @@ class LoopsRole:
 
     async def run(self) -> None:
         """Say what the loops show until cancelled; raises what ends the connection for good (BusError)."""
-        undo = self._link.bus.on_change(self._connection)
+        undo = self._endpoint.mqtt_client.on_change(self._connection)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._link.beat(), name="loops health")
+                tasks.create_task(self._endpoint.run_heartbeat(), name="loops health")
                 tasks.create_task(self._serve(), name="loops")
         finally:
             undo()
@@ -87,7 +90,7 @@ class LoopsRole:
 
     async def _serve(self) -> NoReturn:
         self._loops.on_change(self._note)
-        self._began_ms = self._link.clock.wall_ms()
+        self._began_ms = self._endpoint.clock.wall_ms()
         self._note()
         if self._loops.waiting and (car := await self._recall()):
             self._waiting, self._car = True, car
@@ -112,12 +115,12 @@ class LoopsRole:
         It is asked of the broker as soon as there is one: until then nobody hears of this car by another id. A broker
         that does not let us read our own words costs a waiting car its id, and nothing else.
         """
-        with self._link.hear("vehicle") as hearing, contextlib.suppress(TimeoutError, SubscriptionRefused):
-            await hearing.granted()
+        with self._endpoint.subscribe("vehicle") as stream, contextlib.suppress(TimeoutError, SubscriptionRefused):
+            await stream.granted()
             async with asyncio.timeout(self._recall_s):
-                async for heard in hearing:
-                    heard.ack()
-                    match heard.message:
+                async for received in stream:
+                    received.ack()
+                    match received.message:
                         case Vehicle(waiting=True, car=car, at=at):
                             return car if abs(self._began_ms - moment(at)) <= RECALL_AGE_MS else None
                     return None
@@ -125,28 +128,28 @@ class LoopsRole:
 
     async def _say(self, waiting: bool, under_boom: bool) -> None:
         if waiting and not self._waiting:
-            self._car = new_id(self._link.clock)
+            self._car = new_id(self._endpoint.clock)
         self._waiting = waiting
-        now = self._link.clock.steady_ms()
+        now = self._endpoint.clock.steady_ms()
         for name, covered in (("waiting", waiting), ("boom", under_boom)):
             if covered:
                 self._since_ms.setdefault(name, now)
             else:
                 self._since_ms.pop(name, None)
         car = self._car if waiting else None
-        await self._link.say(Vehicle(**self._link.head(), waiting=waiting, car=car, under_boom=under_boom))
+        await self._endpoint.publish(Vehicle(**self._endpoint.head(), waiting=waiting, car=car, under_boom=under_boom))
 
     async def _report(self) -> None:
         """Health and alerts: a loop that cannot be right says so, and goes on being reported as it is."""
-        now = self._link.clock.steady_ms()
+        now = self._endpoint.clock.steady_ms()
         stuck = [name for name, since in self._since_ms.items() if now - since > STUCK_MS]
         text = f"the {' and the '.join(stuck)} loop shows a vehicle since more than 30 minutes" if stuck else None
         for code, trouble in (("loop-bouncing", self._loops.trouble), ("loop-stuck", text)):
             if trouble:
-                await self._link.alert(code, "warning", trouble)
+                await self._endpoint.alert(code, "warning", trouble)
             else:
-                await self._link.clear(code, "the loops are as they should be")
+                await self._endpoint.clear(code, "the loops are as they should be")
         if reasons := [r for r in (self._loops.trouble, text) if r]:
-            self._link.degraded("; ".join(reasons))
+            self._endpoint.degraded("; ".join(reasons))
         else:
-            self._link.healthy()
+            self._endpoint.healthy()

@@ -16,10 +16,10 @@ from typing import Protocol
 
 from terminal.contract.messages import Fee, Health, Order, Screen, Vehicle, stamp
 from terminal.core import money
-from terminal.core.numbers import lost_session
+from terminal.core.ids import lost_session
 from terminal.core.quote import Quote, hint
 from terminal.core.tariff import Tariff
-from terminal.link import Link
+from terminal.mqtt.endpoint import Endpoint
 
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 2.5)
 """Between the sayings of one fee: 30 s in all. Never longer than 4 s, so that a worker that is back within 5 s finds
@@ -44,8 +44,8 @@ SETTING = (
 )
 
 
-class Reading(Protocol):
-    """What drivers/lines.py is to this role."""
+class ScannedText(Protocol):
+    """What drivers/line_reader.py is to this role."""
 
     @property
     def text(self) -> str:
@@ -56,10 +56,10 @@ class Reading(Protocol):
         """Why this is no ticket, as far as the scanner knows."""
 
 
-class Scanner(Protocol):
+class ScannerDriver(Protocol):
     """What drivers/scanner.py is to this role: an async iterator of readings that ends only when it is closed."""
 
-    def __aiter__(self) -> AsyncIterator[Reading]:
+    def __aiter__(self) -> AsyncIterator[ScannedText]:
         """The readings from now on."""
 
     @property
@@ -71,7 +71,7 @@ class Scanner(Protocol):
 
 
 @dataclass(eq=False, slots=True)
-class _Asked:
+class _UnansweredFee:
     """A fee that the worker has not answered yet."""
 
     fee: Fee
@@ -82,7 +82,7 @@ class _Asked:
 
 
 class ReaderRole:
-    """Publishes ``fee`` for the link's lane from a scanner, until cancelled.
+    """Publishes ``fee`` for the endpoint's lane from a scanner, until cancelled.
 
     One fee of a ticket and one refused one are repeated at a time, each the newest of its kind: a ticket ends both,
     while garbage does not make the reader forget a driver's ticket. ``kept``: is a clock that shows so many ms known to
@@ -91,23 +91,23 @@ class ReaderRole:
 
     def __init__(
         self,
-        link: Link,
-        scanner: Scanner,
+        endpoint: Endpoint,
+        scanner: ScannerDriver,
         *,
         tariff: Tariff,
         pauses_s: Sequence[float] = PAUSES_S,
         kept: Callable[[int], bool] = lambda _: True,
     ) -> None:
-        self._link = link
+        self._endpoint = endpoint
         self._scanner = scanner
         self._tariff = tariff
         self._pauses_s = pauses_s
         self._kept = kept
-        self._ticket: _Asked | None = None
-        self._refused: _Asked | None = None
+        self._ticket: _UnansweredFee | None = None
+        self._refused: _UnansweredFee | None = None
         self._vehicle: tuple[Vehicle, int] | None = None
         """The last live one, and when it came by the steady clock."""
-        self._last: tuple[Reading, int] | None = None
+        self._last: tuple[ScannedText, int] | None = None
         """The last reading, and when it was last under the scanner."""
         self._refused_ms: int | None = None
         self._row = 0
@@ -119,8 +119,8 @@ class ReaderRole:
 
     async def run(self) -> None:
         """Read tickets until cancelled; raises what ends the connection for good (BusError)."""
-        self._connection(self._link.bus.connected)
-        undo = self._link.bus.on_change(self._connection)
+        self._connection(self._endpoint.mqtt_client.connected)
+        undo = self._endpoint.mqtt_client.on_change(self._connection)
         self._scanner.on_trouble(self._trouble.set)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -137,8 +137,8 @@ class ReaderRole:
 
     # What is read
 
-    async def _take(self, reading: Reading, tasks: asyncio.TaskGroup) -> None:
-        now = self._link.clock.steady_ms()
+    async def _take(self, reading: ScannedText, tasks: asyncio.TaskGroup) -> None:
+        now = self._endpoint.clock.steady_ms()
         again = self._last is not None and self._last[0] == reading and now - self._last[1] < SAME_MS
         self._last = reading, now
         if again:
@@ -147,14 +147,14 @@ class ReaderRole:
         if fee.reason == "refused":
             if fee.why == "ticket-unknown":
                 text = f"read what is no ticket: {_fault(reading)}; {SETTING}"
-                await self._link.alert("ticket-garbage", "warning", text)
+                await self._endpoint.alert("ticket-garbage", "warning", text)
             if self._refused_ms is not None and now - self._refused_ms < REFUSED_EVERY_MS:
                 return
             self._refused_ms = now
             self._refused = self._ask(fee, tasks, instead_of=(self._refused,))
             await self._count_refusal(fee.why)
         else:
-            await self._link.clear("ticket-garbage", "a ticket was read")
+            await self._endpoint.clear("ticket-garbage", "a ticket was read")
             if not self._row_by_worker:
                 await self._end_row()
             self._ticket = self._ask(fee, tasks, instead_of=(self._ticket, self._refused))
@@ -166,11 +166,11 @@ class ReaderRole:
                 f"the last {REFUSED_ROW} tickets were refused, the last one as {why}: {SETTING}; "
                 "else compare garage.id, the ticket keys and the clock with the entry's"
             )
-            await self._link.alert("reader-refuses", "warning", text)
+            await self._endpoint.alert("reader-refuses", "warning", text)
 
     async def _end_row(self) -> None:
         self._row, self._row_by_worker = 0, False
-        await self._link.clear("reader-refuses", "a good ticket was read")
+        await self._endpoint.clear("reader-refuses", "a good ticket was read")
 
     async def _judge(self, screen: Screen) -> None:
         """What the worker makes of a ticket that is well-formed: it may be signed by nobody that the worker knows."""
@@ -184,16 +184,16 @@ class ReaderRole:
         elif self._row_by_worker:
             await self._end_row()
 
-    def _fee(self, reading: Reading) -> Fee:
+    def _fee(self, reading: ScannedText) -> Fee:
         """The message that a reading comes to now."""
-        head, exited_ms, car = self._link.head(), self._link.clock.wall_ms(), self._car()
+        head, exited_ms, car = self._endpoint.head(), self._endpoint.clock.wall_ms(), self._car()
         if reading.why is None:
             quoted = hint(
                 reading.text,
                 exited_ms,
-                garage=self._link.garage,
+                garage=self._endpoint.garage,
                 tariff=self._tariff,
-                lost_session=lost_session(self._link.garage, self._link.lane or "", car, head["id"]),
+                lost_session=lost_session(self._endpoint.garage, self._endpoint.lane or "", car, head["id"]),
                 kept=self._kept(exited_ms),
             )
         else:
@@ -218,42 +218,44 @@ class ReaderRole:
         if self._vehicle is None:
             return None
         vehicle, heard_ms = self._vehicle
-        fresh = self._link.clock.steady_ms() - heard_ms <= STALE_MS
+        fresh = self._endpoint.clock.steady_ms() - heard_ms <= STALE_MS
         return vehicle.car if vehicle.waiting and fresh else None
 
     # What is said until it is answered
 
-    def _ask(self, fee: Fee, tasks: asyncio.TaskGroup, *, instead_of: Sequence[_Asked | None]) -> _Asked:
+    def _ask(
+        self, fee: Fee, tasks: asyncio.TaskGroup, *, instead_of: Sequence[_UnansweredFee | None]
+    ) -> _UnansweredFee:
         for older in instead_of:
             if older and older.task:
                 older.task.cancel()
-        asked = _Asked(fee)
+        asked = _UnansweredFee(fee)
         asked.task = tasks.create_task(self._repeat(asked), name=f"reader fee {fee.id}")
         return asked
 
-    async def _repeat(self, asked: _Asked) -> None:
+    async def _repeat(self, asked: _UnansweredFee) -> None:
         """Say the fee until it is answered; nothing is said into a lost connection, where it would only grow old."""
         for pause_s in self._pauses_s:
             try:
                 async with asyncio.timeout(pause_s):
                     await self._connected.wait()
-                    await self._link.say(asked.fee)
+                    await self._endpoint.publish(asked.fee)
                     await asked.answered.wait()
-                    await self._link.clear("fee-unanswered", "a fee was answered")
+                    await self._endpoint.clear("fee-unanswered", "a fee was answered")
                     return
             except TimeoutError:
                 continue
-        await self._link.alert(
+        await self._endpoint.alert(
             "fee-unanswered", "critical", f"no worker took the ticket that was read at {asked.fee.exited}"
         )
 
     async def _listen(self) -> None:
-        with self._link.hear("vehicle", "health/loops", "order", "screen") as hearing:
-            async for heard in hearing:
-                heard.ack()
-                match heard.message:
-                    case Vehicle() as vehicle if not heard.retained:
-                        self._vehicle = vehicle, self._link.clock.steady_ms()
+        with self._endpoint.subscribe("vehicle", "health/loops", "order", "screen") as stream:
+            async for received in stream:
+                received.ack()
+                match received.message:
+                    case Vehicle() as vehicle if not received.retained:
+                        self._vehicle = vehicle, self._endpoint.clock.steady_ms()
                     case Health(state="offline"):
                         self._vehicle = None
                     case Order(fee=str(fee)) | Screen(fee=str(fee)) as answer:
@@ -272,20 +274,20 @@ class ReaderRole:
                 async with asyncio.timeout(OPENING_S):
                     await self._trouble.wait()
         if trouble := self._scanner.trouble:
-            self._link.degraded(trouble)
-        tasks.create_task(self._link.beat(), name="reader health")
+            self._endpoint.degraded(trouble)
+        tasks.create_task(self._endpoint.run_heartbeat(), name="reader health")
         while True:
             self._trouble.clear()
             if trouble := self._scanner.trouble:
-                self._link.degraded(trouble)
-                await self._link.alert("scanner", "critical", trouble)
+                self._endpoint.degraded(trouble)
+                await self._endpoint.alert("scanner", "critical", trouble)
             else:
-                self._link.healthy()
-                await self._link.clear("scanner", "the scanner is there")
+                self._endpoint.healthy()
+                await self._endpoint.clear("scanner", "the scanner is there")
             await self._trouble.wait()
 
 
-def _fault(reading: Reading) -> str:
+def _fault(reading: ScannedText) -> str:
     """Why ``reading`` is no ticket."""
     if reading.text.startswith("p1."):
         return "its letters are small ones"

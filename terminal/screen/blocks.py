@@ -31,7 +31,7 @@ def _x(width: int, left: int, right: int, align: Align) -> int:
 
 
 @dataclass(frozen=True)
-class Line:
+class TextLine:
     """One line of text."""
 
     ink: Ink
@@ -49,7 +49,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Row:
+class TextRow:
     """Lines beside each other on one baseline: at the left edge, in the middle of what is free, at the right edge."""
 
     left: Ink | None = None

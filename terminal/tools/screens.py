@@ -8,12 +8,12 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from terminal.screen import qr
-from terminal.screen.compose import Composer
 from terminal.screen.fonts import fit, ink
 from terminal.screen.layouts import LAYOUTS
-from terminal.screen.samples import SITE, URL, views
+from terminal.screen.renderer import Renderer
+from terminal.screen.sample_views import SITE, URL, views
 from terminal.screen.view import Site
-from terminal.screen.wifi import wifi
+from terminal.screen.wifi_page import wifi
 
 _NETWORK = "Marina Guest", "welcome 2026"
 _COLUMNS, _WIDTH, _GAP, _LABEL = 6, 320, 12, 16  # of the contact sheet; px
@@ -23,12 +23,12 @@ _GROUND, _PAPER = (88, 92, 98), (255, 255, 255)
 def pictures(panel: str, url: str = URL, site: Site = SITE) -> dict[str, Image.Image]:
     """All screens of a panel (a key of layouts.LAYOUTS) by their names, that of a lane's Wi-Fi too; those that are the
     same there as another one are left out."""
-    composer = Composer(LAYOUTS[panel], replace(site, wifi=wifi(*_NETWORK)))
+    renderer = Renderer(LAYOUTS[panel], replace(site, wifi=wifi(*_NETWORK)))
     shown = views(url)
     shown["pay-wifi"] = replace(shown["pay"], page="wifi", left=None)
     found: dict[str, Image.Image] = {}
     for name, view in shown.items():
-        image = composer.compose(view)
+        image = renderer.compose(view)
         if image not in found.values():
             found[name] = image
     return found

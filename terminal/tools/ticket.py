@@ -13,10 +13,11 @@ import msgspec
 import segno
 from PIL import Image, ImageDraw, ImageFont
 
-from terminal import settings as sections
-from terminal.config import Settings, read_ticket_keys
+from terminal.config import schema as sections
+from terminal.config.load import read_ticket_keys
+from terminal.config.schema import Settings
 from terminal.core import money
-from terminal.core.numbers import derived_id
+from terminal.core.ids import derived_id
 from terminal.core.quote import Quote, quote
 from terminal.core.tariff import Tariff
 from terminal.core.ticket import sign_ticket
@@ -45,8 +46,8 @@ def make(settings: Settings, *, minutes_ago: int, now_ms: int) -> MadeTicket:
     """
     if abs(minutes_ago) > MOST_MINUTES:
         raise ValueError(f"--minutes-ago: got {minutes_ago}, takes {-MOST_MINUTES} to {MOST_MINUTES}")
-    garage = settings.need(sections.Garage).id
-    keys = read_ticket_keys(settings.need(sections.Ticket))
+    garage = settings.need(sections.GarageSettings).id
+    keys = read_ticket_keys(settings.need(sections.TicketSettings))
     key_id, key = next(iter(keys.items()))
     entered_ms = now_ms - minutes_ago * 60_000
     session = derived_id(entered_ms, secrets.token_hex(16))
@@ -55,7 +56,7 @@ def make(settings: Settings, *, minutes_ago: int, now_ms: int) -> MadeTicket:
     return MadeTicket(text, quote(text, now_ms, garage=garage, keys=keys, tariff=tariff, lost_session=session))
 
 
-def describe(ticket: MadeTicket, garage: sections.Garage) -> str:
+def describe(ticket: MadeTicket, garage: sections.GarageSettings) -> str:
     """Lines for a person: whose ticket, since when, and what it costs now."""
     asked = ticket.quote
     if asked.entered_ms is None or asked.amount is None:
@@ -65,7 +66,7 @@ def describe(ticket: MadeTicket, garage: sections.Garage) -> str:
     return f"test ticket of garage {garage.id}\nentered {entered:%Y-%m-%d %H:%M}\n{asked.minutes} minutes: {cost}"
 
 
-def draw(ticket: MadeTicket, garage: sections.Garage) -> Image.Image:
+def draw(ticket: MadeTicket, garage: sections.GarageSettings) -> Image.Image:
     """The ticket as one would print it (mode L): its QR symbol with a quiet zone, and its text below."""
     code = _symbol(ticket.text)
     stream = io.BytesIO()
@@ -96,7 +97,7 @@ def run(
     terminal, drawn with BLOCKS or, larger, without them in blanks of two colours. ``png`` draws it as well. Raises
     ConfigError, ValueError, and OSError for a file that cannot be written.
     """
-    garage = settings.need(sections.Garage)
+    garage = settings.need(sections.GarageSettings)
     ticket = make(settings, minutes_ago=minutes_ago, now_ms=now_ms)
     if png:
         draw(ticket, garage).save(png, format="PNG")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from terminal.contract.messages import moment
-from terminal.payby.sandbox import Fault, NotifyFault
+from terminal.payby.sandbox.faults import Fault, NotifyFault
 from tests.acceptance.measured import CANCEL_S, FIRST_CANCEL_S, QUERY_S, Seen, check_cancels, check_queries
 from tests.acceptance.station import TIMEOUT_S, Station
 

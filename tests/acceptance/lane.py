@@ -11,14 +11,14 @@ import signal
 import sys
 from pathlib import Path
 
-from terminal import config
 from terminal.app.hardware import RealHardware
-from terminal.app.wiring import run_roles
+from terminal.app.roles import run_roles
+from terminal.config import load
 from tests.acceptance.scaled import ScaledClock, ScaledLoop
 
 
 async def run(command: str, file: Path, clock: ScaledClock) -> None:
-    settings = config.load(file, os.environ)
+    settings = load.load(file, os.environ)
     roles = settings.roles() if command == "run" else [command]
     task = asyncio.current_task()
     assert task is not None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from terminal.payby.sandbox import Call
+from terminal.payby.sandbox.api import Call
 
 QUERY_S = (2.0, 6.0)
 """Between two getOrder."""

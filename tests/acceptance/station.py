@@ -11,7 +11,7 @@ from terminal.contract.messages import moment
 from tests.acceptance.measured import Calls
 from tests.acceptance.scaled import ScaledClock
 from tests.conftest import Mosquitto
-from tests.garage import Garage
+from tests.support.garage import Garage
 
 DEFAULTS = {"QUERY_EVERY": "3.0", "CANCEL_AFTER": "110.0", "TIMEOUT": "10.0"}
 """The contract's own; the cases are to hold with what an operator gets who sets nothing."""

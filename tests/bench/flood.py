@@ -17,17 +17,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from terminal.bus import Bus
 from terminal.clock import SystemClock, new_id
+from terminal.config.schema import TariffSettings
 from terminal.contract.messages import Answer, Barrier, Fee, Message, Paid, encode, stamp
 from terminal.core import money
 from terminal.core.quote import quote
 from terminal.core.tariff import Tariff
-from terminal.payby.sandbox.serve import key_pair
+from terminal.mqtt.client import MqttClient
+from terminal.payby.sandbox.command import key_pair
 from terminal.payby.signing import sign
-from terminal.settings import Tariff as TariffSettings
 from tests.conftest import Mosquitto
-from tests.garage import Garage, Heard
+from tests.support.garage import Garage, Heard
 from tests.test_worker import to_json
 
 PER_S, ALLOWED = 1_000, 2.0
@@ -46,7 +46,7 @@ def topic(lane: str, what: str) -> str:
 
 async def flood(url: str) -> None:
     """Until killed; says once a second how many went out."""
-    async with Bus(url, client_id="flooder") as bus:
+    async with MqttClient(url, client_id="flooder") as bus:
         await bus.wait_connected()
         began, sent, told = time.monotonic(), 0, 0.0
         while True:
@@ -64,7 +64,7 @@ async def flood(url: str) -> None:
 class Lane(Heard):
     """What is said at exit-1, and by the garage; a watcher of the flood would be flooded itself."""
 
-    async def follow(self, bus: Bus) -> None:
+    async def follow(self, bus: MqttClient) -> None:
         async for delivery in bus.subscribe(
             "parking/marina/exit-1/#", "parking/marina/garage/#", "parking/marina/+/alert"
         ):

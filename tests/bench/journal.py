@@ -20,20 +20,19 @@ from pathlib import Path
 from typing import Any
 
 from terminal.core import events as e
-from terminal.core.lane import Rules
-from terminal.core.numbers import derived_id
-from terminal.core.visit import Fee, Proof
-from terminal.ledger import Ledger
-from terminal.roles.worker.storage import Store
-from terminal.roles.worker.words import Wording
-from tests.story import T0, TOKEN
+from terminal.core.ids import derived_id
+from terminal.core.model import ParkingFee, PaymentProof, Rules
+from terminal.eventstore.store import EventStore
+from terminal.roles.worker.journal_keeper import WorkerJournal
+from terminal.roles.worker.payby_requests import PayByRequests
+from tests.support.story import T0, TOKEN
 from tests.test_worker import TARIFF
 
 LANE = "exit-1"
 FLUSHES, BYTES, REPLAY_S, REPLAY_ROWS = 6.0, 8_192, 1.0, 100_000
 GROWS_BY = 1.3
 """CPU of a visit at the end against the beginning: the machine's own noise is allowed for."""
-WORDING = Wording("marina", "Marina Garage", "مواقف المارينا", "https://pay.example.com/payby/notify", TARIFF)
+WORDING = PayByRequests("marina", "Marina Garage", "مواقف المارينا", "https://pay.example.com/payby/notify", TARIFF)
 SIGN = base64.b64encode(bytes(range(256))).decode()
 
 
@@ -56,7 +55,7 @@ def connect(path: str) -> sqlite3.Connection:
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=Counted)
 
 
-def said(order_no: str, status: str, *, answer: bool) -> Proof:
+def said(order_no: str, status: str, *, answer: bool) -> PaymentProof:
     """PayBy's words about an order, as long as they are."""
     order = {
         "merchantOrderNo": order_no, "orderNo": "131722516290000001", "status": status,
@@ -72,29 +71,29 @@ def said(order_no: str, status: str, *, answer: bool) -> Proof:
     head = {"applyStatus": "SUCCESS", "code": "0", "msg": "SUCCESS", "traceCode": "4FF94E"}
     whole = {"head": head, "body": {"acquireOrder": order, "interActionParams": {"tokenUrl": TOKEN}}}
     notice = {"notify_timestamp": T0, "notify_id": "20260722000000000001", "acquireOrder": order}
-    return Proof(json.dumps(whole if answer else notice), SIGN)
+    return PaymentProof(json.dumps(whole if answer else notice), SIGN)
 
 
-async def visit(ledger: Ledger, number: int) -> None:
+async def visit(event_store: EventStore, number: int) -> None:
     """A car with a ticket drives up, pays and drives off: what the worker hears of it."""
     at = T0 + number * 45_000
     car, session = derived_id(at, "car", str(number)), derived_id(at, "stay", str(number))
     ticket = f"P1.marina.{session}.k1.{SIGN[:43]}"
 
     async def take(event: Any) -> None:
-        await ledger.take(event)
+        await event_store.take(event)
 
     await take(e.VehicleSeen(at, LANE, True, False, car))
-    fee = Fee(derived_id(at, "fee", str(number)), session, ticket[:64], 2000, "due", 90, car)
+    fee = ParkingFee(derived_id(at, "fee", str(number)), session, ticket[:64], 2000, "due", 90, car)
     await take(e.TicketRead(at + 3_000, LANE, fee))
-    no = ledger.garage.stays[session].orders[-1].no
+    no = event_store.garage.stays[session].orders[-1].no
     created = said(no, "CREATED", answer=True)
     await take(e.OrderReported(at + 3_100, no, "CREATED", 2000, created, "131722516290000001", TOKEN))
     for second in range(3, 18, 3):
         await take(e.OrderReported(at + second * 1000, no, "CREATED", 2000, created, "131722516290000001"))
     paid = said(no, "PAID_SUCCESS", answer=False)
     await take(e.OrderReported(at + 20_000, no, "PAID", 2000, paid, "131722516290000001", notified=True))
-    lift = ledger.garage.stays[session].grants[-1].id
+    lift = event_store.garage.stays[session].grants[-1].id
     await take(e.BoomSeen(at + 20_100, LANE, "rising", lift))
     await take(e.LiftAnswered(at + 20_100, LANE, session, lift, "raised"))
     await take(
@@ -109,19 +108,19 @@ async def visit(ledger: Ledger, number: int) -> None:
     await take(e.BoomSeen(at + 32_000, LANE, "down", lift))
 
 
-def a_ledger(store: Store) -> Ledger:
-    return Ledger(Rules("marina"), store, lambda pursuit: WORDING(pursuit, 0), store=store)
+def a_ledger(store: WorkerJournal) -> EventStore:
+    return EventStore(Rules("marina"), store, lambda pursuit: WORDING(pursuit, 0), store=store)
 
 
 async def measure(path: Path, visits: int) -> bool:
     steps = [n for n in (100, 1_000, 10_000, 100_000, 1_000_000) if n < visits] + [visits]
     well, first_cpu, done = True, 0.0, 0
-    with Store.open(path, lambda: T0, connect=connect) as store:
-        ledger = a_ledger(store)
-        ledger.replay()
-        await ledger.take(e.BoomSeen(T0, LANE, "down"))
+    with WorkerJournal.open(path, lambda: T0, connect=connect) as store:
+        event_store = a_ledger(store)
+        event_store.replay()
+        await event_store.take(e.BoomSeen(T0, LANE, "down"))
         for number in range(50):  # what a start needs once
-            await visit(ledger, number)
+            await visit(event_store, number)
         base = done = 50
         print(f"{'visits':>10} {'flushes':>8} {'bytes':>8} {'rows':>6} {'us CPU':>8} {'stays in memory':>16}")
         for step in steps:
@@ -129,14 +128,14 @@ async def measure(path: Path, visits: int) -> bool:
             cpu = time.process_time()
             count = step + base - done
             for number in range(done, done + count):
-                await visit(ledger, number)
+                await visit(event_store, number)
             done += count
             cpu = (time.process_time() - cpu) / count * 1e6
             first_cpu = first_cpu or cpu
             each = (Counted.flushes - flushes) / count
             connect(str(path)).execute("PRAGMA wal_checkpoint(TRUNCATE)").connection.close()
             grown = (path.stat().st_size - size) / count
-            stays = len(ledger.garage.stays)
+            stays = len(event_store.garage.stays)
             line = f"{step:>10,} {each:>8.2f} {grown:>8.0f} {(store.journal.last_seq - rows) / count:>6.1f} {cpu:>8.0f}"
             print(f"{line} {stays:>16}", flush=True)
             well &= each <= FLUSHES and stays <= 50
@@ -147,10 +146,10 @@ async def measure(path: Path, visits: int) -> bool:
 
 
 def replay(path: Path) -> bool:
-    with Store.open(path, lambda: T0, connect=connect) as store:
-        ledger = a_ledger(store)
+    with WorkerJournal.open(path, lambda: T0, connect=connect) as store:
+        event_store = a_ledger(store)
         start, wall = time.process_time(), time.perf_counter()
-        rows = ledger.replay()
+        rows = event_store.replay()
         cpu, wall = time.process_time() - start, time.perf_counter() - wall
     per = cpu / rows * REPLAY_ROWS
     print(f"replay of {rows:,} rows: {cpu:.2f} s of CPU, {wall:.2f} s in all")

@@ -34,8 +34,8 @@ from drivers.panel_frames import area, rgb565
 from drivers.panel_kinds import KINDS, RAMWR
 from drivers.panel_wire import SpiWire
 from terminal.screen import qr
-from terminal.screen.compose import Composer
 from terminal.screen.layouts import layout_for
+from terminal.screen.renderer import Renderer
 from terminal.screen.view import Site, View
 from tests.models.pages import Pages, pages
 from tests.test_panel import set_up_bytes
@@ -144,14 +144,14 @@ def luma_bytes(kind: str, page: Pages) -> list[int]:
 def screens(kind: str) -> dict[str, tuple[Image.Image, Image.Image]]:
     """The same and further steps on the product's own screens: before and after."""
     size = SpiPanel(kind, Counter).size
-    composer = Composer(layout_for(kind, *size), Site("Marina Garage", "مرآب المارينا", "+971 4 000 0000"))
+    renderer = Renderer(layout_for(kind, *size), Site("Marina Garage", "مرآب المارينا", "+971 4 000 0000"))
     symbol = qr.encode(TOKEN)
 
     def screen(state: Any, left: int | None = None, **more: Any) -> Image.Image:
-        return composer.compose(View(state, amount="25.00", minutes=125, tail="8F3A", left=left, symbol=symbol, **more))
+        return renderer.compose(View(state, amount="25.00", minutes=125, tail="8F3A", left=left, symbol=symbol, **more))
 
-    page = "words" if composer.turns else "code"  # the code of a square panel has no seconds beside it
-    idle, wait, pay, paid = composer.compose(View("idle")), screen("wait"), screen("pay", 180), screen("paid")
+    page = "words" if renderer.turns else "code"  # the code of a square panel has no seconds beside it
+    idle, wait, pay, paid = renderer.compose(View("idle")), screen("wait"), screen("pay", 180), screen("paid")
     seconds = [screen("pay", left, page=page) for left in (180, 179, 178)]
     return {  # a driver sees wait before pay; idle -> pay is for comparison
         "idle -> wait": (idle, wait),

@@ -25,7 +25,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from terminal.bus import Bus
+from terminal.mqtt.client import MqttClient
 
 TOPIC = "parking/marina/exit-1/fee"
 PAYLOAD = b"x" * 300
@@ -126,8 +126,8 @@ async def measure(broker: str, hops: int) -> float:
             paho = Paho(port, passwords)
             url = f"mqtt://127.0.0.1:{port}"
             async with (
-                Bus(url, username="three", password=passwords["three"]) as publisher,
-                Bus(url, username="four", password=passwords["four"]) as subscriber,
+                MqttClient(url, username="three", password=passwords["three"]) as publisher,
+                MqttClient(url, username="four", password=passwords["four"]) as subscriber,
             ):
                 subscription = subscriber.subscribe(TOPIC)
                 await subscription.granted()

@@ -14,7 +14,7 @@ from typing import Any
 import segno
 from PIL import Image, ImageDraw
 
-from terminal.demo.parts import NotNow, Parts, PhoneOrder, Tickets
+from terminal.demo.ports import DemoParts, NotNow, PhoneOrder, Tickets
 
 AT = "2026-11-22T10:00:00.000Z"
 ID = "019aab00-0000-7000-8000-%012d"
@@ -79,8 +79,8 @@ class FakeTerminal:
         self._tasks: set[asyncio.Task[None]] = set()
         self._count = 0
 
-    def parts(self) -> Parts:
-        return Parts(
+    def parts(self) -> DemoParts:
+        return DemoParts(
             garage="Marina Garage",
             lane="exit-1",
             scanner=self,
@@ -97,11 +97,11 @@ class FakeTerminal:
     def boot(self) -> None:
         """Say hello: every role is online, the screen is idle."""
         for role in ("reader", "worker", "listener", "barrier", "lcd", "loops"):
-            self.say(f"health/{role}", state="online", version="0.1.0", instance="x", since=AT)
-        self.say("barrier", state="down")
+            self.publish(f"health/{role}", state="online", version="0.1.0", instance="x", since=AT)
+        self.publish("barrier", state="down")
         self._show("idle")
 
-    def say(self, what: str, **data: Any) -> None:
+    def publish(self, what: str, **data: Any) -> None:
         """Put a message of ours on the wire."""
         self._count += 1
         if what not in self.mute:
@@ -119,13 +119,13 @@ class FakeTerminal:
 
     def waiting(self, covered: bool) -> None:
         self.covered.append(("waiting", covered))
-        self.say("vehicle", waiting=covered, under_boom=False, **({"car": ID % 7} if covered else {}))
+        self.publish("vehicle", waiting=covered, under_boom=False, **({"car": ID % 7} if covered else {}))
         if not covered and self.arm.state == "down":
             self._show("idle")
 
     def under_boom(self, covered: bool) -> None:
         self.covered.append(("under_boom", covered))
-        self.say("vehicle", waiting=False, under_boom=covered)
+        self.publish("vehicle", waiting=False, under_boom=covered)
         if not covered and self.arm.state == "up":
             self._start(self._lower())
 
@@ -143,9 +143,9 @@ class FakeTerminal:
             raise NotNow("This order is closed.")
         order["status"] = "paid"
         await asyncio.sleep(self._think_s)
-        self.say("paid", order_no=ORDER_NO, notify_id="1", body="{}", sign="x")
-        self.say("receipt", order_no=ORDER_NO, notify_id="1", outcome="lifting")
-        self.say("order", status="paid", amount=order["amount"], currency="AED")
+        self.publish("paid", order_no=ORDER_NO, notify_id="1", body="{}", sign="x")
+        self.publish("receipt", order_no=ORDER_NO, notify_id="1", outcome="lifting")
+        self.publish("order", status="paid", amount=order["amount"], currency="AED")
         self._start(self._lift("paid"))
 
     async def decline(self, token_url: str) -> None:
@@ -162,7 +162,7 @@ class FakeTerminal:
     async def _read(self, text: str) -> None:
         origin, minutes, *_ = *text.split(), "0"
         if self.refuse_all or origin != "OURS" or not text.endswith("GH"):
-            self.say("fee", ticket=text, reason="refused", why="ticket-foreign")
+            self.publish("fee", ticket=text, reason="refused", why="ticket-foreign")
             self._show("help", reason="ticket-foreign", help_code="K7M2Q")
             return
         stay = {
@@ -174,12 +174,12 @@ class FakeTerminal:
             "currency": "AED",
         }
         if int(minutes) <= 10:
-            self.say("fee", reason="free", amount="0.00", **stay)
+            self.publish("fee", reason="free", amount="0.00", **stay)
             self._show("free")
             await self._lift("free")
             return
         amount = f"{-(-int(minutes) // 60) * 10}.00"
-        self.say("fee", reason="due", amount=amount, **stay)
+        self.publish("fee", reason="due", amount=amount, **stay)
         self._show("wait")
         await asyncio.sleep(self._think_s)
         token = (
@@ -187,19 +187,19 @@ class FakeTerminal:
         )
         self._orders[token] = {"status": "created", "amount": amount}
         order = {"session": ID % 5, "amount": amount, "currency": "AED"}
-        self.say("order", status="placing", **order)
+        self.publish("order", status="placing", **order)
         created = {"status": "created", "token_url": token, **order}
         if not self.frame_first:
-            self.say("order", **created)
+            self.publish("order", **created)
         self._show("pay", token, amount=amount, currency="AED", remaining=110)
         if self.frame_first:
             await asyncio.sleep(0.02)
-            self.say("order", **created)
+            self.publish("order", **created)
 
     async def _lift(self, reason: str) -> None:
         lift = ID % (900 + self._count)
         self._show("paid" if reason == "paid" else "free")
-        self.say(
+        self.publish(
             "lift",
             reason=reason,
             session=ID % 5,
@@ -207,17 +207,17 @@ class FakeTerminal:
         )
         self.relay.tell(True)
         self.relay.tell(False)
-        self.say("barrier", state="rising", answer={"lift": lift, "outcome": "raised"})
+        self.publish("barrier", state="rising", answer={"lift": lift, "outcome": "raised"})
         await self.arm.move("rising", self.arm.rise_s, "up")
-        self.say("barrier", state="up")
+        self.publish("barrier", state="up")
 
     async def _lower(self) -> None:
         self._show("idle")
         await self.arm.move("lowering", self.arm.close_s, "down")
-        self.say("barrier", state="down")
+        self.publish("barrier", state="down")
 
     def _show(self, state: str, token: str = "", **more: Any) -> None:
-        self.say("screen", state=state, **more)
+        self.publish("screen", state=state, **more)
         picture = Image.new("RGB", (480, 320), "white")
         if token:
             matrix = segno.make(token, error="m", micro=False)

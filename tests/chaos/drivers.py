@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from terminal.clock import SystemClock, new_id
 from terminal.contract.messages import encode, stamp
-from terminal.contract.signed import load_signing_key, sign_command
-from terminal.payby.sandbox.params import Refusal
+from terminal.contract.signatures import load_signing_key, sign_command
+from terminal.payby.sandbox.parameters import Refusal
 from tests.chaos.history import Car
 from tests.chaos.kerb import ARM_S, Kerb
-from tests.garage import Garage
+from tests.support.garage import Garage
 
 PRICE = 2000
 """Fils, of the stay of 90 minutes that every driver comes from but those who leave for free."""
@@ -72,12 +72,12 @@ class Driver:
         self._trouble, self._readied = trouble, readied
         self._at = len(kerb.said)
         self._shown, self._shown_s = "", 0.0
-        self._link: tuple[str, str] | None = None
+        self._endpoint: tuple[str, str] | None = None
 
     async def drive(self) -> Car:
         """From his ticket until he is out, or not."""
         await self._come()
-        if self.manner == "leaves" and self._link:
+        if self.manner == "leaves" and self._endpoint:
             await self._until(lambda: self._order_status() != "CREATED", CLOSED_S)
         if self.manner == "refunded" and self.paid:
             await self._is_refunded()
@@ -109,7 +109,7 @@ class Driver:
             if self.manner == "copies" and (self._is_refused(scanned_at) or time.monotonic() - began > COPY_S):
                 kerb.cars(False)
                 return
-            if self._shown == "pay" and self._link and self._link[0] not in self.paid:
+            if self._shown == "pay" and self._endpoint and self._endpoint[0] not in self.paid:
                 await self._readied(self)
                 if self.manner in ("pays", "free", "fumbles"):
                     await self._pay()
@@ -161,15 +161,15 @@ class Driver:
             await self._pay()
 
     async def _pay(self) -> None:
-        assert self._link
-        number, url = self._link
+        assert self._endpoint
+        number, url = self._endpoint
         with contextlib.suppress(Refusal, KeyError):
             await self.garage.sandbox.pay(url)
             self.paid[number] = self.garage.clock.wall_ms()
 
     def _order_status(self) -> str:
-        assert self._link
-        return self.garage.sandbox.orders[self._link[0]].status
+        assert self._endpoint
+        return self.garage.sandbox.orders[self._endpoint[0]].status
 
     # What he hears
 
@@ -182,7 +182,7 @@ class Driver:
                 if shown != self._shown:
                     self._shown, self._shown_s = shown, time.monotonic()
             if what == "order" and message.get("session") == self.session and message["status"] == "created":
-                self._link = message["order_no"], message["token_url"]
+                self._endpoint = message["order_no"], message["token_url"]
 
     def _is_refused(self, since: int) -> bool:
         return any(w == "screen" and m.get("reason") for w, m in self.kerb.said[since:])

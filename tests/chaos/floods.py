@@ -11,7 +11,7 @@ import aiohttp
 
 from terminal.contract.messages import MESSAGES
 from tests.chaos.scene import Scene
-from tests.garage import ROOT
+from tests.support.garage import ROOT
 
 ANSWERED_S = 1.0
 """99 of 100 genuine notifications are answered so soon, on whatever machine; the figure to reach on a quiet one is 0.1,

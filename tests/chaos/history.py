@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from terminal.core.lane import Garage
-from terminal.core.visit import OPEN, Payment
+from terminal.core.model import OPEN, Payment
 
 RAISES = 3
 """A stay has so many in its life."""
@@ -104,52 +104,52 @@ def judge(history: History) -> list[str]:
     """Every violation, in words; empty where all is well."""
     raised: dict[tuple[str, int], Intent] = {}
     wrong: list[str] = []
-    for gate in history.gates:
-        by, found = _pulsed(gate)
+    for controller in history.gates:
+        by, found = _pulsed(controller)
         raised |= by
-        wrong += [*found, *_barrier(gate, history)]
+        wrong += [*found, *_barrier(controller, history)]
     return [*wrong, *_cars(history, raised), *_payments(history, raised), *_charges(history), *_rest(history)]
 
 
-def _pulsed(gate: Gate) -> tuple[dict[tuple[str, int], Intent], list[str]]:
+def _pulsed(controller: Gate) -> tuple[dict[tuple[str, int], Intent], list[str]]:
     """The intent that each pulse followed: the last before it, which no other pulse followed."""
     by: dict[tuple[str, int], Intent] = {}
     wrong = []
-    intents = sorted(gate.intents, key=lambda intent: intent.at)
-    for pulse in gate.pulses:
+    intents = sorted(controller.intents, key=lambda intent: intent.at)
+    for pulse in controller.pulses:
         last = next((intent for intent in reversed(intents) if intent.at <= pulse), None)
         if last is None:
-            wrong.append(f"I1: {gate.lane} pulsed at {pulse} without an intent")
+            wrong.append(f"I1: {controller.lane} pulsed at {pulse} without an intent")
         elif last in by.values():
-            wrong.append(f"I2: {gate.lane} pulsed twice for lift {last.id}")
+            wrong.append(f"I2: {controller.lane} pulsed twice for lift {last.id}")
         else:
-            by[gate.lane, pulse] = last
+            by[controller.lane, pulse] = last
     pulsed = {intent.id for intent in by.values()}
-    wrong += [f"I2: lift {lift} is done, and nothing pulsed for it" for lift in gate.done if lift not in pulsed]
+    wrong += [f"I2: lift {lift} is done, and nothing pulsed for it" for lift in controller.done if lift not in pulsed]
     return by, wrong
 
 
-def _barrier(gate: Gate, history: History) -> Iterable[str]:
+def _barrier(controller: Gate, history: History) -> Iterable[str]:
     paid = {a.no for a in history.accounts if a.paid is not None}
     price = {car.session: car.price for car in history.cars}
-    for lift, count in Counter(intent.id for intent in gate.intents).items():
+    for lift, count in Counter(intent.id for intent in controller.intents).items():
         if count > 1:
             yield f"I2: lift {lift} was intended {count} times"
-    for lift in set(gate.done) - {intent.id for intent in gate.intents}:
+    for lift in set(controller.done) - {intent.id for intent in controller.intents}:
         yield f"I2: lift {lift} is done and was never intended"
-    spent = Counter(i.order_no for i in gate.intents if i.reason == "paid" and i.order_no)
+    spent = Counter(i.order_no for i in controller.intents if i.reason == "paid" and i.order_no)
     for number, count in spent.items():
         if count > 1:
             yield f"I2: {number} raised {count} times as paid"
-    for intent in gate.intents:
+    for intent in controller.intents:
         if history.granted.get(intent.id) != intent.session:
             yield f"I1: lift {intent.id} was to raise, and the rules never granted it"
         if intent.reason in ("paid", "credit") and intent.order_no not in paid:
             yield f"I1: lift {intent.id} was to raise for {intent.order_no}, which nobody paid"
         if intent.reason == "free" and price.get(intent.session, 0):
             yield f"I1: lift {intent.id} was to raise for free, and the stay costs {price[intent.session]}"
-    if gate.other_pins:
-        yield f"I7: other outputs than the relay's moved: {', '.join(sorted(gate.other_pins))}"
+    if controller.other_pins:
+        yield f"I7: other outputs than the relay's moved: {', '.join(sorted(controller.other_pins))}"
 
 
 def _cars(history: History, raised: Mapping[tuple[str, int], Intent]) -> Iterable[str]:
@@ -159,7 +159,7 @@ def _cars(history: History, raised: Mapping[tuple[str, int], Intent]) -> Iterabl
     for session, count in Counter(car.session for car in history.cars if car.out).items():
         if count > 1:
             yield f"I1: {count} cars drove out by stay {session}"
-    telling = {gate.lane for gate in history.gates if gate.loops}
+    telling = {controller.lane for controller in history.gates if controller.loops}
     for car in history.cars:
         by = raised.get((car.lane, car.risen)) if car.risen is not None else None
         if by and by.session != car.session and car.lane in telling:

@@ -5,16 +5,16 @@ import asyncio
 import sys
 import time
 
-from terminal.bus import Bus
 from terminal.clock import SystemClock, new_id
 from terminal.contract.messages import Fee, encode, stamp
+from terminal.mqtt.client import MqttClient
 
 PAUSE_S = 0.005
 CLOCK = SystemClock()
 
 
 async def main(url: str, user: str, password: str, lane: str, rate: str) -> None:
-    async with Bus(url, username=user, password=password) as bus:
+    async with MqttClient(url, username=user, password=password) as bus:
         await bus.wait_connected()
         began, sent, told = time.monotonic(), 0, 0.0
         while True:

@@ -17,7 +17,7 @@ from typing import Any, Self
 import terminal.__main__
 import terminal.app  # all that a role needs, before there is any thread
 from tests.chaos import witness
-from tests.garage import ROOT
+from tests.support.garage import ROOT
 
 assert terminal.__main__ and terminal.app
 

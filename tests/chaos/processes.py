@@ -10,15 +10,15 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from terminal.bus import Bus
 from terminal.contract.access import USERS, mosquitto_acl
 from terminal.contract.messages import MESSAGES
 from terminal.contract.topics import GARAGE_WIDE
-from terminal.link import TAKEN_OVER
+from terminal.mqtt.client import MqttClient
+from terminal.mqtt.takeover import TAKEN_OVER
 from tests.chaos.bell import Bell
 from tests.chaos.kerb import Kerb
 from tests.chaos.mother import Mother
-from tests.garage import Garage, Heard, Process
+from tests.support.garage import Garage, Heard, Process
 
 LOOPS = "[loops]\nwaiting_pin = 5\nboom_pin = 6"
 
@@ -34,7 +34,7 @@ class Ears(Heard):
         self.alerts: list[dict[str, Any]] = []
         self._kerbs, self._bell, self._log = {kerb.name: kerb for kerb in kerbs}, bell, log
 
-    async def follow(self, bus: Bus) -> None:
+    async def follow(self, bus: MqttClient) -> None:
         with self._log.open("a", encoding="utf-8") as log:
             async for delivery in bus.subscribe(*self._filters()):
                 delivery.ack()

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from terminal.journal import backup
+from terminal.journal.reading import backup
 from tests.chaos.drivers import Driver
 from tests.chaos.reading import replayed
 from tests.chaos.scene import Scene

@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from terminal.core.lane import Rules
-from terminal.core.numbers import parse_order_no
-from terminal.core.visit import OPEN
-from terminal.journal import Row, read
-from terminal.ledger import Ledger
+from terminal.core.ids import parse_order_no
+from terminal.core.model import OPEN, Rules
+from terminal.eventstore.store import EventStore
+from terminal.journal.reading import read
+from terminal.journal.rows import Row
 from tests.chaos.history import Account, Gate, History, Intent, fils
 from tests.chaos.kerb import Kerb
 from tests.chaos.scene import QUIET_S, Scene
@@ -26,13 +26,13 @@ class Rows:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.ledger: Ledger
+        self.event_store: EventStore
         self.granted: dict[str, str] = {}
 
     def replay(self) -> Iterator[Row]:
         for row in read(self._path):
             yield row
-            for stay in self.ledger.garage.stays.values():
+            for stay in self.event_store.garage.stays.values():
                 self.granted |= {grant.id: stay.session for grant in stay.grants}
 
     async def append(self, rows: Any, at_ms: int) -> int:
@@ -48,8 +48,8 @@ class Rows:
 def replayed(path: Path, *, as_started: bool = False) -> Rows:
     """The state that a worker's journal comes to: row by row from its beginning, or as a process starts from it."""
     rows = Rows(path)
-    rows.ledger = Ledger(RULES, rows, lambda _: b"", store=rows if as_started else None)
-    rows.ledger.replay()
+    rows.event_store = EventStore(RULES, rows, lambda _: b"", store=rows if as_started else None)
+    rows.event_store.replay()
     return rows
 
 
@@ -74,7 +74,7 @@ def unsettled(scene: Scene) -> bool:
     sandbox = scene.garage.sandbox
     if any(order.status == "CREATED" for order in sandbox.orders.values()):
         return True
-    stays = replayed(scene.folder / "journal.db", as_started=True).ledger.garage.stays.values()
+    stays = replayed(scene.folder / "journal.db", as_started=True).event_store.garage.stays.values()
     return any(o.stage in OPEN for s in stays for o in s.orders) or any(
         p.holder in ("lift", "refund") for s in stays for p in s.payments
     )
@@ -82,7 +82,7 @@ def unsettled(scene: Scene) -> bool:
 
 def holder(scene: Scene, number: str) -> str | None:
     """Who holds a payment, by the journal of a worker that is at work; None where it knows of none."""
-    stays = replayed(scene.folder / "journal.db", as_started=True).ledger.garage.stays.values()
+    stays = replayed(scene.folder / "journal.db", as_started=True).event_store.garage.stays.values()
     return next((p.holder for s in stays for p in s.payments if p.order_no == number), None)
 
 
@@ -93,9 +93,9 @@ def history(scene: Scene) -> History:
     return History(
         accounts=_accounts(scene),
         cars=scene.cars,
-        gates=[_gate(kerb) for kerb in scene.kerbs],
-        garage=whole.ledger.garage,
-        again=replayed(scene.folder / "journal.db", as_started=True).ledger.garage,
+        gates=[_controller(kerb) for kerb in scene.kerbs],
+        garage=whole.event_store.garage,
+        again=replayed(scene.folder / "journal.db", as_started=True).event_store.garage,
         granted=scene.granted | whole.granted,
         served_at_last=scene.served_at_last,
         ended=scene.ended,
@@ -104,7 +104,7 @@ def history(scene: Scene) -> History:
     )
 
 
-def _gate(kerb: Kerb) -> Gate:
+def _controller(kerb: Kerb) -> Gate:
     rows = list(read(kerb.folder / "barrier.db"))
     return Gate(
         kerb.name,

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from terminal.payby.sandbox import NotifyFault
+from terminal.payby.sandbox.faults import NotifyFault
 from tests.chaos.drivers import Driver
 from tests.chaos.floods import flood, lane_flood
 from tests.chaos.kerb import Kerb

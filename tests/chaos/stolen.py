@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from terminal.bus import Bus
+from terminal.mqtt.client import MqttClient
 from tests.chaos.drivers import Driver
 from tests.chaos.history import Car
 from tests.chaos.scene import Scene
@@ -24,7 +24,7 @@ async def stolen_lane(scene: Scene, count: int, until: float, slack: float) -> l
     scene.off(lane.name)
     pulses, cars = len(victim.pulses), list[Car]()
     user = f"lane.{lane.name}"
-    async with Bus(scene.garage.broker, username=user, client_id="thief", password=scene.passwords[user]) as bus:
+    async with MqttClient(scene.garage.broker, username=user, client_id="thief", password=scene.passwords[user]) as bus:
         thief = Thief(bus, lane.name, victim, scene.bell)
         speaking = asyncio.create_task(thief.speaks(), name="thief")
 

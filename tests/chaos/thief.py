@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from terminal.bus import Bus
 from terminal.clock import SystemClock, new_id
 from terminal.contract.messages import (
     Answer,
@@ -27,8 +26,9 @@ from terminal.contract.messages import (
     encode,
     stamp,
 )
-from terminal.core.numbers import derived_id
+from terminal.core.ids import derived_id
 from terminal.core.ticket import sign_ticket
+from terminal.mqtt.client import MqttClient
 from tests.chaos.bell import Bell
 from tests.chaos.kerb import Kerb
 
@@ -43,7 +43,7 @@ CLOCK = SystemClock()
 class Thief:
     """``lane`` is his, ``victim`` the other one."""
 
-    def __init__(self, bus: Bus, lane: str, victim: Kerb, bell: Bell) -> None:
+    def __init__(self, bus: MqttClient, lane: str, victim: Kerb, bell: Bell) -> None:
         self._bus, self._lane, self._victim, self._bell = bus, lane, victim, bell
         self.rounds = 0
 

@@ -12,16 +12,16 @@ import msgspec
 from terminal.contract.messages import Answer, Lift
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import money
+from terminal.core.clock_turn import turn_of, turned
 from terminal.core.events import EVENTS, OrderReported
+from terminal.core.ids import parse_order_no
 from terminal.core.lane import Garage, step
-from terminal.core.numbers import parse_order_no
-from terminal.core.owed import owed
-from terminal.core.shelf import NO_PROOF
-from terminal.core.turned import turn_of, turned
-from terminal.core.visit import OPEN, REFUND_ENDS, Lane, Stay
-from terminal.ledger import RECALLED, SHELVED, Ledger
-from terminal.roles.worker import Worker
-from tests.sim.disk import Row
+from terminal.core.model import OPEN, REFUND_ENDS, Lane, Stay
+from terminal.core.outbox import owed
+from terminal.core.retention import NO_PROOF
+from terminal.eventstore.store import EventStore, StoredEvent
+from terminal.journal.kinds import RECALLED, SHELVED
+from terminal.roles.worker.role import WorkerRole
 from tests.sim.effects import Effects
 from tests.sim.kerb import Car, Site
 from tests.sim.payby import Order
@@ -86,7 +86,7 @@ class Checks:
     _lanes: dict[str, Lane] = field(default_factory=dict)
     _payable: list[Order] = field(default_factory=list)
     """Those whose codes were shown, and that PayBy would still take money for."""
-    _before_death: tuple[Ledger, list[Row]] | None = None
+    _before_death: tuple[EventStore, list[StoredEvent]] | None = None
 
     def __post_init__(self) -> None:
         self.street, self.effects = Street(self), Effects(self)
@@ -99,9 +99,9 @@ class Checks:
 
     # The worker
 
-    def look(self, worker: Worker) -> None:
+    def look(self, worker: WorkerRole) -> None:
         """I3, I4 on what has changed since the last look."""
-        garage = worker.ledger.garage
+        garage = worker.event_store.garage
         known, stays = self._stays, garage.stays
         for session, stay in stays.items():
             if known.get(session) is not stay:
@@ -159,10 +159,10 @@ class Checks:
     def worker_died(self, process: "WorkerProcess") -> None:
         """Keep what it knew and what is in its journal beyond that, to compare it with what the next one reads."""
         self.street.died.append(self.world.loop.now)
-        ledger = process.worker.ledger
+        event_store = process.worker.event_store
         if process.lanes is not None:
-            ledger.garage.lanes, ledger.last_at = process.lanes, process.last_at
-        self._before_death = ledger, list(process.disk.after(process.applied))
+            event_store.garage.lanes, event_store.last_at = process.lanes, process.last_at
+        self._before_death = event_store, list(process.disk.after(process.applied))
 
     def put_back(self, process: "WorkerProcess", length: int) -> None:
         """The journal of a dead worker has only ``length`` rows now, as it had once. What was known of a stay beyond
@@ -171,7 +171,7 @@ class Checks:
         known, lost = self._before_death
         self._before_death = None
         known.read(lost)
-        garage, old = known.garage, Ledger(known.garage.rules, process.disk, lambda _: b"")  # type: ignore[arg-type]
+        garage, old = known.garage, EventStore(known.garage.rules, process.disk, lambda _: b"")  # type: ignore[arg-type]
         old.read(process.disk.replay())
         stays, olds = garage.stays, old.garage.stays
         changed = {s for s in {*stays, *olds} if stays.get(s) != olds.get(s)}
@@ -182,20 +182,20 @@ class Checks:
             self.left.pop(session, None)
         self._lanes.clear()
 
-    def replayed(self, worker: Worker) -> None:
+    def replayed(self, worker: WorkerRole) -> None:
         """I5: a worker knows just what the one before it knew, and what that one committed as it died."""
         if self._before_death is None:
             return
-        ledger, lost = self._before_death
+        event_store, lost = self._before_death
         self._before_death = None
-        ledger.read(lost)
-        ours, others = worker.ledger.garage, ledger.garage
-        if by := worker.ledger.last_at - ledger.last_at:  # one of them has turned its state to another clock
+        event_store.read(lost)
+        ours, others = worker.event_store.garage, event_store.garage
+        if by := worker.event_store.last_at - event_store.last_at:  # one of them has turned its state to another clock
             others.lanes, others.stays = turned(others.lanes, by), turned(others.stays, by)
         for session in sorted({*ours.stays, *others.stays}):
             one, other = ours.stays.get(session), others.stays.get(session)
             if one and other is None:  # it comes back for the fact that is about to be written
-                other = ledger.find(session, self.world.worker.disk.at)
+                other = event_store.find(session, self.world.worker.disk.at)
             if one != other:
                 self.wrong(f"I5: the journal tells otherwise of stay {session}")
         self._same_lanes(others, ours)
@@ -208,7 +208,7 @@ class Checks:
     def _whole_story(self, process: "WorkerProcess", stays: dict[str, Stay]) -> None:
         """I5: every fact from the first on, with nothing skipped, gives the same state. Stays that were put away are
         not there for facts about all of them, such as a journal that was put back."""
-        garage = process.worker.ledger.garage
+        garage = process.worker.event_store.garage
         story = Garage(garage.rules)
         resting: dict[str, Stay] = {}
         last_at = 0
@@ -371,7 +371,7 @@ class Checks:
         clock_ms = self.world.barriers[site.name].clock.ahead_ms - self.world.worker.clock.ahead_ms
         if abs(clock_ms) > SKEW_MS or self.world.worker.is_dead or lift.session in self.forgotten:
             return
-        stay = self.world.worker.worker.ledger.garage.stays.get(lift.session)
+        stay = self.world.worker.worker.event_store.garage.stays.get(lift.session)
         if stay is None or stay.grant(lift.id) is None:
             self.wrong(f"I2: the boom rises by {lift.id}, which the worker has given up")
 
@@ -443,9 +443,9 @@ class Checks:
 
     def _found(self, process: "WorkerProcess") -> dict[str, Stay]:
         """Every stay that there was, in memory or put away."""
-        ledger = process.worker.ledger
-        sessions = {*self._stays, *ledger.garage.stays, *self.forgotten}
-        found = ((session, ledger.find(session, process.disk.at)) for session in sessions)
+        event_store = process.worker.event_store
+        sessions = {*self._stays, *event_store.garage.stays, *self.forgotten}
+        found = ((session, event_store.find(session, process.disk.at)) for session in sessions)
         return {session: stay for session, stay in found if stay}
 
     def _with_a_person(self, stay: Stay) -> bool:

@@ -17,10 +17,10 @@ import msgspec
 from terminal.clock import Clock
 from terminal.core import money
 from terminal.payby import errors, requests
-from terminal.payby.client import Answer, PayBy, RefundAnswer
+from terminal.payby.client import OrderAnswer, PayByClient, RefundAnswer
 from terminal.payby.messages import AcquireOrder, RefundOrder
 from terminal.payby.signing import verify
-from terminal.payby.strict import Amount, Money
+from terminal.payby.strict_json import Amount, Money
 from tests.sim.keys import Keys
 from tests.sim.payby import PAYEE, Order, Refund, Said, SimPayBy
 
@@ -36,13 +36,13 @@ class StraightClient:
         self._payby = payby
         self._clock = clock
 
-    async def place_order(self, biz: bytes) -> Answer:
+    async def place_order(self, biz: bytes) -> OrderAnswer:
         return self._order(await self._call("acquire2/placeOrder", biz))
 
-    async def get_order(self, order_no: str) -> Answer:
+    async def get_order(self, order_no: str) -> OrderAnswer:
         return self._order(await self._call("acquire2/getOrder", requests.order_ref(order_no, None)))
 
-    async def cancel_order(self, order_no: str) -> Answer:
+    async def cancel_order(self, order_no: str) -> OrderAnswer:
         return self._order(await self._call("acquire2/cancelOrder", requests.order_ref(order_no, None)))
 
     async def refund(self, biz: bytes) -> RefundAnswer:
@@ -90,7 +90,7 @@ class StraightClient:
         return said
 
     @staticmethod
-    def _order(said: Said) -> Answer:
+    def _order(said: Said) -> OrderAnswer:
         order = said.about
         assert isinstance(order, Order)
         amount = Money(Amount(money.text(order.amount + (100 if said.misfit else 0))), "AED")
@@ -102,7 +102,7 @@ class StraightClient:
             payee_mid=PAYEE,
             revoked="false",
         )
-        return Answer(found, said.token, said.body, said.sign)
+        return OrderAnswer(found, said.token, said.body, said.sign)
 
     @staticmethod
     def _refund(said: Said) -> RefundAnswer:
@@ -117,9 +117,9 @@ class StraightClient:
         return RefundAnswer(found, None, said.body, said.sign)
 
 
-def real_client(payby: SimPayBy, clock: Clock, keys: Keys) -> PayBy:
+def real_client(payby: SimPayBy, clock: Clock, keys: Keys) -> PayByClient:
     """The product's client; what it thinks is an aiohttp session leads to ``payby``."""
-    return PayBy(
+    return PayByClient(
         "https://payby.sim/sgs/api",
         PAYEE,
         keys.merchant,

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from terminal.journal import Journal, read, row
-from terminal.ledger import Row
+from terminal.eventstore.store import StoredEvent
+from terminal.journal.journal import Journal
+from terminal.journal.reading import read, row
 
 
 class DiskFailed(Exception):
@@ -37,10 +38,10 @@ class Disk:
     def opens(self) -> None:
         """A process starts, and whoever had it open is dead."""
 
-    def replay(self) -> Iterable[Row]:
+    def replay(self) -> Iterable[StoredEvent]:
         return iter(self._rows)
 
-    def after(self, seq: int) -> Sequence[Row]:
+    def after(self, seq: int) -> Sequence[StoredEvent]:
         """What was written after that row."""
         return self._rows[seq:]
 
@@ -89,10 +90,10 @@ class FileDisk(Disk):
         self.close()
         self._journal = Journal.open(self._path, role=self._role, ballast_bytes=4096)
 
-    def replay(self) -> Iterator[Row]:
+    def replay(self) -> Iterator[StoredEvent]:
         return read(self._path)
 
-    def after(self, seq: int) -> Sequence[Row]:
+    def after(self, seq: int) -> Sequence[StoredEvent]:
         return [found for found in read(self._path) if found.seq > seq]
 
     def at(self, seq: int) -> bytes:

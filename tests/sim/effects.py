@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from terminal.core.lane import Garage
-from terminal.core.visit import Lane, Stay, Visit
+from terminal.core.model import Lane, Stay, Visit
 
 if TYPE_CHECKING:
     from tests.sim.checks import Checks

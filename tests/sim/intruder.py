@@ -7,9 +7,9 @@ import json
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from terminal.contract import signed
+from terminal.contract import signatures
 from terminal.contract.messages import MESSAGES, BadMessage, Paid, decode, encode, stamp
-from terminal.core.numbers import parse_order_no
+from terminal.core.ids import parse_order_no
 from terminal.payby.signing import sign
 from tests.sim.net import Payload, topic_of
 
@@ -116,7 +116,7 @@ class Intruder:
         lane = topic.split("/")[2]
         if topic.endswith("/lift"):
             fields = {k: v for k, v in found.items() if k not in ("v", "sign", "key", "proof")}
-            lift = signed.sign_lift(world.keys.intruder, world.garage, lane, key=found["key"], **fields)
+            lift = signatures.sign_lift(world.keys.intruder, world.garage, lane, key=found["key"], **fields)
             found["sign"] = lift.sign
         elif topic.endswith("/paid"):
             found["sign"] = sign(world.keys.stranger, found["body"].encode())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from terminal.contract.messages import Fee, Health, Order, Screen, Vehicle, stamp
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import money
-from terminal.core.numbers import lost_session
+from terminal.core.ids import lost_session
 from terminal.core.quote import quote
 from tests.sim.loop import Handle
 from tests.sim.net import Payload, SimBus, read

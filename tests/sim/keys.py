@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
 
-from terminal.contract.signed import Trusted
+from terminal.contract.signatures import TrustedKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ class Keys:
     def payby_public(self) -> tuple[RSAPublicKey, ...]:
         return (self.payby.public_key(),)
 
-    def trusted(self) -> Trusted:
-        return Trusted({"worker": self.worker.public_key(), "console": self.console.public_key()})
+    def trusted(self) -> TrustedKeys:
+        return TrustedKeys({"worker": self.worker.public_key(), "console": self.console.public_key()})
 
 
 def hashed(dice: random.Random) -> Keys:

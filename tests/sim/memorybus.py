@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import TypeVar, cast
 
-from terminal.bus import Bus, SubscriptionRefused
 from terminal.contract.messages import MESSAGES, Message, decode, encode
 from terminal.contract.topics import parse
-from terminal.subscription import Arrival, Subscription, matches
+from terminal.mqtt.client import MqttClient
+from terminal.mqtt.errors import SubscriptionRefused
+from terminal.mqtt.subscription import Arrival, Subscription, matches
 
 M = TypeVar("M", bound=Message)
 
@@ -27,8 +28,8 @@ class MemoryBus:
         self._listeners: list[Callable[[bool], None]] = []
         self._news = asyncio.Event()
 
-    def as_bus(self) -> Bus:
-        return cast(Bus, self)
+    def as_bus(self) -> MqttClient:
+        return cast(MqttClient, self)
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False, latest_only: bool = False) -> None:
         self.said.append((topic, payload, retain))

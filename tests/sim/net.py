@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any, TypeVar, cast
 
-from terminal import subscription
-from terminal.bus import Bus
 from terminal.clock import Clock
 from terminal.contract.messages import MESSAGES, BadMessage, Message, decode, encode, stamp
 from terminal.contract.topics import GARAGE_WIDE, parse
-from terminal.link import LATEST_ONLY, RETAINED, Heard, Hearing, Link
-from terminal.subscription import Arrival, Subscription
+from terminal.mqtt import subscription
+from terminal.mqtt.client import MqttClient
+from terminal.mqtt.endpoint import LATEST_ONLY, RETAINED, Endpoint, MessageStream, ReceivedMessage
+from terminal.mqtt.subscription import Arrival, Subscription
 from tests.sim.loop import Owner, VirtualLoop
 
 HOP_S = 0.002
@@ -82,7 +82,7 @@ class SimClock:
         return round(self._loop.now * 1000)
 
 
-class SimLink(Link):
+class SimLink(Endpoint):
     """A Link whose ids can be repeated."""
 
     def __init__(self, bus: "SimBus", ids: Ids, *, garage: str, lane: str | None, role: str, clock: Clock) -> None:
@@ -101,24 +101,24 @@ class LightLink(SimLink):
         super().__init__(bus, ids, garage=garage, lane=lane, role=role, clock=clock)
         self._sim_bus = bus
 
-    async def say(self, message: Message, *, lane: str | None = None, role: str | None = None) -> None:
+    async def publish(self, message: Message, *, lane: str | None = None, role: str | None = None) -> None:
         kind = kind_of(type(message))
         what = f"health/{role or self.role}" if kind == "health" else kind
         topic = f"parking/{self.garage}/{lane or self.lane or GARAGE_WIDE}/{what}"
         payload: Payload = encode(message) if kind == "health" else message  # beat() looks at its echo's bytes
         self._sim_bus.says(topic, payload, retain=kind in RETAINED, latest_only=kind in LATEST_ONLY)
 
-    def hear(self, *kinds: str, lane: str | None = None) -> Hearing:
-        return LightHearing(super().hear(*kinds, lane=lane))
+    def subscribe(self, *kinds: str, lane: str | None = None) -> MessageStream:
+        return LightHearing(super().subscribe(*kinds, lane=lane))
 
 
-class LightHearing(Hearing):
+class LightHearing(MessageStream):
     """The other end of it. What is still bytes was said by an intruder."""
 
-    def __init__(self, hearing: Hearing) -> None:
-        super().__init__(hearing._link, hearing._subscription)
+    def __init__(self, hearing: MessageStream) -> None:
+        super().__init__(hearing._endpoint, hearing._subscription)
 
-    async def __anext__(self) -> Heard:
+    async def __anext__(self) -> ReceivedMessage:
         while True:
             delivery = await self._subscription.__anext__()
             where, payload = topic_of(delivery.topic), cast(Payload, delivery.payload)
@@ -126,9 +126,9 @@ class LightHearing(Hearing):
                 message = decode(MESSAGES[where.kind], payload) if isinstance(payload, bytes) else payload
             except BadMessage as error:
                 delivery.ack()
-                await self._link.bad_message(delivery.topic, str(error))
+                await self._endpoint.bad_message(delivery.topic, str(error))
                 continue
-            return Heard(where, message, delivery.retained, delivery)
+            return ReceivedMessage(where, message, delivery.retained, delivery)
 
 
 topic_of = lru_cache(maxsize=256)(parse)
@@ -258,8 +258,8 @@ class SimBus:
             self.broker.buses.remove(before)
         self.broker.buses.append(self)
 
-    def as_bus(self) -> Bus:
-        return cast(Bus, self)
+    def as_bus(self) -> MqttClient:
+        return cast(MqttClient, self)
 
     # What a role calls
 

@@ -40,7 +40,7 @@ class Bug:
     """The number of the first world to try: one that caught it when this was written."""
 
 
-LANE, GATE, GRANT = "terminal.core.lane", "terminal.roles.barrier.gate", "terminal.contract.grant"
+LANE, GATE, GRANT = "terminal.core.lane", "terminal.roles.barrier.controller", "terminal.contract.lift_rules"
 BUGS = (
     Bug(
         "order left open",
@@ -197,43 +197,43 @@ BUGS = (
     ),
     Bug(
         "applied before the journal",
-        "terminal.ledger",
+        "terminal.eventstore.store",
         "        last = await store.append(",
         "        self.garage.apply(change)\n        last = await store.append(",
         "the state has what a crash takes from the journal",
     ),
     Bug(
         "checkpoint forgets lanes",
-        "terminal.ledger",
+        "terminal.eventstore.store",
         "            list(self.garage.lanes.values()),\n",
         "            [],\n",
         "after a checkpoint a start knows nothing of who waits",
     ),
     Bug(
         "a change of a stay may wait",
-        "terminal.ledger",
+        "terminal.eventstore.store",
         "    return isinstance(event, LIVE) and not (change.stays or change.actions)\n",
         "    return isinstance(event, LIVE)\n",
         "what a loop's fact did to a stay is lost by a crash",
     ),
     Bug(
         "words not journaled",
-        "terminal.ledger",
+        "terminal.eventstore.store",
         "await self._write(rows, event, change, recalled)",
         "await self._write(rows[:1], event, change, recalled)",
         "after a crash nobody knows what PayBy was told",
     ),
     Bug(
         "notification unverified",
-        "terminal.roles.worker.hearing",
-        "    verify(beliefs.payby_keys, body.encode(), paid.sign)\n",
+        "terminal.roles.worker.event_mapper",
+        "    verify(judgement.payby_keys, body.encode(), paid.sign)\n",
         "",
         "anybody on the broker can call an order paid",
         climate="intruder",
     ),
     Bug(
         "fee believed",
-        "terminal.roles.worker.hearing",
+        "terminal.roles.worker.event_mapper",
         """    if said != reckoned or (told.reason == "lost" and not amount):
         return refused("refused", f"a fee says {fee.reason} {fee.amount}, the tariff {reckoned[0]} {reckoned[2]}")
 """,
@@ -255,7 +255,7 @@ BUGS = (
     ),
     Bug(
         "spent forgotten",
-        "terminal.roles.barrier.spent",
+        "terminal.roles.barrier.spent_lifts",
         "ids.append(Digests.of(intent.id))",
         "pass",
         "a barrier that starts again raises again",
@@ -281,7 +281,7 @@ BUGS = (
     Bug(
         "any car",
         GRANT,
-        "if lift.car is not None and lift.car != scene.car:",
+        "if lift.car is not None and lift.car != situation.car:",
         "if False:",
         "the boom rises for a car that is not there",
     ),
@@ -296,7 +296,7 @@ BUGS = (
     Bug(
         "any key",
         GRANT,
-        "if check_lift(lift, beliefs.garage, beliefs.lane, beliefs.trusted):",
+        "if check_lift(lift, trust.garage, trust.lane, trust.trusted):",
         "if False:",
         "the boom rises for whoever asks",
         climate="intruder",

@@ -13,20 +13,27 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import msgspec
 from aiohttp import web
 
-from drivers.arm import ArmTracker
-from terminal.contract.grant import Beliefs as BarrierBeliefs
-from terminal.contract.grant import Why
+from drivers.boom_tracker import BoomTracker
+from terminal.contract.lift_rules import BarrierTrust as BarrierBeliefs
+from terminal.contract.lift_rules import Why
 from terminal.contract.messages import BadMessage, Health, Lift, Vehicle
 from terminal.contract.topics import parse
 from terminal.core.events import Damaged
-from terminal.core.numbers import parse_order_no
-from terminal.core.visit import Lane, Stay
-from terminal.core.visit import Order as LedgerOrder
-from terminal.payby.client import PayBy
-from terminal.roles.barrier.gate import Effect, Forged, Gate, Raise, Refuse, Say
-from terminal.roles.barrier.spent import Spent, done_row, intent_row, refused_row
-from terminal.roles.listener import Listener
-from terminal.roles.worker import Worker
+from terminal.core.ids import parse_order_no
+from terminal.core.model import Lane, Stay
+from terminal.core.model import VisitOrder as LedgerOrder
+from terminal.payby.client import PayByClient
+from terminal.roles.barrier.controller import (
+    BarrierController,
+    Effect,
+    PublishBarrier,
+    RaiseBoom,
+    RefuseLift,
+    ReportForgery,
+)
+from terminal.roles.barrier.spent_lifts import SpentLifts, done_row, intent_row, refused_row
+from terminal.roles.listener.role import ListenerRole
+from terminal.roles.worker.role import WorkerRole
 from tests.sim.client import StraightClient, real_client
 from tests.sim.disk import Disk, DiskFailed
 from tests.sim.effects import Look
@@ -92,7 +99,7 @@ class WorkerProcess:
         self.world = world
         self.disk = world.new_disk("worker")
         self.clock = SimClock(world.loop, world.epoch_ms)
-        self.worker: Worker
+        self.worker: WorkerRole
         self.is_dead = True
         self.deaths = 0
         self.applied = 0
@@ -109,7 +116,7 @@ class WorkerProcess:
         self._is_put_back = False
         self._task: asyncio.Task[None] | None = None
         self._bus: SimBus
-        self._client: StraightClient | PayBy
+        self._client: StraightClient | PayByClient
 
     @property
     def bus(self) -> SimBus:
@@ -123,13 +130,15 @@ class WorkerProcess:
         self.started_s = world.loop.now
         self.disk.opens()
         self._bus = SimBus(world.broker, "worker", world.ids(world.true_ms()))
-        link = world.link_kind(self._bus, world.ids, garage=world.garage, lane=None, role="worker", clock=self.clock)
+        endpoint = world.link_kind(
+            self._bus, world.ids, garage=world.garage, lane=None, role="worker", clock=self.clock
+        )
         straight = world.is_straight
         self._client = (
             StraightClient(world.payby, self.clock) if straight else real_client(world.payby, self.clock, world.keys)
         )
-        self.worker = Worker(
-            link,
+        self.worker = WorkerRole(
+            endpoint,
             self._client,
             log := WorkerLog(self, self.disk),
             world.worker_settings(),
@@ -161,8 +170,8 @@ class WorkerProcess:
         self.applied, self.lanes = rows, None
 
     def keeps_lanes(self) -> None:
-        ledger = self.worker.ledger
-        self.lanes, self.last_at = dict(ledger.garage.lanes), ledger.last_at
+        event_store = self.worker.event_store
+        self.lanes, self.last_at = dict(event_store.garage.lanes), event_store.last_at
 
     def looks(self) -> None:
         """What was committed a moment ago is in the state now."""
@@ -172,13 +181,13 @@ class WorkerProcess:
 
     def expects(self, rows: Sequence[tuple[str, bytes]]) -> None:
         """This event is on the disk, and in the state in a moment."""
-        self._look = self.world.checks.effects.before(rows, self.worker.ledger.garage)
+        self._look = self.world.checks.effects.before(rows, self.worker.event_store.garage)
 
     def sees_effect(self) -> None:
         """It is in the state now, and nothing else is."""
         if look := self._look:
             self._look = None
-            look(self.worker.ledger.garage)
+            look(self.worker.event_store.garage)
 
     def dies(self, why: str, *, for_s: float = 0.0) -> None:
         """kill -9; another is started after a while, or after ``for_s``."""
@@ -218,7 +227,7 @@ class WorkerProcess:
 
     def _lists(self) -> None:
         """PayBy's list of orders has come: what the worker's Keeper makes of it."""
-        world, garage = self.world, self.worker.ledger.garage
+        world, garage = self.world, self.worker.event_store.garage
         if self.is_dead or not self._is_put_back:
             return
         self._is_put_back, world.hindered = False, ""
@@ -236,7 +245,7 @@ class WorkerProcess:
             )
             for order in world.payby.orders.values()
             if (name := parse_order_no(order.no))
-            and self.worker.ledger.shelf.row_of(name.session) is None
+            and self.worker.event_store.resting_stays.row_of(name.session) is None
             and not garage.stays.get(name.session, Stay(name.session)).order(order.no)
         ]
         self.worker.post(Damaged(self.worker.now(), "PayBy's list of orders", tuple(lost), listed=True))
@@ -302,7 +311,7 @@ class ListenerProcess:
     def __init__(self, world: "World") -> None:
         self.world = world
         self.is_dead = True
-        self._listener: Listener
+        self._listener: ListenerRole
         self._bus: SimBus
         self._task: asyncio.Task[None] | None = None
         self._answering: set[asyncio.Task[Any]] = set()
@@ -318,11 +327,11 @@ class ListenerProcess:
         self.is_dead = False
         self._bus = SimBus(world.broker, "listener", world.ids(world.true_ms()))
         clock = SimClock(world.loop, world.epoch_ms)
-        link = world.link_kind(self._bus, world.ids, garage=world.garage, lane=None, role="listener", clock=clock)
-        self._listener = Listener(link, payby_keys=world.keys.payby_public, host="127.0.0.1", port=0)
+        endpoint = world.link_kind(self._bus, world.ids, garage=world.garage, lane=None, role="listener", clock=clock)
+        self._listener = ListenerRole(endpoint, payby_keys=world.keys.payby_public, host="127.0.0.1", port=0)
         self._owner = Owner("listener")
         self._task = world.loop.create_owned(
-            self._owner, self._listener._hear(link.hear("receipt", lane="+")), name="listener process"
+            self._owner, self._listener._hear(endpoint.subscribe("receipt", lane="+")), name="listener process"
         )
 
     def dies(self) -> None:
@@ -377,9 +386,9 @@ class BarrierProcess:
         self.heard: tuple[Vehicle | None, float] = (None, 0.0)
         """What the loops said last, live, on this process's connection, and when."""
         self._has_switches = has_switches
-        self._gate: Gate
+        self._controller: BarrierController
         self._bus: SimBus
-        self._tracker: ArmTracker
+        self._tracker: BoomTracker
         self._timers: dict[str, Handle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._topic = f"parking/{world.garage}/{site.name}/barrier"
@@ -402,11 +411,11 @@ class BarrierProcess:
         self.is_dead = False
         self.heard = None, 0.0
         self.disk.opens()
-        spent = Spent()
+        spent = SpentLifts()
         spent.replay(cast(Any, self.disk.replay()))
-        self._tracker = ArmTracker(world.rise_s, world.close_s, now=world.loop.now, **self._switches())
-        beliefs = BarrierBeliefs(world.garage, lane, world.trusted, world.keys.payby_public, world.payee)
-        self._gate = Gate(beliefs, spent, self.clock, state=self._tracker.state)
+        self._tracker = BoomTracker(world.rise_s, world.close_s, now=world.loop.now, **self._switches())
+        judgement = BarrierBeliefs(world.garage, lane, world.trusted, world.keys.payby_public, world.payee)
+        self._controller = BarrierController(judgement, spent, self.clock, state=self._tracker.state)
         self._bus = SimBus(world.broker, f"barrier {lane}", world.ids(world.true_ms()))
         self._bus.on_change(lambda up: self._connected() if up else None)
         base = f"parking/{world.garage}/{lane}"
@@ -457,8 +466,8 @@ class BarrierProcess:
             timer.cancel()
         if (due := self._tracker.due) is not None:
             self._timers["arm"] = self.world.loop.call_at(max(due, self.world.loop.now), self._arm_due)
-        if self._tracker.state != self._gate.state:
-            self._perform(self._gate.on_boom(self._tracker.state))
+        if self._tracker.state != self._controller.state:
+            self._perform(self._controller.on_boom(self._tracker.state))
 
     def _arm_due(self) -> None:
         self._tracker.tick(self.world.loop.now)
@@ -468,48 +477,48 @@ class BarrierProcess:
 
     def _connected(self) -> None:
         self.heard = None, 0.0
-        self._gate.on_connected()
+        self._controller.on_connected()
 
     def _hear_lift(self, topic: str, payload: Payload, _: bool) -> None:
         try:
             lift = read(Lift, payload)
         except BadMessage:
             return
-        self._perform(self._gate.on_lift(lift))
+        self._perform(self._controller.on_lift(lift))
 
     def _hear_vehicle(self, _: str, payload: Payload, retained: bool) -> None:
         vehicle = read(Vehicle, payload)
         if not retained:
             self.heard = vehicle, self.world.loop.now
-        self._perform(self._gate.on_vehicle(vehicle, retained=retained))
-        self._tracker.boom_loop(self.world.loop.now, covered=self._gate.under_boom)
+        self._perform(self._controller.on_vehicle(vehicle, retained=retained))
+        self._tracker.boom_loop(self.world.loop.now, covered=self._controller.under_boom)
         self._track()
 
     def _hear_health(self, topic: str, payload: Payload, retained: bool) -> None:
-        self._gate.on_health(parse(topic), read(Health, payload), retained=retained)
+        self._controller.on_health(parse(topic), read(Health, payload), retained=retained)
 
     # What follows
 
     def _perform(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             match effect:
-                case Say(answer):
+                case PublishBarrier(answer):
                     if answer:
                         self.world.checks.answered(self.site, answer)
-                    message = self._gate.message(self.world.head(self.clock), answer)
+                    message = self._controller.message(self.world.head(self.clock), answer)
                     self._bus.says(self._topic, message, retain=True)
-                case Forged():
+                case ReportForgery():
                     self.world.checks.forged += 1
-                case Raise(lift):
+                case RaiseBoom(lift):
                     self.world.checks.decided(self.site, lift)
                     self._task(self._raise(lift), f"barrier raises {lift.id}")
-                case Refuse(lift, why):
+                case RefuseLift(lift, why):
                     self._task(self._refuse(lift, why), f"barrier refuses {lift.id}")
         if timer := self._timers.pop("gate", None):
             timer.cancel()
-        if (due_ms := self._gate.due_ms) is not None:
+        if (due_ms := self._controller.due_ms) is not None:
             delay_s = max(0.0, (due_ms - self.clock.steady_ms()) / 1000)
-            self._timers["gate"] = self.world.loop.after(delay_s, lambda: self._perform(self._gate.on_time()))
+            self._timers["gate"] = self.world.loop.after(delay_s, lambda: self._perform(self._controller.on_time()))
 
     def _task(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = self.world.loop.create_task(work, name=name)
@@ -519,22 +528,22 @@ class BarrierProcess:
     async def _refuse(self, lift: Lift, why: Why) -> None:
         await self._reaches("heard")
         if self.fails_to_write:
-            self._gate.unrefused(lift)
+            self._controller.unrefused(lift)
             return
         self.disk.write([refused_row(lift, why)], self.clock.wall_ms())
-        self._perform(self._gate.refused(lift, why))
+        self._perform(self._controller.refused(lift, why))
 
     async def _raise(self, lift: Lift) -> None:
         """As roles/barrier does it, with a place to die between any two steps."""
         await self._reaches("heard")
         if self.fails_to_write:
-            self._perform(self._gate.unwritten(lift))
+            self._perform(self._controller.unwritten(lift))
             return
         self.disk.write([intent_row(lift)], self.clock.wall_ms())
         await self._reaches("intent")
-        self._gate.intended()
+        self._controller.intended()
         if self.relay_fails:
-            self._perform(self._gate.failed(lift))
+            self._perform(self._controller.failed(lift))
             return
         self.world.checks.pulse(self.site, lift)
         self._tracker.pulse(self.world.loop.now)
@@ -542,7 +551,7 @@ class BarrierProcess:
         self._track()
         await asyncio.sleep(self.world.pulse_s)
         await self._reaches("pulsed")
-        self._perform(self._gate.raised(lift))
+        self._perform(self._controller.raised(lift))
         self.disk.write([done_row(lift)], self.clock.wall_ms())
         await self._reaches("done")
 
@@ -556,6 +565,6 @@ class BarrierProcess:
 
     def _repeat(self) -> None:
         self._timers["every"] = self.world.loop.after(EVERY_S, self._repeat)
-        self._perform([Say()])
-        self._tracker.boom_loop(self.world.loop.now, covered=self._gate.under_boom)
+        self._perform([PublishBarrier()])
+        self._tracker.boom_loop(self.world.loop.now, covered=self._controller.under_boom)
         self._track()

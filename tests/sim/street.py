@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from terminal.contract.messages import Lift
-from terminal.core.numbers import parse_order_no
-from terminal.core.visit import Stay
+from terminal.core.ids import parse_order_no
+from terminal.core.model import Stay
 from tests.sim.kerb import Car, Site
 from tests.sim.payby import Order
 
@@ -194,7 +194,7 @@ class Street:
             return
         if not site.loops.is_honest or world.barriers[site.name].is_dead:
             return
-        garage = process.worker.ledger.garage
+        garage = process.worker.event_store.garage
         lane = garage.lanes.get(site.name)
         visit = lane.visit if lane else None
         if lane is None or visit is None or visit.loop != "sees" or visit.car is None or visit.car != site.loops.car:

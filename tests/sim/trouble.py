@@ -6,9 +6,9 @@ import asyncio
 import random
 from typing import TYPE_CHECKING, Any
 
-from terminal.contract import signed
+from terminal.contract import signatures
 from terminal.contract.messages import Barrier, Message, Receipt, stamp
-from terminal.core.numbers import parse_order_no
+from terminal.core.ids import parse_order_no
 from tests.sim.drivers import Driver
 from tests.sim.kerb import Site
 from tests.sim.net import Payload, SimBus, read
@@ -214,7 +214,7 @@ class Attendant:
         world = self.world
         head = world.head()
         car = site.loops.car if self.dice.random() < 0.7 else None
-        lift = signed.sign_lift(
+        lift = signatures.sign_lift(
             world.keys.console,
             world.garage,
             site.name,
@@ -262,7 +262,7 @@ class Attendant:
 
     def _commands(self, site: Site, command: str, **what: Any) -> None:
         world = self.world
-        message = signed.sign_command(
+        message = signatures.sign_command(
             world.keys.console,
             world.garage,
             site.name,

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from terminal.contract.messages import Alert, Message, Qr, encode
-from terminal.core.lane import Rules
+from terminal.core.model import Rules
 from terminal.core.money import Fils
 from terminal.core.tariff import Tariff
-from terminal.roles.worker import WorkerSettings
-from terminal.roles.worker.hearing import Beliefs
+from terminal.roles.worker.event_mapper import JudgementSettings
+from terminal.roles.worker.message_builder import WorkerSigner
+from terminal.roles.worker.payby_requests import PayByRequests
 from terminal.roles.worker.pursuits import REFUND_QUERY_S
-from terminal.roles.worker.speaking import Signer
-from terminal.roles.worker.words import Wording
+from terminal.roles.worker.settings import WorkerSettings
 from terminal.screen import qr
 from terminal.screen.qr import Symbol
 from tests.sim import climate
@@ -215,11 +215,11 @@ class World:
         return WorkerSettings(
             garage=GARAGE,
             rules=self.rules,
-            beliefs=Beliefs(GARAGE, self.ticket_keys, self.tariff, self.keys.payby_public, PAYEE),
-            signer=Signer("worker", self.keys.worker),
+            judgement=JudgementSettings(GARAGE, self.ticket_keys, self.tariff, self.keys.payby_public, PAYEE),
+            signer=WorkerSigner("worker", self.keys.worker),
             trusted=self.trusted,
             query_every=self.query_every,
-            words_for=Wording(GARAGE, "Marina Garage", "", "https://pay.sim/payby/notify", self.tariff),
+            words_for=PayByRequests(GARAGE, "Marina Garage", "", "https://pay.sim/payby/notify", self.tariff),
             version="sim",
             checkpoint_rows=self.checkpoint_rows,
         )
@@ -325,7 +325,9 @@ class World:
                 return
         # A credit's end, a lift's end, and PayBy's last word on a refund.
         await self._pass(100 + self.rules.exit_grace / 1000 + 100)
-        if any(p.holder == "refund" for stay in self.worker.worker.ledger.garage.stays.values() for p in stay.payments):
+        if any(
+            p.holder == "refund" for stay in self.worker.worker.event_store.garage.stays.values() for p in stay.payments
+        ):
             await self._pass(REFUND_QUERY_S[-1] * 1.2 + 20)  # of which PayBy said nothing while all went wrong
         if not self.checks.violation:
             self.checks.finish()

@@ -30,7 +30,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 
 from .faults import Fault, NotifyFault
-from .params import Refusal
+from .parameters import Refusal
 
 if TYPE_CHECKING:
     from .server import Sandbox

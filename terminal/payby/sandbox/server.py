@@ -21,18 +21,19 @@ import msgspec
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from ..clock import Clock, SystemClock
+from terminal.payby.server_clock import LocalClock, LocalSystemClock
+
 from ..errors import unsigned
 from ..signing import sign
-from .book import Book
+from .api import CALLS, Call, UnknownSigner, genuine, perform
 from .control import control_routes
-from .desk import CALLS, Call, UnknownSigner, genuine, perform
 from .faults import Fault, Faults, NotifyFault, Signature, spoil
-from .notify import Delivery, Notifier
-from .nouns import Chargeback, Order, Refund
-from .papers import Version
-from .params import Refusal
-from .served import Served
+from .http_site import HttpSite
+from .notifier import NotificationAttempt, Notifier
+from .order_book import OrderBook
+from .orders import SandboxChargeback, SandboxOrder, SandboxRefund
+from .parameters import Refusal
+from .statement_writer import Version
 
 BASE_PATH = "/sgs/api/"
 _HTML = (
@@ -60,7 +61,7 @@ class Sandbox:
         partner_id: str = "200000000888",
         host: str = "127.0.0.1",
         port: int = 0,
-        clock: Clock | None = None,
+        clock: LocalClock | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         seed: int | None = None,
         time_scale: float = 1.0,
@@ -74,8 +75,8 @@ class Sandbox:
         self.partner_id = partner_id
         self.host = host
         self.port = port
-        self.clock = clock or SystemClock()
-        self.book = Book(partner_id, random.Random(seed), devices=devices)
+        self.clock = clock or LocalSystemClock()
+        self.book = OrderBook(partner_id, random.Random(seed), devices=devices)
         self.calls: list[Call] = []
         """About orders, refunds and reports; what only asks whether PayBy is there is in ``probes``."""
         self.probes = 0
@@ -91,14 +92,14 @@ class Sandbox:
         self._faults = Faults()
         self._notifier = Notifier(self.private_key, wall_ms=self.clock.wall_ms, sleep=sleep, time_scale=time_scale)
         self._trace = 0
-        self._served: Served | None = None
+        self._served: HttpSite | None = None
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=256 * 1024)
         for call in CALLS:
             app.router.add_post(BASE_PATH + call, self._answer)
         app.add_routes(control_routes(self))
-        self._served = Served(app, shutdown_s=0.5)
+        self._served = HttpSite(app, shutdown_s=0.5)
         self.port = await self._served.start(self.host, self.port)
         return self
 
@@ -120,17 +121,17 @@ class Sandbox:
         return self.private_key.public_key()
 
     @property
-    def orders(self) -> dict[str, Order]:
+    def orders(self) -> dict[str, SandboxOrder]:
         """All orders by our number."""
         return self.book.orders
 
     @property
-    def refunds(self) -> dict[str, Refund]:
+    def refunds(self) -> dict[str, SandboxRefund]:
         """All refunds by our number."""
         return self.book.refunds
 
     @property
-    def deliveries(self) -> list[Delivery]:
+    def deliveries(self) -> list[NotificationAttempt]:
         """Every notification posted so far."""
         return self._notifier.deliveries
 
@@ -157,7 +158,7 @@ class Sandbox:
         paid_amount: Decimal | None = None,
         settle: bool = False,
         notify: bool = True,
-    ) -> Order:
+    ) -> SandboxOrder:
         """Pay by order number or token URL. Raises KeyError for none of ours, Refusal where it cannot be paid."""
         order = self.book.pay(ref, payer, self.clock.wall_ms(), paid_amount)
         if settle:
@@ -166,26 +167,26 @@ class Sandbox:
             self.notify(order.no)
         return order
 
-    async def scan(self, ref: str, *, payer: str = "100000012396") -> Order:
+    async def scan(self, ref: str, *, payer: str = "100000012396") -> SandboxOrder:
         """A phone reads the code, as getCashierUrlInfo tells: the order stays CREATED, and may be its alone now."""
         return self.book.scan(ref, payer, self.clock.wall_ms())
 
-    async def decline(self, ref: str, *, payer: str = "100000012396") -> Order:
+    async def decline(self, ref: str, *, payer: str = "100000012396") -> SandboxOrder:
         """The payer scans the code and does not pay."""
         return await self.scan(ref, payer=payer)
 
-    async def settle(self, ref: str) -> Order:
+    async def settle(self, ref: str) -> SandboxOrder:
         """The money of a paid order reaches the merchant. PayBy does not notify of that."""
         return self.book.settle(ref, self.clock.wall_ms())
 
-    async def charge_back(self, ref: str, *, amount: Decimal | None = None, case: str = "fraud") -> Chargeback:
+    async def charge_back(self, ref: str, *, amount: Decimal | None = None, case: str = "fraud") -> SandboxChargeback:
         """The payer's bank takes a payment back, whole or in part; PayBy notifies of it."""
         taken = self.book.charge_back(ref, amount, case, self.clock.wall_ms())
         url = taken.order.asked.get("notifyUrl")
         self._notifier.send("acquireChargeback", taken.order.no, taken.words(), url, self.notify_fault)
         return taken
 
-    async def finish_refund(self, refund_no: str, status: str = "SUCCESS") -> Refund:
+    async def finish_refund(self, refund_no: str, status: str = "SUCCESS") -> SandboxRefund:
         """Give a refund its final status, and notify."""
         refund = self.book.refunds[refund_no]
         refund.status = status
@@ -201,7 +202,7 @@ class Sandbox:
         """Return when no notification is under way any more, retries included."""
         await self._notifier.settle()
 
-    def _notify_refund(self, refund: Refund) -> None:
+    def _notify_refund(self, refund: SandboxRefund) -> None:
         url = refund.asked.get("notifyUrl") or refund.order.asked.get("notifyUrl")
         self._notifier.send("refundOrder", refund.order.no, refund.words(), url, self.notify_fault)
 

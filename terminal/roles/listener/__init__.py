@@ -14,8 +14,3 @@ Content-Type is not looked at, and nothing that was not signed is parsed, repeat
 503     no receipt within 3 s, or too many notifications wait for theirs: PayBy tries again
 ======  =====================================================================================================
 """
-
-from terminal.roles.listener.doors import Limits
-from terminal.roles.listener.role import PATH, Listener
-
-__all__ = ["PATH", "Limits", "Listener"]

@@ -42,7 +42,7 @@ class Metrics:
         return "\n".join(lines) + "\n"
 
 
-class Seldom:
+class EventThrottle:
     """Lets one of many equal events through, and counts the others."""
 
     def __init__(self) -> None:

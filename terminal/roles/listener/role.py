@@ -12,16 +12,24 @@ from typing import Any
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from terminal.bus import BusError
+from terminal.contract.deflated import pack
 from terminal.contract.messages import BadMessage, Paid, Receipt, Refund
-from terminal.contract.packed import pack
 from terminal.contract.topics import GARAGE_WIDE
-from terminal.link import Hearing, Link
+from terminal.mqtt.endpoint import Endpoint, MessageStream
+from terminal.mqtt.errors import MqttError
 from terminal.payby.errors import BadSignature, BadWords
 from terminal.payby.messages import Notification, read_notification
 from terminal.payby.signing import verify
-from terminal.roles.listener.doors import LIMITS, Connection, Doors, Limits, connection_of, make_request, read_body
-from terminal.roles.listener.metrics import Metrics, Seldom
+from terminal.roles.listener.connections import (
+    LIMITS,
+    ConnectionLimiter,
+    ConnectionLimits,
+    HttpConnection,
+    connection_of,
+    make_request,
+    read_body,
+)
+from terminal.roles.listener.metrics import EventThrottle, Metrics
 
 PATH = "/payby/notify"
 LOG_EVERY_S = 10.0
@@ -43,7 +51,7 @@ class _Waiting:
 
     __slots__ = ("_began_s", "_loop", "_moments_s", "_say_again", "_timer", "order_no", "receipt")
 
-    def __init__(self, order_no: str, limits: Limits, say_again: Callable[[], None]) -> None:
+    def __init__(self, order_no: str, limits: ConnectionLimits, say_again: Callable[[], None]) -> None:
         self.order_no = order_no
         self._loop = asyncio.get_running_loop()
         self.receipt: asyncio.Future[bool] = self._loop.create_future()
@@ -66,7 +74,7 @@ class _Waiting:
         self._say_again()
 
 
-class Listener:
+class ListenerRole:
     """``run()`` serves until cancelled; ``started`` is set and ``port`` is the real one once it takes connections.
 
     ``payby_keys``: several while PayBy rotates its key. ``payee_mid``: whose payments are passed on; empty: all.
@@ -75,25 +83,25 @@ class Listener:
 
     def __init__(
         self,
-        link: Link,
+        endpoint: Endpoint,
         *,
         payby_keys: Sequence[RSAPublicKey],
         host: str,
         port: int,
-        limits: Limits = LIMITS,
+        limits: ConnectionLimits = LIMITS,
         payee_mid: str = "",
     ) -> None:
         self.port = port
         self.started = asyncio.Event()
-        self._link = link
+        self._endpoint = endpoint
         self._keys = tuple(payby_keys)
         self._payee_mid = payee_mid
         self._host = host
-        self._order_no = re.compile(rf"{re.escape(link.garage)}-([a-z0-9-]{{1,16}})-[0-9a-f]{{32}}(-[2-9])?")
+        self._order_no = re.compile(rf"{re.escape(endpoint.garage)}-([a-z0-9-]{{1,16}})-[0-9a-f]{{32}}(-[2-9])?")
         self._metrics = Metrics()
-        self._seldom = Seldom()
+        self._seldom = EventThrottle()
         self._limits = limits
-        self._doors = Doors(limits)
+        self._limiter = ConnectionLimiter(limits)
         self._copies: dict[tuple[str, bytes], _Waiting] = {}
         self._waiting: dict[str, list[_Waiting]] = {}
         self._journaled: OrderedDict[bytes, float] = OrderedDict()
@@ -107,13 +115,13 @@ class Listener:
         loop = asyncio.get_running_loop()
         server = web.Server(self._answer, request_factory=make_request)
         socket = await loop.create_server(
-            lambda: Connection(server, loop, self._doors, self._no_http), self._host, self.port, backlog=512
+            lambda: HttpConnection(server, loop, self._limiter, self._no_http), self._host, self.port, backlog=512
         )
         self.port = socket.sockets[0].getsockname()[1]
         try:
-            with self._link.hear("receipt", lane="+") as receipts:
+            with self._endpoint.subscribe("receipt", lane="+") as receipts:
                 async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._link.beat(), name="listener health")
+                    tasks.create_task(self._endpoint.run_heartbeat(), name="listener health")
                     tasks.create_task(self._hear(receipts), name="listener receipts")
                     self.started.set()
         finally:
@@ -121,10 +129,10 @@ class Listener:
             server.pre_shutdown()
             await server.shutdown(0.5)
 
-    async def _hear(self, receipts: Hearing) -> None:
-        async for heard in receipts:
-            heard.ack()
-            receipt = heard.message
+    async def _hear(self, receipts: MessageStream) -> None:
+        async for received in receipts:
+            received.ack()
+            receipt = received.message
             if isinstance(receipt, Receipt) and receipt.notify_id is not None:
                 for waiting in self._waiting.get(receipt.notify_id, ()):
                     if receipt.order_no in (None, waiting.order_no):
@@ -146,14 +154,14 @@ class Listener:
         if request.method not in ("GET", "HEAD"):
             return web.Response(status=405, headers={"Allow": "GET, HEAD"})
         if request.path == "/healthz":
-            is_whole = self._link.bus.connected and not self._is_deaf
+            is_whole = self._endpoint.mqtt_client.connected and not self._is_deaf
             return web.json_response({"status": "ok" if is_whole else "degraded"})
         return web.Response(
-            body=self._metrics.text(len(self._doors), self._in_hand).encode(),
+            body=self._metrics.text(len(self._limiter), self._in_hand).encode(),
             headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
         )
 
-    async def _posted(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
+    async def _posted(self, request: web.BaseRequest, connection: HttpConnection) -> web.StreamResponse:
         if request.method != "POST":
             return web.Response(status=405, headers={"Allow": "POST"})
         outcome, status = await self._notified(request, connection)
@@ -165,7 +173,7 @@ class Listener:
             response.force_close()
         return response
 
-    async def _notified(self, request: web.BaseRequest, connection: Connection) -> tuple[str, int]:
+    async def _notified(self, request: web.BaseRequest, connection: HttpConnection) -> tuple[str, int]:
         """Outcome for the metrics, and status."""
         try:
             body = await read_body(request, self._limits.read_s)
@@ -183,7 +191,7 @@ class Listener:
             connection.idle()  # nothing is owed to it, so it may make room for another
             if error.why == "wrong":
                 self._alert_seldom("bad-signature", "notifications with a wrong signature: forged, or PayBy's new key")
-            if len(self._doors) > self._limits.calm_connections:
+            if len(self._limiter) > self._limits.calm_connections:
                 await asyncio.sleep(self._limits.flood_delay_s)
             return self._seldom_logged(f"signature-{error.why}", 401)
         try:
@@ -236,7 +244,7 @@ class Listener:
             if currency != "AED":
                 raise BadWords("refundOrder: another currency than AED")
             return Refund(
-                **self._link.head(),
+                **self._endpoint.head(),
                 **told,
                 order_no=order_no,
                 refund_no=refund.refund_merchant_order_no,
@@ -245,15 +253,15 @@ class Listener:
                 status=status,  # type: ignore[arg-type]  # one of the values above
             ), self._lane(order_no)
         if order := notification.acquire_order:
-            return Paid(**self._link.head(), **told, order_no=order.merchant_order_no), self._lane(
+            return Paid(**self._endpoint.head(), **told, order_no=order.merchant_order_no), self._lane(
                 order.merchant_order_no
             )
         if chargeback := notification.acquire_chargeback:
             order_no = chargeback.merchant_order_no
-            return Paid(**self._link.head(), **told, order_no=order_no), self._lane(order_no)
+            return Paid(**self._endpoint.head(), **told, order_no=order_no), self._lane(order_no)
         void = notification.void_order
         order_no = void.origin_merchant_order_no if void else NO_ORDER
-        return Paid(**self._link.head(), **told, order_no=order_no), GARAGE_WIDE
+        return Paid(**self._endpoint.head(), **told, order_no=order_no), GARAGE_WIDE
 
     def _lane(self, order_no: str) -> str:
         found = self._order_no.fullmatch(order_no)
@@ -269,9 +277,9 @@ class Listener:
         self._copies[notify_id, body] = waiting
         self._waiting.setdefault(notify_id, []).append(waiting)
         try:
-            await self._link.say(message, lane=lane)
+            await self._endpoint.publish(message, lane=lane)
             is_journaled = await waiting.receipt
-        except BusError:
+        except MqttError:
             is_journaled = False
         finally:
             waiting.settle(False)
@@ -283,8 +291,8 @@ class Listener:
         return is_journaled
 
     async def _say_again(self, message: Paid | Refund, lane: str) -> None:
-        with contextlib.suppress(BusError):  # the answer is 503 then, and PayBy comes again
-            await self._link.say(message, lane=lane)
+        with contextlib.suppress(MqttError):  # the answer is 503 then, and PayBy comes again
+            await self._endpoint.publish(message, lane=lane)
 
     def _heard_from_worker(self, is_journaled: bool) -> None:
         """Tell health and operators when the worker falls silent, and when it is back."""
@@ -292,12 +300,12 @@ class Listener:
             return
         self._is_deaf = not is_journaled
         if is_journaled:
-            self._link.healthy()
-            self._later(self._link.clear("no-receipt", "notifications are journaled again"))
+            self._endpoint.healthy()
+            self._later(self._endpoint.clear("no-receipt", "notifications are journaled again"))
         else:
             text = "PayBy's notifications are not journaled: is the worker there?"
-            self._link.degraded("no receipt")
-            self._later(self._link.alert("no-receipt", "critical", text))
+            self._endpoint.degraded("no receipt")
+            self._later(self._endpoint.alert("no-receipt", "critical", text))
 
     def _no_http(self, error: BaseException | None) -> None:
         self._metrics.outcomes["no-http"] += 1
@@ -311,7 +319,7 @@ class Listener:
 
     def _alert_seldom(self, code: str, text: str) -> None:
         if count := self._seldom.count(f"alert {code}", _now_s(), ALERT_EVERY_S):
-            self._later(self._link.alert(code, "warning", f"{count} {text}", once=True))
+            self._later(self._endpoint.alert(code, "warning", f"{count} {text}", once=True))
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         """Do not let an alert hold an answer up."""

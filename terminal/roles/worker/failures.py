@@ -14,16 +14,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from terminal.bus import BusError
 from terminal.contract.topics import GARAGE_WIDE
-from terminal.core import events, numbers
-from terminal.journal import JournalError
-from terminal.link import Link
-from terminal.peers import SecondWorker
-from terminal.plain import plain
-from terminal.roles.worker.health import Wrongs
+from terminal.core import events, ids
+from terminal.journal.rows import JournalError
+from terminal.mqtt.endpoint import Endpoint
+from terminal.mqtt.errors import MqttError
+from terminal.mqtt.presence import SecondWorker
+from terminal.payby.plain_text import plain
+from terminal.roles.worker.payby_health import WorkerTroubles
 
-GOES_THROUGH = (BusError, JournalError, SecondWorker)
+GOES_THROUGH = (MqttError, JournalError, SecondWorker)
 """Of these the process ends, as it must."""
 SUBJECTS, WITHIN_S, OVER_S = 3, 300.0, 60.0
 """So many stays or lanes that fail within so long are no matter of one stay; so long without any, it is over."""
@@ -33,13 +33,13 @@ KEPT = 1000
 logger = logging.getLogger(__name__)
 
 
-class Failures:
+class StayFailures:
     """``post`` takes an event, ``is_known`` tells whether there is such a stay, ``changed`` shows every lane anew."""
 
     def __init__(
         self,
-        link: Link,
-        wrongs: Wrongs,
+        endpoint: Endpoint,
+        troubles: WorkerTroubles,
         *,
         now: Callable[[], int],
         post: Callable[[events.Event], None],
@@ -47,7 +47,7 @@ class Failures:
         changed: Callable[[], Coroutine[Any, Any, None]],
         spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
     ) -> None:
-        self._link, self._wrongs = link, wrongs
+        self._endpoint, self._troubles = endpoint, troubles
         self._now, self._post, self._is_known = now, post, is_known
         self._changed, self._spawn = changed, spawn
         self._last_s: OrderedDict[str, float] = OrderedDict()
@@ -60,9 +60,9 @@ class Failures:
         """Why no new visit may begin: a reason of the contract's `out-of-order`, or nothing."""
         return "journal" if self._is_general else ""
 
-    def alone(self, what: str, session: str | None = None, *, lane: str | None = None) -> "Alone":
+    def alone(self, what: str, session: str | None = None, *, lane: str | None = None) -> "Isolated":
         """``with`` this: what is raised inside ends there, and is told."""
-        return Alone(lambda error: self.note(what, error, session=session, lane=lane))
+        return Isolated(lambda error: self.note(what, error, session=session, lane=lane))
 
     def note(self, what: str, error: Exception | str, *, session: str | None = None, lane: str | None = None) -> None:
         """``what`` failed, for this stay, at this lane."""
@@ -87,31 +87,31 @@ class Failures:
         if session and self._is_known(session):
             self._post(events.StayFailed(self._now(), session, text))  # it alerts
             return
-        alert = self._link.alert(
+        alert = self._endpoint.alert(
             "stay-failed",
             "critical",
             text,
             lane=lane or GARAGE_WIDE,
             session=session,
-            help_code=numbers.help_code(session) if session else None,
+            help_code=ids.help_code(session) if session else None,
             once=True,
         )
         self._spawn(alert, "stay failed")
 
     async def _out_of_order(self, text: str) -> None:
         """Say so, and that it is over."""
-        await self._wrongs.tell("worker-failing", f"the worker fails for more than one stay; the last: {text}")
+        await self._troubles.tell("worker-failing", f"the worker fails for more than one stay; the last: {text}")
         await self._changed()
         loop = asyncio.get_running_loop()
         while (left_s := max(self._last_s.values()) + OVER_S - loop.time()) > 0:  # noqa: ASYNC110 - nothing tells an end
             await asyncio.sleep(left_s)
         self._is_general = False
         self._last_s.clear()
-        await self._wrongs.over("worker-failing", f"nothing failed for {OVER_S:.0f} s")
+        await self._troubles.over("worker-failing", f"nothing failed for {OVER_S:.0f} s")
         await self._changed()
 
 
-class Alone:
+class Isolated:
     """A ``with`` that ends what is raised inside, but for what must go through, and tells ``note``."""
 
     def __init__(self, note: Callable[[Exception], None]) -> None:

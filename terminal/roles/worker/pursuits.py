@@ -14,20 +14,20 @@ from typing import Any, Protocol
 
 import msgspec
 
-from terminal.contract import grant, messages
-from terminal.core import numbers
-from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, QueryOrder, SendLift
+from terminal.config.schema import advice
+from terminal.contract import lift_rules as grant
+from terminal.contract import messages
+from terminal.core import ids
+from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, PursuitKey, QueryOrder, SendLift, key_of
 from terminal.core.events import OrderDenied, OrderReported, OrderUnheard, RefundUnheard
 from terminal.core.lane import Change
-from terminal.core.visit import Proof
-from terminal.ledger import Key, key_of
+from terminal.core.model import PaymentProof
 from terminal.payby import errors
-from terminal.payby.client import Answer, RefundAnswer
+from terminal.payby.client import OrderAnswer, RefundAnswer
 from terminal.payby.messages import AcquireOrder, RefundOrder
-from terminal.roles.worker.codes import Codes
-from terminal.roles.worker.hearing import order_report, refund_report
-from terminal.roles.worker.pace import Pace, lengthening
-from terminal.settings import advice
+from terminal.roles.worker.code_scans import CodeScans
+from terminal.roles.worker.event_mapper import order_report, refund_report
+from terminal.roles.worker.pacing import Pace, lengthening
 
 LIFT_REPEATS_S = (0.5, 1.0, 2.0, 3.0)
 """Pauses between the sendings of an unanswered lift; the last one goes on."""
@@ -75,18 +75,18 @@ NEVER_REFUNDED = errors.RefundRejected | errors.OurMistake | errors.OrderDead | 
 logger = logging.getLogger(__name__)
 
 
-class _Placed(msgspec.Struct):
+class _PlacedDevice(msgspec.Struct):
     """What a request to place an order says of its device."""
 
     deviceId: str | None = None
 
 
-class Calls(Protocol):
+class PayByCalls(Protocol):
     """PayBy, as far as the worker calls it."""
 
-    async def place_order(self, biz: bytes) -> Answer: ...
-    async def get_order(self, order_no: str, *, device_id: str | None = ...) -> Answer: ...
-    async def cancel_order(self, order_no: str) -> Answer: ...
+    async def place_order(self, biz: bytes) -> OrderAnswer: ...
+    async def get_order(self, order_no: str, *, device_id: str | None = ...) -> OrderAnswer: ...
+    async def cancel_order(self, order_no: str) -> OrderAnswer: ...
     async def refund(self, biz: bytes) -> RefundAnswer: ...
     async def get_refund(self, refund_no: str) -> RefundAnswer: ...
 
@@ -109,9 +109,9 @@ class Pursuits:
     ``codes`` asks whether a phone has read them.
     """
 
-    payby: Calls
+    payby: PayByCalls
     payee_mid: str
-    words: Mapping[Key, bytes]
+    words: Mapping[PursuitKey, bytes]
     now: Callable[[], int]
     post: Callable[..., None]
     say_lift: Callable[[SendLift], Awaitable[None]]
@@ -123,8 +123,8 @@ class Pursuits:
     alone: Callable[[str, str], AbstractContextManager[None, bool | None]] = lambda what, session: nullcontext()
     device_ids: Mapping[str, str] = field(default_factory=dict)
     failed: Callable[[AcquireOrder | RefundOrder], object] = lambda _: None
-    codes: Codes = field(default_factory=Codes)
-    _running: dict[str, dict[Key, _Running]] = field(default_factory=dict)
+    codes: CodeScans = field(default_factory=CodeScans)
+    _running: dict[str, dict[PursuitKey, _Running]] = field(default_factory=dict)
     _asked: dict[str, float] = field(default_factory=dict)
     """When an order was last queried, by the event loop's time."""
     _reached: dict[str, int] = field(default_factory=dict)
@@ -174,7 +174,7 @@ class Pursuits:
                 record.task.cancel()
         self._running.clear()
 
-    async def _guarded(self, session: str, key: Key, record: _Running, restarted: bool) -> None:
+    async def _guarded(self, session: str, key: PursuitKey, record: _Running, restarted: bool) -> None:
         """Every pursuit goes on until it is cancelled: one that ended has failed."""
         for pause_s in lengthening(FAILED_PAUSES_S):
             with self.alone(f"{key.what} {key.number}", session):
@@ -275,9 +275,9 @@ class Pursuits:
 
     def _device(self, no: str) -> str | None:
         """The device that an order was placed with."""
-        if words := self.words.get(Key("placeOrder", no)):
-            return msgspec.json.decode(words, type=_Placed).deviceId
-        name = numbers.parse_order_no(no)
+        if words := self.words.get(PursuitKey("placeOrder", no)):
+            return msgspec.json.decode(words, type=_PlacedDevice).deviceId
+        name = ids.parse_order_no(no)
         return self.device_ids.get(name.lane) if name else None
 
     async def look(self, no: str, done: Done) -> None:
@@ -294,7 +294,7 @@ class Pursuits:
             self._looking.discard(no)
 
     async def _report(
-        self, no: str, call: str, answer: Awaitable[Answer], limit_s: float | None = None, done: Done | None = None
+        self, no: str, call: str, answer: Awaitable[OrderAnswer], limit_s: float | None = None, done: Done | None = None
     ) -> OrderReported | errors.CallFailed:
         done = done or _nothing
         try:
@@ -310,7 +310,7 @@ class Pursuits:
         self._told_why(said.order)
         event = order_report(
             said.order,
-            Proof(said.body, said.sign),
+            PaymentProof(said.body, said.sign),
             at=self.now(),
             payee_mid=self.payee_mid,
             token_url=said.token_url or "",

@@ -4,21 +4,22 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 
-from terminal.contract import grant as grants
+from terminal.contract import lift_rules as grants
+from terminal.contract import signatures
+from terminal.contract.deflated import unpack
 from terminal.contract.messages import BadMessage, Command, Paid, Proof, Receipt, Refund
-from terminal.contract.packed import unpack
 from terminal.contract.topics import GARAGE_WIDE
-from terminal.core import numbers
-from terminal.core.actions import Reply
+from terminal.core import ids
+from terminal.core.actions import SendReceipt
 from terminal.core.events import OrderReported
 from terminal.core.lane import Change
-from terminal.core.visit import Order
-from terminal.link import Heard, Link
+from terminal.core.model import VisitOrder
+from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
 from terminal.payby.errors import BadSignature, BadWords
-from terminal.roles.worker.hearing import command_event, notification_event
-from terminal.roles.worker.notices import Notices
+from terminal.roles.worker.event_mapper import command_event, notification_event
+from terminal.roles.worker.payby_notices import PayByNotices
 from terminal.roles.worker.pursuits import Done
-from terminal.roles.worker.told import WorkerSettings
+from terminal.roles.worker.settings import WorkerSettings
 
 REMEMBERED = 1000
 """So many of PayBy's words are journaled once, however often they are said."""
@@ -30,58 +31,58 @@ class Receipts:
 
     def __init__(
         self,
-        link: Link,
+        endpoint: Endpoint,
         settings: WorkerSettings,
-        notices: Notices,
+        notices: PayByNotices,
         *,
         now: Callable[[], int],
         post: Callable[..., None],
-        order: Callable[[str], Order | None],
+        order: Callable[[str], VisitOrder | None],
         look: Callable[[str, Done], object],
     ) -> None:
-        self._link, self._settings, self._now, self._post = link, settings, now, post
+        self._endpoint, self._settings, self._now, self._post = endpoint, settings, now, post
         self._notices, self._order, self._look = notices, order, look
-        self._answers: OrderedDict[bytes, Reply | None] = OrderedDict()
+        self._answers: OrderedDict[bytes, SendReceipt | None] = OrderedDict()
         """What came of PayBy's words (their digest), and is said of a copy; None: they are being taken."""
 
-    async def hear_notification(self, heard: Heard) -> None:
+    async def hear_notification(self, received: ReceivedMessage) -> None:
         """PayBy's words, as the listener or anybody else hands them on."""
-        said = heard.message
+        said = received.message
         assert isinstance(said, Paid | Refund)
         if said.sign is None or said.notify_id is None:  # a refund's progress as a worker says it
-            heard.ack()
+            received.ack()
             return
         try:
             said = unpack(said)
         except BadMessage as error:
-            heard.ack()
-            await self._link.bad_message(str(heard.topic), str(error))
+            received.ack()
+            await self._endpoint.bad_message(str(received.topic), str(error))
             return
-        digest = hashlib.sha256(f"{heard.topic.kind}\n{said.body}".encode()).digest()
+        digest = hashlib.sha256(f"{received.topic.kind}\n{said.body}".encode()).digest()
         if digest in self._answers:
-            heard.ack()
+            received.ack()
             if reply := self._answers[digest]:
                 await self._say_receipt(said.order_no, said.notify_id, reply)
             return
         try:
-            event = notification_event(said, at=self._now(), beliefs=self._settings.beliefs)
+            event = notification_event(said, at=self._now(), judgement=self._settings.judgement)
         except (BadSignature, BadWords) as error:
-            heard.ack()
-            text = f"a `{heard.topic.kind}` that PayBy did not say was dropped: {error}"
-            await self._link.alert("forged-paid", "critical", text, lane=self._place(said.order_no), once=True)
+            received.ack()
+            text = f"a `{received.topic.kind}` that PayBy did not say was dropped: {error}"
+            await self._endpoint.alert("forged-paid", "critical", text, lane=self._place(said.order_no), once=True)
             return
-        await self._notices.hear(said, is_all=event is None)
+        await self._notices.handle(said, is_all=event is None)
         self._answers[digest] = None
         if len(self._answers) > REMEMBERED:
             self._answers.popitem(last=False)
 
         async def done(change: Change | None) -> None:
-            heard.ack()
+            received.ack()
             if change is None:  # it is not in the journal: PayBy, which gets no SUCCESS, says it again
                 self._answers.pop(digest, None)
                 return
-            reply = next((a for a in change.actions if isinstance(a, Reply)), Reply("noted"))
-            self._answers[digest] = Reply("duplicate") if reply.outcome in ("lifting", "late") else reply
+            reply = next((a for a in change.actions if isinstance(a, SendReceipt)), SendReceipt("noted"))
+            self._answers[digest] = SendReceipt("duplicate") if reply.outcome in ("lifting", "late") else reply
             await self._say_receipt(said.order_no, said.notify_id, reply)
 
         if event is None:
@@ -91,10 +92,12 @@ class Receipts:
         else:
             self._post(event, done)
 
-    async def _say_receipt(self, order_no: str, notify_id: str | None, reply: Reply) -> None:
+    async def _say_receipt(self, order_no: str, notify_id: str | None, reply: SendReceipt) -> None:
         why = reply.why or None
-        receipt = Receipt(**self._link.head(), order_no=order_no, notify_id=notify_id, outcome=reply.outcome, why=why)
-        await self._link.say(receipt, lane=self._place(order_no))
+        receipt = Receipt(
+            **self._endpoint.head(), order_no=order_no, notify_id=notify_id, outcome=reply.outcome, why=why
+        )
+        await self._endpoint.publish(receipt, lane=self._place(order_no))
 
     def _needs_a_proof(self, event: OrderReported, body: str, sign: str) -> bool:
         """Is this the news of a payment, in words that no lift has room for?"""
@@ -105,35 +108,35 @@ class Receipts:
 
     def lane_of(self, order_no: str) -> str | None:
         """The lane of an order of ours."""
-        name = numbers.parse_order_no(order_no)
+        name = ids.parse_order_no(order_no)
         return name.lane if name and name.garage == self._settings.garage else None
 
     def _place(self, order_no: str) -> str:
         return self.lane_of(order_no) or GARAGE_WIDE
 
-    async def hear_command(self, heard: Heard) -> None:
+    async def hear_command(self, received: ReceivedMessage) -> None:
         """What an operator asks for."""
-        command, lane = heard.message, heard.topic.lane
+        command, lane = received.message, received.topic.lane
         assert isinstance(command, Command)
-        wall = self._link.clock.wall_ms()
-        why = grants.check_command(command, self._settings.garage, lane, self._settings.trusted, wall)
+        wall = self._endpoint.clock.wall_ms()
+        why = signatures.check_command(command, self._settings.garage, lane, self._settings.trusted, wall)
         if why == "signature":
-            heard.ack()
+            received.ack()
             text = f"a `{command.command}` that no console of ours signed was dropped"
-            await self._link.alert("forged-command", "critical", text, lane=lane, once=True)
+            await self._endpoint.alert("forged-command", "critical", text, lane=lane, once=True)
             return
         if why is not None:
-            heard.ack()
-            await self._link.say(
-                Receipt(**self._link.head(), command=command.id, outcome="refused", why=why), lane=lane
+            received.ack()
+            await self._endpoint.publish(
+                Receipt(**self._endpoint.head(), command=command.id, outcome="refused", why=why), lane=lane
             )
             return
 
         async def done(change: Change | None) -> None:
-            heard.ack()
-            replies = [a for a in change.actions if isinstance(a, Reply)] if change else []
-            reply = replies[0] if replies else Reply("refused", "nothing came of it")
-            receipt = Receipt(**self._link.head(), command=command.id, outcome=reply.outcome, why=reply.why or None)
-            await self._link.say(receipt, lane=lane)
+            received.ack()
+            replies = [a for a in change.actions if isinstance(a, SendReceipt)] if change else []
+            reply = replies[0] if replies else SendReceipt("refused", "nothing came of it")
+            receipt = Receipt(**self._endpoint.head(), command=command.id, outcome=reply.outcome, why=reply.why or None)
+            await self._endpoint.publish(receipt, lane=lane)
 
         self._post(command_event(command, lane, at=self._now(), wall=wall), done)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from terminal.core.shown import Shown, State, screen
-from terminal.core.visit import Lane
-from terminal.ledger import Ledger
-from terminal.link import Link
-from terminal.roles.worker.speaking import Voice
+from terminal.core.display import LaneDisplay, State, screen
+from terminal.core.model import Lane
+from terminal.eventstore.store import EventStore
+from terminal.mqtt.endpoint import Endpoint
+from terminal.roles.worker.message_builder import MessageBuilder
 from terminal.screen import qr
 
 PAY_REFRESH_S = 5.0
@@ -20,7 +20,7 @@ PAY_REFRESH_S = 5.0
 class _Said:
     """What a lane's topics show now."""
 
-    shown: Shown | None = None
+    shown: LaneDisplay | None = None
     order: dict[str, Any] | None = None
     symbol: tuple[str, qr.Symbol] | None = None
     refresh: asyncio.TimerHandle | None = None
@@ -31,16 +31,16 @@ class Screens:
 
     def __init__(
         self,
-        link: Link,
-        voice: Voice,
-        ledger: Ledger,
+        endpoint: Endpoint,
+        builder: MessageBuilder,
+        event_store: EventStore,
         *,
         now: Callable[[], int],
         hindrance: Callable[[], tuple[State, str] | None],
         spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
         encode: Callable[[str], qr.Symbol],
     ) -> None:
-        self._link, self._voice, self._ledger, self._now = link, voice, ledger, now
+        self._endpoint, self._builder, self._event_store, self._now = endpoint, builder, event_store, now
         self._hindrance, self._spawn, self._encode = hindrance, spawn, encode
         self._said: dict[str, _Said] = {}
         self._is_over = False
@@ -49,13 +49,13 @@ class Screens:
 
     async def show_all(self) -> None:
         """Say what is news at any lane."""
-        for lane in list(self._ledger.garage.lanes):
+        for lane in list(self._event_store.garage.lanes):
             await self.show(lane)
 
     async def keep(self) -> NoReturn:
         """Say everything again after each connect (a broker that was away may have forgotten it) until cancelled; then
         nothing any more."""
-        undo = self._link.bus.on_change(lambda connected: self._repeat() if connected else None)
+        undo = self._endpoint.mqtt_client.on_change(lambda connected: self._repeat() if connected else None)
         try:
             await asyncio.Event().wait()
             raise AssertionError
@@ -69,18 +69,18 @@ class Screens:
 
     async def show(self, name: str, *, again: bool = False) -> None:
         """Publish a lane's screen and order where they are news, or ``again``."""
-        lane = self._ledger.garage.lanes.get(name) or Lane(name)
+        lane = self._event_store.garage.lanes.get(name) or Lane(name)
         said, now = self._said.setdefault(name, _Said()), self._now()
         session = lane.visit.fee.session if lane.visit else None
-        stay = self._ledger.garage.stays.get(session) if session else None
+        stay = self._event_store.garage.stays.get(session) if session else None
         shown = screen(lane, stay, now, hindrance=self._hindrance())
         symbol = None
         if shown.state == "pay":
             symbol = await self._symbol(said, name, shown)
             if lane.visit and lane.visit.order_no not in self.confirmed:
-                shown, symbol = Shown("wait", shown.fee, shown.session, shown.car), None
+                shown, symbol = LaneDisplay("wait", shown.fee, shown.session, shown.car), None
             elif symbol is None:
-                shown = Shown("help", shown.fee, shown.session, shown.car, reason="qr", help_code=shown.help_code)
+                shown = LaneDisplay("help", shown.fee, shown.session, shown.car, reason="qr", help_code=shown.help_code)
         if said.refresh:
             said.refresh.cancel()
             said.refresh = None
@@ -90,11 +90,13 @@ class Screens:
             said.refresh = self._later(PAY_REFRESH_S, name, again=True)
         if again or shown != said.shown:
             said.shown = shown
-            await self._link.say(self._voice.screen(self._link.head(), name, shown, symbol, now), lane=name)
-        told = self._voice.order_facts(lane, stay, now)
+            await self._endpoint.publish(
+                self._builder.screen(self._endpoint.head(), name, shown, symbol, now), lane=name
+            )
+        told = self._builder.order_facts(lane, stay, now)
         if told != said.order:
             said.order = told
-            await self._link.say(self._voice.order(self._link.head(), told), lane=name)
+            await self._endpoint.publish(self._builder.order(self._endpoint.head(), told), lane=name)
 
     def _later(self, seconds: float, lane: str, *, again: bool = False) -> asyncio.TimerHandle:
         def show() -> None:
@@ -103,7 +105,7 @@ class Screens:
 
         return asyncio.get_running_loop().call_later(seconds, show)
 
-    async def _symbol(self, said: _Said, lane: str, shown: Shown) -> qr.Symbol | None:
+    async def _symbol(self, said: _Said, lane: str, shown: LaneDisplay) -> qr.Symbol | None:
         """The code of a token URL, made once; None, with an alert, where it makes none."""
         url = shown.token_url or ""
         if said.symbol is None or said.symbol[0] != url:
@@ -111,7 +113,7 @@ class Screens:
                 said.symbol = (url, self._encode(url))
             except qr.QrError as error:
                 why = f"the token URL makes no QR code: {error}"
-                await self._link.alert("qr-unreadable", "critical", why, lane=lane, help_code=shown.help_code)
+                await self._endpoint.alert("qr-unreadable", "critical", why, lane=lane, help_code=shown.help_code)
                 return None
-            await self._link.clear("qr-unreadable", "a token URL makes a QR code again", lane=lane)
+            await self._endpoint.clear("qr-unreadable", "a token URL makes a QR code again", lane=lane)
         return said.symbol[1]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from terminal.settings import key_in
+from terminal.config.schema import key_in
 
 Outcome = Literal["proved", "failed", "unproven", "warning"]
 

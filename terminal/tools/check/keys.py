@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 
-from terminal.config import ConfigError, Settings, read_secret, read_ticket_keys
+from terminal.config.load import read_secret, read_ticket_keys
+from terminal.config.schema import ConfigError, LiftSettings, PaybySettings, Settings
 from terminal.contract.access import KERB
-from terminal.contract.signed import BadKeyFile, load_signing_key, load_trusted
+from terminal.contract.signatures import BadKeyFile, load_signing_key, load_trusted
 from terminal.payby.errors import BadKey
 from terminal.payby.signing import load_private_key, load_public_keys
-from terminal.settings import Lift, Payby
 from terminal.tools.check.finding import Finding, Machine
 
 _HOW = "see deploy/install.md, 3"
@@ -58,7 +58,7 @@ def _tried(name: str, attempt: Callable[[], str], advice: str) -> Finding:
         return Finding(name, False, str(error), advice)
 
 
-def _payby_keys(payby: Payby) -> str:
+def _payby_keys(payby: PaybySettings) -> str:
     found = load_public_keys(payby.payby_public_key)
     if payby.private_key:
         with suppress(BadKey):  # told by the merchant key's own line
@@ -72,12 +72,12 @@ def _merchant_key(path: Path) -> str:
     return f"RSA, {load_private_key(path).key_size} bits"
 
 
-def _trusted(lift: Lift) -> str:
+def _trusted(lift: LiftSettings) -> str:
     load_trusted(lift.trusted)
     return ", ".join(lift.trusted)
 
 
-def _pair(key: str, path: Path, lift: Lift, kind: str) -> str:
+def _pair(key: str, path: Path, lift: LiftSettings, kind: str) -> str:
     name = load_trusted(lift.trusted).name_of(load_signing_key(path))
     if name is None or not name.startswith(kind):
         raise ConfigError(f"{key}: lift.trusted has no {kind} with its public half")

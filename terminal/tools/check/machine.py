@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from terminal.clock import SystemClock, kernel_keeps
-from terminal.config import Settings
-from terminal.journal import JournalForeign, refuse_strangers
+from terminal.config.schema import LcdSettings, Settings
+from terminal.journal.reading import refuse_strangers
+from terminal.journal.rows import JournalForeign
 from terminal.screen.layouts import layout_for
-from terminal.settings import Lcd
 from terminal.tools.check.finding import Finding, Machine
 
 ENOUGH_DISK = 200 * 1024 * 1024
@@ -100,7 +100,7 @@ async def panel(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
     yield _spi(lcd, machine)
 
 
-def _spi(lcd: Lcd, machine: Machine) -> Finding:
+def _spi(lcd: LcdSettings, machine: Machine) -> Finding:
     device = machine.dev / f"spidev{lcd.spi_bus}.{lcd.spi_device}"
     if not device.exists():
         advice = "turn SPI on: sudo raspi-config nonint do_spi 0, then restart the machine"

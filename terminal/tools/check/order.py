@@ -13,15 +13,15 @@ import segno
 from aiohttp import web
 
 from terminal import __version__
+from terminal.config.schema import ConfigError, PaybySettings, Settings, present
 from terminal.payby import errors
-from terminal.payby.client import Answer, PayBy
+from terminal.payby.client import OrderAnswer, PayByClient
 from terminal.payby.messages import read_notification
-from terminal.payby.requests import PlaceOrder, PlaceRefund
+from terminal.payby.requests import OrderRequest, RefundRequest
 from terminal.payby.signing import load_private_key, load_public_keys, verify
-from terminal.settings import ConfigError, Payby, Settings, present
 from terminal.tools.check.finding import Finding
-from terminal.tools.check.others import what_to_do
 from terminal.tools.check.report import Report
+from terminal.tools.check.services import what_to_do
 
 NOTIFIED_S = 15.0
 """So long after the payment PayBy's notification may come."""
@@ -52,10 +52,10 @@ async def prove(
 ) -> bool:
     """Report each step as it is known; True where all went well. ``wait_s``: how long the payer has, by default
     as long as a driver. Raises ConfigError, BadKey."""
-    payby = settings.need(Payby)
+    payby = settings.need(PaybySettings)
     lane = settings.lane.id if settings.lane else ""
     device = payby.device_ids.get(lane)
-    client = PayBy(
+    client = PayByClient(
         present(payby.base_url or None, "payby.base_url"),
         present(payby.partner_id or None, "payby.partner_id"),
         load_private_key(present(payby.private_key, "payby.private_key")),
@@ -63,13 +63,15 @@ async def prove(
         timeout_s=payby.timeout,
         user_agent=f"exit-terminal/{__version__}",
     )
-    proof = _Proof(settings, payby, client, device, report)
+    proof = _OrderProof(settings, payby, client, device, report)
     async with client, proof.listening():
         return await proof.run(amount, blocks, payby.cancel_after if wait_s is None else wait_s)
 
 
-class _Proof:
-    def __init__(self, settings: Settings, payby: Payby, client: PayBy, device: str | None, report: Report) -> None:
+class _OrderProof:
+    def __init__(
+        self, settings: Settings, payby: PaybySettings, client: PayByClient, device: str | None, report: Report
+    ) -> None:
         self._settings, self._payby, self._client, self._device = settings, payby, client, device
         self._report = report
         self._no = f"check-{uuid.uuid4().hex}"
@@ -100,9 +102,9 @@ class _Proof:
         await self._give_back(amount)
         return self._good
 
-    async def _place(self, amount: Decimal) -> Answer:
+    async def _place(self, amount: Decimal) -> OrderAnswer:
         garage = self._settings.garage
-        order = PlaceOrder(
+        order = OrderRequest(
             order_no=self._no,
             amount=amount,
             subject=f"Test of {garage.name if garage else 'a terminal'}"[:64],
@@ -120,7 +122,7 @@ class _Proof:
             raise errors.BadWords(f"placeOrder: the order is {answer.order.status}, and there is no tokenUrl")
         return answer
 
-    async def _wait(self, placed: Answer, wait_s: float) -> Answer | None:
+    async def _wait(self, placed: OrderAnswer, wait_s: float) -> OrderAnswer | None:
         """Query as a lane does, until it is paid; close it when nobody pays."""
         loop, scanned, asks = asyncio.get_running_loop(), False, True
         until = loop.time() + wait_s
@@ -153,7 +155,7 @@ class _Proof:
         self._tell("scanned", True, f"by {payer.mobile_number_mask or 'a phone whose number PayBy does not tell'}")
         return True, True
 
-    def _ended(self, answer: Answer, placed: Answer) -> Answer | None:
+    def _ended(self, answer: OrderAnswer, placed: OrderAnswer) -> OrderAnswer | None:
         order, info = answer.order, answer.order.payment_info
         mid = self._payby.payee_mid or self._payby.partner_id
         if not order.is_paid:
@@ -191,7 +193,7 @@ class _Proof:
                 self._tell("notification", False, text, advice)
 
     async def _give_back(self, amount: Decimal) -> None:
-        refund = PlaceRefund(refund_no=f"R{uuid.uuid4().hex}", amount=amount, origin_order_no=self._no, reason="test")
+        refund = RefundRequest(refund_no=f"R{uuid.uuid4().hex}", amount=amount, origin_order_no=self._no, reason="test")
         biz, loop = refund.biz_content(), asyncio.get_running_loop()
         until = loop.time() + REFUNDED_S
         try:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from terminal import __version__
-from terminal.settings import Settings, key_in
+from terminal.config.schema import Settings, key_in
 from terminal.tools.check.finding import Finding
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from terminal.payby.messages import RefundOrder
-from terminal.payby.statements import Kind as Sheet
-from terminal.tools.reconcile.ours import Opening, Ours, Paid, Returned
-from terminal.tools.reconcile.papers import Entry, Papers
-from terminal.tools.reconcile.report import Day, Sums
+from terminal.payby.statement_reader import StatementKind
+from terminal.tools.reconcile.journals import Opening, PaidOrder, ReturnedRefund, WorkerRecords
+from terminal.tools.reconcile.report import CalendarDay, Sums
+from terminal.tools.reconcile.statements import StatementDay, StatementEntry
 
 GOOD, BAD, OPEN = ("settled", "success"), ("failed",), ("asked", "created")
 """What a refund's stages come to."""
@@ -20,10 +20,10 @@ class Facts:
     """What is matched. ``now_ms``: when the journals were read. ``payee_mid`` empty: not compared."""
 
     garage: str
-    day: Day
+    day: CalendarDay
     now_ms: int
-    papers: Papers
-    ours: Ours
+    papers: StatementDay
+    records: WorkerRecords
     openings: Sequence[Opening]
     payee_mid: str = ""
     listed: Mapping[str, RefundOrder] = field(default_factory=dict)
@@ -34,33 +34,33 @@ class Index:
     """The facts by order number."""
 
     def __init__(self, facts: Facts) -> None:
-        self.facts, self.day, self.ours = facts, facts.day, facts.ours
-        self.rows: dict[str, list[Entry]] = defaultdict(list)
+        self.facts, self.day, self.records = facts, facts.day, facts.records
+        self.rows: dict[str, list[StatementEntry]] = defaultdict(list)
         """The statement's payments."""
-        self.returns: dict[str, list[Entry]] = defaultdict(list)
+        self.returns: dict[str, list[StatementEntry]] = defaultdict(list)
         """The statement's refunds, by the refund's number."""
-        self.taken: dict[str, list[Entry]] = defaultdict(list)
+        self.taken: dict[str, list[StatementEntry]] = defaultdict(list)
         """Its chargebacks, by the number of the order."""
-        self.rest: list[Entry] = []
+        self.rest: list[StatementEntry] = []
         """Its other rows, and those of settlements."""
         for entry in facts.papers.entries:
-            if entry.kind is Sheet.TRANSACTIONS and entry.transaction == "PAYMENT":
+            if entry.kind is StatementKind.TRANSACTIONS and entry.transaction == "PAYMENT":
                 self.rows[entry.order_no].append(entry)
-            elif entry.kind is Sheet.TRANSACTIONS and entry.transaction == "REFUND":
+            elif entry.kind is StatementKind.TRANSACTIONS and entry.transaction == "REFUND":
                 self.returns[entry.order_no].append(entry)
-            elif entry.kind is Sheet.TRANSACTIONS and entry.transaction == "CHARGEBACK":
+            elif entry.kind is StatementKind.TRANSACTIONS and entry.transaction == "CHARGEBACK":
                 self.taken[entry.origin_no or entry.order_no].append(entry)
             else:
                 self.rest.append(entry)
-        paid = [no for no, paid in self.ours.paid.items() if paid.paid_ms in self.day]
-        self.today = dict.fromkeys([*paid, *(no for no in self.rows if no in self.ours.orders)])
+        paid = [no for no, paid in self.records.paid.items() if paid.paid_ms in self.day]
+        self.today = dict.fromkeys([*paid, *(no for no in self.rows if no in self.records.orders)])
         """Our orders that were paid on the day, by our word or the statement's, in order."""
-        self.refunds: dict[str, list[Returned]] = defaultdict(list)
-        for returned in self.ours.refunds.values():
+        self.refunds: dict[str, list[ReturnedRefund]] = defaultdict(list)
+        for returned in self.records.refunds.values():
             self.refunds[returned.refund.order_no].append(returned)
-        self.stays: dict[str, list[Paid]] = defaultdict(list)
+        self.stays: dict[str, list[PaidOrder]] = defaultdict(list)
         """Payments by session, in order of time."""
-        for one in sorted(self.ours.paid.values(), key=lambda p: p.paid_ms):
+        for one in sorted(self.records.paid.values(), key=lambda p: p.paid_ms):
             self.stays[one.order.session].append(one)
         self.raised: dict[str, list[Opening]] = defaultdict(list)
         self.unsure: dict[str, list[Opening]] = defaultdict(list)
@@ -91,20 +91,20 @@ class Index:
 
     def sums(self) -> Sums:
         """Of our own orders and refunds."""
-        paid = [p for p in self.ours.paid.values() if p.paid_ms in self.day]
-        ended = [r for r in self.ours.refunds.values() if r.refund.stage in GOOD and r.ended_ms in self.day]
-        settlements = [e for e in self.rest if e.kind is Sheet.SETTLEMENTS and e.transaction == "PAYMENT"]
-        settled = [e for e in settlements if e.order_no in self.ours.orders]
+        paid = [p for p in self.records.paid.values() if p.paid_ms in self.day]
+        ended = [r for r in self.records.refunds.values() if r.refund.stage in GOOD and r.ended_ms in self.day]
+        settlements = [e for e in self.rest if e.kind is StatementKind.SETTLEMENTS and e.transaction == "PAYMENT"]
+        settled = [e for e in settlements if e.order_no in self.records.orders]
         return Sums(
-            _sum(row.fils for no, rows in self.rows.items() if no in self.ours.orders for row in rows),
+            _sum(row.fils for no, rows in self.rows.items() if no in self.records.orders for row in rows),
             _sum(p.payment.amount for p in paid),
-            _sum(row.fils for no, rows in self.returns.items() if no in self.ours.refunds for row in rows),
+            _sum(row.fils for no, rows in self.returns.items() if no in self.records.refunds for row in rows),
             _sum(r.refund.amount for r in ended),
             _sum(row.fils for row in settled),
         )
 
 
-def places(rows: Iterable[Entry]) -> str:
+def places(rows: Iterable[StatementEntry]) -> str:
     """``file:line`` of each row."""
     return ", ".join(row.where for row in rows)
 

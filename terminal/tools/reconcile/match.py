@@ -8,19 +8,19 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from terminal.core.numbers import parse_order_no
-from terminal.payby.statements import Kind as Sheet
+from terminal.core.ids import parse_order_no
+from terminal.payby.statement_reader import StatementKind
 from terminal.tools.reconcile.facts import Facts, Index, places
-from terminal.tools.reconcile.moved import payments, refunds
-from terminal.tools.reconcile.ours import ChargedBack, Opening
-from terminal.tools.reconcile.papers import Entry, Flaw
-from terminal.tools.reconcile.report import Kind, Line, Report, hours
+from terminal.tools.reconcile.journals import ChargedBack, Opening
+from terminal.tools.reconcile.movements import payments, refunds
+from terminal.tools.reconcile.report import Kind, Report, ReportLine, hours
+from terminal.tools.reconcile.statements import StatementEntry, StatementFlaw
 
 _TEST_ORDER = re.compile(r"check-[0-9a-f]{32}")
 _OPENED: Mapping[str, Kind] = {"free": "opened-free", "operator": "opened-operator", "forced": "opened-forced"}
 
 
-def match(facts: Facts, notes: Sequence[str] = (), flaws: Sequence[Flaw] = ()) -> Report:
+def match(facts: Facts, notes: Sequence[str] = (), flaws: Sequence[StatementFlaw] = ()) -> Report:
     """A day's report; ``notes`` and ``flaws`` are what was found besides, while reading."""
     found = Index(facts)
     lines = [
@@ -45,36 +45,36 @@ def match(facts: Facts, notes: Sequence[str] = (), flaws: Sequence[Flaw] = ()) -
     )
 
 
-def _wrong_day(facts: Facts) -> Iterator[Flaw]:
+def _wrong_day(facts: Facts) -> Iterator[StatementFlaw]:
     day, periods = facts.day, facts.papers.periods
     if periods and not any(start < day.end_ms and day.start_ms < end for start, end in periods):
         start, end = (day.local(at) for at in periods[0])
-        yield Flaw("statement", f"of another day: {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
+        yield StatementFlaw("statement", f"of another day: {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
 
 
 # -- what the statement has and we have not --------------------------------------------------------------------------
 
 
-def _strangers(found: Index) -> Iterator[Line]:
-    orders, refunds = found.ours.orders, found.ours.refunds
+def _strangers(found: Index) -> Iterator[ReportLine]:
+    orders, refunds = found.records.orders, found.records.refunds
     told = found.rows.keys() | found.returns.keys() | orders.keys() | refunds.keys()
     for no, rows in found.rows.items():
         yield from (_stranger(found, row) for row in rows if no not in orders)
     for no, rows in found.returns.items():
         yield from (_stranger(found, row) for row in rows if no not in refunds)
     for row in found.rest:
-        if row.kind is Sheet.TRANSACTIONS:
+        if row.kind is StatementKind.TRANSACTIONS:
             line = replace(_stranger(found, row), text=f"a transaction of type {row.transaction or 'none'}")
             yield replace(line, kind="difference") if row.order_no in orders else line
         elif row.transaction in ("PAYMENT", "REFUND") and row.order_no not in told:
             yield _stranger(found, row)
 
 
-def _stranger(found: Index, row: Entry) -> Line:
+def _stranger(found: Index, row: StatementEntry) -> ReportLine:
     refund = row.transaction == "REFUND"
     about = row.origin_no if refund else row.order_no
-    line = Line("not-ours", False, row.at_ms, "no order number of ours", "", "", about, row.fils, where=row.where)
-    order, name = found.ours.orders.get(about), parse_order_no(about)
+    line = ReportLine("not-ours", False, row.at_ms, "no order number of ours", "", "", about, row.fils, where=row.where)
+    order, name = found.records.orders.get(about), parse_order_no(about)
     if refund and order:
         line = replace(line, lane=order.lane, session=order.session)
         made = found.facts.listed.get(row.order_no)
@@ -94,23 +94,23 @@ def _stranger(found: Index, row: Entry) -> Line:
 # -- what a payer's bank took back -------------------------------------------------------------------------------------
 
 
-def _chargebacks(found: Index) -> Iterator[Line]:
+def _chargebacks(found: Index) -> Iterator[ReportLine]:
     """Each order of which money was taken back, by PayBy's notification of the day or by the statement."""
     told: dict[str, list[ChargedBack]] = defaultdict(list)
-    for one in found.ours.chargebacks:
+    for one in found.records.chargebacks:
         told[one.order_no].append(one)
     today = [no for no, all_ in told.items() if any(one.at_ms in found.day for one in all_)]
     for no in dict.fromkeys([*today, *found.taken]):
         yield _chargeback(found, no, told.get(no, []), found.taken.get(no, []))
 
 
-def _chargeback(found: Index, no: str, told: Sequence[ChargedBack], rows: Sequence[Entry]) -> Line:
-    order, name = found.ours.orders.get(no), parse_order_no(no)
+def _chargeback(found: Index, no: str, told: Sequence[ChargedBack], rows: Sequence[StatementEntry]) -> ReportLine:
+    order, name = found.records.orders.get(no), parse_order_no(no)
     lane, session = (order.lane, order.session) if order else (name.lane, name.session) if name else ("", "")
     said, listed = sum(one.fils or 0 for one in told), sum(row.fils or 0 for row in rows)
     at_ms = rows[0].at_ms if rows else told[-1].at_ms
     case = ", ".join(dict.fromkeys(one.case for one in told if one.case))
-    line = Line("chargeback", True, at_ms, case, lane, session, no, said if told else listed, where=places(rows))
+    line = ReportLine("chargeback", True, at_ms, case, lane, session, no, said if told else listed, where=places(rows))
     if name and name.garage != found.facts.garage:
         return replace(line, text=f"of garage {name.garage}")
     if not told:
@@ -123,17 +123,19 @@ def _chargeback(found: Index, no: str, told: Sequence[ChargedBack], rows: Sequen
 # -- raises ----------------------------------------------------------------------------------------------------------
 
 
-def _raises(found: Index) -> Iterator[Line]:
+def _raises(found: Index) -> Iterator[ReportLine]:
     """Those of the day that no `paid-opened` tells of."""
     for opening in found.facts.openings:
         if opening.at_ms in found.day and (line := _raise(found, opening)):
             yield line
 
 
-def _raise(found: Index, opening: Opening) -> Line | None:
+def _raise(found: Index, opening: Opening) -> ReportLine | None:
     kind = _OPENED.get(opening.reason, "opened-unexplained")
-    line = Line(kind, True, opening.at_ms, opening.note, opening.lane, opening.session, opening.order_no, by=opening.by)
-    paid = found.ours.paid.get(opening.order_no)
+    line = ReportLine(
+        kind, True, opening.at_ms, opening.note, opening.lane, opening.session, opening.order_no, by=opening.by
+    )
+    paid = found.records.paid.get(opening.order_no)
     if not opening.sure:
         return replace(line, kind="opened-unsure", explained=_settled(found, opening), text=opening.odd)
     if opening.odd:
@@ -146,20 +148,20 @@ def _raise(found: Index, opening: Opening) -> Line | None:
         return replace(line, kind="opened-credit", text=text, fils=paid.payment.amount)
     if opening.reason in ("paid", "credit"):
         return replace(line, explained=False, text="for an order that is not paid here")
-    if opening.reason == "free" and (fee := found.ours.fees.get(opening.session)) and fee.minutes is not None:
+    if opening.reason == "free" and (fee := found.records.fees.get(opening.session)) and fee.minutes is not None:
         return replace(line, text=f"a stay of {fee.minutes} min")
     return line
 
 
 def _settled(found: Index, opening: Opening) -> bool:
     """Did the payment of a lift of unknown outcome find its end in another way?"""
-    paid = found.ours.paid.get(opening.order_no)
+    paid = found.records.paid.get(opening.order_no)
     if paid is None:
         return False
     return bool(found.raised.get(opening.order_no)) or found.given(opening.order_no) >= paid.payment.amount
 
 
-def _followers(found: Index) -> Iterator[Line]:
-    for seen in found.ours.followed:
+def _followers(found: Index) -> Iterator[ReportLine]:
+    for seen in found.records.followed:
         if seen.at_ms in found.day:
-            yield Line("followed", True, seen.at_ms, "a vehicle passed under another one's raise", seen.lane)
+            yield ReportLine("followed", True, seen.at_ms, "a vehicle passed under another one's raise", seen.lane)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from terminal.core import money
-from terminal.tools.reconcile.papers import Flaw
+from terminal.tools.reconcile.statements import StatementFlaw
 
 Kind = Literal[
     "paid-opened", "paid-refunded", "paid-not-opened", "paid-twice", "difference", "unnoticed", "not-ours", "missing",
@@ -44,7 +44,7 @@ _LISTED = frozenset(KINDS) - {"paid-opened", "opened-free", "elsewhere"}
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class CalendarDay:
     """A calendar day where the garage is."""
 
     date: dt.date
@@ -74,7 +74,7 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ReportLine:
     """One thing of the day. ``fils`` is our amount, ``said_fils`` the statement's where it differs; ``where`` is
     ``file:line`` of the statement; ``by`` is who opened or refunded."""
 
@@ -121,10 +121,10 @@ class Report:
     """A day, matched."""
 
     garage: str
-    day: Day
+    day: CalendarDay
     files: tuple[str, ...]
-    lines: tuple[Line, ...]
-    flaws: tuple[Flaw, ...]
+    lines: tuple[ReportLine, ...]
+    flaws: tuple[StatementFlaw, ...]
     notes: tuple[str, ...]
     sums: Sums
     hours: tuple[Hour, ...]
@@ -135,7 +135,7 @@ class Report:
         """How many things a person must look at."""
         return len(self.flaws) + sum(not line.explained for line in self.lines)
 
-    def of(self, kind: Kind) -> list[Line]:
+    def of(self, kind: Kind) -> list[ReportLine]:
         return [line for line in self.lines if line.kind == kind]
 
 
@@ -251,7 +251,7 @@ def as_json(report: Report) -> str:
     return msgspec.json.format(msgspec.json.encode(said), indent=2).decode() + "\n"
 
 
-def _line(day: Day, line: Line) -> dict[str, Any]:
+def _line(day: CalendarDay, line: ReportLine) -> dict[str, Any]:
     """What a line says, without what it leaves open."""
     said = {
         "kind": line.kind,
@@ -270,7 +270,7 @@ def _line(day: Day, line: Line) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value not in (None, "")}
 
 
-def hours(day: Day, lines: Sequence[Line], raises: Sequence[tuple[int, str]]) -> tuple[Hour, ...]:
+def hours(day: CalendarDay, lines: Sequence[ReportLine], raises: Sequence[tuple[int, str]]) -> tuple[Hour, ...]:
     """Sums by hour. ``raises``: time and reason of each."""
     found = tuple(Hour() for _ in range(24))
     for line in lines:

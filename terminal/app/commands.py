@@ -1,0 +1,259 @@
+"""The wiring: the only package that names concrete classes. ``main`` runs a command; what can go wrong becomes one line
+on stderr and an exit status: 1 for what failed, 2 for what must be set right before it can work.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from broker.errors import BrokerError
+from drivers.pins import NoGpio, claim, open_pins
+from terminal import __version__
+from terminal.app import output
+from terminal.app.hardware import RealHardware
+from terminal.app.log_stream import log_to_stderr
+from terminal.app.roles import run_roles
+from terminal.app.signals import ended_by_signals
+from terminal.config import load
+from terminal.config.schema import ConfigError, GarageSettings, LcdSettings, Settings
+from terminal.contract import signatures
+from terminal.journal.rows import JournalError, JournalForeign, JournalLocked
+from terminal.mqtt.errors import MqttError
+from terminal.mqtt.presence import SecondWorker
+from terminal.payby.errors import BadKey
+from terminal.payby.plain_text import plain
+from terminal.threads import aside
+from terminal.tools.check import finding, machine, order, report
+
+NOT_YET = ("console",)
+"""Roles of the contract that a later version brings."""
+SET_RIGHT = (BadKey, BrokerError, MqttError, ConfigError, JournalForeign, JournalLocked, NoGpio, signatures.BadKeyFile)
+"""What no repetition mends: exit status 2."""
+FAILED = (JournalError, SecondWorker)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the command that ``args`` name; its exit status."""
+    commands: dict[str, Callable[[argparse.Namespace], int]] = {
+        "contract": _contract,
+        "screens": _screens,
+        "sandbox": _sandbox,
+        "demo": _demo,
+        "ticket": _ticket,
+        "check": _check,
+        "refund": _refund,
+        "reconcile": _reconcile,
+        "run": _run,
+    }
+    output.make_plain(sys.stdout)
+    log_to_stderr()
+    try:
+        return commands.get(args.command, _role)(args)
+    except (BaseExceptionGroup, *SET_RIGHT, *FAILED) as error:
+        leaf = _first(error)
+        if not isinstance(leaf, SET_RIGHT + FAILED):
+            raise leaf from None
+        print(f"exit-terminal: {plain(str(leaf), 1_000)}", file=sys.stderr)
+        return 2 if isinstance(leaf, SET_RIGHT) else 1
+
+
+def _first(error: BaseException) -> BaseException:
+    """What went wrong first, out of the groups that tasks put it in."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+# -- commands --------------------------------------------------------------------------------------------------------
+
+
+def _load(args: argparse.Namespace) -> Settings:
+    return load.load(args.config, os.environ)
+
+
+def _run(args: argparse.Namespace) -> int:
+    settings = _load(args)
+    there = settings.roles()
+    roles = [role for role in there if role not in NOT_YET]
+    for role in NOT_YET:
+        if role in there:
+            print(f"exit-terminal: [{role}]: this role is not there yet in version {__version__}", file=sys.stderr)
+    if not roles:
+        raise ConfigError("run: the configuration has no section of any role")
+    settings.require(*roles)
+    return serve(settings, roles, process="run")
+
+
+def _role(args: argparse.Namespace) -> int:
+    settings = _load(args)
+    if args.command == "lcd" and args.test:
+        settings.need(LcdSettings)  # and no more: a panel is tried before there are a broker and keys
+        return _lcd_test(settings)
+    settings.require(args.command)
+    return serve(settings, [args.command], process=args.command)
+
+
+def _contract(_: argparse.Namespace) -> int:
+    from terminal.contract.asyncapi import document
+
+    print(json.dumps(document(), indent=2, ensure_ascii=False))
+    return 0
+
+
+def _screens(args: argparse.Namespace) -> int:
+    from terminal.screen import fonts
+    from terminal.screen.qr import QrError
+    from terminal.screen.sample_views import SITE
+    from terminal.screen.view import Site
+    from terminal.tools import screens
+
+    site = SITE
+    if args.config:
+        settings = _load(args)
+        garage, lcd = settings.need(GarageSettings), settings.lcd
+        site = Site(garage.name, garage.name_ar, garage.help_phone, lcd.digits if lcd else site.digits)
+    if args.digits:
+        site = replace(site, digits=args.digits)
+
+    if not fonts.raqm_available():
+        print(f"exit-terminal: Arabic is left out, for it cannot be shaped here; {fonts.INSTALL}", file=sys.stderr)
+    try:
+        screens.run(args.out, args.url, site)
+    except QrError as error:
+        raise ConfigError(f"screens --url: {error}") from None
+    return 0
+
+
+def _ticket(args: argparse.Namespace) -> int:
+    from terminal.tools import ticket
+
+    settings = _load(args)
+    settings.require("ticket")
+    try:
+        ticket.run(
+            settings,
+            minutes_ago=args.minutes_ago,
+            text_only=args.text,
+            png=args.png,
+            blocks=output.takes(sys.stdout, ticket.BLOCKS),
+            now_ms=time.time_ns() // 1_000_000,
+        )
+    except ValueError as error:
+        raise ConfigError(f"ticket: {error}") from None
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    from drivers.panel_kinds import check_offset, datasheet_hz
+    from terminal.tools.check import command
+
+    # a broker that is not there is a finding, no warning
+    logging.getLogger("terminal.mqtt.client").setLevel(logging.ERROR)
+    here = finding.Machine(
+        open_pins, machine.network_time, datasheet_hz, check_offset, claim=claim, serves=machine.service_runs
+    )
+    document = report.Document(lambda text: print(text, file=sys.stderr)) if args.json else None
+    lines, payers = document or report.Lines(), sys.stderr if document else sys.stdout
+    settings = None
+    try:
+        settings, amount = _load(args), order.amount_of(args.amount)
+        ready = asyncio.run(command.check(settings, here, lines))
+        if ready and args.order:
+            blocks = output.takes(payers, "▀▄█")
+            ready = asyncio.run(order.prove(settings, amount, blocks=blocks, report=lines))
+    except Exception as error:
+        if document:
+            leaf = _first(error)
+            print(document.text(settings, plain(str(leaf), 1_000) or type(leaf).__name__))
+        raise
+    if document:
+        print(document.text(settings))
+    return 0 if ready else 1
+
+
+def _refund(args: argparse.Namespace) -> int:
+    from terminal.tools.refund import command
+
+    prompt = input if sys.stdin.isatty() else None
+    return command.run(_load(args), args.order, amount=args.amount, reason=args.reason, yes=args.yes, prompt=prompt)
+
+
+def _reconcile(args: argparse.Namespace) -> int:
+    from terminal.tools.reconcile import command
+
+    return command.run(
+        _load(args),
+        day=args.date,
+        json_file=args.json,
+        csv_file=args.csv,
+        picture=args.picture,
+        statements=args.statement,
+        barrier_journals=args.barrier_journal,
+    )
+
+
+def _sandbox(args: argparse.Namespace) -> int:
+    from terminal.payby.sandbox.command import serve
+
+    return _until_stopped(
+        lambda: serve(
+            "127.0.0.1",
+            args.port,
+            args.folder,
+            args.merchant_key,
+            args.partner_id,
+            lambda line: print(line, flush=True),
+        )
+    )
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from terminal.app.demo import run_demo
+
+    return _until_stopped(lambda: run_demo(args.port, args.cars))
+
+
+def _lcd_test(settings: Settings) -> int:
+    """Show the test card on the real panel until Ctrl-C."""
+    from terminal.screen.layouts import layout_for
+    from terminal.tools.screens import test_card
+
+    async def show() -> None:
+        async with RealHardware(settings).panel() as panel:
+            width, height = panel.size
+            try:
+                layout_for(settings.need(LcdSettings).panel, width, height)
+            except ValueError as error:
+                raise ConfigError(str(error)) from None
+            await aside(lambda: panel.show(test_card(width, height)), "test card")
+            print("The test card is on the panel; its code must scan (Ctrl-C ends it).", flush=True)
+            await asyncio.Event().wait()
+
+    return _until_stopped(show)
+
+
+# -- roles -----------------------------------------------------------------------------------------------------------
+
+
+def serve(settings: Settings, roles: Sequence[str], *, process: str) -> int:
+    """Run ``roles`` until a signal ends them."""
+    return _until_stopped(lambda: run_roles(settings, roles, process=process, hardware=RealHardware(settings)))
+
+
+def _until_stopped(work: Callable[[], Awaitable[int | None]]) -> int:
+    async def guarded() -> int:
+        task = asyncio.current_task()
+        assert task is not None
+        with ended_by_signals(asyncio.get_running_loop(), task.cancel):
+            try:
+                return await work() or 0
+            except asyncio.CancelledError:
+                return 0
+
+    return asyncio.run(guarded())

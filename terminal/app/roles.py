@@ -1,0 +1,313 @@
+"""The wiring of the roles: concrete classes, by the configuration, opened in order in one exit stack."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from terminal import __version__
+from terminal.app.hardware import Hardware
+from terminal.app.journal_watch import JournalWatch, OutOfOrder
+from terminal.clock import Clock, SystemClock, kernel_keeps
+from terminal.config import schema as sections
+from terminal.config.load import read_secret, read_ticket_keys
+from terminal.config.schema import ConfigError, Settings, present
+from terminal.contract import access, lift_rules, signatures
+from terminal.core.model import Rules
+from terminal.core.tariff import Tariff
+from terminal.mqtt.client import MqttClient
+from terminal.mqtt.endpoint import Endpoint, last_will
+
+if TYPE_CHECKING:
+    from broker.embedded import EmbeddedBroker
+    from terminal.roles.barrier.spent_lifts import BarrierJournal
+    from terminal.roles.worker.journal_keeper import WorkerJournal
+    from terminal.screen.view import Wifi
+
+_GLASS_FIRST = ("broker", "lcd", "reader", "loops", "barrier", "listener", "worker", "console")
+"""The order of opening: what a driver sees first."""
+GARAGE_ROLES = ("broker", "worker", "listener", "console")
+"""They serve a whole garage; the others stand at one lane."""
+
+
+def _wifi(lcd: sections.LcdSettings) -> "Wifi | None":
+    from terminal.screen.qr import QrError
+    from terminal.screen.wifi_page import wifi
+
+    if not lcd.wifi:
+        return None
+    secret = read_secret(lcd.wifi_password_file, "lcd.wifi_password_file") if lcd.wifi_password_file else b""
+    try:
+        return wifi(lcd.wifi, secret.decode("ascii"))
+    except (QrError, UnicodeDecodeError):
+        raise ConfigError("lcd.wifi_password_file: takes a password of printable ASCII") from None
+
+
+async def run_roles(
+    settings: Settings, roles: Sequence[str], *, process: str, hardware: Hardware, clock: Clock | None = None
+) -> None:
+    """Open everything that ``roles`` need, run them over one connection, and close it all again."""
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        if "broker" in roles:
+            await stack.enter_async_context(open_broker(settings))
+        mqtt_client = await stack.enter_async_context(_mqtt_client(settings, roles, process, clock))
+        opener = _Opener(settings, hardware, stack, mqtt_client, clock, process)
+        runs = [(role, await opener.open(role)) for role in sorted(roles, key=_GLASS_FIRST.index)]
+        async with asyncio.TaskGroup() as group:
+            if process == "run":
+                group.create_task(opener.endpoint("run", at_lane=True).run_heartbeat(), name="run health")
+            for role, run in runs:
+                group.create_task(_coroutine(run), name=role)
+
+
+async def _coroutine(run: Callable[[], Awaitable[None]]) -> None:
+    await run()
+
+
+def open_broker(settings: Settings) -> "EmbeddedBroker":
+    """The embedded broker of ``[broker]``, not entered yet."""
+    from broker.embedded import EmbeddedBroker
+
+    broker, garage = settings.need(sections.BrokerSettings), settings.need(sections.GarageSettings).id
+    return EmbeddedBroker(
+        broker.users,
+        access.USERS,
+        may_publish=partial(access.may_publish, garage=garage),
+        may_subscribe=partial(access.may_subscribe, garage=garage),
+        port=broker.port,
+    )
+
+
+def _mqtt_client(settings: Settings, roles: Sequence[str], process: str, clock: Clock) -> MqttClient:
+    garage = settings.need(sections.GarageSettings).id
+    broker, mqtt = settings.broker, settings.mqtt
+    if broker and (mqtt is None or process != "run"):  # there, a role that runs alone is a user of its own
+        url = mqtt.url if mqtt else f"mqtt://127.0.0.1:{broker.port}"
+        mqtt = sections.MqttSettings(url, process, broker.users / process, mqtt.ca_file if mqtt else None)
+    mqtt = present(mqtt, "mqtt.url")
+    lane = None if set(roles) <= set(GARAGE_ROLES) or settings.lane is None else settings.lane.id
+    # Elsewhere one user may serve several roles, which would push each other out under one client id.
+    own = mqtt.username if process == "run" or mqtt.username.split(".")[0] == process else f"{mqtt.username}-{process}"
+    mqtt_client = MqttClient(
+        mqtt.url,
+        client_id=own,
+        username=mqtt.username,
+        password=read_secret(mqtt.password_file, "mqtt.password_file").decode(),
+        ca_file=mqtt.ca_file,
+        will=lambda: will(),
+    )
+    will = last_will(
+        garage=garage, lane=lane, role=process, version=__version__, instance=mqtt_client.instance, clock=clock
+    )
+    return mqtt_client
+
+
+class _Opener:
+    """Makes each role from its settings; what it opens is closed with ``stack``. A role is loaded when it is wanted:
+    a barrier that starts alone waits neither for PayBy's client nor for the screens."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        hardware: Hardware,
+        stack: AsyncExitStack,
+        mqtt_client: MqttClient,
+        clock: Clock,
+        process: str,
+    ) -> None:
+        self._settings, self._hardware, self._stack, self._mqtt_client, self._clock = (
+            settings,
+            hardware,
+            stack,
+            mqtt_client,
+            clock,
+        )
+        self._process = process
+        self._garage = settings.need(sections.GarageSettings)
+
+    def endpoint(self, role: str, *, at_lane: bool) -> Endpoint:
+        lane = self._settings.lane.id if at_lane and self._settings.lane else None
+        return Endpoint(
+            self._mqtt_client,
+            garage=self._garage.id,
+            lane=lane,
+            role=role,
+            version=__version__,
+            clock=self._clock,
+            tells_of_connection=role == self._process,
+        )
+
+    async def open(self, role: str) -> Callable[[], Awaitable[None]]:
+        """The coroutine function that serves ``role``."""
+        endpoint = self.endpoint(role, at_lane=role not in GARAGE_ROLES)
+        match role:
+            case "broker":
+                return endpoint.run_heartbeat
+            case "reader":
+                return await self._reader(endpoint)
+            case "worker":
+                return await self._worker(endpoint)
+            case "listener":
+                return self._listener(endpoint)
+            case "barrier":
+                return await self._barrier(endpoint)
+            case "lcd":
+                return await self._lcd(endpoint)
+            case "loops":
+                from terminal.roles.loops import LoopsRole
+
+                loops = await self._stack.enter_async_context(self._hardware.loops())
+                return LoopsRole(endpoint, loops).run
+            case _:
+                raise ConfigError(f"{role}: this role is not there yet in version {__version__}")
+
+    async def _reader(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
+        from terminal.roles.reader import ReaderRole
+
+        scanner = await self._stack.enter_async_context(self._hardware.scanner())
+        return ReaderRole(endpoint, scanner, tariff=self._tariff(), kept=kernel_keeps).run
+
+    async def _worker(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
+        from terminal.payby.client import PayByClient
+        from terminal.payby.signing import load_private_key, load_public_keys
+        from terminal.roles.worker.event_mapper import JudgementSettings
+        from terminal.roles.worker.journal_keeper import WorkerJournal
+        from terminal.roles.worker.message_builder import WorkerSigner
+        from terminal.roles.worker.payby_requests import PayByRequests
+        from terminal.roles.worker.role import WorkerRole
+        from terminal.roles.worker.settings import WorkerSettings
+
+        settings, garage = self._settings, self._garage
+        payby, lift = settings.need(sections.PaybySettings), settings.need(sections.LiftSettings)
+        trusted = signatures.load_trusted(lift.trusted)
+        key = signatures.load_signing_key(present(lift.private_key, "lift.private_key"))
+        name = trusted.name_of(key)
+        if name is None or not name.startswith("worker"):
+            raise ConfigError("lift.private_key: its public half is not among lift.trusted under a worker's name")
+        payby_keys, tariff = load_public_keys(payby.payby_public_key), self._tariff()
+        client = await self._stack.enter_async_context(
+            PayByClient(
+                payby.base_url,
+                payby.partner_id,
+                load_private_key(present(payby.private_key, "payby.private_key")),
+                payby_keys,
+                timeout_s=payby.timeout,
+                clock=self._clock,
+                user_agent=f"exit-terminal/{__version__}",
+            )
+        )
+        signer = WorkerSigner(name, key)
+        journal = settings.need(sections.JournalSettings).path
+        told = WorkerSettings(
+            garage=garage.id,
+            rules=Rules(garage.id, round(payby.cancel_after * 1000), tariff.exit_grace_ms, mark=signer.mark),
+            judgement=JudgementSettings(
+                garage.id,
+                read_ticket_keys(settings.need(sections.TicketSettings)),
+                tariff,
+                payby_keys,
+                payby.payee_mid,
+            ),
+            signer=signer,
+            trusted=trusted,
+            query_every=payby.query_every,
+            words_for=PayByRequests(garage.id, garage.name, garage.name_ar, payby.notify_url, tariff, payby.device_ids),
+            version=__version__,
+            device_ids=payby.device_ids,
+        )
+
+        async def serve(store: "WorkerJournal") -> None:
+            await WorkerRole(endpoint, client, store, told, store=store, kept=kernel_keeps).run()
+
+        return JournalWatch(
+            endpoint,
+            lambda: WorkerJournal.open(journal, self._clock.wall_ms),
+            serve,
+            OutOfOrder(endpoint, {settings.lane.id} if settings.lane else set()).run,
+            cannot="no lane is served, since nothing can be journaled",
+            beats_on=True,
+        ).run
+
+    def _listener(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
+        from terminal.payby.signing import load_public_keys
+        from terminal.roles.listener.role import ListenerRole
+
+        payby, listener = self._settings.need(sections.PaybySettings), self._settings.need(sections.ListenerSettings)
+        keys = load_public_keys(payby.payby_public_key)
+        return ListenerRole(
+            endpoint, payby_keys=keys, host=listener.host, port=listener.port, payee_mid=payby.payee_mid
+        ).run
+
+    async def _barrier(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
+        from terminal.payby.signing import load_public_keys
+        from terminal.roles.barrier.role import BarrierRole
+        from terminal.roles.barrier.spent_lifts import BarrierJournal
+
+        settings = self._settings
+        payby, barrier = settings.need(sections.PaybySettings), settings.need(sections.BarrierSettings)
+        trust = lift_rules.BarrierTrust(
+            self._garage.id,
+            settings.need(sections.LaneSettings).id,
+            signatures.load_trusted(settings.need(sections.LiftSettings).trusted),
+            load_public_keys(payby.payby_public_key),
+            payby.payee_mid,
+        )
+
+        async def serve(book: "BarrierJournal") -> None:
+            async with self._hardware.relay(book.spent.quiet_ms(self._clock) / 1000) as relay:
+                await BarrierRole(endpoint, relay, book, trust).run()
+
+        return JournalWatch(
+            endpoint,
+            lambda: BarrierJournal.open(barrier.journal, self._clock.wall_ms()),
+            serve,
+            endpoint.run_heartbeat,
+            cannot="no lift can be journaled, so none raises the boom",
+        ).run
+
+    async def _lcd(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
+        from zoneinfo import ZoneInfo
+
+        from terminal.roles.lcd import LcdRole
+        from terminal.screen.dimming import Dimming, night_of
+        from terminal.screen.idle_picture import PictureError, load
+        from terminal.screen.qr import QrError
+        from terminal.screen.view import Site
+
+        lcd, garage = self._settings.need(sections.LcdSettings), self._garage
+        panel = await self._stack.enter_async_context(self._hardware.panel())
+        trusted = signatures.load_trusted(self._settings.need(sections.LiftSettings).trusted)
+        idle, no_idle = None, ""
+        if lcd.idle_picture:
+            try:
+                idle = load(lcd.idle_picture, panel.size)
+            except PictureError as error:
+                no_idle = f"lcd.idle_picture: {error}"
+        try:
+            return LcdRole(
+                endpoint,
+                panel,
+                name=lcd.panel,
+                site=Site(garage.name, garage.name_ar, garage.help_phone, lcd.digits, _wifi(lcd)),
+                trusted=trusted,
+                idle=idle,
+                no_idle=no_idle,
+                dimming=Dimming(
+                    lcd.idle_brightness / 100,
+                    lcd.dim_after * 60_000 or None,
+                    night_of(lcd.night),
+                    ZoneInfo(garage.timezone),
+                ),
+                light=panel.light if lcd.backlight_pwm and lcd.panel != "png" else None,
+            ).run
+        except QrError as error:
+            raise ConfigError(f"lcd.wifi: the panel cannot show its code: {error}") from None
+        except ValueError as error:  # the panel's size
+            raise ConfigError(str(error)) from None
+
+    def _tariff(self) -> Tariff:
+        return Tariff.from_texts(**msgspec.structs.asdict(self._settings.tariff))

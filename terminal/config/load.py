@@ -1,0 +1,282 @@
+"""One TOML file and the environment -> frozen settings, every key checked, or one line that says what is wrong.
+
+The keys stand in `settings.py`. Secrets are paths; their bytes are read by `read_secret` where they are used, and no
+error of this file repeats the value of a key that could hold one.
+"""
+
+import os
+import re
+import stat
+import tomllib
+import zoneinfo
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from terminal.config.schema import (
+    CLOCKS,
+    SECTIONS,
+    ConfigError,
+    Settings,
+    TicketSettings,
+    first_key,
+    hints,
+    takes,
+)
+
+PREFIX = "EXIT_TERMINAL_"
+CONFIG_VARIABLE = PREFIX + "CONFIG"
+_LARGEST = 64 * 1024
+_SPI_PINS = {0: (10, 11), 1: (20, 21)}
+"""Data and clock of the buses whose pins are the same on every Raspberry Pi."""
+_LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read the file (or the one that EXIT_TERMINAL_CONFIG names) and lay the environment's values over it.
+
+    Raises ConfigError for anything unknown, ill-typed or out of range, whichever role will run; what a role lacks
+    is found by `Settings.require`.
+    """
+    if path is None and environ.get(CONFIG_VARIABLE):
+        path = Path(environ[CONFIG_VARIABLE])
+    overrides = dict(_overrides(environ))
+    if path is None and not overrides:
+        raise ConfigError(f"no configuration: give --config FILE, or set {CONFIG_VARIABLE}")
+    tables = _read_tables(path) if path else {}
+    base = Path(os.path.abspath(path)).parent if path else Path.cwd()
+    given: dict[str, dict[str, Any]] = {}
+    for name, table in tables.items():
+        if name not in SECTIONS:
+            raise ConfigError(f"{name}: no such section; there are {', '.join(SECTIONS)}")
+        if not isinstance(table, dict):
+            raise ConfigError(f"{name}: got {_got(table)}, takes a section: [{name}]")
+        given[name] = {key: _value(name, key, (value,), base) for key, value in table.items()}
+    for (name, key), (variable, text) in overrides.items():
+        readings = _readings(text)
+        given.setdefault(name, {})[key] = _value(name, key, readings, base, said_by=variable)
+    return _settle(given, path)
+
+
+def _settle(given: dict[str, dict[str, Any]], path: Path | None) -> Settings:
+    built: dict[str, Any] = {}
+    absent: dict[str, str] = {}
+    for name, values in given.items():
+        if name == "payby" and not values.get("payee_mid") and "partner_id" in values:
+            values["payee_mid"] = values["partner_id"]
+        try:
+            built[name] = SECTIONS[name](**values)
+        except TypeError:  # msgspec's word for a missing field
+            absent[name] = first_key(SECTIONS[name], values)
+    settings = Settings(**built, file=path, absent=absent)
+    for check in (_check_zone, _check_url, _check_ticket, _check_reader, _check_png, _check_amounts, _check_pins):
+        check(settings)
+    return settings
+
+
+# --- one value ------------------------------------------------------------------------------------------------
+
+
+def _value(section: str, key: str, readings: tuple[Any, ...], base: Path, *, said_by: str = "") -> Any:
+    """The first of the readings that the key takes, converted."""
+    known = hints(SECTIONS[section])
+    shown = f"{said_by} ({section}.{key})" if said_by else f"{section}.{key}"
+    if key not in known:
+        raise ConfigError(f"{shown}: no such key; [{section}] takes {', '.join(known)}")
+    hint = known[key]
+    if readings == ("",) and _may_be_empty(section, key):
+        return "" if key == "payee_mid" else None
+
+    def to_path(kind: type[Any], value: object) -> Path:
+        if kind is Path and isinstance(value, str) and value and not re.search(r"[\x00-\x1f]|-----BEGIN", value):
+            return base / value
+        raise ValueError
+
+    for value in readings:
+        try:
+            converted = msgspec.convert(value, hint, dec_hook=to_path)
+            if key == "speed_hz" and converted not in CLOCKS:
+                raise msgspec.ValidationError
+        except msgspec.ValidationError:
+            continue
+        return converted
+    raise ConfigError(f"{shown}: got {_got(readings[0], quiet=_may_be_secret(hint))}, takes {takes(hint)}")
+
+
+def _may_be_empty(section: str, key: str) -> bool:
+    return (section, key) in {
+        ("mqtt", "ca_file"),
+        ("payby", "payee_mid"),
+        ("payby", "notify_url"),
+        ("lcd", "idle_picture"),
+        ("lcd", "wifi_password_file"),
+    }
+
+
+def _may_be_secret(hint: Any) -> bool:
+    """Whether somebody might put a secret itself here: wherever a path is taken, and in a URL."""
+    text = str(hint)
+    return "pathlib." in text or "://" in text
+
+
+def _got(value: object, *, quiet: bool = False) -> str:
+    match value:
+        case str() if quiet:
+            return f"a text of {len(value)} characters"
+        case dict():
+            return f"a table of {', '.join(map(str, value)) or 'nothing'}"
+        case list():
+            return f"a list of {len(value)}"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return repr(value if len(value) <= 60 else value[:60] + "…")
+        case _:
+            return str(value)
+
+
+# --- where values come from -----------------------------------------------------------------------------------
+
+
+def _read_tables(path: Path) -> dict[str, Any]:
+    raw = _read(path, "configuration")
+    try:
+        return tomllib.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}: line {line} is not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _overrides(environ: Mapping[str, str]) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
+    for variable, text in sorted(environ.items()):
+        if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE:
+            continue
+        section, _, key = variable.removeprefix(PREFIX).partition("_")
+        if variable != variable.upper() or section.lower() not in SECTIONS or not key:
+            raise ConfigError(
+                f"{variable}: no such setting; takes {CONFIG_VARIABLE} or {PREFIX}<SECTION>_<KEY>,"
+                f" sections {', '.join(SECTIONS)}"
+            )
+        yield (section.lower(), key.lower()), (variable, text)
+
+
+def _readings(text: str) -> tuple[Any, ...]:
+    """A variable's value as TOML, if it is that, and as plain text."""
+    try:
+        document = tomllib.loads("value = " + text)
+    except tomllib.TOMLDecodeError:
+        return (text,)
+    return (document["value"], text) if list(document) == ["value"] else (text,)
+
+
+def _read(path: Path, what: str, *, private: bool = False) -> bytes:
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if private and status.st_mode & 0o007:
+                mode = stat.S_IMODE(status.st_mode)
+                raise ConfigError(f"{what}: others may read {path} (mode {mode:o}); make it 640 or 600: chmod o= FILE")
+            raw = file.read(_LARGEST + 1)
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise ConfigError(f"{what}: cannot read {path}: {reason}") from None
+    if len(raw) > _LARGEST:
+        raise ConfigError(f"{what}: {path} is larger than 64 KiB")
+    return raw
+
+
+def read_public(path: Path, key: str) -> bytes:
+    """The bytes of a file that anybody may read; `key` is the configuration key that errors name."""
+    return _read(path, key)
+
+
+def read_secret(path: Path, key: str = "secret") -> bytes:
+    """The bytes of a private key, password or ticket key, without one trailing newline.
+
+    Raises ConfigError, which names `key` and the path and never the content, where the file is absent, empty, or
+    open to others (``mode & 0o007``).
+    """
+    raw = _read(path, key, private=True)
+    secret = raw.removesuffix(b"\r\n") if raw.endswith(b"\r\n") else raw.removesuffix(b"\n")
+    if not secret:
+        raise ConfigError(f"{key}: {path} is empty")
+    return secret
+
+
+def read_ticket_keys(ticket: TicketSettings) -> dict[str, bytes]:
+    """Each ticket key by its id, in the file's order; raises ConfigError unless each is 32 bytes or more, as hex."""
+    keys: dict[str, bytes] = {}
+    for name, path in ticket.keys.items():
+        try:
+            keys[name] = bytes.fromhex(read_secret(path, f"ticket.keys.{name}").decode("ascii"))
+        except ValueError:
+            raise ConfigError(f"ticket.keys.{name}: {path} is not hex") from None
+        if len(keys[name]) < 32:
+            raise ConfigError(f"ticket.keys.{name}: {path} has {len(keys[name])} bytes, takes 32 or more, as hex")
+    if len(set(keys.values())) < len(keys):
+        raise ConfigError("ticket.keys: one key stands under two names")
+    return keys
+
+
+# --- what one key cannot say ----------------------------------------------------------------------------------
+
+
+def _check_zone(settings: Settings) -> None:
+    if settings.garage:
+        try:
+            zoneinfo.ZoneInfo(settings.garage.timezone)
+        except (KeyError, ValueError, OSError):
+            raise ConfigError(
+                f"garage.timezone: got {_got(settings.garage.timezone)}, takes a time zone that this machine knows,"
+                ' as "Asia/Dubai"'
+            ) from None
+
+
+def _check_url(settings: Settings) -> None:
+    """Plain HTTP to PayBy shows orders to everybody on the way: only for a sandbox on this machine."""
+    parts = urlsplit(settings.payby.base_url if settings.payby else "")
+    if parts.scheme == "http" and not _LOOPBACK.fullmatch(parts.hostname or ""):
+        raise ConfigError(f"payby.base_url: got http:// to {parts.hostname}, takes https:// beyond this machine")
+
+
+def _check_ticket(settings: Settings) -> None:
+    """A ticket bears its key's id in capitals."""
+    ids = [name.upper() for name in settings.ticket.keys] if settings.ticket else []
+    if len(set(ids)) < len(ids):
+        raise ConfigError("ticket.keys: got two ids that differ in capitals only, takes ids that a ticket tells apart")
+
+
+def _check_reader(settings: Settings) -> None:
+    if settings.reader and settings.reader.driver != "stdin" and not settings.reader.device:
+        raise ConfigError(f'reader.device: missing; driver = "{settings.reader.driver}" takes the path of its device')
+
+
+def _check_png(settings: Settings) -> None:
+    if settings.lcd and settings.lcd.panel == "png":
+        for key, takes in (("folder", "the path of a folder"), ("size", 'pixels, as "480x320"')):
+            if not getattr(settings.lcd, key):
+                raise ConfigError(f'lcd.{key}: missing; panel = "png" takes {takes}')
+    if settings.lcd and settings.lcd.backlight_pwm and settings.lcd.backlight_pin < 0:
+        raise ConfigError("lcd.backlight_pwm: got true, takes false where lcd.backlight_pin is -1")
+
+
+def _check_amounts(settings: Settings) -> None:
+    for key in ("block_price", "day_cap", "lost_ticket"):
+        if not float(getattr(settings.tariff, key)):
+            raise ConfigError(f"tariff.{key}: got {getattr(settings.tariff, key)!r}, takes an amount above 0.00")
+
+
+def _check_pins(settings: Settings) -> None:
+    """No GPIO has two uses: the one that opens it second would drive the other's device."""
+    used: dict[int, str] = {}
+    if settings.lcd and settings.lcd.panel != "png":  # the kernel drives the bus, and gives its pins away all the same
+        used.update(dict.fromkeys(_SPI_PINS.get(settings.lcd.spi_bus, ()), "lcd.spi_bus"))
+    for key, pin in settings.pins():
+        if pin in used:
+            raise ConfigError(f"{key}: got {pin}, which {used[pin]} has; takes a pin of its own")
+        used[pin] = key

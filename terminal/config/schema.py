@@ -1,0 +1,370 @@
+"""Every section and key of the configuration, what each takes, and which of them a role cannot do without.
+
+A section is a class, a key is a field, what it takes stands in its type. `config.py` reads them.
+"""
+
+import re
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+
+class ConfigError(Exception):
+    """The configuration, or a file that it names, cannot be used. The text is one line; exit status 2."""
+
+
+Name = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f|]{1,64}\Z", description="1 to 64 characters on one line, no |")]
+Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}\Z", description="an address or name to listen on")]
+Port = Annotated[int, Meta(ge=0, le=65535, description="a port, 0 to 65535 (0 = any that is free)")]
+Pin = Annotated[int, Meta(ge=0, le=27, description="a GPIO number, 0 to 27")]
+Amount = Annotated[
+    str, Meta(pattern=r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,2})?\Z", description='dirhams in quotes, as "10.00"')
+]
+Partner = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9]{1,12}\Z", description="a merchant id of up to 12 letters and digits, in quotes")
+]
+Payee = Annotated[str, Meta(pattern=r"^[0-9]{12}\Z", description="a merchant id of 12 digits, in quotes")]
+Offset = Annotated[int, Meta(ge=-480, le=480, description="pixels, -480 to 480")]
+Arm = Annotated[float, Meta(ge=0.05, le=60, description="seconds, 0.05 to 60")]
+File = Annotated[Path, Meta(description="the path of a file")]
+LaneId = Annotated[str, Meta(pattern=r"^(?!garage\Z)[a-z0-9-]{1,16}\Z")]
+
+MHZ = (0.5, 1, 2, 4, 8, 16, 20, 24, 28, 32, 36, 40, 44, 48, 50, 52)
+CLOCKS = frozenset(round(mhz * 1_000_000) for mhz in MHZ)
+"""The SPI clocks that luma.core takes, in Hz."""
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the file. A field without a default is needed by every role that uses the table."""
+
+    @classmethod
+    def section(cls) -> str:
+        """The table's name, as it stands in the file."""
+        return cls.__name__.removesuffix("Settings").lower()
+
+
+class GarageSettings(Section, frozen=True):
+    id: Annotated[str, Meta(pattern=r"^[a-z0-9]{1,12}\Z", description="1 to 12 characters of a-z and 0-9")]
+    name: Name = ""
+    name_ar: Name = ""
+    timezone: Annotated[str, Meta(description='a time zone, as "Asia/Dubai"')] = "Asia/Dubai"
+    help_phone: Annotated[str, Meta(pattern=r"^[+0-9 ()-]{1,24}\Z", description="a telephone number")] = ""
+
+
+class LaneSettings(Section, frozen=True):
+    id: Annotated[
+        str, Meta(pattern=r"^(?!garage\Z)[a-z0-9-]{1,16}\Z", description="1 to 16 of a-z, 0-9, -; not garage")
+    ]
+
+
+class MqttSettings(Section, frozen=True):
+    url: Annotated[str, Meta(pattern=r"^mqtts?://[^/@\s]+/?\Z", description="mqtt://HOST:PORT or mqtts://HOST:PORT")]
+    username: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z", description="a user of the broker")]
+    password_file: File
+    ca_file: File | None = None
+
+
+class BrokerSettings(Section, frozen=True):
+    users: Annotated[Path, Meta(description="the path of a folder")]
+    port: Port = 1883
+
+
+class PaybySettings(Section, frozen=True):
+    """`payee_mid` is `partner_id` where the file leaves it out; the merchant's own key is the worker's alone."""
+
+    payby_public_key: Annotated[tuple[Path, ...], Meta(min_length=1, max_length=8, description="a list of files")]
+    payee_mid: Payee = ""
+    partner_id: Partner = ""
+    base_url: Annotated[str, Meta(pattern=r"^https?://[^/@\s?#]+(/[^\s?#]*)?\Z", description="https://HOST/PATH")] = ""
+    private_key: File | None = None
+    notify_url: (
+        Annotated[str, Meta(pattern=r"^https?://[^/@\s]+/[^\s#]*\Z", max_length=200, description="https://HOST/PATH")]
+        | None
+    ) = None
+    device_ids: Annotated[
+        Mapping[LaneId, Annotated[str, Meta(pattern=r"^[!-~]{1,32}\Z")]],
+        Meta(max_length=64, description='lanes and devices of PayBy\'s portal, as { exit-1 = "20001019" }'),
+    ] = {}
+    query_every: Annotated[float, Meta(ge=2, le=6, description="seconds, 2 to 6")] = 3.0
+    cancel_after: Annotated[float, Meta(ge=20, le=120, description="seconds, 20 to 120")] = 110.0
+    timeout: Annotated[float, Meta(ge=0.1, le=60, description="seconds, 0.1 to 60")] = 10.0
+
+
+class LiftSettings(Section, frozen=True):
+    """`trusted` maps the name of a signer, `worker…` or `console…`, to its public key."""
+
+    trusted: Annotated[
+        Mapping[Annotated[str, Meta(pattern=r"^(worker|console)[A-Za-z0-9._-]{0,32}\Z")], Path],
+        Meta(min_length=1, max_length=32, description='names and files, as { worker = "worker.pub.pem" }; '
+             "a name begins with worker or console"),
+    ]  # fmt: skip
+    private_key: File | None = None
+
+
+class TicketSettings(Section, frozen=True):
+    """`keys` maps an id to its file, in the file's order: the first one signs new tickets. For the worker and the
+    command `ticket`, never at a lane."""
+
+    keys: Annotated[
+        Mapping[Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{1,8}\Z")], Path],
+        Meta(min_length=1, max_length=16, description='ids of 1 to 8 letters and digits, as { k1 = "ticket-k1" }'),
+    ]
+
+
+class TariffSettings(Section, frozen=True):
+    free_minutes: Annotated[int, Meta(ge=0, le=1440, description="minutes, 0 to 1440")] = 10
+    block_minutes: Annotated[int, Meta(ge=1, le=1440, description="minutes, 1 to 1440")] = 60
+    block_price: Amount = "10.00"
+    day_cap: Amount = "100.00"
+    lost_ticket: Amount = "150.00"
+    vat_percent: Annotated[
+        str, Meta(pattern=r"^[0-9]{1,2}(\.[0-9]{1,2})?\Z", description='per cent in quotes, as "5"')
+    ] = "5"
+    exit_grace: Annotated[int, Meta(ge=1, le=240, description="minutes, 1 to 240")] = 15
+
+
+class ReaderSettings(Section, frozen=True):
+    driver: Annotated[Literal["serial", "hid", "stdin"], Meta(description="serial, hid or stdin")]
+    device: File | None = None
+    baud: Annotated[int, Meta(ge=300, le=4_000_000, description="bits a second, 300 to 4000000")] = 9600
+
+
+class LcdSettings(Section, frozen=True):
+    panel: Annotated[
+        Literal["st7789-240", "st7789-320", "ili9341", "ili9486", "ili9488", "png"],
+        Meta(description="st7789-240, st7789-320, ili9341, ili9486, ili9488 or png"),
+    ]
+    folder: Annotated[Path, Meta(description="the path of a folder")] | None = None
+    size: Annotated[str, Meta(pattern=r"^[1-9][0-9]{2}x[1-9][0-9]{2}\Z", description='pixels, as "480x320"')] | None = (
+        None
+    )
+    spi_bus: Annotated[int, Meta(ge=0, le=6, description="0 to 6")] = 0
+    spi_device: Annotated[int, Meta(ge=0, le=2, description="0 to 2")] = 0
+    spi_mode: Annotated[Literal[0, 3], Meta(description="0 or 3")] = 0
+    dc_pin: Pin = 24
+    reset_pin: Pin = 25
+    backlight_pin: Annotated[int, Meta(ge=-1, le=27, description="a GPIO number, 0 to 27, or -1 for none")] = -1
+    speed_hz: Annotated[int, Meta(description=f"one of {', '.join(map(str, sorted(CLOCKS)))}")] = 32_000_000
+    transfer_size: Annotated[int, Meta(ge=64, le=65536, description="bytes, 64 to 65536")] = 4096
+    rotate: Annotated[int, Meta(ge=0, le=3, description="quarter turns clockwise, 0 to 3")] = 0
+    x_offset: Offset = 0
+    y_offset: Offset = 0
+    bgr: Annotated[bool, Meta(description="true or false")] = False
+    digits: Annotated[Literal["latin", "arabic"], Meta(description="latin or arabic")] = "latin"
+    backlight_pwm: Annotated[bool, Meta(description="true or false")] = False
+    idle_brightness: Annotated[int, Meta(ge=5, le=100, description="per cent of full light, 5 to 100")] = 40
+    dim_after: Annotated[int, Meta(ge=0, le=1440, description="minutes, 0 (never) to 1440")] = 30
+    night: Annotated[
+        str,
+        Meta(
+            pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])?\Z",
+            description='two times of day, as "22:00-06:00", or "" for none',
+        ),
+    ] = ""
+    idle_picture: File | None = None
+    wifi: Annotated[
+        str, Meta(pattern=r"^[\x20-\x7e]{0,32}\Z", description='the name of a network, up to 32 of ASCII; "" for none')
+    ] = ""
+    wifi_password_file: File | None = None
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Width and height of the `png` panel."""
+        width, _, height = (self.size or "").partition("x")
+        return int(width), int(height)
+
+
+class BarrierSettings(Section, frozen=True):
+    raise_pin: Pin
+    journal: File
+    pulse: Annotated[float, Meta(ge=0.05, le=5, description="seconds, 0.05 to 5")] = 0.5
+    rise_time: Arm = 2.0
+    close_time: Arm = 8.0
+    up_pin: Pin | None = None
+    down_pin: Pin | None = None
+
+
+class LoopsSettings(Section, frozen=True):
+    waiting_pin: Pin
+    boom_pin: Pin
+
+
+class ListenerSettings(Section, frozen=True):
+    host: Host = "127.0.0.1"
+    port: Port = 8080
+
+
+class ConsoleSettings(Section, frozen=True):
+    host: Host = "127.0.0.1"
+    port: Port = 8081
+    lift_private_key: File | None = None
+
+
+class JournalSettings(Section, frozen=True):
+    path: File
+
+
+class GpioSettings(Section, frozen=True):
+    pins: Annotated[Literal["auto", "mock"], Meta(description="auto or mock")] = "auto"
+
+
+SECTIONS: Mapping[str, type[Section]] = {
+    kind.section(): kind
+    for kind in (
+        GarageSettings, LaneSettings, MqttSettings, BrokerSettings, PaybySettings, LiftSettings, TicketSettings,
+        TariffSettings, ReaderSettings, LcdSettings, BarrierSettings, LoopsSettings, ListenerSettings,
+        ConsoleSettings, JournalSettings, GpioSettings,
+    )
+}  # fmt: skip
+
+_NEEDS: Mapping[str, tuple[str, ...]] = {
+    "reader": ("garage", "lane", "mqtt", "reader"),
+    "worker": (
+        "garage", "garage.name", "garage.name_ar", "mqtt", "payby.base_url", "payby.partner_id", "payby.private_key",
+        "payby", "lift.private_key", "lift", "ticket", "journal",
+    ),
+    "listener": ("garage", "mqtt", "payby", "payby.payee_mid"),
+    "barrier": ("garage", "lane", "mqtt", "barrier", "lift", "payby", "payby.payee_mid"),
+    "lcd": ("garage", "garage.name", "garage.name_ar", "garage.help_phone", "lane", "mqtt", "lift", "lcd"),
+    "loops": ("garage", "lane", "mqtt", "loops"),
+    "console": ("garage", "mqtt"),
+    "broker": ("garage", "broker"),
+    "ticket": ("garage", "ticket"),
+}  # fmt: skip
+"""What a role, or the command `ticket`, cannot do without: sections, and keys that have no default for it."""
+
+_ROLES = ("broker", "worker", "listener", "barrier", "loops", "lcd", "reader", "console")
+"""In the order in which `run` starts them: who answers before who asks."""
+
+MENDS: Mapping[str, str] = {
+    "62019": "mend payby.partner_id: PayBy knows no such payee",
+    "62036": "mend payby.device_ids: the merchant's portal has no such device",
+    "62037": "mend payby.device_ids: the portal forbids that device",
+    "62086": "mend payby.partner_id and payby.payee_mid: PayBy takes no payments for them",
+}
+"""What to mend, by the code with which PayBy refuses."""
+
+
+def advice(code: str) -> str:
+    """To add to what PayBy said with this code; empty where no setting is known to be wrong."""
+    return f"; {MENDS[code]}" if code in MENDS else ""
+
+
+_KEYS = re.compile(
+    r"(?<![\w./-])(?P<section>[a-z]+)\.(?P<key>[\w-]+)(?:\.[\w-]+)?(?![\w/-])(?P<unknown>\)?: no such key)?"
+)
+
+S = TypeVar("S", bound=Section)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The checked configuration. A section is None where the file has none, or lacks a key of it that is needed;
+    `require` and `need` then say which. All paths are absolute."""
+
+    garage: GarageSettings | None = None
+    lane: LaneSettings | None = None
+    mqtt: MqttSettings | None = None
+    broker: BrokerSettings | None = None
+    payby: PaybySettings | None = None
+    lift: LiftSettings | None = None
+    ticket: TicketSettings | None = None
+    tariff: TariffSettings = TariffSettings()  # noqa: RUF009 - a frozen Struct
+    reader: ReaderSettings | None = None
+    lcd: LcdSettings | None = None
+    barrier: BarrierSettings | None = None
+    loops: LoopsSettings | None = None
+    listener: ListenerSettings | None = None
+    console: ConsoleSettings | None = None
+    journal: JournalSettings | None = None
+    gpio: GpioSettings = GpioSettings()  # noqa: RUF009 - a frozen Struct
+    file: Path | None = None
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """For each section that is named but incomplete: the key that it lacks."""
+
+    def need(self, kind: type[S]) -> S:
+        """The section of that class; raises ConfigError where it, or a key that it cannot be without, is absent."""
+        name = kind.section()
+        found = getattr(self, name)
+        if isinstance(found, kind):
+            return found
+        if kind in (ListenerSettings, ConsoleSettings):  # every key has a default: alone, such a role needs no section
+            return kind()
+        raise ConfigError(self._missing(self.absent.get(name) or first_key(kind), kind))
+
+    def require(self, *roles: str) -> None:
+        """Raise ConfigError naming the first section or key that one of these roles needs and that is absent."""
+        for role in roles:
+            for need in _NEEDS[role]:
+                name, _, key = need.partition(".")
+                kind = SECTIONS[name]
+                section = self.need(kind)
+                if key and not getattr(section, key):
+                    raise ConfigError(self._missing(need, kind))
+
+    def pins(self) -> Iterator[tuple[str, int]]:
+        """Each GPIO line that this configuration uses, with the key that names it; of a panel only on a bus."""
+        lcd = self.lcd if self.lcd and self.lcd.panel != "png" else None
+        for name, section in (("lcd", lcd), ("barrier", self.barrier), ("loops", self.loops)):
+            for key in type(section).__struct_fields__ if section else ():
+                pin = getattr(section, key)
+                if key.endswith("_pin") and pin is not None and pin >= 0:
+                    yield f"{name}.{key}", pin
+
+    def roles(self) -> tuple[str, ...]:
+        """What `run` starts: the roles whose sections are there, the worker where [payby] and [journal] are."""
+        there = {name for name in SECTIONS if getattr(self, name) is not None} | set(self.absent)
+        if {"payby", "journal"} <= there:
+            there.add("worker")
+        return tuple(role for role in _ROLES if role in there)
+
+    def _missing(self, key: str, kind: type[Section]) -> str:
+        hint = hints(kind)[key.partition(".")[2]]
+        where = f" in {self.file}" if self.file else ""
+        return f"{key}: missing{where}; takes {takes(hint)}"
+
+
+def present(value: T | None, key: str) -> T:
+    """`value`, for a key that `require` has found to be there; raises ConfigError naming the key otherwise."""
+    if value is None:
+        raise ConfigError(f"{key}: missing")
+    return value
+
+
+@cache
+def hints(kind: type[Section]) -> dict[str, Any]:
+    """The type of each key of a section."""
+    return typing.get_type_hints(kind, include_extras=True)
+
+
+def takes(hint: Any) -> str:
+    """The description in a key's type, which every key has."""
+    for part in (hint, *typing.get_args(hint)):
+        for meta in getattr(part, "__metadata__", ()):
+            if isinstance(meta, Meta) and meta.description:
+                return meta.description
+    raise AssertionError(f"{hint} bears no description")
+
+
+def key_in(text: str) -> str:
+    """The first key of the configuration that a text names, as `payby.timeout` or `ticket.keys.k1`, or that it calls
+    unknown; empty where it names none."""
+    for found in _KEYS.finditer(text):
+        section, key = found["section"], found["key"]
+        if section in SECTIONS and (key in hints(SECTIONS[section]) or found["unknown"]):
+            return found[0].removesuffix(found["unknown"] or "")
+    return ""
+
+
+def first_key(kind: type[Section], values: Mapping[str, object] | None = None) -> str:
+    """The first key of a section that has no default and is not among the values."""
+    fields = msgspec.structs.fields(kind)
+    missing = (f.name for f in fields if f.required and f.name not in (values or {}))
+    return f"{kind.section()}.{next(missing)}"

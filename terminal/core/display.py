@@ -1,0 +1,86 @@
+"""What a lane shows: read off its state, so that a screen is never behind the rules.
+
+``screen`` says what the driver sees, ``order_status`` what the `order` topic says.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from terminal.core import ids
+from terminal.core.lane import SKEW_LIMIT_MS
+from terminal.core.model import Lane, Stay, VisitOrder
+from terminal.core.value import replace
+
+State = Literal["idle", "wait", "pay", "paid", "free", "closed", "help", "out-of-order"]
+
+
+@dataclass(frozen=True, slots=True)
+class LaneDisplay:
+    """One screen. ``until``: when it must be looked at again though nothing happened (ms, steady), or None."""
+
+    state: State
+    fee: str | None = None
+    session: str | None = None
+    car: str | None = None
+    amount: int | None = None
+    minutes: int | None = None
+    expires: int | None = None
+    token_url: str | None = None
+    reason: str = ""
+    help_code: str | None = None
+    until: int | None = None
+    scanned: bool = False
+    """A phone has read the code."""
+
+
+def screen(lane: Lane, stay: Stay | None, now: int, *, hindrance: tuple[State, str] | None = None) -> LaneDisplay:
+    """What the LCD must show. ``hindrance``: what keeps an idle lane from serving, as (state, reason)."""
+    fee = lane.fee_ids[-1] if lane.fee_ids else None
+    if notice := lane.notice:
+        waits = lane.visit is None and lane.vehicle is not None and lane.vehicle.waiting
+        if waits or now < notice.until:
+            until = None if waits else notice.until
+            return LaneDisplay("help", fee, reason=notice.reason, help_code=notice.help_code, until=until)
+    visit = lane.visit
+    if visit is None or stay is None:
+        state, reason = _idle(lane, hindrance)
+        return LaneDisplay(state, fee, reason=reason)
+    base = LaneDisplay(
+        "wait", fee, visit.fee.session, visit.car, visit.fee.amount, visit.fee.minutes,
+        help_code=ids.help_code(visit.fee.session),
+    )  # fmt: skip
+    order = stay.order(visit.order_no)
+    match visit.phase:
+        case "paying" if order and order.stage == "created":
+            base = replace(base, amount=order.amount, expires=order.expires, token_url=order.token_url)
+            return replace(base, state="pay", scanned=order.scanned)
+        case "leaving":
+            return replace(base, state="free" if visit.fee.reason == "free" else "paid")
+        case "helping":
+            return replace(base, state="help", reason=visit.reason)
+        case _ if abs(lane.skew) >= SKEW_LIMIT_MS:
+            return replace(base, state="out-of-order", reason="clock")
+        case _:
+            return base
+
+
+def _idle(lane: Lane, hindrance: tuple[State, str] | None) -> tuple[State, str]:
+    if lane.closed:
+        return "closed", "operator"
+    if hindrance:
+        return hindrance
+    if abs(lane.skew) >= SKEW_LIMIT_MS:
+        return "out-of-order", "clock"
+    if lane.boom is None or lane.boom_fault or lane.boom.state == "fault":
+        return "closed", "barrier"
+    return "idle", ""
+
+
+OrderStatus = Literal["placing", "created", "paid", "closing", "closed", "failed", "none"]
+
+
+def order_status(order: VisitOrder | None) -> OrderStatus:
+    """The contract's word for how an order stands; a quarantined one has failed as far as the lane goes."""
+    if order is None:
+        return "none"
+    return "failed" if order.stage == "quarantined" else order.stage

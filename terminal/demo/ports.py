@@ -1,0 +1,140 @@
+"""What the demo's lane is made of. The parts themselves are passed in by app.py: this package knows no driver."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from PIL import Image
+
+
+class NotNow(Exception):
+    """The driver cannot do that now; the text says why, for a person."""
+
+
+class DemoScanner(Protocol):
+    """The simulated ticket scanner."""
+
+    def feed(self, text: str) -> None:
+        """Hold a ticket under it: ``text`` without its line end."""
+
+
+class DemoLoops(Protocol):
+    """The simulated induction loops."""
+
+    def waiting(self, covered: bool) -> None:
+        """Metal stands, or stands no longer, on the loop before the boom."""
+
+    def under_boom(self, covered: bool) -> None:
+        """The same for the loop under the boom."""
+
+
+class DemoPanel(Protocol):
+    """The LCD in memory."""
+
+    def watch(self, told: Callable[[Image.Image], None]) -> None:
+        """Call ``told`` with every frame that reaches the glass (RGB, a picture of its own), from any thread."""
+
+
+class DemoRelay(Protocol):
+    """The relay on the barrier's raise input."""
+
+    def watch(self, told: Callable[[bool], None]) -> None:
+        """Call ``told`` with True as the relay closes and False as it opens, from any thread."""
+
+
+class DemoArm(Protocol):
+    """The barrier's own machine: it rises on a pulse and lowers by itself once the car has passed."""
+
+    @property
+    def rise_s(self) -> float:
+        """Seconds from the pulse to ``up``."""
+
+    @property
+    def close_s(self) -> float:
+        """Seconds that lowering takes."""
+
+    @property
+    def state(self) -> str:
+        """down, rising, up or lowering."""
+
+    def watch(self, told: Callable[[str], None]) -> None:
+        """Call ``told`` with each new state, from any thread."""
+
+
+@dataclass(frozen=True)
+class PhoneOrder:
+    """What a payer's app shows after the scan, in PayBy's words."""
+
+    merchant: str
+    subject: str
+    amount: str
+    currency: str
+    order_no: str
+    status: str
+
+
+class DemoPayBy(Protocol):
+    """The PayBy sandbox, from the payer's side. A token is what the QR code says."""
+
+    async def order(self, token_url: str) -> PhoneOrder:
+        """The order behind a scanned code; raises NotNow with a text for the payer."""
+
+    async def pay(self, token_url: str) -> None:
+        """Pay it; raises NotNow where it can no longer be paid."""
+
+    async def decline(self, token_url: str) -> None:
+        """The payer says no; raises NotNow."""
+
+    async def cut(self) -> None:
+        """Be out of reach: no connection is taken."""
+
+    async def restore(self) -> None:
+        """Be there again, with what was known before."""
+
+
+class DemoBroker(Protocol):
+    """The embedded broker."""
+
+    async def cut(self) -> None:
+        """Drop every connection and take none."""
+
+    async def restore(self) -> None:
+        """Listen again."""
+
+
+class PassedMessage(Protocol):
+    """One MQTT message, as bus.Delivery has it."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def payload(self) -> bytes: ...
+    @property
+    def retained(self) -> bool: ...
+    def ack(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Tickets:
+    """Where the driver's tickets come from. ``ours`` and ``foreign`` take the minutes since the entry."""
+
+    ours: Callable[[int], str]
+    foreign: Callable[[int], str]
+    lost: str
+
+
+@dataclass(frozen=True)
+class DemoParts:
+    """Everything that a demo lane holds."""
+
+    garage: str
+    lane: str
+    scanner: DemoScanner
+    loops: DemoLoops
+    panel: DemoPanel
+    relay: DemoRelay
+    arm: DemoArm
+    payby: DemoPayBy
+    broker: DemoBroker
+    tickets: Tickets
+    tap: AsyncIterator[PassedMessage]

@@ -1,0 +1,381 @@
+"""The worker's truth: events in the journal, and the state that follows from them.
+
+An event is stepped, then written together with the words that it makes us say to PayBy, in one commit; only then does
+the state move on and anything happen (design, law 2). Replaying the journal gives the same state and the same words.
+
+With a store that keeps more than rows, three things hold however long a garage is at work. A replay steps the rows
+since the last checkpoint only. Settled stays leave memory, and come back when they are spoken of. And what a loop or an
+arm only shows waits for the next commit: a worker that dies before is one that had not heard it.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from heapq import heapify, heappop, heappush
+from typing import Protocol
+
+import msgspec
+
+from terminal.core import events
+from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, PursuitKey, RaiseAlert, key_of
+from terminal.core.clock_turn import turn_of, turned
+from terminal.core.events import EVENTS, Event
+from terminal.core.lane import Change, Garage, step
+from terminal.core.model import Lane, Rules, Stay
+from terminal.core.outbox import owed
+from terminal.core.retention import NO_PROOF, REST_MS, RestingStays, rests_until, session_of, slim
+from terminal.journal.kinds import CHECKPOINT, GONE, RECALLED, SHELVED, WORDS
+from terminal.payby.plain_text import plain
+
+LIVE = events.VehicleSeen | events.VehicleUnknown | events.BoomSeen | events.BarrierGone | events.TimePassed
+"""Facts that a new start would see again, or reckon anew."""
+CHECKPOINT_ROWS = 2_000
+"""Rows between checkpoints, at the least; more where the state is large, so that they stay a small part of it all."""
+NOUNS_FREE = 50
+"""So many lanes and stays are written in a checkpoint without more rows before the next."""
+SHELVED_AT_ONCE = 50
+_BUFFERED = 10_000
+"""Rows of a replay that wait to see whether a checkpoint makes them needless."""
+
+
+class StoredEvent(Protocol):
+    """A row of the journal, as far as it matters here."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def data(self) -> bytes: ...
+
+
+class EventLog(Protocol):
+    """The journal, as far as it matters here."""
+
+    def replay(self) -> Iterable[StoredEvent]: ...
+
+    async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int: ...
+
+
+class KeptEventLog(EventLog, Protocol):
+    """A journal that is read again while it is written."""
+
+    def note(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> None:
+        """Write them with the next append(), before its rows."""
+
+    async def fetch(self, seq: int) -> bytes | None:
+        """The data of a row; None where it was pruned."""
+
+
+class EventNotTaken(Exception):
+    """An event that could not be stepped, or not be written down: a fault of ours. Nothing was changed by it."""
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """The state at a row: what a CHECKPOINT's data says."""
+
+    at: int
+    lanes: list[Lane]
+    stays: list[Stay]
+    words: list[tuple[str, str, str]] = []
+    unlisted: int | None = None
+    rules: Rules | None = None
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """Of a shelved stay, what names it."""
+
+    session: str
+
+
+_DECODERS: dict[str, msgspec.json.Decoder[Event]] = {n: msgspec.json.Decoder(kind) for n, kind in EVENTS.items()}
+_CHECKPOINTS, _STAYS = msgspec.json.Decoder(Checkpoint), msgspec.json.Decoder(list[Stay])
+_STAY, _NAMES = msgspec.json.Decoder(Stay), msgspec.json.Decoder(list[_Named])
+
+
+class EventStore:
+    """``word_for`` makes the bizContent of a pursuit that changes something at PayBy; it is asked once for each.
+
+    ``store``: the same journal as ``log``, where it is one that keeps more than rows. ``away`` hears of each stay that
+    leaves memory.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        log: EventLog,
+        word_for: Callable[[Pursuit], bytes],
+        *,
+        store: KeptEventLog | None = None,
+        checkpoint_rows: int = CHECKPOINT_ROWS,
+        away: Callable[[Stay], None] = lambda _: None,
+    ) -> None:
+        self.garage = Garage(rules)
+        self.words: dict[PursuitKey, bytes] = {}
+        self.last_at = 0
+        self.resting_stays = RestingStays()
+        self.unlisted: int | None = None
+        """When a journal was damaged whose orders PayBy has not been asked for since."""
+        self.pruned = 0
+        """Rows up to this one are in the journal no more."""
+        self.unread: list[tuple[str, str | None, str]] = []
+        """What a replay had to leave out: the kind of fact, the stay where that can be told, and why."""
+        self._log = log
+        self._word_for = word_for
+        self._store = store
+        self._checkpoint_rows = checkpoint_rows
+        self._away = away
+        self._resting: list[tuple[int, str]] = []
+        self._since = 0
+        """Rows since the last checkpoint."""
+        self._ended_at = 0
+        """When the worker before this one wrote its last fact: what was lost came after."""
+
+    @property
+    def in_doubt(self) -> bool:
+        """Might there be orders that can be paid, of which a damaged journal lost what became of them?"""
+        return self.unlisted is not None or self.garage.in_doubt
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def replay(self) -> int:
+        """Read the journal into the state; no action of a replayed event is performed. Returns the rows read. A fact
+        that cannot be stepped is left out, and stands in ``unread``: one stay is no reason not to start."""
+        count = 0
+        waiting: list[StoredEvent] = []
+        for row in self._log.replay():
+            count += 1
+            if count == 1 and self._store:
+                self.pruned = row.seq - 1
+            if row.kind == SHELVED:
+                for named in _NAMES.decode(row.data):
+                    self.resting_stays.put(named.session, row.seq)
+            elif row.kind == GONE:
+                self.resting_stays.take_gone(row.data)
+            elif row.kind == CHECKPOINT:
+                waiting.clear()
+                self._since = -1
+            waiting.append(row)
+            self._since += 1
+            if not self._store or len(waiting) >= _BUFFERED:
+                self.read(waiting)
+                waiting.clear()
+        self.read(waiting)
+        if self._store:
+            stays = self.garage.stays.values()
+            self._resting = [(due, s.session) for s in stays if (due := rests_until(s, self.last_at))]
+            heapify(self._resting)
+        return count
+
+    def read(self, rows: Iterable[StoredEvent]) -> None:
+        """Go on by rows of the journal."""
+        for row in rows:
+            if decoder := _DECODERS.get(row.kind):
+                self._read_fact(row.kind, row.data, decoder)
+            elif row.kind == WORDS:
+                name, _, body = row.data.partition(b"\n")
+                what, _, number = name.decode().partition(" ")
+                self.words[PursuitKey(what, number)] = body
+            elif row.kind == SHELVED:
+                for stay in _STAYS.decode(row.data):
+                    self._put_away(stay, row.seq)
+            elif row.kind == RECALLED:
+                recalled = _STAY.decode(row.data)
+                self.garage.stays[recalled.session] = recalled
+            elif row.kind == CHECKPOINT:
+                self._begin_at(read_checkpoint(row.data))
+
+    def _read_fact(self, kind: str, data: bytes, decoder: msgspec.json.Decoder[Event]) -> None:
+        event: Event | None = None
+        try:
+            event = decoder.decode(data)
+            self._turn_back(event)
+            change = step(self.garage, event)
+        except Exception as error:
+            session = session_of(event) if event else None
+            self.unread.append((kind, session, plain(f"{type(error).__name__}: {error}")))
+        else:
+            self.garage.apply(change)
+            self._heard(event, change)
+
+    def _begin_at(self, state: Checkpoint) -> None:
+        self.garage.lanes = {lane.id: lane for lane in state.lanes}
+        self.garage.stays = {stay.session: stay for stay in state.stays}
+        self.words = {PursuitKey(what, number): body.encode() for what, number, body in state.words}
+        self.last_at, self.unlisted, self.garage.rules = state.at, state.unlisted, state.rules or self.garage.rules
+
+    def _turn_back(self, event: Event) -> int:
+        """Of a start whose clock is behind the last fact's: let the state go by it; returns by how much."""
+        if by := turn_of(event, self.last_at):
+            self.garage.lanes, self.garage.stays = turned(self.garage.lanes, by), turned(self.garage.stays, by)
+            self._resting = [(due + by, session) for due, session in self._resting]
+            self.unlisted, self.last_at = self.unlisted and self.unlisted + by, event.at
+        return by
+
+    def _heard(self, event: Event, change: Change) -> None:
+        if isinstance(event, events.Started):
+            self._ended_at = self.last_at
+        self.last_at = max(self.last_at, event.at)
+        if change.doubts:
+            self.unlisted = self._ended_at or event.at
+        if isinstance(event, events.Damaged):
+            self.unlisted = None if event.listed else event.at
+
+    def find(self, session: str, fetch: Callable[[int], bytes | None]) -> Stay | None:
+        """A stay, in memory or on the shelf; ``fetch`` gives the data of a row."""
+        if (stay := self.garage.stays.get(session)) or (seq := self.resting_stays.row_of(session)) is None:
+            return stay
+        return _found(session, fetch(seq) if seq else None)
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    async def take(self, event: Event) -> Change:
+        """Step, commit, move on; what does not change the state and tells no person is not written. Raises Untaken for
+        an event that is too much for us, and what the journal raises."""
+        recalled = await self._recall(event) if self._store else None
+        self._turn_back(event)  # what follows is to be read by the clock of this start
+        try:
+            try:
+                change = step(self.garage, event)
+                told = any(isinstance(action, RaiseAlert) for action in change.actions)
+                told = told or isinstance(event, events.Damaged | events.Started)  # a replay needs the first rules too
+                if not (change.lanes or change.stays or told):
+                    return change
+                words = self._new_words(change)
+                rows = [(WORDS, f"{key.what} {key.number}\n".encode() + body) for key, body in words.items()]
+                rows.insert(0, (type(event).__name__, msgspec.json.encode(_as_kept(event, told))))
+            except Exception as error:
+                raise EventNotTaken(type(event).__name__) from error
+            await self._write(rows, event, change, recalled)
+            recalled = None  # it is in the journal now
+        finally:
+            if recalled:
+                del self.garage.stays[recalled.session]
+        self.words.update(words)
+        self.garage.apply(change)
+        self._heard(event, change)
+        if self._store:
+            for stay in change.stays.values():
+                if due := rests_until(stay, event.at):
+                    heappush(self._resting, (due, stay.session))
+        return change
+
+    async def _write(
+        self, rows: Sequence[tuple[str, bytes]], event: Event, change: Change, recalled: Stay | None
+    ) -> None:
+        store = self._store
+        if store is None:
+            await self._log.append(rows, event.at)
+            return
+        if _can_wait(event, change):
+            store.note(rows, event.at)
+            self._since += len(rows)
+            return
+        ahead: list[tuple[str, bytes]] = []
+        if recalled:
+            ahead.append((RECALLED, msgspec.json.encode(recalled)))
+        resting = self._rested(event.at, {*change.stays, session_of(event)})
+        if resting:
+            ahead.append((SHELVED, msgspec.json.encode([slim(stay) for stay in resting])))
+        self._since += len(ahead) + len(rows)
+        nouns = len(self.garage.stays) + len(self.garage.lanes)
+        if self._since >= self._checkpoint_rows * max(1, nouns / NOUNS_FREE):
+            ahead.append((CHECKPOINT, self._checkpoint(resting)))
+            self._since = len(rows)
+        last = await store.append([*ahead, *rows], event.at)
+        for stay in resting:
+            self._put_away(stay, last - len(rows) - len(ahead) + (2 if recalled else 1))
+
+    def _rested(self, now: int, spoken_of: Collection[str | None]) -> list[Stay]:
+        """Settled stays that may leave memory now, but for those that are spoken of."""
+        rested: list[Stay] = []
+        while self._resting and self._resting[0][0] <= now and len(rested) < SHELVED_AT_ONCE:
+            _, session = heappop(self._resting)
+            stay = self.garage.stays.get(session)
+            due = rests_until(stay, 0) if stay else None
+            if stay is None or due is None or stay in rested:
+                continue  # it is put to rest anew when it is settled again
+            if session in spoken_of:
+                heappush(self._resting, (max(due, now + REST_MS), session))
+            elif due > now:
+                heappush(self._resting, (due, session))
+            else:
+                rested.append(stay)
+        return rested
+
+    def _put_away(self, stay: Stay, seq: int) -> None:
+        self.garage.stays.pop(stay.session, None)
+        self.resting_stays.put(stay.session, seq)
+        for order in stay.orders:
+            self.words.pop(PursuitKey("placeOrder", order.no), None)
+            self.words.pop(PursuitKey("cancelOrder", order.no), None)
+        for refund in stay.refunds:
+            self.words.pop(PursuitKey("refund", refund.no), None)
+        self._away(stay)
+
+    def _checkpoint(self, without: Iterable[Stay]) -> bytes:
+        left_out = {stay.session for stay in without}
+        done = {order.no for stay in without for order in stay.orders}
+        done |= {refund.no for stay in without for refund in stay.refunds}
+        state = Checkpoint(
+            self.last_at,
+            list(self.garage.lanes.values()),
+            [stay for session, stay in self.garage.stays.items() if session not in left_out],
+            [(key.what, key.number, body.decode()) for key, body in self.words.items() if key.number not in done],
+            self.unlisted,
+            self.garage.rules,
+        )
+        return msgspec.json.encode(state)
+
+    async def _recall(self, event: Event) -> Stay | None:
+        """A stay that left memory and is spoken of is there again, as it was."""
+        session = session_of(event)
+        if session is None or session in self.garage.stays or (seq := self.resting_stays.row_of(session)) is None:
+            return None
+        assert self._store
+        stay = _found(session, await self._store.fetch(seq) if seq else None)
+        if stay:
+            self.garage.stays[session] = stay
+        return stay
+
+    def prune(self, through: int) -> None:
+        """The rows up to ``through`` are about to be pruned; a GONE row keeps what ``resting_stays.gone`` says of
+        them."""
+        self.pruned = max(self.pruned, through)
+        self.resting_stays.prune(through)
+
+    def _new_words(self, change: Change) -> dict[PursuitKey, bytes]:
+        wanted = [p for stay in change.stays.values() for p in owed(stay)]
+        changing = [p for p in wanted if isinstance(p, PlaceOrder | CloseOrder | PlaceRefund)]
+        return {key: self._word_for(p) for p in changing if (key := key_of(p)) not in self.words}
+
+
+def read_checkpoint(data: bytes) -> Checkpoint:
+    """Raises msgspec.MsgspecError."""
+    return _CHECKPOINTS.decode(data)
+
+
+def read_stay(data: bytes) -> Stay:
+    """What a RECALLED row says; raises msgspec.MsgspecError."""
+    return _STAY.decode(data)
+
+
+def _as_kept(event: Event, told: bool) -> Event:
+    """What nobody will ask a proof of is kept without: that an order is open, as it should be."""
+    if isinstance(event, events.OrderReported) and event.status == "CREATED" and not told:
+        return replace(event, proof=NO_PROOF)
+    return event
+
+
+def _can_wait(event: Event, change: Change) -> bool:
+    """May it be written with the next commit? What a start would see again; and a refusal, which its reader has shown:
+    a flood of them costs nobody a flush each."""
+    if isinstance(event, events.TicketRefused):
+        return not change.stays and all(isinstance(action, RaiseAlert) and action.once for action in change.actions)
+    return isinstance(event, LIVE) and not (change.stays or change.actions)
+
+
+def _found(session: str, data: bytes | None) -> Stay | None:
+    """A stay out of its SHELVED row; one whose row is pruned is known as used and no more, None for another's row."""
+    if data is None:
+        return Stay(session, left=0)
+    return next((stay for stay in _STAYS.decode(data) if stay.session == session), None)

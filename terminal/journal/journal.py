@@ -1,0 +1,371 @@
+"""The journal: facts are appended, flushed, and read back as they were written.
+
+SQLite in WAL mode with ``synchronous=FULL``; one writer, in a thread of its own, so that the event loop never waits for
+a disk. What returned from append() is on the disk; an append that raised acknowledged nothing, and its caller stops.
+Several appends that wait at once share one flush. The files: ``rows.py`` seals and checks the rows,
+``side.py`` keeps what lies beside the file.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Any, Self
+
+from terminal.journal import rows as rows_
+from terminal.journal import side_files
+from terminal.journal.archive import keep
+from terminal.journal.kinds import PRUNED
+from terminal.journal.reading import backup, checkpoint_before, copy_to, ends_with, read
+from terminal.journal.rows import (
+    STEPS,
+    Connect,
+    JournalDamaged,
+    JournalError,
+    JournalFailed,
+    JournalFull,
+    Row,
+)
+from terminal.journal.side_files import Usage
+
+_FOLD_AFTER = 250
+"""Commits after which the log is folded into the file as soon as the writer is idle, to keep it near 1 MiB; after 16
+times as many it is folded though the writer never was."""
+_IDLE_S = 1.0
+_PRUNE_ROWS = 500
+"""Rows that one transaction prunes, so that an append waits for little."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Append:
+    """Rows that must be in one transaction, and who waits for it."""
+
+    rows: Sequence[tuple[str, bytes]]
+    at_ms: int
+    done: "Future[int]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Something else to do on the writer's connection, between two commits."""
+
+    do: Callable[[], Any]
+    done: "Future[Any]"
+
+
+class Journal:
+    """One role's journal, open for writing. ``connect`` is the seam at which a test makes writes fail:
+    every durable write is one ``execute("COMMIT")`` of the connection that it returns."""
+
+    def __init__(
+        self,
+        path: Path,
+        role: str,
+        db: sqlite3.Connection,
+        head: side_files.HeadFile,
+        ballast: side_files.Ballast,
+        connect: Connect,
+        fold_after: int,
+    ) -> None:
+        """Journal.open() calls this, with what it opened."""
+        self.path = path
+        self.role = role
+        self.ballast = ballast
+        self._db = db
+        self._head = head
+        self._connect = connect
+        self._places = {suffix: side_files.place_of(path.with_name(path.name + suffix)) for suffix in ("", "-wal")}
+        self._seq, self._chain = rows_.last(db)
+        self._folded = (side_files.written_at(path), rows_.last(db)) if side_files.has_no_log(path) else None
+        """How the file itself was left, without the log beside it, and the last row that is in it."""
+        self._queue: SimpleQueue[_Append | _Job | None] = SimpleQueue()
+        self._failed = ""
+        self._fold_after = fold_after
+        self._unfolded = 0 if self._folded else fold_after
+        self._closed = False
+        self._thread = threading.Thread(target=self._write_all, name=f"journal-{role}", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        role: str,
+        ballast_bytes: int = side_files.BALLAST_BYTES,
+        steps: Sequence[str] = STEPS,
+        connect: Connect = rows_.connect,
+        fold_after: int = _FOLD_AFTER,
+    ) -> Self:
+        """Open or make the journal of ``role`` ("worker" or "barrier"); raises JournalError, or OSError where the
+        folder does not allow it. Only a replay checks every row: replay before relying on any."""
+        side_files.refuse_other_files(path)
+        head = side_files.HeadFile(path)
+        try:
+            db = rows_.prepare(path, role, steps, connect)
+            try:
+                side_files.compare_head(path, head.read(), db)
+                ballast = side_files.Ballast(path, ballast_bytes)
+                ballast.hold()
+                return cls(path, role, db, head, ballast, connect, fold_after)
+            except BaseException:
+                db.close()
+                raise
+        except JournalDamaged as error:
+            head.unmake()
+            raise side_files.whose(path, role, error) from error
+        except BaseException:
+            head.close()
+            raise
+
+    @property
+    def last_seq(self) -> int:
+        """Number of the last row committed; 0 of an empty journal."""
+        return self._seq
+
+    def replay(self) -> Iterator[Row]:
+        """Every row in order, checked; raises JournalDamaged at the first one in doubt."""
+        return read(self.path, connect=self._connect)
+
+    async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
+        """Write (kind, data) rows in one transaction; returns the number of the last one once they are flushed.
+
+        Raises JournalFull (nothing written, may be repeated) or JournalFailed (stop, open anew, replay). A caller that
+        is cancelled meanwhile does not hear of it, but the rows are written.
+        """
+        return await asyncio.wrap_future(self._submit(_append(rows, at_ms)))
+
+    def append_now(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
+        """The same for callers without an event loop; blocks until the flush is done."""
+        last: int = self._submit(_append(rows, at_ms)).result()
+        return last
+
+    async def prune(self, through: int) -> None:
+        """Drop the rows up to number ``through``; the last of them is replaced by one that bears its hash.
+        The newest row always stays. Runs in steps, between appends. Raises like append()."""
+        base = 0
+        while base < (end := min(through, self._seq - 1)):
+            base = await asyncio.wrap_future(self._submit(_Job(partial(self._prune_some, end), Future())))
+
+    async def backup(self, target: Path) -> int:
+        """Write a copy that is whole and checked to ``target`` (mode 0600, replaced at once) while appends go on.
+
+        Returns the number of its last row; raises JournalDamaged, OSError.
+        """
+        return await asyncio.to_thread(backup, self.path, target, self._connect)
+
+    async def archive_and_prune(self, through: int) -> int:
+        """prune(), with the rows kept in ``<journal>.archive``; returns how many were added to it."""
+        count = await asyncio.to_thread(keep, self.path, self.role, through, self._connect)
+        await self.prune(through)
+        return count
+
+    async def row(self, seq: int) -> Row | None:
+        """One row, checked by its own checksum; None where it was pruned. Raises JournalDamaged."""
+        job = _Job(partial(rows_.one, self._db, self.path, seq), Future())
+        found: Row | None = await asyncio.wrap_future(self._submit(job))
+        return found
+
+    async def checkpoint_before(self, at_ms: int) -> int:
+        """Number of the last checkpoint that was written at ``at_ms`` or before; 0 where there is none."""
+        return await asyncio.to_thread(checkpoint_before, self.path, at_ms, self._connect)
+
+    def usage(self) -> Usage:
+        """How full the disk is, and what of it is the journal's. Raises OSError."""
+        return side_files.usage(self.path)
+
+    def probe(self) -> None:
+        """Write what is there already; raises as append() does where nothing can be written. Blocks."""
+        self._submit(_Job(self._rewrite, Future())).result()
+
+    def displaced(self) -> str:
+        """How its path came not to name the open file any more; empty where it does, and once it is closed."""
+        if self._closed:
+            return ""
+        for suffix, place in {**self._places, ".head": self._head.place}.items():
+            found = side_files.place_of(file := self.path.with_name(self.path.name + suffix))
+            if place and found != place:
+                return f"{file} was {'replaced' if found else 'deleted'}"
+        overwritten: bool = self._submit(_Job(self._is_overwritten, Future())).result()
+        return f"{self.path} was overwritten" if overwritten else ""
+
+    def copy_out(self, target: Path) -> None:
+        """Copy what is in the open file, wherever its path leads, to ``target`` (mode 0600, replaced at once).
+        Raises OSError, JournalError; writing goes on all the same."""
+        failed: list[Exception] = []
+
+        def copy() -> int:
+            try:
+                copy_to(self._db, target)
+            except Exception as error:  # the journal itself goes on
+                failed.append(error)
+            return 0
+
+        self._submit(_Job(copy, Future())).result()
+        for error in failed:
+            raise rows_.as_journal_error(target, error) if isinstance(error, sqlite3.Error) else error
+
+    def close(self) -> None:
+        """Write what was asked for, fold the log into the file, give the lock back; may be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.put(None)
+        self._thread.join()
+        self._db.close()
+        self._head.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def _submit(self, item: _Append | _Job) -> "Future[Any]":
+        if self._closed:
+            raise JournalFailed(self.path, "it is closed")
+        item.done.set_running_or_notify_cancel()  # from here on cancelling takes nothing back
+        self._queue.put(item)
+        return item.done
+
+    # What follows runs in the writer's thread.
+
+    def _write_all(self) -> None:
+        batch: list[_Append] = []
+        while True:
+            try:
+                item = self._queue.get_nowait() if batch else self._wait()
+            except Empty:  # nobody else waits: one flush for all who did; or nobody came at all
+                if batch:
+                    self._commit(batch)
+                    batch = []
+                else:
+                    self._fold()
+                continue
+            if isinstance(item, _Append):
+                batch.append(item)
+                continue
+            self._commit(batch)
+            batch = []
+            if item is None:
+                return
+            self._run(item)
+
+    def _wait(self) -> _Append | _Job | None:
+        """The next item; raises Empty when the log is due to be folded and a moment passed without one."""
+        due = self._unfolded >= self._fold_after and not self._failed
+        return self._queue.get(timeout=_IDLE_S if due else None)
+
+    def _commit(self, batch: list[_Append]) -> None:
+        if not batch:
+            return
+        try:
+            seq, chain, ends, sealed = self._seq, self._chain, [], []
+            for append in batch:
+                for kind, data in append.rows:
+                    seq += 1
+                    crc, chain = rows_.seal(chain, seq, append.at_ms, kind, data)
+                    sealed.append((seq, append.at_ms, kind, data, crc, chain))
+                ends.append(seq)
+            self._transact(lambda: self._db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", sealed))
+            self._head.write(seq, chain)
+        except BaseException as error:  # whatever it is, those who wait must hear of it
+            refusal = self._refusal(error)
+            for append in batch:
+                append.done.set_exception(refusal)
+            return
+        self._seq, self._chain = seq, chain
+        for append, end in zip(batch, ends, strict=True):
+            append.done.set_result(end)
+        if self._unfolded >= 16 * self._fold_after:
+            self._fold()
+
+    def _run(self, job: _Job) -> None:
+        try:
+            job.done.set_result(job.do())
+        except BaseException as error:
+            job.done.set_exception(self._refusal(error))
+
+    def _transact(self, change: Callable[[], object]) -> None:
+        """One transaction, one flush."""
+        if self._failed:
+            raise JournalFailed(self.path, self._failed)
+        self._db.execute("BEGIN IMMEDIATE")
+        change()
+        self._db.execute("COMMIT")
+        self._unfolded += 1
+
+    def _refusal(self, error: BaseException) -> JournalError:
+        """What the callers are told; everything but a full disk ends all writing, as the disk's state is unknown."""
+        match error:
+            case JournalError():
+                refusal = error
+            case sqlite3.Error():
+                refusal = rows_.as_journal_error(self.path, error)
+            case _:
+                refusal = JournalFailed(self.path, repr(error))
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        except sqlite3.Error as second:
+            refusal = JournalFailed(self.path, f"{refusal.reason}; then {second}")
+        if not isinstance(refusal, JournalFull):
+            self._failed = self._failed or refusal.reason
+        return refusal
+
+    def _rewrite(self) -> int:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        self._transact(lambda: self._db.execute(f"PRAGMA user_version={version}"))
+        return 0
+
+    def _is_overwritten(self) -> bool:
+        """Did somebody else write into the file, as `cp` does, so that it is another now?"""
+        if self._folded is None:
+            return False
+        before, last = self._folded
+        written = side_files.written_at(self.path)
+        if written != before and not ends_with(self.path, *last):
+            return True
+        self._folded = written, last
+        return False
+
+    def _prune_some(self, through: int) -> int:
+        first = self._db.execute("SELECT seq FROM entry ORDER BY seq LIMIT 1").fetchone()[0]
+        base: int = min(through, first + _PRUNE_ROWS)
+        if base <= first:
+            return base
+        at_ms, chain = self._db.execute("SELECT at_ms, chain FROM entry WHERE seq = ?", (base,)).fetchone()
+        crc, _ = rows_.seal(rows_.GENESIS, base, at_ms, PRUNED, chain)
+
+        def change() -> None:
+            self._db.execute("DELETE FROM entry WHERE seq <= ?", (base,))
+            self._db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", (base, at_ms, PRUNED, chain, crc, chain))
+
+        self._transact(change)
+        return base
+
+    def _fold(self) -> None:
+        """Fold the log into the file, and begin the log anew at once, so that the next append costs one flush."""
+        self._unfolded = 0
+        try:
+            _, log, folded = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self._folded = (side_files.written_at(self.path), (self._seq, self._chain)) if log == folded else None
+            self._db.execute(f"PRAGMA user_version={self._db.execute('PRAGMA user_version').fetchone()[0]}")
+        except sqlite3.Error as error:
+            # A full disk shows at the next append as well; there somebody hears of it.
+            self._refusal(error)
+
+
+def _append(rows: Sequence[tuple[str, bytes]], at_ms: int) -> _Append:
+    if not rows or not -(1 << 63) <= at_ms < 1 << 63:
+        raise ValueError(f"{len(rows)} rows of {at_ms} ms cannot be written")
+    for kind, data in rows:
+        if kind == PRUNED or not (kind.isascii() and 0 < len(kind) <= 64) or not isinstance(data, bytes):
+            raise ValueError(f"no row can be of kind {kind!r} with {type(data).__name__}")
+    return _Append(rows, at_ms, Future())

@@ -1,0 +1,452 @@
+"""The MQTT connection of a process: publish, subscribe, acknowledge after commit, reconnect, resubscribe.
+
+paho runs on asyncio's own readiness events, not in its network thread: a hop then costs no change of thread
+(tests/bench/mqtt.py compares), and there is no thread that an exception could kill unseen. Only what blocks, that is
+name look-up, TCP connect and TLS handshake, runs in a short-lived thread, during which nothing else touches the
+client. Rules for whoever changes this file:
+
+- paho's callbacks only note what happened. They must not call into paho: its callback lock is not re-entrant, so a
+  write that fails inside a callback would stop the process.
+- Whatever paho raises costs the connection, never the event loop (_drive).
+- A PUBACK belongs to the connection on which its message came; message ids start anew on the next one.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.reasoncodes import ReasonCode
+from uuid_utils import uuid7
+
+from terminal.mqtt.errors import REFUSALS, ConnectionRefused, MqttError, SubscriptionRefused, Will
+from terminal.mqtt.subscription import Arrival, Subscription, check_filter, check_topic, matches
+from terminal.mqtt.transport import BufferedSocket, new_client, tls_context, where
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE_S = 5
+"""paho notices a dead link after twice this and one TICK_S."""
+TICK_S = 1.0
+RETRY_S = 0.2, 2.0
+"""Wait before the first and, doubling, before later connects. A lane must work 5 s after the broker's return."""
+STEADY_S = 5.0
+"""A connection that lasted this long makes the next retry a first one; else two clients fighting over an id, or a
+broker that drops everybody, would be asked five times a second."""
+YIELDING_S = 4.0, 8.0
+"""Wait where another machine is known to use our client id: it may be the one that ought to have it, and whoever has
+it should have it for long enough to let a car out."""
+FIRST_S = 3.0
+"""How long opening waits to learn whether the broker accepts the user; it goes on without an answer."""
+FLUSH_S = 2.0
+"""How long closing waits for outstanding PUBACKs."""
+GRACE_S = 10.0
+"""How long a message that nobody takes is kept unacknowledged (MqttClient's ``grace_s``): after a start, until the
+roles have subscribed; after a subscription's end, so that a program that is being stopped leaves it with the broker."""
+LARGEST = 60_000
+"""Bytes of a payload. Brokers take packets of 64 KiB (the embedded one, and Mosquitto as we ship it)."""
+WINDOW = 20
+"""Messages under way to the broker at a time (paho's own limit, and Mosquitto's)."""
+BACKLOG = 1000
+"""Messages that wait for a connection. The oldest go first: whoever needs an answer repeats the question."""
+
+
+class MqttClient:
+    """One connection to the broker at ``url`` (``mqtt://host:port`` or ``mqtts://host:port``), kept up until exit.
+
+    ``async with`` raises BusRefused when the broker refuses the user, BusError for a URL or a certificate file that
+    is of no use, and goes on when no broker can be reached. Should the first answer come later and be a refusal, it is
+    raised from publish(), wait_connected() and every subscription. After a first success a refusal is retried.
+    The broker keeps the session (clean_session off) under ``client_id``, by default the user's name; not without
+    either, nor with ``clean``, for who only looks on and wants nothing of what was while it was away. ``mqtts`` checks
+    the certificate and its host name, by ``ca_file`` or the system's authorities.
+    ``will`` may be a function: it is called before each connect, so that no two wills bear the same id.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        client_id: str = "",
+        username: str = "",
+        password: str = "",
+        ca_file: Path | None = None,
+        cert_file: Path | None = None,
+        key_file: Path | None = None,
+        will: Will | Callable[[], Will] | None = None,
+        instance: str = "",
+        clean: bool = False,
+        grace_s: float = GRACE_S,
+    ) -> None:
+        self.instance = instance or str(uuid7())
+        """Names this start of the program, in the health of every role on this connection."""
+        self.connected = False
+        self.trouble = "not connected yet"
+        """Why there is no connection, in words; empty while there is one."""
+        self.yields = False
+        """Set it where another machine is known to connect under our client id: we then connect less often."""
+        self.dropped = 0
+        """Messages that did not fit into the backlog."""
+        self._loop: asyncio.AbstractEventLoop
+        self._task: asyncio.Task[None] | None = None
+        self._first: asyncio.Future[None]
+        self._up, self._lost, self._idle = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._error: MqttError | None = None
+        self._once_connected = self._dialing = self._blocked = False
+        self._closing = False
+        self._refusal = ""
+        self._fd: int | None = None
+        self._generation = self._outstanding = 0
+        self._backlog: OrderedDict[tuple[str, bytes | None], tuple[bytes, bool]] = OrderedDict()
+        self._subscriptions: list[Subscription] = []
+        self._granted: set[str] = set()
+        self._asked: dict[int | None, list[str]] = {}
+        self._routes: dict[str, list[Subscription]] = {}
+        self._parked: dict[Arrival, asyncio.TimerHandle] = {}
+        self._park_until = 0.0
+        self._listeners: list[Callable[[bool], None]] = []
+        self._will = will
+        self._grace_s = grace_s
+        try:
+            host, port, secure = where(url)
+            tls = tls_context(ca_file, cert_file, key_file) if secure else None
+        except ValueError as error:
+            raise MqttError(str(error)) from None
+        except OSError as error:
+            raise MqttError(f"mqtt certificate files: {error}") from None
+        self._client = client = new_client(client_id or username, clean, username, password)
+        client.tls = tls
+        client.max_inflight_messages = WINDOW
+        client.on_socket_close = lambda *_: self._detach()
+        client.on_connect = self._answered
+        client.on_disconnect = self._disconnected
+        client.on_subscribe = self._subscribed
+        client.on_publish = self._published
+        client.on_message = self._arrived
+        client.connect_async(host, port, KEEPALIVE_S)
+
+    # What others call
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False, latest_only: bool = False) -> None:
+        """Hand a message to the connection, QoS 1, and return; without a connection it waits here.
+
+        That it was handed over proves nothing: who needs to know must see an answer. While it waits, a repeat of the
+        same bytes is not queued twice, and with ``latest_only`` (a state, a heartbeat) only the topic's newest is kept.
+        """
+        check_topic(topic)
+        if len(payload) > LARGEST:
+            raise ValueError(f"{topic}: {len(payload)} bytes; a broker would drop the connection, again and again")
+        if self._error:
+            raise self._error
+        key = (topic, None if latest_only else payload)
+        if latest_only:
+            self._backlog.pop(key, None)
+        self._backlog[key] = payload, retain
+        if len(self._backlog) > BACKLOG:
+            self._backlog.popitem(last=False)
+            self.dropped += 1
+        self._idle.clear()
+        self._drive(lambda: None)
+
+    def subscribe(self, *filters: str, fleeting: Iterable[str] = ()) -> Subscription:
+        """Messages on ``filters`` (QoS 1) from now on, retained ones first. Filters may overlap: each subscription
+        gets what the broker sends, which with overlapping filters may be the same message twice. ``fleeting`` filters
+        are heard while there is a connection (QoS 0): of a heartbeat nothing may be kept and come late as if it were
+        new."""
+        wanted = {check_filter(f): 1 for f in filters} | {check_filter(f): 0 for f in fleeting}
+        if not wanted:
+            raise ValueError("subscribe() needs a filter")
+        subscription = Subscription(wanted, self._unsubscribe)
+        self._subscriptions.append(subscription)
+        self._routes.clear()
+        for arrival in [a for a in self._parked if any(matches(f, a.topic) for f in wanted)]:
+            self._parked.pop(arrival).cancel()
+            subscription.offer(arrival)
+        if self._error:
+            subscription.fail(self._error)
+        elif self.connected:
+            self._drive(lambda: self._ask(wanted))
+        return subscription
+
+    async def wait_connected(self) -> None:
+        """Return once there is a connection; raises BusRefused if there will be none."""
+        await self._up.wait()
+        if self._error:
+            raise self._error
+
+    def on_change(self, tell: Callable[[bool], None]) -> Callable[[], None]:
+        """Call ``tell(True)`` after every connect and ``tell(False)`` after every loss; returns what undoes it."""
+        self._listeners.append(tell)
+        return partial(self._listeners.remove, tell)
+
+    def reconnect(self, why: str) -> None:
+        """Give the present connection up and make a new one: for who knows that it only looks alive."""
+        if self.connected:
+            self._cut(why)
+
+    # The connection's life
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._first = self._loop.create_future()
+        self._park_until = self._loop.time() + self._grace_s
+        self._task = asyncio.create_task(self._keep_connected(), name="bus")
+        try:
+            await asyncio.wait([self._first], timeout=FIRST_S)
+            if self._error:
+                raise self._error
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._closing = True
+        try:
+            if self.connected and (self._backlog or self._outstanding):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(FLUSH_S):
+                        await self._idle.wait()
+            if self.connected:
+                self._drive(self._client.disconnect)  # a goodbye: the broker forgets the will
+        finally:
+            await self._stop()
+
+    async def _stop(self) -> None:
+        for timer in self._parked.values():
+            timer.cancel()
+        self._parked.clear()
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        if not self._dialing:
+            self._drop_socket()
+        for subscription in list(self._subscriptions):
+            subscription.close()
+
+    async def _keep_connected(self) -> None:
+        wait = RETRY_S[0]
+        while not self._error:
+            began = self._loop.time()
+            if trouble := await self._dial():
+                self._note(trouble)
+            else:
+                await self._hold()
+            if not self._first.done():
+                self._first.set_result(None)
+            wait = RETRY_S[0] if self._loop.time() - began > STEADY_S else wait
+            await asyncio.sleep(random.uniform(*YIELDING_S) if self.yields else wait * random.uniform(0.8, 1.0))
+            wait = min(wait * 2, RETRY_S[1])
+
+    async def _dial(self) -> str:
+        """Open the socket and send CONNECT, in a thread; returns what went wrong, or nothing."""
+        if will := self._will() if callable(self._will) else self._will:
+            self._client.will_set(will.topic, will.payload, 1, will.retain)
+        done: asyncio.Future[str] = self._loop.create_future()
+
+        def finish(trouble: str) -> None:
+            self._dialing = False
+            if done.cancelled():
+                self._drop_socket()
+            else:
+                done.set_result(trouble)
+
+        def dial() -> None:
+            trouble = ""
+            try:
+                if (code := self._client.reconnect()) != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                    trouble = mqtt.error_string(code)
+            except Exception as error:  # a name, a refusal, a certificate: all are tried again
+                trouble = str(error) or type(error).__name__
+            try:
+                self._loop.call_soon_threadsafe(finish, trouble)
+            except RuntimeError:  # the loop ended meanwhile
+                self._drop_socket()
+
+        self._refusal, self._dialing = "", True
+        threading.Thread(target=dial, name="bus dial", daemon=True).start()
+        return await done
+
+    async def _hold(self) -> None:
+        """Serve the open socket until it is lost."""
+        sock = self._client.socket()
+        if sock is None:
+            return
+        self._lost.clear()
+        self._fd = sock.fileno()
+        self._loop.add_reader(self._fd, self._readable)
+        self._drive(lambda: None)
+        while not self._lost.is_set():
+            try:
+                async with asyncio.timeout(TICK_S):
+                    await self._lost.wait()
+            except TimeoutError:
+                self._drive(self._client.loop_misc)
+
+    def _drive(self, work: Callable[[], object]) -> None:
+        """Let paho work, then send what waits."""
+        if self._fd is None:
+            return
+        try:
+            work()
+            while self.connected and self._backlog and self._outstanding < WINDOW:
+                (topic, _), (payload, retain) = self._backlog.popitem(last=False)
+                self._outstanding += 1
+                self._client.publish(topic, payload, 1, retain)  # rc 4 (offline) is no error: paho sends it later
+            if self._client.want_write():
+                self._client.loop_write()
+            if self._fd is not None and (blocked := self._client.want_write()) != self._blocked:
+                self._blocked = blocked
+                if blocked:
+                    self._loop.add_writer(self._fd, self._drive, self._client.loop_write)
+                else:
+                    self._loop.remove_writer(self._fd)
+        except Exception as error:
+            log.exception("mqtt: an error while serving the connection; it is made anew")
+            self._cut(f"error in the client: {error}")
+        if not self._backlog and not self._outstanding:
+            self._idle.set()
+
+    def _readable(self) -> None:
+        self._drive(self._client.loop_read)
+        while self._fd is not None and isinstance(sock := self._client.socket(), BufferedSocket) and sock.pending:
+            self._drive(self._client.loop_read)
+
+    def _cut(self, why: str) -> None:
+        self._drop_socket()
+        self._down(why)
+
+    def _drop_socket(self) -> None:
+        self._detach()
+        if sock := self._client.socket():
+            sock.close()
+
+    def _detach(self) -> None:
+        if not self._dialing and self._fd is not None:
+            self._loop.remove_reader(self._fd)
+            self._loop.remove_writer(self._fd)
+            self._fd, self._blocked = None, False
+
+    def _down(self, why: str) -> None:
+        self._lost.set()
+        self._generation += 1
+        self._note(why)
+        self._granted.clear()
+        self._asked.clear()
+        for subscription in self._subscriptions if self._error is None else ():
+            subscription.grant(False)
+        if self.connected:
+            self.connected = False
+            self._up.clear()
+            self._tell(False)
+
+    def _note(self, trouble: str) -> None:
+        if trouble != self.trouble and not self._closing:
+            log.warning("mqtt: no connection: %s", trouble)
+        self.trouble = trouble
+
+    def _tell(self, connected: bool) -> None:
+        for tell in list(self._listeners):
+            self._loop.call_soon(tell, connected)
+
+    # paho's callbacks
+
+    def _answered(self, _client: Any, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+        if reason.is_failure:
+            name = str(reason)
+            self._refusal = f"the broker refuses: {REFUSALS.get(name, name)}"
+            if name in REFUSALS and not self._once_connected:
+                self._error = ConnectionRefused(f"mqtt: {self._refusal}")
+                self._up.set()
+                for subscription in self._subscriptions:
+                    subscription.fail(self._error)
+            self._loop.call_soon(self._cut, self._refusal)  # it is the broker's to close the line; some wait
+            return
+        self.connected = self._once_connected = True
+        self.trouble = ""
+        self._up.set()
+        if not self._first.done():
+            self._first.set_result(None)
+        if filters := {f for s in self._subscriptions for f in s.filters}:
+            self._ask(filters)  # whatever session_present says: a broker may have kept the session and lost these
+        self._tell(True)
+
+    def _disconnected(self, _client: Any, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+        if not self._dialing:
+            self._down(self._refusal or f"lost: {reason}")
+
+    def _ask(self, filters: Iterable[str]) -> None:
+        """Ask for ``filters``, each as the most demanding of its subscriptions wants it."""
+        wanted = {f: max(s.filters.get(f, 0) for s in self._subscriptions) for f in sorted(filters)}
+        _, mid = self._client.subscribe(list(wanted.items()))
+        self._granted.difference_update(wanted)
+        self._asked[mid] = list(wanted)
+
+    def _subscribed(self, _client: Any, _userdata: Any, mid: int, codes: list[ReasonCode], _properties: Any) -> None:
+        asked = self._asked.pop(mid, [])
+        refused = tuple(f for f, code in zip(asked, codes, strict=False) if code.is_failure)
+        self._granted.update(f for f in asked if f not in refused)
+        for subscription in self._subscriptions:
+            if mine := tuple(f for f in refused if f in subscription.filters):
+                log.error("mqtt: the broker refuses the subscription to %s", ", ".join(mine))
+                subscription.fail(SubscriptionRefused(mine))
+            elif self._granted.issuperset(subscription.filters):
+                subscription.grant(True)
+
+    def _published(self, *_: Any) -> None:
+        self._outstanding -= 1
+
+    def _arrived(self, _client: Any, _userdata: Any, message: mqtt.MQTTMessage) -> None:
+        puback = partial(self._puback, self._generation, message.mid, message.qos)
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:  # no topic of anybody's: MQTT 3.1.1, 1.5.3
+            self._loop.call_soon(puback)
+            return
+        takers = self._routes.get(topic)
+        if takers is None:
+            takers = [s for s in self._subscriptions if any(matches(f, topic) for f in s.filters)]
+            if len(self._routes) >= 1024:
+                self._routes.clear()
+            self._routes[topic] = takers
+        arrival = Arrival(topic, bytes(message.payload), message.retain, puback)
+        for subscription in takers:
+            subscription.offer(arrival)
+        if not takers:
+            if self._loop.time() < self._park_until:
+                self._park(arrival)
+            else:
+                self._loop.call_soon(puback)
+
+    # Acknowledging
+
+    def _puback(self, generation: int, mid: int, qos: int) -> None:
+        if qos and generation == self._generation and self.connected:
+            self._drive(partial(self._client.ack, mid, qos))
+
+    def _park(self, arrival: Arrival) -> None:
+        self._parked[arrival] = self._loop.call_later(self._grace_s, self._give_up, arrival)
+
+    def _give_up(self, arrival: Arrival) -> None:
+        del self._parked[arrival]
+        arrival.puback()
+
+    def _unsubscribe(self, subscription: Subscription) -> None:
+        self._subscriptions.remove(subscription)
+        self._routes.clear()
+        for arrival in subscription.held:
+            arrival.holders.discard(subscription)
+            if not arrival.holders and self._task and not self._task.done():
+                self._park(arrival)
+        subscription.held.clear()
+        unused = [f for f in subscription.filters if not any(f in s.filters for s in self._subscriptions)]
+        if unused and self.connected:
+            self._drive(lambda: self._client.unsubscribe(unused))

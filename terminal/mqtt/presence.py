@@ -1,0 +1,88 @@
+"""Which roles are there, by their heartbeats."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from terminal.clock import Clock
+from terminal.contract.messages import Health
+from terminal.contract.topics import Topic
+
+OFFLINE_AFTER_MS = 15_000
+"""A role whose last heartbeat arrived longer ago counts as offline, whatever its will says."""
+
+
+class SecondWorker(Exception):
+    """Another worker serves this garage and was there first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The last that was heard of a role. ``at_ms`` is its arrival by the steady clock; None: only a retained
+    message, which says what was, not that anybody is there now."""
+
+    lane: str
+    role: str
+    health: Health
+    at_ms: int | None
+    beat_ms: int | None = None
+    """When it last said, live, that it is there; kept when it says that it goes."""
+
+
+class Presence:
+    """The roles of a garage. Feed it every ``health`` message; ask it who is online. Nothing wakes up in here."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began_ms = clock.steady_ms()
+        self._peers: dict[tuple[str, str], Peer] = {}
+
+    def take(self, topic: Topic, health: Health, *, retained: bool) -> None:
+        """Note a message of ``health/<role>``."""
+        at_ms = None if retained else self._clock.steady_ms()
+        key = topic.lane, topic.role
+        before = self._peers.get(key)
+        if retained and before and before.at_ms is not None:
+            return  # a late or repeated retained message is older than what came live
+        self._note(key, health, at_ms)
+        if topic.role == "run" and health.state == "offline":
+            # One will for all roles on that connection: they share its instance.
+            for other, peer in self._peers.items():
+                if peer.health.instance == health.instance and other != key:
+                    self._note(other, health, at_ms)
+
+    def _note(self, key: tuple[str, str], health: Health, at_ms: int | None) -> None:
+        beat_ms = at_ms
+        if health.state == "offline":
+            before = self._peers.get(key)
+            beat_ms = before.beat_ms if before else None
+        self._peers[key] = Peer(*key, health, at_ms, beat_ms)
+
+    def state(self, role: str, lane: str | None = None) -> Literal["online", "degraded", "offline"]:
+        """The best state among the lanes' (or only ``lane``'s) roles of that name; unheard-of is offline."""
+        now = self._clock.steady_ms()
+        states = {
+            peer.health.state
+            for peer in self._peers.values()
+            if peer.role == role
+            and lane in (None, peer.lane)
+            and peer.at_ms is not None
+            and now - peer.at_ms <= OFFLINE_AFTER_MS
+        }
+        return "online" if "online" in states else "degraded" if "degraded" in states else "offline"
+
+    def online(self, role: str, lane: str | None = None) -> bool:
+        """Is it there, if only degraded?"""
+        return self.state(role, lane) != "offline"
+
+    def silent_ms(self, role: str, lane: str | None = None) -> int:
+        """Time since its last live heartbeat that did not say offline, or else since this object was made."""
+        beats = [
+            peer.beat_ms
+            for peer in self._peers.values()
+            if peer.role == role and lane in (None, peer.lane) and peer.beat_ms is not None
+        ]
+        return self._clock.steady_ms() - max(beats, default=self._began_ms)
+
+    def all(self) -> list[Peer]:
+        """Everything heard of, retained messages included, for a page that lists it; sorted by lane and role."""
+        return [self._peers[key] for key in sorted(self._peers)]

@@ -1,0 +1,106 @@
+"""The socket under the MQTT client: how it is opened, and how it is read.
+
+paho reads a packet in four pieces, each a system call, and leaves a socket whose TLS handshake failed to the garbage
+collector. Both are mended here, through the one method of its that opens sockets (private, hence the test that it is
+still called: test_mqtt_client.py).
+"""
+
+import socket
+import ssl
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+CHUNK = 65536
+"""Bytes asked from the kernel at once."""
+PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+
+class BufferedSocket:
+    """What paho needs of a socket; recv() asks the kernel only when everything read before has been handed out."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._buffer = b""
+        self._at = 0
+
+    @property
+    def pending(self) -> bool:
+        """Is there something to read of which the kernel knows nothing? Then no readiness event will come for it."""
+        return self._at < len(self._buffer) or (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0)
+
+    def recv(self, size: int) -> bytes:
+        if self._at >= len(self._buffer):
+            self._buffer, self._at = self._sock.recv(CHUNK), 0
+        data = self._buffer[self._at : self._at + size]
+        self._at += len(data)
+        return data
+
+    def send(self, data: bytes | bytearray) -> int:
+        return self._sock.send(data)
+
+    def close(self) -> None:
+        self._sock.close()
+
+    def fileno(self) -> int:
+        return self._sock.fileno()
+
+    def setblocking(self, flag: bool) -> None:
+        self._sock.setblocking(flag)
+
+
+class PahoClient(mqtt.Client):
+    """paho's client on a BufferedSocket; ``tls`` is used if it is set."""
+
+    tls: ssl.SSLContext | None = None
+
+    def _create_socket(self) -> BufferedSocket:
+        sock = socket.create_connection((self.host, self.port), timeout=self.connect_timeout)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.tls:
+                sock = self.tls.wrap_socket(sock, server_hostname=self.host, do_handshake_on_connect=False)
+                sock.settimeout(self.connect_timeout)
+                sock.do_handshake()
+        except BaseException:
+            sock.close()
+            raise
+        return BufferedSocket(sock)
+
+
+def new_client(client_id: str, clean: bool, username: str, password: str) -> PahoClient:
+    """A client of MQTT 3.1.1 that acknowledges when it is told to, and connects when it is told to."""
+    client = PahoClient(
+        CallbackAPIVersion.VERSION2,
+        client_id,
+        clean_session=clean or not client_id,  # MQTT 3.1.1: without an id no session can be kept
+        protocol=mqtt.MQTTv311,
+        reconnect_on_failure=False,  # else paho falls back to MQTT 3.1 by itself, blocking
+        manual_ack=True,
+    )
+    if username:
+        client.username_pw_set(username, password)
+    return client
+
+
+def where(url: str) -> tuple[str, int, bool]:
+    """``mqtt://host:port`` or ``mqtts://host:port`` -> host, port, and whether over TLS; raises ValueError."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if parts.scheme not in PORTS or not parts.hostname or port == 0 or "@" in parts.netloc:
+        raise ValueError("mqtt url: mqtt://host:port or mqtts://host:port is needed, without a user")
+    return parts.hostname, port or PORTS[parts.scheme], parts.scheme == "mqtts"
+
+
+def tls_context(ca_file: Path | None, cert_file: Path | None, key_file: Path | None) -> ssl.SSLContext:
+    """Checks the certificate and its host name, by ``ca_file`` or the system's authorities, and shows our own if there
+    is one. Raises OSError, also for what is no certificate."""
+    context = ssl.create_default_context(cafile=ca_file)
+    if cert_file:
+        context.load_cert_chain(cert_file, key_file)
+    return context

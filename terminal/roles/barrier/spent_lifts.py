@@ -1,0 +1,277 @@
+"""What was spent at this barrier: in its journal, and in memory small enough for years of lifts.
+
+A lift leaves two rows: ``intent``, the lift itself without its proof, flushed before the pulse, and ``done``, its id,
+after it. An intent that was not done was pulsed or not: nobody knows, and it is never pulsed again. A refusal that must
+outlast this process leaves ``refused``, a damage ``repaired``.
+"""
+
+import hashlib
+import time
+from array import array
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, Self
+
+import msgspec
+
+from terminal.clock import Clock
+from terminal.contract import lift_rules
+from terminal.contract.messages import Lift, LiftReason, encode, moment
+from terminal.journal.displaced import Displaced
+from terminal.journal.journal import Journal
+from terminal.journal.kinds import BARRIERS, DONE, INTENT, REFUSED, REPAIRED
+from terminal.journal.repair import finish, rebuild
+from terminal.journal.rows import JournalDamaged, JournalForeign, Row
+
+MISTRUST_MS = 60_000
+"""So long after a damage no lift raises the boom: every one that was spent before has expired by then."""
+REFUSALS = 100
+"""So many are kept in memory before those of which no copy can be valid any more are dropped."""
+LATE_MS = 60 * 60_000
+"""Kept so long after the lift's deadline, for clocks that jump."""
+FLUSH_MS = 5_000
+"""An intent's time is taken before its flush, and the pulse comes after it; a slow disk may need so long."""
+Outcome = Literal["raised", "unknown"]
+
+
+class LastRaise(NamedTuple):
+    """The lift that raised the boom last, as far as ``barrier`` tells it."""
+
+    lift: str
+    session: str
+    reason: LiftReason
+
+
+class _Intent(msgspec.Struct, frozen=True):
+    """What an intent's row says, as far as a replay needs it."""
+
+    id: str
+    session: str
+    reason: LiftReason
+    order_no: str | None = None
+
+    @property
+    def number(self) -> str | None:
+        return self.order_no if self.reason in lift_rules.PROVED else None
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    """What a refusal's row says."""
+
+    id: str
+    not_after: str
+    why: lift_rules.Why
+
+
+class Digests:
+    """Texts to be known again, in 8 bytes each: a set of half a million ids would outgrow a small computer.
+
+    Two texts that are taken for one (of a million, with a chance of 1 in 40 million) cost a driver a call for help.
+    """
+
+    def __init__(self, digests: Iterable[int] = ()) -> None:
+        self._sorted = array("Q", sorted(digests))
+
+    @staticmethod
+    def of(text: str) -> int:
+        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+
+    def add(self, text: str) -> None:
+        insort(self._sorted, self.of(text))
+
+    def discard(self, text: str) -> None:
+        """Forget one adding of ``text``."""
+        if text in self:
+            del self._sorted[bisect_left(self._sorted, self.of(text))]
+
+    def __contains__(self, text: object) -> bool:
+        digest = self.of(str(text))
+        at = bisect_left(self._sorted, digest)
+        return at < len(self._sorted) and self._sorted[at] == digest
+
+
+class SpentLifts:
+    """Ids and order numbers that were spent here, with the outcome of each."""
+
+    def __init__(self) -> None:
+        self.ids = Digests()
+        self.numbers = Digests()
+        self.unknown: set[str] = set()
+        """Intents that were not done."""
+        self.last: LastRaise | None = None
+        self.pulsed_ms: int | None = None
+        """When the last pulse before this start was given at the latest, by the wall clock of then."""
+        self.repaired_ms: int | None = None
+        """When rows were lost last."""
+        self._refused: dict[str, tuple[lift_rules.Why, int]] = {}
+
+    def replay(self, rows: Iterable[Row]) -> None:
+        """Learn from a whole journal; raises ValueError for rows that are no barrier's."""
+        ids, numbers = array("Q"), array("Q")
+        decode = msgspec.json.Decoder(_Intent).decode
+        decode_refusal = msgspec.json.Decoder(_Refusal).decode
+        intents: dict[str, _Intent] = {}
+        for row in rows:
+            if row.kind == INTENT:
+                intent = decode(row.data)
+                intents[intent.id] = intent
+                ids.append(Digests.of(intent.id))
+                if intent.number:
+                    numbers.append(Digests.of(intent.number))
+            elif row.kind == DONE:
+                if done := intents.pop(row.data.decode(), None):
+                    self.last = LastRaise(done.id, done.session, done.reason)
+            elif row.kind == REFUSED:
+                refusal = decode_refusal(row.data)
+                self._note(refusal, moment(refusal.not_after))
+            elif row.kind == REPAIRED:
+                self.repaired_ms = row.at_ms
+            else:
+                raise ValueError(f"row {row.seq} of kind {row.kind!r} is no barrier's")
+        self.ids, self.numbers, self.unknown = Digests(ids), Digests(numbers), set(intents)
+
+    def dated(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The same rows, for replay(); of those that pulsed the time is noted."""
+        for row in rows:
+            if row.kind in (INTENT, DONE):
+                self.pulsed_ms = row.at_ms + (FLUSH_MS if row.kind == INTENT else 0)
+            yield row
+
+    def quiet_ms(self, clock: Clock) -> int:
+        """For how long surely no pulse was given, asked at a start: by the journal's times, but not for longer than
+        this machine is up, which is what its steady clock tells on Linux.
+
+        So a pulse before the last boot lies at least so long back, whatever the wall clock said then or says now. One
+        since that boot is taken for older than it is only if the clock was set forward between it and this start: then
+        a lift within the next seconds may be pulsed to an arm that is not yet down, instead of being answered ``busy``;
+        it spends its own id, and opens for nobody who has none.
+        """
+        steady_ms = clock.steady_ms()
+        since_ms = steady_ms if self.pulsed_ms is None else clock.wall_ms() - self.pulsed_ms
+        return max(0, min(since_ms, steady_ms))
+
+    def intend(self, lift: Lift) -> None:
+        """It is about to be journaled and pulsed."""
+        self.ids.add(lift.id)
+        self.unknown.add(lift.id)
+        if number := lift_rules.spends(lift):
+            self.numbers.add(number)
+
+    def withdraw(self, lift: Lift) -> None:
+        """Its intent could not be journaled: it was not spent."""
+        self.ids.discard(lift.id)
+        self.unknown.discard(lift.id)
+        if number := lift_rules.spends(lift):
+            self.numbers.discard(number)
+
+    def done(self, lift: Lift) -> None:
+        """Its pulse was given."""
+        self.unknown.discard(lift.id)
+        self.last = LastRaise(lift.id, lift.session, lift.reason)
+
+    def refuse(self, lift: Lift, why: lift_rules.Why, now_ms: int) -> None:
+        """It was refused, and that is in the journal."""
+        self._note(_Refusal(lift.id, lift.not_after, why), now_ms)
+
+    def refused_before(self, lift: Lift) -> lift_rules.Why | None:
+        """Why a copy of ``lift`` was refused."""
+        known = self._refused.get(lift.id)
+        return known[0] if known else None
+
+    def _note(self, refusal: _Refusal, now_ms: int) -> None:
+        if len(self._refused) >= REFUSALS:
+            self._refused = {key: kept for key, kept in self._refused.items() if kept[1] > now_ms}
+        self._refused[refusal.id] = refusal.why, moment(refusal.not_after) + LATE_MS
+
+    def outcome(self, lift_id: str) -> Outcome:
+        """What came of a spent lift."""
+        return "unknown" if lift_id in self.unknown else "raised"
+
+
+def intent_row(lift: Lift) -> tuple[str, bytes]:
+    """The row that spends ``lift``: all that was signed, and its signature."""
+    return INTENT, encode(msgspec.structs.replace(lift, proof=None))
+
+
+def done_row(lift: Lift) -> tuple[str, bytes]:
+    """The row that says that the pulse was given."""
+    return DONE, lift.id.encode()
+
+
+def refused_row(lift: Lift, why: lift_rules.Why) -> tuple[str, bytes]:
+    """The row that says that ``lift`` was refused for good."""
+    return REFUSED, msgspec.json.encode(_Refusal(lift.id, lift.not_after, why))
+
+
+class BarrierJournal:
+    """The barrier's journal, and what it says."""
+
+    def __init__(self, journal: Journal, spent: SpentLifts, damaged: str = "") -> None:
+        self.journal = journal
+        self.spent = spent
+        self.damaged = damaged
+        """What was lost of late, and where it is kept; empty where nothing was."""
+        self._displaced = Displaced()
+
+    @classmethod
+    def open(cls, path: Path, now_ms: int, **options: Any) -> Self:
+        """Open, check and read the journal at ``path``; ``options`` go to Journal.open().
+
+        What is intact of a damaged one goes on in a new one, whole before it takes its place: a barrier without a
+        journal would leave every driver waiting, and one that forgot would raise twice. Raises what else a Journal
+        raises.
+        """
+        finish(path)
+        damaged = ""
+        try:
+            journal, spent = _read(path, options)
+        except JournalForeign:
+            raise
+        except JournalDamaged as error:
+            damaged = _repair(error, now_ms, options)
+            journal, spent = _read(path, options)
+        if spent.repaired_ms is not None and now_ms < spent.repaired_ms + MISTRUST_MS:
+            damaged = damaged or "it was repaired a moment ago, and what was lost may be a lift that can still come"
+        return cls(journal, spent, damaged)
+
+    def look_at_place(self, now_ms: int) -> str:
+        """What a person must know of a journal whose path no longer names it; it is copied out then. Blocks."""
+        return self._displaced.look(self.journal, now_ms)
+
+    def close(self) -> None:
+        self.look_at_place(time.time_ns() // 1_000_000)
+        self.journal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+
+def _read(path: Path, options: dict[str, Any]) -> tuple[Journal, SpentLifts]:
+    journal = Journal.open(path, role="barrier", **options)
+    try:
+        spent = SpentLifts()
+        spent.replay(spent.dated(journal.replay()))
+    except (ValueError, msgspec.MsgspecError) as error:  # it is as it was written, so whoever wrote it knows more
+        journal.close()
+        raise JournalForeign(path, f"{error}; a newer program wrote it, perhaps") from error
+    except BaseException:
+        journal.close()
+        raise
+    return journal, spent
+
+
+def _repair(error: JournalDamaged, now_ms: int, options: dict[str, Any]) -> str:
+    """Put a whole journal in the damaged one's place; returns what to tell a person."""
+
+    def tell(_: int, later: Iterator[Row]) -> Iterator[tuple[str, bytes, int]]:
+        yield from ((row.kind, row.data, row.at_ms) for row in later if row.kind in BARRIERS)
+        yield REPAIRED, str(error).encode(), now_ms
+
+    connect = {"connect": options["connect"]} if "connect" in options else {}
+    rebuilt = rebuild(error.path, "barrier", tell, now_ms, **connect)
+    return f"{error}; it is kept as {rebuilt.aside.name}"

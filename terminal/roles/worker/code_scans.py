@@ -1,0 +1,115 @@
+"""Whether a phone has read the code that a lane shows, and more time for whoever confirms: for the driver's sake alone.
+
+No money hangs on it. It is asked between two queries of an order, shares their rate limit, and says nothing about how
+PayBy is doing: an endpoint that is not there, or not for this merchant, is left alone for an hour.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from terminal.core.events import Event, OrderScanned
+from terminal.core.model import VisitOrder
+from terminal.mqtt.endpoint import Endpoint
+from terminal.payby.errors import CallFailed, OurMistake, OutcomeUnknown, PayByError, Unauthorised
+from terminal.payby.messages import Payer
+
+GIVEN_UP_S = 3600.0
+LIMIT_S = 3.0
+"""An answer that takes longer is of no use: the driver has moved on."""
+TRIES = 3
+"""So often PayBy is told a later end; the one that it has lies ten minutes after ours."""
+logger = logging.getLogger(__name__)
+
+
+async def _unknown(_: str) -> Payer | None:
+    return None
+
+
+async def _not_extended(_: str, __: int) -> None:
+    pass
+
+
+@dataclass(slots=True)
+class CodeScans:
+    """``ask`` tells which phone has read a token URL; ``extend`` gives an order a later end, ms since the epoch by
+    PayBy's clock, which is ``ahead`` of ours; ``post`` takes an event; ``tell`` an operator."""
+
+    ask: Callable[[str], Awaitable[Payer | None]] = _unknown
+    extend: Callable[[str, int], Awaitable[object]] = _not_extended
+    now: Callable[[], int] = int
+    ahead: Callable[[], int] = int
+    post: Callable[[Event], None] = lambda _: None
+    tell: Callable[[str], Awaitable[None]] | None = None
+    _asking: set[str] = field(default_factory=set)
+    _tries: dict[str, int] = field(default_factory=dict)
+    _not_before_s: float = 0.0
+
+    def between(self, group: asyncio.TaskGroup, order: VisitOrder, after_s: float) -> None:
+        """A query of the order begins now, and another follows after twice ``after_s``."""
+        if order.extended:
+            if self._tries.get(order.no, 0) < TRIES:
+                self._tries[order.no] = self._tries.get(order.no, 0) + 1
+                group.create_task(self._extend(order), name=f"updateExpiredTime {order.no}")
+        elif not order.scanned and order.token_url and order.no not in self._asking and not self._is_given_up():
+            group.create_task(self._ask(order, after_s), name=f"getCashierUrlInfo {order.no}")
+
+    def forget(self, no: str) -> None:
+        """An order that is pursued no more."""
+        self._tries.pop(no, None)
+
+    def _is_given_up(self) -> bool:
+        return asyncio.get_running_loop().time() < self._not_before_s
+
+    async def _ask(self, order: VisitOrder, after_s: float) -> None:
+        self._asking.add(order.no)
+        try:
+            await asyncio.sleep(after_s)
+            async with asyncio.timeout(LIMIT_S):
+                payer = await self.ask(order.token_url)
+        except TimeoutError:
+            return
+        except PayByError as error:
+            await self._failed(error)
+        else:
+            if payer is not None:
+                self.post(OrderScanned(self.now(), order.no, str(payer.mobile_number_mask or "")))
+        finally:
+            self._asking.discard(order.no)
+
+    async def _failed(self, error: PayByError) -> None:
+        said = error.said if isinstance(error, OutcomeUnknown) and error.said else error
+        absent = isinstance(said, CallFailed) and (said.code == "404" or said.why.startswith(("HTTP 404", "HTTP 403")))
+        if not absent and not isinstance(said, Unauthorised | OurMistake):
+            return
+        if self._is_given_up():
+            return  # another lane's call found out as well
+        self._not_before_s = asyncio.get_running_loop().time() + GIVEN_UP_S
+        if self.tell:
+            await self.tell(f"PayBy does not tell whether a code was scanned, and is asked again in an hour: {error}")
+
+    async def _extend(self, order: VisitOrder) -> None:
+        try:
+            await self.extend(order.no, order.payby_expires + self.ahead())
+        except PayByError as error:
+            logger.info("%s", error)
+        else:
+            self._tries[order.no] = TRIES
+
+
+def codes_of(
+    payby: Any, endpoint: Endpoint, *, now: Callable[[], int], ahead: Callable[[], int], post: Callable[[Event], None]
+) -> CodeScans:
+    """As a worker asks them; of a ``payby`` that lacks these calls nobody asks anything."""
+    if not hasattr(payby, "get_cashier_url_info"):
+        return CodeScans()
+    return CodeScans(
+        ask=payby.get_cashier_url_info,
+        extend=lambda no, ms: payby.update_expired_time(no, expires_ms=ms),
+        now=now,
+        ahead=ahead,
+        post=post,
+        tell=lambda text: endpoint.alert("cashier-unknown", "info", text, once=True),
+    )

@@ -1,0 +1,176 @@
+"""What a message comes to: the worker's own judgement turns it into an event, or refuses it.
+
+Of a `fee` only the ticket's text is believed, of a `paid` only PayBy's signature (contract, "What the worker
+believes").
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from terminal.contract import messages
+from terminal.contract.messages import moment
+from terminal.core import money
+from terminal.core.events import CommandGiven, OrderReported, RefundReported, TicketRead, TicketRefused
+from terminal.core.ids import lost_session
+from terminal.core.model import ParkingFee, PaymentProof, RefundStage
+from terminal.core.quote import hint, quote
+from terminal.core.tariff import Tariff
+from terminal.payby.messages import AcquireOrder, RefundOrder, read_notification
+from terminal.payby.signing import verify
+
+FRESH_MS = 60_000
+"""A ticket must have been read this short a time ago, by our own clock."""
+REFUSALS = ("ticket-unknown", "ticket-used", "ticket-foreign", "ticket-future")
+REFUND_STAGES: Mapping[str, RefundStage] = {
+    "CREATED": "created",
+    "REFUNDED_SETTLED": "settled",
+    "SUCCESS": "success",
+    "FAILURE": "failed",
+}
+"""PayBy's refund statuses and ours."""
+TICKET_SHOWN = 64
+
+
+@dataclass(frozen=True, slots=True)
+class JudgementSettings:
+    """What the worker checks messages with."""
+
+    garage: str
+    ticket_keys: Mapping[str, bytes]
+    tariff: Tariff
+    payby_keys: Sequence[RSAPublicKey]
+    payee_mid: str
+
+
+def ticket_event(
+    fee: messages.Fee,
+    lane: str,
+    *,
+    at: int,
+    wall: int,
+    judgement: JudgementSettings,
+    hindrance: str,
+    knows: Callable[[str], bool] = lambda _: False,
+    skew: int = 0,
+) -> TicketRead | TicketRefused:
+    """``at``: the worker's steady time; ``wall``: ms since the epoch by its own clock, and ``skew`` how far the true
+    time is ahead of that, as far as it is known; ``knows``: is this a stay that was seen before?
+
+    It must have been read now: by our own clock, which the reader may share, or by the true time, which the reader's
+    may keep. What is due is reckoned by the true time, so where the two differ the fee's amount is not. While nobody
+    knows the time (``hindrance`` is `clock`) it opens nothing, and neither its age nor its entry is held against it.
+
+    A fee must be what a reader without a key makes of its ticket at its `exited`: one that says otherwise is disputed.
+    Whether the ticket is genuine is then the worker's to say, and no lie where it is not. A lost ticket names no stay:
+    the worker derives it, whatever `session` says, and a fee that names somebody else's is refused.
+    """
+
+    ticket = fee.ticket[:TICKET_SHOWN]  # kept as scanned, no longer than a screen or a report can show
+
+    def refused(reason: str, disputed: str = "") -> TicketRefused:
+        return TicketRefused(at, lane, fee.id, reason, disputed, ticket)
+
+    if fee.reason == "refused":
+        return refused(fee.why if fee.why in REFUSALS else "ticket-unknown")
+    timely = hindrance != "clock"
+    exited = moment(fee.exited or fee.at)
+    ago = min(wall - exited, wall + skew - exited, key=abs)
+    if timely and abs(ago) > FRESH_MS:
+        return refused("refused", f"a fee says it was read {ago / 1000:.0f} s ago; 60 s are taken")
+    read = wall + skew - ago
+    garage, tariff, session = judgement.garage, judgement.tariff, lost_session(judgement.garage, lane, fee.car, fee.id)
+    told = hint(fee.ticket, exited, garage=garage, tariff=tariff, lost_session=session, kept=False)
+    if told.why:
+        return refused(told.why, f"a fee for a ticket that is {told.why}")
+    amount = told.amount or 0
+    named = fee.session
+    if fee.reason == "lost" and named != session:
+        if named and knows(named):
+            return refused("refused", "a fee for a lost ticket names a stay that is known already")
+        named = session
+    said = (fee.reason, named, fee.amount, fee.minutes, fee.entered and moment(fee.entered))
+    reckoned = (told.reason, told.session, money.text(amount), told.minutes, told.entered_ms)
+    if said != reckoned or (told.reason == "lost" and not amount):
+        return refused("refused", f"a fee says {fee.reason} {fee.amount}, the tariff {reckoned[0]} {reckoned[2]}")
+    keys = judgement.ticket_keys
+    ours = quote(fee.ticket, read, garage=garage, keys=keys, tariff=tariff, lost_session=session, kept=timely)
+    if ours.session is None or ours.reason == "refused":
+        return refused(ours.why or "ticket-unknown")
+    taken = ParkingFee(fee.id, ours.session, ticket, ours.amount or 0, ours.reason, ours.minutes, fee.car)
+    return TicketRead(at, lane, taken, hindrance)
+
+
+def order_report(
+    order: AcquireOrder, proof: PaymentProof, *, at: int, payee_mid: str, token_url: str = "", notified: bool = False
+) -> OrderReported:
+    """PayBy's signed words about an order as a fact; ``wrong`` says what of them cannot be ours."""
+    wrong = ""
+    if order.was_paid and order.is_revoked:
+        wrong = "it is revoked"
+    elif order.payee_mid != payee_mid:
+        wrong = "payeeMid is another merchant's"
+    amount = _fils(order.total_amount.amount)
+    if order.total_amount.currency != "AED" or amount is None:
+        wrong = "currency or amount is none of ours"
+    status = "PAID" if order.was_paid else order.status
+    return OrderReported(
+        at,
+        order.merchant_order_no,
+        status if status in ("PAID", "CREATED", "FAILURE") else "OTHER",  # type: ignore[arg-type]
+        amount or 0,
+        proof,
+        order.order_no or "",
+        token_url,
+        notified,
+        wrong,
+    )
+
+
+def notification_event(
+    paid: messages.Paid | messages.Refund, *, at: int, judgement: JudgementSettings
+) -> OrderReported | RefundReported | None:
+    """A genuine notification as a fact, None for one of which the rules hear nothing (see ``notices``).
+
+    Raises BadSignature or BadWords for one that PayBy did not say.
+    """
+    body = paid.body or ""
+    verify(judgement.payby_keys, body.encode(), paid.sign)
+    said = read_notification(body)
+    if said.acquire_order is not None:
+        proof = PaymentProof(body, paid.sign or "")
+        return order_report(said.acquire_order, proof, at=at, payee_mid=judgement.payee_mid, notified=True)
+    return refund_report(said.refund_order, at=at, notified=True) if said.refund_order is not None else None
+
+
+def refund_report(refund: RefundOrder, *, at: int, notified: bool = False) -> RefundReported | None:
+    """PayBy's signed words about a refund; None for a status that no refund should have."""
+    stage = REFUND_STAGES.get(refund.status)
+    if stage is None or refund.origin_merchant_order_no is None:
+        return None
+    return RefundReported(at, refund.refund_merchant_order_no, refund.origin_merchant_order_no, stage, notified)
+
+
+def command_event(command: messages.Command, lane: str, *, at: int, wall: int) -> CommandGiven:
+    """A command whose signature and deadline hold, as a fact; its deadline by the worker's steady clock."""
+    return CommandGiven(
+        at,
+        lane,
+        command.id,
+        command.command,
+        command.by,
+        at + moment(command.not_after) - wall,
+        command.session,
+        command.order_no,
+        None if command.amount is None else money.parse(command.amount),
+        command.reason or "",
+    )
+
+
+def _fils(amount: Decimal) -> int | None:
+    try:
+        return money.from_decimal(amount)
+    except ValueError:
+        return None

@@ -1,0 +1,114 @@
+"""What loops and barriers say: whether a vehicle waits, what the boom does, and how a lift was answered."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from terminal.contract.messages import Barrier, Vehicle, moment
+from terminal.core import events
+from terminal.core.lane import Change
+from terminal.core.model import Lane
+from terminal.eventstore.store import EventStore
+from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
+from terminal.roles.worker.lane_timers import LaneTimers
+from terminal.roles.worker.lift_index import LiftIndex
+
+SILENT_S = 15.0
+"""Loops or a barrier that said nothing for so long are not there."""
+
+
+class LaneDevices:
+    """``post`` takes an event, and what to do once it is taken; ``hurry`` sends a lane's lift at once; ``expect`` hears
+    that a driver has come."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        event_store: EventStore,
+        lifts: LiftIndex,
+        *,
+        now: Callable[[], int],
+        post: Callable[..., None],
+        hurry: Callable[[str], None],
+        expect: Callable[[], None],
+    ) -> None:
+        self._endpoint, self._event_store, self._lifts = endpoint, event_store, lifts
+        self._now, self._post, self._hurry, self._expect = now, post, hurry, expect
+        self._timers: dict[str, LaneTimers] = {}
+
+    def known(self, lane: str) -> None:
+        """There is such a lane, whatever happened there."""
+        self._event_store.garage.lanes.setdefault(lane, Lane(lane))
+
+    async def hear_vehicle(self, received: ReceivedMessage) -> None:
+        """What the loops see."""
+        vehicle, lane = received.message, received.topic.lane
+        assert isinstance(vehicle, Vehicle)
+        received.ack()
+        if received.retained and abs(self._endpoint.clock.wall_ms() - moment(vehicle.at)) > SILENT_S * 1000:
+            return
+        self.known(lane)
+        said = self._of(lane)
+        if said.vehicle_silent:
+            said.vehicle_silent.cancel()
+        said.vehicle_silent = self._silence(lambda: events.VehicleUnknown(self._now(), lane))
+        if vehicle.waiting and not said.waiting:
+            self._expect()
+        said.waiting = vehicle.waiting
+        self._post(events.VehicleSeen(self._now(), lane, vehicle.waiting, vehicle.under_boom, vehicle.car))
+
+    async def hear_barrier(self, received: ReceivedMessage) -> None:
+        """What the boom does, and what became of a lift."""
+        barrier, lane = received.message, received.topic.lane
+        assert isinstance(barrier, Barrier)
+        apart = moment(barrier.at) - self._endpoint.clock.wall_ms()
+        if received.retained and abs(apart) > SILENT_S * 1000:
+            received.ack()
+            return
+        self.known(lane)
+        before = self._event_store.garage.lanes[lane].boom
+        skew: int | None = self._event_store.garage.lanes[lane].skew
+        if not received.retained:
+            skew = self._of(lane).rhythm.skew(apart, self._endpoint.clock.steady_ms())
+        answer, lift = barrier.answer, barrier.lift
+        if others := self._others(lane, lift, answer.lift if answer else None):
+            await self._endpoint.bad_message(
+                str(received.topic), f"what a barrier said of a lift of {others} was dropped"
+            )
+            answer, lift = None, None
+        news: list[events.Event] = []
+        if skew is not None:
+            self._barrier_alive(lane)
+            news.append(events.BoomSeen(self._now(), lane, barrier.state, lift, skew))
+            if barrier.state == "down" and before and before.state != "down" and not received.retained:
+                self._hurry(lane)
+        if not received.retained and answer and (stay := self._lifts.session_of(answer.lift)):
+            outcome, why = answer.outcome, answer.why or ""
+            news.append(events.LiftAnswered(self._now(), lane, stay, answer.lift, outcome, why))
+
+        async def done(_: Change | None) -> None:
+            received.ack()
+
+        for event in news[:-1]:
+            self._post(event)
+        if news:
+            self._post(news[-1], done)
+        else:
+            received.ack()
+
+    def _others(self, lane: str, *lifts: str | None) -> str:
+        """The other lane that one of these lifts is for; empty where there is none."""
+        lanes = (self._lifts.lane_of(lift) for lift in lifts if lift)
+        return next((found for found in lanes if found not in (None, lane)), None) or ""
+
+    def _barrier_alive(self, lane: str) -> None:
+        said = self._of(lane)
+        if said.barrier_silent:
+            said.barrier_silent.cancel()
+        said.barrier_silent = self._silence(lambda: events.BarrierGone(self._now(), lane))
+
+    def _silence(self, event: Callable[[], Any]) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(SILENT_S, lambda: self._post(event()))
+
+    def _of(self, lane: str) -> LaneTimers:
+        return self._timers.setdefault(lane, LaneTimers())

@@ -1,0 +1,64 @@
+"""Which stay a lift belongs to, for a barrier's answer names the lift alone; and when a lift may be sent."""
+
+from terminal.core.lane import LOOPS_MS, SKEW_ALERT_MS, Garage
+from terminal.core.model import Grant, Stay
+from terminal.mqtt.endpoint import Endpoint
+
+
+class LiftIndex:
+    """Lifts of stays that are in memory."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, str] = {}
+        self._lifts_of: dict[str, set[str]] = {}
+        self._lanes: dict[str, str] = {}
+
+    def session_of(self, lift: str) -> str | None:
+        """The stay of a lift."""
+        return self._sessions.get(lift)
+
+    def lane_of(self, lift: str) -> str | None:
+        """The lane that it names."""
+        return self._lanes.get(lift)
+
+    def know(self, stay: Stay) -> None:
+        """Know a stay by all its lifts: what raised matters for ever."""
+        lifts = {given.id for given in stay.given}
+        for lift in self._lifts_of.get(stay.session, set()) - lifts:
+            self._drop(lift)
+        self._lanes |= {given.id: given.lane for given in stay.given}
+        self._sessions |= dict.fromkeys(lifts, stay.session)
+        self._lifts_of[stay.session] = lifts
+
+    def forget(self, stay: Stay) -> None:
+        """The stay has left memory."""
+        for lift in self._lifts_of.pop(stay.session, ()):
+            self._drop(lift)
+
+    def _drop(self, lift: str) -> None:
+        self._sessions.pop(lift, None)
+        self._lanes.pop(lift, None)
+
+
+class LiftWindow:
+    """The worker's line to the broker: while it is down, and until the loops could have spoken once it is back, nobody
+    knows whether the car that they saw still stands there."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._up_ms = endpoint.clock.steady_ms()
+        endpoint.mqtt_client.on_change(self._changed)
+
+    def _changed(self, connected: bool) -> None:
+        if connected:
+            self._up_ms = self._endpoint.clock.steady_ms()
+
+    def carries(self, grant: Grant, garage: Garage) -> bool:
+        """May a lift be sent now? One that names no car, because the loops fell silent, would let another car out. One
+        that is overdue is sent for its answer alone, so that no barrier may take it for valid by a wrong clock."""
+        lane = garage.lanes.get(grant.lane)
+        if grant.overdue:
+            return lane is not None and lane.boom is not None and abs(lane.skew) < SKEW_ALERT_MS
+        if grant.car is not None or lane is None or lane.visit is None or lane.visit.loop != "sees":
+            return True
+        return self._endpoint.mqtt_client.connected and self._endpoint.clock.steady_ms() - self._up_ms >= LOOPS_MS

@@ -1,0 +1,131 @@
+"""How PayBy is doing: told by every call, shown on idle lanes and in the worker's health, probed while in trouble."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Literal
+
+from terminal.config.schema import advice
+from terminal.mqtt.endpoint import Endpoint
+from terminal.payby import errors
+
+PROBE_S = 15.0
+TROUBLED_AFTER = 4
+"""Calls in a row without an answer after which an idle lane is out of order."""
+SKEW_TOLD_MS = 60_000
+"""What we say to PayBy is corrected; tickets, deadlines and reports go by this machine's clock, so a person is told."""
+Trouble = Literal["", "payby", "unauthorised", "clock"]
+logger = logging.getLogger(__name__)
+
+
+class WorkerTroubles:
+    """What is wrong with the worker, by the alert's code; its health tells all of it."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._texts: dict[str, str] = {}
+
+    async def tell(self, code: str, text: str) -> None:
+        """It is wrong: ``degraded``, and a critical alert of the garage until over()."""
+        self._texts[code] = text
+        self._endpoint.degraded("; ".join(self._texts.values()))
+        await self._endpoint.alert(code, "critical", text)
+
+    async def over(self, code: str, text: str) -> None:
+        """It is right (again); nothing to say where it was not wrong."""
+        if self._texts.pop(code, None) is None:
+            return
+        if self._texts:
+            self._endpoint.degraded("; ".join(self._texts.values()))
+        else:
+            self._endpoint.healthy()
+        await self._endpoint.clear(code, text)
+
+
+class PayByHealth:
+    """``trouble`` is a reason of the contract's `out-of-order`, empty while PayBy answers. ``changed`` is awaited after
+    each change of it; ``payby`` has ``probe``, which raises CallFailed where PayBy is not there, and ``skew_ms``."""
+
+    def __init__(
+        self,
+        troubles: WorkerTroubles,
+        payby: Any,
+        *,
+        changed: Callable[[], Awaitable[None]],
+        spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
+    ) -> None:
+        self.trouble: Trouble = ""
+        self._troubles, self._payby, self._changed, self._spawn = troubles, payby, changed, spawn
+        self._failures = 0
+        self._is_clock_off = False
+        self._probing: asyncio.Task[None] | None = None
+
+    def expect_call(self) -> None:
+        """A driver has come: have a connection ready, where ``payby`` can."""
+        if open_ahead := getattr(self._payby, "open_ahead", None):
+            self._spawn(open_ahead(), "worker opens a connection")
+
+    def heard(self) -> None:
+        """A call was answered."""
+        self._failures = 0
+        if self.trouble:
+            self._become("")
+        self._look_at_clock()
+
+    def unheard(self, error: errors.CallFailed) -> None:
+        """A call failed; a signed refusal is an answer all the same. What PayBy's gateway says of us without a
+        signature is believed here, where it moves nothing."""
+        said = error.said if isinstance(error, errors.OutcomeUnknown) else None
+        match said if isinstance(said, errors.ClockWrong | errors.Unauthorised) else error:
+            case errors.ClockWrong():
+                self._become("clock", str(error))
+            case errors.Unauthorised():
+                self._become("unauthorised", str(error) + advice((said or error).code))
+            case errors.OutcomeUnknown():
+                self._failures += 1
+                if self._failures >= TROUBLED_AFTER:
+                    self._become("payby", str(error))
+            case errors.NotSent():
+                pass
+            case _:
+                self.heard()
+
+    def _look_at_clock(self) -> None:
+        skew = getattr(self._payby, "skew_ms", None)
+        is_off = skew is not None and abs(skew) >= SKEW_TOLD_MS
+        if is_off != self._is_clock_off:
+            self._is_clock_off = is_off
+            self._spawn(self._tell_clock(skew or 0, is_off), "PayBy's clock")
+
+    async def _tell_clock(self, skew_ms: int, is_off: bool) -> None:
+        if is_off:
+            away = f"{abs(skew_ms) / 1000:.0f} s {'behind' if skew_ms > 0 else 'ahead of'} PayBy's"
+            await self._troubles.tell("clock-skew", f"this machine's clock is {away}")
+        else:
+            await self._troubles.over("clock-skew", "this machine's clock agrees with PayBy's again")
+
+    def _become(self, trouble: Trouble, text: str = "") -> None:
+        if trouble == self.trouble:
+            return
+        before, self.trouble = self.trouble, trouble
+        self._spawn(self._tell(before, trouble, text), "PayBy's health")
+        if trouble and (self._probing is None or self._probing.done()):
+            self._probing = self._spawn(self._probe(), "PayBy probe")
+
+    async def _tell(self, before: Trouble, trouble: Trouble, text: str) -> None:
+        if before:
+            await self._troubles.over(f"payby-{before}", "PayBy answers again")
+        if trouble:
+            await self._troubles.tell(f"payby-{trouble}", f"PayBy: {text}")
+        await self._changed()
+
+    async def _probe(self) -> None:
+        """Ask every 15 s while it is in trouble, so that an idle garage learns when it is over."""
+        while self.trouble:
+            await asyncio.sleep(PROBE_S)
+            try:
+                await self._payby.probe()
+            except errors.CallFailed as error:
+                logger.info("PayBy is still in trouble: %s", error)
+            else:
+                self.heard()

@@ -1,0 +1,92 @@
+"""PayBy's signed words that move nothing here: a person is told, and what the rules do not hear is written down.
+
+A chargeback takes money back weeks after its car has left. Of a kind that is new, nobody can say yet what it means;
+refusing it would help nobody.
+"""
+
+from collections.abc import Callable
+
+from terminal.contract.messages import Paid, Refund
+from terminal.contract.topics import GARAGE_WIDE
+from terminal.core import ids
+from terminal.eventstore.store import EventLog
+from terminal.journal.kinds import NOTICE
+from terminal.mqtt.endpoint import Endpoint, Severity
+from terminal.payby.messages import FAILURE, AcquireOrder, Chargeback, RefundOrder, read_notification
+from terminal.payby.strict_json import Sum
+
+REMEMBERED = 1_000
+"""Notifications whose repetitions are not told again."""
+
+
+class PayByNotices:
+    """``log``: the worker's journal."""
+
+    def __init__(self, endpoint: Endpoint, garage: str, log: EventLog, now: Callable[[], int]) -> None:
+        self._endpoint, self._garage, self._log, self._now = endpoint, garage, log, now
+        self._known: dict[str, None] = {}
+
+    async def handle(self, said: Paid | Refund, *, is_all: bool) -> None:
+        """A genuine notification; ``is_all``: the rules hear nothing of it. The same one again changes nothing."""
+        body = said.body or ""
+        notification = read_notification(body)
+        if what := notification.acquire_order or notification.refund_order:
+            await self.failed(what)
+        if not is_all or notification.notify_id in self._known:
+            return
+        await self._log.append([(NOTICE, f"{said.sign}\n{body}".encode())], self._now())
+        self._has(notification.notify_id)
+        if notification.acquire_chargeback is not None:
+            await self._charged_back(notification.acquire_chargeback)
+        else:
+            text = f"PayBy signed a notification that says nothing to this program: {', '.join(notification.kinds)}"
+            await self._endpoint.alert("notification-unknown", "warning", text, lane=GARAGE_WIDE, once=True)
+
+    async def failed(self, what: AcquireOrder | RefundOrder) -> None:
+        """PayBy's reason for the end of an order or a refund, where it gives one; told once."""
+        if what.status != FAILURE or not (what.fail_code or what.fail_des):
+            return
+        refund = what.refund_merchant_order_no if isinstance(what, RefundOrder) else None
+        no = what.origin_merchant_order_no if isinstance(what, RefundOrder) else what.merchant_order_no
+        if self._has(f"failed {refund or no}"):
+            return
+        reason = " ".join(filter(None, (what.fail_code, what.fail_des)))
+        text = f"PayBy's reason why {f'refund {refund}' if refund else 'this order'} failed: {reason}"
+        await self._tell("payby-failed", "warning" if refund else "info", text, no)
+
+    def _has(self, notice: str) -> bool:
+        """Was it told before? Now it is."""
+        known = notice in self._known
+        self._known[notice] = None
+        if len(self._known) > REMEMBERED:
+            self._known.pop(next(iter(self._known)))
+        return known
+
+    async def _charged_back(self, said: Chargeback) -> None:
+        ours = self._ours(said.merchant_order_no)
+        text = (
+            f"chargeback of {_aed(said.chargeback_amount)} of {_aed(said.pay_amount)} ({said.case_type or 'no case'}),"
+            f" order {said.merchant_order_no}, {f'lane {ours.lane}' if ours else 'no order number of ours'}"
+        )
+        await self._tell("chargeback", "critical", text, said.merchant_order_no)
+
+    async def _tell(self, code: str, severity: Severity, text: str, order_no: str | None) -> None:
+        ours = self._ours(order_no)
+        await self._endpoint.alert(
+            code,
+            severity,
+            text,
+            lane=ours.lane if ours else GARAGE_WIDE,
+            session=ours.session if ours else None,
+            order_no=order_no,
+            help_code=ids.help_code(ours.session) if ours else None,
+            once=True,
+        )
+
+    def _ours(self, order_no: str | None) -> ids.OrderName | None:
+        name = ids.parse_order_no(order_no or "")
+        return name if name and name.garage == self._garage else None
+
+
+def _aed(amount: Sum | None) -> str:
+    return f"{amount.currency} {amount.amount}" if amount else "an amount that is not said"

@@ -1,0 +1,60 @@
+"""Exactly one worker serves a garage: of two that hear each other's live heartbeats the later one stops.
+
+Whoever may publish on the broker may say a heartbeat, so only one that a trusted worker signed counts. And whoever
+hears one may say it again later: the later worker stops only for an older one that names it, which no heartbeat of
+before it began can do.
+"""
+
+from msgspec.structs import replace
+
+from terminal.contract.messages import Health
+from terminal.contract.signatures import TrustedKeys, check_health, sign_health
+from terminal.contract.topics import GARAGE_WIDE
+from terminal.mqtt.endpoint import Endpoint
+from terminal.mqtt.presence import OFFLINE_AFTER_MS, SecondWorker
+from terminal.roles.worker.message_builder import WorkerSigner
+
+ALERT_EVERY_MS = 600_000
+
+
+class RivalWorkers:
+    """The other workers of this garage, by their heartbeats; an instance's id, a UUIDv7, tells when it began."""
+
+    def __init__(self, endpoint: Endpoint, signer: WorkerSigner, trusted: TrustedKeys) -> None:
+        self._endpoint, self._signer, self._trusted = endpoint, signer, trusted
+        self._later: tuple[str, int] | None = None
+        """The later worker that was heard last, and when."""
+        self._forged, self._next_alert_ms = 0, 0
+        endpoint.seal = self._seal
+
+    async def note_health(self, health: Health, *, retained: bool) -> None:
+        """Raise SecondWorker where an older worker has heard this one, and lives."""
+        own, now_ms = self._endpoint.mqtt_client.instance, self._endpoint.clock.steady_ms()
+        if retained or health.state == "offline" or health.instance == own:
+            return
+        if check_health(health, self._endpoint.garage, GARAGE_WIDE, self._trusted):
+            await self._alert(now_ms)
+        elif health.instance > own:
+            is_news = self._later is None or self._later[0] != health.instance
+            self._later = health.instance, now_ms
+            if is_news:
+                self._endpoint.send_heartbeat()
+        elif health.rival == own:
+            await self._endpoint.alert(
+                "second-worker", "critical", "a second worker was started for this garage; it stops"
+            )
+            raise SecondWorker("another worker already serves this garage; exactly one may")
+
+    async def _alert(self, now_ms: int) -> None:
+        self._forged += 1
+        if now_ms >= self._next_alert_ms:
+            self._next_alert_ms = now_ms + ALERT_EVERY_MS
+            text = f"{self._forged} heartbeats of a worker that no trusted key signed were dropped"
+            self._forged = 0
+            await self._endpoint.alert("forged-worker", "critical", text, once=True)
+
+    def _seal(self, health: Health) -> Health:
+        if self._later and self._endpoint.clock.steady_ms() - self._later[1] > OFFLINE_AFTER_MS:
+            self._later = None
+        named = replace(health, rival=self._later[0] if self._later else None)
+        return sign_health(self._signer.key, self._endpoint.garage, GARAGE_WIDE, named, key=self._signer.name)

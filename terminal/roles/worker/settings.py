@@ -1,0 +1,27 @@
+"""What the worker is told at its start."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from terminal.contract import signatures
+from terminal.core.actions import Pursuit
+from terminal.core.model import Rules
+from terminal.eventstore.store import CHECKPOINT_ROWS
+from terminal.roles.worker.event_mapper import JudgementSettings
+from terminal.roles.worker.message_builder import WorkerSigner
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What the worker is told at its start. ``words_for`` makes the bizContent of an order, refund or cancellation."""
+
+    garage: str
+    rules: Rules
+    judgement: JudgementSettings
+    signer: WorkerSigner
+    trusted: signatures.TrustedKeys
+    query_every: float
+    words_for: Callable[[Pursuit, int], bytes]
+    version: str
+    checkpoint_rows: int = CHECKPOINT_ROWS
+    device_ids: Mapping[str, str] = field(default_factory=dict)

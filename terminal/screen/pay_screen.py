@@ -1,0 +1,262 @@
+"""The pay screen: the code with its quiet zone over the panel's whole height, words beside it.
+
+While the order is being placed, its words stand there already, and an hourglass in the code's room: once PayBy has
+answered, only the code and the words about it have to go over the wire.
+
+A square panel has no room beside the code. It shows the code alone, and now and then, for a moment, the words.
+"""
+
+from collections.abc import Callable
+
+from terminal.screen import pay_hints, qr
+from terminal.screen.blocks import (
+    Beside,
+    Blank,
+    Block,
+    Group,
+    Halves,
+    Picture,
+    Seconds,
+    Slot,
+    Stack,
+    TextLine,
+    TextRow,
+    flow,
+)
+from terminal.screen.fonts import Ink, ink
+from terminal.screen.pictograms import picture
+from terminal.screen.qr import Symbol
+from terminal.screen.sheet import Sheet
+from terminal.screen.typesetting import Typesetter
+from terminal.screen.view import View
+
+_LEAST = 8
+"""Below this no word is read."""
+_DIGITS = {"latin": "0123456789", "arabic": "٠١٢٣٤٥٦٧٨٩"}
+
+
+def code(sheet: Sheet, typesetter: Typesetter, symbol: Symbol) -> None:
+    """The code, with words on both sides of it, left of it or below; raises qr.QrError where the panel is too small.
+
+    In the middle it is read 4 % farther than at an edge, since there the camera looks at it straight.
+    """
+    left, side = _room(typesetter)
+    qr.check_size(symbol, side)
+    sheet.picture(qr.draw(symbol, side).convert("RGB"), left, 0, "code")
+
+
+def soon(sheet: Sheet, typesetter: Typesetter) -> None:
+    """In the code's place: please wait. It keeps within the modules, where the code changes everything anyway."""
+    layout = typesetter.layout
+    left, side = _room(typesetter)
+    margin = side // 10
+    flow(
+        sheet,
+        (left + margin, margin, left + side - margin, side - margin),
+        [
+            Picture(picture("wait", side * 3 // 8)),
+            typesetter.lines("wait", side - 2 * margin, layout.title, layout.plain * 2 // 3, round(layout.title / 4)),
+        ],
+        layout.least,
+        most=side // 9,
+    )
+
+
+def _room(typesetter: Typesetter) -> tuple[int, int]:
+    """Where the code's square begins, and its side."""
+    width, height = typesetter.layout.width, typesetter.layout.height
+    side = min(width, height)
+    return {"wide": (width - side) // 2, "narrow": width - side}.get(typesetter.layout.style, 0), side
+
+
+def wide(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
+    """Left of the code what is to be paid and until when, right of it how: 74 px each."""
+    layout = typesetter.layout
+    u = layout.height / 320
+    edge, top, bottom = round(6 * u), round(18 * u), layout.height - round(18 * u)
+    side = (layout.width - layout.height) // 2
+    width, small = side - edge, round(14 * u)
+    flow(
+        sheet,
+        (edge, top, side, bottom),
+        [
+            Stack(
+                [
+                    TextRow(typesetter.label("aed", 0, small), None, typesetter.label("aed", -1, small)),
+                    TextLine(typesetter.amount(view, width, layout.amount, priced=True)),
+                ],
+                round(8 * u),
+            ),
+            _named(typesetter, "stay", typesetter.stay(view, round(24 * u), width), small, round(7 * u)),
+            _named(typesetter, "ticket", ink(view.tail, "en", round(24 * u)), small, round(7 * u)),
+            _seconds(typesetter, view, round(32 * u), above=True),
+        ],
+        layout.least,
+    )
+    flow(
+        sheet,
+        (layout.width - side, top, layout.width - edge, bottom),
+        [
+            Picture(picture("pay", round(88 * u))),
+            _call(
+                view,
+                lambda key, em, least: typesetter.lines(key, width, em, least, round(10 * u)),
+                layout.call,
+                layout.plain,
+            ),
+            pay_hints.column(typesetter, view.hint, width, round(96 * u), round(24 * u)),
+        ],
+        layout.least,
+    )
+
+
+def narrow(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
+    """Left of a code of 240 px: 74 px of words, the least of them without labels."""
+    layout = typesetter.layout
+    u = layout.height / 240
+    left, right = round(5 * u), layout.width - layout.height
+    width, small = right - left, layout.small
+    call = _call(
+        view, lambda key, em, least: typesetter.lines(key, width, em, least, round(5 * u)), layout.call, layout.plain
+    )
+    apps = pay_hints.beside(
+        typesetter, view.hint, Picture(picture("pay", round(46 * u))), width, round(14 * u), round(11 * u)
+    )
+    blocks = [
+        Stack(
+            [
+                TextRow(typesetter.label("aed", 0, small), None, typesetter.label("aed", -1, small)),
+                TextLine(typesetter.amount(view, width, layout.amount, priced=True)),
+            ],
+            round(5 * u),
+        ),
+        _facts(typesetter, view, small, width),
+        call,
+        apps,
+        _seconds(typesetter, view, round(23 * u)),
+    ]
+    edge = round(8 * u)
+    box = (left, edge, right, layout.height - edge)
+    if view.hint != "signal":
+        flow(sheet, box, blocks, layout.least)
+        return
+    # The telephone takes the room of both: in that of the apps alone nobody could read it.
+    tops = flow(sheet, box, [Blank(block.height) if block in (call, apps) else block for block in blocks], layout.least)
+    top, height = tops[2], tops[3] + apps.height - tops[2]
+    whom = typesetter.once(pay_hints.signal, width, height, round(24 * u))
+    for block, at in ((Slot(whom, height), top),) if whom else ((call, top), (apps, tops[3])):
+        block.set(sheet, left, right, at)
+
+
+def square(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
+    """The words alone."""
+    layout = typesetter.layout
+    u = layout.height / 240
+    left, right = round(10 * u), layout.width - round(10 * u)
+    width, aed = right - left, round(17 * u)
+    first, last = typesetter.label("aed", 0, aed), typesetter.label("aed", -1, aed)
+    flow(
+        sheet,
+        (left, round(10 * u), right, layout.height - round(10 * u)),
+        [
+            TextRow(
+                first, typesetter.amount(view, width - first.width - last.width - round(16 * u), layout.amount), last
+            ),
+            Beside(
+                picture("pay", round(86 * u)),
+                _call(
+                    view,
+                    lambda key, em, least: typesetter.lines(key, round(140 * u), em, least, round(8 * u)),
+                    layout.call,
+                    layout.plain,
+                ),
+                round(14 * u),
+            ),
+            pay_hints.lines(typesetter, view.hint, width, round(18 * u), round(15 * u)),
+            Halves(
+                _facts(typesetter, view, round(17 * u), width // 2 - round(4 * u)),
+                _seconds(typesetter, view, round(26 * u)),
+                round(4 * u),
+            ),
+        ],
+        layout.least,
+    )
+
+
+def tall(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
+    """Below the code of an upright panel: as much as the room there takes."""
+    layout = typesetter.layout
+    left, right = layout.margin, layout.width - layout.margin
+    width, high = right - left, layout.height - layout.width
+    box = (left, layout.width, right, layout.height - layout.margin // 2)
+    if high < 4 * layout.plain:
+        half, aed = width // 2 - 4, layout.small
+        first, last = typesetter.label("aed", 0, aed), typesetter.label("aed", -1, aed)
+        amount = typesetter.amount(view, half - first.width - last.width - 8, layout.amount, priced=True)
+        phone, em = picture("pay", high * 3 // 7), high // 6
+        room = width - phone.width - 8
+        call = _call(view, lambda key, em, least: typesetter.pair(key, room, em, least), high // 4, high // 6)
+        words = Stack([call, Group([ink(name, "en", em) for name in pay_hints.APPS], em)], high // 16)
+        blocks: list[Block] = [
+            Halves(Group([first, amount, last], 4), _seconds(typesetter, view, high * 2 // 7), 4),
+            Beside(phone, pay_hints.lines(typesetter, view.hint, room, em, high // 8, words), 8),
+        ]
+    else:
+        u = min(high / 160, layout.width / 320)
+        aed, phone = round(20 * u), picture("pay", round(62 * u))
+        room = width - phone.width - round(12 * u)
+        words = Stack(
+            [
+                _call(view, lambda key, em, least: typesetter.pair(key, room, em, least), round(30 * u), round(26 * u)),
+                pay_hints.lines(typesetter, view.hint, room, round(15 * u), round(12 * u)),
+            ],
+            round(3 * u),
+        )
+        facts = _facts(typesetter, view, round(18 * u), width // 2 - round(16 * u))
+        blocks = [
+            TextRow(
+                typesetter.label("aed", 0, aed),
+                typesetter.amount(view, width - round(110 * u), round(44 * u)),
+                typesetter.label("aed", -1, aed),
+            ),
+            Beside(phone, words, round(12 * u)),
+            Halves(facts, _seconds(typesetter, view, round(28 * u)), round(8 * u)),
+        ]
+    flow(sheet, box, blocks, 4)
+
+
+def _named(typesetter: Typesetter, key: str, value: Ink, em: int, gap: int) -> Block:
+    """A value above its labels; nothing where there is none."""
+    if not value.width:
+        return typesetter.nothing()
+    return Stack([TextLine(value), Stack([TextLine(typesetter.label(key, at, em)) for at in (-1, 0)], gap // 2)], gap)
+
+
+def _facts(typesetter: Typesetter, view: View, largest: int, width: int) -> Block:
+    """Stay and ticket tail on one line as large as both have room, after the road sign for parking: no label has."""
+    for em in range(largest, 5, -1):
+        sign, stay, tail = picture("parking", em), typesetter.stay(view, em), ink(view.tail, "en", em)
+        if sign.width + stay.width + tail.width + em <= width:
+            break
+    if not stay.width:
+        return TextRow(None, tail, None)
+    return Beside(sign, TextRow(stay, None, tail, gap=em // 2), em // 4)
+
+
+def _call(view: View, make: Callable[[str, int, int], Block], largest: int, least: int) -> Block:
+    """What to do with the code, or that it is done; nothing in the same room before there is one. ``make`` takes a
+    text's key, and its largest and least size."""
+    words = make("pay", largest, least)
+    if view.state != "pay":
+        return Blank(words.height)
+    if view.hint != "scanned":
+        return words
+    sizes = (make("pay.scanned", em, _LEAST) for em in range(largest, _LEAST - 1, -1))
+    return Slot(next((block for block in sizes if block.height <= words.height), words), words.height)
+
+
+def _seconds(typesetter: Typesetter, view: View, em: int, *, above: bool = False) -> Block:
+    """The countdown, with a clock beside or ``above`` it; nothing in the same room before it runs."""
+    clock, chars = picture("clock", round(em * 0.8)), _DIGITS[typesetter.site.digits]
+    seconds = Stack([Picture(clock), Seconds(em, chars)], em // 4) if above else Seconds(em, chars, clock)
+    return seconds if view.left is not None else Blank(seconds.height)

@@ -1,0 +1,166 @@
+"""What an LCD shows at a moment, from what it has heard: the rules of contract.md's ``screen``, without I/O.
+
+A code is shown only while a live message bears it, its time is not up, a frame of it could be read back, and somebody
+is there to take the payment. Time is the LCD's own steady clock, in ms.
+"""
+
+from collections import OrderedDict
+from dataclasses import replace
+
+from terminal.contract.messages import Screen
+from terminal.screen.qr import QrError, Symbol, from_wire
+from terminal.screen.view import Hint, Page, View, view_of
+
+GONE_AFTER_MS = 15_000
+"""So long without the worker's heartbeat, or without the broker, and what was said counts no longer."""
+
+HINT_AFTER_MS = 18_000
+HINT_MS = 6_000
+WIFI_MS = 8_000
+"""How long the page with the lane's Wi-Fi stands in the signal hint's place: it must be scanned meanwhile."""
+
+CODE_MS, WORDS_MS = 9_000, 3_000
+"""Where words have no room beside the code: how long each stands, the code first."""
+
+STALE_MS = 150_000
+"""A message whose id is older than the newest one's, by less than this, is a late or a repeated one. By more: the
+worker's clock was put right, and no code can be that old and still have time left."""
+
+SCANNED_MS = 6_000
+"""Once a phone has read the code: how long each stands where they take turns, the words first. The code stays, since
+another phone may pay."""
+
+_Side = tuple[Page, Hint, int]
+"""A side of the pay screen, its hint, and for how many ms it stands."""
+
+_REMEMBERED = 64  # codes whose end is known, so that an old message said again cannot bring one back
+
+
+class ScreenPresenter:
+    """Feed it messages that may be believed (a ``pay``: whose signature holds), ask it for the view of a moment.
+
+    ``turns``: the panel has no room for words beside the code. ``wifi``: the lane has a Wi-Fi to offer.
+    """
+
+    def __init__(self, *, turns: bool = False, wifi: bool = False) -> None:
+        self._turns = turns
+        self._sides = _sides(turns=turns, wifi=wifi)
+        self._screen: Screen | None = None
+        self._symbol: Symbol | None = None
+        self._why_not = ""
+        self._since_ms = self._scanned_ms = 0
+        self._newest_ms = 0
+        self._ends: OrderedDict[str, int] = OrderedDict()
+        """When a code's time is up, by the code and the end that the worker signed: it may sign a later one."""
+
+    @property
+    def screen(self) -> Screen | None:
+        """The message that holds now."""
+        return self._screen
+
+    def take(self, screen: Screen, now: int, *, retained: bool = False) -> None:
+        """Note a message, unless a newer one came before it. Of a retained ``pay`` nothing is believed but that the
+        driver must wait for a live one."""
+        age_ms = self._newest_ms - _made_ms(screen)
+        if 0 < age_ms < STALE_MS:
+            return
+        if not retained:
+            self._newest_ms = _made_ms(screen)
+        if screen.state != "pay" or screen.qr is None:
+            self._screen, self._symbol, self._why_not = screen, None, ""
+            return
+        if retained:
+            if self._symbol is None:
+                self._screen, self._why_not = _as_wait(screen), ""
+            return
+        try:
+            symbol = from_wire(screen.qr)
+        except QrError as error:
+            self._screen, self._symbol, self._why_not = screen, None, str(error)
+            return
+        if symbol != self._symbol or self._screen is None or self._screen.session != screen.session:
+            self._symbol, self._why_not = symbol, ""
+            self._since_ms = self._scanned_ms = now
+        elif screen.scanned and not self._screen.scanned:
+            self._scanned_ms = now
+        self._screen = screen
+        end, key = now + (screen.remaining or 0) * 1000, _end_of(symbol, screen)
+        self._ends[key] = min(end, self._ends.get(key, end))
+        if len(self._ends) > _REMEMBERED:
+            self._ends.popitem(last=False)
+
+    def refuse(self, symbol: Symbol, why: str) -> None:
+        """This symbol cannot be shown: it is too large for the panel, or its frame could not be read back."""
+        if symbol == self._symbol:
+            self._why_not = why
+
+    def view(self, now: int, *, away_ms: int = 0, silent_ms: int = 0) -> View:
+        """What is to be seen. ``away_ms``: since the broker was lost; ``silent_ms``: since the worker was heard."""
+        if away_ms >= GONE_AFTER_MS:
+            return View("out-of-order", "broker")
+        screen = self._screen
+        if silent_ms >= GONE_AFTER_MS and (screen is None or screen.state not in ("closed", "out-of-order")):
+            return View("help", "no-answer", help_code=(screen and screen.help_code) or "")
+        if screen is None:
+            return View("wait")
+        if screen.state != "pay":
+            return view_of(screen)
+        if self._why_not:
+            return View("help", "qr", help_code=screen.help_code or "")
+        left_ms = self._left_ms(now)
+        if left_ms <= 0:
+            return replace(view_of(screen), state="wait", symbol=None)
+        page, hint = self._page(now - self._since_ms)
+        if screen.scanned:
+            turn = (now - self._scanned_ms) // SCANNED_MS % 2
+            page, hint = "words" if self._turns and not turn else "code", "scanned"
+        uncounted = page == "wifi" or (self._turns and page == "code")
+        left = None if uncounted else -(-left_ms // 1000)
+        return view_of(screen, left, hint=hint, page=page)
+
+    def next_ms(self, now: int) -> int | None:
+        """How long until the seconds of the code that is shown change; None where there are none."""
+        left_ms = self._left_ms(now)
+        return None if left_ms <= 0 else (left_ms - 1) % 1000 + 1
+
+    def _left_ms(self, now: int) -> int:
+        if self._symbol is None or self._screen is None:
+            return 0
+        return self._ends.get(_end_of(self._symbol, self._screen), now) - now
+
+    def _page(self, shown_ms: int) -> tuple[Page, Hint]:
+        """The side of the pay screen, and its hint, after so long."""
+        at_ms = shown_ms if self._turns else shown_ms - HINT_AFTER_MS
+        if at_ms < 0:
+            return "code", ""
+        at_ms %= sum(ms for _, _, ms in self._sides)
+        for page, hint, ms in self._sides:
+            if at_ms < ms:
+                return page, hint
+            at_ms -= ms
+        raise AssertionError("the sides' times make the turn")
+
+
+def _sides(*, turns: bool, wifi: bool) -> tuple[_Side, ...]:
+    """What stands how long, one after the other and then from the beginning."""
+    network: _Side = ("wifi", "signal", WIFI_MS)
+    if turns:
+        alone: _Side = ("code", "", CODE_MS)
+        last: _Side = network if wifi else ("words", "signal", WORDS_MS)
+        return alone, ("words", "", WORDS_MS), alone, ("words", "second", WORDS_MS), alone, last
+    plain: _Side = ("code", "", HINT_MS)
+    return ("code", "second", HINT_MS), plain, network if wifi else ("code", "signal", HINT_MS), plain
+
+
+def _as_wait(screen: Screen) -> Screen:
+    """A retained ``pay`` as the ``wait`` that it comes to; its amount may be anybody's."""
+    return Screen(id=screen.id, at=screen.at, state="wait", help_code=screen.help_code)
+
+
+def _end_of(symbol: Symbol, screen: Screen) -> str:
+    return f"{symbol.sha256} {screen.expires}"
+
+
+def _made_ms(screen: Screen) -> int:
+    """When the message was made, by its id (UUIDv7), ms since the epoch by its sender's clock."""
+    return int(screen.id[:8] + screen.id[9:13], 16)

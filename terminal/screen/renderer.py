@@ -1,0 +1,139 @@
+"""A view -> the picture on the panel.
+
+White page, black modules, never inverted, full white beside the code. The code and its quiet zone fill the panel's
+height; words stand beside it and never at its cost. A second of countdown redraws its own digits and nothing else.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+from PIL import Image
+
+from terminal.contract.messages import ScreenState
+from terminal.screen import pay_screen, qr, wifi_page
+from terminal.screen import view as words
+from terminal.screen.dimming import PLACES, darker
+from terminal.screen.fonts import raqm_available, rtl
+from terminal.screen.layouts import Layout
+from terminal.screen.sheet import Placed, Sheet, moved
+from terminal.screen.status_screens import bare, message
+from terminal.screen.texts import TABLE, Texts, together
+from terminal.screen.typesetting import Typesetter
+from terminal.screen.view import Site, View
+
+_BESIDE = {"wide": pay_screen.wide, "narrow": pay_screen.narrow, "tall": pay_screen.tall}
+_SAMPLE = "https://qr.payby.com?BIZ_TYPE=202&ft=00000000000000000000000000000000&t=0000000000000"
+_KEPT = 4  # sheets: a visit's screens
+
+
+@dataclass(frozen=True)
+class ScreenImage:
+    """A finished picture (RGB), and what stands where on it."""
+
+    image: Image.Image
+    placed: tuple[Placed, ...]
+
+
+class Renderer:
+    """Draws the screens of one panel. ``arabic`` False leaves the languages out that cannot be shaped here. ``idle`` is
+    the operator's own idle picture, RGB and of the panel's size. A view that is ``dim`` has the ``dim`` share of light:
+    for panels whose backlight cannot be dimmed. Raises qr.QrError for a Wi-Fi whose code this panel cannot show, or
+    not so that it can be read."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        site: Site,
+        *,
+        arabic: bool | None = None,
+        idle: Image.Image | None = None,
+        dim: float = 1,
+        texts: Texts = TABLE,
+    ) -> None:
+        shaped = raqm_available() if arabic is None else arabic
+        shown = tuple(lang for lang in texts.languages if shaped or not rtl(lang))
+        self._settings = [Typesetter(layout, site, texts, pair) for pair in together(shown)]
+        if site.wifi:
+            wifi_page.check(layout, site.wifi)
+            for typesetter in self._settings:
+                wifi_page.prove(typesetter, site.wifi)
+        self._idle = idle
+        self._darker = darker(dim) if dim < 1 else None
+        self._sheets: OrderedDict[View, Sheet] = OrderedDict()
+
+    @property
+    def turns(self) -> bool:
+        """Has the pay screen two sides, the code and the words?"""
+        return self._settings[0].layout.style == "square"
+
+    @property
+    def tongues(self) -> int:
+        """How many turns the languages take: what ``View.tongue`` counts to."""
+        return len(self._settings)
+
+    def warm(self) -> None:
+        """Draw one screen of each state, so that fonts and pictures are loaded before a driver waits for them."""
+        states: tuple[ScreenState, ...] = ("idle", "wait", "paid", "free", "help")
+        self.compose(View("pay", amount="0.00", minutes=0, left=0, tail="0000", symbol=qr.encode(_SAMPLE)))
+        self.compose(View("wait", amount="1.00", minutes=0, tail="0000"))
+        for state in states:
+            self.compose(View(state, amount="0.00"))
+
+    def compose(self, view: View) -> Image.Image:
+        """The picture for a view, mode RGB, the layout's size; a new one at each call. Raises qr.QrError for a symbol
+        that this panel cannot show, fonts.DoesNotFit for words that have no room on it."""
+        return self.frame(view).image
+
+    def frame(self, view: View) -> ScreenImage:
+        """As ``compose``, with the boxes."""
+        sheet = self._sheet(replace(view, left=None if view.left is None else 0, dim=False, moved=0))
+        image, placed = sheet.image.copy(), tuple(sheet.placed)
+        if sheet.countdown and view.left is not None:
+            sheet.countdown.draw(image, words.digits(words.countdown(view.left), self._settings[0].site.digits))
+        if view.moved:
+            x, y = PLACES[view.moved]
+            image.paste(sheet.image, (x, y))  # at the edges stays what was there
+            placed = tuple(replace(one, box=moved(one.box, x, y)) for one in placed)
+        if view.dim and self._darker:
+            image = image.point(self._darker)
+        return ScreenImage(image, placed)
+
+    def bare(self, view: View) -> ScreenImage:
+        """What stands for a view that raises DoesNotFit: no words, and no code."""
+        typesetter = self._settings[0]
+        sheet = Sheet(typesetter.layout.width, typesetter.layout.height)
+        bare(sheet, typesetter, view)
+        return ScreenImage(sheet.image, tuple(sheet.placed))
+
+    def _sheet(self, view: View) -> Sheet:
+        if (sheet := self._sheets.get(view)) is None:
+            sheet = self._sheets[view] = self._draw(view)
+            if len(self._sheets) > _KEPT:
+                self._sheets.popitem(last=False)
+        self._sheets.move_to_end(view)
+        return sheet
+
+    def _draw(self, view: View) -> Sheet:
+        typesetter = self._settings[view.tongue % len(self._settings)]
+        layout = typesetter.layout
+        sheet = Sheet(layout.width, layout.height)
+        beside = _BESIDE.get(layout.style)
+        if view.state == "idle" and self._idle is not None:
+            sheet.picture(self._idle, 0, 0)
+            return sheet
+        if view.state == "pay" and view.page == "wifi" and (network := typesetter.site.wifi):
+            wifi_page.page(sheet, typesetter, network)
+            return sheet
+        if view.state == "pay" and view.symbol is not None:
+            if view.page == "words" and beside is None:
+                pay_screen.square(sheet, typesetter, view)
+                return sheet
+            pay_screen.code(sheet, typesetter, view.symbol)
+        elif view.state == "wait" and beside is not None and view.amount.strip("0."):
+            pay_screen.soon(sheet, typesetter)
+        else:
+            message(sheet, typesetter, view)
+            return sheet
+        if beside is not None:
+            beside(sheet, typesetter, view)
+        return sheet

@@ -1,0 +1,127 @@
+"""Every screen without a code: a picture, what is the case, and what to do, in all languages."""
+
+from terminal.screen.blocks import Beside, Block, Group, Picture, Rule, Stack, TextLine, TextRow, flow, needed
+from terminal.screen.fonts import cut
+from terminal.screen.pictograms import picture
+from terminal.screen.sheet import Sheet
+from terminal.screen.typesetting import Typesetter
+from terminal.screen.view import View
+
+_TROUBLE = ("closed", "help", "out-of-order")
+
+
+def message(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
+    """The whole screen. What goes well has a large picture and few words; trouble has a smaller one, the reason, and
+    whom to call. A reason that the table does not know has no words of its own."""
+    layout = typesetter.layout
+    left, right, bottom = layout.margin, layout.width - layout.margin, layout.height - layout.margin
+    trouble = view.state in _TROUBLE
+    if not trouble or layout.style != "square":
+        footer = _names(typesetter, right - left)
+        footer.set(sheet, left, right, bottom - footer.height)
+        bottom -= footer.height + (2 if trouble or layout.style != "wide" else 4) * layout.least
+    room = bottom - layout.margin
+    blocks = (_trouble if trouble else _well)(typesetter, view, right - left, room)
+    flow(sheet, (left, layout.margin, right, bottom), blocks, layout.least, most=layout.least * 4)
+
+
+def _well(typesetter: Typesetter, view: View, width: int, height: int) -> list[Block]:
+    """A picture as large as the words leave room for, and the words."""
+    layout, state = typesetter.layout, view.state
+    blocks = [_title(typesetter, state, width)]
+    if state in ("wait", "paid") and view.amount:
+        label = layout.text
+        amount = typesetter.amount(
+            view, width * 3 // 5, layout.plain * 4 // 5 if layout.style == "square" else layout.plain
+        )
+        blocks.append(
+            Group([typesetter.label("aed", 0, label), amount, typesetter.label("aed", -1, label)], layout.least)
+        )
+    if typesetter.texts.has(f"{state}.then") and layout.style != "square":
+        blocks.append(typesetter.pair(f"{state}.then", width, layout.text, layout.small))
+    return [_picture(typesetter, state, blocks, height), *blocks]
+
+
+def _trouble(typesetter: Typesetter, view: View, width: int, height: int) -> list[Block]:
+    """The picture, what is the case and what to do; below a rule why, whom to call, and what to tell: these two as
+    large as width and height let them be."""
+    layout, state = typesetter.layout, view.state
+    image = picture(state, layout.picture * 3 // 4)
+    room = width if layout.stacked else width - image.width - layout.margin
+    why, then = f"{state}.{view.reason}", typesetter.texts.then(state, view.reason)
+    words = [_title(typesetter, state, room)]
+    reason: list[Block] = []
+    gap = round(layout.text * 0.45)
+    if then:
+        words.append(typesetter.lines(then, room, layout.text, layout.small, gap))
+        if typesetter.texts.has(why):
+            reason.append(typesetter.pair(why, width, layout.small, layout.small * 3 // 4))
+    elif typesetter.texts.has(why):
+        words.append(typesetter.lines(why, room, layout.text, layout.small, gap))
+    apart = layout.text if then else layout.least * 2  # help has the code below, which needs the room
+    for largest in range(layout.plain, layout.small, -1):
+        below = Stack([*reason, *_whom(typesetter, view, width, largest)], layout.least * 2)
+        if layout.stacked:
+            blocks = [*words, below]
+            blocks = [_picture(typesetter, state, blocks, height), *blocks]
+        else:
+            blocks = [Beside(image, Stack(words, apart), layout.margin), Rule(), below]
+        if needed(blocks, layout.least) <= height:
+            break
+    return blocks
+
+
+def _whom(typesetter: Typesetter, view: View, width: int, largest: int) -> list[Block]:
+    """Whom to call and what to tell, at most in that size."""
+    layout = typesetter.layout
+    code = view.help_code if view.state == "help" else ""
+    return [
+        _fact(typesetter, "call", typesetter.site.help_phone, width, largest),
+        _fact(typesetter, "code", code, width, min(largest, max(layout.plain * 4 // 5, layout.heading * 3 // 4))),
+    ]
+
+
+def bare(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
+    """What can always be drawn, where the words of a screen do not fit: that help is needed, whom to call and what to
+    tell."""
+    layout = typesetter.layout
+    width = layout.width - 2 * layout.margin
+    lines: list[Block] = [
+        TextLine(cut(text, "en", width, layout.plain, layout.small // 2))
+        for text in (typesetter.site.help_phone, view.help_code)
+    ]
+    image = Picture(picture("help", min(layout.width, layout.height) // 2))
+    box = layout.margin, layout.margin, layout.width - layout.margin, layout.height - layout.margin
+    flow(sheet, box, [image, *lines], 0)
+
+
+def _picture(typesetter: Typesetter, state: str, others: list[Block], height: int) -> Block:
+    """The picture of a state, as large as the others leave room for."""
+    layout = typesetter.layout
+    free = height - sum(block.height + 3 * layout.least for block in others)
+    return Picture(picture(state, max(layout.picture // 2, min(layout.picture, free))))
+
+
+def _title(typesetter: Typesetter, state: str, width: int) -> Block:
+    layout = typesetter.layout
+    narrow = (
+        layout.style == "square" or layout.width < layout.title * 7 or (layout.style == "narrow" and state == "help")
+    )
+    short = f"{state}.short" if narrow and typesetter.texts.has(f"{state}.short") else state
+    if state in _TROUBLE:  # the reason and the telephone need the room
+        return typesetter.lines(short, width, layout.heading, layout.heading * 3 // 4, round(layout.heading / 4))
+    return typesetter.lines(short, width, layout.title, layout.plain, round(layout.title / 4))
+
+
+def _fact(typesetter: Typesetter, key: str, text: str, width: int, largest: int) -> Block:
+    """The telephone or the code between its labels, as large as it fits."""
+    small = typesetter.layout.small
+    taken = typesetter.label(key, 0, small).width + typesetter.label(key, -1, small).width + 16
+    return typesetter.row(key, cut(text, "en", width - taken, largest, small * 3 // 4), small)
+
+
+def _names(typesetter: Typesetter, width: int) -> Block:
+    small, half = typesetter.layout.small, width // 2 - 6
+    first = cut(typesetter.site.name, "en", half, small, small - 3, "Medium")
+    last = cut(typesetter.site.name_ar if "ar" in typesetter.languages else "", "ar", half, small, small - 3, "Medium")
+    return TextRow(first, None, last)

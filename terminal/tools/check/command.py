@@ -1,0 +1,51 @@
+"""``exit-terminal check``: is this installation ready? A line for each part, and what to do about a failure.
+
+Each check is a function from the settings to findings; none of them changes anything, so that a lane at work may be
+checked. What a machine has no section for is not checked there.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from terminal.config.schema import ConfigError, Settings
+from terminal.tools.check.finding import Finding, Machine
+from terminal.tools.check.keys import keys, passwords
+from terminal.tools.check.machine import disk, panel, pins, scanner
+from terminal.tools.check.notifications import notifications
+from terminal.tools.check.report import Report
+from terminal.tools.check.screens import fonts, idle_picture, lane_wifi, screens
+from terminal.tools.check.services import broker, payby_and_clock
+
+LONGEST_S = 120.0
+
+
+async def check(settings: Settings, machine: Machine, report: Report) -> bool:
+    """Report each finding as it is known; True where all are well. Raises TimeoutError after LONGEST_S."""
+    good = True
+    async with asyncio.timeout(LONGEST_S):
+        for part in _PARTS:
+            async for finding in part(settings, machine):
+                good = good and finding.ok
+                report.found(finding)
+    report.judge(good)
+    return good
+
+
+async def configuration(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    roles = settings.roles()
+    try:
+        settings.require(*roles)
+    except ConfigError as error:
+        yield Finding("configuration", False, str(error), f"write it into {settings.file or 'the environment'}")
+        return
+    text = f"{settings.file or 'from the environment'}; run starts {', '.join(roles)}"
+    if roles:
+        yield Finding("configuration", True, text)
+    else:
+        yield Finding("configuration", False, "no role's section is there", "see deploy/exit-terminal.toml")
+
+
+_PARTS = (
+    configuration, keys, passwords, disk, fonts, pins, panel, screens, idle_picture, lane_wifi, scanner, broker,
+    payby_and_clock, notifications,
+)  # fmt: skip

@@ -1,0 +1,98 @@
+"""What the panel shows: fonts, the operator's own picture, the lane's Wi-Fi, every screen in the garage's words."""
+
+from collections.abc import AsyncIterator
+
+from terminal.config.load import read_secret
+from terminal.config.schema import ConfigError, LcdSettings, Settings
+from terminal.screen import idle_picture as picture_file
+from terminal.screen import wifi_page
+from terminal.screen.fonts import INSTALL, DoesNotFit, font, lacking, raqm_available
+from terminal.screen.layouts import layout_for, pixels
+from terminal.screen.qr import QrError
+from terminal.screen.renderer import Renderer
+from terminal.screen.sample_views import views
+from terminal.screen.view import Site, View, Wifi
+from terminal.tools.check.finding import Finding, Machine
+
+
+async def fonts(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    if settings.lcd:
+        try:
+            font("Regular", 12)
+        except OSError as error:
+            why, command = str(error).partition(": ")[::2]
+            yield Finding("fonts", False, why, command or "install the program anew: deploy/install.md, 1")
+            return
+        ready = raqm_available()
+        text = "Arabic is shaped" if ready else "Arabic cannot be shaped without libfribidi0"
+        yield Finding("fonts", ready, text, "" if ready else INSTALL)
+
+
+async def lane_wifi(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    if (lcd := settings.lcd) and lcd.wifi:
+        try:
+            renderer = Renderer(layout_for(lcd.panel, *_size(lcd)), _site(settings, lcd, _network(lcd)))
+            renderer.compose(View("pay", page="wifi"))
+        except (ConfigError, OSError, ValueError) as error:
+            yield Finding("wifi", False, str(error), "mend lcd.wifi and its password's file, or leave them out")
+        else:
+            opened = "" if lcd.wifi_password_file else "; an open network"
+            yield Finding("wifi", True, f"{lcd.wifi} fits the panel{opened}")
+
+
+async def idle_picture(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    if (lcd := settings.lcd) and lcd.idle_picture:
+        try:
+            picture_file.load(lcd.idle_picture, _size(lcd))
+        except picture_file.PictureError as error:
+            advice = "a still PNG in the panel's own pixels is needed; or leave lcd.idle_picture out"
+            yield Finding("idle picture", False, str(error), advice)
+        else:
+            yield Finding("idle picture", True, f"{lcd.idle_picture} fits the panel")
+
+
+async def screens(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    if not (lcd := settings.lcd):
+        return
+    site = _site(settings, lcd)
+    try:
+        for key in ("name", "name_ar", "help_phone"):
+            if unknown := lacking(getattr(site, key)):
+                text, advice = f"the screens' font has no {' '.join(unknown)}", "write it with other characters"
+                yield Finding(f"screens garage.{key}", False, text, advice)
+        layout = layout_for(lcd.panel, *_size(lcd))
+    except (OSError, ValueError):
+        return  # told by the fonts' line or the panel's
+    wrong = _wrong(Renderer(layout, site))
+    if wrong:
+        text = f"{', '.join(wrong)}: no room on the {lcd.panel}: {next(iter(wrong.values()))}"
+        advice = "shorten garage.help_phone or the garage's name, or take a larger panel"
+        yield Finding("screens", False, text, advice)
+    else:
+        yield Finding("screens", True, f"every one of them fits the {lcd.panel}")
+
+
+def _wrong(renderer: Renderer) -> dict[str, str]:
+    """Which screens cannot be drawn, and why."""
+    wrong: dict[str, str] = {}
+    for name, view in views().items():
+        try:
+            renderer.compose(view)
+        except (DoesNotFit, QrError) as error:
+            wrong[name] = str(error)
+    return wrong
+
+
+def _site(settings: Settings, lcd: LcdSettings, network: Wifi | None = None) -> Site:
+    garage = settings.garage
+    names = (garage.name, garage.name_ar, garage.help_phone) if garage else ("", "", "")
+    return Site(*names, lcd.digits, network)
+
+
+def _network(lcd: LcdSettings) -> Wifi:
+    secret = read_secret(lcd.wifi_password_file, "lcd.wifi_password_file") if lcd.wifi_password_file else b""
+    return wifi_page.wifi(lcd.wifi, secret.decode("ascii"))
+
+
+def _size(lcd: LcdSettings) -> tuple[int, int]:
+    return lcd.pixels if lcd.panel == "png" else pixels(lcd.panel, lcd.rotate)

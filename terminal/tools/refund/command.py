@@ -1,0 +1,183 @@
+"""``exit-terminal refund ORDER``: asks the worker to give money back, and follows it to the end.
+
+Nothing is refunded here. The worker alone knows who holds a payment, so it gets a `command` signed with the console's
+key, the same one again and again until its `receipt` shows; what PayBy makes of it comes as `refund` messages.
+``known`` reads the journal, ``following`` sends and listens.
+"""
+
+import asyncio
+import contextlib
+import getpass
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from terminal import __version__
+from terminal.clock import SystemClock
+from terminal.config import schema as sections
+from terminal.config.load import read_secret
+from terminal.config.schema import ConfigError, Settings, present
+from terminal.contract import access, signatures
+from terminal.contract.messages import stamp
+from terminal.contract.topics import topic
+from terminal.core import ids, money
+from terminal.mqtt.client import MqttClient
+from terminal.mqtt.endpoint import Endpoint
+from terminal.mqtt.errors import REFUSALS, ConnectionRefused
+from terminal.tools.refund.follow_up import LIMITS, FollowUpLimits, RefundFollowUp
+from terminal.tools.refund.lookup import RefundWish, about
+
+REASON_MAX = 64
+"""What PayBy takes of a reason."""
+_ANOTHER_ID = REFUSALS["Client identifier not valid"]
+
+
+def run(
+    settings: Settings,
+    order_no: str,
+    *,
+    amount: str | None = None,
+    reason: str = "",
+    yes: bool = False,
+    prompt: Callable[[str], str] | None = None,
+    say: Callable[[str], None] = print,
+    complain: Callable[[str], None] = lambda text: print(f"exit-terminal: {text}", file=sys.stderr),
+    limits: FollowUpLimits = LIMITS,
+) -> int:
+    """Ask back (by ``prompt``, None where there is no terminal), refund, follow. 0: the money is on its way back;
+    1: it is not, or nobody knows yet. Raises ConfigError for wrong use, BusError, BadKeyFile."""
+    wish = read_wish(settings, order_no, amount, reason)
+    if not yes and prompt is None:
+        raise ConfigError("refund: it asks before it gives money back: call it from a terminal, or with --yes")
+    signer = ConsoleSigner.load(settings)
+    for line in about(settings, wish):
+        say(line)
+    if not yes and prompt is not None and not _agreed(prompt):
+        complain("refund: nothing was asked for")
+        return 1
+    return asyncio.run(give_back(settings, wish, signer, say=say, complain=complain, limits=limits))
+
+
+def _agreed(prompt: Callable[[str], str]) -> bool:
+    try:
+        return prompt("give it back? (yes/no) ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
+
+
+def read_wish(settings: Settings, order_no: str, amount: str | None, reason: str) -> RefundWish:
+    """Check what was typed; raises ConfigError."""
+    garage = settings.need(sections.GarageSettings).id
+    name = ids.parse_order_no(order_no)
+    if name is None:
+        raise ConfigError(f"refund: got {order_no[:70]!r}, takes an order number, as {garage}-exit-1-<32 hex digits>")
+    if name.garage != garage:
+        raise ConfigError(f"refund: order {order_no} is of garage {name.garage}, this is {garage}")
+    try:
+        fils = None if amount is None else money.parse(amount)
+        if fils == 0:
+            raise ValueError
+    except ValueError:
+        raise ConfigError(f"refund: --amount: got {str(amount)[:40]!r}, takes dirhams above 0, as 12.50") from None
+    if len(reason) > REASON_MAX or "|" in reason or not reason.isprintable():
+        raise ConfigError(f"refund: --reason: takes up to {REASON_MAX} characters on one line, without |")
+    return RefundWish(order_no, name.lane, name.session, fils, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleSigner:
+    """The console's key, and the name that its public half has in ``trusted``."""
+
+    name: str
+    key: Ed25519PrivateKey
+
+    @classmethod
+    def load(cls, settings: Settings) -> "ConsoleSigner":
+        """Raises ConfigError, BadKeyFile."""
+        path = present(settings.need(sections.ConsoleSettings).lift_private_key, "console.lift_private_key")
+        key = signatures.load_signing_key(path)
+        name = signatures.load_trusted(settings.need(sections.LiftSettings).trusted).name_of(key)
+        if name is None or not name.startswith("console"):
+            raise ConfigError("console.lift_private_key: its public half is not in lift.trusted under a console's name")
+        return cls(name, key)
+
+    @property
+    def by(self) -> str:
+        """Who asks: the key, and the one who is logged in."""
+        with contextlib.suppress(OSError, KeyError):
+            user = getpass.getuser()
+            if user.isprintable() and "|" not in user:
+                return f"{self.name}/{user}"
+        return self.name
+
+
+async def give_back(
+    settings: Settings,
+    wish: RefundWish,
+    signer: ConsoleSigner,
+    *,
+    say: Callable[[str], None],
+    complain: Callable[[str], None],
+    limits: FollowUpLimits,
+) -> int:
+    """Send the command and follow its refund; the exit status. Raises ConfigError, BusError."""
+    clock = SystemClock()
+    async with _connected(settings, wish) as mqtt_client:
+        endpoint = Endpoint(
+            mqtt_client,
+            garage=settings.need(sections.GarageSettings).id,
+            lane=wish.lane,
+            role="console",
+            version=__version__,
+            clock=clock,
+        )
+        command = signatures.sign_command(
+            signer.key,
+            endpoint.garage,
+            wish.lane,
+            key=signer.name,
+            **endpoint.head(),
+            command="refund",
+            by=signer.by,
+            session=wish.session,
+            order_no=wish.order_no,
+            amount=None if wish.fils is None else money.text(wish.fils),
+            reason=wish.reason or None,
+            not_after=stamp(clock.wall_ms() + round(limits.answer_s * 1000)),
+        )
+        with endpoint.subscribe("receipt", "refund") as stream:
+            following = RefundFollowUp(settings, wish.session, command, endpoint, limits, say, complain)
+            return await following.to_the_end(stream)
+
+
+@contextlib.asynccontextmanager
+async def _connected(settings: Settings, wish: RefundWish) -> AsyncIterator[MqttClient]:
+    """As the console on our own broker of this machine, else as the configured user, under a client id of our own
+    where the broker takes one: with a running role's it would be pushed out."""
+    broker, mqtt = settings.broker, settings.mqtt
+    if broker:
+        url = mqtt.url if mqtt else f"mqtt://127.0.0.1:{broker.port}"
+        mqtt = sections.MqttSettings(url, "console", broker.users / "console", mqtt.ca_file if mqtt else None)
+    elif mqtt is None:
+        mqtt = settings.need(sections.MqttSettings)
+    garage, user = settings.need(sections.GarageSettings).id, mqtt.username
+    known = user.partition(".")[0] in access.USERS
+    if known and not access.may_publish(user, topic(garage, wish.lane, "command"), garage=garage):
+        raise ConfigError(f"mqtt.username: {user} may not give commands; takes console, or lane")
+    password = read_secret(mqtt.password_file, "mqtt.password_file").decode()
+
+    def mqtt_client(client_id: str) -> MqttClient:
+        return MqttClient(
+            mqtt.url, client_id=client_id, username=user, password=password, ca_file=mqtt.ca_file, clean=True
+        )
+
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            opened = await stack.enter_async_context(mqtt_client(f"{user}-refund"))
+        except ConnectionRefused as error:
+            if _ANOTHER_ID not in str(error):
+                raise
+            opened = await stack.enter_async_context(mqtt_client(user))
+        yield opened

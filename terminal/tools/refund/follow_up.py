@@ -1,0 +1,120 @@
+"""One command for a refund, sent until the worker has it, and what PayBy makes of it.
+
+The refund's number follows from the command's id, so no repetition can become a second refund.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from terminal.config.schema import Settings
+from terminal.contract.messages import Command, Receipt, Refund
+from terminal.core import ids
+from terminal.journal import rows
+from terminal.mqtt.endpoint import Endpoint, MessageStream
+from terminal.tools.refund.lookup import ILL, WELL, look_up
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUpLimits:
+    """Seconds. The command is sent again until ``answer_s``, when its own time runs out; its refund is followed for
+    ``end_s`` from when the worker took it. A command may live 60 s: the rest is left to clocks that disagree."""
+
+    answer_s: float = 45.0
+    end_s: float = 120.0
+    repeat_s: float = 2.0
+
+
+LIMITS = FollowUpLimits()
+
+
+class RefundFollowUp:
+    """One command, from its first sending to its refund's end."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        session: str,
+        command: Command,
+        endpoint: Endpoint,
+        limits: FollowUpLimits,
+        say: Callable[[str], None],
+        complain: Callable[[str], None],
+    ) -> None:
+        self._settings, self._session, self._command, self._endpoint = settings, session, command, endpoint
+        self._limits, self._say, self._complain = limits, say, complain
+        self._no = ids.refund_no(command.id)
+        self._stage = ""
+
+    async def to_the_end(self, stream: MessageStream) -> int:
+        """The exit status."""
+        sending: asyncio.Task[None] | None = None
+        try:
+            async with asyncio.timeout(self._limits.answer_s) as limit:
+                await stream.granted()
+                sending = asyncio.create_task(self._send(), name="refund command")
+                async for heard in stream:
+                    heard.ack()
+                    match heard.message:
+                        case Receipt(command=asked, outcome=outcome, why=why) if asked == self._command.id:
+                            if outcome != "done":
+                                self._complain(f"refund: the worker refused: {why or outcome}{_hint(why)}")
+                                return 1
+                            stage = "asked"
+                        case Refund(refund_no=no, status=status) if no == self._no:
+                            stage = status
+                        case _:
+                            continue
+                    if not self._stage:  # it was taken: from now on it is PayBy's turn
+                        sending.cancel()
+                        limit.reschedule(asyncio.get_running_loop().time() + self._limits.end_s)
+                    if (status_of_exit := self._heard(stage)) is not None:
+                        return status_of_exit
+        except TimeoutError:
+            pass
+        finally:
+            if sending:
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
+        return await self._without_an_end()
+
+    async def _send(self) -> None:
+        """The same command again and again; what it comes to is heard elsewhere."""
+        while True:
+            await self._endpoint.publish(self._command)
+            await asyncio.sleep(self._limits.repeat_s)
+
+    def _heard(self, stage: str) -> int | None:
+        """Tell a stage that is news; the exit status once it is the last."""
+        if stage == self._stage or (self._stage and stage == "asked"):
+            return None
+        self._stage = stage
+        if stage in ILL:
+            self._complain(f"refund {self._no}: PayBy will not refund it; a person must")
+            return 1
+        self._say(f"refund {self._no}: {stage}")
+        return 0 if stage in WELL else None
+
+    async def _without_an_end(self) -> int:
+        """The time is over. Where the worker's journal is, it may know more than was heard."""
+        with contextlib.suppress(rows.JournalError):
+            stay = await asyncio.to_thread(look_up, self._settings, self._session)
+            if stay and (refund := stay.refund(self._no)) and (ended := self._heard(refund.stage)) is not None:
+                return ended
+        if self._stage:
+            self._complain(
+                f"refund {self._no}: {self._stage}, and no end within {self._limits.end_s:g} s; the worker goes on with"
+                " it, and reconcile shows what came of it"
+            )
+        else:
+            trouble = self._endpoint.mqtt_client.trouble
+            self._complain(
+                f"refund: no answer from the worker within {self._limits.answer_s:g} s"
+                f" ({trouble or 'is it running, and may this user give commands?'}); the command has expired"
+            )
+        return 1
+
+
+def _hint(why: str | None) -> str:
+    return " (do the clocks of both machines agree?)" if why in ("expired", "too-far") else ""

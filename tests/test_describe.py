@@ -1,0 +1,55 @@
+"""Messages in one readable line."""
+
+from typing import Any
+
+import pytest
+
+from terminal.contract.describe import in_words, stay
+from terminal.contract.messages import MESSAGES
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"), [(0, "0 min"), (1, "1 min"), (60, "1 h"), (95, "1 h 35 min"), (1441, "1 d 1 min")]
+)
+def test_a_stay_is_said_in_days_hours_and_minutes(minutes: int, words: str) -> None:
+    assert stay(minutes) == words
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "words"),
+    [
+        (
+            "fee",
+            {"reason": "due", "minutes": 91, "amount": "20.00", "currency": "AED"},
+            "stay of 1 h 31 min, AED 20.00 due",
+        ),
+        ("fee", {"reason": "free", "minutes": 9}, "stay of 9 min, free"),
+        ("fee", {"reason": "refused", "why": "ticket-foreign"}, "ticket refused: ticket-foreign"),
+        ("fee", {"reason": "lost", "amount": "150.00", "currency": "AED"}, "ticket lost, AED 150.00 due"),
+        ("order", {"status": "created", "amount": "20.00", "currency": "AED"}, "created, AED 20.00"),
+        ("order", {"status": "none"}, "no order"),
+        ("screen", {"state": "idle"}, "shows idle"),
+        (
+            "screen",
+            {"state": "help", "reason": "refused", "help_code": "K7M2Q"},
+            "shows help: refused, help code K7M2Q",
+        ),
+        ("screen", {"state": "out-of-order", "reason": "payby"}, "shows out-of-order: payby"),
+        ("lift", {"reason": "paid", "proof": {}}, "leave to raise the boom: paid, with PayBy's signed proof"),
+        ("lift", {"reason": "free"}, "leave to raise the boom: free"),
+        ("barrier", {"state": "up"}, "up"),
+        ("barrier", {"state": "down", "answer": {"outcome": "refused", "why": "car"}}, "down; lift refused (car)"),
+        ("vehicle", {"waiting": True, "under_boom": False}, "a car waits"),
+        ("vehicle", {"waiting": False, "under_boom": True}, "nobody waits, one is under the boom"),
+        ("receipt", {"outcome": "refused", "why": "amount"}, "journaled, refused: amount"),
+        ("alert", {"severity": "critical", "state": "raised", "text": "stuck"}, "critical, raised: stuck"),
+        ("health", {"state": "degraded", "reason": "no broker"}, "degraded: no broker"),
+    ],
+)
+def test_a_message_is_said_in_one_line(kind: str, data: dict[str, Any], words: str) -> None:
+    assert in_words(kind, data) == words
+
+
+@pytest.mark.parametrize("kind", sorted(MESSAGES))
+def test_every_kind_has_words_and_none_breaks_on_a_message_that_lacks_everything(kind: str) -> None:
+    assert in_words(kind, {}) == "not as the contract has it"
