@@ -117,6 +117,12 @@ def test_no_file_of_python_is_longer_than_one_purpose() -> None:
     assert [name for name in LONGER if lines.get(name, 0) <= LONGEST] == []
 
 
+def test_the_design_draws_the_floors_that_are_held() -> None:
+    (held,) = [rule["layers"] for rule in PROJECT["tool"]["importlinter"]["contracts"] if rule["type"] == "layers"]
+    page = (TREE / "DESIGN.md").read_text(encoding="utf-8").partition("\n## The floors\n")[2]
+    assert [re.split(r" {2,}", line)[0] for line in page.split("```")[1].strip().splitlines()] == held
+
+
 def test_the_core_stands_on_the_standard_library_alone() -> None:
     core = [path for path in sources() if TREE / "terminal/core" in path.parents]
     assert core
