@@ -13,7 +13,7 @@ from terminal.config.schema import ConfigError
 
 PROGRAM = "exit-terminal"
 NOT_YET = ("console", "watch", "init")
-"""Commands of the contract that a later version brings."""
+"""Commands that a later version brings."""
 
 
 class Parser(argparse.ArgumentParser):

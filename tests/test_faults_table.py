@@ -3,11 +3,11 @@
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from tests.faults import KEYS, ROWS, Found, marks, marks_in, table
 
 MATRIX = Path(__file__).resolve().parents[2] / "shared" / "faults.md"
+LEAST = 69
+"""A fault that there is no more takes its reason into the commit, and this number with it."""
 
 
 def test_each_fault_has_a_test_that_bears_its_key() -> None:
@@ -24,11 +24,11 @@ def test_keys_and_titles_are_short_and_each_its_own() -> None:
     assert [row.key for row in ROWS if len(row.key) > 20 or len(row.title) > 100] == []
 
 
-def test_there_are_no_fewer_faults_than_the_matrix_has_rows() -> None:
-    if not MATRIX.exists():
-        pytest.skip("the page of faults is not beside this project")
-    matrix = MATRIX.read_text(encoding="utf-8").partition("| fault |")[2].splitlines()[2:]
-    assert len([line for line in matrix if line.startswith("|")]) <= len(ROWS)
+def test_no_fault_is_dropped_of_those_here_and_of_those_in_the_matrix_beside_the_project() -> None:
+    assert len(ROWS) >= LEAST
+    if MATRIX.exists():
+        matrix = MATRIX.read_text(encoding="utf-8").partition("| fault |")[2].splitlines()[2:]
+        assert len([line for line in matrix if line.startswith("|")]) <= len(ROWS)
 
 
 def test_marks_are_read_from_tests_and_from_nothing_else() -> None:

@@ -110,11 +110,28 @@ def test_no_path_of_a_machine_and_no_registry_is_in_the_tree() -> None:
     assert found == []
 
 
+def test_every_page_that_the_code_cites_is_in_the_tree() -> None:
+    cited = {
+        (path.relative_to(TREE).as_posix(), page)
+        for path in sources()
+        if path.relative_to(TREE).parts[0] in ("terminal", "broker", "drivers")
+        for page in re.findall(r"[\w./-]+\.md\b", path.read_text(encoding="utf-8"))
+    }
+    assert len(cited) > 5
+    assert [(name, page) for name, page in cited if not (TREE / page).is_file()] == []
+
+
 def test_no_file_of_python_is_longer_than_one_purpose() -> None:
     lines = {path.relative_to(TREE).as_posix(): path.read_bytes().count(b"\n") for path in sources()}
     limits = {name: LONGEST_TEST if name.startswith("tests/") else LONGEST for name in lines if name not in LONGER}
     assert {name: lines[name] for name, limit in limits.items() if lines[name] > limit} == {}
     assert [name for name in LONGER if lines.get(name, 0) <= LONGEST] == []
+
+
+def test_the_design_draws_the_floors_that_are_held() -> None:
+    (held,) = [rule["layers"] for rule in PROJECT["tool"]["importlinter"]["contracts"] if rule["type"] == "layers"]
+    page = (TREE / "DESIGN.md").read_text(encoding="utf-8").partition("\n## The floors\n")[2]
+    assert [re.split(r" {2,}", line)[0] for line in page.split("```")[1].strip().splitlines()] == held
 
 
 def test_the_core_stands_on_the_standard_library_alone() -> None:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +13,9 @@ from terminal.payby.messages import payer_in
 from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.strict_json import load
+from tests.support.payby_bodies import body_of, those_there
 from tests.test_payby_client import DEVICES, NO, biz, payby, refund_biz, sandbox
 
-SAMPLE = Path(__file__).resolve().parents[2] / "shared/payby/samples/get-cashier-url.response.json"
 __all__ = ["payby", "sandbox"]
 
 
@@ -69,11 +68,14 @@ def test_a_masked_number_is_one_line_for_operators(mask: Any) -> None:
     assert str(payer.mobile_number_mask) == str(mask).replace("\n", " ")
 
 
-@pytest.mark.skipif(not SAMPLE.is_file(), reason="PayBy's sample bodies are not beside the repository")
-def test_the_sample_of_a_scanned_code_is_read() -> None:
-    payer = payer_in(load(SAMPLE.read_bytes()))
+@pytest.mark.parametrize(
+    ("name", "mask"),
+    those_there(("own get-cashier-url", "+971-50*07"), ("get-cashier-url.response.json", "+971-58*92")),
+)
+def test_who_scanned_a_code_is_read(name: str, mask: str) -> None:
+    payer = payer_in(load(body_of(name)))
     assert payer is not None
-    assert payer.mobile_number_mask == "+971-58*92"
+    assert payer.mobile_number_mask == mask
 
 
 async def test_who_paid_is_told_of_a_paid_order(sandbox: Sandbox, payby: PayByClient) -> None:

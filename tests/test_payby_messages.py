@@ -2,7 +2,6 @@
 
 import json
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,10 +11,9 @@ from terminal.payby import messages as m
 from terminal.payby import strict_json
 from terminal.payby.errors import BadWords
 from terminal.payby.strict_json import Figure, PlainLine, load
+from tests.support.payby_bodies import TOKEN_URL, body_of, jsons_there, those_there
 
-SAMPLES = Path(__file__).resolve().parents[2] / "shared/payby/samples"
-needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="PayBy's sample bodies are not beside the repository")
-
+NUMBER = "marina-exit-1-0190d3f07c1e7a529d2f0123456789ab"
 ORDER = """{"merchantOrderNo": "marina-exit-1-0190d3f07c1e7a529d2f0123456789ab", "orderNo": "131765054600900852",
 "status": "PAID_SUCCESS", "totalAmount": {"amount": 20.00, "currency": "AED"}, "payeeMid": "200000000888"}"""
 NOTIFICATION = '{"notify_id": "202004170007499051", "notify_timestamp": 1587113039189, "acquireOrder": %s}'
@@ -26,54 +24,96 @@ def order(text: str = ORDER) -> m.AcquireOrder:
     return m.read_order(NOTIFICATION % text)
 
 
-@needs_samples
 @pytest.mark.parametrize(
     ("name", "status", "amount", "paid", "revoked"),
-    [
+    those_there(
+        ("own cancel-order", "FAILURE", "12.35", False, False),
+        ("own get-order", "PAID_SUCCESS", "85.00", True, False),
+        ("own payment-notification", "PAID_SUCCESS", "0.3", True, False),
+        ("own place-order dynqr", "CREATED", "3.05", False, False),
+        ("own place-order settled", "SETTLED", "15", True, False),
+        ("own revoke-order", "FAILURE", "85.00", False, True),
         ("cancel-order.response.json", "FAILURE", "21.74", False, False),
         ("get-order.response.json", "PAID_SUCCESS", "100.00", True, False),
         ("payment-notification.json", "PAID_SUCCESS", "0.1", True, False),
         ("place-order.response.dynqr.json", "CREATED", "1.01", False, False),
         ("place-order.response.settled.json", "SETTLED", "10", True, False),
         ("revoke-order.response.json", "FAILURE", "1.01", False, True),
-    ],
+    ),
 )
-def test_every_sample_of_an_order_is_read(name: str, status: str, amount: str, paid: bool, revoked: bool) -> None:
-    found = m.read_order((SAMPLES / name).read_bytes())
+def test_an_order_is_read_out_of_all_that_may_stand_around_it(
+    name: str, status: str, amount: str, paid: bool, revoked: bool
+) -> None:
+    found = m.read_order(body_of(name))
     assert (found.status, str(found.total_amount.amount), found.is_paid, found.is_revoked) == (
         status, amount, paid, revoked,
     )  # fmt: skip
 
 
-@needs_samples
-def test_the_real_dynqr_answer_has_its_token_url() -> None:
-    answer = load((SAMPLES / "place-order.response.dynqr.json").read_bytes())
-    url = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac14d5d372a459fbe948e83fcaae0cb&t=1765054600668"
+@pytest.mark.parametrize(
+    ("name", "url"),
+    those_there(
+        ("own place-order dynqr", TOKEN_URL),
+        (
+            "place-order.response.dynqr.json",
+            "https://qr.payby.com?BIZ_TYPE=202&ft=7ac14d5d372a459fbe948e83fcaae0cb&t=1765054600668",
+        ),
+    ),
+)
+def test_a_dynqr_answer_has_its_token_url_under_either_spelling(name: str, url: str) -> None:
+    answer = load(body_of(name))
     assert m.token_url_in(answer) == url
     answer["body"]["interactionParams"] = answer["body"].pop("interActionParams")
     assert m.token_url_in(answer) == url
-    assert m.token_url_in(load((SAMPLES / "place-order.response.settled.json").read_bytes())) is None
 
 
-@needs_samples
-@pytest.mark.parametrize("name", ["refund.response.json", "get-refund.response.json"])
-def test_every_sample_of_a_refund_is_read(name: str) -> None:
-    refund, summary = m.refund_in(load((SAMPLES / name).read_bytes()))
+@pytest.mark.parametrize(("name",), those_there(("own place-order settled",), ("place-order.response.settled.json",)))
+def test_an_answer_about_an_order_that_is_paid_has_no_token_url(name: str) -> None:
+    assert m.token_url_in(load(body_of(name))) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "amount", "order_no", "left"),
+    those_there(
+        ("own refund", "0.75", NUMBER, "84.25"),
+        ("own get-refund", "0.75", NUMBER, "84.25"),
+        ("refund.response.json", "0.01", "M965739182419", "1"),
+        ("get-refund.response.json", "0.01", "M965739182419", "1"),
+    ),
+)
+def test_a_refund_is_read_with_what_is_left_of_its_payment(name: str, amount: str, order_no: str, left: str) -> None:
+    refund, summary = m.refund_in(load(body_of(name)))
     assert (refund.status, refund.amount.amount, refund.origin_merchant_order_no) == (
-        "SUCCESS", Decimal("0.01"), "M965739182419",
+        "SUCCESS", Decimal(amount), order_no,
     )  # fmt: skip
     assert summary is not None
-    assert summary.remain_refund_amount.amount == 1
+    assert summary.remain_refund_amount.amount == Decimal(left)
 
 
-@needs_samples
-def test_the_samples_of_notifications_are_read() -> None:
-    paid = m.read_notification((SAMPLES / "payment-notification.json").read_bytes())
-    back = m.read_notification((SAMPLES / "refund-notification.json").read_bytes())
+@pytest.mark.parametrize(
+    ("name", "notify_id", "order_no"),
+    those_there(
+        ("own payment-notification", "202607010000000077", NUMBER),
+        ("payment-notification.json", "202004170007499051", "M572007254058"),
+    ),
+)
+def test_a_notification_of_a_payment_is_read(name: str, notify_id: str, order_no: str) -> None:
+    paid = m.read_notification(body_of(name))
     assert paid.acquire_order is not None
-    assert (paid.notify_id, paid.acquire_order.merchant_order_no) == ("202004170007499051", "M572007254058")
+    assert (paid.notify_id, paid.acquire_order.merchant_order_no) == (notify_id, order_no)
+
+
+@pytest.mark.parametrize(
+    ("name", "notify_id", "refund_no"),
+    those_there(
+        ("own refund-notification", "202607010000000077", "R0190d3f07c1e7a529d2f0123456789ab"),
+        ("refund-notification.json", "202004170007499141", "M029348361456"),
+    ),
+)
+def test_a_notification_of_a_refund_is_read(name: str, notify_id: str, refund_no: str) -> None:
+    back = m.read_notification(body_of(name))
     assert back.refund_order is not None
-    assert (back.notify_id, back.refund_order.refund_merchant_order_no) == ("202004170007499141", "M029348361456")
+    assert (back.notify_id, back.refund_order.refund_merchant_order_no) == (notify_id, refund_no)
 
 
 CHARGEBACK = """{"chargebackTime": 1581493898000, "merchantOrderNo": "S10000", "orderNo": "O1000",
@@ -81,11 +121,17 @@ CHARGEBACK = """{"chargebackTime": 1581493898000, "merchantOrderNo": "S10000", "
 "caseType": "fraud\\nx"}"""
 
 
-@needs_samples
-def test_the_sample_of_a_chargeback_is_read() -> None:
-    said = m.read_notification((SAMPLES / "chargeback-notification.json").read_bytes()).acquire_chargeback
+@pytest.mark.parametrize(
+    ("name", "order_no", "case", "partner"),
+    those_there(
+        ("own chargeback-notification", "marina-7", "goods not received", "200000000888"),
+        ("chargeback-notification.json", "S10000", "fraud", "200000003232"),
+    ),
+)
+def test_a_notification_of_a_chargeback_is_read(name: str, order_no: str, case: str, partner: str) -> None:
+    said = m.read_notification(body_of(name)).acquire_chargeback
     assert said is not None
-    assert (said.merchant_order_no, said.case_type, said.partner_id) == ("S10000", "fraud", "200000003232")
+    assert (said.merchant_order_no, said.case_type, said.partner_id) == (order_no, case, partner)
 
 
 def test_a_chargeback_is_read() -> None:
@@ -112,16 +158,15 @@ def test_a_kind_that_is_new_is_read_by_its_name(said: str) -> None:
     assert (found.acquire_order, found.refund_order, found.void_order, found.acquire_chargeback) == (None,) * 4
 
 
-@needs_samples
-def test_a_missing_statement_is_an_error_though_it_says_success() -> None:
-    head = m.head_in(load((SAMPLES / "statement.response.missing.json").read_bytes()))
+@pytest.mark.parametrize(("name",), those_there(("own statement missing",), ("statement.response.missing.json",)))
+def test_a_missing_statement_is_an_error_though_it_says_success(name: str) -> None:
+    head = m.head_in(load(body_of(name)))
     assert (head.apply_status, head.code, head.is_success) == ("SUCCESS", "62013", False)
 
 
-@needs_samples
-def test_every_sample_is_strict_json() -> None:
-    for path in SAMPLES.glob("*.json"):
-        assert load(path.read_bytes()), path.name
+@pytest.mark.parametrize("name", jsons_there())
+def test_what_payby_says_is_strict_json(name: str) -> None:
+    assert load(body_of(name))
 
 
 def test_an_order_is_read_from_a_notification_and_from_an_answer_alike() -> None:

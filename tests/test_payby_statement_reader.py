@@ -4,14 +4,13 @@ import io
 import zipfile
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
 from terminal.payby.errors import BadWords
 from terminal.payby.statement_reader import Statement, StatementKind, read_zip
+from tests.support.payby_bodies import body_of, those_there
 
-SAMPLES = Path(__file__).resolve().parents[2] / "shared/payby/samples"
 DUBAI = timezone(timedelta(hours=4))
 TEXT = (
     "*mid:1|periodNo:2|totalCount:2\n"
@@ -29,10 +28,42 @@ def zipped(**files: str) -> bytes:
     return held.getvalue()
 
 
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="PayBy's sample statements are not beside the repository")
 @pytest.mark.parametrize(
     ("name", "kind", "order_no", "amount", "transaction", "at"),
-    [
+    those_there(
+        (
+            "own transactions 1",
+            StatementKind.TRANSACTIONS,
+            "marina-1",
+            "45.00",
+            "PAYMENT",
+            datetime(2026, 7, 1, 8, 5, 9, tzinfo=DUBAI),
+        ),
+        (
+            "own transactions 2",
+            StatementKind.TRANSACTIONS,
+            "marina-2",
+            "7.50",
+            "REFUND",
+            datetime(2026, 7, 1, 23, 59, 59, tzinfo=DUBAI),
+        ),
+        (
+            "own settlements 1",
+            StatementKind.SETTLEMENTS,
+            "adjust-3",
+            "31.00",
+            "ADJUST",
+            datetime(2026, 7, 2, 0, 9, tzinfo=DUBAI),
+        ),
+        (
+            "own settlements 2",
+            StatementKind.SETTLEMENTS,
+            "marina-4",
+            "9.00",
+            "REFUND",
+            datetime(2026, 7, 1, 12, tzinfo=DUBAI),
+        ),
+        ("own funds", StatementKind.FUNDS, "payout-5", "61.25", "Pay", datetime(2026, 7, 1, 6, tzinfo=DUBAI)),
         (
             "transaction-statement.v1.csv",
             StatementKind.TRANSACTIONS,
@@ -73,12 +104,12 @@ def zipped(**files: str) -> bytes:
             "Pay",
             datetime(2021, 1, 12, 0, 0, 19, tzinfo=DUBAI),
         ),
-    ],
+    ),
 )
-def test_every_sample_is_read_by_its_column_names(
+def test_a_statement_is_read_by_its_column_names(
     name: str, kind: StatementKind, order_no: str, amount: str, transaction: str, at: datetime
 ) -> None:
-    statement = Statement.read(name, (SAMPLES / name).read_text())
+    statement = Statement.read(name, body_of(name).decode())
     (row,) = statement.rows
     assert statement.kind is kind
     assert (row.order_no, str(row.amount), row.transaction, row.paid_at) == (order_no, amount, transaction, at)

@@ -12,7 +12,8 @@ from terminal.__main__ import parser
 
 TREE = Path(__file__).parents[1]
 PAGES = [
-    *(TREE / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *(TREE / name for name in ("README.md", "DESIGN.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    TREE / "terminal/contract/README.md",
     *sorted((TREE / "deploy").glob("*.md")),
 ]
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
@@ -83,7 +84,7 @@ def test_what_needs_no_configuration_runs_as_the_readme_writes_it(words: str, tm
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(TREE)) for page in PAGES])
 def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     assert [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()] == []
 

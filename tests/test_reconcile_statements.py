@@ -3,7 +3,6 @@
 import io
 import zipfile
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -13,8 +12,8 @@ from terminal.payby.statement_reader import StatementKind
 from terminal.tools.reconcile.report import table
 from terminal.tools.reconcile.statements import EDGE_MS, FLAWS_A_FILE, StatementDay, read_papers
 from tests.support.day import DUBAI, SETTLED, V1, V2, Told, at, stamp, statement
+from tests.support.payby_bodies import body_of, those_there
 
-SAMPLES = Path(__file__).resolve().parents[2] / "shared/payby/samples"
 NUMBERS = [f"order-{n}" for n in range(4)]
 
 
@@ -53,10 +52,36 @@ def numbers(papers: StatementDay) -> list[str]:
     return [entry.order_no for entry in papers.entries]
 
 
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="PayBy's sample statements are not beside the repository")
 @pytest.mark.parametrize(
     ("name", "kind", "number", "fils", "transaction", "when", "counted"),
-    [
+    those_there(
+        (
+            "own transactions 1",
+            StatementKind.TRANSACTIONS,
+            "marina-1",
+            4500,
+            "PAYMENT",
+            datetime(2026, 7, 1, 8, 5, 9, tzinfo=DUBAI),
+            3,
+        ),
+        (
+            "own transactions 2",
+            StatementKind.TRANSACTIONS,
+            "marina-2",
+            750,
+            "REFUND",
+            datetime(2026, 7, 1, 23, 59, 59, tzinfo=DUBAI),
+            1,
+        ),
+        (
+            "own settlements 1",
+            StatementKind.SETTLEMENTS,
+            "adjust-3",
+            3100,
+            "ADJUST",
+            datetime(2026, 7, 2, 0, 9, tzinfo=DUBAI),
+            2,
+        ),
         (
             "transaction-statement.v1.csv",
             StatementKind.TRANSACTIONS,
@@ -84,12 +109,12 @@ def numbers(papers: StatementDay) -> list[str]:
             datetime(2021, 1, 13, 0, 18, 39, tzinfo=DUBAI),
             33,
         ),
-    ],
+    ),
 )
-def test_every_sample_is_read_and_one_with_fewer_rows_than_it_counts_is_named(
+def test_a_statement_is_read_and_one_with_fewer_rows_than_it_counts_is_named(
     name: str, kind: StatementKind, number: str, fils: int, transaction: str, when: datetime, counted: int
 ) -> None:
-    papers = read_papers([(name, (SAMPLES / name).read_bytes())])
+    papers = read_papers([(name, body_of(name))])
     (entry,) = papers.entries
     assert (entry.kind, entry.order_no, entry.fils, entry.transaction) == (kind, number, fils, transaction)
     assert (entry.where, entry.at_ms) == (f"{name}:3", int(when.timestamp() * 1000))

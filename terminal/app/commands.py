@@ -32,7 +32,7 @@ from terminal.threads import aside
 from terminal.tools.check import finding, machine, order, report
 
 NOT_YET = ("console",)
-"""Roles of the contract that a later version brings."""
+"""Roles that a later version brings."""
 SET_RIGHT = (BadKey, BrokerError, MqttError, ConfigError, JournalForeign, JournalLocked, NoGpio, signatures.BadKeyFile)
 """What no repetition mends: exit status 2."""
 FAILED = (JournalError, SecondWorker)

@@ -1,7 +1,7 @@
 """What opens the boom: how a lift is signed, and the one function that says whether a lift may raise it.
 
-Everything that the barrier believes (contract.md, "What the barrier believes") stands in refusal(), and nothing else
-in the product decides it. Signing and key files: ``signatures.py``.
+Everything that the barrier believes (terminal/contract/README.md, "What the barrier believes") stands in refusal(),
+and nothing else in the product decides it. Signing and key files: ``signatures.py``.
 """
 
 from collections.abc import Container, Sequence

@@ -1,4 +1,4 @@
-"""Signatures of our own: Ed25519 over the texts of contract.md, by keys with a name.
+"""Signatures of our own: Ed25519 over the texts of terminal/contract/README.md, by keys with a name.
 
 A worker's key (its name begins with ``worker``) signs screens, its own health, and lifts for what was paid, is free or
 in credit. A console's (``console``) signs commands, and the lifts of an operator. No other way round, and no key has

@@ -1,6 +1,6 @@
 """Names that are built, read back and derived: order numbers, refund numbers, ids and help codes.
 
-All of them follow from what is already known (contract.md, "Messages"), so a replay names the same ones.
+All of them follow from what is already known (DESIGN.md, law 1), so a replay names the same ones.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 ATTEMPTS = 9
-"""Orders of one stay at most; the tenth would need a number that contract.md does not know."""
+"""Orders of one stay at most; the tenth would need a number that terminal/contract/README.md does not know."""
 
 NO_LANE = "garage"
 """Stands in the lane's place for the whole garage, so that no lane is called so."""

@@ -138,7 +138,7 @@ Holder = Literal["lift", "raised", "credit", "refund", "refunded", "used", "pers
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """An order that PayBy says is paid, and who holds the money's worth: one at a time (design, law 4)."""
+    """An order that PayBy says is paid, and who holds the money's worth: one at a time (DESIGN.md, law 4)."""
 
     order_no: str
     amount: int

@@ -1,7 +1,7 @@
 """The worker's truth: events in the journal, and the state that follows from them.
 
 An event is stepped, then written together with the words that it makes us say to PayBy, in one commit; only then does
-the state move on and anything happen (design, law 2). Replaying the journal gives the same state and the same words.
+the state move on and anything happen (DESIGN.md, law 2). Replaying the journal gives the same state and the same words.
 
 With a store that keeps more than rows, three things hold however long a garage is at work. A replay steps the rows
 since the last checkpoint only. Settled stays leave memory, and come back when they are spoken of. And what a loop or an

@@ -17,7 +17,7 @@ class PictureError(ValueError):
 
 def load(path: Path, size: tuple[int, int]) -> Image.Image:
     """The picture, RGB; what is transparent in it is white. Raises PictureError for what is no PNG of exactly ``size``,
-    is animated, bears a bar code (contract.md: a panel shows none that a worker has not signed), or cannot be read."""
+    is animated, bears a bar code (a panel shows no code to pay by that a worker has not signed), or cannot be read."""
     width, height = size
     try:
         if path.stat().st_size > LARGEST:

@@ -1,4 +1,6 @@
-"""What an LCD shows at a moment, from what it has heard: the rules of contract.md's ``screen``, without I/O.
+"""What an LCD shows at a moment, from what it has heard: the rules of ``screen``, without I/O.
+
+In words they stand in terminal/contract/README.md.
 
 A code is shown only while a live message bears it, its time is not up, a frame of it could be read back, and somebody
 is there to take the payment. Time is the LCD's own steady clock, in ms.

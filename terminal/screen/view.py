@@ -90,5 +90,5 @@ def stay(minutes: int) -> str:
 
 
 def countdown(left: int) -> str:
-    """Seconds as minutes and seconds: 1:47; at most 9:59, five times what contract.md lets an order live."""
+    """Seconds as minutes and seconds: 1:47; at most 9:59, five times what `payby.cancel_after` lets an order live."""
     return "{}:{:02d}".format(*divmod(min(max(left, 0), 599), 60))

@@ -1,4 +1,4 @@
-"""The invariants of faults.md, looked at after every event, at every pulse, at every order, and at the end.
+"""What the laws of DESIGN.md come to, looked at after every event, at every pulse, at every order, and at the end.
 
 Here both sides are known: what PayBy and the street really did, and what the worker and the barriers believe.
 """

@@ -1,7 +1,7 @@
 """What a message comes to: the worker's own judgement turns it into an event, or refuses it.
 
-Of a `fee` only the ticket's text is believed, of a `paid` only PayBy's signature (contract, "What the worker
-believes").
+Of a `fee` only the ticket's text is believed, of a `paid` only PayBy's signature (terminal/contract/README.md,
+"What the worker believes").
 """
 
 from collections.abc import Callable, Mapping, Sequence
