@@ -66,7 +66,7 @@ coverage: $(READY)
 		--cov-fail-under=100 $(CORE_TESTS)
 
 # The same tests against every change of core/ that mutmut's operators make: status 1 if one survives that is not in
-# tests/mutation/accepted.txt, or the other way round. `ARGS='--only lane.py:_end'` takes a function or a file.
+# tests/mutation/accepted.txt, or the other way round. `ARGS='--only rules/visits.py:end_visit'` takes a function or a file.
 mutation: $(READY)
 	PYTHONHASHSEED=0 $(BIN)/python -m tests.mutation $(ARGS) $(CORE_TESTS)
 

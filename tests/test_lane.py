@@ -7,8 +7,8 @@ import pytest
 from terminal.core import events as e
 from terminal.core.display import order_status, screen
 from terminal.core.ids import derived_id, lift_id, refund_no
-from terminal.core.lane import SKEW_LIMIT_MS, step
 from terminal.core.model import MAX_ATTEMPTS
+from terminal.core.rules import SKEW_LIMIT_MS, step
 from tests.support.story import PROOF, T0, Story, an_id
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from terminal.core import events as e
-from terminal.core.lane import Change
 from terminal.core.model import Rules
+from terminal.core.rules import Change
 from tests.support.story import T0, Story, an_id
 
 

@@ -257,7 +257,7 @@ def test_a_barrier_that_names_a_lift_which_the_journal_does_not_hold_puts_everyt
 
 
 def test_a_journal_that_was_put_back_makes_the_worker_ask_paybys_list() -> None:
-    from terminal.core.lane import step
+    from terminal.core.rules import step
 
     story = Story()
     lift = lift_id(story.at, "", "marina", "exit-1", "anything")

@@ -1,7 +1,7 @@
 """Wishes, in the imperative and in the order of a visit: all that the rules ever ask for.
 
 Two kinds. What must be pursued until it is answered (an order, a lift, a refund) follows from the state at any time,
-so that a start after a crash owes just the same (``lane.owed``). What is said once comes with the step that says it.
+so that a start after a crash owes just the same (``outbox.owed``). What is said once comes with the step that says it.
 """
 
 from dataclasses import dataclass

@@ -40,7 +40,7 @@ class Bug:
     """The number of the first world to try: one that caught it when this was written."""
 
 
-LANE, GATE, GRANT = "terminal.core.lane", "terminal.roles.barrier.controller", "terminal.contract.lift_rules"
+LANE, GATE, GRANT = "terminal.core.rules", "terminal.roles.barrier.controller", "terminal.contract.lift_rules"
 BUGS = (
     Bug(
         "order left open",

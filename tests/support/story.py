@@ -8,7 +8,6 @@ from terminal.core import events as e
 from terminal.core.actions import Action, ClearAlert, Pursuit, RaiseAlert, SendReceipt
 from terminal.core.display import LaneDisplay, screen
 from terminal.core.ids import derived_id
-from terminal.core.lane import Garage, step
 from terminal.core.model import (
     Grant,
     Lane,
@@ -22,6 +21,7 @@ from terminal.core.model import (
     VisitRefund,
 )
 from terminal.core.outbox import lane_due, owed, stay_due
+from terminal.core.rules import Garage, step
 from tests.said import in_general, known_lines, line
 
 T0 = 1_790_000_000_000

@@ -1,7 +1,7 @@
 """Which stay a lift belongs to, for a barrier's answer names the lift alone; and when a lift may be sent."""
 
-from terminal.core.lane import LOOPS_MS, SKEW_ALERT_MS, Garage
 from terminal.core.model import Grant, Stay
+from terminal.core.rules import LOOPS_MS, SKEW_ALERT_MS, Garage
 from terminal.mqtt.endpoint import Endpoint
 
 
