@@ -107,7 +107,7 @@ def test_an_answer_after_silence_clears_the_alert() -> None:
         unheard(story)
     story.said.clear()
     story.payby("CREATED")
-    assert [type(a).__name__ for a in story.said] == ["ClearAlert", "Reply"]
+    assert [type(a).__name__ for a in story.said] == ["ClearAlert", "SendReceipt"]
     assert story.order().unheard == 0
 
 
@@ -117,7 +117,7 @@ def test_one_missed_answer_is_forgotten_without_a_word() -> None:
     unheard(story)
     story.said.clear()
     story.payby("CREATED")
-    assert [type(a).__name__ for a in story.said] == ["Reply"]
+    assert [type(a).__name__ for a in story.said] == ["SendReceipt"]
 
 
 def test_silence_about_no_order_of_ours_is_ignored() -> None:
