@@ -13,7 +13,7 @@ from terminal.core import events as e
 from terminal.core.actions import SendLift
 from terminal.core.model import HOLD_MS, PaymentProof
 from terminal.core.money import Fils
-from terminal.core.rules import MAX_SIGNED
+from terminal.core.rules.limits import MAX_SIGNED
 from terminal.core.tariff import Tariff
 from terminal.payby.errors import BadWords
 from terminal.payby.messages import read_order

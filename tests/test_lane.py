@@ -1,6 +1,7 @@
 """The rules of a visit, one sentence each: the straight line, and what drivers do (test_lane_faults.py: faults)."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,7 +9,8 @@ from terminal.core import events as e
 from terminal.core.display import order_status, screen
 from terminal.core.ids import derived_id, lift_id, refund_no
 from terminal.core.model import MAX_ATTEMPTS
-from terminal.core.rules import SKEW_LIMIT_MS, step
+from terminal.core.rules import step
+from terminal.core.rules.limits import SKEW_LIMIT_MS
 from tests.support.story import PROOF, T0, Story, an_id
 
 
@@ -572,6 +574,11 @@ def test_a_start_forgets_only_what_live_messages_say() -> None:
     story.tell(e.Started(story.at, "1"))
     assert (story.lane().vehicle, story.lane().boom, story.owes()) == (None, None, ["QueryOrder"])
     assert story.shows() == "pay"
+
+
+def test_what_is_no_event_is_loud() -> None:
+    with pytest.raises(AssertionError, match="Expected code to be unreachable"):
+        step(Story().garage, SimpleNamespace(at=T0))  # type: ignore[arg-type]
 
 
 def test_a_fact_that_changes_and_says_nothing_is_no_change() -> None:

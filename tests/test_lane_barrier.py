@@ -8,7 +8,7 @@ from terminal.core import events as e
 from terminal.core.actions import RaiseAlert
 from terminal.core.ids import derived_id
 from terminal.core.model import LIFT_MS, MAX_LIFTS
-from terminal.core.rules import MAX_SIGNED
+from terminal.core.rules.limits import MAX_SIGNED
 from tests.support.story import Story
 
 

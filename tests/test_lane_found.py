@@ -7,7 +7,7 @@ import pytest
 from terminal.core import events as e
 from terminal.core.actions import RaiseAlert
 from terminal.core.model import RefundStage
-from terminal.core.rules import LOOPS_MS, MAX_SIGNED
+from terminal.core.rules.limits import LOOPS_MS, MAX_SIGNED
 from tests.support.story import Story, an_id
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, QueryOrder, SendLift
 from terminal.core.model import HOLD_MS, REFUND_ENDS, Lane, Stay, Visit
-from terminal.core.rules import (
+from terminal.core.rules.limits import (
     ANSWER_LIMIT_MS,
     GONE_MS,
     LOOPS_MS,
