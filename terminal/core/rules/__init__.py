@@ -1,8 +1,8 @@
 """The rules of a garage exit: every transition there is.
 
-``step(garage, event) -> change`` is pure: no clock, no socket, no file. An event records a fact, in the file of its
-topic; then ``progress`` moves every lane that the fact touched as far as the rules allow. The rules, in the order of a
-visit:
+``step(garage, event) -> change`` is pure: no clock, no socket, no file. An event is recorded, in the file of its
+topic; then ``progress`` moves every lane that it touched as far as the rules allow. The
+rules, in the order of a visit:
 
  1. A ticket is served once: its stay is followed at whichever lane reads it, and ends when its car has passed.
  2. An order belongs to the car on the loop. When that car has gone (2 s) or another ticket is read, the order is
@@ -30,7 +30,8 @@ visit:
 
 A file stands on those of the lines below its own, never beside it:
 
-    arrival, passage, boom, progress, deadlines, commands     what happens
+    facts                                                     which rule writes down which event
+    arrival, passage, boom, deadlines, commands, progress     what happens
     orders, restart                                           PayBy's word, and starts
     lifts, refunds                                            what a payment comes to
     visits                                                    how a visit begins, goes on and ends
@@ -38,42 +39,11 @@ A file stands on those of the lines below its own, never beside it:
     draft, limits
 """
 
-from typing import assert_never
-
 from terminal.core import ids
-from terminal.core.events import (
-    BarrierGone,
-    BoomSeen,
-    CommandGiven,
-    Damaged,
-    Event,
-    LaneEvent,
-    LiftAnswered,
-    OrderDenied,
-    OrderReported,
-    OrderScanned,
-    OrderUnheard,
-    RefundReported,
-    RefundUnheard,
-    Started,
-    StayFailed,
-    TicketRead,
-    TicketRefused,
-    TimePassed,
-    VehicleSeen,
-    VehicleUnknown,
-)
-from terminal.core.rules.arrival import ticket_read, ticket_refused
-from terminal.core.rules.boom import barrier_gone, boom_seen
-from terminal.core.rules.commands import command_given
-from terminal.core.rules.deadlines import time_passed
+from terminal.core.events import Event, LaneEvent
 from terminal.core.rules.draft import Change, Draft, Garage
-from terminal.core.rules.lifts import lift_answered
-from terminal.core.rules.orders import order_denied, order_reported, order_scanned, order_unheard
-from terminal.core.rules.passage import vehicle_seen, vehicle_unknown
+from terminal.core.rules.facts import record
 from terminal.core.rules.progress import advance
-from terminal.core.rules.refunds import refund_reported, refund_unheard
-from terminal.core.rules.restart import damaged, started, stay_failed
 
 __all__ = ["Change", "Garage", "step"]
 
@@ -83,50 +53,7 @@ def step(garage: Garage, event: Event) -> Change:
     draft = Draft(garage, event.at)
     if isinstance(event, LaneEvent) and event.lane == ids.NO_LANE:
         return draft.change()  # no lane is called so: whoever says this may not
-    _record(draft, event)
+    record(draft, event)
     for lane in draft.touched():
         advance(draft, lane)
     return draft.change()
-
-
-def _record(draft: Draft, event: Event) -> None:
-    """Write down what an event says by itself."""
-    match event:
-        case Started():
-            started(draft, event)
-        case Damaged():
-            damaged(draft, event)
-        case StayFailed():
-            stay_failed(draft, event)
-        case TicketRead():
-            ticket_read(draft, event)
-        case TicketRefused():
-            ticket_refused(draft, event)
-        case VehicleSeen():
-            vehicle_seen(draft, event)
-        case VehicleUnknown():
-            vehicle_unknown(draft, event)
-        case BoomSeen():
-            boom_seen(draft, event)
-        case BarrierGone():
-            barrier_gone(draft, event)
-        case LiftAnswered():
-            lift_answered(draft, event)
-        case OrderReported():
-            order_reported(draft, event)
-        case OrderScanned():
-            order_scanned(draft, event)
-        case OrderUnheard():
-            order_unheard(draft, event)
-        case OrderDenied():
-            order_denied(draft, event)
-        case RefundReported():
-            refund_reported(draft, event)
-        case RefundUnheard():
-            refund_unheard(draft, event)
-        case CommandGiven():
-            command_given(draft, event)
-        case TimePassed():
-            time_passed(draft, event)
-        case _:
-            assert_never(event)

@@ -29,16 +29,23 @@ from terminal.core.value import replace
 
 def advance(draft: Draft, name: str) -> None:
     """Move a lane's visit as far as the rules allow."""
-    while (visit := draft.lane(name).visit) is not None:
-        lane = draft.lane(name)
-        if visit.phase == "leaving":
-            _advance_leaving(draft, lane, visit)
-        elif not car_waits(draft, lane, visit):
-            end_visit(draft, name)
-        else:
-            _advance_paying(draft, lane, visit)
-        if draft.lane(name).visit == visit:
-            return
+    while move(draft, name):
+        pass
+
+
+def move(draft: Draft, name: str) -> bool:
+    """Move a lane's visit by one step, if the rules allow one; says whether they did."""
+    lane = draft.lane(name)
+    visit = lane.visit
+    if visit is None:
+        return False
+    if visit.phase == "leaving":
+        _advance_leaving(draft, lane, visit)
+    elif not car_waits(draft, lane, visit):
+        end_visit(draft, name)
+    else:
+        _advance_paying(draft, lane, visit)
+    return draft.lane(name).visit != visit
 
 
 def _advance_paying(draft: Draft, lane: Lane, visit: Visit) -> None:
