@@ -1,4 +1,4 @@
-"""Faults of tests/faults.py that are a matter of the rules alone, told as stories; see also test_lane*.py."""
+"""Faults of tests/faults.py that are a matter of the rules alone, told as stories; see also test_rules_*.py."""
 
 import itertools
 from dataclasses import replace

@@ -33,7 +33,7 @@ OPTIONS = [
     "-pno:cov",
     "--noconftest",
 ]  # what it has is brokers
-QUICK = ("test_events.py", "test_lane_limits.py")
+QUICK = ("test_events.py", "test_rules_limits.py")
 """What an import does, these know best; with a file's own tests they are tried before all are loaded."""
 Tell = Callable[[Mutant, str], None]
 _lru_cache_wrapper = type(lru_cache(len))

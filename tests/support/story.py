@@ -1,4 +1,4 @@
-"""A visit told to the rules, event by event, with a clock of its own: what test_lane*.py are written with."""
+"""A visit told to the rules, event by event, with a clock of its own: what test_rules_*.py are written with."""
 
 from dataclasses import replace
 from itertools import count
