@@ -239,7 +239,7 @@ BUGS = (
 """,
         """    if fee.reason != "lost":
         owed = money.parse(fee.amount or "0.00")
-        told = Fee(fee.id, fee.session or "", ticket, owed, fee.reason, told.minutes, fee.car)
+        told = ParkingFee(fee.id, fee.session or "", ticket, owed, fee.reason, told.minutes, fee.car)
         return TicketRead(at, lane, told, hindrance)
 """,
         "a reader can call a stay free",

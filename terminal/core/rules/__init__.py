@@ -1,8 +1,8 @@
 """The rules of a garage exit: every transition there is.
 
 ``step(garage, event) -> change`` is pure: no clock, no socket, no file. An event is recorded, in the file of its
-topic; then ``progress`` moves every lane that it touched as far as the rules allow. The
-rules, in the order of a visit:
+topic; then ``progress`` moves every lane that it touched as far as the rules allow. ``table`` says what either may do
+in each phase. The rules, in the order of a visit:
 
  1. A ticket is served once: its stay is followed at whichever lane reads it, and ends when its car has passed.
  2. An order belongs to the car on the loop. When that car has gone (2 s) or another ticket is read, the order is
