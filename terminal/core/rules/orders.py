@@ -169,7 +169,8 @@ def order_denied(draft: Draft, event: OrderDenied) -> None:
             elif order.token_url:
                 draft.alert_until_cleared("payby-forgot", "critical", text, order.lane, stay, order.no)
         case "refused" | "unauthorised":
-            draft.alert(f"payby-{event.kind}", "critical", text, order.lane, stay, order.no)
+            code = "payby-refused" if event.kind == "refused" else "payby-unauthorised"
+            draft.alert(code, "critical", text, order.lane, stay, order.no)
             if event.call == "placeOrder" and (placing or not event.unsigned):
                 set_stage(draft, order, "closing" if event.unsigned else "failed")
                 if current:
