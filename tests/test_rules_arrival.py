@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from terminal.core import events as e
+from terminal.core.actions import RaiseAlert
 from terminal.core.model import MAX_ATTEMPTS, ParkingFee
 from tests.support.story import Story, an_id
 
@@ -311,6 +312,15 @@ def test_a_refusal_is_not_shown_to_the_next_car() -> None:
     assert story.alerts() == ["ticket-refused"]
     story.arrives()
     assert story.shows() == "idle"
+
+
+def test_an_alert_of_a_refused_ticket_has_the_code_that_its_driver_reads_out() -> None:
+    story = Story()
+    story.arrives()
+    story.tell(e.TicketRefused(story.at, "exit-1", an_id("fee", "x"), "ticket-unknown", "amount", "PG1.x"))
+    shown = story.screen().help_code
+    assert shown is not None
+    assert [a.help_code for a in story.said if isinstance(a, RaiseAlert)] == [shown, shown]
 
 
 def test_a_fee_that_the_worker_does_not_believe_is_alerted() -> None:

@@ -182,7 +182,7 @@ def test_without_loops_a_payment_within_those_60_s_lifts_for_15_s() -> None:
 
 
 def test_what_is_no_event_is_loud() -> None:
-    with pytest.raises(AssertionError, match="Expected code to be unreachable"):
+    with pytest.raises(AssertionError, match="Expected code to be unreachable, but got: namespace"):
         step(Story().garage, SimpleNamespace(at=T0))  # type: ignore[arg-type]
 
 
