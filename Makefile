@@ -60,13 +60,13 @@ chaos acceptance faults: $(READY)
 	$(BIN)/python -m tests.$@ $(ARGS)
 
 # What the rules' own tests reach of core/, branches included.
-CORE_TESTS := $(addprefix tests/test_,clock_turn.py display.py events.py eventstore*.py ids.py lane*.py money.py quote.py retention.py tariff.py ticket.py value.py)
+CORE_TESTS := $(addprefix tests/test_,clock_turn.py display.py events.py eventstore*.py ids.py money.py quote.py retention.py rules_*.py tariff.py ticket.py value.py)
 coverage: $(READY)
 	$(BIN)/python -m pytest -q --cov=terminal.core --cov-branch --cov-report=term-missing:skip-covered \
 		--cov-fail-under=100 $(CORE_TESTS)
 
 # The same tests against every change of core/ that mutmut's operators make: status 1 if one survives that is not in
-# tests/mutation/accepted.txt, or the other way round. `ARGS='--only lane.py:_end'` takes a function or a file.
+# tests/mutation/accepted.txt, or the other way round. `ARGS='--only rules/visits.py:end_visit'` takes a function or a file.
 mutation: $(READY)
 	PYTHONHASHSEED=0 $(BIN)/python -m tests.mutation $(ARGS) $(CORE_TESTS)
 

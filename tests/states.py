@@ -1,8 +1,9 @@
 """``python -m tests.states``: the diagrams of CONTRIBUTING.md, drawn from what the rules do.
 
-Every fact is told in every situation that facts can lead to, as far as situations differ for a lane with one stay;
-what a visit's phase, an order's stage and a payment's holder then become is an arrow, and what is said is a line of
-tests/said.txt. ``--write`` puts both where the old ones are.
+Every fact is told in every situation that facts can lead to, as far as situations differ for a lane with one stay; what
+an order's stage and a payment's holder then become is an arrow, what a visit's phase becomes is compared with the table
+of the rules (core/rules/table.py), from which its diagram is drawn, and what is said is a line of tests/said.txt.
+``--write`` puts them where the old ones are.
 """
 
 import argparse
@@ -13,11 +14,14 @@ from copy import copy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from terminal.core import events as e
 from terminal.core.actions import Action
-from terminal.core.model import MAX_ATTEMPTS, Lane, RefundStage
+from terminal.core.model import MAX_ATTEMPTS, RefundStage
+from terminal.core.rules.table import BY_EVENT, BY_PROGRESS
 from tests.said import SAID, line
+from tests.support.moves import Move
 from tests.support.story import Story, an_id
 
 PAGE = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
@@ -34,7 +38,7 @@ class Watched(Story):
     known = None
 
     def __init__(self) -> None:
-        self.seen: dict[str, dict[Arrow, set[str]]] = {"visit": {}, "order": {}, "payment": {}}
+        self.seen: dict[str, dict[Arrow, set[str]]] = {"order": {}, "payment": {}}
         self.lines: set[str] = set()
         super().__init__()
 
@@ -50,8 +54,7 @@ class Watched(Story):
         return actions
 
     def _nouns(self) -> dict[tuple[str, str], str]:
-        lane = self.garage.lanes.get("exit-1") or Lane("exit-1")
-        nouns = {("visit", ""): lane.visit.phase if lane.visit else "[*]"}
+        nouns: dict[tuple[str, str], str] = {}
         for stay in self.garage.stays.values():
             nouns |= {("order", order.no): order.stage for order in stay.orders}
             nouns |= {("payment", payment.order_no): payment.holder for payment in stay.payments}
@@ -240,10 +243,17 @@ def command(story: Watched, name: str, **more: object) -> None:
     story.tell(e.CommandGiven(*(more.get(f, getattr(told, f)) for f in e.CommandGiven.__dataclass_fields__)))  # type: ignore[arg-type]
 
 
+class Explored(NamedTuple):
+    """Arrows of an order and a payment, each with the facts that lead there; the moves of visits; all that is said."""
+
+    arrows: dict[str, dict[Arrow, set[str]]]
+    moved: set[Move]
+    lines: list[str]
+
+
 @cache
-def explore(known: frozenset[str] | None = None) -> tuple[dict[str, dict[Arrow, set[str]]], list[str]]:
-    """Arrows of each noun, with the facts that are their reason; and all that is said. Ends early once something is
-    said that is not ``known``."""
+def explore(known: frozenset[str] | None = None) -> Explored:
+    """Ends early once something is said that is not ``known``."""
     start = Watched()
     found, ahead = {repr(start.situation())}, deque([start])
     while ahead and (known is None or start.lines <= known):
@@ -257,7 +267,7 @@ def explore(known: frozenset[str] | None = None) -> tuple[dict[str, dict[Arrow, 
                 found.add(situation)
                 assert len(found) < SITUATIONS, "the rules tell more situations apart than there should be"
                 ahead.append(branch)
-    return start.seen, sorted(start.lines)
+    return Explored(start.seen, start.moved, sorted(start.lines))
 
 
 def told(story: Watched, happens: Callable[[Watched], object]) -> Watched:
@@ -268,28 +278,29 @@ def told(story: Watched, happens: Callable[[Watched], object]) -> Watched:
     return branch
 
 
-SHORTER = {
-    **dict.fromkeys(("PayBy failure", "PayBy has no such order", "refund success"), "PayBy closed it"),
-    **dict.fromkeys(("PayBy misfits", "PayBy refuses"), "PayBy refuses"),
-    **dict.fromkeys(("boom", "lift refused", "lift unknown", "raised"), "barrier"),
-    **dict.fromkeys(("cancel", "reset", "refund"), "operator"),
-}
-"""For the visit, which has arrows enough."""
+def tabled_arrows() -> dict[Arrow, set[str]]:
+    """Those of a visit's phase: by events, in their words, and by progress."""
+    arrows: dict[Arrow, set[str]] = {}
+    for words, moves in [*BY_EVENT.values(), ("progress", BY_PROGRESS)]:
+        for before, after in moves.items():
+            for phase in after:
+                arrow = (before.replace("none", "[*]"), phase.replace("none", "[*]"))
+                arrows.setdefault(arrow, set()).add(words)
+    return arrows
 
 
 def drawn(known: frozenset[str] | None = None) -> str:
     """The diagrams, in Mermaid's words."""
     titles = {"visit": "A visit's phase", "order": "An order's stage", "payment": "Who holds a payment"}
     lines = []
-    for noun, arrows in explore(known)[0].items():
+    for noun, arrows in {"visit": tabled_arrows(), **explore(known).arrows}.items():
         ends: set[str] = set()
         lines += [f"{titles[noun]}:", "", "```mermaid", "stateDiagram-v2"]
-        for (a, b), facts in sorted(arrows.items()):
-            why = sorted({SHORTER.get(fact, fact) for fact in facts} if noun == "visit" else facts)
+        for (a, b), reasons in sorted(arrows.items()):
             if b == "[*]":
-                ends.update(why)
+                ends.update(reasons)
             else:
-                lines.append(f"    {a} --> {b}: {', '.join(why)}")
+                lines.append(f"    {a} --> {b}: {', '.join(sorted(reasons))}")
         lines += ["```", ""]
         lines += [f"Any phase ends the visit by: {', '.join(sorted(ends))}.", ""] if ends else []
     return "\n".join(lines)
@@ -302,7 +313,7 @@ def main() -> int:
         diagrams = drawn()
         before, _, rest = PAGE.read_text().partition(BEGIN)
         PAGE.write_text(before + BEGIN + diagrams + END + rest.partition(END)[2])
-        SAID.write_text("\n".join(explore()[1]) + "\n")
+        SAID.write_text("\n".join(explore().lines) + "\n")
     else:
         print(drawn())
     return 0

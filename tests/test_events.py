@@ -7,7 +7,7 @@ from typing import Literal, get_args, get_origin, get_type_hints
 import pytest
 
 from terminal.core import actions, display, events, model, quote, tariff, ticket
-from terminal.core.lane import Change, Garage
+from terminal.core.rules import Change, Garage
 
 
 def made_in(module: ModuleType) -> list[type]:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from terminal.core import events as e
 from terminal.core import model
 from terminal.core.actions import Action
-from terminal.core.lane import Change
 from terminal.core.model import Rules, Stay
 from terminal.core.retention import slim
+from terminal.core.rules import Change
 from terminal.eventstore.store import EventStore
 from terminal.journal import kinds
 from terminal.journal.kinds import CHECKPOINT, GONE, RECALLED, SHELVED

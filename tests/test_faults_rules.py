@@ -1,4 +1,4 @@
-"""Faults of tests/faults.py that are a matter of the rules alone, told as stories; see also test_lane*.py."""
+"""Faults of tests/faults.py that are a matter of the rules alone, told as stories; see also test_rules_*.py."""
 
 import itertools
 from dataclasses import replace
@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from terminal.contract import messages
 from terminal.core import events as e
 from terminal.core.actions import SendLift
-from terminal.core.lane import MAX_SIGNED
 from terminal.core.model import HOLD_MS, PaymentProof
 from terminal.core.money import Fils
+from terminal.core.rules.limits import MAX_SIGNED
 from terminal.core.tariff import Tariff
 from terminal.payby.errors import BadWords
 from terminal.payby.messages import read_order
@@ -291,7 +291,7 @@ def test_only_a_payment_that_fits_in_everything_lifts(wrong: set[str], shown: bo
     signature = sign(payby_key("payby"), body.encode())
     said = messages.Paid(id=an_id(1), at=messages.stamp(T0), order_no=no, notify_id="n", body=body, sign=signature)
     try:
-        event = notification_event(said, at=story.at, beliefs=BELIEFS)
+        event = notification_event(said, at=story.at, judgement=BELIEFS)
     except BadWords:
         event = None
     if event is not None:

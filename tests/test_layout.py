@@ -24,7 +24,6 @@ PACKAGES: list[str] = PROJECT["tool"]["setuptools"]["packages"]
 CABLES = {"gpiozero", "luma", "spidev", "lgpio", "serial", "evdev", "amqtt"}
 LONGEST, LONGEST_TEST = 400, 800
 LONGER = {
-    "terminal/core/lane.py": "every transition of a visit stands in one file",
     "terminal/mqtt/client.py": "one connection, and all that paho may call back",
 }
 

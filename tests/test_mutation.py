@@ -67,7 +67,7 @@ def test_a_mutant_is_the_file_but_for_its_change() -> None:
 
 
 def test_the_list_is_read_as_it_is_written() -> None:
-    names = [Name("lane.py", "_end", 2, "if a - b:", ""), Name("lane.py", "_Draft.put", 1, "x = 1", "x = 2")]
+    names = [Name("quote.py", "_end", 2, "if a - b:", ""), Name("rules/draft.py", "Draft.put", 1, "x = 1", "x = 2")]
     text = "# Why,\n# in two lines.\n\n" + "\n".join(map(written, names))
     assert list(read(text.splitlines())) == [(name, "Why, in two lines.") for name in names]
     with pytest.raises(ValueError, match="no reason"):

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terminal.core.lane import REMIND_MS
 from terminal.core.model import Payment, PaymentProof, Stay, VisitOrder
 from terminal.core.retention import NO_PROOF, REST_MS, RestingStays, rests_until, slim
+from terminal.core.rules.limits import REMIND_MS
 from tests.support.story import PROOF, T0, Story
 
 

@@ -30,13 +30,13 @@ from terminal.contract.messages import (
     stamp,
 )
 from terminal.contract.signatures import check_lift, check_screen, sign_command
-from terminal.core import lane as core_lane
 from terminal.core import money
 from terminal.core.actions import Pursuit
 from terminal.core.events import VehicleUnknown
 from terminal.core.ids import derived_id
 from terminal.core.model import Rules
 from terminal.core.quote import hint, quote
+from terminal.core.rules import passage, records
 from terminal.core.tariff import Tariff
 from terminal.core.ticket import sign_ticket
 from terminal.journal import kinds
@@ -442,7 +442,7 @@ async def test_a_lift_for_any_car_is_not_said_into_a_line_that_is_down(
     lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would raise for whoever stands there when the line is back. How long Line waits: test_worker_lifts.py."""
-    for module in (core_lane, worker_lifts):
+    for module in (records, passage, worker_lifts):
         monkeypatch.setattr(module, "LOOPS_MS", 0)
     await lane.bus.hears(
         lane.topic("vehicle"), Vehicle(**lane.head(), waiting=True, under_boom=False, car=new_id(CLOCK))

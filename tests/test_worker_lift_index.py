@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from terminal.core.lane import Garage
 from terminal.core.model import Boom, GivenLift, Grant, Lane, ParkingFee, Rules, Stay, Visit
+from terminal.core.rules import Garage
 from terminal.mqtt.endpoint import Endpoint
 from terminal.roles.worker.lift_index import LiftIndex, LiftWindow
 from tests.sim.memorybus import MemoryBus, TestClock

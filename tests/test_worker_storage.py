@@ -12,9 +12,9 @@ import pytest
 from terminal.core import events as e
 from terminal.core import model
 from terminal.core.actions import Action
-from terminal.core.lane import Garage
 from terminal.core.model import OPEN, Rules, Stay
 from terminal.core.retention import slim
+from terminal.core.rules import Garage
 from terminal.eventstore.store import EventStore
 from terminal.journal.kinds import CHECKPOINT
 from terminal.journal.reading import read

@@ -8,8 +8,8 @@ import pytest
 from terminal.clock import new_id
 from terminal.contract.messages import Answer, Lift, Refund, Vehicle, moment
 from terminal.core import events as e
-from terminal.core.lane import RENEW_MS
 from terminal.core.model import Rules
+from terminal.core.rules.limits import RENEW_MS
 from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.worker.wakes import Wakes
 from tests.sim.loop import VirtualLoop

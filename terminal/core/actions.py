@@ -1,7 +1,7 @@
 """Wishes, in the imperative and in the order of a visit: all that the rules ever ask for.
 
 Two kinds. What must be pursued until it is answered (an order, a lift, a refund) follows from the state at any time,
-so that a start after a crash owes just the same (``lane.owed``). What is said once comes with the step that says it.
+so that a start after a crash owes just the same (``outbox.owed``). What is said once comes with the step that says it.
 """
 
 from dataclasses import dataclass
@@ -75,13 +75,16 @@ def key_of(pursuit: Pursuit) -> PursuitKey:
 
 # -- said once ---------------------------------------------------------------------------------------------------
 
+Severity = Literal["info", "warning", "critical"]
+ReceiptOutcome = Literal["lifting", "duplicate", "late", "refused", "noted", "done"]
+
 
 @dataclass(frozen=True, slots=True)
 class RaiseAlert:
     """Tell a person; ``lane`` None for what concerns the garage."""
 
     code: str
-    severity: Literal["info", "warning", "critical"]
+    severity: Severity
     text: str
     lane: str | None
     session: str | None = None
@@ -105,7 +108,7 @@ class ClearAlert:
 class SendReceipt:
     """What came of a notification or a command: the contract's `receipt`."""
 
-    outcome: Literal["lifting", "duplicate", "late", "refused", "noted", "done"]
+    outcome: ReceiptOutcome
     why: str = ""
 
 

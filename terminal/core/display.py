@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from terminal.core import ids
-from terminal.core.lane import SKEW_LIMIT_MS
 from terminal.core.model import Lane, Stay, VisitOrder
+from terminal.core.rules.limits import SKEW_LIMIT_MS
 from terminal.core.value import replace
 
 State = Literal["idle", "wait", "pay", "paid", "free", "closed", "help", "out-of-order"]

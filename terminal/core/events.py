@@ -239,6 +239,18 @@ Event = (
     | CommandGiven
     | TimePassed
 )
+LaneEvent = (
+    TicketRead
+    | TicketRefused
+    | VehicleSeen
+    | VehicleUnknown
+    | BoomSeen
+    | BarrierGone
+    | LiftAnswered
+    | CommandGiven
+    | TimePassed
+)
+"""Those that name the lane they come from."""
 EVENTS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (

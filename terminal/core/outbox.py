@@ -6,7 +6,8 @@ A worker that starts again after a crash asks here, so it owes just what it owed
 from collections.abc import Iterator
 
 from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, QueryOrder, SendLift
-from terminal.core.lane import (
+from terminal.core.model import HOLD_MS, REFUND_ENDS, Lane, Stay, Visit
+from terminal.core.rules.limits import (
     ANSWER_LIMIT_MS,
     GONE_MS,
     LOOPS_MS,
@@ -16,7 +17,6 @@ from terminal.core.lane import (
     SETTLE_MS,
     WAIT_LIMIT_MS,
 )
-from terminal.core.model import HOLD_MS, REFUND_ENDS, Lane, Stay, Visit
 
 
 def owed(stay: Stay) -> Iterator[Pursuit]:

@@ -11,9 +11,9 @@ from bisect import bisect_left
 
 from terminal.core import events
 from terminal.core.ids import parse_order_no
-from terminal.core.lane import REMIND_MS
 from terminal.core.model import Payment, PaymentProof, Stay
 from terminal.core.outbox import settled
+from terminal.core.rules.limits import REMIND_MS
 from terminal.core.value import replace
 
 REST_MS = 10 * 60_000

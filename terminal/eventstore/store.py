@@ -19,10 +19,10 @@ from terminal.core import events
 from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, PursuitKey, RaiseAlert, key_of
 from terminal.core.clock_turn import turn_of, turned
 from terminal.core.events import EVENTS, Event
-from terminal.core.lane import Change, Garage, step
 from terminal.core.model import Lane, Rules, Stay
 from terminal.core.outbox import owed
 from terminal.core.retention import NO_PROOF, REST_MS, RestingStays, rests_until, session_of, slim
+from terminal.core.rules import Change, Garage, step
 from terminal.journal.kinds import CHECKPOINT, GONE, RECALLED, SHELVED, WORDS
 from terminal.payby.plain_text import plain
 

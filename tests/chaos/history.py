@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import pairwise
 
-from terminal.core.lane import Garage
 from terminal.core.model import OPEN, Payment
+from terminal.core.rules import Garage
 
 RAISES = 3
 """A stay has so many in its life."""

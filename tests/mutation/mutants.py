@@ -1,7 +1,7 @@
 """Every mutant of a file: mutmut's operators, put to each node of it.
 
-mutmut itself leaves alone what is not in an undecorated function, and with it the limits at the head of lane.py and
-every default of a noun; its operators know no such difference, so they are put to the whole file here.
+mutmut itself leaves alone what is not in an undecorated function, and with it the rules' limits and every
+default of a noun; its operators know no such difference, so they are put to the whole file here.
 """
 
 from collections import Counter
@@ -25,6 +25,7 @@ class Mutant:
     """One change of one file. The first four, and ``which``, name it wherever its line moves to."""
 
     file: str
+    """Its path in core/."""
     within: str
     """The function or class around it, ``Class.method``; the name assigned to, for a line of the module itself."""
     before: str
@@ -45,6 +46,7 @@ class Mutant:
 def mutants(path: Path, wanted: Callable[[str, str], bool] = lambda file, within: True) -> list[Mutant]:
     """All of a file, in its order, or those of the functions that are ``wanted``."""
     text = path.read_text()
+    file = file_of(path)
     said = SAID.read_text()
     wrapper = MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)
     parents: Parents = wrapper.resolve(ParentNodeProvider)  # type: ignore[assignment]
@@ -61,7 +63,7 @@ def mutants(path: Path, wanted: Callable[[str, str], bool] = lambda file, within
         texts = {original}
         for node in _nodes(top):
             within = _within(node, parents)
-            if not wanted(path.name, within) or (isinstance(node, cst.SimpleString) and _is_wording(node, said)):
+            if not wanted(file, within) or (isinstance(node, cst.SimpleString) and _is_wording(node, said)):
                 continue
             for changed in _changes(node):
                 statement = wrapper.module.code_for_node(top.deep_replace(node, changed))  # type: ignore[arg-type]
@@ -72,7 +74,7 @@ def mutants(path: Path, wanted: Callable[[str, str], bool] = lambda file, within
                 seen[within, before, after] += 1
                 found.append(
                     Mutant(
-                        path.name,
+                        file,
                         within,
                         before,
                         after,
@@ -84,6 +86,17 @@ def mutants(path: Path, wanted: Callable[[str, str], bool] = lambda file, within
                     )
                 )
     return found
+
+
+def file_of(path: Path) -> str:
+    """What a mutant calls its file: the path in core/."""
+    return path.relative_to(CORE).as_posix() if path.is_relative_to(CORE) else path.name
+
+
+def module_of(file: str) -> str:
+    """The name that a file of core/ is imported by."""
+    parts = ("terminal", "core", *file.removesuffix(".py").split("/"))
+    return ".".join(parts).removesuffix(".__init__")
 
 
 def source(mutant: Mutant) -> str:

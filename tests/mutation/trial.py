@@ -20,7 +20,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from tests.mutation.forks import KILLED, Broken, Forks, ask, leave
-from tests.mutation.mutants import CORE, ROOT, Mutant, source
+from tests.mutation.mutants import CORE, ROOT, Mutant, file_of, module_of, source
 
 # The conftest has brokers, which core/ knows nothing of.
 OPTIONS = [
@@ -33,10 +33,15 @@ OPTIONS = [
     "-pno:cov",
     "--noconftest",
 ]  # what it has is brokers
-QUICK = ("test_events.py", "test_lane_limits.py")
+QUICK = ("test_events.py", "test_rules_limits.py")
 """What an import does, these know best; with a file's own tests they are tried before all are loaded."""
 Tell = Callable[[Mutant, str], None]
 _lru_cache_wrapper = type(lru_cache(len))
+
+
+def own_test(mutant: Mutant) -> str:
+    """The test file that is named by the mutant's."""
+    return f"test_{mutant.file.replace('/', '_')}"
 
 
 class Plugin:
@@ -73,7 +78,7 @@ class Killers:
 
     def first(self, mutant: Mutant, items: Iterable[pytest.Item], seconds: dict[str, float]) -> list[pytest.Item]:
         """Those, then the tests of its file, then the short ones."""
-        counts, own = self._counts[mutant.file, mutant.within], f"test_{mutant.file}"
+        counts, own = self._counts[mutant.file, mutant.within], own_test(mutant)
 
         def order(item: pytest.Item) -> tuple[int, bool, float]:
             return -counts[item.nodeid], item.path.name != own, seconds.get(item.nodeid, 0)
@@ -131,7 +136,7 @@ class _Loaded(Plugin):
             seconds[item.nodeid] = time.process_time() - began
         lines.stop()
         reached = {
-            (Path(file).name, line): set(names)
+            (file_of(Path(file)), line): set(names)
             for file in lines.get_data().measured_files()
             for line, names in lines.get_data().contexts_by_lineno(file).items()
         }
@@ -140,7 +145,7 @@ class _Loaded(Plugin):
 
 def change(mutant: Mutant) -> None:
     """Puts the changed code into the functions of its statement: whoever has got hold of one has the changed one."""
-    module = sys.modules[f"terminal.core.{mutant.file.removesuffix('.py')}"]
+    module = sys.modules[module_of(mutant.file)]
     made = ModuleType("made")
     made.__dict__.update(vars(module))
     try:
@@ -191,7 +196,7 @@ def try_imports(mutants: Sequence[Mutant], tests: Sequence[str], forks: Forks, t
 
         def tried(mutant: Mutant = mutant) -> None:
             sys.meta_path.insert(0, _Changed(mutant))
-            for some in ([test for test in tests if Path(test).name in (f"test_{mutant.file}", *QUICK)], tests):
+            for some in ([test for test in tests if Path(test).name in (own_test(mutant), *QUICK)], tests):
                 if pytest.main([*OPTIONS, *some], plugins=[_Import(mutant, killers)]):
                     leave(KILLED)
 
@@ -232,13 +237,16 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoade
 
     def __init__(self, mutant: Mutant) -> None:
         self.text = source(mutant)
-        name = f"terminal.core.{mutant.file.removesuffix('.py')}"
-        importlib.machinery.SourceFileLoader.__init__(self, name, str(CORE / mutant.file))
+        path = CORE / mutant.file
+        importlib.machinery.SourceFileLoader.__init__(self, module_of(mutant.file), str(path))
+        self.folder = [str(path.parent)] if path.name == "__init__.py" else None
 
     def find_spec(self, fullname: str, path: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
         if fullname != self.name:
             return None
-        return importlib.util.spec_from_file_location(fullname, self.path, loader=self)
+        return importlib.util.spec_from_file_location(
+            fullname, self.path, loader=self, submodule_search_locations=self.folder
+        )
 
     def get_code(self, fullname: str) -> Any:
         return compile(self.text, self.path, "exec")

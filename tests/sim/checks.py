@@ -15,10 +15,10 @@ from terminal.core import money
 from terminal.core.clock_turn import turn_of, turned
 from terminal.core.events import EVENTS, OrderReported
 from terminal.core.ids import parse_order_no
-from terminal.core.lane import Garage, step
 from terminal.core.model import OPEN, REFUND_ENDS, Lane, Stay
 from terminal.core.outbox import owed
 from terminal.core.retention import NO_PROOF
+from terminal.core.rules import Garage, step
 from terminal.eventstore.store import EventStore, StoredEvent
 from terminal.journal.kinds import RECALLED, SHELVED
 from terminal.roles.worker.role import WorkerRole

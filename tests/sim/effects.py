@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from terminal.core.lane import Garage
 from terminal.core.model import Lane, Stay, Visit
+from terminal.core.rules import Garage
 
 if TYPE_CHECKING:
     from tests.sim.checks import Checks

@@ -40,12 +40,12 @@ class Bug:
     """The number of the first world to try: one that caught it when this was written."""
 
 
-LANE, GATE, GRANT = "terminal.core.lane", "terminal.roles.barrier.controller", "terminal.contract.lift_rules"
+RULES, GATE, GRANT = "terminal.core.rules.", "terminal.roles.barrier.controller", "terminal.contract.lift_rules"
 BUGS = (
     Bug(
         "order left open",
-        LANE,
-        'if order and order.stage in ("placing", "created"):\n        _stage(draft, order, "closing")\n'
+        RULES + "visits",
+        'if order and order.stage in ("placing", "created"):\n        set_stage(draft, order, "closing")\n'
         "    if visit.raised",
         "if visit.raised",
         "the order of a car that has gone is never closed",
@@ -53,14 +53,14 @@ BUGS = (
     ),
     Bug(
         "two open orders",
-        LANE,
+        RULES + "progress",
         "if lane.open_sessions or any(o.stage in OPEN for o in stay.orders):",
         "if False:",
         "an order is placed while another of the lane can be paid",
     ),
     Bug(
         "charged again",
-        LANE,
+        RULES + "progress",
         "if any(stay.kept(p) for p in stay.payments) or",
         "if",
         "a stay whose money is here is charged once more",
@@ -68,7 +68,7 @@ BUGS = (
     ),
     Bug(
         "second payment kept",
-        LANE,
+        RULES + "orders",
         "standing = [p for p in stay.payments if stay.unasked(p)]",
         "standing: list[Payment] = []",
         "the second payment of a stay is not refunded",
@@ -77,14 +77,14 @@ BUGS = (
     ),
     Bug(
         "number used twice",
-        LANE,
+        RULES + "progress",
         "attempt = _attempt(lane, stay)",
         "attempt = 1",
         "the next order has the number of the last one",
     ),
     Bug(
         "duplicate is a payment",
-        LANE,
+        RULES + "orders",
         'case "PAID", "paid":\n',
         'case "PAID", "no such stage":\n',
         "a payment that is reported twice counts twice",
@@ -92,30 +92,30 @@ BUGS = (
     ),
     Bug(
         "credit beside its refund",
-        LANE,
-        'holder = "lift" if payment.holder == "lift" else "refund"',
+        RULES + "refunds",
+        'holder: Holder = "lift" if payment.holder == "lift" else "refund"',
         "holder = payment.holder",
         "a payment that is given back still lifts",
         climate="operator",
     ),
     Bug(
         "raise not noted",
-        LANE,
-        'return _held(stay, replace(payment, holder="raised", raised=given.id))\n    twice',
+        RULES + "lifts",
+        'return with_holder(stay, replace(payment, holder="raised", raised=given.id))\n    twice',
         "return stay\n    twice",
         "a payment is held by a lift that is over",
     ),
     Bug(
         "refusal is a raise",
-        LANE,
-        'lane, stay, grant.order_no, once=True)\n    _pass_on(draft, stay, grant, "credit")',
-        "lane, stay, grant.order_no, once=True)\n    _raised(draft, stay, stay.lift(grant.id))",
+        RULES + "lifts",
+        'lane, stay, grant.order_no)\n    _pass_on(draft, stay, grant, "credit")',
+        "lane, stay, grant.order_no)\n    lift_raised(draft, stay, stay.lift(grant.id))",
         "a driver whose lift was refused has used up his payment",
         world=1,
     ),
     Bug(
         "busy passes on",
-        LANE,
+        RULES + "lifts",
         'case "refused", "busy":\n            pass',
         'case "refused", "busy":\n            _not_raised(draft, stay, grant, "busy")',
         "a payment goes on while its lift may still raise",
@@ -124,7 +124,7 @@ BUGS = (
     ),
     Bug(
         "no hold",
-        LANE,
+        RULES + "deadlines",
         "if not grant.overdue and draft.at >= grant.not_after + rules.hold:",
         "if not grant.overdue and draft.at >= grant.not_after - 20_000:",
         "a payment goes on before its lift's deadline",
@@ -132,7 +132,7 @@ BUGS = (
     ),
     Bug(
         "two free lifts",
-        LANE,
+        RULES + "progress",
         "and all(draft.at >= g.not_after for g in stay.grants)",
         "",
         "a free stay has two valid lifts",
@@ -141,7 +141,7 @@ BUGS = (
     ),
     Bug(
         "ticket never used",
-        LANE,
+        RULES + "visits",
         "left = draft.at if passed or slipped else stay.left",
         "left = stay.left",
         "one payment lets two cars out",
@@ -150,21 +150,21 @@ BUGS = (
     ),
     Bug(
         "lane never free",
-        LANE,
+        RULES + "visits",
         "sessions = tuple(s for s in lane.open_sessions if s != order.session or still)",
         "sessions = lane.open_sessions",
         "a lane waits for ever for an order that is closed",
     ),
     Bug(
         "credit never ends",
-        LANE,
+        RULES + "deadlines",
         'if payment.holder == "credit" and draft.at >= payment.until:',
         "if False:",
         "a payment whose car is gone is never given back",
     ),
     Bug(
         "any rise is ours",
-        LANE,
+        RULES + "boom",
         "if found and (given := found.lift(lift)):",
         "found = found or next((s for s in draft.all_stays() if s.given), None)\n"
         "    if found and (given := found.lift(lift) or found.given[0]):",
@@ -173,7 +173,7 @@ BUGS = (
     ),
     Bug(
         "unknown is a raise",
-        LANE,
+        RULES + "lifts",
         'if given and boom and boom.state in ("rising", "up") and boom.lift in (None, grant.id):',
         "if given:",
         "a barrier that does not know counts as one that raised",
@@ -182,14 +182,14 @@ BUGS = (
     ),
     Bug(
         "refund never done",
-        LANE,
+        RULES + "refunds",
         'ended = replace(payment, holder="person" if refund.stage == "failed" or rest else "refunded", refund_no=None)',
         "ended = payment",
         "a refund that is done is waited for, for ever",
     ),
     Bug(
         "refund forgotten behind a lift",
-        LANE,
+        RULES + "records",
         'if payment.refund_no and payment.holder in ("raised", "credit", "person"):',
         "if False:",
         "an operator's refund that waited for a lift is never asked",
@@ -239,7 +239,7 @@ BUGS = (
 """,
         """    if fee.reason != "lost":
         owed = money.parse(fee.amount or "0.00")
-        told = Fee(fee.id, fee.session or "", ticket, owed, fee.reason, told.minutes, fee.car)
+        told = ParkingFee(fee.id, fee.session or "", ticket, owed, fee.reason, told.minutes, fee.car)
         return TicketRead(at, lane, told, hindrance)
 """,
         "a reader can call a stay free",
@@ -312,7 +312,7 @@ BUGS = (
     ),
     Bug(
         "silence is a refusal",
-        LANE,
+        RULES + "deadlines",
         'if not may_have_left and all(g.outcome == "refused" for g in lifts):',
         "if not may_have_left:",
         "a payment whose lift nobody answered goes back, though it raised",
@@ -322,7 +322,7 @@ BUGS = (
     ),
     Bug(
         "raised for any car",
-        LANE,
+        RULES + "records",
         "return bool(rose) and not stay.unpassed and (car is None or rose[-1].car != car)",
         "return False",
         "a copy of a ticket that raised, and whose car no loop saw leave, raises again",
@@ -332,7 +332,7 @@ BUGS = (
     ),
     Bug(
         "raises without end",
-        LANE,
+        RULES + "records",
         'if stay.left is not None or sum(g.outcome != "refused" for g in stay.given) >= draft.rules.lifts:',
         "if stay.left is not None:",
         "a stay raises as often as its ticket is read",
@@ -342,7 +342,7 @@ BUGS = (
     ),
     Bug(
         "copy takes the visit",
-        LANE,
+        RULES + "arrival",
         "if stay.lane and stay.lane != name and _is_held(draft, draft.lane(stay.lane)):",
         "if False:",
         "a copy that is read at another lane ends the visit of a car that its loop sees",
@@ -351,8 +351,8 @@ BUGS = (
     ),
     Bug(
         "place given away",
-        LANE,
-        "if not _stands_there(lane, visit) or _differ(visit.car, car):",
+        RULES + "arrival",
+        "if not stands_there(lane, visit) or differ(visit.car, car):",
         "if True:",
         "another ticket that is read at the lane of who has paid takes his place",
         climate="copies",
@@ -361,8 +361,8 @@ BUGS = (
     ),
     Bug(
         "loop's word does not hold a visit",
-        LANE,
-        'return between or (visit.loop == "sees" and lane.vehicle is not None and _waits(draft, lane, visit))',
+        RULES + "arrival",
+        'return between or (visit.loop == "sees" and lane.vehicle is not None and car_waits(draft, lane, visit))',
         "return between",
         "who pays at one lane opens another for a copy",
         climate="copies",
@@ -371,7 +371,7 @@ BUGS = (
     ),
     Bug(
         "proof refused for good",
-        LANE,
+        RULES + "lifts",
         'case "refused", "signature" | "proof":',
         'case "refused", "signature":',
         "a copy of a lift without its proof takes the payment from the lift",
@@ -380,7 +380,7 @@ BUGS = (
     ),
     Bug(
         "open arm is no way out",
-        LANE,
+        RULES + "deadlines",
         "may_have_left = stay.left is not None or stay.perhaps_left",
         "may_have_left = False",
         "who paid and drove out under a raised arm gets his money back",
@@ -389,8 +389,8 @@ BUGS = (
     ),
     Bug(
         "journal put back unseen",
-        LANE,
-        "    draft.doubts = True\n    _doubt_all(draft)\n",
+        RULES + "boom",
+        "    draft.doubts = True\n    doubt_all(draft)\n",
         "",
         "a payment that had raised goes back, for the journal that says so was put back",
         climate="put back",

@@ -1,4 +1,4 @@
-"""A visit told to the rules, event by event, with a clock of its own: what test_lane*.py are written with."""
+"""A visit told to the rules, event by event, with a clock of its own: what test_rules_*.py are written with."""
 
 from dataclasses import replace
 from itertools import count
@@ -8,7 +8,6 @@ from terminal.core import events as e
 from terminal.core.actions import Action, ClearAlert, Pursuit, RaiseAlert, SendReceipt
 from terminal.core.display import LaneDisplay, screen
 from terminal.core.ids import derived_id
-from terminal.core.lane import Garage, step
 from terminal.core.model import (
     Grant,
     Lane,
@@ -22,7 +21,9 @@ from terminal.core.model import (
     VisitRefund,
 )
 from terminal.core.outbox import lane_due, owed, stay_due
+from terminal.core.rules import Garage, step
 from tests.said import in_general, known_lines, line
+from tests.support.moves import Move, moves, tabled
 
 T0 = 1_790_000_000_000
 PROOF = PaymentProof('{"acquireOrder":{}}', "c2lnbg==")
@@ -35,14 +36,18 @@ def an_id(*parts: object) -> str:
 
 class Story:
     """``at`` is the worker's clock; every method tells one fact and returns the actions it caused. Whatever the rules
-    say must be a line of tests/said.txt, with its severity and what it is about."""
+    say must be a line of tests/said.txt, with its severity and what it is about; what they do to a visit, in their
+    table."""
 
     known: frozenset[str] | None = known_lines()
+    tabled = tabled()
 
     def __init__(self, *, lanes: tuple[str, ...] = ("exit-1",), loops: bool = True) -> None:
         self.garage = Garage(Rules("marina"))
         self.at = T0
         self.said: list[Action] = []
+        self.moved: set[Move] = set()
+        """What became of its visits, by each event and by progress."""
         self._ids = count(1)
         self.cars: dict[str, str | None] = {}
         for lane in lanes:
@@ -56,6 +61,8 @@ class Story:
     def tell(self, event: e.Event) -> list[Action]:
         before = repr((self.garage.lanes, self.garage.stays))
         phases = self._phases()
+        self.moved |= (moved := moves(self.garage, event))
+        assert moved <= self.tabled, "the table of the rules has no such move"
         change = step(self.garage, event)
         assert repr((self.garage.lanes, self.garage.stays)) == before, "step() changed its argument"
         self.garage.apply(change)

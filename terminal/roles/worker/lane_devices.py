@@ -6,8 +6,8 @@ from typing import Any
 
 from terminal.contract.messages import Barrier, Vehicle, moment
 from terminal.core import events
-from terminal.core.lane import Change
 from terminal.core.model import Lane
+from terminal.core.rules import Change
 from terminal.eventstore.store import EventStore
 from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
 from terminal.roles.worker.lane_timers import LaneTimers

@@ -1,7 +1,8 @@
 """Which stay a lift belongs to, for a barrier's answer names the lift alone; and when a lift may be sent."""
 
-from terminal.core.lane import LOOPS_MS, SKEW_ALERT_MS, Garage
 from terminal.core.model import Grant, Stay
+from terminal.core.rules import Garage
+from terminal.core.rules.limits import LOOPS_MS, SKEW_ALERT_MS
 from terminal.mqtt.endpoint import Endpoint
 
 

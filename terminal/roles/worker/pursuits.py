@@ -20,8 +20,8 @@ from terminal.contract import messages
 from terminal.core import ids
 from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, PursuitKey, QueryOrder, SendLift, key_of
 from terminal.core.events import OrderDenied, OrderReported, OrderUnheard, RefundUnheard
-from terminal.core.lane import Change
 from terminal.core.model import PaymentProof
+from terminal.core.rules import Change
 from terminal.payby import errors
 from terminal.payby.client import OrderAnswer, RefundAnswer
 from terminal.payby.messages import AcquireOrder, RefundOrder

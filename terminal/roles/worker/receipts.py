@@ -12,8 +12,8 @@ from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import ids
 from terminal.core.actions import SendReceipt
 from terminal.core.events import OrderReported
-from terminal.core.lane import Change
 from terminal.core.model import VisitOrder
+from terminal.core.rules import Change
 from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
 from terminal.payby.errors import BadSignature, BadWords
 from terminal.roles.worker.event_mapper import command_event, notification_event

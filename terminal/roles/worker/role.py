@@ -1,7 +1,7 @@
 """The worker: takes an event, journals it, steps, performs what is asked; the one role that speaks to PayBy.
 
 It serves every lane of its garage. Messages become events (event_mapper), events change the state (eventstore,
-core/lane); from it follow the screens (message_builder) and what is pursued until it is answered (pursuits).
+core/rules); from it follow the screens (message_builder) and what is pursued until it is answered (pursuits).
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import events, ids, outbox
 from terminal.core.actions import Pursuit, SendLift
 from terminal.core.display import State
-from terminal.core.lane import Change
 from terminal.core.model import Lane, Stay, VisitOrder
+from terminal.core.rules import Change
 from terminal.eventstore.store import EventLog, EventNotTaken, EventStore, KeptEventLog
 from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
 from terminal.roles.worker.announcements import tell

@@ -1,7 +1,7 @@
 """What our own journals say: the worker's about orders, payments, refunds and lifts, the barriers' about raises.
 
 The worker's events are stepped through the very rules that heard them first, so nothing is decided here that
-``core/lane.py`` decides. Pure: rows come in, facts come out.
+``core/rules/`` decides. Pure: rows come in, facts come out.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,8 +15,8 @@ from terminal.core import money
 from terminal.core.actions import RaiseAlert
 from terminal.core.events import EVENTS, BoomSeen, Event, LiftAnswered, TicketRead
 from terminal.core.ids import parse_order_no
-from terminal.core.lane import Change, Garage, step
 from terminal.core.model import REFUND_ENDS, Grant, ParkingFee, Payment, Rules, VisitOrder, VisitRefund
+from terminal.core.rules import Change, Garage, step
 from terminal.eventstore.store import read_checkpoint, read_stay
 from terminal.journal.kinds import BARRIERS, CHECKPOINT, DONE, INTENT, NOTICE, RECALLED, REPAIRED
 from terminal.payby.errors import BadWords

@@ -343,3 +343,48 @@ def test_money_that_shows_when_a_stay_used_up_its_raises_lifts_for_nobody() -> N
     assert (story.payment().order_no, story.payment().holder, lifts(story)) == (first.no, "credit", 0)
     story.wait(20 * 60)
     assert (story.payment().holder, lifts(story)) == ("refund", 0), "no lift of it was ever sent"
+
+
+@pytest.mark.fault("ticket-again")
+@pytest.mark.parametrize("amount", [0, 2000])
+def test_a_copy_of_a_ticket_lets_nobody_out_while_the_boom_is_up_for_the_car_that_has_it(amount: int) -> None:
+    """Two cars left by one payment: the second read the ticket at another lane while the first still stood there."""
+    story = Story(lanes=("exit-1", "exit-2"))
+    story.arrives()
+    story.reads(amount=amount)
+    if amount:
+        story.payby("CREATED")
+        story.payby("PAID")
+    story.raises()
+    story.arrives("exit-2")
+    story.reads(lane="exit-2", amount=amount)
+    assert (story.shows("exit-2"), story.stay().lane, story.stay().lifts) == ("help ticket-copied", "exit-1", 1)
+    story.drives_through()
+    story.wait(30)
+    story.reads(lane="exit-2", amount=amount)
+    assert (story.shows("exit-2"), story.stay().lifts) == ("help ticket-used", 1)
+
+
+@pytest.mark.fault("ticket-again")
+def test_a_car_whose_arm_came_down_before_it_may_leave_at_another_lane() -> None:
+    story = Story(lanes=("exit-1", "exit-2"))
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.boom("down")
+    story.leaves_loop()
+    story.wait(3)
+    story.arrives("exit-2")
+    story.reads(lane="exit-2")
+    story.wait(3)
+    assert (story.stay().lane, [grant.lane for grant in story.stay().grants]) == ("exit-2", ["exit-2"])
+
+
+@pytest.mark.fault("ticket-again")
+def test_a_ticket_read_again_where_the_boom_is_up_for_it_is_not_called_used() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.reads()
+    assert (story.shows(), story.stay().lifts) == ("paid", 1)

@@ -1,17 +1,15 @@
-"""The rules when PayBy does not do as hoped, refunds, and operators; one sentence each."""
+"""Rules 3, 4, 6 and 7: what PayBy says of an order, or does not say, and its payment; a code that a phone has read."""
 
 from dataclasses import replace
 
 import pytest
 
 from terminal.core import events as e
-from terminal.core.actions import PlaceRefund, PublishRefund, SendReceipt
-from terminal.core.ids import refund_no
+from terminal.core.actions import RaiseAlert
+from tests.support.rules import commands, refund_said, unheard
 from tests.support.story import PROOF, Story, an_id
 
-
-def unheard(story: Story, session: str = "a") -> None:
-    story.tell(e.OrderUnheard(story.at, story.order(session).no, "placeOrder", "time-out"))
+MASK = "+971-58*92"
 
 
 def denied(story: Story, kind: str, call: str = "placeOrder", code: str = "601", *, unsigned: bool = False) -> None:
@@ -19,12 +17,13 @@ def denied(story: Story, kind: str, call: str = "placeOrder", code: str = "601",
     story.tell(event)
 
 
-def commands(story: Story, command: str, *, lane: str = "exit-1", id: str = "", **more: object) -> str:
-    event = e.CommandGiven(story.at, lane, id or an_id("command", story.at), command, "omar", story.at + 30_000)  # type: ignore[arg-type]
-    return story.reply(story.tell(replace(event, **more)))
+@pytest.fixture
+def story() -> Story:
+    return Story()
 
 
-# -- PayBy ---------------------------------------------------------------------------------------------------------
+def scanned(story: Story, payer: str = MASK) -> None:
+    story.tell(e.OrderScanned(story.at, story.order().no, payer))
 
 
 @pytest.mark.fault("outcome-unknown")
@@ -107,7 +106,7 @@ def test_an_answer_after_silence_clears_the_alert() -> None:
         unheard(story)
     story.said.clear()
     story.payby("CREATED")
-    assert [type(a).__name__ for a in story.said] == ["ClearAlert", "Reply"]
+    assert [type(a).__name__ for a in story.said] == ["ClearAlert", "SendReceipt"]
     assert story.order().unheard == 0
 
 
@@ -117,7 +116,7 @@ def test_one_missed_answer_is_forgotten_without_a_word() -> None:
     unheard(story)
     story.said.clear()
     story.payby("CREATED")
-    assert [type(a).__name__ for a in story.said] == ["Reply"]
+    assert [type(a).__name__ for a in story.said] == ["SendReceipt"]
 
 
 def test_silence_about_no_order_of_ours_is_ignored() -> None:
@@ -404,281 +403,227 @@ def test_a_payment_for_an_order_that_we_never_made_is_alerted() -> None:
     assert story.reply(story.tell(replace(foreign, status="CREATED"))) == "refused"
 
 
-# -- refunds and operators -----------------------------------------------------------------------------------------
-
-
-def refunding(story: Story) -> None:
-    story.pays()
-    story.raises()
-    story.drives_through()
-    assert commands(story, "refund", order_no=story.order().no, reason="complaint") == "done"
-
-
-def refund_said(story: Story, stage: str) -> None:
-    refund = story.refund()
-    story.tell(e.RefundReported(story.at, refund.no, refund.order_no, stage))  # type: ignore[arg-type]
-
-
-def test_an_operator_may_refund_a_payment_and_it_is_followed_to_its_end() -> None:
-    story = Story()
-    refunding(story)
-    assert story.pursuits() == [PlaceRefund(story.refund())]
-    refund_said(story, "created")
-    assert story.owes() == ["PlaceRefund"]
-    refund_said(story, "success")
-    assert (story.owes(), story.payment().holder) == ([], "refunded")
-    refund_said(story, "success")
-    told = [a.refund.stage for a in story.said if isinstance(a, PublishRefund)]
-    assert told == ["asked", "created", "success"]
-
-
-def test_a_settled_refund_may_still_become_success() -> None:
-    story = Story()
-    refunding(story)
-    refund_said(story, "settled")
-    assert (story.owes(), story.payment().holder) == ([], "refunded")
-    refund_said(story, "success")
-    assert story.refund().stage == "success"
-    refund_said(story, "failed")
-    assert (story.refund().stage, story.payment().holder) == ("success", "refunded")
-    assert story.alerts()[-1] == "refund-contradicted"
-
-
-def test_a_failed_refund_goes_to_a_person() -> None:
-    story = Story()
-    refunding(story)
-    refund_said(story, "failed")
-    assert (story.payment().holder, story.alerts()[-1], story.owes()) == ("person", "refund-failed", [])
-    assert commands(story, "refund", order_no=story.order().no, id=an_id("again")) == "done"
-
-
-def test_a_refund_that_payby_will_never_make_has_failed() -> None:
-    story = Story()
-    refunding(story)
-    refund = story.refund()
-    story.tell(e.RefundUnheard(story.at, refund.no, refund.order_no, "no", "62041", final=True))
-    assert (story.refund().stage, story.payment().holder) == ("failed", "person")
-    story.tell(e.RefundUnheard(story.at, refund.no, refund.order_no, "no", "62041", final=True))
-    assert story.alerts().count("refund-failed") == 1
-
-
-def test_a_refund_without_answers_is_alerted_once_and_kept_up() -> None:
-    story = Story()
-    refunding(story)
-    refund = story.refund()
-    for _ in range(5):
-        story.tell(e.RefundUnheard(story.at, refund.no, refund.order_no, "time-out"))
-    assert (story.alerts().count("refund-silent"), story.owes()) == (1, ["PlaceRefund"])
-    assert story.refund().unheard == 4, "what was told is no news"
-
-
-def test_an_answer_about_a_refund_ends_its_silence() -> None:
-    story = Story()
-    refunding(story)
-    refund = story.refund()
-    for _ in range(3):
-        story.tell(e.RefundUnheard(story.at, refund.no, refund.order_no, "time-out"))
-    refund_said(story, "created")
-    for failures in range(1, 5):
-        assert "refund-silent" not in story.alerts()
-        story.tell(e.RefundUnheard(story.at, refund.no, refund.order_no, "time-out"))
-        assert story.refund().unheard == failures
-    assert story.alerts().count("refund-silent") == 1
-
-
-@pytest.mark.parametrize(
-    ("end", "later"),
-    [
-        ("success", ("created", "settled", "success", "failed")),
-        ("settled", ("created", "settled", "failed")),
-        ("failed", ("created", "failed")),
-    ],
-)
-def test_a_refund_ends_once(end: str, later: tuple[str, ...]) -> None:
-    story = Story()
-    refunding(story)
-    refund_said(story, end)
-    before = story.stay()
-    for stage in later:
-        refund_said(story, stage)
-        assert story.stay() == before
-    assert story.alerts().count("refund-contradicted") == ("failed" in later and end != "failed")
-
-
-@pytest.mark.parametrize("stage", ["settled", "success"])
-def test_a_refund_that_payby_made_after_all_is_not_given_back_again(stage: str) -> None:
-    story = Story()
-    refunding(story)
-    refund_said(story, "failed")
-    refund_said(story, stage)
-    assert (story.refund().stage, story.payment().holder) == (stage, "refunded")
-    assert story.alerts()[-1] == "refund-contradicted"
-    assert commands(story, "refund", order_no=story.order().no, id=an_id("again")) == "refused"
-
-
-def test_a_refund_that_payby_made_after_all_leaves_the_next_one_to_its_own_end() -> None:
-    story = Story()
-    refunding(story)
-    first = story.refund()
-    refund_said(story, "failed")
-    assert commands(story, "refund", order_no=story.order().no, id=an_id("again")) == "done"
-    story.tell(e.RefundReported(story.at, first.no, first.order_no, "success"))
-    assert (story.payment().holder, story.payment().refund_no) == ("refund", refund_no(an_id("again")))
-    assert (story.alerts()[-1], story.owes()) == ("refund-contradicted", ["PlaceRefund"])
-
-
-def test_a_refund_that_we_did_not_ask_for_is_noted_and_alerted() -> None:
-    story = Story()
-    story.pays()
-    event = e.RefundReported(story.at, "R" + "0" * 32, story.order().no, "success")
-    assert story.reply(story.tell(event)) == "noted"
-    assert story.alerts() == ["refund-unknown"]
-    story.tell(e.RefundUnheard(story.at, "R" + "0" * 32, story.order().no, "time-out"))
-    assert story.tell(e.RefundUnheard(story.at, "R" + "0" * 32, "of nobody", "time-out")) == []
-    story.tell(e.RefundReported(story.at, "R" + "0" * 32, "of nobody", "success"))
-    assert story.alerts() == ["refund-unknown", "refund-unknown"]
-
-
-@pytest.mark.parametrize(("outcome", "why"), [("refused", "car"), ("raised", ""), ("unknown", "")])
-def test_an_operators_refund_waits_for_the_lift_in_flight(outcome: str, why: str) -> None:
-    story = Story()
-    story.pays()
-    assert commands(story, "refund", order_no=story.order().no) == "done"
-    assert story.owes() == ["SendLift"]
-    story.answers(outcome, why)
-    assert (story.payment().holder, story.owes()) == ("refund", ["PlaceRefund"])
-
-
-@pytest.mark.fault("barrier-away")
-def test_once_a_refund_is_asked_the_credit_is_gone() -> None:
+@pytest.mark.fault("never-notified")
+@pytest.mark.parametrize("notified", [True, False])
+def test_a_payment_lifts_whether_notified_or_found_by_query(notified: bool) -> None:
     story = Story()
     story.shows_qr()
-    story.leaves_loop()
-    story.wait(3)
+    story.payby("PAID", notified=notified)
+    assert story.owes() == ["SendLift"]
+
+
+@pytest.mark.fault("notified-often")
+def test_the_same_payment_reported_again_is_a_duplicate_and_lifts_once() -> None:
+    story = Story()
+    story.shows_qr()
     story.payby("PAID")
-    commands(story, "refund", order_no=story.order().no)
+    assert [story.reply(story.payby("PAID", notified=True)) for _ in range(50)] == ["duplicate"] * 50
+    assert story.stay().lifts == 1
+
+
+@pytest.mark.fault("paid-before-answer")
+def test_a_payment_before_the_answer_to_place_order_lifts() -> None:
+    story = Story()
     story.arrives()
     story.reads()
-    assert (story.shows(), story.owes()) == ("wait", ["PlaceRefund"])
-    refund_said(story, "success")
-    story.wait(1)
-    assert story.stay().grants == ()
+    assert story.reply(story.payby("PAID", notified=True)) == "lifting"
+    assert story.reply(story.payby("CREATED")) == "noted"
+    assert story.owes() == ["SendLift"]
 
 
-def test_refunds_are_partial_up_to_what_was_paid() -> None:
+@pytest.mark.fault("paid-while-closing", "second-ticket")
+def test_an_order_found_paid_while_its_car_is_at_a_second_lane_lifts_there() -> None:
+    story = Story(lanes=("exit-1", "exit-2"))
+    first = story.shows_qr()
+    story.leaves_loop()
+    story.wait(3)
+    story.arrives("exit-2")
+    story.reads(lane="exit-2")
+    story.payby("PAID", order=first)
+    assert [(g.lane, g.reason) for g in story.stay().grants] == [("exit-2", "credit")]
+
+
+@pytest.mark.fault("outcome-unknown")
+def test_an_order_whose_code_was_shown_is_not_over_because_a_query_does_not_find_it() -> None:
     story = Story()
-    refunding_amounts = [(1500, "done"), (501, "refused"), (500, "done"), (1, "refused")]
-    story.pays()
-    story.raises()
-    story.drives_through()
-    for number, (amount, outcome) in enumerate(refunding_amounts):
-        command = commands(story, "refund", order_no=story.order().no, amount=amount, id=an_id("part", number))
-        assert command == outcome, amount
-        if outcome == "done":
-            assert (story.owes(), story.refund().no) == (["PlaceRefund"], refund_no(an_id("part", number)))
-            assert commands(story, "refund", order_no=story.order().no, id=an_id("x", number)) == "refused"
-            refund_said(story, "success")
-    assert sum(r.amount for r in story.stay().refunds) == 2000
+    no = story.shows_qr().no
+    story.wait(110)
+    story.tell(e.OrderDenied(story.at, no, "getOrder", "62004", "", "unknown"))
+    assert (story.order().stage, story.owes(), story.alerts()[-1]) == ("closing", ["CloseOrder"], "payby-forgot")
+    story.tell(e.OrderDenied(story.at, no, "cancelOrder", "62004", "", "unknown"))
+    assert story.stay().orders[0].stage == "closed"
 
 
-def test_a_refund_of_no_amount_is_of_all_that_is_left() -> None:
-    story = Story()
-    refunding(story)
-    refund_said(story, "failed")
-    for number, (amount, asked) in enumerate([(1, 1), (None, 1999)]):
-        assert commands(story, "refund", order_no=story.order().no, amount=amount, id=an_id(number)) == "done"
-        assert story.refund().amount == asked
-        refund_said(story, "success")
-    assert commands(story, "refund", order_no=story.order().no, id=an_id("more")) == "refused"
-
-
-def test_a_refund_of_nothing_is_refused() -> None:
-    story = Story()
-    story.shows_qr()
-    assert commands(story, "refund", order_no=story.order().no) == "refused"
-    assert commands(story, "refund", order_no="nothing", id=an_id("two")) == "refused"
-    assert commands(story, "refund", id=an_id("three")) == "refused"
-
-
-@pytest.mark.fault("operator-replayed")
-def test_a_command_sent_again_is_answered_again_and_done_once() -> None:
-    story = Story()
-    refunding(story)
-    again = an_id("command", story.at)
-    assert commands(story, "refund", order_no=story.order().no, id=again) == "done"
-    assert len(story.stay().refunds) == 1
-
-
-@pytest.mark.fault("operator-replayed")
-@pytest.mark.parametrize(("after_s", "kept"), [(89.999, True), (90, False)])
-def test_spent_commands_are_forgotten_60_s_after_they_could_not_be_sent_again(after_s: float, kept: bool) -> None:
-    story = Story()
-    commands(story, "close-lane", id=an_id("one"))
-    story.wait(after_s)
-    commands(story, "open-lane", id=an_id("two"))
-    assert [s.id for s in story.lane().spent] == [an_id("one")] * kept + [an_id("two")]
-
-
-def test_a_closed_lane_takes_no_new_visit_and_finishes_the_one_it_has() -> None:
-    story = Story()
-    story.shows_qr()
-    commands(story, "close-lane")
-    assert story.shows() == "pay"
-    story.payby("PAID")
-    story.raises()
-    story.drives_through()
-    assert story.shows() == "closed operator"
-    story.arrives()
-    story.reads("b")
-    assert story.lane().visit is None
-    commands(story, "open-lane", id=an_id("open"))
-    assert story.shows() == "idle"
-
-
-def test_reset_ends_the_visit_that_it_names_and_no_other() -> None:
-    story = Story()
-    story.shows_qr()
-    assert commands(story, "reset", session=an_id("stay", "b")) == "refused"
-    assert story.shows() == "pay"
-    assert commands(story, "reset", session=an_id("stay", "a"), id=an_id("two")) == "done"
-    assert (story.shows(), story.owes()) == ("idle", ["CloseOrder"])
-    assert commands(story, "reset", session=an_id("stay", "a"), id=an_id("three")) == "refused"
-
-
-def test_cancel_closes_the_order_that_it_names_and_no_past_one() -> None:
+@pytest.mark.fault("notified-late")
+def test_a_late_payment_of_an_earlier_order_does_not_hide_that_the_next_one_is_open() -> None:
+    """PayBy called the first one failed, and took its money after all; the second was still open for the next car."""
     story = Story()
     first = story.shows_qr()
     story.payby("FAILURE")
     story.payby("CREATED")
-    assert commands(story, "cancel", order_no=first.no) == "refused"
-    assert commands(story, "cancel", order_no=story.order().no, id=an_id("two")) == "done"
-    assert (story.shows(), story.owes()) == ("idle", ["CloseOrder"])
+    story.payby("PAID", order=first)
+    assert (story.order().stage, story.lane().open_sessions) == ("closing", (story.stay().session,))
+    story.arrives()
+    story.reads("b")
+    assert story.owes("b") == []
+    story.payby("FAILURE", "a")
+    assert story.owes("b") == ["PlaceOrder"]
 
 
-@pytest.mark.parametrize("order_no", ["", "of a visit that is over"])
-def test_cancel_where_no_such_visit_is_says_so(order_no: str) -> None:
+@pytest.mark.fault("outcome-unknown")
+def test_cancellations_that_fail_are_told_though_queries_in_between_are_answered() -> None:
     story = Story()
-    cancel = e.CommandGiven(story.at, "exit-1", an_id("one"), "cancel", "omar", story.at, order_no=order_no or None)
-    over = SendReceipt("refused", "that visit is over")
-    assert story.tell(cancel) == [over]
     story.shows_qr()
-    assert story.tell(replace(cancel, id=an_id("two"))) == [over]
+    story.wait(110)
+    assert story.owes() == ["CloseOrder"]
+    for failures in range(1, 6):
+        story.payby("CREATED")
+        story.tell(e.OrderUnheard(story.at, story.order().no, "cancelOrder", "500"))
+        assert story.alerts().count("payby-silent") == (failures > 3)
+    story.said.clear()
+    story.payby("FAILURE")
+    assert "ClearAlert" in [type(a).__name__ for a in story.said]
+
+
+def test_an_order_that_payby_has_and_does_not_give_a_code_for_is_told() -> None:
+    story = Story()
+    story.arrives()
+    story.reads()
+    for _ in range(4):
+        unheard(story)
+        story.payby("CREATED", token_url="")
+    assert story.alerts().count("payby-silent") == 1
+    story.payby("CREATED")
     assert story.shows() == "pay"
+    assert [type(a).__name__ for a in story.said][-2:] == ["ClearAlert", "SendReceipt"]
 
 
-@pytest.mark.fault("arm-stuck")
-@pytest.mark.parametrize("stuck", [True, False])
-def test_an_operator_who_opens_a_lane_says_that_its_arm_is_good_who_closes_it_says_nothing_of_it(stuck: bool) -> None:
+def test_a_silence_that_ends_with_the_word_that_the_order_is_closed_is_over() -> None:
     story = Story()
-    story.garage.lanes["exit-1"] = replace(story.lane(), boom_fault=stuck)
-    commands(story, "close-lane", id=an_id("one"))
-    assert story.lane().boom_fault is stuck
-    commands(story, "open-lane", id=an_id("two"))
-    assert story.lane().boom_fault is False
+    story.shows_qr()
+    story.wait(110)
+    for _ in range(4):
+        unheard(story)
+    story.said.clear()
+    story.tell(e.OrderDenied(story.at, story.order().no, "cancelOrder", "62002", "", "dead"))
+    assert story.stay().orders[0].stage == "closed"
+    assert [type(a).__name__ for a in story.said] == ["ClearAlert"]
 
 
-def test_cancel_of_an_order_that_is_paid_is_refused() -> None:
+@pytest.mark.fault("clock-wrong")
+def test_an_order_that_would_expire_in_the_past_is_closed_and_placed_anew_with_what_the_answer_taught() -> None:
+    """A clock 20 minutes slow makes words that PayBy refuses; its first answer tells by how much."""
     story = Story()
-    story.pays()
-    assert commands(story, "cancel", order_no=story.order().no) == "refused"
-    assert story.owes() == ["SendLift"]
+    story.arrives()
+    story.reads()
+    late = e.OrderDenied(story.at, story.order().no, "placeOrder", "62008", "EXPIREDTIME", "mistake")
+    story.tell(late)
+    assert (story.shows(), story.owes(), story.alerts()) == ("wait", ["CloseOrder"], ["payby-clock"])
+    story.tell(e.OrderDenied(story.at, story.order().no, "getOrder", "62004", "", "unknown"))
+    assert (story.owes(), story.order().attempt) == (["PlaceOrder"], 2)
+    for _ in range(2):
+        story.tell(replace(late, order_no=story.order().no))
+        story.tell(e.OrderDenied(story.at, story.order().no, "getOrder", "62004", "", "unknown"))
+    assert (story.shows(), story.owes()) == ("help unpaid", [])
+
+
+def test_a_code_that_was_read_is_shown_as_scanned_until_it_is_paid(story: Story) -> None:
+    order = story.shows_qr()
+    assert not story.screen().scanned
+    scanned(story)
+    shown = story.screen()
+    assert (shown.state, shown.scanned, shown.token_url, shown.expires) == ("pay", True, order.token_url, order.expires)
+    assert story.owes() == ["QueryOrder"]
+    story.payby("PAID")
+    assert (story.shows(), story.screen().scanned) == ("paid", False)
+    assert "scanned-unpaid" not in story.alerts()
+
+
+def test_an_order_that_was_scanned_and_runs_out_gets_a_minute_more_once(story: Story) -> None:
+    order = story.shows_qr()
+    scanned(story)
+    story.wait(109.9)
+    assert not story.order().extended
+    story.wait(0.2)
+    later = story.order()
+    assert (later.extended, later.stage, story.shows()) == (True, "created", "pay")
+    assert (later.expires - order.expires, later.payby_expires - order.payby_expires) == (60_000, 60_000)
+    assert story.screen().expires == later.expires
+    story.wait(59.8)
+    assert story.shows() == "pay"
+    story.wait(0.2)
+    assert (story.order().stage, story.shows()) == ("closing", "wait")
+    assert story.owes() == ["CloseOrder"]
+
+
+def test_who_confirms_in_the_minute_more_gets_out(story: Story) -> None:
+    story.shows_qr()
+    scanned(story)
+    story.wait(150)
+    story.payby("PAID")
+    assert (story.shows(), story.owes()) == ("paid", ["SendLift"])
+
+
+def test_a_code_that_nobody_read_runs_out_as_ever(story: Story) -> None:
+    story.shows_qr()
+    story.wait(110)
+    assert (story.order().stage, story.order().extended) == ("closing", False)
+
+
+def test_the_car_that_goes_takes_its_scanned_order_with_it(story: Story) -> None:
+    story.shows_qr()
+    scanned(story)
+    story.leaves_loop()
+    story.wait(3)
+    assert story.order().stage == "closing"
+    assert not story.order().extended
+
+
+def test_who_was_away_for_longer_than_the_minute_gives_no_more_time(story: Story) -> None:
+    story.shows_qr()
+    scanned(story)
+    story.at += 171_000
+    story.tell(e.TimePassed(story.at, lane="exit-1"))
+    assert story.order().stage == "closing"
+
+
+@pytest.mark.parametrize(("payer", "told"), [(MASK, MASK), ("", "PayBy does not say whose")])
+def test_an_operator_hears_whose_phone_read_a_code_that_nobody_paid(story: Story, payer: str, told: str) -> None:
+    order = story.shows_qr()
+    scanned(story, payer)
+    story.wait(171)
+    story.payby("FAILURE", order=order)
+    (alert,) = [a for a in story.said if isinstance(a, RaiseAlert) and a.code == "scanned-unpaid"]
+    assert (alert.severity, alert.once, alert.order_no, alert.session) == ("info", True, order.no, order.session)
+    assert told in alert.text
+
+
+def test_the_next_order_of_the_visit_is_not_scanned(story: Story) -> None:
+    order = story.shows_qr()
+    scanned(story)
+    story.wait(171)
+    story.payby("FAILURE", order=order)
+    story.payby("CREATED")
+    assert (story.shows(), story.screen().scanned, story.order().extended) == ("pay", False, False)
+
+
+@pytest.mark.parametrize("stage", ["placing", "closing", "paid", "closed"])
+def test_a_word_that_comes_early_or_late_changes_nothing(story: Story, stage: str) -> None:
+    story.arrives()
+    story.reads()
+    if stage != "placing":
+        story.payby("CREATED")
+    if stage == "closing":
+        story.wait(111)
+    elif stage in ("paid", "closed"):
+        story.payby("PAID" if stage == "paid" else "FAILURE")
+    order = story.stay().orders[0]
+    assert order.stage == stage
+    story.tell(e.OrderScanned(story.at, order.no, MASK))
+    assert story.stay().orders[0] == order
+
+
+def test_a_scan_of_no_order_of_ours_is_nothing(story: Story) -> None:
+    story.shows_qr()
+    for no in ("other", "marina-exit-1-" + "0" * 32):
+        assert story.tell(e.OrderScanned(story.at, no, MASK)) == []

@@ -1,4 +1,4 @@
-"""The rules about the barrier: lifts that are refused, unanswered or doubtful, and an arm that does not do as told."""
+"""Rules 5, 8 and 12: lifts that are refused, unanswered, doubtful or late. What raised stays known."""
 
 from dataclasses import replace
 
@@ -7,116 +7,19 @@ import pytest
 from terminal.core import events as e
 from terminal.core.actions import RaiseAlert
 from terminal.core.ids import derived_id
-from terminal.core.lane import MAX_SIGNED
 from terminal.core.model import LIFT_MS, MAX_LIFTS
-from tests.support.story import Story
+from terminal.core.rules.limits import MAX_SIGNED
+from tests.support.rules import GRACE_S, sent
+from tests.support.story import Story, an_id
 
 
-@pytest.mark.fault("barrier-away")
-def test_no_order_is_placed_while_the_barrier_is_away_and_help_comes_after_15_s() -> None:
-    story = Story()
+def a_lift_that_nobody_answered() -> Story:
+    """Paid; the barrier is away, and its car is gone."""
+    story = Story(lanes=("exit-1", "exit-2"))
+    story.pays()
     story.tell(e.BarrierGone(story.at, "exit-1"))
-    assert story.shows() == "closed barrier"
-    story.arrives()
-    story.reads()
-    assert (story.shows(), story.owes()) == ("wait", [])
-    story.wait(15)
-    assert story.shows() == "help barrier"
-    story.boom("down")
-    assert (story.shows(), story.owes()) == ("wait", ["PlaceOrder"])
-
-
-@pytest.mark.fault("arm-stuck")
-def test_no_order_is_placed_while_the_arm_is_faulty() -> None:
-    story = Story()
-    story.boom("fault")
-    story.arrives()
-    story.reads()
-    assert (story.shows(), story.owes()) == ("wait", [])
-    story.wait(15)
-    assert (story.shows(), story.owes()) == ("help barrier", [])
-    story.boom("down")
-    assert (story.shows(), story.owes()) == ("wait", ["PlaceOrder"])
-
-
-@pytest.mark.fault("barrier-clock")
-@pytest.mark.parametrize(("skew", "places"), [(14_999, True), (-14_999, True), (15_000, False), (-15_000, False)])
-def test_a_barrier_clock_that_is_15_s_off_keeps_a_driver_waiting_then_in_help(skew: int, places: bool) -> None:
-    story = Story()
-    story.boom("down", skew=skew)
-    story.arrives()
-    story.reads()
-    assert bool(story.owes()) == places
-    assert story.shows() == ("wait" if places else "out-of-order clock")
-    story.wait(15)
-    assert story.shows() == "help no-answer"
-    assert bool(story.owes()) == places
-
-
-@pytest.mark.fault("barrier-clock")
-@pytest.mark.parametrize(
-    ("before", "now", "alerts", "cleared"),
-    [
-        (0, 4_999, 0, 0),
-        (0, 5_000, 1, 0),
-        (4_999, -5_000, 1, 0),
-        (5_000, 5_000, 0, 0),
-        (5_000, 6_000, 0, 0),
-        (6_000, -5_000, 0, 0),
-        (5_000, 4_999, 0, 1),
-        (-5_000, 0, 0, 1),
-        (0, 0, 0, 0),
-    ],
-)
-def test_a_barrier_clock_is_alerted_once_and_cleared_once(before: int, now: int, alerts: int, cleared: int) -> None:
-    story = Story()
-    story.boom("down", skew=before)
-    story.said.clear()
-    story.boom("down", skew=now)
-    assert (story.alerts(), story.cleared()) == (["barrier-clock"] * alerts, ["barrier-clock"] * cleared)
-
-
-@pytest.mark.fault("arm-stuck")
-@pytest.mark.parametrize(
-    ("before", "now", "alerts", "cleared"),
-    [
-        ("down", "fault", ["boom-fault"], []),
-        ("fault", "fault", [], []),
-        ("fault", "down", [], ["boom-fault"]),
-        ("fault", "up", [], ["boom-fault"]),
-        ("up", "lowering", [], []),
-        ("up", "down", [], []),
-        ("down", "up", ["boom-open"], []),
-        ("lowering", "up", ["boom-open"], []),
-        ("rising", "up", [], []),
-        ("unknown", "up", [], []),
-        ("up", "up", [], []),
-    ],
-)
-def test_what_the_barrier_says_of_its_arm(before: str, now: str, alerts: list[str], cleared: list[str]) -> None:
-    story = Story()
-    story.boom(before)
-    story.said.clear()
-    story.boom(now)
-    assert (story.alerts(), story.cleared()) == (alerts, cleared)
-
-
-@pytest.mark.fault("barrier-clock")
-def test_a_barrier_clock_5_s_off_is_alerted_and_15_s_off_stops_orders() -> None:
-    story = Story()
-    story.boom("down", skew=600_000)
-    assert isinstance(alert := story.said[0], RaiseAlert)
-    assert alert.text.endswith(" by 600 s")
-    story = Story()
-    story.boom("down", skew=6000)
-    assert story.alerts() == ["barrier-clock"]
-    story.boom("down", skew=-16_000)
-    assert story.shows() == "out-of-order clock"
-    story.arrives()
-    story.reads()
-    assert (story.shows(), story.owes()) == ("out-of-order clock", [])
-    story.boom("down")
-    assert story.owes() == ["PlaceOrder"]
+    story.leaves_loop()
+    return story
 
 
 def test_an_unanswered_lift_is_signed_anew_under_its_id_then_help_comes() -> None:
@@ -163,34 +66,6 @@ def test_a_payment_stays_with_its_lift_until_60_s_after_the_deadline() -> None:
     assert (told.lane, told.session, told.order_no) == ("exit-1", story.stay().session, story.order().no)
     assert story.owes() == ["SendLift", "SendLift"], "the barrier is asked on about the first"
     assert [(g.reason, g.signed, g.overdue) for g in story.stay().grants] == [("paid", 1, True), ("credit", 1, False)]
-
-
-def test_a_lift_that_shows_at_the_boom_counts_as_raised_without_an_answer() -> None:
-    story = Story()
-    story.pays()
-    grant = story.stay().grants[0]
-    story.boom("rising", lift=grant.id)
-    assert (story.owes(), story.payment().holder) == ([], "raised")
-
-
-def test_a_lift_that_showed_when_its_visit_was_over_uses_the_ticket() -> None:
-    story = Story()
-    story.pays()
-    grant = story.stay().grants[0]
-    story.leaves_loop()
-    story.wait(2)
-    story.answers("raised", grant=grant)
-    assert (story.stay().left, story.payment().holder) == (story.at, "raised")
-
-
-def test_an_arm_that_is_up_once_more_and_names_an_old_lift_is_open() -> None:
-    story = Story()
-    story.pays()
-    raised = story.raises()
-    story.drives_through()
-    story.said.clear()
-    story.boom("up", lift=raised.id)
-    assert story.alerts() == ["boom-open"]
 
 
 @pytest.mark.fault("arm-still-up")
@@ -313,17 +188,6 @@ def test_a_lift_for_a_car_that_nobody_knows_is_signed_anew_for_15_s() -> None:
     assert [(g.signed, g.not_after - story.at) for g in story.stay().grants] == [(2, 15_000)]
 
 
-def test_an_arm_has_6_s_to_rise_from_the_barriers_word_that_it_raises() -> None:
-    story = Story()
-    story.pays()
-    story.wait(4)
-    story.answers("raised")
-    story.wait(5.9)
-    assert story.stay().lifts == 1
-    story.wait(0.1)
-    assert story.stay().lifts == 2
-
-
 @pytest.mark.fault("cut-barrier")
 @pytest.mark.parametrize("state", ["rising", "up"])
 @pytest.mark.parametrize("outcome", ["raised", "unknown"])
@@ -389,101 +253,6 @@ def test_an_unknown_raise_of_a_car_that_has_gone_stays_with_a_person() -> None:
     assert (story.payment().holder, story.owes()) == ("person", [])
 
 
-@pytest.mark.fault("arm-stuck")
-def test_an_arm_that_does_not_rise_gets_three_lifts_then_the_lane_closes_to_orders() -> None:
-    story = Story()
-    story.pays()
-    for number in range(MAX_LIFTS):
-        assert (story.stay().lifts, "boom-stuck" in story.alerts()) == (number + 1, False)
-        story.answers("raised")
-        story.wait(6)
-    assert (story.shows(), story.payment().holder) == ("help barrier", "person")
-    assert story.alerts() == ["lift-again", "lift-again", "boom-stuck", "lift-unknown", "help"]
-    story.arrives()
-    assert story.shows() == "closed barrier"
-    story.reads("b")
-    assert story.owes("b") == []
-    story.boom("rising")
-    assert (story.owes("b"), story.cleared()) == ([], [])
-    story.boom("up")
-    assert (story.owes("b"), story.cleared(), story.lane().boom_fault) == (["PlaceOrder"], ["boom-stuck"], False)
-
-
-@pytest.mark.fault("arm-stuck")
-def test_a_faulty_arm_is_alerted_and_cleared() -> None:
-    story = Story()
-    story.boom("fault")
-    story.boom("fault")
-    assert (story.alerts(), story.shows()) == (["boom-fault"], "closed barrier")
-    story.boom("down")
-    assert story.shows() == "idle"
-
-
-@pytest.mark.fault("arm-stuck")
-def test_an_arm_that_faults_under_a_lift_is_tried_again_at_once() -> None:
-    story = Story()
-    story.pays()
-    story.answers("raised")
-    story.boom("fault")
-    assert story.stay().lifts == 2
-
-
-def test_an_arm_that_came_down_before_its_car_had_passed_gets_one_more_lift_then_help() -> None:
-    story = Story()
-    story.pays()
-    for lifts in (1, 2):
-        assert (story.stay().lifts, story.visit().raised, story.visit().was_up) == (lifts, False, False)
-        story.raises()
-        story.wait(3)
-        story.boom("lowering")
-        story.boom("down")
-        story.wait(0.9)
-        assert (story.shows(), story.stay().lifts) == ("paid", lifts)
-        story.wait(0.1)
-    assert (story.shows(), story.stay().lifts) == ("help barrier", 2)
-    assert next(a.text for a in story.said if isinstance(a, RaiseAlert)) == "lift 2 for one visit"
-
-
-def test_a_free_car_whose_arm_came_down_early_gets_one_more_lift_then_help() -> None:
-    story = Story()
-    story.arrives()
-    story.reads(amount=0)
-    for _ in range(2):
-        assert story.raises().reason == "free"
-        story.boom("down")
-        story.wait(1)
-    story.wait(100)
-    assert (story.shows(), story.stay().lifts, story.owes()) == ("help barrier", 2, [])
-
-
-def test_a_car_under_the_boom_is_not_lifted_for_again() -> None:
-    story = Story()
-    story.pays()
-    story.raises()
-    story.under()
-    story.boom("down")
-    story.wait(5)
-    assert story.stay().lifts == 1
-
-
-@pytest.mark.fault("forced-open")
-def test_an_arm_that_is_up_without_a_lift_is_alerted() -> None:
-    story = Story()
-    story.boom("up")
-    assert story.alerts() == ["boom-open"]
-
-
-@pytest.mark.fault("forced-open")
-@pytest.mark.parametrize("state", ["rising", "up"])
-def test_a_car_that_drives_out_under_a_forced_open_arm_has_used_its_ticket(state: str) -> None:
-    story = Story()
-    story.shows_qr()
-    story.boom(state)
-    story.under()
-    story.leaves_loop()
-    assert (story.stay().left, story.owes()) == (story.at, ["CloseOrder"])
-
-
 @pytest.mark.fault("barrier-away")
 def test_a_raise_that_shows_after_its_payment_became_credit_uses_it_up() -> None:
     story = Story()
@@ -536,3 +305,264 @@ def test_a_free_stay_read_at_a_second_lane_waits_until_its_first_lift_has_expire
     assert [(g.lane, g.dropped) for g in story.stay().grants] == [("exit-1", True)]
     story.wait(30)
     assert [g.lane for g in story.stay().grants] == ["exit-1", "exit-2"]
+
+
+@pytest.mark.fault("cut-barrier")
+def test_a_barrier_that_says_late_that_it_does_not_know_hands_the_credit_to_a_person() -> None:
+    """Its machine died in the pulse, and the car was out: the money went back, and the ticket lifted once more."""
+    story = a_lift_that_nobody_answered()
+    grant = story.stay().grants[0]
+    story.wait(92)
+    assert story.payment().holder == "credit"
+    story.answers("unknown", grant=grant)
+    assert (story.payment().holder, story.alerts()[-1]) == ("person", "lift-unknown")
+    story.wait(16 * 60)
+    assert story.stay().refunds == ()
+
+
+def test_a_barrier_that_does_not_know_whether_it_raised_for_money_that_went_back_is_told() -> None:
+    story = a_lift_that_nobody_answered()
+    grant = story.stay().grants[0]
+    story.wait(92)
+    story.tell(e.CommandGiven(story.at, "exit-1", an_id("c"), "refund", "omar", story.at, order_no=story.order().no))
+    for _ in range(2):
+        story.said.clear()
+        story.answers("unknown", grant=grant)
+        assert (story.payment().holder, story.alerts()) == ("refund", ["lift-unknown"])
+    refund = story.refund()
+    story.tell(e.RefundReported(story.at, refund.no, refund.order_no, "success"))
+    story.said.clear()
+    story.answers("raised", grant=grant)
+    assert (story.payment().holder, story.alerts(), story.stay().left) == ("refunded", ["raised-late"], story.at)
+
+
+def test_what_a_person_decides_already_is_not_told_again_for_a_lift_that_is_not_known_to_have_raised() -> None:
+    story = Story()
+    story.pays()
+    grant = story.stay().grants[0]
+    story.answers("unknown", grant=grant)
+    story.said.clear()
+    story.answers("unknown", grant=grant)
+    story.answers("refused", "expired", grant=grant)
+    assert (story.payment().holder, story.alerts()) == ("person", [])
+
+
+def test_a_ticket_read_for_a_car_that_the_loops_do_not_see_raises_for_that_car_alone() -> None:
+    """A `fee` that somebody sent again: the arm was up, the next car came, and a lift for no car let it out."""
+    story = Story()
+    read_for = story.arrives()
+    story.leaves_loop()
+    story.reads(amount=0, car=read_for)
+    assert (story.visit().loop, [grant.car for grant in story.stay().grants]) == ("blind", [read_for])
+    story.answers("refused", "busy")
+    story.arrives()
+    assert (story.shows(), story.owes()) == ("idle", [])
+
+
+def test_while_the_loops_are_silent_a_lift_names_no_car() -> None:
+    """The barrier, which hears none of them either, would refuse it."""
+    story = Story()
+    car = story.arrives()
+    story.tell(e.VehicleUnknown(story.at, "exit-1"))
+    story.reads(amount=0, car=car)
+    assert [grant.car for grant in story.stay().grants] == [None]
+
+
+def test_an_old_copy_that_has_expired_does_not_free_the_payment_of_a_lift_that_was_signed_anew() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    for _ in range(10):
+        story.answers("refused", "expired")
+    assert (story.payment().holder, story.stay().grants[0].signed) == ("lift", MAX_SIGNED)
+    story.arrives()
+    story.answers("refused", "too-far")
+    assert story.payment().holder == "lift"
+    story.wait(90)
+    assert story.payment().holder == "credit"
+
+
+def test_a_raise_that_shows_after_the_driver_was_sent_for_help_and_read_his_ticket_again_gets_no_second_lift() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.answers("refused", "journal")
+    story.reads()
+    assert story.shows() == "wait"
+    story.boom("rising", lift=story.stay().grants[0].id)
+    assert (story.shows(), story.payment().holder, story.owes()) == ("paid", "raised", [])
+    story.boom("up")
+    story.drives_through()
+    assert story.stay().left == story.at
+
+
+def test_a_free_stays_first_lift_that_was_refused_late_is_not_signed_anew_beside_the_second() -> None:
+    story = Story()
+    story.arrives()
+    story.reads(amount=0)
+    first = story.answers("refused", "journal")
+    story.reads(amount=0)
+    story.wait(30)
+    assert [grant.id == first.id for grant in story.stay().grants] == [True, False]
+    story.answers("refused", "expired", grant=first)
+    assert story.stay().grant(first.id) == first
+    second = story.answers("refused", "expired")
+    assert story.stay().grants == (first, replace(second, signed=second.signed + 1))
+
+
+@pytest.mark.parametrize("why", ["car", "unanswered"])
+def test_money_for_which_the_boom_had_risen_is_not_given_back_because_a_further_lift_fails(why: str) -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    first = story.raises()
+    story.boom("down")
+    story.wait(1)
+    assert (story.payment().holder, story.stay().lifts) == ("lift", 2)
+    if why == "car":
+        story.answers("refused", "car")
+    story.leaves_loop()
+    story.wait(16 * 60)
+    assert (story.payment().holder, story.payment().grant, story.stay().refunds) == ("raised", first.id, ())
+
+
+def test_money_for_which_an_arm_was_told_to_rise_and_never_did_is_a_persons() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    for _ in range(3):
+        story.answers("raised")
+        story.boom("down")
+        story.wait(6)
+    assert (story.shows(), story.payment().holder) == ("help barrier", "person")
+    story.leaves_loop()
+    story.wait(16 * 60)
+    assert story.stay().refunds == ()
+
+
+def test_a_raise_that_shows_late_is_the_one_that_raised() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    grant = story.answers("refused", "car")
+    story.answers("raised", grant=grant)
+    assert (story.payment().holder, story.payment().raised) == ("raised", grant.id)
+
+
+def test_money_of_which_nobody_knows_whether_it_raised_stays_with_a_person_when_a_further_lift_fails() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.answers("unknown")
+    story.wait(1)
+    assert (story.payment().holder, story.stay().lifts) == ("lift", 2)
+    story.answers("refused", "car")
+    assert story.payment().holder == "person"
+    story.wait(1)
+    assert (story.payment().holder, story.stay().lifts) == ("lift", 3), "its car still waits"
+    story.leaves_loop()
+    story.wait(16 * 60)
+    assert (story.payment().holder, story.stay().refunds) == ("person", ())
+
+
+def test_money_of_which_a_further_lift_is_known_to_have_raised_has_raised() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.answers("unknown")
+    story.wait(1)
+    raised = story.raises()
+    story.drives_through()
+    assert (story.payment().holder, story.payment().raised) == ("raised", raised.id)
+
+
+def test_a_free_lift_that_another_followed_is_not_signed_anew_when_that_one_is_over() -> None:
+    story = Story()
+    story.arrives()
+    story.reads(amount=0)
+    first = story.stay().grants[0]
+    story.arrives()
+    story.reads(amount=0)
+    story.wait(30)
+    assert (story.stay().grants[0].id, len(story.stay().grants)) == (first.id, 2)
+    story.answers("refused", "car")
+    story.answers("refused", "expired", grant=first)
+    assert (story.stay().grants[0].signed, story.owes()) == (1, [])
+
+
+@pytest.mark.fault("barrier-away")
+def test_a_raise_that_shows_when_a_later_lift_was_refused_is_the_one_that_its_payment_raised_by() -> None:
+    story = Story(lanes=("exit-1", "exit-2"))
+    story.pays()
+    first = story.stay().grants[0]
+    story.leaves_loop()
+    story.wait(93)
+    story.arrives("exit-2")
+    story.reads("a", "exit-2")
+    assert story.answers("refused", "car").id != first.id
+    story.answers("raised", grant=first)
+    assert (story.payment().holder, story.payment().grant, story.payment().raised) == ("raised", first.id, first.id)
+
+
+def test_a_raise_is_not_forgotten_when_further_lifts_are_refused() -> None:
+    story = Story()
+    story.pays()
+    first = story.raises()
+    story.boom("lowering")
+    story.boom("down")
+    story.wait(1)
+    for _ in range(2):
+        story.answers("refused", "car")
+        story.wait(1)
+    story.leaves_loop()
+    assert (sent(story), story.payment().raised, story.stay().refunds) == ("raised", first.id, ())
+
+
+@pytest.mark.fault("power-cut")
+@pytest.mark.parametrize("named_by", ["its answer", "its state", "its state at rest"])
+@pytest.mark.parametrize("silent_s", [20, 120, 300, GRACE_S + 120])
+def test_a_raise_that_shows_after_minutes_keeps_the_money_from_going_back(silent_s: float, named_by: str) -> None:
+    """The barrier's machine lost its power between pulse and answer."""
+    story = Story()
+    story.pays()
+    lift = story.stay().grants[-1]
+    story.tell(e.BarrierGone(story.at, "exit-1"))
+    story.wait(3)
+    story.leaves_loop()
+    story.wait(silent_s)
+    match named_by:
+        case "its answer":
+            story.answers("raised", grant=lift)
+        case "its state":
+            story.boom("up", lift=lift.id)
+        case _:
+            story.boom("down", lift=lift.id)
+    assert (story.payment().raised, story.payment().holder) == (lift.id, "raised")
+    assert (sent(story), story.stay().refunds) == ("raised", ())
+    story.arrives()
+    story.reads("a")
+    assert story.shows() == "help ticket-used"
+
+
+def test_a_second_raise_for_one_payment_is_told_when_it_shows() -> None:
+    story = Story(lanes=("exit-1", "exit-2"))
+    story.pays()
+    first = story.stay().grants[-1]
+    story.leaves_loop()
+    story.wait(93)
+    story.arrives("exit-2")
+    story.reads("a", "exit-2")
+    story.raises()
+    story.said.clear()
+    story.answers("raised", grant=first)
+    told = [(a.severity, a.text) for a in story.said if getattr(a, "code", "") == "raised-late"]
+    assert told == [("critical", "the boom has risen for a second time for one payment, at another time or lane")]
+
+
+def test_what_a_person_is_to_decide_does_not_lift_by_itself_when_a_raise_of_it_shows() -> None:
+    story = Story()
+    story.pays()
+    story.tell(e.Damaged(story.at, "row 7"))
+    story.reads()
+    story.tell(e.LiftAnswered(story.at, "exit-1", story.stay().session, story.payment().grant or "", "raised"))
+    assert (story.payment().holder, story.owes()) == ("raised", [])

@@ -1,0 +1,130 @@
+"""Rules 1, 2 and 11: a ticket is read, and opens a visit, goes on with one, or is refused."""
+
+from terminal.core import ids
+from terminal.core.events import TicketRead, TicketRefused
+from terminal.core.model import OPEN, Lane, ParkingFee, Phase, RefusalNotice, Stay, Visit
+from terminal.core.rules.draft import Draft
+from terminal.core.rules.limits import LINGER_MS, NOTICE_MS, NOTICE_OVER_VISIT_MS, REMEMBERED_FEES
+from terminal.core.rules.records import car_waits, differ, has_risen, linger, may_lift, paid_loss, stands_there
+from terminal.core.rules.visits import begin_visit, end_visit
+from terminal.core.value import replace
+
+
+def ticket_read(draft: Draft, event: TicketRead) -> None:
+    """A genuine ticket: it is refused, read again, or opens a visit in the place of what was there."""
+    lane, fee = draft.lane(event.lane), event.fee
+    if fee.id in lane.fee_ids:
+        return
+    vehicle = lane.vehicle
+    if vehicle and differ(fee.car, vehicle.car):
+        draft.put(_fee_taken(lane, fee.id))  # read for a car that has gone; the one that waits now has its own
+        return
+    if lane.closed or event.hindrance:
+        draft.put(_fee_taken(lane, fee.id))
+        return
+    car = vehicle.car if vehicle and vehicle.waiting else fee.car
+    if fee.reason == "lost":
+        fee = replace(fee, session=_same_loss(draft, lane, fee, car))
+    stay, visit = draft.stay(fee.session), lane.visit
+    again = visit is not None and visit.fee.session == fee.session and not differ(visit.car, car)
+    if reason := _refusal(draft, stay, fee, lane.id, car, again=again):
+        _refuse(draft, lane.id, fee.id, reason, ids.help_code(fee.session))
+        return
+    lane = _fee_taken(lane, fee.id)
+    if again:
+        assert visit is not None
+        draft.put(replace(lane, visit=_read_again(draft, visit, stay, fee)))
+        return
+    draft.put(lane)
+    if visit and _keeps_its_place(draft, lane, visit, car):
+        return
+    if visit:
+        end_visit(draft, lane.id)
+    if stay.lane is not None:
+        end_visit(draft, stay.lane)
+    if draft.stay(fee.session).left is not None:  # its car was just driving out
+        _refuse(draft, lane.id, fee.id, "ticket-used", ids.help_code(fee.session))
+        return
+    begin_visit(draft, lane.id, fee, car)
+
+
+def _read_again(draft: Draft, visit: Visit, stay: Stay, fee: ParkingFee) -> Visit:
+    """The visit's own ticket. Once there is an order or a lift, what it was for counts, not this reading; and an
+    order's end."""
+    first = visit.fee if visit.order_no or visit.lifts else fee
+    kept = replace(fee, amount=first.amount, minutes=first.minutes, reason=first.reason)
+    visit = replace(visit, fee=kept, waits_until=visit.waits_until and linger(draft, visit), read=draft.at)
+    if visit.phase != "helping":
+        return visit
+    order = stay.order(visit.order_no)
+    phase: Phase = "blocked"
+    if order and order.stage in OPEN:
+        phase = "reordering" if order.stage == "closing" else "ordering"
+    return replace(visit, phase=phase, since=draft.at, reason="", attempts=0, lifts=0)
+
+
+def _refusal(draft: Draft, stay: Stay, fee: ParkingFee, name: str, car: str | None, *, again: bool) -> str:
+    """Why this ticket opens no visit here, in the words of `help`; empty where nothing speaks against it."""
+    if fee.reason == "lost" and stay.lost is None and stay != Stay(stay.session):
+        text = "a lost ticket has the session of a stay that is known"
+        draft.alert("bad-fee", "warning", text, name, stay)
+        return "refused"
+    if stay.lane and stay.lane != name and _is_held(draft, draft.lane(stay.lane)):
+        text = f"a ticket was read at {name} whose car is at {stay.lane}"
+        draft.alert("ticket-copied", "warning", text, name, stay)
+        return "ticket-copied"
+    if stay.left is not None or (not again and has_risen(stay) and not may_lift(draft, stay, car)):
+        text = "a ticket was read again for which the boom had risen"
+        draft.alert("ticket-copied", "warning", text, name, stay)
+        return "ticket-used"
+    return ""
+
+
+def _is_held(draft: Draft, lane: Lane) -> bool:
+    """Rule 11: is the visit's car there, by the word of its loop, or on its way under the boom that rose for it?"""
+    visit = lane.visit
+    assert visit is not None, "a stay is where its visit is"
+    between = visit.raised and not (lane.boom and lane.boom.state == "down")
+    return between or (visit.loop == "sees" and lane.vehicle is not None and car_waits(draft, lane, visit))
+
+
+def _keeps_its_place(draft: Draft, lane: Lane, visit: Visit, car: str | None) -> bool:
+    """Rule 11: a paid or free visit whose car the loop sees does not give way to another ticket."""
+    if not stands_there(lane, visit) or differ(visit.car, car):
+        return False
+    stay = draft.stay(visit.fee.session)
+    return visit.phase == "leaving" or any(p.holder in ("lift", "credit") for p in stay.payments)
+
+
+def _same_loss(draft: Draft, lane: Lane, fee: ParkingFee, car: str | None) -> str:
+    """The session of a lost ticket: of the visit that is under way if it is read again, of the one that was paid just
+    now if the loop only names its vehicle anew, else its own."""
+    visit = lane.visit
+    if visit and visit.fee.reason == "lost" and not visit.raised and not differ(visit.car, car):
+        return visit.fee.session
+    return paid_loss(draft, lane) or fee.session
+
+
+def _fee_taken(lane: Lane, fee_id: str) -> Lane:
+    others = (i for i in lane.fee_ids if i != fee_id)
+    return replace(lane, fee_ids=(*others, fee_id)[-REMEMBERED_FEES:], notice=None)
+
+
+def ticket_refused(draft: Draft, event: TicketRefused) -> None:
+    """What was read is no ticket, or its fee is disputed, which is told."""
+    lane = draft.lane(event.lane)
+    if event.fee_id in lane.fee_ids:
+        return
+    code = ids.help_code(event.ticket or event.fee_id)
+    _refuse(draft, event.lane, event.fee_id, event.reason, code)
+    if event.disputed:
+        draft.alert("bad-fee", "warning", event.disputed, event.lane, help_code=code)
+
+
+def _refuse(draft: Draft, name: str, fee_id: str, reason: str, help_code: str) -> None:
+    """Show a refusal; a visit that is under way goes on behind it."""
+    lane = _fee_taken(draft.lane(name), fee_id)
+    shown = NOTICE_OVER_VISIT_MS if lane.visit else NOTICE_MS if lane.vehicle else LINGER_MS
+    draft.put(replace(lane, notice=RefusalNotice(reason, help_code, draft.at + shown)))
+    text = f"a ticket was refused: {reason}"
+    draft.alert("ticket-refused", "info", text, name, help_code=help_code)

@@ -1,0 +1,80 @@
+"""Rules 9 and 10: a worker begins, its journal was damaged, or our own code failed on a stay."""
+
+from terminal.core.events import Damaged, Started, StayFailed
+from terminal.core.model import OPEN, Stay
+from terminal.core.rules.draft import Draft
+from terminal.core.rules.limits import REMIND_MS
+from terminal.core.rules.records import watched, with_holder
+from terminal.core.rules.visits import call_help
+from terminal.core.value import replace
+
+
+def started(draft: Draft, event: Started) -> None:
+    """What only live messages say is unknown again, and what waits for a person is told again."""
+    if event.rules and event.rules != draft.rules:
+        draft.rules = draft.new_rules = event.rules
+    for lane in draft.all_lanes():
+        visit = lane.visit and replace(lane.visit, gone_since=None)
+        draft.put(watched(replace(lane, vehicle=None, boom=None, notice=None, visit=visit, began=draft.at)))
+    for stay in draft.all_stays():
+        _remind(draft, stay)
+
+
+def _remind(draft: Draft, stay: Stay) -> None:
+    """What waits for a person is told again: the worker may have died before it could tell."""
+    for payment in stay.payments:
+        if payment.holder == "person" and draft.at < payment.paid + REMIND_MS:
+            failed = any(r.order_no == payment.order_no and r.stage == "failed" for r in stay.refunds)
+            paid_for = stay.order(payment.order_no)
+            code = "payment-doubtful" if paid_for and paid_for.doubtful else "lift-unknown"
+            code = "refund-failed" if failed else code
+            text = "a payment still waits for a person's decision"
+            draft.alert(code, "critical", text, None, stay, payment.order_no)
+    for order in stay.orders:
+        if order.stage == "quarantined" and draft.at < order.placed + REMIND_MS:
+            text = "an order of which PayBy's words do not fit still waits for a person"
+            draft.alert("payment-mismatch", "critical", text, order.lane, stay, order.no)
+
+
+def damaged(draft: Draft, event: Damaged) -> None:
+    """Rule 9."""
+    if not event.listed:
+        doubt_all(draft)
+    for order in event.orders:
+        stay = draft.stay(order.session)
+        if stay.order(order.no) is None:
+            draft.put(replace(stay, orders=(*stay.orders, replace(order, doubtful=True))))
+            if order.stage in OPEN:
+                lane = draft.lane(order.lane)
+                draft.put(replace(lane, open_sessions=(*lane.open_sessions, order.session)))
+
+
+def doubt_all(draft: Draft) -> None:
+    """Rule 9: every visit ends, and nobody knows what became of the money."""
+    for known in draft.all_lanes():
+        draft.put(replace(draft.lane(known.id), visit=None))
+    for stay in draft.all_stays():
+        draft.put(_doubted(draft.stay(stay.session)))
+
+
+def _doubted(stay: Stay) -> Stay:
+    """A stay of which the lost facts may have told more: its orders are closed, its lifts given up, and what a payment
+    might still have bought is for a person to say. A refund that was asked for goes on under its number."""
+    for payment in stay.payments:
+        if payment.holder in ("lift", "credit"):
+            stay = with_holder(stay, replace(payment, holder="person"))
+        elif payment.holder == "raised":
+            stay = with_holder(stay, replace(payment, until=0))
+    orders = tuple(replace(o, stage="closing" if o.stage in OPEN else o.stage, doubtful=True) for o in stay.orders)
+    return replace(stay, orders=orders, grants=(), lane=None)
+
+
+def stay_failed(draft: Draft, event: StayFailed) -> None:
+    """Rule 10."""
+    stay = draft.stay(event.session)
+    name = stay.lane
+    draft.put(replace(_doubted(stay), lane=name))
+    text = f"what came of a stay is not known, since our own code failed on it: {event.text}"
+    draft.alert("stay-failed", "critical", text, name, stay)
+    if name:
+        call_help(draft, name, "refused")

@@ -1,0 +1,132 @@
+"""What may become of a lane's visit: by each event, and by progress, in each phase.
+
+An event may bring a visit from the phase on the left to one of those on the right by what it says. Where it has no such
+line it may leave a mark on a visit, a stay or a lane, and the phase stays. After every event progress moves the visits
+of the lanes that it touched, a step at a time, until none is left to take: a limit has passed, or what stood in the way
+is gone. `none`: the lane has no visit. A visit that gives way to another is over first.
+
+Nothing is looked up here: the rules say when, and tests hold that they do all of this and nothing else.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, get_args
+
+from terminal.core.events import (
+    BarrierGone,
+    BoomSeen,
+    CommandGiven,
+    Damaged,
+    Event,
+    LiftAnswered,
+    OrderDenied,
+    OrderReported,
+    OrderScanned,
+    OrderUnheard,
+    RefundReported,
+    RefundUnheard,
+    Started,
+    StayFailed,
+    TicketRead,
+    TicketRefused,
+    TimePassed,
+    VehicleSeen,
+    VehicleUnknown,
+)
+from terminal.core.model import Phase
+
+VisitPhase = Phase | Literal["none"]
+Moves = Mapping[VisitPhase, tuple[VisitPhase, ...]]
+
+
+class EventRow(NamedTuple):
+    """What an event is called in the diagram of CONTRIBUTING.md, and what it may do."""
+
+    words: str
+    moves: Moves
+
+
+_NOTHING: Moves = {}
+_OVER: Moves = dict.fromkeys(get_args(Phase), ("none",))
+
+BY_EVENT: Mapping[type[Event], EventRow] = {
+    Started: EventRow("start", _NOTHING),
+    Damaged: EventRow("journal damaged", _OVER),
+    StayFailed: EventRow(
+        "own failure",
+        dict.fromkeys(("blocked", "ordering", "paying", "reordering", "leaving"), ("helping",)),
+    ),
+    TicketRead: EventRow(
+        "ticket",
+        {
+            "none": ("blocked",),
+            "blocked": ("none",),
+            "ordering": ("none",),
+            "paying": ("none",),
+            "reordering": ("none",),
+            "leaving": ("none",),
+            "helping": ("none", "blocked", "ordering", "reordering"),
+        },
+    ),
+    TicketRefused: EventRow("ticket refused", _NOTHING),
+    VehicleSeen: EventRow("loops", _OVER),
+    VehicleUnknown: EventRow("loops silent", _NOTHING),
+    BoomSeen: EventRow(
+        "boom",
+        {
+            "blocked": ("none", "leaving"),
+            "ordering": ("none", "leaving"),
+            "paying": ("none", "leaving"),
+            "reordering": ("none", "leaving"),
+            "leaving": ("none",),
+            "helping": ("none", "leaving"),
+        },
+    ),
+    BarrierGone: EventRow("barrier away", _NOTHING),
+    LiftAnswered: EventRow(
+        "lift answered",
+        {
+            "blocked": ("leaving",),
+            "ordering": ("leaving",),
+            "paying": ("leaving",),
+            "reordering": ("leaving",),
+            "leaving": ("helping",),
+            "helping": ("leaving",),
+        },
+    ),
+    OrderReported: EventRow(
+        "PayBy reports",
+        {
+            "blocked": ("leaving",),
+            "ordering": ("leaving", "helping"),
+            "paying": ("leaving", "helping"),
+            "reordering": ("leaving", "helping"),
+            "leaving": ("helping",),
+            "helping": ("leaving",),
+        },
+    ),
+    OrderScanned: EventRow("code scanned", _NOTHING),
+    OrderUnheard: EventRow("PayBy silent", _NOTHING),
+    OrderDenied: EventRow(
+        "PayBy denies",
+        {
+            "ordering": ("reordering", "helping"),
+            "paying": ("helping",),
+            "reordering": ("helping",),
+            "leaving": ("reordering", "helping"),
+            "helping": ("reordering",),
+        },
+    ),
+    RefundReported: EventRow("refund", _NOTHING),
+    RefundUnheard: EventRow("refund unheard", _NOTHING),
+    CommandGiven: EventRow("operator", _OVER),
+    TimePassed: EventRow("time", _NOTHING),
+}
+BY_PROGRESS: Moves = {
+    "none": ("blocked",),
+    "blocked": ("none", "ordering", "leaving", "helping"),
+    "ordering": ("none", "paying", "reordering", "leaving", "helping"),
+    "paying": ("none", "reordering", "leaving", "helping"),
+    "reordering": ("none", "blocked", "leaving", "helping"),
+    "leaving": ("none", "helping"),
+    "helping": ("none", "ordering", "paying", "leaving"),
+}

@@ -1,0 +1,96 @@
+"""How a visit begins, goes from phase to phase and ends, and what an order's next stage means for it."""
+
+from terminal.core.model import OPEN, Lane, OrderStage, ParkingFee, Phase, Stay, Visit, VisitOrder
+from terminal.core.rules.draft import Draft
+from terminal.core.rules.limits import LINGER_MS, REMEMBERED_LOST
+from terminal.core.rules.records import linger, watched
+from terminal.core.value import replace
+
+
+def begin_visit(draft: Draft, name: str, fee: ParkingFee, car: str | None) -> None:
+    """A car with this ticket is at the lane, as far as its loops say. The lane has no visit, nor has the stay."""
+    lane, stay = draft.lane(name), draft.stay(fee.session)
+    lost = stay.lost
+    if fee.reason == "lost":
+        lost = draft.at
+        others = (session for session in lane.lost if session != fee.session)
+        lane = replace(lane, lost=(*others, fee.session)[-REMEMBERED_LOST:])
+    draft.put(replace(stay, lane=name, lost=lost))
+    visit = Visit(fee, "blocked", draft.at, car, read=draft.at)
+    if lane.vehicle is None:
+        visit = replace(visit, loop="unknown", waits_until=draft.at + LINGER_MS)
+    elif not lane.vehicle.waiting:
+        visit = replace(visit, loop="blind", waits_until=draft.at + LINGER_MS)
+        draft.alert("loop-blind", "warning", "a ticket was read while the loop saw no vehicle", name, stay)
+    draft.put(watched(replace(lane, visit=visit)))
+
+
+def end_visit(draft: Draft, name: str) -> None:
+    """The visit is over: close its order, send its lift no more; its payment, if any, keeps its holder."""
+    lane = draft.lane(name)
+    visit = lane.visit
+    if visit is None:
+        return
+    draft.put(replace(lane, visit=None))
+    stay = draft.stay(visit.fee.session)
+    grants = tuple(replace(grant, dropped=True) for grant in stay.grants)
+    passed = visit.under or (visit.raised and visit.loop != "sees")
+    slipped = not passed and not visit.raised and _slipped_out(draft, lane, visit, stay)
+    left = draft.at if passed or slipped else stay.left
+    perhaps = stay.perhaps_left or (visit.escape != "no" and not visit.raised)
+    slipped = slipped or stay.slipped_out
+    draft.put(replace(stay, lane=None, grants=grants, left=left, slipped_out=slipped, perhaps_left=perhaps))
+    order = stay.order(visit.order_no)
+    if order and order.stage in ("placing", "created"):
+        set_stage(draft, order, "closing")
+    if visit.raised and not passed:
+        draft.alert("no-passage", "warning", "the boom rose and its vehicle did not pass", name, stay)
+
+
+def _slipped_out(draft: Draft, lane: Lane, visit: Visit, stay: Stay) -> bool:
+    """Did its car leave under another's raise, or under an arm that is held open? Then its ticket is used."""
+    may_leave = visit.fee.reason == "free" or any(p.holder in ("lift", "credit") for p in stay.payments)
+    if not visit.follows and not (visit.escape in ("open", "tailgating") and may_leave):
+        return False
+    for_another = visit.escape == "tailgating" or lane.risen_for is not None or lane.passages > 1
+    how = "under the raise of another" if for_another else "under an arm that no lift of it had raised"
+    text = f"a vehicle left {how}: its ticket is used" if may_leave else f"a vehicle left {how}, unpaid"
+    number = stay.payments[-1].order_no if stay.payments else None
+    code = "tailgating" if for_another else "passed-open"
+    draft.alert(code, "warning", text, lane.id, stay, number)
+    return True
+
+
+def set_phase(draft: Draft, name: str, phase: Phase, reason: str = "") -> Visit:
+    """The lane's visit, in this phase from now on. ``reason``: why a person is needed, with `helping` alone."""
+    lane = draft.lane(name)
+    assert lane.visit is not None
+    visit = replace(lane.visit, phase=phase, since=draft.at, reason=reason)
+    draft.put(replace(lane, visit=visit))
+    return visit
+
+
+def call_help(draft: Draft, name: str, reason: str) -> None:
+    """A person is needed, in the words of the contract's `help` reasons."""
+    visit = set_phase(draft, name, "helping", reason)
+    stay = draft.stay(visit.fee.session)
+    draft.alert("help", "warning", f"a driver needs help: {reason}", name, stay, visit.order_no)
+
+
+def set_stage(draft: Draft, order: VisitOrder, stage: OrderStage) -> VisitOrder:
+    """An order's next stage; a lane and a visit learn when it can no longer be paid."""
+    order = replace(order, stage=stage)
+    stay = draft.stay(order.session)
+    draft.put(replace(stay, orders=tuple(order if o.no == order.no else o for o in stay.orders)))
+    if stage not in OPEN:
+        lane = draft.lane(order.lane)
+        others = draft.stay(order.session).orders
+        still = any(o.lane == order.lane and o.stage in OPEN for o in others)
+        sessions = tuple(s for s in lane.open_sessions if s != order.session or still)
+        visit = lane.visit
+        if visit and visit.order_no == order.no:
+            visit = replace(visit, waits_until=linger(draft, visit))
+        draft.put(replace(lane, open_sessions=sessions, visit=visit))
+    if stay.lane:
+        draft.touch(stay.lane)
+    return order

@@ -1,0 +1,719 @@
+"""Cars, as the loops tell of them: which one waits, which one passed, and whose raise it was."""
+
+import pytest
+
+from terminal.core import events as e
+from tests.support.rules import GRACE_S, alerts_of, sent
+from tests.support.story import T0, Story, an_id
+
+SILENCES = {"a crash": e.Started(T0, "after a crash"), "loops": e.VehicleUnknown(T0, "exit-1")}
+
+
+def nameless(story: Story, *, waiting: bool) -> None:
+    """What loops say that do not tell vehicles apart."""
+    story.tell(e.VehicleSeen(story.at, "exit-1", waiting, False, None))
+
+
+def raised_for_a_nameless_vehicle() -> Story:
+    story = Story()
+    nameless(story, waiting=True)
+    story.reads(car=None)
+    story.payby("CREATED")
+    story.payby("PAID")
+    story.raises()
+    nameless(story, waiting=False)
+    return story
+
+
+def second_car_pays(story: Story) -> None:
+    """Car 1 stands under the boom that rose for it; car 2 on the first loop reads, pays, and is answered `busy`."""
+    story.shows_qr("x")
+    story.payby("PAID", "x")
+    story.raises("x")
+    story.under()
+    story.under(waiting=False)
+    story.wait(3)
+    story.cars["exit-1"] = an_id("car", "second")
+    story.tell(e.VehicleSeen(story.at, "exit-1", True, True, story.cars["exit-1"]))
+    story.reads("a")
+    story.payby("CREATED")
+    story.wait(8)
+    story.payby("PAID")
+    story.answers("refused", "busy")
+
+
+def test_a_car_that_passes_while_the_barrier_does_not_know_its_arm_has_used_its_ticket() -> None:
+    """The barrier died between pulse and note, and there is no switch: the first lift had raised after all."""
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.boom("unknown")
+    story.answers("unknown")
+    story.wait(1)
+    assert story.owes() == ["SendLift"]
+    story.under()
+    story.under(waiting=False)
+    story.boom("down")
+    story.answers("refused", "car")
+    story.leaves_loop()
+    assert (story.shows(), story.stay().left) == ("idle", story.at)
+    story.arrives()
+    story.reads()
+    assert story.shows() == "help ticket-used"
+
+
+def test_a_car_that_passes_while_the_barrier_is_away_has_used_its_ticket() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.tell(e.BarrierGone(story.at, "exit-1"))
+    story.under()
+    story.leaves_loop()
+    assert (story.lane().visit, story.stay().left) == (None, story.at)
+
+
+def test_what_a_worker_that_came_back_sees_first_under_an_unknown_arm_may_be_the_vehicle_before() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.tell(e.Started(story.at, "after a crash"))
+    story.under()
+    story.arrives(car=story.cars["exit-1"])
+    assert (story.visit().phase, story.stay().left) == ("leaving", None)
+
+
+def test_a_vehicle_that_was_under_an_unknown_arm_before_the_lift_says_nothing_of_it() -> None:
+    story = Story()
+    story.boom("unknown")
+    story.arrives()
+    story.under()
+    story.reads(amount=0)
+    story.under()
+    story.arrives(car=story.cars["exit-1"])
+    assert (story.shows(), story.stay().left) == ("free", None)
+
+
+def test_a_vehicle_under_an_unknown_arm_without_a_lift_is_the_one_before() -> None:
+    story = Story()
+    story.shows_qr()
+    story.boom("unknown")
+    story.under()
+    story.arrives(car=story.cars["exit-1"])
+    assert (story.shows(), story.stay().left) == ("pay", None)
+
+
+def test_a_vehicle_that_a_nameless_loop_still_sees_under_a_risen_boom_is_the_same() -> None:
+    story = Story()
+    story.arrives(car=None)
+    story.reads(car=None)
+    story.payby("PAID")
+    story.raises()
+    story.arrives(car=None)
+    assert (story.visit().phase, story.stay().left) == ("leaving", None)
+
+
+@pytest.mark.parametrize(
+    ("silence", "first"),
+    [("a crash", "nobody"), ("loops", "nobody"), ("a crash", "under"), ("loops", "under"), ("a crash", "another")],
+)
+def test_a_car_that_went_while_nobody_looked_has_passed_the_boom_that_had_risen(silence: str, first: str) -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.tell(SILENCES[silence])
+    if first == "another":
+        story.arrives()
+    elif first == "under":
+        story.under(waiting=False)
+        assert story.stay().left is None
+    story.wait(0.5)
+    story.leaves_loop()
+    left = story.at - (500 if first == "another" else 0)
+    assert (story.lane().visit, story.stay().left, "no-passage" in story.alerts()) == (None, left, False)
+
+
+def test_loops_that_came_back_may_give_the_car_that_did_not_pass_another_name() -> None:
+    story = Story()
+    story.wait(1)
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.boom("down")
+    story.tell(e.VehicleUnknown(story.at, "exit-1"))
+    story.arrives()
+    assert (story.lane().visit, story.stay().left, story.alerts()[-1]) == (None, None, "no-passage")
+    story.reads()
+    assert (story.shows(), story.owes()) == ("paid", ["SendLift"]), "its payment is still its own"
+
+
+def test_a_car_that_still_waits_when_the_loops_come_back_has_not_passed() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.tell(e.VehicleUnknown(story.at, "exit-1"))
+    story.arrives(car=story.cars["exit-1"])
+    assert (story.visit().phase, story.stay().left) == ("leaving", None)
+    story.leaves_loop()
+    story.boom("down")
+    story.wait(2)
+    assert (story.lane().visit, story.stay().left, story.alerts()[-1]) == (None, None, "no-passage")
+
+
+@pytest.mark.parametrize("loops", [True, False])
+def test_a_car_that_went_while_nobody_looked_and_whose_arm_never_rose_has_not_passed(loops: bool) -> None:
+    story = Story(loops=loops)
+    if loops:
+        story.arrives()
+    story.reads()
+    story.payby("PAID")
+    story.answers("raised")
+    story.tell(e.VehicleUnknown(story.at, "exit-1"))
+    story.leaves_loop()
+    story.wait(2)
+    assert (story.lane().visit, story.stay().left) == (None, None)
+
+
+def test_a_driver_who_reads_his_ticket_again_under_his_own_risen_boom_and_drives_has_used_his_money() -> None:
+    """He backed off the loop for a moment, and its loop gave him a new name."""
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    first = story.raises()
+    story.arrives()
+    assert (story.lane().visit, story.payment().holder, story.alerts()[-1]) == (None, "raised", "no-passage")
+    story.reads()
+    assert (story.payment().holder, story.owes(), story.shows()) == ("raised", [], "help ticket-used")
+    story.drives_through()
+    assert (story.lane().visit, story.stay().left) == (None, story.at)
+    story.wait(16 * 60)
+    assert (story.payment().holder, story.payment().grant, story.owes()) == ("raised", first.id, [])
+    assert story.stay().refunds == ()
+
+
+def test_a_car_that_passes_after_its_visit_was_over_has_used_the_raise_that_was_for_it() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.arrives(car=story.arrives())
+    assert (story.lane().visit, story.stay().left) == (None, None), "it is not under the boom yet"
+    story.under()
+    assert story.stay().left == story.at
+    story.wait(1)
+    left = story.stay().left
+    story.under(waiting=False)
+    story.leaves_loop()
+    story.under()
+    assert story.stay().left == left, "one raise is for one passage"
+
+
+def test_the_next_car_under_the_boom_takes_the_place_of_nobody() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.under()
+    story.under(waiting=False)
+    story.arrives()
+    left = story.stay().left
+    story.reads("b", amount=0)
+    story.wait(1)
+    story.under()
+    story.under(waiting=False)
+    assert (story.stay().left, story.visit().under) == (left, False)
+
+
+@pytest.mark.parametrize("seconds", [59, 600, 3600])
+def test_a_raise_belongs_to_its_stay_until_the_arm_is_down_again(seconds: float) -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.arrives()
+    story.wait(seconds)
+    story.under()
+    assert story.stay().left == story.at
+
+
+def test_a_raise_for_a_stay_that_was_put_away_makes_none_in_its_place() -> None:
+    """An empty one would hide its orders."""
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.arrives()
+    del story.garage.stays[story.stay().session]
+    story.under()
+    assert story.garage.stays == {}
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_raise_is_over_when_the_arm_is_down(seen: bool) -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.arrives()
+    if not seen:
+        story.tell(e.BarrierGone(story.at, "exit-1"))
+    story.boom("down")
+    story.boom("down")
+    story.boom("up")
+    story.under()
+    assert story.stay().left is None, "opened by hand for another"
+
+
+def test_an_arm_that_is_still_down_when_the_barrier_answers_has_the_raise_before_it() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.answers("raised")
+    story.boom("down")
+    story.boom("up")
+    story.arrives()
+    story.under()
+    assert story.stay().left == story.at
+
+
+def test_a_raise_for_a_stay_that_is_at_another_lane_now_does_not_end_it_there() -> None:
+    story = Story(lanes=("exit-1", "exit-2"))
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.boom("down")
+    story.leaves_loop()
+    story.wait(3)
+    story.arrives("exit-2")
+    story.reads(lane="exit-2")
+    story.boom("up")
+    story.under()
+    assert (story.stay().lane, story.stay().left) == ("exit-2", None)
+
+
+@pytest.mark.fault("backs-out")
+def test_when_the_car_leaves_the_screen_is_blank_and_the_order_closed() -> None:
+    story = Story()
+    story.shows_qr()
+    story.leaves_loop()
+    assert story.shows() == "pay", "a loop that clears is believed after 2 s"
+    story.wait(2)
+    assert (story.shows(), story.owes()) == ("idle", ["CloseOrder"])
+
+
+@pytest.mark.fault("loop-faulty")
+def test_a_bouncing_loop_does_not_end_a_visit() -> None:
+    story = Story()
+    story.shows_qr()
+    car = story.cars["exit-1"]
+    for _ in range(5):
+        story.leaves_loop()
+        story.wait(1.5)
+        story.arrives(car=car)
+        story.wait(1)
+    assert story.shows() == "pay"
+
+
+def test_a_payment_while_the_loop_bounces_still_lifts() -> None:
+    story = Story()
+    story.shows_qr()
+    story.leaves_loop()
+    story.wait(1)
+    story.payby("PAID")
+    assert story.owes() == ["SendLift"]
+
+
+@pytest.mark.fault("cars-swap")
+def test_another_car_on_the_loop_ends_the_visit_at_once() -> None:
+    story = Story()
+    story.shows_qr()
+    story.arrives()
+    assert (story.shows(), story.owes()) == ("idle", ["CloseOrder"])
+
+
+@pytest.mark.fault("loop-faulty")
+def test_a_vehicle_that_the_loop_sees_long_after_a_ticket_is_another() -> None:
+    story = Story()
+    story.reads(car=None)
+    story.payby("CREATED")
+    story.wait(5.5)
+    assert story.shows() == "pay"
+    story.arrives()
+    assert (story.shows(), story.owes(), story.stay().lane) == ("idle", ["CloseOrder"], None)
+    assert story.payby("PAID")
+    assert (story.stay().payments[0].holder, story.stay().grants) == ("credit", ())
+
+
+@pytest.mark.parametrize("loops", [True, False])
+@pytest.mark.fault("loop-faulty")
+def test_where_no_loop_saw_the_payer_the_vehicle_seen_after_the_boom_rose_is_another(loops: bool) -> None:
+    story = Story(loops=loops)
+    story.reads(amount=0, car=None)
+    assert story.raises().car is None
+    story.wait(4)
+    story.arrives()
+    assert (story.shows(), story.stay().left) == ("idle", story.at)
+    story.boom("lowering")
+    story.boom("down")
+    story.wait(5)
+    assert (story.stay().lifts, story.owes()) == (1, []), "the boom rises for it no more"
+    story.reads("b")
+    assert story.visit().fee.session == an_id("stay", "b"), "its own ticket is heard"
+
+
+def test_loops_that_come_back_tell_whether_the_car_still_waits() -> None:
+    story = Story(loops=False)
+    story.reads(car=None)
+    story.leaves_loop()
+    story.wait(2)
+    assert (story.shows(), story.owes()) == ("idle", ["CloseOrder"])
+
+
+@pytest.mark.fault("loop-faulty")
+def test_loops_that_fall_silent_leave_the_visit_as_it_is() -> None:
+    story = Story()
+    story.shows_qr()
+    story.tell(e.VehicleUnknown(story.at, "exit-1"))
+    story.wait(60)
+    assert story.shows() == "pay"
+    story.payby("PAID")
+    assert story.stay().grants[0].car is None, "nobody can say live which car it is"
+
+
+def test_the_car_before_under_the_boom_does_not_end_the_next_visit() -> None:
+    story = Story()
+    story.shows_qr("a")
+    story.payby("PAID", "a")
+    story.raises("a")
+    story.under()
+    story.under(waiting=False)
+    second = story.arrives()
+    assert second
+    story.tell(e.VehicleSeen(story.at, "exit-1", True, True, second))
+    story.reads("b")
+    story.payby("CREATED", "b")
+    story.tell(e.VehicleSeen(story.at, "exit-1", True, False, second))
+    assert (story.shows(), story.stay("b").left, story.stay("a").left) == ("pay", None, story.at)
+
+
+def test_the_car_before_under_the_boom_does_not_use_the_lift_of_the_next() -> None:
+    story = Story()
+    story.pays()
+    story.raises()
+    story.under()
+    second = story.arrives()
+    story.tell(e.VehicleSeen(story.at, "exit-1", True, True, second))
+    story.reads("b")
+    story.payby("PAID", "b")
+    story.tell(e.VehicleSeen(story.at, "exit-1", True, True, second))
+    story.tell(e.VehicleSeen(story.at, "exit-1", True, False, second))
+    assert (story.shows(), story.owes("b"), story.stay("b").left) == ("paid", ["SendLift"], None)
+
+
+@pytest.mark.fault("tailgating")
+def test_a_second_vehicle_under_one_raise_is_alerted() -> None:
+    story = Story()
+    story.shows_qr()
+    story.payby("PAID")
+    story.raises()
+    story.under()
+    story.leaves_loop()
+    assert "tailgating" not in story.alerts()
+    story.under(waiting=False)
+    assert "tailgating" in story.alerts()
+
+
+def test_a_visit_ends_when_its_car_is_off_the_second_loop_too() -> None:
+    story = Story()
+    story.pays()
+    story.raises()
+    story.under()
+    assert story.shows() == "paid"
+    story.leaves_loop(under=True)
+    assert (story.shows(), story.stay().left) == ("paid", None)
+    story.leaves_loop()
+    assert (story.shows(), story.stay().left) == ("idle", T0)
+
+
+def test_a_car_that_is_under_the_boom_when_the_next_one_is_on_the_loop_has_passed() -> None:
+    """Else its ticket would let the next one out too."""
+    story = Story()
+    story.pays()
+    story.raises()
+    story.tell(e.VehicleSeen(story.at, "exit-1", True, True, an_id("car", "next")))
+    assert (story.shows(), story.stay().left, story.alerts()) == ("idle", T0, [])
+
+
+def test_a_car_that_gives_way_to_another_under_a_risen_boom_has_not_passed() -> None:
+    story = Story()
+    story.pays()
+    story.raises()
+    story.arrives()
+    assert (story.shows(), story.stay().left, story.alerts()) == ("idle", None, ["no-passage"])
+
+
+@pytest.mark.fault("forced-open")
+def test_what_moves_under_an_arm_that_is_down_passes_nowhere() -> None:
+    """It is the car before, or a person on foot."""
+    story = Story()
+    story.pays()
+    story.raises()
+    story.boom("lowering")
+    story.boom("down")
+    for _ in range(2):
+        story.under()
+        story.tell(e.VehicleSeen(story.at, "exit-1", True, False, story.cars["exit-1"]))
+    assert (story.shows(), story.stay().left, story.lane().passages) == ("paid", None, 0)
+    assert story.alerts() == []
+
+
+@pytest.mark.fault("tailgating")
+def test_a_vehicle_that_stays_under_the_boom_is_one_and_each_that_has_paid_may_pass_under_a_boom_that_stays_up() -> (
+    None
+):
+    story = Story()
+    for session in ("a", "b"):
+        story.shows_qr(session)
+        story.payby("PAID", session)
+        story.raises(session)
+        story.under()
+        story.under(waiting=False)
+        story.leaves_loop()
+    assert story.alerts() == []
+    story.under(waiting=False)
+    assert story.alerts() == ["tailgating"]
+
+
+@pytest.mark.fault("tailgating")
+def test_vehicles_under_the_boom_are_counted_from_the_last_time_that_it_was_down() -> None:
+    story = Story()
+    counts = []
+    for state in ("rising", "up", "lowering", "down", "fault", "up"):
+        story.boom(state)
+        story.under(waiting=False)
+        story.leaves_loop()
+        counts.append(story.lane().passages)
+    assert counts == [1, 2, 3, 0, 1, 2]
+    assert story.alerts().count("tailgating") == 3
+
+
+def test_without_loops_a_car_that_gets_no_order_counts_as_waiting_for_60_s() -> None:
+    story = Story(loops=False)
+    story.tell(e.BarrierGone(story.at, "exit-1"))
+    story.reads(car=None)
+    story.wait(59.9)
+    assert story.shows() == "help barrier"
+    story.wait(0.1)
+    assert story.lane().visit is None
+
+
+@pytest.mark.fault("loop-faulty")
+def test_a_car_that_its_loop_does_not_see_counts_as_waiting_for_60_s_and_gets_a_lift_for_any() -> None:
+    story = Story()
+    story.reads(car=an_id("car", "the reader's own"))
+    story.payby("CREATED")
+    story.wait(110)
+    story.tell(e.BarrierGone(story.at, "exit-1"))
+    story.payby("FAILURE")
+    story.wait(59.9)
+    assert (story.shows(), story.visit().car) == ("help barrier", an_id("car", "the reader's own"))
+    story.wait(0.1)
+    assert story.lane().visit is None
+    story.reads(car=None)
+    story.wait(59.9)
+    assert story.shows() == "help barrier"
+    story.wait(0.1)
+    assert story.lane().visit is None
+
+
+def test_a_car_that_the_loops_see_at_last_waits_for_as_long_as_they_see_it() -> None:
+    story = Story(loops=False)
+    story.tell(e.BarrierGone(story.at, "exit-1"))
+    story.reads(car=None)
+    story.arrives()
+    story.wait(3600)
+    assert story.shows() == "help barrier"
+
+
+def test_loops_that_come_back_under_a_risen_boom_and_see_no_car_say_that_it_passed() -> None:
+    story = Story(loops=False)
+    story.reads(car=None)
+    story.payby("PAID")
+    story.raises()
+    story.leaves_loop()
+    assert (story.shows(), story.stay().left, story.alerts()) == ("idle", story.at, [])
+
+
+def test_a_ticket_whose_visit_a_damaged_journal_ended_ends_no_visit_of_another_car() -> None:
+    story = Story()
+    story.shows_qr("a")
+    story.tell(e.Damaged(story.at, "row 7"))
+    story.payby("FAILURE", "a")
+    story.arrives("exit-1")
+    story.reads("b")
+    story.arrives("exit-2")
+    story.reads("a", lane="exit-2")
+    assert story.visit("exit-1").fee.session == an_id("stay", "b")
+
+
+def test_what_payby_says_again_of_a_closed_order_makes_no_car_wait_longer() -> None:
+    story = Story(loops=False)
+    story.reads(car=None)
+    story.tell(e.BarrierGone(story.at, "exit-1"))
+    story.payby("FAILURE")
+    story.wait(30)
+    story.payby("FAILURE")
+    story.wait(29.9)
+    assert story.shows() == "help barrier"
+    story.wait(0.1)
+    assert story.lane().visit is None
+
+
+def test_without_loops_a_lift_that_nobody_answers_is_waited_for_for_60_s() -> None:
+    story = Story(loops=False)
+    story.reads(amount=0, car=None)
+    story.wait(59.9)
+    assert story.lane().visit
+    story.wait(0.1)
+    assert (story.lane().visit, story.owes()) == (None, [])
+
+
+def test_without_loops_a_car_counts_as_waiting_for_60_s_from_the_lift_that_it_gets() -> None:
+    story = Story(loops=False)
+    story.reads(car=None)
+    story.payby("FAILURE")
+    story.tell(e.BarrierGone(story.at, "exit-1"))
+    story.payby("FAILURE")
+    story.wait(50)
+    story.payby("PAID", order=story.stay().orders[0])
+    story.wait(59.9)
+    assert story.shows() == "paid"
+    story.wait(0.1)
+    assert story.lane().visit is None
+
+
+def test_a_vehicle_that_comes_when_a_nameless_one_had_gone_is_another() -> None:
+    story = raised_for_a_nameless_vehicle()
+    story.wait(2)
+    nameless(story, waiting=True)
+    story.boom("lowering")
+    story.boom("down")
+    story.wait(2)
+    assert (story.lane().visit, story.owes()) == (None, [])
+
+
+def test_a_nameless_vehicle_that_a_loop_loses_for_a_moment_is_the_same() -> None:
+    story = raised_for_a_nameless_vehicle()
+    story.wait(1.9)
+    nameless(story, waiting=True)
+    story.boom("lowering")
+    story.boom("down")
+    story.wait(2)
+    assert story.owes() == ["SendLift"]
+
+
+def test_loops_that_fall_silent_as_a_nameless_vehicle_drives_out_do_not_swallow_the_next_ticket() -> None:
+    story = raised_for_a_nameless_vehicle()
+    story.tell(e.VehicleUnknown(story.at, "exit-1"))
+    story.boom("lowering")
+    story.boom("down")
+    story.wait(60)
+    story.reads("b", car=None)
+    assert story.visit().fee.session == an_id("stay", "b")
+
+
+@pytest.mark.fault("passed-open", "tailgating")
+@pytest.mark.parametrize("bumper_to_bumper", [False, True])
+def test_who_paid_and_left_under_the_raise_of_the_car_before_has_used_his_ticket(bumper_to_bumper: bool) -> None:
+    story = Story()
+    second_car_pays(story)
+    if not bumper_to_bumper:
+        story.tell(e.VehicleSeen(story.at, "exit-1", True, False, story.cars["exit-1"]))
+        story.wait(0.5)
+        story.under()
+    story.under(waiting=False)
+    story.wait(1)
+    story.leaves_loop()
+    story.boom("lowering")
+    story.boom("down")
+    story.wait(3)
+    assert story.alerts()[-1] == "tailgating"
+    assert story.stay().left is not None
+    assert (sent(story), story.stay().refunds) == ("used", ())
+
+
+@pytest.mark.fault("passed-open")
+@pytest.mark.parametrize("dead_loop", [False, True])
+def test_who_paid_and_left_under_an_arm_that_is_held_open_has_used_his_ticket(dead_loop: bool) -> None:
+    story = Story()
+    story.boom("up")
+    for session in ("a", "b"):
+        story.shows_qr(session)
+        story.payby("PAID", session)
+        story.answers("refused", "busy", session)
+        if dead_loop:
+            story.leaves_loop()
+        else:
+            story.under()
+            story.under(waiting=False)
+            story.leaves_loop()
+        story.wait(3)
+    assert {story.stay(s).left is None for s in ("a", "b")} == {False}
+    assert alerts_of(story) & {"passed-open", "tailgating"}
+    story.wait(GRACE_S)
+    assert {story.payment(s).holder for s in ("a", "b")} == {"used"}
+    story.arrives()
+    story.reads("a")
+    assert story.shows() == "help ticket-used"
+
+
+def test_a_vehicle_that_passes_beside_one_that_waits_takes_no_place() -> None:
+    """A motorcycle squeezes by under the raise of the car before; the loop still sees the one that paid."""
+    story = Story()
+    second_car_pays(story)
+    story.tell(e.VehicleSeen(story.at, "exit-1", True, False, story.cars["exit-1"]))
+    story.under()
+    story.tell(e.VehicleSeen(story.at, "exit-1", True, False, story.cars["exit-1"]))
+    assert (story.stay().left, story.stay().lane, story.payment().holder) == (None, "exit-1", "lift")
+    story.boom("lowering")
+    story.boom("down")
+    story.raises()
+    story.drives_through()
+    assert (story.stay().left, story.payment().holder) == (story.at, "raised")
+
+
+def test_an_unpaid_car_that_follows_another_out_is_told_of_and_its_later_money_does_not_go_back() -> None:
+    story = Story()
+    story.shows_qr("x")
+    story.payby("PAID", "x")
+    story.raises("x")
+    story.under()
+    story.under(waiting=False)
+    story.leaves_loop()
+    story.shows_qr("a")
+    story.under()
+    story.under(waiting=False)
+    story.leaves_loop()
+    assert story.alerts()[-1] == "tailgating"
+    assert (story.order().stage, story.stay().left) == ("closing", story.at)
+    story.payby("PAID")
+    assert sent(story) == "used"
+
+
+def test_passages_count_over_visits_as_long_as_one_raise_lasts() -> None:
+    story = Story()
+    story.shows_qr("x")
+    story.payby("PAID", "x")
+    story.raises("x")
+    for number, session in enumerate(("x", "a", "b")):
+        assert story.lane().passages == number
+        if session != "x":
+            story.arrives()
+            story.reads(session, amount=0)
+        story.under()
+        story.under(waiting=False)
+        story.leaves_loop()
+    assert story.lane().passages == 3
+    story.boom("down")
+    assert story.lane().passages == 0
