@@ -21,19 +21,21 @@
 Answers are JSON; 404 for an unknown order, 409 for what the order's state forbids, 400 for what is not understood.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from aiohttp import web
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
+from .api import Call
 from .faults import Fault, NotifyFault
+from .notifier import NotificationAttempt
+from .order_book import OrderBook
+from .orders import SandboxChargeback, SandboxOrder
 from .parameters import Refusal
-
-if TYPE_CHECKING:
-    from .server import Sandbox
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 T = TypeVar("T")
@@ -67,7 +69,37 @@ class _Ref(msgspec.Struct, forbid_unknown_fields=True):
     ref: str
 
 
-def control_routes(sandbox: "Sandbox") -> list[web.RouteDef]:
+class SandboxLevers(Protocol):
+    """What the routes move of a sandbox; ``server.Sandbox`` says what each does."""
+
+    notify_fault: NotifyFault
+    cut_off: bool
+
+    @property
+    def book(self) -> OrderBook: ...
+    @property
+    def calls(self) -> Sequence[Call]: ...
+    @property
+    def orders(self) -> Mapping[str, SandboxOrder]: ...
+    @property
+    def deliveries(self) -> Sequence[NotificationAttempt]: ...
+    @property
+    def public_key(self) -> rsa.RSAPublicKey: ...
+
+    def fail(self, call: str, fault: Fault, times: int | None) -> None: ...
+    def heal(self) -> None: ...
+    def notify(self, ref: str) -> None: ...
+
+    async def pay(
+        self, ref: str, *, payer: str, paid_amount: Decimal | None, settle: bool, notify: bool
+    ) -> SandboxOrder: ...
+    async def scan(self, ref: str, *, payer: str) -> SandboxOrder: ...
+    async def decline(self, ref: str, *, payer: str) -> SandboxOrder: ...
+    async def settle(self, ref: str) -> SandboxOrder: ...
+    async def charge_back(self, ref: str, *, amount: Decimal | None, case: str) -> SandboxChargeback: ...
+
+
+def control_routes(sandbox: SandboxLevers) -> list[web.RouteDef]:
     """The routes above for one sandbox."""
 
     async def orders(_: web.Request) -> Any:
