@@ -302,7 +302,7 @@ class _Opener:
                     night_of(lcd.night),
                     ZoneInfo(garage.timezone),
                 ),
-                light=panel.light if lcd.backlight_pwm and lcd.panel != "png" else None,
+                light=panel.light if lcd.backlight_pwm else None,
             ).run
         except QrError as error:
             raise ConfigError(f"lcd.wifi: the panel cannot show its code: {error}") from None

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 from terminal.contract.messages import Barrier, Vehicle, moment
 from terminal.core import events
@@ -107,7 +106,7 @@ class LaneDevices:
             said.barrier_silent.cancel()
         said.barrier_silent = self._silence(lambda: events.BarrierGone(self._now(), lane))
 
-    def _silence(self, event: Callable[[], Any]) -> asyncio.TimerHandle:
+    def _silence(self, event: Callable[[], events.Event]) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(SILENT_S, lambda: self._post(event()))
 
     def _of(self, lane: str) -> LaneTimers:

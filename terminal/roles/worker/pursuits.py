@@ -10,7 +10,7 @@ import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -23,11 +23,12 @@ from terminal.core.events import OrderDenied, OrderReported, OrderUnheard, Refun
 from terminal.core.lane import Change
 from terminal.core.model import PaymentProof
 from terminal.payby import errors
-from terminal.payby.client import OrderAnswer, RefundAnswer
+from terminal.payby.client import OrderAnswer
 from terminal.payby.messages import AcquireOrder, RefundOrder
 from terminal.roles.worker.code_scans import CodeScans
 from terminal.roles.worker.event_mapper import order_report, refund_report
 from terminal.roles.worker.pacing import Pace, lengthening
+from terminal.roles.worker.payby_calls import PayByOrders
 
 LIFT_REPEATS_S = (0.5, 1.0, 2.0, 3.0)
 """Pauses between the sendings of an unanswered lift; the last one goes on."""
@@ -81,16 +82,6 @@ class _PlacedDevice(msgspec.Struct):
     deviceId: str | None = None
 
 
-class PayByCalls(Protocol):
-    """PayBy, as far as the worker calls it."""
-
-    async def place_order(self, biz: bytes) -> OrderAnswer: ...
-    async def get_order(self, order_no: str, *, device_id: str | None = ...) -> OrderAnswer: ...
-    async def cancel_order(self, order_no: str) -> OrderAnswer: ...
-    async def refund(self, biz: bytes) -> RefundAnswer: ...
-    async def get_refund(self, refund_no: str) -> RefundAnswer: ...
-
-
 @dataclass(slots=True)
 class _Running:
     pursuit: Pursuit
@@ -109,7 +100,7 @@ class Pursuits:
     ``codes`` asks whether a phone has read them.
     """
 
-    payby: PayByCalls
+    payby: PayByOrders
     payee_mid: str
     words: Mapping[PursuitKey, bytes]
     now: Callable[[], int]

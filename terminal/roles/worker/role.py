@@ -32,6 +32,7 @@ from terminal.roles.worker.lane_budget import LaneBudget
 from terminal.roles.worker.lane_devices import LaneDevices
 from terminal.roles.worker.lift_index import LiftIndex, LiftWindow
 from terminal.roles.worker.message_builder import MessageBuilder
+from terminal.roles.worker.payby_calls import PayByCalls
 from terminal.roles.worker.payby_health import PayByHealth, WorkerTroubles
 from terminal.roles.worker.payby_notices import PayByNotices
 from terminal.roles.worker.pursuits import Pursuits
@@ -56,14 +57,14 @@ class _Item:
 
 
 class WorkerRole:
-    """``payby`` has the calls of payby.client.PayBy and its ``probe``; ``seed`` makes pauses repeatable in tests;
+    """``seed`` makes pauses repeatable in tests;
     ``encode`` makes a link's QR symbol. ``store``: the ``log``, where it is more than rows; a Store is watched.
     ``kept``: is a wall clock that shows so many ms right, by the kernel's word?"""
 
     def __init__(
         self,
         endpoint: Endpoint,
-        payby: Any,
+        payby: PayByCalls,
         log: EventLog,
         settings: WorkerSettings,
         *,
@@ -171,7 +172,7 @@ class WorkerRole:
 
     def _ahead(self) -> int:
         """PayBy's clock minus our steady one."""
-        return self._endpoint.clock.wall_ms() - self.now() + (getattr(self._payby, "skew_ms", None) or 0)
+        return self._endpoint.clock.wall_ms() - self.now() + (self._payby.skew_ms or 0)
 
     def _words(self, pursuit: Pursuit) -> bytes:
         return self._settings.words_for(pursuit, self._ahead())
