@@ -291,7 +291,7 @@ def test_only_a_payment_that_fits_in_everything_lifts(wrong: set[str], shown: bo
     signature = sign(payby_key("payby"), body.encode())
     said = messages.Paid(id=an_id(1), at=messages.stamp(T0), order_no=no, notify_id="n", body=body, sign=signature)
     try:
-        event = notification_event(said, at=story.at, beliefs=BELIEFS)
+        event = notification_event(said, at=story.at, judgement=BELIEFS)
     except BadWords:
         event = None
     if event is not None:
