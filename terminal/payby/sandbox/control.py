@@ -21,6 +21,7 @@
 Answers are JSON; 404 for an unknown order, 409 for what the order's state forbids, 400 for what is not understood.
 """
 
+import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol, TypeVar
@@ -39,6 +40,7 @@ from .parameters import Refusal
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 T = TypeVar("T")
+F = TypeVar("F", Fault, NotifyFault)
 
 
 class _Pay(msgspec.Struct, forbid_unknown_fields=True):
@@ -196,10 +198,9 @@ async def _read(request: web.Request, kind: type[T]) -> T:
     return msgspec.json.decode(await request.read(), type=kind)
 
 
-def _known(fields: dict[str, Any], kind: type[T]) -> T:
+def _known(fields: dict[str, Any], kind: type[F]) -> F:
     """The fields of a fault; a mistyped name is refused, not ignored."""
-    known = kind.__dataclass_fields__  # type: ignore[attr-defined]
-    if unknown := fields.keys() - known.keys():
+    if unknown := fields.keys() - {field.name for field in dataclasses.fields(kind)}:
         raise msgspec.ValidationError(f"unknown: {', '.join(sorted(unknown))}")
     return msgspec.convert(fields, kind)
 

@@ -13,7 +13,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from terminal.contract.deflated import pack
-from terminal.contract.messages import BadMessage, Paid, Receipt, Refund
+from terminal.contract.messages import BadMessage, Paid, Receipt, Refund, RefundStatus
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.mqtt.endpoint import Endpoint, MessageStream
 from terminal.mqtt.errors import MqttError
@@ -42,7 +42,7 @@ ANSWERED_BY = {"X-Answered-By": "exit-terminal"}
 NO_ORDER = "none"
 """In an order number's place, where a notification is of a kind that is new."""
 
-_REFUND_STATUS = {"REFUNDED_SETTLED": "settled", "SUCCESS": "success", "FAILURE": "failed"}
+_REFUND_STATUS: dict[str, RefundStatus] = {"REFUNDED_SETTLED": "settled", "SUCCESS": "success", "FAILURE": "failed"}
 log = logging.getLogger(__name__)
 
 
@@ -248,7 +248,7 @@ class ListenerRole:
                 refund_no=refund.refund_merchant_order_no,
                 amount=amount,
                 currency="AED",
-                status=status,  # type: ignore[arg-type]  # one of the values above
+                status=status,
             ), self._lane(order_no)
         if order := notification.acquire_order:
             return Paid(**self._endpoint.head(), **told, order_no=order.merchant_order_no), self._lane(

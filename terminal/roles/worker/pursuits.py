@@ -19,7 +19,7 @@ from terminal.contract import lift_rules as grant
 from terminal.contract import messages
 from terminal.core import ids
 from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, PursuitKey, QueryOrder, SendLift, key_of
-from terminal.core.events import OrderDenied, OrderReported, OrderUnheard, RefundUnheard
+from terminal.core.events import Denial, OrderDenied, OrderReported, OrderUnheard, RefundUnheard
 from terminal.core.lane import Change
 from terminal.core.model import PaymentProof
 from terminal.payby import errors
@@ -52,7 +52,7 @@ LOOKS = 2
 TOO_LONG = "PayBy's signed words are too long to prove it to a barrier"
 FAILED_PAUSES_S = (5.0, 15.0, 60.0, 300.0)
 """Pauses before a pursuit is begun again that raised what nobody foresaw; the last one goes on."""
-DENIALS: Mapping[type[errors.CallFailed], str] = {
+DENIALS: Mapping[type[errors.CallFailed], Denial] = {
     errors.Refused: "refused",
     errors.OrderDead: "dead",
     errors.OrderUnknown: "unknown",
@@ -61,7 +61,7 @@ DENIALS: Mapping[type[errors.CallFailed], str] = {
     errors.OurMistake: "mistake",
 }
 """What PayBy's refusals mean to an order; every other failure says nothing about it."""
-UNSIGNED: Mapping[type[errors.CallFailed], str] = {
+UNSIGNED: Mapping[type[errors.CallFailed], Denial] = {
     errors.Refused: "refused",
     errors.Unauthorised: "unauthorised",
     errors.ClockWrong: "clock",
@@ -85,8 +85,9 @@ class _PlacedDevice(msgspec.Struct):
 @dataclass(slots=True)
 class _Running:
     pursuit: Pursuit
-    task: asyncio.Task[None]
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] = field(init=False)
+    """Needs the record by its first line, so it comes second."""
 
 
 @dataclass(slots=True)
@@ -144,9 +145,7 @@ class Pursuits:
                     known.pursuit = pursuit
                     known.news.set()
             else:
-                # The record is needed by the task's first line, so it is made before the task can run.
-                record = _Running(pursuit, None)  # type: ignore[arg-type]
-                running[key] = record
+                record = running[key] = _Running(pursuit)
                 record.task = self.spawn(self._guarded(session, key, record, restarted), f"{key.what} {key.number}")
         if not running:
             del self._running[session]
@@ -324,7 +323,7 @@ class Pursuits:
             kind = "unauthorised"  # a wrong setting is no fault of this program
         if kind and (said is None or self._news(no, kind, call)):
             text = denial.msg + mend
-            self.post(OrderDenied(self.now(), no, call, denial.code, text, kind, said is not None))  # type: ignore[arg-type]
+            self.post(OrderDenied(self.now(), no, call, denial.code, text, kind, said is not None))
         if (kind is None or (said and call != "placeOrder")) and not isinstance(error, NOTHING_NEW):
             logger.warning("%s", error)
             self.post(OrderUnheard(self.now(), no, call, str(error)))
