@@ -502,7 +502,7 @@ async def test_a_driver_who_leaves_blanks_the_screen_and_his_order_is_closed_and
 
 @pytest.mark.fault("barrier-clock")
 async def test_a_barrier_whose_clock_is_ahead_stops_orders_with_an_alert(lane: Lane) -> None:
-    """One that is behind: test_worker_kerb.py."""
+    """One that is behind: test_worker_lane_devices.py."""
     head = {"id": new_id(CLOCK), "at": stamp(CLOCK.wall_ms() + 30_000)}
     await lane.bus.hears(lane.topic("barrier"), Barrier(**head, state="down"))
     await lane.until(Alert, code="barrier-clock")

@@ -1,8 +1,7 @@
 """The worker: takes an event, journals it, steps, performs what is asked; the one role that speaks to PayBy.
 
 It serves every lane of its garage. Messages become events (event_mapper), events change the state (eventstore,
-core/lane), and from the state follow the screens (message_builder) and what must be pursued until it is answered
-(pursuits).
+core/lane); from it follow the screens (message_builder) and what is pursued until it is answered (pursuits).
 """
 
 import asyncio
@@ -74,9 +73,7 @@ class WorkerRole:
         store: KeptEventLog | None = None,
         kept: Callable[[int], bool] = lambda _: True,
     ) -> None:
-        self._endpoint = endpoint
-        self._payby = payby
-        self._settings = settings
+        self._endpoint, self._payby, self._settings = endpoint, payby, settings
         self._random = random.Random(seed)
         self._steady = Steady(endpoint.clock.wall_ms(), endpoint.clock.steady_ms)
         self.event_store = EventStore(
@@ -86,7 +83,7 @@ class WorkerRole:
         self._builder = MessageBuilder(settings.garage, settings.signer, self._to_wall)
         self._wakes = Wakes(self.now, self.post)
         self._lifts, self._line = LiftIndex(), LiftWindow(endpoint)
-        self._kerb = LaneDevices(
+        self._devices = LaneDevices(
             endpoint,
             self.event_store,
             self._lifts,
@@ -119,14 +116,9 @@ class WorkerRole:
             spawn=self._spawn,
         )
         self._health = PayByHealth(troubles, payby, changed=lambda: self._screens.show_all(), spawn=self._spawn)
+        now, spawn, hindrance = self.now, self._spawn, self._idle_reason
         self._screens = Screens(
-            endpoint,
-            self._builder,
-            self.event_store,
-            now=self.now,
-            hindrance=self._idle_reason,
-            spawn=self._spawn,
-            encode=encode,
+            endpoint, self._builder, self.event_store, now=now, hindrance=hindrance, spawn=spawn, encode=encode
         )
         self._budget = LaneBudget(endpoint, self._spawn)
         self._time = TrustedTime(endpoint.clock, payby, kept, troubles, self._health, changed=self._clock_is_news)
@@ -206,8 +198,8 @@ class WorkerRole:
             await self._start()
             for kind, hear in (  # of what waits after a start, lanes come first: a fee is judged by what stands there
                 ("health", self._hear_health),
-                ("vehicle", self._kerb.hear_vehicle),
-                ("barrier", self._kerb.hear_barrier),
+                ("vehicle", self._devices.hear_vehicle),
+                ("barrier", self._devices.hear_barrier),
                 ("fee", self._hear_fee),
                 ("paid", self._receipts.hear_notification),
                 ("refund", self._receipts.hear_notification),
@@ -358,7 +350,7 @@ class WorkerRole:
     async def _hear_fee(self, heard: ReceivedMessage) -> None:
         fee, lane = heard.message, heard.topic.lane
         assert isinstance(fee, messages.Fee)
-        self._kerb.known(lane)
+        self._devices.known(lane)
         event = ticket_event(
             fee,
             lane,
