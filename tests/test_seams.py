@@ -57,7 +57,7 @@ CASES = {
         KEEPER,
         "def fetch(self, seq: int) -> bytes | None:",
         "def fetch(self, seq: int) -> object:",
-        "KeptEventLog",
+        "EventLog",
         "fetch",
         ROLES,
     ),

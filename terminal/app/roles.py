@@ -220,8 +220,8 @@ class _Opener:
             device_ids=payby.device_ids,
         )
 
-        async def serve(store: "WorkerJournal") -> None:
-            await WorkerRole(endpoint, client, store, told, store=store, kept=kernel_keeps).run()
+        async def serve(log: "WorkerJournal") -> None:
+            await WorkerRole(endpoint, client, log, told, kept=kernel_keeps).run()
 
         return JournalWatch(
             endpoint,

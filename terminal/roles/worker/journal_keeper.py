@@ -54,7 +54,7 @@ logger = logging.getLogger(__name__)
 
 
 class WorkerJournal:
-    """A ledger's journal (``event_store.Keeping``), from open() to close()."""
+    """A ledger's journal (``eventstore.store.EventLog``), from open() to close()."""
 
     def __init__(self, journal: Journal, options: JournalOptions, now_ms: Callable[[], int]) -> None:
         """open() calls this."""
@@ -146,7 +146,7 @@ class WorkerJournal:
 
 
 class JournalKeeper:
-    """Watches the store while the worker serves. ``changed``: show every lane anew; ``post`` takes an event."""
+    """Watches the journal while the worker serves. ``changed``: show every lane anew; ``post`` takes an event."""
 
     def __init__(
         self,
