@@ -9,6 +9,7 @@ from terminal.core.lane import Change
 from terminal.core.model import Lane
 from terminal.eventstore.store import EventStore
 from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
+from terminal.roles.worker.inbox import PostEvent
 from terminal.roles.worker.lane_timers import LaneTimers
 from terminal.roles.worker.lift_index import LiftIndex
 
@@ -27,7 +28,7 @@ class LaneDevices:
         lifts: LiftIndex,
         *,
         now: Callable[[], int],
-        post: Callable[..., None],
+        post: PostEvent,
         hurry: Callable[[str], None],
         expect: Callable[[], None],
     ) -> None:

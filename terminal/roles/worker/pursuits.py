@@ -27,6 +27,7 @@ from terminal.payby.client import OrderAnswer
 from terminal.payby.messages import AcquireOrder, RefundOrder
 from terminal.roles.worker.code_scans import CodeScans
 from terminal.roles.worker.event_mapper import order_report, refund_report
+from terminal.roles.worker.inbox import Done, PostEvent
 from terminal.roles.worker.pacing import Pace, lengthening
 from terminal.roles.worker.payby_calls import PayByOrders
 
@@ -70,7 +71,6 @@ UNSIGNED: Mapping[type[errors.CallFailed], Denial] = {
 """What its gateway's unsigned refusals mean: they steer, and end no order."""
 NOTHING_NEW = (errors.OrderPaid, errors.RateLimited, errors.NotSent)
 """Of these the next query says more, or nothing was asked at all."""
-Done = Callable[[Change | None], Awaitable[None]]
 NEVER_REFUNDED = errors.RefundRejected | errors.OurMistake | errors.OrderDead | errors.OrderUnknown
 """Refusals of a refund that asking again will not change; the last two say that PayBy has no payment to give back."""
 logger = logging.getLogger(__name__)
@@ -92,8 +92,7 @@ class _Running:
 
 @dataclass(slots=True)
 class Pursuits:
-    """``post`` takes an event, and what to do once it is taken (or not: None); ``say_lift`` signs and publishes;
-    ``pause`` gives seconds between two bounds.
+    """``say_lift`` signs and publishes; ``pause`` gives seconds between two bounds.
 
     ``heard`` and ``unheard`` tell how PayBy is doing: an answer that counts, or a failure. ``alone`` keeps what a
     pursuit of a session raises from the others: it is told, and the pursuit begins again after a pause. ``device_ids``:
@@ -105,7 +104,7 @@ class Pursuits:
     payee_mid: str
     words: Mapping[PursuitKey, bytes]
     now: Callable[[], int]
-    post: Callable[..., None]
+    post: PostEvent
     say_lift: Callable[[SendLift], Awaitable[None]]
     pause: Callable[[float, float], float]
     query_every: float
