@@ -6,11 +6,13 @@
 # make acceptance    PayBy's nine acceptance cases at full length, refusals unsigned and signed, and a table
 # make mutation      does a test fail for every change of core/, but for those that are listed with their reason?
 # make faults        each fault that a lane must survive, with the tests that show it
-# Both set up what they need: .venv from requirements.lock, and Debian's packages (installed as root, else named).
+# All set up what they need: .venv from requirements.lock, but for the demo also from requirements-dev.lock, and Debian's
+# packages (installed as root, else named).
 
 export PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+READY_DEV := .venv/.ready-dev
 CARS ?=
 PORT ?= 8000
 ARGS ?=
@@ -30,67 +32,75 @@ demo: $(READY)
 
 test: check-system lint types imports unit
 
-check-system: $(READY)
+check-system: $(READY_DEV)
 	@deploy/packages test
 
-lint: $(READY)
+lint: $(READY_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(READY)
+types: $(READY_DEV)
 	$(BIN)/mypy
 
-imports: $(READY)
+imports: $(READY_DEV)
 	$(BIN)/lint-imports --no-logo
 
-unit: $(READY)
+unit: $(READY_DEV)
 	$(BIN)/python -m pytest $(ARGS)
 
 # The demo's page in a real browser, headless.
-browser: $(READY)
+browser: $(READY_DEV)
 	@deploy/packages browser
 	$(BIN)/python -m pytest tests/browser $(ARGS)
 
 # Order lives in virtual time. `ARGS=--real` has real signatures, SQLite and PayBy client.
-sim: $(READY)
+sim: $(READY_DEV)
 	PYTHONHASHSEED=0 $(BIN)/python -m tests.sim --lives $(LIVES) --seed $(SEED) $(ARGS)
 
-chaos acceptance faults: $(READY)
+chaos acceptance faults: $(READY_DEV)
 	@deploy/packages test
 	$(BIN)/python -m tests.$@ $(ARGS)
 
 # What the rules' own tests reach of core/, branches included.
 CORE_TESTS := $(addprefix tests/test_,clock_turn.py display.py events.py eventstore*.py ids.py money.py quote.py retention.py rules_*.py tariff.py ticket.py value.py)
-coverage: $(READY)
+coverage: $(READY_DEV)
 	$(BIN)/python -m pytest -q --cov=terminal.core --cov-branch --cov-report=term-missing:skip-covered \
 		--cov-fail-under=100 $(CORE_TESTS)
 
 # The same tests against every change of core/ that mutmut's operators make: status 1 if one survives that is not in
 # tests/mutation/accepted.txt, or the other way round. `ARGS='--only rules/visits.py:end_visit'` takes a function or a file.
-mutation: $(READY)
+mutation: $(READY_DEV)
 	PYTHONHASHSEED=0 $(BIN)/python -m tests.mutation $(ARGS) $(CORE_TESTS)
 
 # Measurements: ratios in one interleaved run. They end with status 1 where a target is missed, and need a quiet machine.
-bench-mqtt bench-lcd bench-journal bench-flood: bench-%: $(READY)
+bench-mqtt bench-lcd bench-journal bench-flood: bench-%: $(READY_DEV)
 	$(BIN)/python -m tests.bench.$* $(ARGS)
 
 bench: bench-mqtt bench-lcd bench-journal bench-flood
 
+# What the product needs, as a lane and `make demo` run it; and on top of it what developers need.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 $(READY): requirements.lock pyproject.toml
 	@deploy/packages python
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(INSTALL) --require-hashes -r requirements.lock
+	$(INSTALL) --no-build-isolation --editable .
 	$(BIN)/python -m pip check --quiet --disable-pip-version-check
 	@touch $(READY)
 
-# Newer versions of what we stand on: `make lock UPGRADE=--upgrade`, then `make test`, then commit both files.
+$(READY_DEV): requirements-dev.lock $(READY)
+	$(INSTALL) --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip check --quiet --disable-pip-version-check
+	@touch $(READY_DEV)
+
+# Newer versions of what we stand on: `make lock UPGRADE=--upgrade`, then `make test`, then commit the files.
 UPGRADE ?=
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" .lock/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options $(UPGRADE) pyproject.toml
 lock:
 	@test -x .lock/bin/pip-compile || { $(PYTHON) -m venv .lock && .lock/bin/pip install --quiet pip-tools; }
-	$(COMPILE) --extra dev --output-file requirements.lock
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --extra dev --output-file requirements-dev.lock
 	$(COMPILE) --extra pi --output-file requirements-pi.lock
 
 clean:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from amqtt.mqtt.connack import (
     BAD_USERNAME_PASSWORD,
@@ -24,10 +24,10 @@ from amqtt.mqtt.packet import (
 )
 from amqtt.session import Session
 
+from broker.outbox import Outbox
 from broker.packets import Malformed, Packet, decode, encode_length, read_frame
-
-if TYPE_CHECKING:
-    from broker.guard import Guard
+from broker.tables import Counts, Tables
+from broker.users import Users
 
 CONNECT_S = 3.0
 CLOSE_S = 1.0
@@ -36,10 +36,42 @@ UNREAD = 4 * 1024 * 1024
 _REQUIRED_FLAGS = {PUBREL: 2, SUBSCRIBE: 2, UNSUBSCRIBE: 2}
 
 
+class ConnectionHost(Protocol):
+    """The broker, as far as a connection needs it."""
+
+    users: Users
+    counts: Counts
+    tables: Tables
+    pending: int
+    """Connections that have not yet said who they are."""
+    closing: bool
+
+    def may_publish(self, user: str, topic: str, /) -> bool:
+        """May this user publish to this topic?"""
+
+    def session(self, fresh: Session) -> tuple[Session, bool, Outbox]:
+        """The session for a client that has just been let in, whether it was there before, and its outbox."""
+
+    def forget(self, client: str) -> None:
+        """End a client's session."""
+
+    async def subscribe(self, session: Session, text: str, qos: int) -> int:
+        """The return code for one filter."""
+
+    def unsubscribe(self, session: Session, text: str) -> None:
+        """Take one filter away."""
+
+    def send_retained(self, client: str, text: str, qos: int) -> None:
+        """Hand that client what is retained on the filter's topics."""
+
+    def publish(self, user: str, topic: str, data: bytes, *, qos: int, retain: bool) -> None:
+        """Hand a message to everybody who subscribed to it."""
+
+
 class Connection:
     """Serves one socket. ``finished`` is set when nothing of it is left."""
 
-    def __init__(self, broker: "Guard", reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, broker: ConnectionHost, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.broker = broker
         self.finished = asyncio.Event()
         self._reader = reader

@@ -14,8 +14,9 @@ from typing import Self
 from amqtt.errors import BrokerError as AmqttError
 
 from broker.errors import BrokerError, PortInUse, UnsafeBroker
-from broker.guard import Counts, Guard, May
+from broker.guard import Guard, May
 from broker.packets import Packet, encode_length, encode_publish, read_frame
+from broker.tables import Counts
 from broker.users import Users, UsersError
 
 LOOPBACK = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "::1": "::1"}

@@ -5,7 +5,6 @@ Of amqtt remain the listener's life cycle, the packets, and the tables of sessio
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from amqtt.broker import Broker
@@ -14,6 +13,7 @@ from amqtt.session import Session
 
 from broker.connection import Connection
 from broker.outbox import Outbox, Parcel
+from broker.tables import Counts, Kept, Tables
 from broker.users import Users
 
 May = Callable[[str, str], bool]
@@ -25,35 +25,6 @@ SUBSCRIPTIONS = 256
 """Filters of one client."""
 RETAINED = 5000
 """Topics with a retained message."""
-
-
-@dataclass
-class Counts:
-    """What was refused, since the start."""
-
-    connects: int = 0
-    malformed: int = 0
-    silent: int = 0
-    publishes: int = 0
-    subscriptions: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A retained message."""
-
-    data: bytes
-    qos: int
-
-
-@dataclass
-class Tables:
-    """What the broker remembers, by client id and by topic."""
-
-    outboxes: dict[str, Outbox] = field(default_factory=dict)
-    live: dict[str, Connection] = field(default_factory=dict)
-    retained: dict[str, Kept] = field(default_factory=dict)
-    routes: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
 
 
 class Guard(Broker):  # type: ignore[misc]

@@ -11,7 +11,6 @@ from PIL import Image, ImageChops
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom; right and bottom lie outside."""
 
-MOST_WINDOWS = 3
 _SMALL, _LARGE = 480, 16_384
 """Bytes. In a box smaller than _SMALL a search for cuts costs more than they could spare; one larger than _LARGE is
 searched at all lines, _CELL pixels apart, and not only in the stripes where nothing changed."""
@@ -30,7 +29,7 @@ _BLUE = bytes(value >> 3 for value in range(256))
 
 
 def changed(old: Image.Image, new: Image.Image, *, pixel_bytes: int, window_bytes: int) -> list[Box]:
-    """The rectangles to send so that ``old`` becomes ``new``: none, or up to MOST_WINDOWS that do not overlap.
+    """The rectangles to send so that ``old`` becomes ``new``: none, or up to three that do not overlap.
 
     A rectangle is cut in two while that saves more than the ``window_bytes`` that a further one costs.
     """

@@ -25,6 +25,9 @@ class PngPanel:
     earlier process ended, and after 999999 come again from 000000. show() blocks while the disk does.
     """
 
+    light: None = None
+    """A picture has no backlight."""
+
     def __init__(self, folder: Path, size: tuple[int, int] | str = (480, 320)) -> None:
         """``size``: width and height in pixels, or a text such as "480x320"; ValueError for another text."""
         self.size = _parsed(size) if isinstance(size, str) else size

@@ -18,7 +18,7 @@ import select
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 import serial
 
@@ -33,24 +33,6 @@ RETRY_S = 0.5
 SLOWEST_RETRY_S = 5.0
 
 Sleep = Callable[[float], Awaitable[None]]
-
-
-class Scanner(Protocol):
-    """What reads tickets."""
-
-    async def __aenter__(self) -> Self: ...
-    async def __aexit__(self, *error: object) -> None: ...
-    def __aiter__(self) -> Self: ...
-
-    async def __anext__(self) -> Reading:
-        """The next reading, good or bad; waits for it, and never ends the iteration."""
-
-    @property
-    def trouble(self) -> str | None:
-        """Why no ticket can be read at the moment, in one line; None when nothing is known to be wrong."""
-
-    def on_trouble(self, callback: Callable[[], None]) -> None:
-        """Call ``callback``, in the event loop's thread, after each change of ``trouble``."""
 
 
 @dataclass(frozen=True)

@@ -228,6 +228,9 @@ class SimulatedArm:
 class MemoryPanel:
     """A panel whose glass is ``image``: the last picture shown, None before the first."""
 
+    light: None = None
+    """A picture has no backlight."""
+
     def __init__(self, size: tuple[int, int] = (480, 320)) -> None:
         self.size = size
         self.image: Image.Image | None = None

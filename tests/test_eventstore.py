@@ -1,7 +1,7 @@
 """Events in the journal, and the state that follows: what is written, what is not, and what a replay gives."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -24,6 +24,8 @@ YEARS = 73 * 365 * 86_400_000
 class Row:
     kind: str
     data: bytes
+    seq: int = 0
+    """As a replay numbers it."""
 
 
 @dataclass
@@ -34,13 +36,20 @@ class Memory:
     failing: bool = False
 
     def replay(self) -> Iterable[Row]:
-        return (row for commit in self.commits for row in commit)
+        rows = (row for commit in self.commits for row in commit)
+        return (replace(row, seq=seq) for seq, row in enumerate(rows, 1))
 
     async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
         if self.failing:
             raise OSError("the disk is full")
+        self.note(rows, at_ms)
+        return sum(len(commit) for commit in self.commits)
+
+    def note(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> None:
         self.commits.append([Row(kind, data) for kind, data in rows])
-        return len(self.commits)
+
+    async def fetch(self, seq: int) -> bytes | None:
+        raise AssertionError("no stay has rested long enough to leave memory")
 
 
 def words(pursuit: Pursuit) -> bytes:

@@ -91,7 +91,7 @@ class Told(Story):
 
 
 def a_ledger(memory: Memory, rows: int = 20) -> EventStore:
-    return EventStore(Rules("marina"), memory, words, store=memory, checkpoint_rows=rows)
+    return EventStore(Rules("marina"), memory, words, checkpoint_rows=rows)
 
 
 def same(event_store: EventStore, story: Story, memory: Memory, *, gone: bool = False) -> None:

@@ -179,19 +179,39 @@ def pins(lock: str) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize(("lock", "extra"), [("requirements.lock", "dev"), ("requirements-pi.lock", "pi")])
-def test_the_lock_has_everything_that_the_project_asks_for(lock: str, extra: str) -> None:
-    pinned = pins(lock)
-    for text in (*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"][extra]):
+LOCKS = {"requirements.lock": (), "requirements-dev.lock": ("dev",), "requirements-pi.lock": ("pi",)}
+"""Each with the extras that it has beside what the product needs."""
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_the_lock_has_everything_that_the_project_asks_for(lock: str) -> None:
+    pinned, extras = pins(lock), PROJECT["project"]["optional-dependencies"]
+    for text in (*PROJECT["project"]["dependencies"], *(text for extra in LOCKS[lock] for text in extras[extra])):
         asked = Requirement(text)
         name = re.sub(r"[-_.]+", "-", asked.name)
         assert asked.specifier.contains(pinned[name]), text
 
 
-def test_a_lane_runs_the_versions_that_were_tested() -> None:
-    tested, shipped = pins("requirements.lock"), pins("requirements-pi.lock")
+@pytest.mark.parametrize(
+    ("lock", "more"), [("requirements.lock", set()), ("requirements-pi.lock", {"lgpio", "spidev"})]
+)
+def test_a_lane_runs_the_versions_that_were_tested(lock: str, more: set[str]) -> None:
+    tested, shipped = pins("requirements-dev.lock"), pins(lock)
     assert {name: version for name, version in shipped.items() if tested.get(name, version) != version} == {}
-    assert set(shipped) - set(tested) <= {"lgpio", "spidev"}
+    assert set(shipped) - set(tested) == more
+
+
+def test_what_only_developers_need_is_not_fetched_for_the_product() -> None:
+    developers = {Requirement(text).name for text in PROJECT["project"]["optional-dependencies"]["dev"]}
+    assert developers & pins("requirements.lock").keys() == {
+        "psutil",
+        "setuptools",
+    }  # amqtt stands on the one, the installation on the other
+    wanted = subprocess.run(
+        ["make", "--dry-run", "--always-make", "demo"], cwd=TREE, capture_output=True, text=True, check=True
+    )
+    assert "-r requirements.lock" in wanted.stdout
+    assert "requirements-dev.lock" not in wanted.stdout
 
 
 def test_everything_that_is_imported_is_asked_for() -> None:

@@ -16,7 +16,7 @@ import serial
 from evdev import ecodes
 
 from drivers.line_reader import LONGEST, PAUSE_S, Reading
-from drivers.scanner import HidScanner, Port, PortScanner, Scanner, SerialScanner, StdinScanner
+from drivers.scanner import HidScanner, Port, PortScanner, SerialScanner, StdinScanner
 from drivers.simulated import SimulatedScanner
 from tests.support.keyboard import event, key, typed
 
@@ -25,7 +25,7 @@ from tests.support.keyboard import event, key, typed
 class Rig:
     """A scanner, and the hand that holds tickets under it."""
 
-    scanner: Scanner
+    scanner: PortScanner | SimulatedScanner
     send: Callable[[bytes], None]
 
     async def readings(self, count: int) -> list[Reading]:

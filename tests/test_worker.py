@@ -75,17 +75,25 @@ class Memory:
     rows: list[Any] = field(default_factory=list)
 
     def replay(self) -> Iterable[Any]:
-        return list(self.rows)
+        return [replace(row, seq=seq) for seq, row in enumerate(self.rows, 1)]
 
     async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
-        self.rows += [Row(*row) for row in rows]
+        self.note(rows, at_ms)
         return len(self.rows)
+
+    def note(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> None:
+        self.rows += [Row(*row) for row in rows]
+
+    async def fetch(self, seq: int) -> bytes | None:
+        return self.rows[seq - 1].data
 
 
 @dataclass
 class Row:
     kind: str
     data: bytes
+    seq: int = 0
+    """As a replay numbers it."""
 
 
 WORDING = PayByRequests(GARAGE, "Marina", "", None, TARIFF)

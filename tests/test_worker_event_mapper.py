@@ -40,7 +40,7 @@ def a_fee(text: str, *, reads: int = T0, kept: bool = True, **claims: Any) -> Fe
 
 
 def heard(fee: Fee, lane: str = "exit-1", **more: Any) -> TicketRead | TicketRefused:
-    return ticket_event(fee, lane, **{"at": T0, "wall": T0, "beliefs": BELIEFS, "hindrance": "", **more})
+    return ticket_event(fee, lane, **{"at": T0, "wall": T0, "judgement": BELIEFS, "hindrance": "", **more})
 
 
 def test_a_ticket_of_nobody_s_key_is_refused_and_is_no_lie_of_the_reader_s() -> None:

@@ -108,7 +108,7 @@ def test_what_a_lane_needs_is_within_its_budget(kind: str) -> None:
 def test_a_refusal_costs_no_flush_of_its_own_and_is_in_the_journal_with_the_next(tmp_path: Any) -> None:
     async def story() -> None:
         with WorkerJournal.open(tmp_path / "j.db", lambda: T0, ballast_bytes=4096) as store:
-            event_store = EventStore(Rules(GARAGE), store, lambda _: b"{}", store=store)
+            event_store = EventStore(Rules(GARAGE), store, lambda _: b"{}")
             event_store.replay()
             await event_store.take(events.BoomSeen(T0, LANE, "down"))
             before = [row.kind for row in store.replay()]

@@ -12,7 +12,8 @@ from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, 
 from terminal.core.events import Event, RefundUnheard
 from terminal.core.model import Grant, VisitOrder, VisitRefund
 from terminal.payby import errors
-from terminal.roles.worker.pursuits import PayByCalls, Pursuits
+from terminal.roles.worker.payby_calls import PayByOrders
+from terminal.roles.worker.pursuits import Pursuits
 from tests.sim.loop import VirtualLoop
 
 ORDER = VisitOrder("marina-exit-1-0", "exit-1", "s", 1, 2000, 0, 110_000, 710_000, stage="created")
@@ -88,7 +89,7 @@ def pursued(payby: Deaf, pause: Callable[[float, float], float], *spells: tuple[
                     payby.lifts.append(loop.time())
 
                 pursuits = Pursuits(
-                    payby=cast(PayByCalls, payby),
+                    payby=cast(PayByOrders, payby),
                     payee_mid="1",
                     words={key_of(PlaceRefund(REFUND)): b"{}", key_of(PlaceOrder(ORDER)): b"{}"},
                     now=lambda: round(loop.time() * 1000),

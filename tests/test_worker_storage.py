@@ -35,7 +35,7 @@ def a_store(path: Path, **options: object) -> WorkerJournal:
 
 
 def a_ledger(store: WorkerJournal, rows: int = 30) -> EventStore:
-    return EventStore(Rules("marina"), store, lambda pursuit: WORDING(pursuit, 0), store=store, checkpoint_rows=rows)
+    return EventStore(Rules("marina"), store, lambda pursuit: WORDING(pursuit, 0), checkpoint_rows=rows)
 
 
 def told(tell: Callable[[Story], None], *lanes: str) -> tuple[Story, list[e.Event]]:

@@ -8,10 +8,9 @@ import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -36,6 +35,10 @@ from terminal.demo.wallet import Wallet
 from terminal.mqtt.client import MqttClient
 from terminal.payby.sandbox.command import key_pair
 from terminal.payby.sandbox.server import Sandbox
+from terminal.roles.barrier.role import RelayDriver
+from terminal.roles.lcd import PanelDriver
+from terminal.roles.loops import LoopsDriver
+from terminal.roles.reader import ScannerDriver
 
 ROLES = ("worker", "listener", "barrier", "loops", "lcd", "reader")
 RAISE_PIN, UP_PIN, DOWN_PIN, WAITING_PIN, BOOM_PIN = 17, 27, 22, 5, 6
@@ -92,7 +95,7 @@ pins = "mock"
 
 
 class SimulatedHardware:
-    """wiring.Hardware whose other ends are here: what is fed, driven and watched."""
+    """hardware.Hardware whose other ends are here: what is fed, driven and watched."""
 
     def __init__(self, settings: Settings, *, hold_s: float) -> None:
         """To be made in the event loop's thread."""
@@ -114,14 +117,14 @@ class SimulatedHardware:
             hold_s=hold_s,
         )
 
-    def scanner(self) -> Any:
+    def scanner(self) -> AbstractAsyncContextManager[ScannerDriver]:
         return self.tickets
 
     @asynccontextmanager
-    async def panel(self) -> AsyncIterator[MemoryPanel]:
+    async def panel(self) -> AsyncIterator[PanelDriver]:
         yield self.glass
 
-    def relay(self, quiet_s: float = 0.0) -> Any:
+    def relay(self, quiet_s: float = 0.0) -> AbstractAsyncContextManager[RelayDriver]:
         barrier = self._barrier
         return RelayBarrier(
             RAISE_PIN,
@@ -134,7 +137,7 @@ class SimulatedHardware:
             quiet_s=quiet_s,
         )
 
-    def loops(self) -> Any:
+    def loops(self) -> AbstractAsyncContextManager[LoopsDriver]:
         return InductionLoops(WAITING_PIN, BOOM_PIN, pin_factory=self._pins)
 
 

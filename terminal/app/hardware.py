@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from drivers.pins import PinHeld, Pins, open_pins
 from terminal.config import schema as sections
@@ -12,12 +12,13 @@ from terminal.config.schema import ConfigError, Settings, present
 from terminal.threads import aside
 
 if TYPE_CHECKING:
-    from drivers.loops import InductionLoops
-    from drivers.panel import SpiPanel
-    from drivers.panel_png import PngPanel
     from drivers.panel_wire import SpiWire
-    from drivers.relay import RelayBarrier
+    from drivers.scanner import PortScanner
     from drivers.simulated import SimulatedArm
+    from terminal.roles.barrier.role import RelayDriver
+    from terminal.roles.lcd import PanelDriver
+    from terminal.roles.loops import LoopsDriver
+    from terminal.roles.reader import ScannerDriver
 
 PIN_REMEDY = "stop the program that holds it (`sudo gpioinfo` names it), or take another pin"
 D = TypeVar("D")
@@ -26,10 +27,10 @@ D = TypeVar("D")
 class Hardware(Protocol):
     """What has a cable. Each method gives a driver that is not entered yet."""
 
-    def scanner(self) -> Any: ...
-    def relay(self, quiet_s: float = 0.0) -> Any: ...
-    def loops(self) -> Any: ...
-    def panel(self) -> Any: ...
+    def scanner(self) -> "AbstractAsyncContextManager[ScannerDriver]": ...
+    def relay(self, quiet_s: float = 0.0) -> "AbstractAsyncContextManager[RelayDriver]": ...
+    def loops(self) -> "AbstractAsyncContextManager[LoopsDriver]": ...
+    def panel(self) -> "AbstractAsyncContextManager[PanelDriver]": ...
 
 
 class RealHardware:
@@ -47,7 +48,12 @@ class RealHardware:
         """One factory for all roles of a process."""
         return open_pins(self._settings.gpio.pins)
 
-    def scanner(self) -> Any:
+    @asynccontextmanager
+    async def scanner(self) -> "AsyncIterator[ScannerDriver]":
+        async with self._scanner() as scanner:
+            yield scanner
+
+    def _scanner(self) -> "PortScanner":
         from drivers.scanner import HidScanner, SerialScanner, StdinScanner
 
         reader = self._settings.need(sections.ReaderSettings)
@@ -60,7 +66,7 @@ class RealHardware:
                 return SerialScanner(str(present(reader.device, "reader.device")), reader.baud)
 
     @asynccontextmanager
-    async def relay(self, quiet_s: float = 0.0) -> "AsyncIterator[RelayBarrier]":
+    async def relay(self, quiet_s: float = 0.0) -> "AsyncIterator[RelayDriver]":
         """On mock pins there is an arm at the other end that acts like one, limit switches included."""
         from drivers.relay import RelayBarrier
 
@@ -84,7 +90,7 @@ class RealHardware:
                 arm.close()
 
     @asynccontextmanager
-    async def loops(self) -> "AsyncIterator[InductionLoops]":
+    async def loops(self) -> "AsyncIterator[LoopsDriver]":
         from drivers.loops import InductionLoops
 
         loops = self._settings.need(sections.LoopsSettings)
@@ -107,7 +113,7 @@ class RealHardware:
         return f"{key}: {error}; {PIN_REMEDY}"
 
     @asynccontextmanager
-    async def panel(self) -> "AsyncIterator[SpiPanel | PngPanel]":
+    async def panel(self) -> "AsyncIterator[PanelDriver]":
         """The glass goes dark in the end: nobody takes a stale code off it afterwards."""
         panel = self._panel(self._settings.need(sections.LcdSettings))
         try:
@@ -117,7 +123,7 @@ class RealHardware:
                 async with asyncio.timeout(self.panel_end_s):
                     await aside(panel.close, "panel's end")
 
-    def _panel(self, lcd: sections.LcdSettings) -> "SpiPanel | PngPanel":
+    def _panel(self, lcd: sections.LcdSettings) -> "PanelDriver":
         if lcd.panel == "png":
             from drivers.panel_png import PngPanel
 

@@ -220,8 +220,8 @@ class _Opener:
             device_ids=payby.device_ids,
         )
 
-        async def serve(store: "WorkerJournal") -> None:
-            await WorkerRole(endpoint, client, store, told, store=store, kept=kernel_keeps).run()
+        async def serve(log: "WorkerJournal") -> None:
+            await WorkerRole(endpoint, client, log, told, kept=kernel_keeps).run()
 
         return JournalWatch(
             endpoint,
@@ -302,7 +302,7 @@ class _Opener:
                     night_of(lcd.night),
                     ZoneInfo(garage.timezone),
                 ),
-                light=panel.light if lcd.backlight_pwm and lcd.panel != "png" else None,
+                light=panel.light if lcd.backlight_pwm else None,
             ).run
         except QrError as error:
             raise ConfigError(f"lcd.wifi: the panel cannot show its code: {error}") from None

@@ -190,11 +190,6 @@ def _read(path: Path, what: str, *, private: bool = False) -> bytes:
     return raw
 
 
-def read_public(path: Path, key: str) -> bytes:
-    """The bytes of a file that anybody may read; `key` is the configuration key that errors name."""
-    return _read(path, key)
-
-
 def read_secret(path: Path, key: str = "secret") -> bytes:
     """The bytes of a private key, password or ticket key, without one trailing newline.
 

@@ -258,12 +258,15 @@ class Command(Message, frozen=True, kw_only=True):
             self.need("session", where="command `reset`")
 
 
+RefundStatus = Literal["asked", "created", "settled", "success", "failed"]
+
+
 class Refund(Message, frozen=True, kw_only=True):
     """A refund's progress; the listener's bears PayBy's signed words as well, as a ``paid`` does."""
 
     order_no: OrderNo
     refund_no: str
-    status: Literal["asked", "created", "settled", "success", "failed"]
+    status: RefundStatus
     amount: Amount | None = None
     currency: Currency | None = None
     notify_id: str | None = None

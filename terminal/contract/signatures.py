@@ -29,7 +29,6 @@ from terminal.contract.messages import Command, Health, Lift, Qr, Screen, moment
 MAX_AHEAD_MS = 60_000
 """How far ahead a lift's or a command's ``not_after`` may lie."""
 
-Signed = Lift | Screen | Command | Health
 Kind = Literal["worker", "console"]
 _NAME = re.compile(r"(worker|console)[A-Za-z0-9_.-]{0,56}")
 _LIFT_SIGNERS: dict[str, Kind] = {"paid": "worker", "free": "worker", "credit": "worker", "operator": "console"}

@@ -68,9 +68,10 @@ def key_of(pursuit: Pursuit) -> PursuitKey:
             return PursuitKey("cancelOrder", order.no)
         case PlaceRefund(refund):
             return PursuitKey("refund", refund.no)
+        case SendLift(grant):
+            return PursuitKey("lift", grant.id)
         case _:
-            grant = getattr(pursuit, "grant", None)
-            return PursuitKey("lift", grant.id) if grant else PursuitKey("getOrder", pursuit.order.no)  # type: ignore[union-attr]
+            return PursuitKey("getOrder", pursuit.order.no)
 
 
 # -- said once ---------------------------------------------------------------------------------------------------

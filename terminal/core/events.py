@@ -9,6 +9,11 @@ from typing import Literal
 
 from terminal.core.model import BoomState, ParkingFee, PaymentProof, RefundStage, Rules, VisitOrder
 
+ReportedStatus = Literal["CREATED", "PAID", "FAILURE", "OTHER"]
+"""How an order stands with PayBy, as far as it matters."""
+Denial = Literal["refused", "dead", "unknown", "unauthorised", "clock", "mistake"]
+"""What a refusal of PayBy's means."""
+
 
 @dataclass(frozen=True, slots=True)
 class Started:
@@ -124,7 +129,7 @@ class OrderReported:
 
     at: int
     order_no: str
-    status: Literal["CREATED", "PAID", "FAILURE", "OTHER"]
+    status: ReportedStatus
     """PAID for PAID_SUCCESS and SETTLED; OTHER for a status that no DYNQR order should have."""
     amount: int
     proof: PaymentProof
@@ -164,7 +169,7 @@ class OrderDenied:
     call: str
     code: str
     text: str
-    kind: Literal["refused", "dead", "unknown", "unauthorised", "clock", "mistake"]
+    kind: Denial
     """dead: that number can never be paid; unknown: PayBy has no such order."""
     unsigned: bool = False
     """Only a signed word ends an order; another is a hint that steers."""

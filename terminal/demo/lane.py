@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from PIL import Image
 
@@ -15,6 +15,7 @@ from terminal.demo.ports import DemoParts, NotNow, PhoneOrder
 Kind = Literal["minutes", "lost", "damaged", "foreign", "used", "future"]
 """What ticket the driver holds; ``minutes`` is a good one."""
 KINDS: tuple[str, ...] = get_args(Kind)
+H = TypeVar("H", bound=Happening)
 MOST_MINUTES = 60 * 24 * 90
 LONGEST_CUT_S = 600
 
@@ -229,7 +230,7 @@ class DemoLane:
     def _changed(self) -> None:
         self.feed.tell(LaneChanged())
 
-    def _from_thread(self, call: Callable[[Any], None], happening: Happening) -> None:
+    def _from_thread(self, call: Callable[[H], None], happening: H) -> None:
         if not self._loop.is_closed():  # a panel may push its last frame while everything ends
             self._loop.call_soon_threadsafe(call, happening)
 

@@ -130,7 +130,9 @@ class Page:
 
 
 @web.middleware
-async def _guard(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Any:
+async def _guard(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
     """Serve only who asks for this machine by name: no other site may drive the lane through a visitor's browser."""
     if urlsplit(f"//{request.host}").hostname not in _NAMES:
         raise web.HTTPForbidden(text="the demo is served to this machine alone")

@@ -3,7 +3,7 @@
 An event is stepped, then written together with the words that it makes us say to PayBy, in one commit; only then does
 the state move on and anything happen (DESIGN.md, law 2). Replaying the journal gives the same state and the same words.
 
-With a store that keeps more than rows, three things hold however long a garage is at work. A replay steps the rows
+Three things hold however long a garage is at work. A replay steps the rows
 since the last checkpoint only. Settled stays leave memory, and come back when they are spoken of. And what a loop or an
 arm only shows waits for the next commit: a worker that dies before is one that had not heard it.
 """
@@ -51,13 +51,11 @@ class StoredEvent(Protocol):
 class EventLog(Protocol):
     """The journal, as far as it matters here."""
 
-    def replay(self) -> Iterable[StoredEvent]: ...
+    def replay(self) -> Iterable[StoredEvent]:
+        """Every row, in order."""
 
-    async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int: ...
-
-
-class KeptEventLog(EventLog, Protocol):
-    """A journal that is read again while it is written."""
+    async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
+        """Write them, and return the last row's number once they are on the disk; raises what stops the worker."""
 
     def note(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> None:
         """Write them with the next append(), before its rows."""
@@ -94,9 +92,7 @@ _STAY, _NAMES = msgspec.json.Decoder(Stay), msgspec.json.Decoder(list[_Named])
 
 class EventStore:
     """``word_for`` makes the bizContent of a pursuit that changes something at PayBy; it is asked once for each.
-
-    ``store``: the same journal as ``log``, where it is one that keeps more than rows. ``away`` hears of each stay that
-    leaves memory.
+    ``away`` hears of each stay that leaves memory.
     """
 
     def __init__(
@@ -105,7 +101,6 @@ class EventStore:
         log: EventLog,
         word_for: Callable[[Pursuit], bytes],
         *,
-        store: KeptEventLog | None = None,
         checkpoint_rows: int = CHECKPOINT_ROWS,
         away: Callable[[Stay], None] = lambda _: None,
     ) -> None:
@@ -121,7 +116,6 @@ class EventStore:
         """What a replay had to leave out: the kind of fact, the stay where that can be told, and why."""
         self._log = log
         self._word_for = word_for
-        self._store = store
         self._checkpoint_rows = checkpoint_rows
         self._away = away
         self._resting: list[tuple[int, str]] = []
@@ -144,7 +138,7 @@ class EventStore:
         waiting: list[StoredEvent] = []
         for row in self._log.replay():
             count += 1
-            if count == 1 and self._store:
+            if count == 1:
                 self.pruned = row.seq - 1
             if row.kind == SHELVED:
                 for named in _NAMES.decode(row.data):
@@ -156,14 +150,13 @@ class EventStore:
                 self._since = -1
             waiting.append(row)
             self._since += 1
-            if not self._store or len(waiting) >= _BUFFERED:
+            if len(waiting) >= _BUFFERED:
                 self.read(waiting)
                 waiting.clear()
         self.read(waiting)
-        if self._store:
-            stays = self.garage.stays.values()
-            self._resting = [(due, s.session) for s in stays if (due := rests_until(s, self.last_at))]
-            heapify(self._resting)
+        stays = self.garage.stays.values()
+        self._resting = [(due, s.session) for s in stays if (due := rests_until(s, self.last_at))]
+        heapify(self._resting)
         return count
 
     def read(self, rows: Iterable[StoredEvent]) -> None:
@@ -231,7 +224,7 @@ class EventStore:
     async def take(self, event: Event) -> Change:
         """Step, commit, move on; what does not change the state and tells no person is not written. Raises Untaken for
         an event that is too much for us, and what the journal raises."""
-        recalled = await self._recall(event) if self._store else None
+        recalled = await self._recall(event)
         self._turn_back(event)  # what follows is to be read by the clock of this start
         try:
             try:
@@ -253,21 +246,16 @@ class EventStore:
         self.words.update(words)
         self.garage.apply(change)
         self._heard(event, change)
-        if self._store:
-            for stay in change.stays.values():
-                if due := rests_until(stay, event.at):
-                    heappush(self._resting, (due, stay.session))
+        for stay in change.stays.values():
+            if due := rests_until(stay, event.at):
+                heappush(self._resting, (due, stay.session))
         return change
 
     async def _write(
         self, rows: Sequence[tuple[str, bytes]], event: Event, change: Change, recalled: Stay | None
     ) -> None:
-        store = self._store
-        if store is None:
-            await self._log.append(rows, event.at)
-            return
         if _can_wait(event, change):
-            store.note(rows, event.at)
+            self._log.note(rows, event.at)
             self._since += len(rows)
             return
         ahead: list[tuple[str, bytes]] = []
@@ -281,7 +269,7 @@ class EventStore:
         if self._since >= self._checkpoint_rows * max(1, nouns / NOUNS_FREE):
             ahead.append((CHECKPOINT, self._checkpoint(resting)))
             self._since = len(rows)
-        last = await store.append([*ahead, *rows], event.at)
+        last = await self._log.append([*ahead, *rows], event.at)
         for stay in resting:
             self._put_away(stay, last - len(rows) - len(ahead) + (2 if recalled else 1))
 
@@ -331,8 +319,7 @@ class EventStore:
         session = session_of(event)
         if session is None or session in self.garage.stays or (seq := self.resting_stays.row_of(session)) is None:
             return None
-        assert self._store
-        stay = _found(session, await self._store.fetch(seq) if seq else None)
+        stay = _found(session, await self._log.fetch(seq) if seq else None)
         if stay:
             self.garage.stays[session] = stay
         return stay

@@ -3,7 +3,7 @@
 SQLite in WAL mode with ``synchronous=FULL``; one writer, in a thread of its own, so that the event loop never waits for
 a disk. What returned from append() is on the disk; an append that raised acknowledged nothing, and its caller stops.
 Several appends that wait at once share one flush. The files: ``rows.py`` seals and checks the rows,
-``side.py`` keeps what lies beside the file.
+``side_files.py`` keeps what lies beside the file.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 from terminal.journal import rows as rows_
 from terminal.journal import side_files
@@ -57,6 +57,15 @@ class _Job:
 
     do: Callable[[], Any]
     done: "Future[Any]"
+
+
+class JournalOptions(TypedDict, total=False):
+    """What Journal.open() can be told beside path and role."""
+
+    ballast_bytes: int
+    steps: Sequence[str]
+    connect: Connect
+    fold_after: int
 
 
 class Journal:

@@ -28,5 +28,4 @@ INTENT, DONE = "intent", "done"
 REFUSED = "refused"
 """The refusal of a lift that must outlast the process."""
 
-WORKERS = frozenset({WORDS, CHECKPOINT, SHELVED, RECALLED, NOTICE, GONE, REPAIRED})
 BARRIERS = frozenset({INTENT, DONE, REFUSED, REPAIRED})

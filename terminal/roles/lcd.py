@@ -56,6 +56,13 @@ class PanelDriver(Protocol):
     def show(self, image: Image.Image) -> None:
         """Bring an RGB image of that size to the glass; may block. Raises OSError where it cannot."""
 
+    @property
+    def light(self) -> Callable[[float], None] | None:
+        """Sets the backlight, 0 for dark to 1; may block and raises OSError where it cannot. None: there is none."""
+
+    def close(self) -> None:
+        """Darken the glass and give it back; twice is harmless. May block; whoever opened the panel calls it."""
+
 
 class LcdRole:
     """Shows the endpoint's lane on ``panel`` (its configuration's name in ``name``), until cancelled.

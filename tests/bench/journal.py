@@ -109,7 +109,7 @@ async def visit(event_store: EventStore, number: int) -> None:
 
 
 def a_ledger(store: WorkerJournal) -> EventStore:
-    return EventStore(Rules("marina"), store, lambda pursuit: WORDING(pursuit, 0), store=store)
+    return EventStore(Rules("marina"), store, lambda pursuit: WORDING(pursuit, 0))
 
 
 async def measure(path: Path, visits: int) -> bool:

@@ -48,8 +48,12 @@ class Rows:
 def replayed(path: Path, *, as_started: bool = False) -> Rows:
     """The state that a worker's journal comes to: row by row from its beginning, or as a process starts from it."""
     rows = Rows(path)
-    rows.event_store = EventStore(RULES, rows, lambda _: b"", store=rows if as_started else None)
-    rows.event_store.replay()
+    rows.event_store = EventStore(RULES, rows, lambda _: b"")
+    if as_started:
+        rows.event_store.replay()
+    else:
+        for row in rows.replay():
+            rows.event_store.read([row])
     return rows
 
 

@@ -18,7 +18,7 @@ from terminal.clock import Clock
 from terminal.core import money
 from terminal.payby import errors, requests
 from terminal.payby.client import OrderAnswer, PayByClient, RefundAnswer
-from terminal.payby.messages import AcquireOrder, RefundOrder
+from terminal.payby.messages import AcquireOrder, Payer, RefundOrder
 from terminal.payby.signing import verify
 from terminal.payby.strict_json import Amount, Money
 from tests.sim.keys import Keys
@@ -50,6 +50,16 @@ class StraightClient:
 
     async def get_refund(self, refund_no: str) -> RefundAnswer:
         return self._refund(await self._call("acquire2/refund/getOrder", requests.refund_ref(refund_no, None)))
+
+    async def get_cashier_url_info(self, token_url: str) -> Payer | None:
+        """No simulated phone is seen before it pays."""
+        return None
+
+    async def update_expired_time(self, order_no: str, *, expires_ms: int) -> OrderAnswer:
+        raise AssertionError("what nobody has scanned is not extended")
+
+    async def open_ahead(self) -> None:
+        """There is nothing to open."""
 
     async def probe(self) -> None:
         try:

@@ -140,12 +140,11 @@ class WorkerProcess:
         self.worker = WorkerRole(
             endpoint,
             self._client,
-            log := WorkerLog(self, self.disk),
+            WorkerLog(self, self.disk),
             world.worker_settings(),
             seed=world.dice.getrandbits(32),
             hindered=world.hindrance,
             encode=world.symbol_of,
-            store=log,
         )
         world.note("worker", "starts", len(self.disk))
         self._owner = Owner("worker")

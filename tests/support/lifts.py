@@ -120,5 +120,13 @@ def raised(tried: Lift) -> Answer:
 class Reachable:
     """A PayBy that answers when its time is asked, and that nothing else is asked of."""
 
+    skew_ms: int | None = None
+
     async def probe(self) -> None:
         """It answers."""
+
+    async def open_ahead(self) -> None:
+        """There is nothing to open."""
+
+    async def get_cashier_url_info(self, token_url: str) -> None:
+        raise AssertionError("no order is open, so no code is asked about")

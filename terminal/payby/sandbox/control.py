@@ -21,22 +21,26 @@
 Answers are JSON; 404 for an unknown order, 409 for what the order's state forbids, 400 for what is not understood.
 """
 
-from collections.abc import Awaitable, Callable
+import dataclasses
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from aiohttp import web
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
+from .api import Call
 from .faults import Fault, NotifyFault
+from .notifier import NotificationAttempt
+from .order_book import OrderBook
+from .orders import SandboxChargeback, SandboxOrder
 from .parameters import Refusal
-
-if TYPE_CHECKING:
-    from .server import Sandbox
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 T = TypeVar("T")
+F = TypeVar("F", Fault, NotifyFault)
 
 
 class _Pay(msgspec.Struct, forbid_unknown_fields=True):
@@ -67,7 +71,37 @@ class _Ref(msgspec.Struct, forbid_unknown_fields=True):
     ref: str
 
 
-def control_routes(sandbox: "Sandbox") -> list[web.RouteDef]:
+class SandboxLevers(Protocol):
+    """What the routes move of a sandbox; ``server.Sandbox`` says what each does."""
+
+    notify_fault: NotifyFault
+    cut_off: bool
+
+    @property
+    def book(self) -> OrderBook: ...
+    @property
+    def calls(self) -> Sequence[Call]: ...
+    @property
+    def orders(self) -> Mapping[str, SandboxOrder]: ...
+    @property
+    def deliveries(self) -> Sequence[NotificationAttempt]: ...
+    @property
+    def public_key(self) -> rsa.RSAPublicKey: ...
+
+    def fail(self, call: str, fault: Fault, times: int | None) -> None: ...
+    def heal(self) -> None: ...
+    def notify(self, ref: str) -> None: ...
+
+    async def pay(
+        self, ref: str, *, payer: str, paid_amount: Decimal | None, settle: bool, notify: bool
+    ) -> SandboxOrder: ...
+    async def scan(self, ref: str, *, payer: str) -> SandboxOrder: ...
+    async def decline(self, ref: str, *, payer: str) -> SandboxOrder: ...
+    async def settle(self, ref: str) -> SandboxOrder: ...
+    async def charge_back(self, ref: str, *, amount: Decimal | None, case: str) -> SandboxChargeback: ...
+
+
+def control_routes(sandbox: SandboxLevers) -> list[web.RouteDef]:
     """The routes above for one sandbox."""
 
     async def orders(_: web.Request) -> Any:
@@ -164,10 +198,9 @@ async def _read(request: web.Request, kind: type[T]) -> T:
     return msgspec.json.decode(await request.read(), type=kind)
 
 
-def _known(fields: dict[str, Any], kind: type[T]) -> T:
+def _known(fields: dict[str, Any], kind: type[F]) -> F:
     """The fields of a fault; a mistyped name is refused, not ignored."""
-    known = kind.__dataclass_fields__  # type: ignore[attr-defined]
-    if unknown := fields.keys() - known.keys():
+    if unknown := fields.keys() - {field.name for field in dataclasses.fields(kind)}:
         raise msgspec.ValidationError(f"unknown: {', '.join(sorted(unknown))}")
     return msgspec.convert(fields, kind)
 

@@ -18,8 +18,6 @@ LIVE_MS = 15_000
 """A ``vehicle`` older than this says nothing."""
 HOLD_MS = 5_500
 """How long after a connect a lift for a car waits for the first ``vehicle``, which comes every 5 s."""
-CLOCKS_MS = 5_000
-"""How far two clocks may be apart without an alert."""
 LASTING = frozenset({"car"})
 """Reasons that may pass while the lift is still valid, and for which its sender passes its payment on."""
 FORGEABLE = frozenset({"signature", "proof"})

@@ -12,7 +12,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Literal, NamedTuple, Self, Unpack
 
 import msgspec
 
@@ -20,10 +20,10 @@ from terminal.clock import Clock
 from terminal.contract import lift_rules
 from terminal.contract.messages import Lift, LiftReason, encode, moment
 from terminal.journal.displaced import Displaced
-from terminal.journal.journal import Journal
+from terminal.journal.journal import Journal, JournalOptions
 from terminal.journal.kinds import BARRIERS, DONE, INTENT, REFUSED, REPAIRED
 from terminal.journal.repair import finish, rebuild
-from terminal.journal.rows import JournalDamaged, JournalForeign, Row
+from terminal.journal.rows import JournalDamaged, JournalForeign, Row, connect
 
 MISTRUST_MS = 60_000
 """So long after a damage no lift raises the boom: every one that was spent before has expired by then."""
@@ -216,7 +216,7 @@ class BarrierJournal:
         self._displaced = Displaced()
 
     @classmethod
-    def open(cls, path: Path, now_ms: int, **options: Any) -> Self:
+    def open(cls, path: Path, now_ms: int, **options: Unpack[JournalOptions]) -> Self:
         """Open, check and read the journal at ``path``; ``options`` go to Journal.open().
 
         What is intact of a damaged one goes on in a new one, whole before it takes its place: a barrier without a
@@ -251,7 +251,7 @@ class BarrierJournal:
         self.close()
 
 
-def _read(path: Path, options: dict[str, Any]) -> tuple[Journal, SpentLifts]:
+def _read(path: Path, options: JournalOptions) -> tuple[Journal, SpentLifts]:
     journal = Journal.open(path, role="barrier", **options)
     try:
         spent = SpentLifts()
@@ -265,13 +265,12 @@ def _read(path: Path, options: dict[str, Any]) -> tuple[Journal, SpentLifts]:
     return journal, spent
 
 
-def _repair(error: JournalDamaged, now_ms: int, options: dict[str, Any]) -> str:
+def _repair(error: JournalDamaged, now_ms: int, options: JournalOptions) -> str:
     """Put a whole journal in the damaged one's place; returns what to tell a person."""
 
     def tell(_: int, later: Iterator[Row]) -> Iterator[tuple[str, bytes, int]]:
         yield from ((row.kind, row.data, row.at_ms) for row in later if row.kind in BARRIERS)
         yield REPAIRED, str(error).encode(), now_ms
 
-    connect = {"connect": options["connect"]} if "connect" in options else {}
-    rebuilt = rebuild(error.path, "barrier", tell, now_ms, **connect)
+    rebuilt = rebuild(error.path, "barrier", tell, now_ms, options.get("connect", connect))
     return f"{error}; it is kept as {rebuilt.aside.name}"

@@ -1,45 +1,51 @@
 """What the listener counts, as Prometheus reads it, and how it keeps a flood out of the log."""
 
-from bisect import bisect_left
-from collections import Counter
-from dataclasses import dataclass, field
+from collections import Counter as Counts
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.exposition import choose_encoder
 
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
-@dataclass(slots=True)
 class Metrics:
-    outcomes: Counter[str] = field(default_factory=Counter)
-    buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_S) + 1))
-    seconds: float = 0.0
+    """The figures of one listener. ``connections`` and ``waiting`` are asked whenever somebody looks."""
+
+    def __init__(self, connections: Callable[[], int], waiting: Callable[[], int]) -> None:
+        disable_created_metrics()  # else each outcome has a second series that says since when it is counted
+        self._registry = registry = CollectorRegistry()
+        self._outcomes = Counter(
+            "payby_notifications",
+            "Requests to the notification path, by what became of them.",
+            ["outcome"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "payby_notification_seconds",
+            "From a genuine notification's arrival to its answer.",
+            buckets=BUCKETS_S,
+            registry=registry,
+        )
+        open_now = Gauge("payby_listener_connections", "Open connections.", registry=registry)
+        open_now.set_function(connections)
+        in_hand = Gauge(
+            "payby_listener_waiting", "Notifications that wait for their receipt, copies included.", registry=registry
+        )
+        in_hand.set_function(waiting)
+
+    def count(self, outcome: str) -> None:
+        """One more request ended so; ``outcome`` is one of a few words of ours."""
+        self._outcomes.labels(outcome).inc()
 
     def observe(self, seconds: float) -> None:
-        self.buckets[bisect_left(BUCKETS_S, seconds)] += 1
-        self.seconds += seconds
+        """A genuine notification was answered after so long."""
+        self._seconds.observe(seconds)
 
-    def text(self, connections: int, waiting: int) -> str:
-        lines = [
-            "# HELP payby_notifications_total Requests to the notification path, by what became of them.",
-            "# TYPE payby_notifications_total counter",
-            *(f'payby_notifications_total{{outcome="{o}"}} {n}' for o, n in sorted(self.outcomes.items())),
-            "# HELP payby_notification_seconds From a genuine notification's arrival to its answer.",
-            "# TYPE payby_notification_seconds histogram",
-        ]
-        total = 0
-        for bound, count in zip((*BUCKETS_S, "+Inf"), self.buckets, strict=True):
-            total += count
-            lines.append(f'payby_notification_seconds_bucket{{le="{bound}"}} {total}')
-        lines += [
-            f"payby_notification_seconds_sum {self.seconds:.6f}",
-            f"payby_notification_seconds_count {total}",
-            "# HELP payby_listener_connections Open connections.",
-            "# TYPE payby_listener_connections gauge",
-            f"payby_listener_connections {connections}",
-            "# HELP payby_listener_waiting Notifications that wait for their receipt, copies included.",
-            "# TYPE payby_listener_waiting gauge",
-            f"payby_listener_waiting {waiting}",
-        ]
-        return "\n".join(lines) + "\n"
+    def page(self, accept: str) -> tuple[bytes, str]:
+        """All of it in the format that the Accept header asks for, and the name of that format."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self._registry), content_type
 
 
 class EventThrottle:
@@ -47,7 +53,7 @@ class EventThrottle:
 
     def __init__(self) -> None:
         self._next_s: dict[str, float] = {}
-        self._hidden: Counter[str] = Counter()
+        self._hidden: Counts[str] = Counts()
 
     def count(self, what: str, now_s: float, every_s: float) -> int | None:
         """How many there were since the last one that was let through; None: not this one."""

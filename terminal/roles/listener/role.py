@@ -13,7 +13,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from terminal.contract.deflated import pack
-from terminal.contract.messages import BadMessage, Paid, Receipt, Refund
+from terminal.contract.messages import BadMessage, Paid, Receipt, Refund, RefundStatus
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.mqtt.endpoint import Endpoint, MessageStream
 from terminal.mqtt.errors import MqttError
@@ -42,7 +42,7 @@ ANSWERED_BY = {"X-Answered-By": "exit-terminal"}
 NO_ORDER = "none"
 """In an order number's place, where a notification is of a kind that is new."""
 
-_REFUND_STATUS = {"REFUNDED_SETTLED": "settled", "SUCCESS": "success", "FAILURE": "failed"}
+_REFUND_STATUS: dict[str, RefundStatus] = {"REFUNDED_SETTLED": "settled", "SUCCESS": "success", "FAILURE": "failed"}
 log = logging.getLogger(__name__)
 
 
@@ -98,7 +98,6 @@ class ListenerRole:
         self._payee_mid = payee_mid
         self._host = host
         self._order_no = re.compile(rf"{re.escape(endpoint.garage)}-([a-z0-9-]{{1,16}})-[0-9a-f]{{32}}(-[2-9])?")
-        self._metrics = Metrics()
         self._seldom = EventThrottle()
         self._limits = limits
         self._limiter = ConnectionLimiter(limits)
@@ -108,6 +107,7 @@ class ListenerRole:
         """Bodies (their digests) that the worker has answered, and when."""
         self._alerts: set[asyncio.Task[None]] = set()
         self._in_hand = 0
+        self._metrics = Metrics(lambda: len(self._limiter), lambda: self._in_hand)
         self._is_deaf = False
 
     async def run(self) -> None:
@@ -156,16 +156,14 @@ class ListenerRole:
         if request.path == "/healthz":
             is_whole = self._endpoint.mqtt_client.connected and not self._is_deaf
             return web.json_response({"status": "ok" if is_whole else "degraded"})
-        return web.Response(
-            body=self._metrics.text(len(self._limiter), self._in_hand).encode(),
-            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
-        )
+        body, content_type = self._metrics.page(request.headers.get("Accept", ""))
+        return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _posted(self, request: web.BaseRequest, connection: HttpConnection) -> web.StreamResponse:
         if request.method != "POST":
             return web.Response(status=405, headers={"Allow": "POST"})
         outcome, status = await self._notified(request, connection)
-        self._metrics.outcomes[outcome] += 1
+        self._metrics.count(outcome)
         response = web.Response(status=status, content_type="application/json", headers=ANSWERED_BY)
         if status == 200:
             response.body = SUCCESS
@@ -250,7 +248,7 @@ class ListenerRole:
                 refund_no=refund.refund_merchant_order_no,
                 amount=amount,
                 currency="AED",
-                status=status,  # type: ignore[arg-type]  # one of the values above
+                status=status,
             ), self._lane(order_no)
         if order := notification.acquire_order:
             return Paid(**self._endpoint.head(), **told, order_no=order.merchant_order_no), self._lane(
@@ -308,7 +306,7 @@ class ListenerRole:
             self._later(self._endpoint.alert("no-receipt", "critical", text))
 
     def _no_http(self, error: BaseException | None) -> None:
-        self._metrics.outcomes["no-http"] += 1
+        self._metrics.count("no-http")
         if error is not None and (count := self._seldom.count("no-http", _now_s(), LOG_EVERY_S)):
             log.warning("%d requests that are no HTTP, or failed; the last: %s", count, type(error).__name__)
 

@@ -8,13 +8,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from terminal.core.events import Event, OrderScanned
 from terminal.core.model import VisitOrder
 from terminal.mqtt.endpoint import Endpoint
 from terminal.payby.errors import CallFailed, OurMistake, OutcomeUnknown, PayByError, Unauthorised
 from terminal.payby.messages import Payer
+from terminal.roles.worker.payby_calls import PayByScans
 
 GIVEN_UP_S = 3600.0
 LIMIT_S = 3.0
@@ -100,11 +100,14 @@ class CodeScans:
 
 
 def codes_of(
-    payby: Any, endpoint: Endpoint, *, now: Callable[[], int], ahead: Callable[[], int], post: Callable[[Event], None]
+    payby: PayByScans,
+    endpoint: Endpoint,
+    *,
+    now: Callable[[], int],
+    ahead: Callable[[], int],
+    post: Callable[[Event], None],
 ) -> CodeScans:
-    """As a worker asks them; of a ``payby`` that lacks these calls nobody asks anything."""
-    if not hasattr(payby, "get_cashier_url_info"):
-        return CodeScans()
+    """As a worker asks them."""
     return CodeScans(
         ask=payby.get_cashier_url_info,
         extend=lambda no, ms: payby.update_expired_time(no, expires_ms=ms),

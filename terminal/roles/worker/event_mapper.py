@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from terminal.contract import messages
 from terminal.contract.messages import moment
 from terminal.core import money
-from terminal.core.events import CommandGiven, OrderReported, RefundReported, TicketRead, TicketRefused
+from terminal.core.events import CommandGiven, OrderReported, RefundReported, ReportedStatus, TicketRead, TicketRefused
 from terminal.core.ids import lost_session
 from terminal.core.model import ParkingFee, PaymentProof, RefundStage
 from terminal.core.quote import hint, quote
@@ -24,6 +24,8 @@ from terminal.payby.signing import verify
 FRESH_MS = 60_000
 """A ticket must have been read this short a time ago, by our own clock."""
 REFUSALS = ("ticket-unknown", "ticket-used", "ticket-foreign", "ticket-future")
+_STATUSES: Mapping[str, ReportedStatus] = {"CREATED": "CREATED", "PAID": "PAID", "FAILURE": "FAILURE"}
+"""Of an order of which PayBy does not say that it was paid; every other status is OTHER."""
 REFUND_STAGES: Mapping[str, RefundStage] = {
     "CREATED": "created",
     "REFUNDED_SETTLED": "settled",
@@ -115,11 +117,10 @@ def order_report(
     amount = _fils(order.total_amount.amount)
     if order.total_amount.currency != "AED" or amount is None:
         wrong = "currency or amount is none of ours"
-    status = "PAID" if order.was_paid else order.status
     return OrderReported(
         at,
         order.merchant_order_no,
-        status if status in ("PAID", "CREATED", "FAILURE") else "OTHER",  # type: ignore[arg-type]
+        "PAID" if order.was_paid else _STATUSES.get(order.status, "OTHER"),
         amount or 0,
         proof,
         order.order_no or "",

@@ -7,27 +7,28 @@ journal; what is lost puts orders in doubt, and lanes are out of order until Pay
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Protocol, Self
+from typing import NoReturn, Self, Unpack
 
 import msgspec
 
 from terminal.core import money
 from terminal.core.events import Damaged
 from terminal.core.ids import parse_order_no
-from terminal.core.model import VisitOrder
+from terminal.core.model import OrderStage, VisitOrder
 from terminal.eventstore.store import EventStore
 from terminal.journal.displaced import Displaced
-from terminal.journal.journal import Journal
+from terminal.journal.journal import Journal, JournalOptions
 from terminal.journal.kinds import GONE, WORDS
 from terminal.journal.repair import finish, rebuild
-from terminal.journal.rows import JournalDamaged, JournalError, JournalForeign, JournalFull, Row
+from terminal.journal.rows import JournalDamaged, JournalError, JournalForeign, JournalFull, Row, connect
 from terminal.mqtt.endpoint import Endpoint
 from terminal.payby.errors import CallFailed, NotSent, OutcomeUnknown, RateLimited
-from terminal.payby.messages import AcquireOrder, OrderPage
+from terminal.payby.messages import AcquireOrder
+from terminal.roles.worker.payby_calls import PayByOrderList
 from terminal.roles.worker.payby_health import WorkerTroubles
 
 EVERY_S, FULL_EVERY_S = 60.0, 5.0
@@ -53,9 +54,9 @@ logger = logging.getLogger(__name__)
 
 
 class WorkerJournal:
-    """A ledger's journal (``event_store.Keeping``), from open() to close()."""
+    """A ledger's journal (``eventstore.store.EventLog``), from open() to close()."""
 
-    def __init__(self, journal: Journal, options: dict[str, Any], now_ms: Callable[[], int]) -> None:
+    def __init__(self, journal: Journal, options: JournalOptions, now_ms: Callable[[], int]) -> None:
         """open() calls this."""
         self.journal = journal
         self.damaged = ""
@@ -67,7 +68,7 @@ class WorkerJournal:
         self._displaced = Displaced()
 
     @classmethod
-    def open(cls, path: Path, now_ms: Callable[[], int], **options: Any) -> Self:
+    def open(cls, path: Path, now_ms: Callable[[], int], **options: Unpack[JournalOptions]) -> Self:
         """``options`` go to Journal.open(); raises what that raises, but for damage, which is repaired."""
         finish(path)
         try:
@@ -144,21 +145,15 @@ class WorkerJournal:
             self.on_full()
 
 
-class OrderLister(Protocol):
-    """PayBy, as far as it is asked what orders it has."""
-
-    async def query_order_page(self, start: Any, end: Any, *, number: int, size: int) -> OrderPage: ...
-
-
 class JournalKeeper:
-    """Watches the store while the worker serves. ``changed``: show every lane anew; ``post`` takes an event."""
+    """Watches the journal while the worker serves. ``changed``: show every lane anew; ``post`` takes an event."""
 
     def __init__(
         self,
         endpoint: Endpoint,
         store: WorkerJournal,
         event_store: EventStore,
-        payby: OrderLister,
+        payby: PayByOrderList,
         troubles: WorkerTroubles,
         *,
         now: Callable[[], int],
@@ -297,7 +292,7 @@ class JournalKeeper:
                     or self._knows(name.session, item)
                 ):
                     continue
-                stage = "closed" if item.status == "FAILURE" else "closing"
+                stage: OrderStage = "closed" if item.status == "FAILURE" else "closing"
                 lost.append(_order(item.merchant_order_no, item.total_amount.amount, self._now(), 0, stage))
         return Damaged(self._now(), "PayBy's list of orders", tuple(lost), listed=True)
 
@@ -332,7 +327,7 @@ class JournalKeeper:
             return 0
 
 
-def _repair(error: JournalDamaged, options: dict[str, Any], now_ms: int) -> str:
+def _repair(error: JournalDamaged, options: JournalOptions, now_ms: int) -> str:
     """Put a whole journal in the damaged one's place; returns what to tell a person."""
 
     def tell(last_ms: int, later: Iterator[Row]) -> list[tuple[str, bytes, int]]:
@@ -340,8 +335,7 @@ def _repair(error: JournalDamaged, options: dict[str, Any], now_ms: int) -> str:
         event = Damaged(at, str(error), tuple(_lost(later)))
         return [(Damaged.__name__, msgspec.json.encode(event), at)]
 
-    connect = {"connect": options["connect"]} if "connect" in options else {}
-    rebuilt = rebuild(error.path, "worker", tell, now_ms, **connect)
+    rebuilt = rebuild(error.path, "worker", tell, now_ms, options.get("connect", connect))
     what = "history is lost, and nothing is in doubt" if rebuilt.known else "what came after it is in doubt"
     return f"{error}; {what}; it is kept as {rebuilt.aside.name}"
 
@@ -369,7 +363,7 @@ def _lost(rows: Iterator[Row]) -> Iterator[VisitOrder]:
             yield _order(no, asked.total_amount.amount, row.at_ms, asked.expired_time, "closing")
 
 
-def _order(no: str, amount: Decimal, at_ms: int, payby_expires: int, stage: Any) -> VisitOrder:
+def _order(no: str, amount: Decimal, at_ms: int, payby_expires: int, stage: OrderStage) -> VisitOrder:
     name = parse_order_no(no)
     assert name
     fils = money.from_decimal(amount)
@@ -378,5 +372,5 @@ def _order(no: str, amount: Decimal, at_ms: int, payby_expires: int, stage: Any)
     )
 
 
-def _payby_day(ms: int) -> Any:
+def _payby_day(ms: int) -> date:
     return (datetime.fromtimestamp(ms / 1000, UTC) + timedelta(seconds=PAYBY_ZONE_S)).date()

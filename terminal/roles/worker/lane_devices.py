@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 from terminal.contract.messages import Barrier, Vehicle, moment
 from terminal.core import events
@@ -10,6 +9,7 @@ from terminal.core.model import Lane
 from terminal.core.rules import Change
 from terminal.eventstore.store import EventStore
 from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
+from terminal.roles.worker.inbox import PostEvent
 from terminal.roles.worker.lane_timers import LaneTimers
 from terminal.roles.worker.lift_index import LiftIndex
 
@@ -28,7 +28,7 @@ class LaneDevices:
         lifts: LiftIndex,
         *,
         now: Callable[[], int],
-        post: Callable[..., None],
+        post: PostEvent,
         hurry: Callable[[str], None],
         expect: Callable[[], None],
     ) -> None:
@@ -107,7 +107,7 @@ class LaneDevices:
             said.barrier_silent.cancel()
         said.barrier_silent = self._silence(lambda: events.BarrierGone(self._now(), lane))
 
-    def _silence(self, event: Callable[[], Any]) -> asyncio.TimerHandle:
+    def _silence(self, event: Callable[[], events.Event]) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(SILENT_S, lambda: self._post(event()))
 
     def _of(self, lane: str) -> LaneTimers:

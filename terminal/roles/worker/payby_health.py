@@ -8,6 +8,7 @@ from typing import Any, Literal
 from terminal.config.schema import advice
 from terminal.mqtt.endpoint import Endpoint
 from terminal.payby import errors
+from terminal.roles.worker.payby_calls import PayByConnection
 
 PROBE_S = 15.0
 TROUBLED_AFTER = 4
@@ -44,12 +45,12 @@ class WorkerTroubles:
 
 class PayByHealth:
     """``trouble`` is a reason of the contract's `out-of-order`, empty while PayBy answers. ``changed`` is awaited after
-    each change of it; ``payby`` has ``probe``, which raises CallFailed where PayBy is not there, and ``skew_ms``."""
+    each change of it."""
 
     def __init__(
         self,
         troubles: WorkerTroubles,
-        payby: Any,
+        payby: PayByConnection,
         *,
         changed: Callable[[], Awaitable[None]],
         spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
@@ -61,9 +62,8 @@ class PayByHealth:
         self._probing: asyncio.Task[None] | None = None
 
     def expect_call(self) -> None:
-        """A driver has come: have a connection ready, where ``payby`` can."""
-        if open_ahead := getattr(self._payby, "open_ahead", None):
-            self._spawn(open_ahead(), "worker opens a connection")
+        """A driver has come: have a connection ready."""
+        self._spawn(self._payby.open_ahead(), "worker opens a connection")
 
     def heard(self) -> None:
         """A call was answered."""
@@ -91,7 +91,7 @@ class PayByHealth:
                 self.heard()
 
     def _look_at_clock(self) -> None:
-        skew = getattr(self._payby, "skew_ms", None)
+        skew = self._payby.skew_ms
         is_off = skew is not None and abs(skew) >= SKEW_TOLD_MS
         if is_off != self._is_clock_off:
             self._is_clock_off = is_off

@@ -10,7 +10,7 @@ import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -19,15 +19,17 @@ from terminal.contract import lift_rules as grant
 from terminal.contract import messages
 from terminal.core import ids
 from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, PursuitKey, QueryOrder, SendLift, key_of
-from terminal.core.events import OrderDenied, OrderReported, OrderUnheard, RefundUnheard
+from terminal.core.events import Denial, OrderDenied, OrderReported, OrderUnheard, RefundUnheard
 from terminal.core.model import PaymentProof
 from terminal.core.rules import Change
 from terminal.payby import errors
-from terminal.payby.client import OrderAnswer, RefundAnswer
+from terminal.payby.client import OrderAnswer
 from terminal.payby.messages import AcquireOrder, RefundOrder
 from terminal.roles.worker.code_scans import CodeScans
 from terminal.roles.worker.event_mapper import order_report, refund_report
+from terminal.roles.worker.inbox import Done, PostEvent
 from terminal.roles.worker.pacing import Pace, lengthening
+from terminal.roles.worker.payby_calls import PayByOrders
 
 LIFT_REPEATS_S = (0.5, 1.0, 2.0, 3.0)
 """Pauses between the sendings of an unanswered lift; the last one goes on."""
@@ -51,7 +53,7 @@ LOOKS = 2
 TOO_LONG = "PayBy's signed words are too long to prove it to a barrier"
 FAILED_PAUSES_S = (5.0, 15.0, 60.0, 300.0)
 """Pauses before a pursuit is begun again that raised what nobody foresaw; the last one goes on."""
-DENIALS: Mapping[type[errors.CallFailed], str] = {
+DENIALS: Mapping[type[errors.CallFailed], Denial] = {
     errors.Refused: "refused",
     errors.OrderDead: "dead",
     errors.OrderUnknown: "unknown",
@@ -60,7 +62,7 @@ DENIALS: Mapping[type[errors.CallFailed], str] = {
     errors.OurMistake: "mistake",
 }
 """What PayBy's refusals mean to an order; every other failure says nothing about it."""
-UNSIGNED: Mapping[type[errors.CallFailed], str] = {
+UNSIGNED: Mapping[type[errors.CallFailed], Denial] = {
     errors.Refused: "refused",
     errors.Unauthorised: "unauthorised",
     errors.ClockWrong: "clock",
@@ -69,7 +71,6 @@ UNSIGNED: Mapping[type[errors.CallFailed], str] = {
 """What its gateway's unsigned refusals mean: they steer, and end no order."""
 NOTHING_NEW = (errors.OrderPaid, errors.RateLimited, errors.NotSent)
 """Of these the next query says more, or nothing was asked at all."""
-Done = Callable[[Change | None], Awaitable[None]]
 NEVER_REFUNDED = errors.RefundRejected | errors.OurMistake | errors.OrderDead | errors.OrderUnknown
 """Refusals of a refund that asking again will not change; the last two say that PayBy has no payment to give back."""
 logger = logging.getLogger(__name__)
@@ -81,27 +82,17 @@ class _PlacedDevice(msgspec.Struct):
     deviceId: str | None = None
 
 
-class PayByCalls(Protocol):
-    """PayBy, as far as the worker calls it."""
-
-    async def place_order(self, biz: bytes) -> OrderAnswer: ...
-    async def get_order(self, order_no: str, *, device_id: str | None = ...) -> OrderAnswer: ...
-    async def cancel_order(self, order_no: str) -> OrderAnswer: ...
-    async def refund(self, biz: bytes) -> RefundAnswer: ...
-    async def get_refund(self, refund_no: str) -> RefundAnswer: ...
-
-
 @dataclass(slots=True)
 class _Running:
     pursuit: Pursuit
-    task: asyncio.Task[None]
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] = field(init=False)
+    """Needs the record by its first line, so it comes second."""
 
 
 @dataclass(slots=True)
 class Pursuits:
-    """``post`` takes an event, and what to do once it is taken (or not: None); ``say_lift`` signs and publishes;
-    ``pause`` gives seconds between two bounds.
+    """``say_lift`` signs and publishes; ``pause`` gives seconds between two bounds.
 
     ``heard`` and ``unheard`` tell how PayBy is doing: an answer that counts, or a failure. ``alone`` keeps what a
     pursuit of a session raises from the others: it is told, and the pursuit begins again after a pause. ``device_ids``:
@@ -109,11 +100,11 @@ class Pursuits:
     ``codes`` asks whether a phone has read them.
     """
 
-    payby: PayByCalls
+    payby: PayByOrders
     payee_mid: str
     words: Mapping[PursuitKey, bytes]
     now: Callable[[], int]
-    post: Callable[..., None]
+    post: PostEvent
     say_lift: Callable[[SendLift], Awaitable[None]]
     pause: Callable[[float, float], float]
     query_every: float
@@ -153,9 +144,7 @@ class Pursuits:
                     known.pursuit = pursuit
                     known.news.set()
             else:
-                # The record is needed by the task's first line, so it is made before the task can run.
-                record = _Running(pursuit, None)  # type: ignore[arg-type]
-                running[key] = record
+                record = running[key] = _Running(pursuit)
                 record.task = self.spawn(self._guarded(session, key, record, restarted), f"{key.what} {key.number}")
         if not running:
             del self._running[session]
@@ -333,7 +322,7 @@ class Pursuits:
             kind = "unauthorised"  # a wrong setting is no fault of this program
         if kind and (said is None or self._news(no, kind, call)):
             text = denial.msg + mend
-            self.post(OrderDenied(self.now(), no, call, denial.code, text, kind, said is not None))  # type: ignore[arg-type]
+            self.post(OrderDenied(self.now(), no, call, denial.code, text, kind, said is not None))
         if (kind is None or (said and call != "placeOrder")) and not isinstance(error, NOTHING_NEW):
             logger.warning("%s", error)
             self.post(OrderUnheard(self.now(), no, call, str(error)))

@@ -17,8 +17,8 @@ from terminal.core.rules import Change
 from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
 from terminal.payby.errors import BadSignature, BadWords
 from terminal.roles.worker.event_mapper import command_event, notification_event
+from terminal.roles.worker.inbox import Done, PostEvent
 from terminal.roles.worker.payby_notices import PayByNotices
-from terminal.roles.worker.pursuits import Done
 from terminal.roles.worker.settings import WorkerSettings
 
 REMEMBERED = 1000
@@ -36,7 +36,7 @@ class Receipts:
         notices: PayByNotices,
         *,
         now: Callable[[], int],
-        post: Callable[..., None],
+        post: PostEvent,
         order: Callable[[str], VisitOrder | None],
         look: Callable[[str, Done], object],
     ) -> None:

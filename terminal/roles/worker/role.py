@@ -20,7 +20,7 @@ from terminal.core.actions import Pursuit, SendLift
 from terminal.core.display import State
 from terminal.core.model import Lane, Stay, VisitOrder
 from terminal.core.rules import Change
-from terminal.eventstore.store import EventLog, EventNotTaken, EventStore, KeptEventLog
+from terminal.eventstore.store import EventLog, EventNotTaken, EventStore
 from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
 from terminal.roles.worker.announcements import tell
 from terminal.roles.worker.code_scans import codes_of
@@ -31,6 +31,7 @@ from terminal.roles.worker.lane_budget import LaneBudget
 from terminal.roles.worker.lane_devices import LaneDevices
 from terminal.roles.worker.lift_index import LiftIndex, LiftWindow
 from terminal.roles.worker.message_builder import MessageBuilder
+from terminal.roles.worker.payby_calls import PayByCalls
 from terminal.roles.worker.payby_health import PayByHealth, WorkerTroubles
 from terminal.roles.worker.payby_notices import PayByNotices
 from terminal.roles.worker.pursuits import Pursuits
@@ -55,28 +56,27 @@ class _Item:
 
 
 class WorkerRole:
-    """``payby`` has the calls of payby.client.PayBy and its ``probe``; ``seed`` makes pauses repeatable in tests;
-    ``encode`` makes a link's QR symbol. ``store``: the ``log``, where it is more than rows; a Store is watched.
-    ``kept``: is a wall clock that shows so many ms right, by the kernel's word?"""
+    """``log``: its journal; a WorkerJournal is watched as well. ``seed`` makes pauses repeatable in tests; ``hindered``
+    says why no new visit may begin where nobody watches the journal; ``encode`` makes a link's QR symbol. ``kept``: is
+    a wall clock that shows so many ms right, by the kernel's word?"""
 
     def __init__(
         self,
         endpoint: Endpoint,
-        payby: Any,
+        payby: PayByCalls,
         log: EventLog,
         settings: WorkerSettings,
         *,
         seed: int | None = None,
         hindered: Callable[[], str] = str,
         encode: Callable[[str], qr.Symbol] = qr.proven,
-        store: KeptEventLog | None = None,
         kept: Callable[[int], bool] = lambda _: True,
     ) -> None:
         self._endpoint, self._payby, self._settings = endpoint, payby, settings
         self._random = random.Random(seed)
         self._steady = Steady(endpoint.clock.wall_ms(), endpoint.clock.steady_ms)
         self.event_store = EventStore(
-            settings.rules, log, self._words, store=store, checkpoint_rows=settings.checkpoint_rows, away=self._forget
+            settings.rules, log, self._words, checkpoint_rows=settings.checkpoint_rows, away=self._forget
         )
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         self._builder = MessageBuilder(settings.garage, settings.signer, self._to_wall)
@@ -123,10 +123,10 @@ class WorkerRole:
         self._time = TrustedTime(endpoint.clock, payby, kept, troubles, self._health, changed=self._clock_is_news)
         self._rivals = RivalWorkers(endpoint, settings.signer, settings.trusted)
         self._keeper = None
-        if isinstance(store, WorkerJournal):
+        if isinstance(log, WorkerJournal):
             self._keeper = JournalKeeper(
                 endpoint,
-                store,
+                log,
                 self.event_store,
                 payby,
                 troubles,
@@ -163,7 +163,7 @@ class WorkerRole:
 
     def _ahead(self) -> int:
         """PayBy's clock minus our steady one."""
-        return self._endpoint.clock.wall_ms() - self.now() + (getattr(self._payby, "skew_ms", None) or 0)
+        return self._endpoint.clock.wall_ms() - self.now() + (self._payby.skew_ms or 0)
 
     def _words(self, pursuit: Pursuit) -> bytes:
         return self._settings.words_for(pursuit, self._ahead())

@@ -6,11 +6,11 @@ worker began prices nobody (`out-of-order`, `clock`).
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from terminal.clock import Clock
 from terminal.core.clock_turn import BACK_MS
 from terminal.payby import errors
+from terminal.roles.worker.payby_calls import PayByClock
 from terminal.roles.worker.payby_health import SKEW_TOLD_MS, PayByHealth, WorkerTroubles
 
 FIRST_WORD_S = 3.0
@@ -22,13 +22,13 @@ CODE = "clock-unconfirmed"
 
 
 class TrustedTime:
-    """``payby`` has ``probe`` and ``skew_ms``; ``kept``: is a wall clock that shows so many ms right, by the kernel's
-    word? ``changed`` is awaited when the clock is confirmed, or found not to be."""
+    """``kept``: is a wall clock that shows so many ms right, by the kernel's word? ``changed`` is awaited when the
+    clock is confirmed, or found not to be."""
 
     def __init__(
         self,
         clock: Clock,
-        payby: Any,
+        payby: PayByClock,
         kept: Callable[[int], bool],
         troubles: WorkerTroubles,
         health: PayByHealth,
@@ -44,14 +44,14 @@ class TrustedTime:
     @property
     def skew(self) -> int:
         """How far the true time is ahead of this machine's clock, ms; 0 where money would not feel it."""
-        skew = getattr(self._payby, "skew_ms", None)
+        skew = self._payby.skew_ms
         return skew if skew is not None and abs(skew) >= SKEW_TOLD_MS else 0
 
     @property
     def confirmed(self) -> bool:
         """Has anybody confirmed the clock, or told by how much it is wrong, since this process began?"""
         if not self._confirmed:
-            told = getattr(self._payby, "skew_ms", None) is not None
+            told = self._payby.skew_ms is not None
             self._confirmed = told or self._kept(self._clock.wall_ms())
         return self._confirmed
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from terminal.config.schema import key_in
 
@@ -62,5 +62,5 @@ class Machine:
     check_offset: Callable[[str, int, int], None]
     dev: Path = Path("/dev")
     spi_bytes: Path = Path("/sys/module/spidev/parameters/bufsiz")
-    claim: Callable[[Any, int], object] = lambda chip, number: None
+    claim: Callable[[Pins, int], object] = lambda chip, number: None
     serves: Callable[[], bool] = lambda: False

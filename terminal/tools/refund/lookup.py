@@ -53,6 +53,12 @@ class _ReadOnlyJournal:
     async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
         raise AssertionError("only the worker writes its journal")
 
+    def note(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> None:
+        raise AssertionError("only the worker writes its journal")
+
+    async def fetch(self, seq: int) -> bytes | None:
+        raise AssertionError("nothing is told to it, so no stay has to come back")
+
 
 def look_up(settings: Settings, session: str) -> Stay | None:
     """A stay as the worker's journal has it, while the worker may be at work; None where it is not on this machine or
