@@ -25,7 +25,6 @@ CABLES = {"gpiozero", "luma", "spidev", "lgpio", "serial", "evdev", "amqtt"}
 LONGEST, LONGEST_TEST = 400, 800
 LONGER = {
     "terminal/core/lane.py": "every transition of a visit stands in one file",
-    "terminal/mqtt/client.py": "one connection, and all that paho may call back",
 }
 
 
