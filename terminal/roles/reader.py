@@ -20,6 +20,7 @@ from terminal.core.ids import lost_session
 from terminal.core.quote import Quote, hint
 from terminal.core.tariff import Tariff
 from terminal.mqtt.endpoint import Endpoint
+from terminal.mqtt.throttle import Throttle
 
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 2.5)
 """Between the sayings of one fee: 30 s in all. Never longer than 4 s, so that a worker that is back within 5 s finds
@@ -109,7 +110,7 @@ class ReaderRole:
         """The last live one, and when it came by the steady clock."""
         self._last: tuple[ScannedText, int] | None = None
         """The last reading, and when it was last under the scanner."""
-        self._refused_ms: int | None = None
+        self._refusals = Throttle(REFUSED_EVERY_MS)
         self._row = 0
         """Refused tickets since the last good one."""
         self._row_by_worker = False
@@ -148,9 +149,8 @@ class ReaderRole:
             if fee.why == "ticket-unknown":
                 text = f"read what is no ticket: {_fault(reading)}; {SETTING}"
                 await self._endpoint.alert("ticket-garbage", "warning", text)
-            if self._refused_ms is not None and now - self._refused_ms < REFUSED_EVERY_MS:
+            if not self._refusals.take(now):
                 return
-            self._refused_ms = now
             self._refused = self._ask(fee, tasks, instead_of=(self._refused,))
             await self._count_refusal(fee.why)
         else:

@@ -12,6 +12,7 @@ from terminal.contract.lift_rules import BarrierSituation, BarrierTrust, Why, re
 from terminal.contract.messages import Answer, Barrier, Health, Lift, Vehicle, moment
 from terminal.contract.topics import Topic
 from terminal.mqtt.presence import Presence
+from terminal.mqtt.throttle import Throttle
 from terminal.roles.barrier.spent_lifts import LastRaise, SpentLifts
 
 LIVE_MS = 15_000
@@ -89,8 +90,7 @@ class BarrierController:
         self._kept_until_ms = self._heard_since_ms
         self._trusted_from_ms = clock.steady_ms() + mistrust_ms
         self._refusing: set[str] = set()
-        self._forged = 0
-        self._forged_ms: int | None = None
+        self._forgeries = Throttle(FORGED_EVERY_MS)
 
     @property
     def mistrusts(self) -> bool:
@@ -261,10 +261,7 @@ class BarrierController:
         return [answer]
 
     def _count_forged(self, text: str) -> Sequence[Effect]:
-        now, since = self._clock.steady_ms(), self._forged_ms
-        if since is not None and now - since < FORGED_EVERY_MS:
-            self._forged += 1
+        if not (count := self._forgeries.take(self._clock.steady_ms())):
             return []
-        more = f" ({self._forged} more since the last alert)" if self._forged else ""
-        self._forged, self._forged_ms = 0, now
+        more = f" ({count - 1} more since the last alert)" if count > 1 else ""
         return [ReportForgery(f"a lift was refused: {text}{more}")]

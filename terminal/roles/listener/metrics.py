@@ -1,4 +1,4 @@
-"""What the listener counts, as Prometheus reads it, and how it keeps a flood out of the log."""
+"""What the listener counts, as Prometheus reads it."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -40,19 +40,3 @@ class Metrics:
             f"payby_listener_waiting {waiting}",
         ]
         return "\n".join(lines) + "\n"
-
-
-class EventThrottle:
-    """Lets one of many equal events through, and counts the others."""
-
-    def __init__(self) -> None:
-        self._next_s: dict[str, float] = {}
-        self._hidden: Counter[str] = Counter()
-
-    def count(self, what: str, now_s: float, every_s: float) -> int | None:
-        """How many there were since the last one that was let through; None: not this one."""
-        self._hidden[what] += 1
-        if now_s < self._next_s.get(what, now_s):
-            return None
-        self._next_s[what] = now_s + every_s
-        return self._hidden.pop(what)

@@ -5,8 +5,9 @@ import contextlib
 import hashlib
 import logging
 import re
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -17,6 +18,7 @@ from terminal.contract.messages import BadMessage, Paid, Receipt, Refund
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.mqtt.endpoint import Endpoint, MessageStream
 from terminal.mqtt.errors import MqttError
+from terminal.mqtt.throttle import Throttle
 from terminal.payby.errors import BadSignature, BadWords
 from terminal.payby.messages import Notification, read_notification
 from terminal.payby.signing import verify
@@ -29,11 +31,11 @@ from terminal.roles.listener.connections import (
     make_request,
     read_body,
 )
-from terminal.roles.listener.metrics import EventThrottle, Metrics
+from terminal.roles.listener.metrics import Metrics
 
 PATH = "/payby/notify"
-LOG_EVERY_S = 10.0
-ALERT_EVERY_S = 600.0
+LOG_EVERY_MS, ALERT_EVERY_MS = 10_000, 600_000
+"""Of equal events one is logged, and one alerted, in so much time, with the number of them."""
 REMEMBERED, REMEMBERED_S = 1000, 600.0
 """So many bodies that the worker has answered are known for so long; PayBy's copies of them need no other answer."""
 SUCCESS = b'{"response": "SUCCESS"}'
@@ -99,7 +101,8 @@ class ListenerRole:
         self._host = host
         self._order_no = re.compile(rf"{re.escape(endpoint.garage)}-([a-z0-9-]{{1,16}})-[0-9a-f]{{32}}(-[2-9])?")
         self._metrics = Metrics()
-        self._seldom = EventThrottle()
+        self._log_lines: defaultdict[str, Throttle] = defaultdict(partial(Throttle, LOG_EVERY_MS))
+        self._alert_texts: defaultdict[str, Throttle] = defaultdict(partial(Throttle, ALERT_EVERY_MS))
         self._limits = limits
         self._limiter = ConnectionLimiter(limits)
         self._copies: dict[tuple[str, bytes], _Waiting] = {}
@@ -309,16 +312,16 @@ class ListenerRole:
 
     def _no_http(self, error: BaseException | None) -> None:
         self._metrics.outcomes["no-http"] += 1
-        if error is not None and (count := self._seldom.count("no-http", _now_s(), LOG_EVERY_S)):
+        if error is not None and (count := self._log_lines["no-http"].take(_now_ms())):
             log.warning("%d requests that are no HTTP, or failed; the last: %s", count, type(error).__name__)
 
     def _seldom_logged(self, outcome: str, status: int) -> tuple[str, int]:
-        if count := self._seldom.count(outcome, _now_s(), LOG_EVERY_S):
+        if count := self._log_lines[outcome].take(_now_ms()):
             log.warning("notification answered %d (%s), %d since the last such line", status, outcome, count)
         return outcome, status
 
     def _alert_seldom(self, code: str, text: str) -> None:
-        if count := self._seldom.count(f"alert {code}", _now_s(), ALERT_EVERY_S):
+        if count := self._alert_texts[code].take(_now_ms()):
             self._later(self._endpoint.alert(code, "warning", f"{count} {text}", once=True))
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
@@ -330,3 +333,7 @@ class ListenerRole:
 
 def _now_s() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _now_ms() -> int:
+    return round(_now_s() * 1000)
