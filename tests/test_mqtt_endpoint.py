@@ -13,9 +13,11 @@ from broker.embedded import EmbeddedBroker
 from terminal.clock import SystemClock, new_id
 from terminal.contract.messages import MESSAGES, Alert, BadMessage, Barrier, Fee, Health, Message, Order, Vehicle
 from terminal.contract.topics import Topic, TopicError
+from terminal.mqtt.alerts import BAD_BURST, BAD_EVERY_MS
 from terminal.mqtt.client import MqttClient
-from terminal.mqtt.endpoint import BAD_BURST, BAD_EVERY_MS, Endpoint, MessageStream, last_will
+from terminal.mqtt.endpoint import Endpoint, MessageStream
 from terminal.mqtt.errors import Will
+from terminal.mqtt.heartbeat import last_will
 from terminal.mqtt.presence import OFFLINE_AFTER_MS, Presence
 from tests.conftest import Mosquitto, NewBus, PuppetBroker, embedded_bus
 from tests.sim.loop import VirtualLoop

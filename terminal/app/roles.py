@@ -19,7 +19,8 @@ from terminal.contract import access, lift_rules, signatures
 from terminal.core.model import Rules
 from terminal.core.tariff import Tariff
 from terminal.mqtt.client import MqttClient
-from terminal.mqtt.endpoint import Endpoint, last_will
+from terminal.mqtt.endpoint import Endpoint
+from terminal.mqtt.heartbeat import last_will
 
 if TYPE_CHECKING:
     from broker.embedded import EmbeddedBroker

@@ -13,8 +13,9 @@ from typing import NoReturn, Protocol
 
 from terminal.clock import new_id
 from terminal.contract.messages import Vehicle, moment
-from terminal.mqtt.endpoint import SAID_AGAIN_S, Endpoint
+from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.errors import SubscriptionRefused
+from terminal.mqtt.heartbeat import SAID_AGAIN_S
 
 EVERY_S = 5.0
 RECALL_S = 1.0

@@ -11,7 +11,8 @@ from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import ids
 from terminal.eventstore.store import EventLog
 from terminal.journal.kinds import NOTICE
-from terminal.mqtt.endpoint import Endpoint, Severity
+from terminal.mqtt.alerts import Severity
+from terminal.mqtt.endpoint import Endpoint
 from terminal.payby.messages import FAILURE, AcquireOrder, Chargeback, RefundOrder, read_notification
 from terminal.payby.strict_json import Sum
 
