@@ -460,15 +460,15 @@ def test_two_barriers_that_cut_each_other_off_hear_only_what_the_broker_kept() -
     clock = TestClock(NOW)
     second = SecondBarrier("test", clock)
     for number, there in enumerate([False, False, True]):
-        second.subscribe(word(number, "offline"), retained=True)
+        second.note_health(word(number, "offline"), retained=True)
         assert second.is_there == there
     clock.turn(GONE_MS)
     assert second.is_there
     clock.turn(1)
     assert not second.is_there
-    second.subscribe(word(4), retained=False)
+    second.note_health(word(4), retained=False)
     assert not second.is_there, "it begins anew"
-    second.subscribe(word(5), retained=False)
+    second.note_health(word(5), retained=False)
     assert second.is_there
 
 

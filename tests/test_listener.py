@@ -89,7 +89,7 @@ class FakeLink:
     garage = "marina"
 
     def __init__(self) -> None:
-        self.bus = self
+        self.mqtt_client = self
         self.connected = True
         self.said: list[tuple[Message, str | None]] = []
         self.alerts: list[str] = []

@@ -44,7 +44,7 @@ async def test_nobody_waits_for_work_that_was_cancelled_and_its_end_disturbs_nob
 def test_work_that_hangs_keeps_no_process_from_its_end() -> None:
     code = """
 import asyncio, threading
-from terminal.aside import aside
+from terminal.threads import aside
 async def main():
     task = asyncio.create_task(aside(threading.Event().wait, "hangs"))
     await asyncio.sleep(0)

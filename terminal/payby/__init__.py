@@ -2,8 +2,8 @@
 
 A payment by QR code::
 
-    async with PayBy(base_url, partner_id, load_private_key(path), load_public_keys([path])) as payby:
-        order = PlaceOrder(order_no="A-1", amount=Decimal("20.00"), subject="Parking")
+    async with PayByClient(base_url, partner_id, load_private_key(path), load_public_keys([path])) as payby:
+        order = OrderRequest(order_no="A-1", amount=Decimal("20.00"), subject="Parking")
         answer = await payby.place_order(order.biz_content())   # answer.token_url is what the QR code carries
         answer = await payby.get_order("A-1")                   # answer.order.is_paid; answer.body, .sign: the proof
 

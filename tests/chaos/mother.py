@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import terminal.__main__
-import terminal.app  # all that a role needs, before there is any thread
+import terminal.app.commands  # all that a role needs, before there is any thread
 from tests.chaos import witness
 from tests.support.garage import ROOT
 
-assert terminal.__main__ and terminal.app
+assert terminal.__main__ and terminal.app.commands
 
 
 def serve() -> list[str]:
