@@ -7,6 +7,7 @@ so that a start after a crash owes just the same (``lane.owed``). What is said o
 from dataclasses import dataclass
 from typing import Literal
 
+from terminal.core.alert_codes import RuleAlertCode
 from terminal.core.model import Grant, PaymentProof, VisitOrder, VisitRefund
 
 # -- pursued until the state no longer owes them ---------------------------------------------------------------
@@ -80,7 +81,7 @@ def key_of(pursuit: Pursuit) -> PursuitKey:
 class RaiseAlert:
     """Tell a person; ``lane`` None for what concerns the garage."""
 
-    code: str
+    code: RuleAlertCode
     severity: Literal["info", "warning", "critical"]
     text: str
     lane: str | None
@@ -96,7 +97,7 @@ class RaiseAlert:
 class ClearAlert:
     """The condition of an alert is over."""
 
-    code: str
+    code: RuleAlertCode
     text: str
     lane: str | None
 

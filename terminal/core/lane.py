@@ -34,6 +34,7 @@ from typing import Literal
 
 from terminal.core import ids
 from terminal.core.actions import Action, ClearAlert, PublishRefund, RaiseAlert, SendReceipt
+from terminal.core.alert_codes import RuleAlertCode
 from terminal.core.events import (
     BarrierGone,
     BoomSeen,
@@ -260,7 +261,7 @@ class _Draft:
         session = stay.session if stay else None
         self.actions.append(RaiseAlert(code, severity, text, lane, session, order_no, once, help_code))  # type: ignore[arg-type]
 
-    def clear(self, code: str, text: str, lane: str | None) -> None:
+    def clear(self, code: RuleAlertCode, text: str, lane: str | None) -> None:
         self.actions.append(ClearAlert(code, text, lane))
 
     def reply(self, outcome: str, why: str = "") -> None:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, NamedTuple
 
+from terminal.contract.alerts import AlertCode, Severity, is_told_once, severity_of
 from terminal.contract.messages import Alert
 from terminal.contract.topics import TopicError, parse
 from terminal.mqtt.throttle import Throttle
@@ -19,13 +20,11 @@ ALERTS_KEPT = 1000
 TEXT_MOST = 1000
 """Characters of an alert's text and of a health's reason; 4 bytes each leave room within a message."""
 
-Severity = Literal["info", "warning", "critical"]
-
 
 class AlertKey(NamedTuple):
     """What makes two alerts the same one. ``session`` and ``order_no``: what it is about; None: the place itself."""
 
-    code: str
+    code: AlertCode
     lane: str
     session: str | None = None
     order_no: str | None = None
@@ -40,10 +39,18 @@ class RaisedAlerts:
         self._bad_messages = Throttle(BAD_EVERY_MS, burst=BAD_BURST)
 
     async def alert(
-        self, key: AlertKey, severity: Severity, text: str, *, help_code: str | None = None, once: bool = False
+        self,
+        key: AlertKey,
+        text: str,
+        *,
+        severity: Severity | None = None,
+        once: bool | None = None,
+        help_code: str | None = None,
     ) -> None:
         """Raise it, unless it is raised already. ``once``: something that happened, and not a state that will be
-        cleared; every time it happens is told."""
+        cleared; every time it happens is told. None: as contract.alerts says of its code."""
+        severity = severity or severity_of(key.code)
+        once = is_told_once(key.code) if once is None else once
         if key in self._raised:
             return
         if not once:
@@ -58,7 +65,7 @@ class RaisedAlerts:
             if key.session in (None, one.session) and key.order_no in (None, one.order_no):
                 await self._send("cleared", self._raised.pop(one), one, text, help_code)
 
-    def codes_of(self, lane: str) -> list[str]:
+    def codes_of(self, lane: str) -> list[AlertCode]:
         """The codes of what is raised for ``lane`` as a whole, and for no stay or order."""
         return [key.code for key in self._raised if key == AlertKey(key.code, lane)]
 
@@ -70,7 +77,7 @@ class RaisedAlerts:
         text = f"{topic[:80]}: {reason[:300]}" + (f" (and {count - 1} more)" if count > 1 else "")
         with contextlib.suppress(TopicError):
             lane = parse(topic).lane
-        await self._send("raised", "warning", AlertKey("bad-message", lane), text, None)
+        await self.alert(AlertKey("bad-message", lane), text)
 
     async def _send(
         self, state: Literal["raised", "cleared"], severity: Severity, key: AlertKey, text: str, help_code: str | None

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from terminal.clock import Clock, new_id
+from terminal.contract.alerts import AlertCode, Severity
 from terminal.contract.messages import MESSAGES, Alert, BadMessage, Health, Message, decode, encode, stamp
 from terminal.contract.topics import GARAGE_WIDE, Topic, TopicError, check_garage, check_lane, parse, topic
-from terminal.mqtt.alerts import TEXT_MOST, AlertKey, RaisedAlerts, Severity
+from terminal.mqtt.alerts import TEXT_MOST, AlertKey, RaisedAlerts
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.heartbeat import HEARTBEAT_S, Heartbeat
 from terminal.mqtt.subscription import Delivery, Subscription
@@ -168,25 +169,26 @@ class Endpoint:
 
     async def alert(
         self,
-        code: str,
-        severity: Severity,
+        code: AlertCode,
         text: str,
         *,
+        severity: Severity | None = None,
+        once: bool | None = None,
         lane: str | None = None,
         session: str | None = None,
         order_no: str | None = None,
         help_code: str | None = None,
-        once: bool = False,
     ) -> None:
-        """Raise an alert, unless it is raised already for this lane, session and order. ``once``: something that
-        happened, not a state that will be cleared; every time it happens is told. Any ``text`` will do: it goes out as
-        one plain line, cut where it is too long."""
+        """Raise an alert, unless it is raised already for this lane, session and order. ``severity``, and ``once``
+        (it happened, and is told every time; else it is a state that will be cleared), need to be said only where
+        contract.alerts leaves them open. Any ``text`` will do: it goes out as one plain line, cut where it is too
+        long. Raises ValueError where what is left open is not said."""
         key = self._alert_key(code, lane, session, order_no)
-        await self._alerts.alert(key, severity, text, help_code=help_code, once=once)
+        await self._alerts.alert(key, text, severity=severity, once=once, help_code=help_code)
 
     async def clear(
         self,
-        code: str,
+        code: AlertCode,
         text: str,
         *,
         lane: str | None = None,
@@ -197,7 +199,7 @@ class Endpoint:
         """Clear what this endpoint raised under ``code``: for that session or order, or for the lane as a whole."""
         await self._alerts.clear(self._alert_key(code, lane, session, order_no), text, help_code=help_code)
 
-    def raised(self) -> list[str]:
+    def raised(self) -> list[AlertCode]:
         """The codes of what is raised for this role's place as a whole, and of no stay or order."""
         return self._alerts.codes_of(self.lane or GARAGE_WIDE)
 
@@ -206,7 +208,7 @@ class Endpoint:
         now_ms = self.clock.steady_ms()
         await self._alerts.bad_message(topic_text, reason, now_ms=now_ms, lane=self.lane or GARAGE_WIDE)
 
-    def _alert_key(self, code: str, lane: str | None, session: str | None, order_no: str | None) -> AlertKey:
+    def _alert_key(self, code: AlertCode, lane: str | None, session: str | None, order_no: str | None) -> AlertKey:
         return AlertKey(code, lane or self.lane or GARAGE_WIDE, session, order_no)
 
     async def _publish_alert(self, alert: Alert, lane: str) -> None:
@@ -237,6 +239,6 @@ class Endpoint:
         if not self._tells_of_connection:
             return
         if taken_over:
-            await self.alert("taken-over", "critical", TAKEN_OVER)
+            await self.alert("taken-over", TAKEN_OVER)
         else:
             await self.clear("taken-over", "the connection to the broker has held for a minute")

@@ -115,7 +115,7 @@ class LcdRole:
             self._trouble("arabic", f"Arabic cannot be shown; {fonts.INSTALL}")
         if self._no_idle:  # the screen of our own says the same as it should
             self._trouble("idle", self._no_idle)
-            await self._endpoint.alert("idle-picture", "warning", self._no_idle)
+            await self._endpoint.alert("idle-picture", self._no_idle)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._endpoint.run_heartbeat(), name="lcd health")
@@ -157,7 +157,7 @@ class LcdRole:
         if screen.state == "pay" and not retained:
             if check_screen(screen, self._endpoint.garage, self._lane, self._trusted):
                 text = "a QR code that no trusted worker signed for this lane was not shown"
-                await self._endpoint.alert("forged-screen", "critical", text)
+                await self._endpoint.alert("forged-screen", text)
                 return
             await self._endpoint.clear("forged-screen", "a signed QR code came")
         self._presenter.take(screen, self._clock.steady_ms(), retained=retained)
@@ -261,13 +261,13 @@ class LcdRole:
         if view.symbol:
             self._presenter.refuse(view.symbol, why)
         self._news.set()
-        await self._endpoint.alert("qr-unreadable", "critical", why, help_code=view.help_code or None)
+        await self._endpoint.alert("qr-unreadable", why, help_code=view.help_code or None)
 
     # Health
 
     async def _alert_panel(self, text: str) -> None:
         self._trouble("panel", text)
-        await self._endpoint.alert("lcd-panel", "critical", text)
+        await self._endpoint.alert("lcd-panel", text)
 
     def _trouble(self, what: str, text: str) -> None:
         self._troubles[what] = text

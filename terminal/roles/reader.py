@@ -148,7 +148,7 @@ class ReaderRole:
         if fee.reason == "refused":
             if fee.why == "ticket-unknown":
                 text = f"read what is no ticket: {_fault(reading)}; {SETTING}"
-                await self._endpoint.alert("ticket-garbage", "warning", text)
+                await self._endpoint.alert("ticket-garbage", text)
             if not self._refusals.take(now):
                 return
             self._refused = self._ask(fee, tasks, instead_of=(self._refused,))
@@ -166,7 +166,7 @@ class ReaderRole:
                 f"the last {REFUSED_ROW} tickets were refused, the last one as {why}: {SETTING}; "
                 "else compare garage.id, the ticket keys and the clock with the entry's"
             )
-            await self._endpoint.alert("reader-refuses", "warning", text)
+            await self._endpoint.alert("reader-refuses", text)
 
     async def _end_row(self) -> None:
         self._row, self._row_by_worker = 0, False
@@ -245,9 +245,7 @@ class ReaderRole:
                     return
             except TimeoutError:
                 continue
-        await self._endpoint.alert(
-            "fee-unanswered", "critical", f"no worker took the ticket that was read at {asked.fee.exited}"
-        )
+        await self._endpoint.alert("fee-unanswered", f"no worker took the ticket that was read at {asked.fee.exited}")
 
     async def _listen(self) -> None:
         with self._endpoint.subscribe("vehicle", "health/loops", "order", "screen") as stream:
@@ -280,7 +278,7 @@ class ReaderRole:
             self._trouble.clear()
             if trouble := self._scanner.trouble:
                 self._endpoint.degraded(trouble)
-                await self._endpoint.alert("scanner", "critical", trouble)
+                await self._endpoint.alert("scanner", trouble)
             else:
                 self._endpoint.healthy()
                 await self._endpoint.clear("scanner", "the scanner is there")

@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from terminal.contract.alerts import AlertCode
 from terminal.contract.deflated import pack
 from terminal.contract.messages import BadMessage, Paid, Receipt, Refund
 from terminal.contract.topics import GARAGE_WIDE
@@ -102,7 +103,7 @@ class ListenerRole:
         self._order_no = re.compile(rf"{re.escape(endpoint.garage)}-([a-z0-9-]{{1,16}})-[0-9a-f]{{32}}(-[2-9])?")
         self._metrics = Metrics()
         self._log_lines: defaultdict[str, Throttle] = defaultdict(partial(Throttle, LOG_EVERY_MS))
-        self._alert_texts: defaultdict[str, Throttle] = defaultdict(partial(Throttle, ALERT_EVERY_MS))
+        self._alert_texts: defaultdict[AlertCode, Throttle] = defaultdict(partial(Throttle, ALERT_EVERY_MS))
         self._limits = limits
         self._limiter = ConnectionLimiter(limits)
         self._copies: dict[tuple[str, bytes], _Waiting] = {}
@@ -308,7 +309,7 @@ class ListenerRole:
         else:
             text = "PayBy's notifications are not journaled: is the worker there?"
             self._endpoint.degraded("no receipt")
-            self._later(self._endpoint.alert("no-receipt", "critical", text))
+            self._later(self._endpoint.alert("no-receipt", text))
 
     def _no_http(self, error: BaseException | None) -> None:
         self._metrics.outcomes["no-http"] += 1
@@ -320,9 +321,9 @@ class ListenerRole:
             log.warning("notification answered %d (%s), %d since the last such line", status, outcome, count)
         return outcome, status
 
-    def _alert_seldom(self, code: str, text: str) -> None:
+    def _alert_seldom(self, code: AlertCode, text: str) -> None:
         if count := self._alert_texts[code].take(_now_ms()):
-            self._later(self._endpoint.alert(code, "warning", f"{count} {text}", once=True))
+            self._later(self._endpoint.alert(code, f"{count} {text}"))
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         """Do not let an alert hold an answer up."""

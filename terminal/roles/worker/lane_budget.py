@@ -63,6 +63,6 @@ class LaneBudget:
             self._dropped[lane] = Counter()
             what = ", ".join(f"{count} `{kind}`" for kind, count in dropped.most_common())
             text = f"{lane} says more than a lane needs: {what} were dropped"
-            await self._endpoint.alert("lane-flood", "warning", text, lane=lane, once=True)
+            await self._endpoint.alert("lane-flood", text, lane=lane)
             await asyncio.sleep(TOLD_EVERY_S)
         del self._dropped[lane]

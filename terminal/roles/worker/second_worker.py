@@ -40,9 +40,7 @@ class RivalWorkers:
             if is_news:
                 self._endpoint.send_heartbeat()
         elif health.rival == own:
-            await self._endpoint.alert(
-                "second-worker", "critical", "a second worker was started for this garage; it stops"
-            )
+            await self._endpoint.alert("second-worker", "a second worker was started for this garage; it stops")
             raise SecondWorker("another worker already serves this garage; exactly one may")
 
     async def _alert(self, now_ms: int) -> None:
@@ -51,7 +49,7 @@ class RivalWorkers:
             self._next_alert_ms = now_ms + ALERT_EVERY_MS
             text = f"{self._forged} heartbeats of a worker that no trusted key signed were dropped"
             self._forged = 0
-            await self._endpoint.alert("forged-worker", "critical", text, once=True)
+            await self._endpoint.alert("forged-worker", text)
 
     def _seal(self, health: Health) -> Health:
         if self._later and self._endpoint.clock.steady_ms() - self._later[1] > OFFLINE_AFTER_MS:

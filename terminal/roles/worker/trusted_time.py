@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from terminal.clock import Clock
+from terminal.contract.alerts import AlertCode
 from terminal.core.clock_turn import BACK_MS
 from terminal.payby import errors
 from terminal.roles.worker.payby_health import SKEW_TOLD_MS, PayByHealth, WorkerTroubles
@@ -18,7 +19,7 @@ FIRST_WORD_S = 3.0
 LOOK_S = 1.0
 ASK_AGAIN_S = 5.0
 """While nobody has confirmed the clock, no lane serves."""
-CODE = "clock-unconfirmed"
+CODE: AlertCode = "clock-unconfirmed"
 
 
 class TrustedTime:
