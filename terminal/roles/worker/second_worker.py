@@ -12,6 +12,7 @@ from terminal.contract.signatures import TrustedKeys, check_health, sign_health
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.presence import OFFLINE_AFTER_MS, SecondWorker
+from terminal.mqtt.throttle import Throttle
 from terminal.roles.worker.message_builder import WorkerSigner
 
 ALERT_EVERY_MS = 600_000
@@ -24,7 +25,7 @@ class RivalWorkers:
         self._endpoint, self._signer, self._trusted = endpoint, signer, trusted
         self._later: tuple[str, int] | None = None
         """The later worker that was heard last, and when."""
-        self._forged, self._next_alert_ms = 0, 0
+        self._forgeries = Throttle(ALERT_EVERY_MS)
         endpoint.seal = self._seal
 
     async def note_health(self, health: Health, *, retained: bool) -> None:
@@ -44,11 +45,8 @@ class RivalWorkers:
             raise SecondWorker("another worker already serves this garage; exactly one may")
 
     async def _alert(self, now_ms: int) -> None:
-        self._forged += 1
-        if now_ms >= self._next_alert_ms:
-            self._next_alert_ms = now_ms + ALERT_EVERY_MS
-            text = f"{self._forged} heartbeats of a worker that no trusted key signed were dropped"
-            self._forged = 0
+        if count := self._forgeries.take(now_ms):
+            text = f"{count} heartbeats of a worker that no trusted key signed were dropped"
             await self._endpoint.alert("forged-worker", text)
 
     def _seal(self, health: Health) -> Health:
