@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from terminal.contract.messages import Answer, Barrier, Health, Lift, Proof, Vehicle, stamp
-from terminal.contract.topics import parse
+from terminal.contract.topics import SILENT_MS, parse
 from terminal.core.ids import derived_id
 from terminal.journal.rows import Row
 from terminal.roles.barrier.controller import (
@@ -19,7 +19,6 @@ from terminal.roles.barrier.controller import (
     HELD,
     HOLD_MS,
     KEPT_MS,
-    LIVE_MS,
     BarrierController,
     Boom,
     Effect,
@@ -358,7 +357,7 @@ def test_a_lift_without_a_car_raises_for_whoever_waits_and_for_nobody_else(reaso
 def test_a_lift_without_a_car_is_good_for_whoever_comes_where_no_loop_speaks() -> None:
     silent = Desk()
     silent.controller.on_vehicle(vehicle(None, waiting=False), retained=False)
-    silent.clock.turn(LIVE_MS + 1)
+    silent.clock.turn(SILENT_MS + 1)
     gone = Desk()
     gone.controller.on_health(LOOPS, loops_health(), retained=False)
     gone.controller.on_vehicle(vehicle(None, waiting=False), retained=False)
@@ -418,10 +417,10 @@ def test_without_loops_a_lift_waits_after_a_connect_only_for_what_the_broker_may
 @pytest.mark.fault("loop-faulty")
 def test_a_vehicle_older_than_15_s_says_nothing() -> None:
     desk = Desk()
-    desk.clock.turn(LIVE_MS)
+    desk.clock.turn(SILENT_MS)
     assert desk.controller.on_lift(lift()) == [RaiseBoom(lift())]
     desk = Desk()
-    desk.clock.turn(LIVE_MS + 1)
+    desk.clock.turn(SILENT_MS + 1)
     assert desk.serve(lift()) == Answer(lift().id, "refused", "car", NUMBER)
 
 
@@ -439,7 +438,7 @@ def test_a_vehicle_of_loops_that_are_offline_says_nothing() -> None:
 def test_loops_that_fell_silent_are_offline_though_another_device_speaks_for_them() -> None:
     desk = Desk()
     desk.controller.on_health(LOOPS, loops_health(), retained=False)
-    desk.clock.turn(LIVE_MS + 1)
+    desk.clock.turn(SILENT_MS + 1)
     desk.controller.on_vehicle(vehicle(), retained=False)
     assert desk.serve(lift()) == Answer(lift().id, "refused", "car", NUMBER)
 

@@ -15,11 +15,12 @@ from gpiozero.pins.mock import MockFactory
 from drivers.relay import RelayBarrier
 from drivers.simulated import SimulatedRelay
 from terminal.contract.messages import Alert, Answer, Barrier, Health, Message, stamp
+from terminal.contract.topics import SILENT_MS
 from terminal.core.ids import derived_id
 from terminal.journal.journal import Journal
 from terminal.journal.rows import JournalFailed
 from terminal.mqtt.endpoint import Endpoint
-from terminal.roles.barrier.controller import HOLD_MS, LIVE_MS, Boom
+from terminal.roles.barrier.controller import HOLD_MS, Boom
 from terminal.roles.barrier.role import BarrierRole
 from terminal.roles.barrier.second_barrier import GONE_MS, SecondBarrier
 from terminal.roles.barrier.spent_lifts import BarrierJournal, done_row, intent_row
@@ -336,7 +337,7 @@ async def test_the_arm_hears_of_the_loop_under_it_until_the_loops_fall_silent(tm
         await lane.hears(vehicle(under_boom=True))
         await lane.bus.until(Barrier, len(lane.bus.of(Barrier)) + 2)
         assert lane.arm.covered[-1] is True
-        lane.clock.turn(LIVE_MS + 1)
+        lane.clock.turn(SILENT_MS + 1)
         await lane.bus.until(Barrier, len(lane.bus.of(Barrier)) + 3)
         assert lane.arm.covered[-1] is False
 

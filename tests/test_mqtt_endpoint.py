@@ -12,13 +12,13 @@ import pytest
 from broker.embedded import EmbeddedBroker
 from terminal.clock import SystemClock, new_id
 from terminal.contract.messages import MESSAGES, Alert, BadMessage, Barrier, Fee, Health, Message, Order, Vehicle
-from terminal.contract.topics import Topic, TopicError
+from terminal.contract.topics import SILENT_MS, Topic, TopicError
 from terminal.mqtt.alerts import BAD_BURST, BAD_EVERY_MS
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.endpoint import Endpoint, MessageStream
 from terminal.mqtt.errors import Will
 from terminal.mqtt.heartbeat import last_will
-from terminal.mqtt.presence import OFFLINE_AFTER_MS, Presence
+from terminal.mqtt.presence import Presence
 from tests.conftest import Mosquitto, NewBus, PuppetBroker, embedded_bus
 from tests.sim.loop import VirtualLoop
 from tests.sim.memorybus import MemoryBus
@@ -474,11 +474,11 @@ def test_a_role_is_there_for_15_s_after_its_last_heartbeat(clock: Hands) -> None
     presence.take(at("reader"), health("degraded"), retained=False)
     assert [presence.state(role) for role in ("worker", "reader")] == ["online", "degraded"]
     assert [presence.online("worker", lane) for lane in ("garage", "exit-1")] == [True, False]
-    clock.ms += OFFLINE_AFTER_MS
+    clock.ms += SILENT_MS
     assert presence.online("worker")
     clock.ms += 1
     assert not presence.online("worker")
-    assert presence.silent_ms("worker") == OFFLINE_AFTER_MS + 1
+    assert presence.silent_ms("worker") == SILENT_MS + 1
 
 
 def test_a_retained_message_says_nothing_about_now(clock: Hands) -> None:

@@ -10,21 +10,24 @@ from typing import Any, Self
 from terminal.clock import Clock, new_id
 from terminal.contract.alerts import AlertCode, Severity
 from terminal.contract.messages import MESSAGES, Alert, BadMessage, Health, Message, decode, encode, stamp
-from terminal.contract.topics import GARAGE_WIDE, Topic, TopicError, check_garage, check_lane, parse, topic
+from terminal.contract.topics import (
+    FLEETING,
+    GARAGE_WIDE,
+    LATEST_ONLY,
+    RETAINED,
+    Topic,
+    TopicError,
+    check_garage,
+    check_lane,
+    parse,
+    topic,
+)
 from terminal.mqtt.alerts import TEXT_MOST, AlertKey, RaisedAlerts
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.heartbeat import HEARTBEAT_S, Heartbeat
 from terminal.mqtt.subscription import Delivery, Subscription
 from terminal.mqtt.takeover import TAKEN_OVER
 from terminal.payby.plain_text import plain
-
-RETAINED = {"order", "screen", "barrier", "vehicle", "health"}
-FLEETING = {"fee", "vehicle", "health"}
-"""Heard while there is a connection (QoS 0), and said again all the time: what a broker keeps of them for who is away
-would come late as if it were new, and a lift for a car that has left would find that car waiting. And a broker that
-writes to its disk what it keeps would fall behind where one reader says a thousand fees a second."""
-LATEST_ONLY = {"order", "screen", "vehicle", "health"}
-"""Of these only the newest waits for a connection. Not of ``barrier``: each may answer another lift."""
 
 
 @dataclass(frozen=True, slots=True)

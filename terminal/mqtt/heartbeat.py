@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from terminal.clock import Clock, new_id
 from terminal.contract.messages import Health, encode, stamp
-from terminal.contract.topics import GARAGE_WIDE, topic
+from terminal.contract.topics import GARAGE_WIDE, SILENT_MS, topic
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.errors import MqttError, Will
 from terminal.mqtt.subscription import Subscription
@@ -20,8 +20,6 @@ HEARTBEAT_S = 5.0
 SAID_AGAIN_S = 2.2
 """So long after a connect a heartbeat is said once more: what is fleeting reaches only who is there, and whoever lost
 the broker at the same time is back by then (client.RETRY_S)."""
-DEAF_AFTER_MS = 15_000
-"""A heartbeat that did not come back for so long: the broker does not deliver, whatever it has granted."""
 
 State = Literal["online", "degraded", "offline"]
 
@@ -152,7 +150,7 @@ class Heartbeat:
         await self._tell_takeover(many)
 
     def _check_echo(self) -> None:
-        if self._mqtt_client.connected and self._clock.steady_ms() - self._echo_ms > DEAF_AFTER_MS:
+        if self._mqtt_client.connected and self._clock.steady_ms() - self._echo_ms > SILENT_MS:
             log.error("the broker takes the heartbeats on %s and does not deliver them", self._own_topic)
             self._echo_ms = self._clock.steady_ms()
             self._mqtt_client.reconnect("the broker does not deliver")

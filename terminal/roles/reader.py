@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from terminal.contract.messages import Fee, Health, Order, Screen, Vehicle, stamp
+from terminal.contract.topics import SILENT_MS
 from terminal.core import money
 from terminal.core.ids import lost_session
 from terminal.core.quote import Quote, hint
@@ -31,8 +32,6 @@ REFUSED_EVERY_MS = 1000
 """Refused readings are said no more often than this; garbage may come ten times a second."""
 OPENING_S = 2.0
 """A scanner that takes longer to open than this is missing."""
-STALE_MS = 15_000
-"""A `vehicle` older than this says nothing."""
 SHOWN = 64
 """Characters of a refused text that are passed on."""
 REFUSED_ROW = 10
@@ -218,7 +217,7 @@ class ReaderRole:
         if self._vehicle is None:
             return None
         vehicle, heard_ms = self._vehicle
-        fresh = self._endpoint.clock.steady_ms() - heard_ms <= STALE_MS
+        fresh = self._endpoint.clock.steady_ms() - heard_ms <= SILENT_MS
         return vehicle.car if vehicle.waiting and fresh else None
 
     # What is said until it is answered

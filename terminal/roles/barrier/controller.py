@@ -10,13 +10,11 @@ from typing import Any, Literal
 from terminal.clock import Clock
 from terminal.contract.lift_rules import BarrierSituation, BarrierTrust, Why, refusal
 from terminal.contract.messages import Answer, Barrier, Health, Lift, Vehicle, moment
-from terminal.contract.topics import Topic
+from terminal.contract.topics import SILENT_MS, Topic
 from terminal.mqtt.presence import Presence
 from terminal.mqtt.throttle import Throttle
 from terminal.roles.barrier.spent_lifts import LastRaise, SpentLifts
 
-LIVE_MS = 15_000
-"""A ``vehicle`` older than this says nothing."""
 HOLD_MS = 5_500
 """How long after a connect a lift for a car waits for the first ``vehicle``, which comes every 5 s."""
 CLOCKS_MS = 5_000
@@ -217,7 +215,7 @@ class BarrierController:
     def _live_vehicle(self) -> Vehicle | None:
         """The last live message of the loops, unless it is old or they are offline. Another vendor's device may
         publish ``vehicle`` and no health; then its age alone counts."""
-        if self._vehicle is None or self._clock.steady_ms() - self._vehicle_ms > LIVE_MS:
+        if self._vehicle is None or self._clock.steady_ms() - self._vehicle_ms > SILENT_MS:
             return None
         beats = any(peer.role == "loops" and peer.at_ms is not None for peer in self._presence.all())
         return None if beats and not self._presence.online("loops") else self._vehicle

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from terminal.contract.messages import Health
 from terminal.contract.signatures import TrustedKeys, check_health, sign_health
-from terminal.contract.topics import GARAGE_WIDE
+from terminal.contract.topics import GARAGE_WIDE, SILENT_MS
 from terminal.mqtt.endpoint import Endpoint
-from terminal.mqtt.presence import OFFLINE_AFTER_MS, SecondWorker
+from terminal.mqtt.presence import SecondWorker
 from terminal.mqtt.throttle import Throttle
 from terminal.roles.worker.message_builder import WorkerSigner
 
@@ -50,7 +50,7 @@ class RivalWorkers:
             await self._endpoint.alert("forged-worker", text)
 
     def _seal(self, health: Health) -> Health:
-        if self._later and self._endpoint.clock.steady_ms() - self._later[1] > OFFLINE_AFTER_MS:
+        if self._later and self._endpoint.clock.steady_ms() - self._later[1] > SILENT_MS:
             self._later = None
         named = replace(health, rival=self._later[0] if self._later else None)
         return sign_health(self._signer.key, self._endpoint.garage, GARAGE_WIDE, named, key=self._signer.name)
