@@ -12,6 +12,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, 
 from terminal.contract.messages import Answer, Barrier, Health, Lift, Proof, Vehicle, stamp
 from terminal.contract.topics import SILENT_MS, parse
 from terminal.core.ids import derived_id
+from terminal.core.model import BoomState
 from terminal.journal.rows import Row
 from terminal.roles.barrier.controller import (
     FORGEABLE,
@@ -20,7 +21,6 @@ from terminal.roles.barrier.controller import (
     HOLD_MS,
     KEPT_MS,
     BarrierController,
-    Boom,
     Effect,
     PublishBarrier,
     RaiseBoom,
@@ -68,7 +68,7 @@ LOOPS = parse(f"parking/{GARAGE}/{LANE}/health/loops")
 class Desk:
     """A gate with a car before it, a journal of rows, and the pulses that were given."""
 
-    def __init__(self, *, state: Boom = "down", heard: bool = True, mistrust_ms: int = 0) -> None:
+    def __init__(self, *, state: BoomState = "down", heard: bool = True, mistrust_ms: int = 0) -> None:
         self.clock = TestClock(NOW)
         self.rows: list[tuple[str, bytes]] = []
         self.pulsed: list[str] = []
@@ -76,7 +76,7 @@ class Desk:
         if heard:
             self.controller.on_vehicle(vehicle(), retained=False)
 
-    def start(self, *, state: Boom = "down", mistrust_ms: int = 0) -> None:
+    def start(self, *, state: BoomState = "down", mistrust_ms: int = 0) -> None:
         spent = SpentLifts()
         spent.replay(Row(n, NOW, kind, data) for n, (kind, data) in enumerate(self.rows, 1))
         self.controller = BarrierController(trust(), spent, self.clock, state=state, mistrust_ms=mistrust_ms)
@@ -151,7 +151,7 @@ def test_between_intent_and_pulse_another_lift_is_busy_and_keeps_its_chance() ->
 
 @pytest.mark.fault("arm-still-up")
 @pytest.mark.parametrize("state", ["rising", "up", "lowering", "unknown", "fault"])
-def test_unless_the_boom_is_down_a_lift_is_busy_unspent_and_renewed_later(state: Boom) -> None:
+def test_unless_the_boom_is_down_a_lift_is_busy_unspent_and_renewed_later(state: BoomState) -> None:
     desk, good = Desk(state=state), lift()
     assert desk.serve(good) == Answer(good.id, "refused", "busy", NUMBER)
     desk.controller.on_boom("down")

@@ -7,7 +7,7 @@ write it as it is and read it back.
 from dataclasses import dataclass
 from typing import Literal
 
-from terminal.core.model import BoomState, ParkingFee, PaymentProof, RefundStage, Rules, VisitOrder
+from terminal.core.model import BoomState, LiftOutcome, ParkingFee, PaymentProof, RefundStage, Rules, VisitOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class LiftAnswered:
     lane: str
     session: str
     lift: str
-    outcome: Literal["raised", "refused", "unknown"]
+    outcome: LiftOutcome
     why: str = ""
 
 

@@ -13,13 +13,13 @@ from functools import partial
 from typing import NoReturn, Protocol
 
 from terminal.contract.alerts import AlertCode
-from terminal.contract.lift_rules import BarrierTrust, Why
-from terminal.contract.messages import Health, Lift, Vehicle
+from terminal.contract.lift_rules import BarrierTrust
+from terminal.contract.messages import Health, Lift, RefusalReason, Vehicle
+from terminal.core.model import BoomState
 from terminal.journal.rows import JournalError, JournalFull
 from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
 from terminal.roles.barrier.controller import (
     BarrierController,
-    Boom,
     Effect,
     PublishBarrier,
     RaiseBoom,
@@ -46,7 +46,7 @@ class RelayDriver(Protocol):
     """What drivers/relay.py is to this role."""
 
     @property
-    def state(self) -> Boom:
+    def state(self) -> BoomState:
         """Where the boom is."""
 
     async def pulse(self) -> None:
@@ -193,7 +193,7 @@ class BarrierRole:
         except JournalError as error:
             await self._journal_failed(error)
 
-    async def _refuse(self, lift: Lift, why: Why, received: ReceivedMessage | None) -> None:
+    async def _refuse(self, lift: Lift, why: RefusalReason, received: ReceivedMessage | None) -> None:
         try:
             await self._write(refused_row(lift, why))
         except JournalError as error:

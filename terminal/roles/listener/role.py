@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-import re
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
@@ -17,6 +16,7 @@ from terminal.contract.alerts import AlertCode
 from terminal.contract.deflated import pack
 from terminal.contract.messages import BadMessage, Paid, Receipt, Refund
 from terminal.contract.topics import GARAGE_WIDE
+from terminal.core.ids import parse_order_no
 from terminal.mqtt.endpoint import Endpoint, MessageStream
 from terminal.mqtt.errors import MqttError
 from terminal.mqtt.throttle import Throttle
@@ -45,7 +45,6 @@ ANSWERED_BY = {"X-Answered-By": "exit-terminal"}
 NO_ORDER = "none"
 """In an order number's place, where a notification is of a kind that is new."""
 
-_REFUND_STATUS = {"REFUNDED_SETTLED": "settled", "SUCCESS": "success", "FAILURE": "failed"}
 log = logging.getLogger(__name__)
 
 
@@ -100,7 +99,6 @@ class ListenerRole:
         self._keys = tuple(payby_keys)
         self._payee_mid = payee_mid
         self._host = host
-        self._order_no = re.compile(rf"{re.escape(endpoint.garage)}-([a-z0-9-]{{1,16}})-[0-9a-f]{{32}}(-[2-9])?")
         self._metrics = Metrics()
         self._log_lines: defaultdict[str, Throttle] = defaultdict(partial(Throttle, LOG_EVERY_MS))
         self._alert_texts: defaultdict[AlertCode, Throttle] = defaultdict(partial(Throttle, ALERT_EVERY_MS))
@@ -243,7 +241,7 @@ class ListenerRole:
             order_no = refund.origin_merchant_order_no
             if order_no is None:
                 raise BadWords("refundOrder: originMerchantOrderNo is missing")
-            status = _REFUND_STATUS.get(refund.status, "created")  # one we do not know makes the worker look it up
+            status = refund.stage or "created"  # one we do not know makes the worker look it up
             amount, currency = f"{refund.amount.amount:.2f}", refund.amount.currency
             if currency != "AED":
                 raise BadWords("refundOrder: another currency than AED")
@@ -254,7 +252,7 @@ class ListenerRole:
                 refund_no=refund.refund_merchant_order_no,
                 amount=amount,
                 currency="AED",
-                status=status,  # type: ignore[arg-type]  # one of the values above
+                status=status,
             ), self._lane(order_no)
         if order := notification.acquire_order:
             return Paid(**self._endpoint.head(), **told, order_no=order.merchant_order_no), self._lane(
@@ -268,8 +266,8 @@ class ListenerRole:
         return Paid(**self._endpoint.head(), **told, order_no=order_no), GARAGE_WIDE
 
     def _lane(self, order_no: str) -> str:
-        found = self._order_no.fullmatch(order_no)
-        return found[1] if found else GARAGE_WIDE
+        name = parse_order_no(order_no)
+        return name.lane if name and name.garage == self._endpoint.garage else GARAGE_WIDE
 
     async def _relay(self, notify_id: str, body: bytes, message: Paid | Refund, lane: str) -> bool:
         """Say it until its receipt comes; False: none within 3 s. Copies that come meanwhile are not said again."""

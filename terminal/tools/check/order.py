@@ -16,7 +16,7 @@ from terminal import __version__
 from terminal.config.schema import ConfigError, PaybySettings, Settings, present
 from terminal.payby import errors
 from terminal.payby.client import OrderAnswer, PayByClient
-from terminal.payby.messages import read_notification
+from terminal.payby.messages import REFUNDED, read_notification
 from terminal.payby.requests import OrderRequest, RefundRequest
 from terminal.payby.signing import load_private_key, load_public_keys, verify
 from terminal.tools.check.finding import Finding
@@ -208,7 +208,7 @@ class _OrderProof:
         if said.status == "CREATED":
             self._not_proven("refund", text)
         else:
-            good = said.status in ("SUCCESS", "REFUNDED_SETTLED")
+            good = said.status in REFUNDED
             self._tell("refund", good, text, "" if good else "give it back in PayBy's portal")
 
     @asynccontextmanager
