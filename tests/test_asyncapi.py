@@ -28,8 +28,8 @@ from terminal.contract.messages import (
     encode,
     stamp,
 )
+from terminal.contract.topics import RETAINED
 from terminal.core.ids import derived_id, order_no
-from terminal.mqtt.endpoint import RETAINED
 
 DOCUMENT = document()
 NOW = 1_795_000_000_000

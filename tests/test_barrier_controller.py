@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from terminal.contract.messages import Answer, Barrier, Health, Lift, Proof, Vehicle, stamp
-from terminal.contract.topics import parse
+from terminal.contract.topics import SILENT_MS, parse
 from terminal.core.ids import derived_id
+from terminal.core.model import BoomState
 from terminal.journal.rows import Row
 from terminal.roles.barrier.controller import (
     FORGEABLE,
@@ -19,9 +20,7 @@ from terminal.roles.barrier.controller import (
     HELD,
     HOLD_MS,
     KEPT_MS,
-    LIVE_MS,
     BarrierController,
-    Boom,
     Effect,
     PublishBarrier,
     RaiseBoom,
@@ -69,7 +68,7 @@ LOOPS = parse(f"parking/{GARAGE}/{LANE}/health/loops")
 class Desk:
     """A gate with a car before it, a journal of rows, and the pulses that were given."""
 
-    def __init__(self, *, state: Boom = "down", heard: bool = True, mistrust_ms: int = 0) -> None:
+    def __init__(self, *, state: BoomState = "down", heard: bool = True, mistrust_ms: int = 0) -> None:
         self.clock = TestClock(NOW)
         self.rows: list[tuple[str, bytes]] = []
         self.pulsed: list[str] = []
@@ -77,7 +76,7 @@ class Desk:
         if heard:
             self.controller.on_vehicle(vehicle(), retained=False)
 
-    def start(self, *, state: Boom = "down", mistrust_ms: int = 0) -> None:
+    def start(self, *, state: BoomState = "down", mistrust_ms: int = 0) -> None:
         spent = SpentLifts()
         spent.replay(Row(n, NOW, kind, data) for n, (kind, data) in enumerate(self.rows, 1))
         self.controller = BarrierController(trust(), spent, self.clock, state=state, mistrust_ms=mistrust_ms)
@@ -152,7 +151,7 @@ def test_between_intent_and_pulse_another_lift_is_busy_and_keeps_its_chance() ->
 
 @pytest.mark.fault("arm-still-up")
 @pytest.mark.parametrize("state", ["rising", "up", "lowering", "unknown", "fault"])
-def test_unless_the_boom_is_down_a_lift_is_busy_unspent_and_renewed_later(state: Boom) -> None:
+def test_unless_the_boom_is_down_a_lift_is_busy_unspent_and_renewed_later(state: BoomState) -> None:
     desk, good = Desk(state=state), lift()
     assert desk.serve(good) == Answer(good.id, "refused", "busy", NUMBER)
     desk.controller.on_boom("down")
@@ -358,7 +357,7 @@ def test_a_lift_without_a_car_raises_for_whoever_waits_and_for_nobody_else(reaso
 def test_a_lift_without_a_car_is_good_for_whoever_comes_where_no_loop_speaks() -> None:
     silent = Desk()
     silent.controller.on_vehicle(vehicle(None, waiting=False), retained=False)
-    silent.clock.turn(LIVE_MS + 1)
+    silent.clock.turn(SILENT_MS + 1)
     gone = Desk()
     gone.controller.on_health(LOOPS, loops_health(), retained=False)
     gone.controller.on_vehicle(vehicle(None, waiting=False), retained=False)
@@ -418,10 +417,10 @@ def test_without_loops_a_lift_waits_after_a_connect_only_for_what_the_broker_may
 @pytest.mark.fault("loop-faulty")
 def test_a_vehicle_older_than_15_s_says_nothing() -> None:
     desk = Desk()
-    desk.clock.turn(LIVE_MS)
+    desk.clock.turn(SILENT_MS)
     assert desk.controller.on_lift(lift()) == [RaiseBoom(lift())]
     desk = Desk()
-    desk.clock.turn(LIVE_MS + 1)
+    desk.clock.turn(SILENT_MS + 1)
     assert desk.serve(lift()) == Answer(lift().id, "refused", "car", NUMBER)
 
 
@@ -439,7 +438,7 @@ def test_a_vehicle_of_loops_that_are_offline_says_nothing() -> None:
 def test_loops_that_fell_silent_are_offline_though_another_device_speaks_for_them() -> None:
     desk = Desk()
     desk.controller.on_health(LOOPS, loops_health(), retained=False)
-    desk.clock.turn(LIVE_MS + 1)
+    desk.clock.turn(SILENT_MS + 1)
     desk.controller.on_vehicle(vehicle(), retained=False)
     assert desk.serve(lift()) == Answer(lift().id, "refused", "car", NUMBER)
 

@@ -15,11 +15,13 @@ from gpiozero.pins.mock import MockFactory
 from drivers.relay import RelayBarrier
 from drivers.simulated import SimulatedRelay
 from terminal.contract.messages import Alert, Answer, Barrier, Health, Message, stamp
+from terminal.contract.topics import SILENT_MS
 from terminal.core.ids import derived_id
+from terminal.core.model import BoomState
 from terminal.journal.journal import Journal
 from terminal.journal.rows import JournalFailed
 from terminal.mqtt.endpoint import Endpoint
-from terminal.roles.barrier.controller import HOLD_MS, LIVE_MS, Boom
+from terminal.roles.barrier.controller import HOLD_MS
 from terminal.roles.barrier.role import BarrierRole
 from terminal.roles.barrier.second_barrier import GONE_MS, SecondBarrier
 from terminal.roles.barrier.spent_lifts import BarrierJournal, done_row, intent_row
@@ -31,7 +33,7 @@ class Arm:
     """A relay that remembers its pulses, and an arm that rises on each; ``wrong`` is raised instead of a pulse."""
 
     def __init__(self) -> None:
-        self.state: Boom = "down"
+        self.state: BoomState = "down"
         self.pulses = 0
         self.covered: list[bool] = []
         self.closed = False
@@ -47,7 +49,7 @@ class Arm:
         self.during()
         await asyncio.sleep(0)
 
-    def moves(self, state: Boom) -> None:
+    def moves(self, state: BoomState) -> None:
         self.state = state
         self._callback()
 
@@ -336,7 +338,7 @@ async def test_the_arm_hears_of_the_loop_under_it_until_the_loops_fall_silent(tm
         await lane.hears(vehicle(under_boom=True))
         await lane.bus.until(Barrier, len(lane.bus.of(Barrier)) + 2)
         assert lane.arm.covered[-1] is True
-        lane.clock.turn(LIVE_MS + 1)
+        lane.clock.turn(SILENT_MS + 1)
         await lane.bus.until(Barrier, len(lane.bus.of(Barrier)) + 3)
         assert lane.arm.covered[-1] is False
 

@@ -1,6 +1,7 @@
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from terminal.config.load import CONFIG_VARIABLE, load
@@ -19,6 +20,7 @@ from terminal.config.schema import (
     TariffSettings,
     present,
 )
+from terminal.core.ids import GARAGE_NAME, LANE_NAME, NO_LANE
 
 EXAMPLE = Path(__file__).parents[1] / "deploy" / "exit-terminal.toml"
 WHOLE = re.sub(r" +#.*", "", EXAMPLE.read_text(encoding="utf-8"))
@@ -406,3 +408,10 @@ def test_a_merchant_id_may_be_shorter_than_twelve_characters(tmp_path: Path) -> 
     payby = load(file, {}).payby
     assert payby is not None
     assert (payby.partner_id, payby.payee_mid) == ("M8", "M8")
+
+
+def test_a_garage_and_a_lane_are_called_as_topics_and_order_numbers_can_bear() -> None:
+    schema = msgspec.json.schema(GarageSettings)["$defs"]["GarageSettings"]["properties"]["id"]
+    assert schema["pattern"] == rf"^{GARAGE_NAME}\Z"
+    schema = msgspec.json.schema(LaneSettings)["$defs"]["LaneSettings"]["properties"]["id"]
+    assert schema["pattern"] == rf"^(?!{NO_LANE}\Z){LANE_NAME}\Z"

@@ -99,7 +99,7 @@ async def test_a_role_whose_journal_fails_begins_anew_from_what_is_on_the_disk(t
         async with asyncio.TaskGroup() as group:
             await opened.append([(f"life-{len(rows)}", b"")], T0)
             if len(rows) < 3:
-                await bus_link.alert("disk", "warning", "nearly full")
+                await bus_link.alert("disk", "nearly full")
                 group.create_task(fails())
             await asyncio.Event().wait()
 

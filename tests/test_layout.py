@@ -23,9 +23,6 @@ PROJECT = tomllib.loads((TREE / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES: list[str] = PROJECT["tool"]["setuptools"]["packages"]
 CABLES = {"gpiozero", "luma", "spidev", "lgpio", "serial", "evdev", "amqtt"}
 LONGEST, LONGEST_TEST = 400, 800
-LONGER = {
-    "terminal/mqtt/client.py": "one connection, and all that paho may call back",
-}
 
 
 def files() -> list[Path]:
@@ -122,9 +119,8 @@ def test_every_page_that_the_code_cites_is_in_the_tree() -> None:
 
 def test_no_file_of_python_is_longer_than_one_purpose() -> None:
     lines = {path.relative_to(TREE).as_posix(): path.read_bytes().count(b"\n") for path in sources()}
-    limits = {name: LONGEST_TEST if name.startswith("tests/") else LONGEST for name in lines if name not in LONGER}
+    limits = {name: LONGEST_TEST if name.startswith("tests/") else LONGEST for name in lines}
     assert {name: lines[name] for name, limit in limits.items() if lines[name] > limit} == {}
-    assert [name for name in LONGER if lines.get(name, 0) <= LONGEST] == []
 
 
 def test_the_design_draws_the_floors_that_are_held() -> None:

@@ -120,7 +120,7 @@ class FakeLink:
     async def run_heartbeat(self) -> None:
         await asyncio.Event().wait()
 
-    async def alert(self, code: str, severity: str, text: str, **_: Any) -> None:
+    async def alert(self, code: str, text: str, **_: Any) -> None:
         self.alerts.append(code)
 
     async def clear(self, code: str, text: str, **_: Any) -> None:

@@ -12,11 +12,13 @@ import pytest
 from broker.embedded import EmbeddedBroker
 from terminal.clock import SystemClock, new_id
 from terminal.contract.messages import MESSAGES, Alert, BadMessage, Barrier, Fee, Health, Message, Order, Vehicle
-from terminal.contract.topics import Topic, TopicError
+from terminal.contract.topics import SILENT_MS, Topic, TopicError
+from terminal.mqtt.alerts import BAD_BURST, BAD_EVERY_MS
 from terminal.mqtt.client import MqttClient
-from terminal.mqtt.endpoint import BAD_BURST, BAD_EVERY_MS, Endpoint, MessageStream, last_will
+from terminal.mqtt.endpoint import Endpoint, MessageStream
 from terminal.mqtt.errors import Will
-from terminal.mqtt.presence import OFFLINE_AFTER_MS, Presence
+from terminal.mqtt.heartbeat import last_will
+from terminal.mqtt.presence import Presence
 from tests.conftest import Mosquitto, NewBus, PuppetBroker, embedded_bus
 from tests.sim.loop import VirtualLoop
 from tests.sim.memorybus import MemoryBus
@@ -85,7 +87,7 @@ async def test_a_message_goes_to_its_topic_in_the_own_lane_or_the_one_named(bus:
         assert await take(hearing) == ("parking/marina/exit-1/vehicle", message, False)
         await at_garage.publish(message, lane="exit-2")
         assert (await take(hearing))[0] == "parking/marina/exit-2/vehicle"
-        await at_garage.alert("test", "info", "of no lane")
+        await at_garage.alert("disk", "of no lane")
         assert (await take(hearing))[0] == "parking/marina/garage/alert"
         health = Health(**at_lane.head(), state="online", version="1", instance="i", since="2026-11-22T10:00:00.000Z")
         await at_lane.publish(health)
@@ -248,12 +250,12 @@ async def test_an_alert_is_raised_once_until_it_is_cleared(bus: MqttClient, cloc
     with speaker.subscribe("alert", lane="+") as alerts:
         await alerts.granted()
         for _ in range(3):
-            await speaker.alert("broker", "critical", "gone")
-        await speaker.alert("broker", "critical", "gone", lane="exit-2")
-        await speaker.clear("broker", "back")
-        await speaker.clear("broker", "back")
-        await speaker.clear("never-raised", "fine")
-        await speaker.alert("broker", "warning", "gone again")
+            await speaker.alert("scanner", "gone")
+        await speaker.alert("scanner", "gone", lane="exit-2")
+        await speaker.clear("scanner", "back")
+        await speaker.clear("scanner", "back")
+        await speaker.clear("relay", "fine")
+        await speaker.alert("scanner", "gone again", severity="warning")
         got = [await take(alerts) for _ in range(4)]
         assert [(t.split("/")[2], m.state, m.severity, m.text) for t, m, _ in got] == [  # type: ignore[attr-defined]
             ("exit-1", "raised", "critical", "gone"),
@@ -270,9 +272,9 @@ async def test_two_visits_have_an_alert_each(bus: MqttClient, clock: Hands) -> N
     with speaker.subscribe("alert") as alerts:
         await alerts.granted()
         for session in (one, two, one):
-            await speaker.alert("bad-fee", "warning", "wrong amount", session=session, help_code="AB12C")
-        await speaker.clear("bad-fee", "left", session=one)
-        await speaker.clear("bad-fee", "all left")
+            await speaker.alert("payby-silent", "no answer", session=session, help_code="AB12C")
+        await speaker.clear("payby-silent", "left", session=one)
+        await speaker.clear("payby-silent", "all left")
         got = [(await take(alerts))[1] for _ in range(4)]
         assert [(m.state, m.session) for m in got] == [  # type: ignore[attr-defined]
             ("raised", one),
@@ -288,7 +290,7 @@ async def test_what_happens_is_told_every_time(bus: MqttClient, clock: Hands) ->
     with speaker.subscribe("alert") as alerts:
         await alerts.granted()
         for _ in range(2):
-            await speaker.alert("tailgating", "info", "two cars", once=True)
+            await speaker.alert("tailgating", "two cars")
         assert [(await take(alerts))[1].code for _ in range(2)] == ["tailgating"] * 2  # type: ignore[attr-defined]
 
 
@@ -304,8 +306,8 @@ async def test_any_text_goes_out_in_an_alert_and_in_health_as_one_plain_line(
 ) -> None:
     bus = MemoryBus()
     it = endpoint(bus.as_bus(), clock)
-    await it.alert("code", "warning", text)
-    await it.clear("code", text)
+    await it.alert("scanner", text)
+    await it.clear("scanner", text)
     await it.bad_message(f"parking/marina/exit-1/fee{text}", text)
     beating = asyncio.create_task(it.run_heartbeat())
     it.degraded(text)
@@ -387,10 +389,10 @@ async def test_of_two_heartbeats_of_one_role_the_first_is_said_and_the_other_wai
 
 async def test_what_is_raised_of_the_place_as_a_whole_is_known(clock: Hands) -> None:
     speaker = endpoint(MemoryBus().as_bus(), clock)
-    await speaker.alert("disk", "warning", "nearly full")
-    await speaker.alert("help", "warning", "a driver", session="s")
-    await speaker.alert("barrier-clock", "critical", "off", lane="exit-2")
-    await speaker.alert("bad", "info", "it happened", once=True)
+    await speaker.alert("disk", "nearly full")
+    await speaker.alert("payby-silent", "no answer", session="s")
+    await speaker.alert("barrier-clock", "off", lane="exit-2")
+    await speaker.alert("tailgating", "it happened")
     assert speaker.raised() == ["disk"]
 
 
@@ -472,11 +474,11 @@ def test_a_role_is_there_for_15_s_after_its_last_heartbeat(clock: Hands) -> None
     presence.take(at("reader"), health("degraded"), retained=False)
     assert [presence.state(role) for role in ("worker", "reader")] == ["online", "degraded"]
     assert [presence.online("worker", lane) for lane in ("garage", "exit-1")] == [True, False]
-    clock.ms += OFFLINE_AFTER_MS
+    clock.ms += SILENT_MS
     assert presence.online("worker")
     clock.ms += 1
     assert not presence.online("worker")
-    assert presence.silent_ms("worker") == OFFLINE_AFTER_MS + 1
+    assert presence.silent_ms("worker") == SILENT_MS + 1
 
 
 def test_a_retained_message_says_nothing_about_now(clock: Hands) -> None:

@@ -13,11 +13,12 @@ from drivers.scanner import HidScanner
 from drivers.simulated import SimulatedScanner
 from terminal.clock import SystemClock
 from terminal.contract.messages import Alert, Fee, Health, Message, Order, Screen, Vehicle, decode, encode
+from terminal.contract.topics import SILENT_MS
 from terminal.core.money import Fils
 from terminal.core.tariff import Tariff
 from terminal.core.ticket import sign_ticket
 from terminal.mqtt.endpoint import Endpoint
-from terminal.roles.reader import PAUSES_S, REFUSED_EVERY_MS, REFUSED_ROW, SAME_MS, STALE_MS, ReaderRole
+from terminal.roles.reader import PAUSES_S, REFUSED_EVERY_MS, REFUSED_ROW, SAME_MS, ReaderRole
 from tests.conftest import NewBus
 from tests.sim.memorybus import MemoryBus, TestClock
 from tests.support.keyboard import event, typed
@@ -436,7 +437,7 @@ async def test_nothing_is_said_into_a_lost_connection_and_at_once_when_it_is_bac
 
 
 @pytest.mark.parametrize(
-    ("waiting", "silence_ms", "car"), [(True, STALE_MS, CAR), (True, STALE_MS + 1, None), (False, 0, None)]
+    ("waiting", "silence_ms", "car"), [(True, SILENT_MS, CAR), (True, SILENT_MS + 1, None), (False, 0, None)]
 )
 async def test_only_a_car_that_the_loops_see_now_is_named(waiting: bool, silence_ms: int, car: str | None) -> None:
     async with kerb() as at:

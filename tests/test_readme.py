@@ -17,8 +17,6 @@ PAGES = [
     *sorted((TREE / "deploy").glob("*.md")),
 ]
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
-RAISES = re.compile(r'(?<!_publish)[._]alert(?:_seldom)?[(,]\s*"([a-z-]+)"')
-RAISES_BARRIER = re.compile(r'(?:\.alert[(,]|_trouble\()\s*"([a-z-]+)"')
 LINK = re.compile(r"\]\(([^)#:]+)\)")
 
 
@@ -104,17 +102,3 @@ def test_the_wiring_page_has_the_pins_of_the_example() -> None:
     for name, number in pins.items():
         row = next(line for line in page.splitlines() if f".{name}`" in line)
         assert re.search(rf"\b{number} \(", row), row
-
-
-def test_the_operator_s_page_explains_every_alert() -> None:
-    page = (TREE / "deploy/operations.md").read_text()
-    codes = [code for row in re.findall(r"(?m)^\| (`.*?`) \|", page) for code in re.findall(r"`([a-z-]+)`", row)]
-    explained = set(codes)
-    assert len(explained) == len(codes), "each has one row"
-    raised = {
-        code
-        for path in (TREE / "terminal").rglob("*.py")
-        for code in re.findall(RAISES_BARRIER if "barrier" in path.parts else RAISES, path.read_text(encoding="utf-8"))
-    }
-    assert len(raised) > 30
-    assert sorted(raised - explained) == []

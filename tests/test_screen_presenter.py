@@ -3,10 +3,10 @@ from typing import Any
 import pytest
 
 from terminal.contract.messages import Qr, Screen, stamp
+from terminal.contract.topics import SILENT_MS
 from terminal.screen import qr
 from terminal.screen.presenter import (
     CODE_MS,
-    GONE_AFTER_MS,
     HINT_AFTER_MS,
     HINT_MS,
     SCANNED_MS,
@@ -119,8 +119,8 @@ def test_other_retained_states_are_believed() -> None:
 
 def test_the_code_is_off_when_the_worker_was_silent_for_fifteen_seconds() -> None:
     presenter = shown(screen("pay"))
-    assert presenter.view(NOW + 20_000, silent_ms=GONE_AFTER_MS - 1).state == "pay"
-    assert presenter.view(NOW + 20_000, silent_ms=GONE_AFTER_MS) == View("help", "no-answer", help_code="7K3QF")
+    assert presenter.view(NOW + 20_000, silent_ms=SILENT_MS - 1).state == "pay"
+    assert presenter.view(NOW + 20_000, silent_ms=SILENT_MS) == View("help", "no-answer", help_code="7K3QF")
     assert presenter.view(NOW + 21_000, silent_ms=0).left == 89
 
 
@@ -128,15 +128,13 @@ def test_the_code_is_off_when_the_worker_was_silent_for_fifteen_seconds() -> Non
     ("state", "sees"), [("idle", "help"), ("paid", "help"), ("closed", "closed"), ("out-of-order", "out-of-order")]
 )
 def test_without_a_worker_no_lane_looks_ready_and_a_closed_one_stays_closed(state: str, sees: str) -> None:
-    assert shown(screen(state)).view(NOW, silent_ms=GONE_AFTER_MS).state == sees
+    assert shown(screen(state)).view(NOW, silent_ms=SILENT_MS).state == sees
 
 
 def test_without_the_broker_the_lane_is_out_of_order_after_fifteen_seconds() -> None:
     presenter = shown(screen("pay"))
-    assert presenter.view(NOW + 14_999, away_ms=GONE_AFTER_MS - 1).left == 96
-    assert presenter.view(NOW + 15_000, away_ms=GONE_AFTER_MS, silent_ms=GONE_AFTER_MS) == View(
-        "out-of-order", "broker"
-    )
+    assert presenter.view(NOW + 14_999, away_ms=SILENT_MS - 1).left == 96
+    assert presenter.view(NOW + 15_000, away_ms=SILENT_MS, silent_ms=SILENT_MS) == View("out-of-order", "broker")
 
 
 @pytest.mark.fault("qr-unreadable")

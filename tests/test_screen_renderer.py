@@ -5,7 +5,7 @@ from itertools import combinations
 import pytest
 from PIL import Image, ImageChops
 
-from terminal.contract.messages import ScreenState
+from terminal.core.model import ScreenState
 from terminal.screen import fonts, qr
 from terminal.screen.dimming import PLACES, darker
 from terminal.screen.fonts import CAPITAL, NARROWEST

@@ -27,7 +27,7 @@ TEXTS = {
     "20 kB": "x" * 20_000,
     "half a pair": "Parking \ud83d",
     "NUL": "nul \0",
-    "line feed": "paid\nWARNING terminal.mqtt.endpoint: alert forged raised",
+    "line feed": "paid\nWARNING terminal.mqtt.alerts: alert forged raised",
     "turned around": "\u202egnikrap",
 }
 SPOKEN_S = 60.0

@@ -123,7 +123,7 @@ class JournalWatch(Generic[T]):
             logger.warning("%s", error)
             self._away = self._group.create_task(self._away_work(), name=f"{self._endpoint.role} without a journal")
         self._endpoint.degraded(text)
-        await self._endpoint.alert("journal", "critical", text)
+        await self._endpoint.alert("journal", text)
 
     async def _be_back(self) -> None:
         if self._away is None:

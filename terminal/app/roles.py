@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from terminal import __version__
+from terminal import __version__, build
 from terminal.app.hardware import Hardware
 from terminal.app.journal_watch import JournalWatch, OutOfOrder
 from terminal.clock import Clock, SystemClock, kernel_keeps
 from terminal.config import schema as sections
-from terminal.config.load import read_secret, read_ticket_keys
+from terminal.config.load import read_ticket_keys
 from terminal.config.schema import ConfigError, Settings, present
 from terminal.contract import access, lift_rules, signatures
-from terminal.core.model import Rules
 from terminal.core.tariff import Tariff
 from terminal.mqtt.client import MqttClient
-from terminal.mqtt.endpoint import Endpoint, last_will
+from terminal.mqtt.endpoint import Endpoint
+from terminal.mqtt.heartbeat import last_will
 
 if TYPE_CHECKING:
     from broker.embedded import EmbeddedBroker
@@ -35,13 +35,11 @@ GARAGE_ROLES = ("broker", "worker", "listener", "console")
 
 def _wifi(lcd: sections.LcdSettings) -> "Wifi | None":
     from terminal.screen.qr import QrError
-    from terminal.screen.wifi_page import wifi
 
     if not lcd.wifi:
         return None
-    secret = read_secret(lcd.wifi_password_file, "lcd.wifi_password_file") if lcd.wifi_password_file else b""
     try:
-        return wifi(lcd.wifi, secret.decode("ascii"))
+        return build.wifi(lcd)
     except (QrError, UnicodeDecodeError):
         raise ConfigError("lcd.wifi_password_file: takes a password of printable ASCII") from None
 
@@ -86,20 +84,12 @@ def _mqtt_client(settings: Settings, roles: Sequence[str], process: str, clock: 
     garage = settings.need(sections.GarageSettings).id
     broker, mqtt = settings.broker, settings.mqtt
     if broker and (mqtt is None or process != "run"):  # there, a role that runs alone is a user of its own
-        url = mqtt.url if mqtt else f"mqtt://127.0.0.1:{broker.port}"
-        mqtt = sections.MqttSettings(url, process, broker.users / process, mqtt.ca_file if mqtt else None)
+        mqtt = build.embedded_user(broker, mqtt, process)
     mqtt = present(mqtt, "mqtt.url")
     lane = None if set(roles) <= set(GARAGE_ROLES) or settings.lane is None else settings.lane.id
     # Elsewhere one user may serve several roles, which would push each other out under one client id.
     own = mqtt.username if process == "run" or mqtt.username.split(".")[0] == process else f"{mqtt.username}-{process}"
-    mqtt_client = MqttClient(
-        mqtt.url,
-        client_id=own,
-        username=mqtt.username,
-        password=read_secret(mqtt.password_file, "mqtt.password_file").decode(),
-        ca_file=mqtt.ca_file,
-        will=lambda: will(),
-    )
+    mqtt_client = build.mqtt_client(mqtt, own, will=lambda: will())
     will = last_will(
         garage=garage, lane=lane, role=process, version=__version__, instance=mqtt_client.instance, clock=clock
     )
@@ -172,8 +162,7 @@ class _Opener:
         return ReaderRole(endpoint, scanner, tariff=self._tariff(), kept=kernel_keeps).run
 
     async def _worker(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
-        from terminal.payby.client import PayByClient
-        from terminal.payby.signing import load_private_key, load_public_keys
+        from terminal.payby.signing import load_public_keys
         from terminal.roles.worker.event_mapper import JudgementSettings
         from terminal.roles.worker.journal_keeper import WorkerJournal
         from terminal.roles.worker.message_builder import WorkerSigner
@@ -189,22 +178,12 @@ class _Opener:
         if name is None or not name.startswith("worker"):
             raise ConfigError("lift.private_key: its public half is not among lift.trusted under a worker's name")
         payby_keys, tariff = load_public_keys(payby.payby_public_key), self._tariff()
-        client = await self._stack.enter_async_context(
-            PayByClient(
-                payby.base_url,
-                payby.partner_id,
-                load_private_key(present(payby.private_key, "payby.private_key")),
-                payby_keys,
-                timeout_s=payby.timeout,
-                clock=self._clock,
-                user_agent=f"exit-terminal/{__version__}",
-            )
-        )
+        client = await self._stack.enter_async_context(build.payby_client(payby, clock=self._clock))
         signer = WorkerSigner(name, key)
         journal = settings.need(sections.JournalSettings).path
         told = WorkerSettings(
             garage=garage.id,
-            rules=Rules(garage.id, round(payby.cancel_after * 1000), tariff.exit_grace_ms, mark=signer.mark),
+            rules=build.rules(settings, mark=signer.mark),
             judgement=JudgementSettings(
                 garage.id,
                 read_ticket_keys(settings.need(sections.TicketSettings)),
@@ -276,7 +255,6 @@ class _Opener:
         from terminal.screen.dimming import Dimming, night_of
         from terminal.screen.idle_picture import PictureError, load
         from terminal.screen.qr import QrError
-        from terminal.screen.view import Site
 
         lcd, garage = self._settings.need(sections.LcdSettings), self._garage
         panel = await self._stack.enter_async_context(self._hardware.panel())
@@ -292,7 +270,7 @@ class _Opener:
                 endpoint,
                 panel,
                 name=lcd.panel,
-                site=Site(garage.name, garage.name_ar, garage.help_phone, lcd.digits, _wifi(lcd)),
+                site=build.site(garage, lcd, _wifi(lcd)),
                 trusted=trusted,
                 idle=idle,
                 no_idle=no_idle,

@@ -33,7 +33,9 @@ Payee = Annotated[str, Meta(pattern=r"^[0-9]{12}\Z", description="a merchant id 
 Offset = Annotated[int, Meta(ge=-480, le=480, description="pixels, -480 to 480")]
 Arm = Annotated[float, Meta(ge=0.05, le=60, description="seconds, 0.05 to 60")]
 File = Annotated[Path, Meta(description="the path of a file")]
-LaneId = Annotated[str, Meta(pattern=r"^(?!garage\Z)[a-z0-9-]{1,16}\Z")]
+LaneId = Annotated[
+    str, Meta(pattern=r"^(?!garage\Z)[a-z0-9-]{1,16}\Z", description="1 to 16 of a-z, 0-9, -; not garage")
+]
 
 MHZ = (0.5, 1, 2, 4, 8, 16, 20, 24, 28, 32, 36, 40, 44, 48, 50, 52)
 CLOCKS = frozenset(round(mhz * 1_000_000) for mhz in MHZ)
@@ -58,9 +60,7 @@ class GarageSettings(Section, frozen=True):
 
 
 class LaneSettings(Section, frozen=True):
-    id: Annotated[
-        str, Meta(pattern=r"^(?!garage\Z)[a-z0-9-]{1,16}\Z", description="1 to 16 of a-z, 0-9, -; not garage")
-    ]
+    id: LaneId
 
 
 class MqttSettings(Section, frozen=True):

@@ -12,6 +12,7 @@ import msgspec
 from terminal import __version__
 from terminal.contract.access import ROLES
 from terminal.contract.messages import MAX_BYTES, MESSAGES
+from terminal.contract.topics import RETAINED
 
 MEANINGS = {
     "fee": "A ticket was read, and this is what is due.",
@@ -28,7 +29,6 @@ MEANINGS = {
     "health": "Online, degraded, offline; version; a heartbeat every 5 s. Also each connection's last will. "
     "A worker signs its own, and names as `rival` the other worker that it hears.",
 }
-RETAINED = frozenset({"order", "screen", "barrier", "vehicle", "health"})
 SIGNED_TEXTS = {
     "lift": (
         "lift|<garage>|<lane>|<id>|<session>|<car>|<reason>|<by>|<note>|<not_after>|<order_no>|<amount>|"

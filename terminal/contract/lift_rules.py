@@ -7,12 +7,11 @@ and nothing else in the product decides it. Signing and key files: ``signatures.
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from terminal.contract.messages import MAX_BYTES, Lift, Proof
+from terminal.contract.messages import MAX_BYTES, Lift, Proof, RefusalReason
 from terminal.contract.signatures import (
     TrustedKeys,
     check_lift,
@@ -28,8 +27,6 @@ PROVED = ("paid", "credit")
 
 PROOF_BYTES = MAX_BYTES - 1024
 """So many bytes of JSON a lift has for its proof; whatever else a worker writes into it fits into the rest."""
-
-Why = Literal["spent", "expired", "too-far", "signature", "proof", "car", "busy", "journal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ class BarrierSituation:
     waiting: bool | None = None
 
 
-def refusal(lift: Lift, trust: BarrierTrust, situation: BarrierSituation) -> Why | None:
+def refusal(lift: Lift, trust: BarrierTrust, situation: BarrierSituation) -> RefusalReason | None:
     """None if ``lift`` may raise the boom now, else why not. Raises nothing, spends nothing.
 
     The order: what is not signed learns nothing else; a spent id is known as such for ever, however late it is

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from terminal.core.model import BoomState, LiftOutcome, OrderStatus, RefundStage, ScreenState
+
 MAX_BYTES = 16 * 1024
 """Largest message, in bytes of UTF-8."""
 
@@ -112,7 +114,7 @@ class Fee(Message, frozen=True, kw_only=True):
 class Order(Message, frozen=True, kw_only=True):
     """The lane's PayBy order and how it stands."""
 
-    status: Literal["placing", "created", "paid", "closing", "closed", "failed", "none"]
+    status: OrderStatus
     fee: Uuid7 | None = None
     session: Uuid7 | None = None
     order_no: OrderNo | None = None
@@ -131,7 +133,6 @@ class Qr(msgspec.Struct, frozen=True):
     bits: str
 
 
-ScreenState = Literal["idle", "wait", "pay", "paid", "free", "closed", "help", "out-of-order"]
 HelpCode = Annotated[str, Meta(pattern=r"^[A-Z0-9]{5,6}" + _END)]
 
 
@@ -192,6 +193,7 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 LiftReason = Literal["paid", "free", "credit", "operator"]
+RefusalReason = Literal["spent", "expired", "too-far", "signature", "proof", "car", "busy", "journal"]
 
 
 class Lift(Message, frozen=True, kw_only=True):
@@ -214,15 +216,15 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     """The barrier's answer to one lift."""
 
     lift: Uuid7
-    outcome: Literal["raised", "refused", "unknown"]
-    why: Literal["spent", "expired", "too-far", "signature", "proof", "car", "busy", "journal"] | None = None
+    outcome: LiftOutcome
+    why: RefusalReason | None = None
     order_no: OrderNo | None = None
 
 
 class Barrier(Message, frozen=True, kw_only=True):
     """What the boom does, and by which lift it rose."""
 
-    state: Literal["down", "rising", "up", "lowering", "unknown", "fault"]
+    state: BoomState
     lift: Uuid7 | None = None
     session: Uuid7 | None = None
     reason: LiftReason | None = None
@@ -266,7 +268,7 @@ class Refund(Message, frozen=True, kw_only=True):
 
     order_no: OrderNo
     refund_no: str
-    status: RefundStatus
+    status: RefundStage
     amount: Amount | None = None
     currency: Currency | None = None
     notify_id: str | None = None

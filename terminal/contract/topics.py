@@ -3,14 +3,29 @@
 import re
 from dataclasses import dataclass
 
-GARAGE_WIDE = "garage"
+from terminal.core.ids import GARAGE_NAME, LANE_NAME, NO_LANE
+
+GARAGE_WIDE = NO_LANE
 """Stands in the lane's place where a message concerns the whole garage."""
 
 OF_A_LANE = frozenset({"fee", "order", "screen", "lift", "barrier", "vehicle", "command"})
 """Kinds of message that belong to a lane, and never stand in the garage's place."""
 
-_GARAGE = re.compile(r"[a-z0-9]{1,12}")
-_LANE = re.compile(r"[a-z0-9-]{1,16}")
+RETAINED = frozenset({"order", "screen", "barrier", "vehicle", "health"})
+"""Of these the broker keeps the newest for whoever subscribes later."""
+FLEETING = frozenset({"fee", "vehicle", "health"})
+"""Heard while there is a connection (QoS 0), and said again all the time: what a broker keeps of them for who is away
+would come late as if it were new, and a lift for a car that has left would find that car waiting. And a broker that
+writes to its disk what it keeps would fall behind where one reader says a thousand fees a second."""
+LATEST_ONLY = frozenset({"order", "screen", "vehicle", "health"})
+"""Of these only the newest waits for a connection. Not of ``barrier``: each may answer another lift."""
+
+SILENT_MS = 15_000
+"""Heartbeats, `vehicle` and `barrier` are repeated every 5 s: who was not heard for so long is not there, whatever his
+last message says, and what is older than this says nothing of now."""
+
+_GARAGE = re.compile(GARAGE_NAME)
+_LANE = re.compile(LANE_NAME)
 _WHAT = re.compile(r"[a-z]{1,16}(/[a-z]{1,16})?")
 
 

@@ -7,6 +7,7 @@ so that a start after a crash owes just the same (``outbox.owed``). What is said
 from dataclasses import dataclass
 from typing import Literal
 
+from terminal.core.alert_codes import RuleAlertCode
 from terminal.core.model import Grant, PaymentProof, VisitOrder, VisitRefund
 
 # -- pursued until the state no longer owes them ---------------------------------------------------------------
@@ -84,7 +85,7 @@ ReceiptOutcome = Literal["lifting", "duplicate", "late", "refused", "noted", "do
 class RaiseAlert:
     """Tell a person; ``lane`` None for what concerns the garage."""
 
-    code: str
+    code: RuleAlertCode
     severity: Severity
     text: str
     lane: str | None
@@ -100,7 +101,7 @@ class RaiseAlert:
 class ClearAlert:
     """The condition of an alert is over."""
 
-    code: str
+    code: RuleAlertCode
     text: str
     lane: str | None
 

@@ -4,21 +4,18 @@
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from terminal.core import ids
-from terminal.core.model import Lane, Stay, VisitOrder
+from terminal.core.model import Lane, OrderStatus, ScreenState, Stay, VisitOrder
 from terminal.core.rules.limits import SKEW_LIMIT_MS
 from terminal.core.value import replace
-
-State = Literal["idle", "wait", "pay", "paid", "free", "closed", "help", "out-of-order"]
 
 
 @dataclass(frozen=True, slots=True)
 class LaneDisplay:
     """One screen. ``until``: when it must be looked at again though nothing happened (ms, steady), or None."""
 
-    state: State
+    state: ScreenState
     fee: str | None = None
     session: str | None = None
     car: str | None = None
@@ -33,7 +30,7 @@ class LaneDisplay:
     """A phone has read the code."""
 
 
-def screen(lane: Lane, stay: Stay | None, now: int, *, hindrance: tuple[State, str] | None = None) -> LaneDisplay:
+def screen(lane: Lane, stay: Stay | None, now: int, *, hindrance: tuple[ScreenState, str] | None = None) -> LaneDisplay:
     """What the LCD must show. ``hindrance``: what keeps an idle lane from serving, as (state, reason)."""
     fee = lane.fee_ids[-1] if lane.fee_ids else None
     if notice := lane.notice:
@@ -64,7 +61,7 @@ def screen(lane: Lane, stay: Stay | None, now: int, *, hindrance: tuple[State, s
             return base
 
 
-def _idle(lane: Lane, hindrance: tuple[State, str] | None) -> tuple[State, str]:
+def _idle(lane: Lane, hindrance: tuple[ScreenState, str] | None) -> tuple[ScreenState, str]:
     if lane.closed:
         return "closed", "operator"
     if hindrance:
@@ -74,9 +71,6 @@ def _idle(lane: Lane, hindrance: tuple[State, str] | None) -> tuple[State, str]:
     if lane.boom is None or lane.boom_fault or lane.boom.state == "fault":
         return "closed", "barrier"
     return "idle", ""
-
-
-OrderStatus = Literal["placing", "created", "paid", "closing", "closed", "failed", "none"]
 
 
 def order_status(order: VisitOrder | None) -> OrderStatus:

@@ -7,7 +7,7 @@ write it as it is and read it back.
 from dataclasses import dataclass
 from typing import Literal
 
-from terminal.core.model import BoomState, ParkingFee, PaymentProof, RefundStage, Rules, VisitOrder
+from terminal.core.model import BoomState, LiftOutcome, ParkingFee, PaymentProof, RefundStage, Rules, VisitOrder
 
 ReportedStatus = Literal["CREATED", "PAID", "FAILURE", "OTHER"]
 """How an order stands with PayBy, as far as it matters."""
@@ -119,7 +119,7 @@ class LiftAnswered:
     lane: str
     session: str
     lift: str
-    outcome: Literal["raised", "refused", "unknown"]
+    outcome: LiftOutcome
     why: str = ""
 
 

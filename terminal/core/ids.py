@@ -15,10 +15,10 @@ ATTEMPTS = 9
 NO_LANE = "garage"
 """Stands in the lane's place for the whole garage, so that no lane is called so."""
 
-_GARAGE = r"[a-z0-9]{1,12}"
-_LANE = r"[a-z0-9-]{1,16}"
+GARAGE_NAME = r"[a-z0-9]{1,12}"
+LANE_NAME = r"[a-z0-9-]{1,16}"
 _SESSION = r"[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}"
-_ORDER_NO = re.compile(rf"({_GARAGE})-({_LANE})-({_SESSION})(?:-([2-9]))?")
+_ORDER_NO = re.compile(rf"({GARAGE_NAME})-({LANE_NAME})-({_SESSION})(?:-([2-9]))?")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _MARK_BITS = 44
 _HELP_LETTERS = "23456789BCDFGHJKMNPQRSTVWXYZ"  # no 0 O 1 I L U, which sound or look alike; no vowels, so no words

@@ -283,6 +283,10 @@ class WaitingVehicle:
 
 
 BoomState = Literal["down", "rising", "up", "lowering", "unknown", "fault"]
+LiftOutcome = Literal["raised", "refused", "unknown"]
+ScreenState = Literal["idle", "wait", "pay", "paid", "free", "closed", "help", "out-of-order"]
+OrderStatus = Literal["placing", "created", "paid", "closing", "closed", "failed", "none"]
+"""What the `order` topic says of a lane's order."""
 
 
 @dataclass(frozen=True, slots=True)

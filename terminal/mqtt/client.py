@@ -27,8 +27,9 @@ from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 from uuid_utils import uuid7
 
-from terminal.mqtt.errors import REFUSALS, ConnectionRefused, MqttError, SubscriptionRefused, Will
-from terminal.mqtt.subscription import Arrival, Subscription, check_filter, check_topic, matches
+from terminal.mqtt.errors import REFUSALS, ConnectionRefused, MqttError, Will
+from terminal.mqtt.router import GRACE_S, SubscriptionRouter
+from terminal.mqtt.subscription import Arrival, Subscription, check_filter, check_topic
 from terminal.mqtt.transport import BufferedSocket, new_client, tls_context, where
 
 log = logging.getLogger(__name__)
@@ -48,9 +49,6 @@ FIRST_S = 3.0
 """How long opening waits to learn whether the broker accepts the user; it goes on without an answer."""
 FLUSH_S = 2.0
 """How long closing waits for outstanding PUBACKs."""
-GRACE_S = 10.0
-"""How long a message that nobody takes is kept unacknowledged (MqttClient's ``grace_s``): after a start, until the
-roles have subscribed; after a subscription's end, so that a program that is being stopped leaves it with the broker."""
 LARGEST = 60_000
 """Bytes of a payload. Brokers take packets of 64 KiB (the embedded one, and Mosquitto as we ship it)."""
 WINDOW = 20
@@ -68,7 +66,8 @@ class MqttClient:
     The broker keeps the session (clean_session off) under ``client_id``, by default the user's name; not without
     either, nor with ``clean``, for who only looks on and wants nothing of what was while it was away. ``mqtts`` checks
     the certificate and its host name, by ``ca_file`` or the system's authorities.
-    ``will`` may be a function: it is called before each connect, so that no two wills bear the same id.
+    ``will`` may be a function: it is called before each connect, so that no two wills bear the same id. ``grace_s``:
+    how long a message that nobody takes is kept unacknowledged; see SubscriptionRouter.
     """
 
     def __init__(
@@ -106,15 +105,9 @@ class MqttClient:
         self._fd: int | None = None
         self._generation = self._outstanding = 0
         self._backlog: OrderedDict[tuple[str, bytes | None], tuple[bytes, bool]] = OrderedDict()
-        self._subscriptions: list[Subscription] = []
-        self._granted: set[str] = set()
-        self._asked: dict[int | None, list[str]] = {}
-        self._routes: dict[str, list[Subscription]] = {}
-        self._parked: dict[Arrival, asyncio.TimerHandle] = {}
-        self._park_until = 0.0
+        self._router = SubscriptionRouter(grace_s)
         self._listeners: list[Callable[[bool], None]] = []
         self._will = will
-        self._grace_s = grace_s
         try:
             host, port, secure = where(url)
             tls = tls_context(ca_file, cert_file, key_file) if secure else None
@@ -165,11 +158,7 @@ class MqttClient:
         if not wanted:
             raise ValueError("subscribe() needs a filter")
         subscription = Subscription(wanted, self._unsubscribe)
-        self._subscriptions.append(subscription)
-        self._routes.clear()
-        for arrival in [a for a in self._parked if any(matches(f, a.topic) for f in wanted)]:
-            self._parked.pop(arrival).cancel()
-            subscription.offer(arrival)
+        self._router.add(subscription)
         if self._error:
             subscription.fail(self._error)
         elif self.connected:
@@ -197,7 +186,7 @@ class MqttClient:
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         self._first = self._loop.create_future()
-        self._park_until = self._loop.time() + self._grace_s
+        self._router.begin(self._loop)
         self._task = asyncio.create_task(self._keep_connected(), name="bus")
         try:
             await asyncio.wait([self._first], timeout=FIRST_S)
@@ -221,16 +210,13 @@ class MqttClient:
             await self._stop()
 
     async def _stop(self) -> None:
-        for timer in self._parked.values():
-            timer.cancel()
-        self._parked.clear()
+        self._router.forget_parked()
         if self._task:
             self._task.cancel()
             await asyncio.wait([self._task])
         if not self._dialing:
             self._drop_socket()
-        for subscription in list(self._subscriptions):
-            subscription.close()
+        self._router.close()
 
     async def _keep_connected(self) -> None:
         wait = RETRY_S[0]
@@ -339,10 +325,7 @@ class MqttClient:
         self._lost.set()
         self._generation += 1
         self._note(why)
-        self._granted.clear()
-        self._asked.clear()
-        for subscription in self._subscriptions if self._error is None else ():
-            subscription.grant(False)
+        self._router.lost(ends=self._error is not None)
         if self.connected:
             self.connected = False
             self._up.clear()
@@ -366,8 +349,7 @@ class MqttClient:
             if name in REFUSALS and not self._once_connected:
                 self._error = ConnectionRefused(f"mqtt: {self._refusal}")
                 self._up.set()
-                for subscription in self._subscriptions:
-                    subscription.fail(self._error)
+                self._router.fail(self._error)
             self._loop.call_soon(self._cut, self._refusal)  # it is the broker's to close the line; some wait
             return
         self.connected = self._once_connected = True
@@ -375,7 +357,7 @@ class MqttClient:
         self._up.set()
         if not self._first.done():
             self._first.set_result(None)
-        if filters := {f for s in self._subscriptions for f in s.filters}:
+        if filters := self._router.filters():
             self._ask(filters)  # whatever session_present says: a broker may have kept the session and lost these
         self._tell(True)
 
@@ -384,22 +366,12 @@ class MqttClient:
             self._down(self._refusal or f"lost: {reason}")
 
     def _ask(self, filters: Iterable[str]) -> None:
-        """Ask for ``filters``, each as the most demanding of its subscriptions wants it."""
-        wanted = {f: max(s.filters.get(f, 0) for s in self._subscriptions) for f in sorted(filters)}
+        wanted = self._router.wanted(filters)
         _, mid = self._client.subscribe(list(wanted.items()))
-        self._granted.difference_update(wanted)
-        self._asked[mid] = list(wanted)
+        self._router.asked(mid, wanted)
 
     def _subscribed(self, _client: Any, _userdata: Any, mid: int, codes: list[ReasonCode], _properties: Any) -> None:
-        asked = self._asked.pop(mid, [])
-        refused = tuple(f for f, code in zip(asked, codes, strict=False) if code.is_failure)
-        self._granted.update(f for f in asked if f not in refused)
-        for subscription in self._subscriptions:
-            if mine := tuple(f for f in refused if f in subscription.filters):
-                log.error("mqtt: the broker refuses the subscription to %s", ", ".join(mine))
-                subscription.fail(SubscriptionRefused(mine))
-            elif self._granted.issuperset(subscription.filters):
-                subscription.grant(True)
+        self._router.answered(mid, [code.is_failure for code in codes])
 
     def _published(self, *_: Any) -> None:
         self._outstanding -= 1
@@ -411,20 +383,8 @@ class MqttClient:
         except UnicodeDecodeError:  # no topic of anybody's: MQTT 3.1.1, 1.5.3
             self._loop.call_soon(puback)
             return
-        takers = self._routes.get(topic)
-        if takers is None:
-            takers = [s for s in self._subscriptions if any(matches(f, topic) for f in s.filters)]
-            if len(self._routes) >= 1024:
-                self._routes.clear()
-            self._routes[topic] = takers
-        arrival = Arrival(topic, bytes(message.payload), message.retain, puback)
-        for subscription in takers:
-            subscription.offer(arrival)
-        if not takers:
-            if self._loop.time() < self._park_until:
-                self._park(arrival)
-            else:
-                self._loop.call_soon(puback)
+        if not self._router.route(Arrival(topic, bytes(message.payload), message.retain, puback)):
+            self._loop.call_soon(puback)
 
     # Acknowledging
 
@@ -432,21 +392,8 @@ class MqttClient:
         if qos and generation == self._generation and self.connected:
             self._drive(partial(self._client.ack, mid, qos))
 
-    def _park(self, arrival: Arrival) -> None:
-        self._parked[arrival] = self._loop.call_later(self._grace_s, self._give_up, arrival)
-
-    def _give_up(self, arrival: Arrival) -> None:
-        del self._parked[arrival]
-        arrival.puback()
-
     def _unsubscribe(self, subscription: Subscription) -> None:
-        self._subscriptions.remove(subscription)
-        self._routes.clear()
-        for arrival in subscription.held:
-            arrival.holders.discard(subscription)
-            if not arrival.holders and self._task and not self._task.done():
-                self._park(arrival)
-        subscription.held.clear()
-        unused = [f for f in subscription.filters if not any(f in s.filters for s in self._subscriptions)]
+        runs = self._task is not None and not self._task.done()
+        unused = self._router.remove(subscription, park=runs)
         if unused and self.connected:
             self._drive(lambda: self._client.unsubscribe(unused))

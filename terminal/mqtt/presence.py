@@ -5,10 +5,7 @@ from typing import Literal
 
 from terminal.clock import Clock
 from terminal.contract.messages import Health
-from terminal.contract.topics import Topic
-
-OFFLINE_AFTER_MS = 15_000
-"""A role whose last heartbeat arrived longer ago counts as offline, whatever its will says."""
+from terminal.contract.topics import SILENT_MS, Topic
 
 
 class SecondWorker(Exception):
@@ -66,7 +63,7 @@ class Presence:
             if peer.role == role
             and lane in (None, peer.lane)
             and peer.at_ms is not None
-            and now - peer.at_ms <= OFFLINE_AFTER_MS
+            and now - peer.at_ms <= SILENT_MS
         }
         return "online" if "online" in states else "degraded" if "degraded" in states else "offline"
 

@@ -7,7 +7,8 @@ those of ``DECIDES``, must be as the page says; any other is absent where it is 
 """
 
 import re
-from typing import Annotated, Any, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -20,6 +21,16 @@ Word = Annotated[str, Meta(pattern=r"^[!-~]{1,64}(?!\n)$")]
 """An identifier: printable ASCII without spaces."""
 
 CREATED, PAID_SUCCESS, SETTLED, FAILURE = "CREATED", "PAID_SUCCESS", "SETTLED", "FAILURE"
+REFUNDED_SETTLED, SUCCESS = "REFUNDED_SETTLED", "SUCCESS"
+REFUNDED = (SUCCESS, REFUNDED_SETTLED)
+"""A refund that is done."""
+RefundProgress = Literal["created", "settled", "success", "failed"]
+_REFUND_STAGES: Mapping[str, RefundProgress] = {
+    CREATED: "created",
+    REFUNDED_SETTLED: "settled",
+    SUCCESS: "success",
+    FAILURE: "failed",
+}
 
 
 class PaymentInfo(msgspec.Struct, frozen=True, rename="camel"):
@@ -77,7 +88,7 @@ class AcquireOrder(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class RefundOrder(msgspec.Struct, frozen=True, rename="camel"):
-    """A refund as PayBy has it; ``status`` is CREATED, REFUNDED_SETTLED, SUCCESS or FAILURE."""
+    """A refund as PayBy has it; ``status`` is CREATED, one of REFUNDED, or FAILURE."""
 
     refund_merchant_order_no: Word
     status: str
@@ -88,6 +99,11 @@ class RefundOrder(msgspec.Struct, frozen=True, rename="camel"):
     reason: str | None = None
     fail_code: PlainLine | None = None
     fail_des: PlainLine | None = None
+
+    @property
+    def stage(self) -> RefundProgress | None:
+        """How far it has come; None for a status that no refund should have."""
+        return _REFUND_STAGES.get(self.status)
 
 
 class RefundSummary(msgspec.Struct, frozen=True, rename="camel"):

@@ -18,6 +18,7 @@ from terminal.contract.messages import Health, Screen
 from terminal.contract.signatures import TrustedKeys, check_screen
 from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.presence import Presence
+from terminal.mqtt.throttle import Throttle
 from terminal.screen import fonts, qr
 from terminal.screen.dimming import QUIET, Dimming, place
 from terminal.screen.fonts import DoesNotFit
@@ -110,7 +111,7 @@ class LcdRole:
         """The last view that reached the glass, and when."""
         self._proven: frozenset[View] = frozenset()
         """Views of one symbol whose frames could be read back; their seconds do not count."""
-        self._tokens, self._token_ms = BURST, self._clock.steady_ms()
+        self._frames = Throttle(DRAW_EVERY_MS, burst=BURST)
         self._troubles: dict[str, str] = {}
 
     async def run(self) -> None:
@@ -121,7 +122,7 @@ class LcdRole:
             self._trouble("arabic", f"Arabic cannot be shown; {fonts.INSTALL}")
         if self._no_idle:  # the screen of our own says the same as it should
             self._trouble("idle", self._no_idle)
-            await self._endpoint.alert("idle-picture", "warning", self._no_idle)
+            await self._endpoint.alert("idle-picture", self._no_idle)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._endpoint.run_heartbeat(), name="lcd health")
@@ -163,7 +164,7 @@ class LcdRole:
         if screen.state == "pay" and not retained:
             if check_screen(screen, self._endpoint.garage, self._lane, self._trusted):
                 text = "a QR code that no trusted worker signed for this lane was not shown"
-                await self._endpoint.alert("forged-screen", "critical", text)
+                await self._endpoint.alert("forged-screen", text)
                 return
             await self._endpoint.clear("forged-screen", "a signed QR code came")
         self._presenter.take(screen, self._clock.steady_ms(), retained=retained)
@@ -204,7 +205,7 @@ class LcdRole:
         """Show what is to be seen now, if it is not there yet; returns when to look again, in ms."""
         view, now = self._view(), self._clock.steady_ms()
         if self._shown is None or self._shown[0] != view or now - self._shown[1] >= WHOLE_EVERY_MS:
-            if not self._may_draw(now):
+            if not self._frames.take(now):
                 return DRAW_EVERY_MS
             if not await self._show(view):
                 return RETRY_MS
@@ -213,14 +214,6 @@ class LcdRole:
         if change_ms is not None:
             return change_ms + 2  # timers may end a little early
         return LOOK_EVERY_MS if self._renderer.tongues == 1 else TONGUE_MS - self._clock.steady_ms() % TONGUE_MS + 2
-
-    def _may_draw(self, now: int) -> bool:
-        gained, rest = divmod(now - self._token_ms, DRAW_EVERY_MS)
-        self._tokens, self._token_ms = min(BURST, self._tokens + gained), now - rest
-        if not self._tokens:
-            return False
-        self._tokens -= 1
-        return True
 
     async def _show(self, view: View) -> bool:
         """Draw, prove and push one frame in a thread; False where nothing reached the glass."""
@@ -275,13 +268,13 @@ class LcdRole:
         if view.symbol:
             self._presenter.refuse(view.symbol, why)
         self._news.set()
-        await self._endpoint.alert("qr-unreadable", "critical", why, help_code=view.help_code or None)
+        await self._endpoint.alert("qr-unreadable", why, help_code=view.help_code or None)
 
     # Health
 
     async def _alert_panel(self, text: str) -> None:
         self._trouble("panel", text)
-        await self._endpoint.alert("lcd-panel", "critical", text)
+        await self._endpoint.alert("lcd-panel", text)
 
     def _trouble(self, what: str, text: str) -> None:
         self._troubles[what] = text

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from typing import NoReturn, Protocol
 
 from terminal.clock import new_id
+from terminal.contract.alerts import AlertCode
 from terminal.contract.messages import Vehicle, moment
-from terminal.mqtt.endpoint import SAID_AGAIN_S, Endpoint
+from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.errors import SubscriptionRefused
+from terminal.mqtt.heartbeat import SAID_AGAIN_S
 
 EVERY_S = 5.0
 RECALL_S = 1.0
@@ -144,9 +146,10 @@ class LoopsRole:
         now = self._endpoint.clock.steady_ms()
         stuck = [name for name, since in self._since_ms.items() if now - since > STUCK_MS]
         text = f"the {' and the '.join(stuck)} loop shows a vehicle since more than 30 minutes" if stuck else None
-        for code, trouble in (("loop-bouncing", self._loops.trouble), ("loop-stuck", text)):
+        troubles: dict[AlertCode, str | None] = {"loop-bouncing": self._loops.trouble, "loop-stuck": text}
+        for code, trouble in troubles.items():
             if trouble:
-                await self._endpoint.alert(code, "warning", trouble)
+                await self._endpoint.alert(code, trouble)
             else:
                 await self._endpoint.clear(code, "the loops are as they should be")
         if reasons := [r for r in (self._loops.trouble, text) if r]:

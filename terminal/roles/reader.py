@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from terminal.contract.messages import Fee, Health, Order, Screen, Vehicle, stamp
+from terminal.contract.topics import SILENT_MS
 from terminal.core import money
 from terminal.core.ids import lost_session
 from terminal.core.quote import Quote, hint
 from terminal.core.tariff import Tariff
 from terminal.mqtt.endpoint import Endpoint
+from terminal.mqtt.throttle import Throttle
 
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 2.5)
 """Between the sayings of one fee: 30 s in all. Never longer than 4 s, so that a worker that is back within 5 s finds
@@ -30,8 +32,6 @@ REFUSED_EVERY_MS = 1000
 """Refused readings are said no more often than this; garbage may come ten times a second."""
 OPENING_S = 2.0
 """A scanner that takes longer to open than this is missing."""
-STALE_MS = 15_000
-"""A `vehicle` older than this says nothing."""
 SHOWN = 64
 """Characters of a refused text that are passed on."""
 REFUSED_ROW = 10
@@ -109,7 +109,7 @@ class ReaderRole:
         """The last live one, and when it came by the steady clock."""
         self._last: tuple[ScannedText, int] | None = None
         """The last reading, and when it was last under the scanner."""
-        self._refused_ms: int | None = None
+        self._refusals = Throttle(REFUSED_EVERY_MS)
         self._row = 0
         """Refused tickets since the last good one."""
         self._row_by_worker = False
@@ -147,10 +147,9 @@ class ReaderRole:
         if fee.reason == "refused":
             if fee.why == "ticket-unknown":
                 text = f"read what is no ticket: {_fault(reading)}; {SETTING}"
-                await self._endpoint.alert("ticket-garbage", "warning", text)
-            if self._refused_ms is not None and now - self._refused_ms < REFUSED_EVERY_MS:
+                await self._endpoint.alert("ticket-garbage", text)
+            if not self._refusals.take(now):
                 return
-            self._refused_ms = now
             self._refused = self._ask(fee, tasks, instead_of=(self._refused,))
             await self._count_refusal(fee.why)
         else:
@@ -166,7 +165,7 @@ class ReaderRole:
                 f"the last {REFUSED_ROW} tickets were refused, the last one as {why}: {SETTING}; "
                 "else compare garage.id, the ticket keys and the clock with the entry's"
             )
-            await self._endpoint.alert("reader-refuses", "warning", text)
+            await self._endpoint.alert("reader-refuses", text)
 
     async def _end_row(self) -> None:
         self._row, self._row_by_worker = 0, False
@@ -218,7 +217,7 @@ class ReaderRole:
         if self._vehicle is None:
             return None
         vehicle, heard_ms = self._vehicle
-        fresh = self._endpoint.clock.steady_ms() - heard_ms <= STALE_MS
+        fresh = self._endpoint.clock.steady_ms() - heard_ms <= SILENT_MS
         return vehicle.car if vehicle.waiting and fresh else None
 
     # What is said until it is answered
@@ -245,9 +244,7 @@ class ReaderRole:
                     return
             except TimeoutError:
                 continue
-        await self._endpoint.alert(
-            "fee-unanswered", "critical", f"no worker took the ticket that was read at {asked.fee.exited}"
-        )
+        await self._endpoint.alert("fee-unanswered", f"no worker took the ticket that was read at {asked.fee.exited}")
 
     async def _listen(self) -> None:
         with self._endpoint.subscribe("vehicle", "health/loops", "order", "screen") as stream:
@@ -280,7 +277,7 @@ class ReaderRole:
             self._trouble.clear()
             if trouble := self._scanner.trouble:
                 self._endpoint.degraded(trouble)
-                await self._endpoint.alert("scanner", "critical", trouble)
+                await self._endpoint.alert("scanner", trouble)
             else:
                 self._endpoint.healthy()
                 await self._endpoint.clear("scanner", "the scanner is there")

@@ -6,7 +6,7 @@ While a driver is served the light is full: one that is dimmed by pulses draws b
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
-from terminal.contract.messages import ScreenState
+from terminal.core.model import ScreenState
 
 QUIET: frozenset[ScreenState] = frozenset({"idle", "closed", "out-of-order"})
 """The states in which nobody is served."""

@@ -10,11 +10,9 @@ from collections import OrderedDict
 from dataclasses import replace
 
 from terminal.contract.messages import Screen
+from terminal.contract.topics import SILENT_MS
 from terminal.screen.qr import QrError, Symbol, from_wire
 from terminal.screen.view import Hint, Page, View, view_of
-
-GONE_AFTER_MS = 15_000
-"""So long without the worker's heartbeat, or without the broker, and what was said counts no longer."""
 
 HINT_AFTER_MS = 18_000
 HINT_MS = 6_000
@@ -98,10 +96,10 @@ class ScreenPresenter:
 
     def view(self, now: int, *, away_ms: int = 0, silent_ms: int = 0) -> View:
         """What is to be seen. ``away_ms``: since the broker was lost; ``silent_ms``: since the worker was heard."""
-        if away_ms >= GONE_AFTER_MS:
+        if away_ms >= SILENT_MS:
             return View("out-of-order", "broker")
         screen = self._screen
-        if silent_ms >= GONE_AFTER_MS and (screen is None or screen.state not in ("closed", "out-of-order")):
+        if silent_ms >= SILENT_MS and (screen is None or screen.state not in ("closed", "out-of-order")):
             return View("help", "no-answer", help_code=(screen and screen.help_code) or "")
         if screen is None:
             return View("wait")

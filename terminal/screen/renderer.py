@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from terminal.contract.messages import ScreenState
+from terminal.core.model import ScreenState
 from terminal.screen import pay_screen, qr, wifi_page
 from terminal.screen import view as words
 from terminal.screen.dimming import PLACES, darker

@@ -8,7 +8,7 @@ The Arabic must be read by a native speaker before a release.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from terminal.contract.messages import ScreenState
+from terminal.core.model import ScreenState
 
 LANGUAGES = ("en", "ar")
 """The columns, by BCP 47 codes; the last one stands above the other, as on the country's road signs."""

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from terminal.contract.messages import Screen, ScreenState
+from terminal.contract.messages import Screen
+from terminal.core.model import ScreenState
 from terminal.screen.qr import Symbol, from_wire
 
 Digits = Literal["latin", "arabic"]

@@ -17,10 +17,10 @@ from typing import Any, TypeVar, cast
 
 from terminal.clock import Clock
 from terminal.contract.messages import MESSAGES, BadMessage, Message, decode, encode, stamp
-from terminal.contract.topics import GARAGE_WIDE, parse
+from terminal.contract.topics import GARAGE_WIDE, LATEST_ONLY, RETAINED, parse
 from terminal.mqtt import subscription
 from terminal.mqtt.client import MqttClient
-from terminal.mqtt.endpoint import LATEST_ONLY, RETAINED, Endpoint, MessageStream, ReceivedMessage
+from terminal.mqtt.endpoint import Endpoint, MessageStream, ReceivedMessage
 from terminal.mqtt.subscription import Arrival, Subscription
 from tests.sim.loop import Owner, VirtualLoop
 

@@ -15,8 +15,7 @@ from aiohttp import web
 
 from drivers.boom_tracker import BoomTracker
 from terminal.contract.lift_rules import BarrierTrust as BarrierBeliefs
-from terminal.contract.lift_rules import Why
-from terminal.contract.messages import BadMessage, Health, Lift, Vehicle
+from terminal.contract.messages import BadMessage, Health, Lift, RefusalReason, Vehicle
 from terminal.contract.topics import parse
 from terminal.core.events import Damaged
 from terminal.core.ids import parse_order_no
@@ -524,7 +523,7 @@ class BarrierProcess:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _refuse(self, lift: Lift, why: Why) -> None:
+    async def _refuse(self, lift: Lift, why: RefusalReason) -> None:
         await self._reaches("heard")
         if self.fails_to_write:
             self._controller.unrefused(lift)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from terminal.core.actions import Action, ClearAlert, RaiseAlert, ReceiptOutcome, SendReceipt, Severity
+from terminal.core.alert_codes import RuleAlertCode
 from terminal.core.model import OPEN, Lane, Rules, Stay
 
 
@@ -90,7 +91,7 @@ class Draft:
 
     def alert(
         self,
-        code: str,
+        code: RuleAlertCode,
         severity: Severity,
         text: str,
         lane: str | None,
@@ -105,7 +106,7 @@ class Draft:
 
     def alert_until_cleared(
         self,
-        code: str,
+        code: RuleAlertCode,
         severity: Severity,
         text: str,
         lane: str | None,
@@ -115,7 +116,7 @@ class Draft:
         """Tell a person of a condition that lasts until clear() says that it is over, or a person does."""
         self.actions.append(RaiseAlert(code, severity, text, lane, stay.session if stay else None, order_no))
 
-    def clear(self, code: str, text: str, lane: str | None) -> None:
+    def clear(self, code: RuleAlertCode, text: str, lane: str | None) -> None:
         self.actions.append(ClearAlert(code, text, lane))
 
     def reply(self, outcome: ReceiptOutcome, why: str = "") -> None:

@@ -1,5 +1,6 @@
 """Rules 3, 4, 6 and 7: what PayBy says of an order, and what a payment does."""
 
+from terminal.core.alert_codes import RuleAlertCode
 from terminal.core.events import OrderDenied, OrderReported, OrderScanned, OrderUnheard
 from terminal.core.model import OPEN, Payment, Stay, Visit, VisitOrder
 from terminal.core.rules.draft import Draft
@@ -169,7 +170,7 @@ def order_denied(draft: Draft, event: OrderDenied) -> None:
             elif order.token_url:
                 draft.alert_until_cleared("payby-forgot", "critical", text, order.lane, stay, order.no)
         case "refused" | "unauthorised":
-            code = "payby-refused" if event.kind == "refused" else "payby-unauthorised"
+            code: RuleAlertCode = "payby-refused" if event.kind == "refused" else "payby-unauthorised"
             draft.alert(code, "critical", text, order.lane, stay, order.no)
             if event.call == "placeOrder" and (placing or not event.unsigned):
                 set_stage(draft, order, "closing" if event.unsigned else "failed")

@@ -1,5 +1,6 @@
 """Rules 9 and 10: a worker begins, its journal was damaged, or our own code failed on a stay."""
 
+from terminal.core.alert_codes import RuleAlertCode
 from terminal.core.events import Damaged, Started, StayFailed
 from terminal.core.model import OPEN, Stay
 from terminal.core.rules.draft import Draft
@@ -26,7 +27,7 @@ def _remind(draft: Draft, stay: Stay) -> None:
         if payment.holder == "person" and draft.at < payment.paid + REMIND_MS:
             failed = any(r.order_no == payment.order_no and r.stage == "failed" for r in stay.refunds)
             paid_for = stay.order(payment.order_no)
-            code = "payment-doubtful" if paid_for and paid_for.doubtful else "lift-unknown"
+            code: RuleAlertCode = "payment-doubtful" if paid_for and paid_for.doubtful else "lift-unknown"
             code = "refund-failed" if failed else code
             text = "a payment still waits for a person's decision"
             draft.alert(code, "critical", text, None, stay, payment.order_no)

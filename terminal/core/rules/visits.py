@@ -1,5 +1,6 @@
 """How a visit begins, goes from phase to phase and ends, and what an order's next stage means for it."""
 
+from terminal.core.alert_codes import RuleAlertCode
 from terminal.core.model import OPEN, Lane, OrderStage, ParkingFee, Phase, Stay, Visit, VisitOrder
 from terminal.core.rules.draft import Draft
 from terminal.core.rules.limits import LINGER_MS, REMEMBERED_LOST
@@ -56,7 +57,7 @@ def _slipped_out(draft: Draft, lane: Lane, visit: Visit, stay: Stay) -> bool:
     how = "under the raise of another" if for_another else "under an arm that no lift of it had raised"
     text = f"a vehicle left {how}: its ticket is used" if may_leave else f"a vehicle left {how}, unpaid"
     number = stay.payments[-1].order_no if stay.payments else None
-    code = "tailgating" if for_another else "passed-open"
+    code: RuleAlertCode = "tailgating" if for_another else "passed-open"
     draft.alert(code, "warning", text, lane.id, stay, number)
     return True
 

@@ -5,17 +5,17 @@ The shell (``__init__.py``) performs the effects in their order; a simulator can
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from terminal.clock import Clock
-from terminal.contract.lift_rules import BarrierSituation, BarrierTrust, Why, refusal
-from terminal.contract.messages import Answer, Barrier, Health, Lift, Vehicle, moment
-from terminal.contract.topics import Topic
+from terminal.contract.lift_rules import BarrierSituation, BarrierTrust, refusal
+from terminal.contract.messages import Answer, Barrier, Health, Lift, RefusalReason, Vehicle, moment
+from terminal.contract.topics import SILENT_MS, Topic
+from terminal.core.model import BoomState
 from terminal.mqtt.presence import Presence
+from terminal.mqtt.throttle import Throttle
 from terminal.roles.barrier.spent_lifts import LastRaise, SpentLifts
 
-LIVE_MS = 15_000
-"""A ``vehicle`` older than this says nothing."""
 HOLD_MS = 5_500
 """How long after a connect a lift for a car waits for the first ``vehicle``, which comes every 5 s."""
 LASTING = frozenset({"car"})
@@ -51,7 +51,7 @@ class RefuseLift:
     """Journal the refusal, then tell the gate what came of it: refused(), unrefused()."""
 
     lift: Lift
-    why: Why
+    why: RefusalReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,6 @@ class ReportForgery:
 
 
 Effect = PublishBarrier | RaiseBoom | RefuseLift | ReportForgery
-Boom = Literal["down", "rising", "up", "lowering", "unknown", "fault"]
 
 
 class BarrierController:
@@ -70,7 +69,7 @@ class BarrierController:
     every lift signed before has expired by then."""
 
     def __init__(
-        self, trust: BarrierTrust, spent: SpentLifts, clock: Clock, *, state: Boom, mistrust_ms: int = 0
+        self, trust: BarrierTrust, spent: SpentLifts, clock: Clock, *, state: BoomState, mistrust_ms: int = 0
     ) -> None:
         self.state = state
         self._trust = trust
@@ -87,8 +86,7 @@ class BarrierController:
         self._kept_until_ms = self._heard_since_ms
         self._trusted_from_ms = clock.steady_ms() + mistrust_ms
         self._refusing: set[str] = set()
-        self._forged = 0
-        self._forged_ms: int | None = None
+        self._forgeries = Throttle(FORGED_EVERY_MS)
 
     @property
     def mistrusts(self) -> bool:
@@ -146,7 +144,7 @@ class BarrierController:
         """A role of this lane is there, or no longer."""
         self._presence.take(topic, health, retained=retained)
 
-    def on_boom(self, state: Boom) -> Sequence[Effect]:
+    def on_boom(self, state: BoomState) -> Sequence[Effect]:
         """The boom moved."""
         self.state = state
         return [PublishBarrier()]
@@ -191,7 +189,7 @@ class BarrierController:
         self._spent.withdraw(lift)
         return [PublishBarrier(Answer(lift.id, "refused", "journal", lift.order_no))]
 
-    def refused(self, lift: Lift, why: Why) -> Sequence[Effect]:
+    def refused(self, lift: Lift, why: RefusalReason) -> Sequence[Effect]:
         """The refusal is journaled: it stands, whatever happens."""
         self._refusing.discard(lift.id)
         self._spent.refuse(lift, why, self._clock.wall_ms())
@@ -215,7 +213,7 @@ class BarrierController:
     def _live_vehicle(self) -> Vehicle | None:
         """The last live message of the loops, unless it is old or they are offline. Another vendor's device may
         publish ``vehicle`` and no health; then its age alone counts."""
-        if self._vehicle is None or self._clock.steady_ms() - self._vehicle_ms > LIVE_MS:
+        if self._vehicle is None or self._clock.steady_ms() - self._vehicle_ms > SILENT_MS:
             return None
         beats = any(peer.role == "loops" and peer.at_ms is not None for peer in self._presence.all())
         return None if beats and not self._presence.online("loops") else self._vehicle
@@ -224,7 +222,7 @@ class BarrierController:
         """The same, said since the last connect: during a cut another car may have driven up unheard."""
         return self._live_vehicle() if self._vehicle_ms >= self._heard_since_ms else None
 
-    def _waits_for_loops(self, lift: Lift, why: Why | None) -> bool:
+    def _waits_for_loops(self, lift: Lift, why: RefusalReason | None) -> bool:
         """Is it too early to say whether its car waits, or anybody? After a connect the lift may well come before the
         loops' next word."""
         if why != "car" and not (why is None and lift.car is None):
@@ -241,7 +239,7 @@ class BarrierController:
         held, self._held = self._held, {}
         return [effect for lift in held.values() for effect in self.on_lift(lift)]
 
-    def _refuse(self, lift: Lift, why: Why) -> Sequence[Effect]:
+    def _refuse(self, lift: Lift, why: RefusalReason) -> Sequence[Effect]:
         """Say no. Whoever sent the lift then passes its payment on, so that no copy of it may raise any more: where one
         might, later or after a restart, the refusal is journaled first."""
         if why == "signature":  # of such a lift nothing is believed, its order number neither
@@ -259,10 +257,7 @@ class BarrierController:
         return [answer]
 
     def _count_forged(self, text: str) -> Sequence[Effect]:
-        now, since = self._clock.steady_ms(), self._forged_ms
-        if since is not None and now - since < FORGED_EVERY_MS:
-            self._forged += 1
+        if not (count := self._forgeries.take(self._clock.steady_ms())):
             return []
-        more = f" ({self._forged} more since the last alert)" if self._forged else ""
-        self._forged, self._forged_ms = 0, now
+        more = f" ({count - 1} more since the last alert)" if count > 1 else ""
         return [ReportForgery(f"a lift was refused: {text}{more}")]

@@ -12,13 +12,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import NoReturn, Protocol
 
-from terminal.contract.lift_rules import BarrierTrust, Why
-from terminal.contract.messages import Health, Lift, Vehicle
+from terminal.contract.alerts import AlertCode
+from terminal.contract.lift_rules import BarrierTrust
+from terminal.contract.messages import Health, Lift, RefusalReason, Vehicle
+from terminal.core.model import BoomState
 from terminal.journal.rows import JournalError, JournalFull
 from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
 from terminal.roles.barrier.controller import (
     BarrierController,
-    Boom,
     Effect,
     PublishBarrier,
     RaiseBoom,
@@ -45,7 +46,7 @@ class RelayDriver(Protocol):
     """What drivers/relay.py is to this role."""
 
     @property
-    def state(self) -> Boom:
+    def state(self) -> BoomState:
         """Where the boom is."""
 
     async def pulse(self) -> None:
@@ -86,7 +87,7 @@ class BarrierRole:
         self._second = SecondBarrier(endpoint.mqtt_client.instance, endpoint.clock)
         self._outbox: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
-        self._wrong: dict[str, str] = {}
+        self._wrong: dict[AlertCode, str] = {}
         """What is wrong, by the alert's code; health tells all of it."""
         self._keep_rows = keep_rows
         self._pruned = 0
@@ -148,7 +149,7 @@ class BarrierRole:
                     message = self._controller.message(self._endpoint.head(), answer)
                     self._outbox.put_nowait(partial(self._endpoint.publish, message))
                 case ReportForgery(text):
-                    self._outbox.put_nowait(partial(self._endpoint.alert, "forged-lift", "critical", text, once=True))
+                    self._outbox.put_nowait(partial(self._endpoint.alert, "forged-lift", text))
                 case RaiseBoom(lift):
                     self._group.create_task(self._raise(lift, received), name=f"barrier raises for {lift.id}")
                     received = None
@@ -192,7 +193,7 @@ class BarrierRole:
         except JournalError as error:
             await self._journal_failed(error)
 
-    async def _refuse(self, lift: Lift, why: Why, received: ReceivedMessage | None) -> None:
+    async def _refuse(self, lift: Lift, why: RefusalReason, received: ReceivedMessage | None) -> None:
         try:
             await self._write(refused_row(lift, why))
         except JournalError as error:
@@ -270,9 +271,7 @@ class BarrierRole:
             logger.warning("nobody knows how full the disk is: %s", error)
             return
         if usage.used >= FULL_AT:
-            await self._endpoint.alert(
-                "disk", "warning", f"the disk under the barrier's journal is {usage.used:.0%} full"
-            )
+            await self._endpoint.alert("disk", f"the disk under the barrier's journal is {usage.used:.0%} full")
         else:
             await self._endpoint.clear("disk", "there is room on the disk under the barrier's journal")
 
@@ -286,12 +285,12 @@ class BarrierRole:
                 self._well("journal-replaced", "the journal is in its place again")
             await asyncio.sleep(PLACE_EVERY_S)
 
-    def _trouble(self, code: str, text: str) -> None:
+    def _trouble(self, code: AlertCode, text: str) -> None:
         self._wrong[code] = text
         self._endpoint.degraded("; ".join(self._wrong.values()))
-        self._outbox.put_nowait(partial(self._endpoint.alert, code, "critical", text))
+        self._outbox.put_nowait(partial(self._endpoint.alert, code, text))
 
-    def _well(self, code: str, text: str) -> None:
+    def _well(self, code: AlertCode, text: str) -> None:
         if self._wrong.pop(code, None) is None:
             return
         if self._wrong:

@@ -18,7 +18,7 @@ import msgspec
 
 from terminal.clock import Clock
 from terminal.contract import lift_rules
-from terminal.contract.messages import Lift, LiftReason, encode, moment
+from terminal.contract.messages import Lift, LiftReason, RefusalReason, encode, moment
 from terminal.journal.displaced import Displaced
 from terminal.journal.journal import Journal, JournalOptions
 from terminal.journal.kinds import BARRIERS, DONE, INTENT, REFUSED, REPAIRED
@@ -62,7 +62,7 @@ class _Refusal(msgspec.Struct, frozen=True):
 
     id: str
     not_after: str
-    why: lift_rules.Why
+    why: RefusalReason
 
 
 class Digests:
@@ -105,7 +105,7 @@ class SpentLifts:
         """When the last pulse before this start was given at the latest, by the wall clock of then."""
         self.repaired_ms: int | None = None
         """When rows were lost last."""
-        self._refused: dict[str, tuple[lift_rules.Why, int]] = {}
+        self._refused: dict[str, tuple[RefusalReason, int]] = {}
 
     def replay(self, rows: Iterable[Row]) -> None:
         """Learn from a whole journal; raises ValueError for rows that are no barrier's."""
@@ -171,11 +171,11 @@ class SpentLifts:
         self.unknown.discard(lift.id)
         self.last = LastRaise(lift.id, lift.session, lift.reason)
 
-    def refuse(self, lift: Lift, why: lift_rules.Why, now_ms: int) -> None:
+    def refuse(self, lift: Lift, why: RefusalReason, now_ms: int) -> None:
         """It was refused, and that is in the journal."""
         self._note(_Refusal(lift.id, lift.not_after, why), now_ms)
 
-    def refused_before(self, lift: Lift) -> lift_rules.Why | None:
+    def refused_before(self, lift: Lift) -> RefusalReason | None:
         """Why a copy of ``lift`` was refused."""
         known = self._refused.get(lift.id)
         return known[0] if known else None
@@ -200,7 +200,7 @@ def done_row(lift: Lift) -> tuple[str, bytes]:
     return DONE, lift.id.encode()
 
 
-def refused_row(lift: Lift, why: lift_rules.Why) -> tuple[str, bytes]:
+def refused_row(lift: Lift, why: RefusalReason) -> tuple[str, bytes]:
     """The row that says that ``lift`` was refused for good."""
     return REFUSED, msgspec.json.encode(_Refusal(lift.id, lift.not_after, why))
 

@@ -1,6 +1,5 @@
-"""What the listener counts, as Prometheus reads it, and how it keeps a flood out of the log."""
+"""What the listener counts, as Prometheus reads it."""
 
-from collections import Counter as Counts
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -46,19 +45,3 @@ class Metrics:
         """All of it in the format that the Accept header asks for, and the name of that format."""
         encode, content_type = choose_encoder(accept)
         return encode(self._registry), content_type
-
-
-class EventThrottle:
-    """Lets one of many equal events through, and counts the others."""
-
-    def __init__(self) -> None:
-        self._next_s: dict[str, float] = {}
-        self._hidden: Counts[str] = Counts()
-
-    def count(self, what: str, now_s: float, every_s: float) -> int | None:
-        """How many there were since the last one that was let through; None: not this one."""
-        self._hidden[what] += 1
-        if now_s < self._next_s.get(what, now_s):
-            return None
-        self._next_s[what] = now_s + every_s
-        return self._hidden.pop(what)

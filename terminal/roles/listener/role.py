@@ -4,19 +4,22 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-import re
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from terminal.contract.alerts import AlertCode
 from terminal.contract.deflated import pack
-from terminal.contract.messages import BadMessage, Paid, Receipt, Refund, RefundStatus
+from terminal.contract.messages import BadMessage, Paid, Receipt, Refund
 from terminal.contract.topics import GARAGE_WIDE
+from terminal.core.ids import parse_order_no
 from terminal.mqtt.endpoint import Endpoint, MessageStream
 from terminal.mqtt.errors import MqttError
+from terminal.mqtt.throttle import Throttle
 from terminal.payby.errors import BadSignature, BadWords
 from terminal.payby.messages import Notification, read_notification
 from terminal.payby.signing import verify
@@ -29,11 +32,11 @@ from terminal.roles.listener.connections import (
     make_request,
     read_body,
 )
-from terminal.roles.listener.metrics import EventThrottle, Metrics
+from terminal.roles.listener.metrics import Metrics
 
 PATH = "/payby/notify"
-LOG_EVERY_S = 10.0
-ALERT_EVERY_S = 600.0
+LOG_EVERY_MS, ALERT_EVERY_MS = 10_000, 600_000
+"""Of equal events one is logged, and one alerted, in so much time, with the number of them."""
 REMEMBERED, REMEMBERED_S = 1000, 600.0
 """So many bodies that the worker has answered are known for so long; PayBy's copies of them need no other answer."""
 SUCCESS = b'{"response": "SUCCESS"}'
@@ -42,7 +45,6 @@ ANSWERED_BY = {"X-Answered-By": "exit-terminal"}
 NO_ORDER = "none"
 """In an order number's place, where a notification is of a kind that is new."""
 
-_REFUND_STATUS: dict[str, RefundStatus] = {"REFUNDED_SETTLED": "settled", "SUCCESS": "success", "FAILURE": "failed"}
 log = logging.getLogger(__name__)
 
 
@@ -97,8 +99,8 @@ class ListenerRole:
         self._keys = tuple(payby_keys)
         self._payee_mid = payee_mid
         self._host = host
-        self._order_no = re.compile(rf"{re.escape(endpoint.garage)}-([a-z0-9-]{{1,16}})-[0-9a-f]{{32}}(-[2-9])?")
-        self._seldom = EventThrottle()
+        self._log_lines: defaultdict[str, Throttle] = defaultdict(partial(Throttle, LOG_EVERY_MS))
+        self._alert_texts: defaultdict[AlertCode, Throttle] = defaultdict(partial(Throttle, ALERT_EVERY_MS))
         self._limits = limits
         self._limiter = ConnectionLimiter(limits)
         self._copies: dict[tuple[str, bytes], _Waiting] = {}
@@ -237,7 +239,7 @@ class ListenerRole:
             order_no = refund.origin_merchant_order_no
             if order_no is None:
                 raise BadWords("refundOrder: originMerchantOrderNo is missing")
-            status = _REFUND_STATUS.get(refund.status, "created")  # one we do not know makes the worker look it up
+            status = refund.stage or "created"  # one we do not know makes the worker look it up
             amount, currency = f"{refund.amount.amount:.2f}", refund.amount.currency
             if currency != "AED":
                 raise BadWords("refundOrder: another currency than AED")
@@ -262,8 +264,8 @@ class ListenerRole:
         return Paid(**self._endpoint.head(), **told, order_no=order_no), GARAGE_WIDE
 
     def _lane(self, order_no: str) -> str:
-        found = self._order_no.fullmatch(order_no)
-        return found[1] if found else GARAGE_WIDE
+        name = parse_order_no(order_no)
+        return name.lane if name and name.garage == self._endpoint.garage else GARAGE_WIDE
 
     async def _relay(self, notify_id: str, body: bytes, message: Paid | Refund, lane: str) -> bool:
         """Say it until its receipt comes; False: none within 3 s. Copies that come meanwhile are not said again."""
@@ -303,21 +305,21 @@ class ListenerRole:
         else:
             text = "PayBy's notifications are not journaled: is the worker there?"
             self._endpoint.degraded("no receipt")
-            self._later(self._endpoint.alert("no-receipt", "critical", text))
+            self._later(self._endpoint.alert("no-receipt", text))
 
     def _no_http(self, error: BaseException | None) -> None:
         self._metrics.count("no-http")
-        if error is not None and (count := self._seldom.count("no-http", _now_s(), LOG_EVERY_S)):
+        if error is not None and (count := self._log_lines["no-http"].take(_now_ms())):
             log.warning("%d requests that are no HTTP, or failed; the last: %s", count, type(error).__name__)
 
     def _seldom_logged(self, outcome: str, status: int) -> tuple[str, int]:
-        if count := self._seldom.count(outcome, _now_s(), LOG_EVERY_S):
+        if count := self._log_lines[outcome].take(_now_ms()):
             log.warning("notification answered %d (%s), %d since the last such line", status, outcome, count)
         return outcome, status
 
-    def _alert_seldom(self, code: str, text: str) -> None:
-        if count := self._seldom.count(f"alert {code}", _now_s(), ALERT_EVERY_S):
-            self._later(self._endpoint.alert(code, "warning", f"{count} {text}", once=True))
+    def _alert_seldom(self, code: AlertCode, text: str) -> None:
+        if count := self._alert_texts[code].take(_now_ms()):
+            self._later(self._endpoint.alert(code, f"{count} {text}"))
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         """Do not let an alert hold an answer up."""
@@ -328,3 +330,7 @@ class ListenerRole:
 
 def _now_s() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _now_ms() -> int:
+    return round(_now_s() * 1000)

@@ -14,13 +14,13 @@ async def tell(endpoint: Endpoint, builder: MessageBuilder, action: Action) -> N
             help_code = help_code or (ids.help_code(session) if session else None)
             await endpoint.alert(
                 code,
-                severity,
                 text,
+                severity=severity,
+                once=once,
                 lane=lane or GARAGE_WIDE,
                 session=session,
                 order_no=order_no,
                 help_code=help_code,
-                once=once,
             )
         case ClearAlert(code, text, lane):
             await endpoint.clear(code, text, lane=lane or GARAGE_WIDE)

@@ -114,5 +114,5 @@ def codes_of(
         now=now,
         ahead=ahead,
         post=post,
-        tell=lambda text: endpoint.alert("cashier-unknown", "info", text, once=True),
+        tell=lambda text: endpoint.alert("cashier-unknown", text),
     )

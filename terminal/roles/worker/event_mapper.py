@@ -15,7 +15,7 @@ from terminal.contract.messages import moment
 from terminal.core import money
 from terminal.core.events import CommandGiven, OrderReported, RefundReported, ReportedStatus, TicketRead, TicketRefused
 from terminal.core.ids import lost_session
-from terminal.core.model import ParkingFee, PaymentProof, RefundStage
+from terminal.core.model import ParkingFee, PaymentProof
 from terminal.core.quote import hint, quote
 from terminal.core.tariff import Tariff
 from terminal.payby.messages import AcquireOrder, RefundOrder, read_notification
@@ -26,13 +26,6 @@ FRESH_MS = 60_000
 REFUSALS = ("ticket-unknown", "ticket-used", "ticket-foreign", "ticket-future")
 _STATUSES: Mapping[str, ReportedStatus] = {"CREATED": "CREATED", "PAID": "PAID", "FAILURE": "FAILURE"}
 """Of an order of which PayBy does not say that it was paid; every other status is OTHER."""
-REFUND_STAGES: Mapping[str, RefundStage] = {
-    "CREATED": "created",
-    "REFUNDED_SETTLED": "settled",
-    "SUCCESS": "success",
-    "FAILURE": "failed",
-}
-"""PayBy's refund statuses and ours."""
 TICKET_SHOWN = 64
 
 
@@ -148,7 +141,7 @@ def notification_event(
 
 def refund_report(refund: RefundOrder, *, at: int, notified: bool = False) -> RefundReported | None:
     """PayBy's signed words about a refund; None for a status that no refund should have."""
-    stage = REFUND_STAGES.get(refund.status)
+    stage = refund.stage
     if stage is None or refund.origin_merchant_order_no is None:
         return None
     return RefundReported(at, refund.refund_merchant_order_no, refund.origin_merchant_order_no, stage, notified)

@@ -89,12 +89,10 @@ class StayFailures:
             return
         alert = self._endpoint.alert(
             "stay-failed",
-            "critical",
             text,
             lane=lane or GARAGE_WIDE,
             session=session,
             help_code=ids.help_code(session) if session else None,
-            once=True,
         )
         self._spawn(alert, "stay failed")
 

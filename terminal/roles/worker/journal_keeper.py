@@ -210,9 +210,7 @@ class JournalKeeper:
             logger.warning("nobody knows how full the disk is: %s", error)
             return
         if usage.used >= FULL_AT:
-            await self._endpoint.alert(
-                "disk", "warning", f"the disk under the worker's journal is {usage.used:.0%} full"
-            )
+            await self._endpoint.alert("disk", f"the disk under the worker's journal is {usage.used:.0%} full")
         elif self._nearly:
             await self._endpoint.clear("disk", "there is room on the disk under the worker's journal")
         self._nearly = usage.used >= FULL_AT
@@ -271,7 +269,7 @@ class JournalKeeper:
                 refusals += not isinstance(error, OutcomeUnknown | NotSent | RateLimited)
             if refusals >= REFUSALS:
                 text = "PayBy gives no list of its orders: those that the journal lost whole are not looked for"
-                await self._endpoint.alert("orders-unlisted", "warning", text, once=True)
+                await self._endpoint.alert("orders-unlisted", text)
                 return Damaged(self._now(), text, listed=True)
             await asyncio.sleep(self._ask_again_s)
 

@@ -12,39 +12,22 @@ from typing import Any
 
 from terminal.contract.topics import Topic
 from terminal.mqtt.endpoint import Endpoint
+from terminal.mqtt.throttle import Throttle
 
-BUDGETS: dict[str, tuple[float, float]] = {
-    "fee": (5.0, 50.0),
-    "vehicle": (10.0, 100.0),
-    "barrier": (10.0, 100.0),
-    "health": (10.0, 100.0),
-    "paid": (20.0, 200.0),
-    "refund": (20.0, 200.0),
-    "command": (2.0, 20.0),
+BUDGETS: dict[str, tuple[int, int]] = {
+    "fee": (200, 50),
+    "vehicle": (100, 100),
+    "barrier": (100, 100),
+    "health": (100, 100),
+    "paid": (50, 200),
+    "refund": (50, 200),
+    "command": (500, 20),
 }
-"""Messages in a second as time goes on, and at once. A reader repeats a fee after 0.5 s and then more slowly; loops
-that bounce change some times a second; a broker that restarted delivers what waited."""
+"""One message in so many ms as time goes on, and so many at once. A reader repeats a fee after 0.5 s and then more
+slowly; loops that bounce change some times a second; a broker that restarted delivers what waited."""
 TOLD_AFTER_S, TOLD_EVERY_S = 1.0, 60.0
 LANES = 1000
 """Lanes that are told apart; whoever may publish for all lanes can invent more."""
-
-
-class _Bucket:
-    """``most`` tokens, of which ``per_s`` come back in a second."""
-
-    __slots__ = ("_at_s", "_left")
-
-    def __init__(self, most: float, now_s: float) -> None:
-        self._left, self._at_s = most, now_s
-
-    def takes(self, per_s: float, most: float, now_s: float) -> bool:
-        """Take one, if one is there."""
-        self._left = min(most, self._left + (now_s - self._at_s) * per_s)
-        self._at_s = now_s
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
 
 
 class LaneBudget:
@@ -52,20 +35,20 @@ class LaneBudget:
 
     def __init__(self, endpoint: Endpoint, spawn: Callable[[Coroutine[Any, Any, None], str], object]) -> None:
         self._endpoint, self._spawn = endpoint, spawn
-        self._buckets: OrderedDict[tuple[str, str], _Bucket] = OrderedDict()
+        self._buckets: OrderedDict[tuple[str, str], Throttle] = OrderedDict()
         self._dropped: dict[str, Counter[str]] = {}
         """By lane: what was dropped and is not told yet."""
 
     def admits(self, topic: Topic) -> bool:
         """Is a message on this topic within its lane's budget?"""
-        per_s, most = BUDGETS[topic.kind]
-        key, now_s = (topic.lane, topic.kind), asyncio.get_running_loop().time()
+        key, now_ms = (topic.lane, topic.kind), round(asyncio.get_running_loop().time() * 1000)
         bucket = self._buckets.get(key)
         if bucket is None:
-            bucket = self._buckets[key] = _Bucket(most, now_s)
+            every_ms, burst = BUDGETS[topic.kind]
+            bucket = self._buckets[key] = Throttle(every_ms, burst=burst)
             if len(self._buckets) > LANES:
                 self._buckets.popitem(last=False)
-        if bucket.takes(per_s, most, now_s):
+        if bucket.take(now_ms):
             return True
         if topic.lane not in self._dropped:
             self._dropped[topic.lane] = Counter()
@@ -80,6 +63,6 @@ class LaneBudget:
             self._dropped[lane] = Counter()
             what = ", ".join(f"{count} `{kind}`" for kind, count in dropped.most_common())
             text = f"{lane} says more than a lane needs: {what} were dropped"
-            await self._endpoint.alert("lane-flood", "warning", text, lane=lane, once=True)
+            await self._endpoint.alert("lane-flood", text, lane=lane)
             await asyncio.sleep(TOLD_EVERY_S)
         del self._dropped[lane]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from terminal.contract.messages import Barrier, Vehicle, moment
+from terminal.contract.topics import SILENT_MS
 from terminal.core import events
 from terminal.core.model import Lane
 from terminal.core.rules import Change
@@ -12,9 +13,6 @@ from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
 from terminal.roles.worker.inbox import PostEvent
 from terminal.roles.worker.lane_timers import LaneTimers
 from terminal.roles.worker.lift_index import LiftIndex
-
-SILENT_S = 15.0
-"""Loops or a barrier that said nothing for so long are not there."""
 
 
 class LaneDevices:
@@ -45,7 +43,7 @@ class LaneDevices:
         vehicle, lane = received.message, received.topic.lane
         assert isinstance(vehicle, Vehicle)
         received.ack()
-        if received.retained and abs(self._endpoint.clock.wall_ms() - moment(vehicle.at)) > SILENT_S * 1000:
+        if received.retained and abs(self._endpoint.clock.wall_ms() - moment(vehicle.at)) > SILENT_MS:
             return
         self.known(lane)
         said = self._of(lane)
@@ -62,7 +60,7 @@ class LaneDevices:
         barrier, lane = received.message, received.topic.lane
         assert isinstance(barrier, Barrier)
         apart = moment(barrier.at) - self._endpoint.clock.wall_ms()
-        if received.retained and abs(apart) > SILENT_S * 1000:
+        if received.retained and abs(apart) > SILENT_MS:
             received.ack()
             return
         self.known(lane)
@@ -108,7 +106,7 @@ class LaneDevices:
         said.barrier_silent = self._silence(lambda: events.BarrierGone(self._now(), lane))
 
     def _silence(self, event: Callable[[], events.Event]) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(SILENT_S, lambda: self._post(event()))
+        return asyncio.get_running_loop().call_later(SILENT_MS / 1000, lambda: self._post(event()))
 
     def _of(self, lane: str) -> LaneTimers:
         return self._timers.setdefault(lane, LaneTimers())

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Literal
 
 from terminal.config.schema import advice
+from terminal.contract.alerts import AlertCode
 from terminal.mqtt.endpoint import Endpoint
 from terminal.payby import errors
 from terminal.roles.worker.payby_calls import PayByConnection
@@ -16,6 +17,11 @@ TROUBLED_AFTER = 4
 SKEW_TOLD_MS = 60_000
 """What we say to PayBy is corrected; tickets, deadlines and reports go by this machine's clock, so a person is told."""
 Trouble = Literal["", "payby", "unauthorised", "clock"]
+TROUBLE_CODES: dict[Trouble, AlertCode] = {
+    "payby": "payby-payby",
+    "unauthorised": "payby-unauthorised",
+    "clock": "payby-clock",
+}
 logger = logging.getLogger(__name__)
 
 
@@ -24,15 +30,15 @@ class WorkerTroubles:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._texts: dict[str, str] = {}
+        self._texts: dict[AlertCode, str] = {}
 
-    async def tell(self, code: str, text: str) -> None:
+    async def tell(self, code: AlertCode, text: str) -> None:
         """It is wrong: ``degraded``, and a critical alert of the garage until over()."""
         self._texts[code] = text
         self._endpoint.degraded("; ".join(self._texts.values()))
-        await self._endpoint.alert(code, "critical", text)
+        await self._endpoint.alert(code, text, once=False)
 
-    async def over(self, code: str, text: str) -> None:
+    async def over(self, code: AlertCode, text: str) -> None:
         """It is right (again); nothing to say where it was not wrong."""
         if self._texts.pop(code, None) is None:
             return
@@ -114,9 +120,9 @@ class PayByHealth:
 
     async def _tell(self, before: Trouble, trouble: Trouble, text: str) -> None:
         if before:
-            await self._troubles.over(f"payby-{before}", "PayBy answers again")
+            await self._troubles.over(TROUBLE_CODES[before], "PayBy answers again")
         if trouble:
-            await self._troubles.tell(f"payby-{trouble}", f"PayBy: {text}")
+            await self._troubles.tell(TROUBLE_CODES[trouble], f"PayBy: {text}")
         await self._changed()
 
     async def _probe(self) -> None:

@@ -6,12 +6,13 @@ refusing it would help nobody.
 
 from collections.abc import Callable
 
+from terminal.contract.alerts import AlertCode, Severity
 from terminal.contract.messages import Paid, Refund
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import ids
 from terminal.eventstore.store import EventLog
 from terminal.journal.kinds import NOTICE
-from terminal.mqtt.endpoint import Endpoint, Severity
+from terminal.mqtt.endpoint import Endpoint
 from terminal.payby.messages import FAILURE, AcquireOrder, Chargeback, RefundOrder, read_notification
 from terminal.payby.strict_json import Sum
 
@@ -40,7 +41,7 @@ class PayByNotices:
             await self._charged_back(notification.acquire_chargeback)
         else:
             text = f"PayBy signed a notification that says nothing to this program: {', '.join(notification.kinds)}"
-            await self._endpoint.alert("notification-unknown", "warning", text, lane=GARAGE_WIDE, once=True)
+            await self._endpoint.alert("notification-unknown", text, lane=GARAGE_WIDE)
 
     async def failed(self, what: AcquireOrder | RefundOrder) -> None:
         """PayBy's reason for the end of an order or a refund, where it gives one; told once."""
@@ -52,7 +53,7 @@ class PayByNotices:
             return
         reason = " ".join(filter(None, (what.fail_code, what.fail_des)))
         text = f"PayBy's reason why {f'refund {refund}' if refund else 'this order'} failed: {reason}"
-        await self._tell("payby-failed", "warning" if refund else "info", text, no)
+        await self._tell("payby-failed", text, no, severity="warning" if refund else "info")
 
     def _has(self, notice: str) -> bool:
         """Was it told before? Now it is."""
@@ -68,19 +69,20 @@ class PayByNotices:
             f"chargeback of {_aed(said.chargeback_amount)} of {_aed(said.pay_amount)} ({said.case_type or 'no case'}),"
             f" order {said.merchant_order_no}, {f'lane {ours.lane}' if ours else 'no order number of ours'}"
         )
-        await self._tell("chargeback", "critical", text, said.merchant_order_no)
+        await self._tell("chargeback", text, said.merchant_order_no)
 
-    async def _tell(self, code: str, severity: Severity, text: str, order_no: str | None) -> None:
+    async def _tell(
+        self, code: AlertCode, text: str, order_no: str | None, *, severity: Severity | None = None
+    ) -> None:
         ours = self._ours(order_no)
         await self._endpoint.alert(
             code,
-            severity,
             text,
+            severity=severity,
             lane=ours.lane if ours else GARAGE_WIDE,
             session=ours.session if ours else None,
             order_no=order_no,
             help_code=ids.help_code(ours.session) if ours else None,
-            once=True,
         )
 
     def _ours(self, order_no: str | None) -> ids.OrderName | None:

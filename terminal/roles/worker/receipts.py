@@ -69,7 +69,7 @@ class Receipts:
         except (BadSignature, BadWords) as error:
             received.ack()
             text = f"a `{received.topic.kind}` that PayBy did not say was dropped: {error}"
-            await self._endpoint.alert("forged-paid", "critical", text, lane=self._place(said.order_no), once=True)
+            await self._endpoint.alert("forged-paid", text, lane=self._place(said.order_no))
             return
         await self._notices.handle(said, is_all=event is None)
         self._answers[digest] = None
@@ -123,7 +123,7 @@ class Receipts:
         if why == "signature":
             received.ack()
             text = f"a `{command.command}` that no console of ours signed was dropped"
-            await self._endpoint.alert("forged-command", "critical", text, lane=lane, once=True)
+            await self._endpoint.alert("forged-command", text, lane=lane)
             return
         if why is not None:
             received.ack()

@@ -17,8 +17,7 @@ from terminal.contract import messages
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import events, ids, outbox
 from terminal.core.actions import Pursuit, SendLift
-from terminal.core.display import State
-from terminal.core.model import Lane, Stay, VisitOrder
+from terminal.core.model import Lane, ScreenState, Stay, VisitOrder
 from terminal.core.rules import Change
 from terminal.eventstore.store import EventLog, EventNotTaken, EventStore
 from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
@@ -387,7 +386,7 @@ class WorkerRole:
 
     # -- speaking ------------------------------------------------------------------------------------------------
 
-    def _idle_reason(self) -> tuple[State, str] | None:
+    def _idle_reason(self) -> tuple[ScreenState, str] | None:
         if reason := self._hindered():
             return ("closed" if reason == "disk-full" else "out-of-order"), reason
         return ("out-of-order", self._health.trouble) if self._health.trouble else None

@@ -5,8 +5,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from terminal.core.display import LaneDisplay, State, screen
-from terminal.core.model import Lane
+from terminal.core.display import LaneDisplay, screen
+from terminal.core.model import Lane, ScreenState
 from terminal.eventstore.store import EventStore
 from terminal.mqtt.endpoint import Endpoint
 from terminal.roles.worker.message_builder import MessageBuilder
@@ -36,7 +36,7 @@ class Screens:
         event_store: EventStore,
         *,
         now: Callable[[], int],
-        hindrance: Callable[[], tuple[State, str] | None],
+        hindrance: Callable[[], tuple[ScreenState, str] | None],
         spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
         encode: Callable[[str], qr.Symbol],
     ) -> None:
@@ -113,7 +113,7 @@ class Screens:
                 said.symbol = (url, self._encode(url))
             except qr.QrError as error:
                 why = f"the token URL makes no QR code: {error}"
-                await self._endpoint.alert("qr-unreadable", "critical", why, lane=lane, help_code=shown.help_code)
+                await self._endpoint.alert("qr-unreadable", why, lane=lane, help_code=shown.help_code)
                 return None
             await self._endpoint.clear("qr-unreadable", "a token URL makes a QR code again", lane=lane)
         return said.symbol[1]

@@ -9,9 +9,10 @@ from msgspec.structs import replace
 
 from terminal.contract.messages import Health
 from terminal.contract.signatures import TrustedKeys, check_health, sign_health
-from terminal.contract.topics import GARAGE_WIDE
+from terminal.contract.topics import GARAGE_WIDE, SILENT_MS
 from terminal.mqtt.endpoint import Endpoint
-from terminal.mqtt.presence import OFFLINE_AFTER_MS, SecondWorker
+from terminal.mqtt.presence import SecondWorker
+from terminal.mqtt.throttle import Throttle
 from terminal.roles.worker.message_builder import WorkerSigner
 
 ALERT_EVERY_MS = 600_000
@@ -24,7 +25,7 @@ class RivalWorkers:
         self._endpoint, self._signer, self._trusted = endpoint, signer, trusted
         self._later: tuple[str, int] | None = None
         """The later worker that was heard last, and when."""
-        self._forged, self._next_alert_ms = 0, 0
+        self._forgeries = Throttle(ALERT_EVERY_MS)
         endpoint.seal = self._seal
 
     async def note_health(self, health: Health, *, retained: bool) -> None:
@@ -40,21 +41,16 @@ class RivalWorkers:
             if is_news:
                 self._endpoint.send_heartbeat()
         elif health.rival == own:
-            await self._endpoint.alert(
-                "second-worker", "critical", "a second worker was started for this garage; it stops"
-            )
+            await self._endpoint.alert("second-worker", "a second worker was started for this garage; it stops")
             raise SecondWorker("another worker already serves this garage; exactly one may")
 
     async def _alert(self, now_ms: int) -> None:
-        self._forged += 1
-        if now_ms >= self._next_alert_ms:
-            self._next_alert_ms = now_ms + ALERT_EVERY_MS
-            text = f"{self._forged} heartbeats of a worker that no trusted key signed were dropped"
-            self._forged = 0
-            await self._endpoint.alert("forged-worker", "critical", text, once=True)
+        if count := self._forgeries.take(now_ms):
+            text = f"{count} heartbeats of a worker that no trusted key signed were dropped"
+            await self._endpoint.alert("forged-worker", text)
 
     def _seal(self, health: Health) -> Health:
-        if self._later and self._endpoint.clock.steady_ms() - self._later[1] > OFFLINE_AFTER_MS:
+        if self._later and self._endpoint.clock.steady_ms() - self._later[1] > SILENT_MS:
             self._later = None
         named = replace(health, rival=self._later[0] if self._later else None)
         return sign_health(self._signer.key, self._endpoint.garage, GARAGE_WIDE, named, key=self._signer.name)

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from terminal.clock import Clock
+from terminal.contract.alerts import AlertCode
 from terminal.core.clock_turn import BACK_MS
 from terminal.payby import errors
 from terminal.roles.worker.payby_calls import PayByClock
@@ -18,7 +19,7 @@ FIRST_WORD_S = 3.0
 LOOK_S = 1.0
 ASK_AGAIN_S = 5.0
 """While nobody has confirmed the clock, no lane serves."""
-CODE = "clock-unconfirmed"
+CODE: AlertCode = "clock-unconfirmed"
 
 
 class TrustedTime:

@@ -12,13 +12,13 @@ from decimal import Decimal, InvalidOperation
 import segno
 from aiohttp import web
 
-from terminal import __version__
-from terminal.config.schema import ConfigError, PaybySettings, Settings, present
+from terminal import build
+from terminal.config.schema import ConfigError, PaybySettings, Settings
 from terminal.payby import errors
 from terminal.payby.client import OrderAnswer, PayByClient
-from terminal.payby.messages import read_notification
+from terminal.payby.messages import REFUNDED, read_notification
 from terminal.payby.requests import OrderRequest, RefundRequest
-from terminal.payby.signing import load_private_key, load_public_keys, verify
+from terminal.payby.signing import load_public_keys, verify
 from terminal.tools.check.finding import Finding
 from terminal.tools.check.report import Report
 from terminal.tools.check.services import what_to_do
@@ -55,14 +55,7 @@ async def prove(
     payby = settings.need(PaybySettings)
     lane = settings.lane.id if settings.lane else ""
     device = payby.device_ids.get(lane)
-    client = PayByClient(
-        present(payby.base_url or None, "payby.base_url"),
-        present(payby.partner_id or None, "payby.partner_id"),
-        load_private_key(present(payby.private_key, "payby.private_key")),
-        load_public_keys(payby.payby_public_key),
-        timeout_s=payby.timeout,
-        user_agent=f"exit-terminal/{__version__}",
-    )
+    client = build.payby_client(payby)
     proof = _OrderProof(settings, payby, client, device, report)
     async with client, proof.listening():
         return await proof.run(amount, blocks, payby.cancel_after if wait_s is None else wait_s)
@@ -208,7 +201,7 @@ class _OrderProof:
         if said.status == "CREATED":
             self._not_proven("refund", text)
         else:
-            good = said.status in ("SUCCESS", "REFUNDED_SETTLED")
+            good = said.status in REFUNDED
             self._tell("refund", good, text, "" if good else "give it back in PayBy's portal")
 
     @asynccontextmanager

@@ -2,16 +2,15 @@
 
 from collections.abc import AsyncIterator
 
-from terminal.config.load import read_secret
+from terminal import build
 from terminal.config.schema import ConfigError, LcdSettings, Settings
 from terminal.screen import idle_picture as picture_file
-from terminal.screen import wifi_page
 from terminal.screen.fonts import INSTALL, DoesNotFit, font, lacking, raqm_available
 from terminal.screen.layouts import layout_for, pixels
 from terminal.screen.qr import QrError
 from terminal.screen.renderer import Renderer
 from terminal.screen.sample_views import views
-from terminal.screen.view import Site, View, Wifi
+from terminal.screen.view import View
 from terminal.tools.check.finding import Finding, Machine
 
 
@@ -31,7 +30,7 @@ async def fonts(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
 async def lane_wifi(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
     if (lcd := settings.lcd) and lcd.wifi:
         try:
-            renderer = Renderer(layout_for(lcd.panel, *_size(lcd)), _site(settings, lcd, _network(lcd)))
+            renderer = Renderer(layout_for(lcd.panel, *_size(lcd)), build.site(settings.garage, lcd, build.wifi(lcd)))
             renderer.compose(View("pay", page="wifi"))
         except (ConfigError, OSError, ValueError) as error:
             yield Finding("wifi", False, str(error), "mend lcd.wifi and its password's file, or leave them out")
@@ -54,7 +53,7 @@ async def idle_picture(settings: Settings, _: Machine) -> AsyncIterator[Finding]
 async def screens(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
     if not (lcd := settings.lcd):
         return
-    site = _site(settings, lcd)
+    site = build.site(settings.garage, lcd)
     try:
         for key in ("name", "name_ar", "help_phone"):
             if unknown := lacking(getattr(site, key)):
@@ -81,17 +80,6 @@ def _wrong(renderer: Renderer) -> dict[str, str]:
         except (DoesNotFit, QrError) as error:
             wrong[name] = str(error)
     return wrong
-
-
-def _site(settings: Settings, lcd: LcdSettings, network: Wifi | None = None) -> Site:
-    garage = settings.garage
-    names = (garage.name, garage.name_ar, garage.help_phone) if garage else ("", "", "")
-    return Site(*names, lcd.digits, network)
-
-
-def _network(lcd: LcdSettings) -> Wifi:
-    secret = read_secret(lcd.wifi_password_file, "lcd.wifi_password_file") if lcd.wifi_password_file else b""
-    return wifi_page.wifi(lcd.wifi, secret.decode("ascii"))
 
 
 def _size(lcd: LcdSettings) -> tuple[int, int]:

@@ -6,14 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from terminal import __version__
-from terminal.config.load import read_secret
+from terminal import build
 from terminal.config.schema import MENDS, ConfigError, MqttSettings, PaybySettings, Settings
-from terminal.mqtt.client import MqttClient
 from terminal.mqtt.errors import REFUSALS, ConnectionRefused, MqttError
 from terminal.payby import errors
 from terminal.payby.client import PayByClient
-from terminal.payby.signing import load_private_key, load_public_keys
 from terminal.tools.check.finding import Finding, Machine
 
 PAYBY_SKEW_MS = 60_000
@@ -45,14 +42,7 @@ def _answers(host: str, port: int) -> bool:
 async def _knock(mqtt: MqttSettings) -> Finding:
     """Connect under a client id that no role has: one that has it would be thrown out by this check."""
     try:
-        password = read_secret(mqtt.password_file, "mqtt.password_file").decode()
-        async with MqttClient(
-            mqtt.url,
-            client_id=f"{mqtt.username}-check",
-            username=mqtt.username,
-            password=password,
-            ca_file=mqtt.ca_file,
-        ) as mqtt_client:
+        async with build.mqtt_client(mqtt, f"{mqtt.username}-check") as mqtt_client:
             trouble = "" if mqtt_client.connected else mqtt_client.trouble
     except ConnectionRefused as error:
         if _WRONG_ID not in str(error):  # a broker that binds ids to users has looked at the password first
@@ -72,14 +62,7 @@ async def payby_and_clock(settings: Settings, machine: Machine) -> AsyncIterator
     payby = settings.payby
     if payby and payby.private_key and payby.base_url and payby.partner_id:
         try:
-            client = PayByClient(
-                payby.base_url,
-                payby.partner_id,
-                load_private_key(payby.private_key),
-                load_public_keys(payby.payby_public_key),
-                timeout_s=min(payby.timeout, _QUICKEST_S),
-                user_agent=f"exit-terminal/{__version__}",
-            )
+            client = build.payby_client(payby, timeout_s=min(payby.timeout, _QUICKEST_S))
         except errors.PayByError as error:
             yield Finding("PayBy", False, f"not asked: {error}", "mend the key first")
         else:

@@ -14,15 +14,12 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from terminal import __version__
+from terminal import build
 from terminal.config import schema as sections
-from terminal.config.schema import ConfigError, Settings, present
-from terminal.core.model import Rules
+from terminal.config.schema import ConfigError, Settings
 from terminal.journal import archive, reading, rows
-from terminal.payby.client import PayByClient
 from terminal.payby.errors import CallFailed, ClockWrong, NoStatement, OutcomeUnknown
 from terminal.payby.messages import RefundOrder
-from terminal.payby.signing import load_private_key, load_public_keys
 from terminal.tools.reconcile.chart import as_html, as_png
 from terminal.tools.reconcile.facts import Facts
 from terminal.tools.reconcile.journals import (
@@ -145,7 +142,7 @@ async def download(settings: Settings, day: CalendarDay) -> list[tuple[str, byte
     """
     first, last = _payby_days(day)
     found = []
-    async with _client(settings) as client:
+    async with build.payby_client(settings.need(sections.PaybySettings)) as client:
         for number in range((last - first).days + 1):
             wanted = first + timedelta(days=number)
             try:
@@ -167,7 +164,7 @@ async def refunds_listed(settings: Settings, day: CalendarDay) -> Listed:
     reason not to match. Raises as download() does for the configuration."""
     first, last = _payby_days(day)
     found: list[RefundOrder] = []
-    async with _client(settings) as client:
+    async with build.payby_client(settings.need(sections.PaybySettings)) as client:
         try:
             for number in range(_MOST_PAGES):
                 try:
@@ -180,18 +177,6 @@ async def refunds_listed(settings: Settings, day: CalendarDay) -> Listed:
         except CallFailed as error:
             return found, f"PayBy's list of refunds was not had: {error}"
     return found, f"PayBy's list of refunds has more than {_MOST_PAGES} pages; the rest was not read"
-
-
-def _client(settings: Settings) -> PayByClient:
-    payby = settings.need(sections.PaybySettings)
-    return PayByClient(
-        present(payby.base_url or None, "payby.base_url"),
-        present(payby.partner_id or None, "payby.partner_id"),
-        load_private_key(present(payby.private_key, "payby.private_key")),
-        load_public_keys(payby.payby_public_key),
-        timeout_s=payby.timeout,
-        user_agent=f"exit-terminal/{__version__}",
-    )
 
 
 def _payby_days(day: CalendarDay) -> tuple[date, date]:
@@ -233,11 +218,8 @@ def _rows(path: Path, flaws: list[StatementFlaw], since_ms: int | None = None) -
 
 def _read_worker(settings: Settings, day: CalendarDay, flaws: list[StatementFlaw]) -> WorkerRecords:
     path = settings.need(sections.JournalSettings).path
-    rules = Rules(settings.need(sections.GarageSettings).id, exit_grace=settings.tariff.exit_grace * 60_000)
-    if settings.payby:
-        rules = Rules(rules.garage, round(settings.payby.cancel_after * 1000), rules.exit_grace)
     try:
-        return read_worker(_rows(path, flaws, day.start_ms - _BEFORE_MS), rules)
+        return read_worker(_rows(path, flaws, day.start_ms - _BEFORE_MS), build.rules(settings))
     except FileNotFoundError:
         raise ConfigError(f"journal.path: {path} is not there") from None
     except UnreadableRow as error:

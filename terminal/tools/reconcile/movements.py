@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from terminal.core import money
+from terminal.payby.messages import PAID_SUCCESS, REFUNDED, SETTLED
 from terminal.tools.reconcile.facts import BAD, GOOD, OPEN, Index, places
 from terminal.tools.reconcile.journals import PaidOrder, ReturnedRefund
 from terminal.tools.reconcile.report import ReportLine
 from terminal.tools.reconcile.statements import StatementEntry
 
-DONE = ("SUCCESS", "PAID_SUCCESS", "SETTLED", "REFUNDED_SETTLED", "")
+DONE = (*REFUNDED, PAID_SUCCESS, SETTLED, "")
 """Statuses of a row whose money has moved; some versions leave it empty."""
 IN_FLIGHT_MS = 10 * 60_000
 """A lift is answered, or given up, long before this."""

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from terminal import __version__
+from terminal import __version__, build
 from terminal.clock import SystemClock
 from terminal.config import schema as sections
-from terminal.config.load import read_secret
 from terminal.config.schema import ConfigError, Settings, present
 from terminal.contract import access, signatures
 from terminal.contract.messages import stamp
@@ -158,26 +157,18 @@ async def _connected(settings: Settings, wish: RefundWish) -> AsyncIterator[Mqtt
     where the broker takes one: with a running role's it would be pushed out."""
     broker, mqtt = settings.broker, settings.mqtt
     if broker:
-        url = mqtt.url if mqtt else f"mqtt://127.0.0.1:{broker.port}"
-        mqtt = sections.MqttSettings(url, "console", broker.users / "console", mqtt.ca_file if mqtt else None)
+        mqtt = build.embedded_user(broker, mqtt, "console")
     elif mqtt is None:
         mqtt = settings.need(sections.MqttSettings)
     garage, user = settings.need(sections.GarageSettings).id, mqtt.username
     known = user.partition(".")[0] in access.USERS
     if known and not access.may_publish(user, topic(garage, wish.lane, "command"), garage=garage):
         raise ConfigError(f"mqtt.username: {user} may not give commands; takes console, or lane")
-    password = read_secret(mqtt.password_file, "mqtt.password_file").decode()
-
-    def mqtt_client(client_id: str) -> MqttClient:
-        return MqttClient(
-            mqtt.url, client_id=client_id, username=user, password=password, ca_file=mqtt.ca_file, clean=True
-        )
-
     async with contextlib.AsyncExitStack() as stack:
         try:
-            opened = await stack.enter_async_context(mqtt_client(f"{user}-refund"))
+            opened = await stack.enter_async_context(build.mqtt_client(mqtt, f"{user}-refund", clean=True))
         except ConnectionRefused as error:
             if _ANOTHER_ID not in str(error):
                 raise
-            opened = await stack.enter_async_context(mqtt_client(user))
+            opened = await stack.enter_async_context(build.mqtt_client(mqtt, user, clean=True))
         yield opened

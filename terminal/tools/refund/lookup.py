@@ -1,16 +1,17 @@
 """What this machine knows of an order: what the worker's journal says, where it is here."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from terminal import build
 from terminal.config import schema as sections
 from terminal.config.schema import Settings
 from terminal.core import ids, money
 from terminal.core.actions import Pursuit
-from terminal.core.model import Rules, Stay
+from terminal.core.model import Stay
 from terminal.eventstore.store import EventStore
 from terminal.journal import reading
 from terminal.journal.rows import JournalError, Row
@@ -65,10 +66,7 @@ def look_up(settings: Settings, session: str) -> Stay | None:
     does not know the stay. Raises JournalError."""
     if settings.journal is None or not settings.journal.path.exists():
         return None
-    rules = Rules(settings.need(sections.GarageSettings).id, exit_grace=settings.tariff.exit_grace * 60_000)
-    if settings.payby:
-        rules = replace(rules, cancel_after=round(settings.payby.cancel_after * 1000))
-    event_store = EventStore(rules, _ReadOnlyJournal(settings.journal.path), _no_words)
+    event_store = EventStore(build.rules(settings), _ReadOnlyJournal(settings.journal.path), _no_words)
     event_store.replay()
     path = settings.journal.path
 
