@@ -627,3 +627,17 @@ def test_a_scan_of_no_order_of_ours_is_nothing(story: Story) -> None:
     story.shows_qr()
     for no in ("other", "marina-exit-1-" + "0" * 32):
         assert story.tell(e.OrderScanned(story.at, no, MASK)) == []
+
+
+@pytest.mark.parametrize("kind", ["refused", "mistake"])
+def test_who_leaves_by_his_first_order_hears_nothing_of_the_second_one_that_payby_refuses(kind: e.Denial) -> None:
+    story = Story()
+    first = story.shows_qr()
+    story.payby("FAILURE")
+    second = story.order()
+    story.payby("PAID", order=first)
+    code = "62008" if kind == "mistake" else "601"
+    story.tell(e.OrderDenied(story.at, second.no, "placeOrder", code, "", kind))
+    assert (story.shows(), story.visit().phase) == ("paid", "leaving")
+    story.raises()
+    assert story.payment().holder == "raised"

@@ -158,7 +158,8 @@ def order_denied(draft: Draft, event: OrderDenied) -> None:
     stay, order = found
     text = f"PayBy refused {event.call}: {event.code} {event.text}"
     mine = draft.lane(order.lane).visit
-    current = bool(mine and mine.order_no == order.no)
+    # A driver who leaves by another payment hears nothing of an order that is on its way out.
+    current = mine is not None and mine.order_no == order.no and mine.phase in ("ordering", "paying", "reordering")
     placing = order.stage == "placing" and (event.call == "placeOrder" or not event.unsigned)
     match event.kind:
         case "dead":
