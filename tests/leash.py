@@ -25,7 +25,7 @@ def running(*words: str, **more: Any) -> Iterator["subprocess.Popen[str]"]:
             process.kill()
 
 
-def end(process: "subprocess.Popen[Any]", how: int) -> None:
+def bring_down(process: "subprocess.Popen[Any]", how: int) -> None:
     """Signal it until it has ended: Mosquitto forgets a signal that comes between its listening and its loop."""
     while process.poll() is None:
         process.send_signal(how)
