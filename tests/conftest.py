@@ -51,6 +51,10 @@ def pytest_collection_finish() -> None:
     gc.freeze()  # what is there by now will stay: the collections below take a millisecond, not half a second
 
 
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # some libraries complain at the end of what was never let go
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """A socket, a task or a process that a test leaves behind fails that test, and not one of those after it."""
