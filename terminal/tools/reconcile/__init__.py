@@ -18,7 +18,7 @@ from terminal import __version__, journal
 from terminal import settings as sections
 from terminal.core.visit import Rules
 from terminal.payby.client import PayBy
-from terminal.payby.errors import CallFailed, ClockWrong, NoStatement, OutcomeUnknown
+from terminal.payby.errors import CallFailed, NoStatement, OutcomeUnknown
 from terminal.payby.messages import RefundOrder
 from terminal.payby.signing import load_private_key, load_public_keys
 from terminal.settings import ConfigError, Settings, present
@@ -142,11 +142,7 @@ async def download(settings: Settings, day: Day) -> list[tuple[str, bytes]]:
         for number in range((last - first).days + 1):
             wanted = first + timedelta(days=number)
             try:
-                try:
-                    data = await client.get_order_statement(wanted)
-                except ClockWrong:  # now the client knows PayBy's time
-                    data = await client.get_order_statement(wanted)
-                found.append((f"statement-{wanted}.zip", data))
+                found.append((f"statement-{wanted}.zip", await client.get_order_statement(wanted)))
             except NoStatement as error:
                 raise ReconcileFailed(
                     f"PayBy has no statement of {wanted} ({error.code} {error.msg}); one is ready about 30 minutes"
@@ -163,10 +159,7 @@ async def refunds_listed(settings: Settings, day: Day) -> Listed:
     async with _client(settings) as client:
         try:
             for number in range(_MOST_PAGES):
-                try:
-                    page = await client.query_refund_order_page(first, last, number=number)
-                except ClockWrong:  # now the client knows PayBy's time
-                    page = await client.query_refund_order_page(first, last, number=number)
+                page = await client.query_refund_order_page(first, last, number=number)
                 found += page.items
                 if number + 1 >= page.total_pages:
                     return found, ""
