@@ -15,6 +15,9 @@ CARS ?=
 PORT ?= 8000
 ARGS ?=
 
+# Where Python keeps nothing compiled, each of some hundred processes would compile the product again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 LIVES ?= 3000
 SEED ?= 1
@@ -43,8 +46,9 @@ types: $(READY)
 imports: $(READY)
 	$(BIN)/lint-imports --no-logo
 
+# They wait more than they compute. `ARGS='-n 0 tests/test_lane.py'` runs a file in this process.
 unit: $(READY)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 # The demo's page in a real browser, headless.
 browser: $(READY)

@@ -23,7 +23,8 @@ from broker.embedded import EmbeddedBroker
 from broker.frames import Frame, encode_length, read_frame
 from terminal.bus import Bus
 from terminal.contract.access import USERS, may_publish, may_subscribe
-from tests.leash import LEASH, end_children
+from tests.leash import LEASH, end, end_children
+from tests.ports import free_port
 
 settings.register_profile("same every time", derandomize=True, deadline=None)
 settings.load_profile("same every time")
@@ -65,9 +66,7 @@ class Mosquitto:
 
     def __init__(self, folder: Path, extra: str = "allow_anonymous true") -> None:
         self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.config = folder / "mosquitto.conf"
         self.config.write_text(
             f"listener {self.port} 127.0.0.1\nset_tcp_nodelay true\npersistence true\npersistence_location {folder}/\n"
@@ -95,8 +94,7 @@ class Mosquitto:
     def stop(self, how: int = signal.SIGTERM) -> None:
         if self.process:
             self.process.send_signal(signal.SIGCONT)
-            self.process.send_signal(how)
-            self.process.wait()
+            end(self.process, how)
             self.process = None
 
 

@@ -25,6 +25,14 @@ def running(*words: str, **more: Any) -> Iterator["subprocess.Popen[str]"]:
             process.kill()
 
 
+def end(process: "subprocess.Popen[Any]", how: int) -> None:
+    """Signal it until it has ended: Mosquitto forgets a signal that comes between its listening and its loop."""
+    while process.poll() is None:
+        process.send_signal(how)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(2)
+
+
 def children() -> dict[int, str]:
     """Of this process: the command of each that has not ended, by its number."""
     found = {}

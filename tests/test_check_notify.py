@@ -10,8 +10,8 @@ from aiohttp import web
 
 from terminal.tools.check import Finding, notify
 from terminal.tools.check.notify import notifications
+from tests.ports import free_port
 from tests.test_check import configured, machine, place
-from tests.test_check_order import free_port
 from tests.test_listener import Client, FakeLink, client, link
 
 __all__ = ["client", "link", "place"]

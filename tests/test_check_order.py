@@ -13,6 +13,7 @@ from terminal.config import ConfigError, Settings
 from terminal.payby.sandbox import Fault, Sandbox
 from terminal.payby.sandbox.faults import NotifyFault
 from terminal.tools.check import Lines, amount_of, order, prove
+from tests.ports import free_port
 from tests.test_check import MERCHANT, PAYBY, configured, place
 
 __all__ = ["place"]
@@ -24,12 +25,6 @@ async def sandbox() -> AsyncIterator[Sandbox]:
     keys = [MERCHANT.public_key()]
     async with Sandbox(merchant_keys=keys, private_key=PAYBY, devices=["20001019"]) as sandbox:
         yield sandbox
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
 
 
 class Payer:

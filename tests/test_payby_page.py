@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from terminal.journal import Journal
 from terminal.payby.sandbox import Sandbox
 from terminal.payby.signing import load_public_keys
-from tests.test_check_order import free_port
+from tests.ports import free_port
 
 PAGE = (Path(__file__).parents[1] / "deploy/payby.md").read_text()
 TREE = Path(__file__).parents[1]
