@@ -478,7 +478,7 @@ class Checks:
                 if order.given_back and order.no not in self.world.attendant.refunds:
                     self.wrong(f"I3: {order.no} was used without a raise and was given back")
                 told_so = {("tailgating", stay.session), ("passed-open", stay.session)} & self.world.warned
-                if not told_so and not self.street.died:  # a worker that dies may have had no time to tell
+                if not told_so:
                     self.wrong(f"I3: {order.no} was used without a raise and nobody was told")
             case "person":
                 told = {code for code, no in alerts if no == order.no}

@@ -36,7 +36,7 @@ from terminal.roles.worker.rivals import Rivals
 from terminal.roles.worker.screens import Screens
 from terminal.roles.worker.speaking import Voice
 from terminal.roles.worker.storage import Keeper, Store
-from terminal.roles.worker.telling import tell
+from terminal.roles.worker.telling import Teller
 from terminal.roles.worker.timekeeping import Timekeeping
 from terminal.roles.worker.told import WorkerSettings
 from terminal.roles.worker.wakes import Wakes
@@ -83,6 +83,7 @@ class Worker:
         )
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         self._voice = Voice(settings.garage, settings.signer, self._to_wall)
+        self._teller = Teller(link, self._voice, self.now, self.post, self._spawn)
         self._wakes = Wakes(self.now, self.post)
         self._lifts, self._line = Lifts(), Line(link)
         self._kerb = Kerb(
@@ -295,7 +296,7 @@ class Worker:
                 self._schedule(self.ledger.garage.lanes.get(lane) or Lane(lane), event.at)
         for action in change.actions:
             with alone(what):
-                await tell(self._link, self._voice, action)
+                await self._teller.tell(action)
 
     async def _give_up(self, item: _Item, error: Exception) -> None:
         """An event that is too much for us: it is told, and whoever waits for it hears so."""
