@@ -23,7 +23,7 @@ from broker.embedded import EmbeddedBroker
 from broker.frames import Frame, encode_length, read_frame
 from terminal.bus import Bus
 from terminal.contract.access import USERS, may_publish, may_subscribe
-from tests.leash import LEASH, end, end_children
+from tests.leash import LEASH, bring_down, end_children
 from tests.ports import free_port
 
 settings.register_profile("same every time", derandomize=True, deadline=None)
@@ -94,7 +94,7 @@ class Mosquitto:
     def stop(self, how: int = signal.SIGTERM) -> None:
         if self.process:
             self.process.send_signal(signal.SIGCONT)
-            end(self.process, how)
+            bring_down(self.process, how)
             self.process = None
 
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from terminal.bus import Bus, BusRefused, Subscription
 from terminal.contract.access import mosquitto_acl
-from tests.leash import LEASH, end
+from tests.leash import LEASH, bring_down
 from tests.ports import free_port
 
 DEPLOY = Path(__file__).parents[1] / "deploy" / "mosquitto"
@@ -108,7 +108,7 @@ class Shipped:
         raise AssertionError("mosquitto does not listen")
 
     def stop(self, how: int = signal.SIGTERM) -> None:
-        end(self.process, how)
+        bring_down(self.process, how)
 
     def bus(self, user: str, host: str = "localhost", **more: str) -> Bus:
         certificate, key = self.authority.issue(user)
