@@ -3,6 +3,7 @@
 A section is a class, a key is a field, what it takes stands in its type. `config.py` reads them.
 """
 
+import re
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -249,6 +250,10 @@ def advice(code: str) -> str:
     return f"; {MENDS[code]}" if code in MENDS else ""
 
 
+_KEYS = re.compile(
+    r"(?<![\w./-])(?P<section>[a-z]+)\.(?P<key>[\w-]+)(?:\.[\w-]+)?(?![\w/-])(?P<unknown>\)?: no such key)?"
+)
+
 S = TypeVar("S", bound=Section)
 T = TypeVar("T")
 
@@ -340,6 +345,16 @@ def takes(hint: Any) -> str:
             if isinstance(meta, Meta) and meta.description:
                 return meta.description
     raise AssertionError(f"{hint} bears no description")
+
+
+def key_in(text: str) -> str:
+    """The first key of the configuration that a text names, as `payby.timeout` or `ticket.keys.k1`, or that it calls
+    unknown; empty where it names none."""
+    for found in _KEYS.finditer(text):
+        section, key = found["section"], found["key"]
+        if section in SECTIONS and (key in hints(SECTIONS[section]) or found["unknown"]):
+            return found[0].removesuffix(found["unknown"] or "")
+    return ""
 
 
 def first_key(kind: type[Section], values: Mapping[str, object] | None = None) -> str:

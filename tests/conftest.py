@@ -230,8 +230,8 @@ class Proxy:
         self.writers |= pair
         await asyncio.gather(self.pump(reader, up_writer), self.pump(up_reader, writer))
         self.writers -= pair
-        for end in pair:
-            end.transport.abort()
+        for line_end in pair:
+            line_end.transport.abort()
 
     async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while frame := await read_frame(reader):

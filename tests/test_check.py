@@ -12,7 +12,7 @@ from terminal.bus import Bus
 from terminal.config import Settings, load
 from terminal.payby.clock import SystemClock
 from terminal.payby.sandbox import Fault, Sandbox
-from terminal.tools.check import Machine, check, network_time
+from terminal.tools.check import Lines, Machine, check, network_time
 
 PRIVATE = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 PUBLIC = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -57,8 +57,8 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def configured(place: Path, base_url: str, mqtt_url: str, /, **changes: str) -> Settings:
-    """The settings of that folder; ``lcd_panel="png"`` changes a key."""
+def environment(base_url: str, mqtt_url: str, /, **changes: str) -> dict[str, str]:
+    """The configuration of that folder; ``lcd_panel="png"`` changes a key."""
     values = {
         "garage_id": "marina", "garage_name": "Marina", "garage_name_ar": "مارينا", "garage_help_phone": "+971 4 0",
         "lane_id": "exit-1",
@@ -75,9 +75,14 @@ def configured(place: Path, base_url: str, mqtt_url: str, /, **changes: str) -> 
         "console_lift_private_key": "keys/console.pem",
         "journal_path": "journal.db",
     } | changes  # fmt: skip
+    return {f"EXIT_TERMINAL_{name.upper()}": value for name, value in values.items()}
+
+
+def configured(place: Path, base_url: str, mqtt_url: str, /, **changes: str) -> Settings:
+    """The settings of it."""
     file = place / "exit.toml"
     file.write_text("")
-    return load(file, {f"EXIT_TERMINAL_{name.upper()}": value for name, value in values.items()})
+    return load(file, environment(base_url, mqtt_url, **changes))
 
 
 def machine(place: Path, *, ntp: bool | None = True, no_gpio: str = "") -> Machine:
@@ -99,7 +104,7 @@ def machine(place: Path, *, ntp: bool | None = True, no_gpio: str = "") -> Machi
 async def lines_of(settings: Settings, at: Machine) -> tuple[bool, dict[str, str]]:
     """Is it ready, and each finding's line by its name."""
     said: list[str] = []
-    ready = await check(settings, at, said.append)
+    ready = await check(settings, at, Lines(said.append))
     assert said[-1] == ("ready" if ready else "not ready")
     assert not any("\n" in line for line in said)
     return ready, {line[6:].partition(":")[0]: line for line in said[:-1]}

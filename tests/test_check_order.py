@@ -12,7 +12,7 @@ import pytest
 from terminal.config import ConfigError, Settings
 from terminal.payby.sandbox import Fault, Sandbox
 from terminal.payby.sandbox.faults import NotifyFault
-from terminal.tools.check import amount_of, order, prove
+from terminal.tools.check import Lines, amount_of, order, prove
 from tests.ports import free_port
 from tests.test_check import MERCHANT, PAYBY, configured, place
 
@@ -56,7 +56,7 @@ def settings(place: Path, sandbox: Sandbox, port: int, **changes: str) -> Settin
 async def test_every_step_is_proven_and_the_money_goes_back(place: Path, sandbox: Sandbox) -> None:
     payer = Payer(sandbox)
     known = settings(place, sandbox, free_port(), payby_device_ids='{ exit-1 = "20001019" }')
-    assert await prove(known, ONE, blocks=True, say=payer)
+    assert await prove(known, ONE, blocks=True, report=Lines(payer))
     assert all(payer.line(step).startswith("ok") for step in ("order", "scanned", "paid", "notification", "refund"))
     assert "device 20001019" in payer.line("order") and "+971-58*96" in payer.line("scanned")
     assert any("▀" in line for line in payer.lines)
@@ -67,7 +67,7 @@ async def test_every_step_is_proven_and_the_money_goes_back(place: Path, sandbox
 
 async def test_nobody_pays_and_the_order_is_cancelled(place: Path, sandbox: Sandbox) -> None:
     payer = Payer(sandbox, scans=False, pays=False)
-    assert not await prove(settings(place, sandbox, free_port()), ONE, blocks=False, say=payer, wait_s=0.5)
+    assert not await prove(settings(place, sandbox, free_port()), ONE, blocks=False, report=Lines(payer), wait_s=0.5)
     assert "FAIL  paid: nobody paid within" in payer.line("paid") and "cancelled" in payer.line("paid")
     (made,) = sandbox.orders.values()
     assert made.status == "FAILURE"
@@ -80,7 +80,7 @@ async def test_a_notification_that_does_not_come_is_a_failure_and_the_money_goes
     monkeypatch.setattr(order, "NOTIFIED_S", 0.5)
     sandbox.notify_fault = NotifyFault(never=True)
     payer = Payer(sandbox)
-    assert not await prove(settings(place, sandbox, free_port()), ONE, blocks=False, say=payer)
+    assert not await prove(settings(place, sandbox, free_port()), ONE, blocks=False, report=Lines(payer))
     assert payer.line("notification").startswith("FAIL")
     assert payer.line("refund").startswith("ok")
 
@@ -89,14 +89,14 @@ async def test_where_the_listener_is_at_work_it_keeps_its_port(place: Path, sand
     with socket.create_server(("127.0.0.1", 0)) as taken:
         sandbox.notify_fault = NotifyFault(never=True)
         payer = Payer(sandbox)
-        assert await prove(settings(place, sandbox, taken.getsockname()[1]), ONE, blocks=False, say=payer)
+        assert await prove(settings(place, sandbox, taken.getsockname()[1]), ONE, blocks=False, report=Lines(payer))
         assert "not seen here: the listener is at work" in payer.line("notification")
 
 
 async def test_without_a_notify_url_none_is_waited_for(place: Path, sandbox: Sandbox) -> None:
     payer = Payer(sandbox)
     bare = configured(place, sandbox.base_url, "mqtt://127.0.0.1:1", payby_query_every="2.0")
-    assert await prove(bare, ONE, blocks=False, say=payer)
+    assert await prove(bare, ONE, blocks=False, report=Lines(payer))
     assert "payby.notify_url is not set" in payer.line("notification")
 
 
@@ -114,7 +114,7 @@ async def test_an_order_that_payby_refuses_names_what_to_mend(
     if fault:
         sandbox.fail("placeOrder", fault, times=None)
     payer = Payer(sandbox)
-    assert not await prove(settings(place, sandbox, free_port(), **changes), ONE, blocks=False, say=payer)
+    assert not await prove(settings(place, sandbox, free_port(), **changes), ONE, blocks=False, report=Lines(payer))
     (line,) = payer.lines
     assert line.startswith("FAIL  order: ") and said in line
 
@@ -122,7 +122,7 @@ async def test_an_order_that_payby_refuses_names_what_to_mend(
 async def test_an_order_whose_queries_are_refused_is_cancelled(place: Path, sandbox: Sandbox) -> None:
     sandbox.fail("getOrder", Fault(code="403", msg="UNAUTHORIZED"), times=None)
     payer = Payer(sandbox, scans=False, pays=False)
-    assert not await prove(settings(place, sandbox, free_port()), ONE, blocks=False, say=payer)
+    assert not await prove(settings(place, sandbox, free_port()), ONE, blocks=False, report=Lines(payer))
     assert payer.line("paid").startswith("FAIL")
     assert [o.status for o in sandbox.orders.values()] == ["FAILURE"]
 
@@ -130,7 +130,7 @@ async def test_an_order_whose_queries_are_refused_is_cancelled(place: Path, sand
 async def test_a_payby_that_does_not_tell_who_scanned_is_asked_once(place: Path, sandbox: Sandbox) -> None:
     sandbox.fail("getCashierUrlInfo", Fault(code="404", msg="SERVICE_NOT_AVAILABLE"), times=None)
     payer = Payer(sandbox)
-    assert await prove(settings(place, sandbox, free_port()), ONE, blocks=False, say=payer)
+    assert await prove(settings(place, sandbox, free_port()), ONE, blocks=False, report=Lines(payer))
     assert "not told by PayBy" in payer.line("scanned")
     assert len(sandbox.calls_of("getCashierUrlInfo")) == 1
 

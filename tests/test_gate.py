@@ -30,6 +30,7 @@ from terminal.roles.barrier.gate import (
 )
 from terminal.roles.barrier.spent import FLUSH_MS, REFUSALS, Digests, Spent, done_row, intent_row, refused_row
 from tests.lifts import (
+    CAR,
     GARAGE,
     HEAD,
     LANE,
@@ -486,6 +487,52 @@ def test_a_lift_for_a_car_that_the_loops_do_not_see_after_a_cut_is_refused() -> 
     other = lift(car=OTHER_CAR, not_after=stamp(desk.clock.wall_ms() + 30_000))
     assert desk.gate.on_lift(other) == []
     assert desk.gate.on_vehicle(vehicle(), retained=False) == [Refuse(other, "car")]
+
+
+@pytest.mark.fault("cars-swap")
+@pytest.mark.parametrize(("stands", "answered"), [(CAR, "raised"), (OTHER_CAR, "refused"), (None, "refused")])
+def test_a_lift_after_a_cut_raises_for_its_car_only_if_the_loops_say_again_that_it_waits(
+    stands: str | None, answered: str
+) -> None:
+    """Its car had backed out during the cut and another stood there, for whom the boom rose."""
+    desk = Desk()
+    desk.clock.turn(2_000)
+    desk.gate.on_connected()
+    good = lift(not_after=stamp(desk.clock.wall_ms() + 30_000))
+    assert desk.gate.on_lift(good) == []
+    said = vehicle(stands, waiting=stands is not None)
+    answer = desk.perform(desk.gate.on_vehicle(said, retained=False))
+    assert answer
+    assert answer.outcome == answered
+
+
+@pytest.mark.fault("loop-faulty")
+def test_a_lift_after_a_cut_is_refused_where_the_loops_that_had_seen_its_car_do_not_speak_again() -> None:
+    desk = Desk()
+    desk.clock.turn(2_000)
+    desk.gate.on_connected()
+    good = lift(not_after=stamp(desk.clock.wall_ms() + 30_000))
+    assert desk.gate.on_lift(good) == []
+    desk.clock.turn(HOLD_MS)
+    assert answer_in(desk.refuse(desk.gate.on_time())) == Answer(good.id, "refused", "car", NUMBER)
+
+
+@pytest.mark.fault("broker-restarts")
+def test_a_lift_without_a_car_after_a_cut_waits_for_the_loops_though_somebody_waited_before_it() -> None:
+    desk, anybodys = Desk(), lift(car=None)
+    desk.clock.turn(1)
+    desk.gate.on_connected()
+    assert desk.gate.on_lift(anybodys) == []
+    refused = Answer(anybodys.id, "refused", "car", anybodys.order_no)
+    assert desk.perform(desk.gate.on_vehicle(vehicle(None, waiting=False), retained=False)) == refused
+
+
+def test_what_the_loops_say_in_the_moment_of_a_connect_is_said_since() -> None:
+    desk = Desk(heard=False)
+    desk.clock.turn(2_000)
+    desk.gate.on_connected()
+    desk.gate.on_vehicle(vehicle(), retained=False)
+    assert desk.serve(lift()) == raised(lift())
 
 
 def test_no_more_lifts_wait_than_a_lane_can_need() -> None:

@@ -139,7 +139,7 @@ def test_what_waits_for_a_person_is_told_again_at_every_start_for_a_week() -> No
     story.payby("PAID", "b", amount=1)
     story.said.clear()
     story.tell(e.Started(story.at, "1"))
-    assert story.alerts() == ["lift-unknown", "payment-mismatch"]
+    assert sorted(story.alerts()) == ["lift-unknown", "payment-mismatch"]
     story.at += 7 * 24 * 3600 * 1000
     story.tell(e.Started(story.at, "1"))
     assert len(story.alerts()) == 2
@@ -539,3 +539,19 @@ def test_a_free_lift_that_another_followed_is_not_signed_anew_when_that_one_is_o
     story.answers("refused", "car")
     story.answers("refused", "expired", grant=first)
     assert (story.stay().grants[0].signed, story.owes()) == (1, [])
+
+
+@pytest.mark.fault("barrier-away")
+def test_a_raise_that_shows_when_a_later_lift_was_refused_is_the_one_that_its_payment_raised_by() -> None:
+    story = Story(lanes=("exit-1", "exit-2"))
+    story.pays()
+    first = story.stay().grants[0]
+    story.leaves_loop()
+    story.wait(93)
+    story.arrives("exit-2")
+    story.reads("a", "exit-2")
+    assert story.answers("refused", "car").id != first.id
+    until = story.payment().until
+    story.answers("raised", grant=first)
+    assert (story.payment().holder, story.payment().grant, story.payment().raised) == ("raised", first.id, first.id)
+    assert story.payment().until == until > story.at

@@ -24,7 +24,7 @@ from terminal.screen import fonts, qr
 from terminal.screen.samples import URL
 from terminal.settings import Lcd
 from terminal.tools import screens
-from terminal.tools.check import Machine, check
+from terminal.tools.check import Lines, Machine, check
 from tests.leash import running
 from tests.test_lcd import GlassPanel, kerb
 
@@ -164,7 +164,7 @@ def checked(file: Path, **changes: str) -> dict[str, str]:
         datasheet_hz=datasheet_hz,
         check_offset=check_offset,
     )
-    asyncio.run(check(load(file, environ), machine, lines.append))
+    asyncio.run(check(load(file, environ), machine, Lines(lines.append)))
     return {line[6:].partition(":")[0]: line for line in lines}
 
 

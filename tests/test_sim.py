@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.sim.world import Options, readable, run
+from tests.sim.drivers import Driver
+from tests.sim.loop import VirtualLoop
+from tests.sim.world import Options, World, readable, run
 
 
 @pytest.mark.parametrize("number", range(4))
@@ -20,3 +22,31 @@ def test_the_same_seed_gives_the_same_world() -> None:
 def test_a_world_with_real_signatures_and_a_real_journal_violates_nothing() -> None:
     report = run("real:0", Options(orders=30, faults=True, real=True, tracing=True))
     assert not report.violation, f"{report.violation}\n{readable(report.trace, 200)}"
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+def test_a_state_that_a_start_turned_to_the_right_clock_is_compared_by_that_clock(*, forgets: bool) -> None:
+    """A lane that no start has seen yet tells of none, and yet its times move with all others."""
+    with VirtualLoop() as loop:
+        world = World("turned", Options(faults=False), loop)
+
+        async def story() -> str:
+            worker = world.worker
+            worker.clock.ahead_ms = 1_200_000
+            worker.starts()
+            driver = Driver(world, world.sites["exit-1"], 1, world.dice_for("driver"), "slow")
+            visit = loop.create_task(driver.visit())
+            await world.nap(6)
+            lane = worker.worker.ledger.garage.lanes["exit-1"]
+            assert lane.visit
+            assert not lane.began
+            worker.dies("for a restart", for_s=1)
+            worker.clock.ahead_ms = 0
+            if forgets:
+                worker.disk.put_back(1)
+            await world.nap(2)
+            assert abs(worker.worker.ledger.last_at - world.true_ms()) < 10_000
+            visit.cancel()
+            return world.checks.violation
+
+        assert loop.run(story()).startswith("I5") == forgets

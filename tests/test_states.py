@@ -1,7 +1,10 @@
 """The diagrams of CONTRIBUTING.md are what the rules do."""
 
+import pytest
+
 from tests.states import BEGIN, END, PAGE, SAID, drawn, explore
 
+pytestmark = pytest.mark.timeout(600)  # every fact in every situation: half a minute of a whole processor
 WORDS = SAID.read_text().splitlines()
 
 

@@ -155,12 +155,23 @@ def _check(args: argparse.Namespace) -> int:
     machine = check.Machine(
         open_pins, check.network_time, datasheet_hz, check_offset, claim=claim, serves=check.service_runs
     )
-    settings, amount = _load(args), check.amount_of(args.amount)
-    if not asyncio.run(check.check(settings, machine)):
-        return 1
-    if not args.order:
-        return 0
-    return 0 if asyncio.run(check.prove(settings, amount, blocks=output.takes(sys.stdout, "▀▄█"))) else 1
+    document = check.Document(lambda text: print(text, file=sys.stderr)) if args.json else None
+    report, payers = document or check.Lines(), sys.stderr if document else sys.stdout
+    settings = None
+    try:
+        settings, amount = _load(args), check.amount_of(args.amount)
+        ready = asyncio.run(check.check(settings, machine, report))
+        if ready and args.order:
+            blocks = output.takes(payers, "▀▄█")
+            ready = asyncio.run(check.prove(settings, amount, blocks=blocks, report=report))
+    except Exception as error:
+        if document:
+            leaf = _first(error)
+            print(document.text(settings, plain(str(leaf), 1_000) or type(leaf).__name__))
+        raise
+    if document:
+        print(document.text(settings))
+    return 0 if ready else 1
 
 
 def _refund(args: argparse.Namespace) -> int:

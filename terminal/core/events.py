@@ -211,6 +211,15 @@ class CommandGiven:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertTold:
+    """An alert that the state owed has reached the broker."""
+
+    at: int
+    session: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """A time that the state was waiting for has come: a lane's, or a stay's."""
 
@@ -237,6 +246,7 @@ Event = (
     | RefundReported
     | RefundUnheard
     | CommandGiven
+    | AlertTold
     | TimePassed
 )
 EVENTS: dict[str, type[Event]] = {
@@ -259,6 +269,7 @@ EVENTS: dict[str, type[Event]] = {
         RefundReported,
         RefundUnheard,
         CommandGiven,
+        AlertTold,
         TimePassed,
     )
 }

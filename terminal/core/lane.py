@@ -35,6 +35,7 @@ from typing import Literal
 from terminal.core import numbers
 from terminal.core.actions import Action, Alert, Clear, Reply, TellRefund
 from terminal.core.events import (
+    AlertTold,
     BarrierGone,
     BoomSeen,
     CommandGiven,
@@ -75,6 +76,7 @@ from terminal.core.visit import (
     Rules,
     SpentCommand,
     Stay,
+    Untold,
     Vehicle,
     Visit,
 )
@@ -113,7 +115,7 @@ REMEMBERED_FEES = 8
 REMEMBERED_LIFTS = 16
 REMEMBERED_LOST = 3
 REMIND_MS = 7 * 24 * 60 * 60_000
-"""What waits for a person is told again at every start, for so long."""
+"""What waits for a person, or may not have been told, is told again at every start, for so long."""
 
 
 @dataclass(slots=True)
@@ -191,6 +193,8 @@ def step(garage: Garage, event: Event) -> Change:
             _refund_unheard(draft, event)
         case CommandGiven():
             _command_given(draft, event)
+        case AlertTold():
+            _alert_told(draft, event)
         case _:
             _time_passed(draft, event)
     for touched in draft.touched():
@@ -255,10 +259,11 @@ class _Draft:
         *,
         once: bool = False,
         help_code: str | None = None,
+        owed: bool = False,
     ) -> None:
         assert severity in ("info", "warning", "critical")
         session = stay.session if stay else None
-        self.actions.append(Alert(code, severity, text, lane, session, order_no, once, help_code))  # type: ignore[arg-type]
+        self.actions.append(Alert(code, severity, text, lane, session, order_no, once, help_code, owed))  # type: ignore[arg-type]
 
     def clear(self, code: str, text: str, lane: str | None) -> None:
         self.actions.append(Clear(code, text, lane))
@@ -283,7 +288,7 @@ def _started(draft: _Draft, event: Started) -> None:
     for lane in draft.all_lanes():
         visit = lane.visit and replace(lane.visit, gone_since=None)
         draft.put(_watched(replace(lane, vehicle=None, boom=None, notice=None, visit=visit, began=draft.at)))
-    for stay in draft.all_stays():
+    for stay in sorted(draft.all_stays(), key=lambda stay: stay.session):  # whatever left memory and came back
         _remind(draft, stay)
 
 
@@ -301,6 +306,18 @@ def _remind(draft: _Draft, stay: Stay) -> None:
         if order.stage == "quarantined" and draft.at < order.placed + REMIND_MS:
             text = "an order of which PayBy's words do not fit still waits for a person"
             draft.alert("payment-mismatch", "critical", text, order.lane, stay, order.no, once=True)
+    for untold in stay.untold:
+        if draft.at < untold.since + REMIND_MS:
+            _tell(draft, stay, untold)
+
+
+def _tell(draft: _Draft, stay: Stay, what: Untold) -> None:
+    draft.alert(what.code, "warning", what.text, what.lane, stay, what.order_no, once=True, owed=True)
+
+
+def _alert_told(draft: _Draft, event: AlertTold) -> None:
+    stay = draft.stay(event.session)
+    draft.put(replace(stay, untold=tuple(untold for untold in stay.untold if untold.code != event.code)))
 
 
 def _damaged(draft: _Draft, event: Damaged) -> None:
@@ -595,11 +612,14 @@ def _end(draft: _Draft, name: str) -> None:
     stay = draft.stay(visit.fee.session)
     grants = tuple(replace(grant, dropped=True) for grant in stay.grants)
     passed = visit.under or (visit.raised and visit.loop != "sees")
-    slipped = not passed and not visit.raised and _slipped_out(draft, lane, visit, stay)
+    slipped = None if passed or visit.raised else _slipped_out(draft, lane, visit, stay)
     left = draft.at if passed or slipped else stay.left
     perhaps = stay.perhaps_left or (visit.escape != "no" and not visit.raised)
-    slipped = slipped or stay.slipped_out
-    draft.put(replace(stay, lane=None, grants=grants, left=left, slipped_out=slipped, perhaps_left=perhaps))
+    stay = replace(stay, lane=None, grants=grants, left=left, perhaps_left=perhaps)
+    if slipped:
+        stay = replace(stay, slipped_out=True, untold=(*stay.untold, slipped))
+        _tell(draft, stay, slipped)
+    draft.put(stay)
     order = stay.order(visit.order_no)
     if order and order.stage in ("placing", "created"):
         _stage(draft, order, "closing")
@@ -607,18 +627,17 @@ def _end(draft: _Draft, name: str) -> None:
         draft.alert("no-passage", "warning", "the boom rose and its vehicle did not pass", name, stay, once=True)
 
 
-def _slipped_out(draft: _Draft, lane: Lane, visit: Visit, stay: Stay) -> bool:
-    """Did its car leave under another's raise, or under an arm that is held open? Then its ticket is used."""
+def _slipped_out(draft: _Draft, lane: Lane, visit: Visit, stay: Stay) -> Untold | None:
+    """Did its car leave under another's raise, or under an arm that is held open? Then its ticket is used, and this is
+    to be told: nothing else will say what became of its payment."""
     may_leave = visit.fee.reason == "free" or any(p.holder in ("lift", "credit") for p in stay.payments)
     if not visit.follows and not (visit.escape in ("open", "tailgating") and may_leave):
-        return False
+        return None
     for_another = visit.escape == "tailgating" or lane.risen_for is not None or lane.passages > 1
     how = "under the raise of another" if for_another else "under an arm that no lift of it had raised"
     text = f"a vehicle left {how}: its ticket is used" if may_leave else f"a vehicle left {how}, unpaid"
     number = stay.payments[-1].order_no if stay.payments else None
-    code = "tailgating" if for_another else "passed-open"
-    draft.alert(code, "warning", text, lane.id, stay, number, once=True)
-    return True
+    return Untold(draft.at, "tailgating" if for_another else "passed-open", text, lane.id, number)
 
 
 def _waits(draft: _Draft, lane: Lane, visit: Visit) -> bool:
@@ -1219,7 +1238,8 @@ def _raised_for(draft: _Draft, stay: Stay, payment: Payment, given: GivenLift) -
     text = "the boom has risen for a second time for one payment, at another time or lane" if twice else text
     draft.alert("raised-late", "critical", text, given.lane, stay, payment.order_no, once=True)
     if payment.holder in ("credit", "person"):  # what a person was asked to decide does not lift by itself either
-        payment = replace(payment, holder="raised", until=payment.until if payment.holder == "credit" else 0)
+        until = payment.until if payment.holder == "credit" else 0
+        payment = replace(payment, holder="raised", grant=given.id, until=until)
     return _held(stay, replace(payment, raised=given.id))
 
 
@@ -1418,7 +1438,7 @@ def _credit_matured(draft: _Draft, stay: Stay, payment: Payment) -> None:
         _ask_refund(draft, stay, payment, payment.amount, "credit not used", "worker", payment.order_no)
         return
     if stay.slipped_out and all(g.outcome != "unknown" for g in lifts):
-        draft.put(_held(stay, replace(payment, holder="used")))  # it was told when it left
+        draft.put(_held(stay, replace(payment, holder="used")))  # what is told of it is owed since it left
         return
     text = "paid, and its vehicle left though no lift is known to have raised: a person decides"
     if not may_have_left:

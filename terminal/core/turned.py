@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from terminal.core.events import Event, Started
 from terminal.core.noun import replace
-from terminal.core.visit import Boom, Grant, Lane, Notice, Order, Payment, SpentCommand, Stay, Visit
+from terminal.core.visit import Boom, Grant, Lane, Notice, Order, Payment, SpentCommand, Stay, Untold, Visit
 
 TIMES: dict[type[Any], frozenset[str]] = {
     Boom: frozenset({"since"}),
@@ -21,6 +21,7 @@ TIMES: dict[type[Any], frozenset[str]] = {
     Payment: frozenset({"paid", "until"}),
     SpentCommand: frozenset({"not_after"}),
     Stay: frozenset({"left", "lost"}),
+    Untold: frozenset({"since"}),
     Visit: frozenset({"since", "read", "gone_since", "waits_until"}),
 }
 """The fields that hold a time, ms; 0 and None are none."""

@@ -174,6 +174,17 @@ class Refund:
 
 
 @dataclass(frozen=True, slots=True)
+class Untold:
+    """What a person must know of a stay: told again at every start until it is known to have been told."""
+
+    since: int
+    code: str
+    text: str
+    lane: str
+    order_no: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Stay:
     """All that is known of one stay, whichever lanes its ticket was read at."""
 
@@ -197,6 +208,7 @@ class Stay:
     """Its car was off the loop, and the arm had not been seen down until then."""
     lost: int | None = None
     """Of a lost ticket: when it was read last."""
+    untold: tuple[Untold, ...] = ()
 
     @property
     def lifts(self) -> int:

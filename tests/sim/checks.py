@@ -43,19 +43,6 @@ def _bare(stay: Stay) -> Stay:
     return replace(stay, payments=tuple(replace(p, proof=NO_PROOF) for p in stay.payments)) if stay.left else stay
 
 
-def _turn_between(one: Garage, other: Garage) -> int:
-    """By how many ms all times of the other garage differ, where they do: read off the first that both have."""
-    for name, lane in one.lanes.items():
-        if (its := other.lanes.get(name)) and lane.began and its.began:
-            return its.began - lane.began
-    for session, stay in one.stays.items():
-        if (known := other.stays.get(session)) and stay.orders and known.orders:
-            return known.orders[0].placed - stay.orders[0].placed
-        if known and stay.left and known.left:
-            return known.left - stay.left
-    return 0
-
-
 @dataclass(frozen=True, slots=True)
 class Pulse:
     at: float
@@ -174,7 +161,7 @@ class Checks:
         self.street.died.append(self.world.loop.now)
         ledger = process.worker.ledger
         if process.lanes is not None:
-            ledger.garage.lanes = process.lanes
+            ledger.garage.lanes, ledger.last_at = process.lanes, process.last_at
         self._before_death = ledger, list(process.disk.after(process.applied))
 
     def put_back(self, process: "WorkerProcess", length: int) -> None:
@@ -203,7 +190,7 @@ class Checks:
         self._before_death = None
         ledger.read(lost)
         ours, others = worker.ledger.garage, ledger.garage
-        if by := _turn_between(others, ours):  # one of them has turned its state to another clock
+        if by := worker.ledger.last_at - ledger.last_at:  # one of them has turned its state to another clock
             others.lanes, others.stays = turned(others.lanes, by), turned(others.stays, by)
         for session in sorted({*ours.stays, *others.stays}):
             one, other = ours.stays.get(session), others.stays.get(session)
@@ -491,7 +478,7 @@ class Checks:
                 if order.given_back and order.no not in self.world.attendant.refunds:
                     self.wrong(f"I3: {order.no} was used without a raise and was given back")
                 told_so = {("tailgating", stay.session), ("passed-open", stay.session)} & self.world.warned
-                if not told_so and not self.street.died:  # a worker that dies may have had no time to tell
+                if not told_so:
                     self.wrong(f"I3: {order.no} was used without a raise and nobody was told")
             case "person":
                 told = {code for code, no in alerts if no == order.no}

@@ -8,6 +8,7 @@ Most lives hand messages over as they are made; in some worlds, and in the real 
 that encoding, decoding and refusing are tried as well.
 """
 
+import asyncio
 import itertools
 import random
 from collections.abc import Callable, Iterable
@@ -278,6 +279,11 @@ class SimBus:
             return
         self.broker.take(topic, payload, retain)
 
+    async def settled(self) -> bool:
+        while not self.connected:
+            await asyncio.sleep(0.5)
+        return True
+
     def subscribe(self, *filters: str, fleeting: Iterable[str] = ()) -> Subscription:
         wanted = dict.fromkeys(filters, 1) | dict.fromkeys(fleeting, 0)
         subscription = Subscription(wanted, self._unsubscribe)
@@ -336,14 +342,15 @@ class SimBus:
                 self.broker.loop.call_soon_as(owner, tell, False)
 
     def connects(self) -> None:
-        """What was not acknowledged comes again, then what the broker kept, then what it retains."""
+        """What was not acknowledged comes again, then what the broker kept, then what it retains; who is told of the
+        connection hears that first."""
         if self.connected or self.is_dead or not self.broker.is_up:
             return
         self.connected = True
         again = list(self.held.values())
         self.held.clear()
         for taker, topic, payload in (*again, *self.queue):
-            self.arrives(taker, topic, payload, False)
+            self.broker.loop.after(HOP_S, self.arrives, taker, topic, payload, False)
         self.queue.clear()
         for filters, subscriber in self.takers:
             if isinstance(subscriber, Subscription):

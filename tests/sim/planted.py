@@ -287,6 +287,14 @@ BUGS = (
         "the boom rises for a car that is not there",
     ),
     Bug(
+        "what was said before a cut counts",
+        GATE,
+        "if self._vehicle_ms >= self._heard_since_ms else None",
+        "",
+        "a barrier that comes back raises for a car that may have gone meanwhile",
+        only="I1",
+    ),
+    Bug(
         "any key",
         GRANT,
         "if check_lift(lift, beliefs.garage, beliefs.lane, beliefs.trusted):",

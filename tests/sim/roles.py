@@ -99,6 +99,8 @@ class WorkerProcess:
         """Rows of its journal that its state has in it."""
         self.lanes: dict[str, Lane] | None = None
         """Lanes as its journal has them, where it has seen more since; that dies with it."""
+        self.last_at = 0
+        """The time of the last fact in them."""
         self.started_s = 0.0
         """When the last one began."""
         self._is_compared = True
@@ -159,7 +161,8 @@ class WorkerProcess:
         self.applied, self.lanes = rows, None
 
     def keeps_lanes(self) -> None:
-        self.lanes = dict(self.worker.ledger.garage.lanes)
+        ledger = self.worker.ledger
+        self.lanes, self.last_at = dict(ledger.garage.lanes), ledger.last_at
 
     def looks(self) -> None:
         """What was committed a moment ago is in the state now."""
@@ -372,7 +375,7 @@ class BarrierProcess:
         self.off_s = 0.0
         """When it dies next, its machine is without power for so long, and all of the lane with it."""
         self.heard: tuple[Vehicle | None, float] = (None, 0.0)
-        """What the loops said last, live, to this process, and when."""
+        """What the loops said last, live, on this process's connection, and when."""
         self._has_switches = has_switches
         self._gate: Gate
         self._bus: SimBus
@@ -405,7 +408,7 @@ class BarrierProcess:
         beliefs = BarrierBeliefs(world.garage, lane, world.trusted, world.keys.payby_public, world.payee)
         self._gate = Gate(beliefs, spent, self.clock, state=self._tracker.state)
         self._bus = SimBus(world.broker, f"barrier {lane}", world.ids(world.true_ms()))
-        self._bus.on_change(lambda up: self._gate.on_connected() if up else None)
+        self._bus.on_change(lambda up: self._connected() if up else None)
         base = f"parking/{world.garage}/{lane}"
         self._bus.hears(self._hear_lift, f"{base}/lift")
         self._bus.hears(self._hear_vehicle, f"{base}/vehicle", fleeting=True)
@@ -462,6 +465,10 @@ class BarrierProcess:
         self._track()
 
     # What is heard
+
+    def _connected(self) -> None:
+        self.heard = None, 0.0
+        self._gate.on_connected()
 
     def _hear_lift(self, topic: str, payload: Payload, _: bool) -> None:
         try:

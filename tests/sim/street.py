@@ -162,22 +162,24 @@ class Street:
             )
 
     def _of_another(self, site: Site, lift: Lift, car: Car | None) -> None:
-        """The payer stands at the lane of his order, seen since before it was placed; the boom rises for another."""
+        """The payer stands at the lane of his order, seen by its loop since before that was placed; the boom rises for
+        another."""
         world = self._world
         order = world.payby.orders.get(lift.order_no or "")
         if order is None or car is None or lift.session in car.owned or car.name in self._payers(lift.session):
             return
         name = parse_order_no(order.no)
         other = world.sites.get(name.lane) if name else None
-        if other is None or other is site or other.front is None or other.front.name not in self._payers(lift.session):
+        payer = other.front if other and other is not site else None
+        if other is None or payer is None or not payer.is_seen or payer.name not in self._payers(lift.session):
             return
-        if other.front.read != lift.session:
+        if payer.read != lift.session:
             return  # he went on with another ticket
         worker = world.worker
         unbroken = min(order.placed_s - t for t in (worker.started_s, worker.bus.lost_s, other.loops.lost_s)) > 0
         if unbroken and other.loops.is_honest and other.since <= order.placed_s:
             self._checks.wrong(
-                f"another's money: {other.front.name} paid {order.no} and waits at {other.name}, and the boom rises "
+                f"another's money: {payer.name} paid {order.no} and waits at {other.name}, and the boom rises "
                 f"for {car.name} at {site.name}"
             )
 

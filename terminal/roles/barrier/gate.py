@@ -202,10 +202,10 @@ class Gate:
         self._refusing.discard(lift.id)
 
     def _scene(self) -> Scene:
-        vehicle = self._live_vehicle()
+        vehicle, news = self._live_vehicle(), self._news()
         return Scene(
             self._clock.wall_ms(),
-            vehicle.car if vehicle is not None and vehicle.waiting else None,
+            news.car if news is not None and news.waiting else None,
             self.state == "down" and self._raising is None,
             self._spent.ids,
             self._spent.numbers,
@@ -220,13 +220,16 @@ class Gate:
         beats = any(peer.role == "loops" and peer.at_ms is not None for peer in self._peers.all())
         return None if beats and not self._peers.online("loops") else self._vehicle
 
+    def _news(self) -> Vehicle | None:
+        """The same, said since the last connect: during a cut another car may have driven up unheard."""
+        return self._live_vehicle() if self._vehicle_ms >= self._heard_since_ms else None
+
     def _waits_for_loops(self, lift: Lift, why: Why | None) -> bool:
         """Is it too early to say whether its car waits, or anybody? After a connect the lift may well come before the
-        loops' next word, and what they said before may have changed unheard."""
-        vehicle = self._live_vehicle()
-        if why != "car" and not (why is None and lift.car is None and vehicle is None):
+        loops' next word."""
+        if why != "car" and not (why is None and lift.car is None):
             return False
-        unheard = vehicle is None or self._vehicle_ms < self._heard_since_ms
+        unheard = self._news() is None
         return unheard and self._clock.steady_ms() < self._held_until_ms(lift) and len(self._held) < HELD
 
     def _held_until_ms(self, lift: Lift) -> int:

@@ -36,9 +36,10 @@ from terminal.roles.worker.rivals import Rivals
 from terminal.roles.worker.screens import Screens
 from terminal.roles.worker.speaking import Voice
 from terminal.roles.worker.storage import Keeper, Store
-from terminal.roles.worker.telling import tell
+from terminal.roles.worker.telling import Teller
 from terminal.roles.worker.timekeeping import Timekeeping
 from terminal.roles.worker.told import WorkerSettings
+from terminal.roles.worker.wakes import Wakes
 from terminal.screen import qr
 
 KEEP_AGAIN_S = 5.0
@@ -82,8 +83,8 @@ class Worker:
         )
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         self._voice = Voice(settings.garage, settings.signer, self._to_wall)
-        self._lane_timers: dict[str, asyncio.TimerHandle] = {}
-        self._stay_timers: dict[str, asyncio.TimerHandle] = {}
+        self._teller = Teller(link, self._voice, self.now, self.post, self._spawn)
+        self._wakes = Wakes(self.now, self.post)
         self._lifts, self._line = Lifts(), Line(link)
         self._kerb = Kerb(
             link,
@@ -214,7 +215,7 @@ class Worker:
         await self._take(_Item(events.Started(self.now(), self._settings.version, self._settings.rules)))
         for stay in list(self.ledger.garage.stays.values()):
             with self._failures.alone("a stay of before", stay.session):
-                self._follow(stay, restarted=True)
+                self._follow(stay, self.now(), restarted=True)
             if stay.grants or any(p.holder == "credit" for p in stay.payments):
                 self.post(events.TimePassed(self.now(), session=stay.session))
         for lane in list(self.ledger.garage.lanes.values()):
@@ -278,23 +279,24 @@ class Worker:
         what = f"what follows from {type(event).__name__}"
         for stay in change.stays.values():
             with alone(what, stay.session):
-                self._follow(stay)
+                self._follow(stay, event.at)
         if item.done:
             with alone(what, *self._concerns(event)[:1]):
                 await item.done(change)
-        garage = self.ledger.garage
         lanes = dict.fromkeys((*change.lanes, *(s.lane for s in change.stays.values() if s.lane)))
         if isinstance(event, events.OrderReported) and event.order_no not in self._screens.confirmed:
             self._screens.confirmed.add(event.order_no)
             if lane := self._receipts.lane_of(event.order_no):
                 lanes[lane] = None
+        elif isinstance(event, events.TimePassed) and event.lane:
+            lanes[event.lane] = None  # it waits for its next time, though nothing came of this one
         for lane in lanes:
             with alone("a screen", lane=lane):
                 await self._screens.show(lane)
-                self._schedule(garage.lanes.get(lane) or Lane(lane))
+                self._schedule(self.ledger.garage.lanes.get(lane) or Lane(lane), event.at)
         for action in change.actions:
             with alone(what):
-                await tell(self._link, self._voice, action)
+                await self._teller.tell(action)
 
     async def _give_up(self, item: _Item, error: Exception) -> None:
         """An event that is too much for us: it is told, and whoever waits for it hears so."""
@@ -317,13 +319,11 @@ class Worker:
         session: str | None = getattr(event, "session", None) or (name.session if name else None)
         return session or (visit.fee.session if visit else None), lane
 
-    def _follow(self, stay: Stay, *, restarted: bool = False) -> None:
+    def _follow(self, stay: Stay, since: int, *, restarted: bool = False) -> None:
+        """``since``: when it became as it is; what was due after that may have gone by meanwhile."""
         self._pursuits.follow(stay.session, owed.owed(stay), restarted=restarted)
         self._lifts.know(stay)
-        if timer := self._stay_timers.pop(stay.session, None):
-            timer.cancel()
-        if due := owed.stay_due(stay, self.now()):
-            self._stay_timers[stay.session] = self._at(due, lambda: events.TimePassed(self.now(), session=stay.session))
+        self._wakes.set(owed.stay_due(stay, since), session=stay.session)
 
     def _order(self, order_no: str) -> Order | None:
         """An order of a stay that is in memory."""
@@ -336,16 +336,9 @@ class Worker:
         self._lifts.forget(stay)
         self._screens.confirmed -= {order.no for order in stay.orders}
 
-    def _schedule(self, lane: Lane) -> None:
-        if timer := self._lane_timers.pop(lane.id, None):
-            timer.cancel()
+    def _schedule(self, lane: Lane, since: int) -> None:
         stay = self.ledger.garage.stays.get(lane.visit.fee.session) if lane.visit else None
-        if due := owed.lane_due(lane, stay, self.now()):
-            self._lane_timers[lane.id] = self._at(due, lambda: events.TimePassed(self.now(), lane=lane.id))
-
-    def _at(self, due: int, event: Callable[[], events.Event]) -> asyncio.TimerHandle:
-        loop = asyncio.get_running_loop()
-        return loop.call_later(max(0.0, (due - self.now()) / 1000) + 0.001, lambda: self.post(event()))
+        self._wakes.set(owed.lane_due(lane, stay, since), lane=lane.id)
 
     # -- hearing -------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ checked. What a machine has no section for is not checked there.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 from terminal.config import ConfigError, Settings
 from terminal.tools.check.finding import Finding, Machine
@@ -15,20 +15,32 @@ from terminal.tools.check.machine import disk, network_time, panel, pins, scanne
 from terminal.tools.check.notify import notifications
 from terminal.tools.check.order import amount_of, prove
 from terminal.tools.check.others import broker, payby_and_clock
+from terminal.tools.check.report import Document, Lines, Report
 
-__all__ = ["Finding", "Machine", "amount_of", "check", "network_time", "prove", "service_runs"]
+__all__ = [
+    "Document",
+    "Finding",
+    "Lines",
+    "Machine",
+    "Report",
+    "amount_of",
+    "check",
+    "network_time",
+    "prove",
+    "service_runs",
+]
 LONGEST_S = 120.0
 
 
-async def check(settings: Settings, machine: Machine, say: Callable[[str], None] = print) -> bool:
-    """Say a line for each finding as it is known; True where all are well. Raises TimeoutError after LONGEST_S."""
+async def check(settings: Settings, machine: Machine, report: Report) -> bool:
+    """Report each finding as it is known; True where all are well. Raises TimeoutError after LONGEST_S."""
     good = True
     async with asyncio.timeout(LONGEST_S):
         for part in _PARTS:
             async for finding in part(settings, machine):
                 good = good and finding.ok
-                say(str(finding))
-    say("ready" if good else "not ready")
+                report.found(finding)
+    report.judge(good)
     return good
 
 

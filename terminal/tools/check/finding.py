@@ -3,17 +3,33 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+from terminal.settings import key_in
+
+Outcome = Literal["proved", "failed", "unproven", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: ``advice`` says what to do where it is not ``ok``."""
+    """One line: ``advice`` says what to do where it is not ``ok``. ``but``: of one that is ok, that it could not be
+    proven here, or that somebody should look at it all the same. ``about``: the key, where no words of it name one."""
 
     name: str
     ok: bool
     text: str
     advice: str = ""
+    but: Literal["", "unproven", "warning"] = ""
+    about: str = ""
+
+    @property
+    def outcome(self) -> Outcome:
+        return "failed" if not self.ok else self.but or "proved"
+
+    @property
+    def key(self) -> str:
+        """The key of the configuration that it is about; empty where it is about none."""
+        return self.about or key_in(self.name) or key_in(self.text) or key_in(self.advice)
 
     def __str__(self) -> str:
         return f"{'ok  ' if self.ok else 'FAIL'}  {self.name}: {self.text}" + (

@@ -46,7 +46,7 @@ async def passwords(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
     if mqtt := settings.mqtt:
         path, name = mqtt.password_file, "password mqtt.password_file"
         if settings.broker and path.parent == settings.broker.users and not path.exists():
-            yield Finding(name, True, "not there yet; the embedded broker makes it")
+            yield Finding(name, True, "not there yet; the embedded broker makes it", but="unproven")
             return
         yield _tried(name, lambda: f"{len(read_secret(path, 'mqtt.password_file'))} characters", "chmod o= FILE")
 

@@ -51,7 +51,7 @@ async def pins(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
     if not (settings.barrier or settings.loops or panel):
         return
     if settings.gpio.pins == "mock":
-        yield Finding("pins", True, "mock: no relay will close, no loop be seen")
+        yield Finding("pins", True, "mock: no relay will close, no loop be seen", but="warning", about="gpio.pins")
         return
     try:
         chip = machine.open_pins(settings.gpio.pins)
@@ -60,7 +60,8 @@ async def pins(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
         return
     try:
         if machine.serves():
-            yield Finding("pins", True, "the GPIO chip opens; its lines are the running service's")
+            text = "the GPIO chip opens; its lines are the running service's"
+            yield Finding("pins", True, text, but="unproven", about="gpio.pins")
             return
         free = []
         for key, number in settings.pins():
@@ -87,7 +88,8 @@ async def panel(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
             return
         fit = os.access(lcd.folder if lcd.folder.exists() else lcd.folder.parent, os.W_OK)
         text = f"pictures of {lcd.size} go to {lcd.folder}" + ("" if fit else ", which cannot be written")
-        yield Finding("panel", fit, text, "" if fit else "make the folder, and give it to the service's user")
+        advice = "" if fit else "make the folder, and give it to the service's user"
+        yield Finding("panel", fit, text, advice, about="lcd.folder")
         return
     try:
         machine.check_offset(lcd.panel, lcd.x_offset, lcd.y_offset)
@@ -102,15 +104,19 @@ def _spi(lcd: Lcd, machine: Machine) -> Finding:
     device = machine.dev / f"spidev{lcd.spi_bus}.{lcd.spi_device}"
     if not device.exists():
         advice = "turn SPI on: sudo raspi-config nonint do_spi 0, then restart the machine"
-        return Finding("panel", False, f"{device} is not there", advice)
+        return Finding("panel", False, f"{device} is not there", advice, about="lcd.spi_device")
     if not os.access(device, os.R_OK | os.W_OK):
-        return Finding("panel", False, f"{device} is not ours to use", "put the service's user into the group spi")
+        advice = "put the service's user into the group spi"
+        return Finding("panel", False, f"{device} is not ours to use", advice, about="lcd.spi_device")
     text = f"{lcd.panel} at {device}, {lcd.speed_hz / 1e6:g} MHz" + (", mode 3" if lcd.spi_mode == 3 else "")
+    about = ""
     if lcd.speed_hz > (promised := machine.datasheet_hz(lcd.panel)):
+        about = "lcd.speed_hz"
         text += f", above its data sheet's {promised / 1e6:g} MHz (most modules take it; lower it if pictures are torn)"
     if lcd.transfer_size > (taken := _spi_bytes(machine)):
+        about = about or "lcd.transfer_size"
         text += f"; transfers of {lcd.transfer_size} bytes are cut into {taken}, the kernel's most (spidev.bufsiz)"
-    return Finding("panel", True, text)
+    return Finding("panel", True, text, but="warning" if about else "", about=about)
 
 
 def _spi_bytes(machine: Machine) -> int:
@@ -130,7 +136,7 @@ async def scanner(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
         elif not os.access(reader.device, os.R_OK):
             group = "input" if reader.driver == "hid" else "dialout"
             advice = f"put the service's user into the group {group}"
-            yield Finding("scanner", False, f"{reader.device} is not ours to read", advice)
+            yield Finding("scanner", False, f"{reader.device} is not ours to read", advice, about="reader.device")
         else:
             yield Finding("scanner", True, f"{reader.driver} at {reader.device}")
 

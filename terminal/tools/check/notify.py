@@ -14,6 +14,7 @@ MARK = "X-Answered-By", "exit-terminal"
 """The header by which the listener is known; its own module says the same."""
 _BEHIND = (502, 503, 504)
 """What a reverse proxy says while nobody is behind it."""
+_KEY = "payby.notify_url"
 
 
 async def notifications(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
@@ -31,14 +32,17 @@ async def notifications(settings: Settings, machine: Machine) -> AsyncIterator[F
             status, mark = answer.status, answer.headers.get(MARK[0])
     except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
         why = type(error).__name__
-        yield Finding("notify_url", True, f"not proven: {url} is not answered from here ({why}){stopped}")
+        yield _unproven(f"{url} is not answered from here ({why}){stopped}")
         return
     if (status, mark) == (401, MARK[1]):
-        yield Finding("notify_url", True, f"{url} leads to the listener; whether from PayBy, too, --order proves")
+        text = f"{url} leads to the listener; whether from PayBy, too, --order proves"
+        yield Finding("notify_url", True, text, about=_KEY)
     elif status in _BEHIND:
-        yield Finding(
-            "notify_url", True, f"not proven: {url} answers {status}, as a proxy with nobody behind it{stopped}"
-        )
+        yield _unproven(f"{url} answers {status}, as a proxy with nobody behind it{stopped}")
     else:
         advice = "let the reverse proxy pass it on to [listener] unchanged, see deploy/proxy"
-        yield Finding("notify_url", False, f"{url} answers {status}, and not as the listener does", advice)
+        yield Finding("notify_url", False, f"{url} answers {status}, and not as the listener does", advice, about=_KEY)
+
+
+def _unproven(why: str) -> Finding:
+    return Finding("notify_url", True, f"not proven: {why}", but="unproven", about=_KEY)

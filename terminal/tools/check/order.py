@@ -5,7 +5,7 @@ proven before the first driver. Money moves here: the order's amount, there and 
 import asyncio
 import io
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from decimal import Decimal, InvalidOperation
 
@@ -21,6 +21,7 @@ from terminal.payby.signing import load_private_key, load_public_keys, verify
 from terminal.settings import ConfigError, Payby, Settings, present
 from terminal.tools.check.finding import Finding
 from terminal.tools.check.others import what_to_do
+from terminal.tools.check.report import Report
 
 NOTIFIED_S = 15.0
 """So long after the payment PayBy's notification may come."""
@@ -46,10 +47,10 @@ async def prove(
     amount: Decimal,
     *,
     blocks: bool,
-    say: Callable[[str], None] = print,
+    report: Report,
     wait_s: float | None = None,
 ) -> bool:
-    """Say a line for each step as it is known; True where all went well. ``wait_s``: how long the payer has, by default
+    """Report each step as it is known; True where all went well. ``wait_s``: how long the payer has, by default
     as long as a driver. Raises ConfigError, BadKey."""
     payby = settings.need(Payby)
     lane = settings.lane.id if settings.lane else ""
@@ -62,16 +63,15 @@ async def prove(
         timeout_s=payby.timeout,
         user_agent=f"exit-terminal/{__version__}",
     )
-    proof = _Proof(settings, payby, client, device, say)
+    proof = _Proof(settings, payby, client, device, report)
     async with client, proof.listening():
         return await proof.run(amount, blocks, payby.cancel_after if wait_s is None else wait_s)
 
 
 class _Proof:
-    def __init__(
-        self, settings: Settings, payby: Payby, client: PayBy, device: str | None, say: Callable[[str], None]
-    ) -> None:
-        self._settings, self._payby, self._client, self._device, self._say = settings, payby, client, device, say
+    def __init__(self, settings: Settings, payby: Payby, client: PayBy, device: str | None, report: Report) -> None:
+        self._settings, self._payby, self._client, self._device = settings, payby, client, device
+        self._report = report
         self._no = f"check-{uuid.uuid4().hex}"
         self._good = True
         self._deaf = ""
@@ -86,8 +86,8 @@ class _Proof:
             return self._failed("order", error)
         device = f", device {self._device}" if self._device else ", no deviceId"
         self._tell("order", True, f"{self._no}, AED {amount:.2f}{device}: PayBy made a code")
-        self._say(_code(placed.token_url or "", blocks=blocks))
-        self._say(f"Pay it with the PayBy or BOTIM app (in UAT the test app) within {wait_s:.0f} s.")
+        self._report.show(_code(placed.token_url or "", blocks=blocks))
+        self._report.show(f"Pay it with the PayBy or BOTIM app (in UAT the test app) within {wait_s:.0f} s.")
         try:
             paid = await self._wait(placed, wait_s)
         except errors.PayByError as error:
@@ -146,7 +146,7 @@ class _Proof:
         try:
             payer = await self._client.get_cashier_url_info(token_url)
         except errors.PayByError as error:
-            self._tell("scanned", True, f"not told by PayBy, and not needed: {error}")
+            self._not_proven("scanned", f"not told by PayBy, and not needed: {error}")
             return False, False
         if payer is None:
             return True, False
@@ -174,9 +174,10 @@ class _Proof:
     async def _hear(self) -> None:
         url = self._payby.notify_url
         if url is None:
-            self._tell("notification", True, "none was asked for: payby.notify_url is not set; queries find payments")
+            text = "none was asked for: payby.notify_url is not set; queries find payments"
+            self._not_proven("notification", text)
         elif self._deaf:
-            self._tell("notification", True, f"not seen here: {self._deaf}")
+            self._not_proven("notification", f"not seen here: {self._deaf}")
         else:
             try:
                 async with asyncio.timeout(NOTIFIED_S):
@@ -201,10 +202,12 @@ class _Proof:
         except errors.PayByError as error:
             self._failed("refund", error)
             return
-        good = said.status in ("SUCCESS", "REFUNDED_SETTLED", "CREATED")
-        self._tell(
-            "refund", good, f"{refund.refund_no} is {said.status}", "" if good else "give it back in PayBy's portal"
-        )
+        text = f"{refund.refund_no} is {said.status}"
+        if said.status == "CREATED":
+            self._not_proven("refund", text)
+        else:
+            good = said.status in ("SUCCESS", "REFUNDED_SETTLED")
+            self._tell("refund", good, text, "" if good else "give it back in PayBy's portal")
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -245,7 +248,10 @@ class _Proof:
 
     def _tell(self, step: str, ok: bool, text: str, advice: str = "") -> None:
         self._good = self._good and ok
-        self._say(str(Finding(step, ok, text, advice)))
+        self._report.found(Finding(step, ok, text, advice))
+
+    def _not_proven(self, step: str, text: str) -> None:
+        self._report.found(Finding(step, True, text, but="unproven"))
 
 
 def _code(token_url: str, *, blocks: bool) -> str:

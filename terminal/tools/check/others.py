@@ -30,7 +30,7 @@ async def broker(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
         text = f"mqtt.url has port {port}, the embedded broker listens on {settings.broker.port}"
         yield Finding("broker", False, text, "make mqtt.url and broker.port agree")
     elif settings.broker and not _answers(url.hostname or "", port):
-        yield Finding("broker", True, "embedded, not running; run starts it")
+        yield Finding("broker", True, "embedded, not running; run starts it", but="unproven", about="mqtt.url")
     else:
         yield await _knock(mqtt)
 
@@ -63,7 +63,7 @@ async def _knock(mqtt: Mqtt) -> Finding:
         return Finding(
             "broker", False, f"{mqtt.url} cannot be reached: {trouble}", "start the broker, or mend mqtt.url"
         )
-    return Finding("broker", True, f"{mqtt.url} takes {mqtt.username}'s password")
+    return Finding("broker", True, f"{mqtt.url} takes {mqtt.username}'s password", about="mqtt.url")
 
 
 async def payby_and_clock(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
@@ -135,4 +135,6 @@ def _clock(ntp: bool | None, skew_ms: int | None, *, prices: bool) -> Finding:
         else f"{kept}; PayBy's is {abs(skew_ms) / 1000:.0f} s {'ahead' if skew_ms > 0 else 'behind'}"
     )
     bad = ntp is False or (skew_ms is not None and abs(skew_ms) >= PAYBY_SKEW_MS)
-    return Finding("clock", not bad, text, "sudo timedatectl set-ntp true" if bad else "")
+    nobody = ntp is None and skew_ms is None
+    advice = "sudo timedatectl set-ntp true" if bad else ""
+    return Finding("clock", not bad, text, advice, but="unproven" if nobody else "")

@@ -1,0 +1,81 @@
+"""How the findings are said: a line each as they are known, or one JSON document when all are there."""
+
+import json
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from terminal import __version__
+from terminal.settings import Settings, key_in
+from terminal.tools.check.finding import Finding
+
+
+class Report(Protocol):
+    """Hears what a check finds, in its order."""
+
+    def found(self, finding: Finding) -> None: ...
+
+    def show(self, text: str) -> None:
+        """What whoever pays the test order needs: its code, and how."""
+
+    def judge(self, ready: bool) -> None:
+        """Every part has been looked at."""
+
+
+class Lines:
+    """A line for each finding, and the verdict; ``say`` prints a line."""
+
+    def __init__(self, say: Callable[[str], None] = print) -> None:
+        self._say = say
+
+    def found(self, finding: Finding) -> None:
+        self._say(str(finding))
+
+    def show(self, text: str) -> None:
+        self._say(text)
+
+    def judge(self, ready: bool) -> None:
+        self._say("ready" if ready else "not ready")
+
+
+class Document:
+    """All of it as one JSON document, for programs; ``show`` is where a payer looks, for its stdout is the document's.
+
+    ``v`` (1) counts changes that a reader must know of; a reader ignores what it does not know, and what is absent is
+    left out. ``verdict`` is `ready` where the exit status is 0, and only there.
+    """
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self.show = show
+        self._findings: list[Finding] = []
+        self._judged = False
+
+    def found(self, finding: Finding) -> None:
+        self._findings.append(finding)
+
+    def judge(self, ready: bool) -> None:
+        self._judged = ready
+
+    def text(self, settings: Settings | None, error: str = "") -> str:
+        """The document. ``settings`` None: they did not load. ``error``: what ended the check before its end."""
+        ready = self._judged and not error and all(finding.ok for finding in self._findings)
+        said: dict[str, Any] = {"v": 1, "version": __version__}
+        if settings and settings.file:
+            said["file"] = str(settings.file)
+        if settings and settings.garage:
+            said["garage"] = settings.garage.id
+        if settings and settings.lane:
+            said["lane"] = settings.lane.id
+        said["verdict"] = "ready" if ready else "not ready"
+        said["checks"] = [_said(finding) for finding in self._findings]
+        if error:
+            said["error"] = {"message": error, **_if_there(key=key_in(error))}
+        return json.dumps(said, indent=2, ensure_ascii=False)
+
+
+def _said(finding: Finding) -> dict[str, str]:
+    what = {"name": finding.name, "outcome": finding.outcome, "message": finding.text}
+    return what | _if_there(key=finding.key, advice=finding.advice)
+
+
+def _if_there(**texts: str) -> dict[str, str]:
+    return {name: text for name, text in texts.items() if text}
