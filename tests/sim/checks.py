@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from terminal.contract.messages import Answer, Lift
+from terminal.contract.messages import Order as OrderSaid
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import money
 from terminal.core.events import EVENTS, OrderReported
@@ -59,10 +60,14 @@ class Checks:
     forged: int = 0
     pulses: dict[str, Pulse] = field(default_factory=dict)
     """By the lift's id."""
+    told_as_scanned: set[str] = field(default_factory=set)
+    """Orders of which the worker has said that a phone has read the code."""
     out_of_time: set[str] = field(default_factory=set)
     """Lifts that were out when a worker began by a wrong clock: to it their deadlines may have been long over."""
     apart_s: float = -1.0
     """When one began so last."""
+    moved: set[str] = field(default_factory=set)
+    """Orders that have got more time from PayBy."""
     answers: Counter[str] = field(default_factory=Counter)
     free: set[str] = field(default_factory=set)
     """Sessions that were once read as free."""
@@ -253,6 +258,10 @@ class Checks:
                 self.street.refunded(order)
             case "other words" if not self._is_forgotten(order.no):
                 self.wrong(f"I4: order {order.no} was placed again with other words")
+            case "moved":
+                self.moved.add(order.no)
+                if not order.scanned_by:
+                    self.wrong(f"scan: order {order.no} gets more time, and no phone has read its code")
             case "too much" if not self._is_forgotten(order.no):
                 self.wrong(f"I4: a refund of more than was paid was asked for {order.no}")
 
@@ -299,6 +308,13 @@ class Checks:
         """A worker begins by a wrong clock; ``before``: the one before it."""
         self.apart_s = self.world.loop.now
         self.out_of_time |= {grant.id for stay in before.ledger.garage.stays.values() for grant in stay.grants}
+
+    def told_of_phone(self, said: OrderSaid) -> None:
+        """Only what PayBy has seen is told."""
+        if said.scanned:
+            self.told_as_scanned.add(said.order_no or "")
+            if not self.world.payby.orders[said.order_no or ""].scanned_by:
+                self.wrong(f"scan: the code of {said.order_no} is called scanned, and no phone has read it")
 
     def phone_paid(self, car: Car, order: Order) -> None:
         name = parse_order_no(order.no)
