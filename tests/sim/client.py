@@ -18,7 +18,7 @@ from terminal.clock import Clock
 from terminal.core import money
 from terminal.payby import errors, requests
 from terminal.payby.client import Answer, PayBy, RefundAnswer
-from terminal.payby.messages import AcquireOrder, RefundOrder
+from terminal.payby.messages import AcquireOrder, Payer, RefundOrder
 from terminal.payby.signing import verify
 from terminal.payby.strict import Amount, Money
 from tests.sim.keys import Keys
@@ -115,6 +115,18 @@ class StraightClient:
             origin_merchant_order_no=refund.order.no,
         )
         return RefundAnswer(found, None, said.body, said.sign)
+
+
+class SeeingClient(StraightClient):
+    """… of a merchant whom PayBy tells which phone has read a code."""
+
+    async def get_cashier_url_info(self, token_url: str) -> Payer | None:
+        said = await self._call("acquire2/getCashierUrlInfo", requests.cashier_url(token_url))
+        return Payer(mobile_number_mask=said.payer) if said.payer else None
+
+    async def update_expired_time(self, order_no: str, *, expires_ms: int) -> Answer:
+        biz = requests.order_ref(order_no, None, expires_ms)
+        return self._order(await self._call("acquire2/updateExpiredTime", biz))
 
 
 def real_client(payby: SimPayBy, clock: Clock, keys: Keys) -> PayBy:

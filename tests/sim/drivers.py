@@ -394,9 +394,10 @@ class Driver:
         if order is None:
             return
         world.checks.phone_scanned(self.site, self.car, order)
-        if plan.kind == "never pays":
+        dawdles_s = world.payby.scan(order)
+        if plan.kind == "never pays" or dawdles_s is None:
             return
-        delay = plan.think_s + plan.pay_s
+        delay = plan.think_s + plan.pay_s + dawdles_s
         world.loop.after(delay, self._pays, order)
         if plan.kind == "two phones":
             world.loop.after(delay + dice.uniform(0, 30), self._pays, order)

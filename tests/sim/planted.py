@@ -131,6 +131,14 @@ BUGS = (
         climate="power",
     ),
     Bug(
+        "more time for nobody",
+        LANE,
+        "if late or not order.scanned or order.extended",
+        "if late or order.extended",
+        "an order gets more time though no phone has read its code",
+        only="scan",
+    ),
+    Bug(
         "two free lifts",
         LANE,
         "and all(draft.at >= g.not_after for g in stay.grants)",

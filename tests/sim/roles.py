@@ -27,7 +27,7 @@ from terminal.roles.barrier.gate import Effect, Forged, Gate, Raise, Refuse, Say
 from terminal.roles.barrier.spent import Spent, done_row, intent_row, refused_row
 from terminal.roles.listener import Listener
 from terminal.roles.worker import Worker
-from tests.sim.client import StraightClient, real_client
+from tests.sim.client import SeeingClient, StraightClient, real_client
 from tests.sim.disk import Disk, DiskFailed
 from tests.sim.effects import Look
 from tests.sim.kerb import EVERY_S, Site
@@ -36,6 +36,10 @@ from tests.sim.net import Payload, SimBus, SimClock, read
 
 if TYPE_CHECKING:
     from tests.sim.world import World
+
+
+WITHIN_S = 4.5
+"""So soon after a start loops that speak every 5 s have spoken."""
 
 
 class WorkerLog:
@@ -121,12 +125,16 @@ class WorkerProcess:
             return
         self.is_dead = False
         self.started_s = world.loop.now
+        if self.clock.ahead_ms and self.deaths:
+            world.checks.begins_apart(self.worker)
+            for site in world.sites.values():  # what the broker has kept is not of its time
+                world.loop.after(WITHIN_S, site.loops.says_again)
         self.disk.opens()
         self._bus = SimBus(world.broker, "worker", world.ids(world.true_ms()))
         link = world.link_kind(self._bus, world.ids, garage=world.garage, lane=None, role="worker", clock=self.clock)
-        straight = world.is_straight
+        straight = SeeingClient if world.payby.phones else StraightClient
         self._client = (
-            StraightClient(world.payby, self.clock) if straight else real_client(world.payby, self.clock, world.keys)
+            straight(world.payby, self.clock) if world.is_straight else real_client(world.payby, self.clock, world.keys)
         )
         self.worker = Worker(
             link,
