@@ -43,6 +43,9 @@ KINDS = {
     "wavers": 1.5,
 }
 PATIENCE_S = 150.0
+UNSEEN_S = 6.0
+"""Whom no loop notices reads his ticket and waits at least so long for an answer; from a car that has just stopped
+short of the loop, nobody could tell him sooner."""
 STAGES = ("arrives", "reads", "sees the code", "pays", "is raised for", "drives", "is gone")
 """Of a visit, as a driver with a copy of the ticket sees it from afar."""
 
@@ -209,7 +212,7 @@ class Driver:
             if plan.kind == "follows" and self.stage >= STAGES.index("pays") and await self._follows():
                 return True
             now = world.loop.now
-            if now - arrived > patience:
+            if now - arrived > patience and (self.car.is_seen or now - scanned > UNSEEN_S):
                 world.note("gives up", site.name, self.car.name)
                 if not asked_for_help and dice.random() < 0.7:
                     asked_for_help = True
