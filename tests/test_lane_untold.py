@@ -138,3 +138,30 @@ def test_a_start_tells_in_the_order_of_the_stays_whichever_was_in_memory_first()
             slips_out(story, session)
     told = [alert.session for alert in starts(one)]
     assert told == [alert.session for alert in starts(other)] == sorted(told, key=str)
+
+
+@pytest.mark.fault("passed-open")
+def test_a_payment_that_comes_when_its_car_had_slipped_out_is_kept_and_nobody_is_told_of_a_refund() -> None:
+    story = Story()
+    slips_out(story, how="unpaid")
+    assert story.reply(story.payby("PAID", "a", notified=True)) == "late"
+    (alert,) = [a for a in story.said if isinstance(a, Alert) and a.code == "late-payment"]
+    assert alert.text == (
+        "paid when its vehicle had left without a raise of its own: the payment is kept, the ticket is used"
+    )
+    story.wait(1200)
+    assert (story.payment().holder, story.owes()) == ("used", [])
+
+
+def test_a_payment_that_comes_when_its_car_may_have_left_is_announced_as_a_person_s() -> None:
+    story = Story()
+    story.shows_qr("a")
+    story.boom("up")
+    story.leaves_loop()
+    story.wait(3)
+    assert story.stay().perhaps_left
+    assert story.reply(story.payby("PAID", "a", notified=True)) == "late"
+    (alert,) = [a for a in story.said if isinstance(a, Alert) and a.code == "late-payment"]
+    assert alert.text == "paid when its vehicle had left or may have: a person decides when the exit grace ends"
+    story.wait(1200)
+    assert (story.payment().holder, story.owes()) == ("person", [])

@@ -949,9 +949,27 @@ def _paid(draft: _Draft, order: Order, event: OrderReported) -> None:
             _grant(draft, lane.id, _reason_for(lane.id, stay, payment), payment)
         draft.reply("lifting")
         return
-    text = "paid when its vehicle was gone: credit for its ticket until the exit grace ends, then a refund"
+    text, why = _lateness(stay)
     draft.alert("late-payment", "warning", text, order.lane, stay, order.no, once=True)
-    draft.reply("late", "its vehicle is gone; the ticket has credit")
+    draft.reply("late", why)
+
+
+def _lateness(stay: Stay) -> tuple[str, str]:
+    """What becomes of a payment whose vehicle is gone (``_credit_matured``): for the alert, and for its answer."""
+    if stay.slipped_out:
+        return (
+            "paid when its vehicle had left without a raise of its own: the payment is kept, the ticket is used",
+            "its vehicle has left; the payment is kept",
+        )
+    if stay.left is not None or stay.perhaps_left:
+        return (
+            "paid when its vehicle had left or may have: a person decides when the exit grace ends",
+            "its vehicle may have left; a person decides",
+        )
+    return (
+        "paid when its vehicle was gone: credit for its ticket until the exit grace ends, then a refund",
+        "its vehicle is gone; the ticket has credit",
+    )
 
 
 def _order_unheard(draft: _Draft, event: OrderUnheard) -> None:
