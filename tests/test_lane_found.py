@@ -416,6 +416,41 @@ def test_loops_that_do_not_speak_after_a_start_hold_a_lift_for_no_longer_than_th
     assert [grant.car for grant in story.stay().grants] == [None]
 
 
+@pytest.mark.fault("cut-paid", "cut-free")
+@pytest.mark.parametrize("amount", [0, 2000])
+def test_whom_no_loop_felt_is_lifted_for_after_a_start_only_once_the_loops_have_spoken(amount: int) -> None:
+    """A motorcycle had left while the worker was away, and a lift without a car would have let out the next car."""
+    story = Story()
+    story.leaves_loop()
+    story.reads(amount=amount, car=None)
+    if amount:
+        story.payby("CREATED")
+        begins_again(story)
+        story.payby("PAID")
+    else:
+        story.answers("refused", "car")
+        begins_again(story)
+    story.wait(1)
+    assert story.stay().grants == ()
+    story.arrives()
+    assert (story.shows(), story.stay().grants, story.stay().lane) == ("idle", (), None)
+
+
+@pytest.mark.fault("cars-swap")
+@pytest.mark.parametrize(("age", "is_its"), [(0, True), (LOOPS_MS - 1_001, True), (LOOPS_MS - 1_000, False)])
+def test_a_car_that_comes_late_after_its_ticket_was_read_is_another_however_late_the_worker_heard_of_it(
+    age: int, is_its: bool
+) -> None:
+    story = Story()
+    story.leaves_loop()
+    story.reads(car=None, age=age)
+    story.wait(1)
+    story.arrives()
+    assert (story.stay().lane == "exit-1") is is_its
+    story.reads(car=None, age=age)
+    assert story.visit().read == story.at - age
+
+
 @pytest.mark.fault("ticket-again")
 @pytest.mark.parametrize("amount", [0, 2000])
 def test_a_copy_of_a_ticket_lets_nobody_out_while_the_boom_is_up_for_the_car_that_has_it(amount: int) -> None:

@@ -50,6 +50,8 @@ class TicketRead:
     fee: Fee
     hindrance: str = ""
     """Why no new visit may begin now: a reason of the contract's `closed` or `out-of-order`."""
+    age: int = 0
+    """How long ago it was read, ms, by the fee's own word: a reader says it again until it is answered."""
 
 
 @dataclass(frozen=True, slots=True)

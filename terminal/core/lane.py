@@ -385,7 +385,7 @@ def _ticket_read(draft: _Draft, event: TicketRead) -> None:
     lane = _fee_taken(lane, fee.id)
     if again:
         assert visit is not None
-        draft.put(replace(lane, visit=_read_again(draft, visit, stay, fee)))
+        draft.put(replace(lane, visit=_read_again(draft, visit, stay, fee, event.age)))
         return
     draft.put(lane)
     if visit and _keeps_its_place(draft, lane, visit, car):
@@ -397,15 +397,15 @@ def _ticket_read(draft: _Draft, event: TicketRead) -> None:
     if draft.stay(fee.session).left is not None:  # its car was just driving out
         _refuse(draft, lane.id, fee.id, "ticket-used", numbers.help_code(fee.session))
         return
-    _begin(draft, lane.id, fee, car)
+    _begin(draft, lane.id, fee, car, draft.at - event.age)
 
 
-def _read_again(draft: _Draft, visit: Visit, stay: Stay, fee: Fee) -> Visit:
+def _read_again(draft: _Draft, visit: Visit, stay: Stay, fee: Fee, age: int) -> Visit:
     """The visit's own ticket. Once there is an order or a lift, what it was for counts, not this reading; and an
     order's end."""
     first = visit.fee if visit.order_no or visit.lifts else fee
     kept = replace(fee, amount=first.amount, minutes=first.minutes, reason=first.reason)
-    visit = replace(visit, fee=kept, waits_until=visit.waits_until and _linger(draft, visit), read=draft.at)
+    visit = replace(visit, fee=kept, waits_until=visit.waits_until and _linger(draft, visit), read=draft.at - age)
     if visit.phase != "helping":
         return visit
     order = stay.order(visit.order_no)
@@ -485,7 +485,7 @@ def _fee_taken(lane: Lane, fee_id: str) -> Lane:
     return replace(lane, fee_ids=(*others, fee_id)[-REMEMBERED_FEES:], notice=None)
 
 
-def _begin(draft: _Draft, name: str, fee: Fee, car: str | None) -> None:
+def _begin(draft: _Draft, name: str, fee: Fee, car: str | None, read: int) -> None:
     lane, stay = draft.lane(name), draft.stay(fee.session)
     lost = stay.lost
     if fee.reason == "lost":
@@ -493,7 +493,7 @@ def _begin(draft: _Draft, name: str, fee: Fee, car: str | None) -> None:
         others = (session for session in lane.lost if session != fee.session)
         lane = replace(lane, lost=(*others, fee.session)[-REMEMBERED_LOST:])
     draft.put(replace(stay, lane=name, lost=lost))
-    visit = Visit(fee, "blocked", draft.at, car, read=draft.at)
+    visit = Visit(fee, "blocked", draft.at, car, read=read)
     if lane.vehicle is None:
         visit = replace(visit, loop="unknown", waits_until=draft.at + LINGER_MS)
     elif not lane.vehicle.waiting:
@@ -648,9 +648,9 @@ def _waits(draft: _Draft, lane: Lane, visit: Visit) -> bool:
 
 
 def _unheard(draft: _Draft, lane: Lane, visit: Visit) -> bool:
-    """Has a worker that came back still to hear from the loops that saw the visit's car? Another may stand there now,
-    and a lift without a car would let it out."""
-    return visit.loop == "sees" and lane.vehicle is None and draft.at < lane.began + LOOPS_MS
+    """Has a worker that came back still to hear from the loops, which spoke when the ticket was read? Another may stand
+    there now, and a lift without a car would let it out."""
+    return visit.loop != "unknown" and lane.vehicle is None and draft.at < lane.began + LOOPS_MS
 
 
 def _linger(draft: _Draft, visit: Visit) -> int | None:
@@ -723,7 +723,7 @@ def _advance_paying(draft: _Draft, lane: Lane, visit: Visit) -> None:
             elif visit.fee.reason == "lost" and (paid := _paid_loss(draft, lane)) not in (None, stay.session):
                 assert paid is not None
                 _end(draft, lane.id)  # the same loss, which was paid while its vehicle had another name
-                _begin(draft, lane.id, replace(visit.fee, session=paid), visit.car)
+                _begin(draft, lane.id, replace(visit.fee, session=paid), visit.car, visit.read)
             else:
                 _place(draft, lane, visit, stay)
         case "helping" if order and order.stage == "created":

@@ -42,7 +42,7 @@ class Lifts:
 
 class Line:
     """The worker's line to the broker: while it is down, and until the loops could have spoken once it is back, nobody
-    knows whether the car that they saw still stands there."""
+    knows who stands there."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -59,6 +59,6 @@ class Line:
         lane = garage.lanes.get(grant.lane)
         if grant.overdue:
             return lane is not None and lane.boom is not None and abs(lane.skew) < SKEW_ALERT_MS
-        if grant.car is not None or lane is None or lane.visit is None or lane.visit.loop != "sees":
+        if grant.car is not None or lane is None or lane.visit is None or lane.visit.loop == "unknown":
             return True
         return self._link.bus.connected and self._link.clock.steady_ms() - self._up_ms >= LOOPS_MS
