@@ -17,6 +17,9 @@ CARS ?=
 PORT ?= 8000
 ARGS ?=
 
+# Where Python keeps nothing compiled, each of some hundred processes would compile the product again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 LIVES ?= 3000
 SEED ?= 1
@@ -45,8 +48,9 @@ types: $(READY_DEV)
 imports: $(READY_DEV)
 	$(BIN)/lint-imports --no-logo
 
+# They wait more than they compute. `ARGS='-n 0 tests/test_rules_orders.py'` runs a file in this process.
 unit: $(READY_DEV)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 # The demo's page in a real browser, headless.
 browser: $(READY_DEV)

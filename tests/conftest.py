@@ -23,7 +23,8 @@ from broker.embedded import EmbeddedBroker
 from broker.packets import Packet, encode_length, read_frame
 from terminal.contract.access import USERS, may_publish, may_subscribe
 from terminal.mqtt.client import MqttClient
-from tests.support.leash import LEASH, end_children
+from tests.support.leash import LEASH, bring_down, end_children
+from tests.support.ports import free_port
 
 settings.register_profile("same every time", derandomize=True, deadline=None)
 settings.load_profile("same every time")
@@ -51,6 +52,10 @@ def pytest_collection_finish() -> None:
     gc.freeze()  # what is there by now will stay: the collections below take a millisecond, not half a second
 
 
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # some libraries complain at the end of what was never let go
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """A socket, a task or a process that a test leaves behind fails that test, and not one of those after it."""
@@ -66,9 +71,7 @@ class Mosquitto:
 
     def __init__(self, folder: Path, extra: str = "allow_anonymous true") -> None:
         self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.config = folder / "mosquitto.conf"
         self.config.write_text(
             f"listener {self.port} 127.0.0.1\nset_tcp_nodelay true\npersistence true\npersistence_location {folder}/\n"
@@ -96,8 +99,7 @@ class Mosquitto:
     def stop(self, how: int = signal.SIGTERM) -> None:
         if self.process:
             self.process.send_signal(signal.SIGCONT)
-            self.process.send_signal(how)
-            self.process.wait()
+            bring_down(self.process, how)
             self.process = None
 
 
@@ -229,8 +231,8 @@ class Proxy:
         self.writers |= pair
         await asyncio.gather(self.pump(reader, up_writer), self.pump(up_reader, writer))
         self.writers -= pair
-        for end in pair:
-            end.transport.abort()
+        for line_end in pair:
+            line_end.transport.abort()
 
     async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while frame := await read_frame(reader):

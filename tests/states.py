@@ -77,7 +77,12 @@ class Watched(Story):
             lane.boom and lane.boom.state in ("rising", "up"),
             lane.vehicle and lane.vehicle.waiting,
             stay
-            and ([o.stage for o in stay.orders][-1:], [p.holder for p in stay.payments][-1:], len(stay.grants) > 0),
+            and (
+                [o.stage for o in stay.orders][-1:],
+                [p.holder for p in stay.payments][-1:],
+                len(stay.grants) > 0,
+                stay.slipped_out,
+            ),
         )
 
 

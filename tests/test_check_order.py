@@ -15,6 +15,7 @@ from terminal.payby.sandbox.server import Sandbox
 from terminal.tools.check import order
 from terminal.tools.check.order import amount_of, prove
 from terminal.tools.check.report import Lines
+from tests.support.ports import free_port
 from tests.test_check import MERCHANT, PAYBY, configured, place
 
 __all__ = ["place"]
@@ -26,12 +27,6 @@ async def sandbox() -> AsyncIterator[Sandbox]:
     keys = [MERCHANT.public_key()]
     async with Sandbox(merchant_keys=keys, private_key=PAYBY, devices=["20001019"]) as sandbox:
         yield sandbox
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
 
 
 class Payer:

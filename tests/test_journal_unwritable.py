@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -217,7 +218,8 @@ async def test_a_barrier_that_cannot_journal_raises_for_who_paid_once_it_can_aga
         await lane.heard.until("alert", since=mark, code="journal", state="cleared")
         await lane.heard.until("barrier", since=mark, state="up", reason="paid")
         await lane.heard.until("screen", since=mark, state="idle")
-        assert [m["state"] for t, m in lane.heard.all[mark:] if t == "barrier"].count("rising") == 1
+        states = [m["state"] for t, m in lane.heard.all[mark:] if t == "barrier"]
+        assert [state for state, _ in groupby(states)].count("rising") == 1  # a lift that asks again is answered again
         assert not lane.running["run"].ended
 
 

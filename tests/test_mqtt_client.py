@@ -278,6 +278,38 @@ async def test_what_waits_is_bounded_and_the_oldest_goes() -> None:
             assert (await broker.next(3)).body.endswith(b"3")
 
 
+async def test_what_was_said_is_known_to_have_arrived_by_the_acknowledgement_of_all_of_it() -> None:
+    async with PuppetBroker() as broker, MqttClient(broker.url, username="me") as bus:
+        assert await bus.settled(), "nothing was said"
+        await bus.publish("t", b"1")
+        settled = asyncio.create_task(bus.settled())
+        first = await broker.next(3)
+        await bus.publish("t", b"2")
+        second = await broker.next(3)
+        broker.send(b"\x40\x02" + first.body[3:5])
+        await asyncio.sleep(0.05)
+        assert not settled.done()
+        broker.send(b"\x40\x02" + second.body[3:5])
+        assert await settled
+
+
+@pytest.mark.parametrize(("more", "all_of_it"), [(0, True), (1, False)])
+async def test_what_waits_for_a_broker_has_arrived_later_unless_it_did_not_fit(more: int, all_of_it: bool) -> None:
+    async with PuppetBroker() as broker:
+        port = broker.port
+    async with MqttClient(f"mqtt://127.0.0.1:{port}", username="me") as bus:
+        await bus.publish("t", b"alert")
+        settled = asyncio.create_task(bus.settled())
+        await asyncio.sleep(0)
+        for n in range(BACKLOG - 1 + more):
+            await bus.publish("t", b"%d" % n)
+        assert not settled.done()
+        async with PuppetBroker(port=port) as broker:
+            for _ in range(BACKLOG):
+                broker.send(b"\x40\x02" + (await broker.next(3)).body[3:5])
+            assert await settled is all_of_it
+
+
 async def gone(bus: MqttClient) -> None:
     """Wait until the bus knows that its broker is gone."""
     async with asyncio.timeout(5):

@@ -426,6 +426,27 @@ async def test_a_wrong_clock_costs_one_more_call_and_then_none(skew_ms: int, uns
 
 
 @pytest.mark.fault("clock-wrong")
+@pytest.mark.parametrize("unsigned", [False, True])
+async def test_with_a_wrong_clock_a_statement_is_asked_for_again_without_a_pause(unsigned: bool) -> None:
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    async with (
+        Sandbox(merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, unsigned_errors=unsigned) as sandbox,
+        client(sandbox, clock=SkewedClock(1_200_000), sleep=sleep) as payby,
+    ):
+        await payby.place_order(biz())
+        await sandbox.pay(NO)
+        day = datetime.fromtimestamp((sandbox.orders[NO].paid_ms or 0) / 1000, UTC).astimezone(sandbox_zone()).date()
+        async with client(sandbox, clock=SkewedClock(1_200_000), sleep=sleep) as fresh:
+            assert read_zip(await fresh.get_order_statement(day))
+        assert [call.code for call in sandbox.calls_of("getOrderStatement")] == ["400", "0"]
+        assert pauses == []
+
+
+@pytest.mark.fault("clock-wrong")
 async def test_a_clock_that_cannot_be_corrected_is_told(sandbox: Sandbox, payby: PayByClient) -> None:
     sandbox.fail("getOrder", Fault(code="400", msg="REQUESTTIME_TOO_EARLY", sign="good"))
     with pytest.raises(e.ClockWrong):

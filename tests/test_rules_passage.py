@@ -3,7 +3,8 @@
 import pytest
 
 from terminal.core import events as e
-from tests.support.rules import GRACE_S, alerts_of, sent
+from terminal.core.rules.limits import LOOPS_MS
+from tests.support.rules import GRACE_S, alerts_of, second_car_pays, sent
 from tests.support.story import T0, Story, an_id
 
 SILENCES = {"a crash": e.Started(T0, "after a crash"), "loops": e.VehicleUnknown(T0, "exit-1")}
@@ -23,23 +24,6 @@ def raised_for_a_nameless_vehicle() -> Story:
     story.raises()
     nameless(story, waiting=False)
     return story
-
-
-def second_car_pays(story: Story) -> None:
-    """Car 1 stands under the boom that rose for it; car 2 on the first loop reads, pays, and is answered `busy`."""
-    story.shows_qr("x")
-    story.payby("PAID", "x")
-    story.raises("x")
-    story.under()
-    story.under(waiting=False)
-    story.wait(3)
-    story.cars["exit-1"] = an_id("car", "second")
-    story.tell(e.VehicleSeen(story.at, "exit-1", True, True, story.cars["exit-1"]))
-    story.reads("a")
-    story.payby("CREATED")
-    story.wait(8)
-    story.payby("PAID")
-    story.answers("refused", "busy")
 
 
 def test_a_car_that_passes_while_the_barrier_does_not_know_its_arm_has_used_its_ticket() -> None:
@@ -717,3 +701,18 @@ def test_passages_count_over_visits_as_long_as_one_raise_lasts() -> None:
     assert story.lane().passages == 3
     story.boom("down")
     assert story.lane().passages == 0
+
+
+@pytest.mark.fault("cars-swap")
+@pytest.mark.parametrize(("age", "is_its"), [(0, True), (LOOPS_MS - 1_001, True), (LOOPS_MS - 1_000, False)])
+def test_a_car_that_comes_late_after_its_ticket_was_read_is_another_however_late_the_worker_heard_of_it(
+    age: int, is_its: bool
+) -> None:
+    story = Story()
+    story.leaves_loop()
+    story.reads(car=None, age=age)
+    story.wait(1)
+    story.arrives()
+    assert (story.stay().lane == "exit-1") is is_its
+    story.reads(car=None, age=age)
+    assert story.visit().read == story.at - age

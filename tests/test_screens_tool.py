@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.support.gallery import PICTURES, gallery
 
 pytestmark = pytest.mark.skipif(not fonts.raqm_available(), reason=f"Arabic cannot be shaped here: {fonts.INSTALL}")
 SHORT = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac1495837234592be948e83fcaae0cb&t=1765054600668"
+pictures = cache(screens.pictures)  # drawing those of a panel takes half a second
 STATES = ["idle", "wait", "pay", "paid", "free"] + [f"{state}-{why}" for state in REASONS for why in REASONS[state]]
 
 
@@ -31,12 +33,12 @@ def test_every_screen_of_every_panel_is_written_in_its_own_pixels(tmp_path: Path
 
 def test_the_pay_screen_bears_the_link_that_is_asked_for() -> None:
     for panel in LAYOUTS:
-        assert qr.decode(screens.pictures(panel)["pay"]) == URL
+        assert qr.decode(pictures(panel)["pay"]) == URL
         assert qr.decode(screens.pictures(panel, SHORT)["pay"]) == SHORT
 
 
 def test_a_square_panel_has_its_words_in_a_picture_of_their_own() -> None:
-    assert {name for name in screens.pictures("st7789-240") if name.startswith("pay")} == {
+    assert {name for name in pictures("st7789-240") if name.startswith("pay")} == {
         "pay",
         "pay-words",
         "pay-second",
@@ -44,12 +46,12 @@ def test_a_square_panel_has_its_words_in_a_picture_of_their_own() -> None:
         "pay-scanned",
         "pay-wifi",
     }
-    assert "pay-words" not in screens.pictures("ili9488")
+    assert "pay-words" not in pictures("ili9488")
 
 
 def test_the_page_of_a_lanes_wifi_is_among_the_screens_of_every_panel() -> None:
     for panel in LAYOUTS:
-        assert qr.decode(screens.pictures(panel)["pay-wifi"]) == "WIFI:T:WPA;S:Marina Guest;P:welcome 2026;;"
+        assert qr.decode(pictures(panel)["pay-wifi"]) == "WIFI:T:WPA;S:Marina Guest;P:welcome 2026;;"
 
 
 def test_what_no_code_can_carry_is_said(tmp_path: Path) -> None:

@@ -244,5 +244,5 @@ async def test_the_demo_ends_in_order_as_its_terminal_closes() -> None:
         assert b"The lane is at" in await process.stdout.readline()
         process.send_signal(signal.SIGHUP)
         _, err = await process.communicate()
-    assert process.returncode == 0
+    assert process.returncode == 0, err.decode()
     assert b"Traceback" not in err

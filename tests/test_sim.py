@@ -14,6 +14,14 @@ def test_a_world_full_of_faults_violates_nothing(number: int) -> None:
     assert report.orders >= 30
 
 
+def test_phones_that_read_a_code_and_take_their_time_are_told_of_and_violate_nothing() -> None:
+    reports = [run(f"phones:{number}", Options(orders=40, climate="payer")) for number in range(6)]
+    assert [report.violation for report in reports if report.violation] == []
+    for what in ("told as scanned", "ends moved"):
+        told = [report.counts[what] for report in reports]
+        assert 0 in told and any(told), f"some worlds see phones, others do not: {what} {told}"
+
+
 def test_the_same_seed_gives_the_same_world() -> None:
     options = Options(orders=30, faults=True, real=False, tracing=True)
     assert run("same", options).digest() == run("same", options).digest() != run("other", options).digest()

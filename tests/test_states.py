@@ -1,9 +1,12 @@
 """The diagrams of CONTRIBUTING.md are what the rules do."""
 
+import pytest
+
 from tests.said import SAID
 from tests.states import BEGIN, END, PAGE, drawn, explore
 from tests.support.moves import ELSEWHERE, tabled
 
+pytestmark = pytest.mark.timeout(600)  # every fact in every situation: half a minute of a whole processor
 WORDS = SAID.read_text().splitlines()
 
 

@@ -30,7 +30,7 @@ TEXTS = {
     "line feed": "paid\nWARNING terminal.mqtt.alerts: alert forged raised",
     "turned around": "\u202egnikrap",
 }
-SPOKEN_S = 60.0
+SPOKEN_S = 150.0
 
 
 @dataclass(frozen=True)
@@ -156,6 +156,7 @@ class Street(Lane):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("text", TEXTS)
 async def test_no_text_of_paybys_keeps_the_next_car_from_being_served(
     sandbox: StrangeSandbox, text: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch

@@ -42,7 +42,7 @@ async def test_run_lets_a_paid_car_out_with_one_raise(tmp_path: Path, mosquitto:
         await lane.sandbox.pay(order["token_url"])
         paid = await lane.heard.until("paid", since=mark)
         receipt = await lane.heard.until("receipt", since=mark, notify_id=paid["notify_id"])
-        assert receipt["outcome"] == "lifting"
+        assert receipt["outcome"] in ("lifting", "duplicate")  # the worker's own query may have found it before
         await leaves(lane, mark)
 
 

@@ -98,6 +98,16 @@ def test_a_fee_that_was_read_by_neither_clock_now_is_disputed(late: int, skew: i
     assert "61 s ago" in event.disputed
 
 
+@pytest.mark.parametrize("skew", [0, HOUR])
+@pytest.mark.parametrize(("late", "age"), [(-20_000, 20_000), (0, 0), (20_000, 0)])
+def test_how_long_ago_a_ticket_was_read_comes_with_it_as_its_reader_repeats_itself(
+    late: int, age: int, skew: int
+) -> None:
+    event = heard(a_fee(a_ticket(), reads=T0 + late), wall=T0 - skew, skew=skew)
+    assert isinstance(event, TicketRead)
+    assert event.age == age
+
+
 def test_a_ticket_from_the_future_by_the_true_time_is_refused_as_such_and_is_no_lie_of_the_reader() -> None:
     event = heard(a_fee(a_ticket(-1), kept=False))
     assert isinstance(event, TicketRefused)
@@ -108,6 +118,7 @@ def test_a_ticket_from_the_future_by_the_true_time_is_refused_as_such_and_is_no_
 def test_while_nobody_knows_the_time_a_ticket_is_neither_late_nor_from_the_future(reads: int) -> None:
     event = heard(a_fee(a_ticket(), reads=reads, kept=False), hindrance="clock")
     assert isinstance(event, TicketRead)
+    assert event.age == 0
     assert event.hindrance == "clock"
 
 

@@ -19,6 +19,8 @@ from tests.test_worker import Lane, Memory, sandbox, working
 
 __all__ = ["sandbox"]
 MASK = "+971-58*96"
+JITTER_MS = 100
+"""Of an end that is told by two clocks, ours and PayBy's, which are read one after the other."""
 
 
 async def in_time(lane: Lane, kind: type[Any], **fields: Any) -> Any:
@@ -37,7 +39,8 @@ async def test_a_scanned_code_is_told_and_stays_and_the_number_is_the_journals_a
         assert (before.scanned, order.scanned) == (False, False)
         await sandbox.scan(order.order_no or "", payer="100000012396")
         screen = await lane.until(Screen, state="pay", scanned=True)
-        assert (screen.qr, screen.session, screen.expires) == (before.qr, before.session, before.expires)
+        assert (screen.qr, screen.session) == (before.qr, before.session)
+        assert abs(moment(screen.expires) - moment(before.expires)) < JITTER_MS
         told = await lane.until(Order, status="created", scanned=True)
         assert told.token_url == order.token_url
         await sandbox.pay(order.order_no or "", notify=False)
@@ -134,10 +137,8 @@ async def test_an_order_that_was_scanned_and_runs_out_has_its_end_moved_once(san
         assert 13_900 <= cancelled.steady_ms - placed.steady_ms <= 19_000
         assert MASK in alert.text
         ends = sorted(moment(screen.expires) for screen in lane.bus.of(Screen) if screen.state == "pay")
-        assert abs(ends[-1] - ends[0] - 6_000) < 100
-        assert all(min(end - ends[0], ends[-1] - end) < 100 for end in ends), (
-            "it moved once, but for two clocks' jitter"
-        )
+        assert abs(ends[-1] - ends[0] - 6_000) < JITTER_MS
+        assert all(min(end - ends[0], ends[-1] - end) < JITTER_MS for end in ends), "it moved once"
 
 
 async def test_a_refused_later_end_costs_the_driver_nothing(sandbox: Sandbox) -> None:

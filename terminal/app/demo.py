@@ -4,6 +4,7 @@ Nothing is configured and nothing is kept: keys, configuration and journals lie 
 """
 
 import asyncio
+import shutil
 import socket
 import tempfile
 import time
@@ -44,6 +45,8 @@ ROLES = ("worker", "listener", "barrier", "loops", "lcd", "reader")
 RAISE_PIN, UP_PIN, DOWN_PIN, WAITING_PIN, BOOM_PIN = 17, 27, 22, 5, 6
 QUICK_S = 0.1
 """How fast the arm of a run of cars rises and closes."""
+GOES_TRIES, GOES_PAUSE_S = 20, 0.1
+"""How often the demo's folder is removed, until it is gone."""
 CONFIGURATION = """\
 [garage]
 id = "marina"
@@ -289,5 +292,13 @@ def _free_port() -> int:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="exit-terminal-demo-") as name:
-        yield Path(name)
+    """A folder that goes with the block. A journal that was just being opened may still make its files in it."""
+    folder = Path(tempfile.mkdtemp(prefix="exit-terminal-demo-"))
+    try:
+        yield folder
+    finally:
+        for _ in range(GOES_TRIES):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
+            time.sleep(GOES_PAUSE_S)

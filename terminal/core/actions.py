@@ -1,7 +1,8 @@
 """Wishes, in the imperative and in the order of a visit: all that the rules ever ask for.
 
 Two kinds. What must be pursued until it is answered (an order, a lift, a refund) follows from the state at any time,
-so that a start after a crash owes just the same (``outbox.owed``). What is said once comes with the step that says it.
+so that a start after a crash owes just the same (``outbox.owed``). What is said once comes with the step that says it;
+an alert that must not be lost stands in the state as well, until it is known to have been told.
 """
 
 from dataclasses import dataclass
@@ -95,6 +96,8 @@ class RaiseAlert:
     """An occurrence, not a condition: it is never cleared."""
     help_code: str | None = None
     """What the screen shows; None: the code of its stay."""
+    owed: bool = False
+    """The state has it as untold until an AlertTold says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from terminal.core.model import (
     RefusalNotice,
     SpentCommand,
     Stay,
+    UntoldAlert,
     Visit,
     VisitOrder,
 )
@@ -31,6 +32,7 @@ TIMES: dict[type[Any], frozenset[str]] = {
     Payment: frozenset({"paid", "until"}),
     SpentCommand: frozenset({"not_after"}),
     Stay: frozenset({"left", "lost"}),
+    UntoldAlert: frozenset({"since"}),
     Visit: frozenset({"since", "read", "gone_since", "waits_until"}),
 }
 """The fields that hold a time, ms; 0 and None are none."""

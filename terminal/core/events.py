@@ -55,6 +55,8 @@ class TicketRead:
     fee: ParkingFee
     hindrance: str = ""
     """Why no new visit may begin now: a reason of the contract's `closed` or `out-of-order`."""
+    age: int = 0
+    """How long ago it was read, ms, by the fee's own word: a reader says it again until it is answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,15 @@ class CommandGiven:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertTold:
+    """An alert that the state owed has reached the broker."""
+
+    at: int
+    session: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """A time that the state was waiting for has come: a lane's, or a stay's."""
 
@@ -242,6 +253,7 @@ Event = (
     | RefundReported
     | RefundUnheard
     | CommandGiven
+    | AlertTold
     | TimePassed
 )
 LaneEvent = (
@@ -276,6 +288,7 @@ EVENTS: dict[str, type[Event]] = {
         RefundReported,
         RefundUnheard,
         CommandGiven,
+        AlertTold,
         TimePassed,
     )
 }

@@ -7,6 +7,8 @@ money is whole fils. Everything is frozen: a rule that changes a noun makes anot
 from dataclasses import dataclass
 from typing import Literal
 
+from terminal.core.alert_codes import RuleAlertCode
+
 FeeReason = Literal["due", "free", "lost"]
 GrantReason = Literal["paid", "free", "credit"]
 
@@ -174,6 +176,17 @@ class VisitRefund:
 
 
 @dataclass(frozen=True, slots=True)
+class UntoldAlert:
+    """What a person must know of a stay: told again at every start until it is known to have been told."""
+
+    since: int
+    code: RuleAlertCode
+    text: str
+    lane: str
+    order_no: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Stay:
     """All that is known of one stay, whichever lanes its ticket was read at."""
 
@@ -197,6 +210,7 @@ class Stay:
     """Its car was off the loop, and the arm had not been seen down until then."""
     lost: int | None = None
     """Of a lost ticket: when it was read last."""
+    untold: tuple[UntoldAlert, ...] = ()
 
     @property
     def lifts(self) -> int:

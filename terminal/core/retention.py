@@ -24,12 +24,13 @@ NO_PROOF = PaymentProof("", "")
 def rests_until(stay: Stay, now: int) -> int | None:
     """When a stay may leave memory, by what is known ``now``; None while anything of it is owed or waited for.
 
-    What waits for a person is told again at every start, so it stays as long as that.
+    What waits for a person, or may not have been told, is told again at every start, so it stays as long as that.
     """
     if not settled(stay):
         return None
     told = [p.paid + REMIND_MS for p in stay.payments if p.holder == "person"]
     told += [o.placed + REMIND_MS for o in stay.orders if o.stage == "quarantined"]
+    told += [untold.since + REMIND_MS for untold in stay.untold]
     return max(now + REST_MS, *told) if told else now + REST_MS
 
 
@@ -49,7 +50,7 @@ def session_of(event: events.Event) -> str | None:
     match event:
         case events.TicketRead(fee=fee):
             return fee.session
-        case events.LiftAnswered() | events.StayFailed():
+        case events.LiftAnswered() | events.StayFailed() | events.AlertTold():
             return event.session
         case (
             events.OrderReported()

@@ -171,6 +171,14 @@ class MqttClient:
         if self._error:
             raise self._error
 
+    async def settled(self) -> bool:
+        """Return once the broker has acknowledged all that was published until now, however long that takes; False
+        where it could not have all of it, for some did not fit into the backlog meanwhile."""
+        dropped = self.dropped
+        if self._backlog or self._outstanding:
+            await self._idle.wait()
+        return self.dropped == dropped
+
     def on_change(self, tell: Callable[[bool], None]) -> Callable[[], None]:
         """Call ``tell(True)`` after every connect and ``tell(False)`` after every loss; returns what undoes it."""
         self._listeners.append(tell)

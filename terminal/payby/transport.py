@@ -85,10 +85,14 @@ class SignedTransport:
         try:
             return self.read(call, raw)
         except CallFailed as error:
-            said = error.hint if isinstance(error, OutcomeUnknown) else error
-            if said is None or said.code != "400" or abs(self.time.now_ms() - raw.requested_ms) < _REFUSED_MS:
+            if not self.knows_better(error, raw):
                 raise
         return self.read(call, await self.post(call, biz, turn))
+
+    def knows_better(self, error: CallFailed, raw: UnverifiedAnswer) -> bool:
+        """Did PayBy refuse a call because its time was wrong, and has its answer told us the right one?"""
+        said = error.hint if isinstance(error, OutcomeUnknown) else error
+        return said is not None and said.code == "400" and abs(self.time.now_ms() - raw.requested_ms) >= _REFUSED_MS
 
     async def post(
         self, call: str, biz: bytes, turn: Turn, *, timeout_s: float | None = None, limit: int = MAX_ANSWER_BYTES

@@ -20,7 +20,7 @@ from tests.chaos.mother import Mother
 from tests.chaos.processes import LOOPS, Ears, Witnessed, broker_file, configure, guard, passwords
 from tests.chaos.proxy import Line
 from tests.conftest import Mosquitto
-from tests.support.garage import free_port
+from tests.support.ports import free_port
 
 APART = ("worker", "listener", "barrier", "lcd", "reader")
 """Roles of the first lane; loops besides, where it has some."""

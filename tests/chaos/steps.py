@@ -52,6 +52,7 @@ ELSEWHERE = frozenset(
     {
         # take other faults than a kill
         *("VehicleUnknown", "OrderScanned", "OrderUnheard", "OrderDenied", "RefundUnheard", "Damaged", "StayFailed"),
+        "AlertTold",  # of a car that slips out
         *("checkpoint", "shelved", "recalled", "gone"),  # take ten minutes or thousands of rows
         "notice",  # nothing follows from it but an alert
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from terminal.contract.messages import Answer, Lift
+from terminal.contract.messages import Order as OrderSaid
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import money
 from terminal.core.clock_turn import turn_of, turned
@@ -59,6 +60,14 @@ class Checks:
     forged: int = 0
     pulses: dict[str, Pulse] = field(default_factory=dict)
     """By the lift's id."""
+    told_as_scanned: set[str] = field(default_factory=set)
+    """Orders of which the worker has said that a phone has read the code."""
+    out_of_time: set[str] = field(default_factory=set)
+    """Lifts that were out when a worker began by a wrong clock: to it their deadlines may have been long over."""
+    apart_s: float = -1.0
+    """When one began so last."""
+    moved: set[str] = field(default_factory=set)
+    """Orders that have got more time from PayBy."""
     answers: Counter[str] = field(default_factory=Counter)
     free: set[str] = field(default_factory=set)
     """Sessions that were once read as free."""
@@ -249,6 +258,10 @@ class Checks:
                 self.street.refunded(order)
             case "other words" if not self._is_forgotten(order.no):
                 self.wrong(f"I4: order {order.no} was placed again with other words")
+            case "moved":
+                self.moved.add(order.no)
+                if not order.scanned_by:
+                    self.wrong(f"scan: order {order.no} gets more time, and no phone has read its code")
             case "too much" if not self._is_forgotten(order.no):
                 self.wrong(f"I4: a refund of more than was paid was asked for {order.no}")
 
@@ -290,6 +303,18 @@ class Checks:
         name = parse_order_no(order.no)
         if name and name.session not in car.sessions:
             self.soft["scanned another's code"] += 1
+
+    def begins_apart(self, before: WorkerRole) -> None:
+        """A worker begins by a wrong clock; ``before``: the one before it."""
+        self.apart_s = self.world.loop.now
+        self.out_of_time |= {grant.id for stay in before.event_store.garage.stays.values() for grant in stay.grants}
+
+    def told_of_phone(self, said: OrderSaid) -> None:
+        """Only what PayBy has seen is told."""
+        if said.scanned:
+            self.told_as_scanned.add(said.order_no or "")
+            if not self.world.payby.orders[said.order_no or ""].scanned_by:
+                self.wrong(f"scan: the code of {said.order_no} is called scanned, and no phone has read it")
 
     def phone_paid(self, car: Car, order: Order) -> None:
         name = parse_order_no(order.no)
@@ -363,6 +388,8 @@ class Checks:
             self.wrong(f"I1: the boom rises for {lift.car}, and the loops said last: {heard}")
         if site.name == world.stolen_lane and lift.session not in self.genuine:
             return  # whoever has a lane's machine reads lost tickets there for whomever he likes
+        if self.read_at.get(lift.session, world.loop.now) < self.apart_s:
+            return  # by a clock that was set back it was read just now, so that the next car seen may have been its own
         if lift.reason != "operator" and site.loops.is_honest and not is_its:
             self.wrong(f"I1: the boom rises for {lift.session} while {front and front.name} stands there")
 
@@ -370,6 +397,8 @@ class Checks:
         """I2: the payment, or the free stay, is still held by this lift; nobody else has it."""
         clock_ms = self.world.barriers[site.name].clock.ahead_ms - self.world.worker.clock.ahead_ms
         if abs(clock_ms) > SKEW_MS or self.world.worker.is_dead or lift.session in self.forgotten:
+            return
+        if lift.id in self.out_of_time:
             return
         stay = self.world.worker.worker.event_store.garage.stays.get(lift.session)
         if stay is None or stay.grant(lift.id) is None:
@@ -465,7 +494,9 @@ class Checks:
             return
         match payment.holder:
             case "raised":
-                if payment.grant not in self.pulses:
+                at = self.effects.lane_of.get(payment.grant or "")
+                is_lie = at is not None and at[0] == self.world.stolen_lane  # its thief says what he likes of its boom
+                if payment.grant not in self.pulses and not is_lie:
                     self.wrong(f"I3: {order.no} counts as raised by {payment.grant}, which never raised")
                 elif order.given_back and order.no not in self.world.attendant.refunds:
                     self.wrong(f"I3: {order.no} raised and was given back")
@@ -478,7 +509,7 @@ class Checks:
                 if order.given_back and order.no not in self.world.attendant.refunds:
                     self.wrong(f"I3: {order.no} was used without a raise and was given back")
                 told_so = {("tailgating", stay.session), ("passed-open", stay.session)} & self.world.warned
-                if not told_so and not self.street.died:  # a worker that dies may have had no time to tell
+                if not told_so:
                     self.wrong(f"I3: {order.no} was used without a raise and nobody was told")
             case "person":
                 told = {code for code, no in alerts if no == order.no}

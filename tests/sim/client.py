@@ -127,6 +127,18 @@ class StraightClient:
         return RefundAnswer(found, None, said.body, said.sign)
 
 
+class SeeingClient(StraightClient):
+    """… of a merchant whom PayBy tells which phone has read a code."""
+
+    async def get_cashier_url_info(self, token_url: str) -> Payer | None:
+        said = await self._call("acquire2/getCashierUrlInfo", requests.cashier_url(token_url))
+        return Payer(mobile_number_mask=said.payer) if said.payer else None
+
+    async def update_expired_time(self, order_no: str, *, expires_ms: int) -> OrderAnswer:
+        biz = requests.order_ref(order_no, None, expires_ms)
+        return self._order(await self._call("acquire2/updateExpiredTime", biz))
+
+
 def real_client(payby: SimPayBy, clock: Clock, keys: Keys) -> PayByClient:
     """The product's client; what it thinks is an aiohttp session leads to ``payby``."""
     return PayByClient(

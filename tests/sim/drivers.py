@@ -43,6 +43,9 @@ KINDS = {
     "wavers": 1.5,
 }
 PATIENCE_S = 150.0
+UNSEEN_S = 6.0
+"""Whom no loop notices reads his ticket and waits at least so long for an answer; from a car that has just stopped
+short of the loop, nobody could tell him sooner."""
 STAGES = ("arrives", "reads", "sees the code", "pays", "is raised for", "drives", "is gone")
 """Of a visit, as a driver with a copy of the ticket sees it from afar."""
 
@@ -209,7 +212,7 @@ class Driver:
             if plan.kind == "follows" and self.stage >= STAGES.index("pays") and await self._follows():
                 return True
             now = world.loop.now
-            if now - arrived > patience:
+            if now - arrived > patience and (self.car.is_seen or now - scanned > UNSEEN_S):
                 world.note("gives up", site.name, self.car.name)
                 if not asked_for_help and dice.random() < 0.7:
                     asked_for_help = True
@@ -394,9 +397,10 @@ class Driver:
         if order is None:
             return
         world.checks.phone_scanned(self.site, self.car, order)
-        if plan.kind == "never pays":
+        dawdles_s = world.payby.scan(order)
+        if plan.kind == "never pays" or dawdles_s is None:
             return
-        delay = plan.think_s + plan.pay_s
+        delay = plan.think_s + plan.pay_s + dawdles_s
         world.loop.after(delay, self._pays, order)
         if plan.kind == "two phones":
             world.loop.after(delay + dice.uniform(0, 30), self._pays, order)

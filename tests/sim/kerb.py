@@ -224,10 +224,15 @@ class Loops:
         if self._every:
             self._every.cancel()
         self._every = world.loop.after(EVERY_S + self.dice.random(), self._speak)
+        self.says_again()
+
+    def says_again(self) -> None:
+        """What it said last, as the contract's loops do every 5 s and these only where somebody needs it."""
+        world = self._world
         if self.is_silent:
             return
         self._spoke_at = world.loop.now
-        vehicle = Vehicle(**world.head(), waiting=waiting, under_boom=self._under, car=self.car)
+        vehicle = Vehicle(**world.head(), waiting=self._said[0], under_boom=self._said[1], car=self.car)
         self._bus.says(self._topic, vehicle, retain=True, latest_only=True)
         if world.loops_beat:
             self._beat("online")

@@ -39,6 +39,12 @@ class MemoryBus:
         for subscription in self._subscriptions:
             self._offer(subscription, topic, payload, retained=False)
 
+    async def settled(self) -> bool:
+        while not self.connected:
+            self._news.clear()
+            await self._news.wait()
+        return True
+
     def subscribe(self, *filters: str, fleeting: Iterable[str] = ()) -> Subscription:
         wanted = dict.fromkeys(filters, 1) | dict.fromkeys(fleeting, 0)
         subscription = Subscription(wanted, self._subscriptions.remove)
@@ -63,6 +69,7 @@ class MemoryBus:
     def connect(self, connected: bool) -> None:
         """Lose the connection, or have it again."""
         self.connected = connected
+        self._news.set()
         for subscription in self._subscriptions:
             subscription.grant(connected)
         for tell in list(self._listeners):

@@ -8,6 +8,7 @@ Most lives hand messages over as they are made; in some worlds, and in the real 
 that encoding, decoding and refusing are tried as well.
 """
 
+import asyncio
 import itertools
 import random
 from collections.abc import Callable, Iterable
@@ -277,6 +278,11 @@ class SimBus:
             self.backlog[key] = payload, retain
             return
         self.broker.take(topic, payload, retain)
+
+    async def settled(self) -> bool:
+        while not self.connected:
+            await asyncio.sleep(0.5)
+        return True
 
     def subscribe(self, *filters: str, fleeting: Iterable[str] = ()) -> Subscription:
         wanted = dict.fromkeys(filters, 1) | dict.fromkeys(fleeting, 0)

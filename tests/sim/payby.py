@@ -20,6 +20,10 @@ from tests.sim.loop import VirtualLoop
 
 PAYEE = "200000000888"
 REFUSED_TIME_MS = 15 * 60_000
+LONGEST_MOVE_MS = 15 * 24 * 3600 * 1000
+OF_PHONES = ("acquire2/getCashierUrlInfo", "acquire2/updateExpiredTime")
+SEEN = 0.9
+"""How likely PayBy sees a phone that reads a code."""
 RETRIES_S = (0.0, 120.0, 600.0, 600.0, 3600.0, 7200.0, 21600.0, 54000.0)
 """Before each try of one notification."""
 FATES = {
@@ -59,10 +63,12 @@ class Mood:
     refund_fails: float = 0.0
     revives: float = 0.0
     """A payer who confirmed just before a cancellation may have paid nonetheless, though PayBy called it failed."""
+    dawdles: float = 0.0
+    """A payer whose phone is seen takes his time to confirm, or never does."""
 
     def calm(self) -> None:
         self.trouble = self.lost_notice = self.late_notice = self.twice_notice = self.wrong_notice = 0.0
-        self.refund_fails = self.revives = 0.0
+        self.refund_fails = self.revives = self.dawdles = 0.0
         self.spell_until = 0.0
 
 
@@ -79,6 +85,8 @@ class Order:
     status: str = "CREATED"
     is_shown: bool = False
     """Its code was shown at a lane, so somebody may pay it."""
+    scanned_by: str = ""
+    """The phone that read its code last, masked, where PayBy sees phones."""
     paid_s: float | None = None
     cancelled_s: float | None = None
     refunds: list["Refund"] = field(default_factory=list)
@@ -134,6 +142,7 @@ class Said:
     genuine: bool = True
     status: str = ""
     misfit: bool = False
+    payer: str = ""
 
 
 class _Money(msgspec.Struct):
@@ -158,6 +167,8 @@ class _Refund(msgspec.Struct):
 class _Named(msgspec.Struct):
     merchantOrderNo: str | None = None
     refundMerchantOrderNo: str | None = None
+    tokenUrl: str = ""
+    expiredTime: int = 0
 
 
 _PLACE, _REFUND, _NAMED = (msgspec.json.Decoder(t) for t in (_Place, _Refund, _Named))
@@ -187,6 +198,8 @@ class SimPayBy:
         self.notify: Notify
         self.notices = 0
         self.wrong_notices: set[str] = set()
+        self.phones: random.Random | None = None
+        """Luck of phones and of the calls about them; None: PayBy sees none."""
         self.untold: set[str] = set()
         """Orders that were paid after they had failed, of which nobody has heard yet: the next try comes in minutes."""
         """Orders about which PayBy said, signed, what does not fit."""
@@ -205,17 +218,18 @@ class SimPayBy:
     def send(self, call: str, biz: bytes, requested_ms: int) -> "asyncio.Future[Said]":
         """A request leaves the merchant. The future gets the answer, if one arrives; it never fails."""
         future: asyncio.Future[Said] = asyncio.Future(loop=self.loop)
-        fate = self._fate()
-        there_s, back_s = self._latency(), self._latency()
+        dice = self.phones if self.phones and call in OF_PHONES else self._dice
+        fate = self._fate(dice)
+        there_s, back_s = self._latency(dice), self._latency(dice)
         match fate:
             case "request lost":
                 return future
             case "request late":
-                there_s += self._dice.random() * 25
+                there_s += dice.random() * 25
             case "answer late":
-                back_s += self._dice.random() * 15
+                back_s += dice.random() * 15
             case "twice":
-                self.loop.after(there_s + self._dice.random() * 20, self._do, call, biz, requested_ms)
+                self.loop.after(there_s + dice.random() * 20, self._do, call, biz, requested_ms)
 
         def arrives() -> None:
             said = self._answer(fate, call, biz, requested_ms)
@@ -225,16 +239,16 @@ class SimPayBy:
         self.loop.after(there_s, arrives)
         return future
 
-    def _fate(self) -> str:
+    def _fate(self, dice: random.Random) -> str:
         mood = self.mood
         if self.loop.now < mood.spell_until:
             return mood.spell
-        if mood.trouble and self._dice.random() < mood.trouble:
-            return self._dice.choices(tuple(FATES), tuple(FATES.values()))[0]
+        if mood.trouble and dice.random() < mood.trouble:
+            return dice.choices(tuple(FATES), tuple(FATES.values()))[0]
         return ""
 
-    def _latency(self) -> float:
-        return self.mood.latency_s * (0.2 + self._dice.random())
+    def _latency(self, dice: random.Random) -> float:
+        return self.mood.latency_s * (0.2 + dice.random())
 
     def _answer(self, fate: str, call: str, biz: bytes, requested_ms: int) -> Said:
         match fate:
@@ -280,9 +294,10 @@ class SimPayBy:
             case "acquire2/refund/getOrder":
                 found = self.refunds.get(_NAMED.decode(biz).refundMerchantOrderNo or "")
                 return self._about_refund(found) if found else self._refusal("62007", "REFUND_NOT_EXIST")
-            case "acquire2/getCashierUrlInfo":  # nobody's phone is seen here: it would let orders live longer
-                body = self._success("")
-                return Said(body, self._sign(body))
+            case "acquire2/getCashierUrlInfo":
+                return self._cashier(_NAMED.decode(biz).tokenUrl)
+            case "acquire2/updateExpiredTime":
+                return self._move(self._find(biz), _NAMED.decode(biz).expiredTime)
         raise AssertionError(call)
 
     # The book
@@ -337,6 +352,27 @@ class SimPayBy:
                 return self._refusal("62002", "ORDER_FAILURE")
         return self._refusal("62004", "MERCHANT_ORDER_NO_NOT_EXIST")
 
+    def _cashier(self, token: str) -> Said:
+        """Which phone has read the code of an open order; before that it says nothing."""
+        order = self.by_token.get(token)
+        if order:
+            self._age(order)
+        if order is None or order.status != "CREATED":
+            return self._refusal("62082", "TOKEN_URL_NOT_EXIST")
+        payer = order.scanned_by and f'"payer":{{"mobileNumberMask":"{order.scanned_by}"}}'
+        body = self._success(payer)
+        return Said(body, self._sign(body), payer=order.scanned_by)
+
+    def _move(self, order: Order | None, expires_ms: int) -> Said:
+        """Another end for an open order."""
+        if order is None:
+            return self._refusal("62004", "MERCHANT_ORDER_NO_NOT_EXIST")
+        if order.status != "CREATED" or not self.now_ms() < expires_ms <= self.now_ms() + LONGEST_MOVE_MS:
+            return self._refusal("62089", "INVALID_EXPIRED_TIME")
+        order.expires_ms = expires_ms
+        self._watch("moved", order)
+        return self._about(order)
+
     def _refund(self, biz: bytes) -> Said:
         asked = _REFUND.decode(biz)
         if known := self.refunds.get(asked.refundMerchantOrderNo):
@@ -365,6 +401,17 @@ class SimPayBy:
         if fails:
             self._watch("refund failed", refund.order)
         self._announce(f'"refundOrder":{refund.words()}')
+
+    def scan(self, order: Order) -> float | None:
+        """A phone reads the code; returns how much longer than usual its owner takes to confirm, s; None: for ever."""
+        if self.phones is None:
+            return 0.0
+        self._age(order)
+        if order.status == "CREATED" and self.phones.random() < SEEN:
+            order.scanned_by = f"+971-58*{self.phones.randrange(100):02d}"
+        if self.phones.random() >= self.mood.dawdles:
+            return 0.0
+        return self.phones.uniform(10, 200) if self.phones.random() < 0.75 else None
 
     def pay(self, order: Order, *, settled: bool = False) -> bool:
         """A payer confirms; False where PayBy refuses."""
@@ -459,7 +506,7 @@ class SimPayBy:
         signature = sign(self._key, body)
         self.untold.add(revived)
         for wait_s in RETRIES_S:
-            await asyncio.sleep(wait_s + after_s + self._latency())
+            await asyncio.sleep(wait_s + after_s + self._latency(self._dice))
             after_s = 0.0
             if await self.notify(body, signature) == 200:
                 self.untold.discard(revived)

@@ -33,7 +33,7 @@ from terminal.roles.barrier.controller import (
 from terminal.roles.barrier.spent_lifts import SpentLifts, done_row, intent_row, refused_row
 from terminal.roles.listener.role import ListenerRole
 from terminal.roles.worker.role import WorkerRole
-from tests.sim.client import StraightClient, real_client
+from tests.sim.client import SeeingClient, StraightClient, real_client
 from tests.sim.disk import Disk, DiskFailed
 from tests.sim.effects import Look
 from tests.sim.kerb import EVERY_S, Site
@@ -42,6 +42,10 @@ from tests.sim.net import Payload, SimBus, SimClock, read
 
 if TYPE_CHECKING:
     from tests.sim.world import World
+
+
+WITHIN_S = 4.5
+"""So soon after a start loops that speak every 5 s have spoken."""
 
 
 class WorkerLog:
@@ -127,14 +131,18 @@ class WorkerProcess:
             return
         self.is_dead = False
         self.started_s = world.loop.now
+        if self.clock.ahead_ms and self.deaths:
+            world.checks.begins_apart(self.worker)
+            for site in world.sites.values():  # what the broker has kept is not of its time
+                world.loop.after(WITHIN_S, site.loops.says_again)
         self.disk.opens()
         self._bus = SimBus(world.broker, "worker", world.ids(world.true_ms()))
         endpoint = world.link_kind(
             self._bus, world.ids, garage=world.garage, lane=None, role="worker", clock=self.clock
         )
-        straight = world.is_straight
+        straight = SeeingClient if world.payby.phones else StraightClient
         self._client = (
-            StraightClient(world.payby, self.clock) if straight else real_client(world.payby, self.clock, world.keys)
+            straight(world.payby, self.clock) if world.is_straight else real_client(world.payby, self.clock, world.keys)
         )
         self.worker = WorkerRole(
             endpoint,

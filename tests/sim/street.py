@@ -173,8 +173,8 @@ class Street:
         payer = other.front if other and other is not site else None
         if other is None or payer is None or not payer.is_seen or payer.name not in self._payers(lift.session):
             return
-        if payer.read != lift.session:
-            return  # he went on with another ticket
+        if payer.read != lift.session or other.name == world.stolen_lane:
+            return  # he went on with another ticket, or whoever has the lane's machine did so for him
         worker = world.worker
         unbroken = min(order.placed_s - t for t in (worker.started_s, worker.bus.lost_s, other.loops.lost_s)) > 0
         if unbroken and other.loops.is_honest and other.since <= order.placed_s:

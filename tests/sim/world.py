@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from terminal.contract.messages import Alert, Message, Qr, encode
+from terminal.contract.messages import Alert, Message, Order, Qr, encode
 from terminal.core.model import Rules
 from terminal.core.money import Fils
 from terminal.core.tariff import Tariff
@@ -45,6 +45,8 @@ WIRE_EVERY = 16
 """In one world of so many, messages are bytes on their way."""
 REAL_EVERY = 16
 """One world in so many runs the product's PayBy client over a pretended HTTP."""
+SEES_PHONES = 0.3
+"""In so many worlds PayBy tells whether a phone has read a code; their owners may take their time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,9 @@ class World:
         self.link_kind: type[SimLink] = LightLink if self.broker.is_light else SimLink
         payby_keys = (self.keys.payby, self.keys.stranger)
         self.payby = SimPayBy(loop, self.dice_for("payby"), EPOCH_MS, payby_keys, self.mood, watch=self.checks.watch)
+        phones = self.dice_for("phones")
+        if phones.random() < SEES_PHONES:
+            self.payby.phones, self.mood.dawdles = phones, 0.3
         self.worker = WorkerProcess(self)
         self.listener = ListenerProcess(self)
         self.payby.notify = self.listener.notify
@@ -249,6 +254,8 @@ class World:
             if alert.code in ("stay-failed", "worker-failing"):
                 self.checks.wrong(f"crash: {alert.text}")
             self.warned.add((alert.code, alert.session))
+        elif self.payby.phones and topic.endswith("/order"):
+            self.checks.told_of_phone(read(Order, payload))
         if self.is_tracing:
             self.note("says", topic, (payload if isinstance(payload, bytes) else encode(payload)).decode())
 
@@ -391,6 +398,8 @@ def _report(world: World) -> Report:
         "paid": sum(o.is_paid for o in payby.orders.values()),
         "refunds": len(payby.refunds),
         "pulses": len(checks.pulses),
+        "told as scanned": len(checks.told_as_scanned),
+        "ends moved": len(checks.moved),
         "worker deaths": world.worker.deaths,
         "rows": len(world.worker.disk),
         **{f"answer {k}": v for k, v in checks.answers.items()},

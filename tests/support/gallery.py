@@ -6,6 +6,7 @@ Needed anew whenever a screen changes; test_screens_tool.py says so.
 """
 
 import sys
+from functools import cache
 from pathlib import Path
 
 from PIL import Image
@@ -26,6 +27,7 @@ def screens() -> dict[str, Image.Image]:
     return {f"{panel}-{name}": image for panel in LAYOUTS for name, image in pictures(panel).items()}
 
 
+@cache
 def gallery() -> dict[str, Image.Image]:
     """The files by their names in deploy/pictures."""
     shown = screens()

@@ -30,9 +30,10 @@ from terminal.payby.sandbox.command import key_pair
 from terminal.payby.sandbox.server import Sandbox
 from terminal.screen import qr
 from tests.support.leash import LEASH
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-LIMIT_S = 20.0
+LIMIT_S = 30.0
 """The longest that a test waits for anything."""
 
 CONFIGURATION = """\
@@ -332,14 +333,6 @@ class Garage:
 
 
 ALL_ROLES = ("worker", "listener", "barrier", "lcd", "reader")
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @contextlib.asynccontextmanager

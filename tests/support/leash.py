@@ -25,14 +25,30 @@ def running(*words: str, **more: Any) -> Iterator["subprocess.Popen[str]"]:
             process.kill()
 
 
+def bring_down(process: "subprocess.Popen[Any]", how: int) -> None:
+    """Signal it until it has ended: Mosquitto forgets a signal that comes between its listening and its loop."""
+    while process.poll() is None:
+        process.send_signal(how)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(2)
+
+
 def children() -> dict[int, str]:
     """Of this process: the command of each that has not ended, by its number."""
     found = {}
     for task in Path("/proc/self/task").iterdir():
-        for pid in map(int, (task / "children").read_text().split()):
-            if words := Path(f"/proc/{pid}/cmdline").read_bytes():  # what has ended has none
+        for pid in map(int, _read(task / "children").split()):
+            if words := _read(Path(f"/proc/{pid}/cmdline")):  # what has ended has none
                 found[pid] = words.replace(b"\0", b" ").decode(errors="replace")
     return found
+
+
+def _read(path: Path) -> bytes:
+    """Nothing where the thread or the process has just gone."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def end_children() -> dict[int, str]:

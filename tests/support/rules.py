@@ -38,3 +38,20 @@ def sent(story: Story) -> str:
 
 def alerts_of(story: Story) -> set[str]:
     return set(story.alerts())
+
+
+def second_car_pays(story: Story) -> None:
+    """Car 1 stands under the boom that rose for it; car 2 on the first loop reads, pays, and is answered `busy`."""
+    story.shows_qr("x")
+    story.payby("PAID", "x")
+    story.raises("x")
+    story.under()
+    story.under(waiting=False)
+    story.wait(3)
+    story.cars["exit-1"] = an_id("car", "second")
+    story.tell(e.VehicleSeen(story.at, "exit-1", True, True, story.cars["exit-1"]))
+    story.reads("a")
+    story.payby("CREATED")
+    story.wait(8)
+    story.payby("PAID")
+    story.answers("refused", "busy")

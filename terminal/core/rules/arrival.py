@@ -33,7 +33,7 @@ def ticket_read(draft: Draft, event: TicketRead) -> None:
     lane = _fee_taken(lane, fee.id)
     if again:
         assert visit is not None
-        draft.put(replace(lane, visit=_read_again(draft, visit, stay, fee)))
+        draft.put(replace(lane, visit=_read_again(draft, visit, stay, fee, event.age)))
         return
     draft.put(lane)
     if visit and _keeps_its_place(draft, lane, visit, car):
@@ -45,15 +45,15 @@ def ticket_read(draft: Draft, event: TicketRead) -> None:
     if draft.stay(fee.session).left is not None:  # its car was just driving out
         _refuse(draft, lane.id, fee.id, "ticket-used", ids.help_code(fee.session))
         return
-    begin_visit(draft, lane.id, fee, car)
+    begin_visit(draft, lane.id, fee, car, draft.at - event.age)
 
 
-def _read_again(draft: Draft, visit: Visit, stay: Stay, fee: ParkingFee) -> Visit:
+def _read_again(draft: Draft, visit: Visit, stay: Stay, fee: ParkingFee, age: int) -> Visit:
     """The visit's own ticket. Once there is an order or a lift, what it was for counts, not this reading; and an
     order's end."""
     first = visit.fee if visit.order_no or visit.lifts else fee
     kept = replace(fee, amount=first.amount, minutes=first.minutes, reason=first.reason)
-    visit = replace(visit, fee=kept, waits_until=visit.waits_until and linger(draft, visit), read=draft.at)
+    visit = replace(visit, fee=kept, waits_until=visit.waits_until and linger(draft, visit), read=draft.at - age)
     if visit.phase != "helping":
         return visit
     order = stay.order(visit.order_no)

@@ -53,7 +53,7 @@ def _credit_matured(draft: Draft, stay: Stay, payment: Payment) -> None:
         ask_refund(draft, stay, payment, payment.amount, "credit not used", "worker", payment.order_no)
         return
     if stay.slipped_out and all(g.outcome != "unknown" for g in lifts):
-        draft.put(with_holder(stay, replace(payment, holder="used")))  # it was told when it left
+        draft.put(with_holder(stay, replace(payment, holder="used")))  # what is told of it is owed since it left
         return
     text = "paid, and its vehicle left though no lift is known to have raised: a person decides"
     if not may_have_left:

@@ -99,10 +99,12 @@ class Draft:
         order_no: str | None = None,
         *,
         help_code: str | None = None,
+        owed: bool = False,
     ) -> None:
-        """Tell a person of an occurrence; ``lane`` None: it concerns the garage, not a lane."""
+        """Tell a person of an occurrence; ``lane`` None: it concerns the garage, not a lane. ``owed``: the state has it
+        as untold."""
         session = stay.session if stay else None
-        self.actions.append(RaiseAlert(code, severity, text, lane, session, order_no, True, help_code))
+        self.actions.append(RaiseAlert(code, severity, text, lane, session, order_no, True, help_code, owed))
 
     def alert_until_cleared(
         self,

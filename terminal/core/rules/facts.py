@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from terminal.core.events import (
+    AlertTold,
     BarrierGone,
     BoomSeen,
     CommandGiven,
@@ -32,7 +33,7 @@ from terminal.core.rules.lifts import lift_answered
 from terminal.core.rules.orders import order_denied, order_reported, order_scanned, order_unheard
 from terminal.core.rules.passage import vehicle_seen, vehicle_unknown
 from terminal.core.rules.refunds import refund_reported, refund_unheard
-from terminal.core.rules.restart import damaged, started, stay_failed
+from terminal.core.rules.restart import alert_told, damaged, started, stay_failed
 
 
 def record(draft: Draft, event: Event) -> None:
@@ -72,6 +73,8 @@ def record(draft: Draft, event: Event) -> None:
             refund_unheard(draft, event)
         case CommandGiven():
             command_given(draft, event)
+        case AlertTold():
+            alert_told(draft, event)
         case TimePassed():
             time_passed(draft, event)
         case _:

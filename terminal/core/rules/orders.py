@@ -133,9 +133,27 @@ def _paid(draft: Draft, order: VisitOrder, event: OrderReported) -> None:
             grant_lift(draft, lane.id, lift_reason(lane.id, stay, payment), payment)
         draft.reply("lifting")
         return
-    text = "paid when its vehicle was gone: credit for its ticket until the exit grace ends, then a refund"
+    text, why = _lateness(stay)
     draft.alert("late-payment", "warning", text, order.lane, stay, order.no)
-    draft.reply("late", "its vehicle is gone; the ticket has credit")
+    draft.reply("late", why)
+
+
+def _lateness(stay: Stay) -> tuple[str, str]:
+    """What becomes of a payment whose vehicle is gone (rules/deadlines): for the alert, and for its answer."""
+    if stay.slipped_out:
+        return (
+            "paid when its vehicle had left without a raise of its own: the payment is kept, the ticket is used",
+            "its vehicle has left; the payment is kept",
+        )
+    if stay.left is not None or stay.perhaps_left:
+        return (
+            "paid when its vehicle had left or may have: a person decides when the exit grace ends",
+            "its vehicle may have left; a person decides",
+        )
+    return (
+        "paid when its vehicle was gone: credit for its ticket until the exit grace ends, then a refund",
+        "its vehicle is gone; the ticket has credit",
+    )
 
 
 def order_unheard(draft: Draft, event: OrderUnheard) -> None:

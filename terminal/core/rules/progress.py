@@ -97,7 +97,7 @@ def _advance_paying(draft: Draft, lane: Lane, visit: Visit) -> None:
             elif visit.fee.reason == "lost" and (paid := paid_loss(draft, lane)) not in (None, stay.session):
                 assert paid is not None
                 end_visit(draft, lane.id)  # the same loss, which was paid while its vehicle had another name
-                begin_visit(draft, lane.id, replace(visit.fee, session=paid), visit.car)
+                begin_visit(draft, lane.id, replace(visit.fee, session=paid), visit.car, visit.read)
             else:
                 _place(draft, lane, visit, stay)
         case "helping" if order and order.stage == "created":

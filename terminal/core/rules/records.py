@@ -55,9 +55,9 @@ def car_waits(draft: Draft, lane: Lane, visit: Visit) -> bool:
 
 
 def loops_unheard(draft: Draft, lane: Lane, visit: Visit) -> bool:
-    """Has a worker that came back still to hear from the loops that saw the visit's car? Another may stand there now,
-    and a lift without a car would let it out."""
-    return visit.loop == "sees" and lane.vehicle is None and draft.at < lane.began + LOOPS_MS
+    """Has a worker that came back still to hear from the loops, which spoke when the ticket was read? Another may stand
+    there now, and a lift without a car would let it out."""
+    return visit.loop != "unknown" and lane.vehicle is None and draft.at < lane.began + LOOPS_MS
 
 
 def linger(draft: Draft, visit: Visit) -> int | None:

@@ -1,12 +1,12 @@
 """Rules 9 and 10: a worker begins, its journal was damaged, or our own code failed on a stay."""
 
 from terminal.core.alert_codes import RuleAlertCode
-from terminal.core.events import Damaged, Started, StayFailed
+from terminal.core.events import AlertTold, Damaged, Started, StayFailed
 from terminal.core.model import OPEN, Stay
 from terminal.core.rules.draft import Draft
 from terminal.core.rules.limits import REMIND_MS
 from terminal.core.rules.records import watched, with_holder
-from terminal.core.rules.visits import call_help
+from terminal.core.rules.visits import call_help, tell_untold
 from terminal.core.value import replace
 
 
@@ -17,7 +17,7 @@ def started(draft: Draft, event: Started) -> None:
     for lane in draft.all_lanes():
         visit = lane.visit and replace(lane.visit, gone_since=None)
         draft.put(watched(replace(lane, vehicle=None, boom=None, notice=None, visit=visit, began=draft.at)))
-    for stay in draft.all_stays():
+    for stay in sorted(draft.all_stays(), key=lambda stay: stay.session):  # whatever left memory and came back
         _remind(draft, stay)
 
 
@@ -35,6 +35,15 @@ def _remind(draft: Draft, stay: Stay) -> None:
         if order.stage == "quarantined" and draft.at < order.placed + REMIND_MS:
             text = "an order of which PayBy's words do not fit still waits for a person"
             draft.alert("payment-mismatch", "critical", text, order.lane, stay, order.no)
+    for untold in stay.untold:
+        if draft.at < untold.since + REMIND_MS:
+            tell_untold(draft, stay, untold)
+
+
+def alert_told(draft: Draft, event: AlertTold) -> None:
+    """An alert that was owed has reached the broker."""
+    stay = draft.stay(event.session)
+    draft.put(replace(stay, untold=tuple(untold for untold in stay.untold if untold.code != event.code)))
 
 
 def damaged(draft: Draft, event: Damaged) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple, get_args
 
 from terminal.core.events import (
+    AlertTold,
     BarrierGone,
     BoomSeen,
     CommandGiven,
@@ -119,6 +120,7 @@ BY_EVENT: Mapping[type[Event], EventRow] = {
     RefundReported: EventRow("refund", _NOTHING),
     RefundUnheard: EventRow("refund unheard", _NOTHING),
     CommandGiven: EventRow("operator", _OVER),
+    AlertTold: EventRow("alert told", _NOTHING),
     TimePassed: EventRow("time", _NOTHING),
 }
 BY_PROGRESS: Moves = {

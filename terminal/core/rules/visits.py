@@ -1,15 +1,15 @@
 """How a visit begins, goes from phase to phase and ends, and what an order's next stage means for it."""
 
-from terminal.core.alert_codes import RuleAlertCode
-from terminal.core.model import OPEN, Lane, OrderStage, ParkingFee, Phase, Stay, Visit, VisitOrder
+from terminal.core.model import OPEN, Lane, OrderStage, ParkingFee, Phase, Stay, UntoldAlert, Visit, VisitOrder
 from terminal.core.rules.draft import Draft
 from terminal.core.rules.limits import LINGER_MS, REMEMBERED_LOST
 from terminal.core.rules.records import linger, watched
 from terminal.core.value import replace
 
 
-def begin_visit(draft: Draft, name: str, fee: ParkingFee, car: str | None) -> None:
-    """A car with this ticket is at the lane, as far as its loops say. The lane has no visit, nor has the stay."""
+def begin_visit(draft: Draft, name: str, fee: ParkingFee, car: str | None, read: int) -> None:
+    """A car with this ticket, which was read at ``read``, is at the lane, as far as its loops say. The lane has no
+    visit, nor has the stay."""
     lane, stay = draft.lane(name), draft.stay(fee.session)
     lost = stay.lost
     if fee.reason == "lost":
@@ -17,7 +17,7 @@ def begin_visit(draft: Draft, name: str, fee: ParkingFee, car: str | None) -> No
         others = (session for session in lane.lost if session != fee.session)
         lane = replace(lane, lost=(*others, fee.session)[-REMEMBERED_LOST:])
     draft.put(replace(stay, lane=name, lost=lost))
-    visit = Visit(fee, "blocked", draft.at, car, read=draft.at)
+    visit = Visit(fee, "blocked", draft.at, car, read=read)
     if lane.vehicle is None:
         visit = replace(visit, loop="unknown", waits_until=draft.at + LINGER_MS)
     elif not lane.vehicle.waiting:
@@ -36,11 +36,14 @@ def end_visit(draft: Draft, name: str) -> None:
     stay = draft.stay(visit.fee.session)
     grants = tuple(replace(grant, dropped=True) for grant in stay.grants)
     passed = visit.under or (visit.raised and visit.loop != "sees")
-    slipped = not passed and not visit.raised and _slipped_out(draft, lane, visit, stay)
+    slipped = None if passed or visit.raised else _slipped_out(draft, lane, visit, stay)
     left = draft.at if passed or slipped else stay.left
     perhaps = stay.perhaps_left or (visit.escape != "no" and not visit.raised)
-    slipped = slipped or stay.slipped_out
-    draft.put(replace(stay, lane=None, grants=grants, left=left, slipped_out=slipped, perhaps_left=perhaps))
+    stay = replace(stay, lane=None, grants=grants, left=left, perhaps_left=perhaps)
+    if slipped:
+        stay = replace(stay, slipped_out=True, untold=(*stay.untold, slipped))
+        tell_untold(draft, stay, slipped)
+    draft.put(stay)
     order = stay.order(visit.order_no)
     if order and order.stage in ("placing", "created"):
         set_stage(draft, order, "closing")
@@ -48,18 +51,22 @@ def end_visit(draft: Draft, name: str) -> None:
         draft.alert("no-passage", "warning", "the boom rose and its vehicle did not pass", name, stay)
 
 
-def _slipped_out(draft: Draft, lane: Lane, visit: Visit, stay: Stay) -> bool:
-    """Did its car leave under another's raise, or under an arm that is held open? Then its ticket is used."""
+def _slipped_out(draft: Draft, lane: Lane, visit: Visit, stay: Stay) -> UntoldAlert | None:
+    """Did its car leave under another's raise, or under an arm that is held open? Then its ticket is used, and this is
+    to be told: nothing else will say what became of its payment."""
     may_leave = visit.fee.reason == "free" or any(p.holder in ("lift", "credit") for p in stay.payments)
     if not visit.follows and not (visit.escape in ("open", "tailgating") and may_leave):
-        return False
+        return None
     for_another = visit.escape == "tailgating" or lane.risen_for is not None or lane.passages > 1
     how = "under the raise of another" if for_another else "under an arm that no lift of it had raised"
     text = f"a vehicle left {how}: its ticket is used" if may_leave else f"a vehicle left {how}, unpaid"
     number = stay.payments[-1].order_no if stay.payments else None
-    code: RuleAlertCode = "tailgating" if for_another else "passed-open"
-    draft.alert(code, "warning", text, lane.id, stay, number)
-    return True
+    return UntoldAlert(draft.at, "tailgating" if for_another else "passed-open", text, lane.id, number)
+
+
+def tell_untold(draft: Draft, stay: Stay, what: UntoldAlert) -> None:
+    """Tell what the state holds until the broker has it."""
+    draft.alert(what.code, "warning", what.text, what.lane, stay, what.order_no, owed=True)
 
 
 def set_phase(draft: Draft, name: str, phase: Phase, reason: str = "") -> Visit:

@@ -95,7 +95,7 @@ def ticket_event(
     if ours.session is None or ours.reason == "refused":
         return refused(ours.why or "ticket-unknown")
     taken = ParkingFee(fee.id, ours.session, ticket, ours.amount or 0, ours.reason, ours.minutes, fee.car)
-    return TicketRead(at, lane, taken, hindrance)
+    return TicketRead(at, lane, taken, hindrance, age=max(0, ago) if timely else 0)
 
 
 def order_report(

@@ -43,7 +43,7 @@ class LiftIndex:
 
 class LiftWindow:
     """The worker's line to the broker: while it is down, and until the loops could have spoken once it is back, nobody
-    knows whether the car that they saw still stands there."""
+    knows who stands there."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -60,6 +60,6 @@ class LiftWindow:
         lane = garage.lanes.get(grant.lane)
         if grant.overdue:
             return lane is not None and lane.boom is not None and abs(lane.skew) < SKEW_ALERT_MS
-        if grant.car is not None or lane is None or lane.visit is None or lane.visit.loop != "sees":
+        if grant.car is not None or lane is None or lane.visit is None or lane.visit.loop == "unknown":
             return True
         return self._endpoint.mqtt_client.connected and self._endpoint.clock.steady_ms() - self._up_ms >= LOOPS_MS

@@ -21,7 +21,7 @@ from terminal.core.model import Lane, ScreenState, Stay, VisitOrder
 from terminal.core.rules import Change
 from terminal.eventstore.store import EventLog, EventNotTaken, EventStore
 from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
-from terminal.roles.worker.announcements import tell
+from terminal.roles.worker.announcements import Announcer
 from terminal.roles.worker.code_scans import codes_of
 from terminal.roles.worker.event_mapper import ticket_event
 from terminal.roles.worker.failures import StayFailures
@@ -79,6 +79,7 @@ class WorkerRole:
         )
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         self._builder = MessageBuilder(settings.garage, settings.signer, self._to_wall)
+        self._announcer = Announcer(endpoint, self._builder, self.now, self.post, self._spawn)
         self._wakes = Wakes(self.now, self.post)
         self._lifts, self._line = LiftIndex(), LiftWindow(endpoint)
         self._devices = LaneDevices(
@@ -299,7 +300,7 @@ class WorkerRole:
                 self._schedule(self.event_store.garage.lanes.get(lane) or Lane(lane), event.at)
         for action in change.actions:
             with alone(what):
-                await tell(self._endpoint, self._builder, action)
+                await self._announcer.announce(action)
 
     async def _give_up(self, item: _Item, error: Exception) -> None:
         """An event that is too much for us: it is told, and whoever waits for it hears so."""

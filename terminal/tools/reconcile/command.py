@@ -18,7 +18,7 @@ from terminal import build
 from terminal.config import schema as sections
 from terminal.config.schema import ConfigError, Settings
 from terminal.journal import archive, reading, rows
-from terminal.payby.errors import CallFailed, ClockWrong, NoStatement, OutcomeUnknown
+from terminal.payby.errors import CallFailed, NoStatement, OutcomeUnknown
 from terminal.payby.messages import RefundOrder
 from terminal.tools.reconcile.chart import as_html, as_png
 from terminal.tools.reconcile.facts import Facts
@@ -146,11 +146,7 @@ async def download(settings: Settings, day: CalendarDay) -> list[tuple[str, byte
         for number in range((last - first).days + 1):
             wanted = first + timedelta(days=number)
             try:
-                try:
-                    data = await client.get_order_statement(wanted)
-                except ClockWrong:  # now the client knows PayBy's time
-                    data = await client.get_order_statement(wanted)
-                found.append((f"statement-{wanted}.zip", data))
+                found.append((f"statement-{wanted}.zip", await client.get_order_statement(wanted)))
             except NoStatement as error:
                 raise ReconcileFailed(
                     f"PayBy has no statement of {wanted} ({error.code} {error.msg}); one is ready about 30 minutes"
@@ -167,10 +163,7 @@ async def refunds_listed(settings: Settings, day: CalendarDay) -> Listed:
     async with build.payby_client(settings.need(sections.PaybySettings)) as client:
         try:
             for number in range(_MOST_PAGES):
-                try:
-                    page = await client.query_refund_order_page(first, last, number=number)
-                except ClockWrong:  # now the client knows PayBy's time
-                    page = await client.query_refund_order_page(first, last, number=number)
+                page = await client.query_refund_order_page(first, last, number=number)
                 found += page.items
                 if number + 1 >= page.total_pages:
                     return found, ""
