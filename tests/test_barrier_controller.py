@@ -37,6 +37,7 @@ from terminal.roles.barrier.spent_lifts import (
     refused_row,
 )
 from tests.sim.memorybus import TestClock
+from tests.support.lift_values import REASONS, VALUES
 from tests.support.lifts import (
     CAR,
     GARAGE,
@@ -55,7 +56,6 @@ from tests.support.lifts import (
     trust,
     vehicle,
 )
-from tests.test_lift_rules import REASONS, VALUES
 
 
 def loops_health(state: Any = "online") -> Health:

@@ -24,9 +24,10 @@ from terminal.tools.check.command import check
 from terminal.tools.check.finding import Finding, Machine
 from terminal.tools.check.order import prove
 from terminal.tools.check.report import Document, Lines
-from tests.test_check import CHANGES, configured, environment, machine, place, sandbox
-from tests.test_check_order import ONE, Payer, free_port
-from tests.test_check_order import settings as with_notifications
+from tests.support.installation import CHANGES, configured, environment, machine, place, sandbox
+from tests.support.order_payer import ONE, Payer
+from tests.support.order_payer import settings as with_notifications
+from tests.support.ports import free_port
 
 __all__ = ["place", "sandbox"]
 PAGE = Path(__file__).parents[1] / "deploy" / "install.md"

@@ -11,9 +11,9 @@ from aiohttp import web
 from terminal.tools.check import notifications as notify
 from terminal.tools.check.finding import Finding
 from terminal.tools.check.notifications import notifications
+from tests.support.installation import configured, machine, place
+from tests.support.listening import Client, FakeLink, client, endpoint
 from tests.support.ports import free_port
-from tests.test_check import configured, machine, place
-from tests.test_listener import Client, FakeLink, client, endpoint
 
 __all__ = ["client", "endpoint", "place"]
 

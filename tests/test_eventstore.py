@@ -13,6 +13,7 @@ from terminal.core.ids import lift_id
 from terminal.core.model import ParkingFee, Rules
 from terminal.eventstore.store import EventStore
 from terminal.journal.kinds import WORDS
+from tests.support.pursuit_words import words
 from tests.support.story import PROOF, T0, TOKEN, an_id
 
 LANE = "exit-1"
@@ -50,16 +51,6 @@ class Memory:
 
     async def fetch(self, seq: int) -> bytes | None:
         raise AssertionError("no stay has rested long enough to leave memory")
-
-
-def words(pursuit: Pursuit) -> bytes:
-    match pursuit:
-        case PlaceOrder(order) | CloseOrder(order):
-            return f"{type(pursuit).__name__} of {order.no} at {order.placed}\n".encode()
-        case PlaceRefund(refund):
-            return refund.no.encode()
-        case _:
-            raise AssertionError("asked for words that change nothing")
 
 
 def a_ledger(memory: Memory) -> EventStore:

@@ -20,8 +20,8 @@ from terminal.eventstore.store import EventStore
 from terminal.journal import kinds
 from terminal.journal.kinds import CHECKPOINT, GONE, RECALLED, SHELVED
 from terminal.journal.rows import Row
+from tests.support.pursuit_words import words
 from tests.support.story import T0, Story, an_id
-from tests.test_eventstore import words
 
 
 class Memory:

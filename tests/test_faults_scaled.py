@@ -13,7 +13,7 @@ from terminal.contract.messages import moment
 from terminal.screen import qr
 from tests.acceptance.station import RAISED, Station
 from tests.conftest import Mosquitto
-from tests.test_mosquitto import Authority
+from tests.support.authority import Authority
 
 SCALE = 10
 ROLES = ("worker", "barrier", "lcd", "reader")

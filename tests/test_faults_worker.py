@@ -14,7 +14,7 @@ from terminal.contract.messages import Alert, Health, Lift, Order, Screen
 from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
 from tests.support.lifts import PAYEE, payby_key
-from tests.test_worker import Lane, notification, working
+from tests.support.worker_lane import Lane, notification, working
 
 ANSWERED_S = 12.0
 """A driver sees `help` after this; what is repaired by then he does not notice."""

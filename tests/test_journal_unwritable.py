@@ -20,7 +20,7 @@ from terminal.journal.journal import Journal
 from terminal.journal.reading import read
 from tests.conftest import Mosquitto
 from tests.support.garage import Garage, opened
-from tests.test_visit_processes import leaves
+from tests.support.leaving import leaves
 
 ALERT = {"code": "journal", "severity": "critical", "state": "raised"}
 

@@ -15,8 +15,8 @@ from terminal.journal.rows import JournalError, JournalFailed, JournalForeign, J
 from terminal.mqtt.endpoint import Endpoint
 from terminal.roles.worker.journal_keeper import WorkerJournal
 from tests.sim.memorybus import MemoryBus
+from tests.support.evening import BALLAST, full_while
 from tests.support.story import T0
-from tests.test_worker_storage import BALLAST, full_while
 
 PATH = Path("j.db")
 CLOCK = SystemClock()

@@ -27,8 +27,8 @@ from terminal.tools import screens
 from terminal.tools.check.command import check
 from terminal.tools.check.finding import Machine
 from terminal.tools.check.report import Lines
+from tests.support.lcd_kerb import GlassPanel, kerb
 from tests.support.leash import running
-from tests.test_lcd import GlassPanel, kerb
 
 CONFIGURATION = """
 [garage]

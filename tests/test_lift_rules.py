@@ -35,6 +35,7 @@ from terminal.contract.signatures import (
 )
 from terminal.core.ids import derived_id, order_no
 from terminal.payby.signing import sign
+from tests.support.lift_values import REASONS, VALUES, amounts, uuids, words
 from tests.support.lifts import (
     CAR,
     GARAGE,
@@ -54,7 +55,6 @@ from tests.support.lifts import (
     trusted,
 )
 
-REASONS = ["paid", "credit", "free", "operator"]
 OTHER = derived_id(NOW + 1, "another")
 ELSEWHERE = order_no("creek", LANE, SESSION, 1)
 CONDITIONS = ["signed", "fresh", "ahead", "near", "proved", "new", "named", "here", "down"]
@@ -79,27 +79,6 @@ def test_the_signed_text_is_the_contracts() -> None:
     assert signatures.lift_text(free, GARAGE, LANE) == text.encode()
     empty = hashlib.sha256(b"").hexdigest()
     assert f"||{empty}|worker".encode() in signatures.lift_text(lift("free", proof=Proof("", "")), GARAGE, LANE)
-
-
-# Forged and altered
-
-uuids = st.integers(0, 2**48 - 1).map(lambda ms: derived_id(ms, "any"))
-words = st.text(st.characters(exclude_characters="|", exclude_categories=["Cc", "Cs"]), max_size=20)
-amounts = st.integers(0, 10**6).map(lambda fils: f"{fils // 100}.{fils % 100:02d}")
-VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "id": uuids,
-    "session": uuids,
-    "car": st.none() | uuids,
-    "reason": st.sampled_from(REASONS),
-    "by": words,
-    "note": st.none() | words,
-    "not_after": st.integers(NOW, NOW + 120_000).map(stamp),
-    "order_no": st.none() | st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True),
-    "amount": st.none() | amounts,
-    "proof": st.none() | st.builds(lambda body: Proof(body, proof().sign), st.text(max_size=90)),
-    "key": st.sampled_from(["worker", "worker-2", "console", "stranger", ""]),
-    "sign": st.text(max_size=90) | st.binary(min_size=64, max_size=64).map(lambda raw: base64.b64encode(raw).decode()),
-}
 
 
 def test_every_signed_field_has_values_here() -> None:

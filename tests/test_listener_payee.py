@@ -14,8 +14,9 @@ from terminal.payby.signing import sign
 from terminal.roles.listener.connections import ConnectionLimits
 from terminal.roles.listener.role import ListenerRole
 from tests.support.lifts import payby_key
-from tests.test_listener import PAYBY, Client, FakeLink, endpoint, notification, order, outcomes, refund
-from tests.test_worker import Lane, sandbox, to_json, working
+from tests.support.listening import Client, FakeLink, endpoint, outcomes
+from tests.support.payby_notices import PAYBY, notification, order, refund
+from tests.support.worker_lane import Lane, sandbox, to_json, working
 
 __all__ = ["endpoint", "sandbox"]
 OURS, ANOTHERS = "200000000888", "200000000999"

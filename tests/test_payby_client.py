@@ -22,18 +22,15 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from terminal.payby import errors as e
 from terminal.payby.client import PayByClient
 from terminal.payby.messages import read_order
-from terminal.payby.requests import OrderRequest, RefundRequest
 from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.server_clock import LocalSystemClock
 from terminal.payby.signing import sign, verify
 from terminal.payby.statement_reader import read_zip
+from tests.support.payby_client import DEVICES, MERCHANT, NO, PAYBY, biz, client, payby, refund_biz, sandbox
 
-MERCHANT = rsa.generate_private_key(65537, 2048)
-PAYBY = rsa.generate_private_key(65537, 2048)
+__all__ = ["payby", "sandbox"]
 STRANGER = rsa.generate_private_key(65537, 2048)
-NO = "marina-exit-1-0190d3f07c1e7a529d2f0123456789ab"
-DEVICES = ("20001019", "1342")
 
 
 class SkewedClock(LocalSystemClock):
@@ -44,30 +41,6 @@ class SkewedClock(LocalSystemClock):
 
     def wall_ms(self) -> int:
         return super().wall_ms() + self.skew
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, seed=1, devices=DEVICES) as sandbox:
-        yield sandbox
-
-
-def client(sandbox: Sandbox, **options: Any) -> PayByClient:
-    return PayByClient(sandbox.base_url, sandbox.partner_id, MERCHANT, [sandbox.public_key], **options)
-
-
-@pytest.fixture
-async def payby(sandbox: Sandbox) -> AsyncIterator[PayByClient]:
-    async with client(sandbox, timeout_s=5) as payby:
-        yield payby
-
-
-def biz(no: str = NO, **more: Any) -> bytes:
-    return OrderRequest(order_no=no, amount=Decimal("20.00"), subject="Parking", **more).biz_content()
-
-
-def refund_biz(no: str = "R1", amount: str = "20.00") -> bytes:
-    return RefundRequest(refund_no=no, amount=Decimal(amount), origin_order_no=NO).biz_content()
 
 
 async def test_an_order_lives_from_its_qr_to_its_refund(sandbox: Sandbox, payby: PayByClient) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization as ser
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 from terminal.journal.journal import Journal
 from terminal.payby.sandbox.server import Sandbox

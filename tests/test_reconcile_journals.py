@@ -11,10 +11,10 @@ from terminal.journal import kinds
 from terminal.journal.reading import read
 from terminal.roles.barrier.spent_lifts import BarrierJournal, done_row, intent_row, refused_row
 from terminal.tools.reconcile.journals import UnreadableRow, WorkerRecords, read_barrier, read_worker
+from tests.support.barrier_journal import LIFTS, written
 from tests.support.day import Row, Told, papers, payment
+from tests.support.evening import BALLAST, a_ledger, a_store, an_evening, filled, told
 from tests.support.story import T0
-from tests.test_journal_salvage import LIFTS, written
-from tests.test_worker_storage import BALLAST, a_ledger, a_store, an_evening, filled, told
 
 
 def test_a_refused_lift_does_not_end_the_reading_of_a_barriers_journal(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from terminal.tools.refund.lookup import about
 from tests.conftest import Mosquitto, embedded_bus
 from tests.support.day import Told
 from tests.support.garage import Garage
-from tests.test_visit_processes import leaves
+from tests.support.leaving import leaves
 
 QUICK = FollowUpLimits(answer_s=1.0, end_s=1.0, repeat_s=0.05)
 """For tests in which a limit is reached."""

@@ -21,7 +21,7 @@ from terminal.core.ids import parse_order_no
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import sign
 from tests.support.lifts import GARAGE, LANE, PAYEE, payby_key, private_key
-from tests.test_worker import CLOCK, Lane, to_json, working
+from tests.support.worker_lane import CLOCK, Lane, to_json, working
 
 TEXTS = {
     "20 kB": "x" * 20_000,
@@ -164,7 +164,7 @@ async def test_no_text_of_paybys_keeps_the_next_car_from_being_served(
     cases = [Case(path, TEXTS[text]) for path in (*HEAD, *ORDER)] + [Case(p, TEXTS[text], False) for p in HEAD]
     lanes = {f"answer-{n}": case for n, case in enumerate(cases)}
     lanes |= {f"refund-{n}": Case(path, TEXTS[text]) for n, path in enumerate(REFUND)}
-    monkeypatch.setattr("tests.test_worker.Lane", Street)
+    monkeypatch.setattr("tests.support.worker_lane.Lane", Street)
     async with working(sandbox, timeout_s=10.0) as street:  # all lanes at once are more than a small machine likes
         assert isinstance(street, Street)
         sandbox.cases = dict(lanes)

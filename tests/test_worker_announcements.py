@@ -5,13 +5,15 @@ from collections.abc import Sequence
 
 import pytest
 
+from terminal.clock import new_id
 from terminal.contract.messages import Alert, Answer, Barrier, Lift, Vehicle
 from terminal.core.model import Rules
 from terminal.eventstore.store import EventStore
 from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.worker import announcements
 from tests.support.lifts import GARAGE
-from tests.test_worker import CLOCK, WORDING, Lane, Memory, new_id, sandbox, working
+from tests.support.memory_journal import Memory
+from tests.support.worker_lane import CLOCK, WORDING, Lane, sandbox, working
 
 __all__ = ["sandbox"]
 RULES = Rules(GARAGE, exit_grace=500)

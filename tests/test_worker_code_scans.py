@@ -8,7 +8,7 @@ from terminal.contract.messages import Alert, Health, Screen, stamp
 from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.worker.role import WorkerRole
 from terminal.screen import qr
-from tests.test_worker import sandbox, working
+from tests.support.worker_lane import sandbox, working
 
 __all__ = ["sandbox"]
 

@@ -6,7 +6,8 @@ from terminal.contract.messages import Alert, Lift, Order, Screen
 from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
 from tests.support.lifts import LANE
-from tests.test_worker import Lane, Memory, sandbox, working
+from tests.support.memory_journal import Memory
+from tests.support.worker_lane import Lane, sandbox, working
 
 __all__ = ["sandbox"]
 

@@ -21,7 +21,8 @@ from terminal.screen import qr
 from tests.sim.loop import VirtualLoop
 from tests.sim.memorybus import MemoryBus, TestClock
 from tests.support.lifts import GARAGE, LANE
-from tests.test_worker import WORDING, Lane, Memory, Row, sandbox, working
+from tests.support.memory_journal import Memory, Row
+from tests.support.worker_lane import WORDING, is_served, sandbox, working
 
 __all__ = ["sandbox"]
 OTHER = "exit-2"
@@ -78,13 +79,6 @@ FAULTS: dict[str, Callable[[], dict[str, Any]]] = {
     "a pursuit": lambda: {"payby": PayByThatIsMisread},
     "a screen": lambda: {"encode": symbols()},
 }
-
-
-async def is_served(lane: Lane, at: str) -> None:
-    """A driver reads a ticket, pays, and the lift for it goes out."""
-    order = await lane.pays_at_the_qr(at)
-    await lane.sandbox.pay(order.order_no, notify=False)
-    await lane.until(Lift, order_no=order.order_no)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from terminal.clock import SystemClock
 from terminal.contract.messages import Alert
 from terminal.core import events as e
 from terminal.core.ids import derived_id, lift_id
@@ -18,42 +17,15 @@ from terminal.journal.archive import read_all
 from terminal.journal.kinds import CHECKPOINT, GONE
 from terminal.journal.reading import read, row
 from terminal.journal.rows import JournalFull
-from terminal.mqtt.endpoint import Endpoint
 from terminal.payby.errors import OutcomeUnknown, Unauthorised
-from terminal.payby.messages import OrderPage
-from terminal.roles.worker.journal_keeper import JournalKeeper, WorkerJournal
-from terminal.roles.worker.payby_health import WorkerTroubles
+from terminal.roles.worker.journal_keeper import WorkerJournal
 from terminal.tools.reconcile.journals import read_worker
 from tests.bench.journal import LANE, a_ledger, connect, visit
 from tests.sim.memorybus import MemoryBus
+from tests.support.evening import full_while
+from tests.support.journal_keeper import VISITS, Nobody, a_keeper, until
 from tests.support.lifts import GARAGE
 from tests.support.story import T0
-from tests.test_worker_storage import full_while
-
-VISITS = 600
-CLOCK = SystemClock()
-
-
-class Nobody:
-    """PayBy that gives no list."""
-
-    def __init__(self, *failures: Exception) -> None:
-        self.failures = list(failures)
-
-    async def query_order_page(self, start: Any, end: Any, *, number: int, size: int) -> OrderPage:
-        if self.failures:
-            raise self.failures.pop(0)
-        return OrderPage(0, 0)
-
-
-def a_keeper(store: WorkerJournal, event_store: Any, bus: MemoryBus, payby: Any = None, **more: Any) -> JournalKeeper:
-    endpoint = Endpoint(bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="test", clock=CLOCK)
-
-    async def changed() -> None:
-        pass
-
-    given = {"now": lambda: T0 + VISITS * 45_000, "changed": changed, "post": lambda event: None, **more}
-    return JournalKeeper(endpoint, store, event_store, payby or Nobody(), WorkerTroubles(endpoint), **given)
 
 
 async def months(path: Path, **options: Any) -> WorkerJournal:
@@ -138,12 +110,6 @@ async def test_on_a_full_disk_nothing_is_pruned_and_nothing_stops(tmp_path: Path
         full.unlink()
         assert await a_keeper(store, event_store, MemoryBus(), keep_ms=0).prune() > 5_000
         assert GONE in {r.kind for r in store.replay()}
-
-
-async def until(found: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not found():
-            await asyncio.sleep(0)
 
 
 async def in_doubt(path: Path) -> WorkerJournal:

@@ -19,7 +19,7 @@ from tests.sim.loop import VirtualLoop
 from tests.sim.memorybus import MemoryBus, TestClock
 from tests.support.lifts import GARAGE, LANE
 from tests.support.story import T0, an_id
-from tests.test_worker import Lane, sandbox, working
+from tests.support.worker_lane import Lane, sandbox, working
 
 __all__ = ["sandbox"]
 OTHER = "exit-2"

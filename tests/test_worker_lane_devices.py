@@ -15,7 +15,8 @@ from terminal.roles.worker.barrier_clock import BarrierClock
 from terminal.roles.worker.role import WorkerRole
 from tests.conftest import Mosquitto
 from tests.support.lifts import GARAGE, LANE, Reachable
-from tests.test_worker import Memory, worker_settings
+from tests.support.memory_journal import Memory
+from tests.support.worker_lane import worker_settings
 
 CLOCK = SystemClock()
 

@@ -14,7 +14,8 @@ from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import sign
 from tests.support.lifts import LANE, payby_key
-from tests.test_worker import CLOCK, Lane, Memory, sandbox, to_json, working
+from tests.support.memory_journal import Memory
+from tests.support.worker_lane import CLOCK, Lane, sandbox, to_json, working
 
 __all__ = ["sandbox"]
 

@@ -18,8 +18,7 @@ from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import sign
 from tests.support.lifts import LANE, payby_key
-from tests.test_worker import CLOCK, Lane, notification, sandbox, to_json, working
-from tests.test_worker_failures import is_served
+from tests.support.worker_lane import CLOCK, Lane, is_served, notification, sandbox, to_json, working
 
 __all__ = ["sandbox"]
 LONG = {"subject": "instalment terms " * 1_500}

@@ -15,7 +15,8 @@ from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.worker import code_scans as worker_codes
 from terminal.roles.worker.code_scans import CodeScans
 from tests.support.lifts import GARAGE
-from tests.test_worker import Lane, Memory, sandbox, working
+from tests.support.memory_journal import Memory
+from tests.support.worker_lane import Lane, sandbox, working
 
 __all__ = ["sandbox"]
 MASK = "+971-58*96"

@@ -20,7 +20,8 @@ from terminal.mqtt.presence import SecondWorker
 from terminal.roles.worker.role import WorkerRole
 from tests.conftest import Mosquitto
 from tests.support.lifts import GARAGE, Reachable, private_key, trusted
-from tests.test_worker import Memory, worker_settings
+from tests.support.memory_journal import Memory
+from tests.support.worker_lane import worker_settings
 
 CLOCK = SystemClock()
 HEARTBEATS = f"parking/{GARAGE}/garage/health/worker"

@@ -7,7 +7,7 @@ import pytest
 from terminal.contract.messages import Alert, Barrier, Health, Lift, Order, Screen
 from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
-from tests.test_worker import Lane, sandbox, working
+from tests.support.worker_lane import Lane, sandbox, working
 
 __all__ = ["sandbox"]
 

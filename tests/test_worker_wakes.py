@@ -14,7 +14,8 @@ from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.worker.wakes import Wakes
 from tests.sim.loop import VirtualLoop
 from tests.support.lifts import GARAGE, LANE
-from tests.test_worker import CLOCK, Memory, sandbox, working
+from tests.support.memory_journal import Memory
+from tests.support.worker_lane import CLOCK, sandbox, working
 
 __all__ = ["sandbox"]
 

@@ -38,8 +38,8 @@ from terminal.screen.layouts import layout_for
 from terminal.screen.renderer import Renderer
 from terminal.screen.view import Site, View
 from tests.models.pages import Pages, pages
-from tests.test_panel import set_up_bytes
-from tests.test_panel_bytes import MOST
+from tests.support.panel_cost import MOST
+from tests.support.panel_rig import set_up_bytes
 
 STEPS = ("first frame", "idle -> pay", "2:59 -> 2:58", "3:00 -> 2:59")
 TOKEN = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac14d5d372a459fbe948e83fcaae0cb&t=1765054600668"
