@@ -16,7 +16,7 @@ from terminal.journal.journal import Journal
 from terminal.tools.reconcile.facts import Facts
 from terminal.tools.reconcile.journals import BarrierRecords, openings, read_barrier, read_worker
 from terminal.tools.reconcile.match import match
-from terminal.tools.reconcile.report import CalendarDay, Report
+from terminal.tools.reconcile.report import CalendarDay, Report, ReportLine
 from terminal.tools.reconcile.statements import StatementDay, read_papers
 from tests.support.story import T0, Story, an_id
 
@@ -212,3 +212,9 @@ def at(hour: int, minute: int = 0, day: date = DATE) -> int:
 def texts(lines: Sequence[object]) -> str:
     """What lines say, as one text to search in."""
     return "\n".join(str(line) for line in lines)
+
+
+def only(report: Report, kind: str) -> ReportLine:
+    """The one line of a kind."""
+    (line,) = report.of(kind)  # type: ignore[arg-type]
+    return line

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from terminal.journal.journal import Journal
-from terminal.journal.rows import (
-    Row,
-)
+from terminal.journal.rows import Row
 
 NO_BALLAST = 0
 

@@ -7,10 +7,7 @@ from hypothesis import strategies as st
 
 from terminal.contract.messages import Proof, stamp
 from terminal.core.ids import derived_id
-from tests.support.lifts import (
-    NOW,
-    proof,
-)
+from tests.support.lifts import NOW, proof
 
 REASONS = ["paid", "credit", "free", "operator"]
 
@@ -33,3 +30,5 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "key": st.sampled_from(["worker", "worker-2", "console", "stranger", ""]),
     "sign": st.text(max_size=90) | st.binary(min_size=64, max_size=64).map(lambda raw: base64.b64encode(raw).decode()),
 }
+
+OTHER = derived_id(NOW + 1, "another")

@@ -167,3 +167,8 @@ async def outcomes(client: Client) -> dict[str, int]:
         for line in lines
         if line.startswith("payby_notifications_total")
     }
+
+
+async def gauge(client: Client, name: str) -> int:
+    text = (await client.get("/metrics"))[1]
+    return int(float(next(line for line in text.splitlines() if line.startswith(f"{name} ")).split()[1]))

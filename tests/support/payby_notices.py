@@ -5,6 +5,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from terminal.payby.signing import sign
+
 PAYBY = rsa.generate_private_key(65537, 2048)
 NEXT = rsa.generate_private_key(65537, 2048)
 STRANGER = rsa.generate_private_key(65537, 2048)
@@ -35,3 +37,6 @@ def refund(**changed: Any) -> dict[str, Any]:
 def notification(notify_id: str = "n-1", **parts: Any) -> bytes:
     said = {"notify_id": notify_id, "notify_timestamp": 1587113039189} | (parts or {"acquireOrder": order()})
     return json.dumps(said, indent=1, ensure_ascii=False).encode()
+
+
+GENUINE = sign(PAYBY, notification())

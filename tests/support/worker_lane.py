@@ -13,15 +13,7 @@ import msgspec
 import pytest
 
 from terminal.clock import SystemClock, new_id
-from terminal.contract.messages import (
-    Barrier,
-    Fee,
-    Health,
-    Lift,
-    Order,
-    Paid,
-    stamp,
-)
+from terminal.contract.messages import Barrier, Fee, Health, Lift, Order, Paid, stamp
 from terminal.core import money
 from terminal.core.actions import Pursuit
 from terminal.core.ids import derived_id

@@ -1,0 +1,28 @@
+"""Messages of a subscription, taken as they come."""
+
+import asyncio
+
+from terminal.mqtt.client import MqttClient
+from terminal.mqtt.subscription import Subscription
+
+FEE = "parking/marina/exit-1/fee"
+PAID = "parking/marina/garage/paid"
+HEALTH = "parking/marina/exit-1/health/run"
+
+
+async def collect(subscription: Subscription, count: int) -> list[bytes]:
+    """The next ``count`` payloads, each acknowledged."""
+    got: list[bytes] = []
+    async with asyncio.timeout(10):
+        while len(got) < count:
+            delivery = await anext(subscription)
+            delivery.ack()
+            got.append(delivery.payload)
+    return got
+
+
+async def gone(bus: MqttClient) -> None:
+    """Wait until the bus knows that its broker is gone."""
+    async with asyncio.timeout(5):
+        while bus.connected:
+            await asyncio.sleep(0.01)
