@@ -22,7 +22,7 @@ TREE = Path(__file__).parents[1]
 PROJECT = tomllib.loads((TREE / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES: list[str] = PROJECT["tool"]["setuptools"]["packages"]
 CABLES = {"gpiozero", "luma", "spidev", "lgpio", "serial", "evdev", "amqtt"}
-LONGEST, LONGEST_TEST = 400, 800
+LONGEST = 400
 
 
 def files() -> list[Path]:
@@ -49,6 +49,16 @@ def imported(path: Path) -> Iterator[str]:
             yield node.module.partition(".")[0]
 
 
+def imported_whole(path: Path) -> Iterator[str]:
+    """The modules that a file imports, and what it takes out of packages: ``from tests import test_x`` too."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+            yield from (f"{node.module or ''}.{alias.name}" for alias in node.names)
+
+
 def test_every_package_is_named_in_pyproject() -> None:
     found = {
         path.parent.relative_to(TREE).as_posix().replace("/", ".")
@@ -69,6 +79,29 @@ def test_tests_stay_flat_and_hide_no_package() -> None:
     assert [path for path in files() if path.name == "__init__.py" and "tests" in path.parts] == []
     collected = [path for path in sources() if path.name.startswith("test_")]
     assert {path.parent for path in collected} <= {TREE / "tests", TREE / "tests/browser", TREE / "tests/chaos"}
+
+
+def test_no_file_imports_a_file_of_tests() -> None:
+    """What several share stands in tests/support/, or in the room whose files share it."""
+    found = [
+        f"{path.relative_to(TREE)}: {name}"
+        for path in sources()
+        for name in imported_whole(path)
+        if re.search(r"^tests\..*\btest_", name)
+    ]
+    assert found == []
+
+
+def test_what_tests_share_has_no_tests() -> None:
+    shared = [path for path in sources() if path.parent == TREE / "tests/support"]
+    assert shared
+    found = [
+        f"{path.name}: {node.name}"
+        for path in shared
+        for node in ast.parse(path.read_bytes()).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+    ]
+    assert found == []
 
 
 def test_the_wheel_holds_what_the_tree_holds(tmp_path: Path) -> None:
@@ -119,8 +152,7 @@ def test_every_page_that_the_code_cites_is_in_the_tree() -> None:
 
 def test_no_file_of_python_is_longer_than_one_purpose() -> None:
     lines = {path.relative_to(TREE).as_posix(): path.read_bytes().count(b"\n") for path in sources()}
-    limits = {name: LONGEST_TEST if name.startswith("tests/") else LONGEST for name in lines}
-    assert {name: lines[name] for name, limit in limits.items() if lines[name] > limit} == {}
+    assert {name: count for name, count in lines.items() if count > LONGEST} == {}
 
 
 def test_the_design_draws_the_floors_that_are_held() -> None:

@@ -16,7 +16,8 @@ from terminal.roles.barrier.spent_lifts import SpentLifts
 from tests.sim.loop import VirtualLoop
 from tests.sim.memorybus import TestClock
 from tests.sim.net import SimBus
-from tests.sim.world import Options, World
+from tests.sim.report import Options
+from tests.sim.world import World
 from tests.support.lifts import CAR, NOW, lift, trust
 
 

@@ -15,7 +15,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from tests.sim.world import Options, Report, readable, run
+from tests.sim.report import Options, Report, readable
+from tests.sim.world import run
 
 CLIMATES = (
     *("", "storm", "copies", "", "intruder", "held open", "", "operator", "power"),

@@ -15,7 +15,7 @@ from terminal.contract.messages import Lift
 from terminal.core.ids import parse_order_no
 from terminal.core.model import Stay
 from tests.sim.kerb import Car, Site
-from tests.sim.payby import Order
+from tests.sim.payby_book import Order
 
 if TYPE_CHECKING:
     from tests.sim.checks import Checks

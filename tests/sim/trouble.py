@@ -12,7 +12,7 @@ from terminal.core.ids import parse_order_no
 from tests.sim.drivers import Driver
 from tests.sim.kerb import Site
 from tests.sim.net import Payload, SimBus, read
-from tests.sim.payby import SPELLS
+from tests.sim.payby_moods import SPELLS
 
 if TYPE_CHECKING:
     from tests.sim.world import World
