@@ -12,10 +12,10 @@ from terminal.tools.check import notifications as notify
 from terminal.tools.check.finding import Finding
 from terminal.tools.check.notifications import notifications
 from tests.support.installation import configured, machine, place
-from tests.support.listening import Client, FakeLink, client, endpoint
+from tests.support.listening import Client, PlayedWorker, client, worker
 from tests.support.ports import free_port
 
-__all__ = ["client", "endpoint", "place"]
+__all__ = ["client", "place", "worker"]
 
 
 async def found(place: Path, url: str, *, serves: bool = True) -> list[Finding]:
@@ -39,10 +39,10 @@ async def answering(status: int, **headers: str) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-async def test_the_real_listener_is_known_by_its_refusal(place: Path, client: Client, endpoint: FakeLink) -> None:
+async def test_the_real_listener_is_known_by_its_refusal(place: Path, client: Client, worker: PlayedWorker) -> None:
     (finding,) = await found(place, f"{client.url}/payby/notify")
     assert finding.ok and "leads to the listener" in finding.text
-    assert endpoint.said == []
+    assert worker.heard == []
     (finding,) = await found(place, f"{client.url}/payby")
     assert not finding.ok
 

@@ -11,23 +11,26 @@ from typing import Any, cast
 import pytest
 
 from terminal.contract.deflated import PREFIX, unpack
-from terminal.contract.messages import Message, Paid, Refund, encode
+from terminal.contract.messages import Health, Paid, Refund
 from terminal.mqtt.errors import ConnectionRefused
 from terminal.payby.signing import sign
 from terminal.roles.listener.connections import ConnectionLimits
-from tests.support.listening import AT, ID, Client, FakeLink, client, endpoint, gauge, listening, outcomes
+from tests.support.eventually import eventually
+from tests.support.listening import Client, PlayedWorker, client, gauge, listening, outcomes, worker
 from tests.support.payby_notices import GENUINE, NEXT, NO, PAYBY, SESSION, STRANGER, notification, order, refund
 
-__all__ = ["client", "endpoint"]
+__all__ = ["client", "worker"]
 
 
-async def test_a_payment_is_told_in_paybys_words_and_answered_success(endpoint: FakeLink, client: Client) -> None:
+async def test_a_payment_is_told_in_paybys_words_and_answered_success(worker: PlayedWorker, client: Client) -> None:
     body = notification()
     assert await client.post(body) == (200, b'{"response": "SUCCESS"}', "application/json")
-    ((message, lane),) = endpoint.said
-    assert message == Paid(id=ID, at=AT, order_no=NO, notify_id="n-1", body=body.decode(), sign=sign(PAYBY, body))
+    ((message, lane),) = worker.heard
+    assert message == Paid(
+        id=message.id, at=message.at, order_no=NO, notify_id="n-1", body=body.decode(), sign=sign(PAYBY, body)
+    )
     assert lane == "exit-1"
-    assert [heard.acked for heard in endpoint.heard] == [True]
+    assert worker.bus.unacknowledged == 0
 
 
 @pytest.mark.parametrize(
@@ -50,19 +53,19 @@ async def test_a_payment_is_told_in_paybys_words_and_answered_success(endpoint: 
     ],
 )
 async def test_the_lane_is_read_back_from_the_order_number(
-    endpoint: FakeLink, client: Client, order_no: str, lane: str
+    worker: PlayedWorker, client: Client, order_no: str, lane: str
 ) -> None:
     assert (await client.post(notification(acquireOrder=order(merchantOrderNo=order_no))))[0] == 200
-    assert [said for _, said in endpoint.said] == [lane]
+    assert [said for _, said in worker.heard] == [lane]
 
 
 @pytest.mark.parametrize("status", ["CREATED", "SETTLED", "FAILURE", "NEW"])
 async def test_the_listener_leaves_it_to_the_worker_what_an_order_is_worth(
-    endpoint: FakeLink, client: Client, status: str
+    worker: PlayedWorker, client: Client, status: str
 ) -> None:
     changed = order(status=status, payeeMid="200000000001", totalAmount={"amount": 0, "currency": "USD"})
     assert (await client.post(notification(acquireOrder=changed)))[0] == 200
-    assert isinstance(endpoint.said[0][0], Paid)
+    assert isinstance(worker.heard[0][0], Paid)
 
 
 @pytest.mark.parametrize(
@@ -70,44 +73,43 @@ async def test_the_listener_leaves_it_to_the_worker_what_an_order_is_worth(
     [("CREATED", "created"), ("REFUNDED_SETTLED", "settled"), ("SUCCESS", "success"), ("FAILURE", "failed"),
      ("NEW", "created")],
 )  # fmt: skip
-async def test_a_refund_is_told_with_its_proof(endpoint: FakeLink, client: Client, said: str, told: str) -> None:
+async def test_a_refund_is_told_with_its_proof(worker: PlayedWorker, client: Client, said: str, told: str) -> None:
     body = notification(refundOrder=refund(status=said))
     assert (await client.post(body))[0] == 200
-    assert endpoint.said == [
-        (
+    ((message, lane),) = worker.heard
+    assert (message, lane) == (
             Refund(
-                id=ID, at=AT, order_no=NO, refund_no="R" + SESSION, amount="5.50", currency="AED",
+                id=message.id, at=message.at, order_no=NO, refund_no="R" + SESSION, amount="5.50", currency="AED",
                 status=cast(Any, told), notify_id="n-1", body=body.decode(), sign=sign(PAYBY, body),
             ),
             "exit-1",
-        )
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
-async def test_a_chargeback_goes_to_its_lane(endpoint: FakeLink, client: Client) -> None:
+async def test_a_chargeback_goes_to_its_lane(worker: PlayedWorker, client: Client) -> None:
     said = {"merchantOrderNo": NO, "chargebackAmount": {"amount": 20, "currency": "AED"}, "caseType": "fraud"}
     assert (await client.post(body := notification(acquireChargeback=said)))[0] == 200
-    ((told, lane),) = endpoint.said
+    ((told, lane),) = worker.heard
     assert isinstance(told, Paid)
     assert (told.order_no, told.body, lane) == (NO, body.decode(), "exit-1")
 
 
-async def test_a_kind_that_is_new_goes_to_the_garage(endpoint: FakeLink, client: Client) -> None:
+async def test_a_kind_that_is_new_goes_to_the_garage(worker: PlayedWorker, client: Client) -> None:
     assert (await client.post(body := notification(transferOrder={"status": "SUCCESS"})))[0] == 200
-    ((told, lane),) = endpoint.said
+    ((told, lane),) = worker.heard
     assert isinstance(told, Paid)
     assert (told.body, told.notify_id, lane) == (body.decode(), "n-1", "garage")
 
 
-async def test_a_voided_pre_authorisation_goes_to_the_garage(endpoint: FakeLink, client: Client) -> None:
+async def test_a_voided_pre_authorisation_goes_to_the_garage(worker: PlayedWorker, client: Client) -> None:
     void = {"voidMerchantOrderNo": "V1", "originMerchantOrderNo": NO, "status": "SUCCESS"}
     assert (await client.post(notification(voidOrder=void)))[0] == 200
-    assert [(type(message), lane) for message, lane in endpoint.said] == [(Paid, "garage")]
+    assert [(type(message), lane) for message, lane in worker.heard] == [(Paid, "garage")]
 
 
 @pytest.mark.parametrize("outcome", ["lifting", "duplicate", "late", "refused", "noted", "done"])
-async def test_any_receipt_is_answered_success(endpoint: FakeLink, client: Client, outcome: str) -> None:
-    endpoint.worker = lambda message: endpoint.receipt(message, outcome)
+async def test_any_receipt_is_answered_success(worker: PlayedWorker, client: Client, outcome: str) -> None:
+    worker.answer = lambda message: worker.receipt(message, outcome)
     assert (await client.post(notification()))[0] == 200
 
 
@@ -136,11 +138,11 @@ BAD = [
 @pytest.mark.fault("forged-notification")
 @pytest.mark.parametrize("signature", BAD, ids=range(len(BAD)))
 async def test_a_bad_signature_is_401_and_says_nothing(
-    endpoint: FakeLink, client: Client, signature: str | None
+    worker: PlayedWorker, client: Client, signature: str | None
 ) -> None:
     status, said, _ = await client.post(notification(), signature)
     assert (status, said) == (401, b"")
-    assert endpoint.said == []
+    assert worker.heard == []
 
 
 @pytest.mark.fault("forged-notification")
@@ -158,18 +160,18 @@ async def test_a_bad_signature_is_401_and_says_nothing(
     ],
     ids=range(15),
 )  # fmt: skip
-async def test_signed_words_that_are_no_notification_are_400(endpoint: FakeLink, client: Client, body: bytes) -> None:
+async def test_signed_words_that_are_no_notification_are_400(worker: PlayedWorker, client: Client, body: bytes) -> None:
     status, said, _ = await client.post(body)
     assert (status, said) == (400, b"")
-    assert endpoint.said == []
+    assert worker.heard == []
 
 
-async def test_64_kib_are_taken_and_one_byte_more_is_not(endpoint: FakeLink, client: Client) -> None:
+async def test_64_kib_are_taken_and_one_byte_more_is_not(worker: PlayedWorker, client: Client) -> None:
     body = notification()
     assert (await client.post(body + b" " * (65536 - len(body))))[0] == 200
     assert (await client.post(body + b" " * (65537 - len(body))))[0] == 413
     assert (await client.post(bytes(1_000_000)))[0] == 413
-    assert len(endpoint.said) == 1
+    assert len(worker.heard) == 1
 
 
 async def test_a_chunked_body_is_bounded_too(client: Client) -> None:
@@ -183,32 +185,22 @@ async def test_a_chunked_body_is_bounded_too(client: Client) -> None:
             assert reply.status == status
 
 
-async def test_what_is_over_16_kib_as_a_message_is_handed_on_packed(client: Client, endpoint: FakeLink) -> None:
-    def worker(message: Message) -> None:
-        encode(message)  # what the real link does first
-        endpoint.receipt(message)
-
-    endpoint.worker = worker
+async def test_what_is_over_16_kib_as_a_message_is_handed_on_packed(client: Client, worker: PlayedWorker) -> None:
     terms = [{"months": n, "text": f"pay {n} times, with interest"} for n in range(1000)]
     for reserved in ('"' * 2000, '"' * 20_000, json.dumps(terms)):
         body = notification(acquireOrder=order(reserved=reserved))
         assert (await client.post(body))[0] == 200
-        told = endpoint.said[-1][0]
+        told = worker.heard[-1][0]
         assert isinstance(told, Paid)
         assert told.body.startswith(PREFIX) is (len(body) > 16_000)
         assert unpack(told).body.encode() == body
 
 
-async def test_what_is_too_long_even_packed_is_413_and_told(client: Client, endpoint: FakeLink) -> None:
-    def worker(message: Message) -> None:
-        encode(message)
-        endpoint.receipt(message)
-
-    endpoint.worker = worker
+async def test_what_is_too_long_even_packed_is_413_and_told(client: Client, worker: PlayedWorker) -> None:
     noise = random.Random(1).randbytes(15_000).hex()
     assert (await client.post(notification(acquireOrder=order(reserved=noise))))[0] == 413
-    assert "bad-notification" in endpoint.alerts
-    assert not endpoint.heard
+    assert "bad-notification" in worker.alerts
+    assert worker.heard == []
 
 
 async def test_other_paths_and_methods(client: Client) -> None:
@@ -221,26 +213,26 @@ async def test_other_paths_and_methods(client: Client) -> None:
 
 
 @pytest.mark.fault("notified-often")
-async def test_copies_that_come_together_are_told_once_and_all_answered(endpoint: FakeLink, client: Client) -> None:
-    endpoint.worker = lambda message: None
+async def test_copies_that_come_together_are_told_once_and_all_answered(worker: PlayedWorker, client: Client) -> None:
+    worker.answer = lambda message: None
     copies = [asyncio.create_task(client.post(notification())) for _ in range(50)]
-    await endpoint.spoke.wait()
+    await worker.hears()
     while await gauge(client, "payby_listener_waiting") < 50:
         await asyncio.sleep(0)
-    endpoint.receipt(endpoint.said[0][0])
+    await worker.confirms()
     assert {reply[0] for reply in await asyncio.gather(*copies)} == {200}
-    assert len(endpoint.said) == 1
+    assert len(worker.heard) == 1
 
 
-async def test_different_notifications_of_one_order_are_each_told(endpoint: FakeLink, client: Client) -> None:
+async def test_different_notifications_of_one_order_are_each_told(worker: PlayedWorker, client: Client) -> None:
     await asyncio.gather(*(client.post(notification(f"n-{number}")) for number in range(5)))
-    assert sorted(cast(Paid, message).notify_id for message, _ in endpoint.said) == [f"n-{n}" for n in range(5)]
+    assert sorted(cast(Paid, message).notify_id for message, _ in worker.heard) == [f"n-{n}" for n in range(5)]
 
 
 @pytest.mark.parametrize("changed", [{"notify_id": "n-2"}, {"order_no": f"{NO}-2"}])
-async def test_a_receipt_for_another_is_none(endpoint: FakeLink, changed: dict[str, str]) -> None:
-    endpoint.worker = lambda message: endpoint.receipt(message, **changed)
-    async with listening(endpoint, ConnectionLimits(receipt_s=0.02, again_s=())) as client:
+async def test_a_receipt_for_another_is_none(worker: PlayedWorker, changed: dict[str, str]) -> None:
+    worker.answer = lambda message: worker.receipt(message, **changed)
+    async with listening(worker, ConnectionLimits(receipt_s=0.02, again_s=())) as client:
         assert (await client.post(notification()))[0] == 503
 
 
@@ -250,55 +242,53 @@ def test_a_receipt_is_waited_for_3_s() -> None:
 
 
 @pytest.mark.fault("torn-write")
-async def test_without_a_receipt_it_says_the_same_again_and_then_503(endpoint: FakeLink) -> None:
-    endpoint.worker = lambda message: None
-    async with listening(endpoint, ConnectionLimits(receipt_s=0.1, again_s=(0.02, 0.04))) as client:
+async def test_without_a_receipt_it_says_the_same_again_and_then_503(worker: PlayedWorker) -> None:
+    worker.answer = lambda message: None
+    async with listening(worker, ConnectionLimits(receipt_s=0.1, again_s=(0.02, 0.04))) as client:
         assert (await client.post(notification()))[:2] == (503, b"")
-        assert len(endpoint.said) == 3
-        assert len({message.id for message, _ in endpoint.said}) == 1
-        assert (endpoint.states, endpoint.alerts) == (["degraded"], ["no-receipt"])
+        assert len(worker.heard) == 3
+        assert len({message.id for message, _ in worker.heard}) == 1
+        await eventually(lambda: (worker.states, worker.alerts) == (["online", "degraded"], ["no-receipt"]), every_s=0)
         assert (await client.get("/healthz")) == (200, '{"status": "degraded"}')
         assert (await client.post(notification()))[0] == 503
-        endpoint.worker = endpoint.receipt
+        worker.answer = worker.receipt
         assert (await client.post(notification()))[0] == 200
-        assert (endpoint.states, endpoint.alerts) == (["degraded", "healthy"], ["no-receipt", "-no-receipt"])
+        states, alerts = ["online", "degraded", "online"], ["no-receipt", "-no-receipt"]
+        await eventually(lambda: (worker.states, worker.alerts) == (states, alerts), every_s=0)
 
 
-async def test_a_receipt_after_the_second_time_of_saying_counts(endpoint: FakeLink) -> None:
-    def worker(message: Message) -> None:
-        if len(endpoint.said) == 2:
-            endpoint.receipt(message)
-
-    endpoint.worker = worker
-    async with listening(endpoint, ConnectionLimits(again_s=(0.02,))) as client:
+async def test_a_receipt_after_the_second_time_of_saying_counts(worker: PlayedWorker) -> None:
+    worker.answer = lambda message: worker.receipt(message) if len(worker.heard) == 2 else None
+    async with listening(worker, ConnectionLimits(again_s=(0.02,))) as client:
         assert (await client.post(notification()))[0] == 200
-        assert len(endpoint.said) == 2
+        assert len(worker.heard) == 2
 
 
 @pytest.mark.fault("broker-hour")
-async def test_with_no_broker_to_say_it_on_it_is_503(endpoint: FakeLink) -> None:
-    def worker(message: Message) -> None:
-        raise ConnectionRefused("the password is wrong")
+async def test_with_no_broker_to_say_it_on_it_is_503(worker: PlayedWorker) -> None:
+    with pytest.raises(ExceptionGroup) as ended:
+        async with listening(worker) as client:
+            await worker.bus.until(Health, 1)
+            worker.bus.refusal = ConnectionRefused("the password is wrong")
+            assert (await client.post(notification()))[0] == 503
+    assert ended.group_contains(ConnectionRefused)
 
-    endpoint.worker = worker
-    async with listening(endpoint) as client:
-        assert (await client.post(notification()))[0] == 503
 
-
-async def test_more_than_can_wait_are_503_at_once(endpoint: FakeLink) -> None:
-    endpoint.worker = lambda message: None
-    async with listening(endpoint, ConnectionLimits(waiting=1)) as client:
+async def test_more_than_can_wait_are_503_at_once(worker: PlayedWorker) -> None:
+    worker.answer = lambda message: None
+    async with listening(worker, ConnectionLimits(waiting=1)) as client:
         first = asyncio.create_task(client.post(notification("n-1")))
-        await endpoint.spoke.wait()
+        await worker.hears()
         assert (await client.post(notification("n-2")))[0] == 503
-        endpoint.receipt(endpoint.said[0][0])
+        await worker.confirms()
         assert (await first)[0] == 200
 
 
-async def test_health_and_metrics_are_there_to_look_at(endpoint: FakeLink, client: Client) -> None:
+async def test_health_and_metrics_are_there_to_look_at(worker: PlayedWorker, client: Client) -> None:
     assert await client.get("/healthz") == (200, '{"status": "ok"}')
-    endpoint.connected = False
+    worker.bus.connect(False)
     assert await client.get("/healthz") == (200, '{"status": "degraded"}')
+    worker.bus.connect(True)
     await client.post(notification())
     await client.post(notification(), None)
     await client.post(notification(), "x")
@@ -343,11 +333,11 @@ async def test_no_answer_and_no_log_line_repeats_what_came_in(client: Client, ca
 
 @pytest.mark.fault("forged-notification", "listener-flood")
 async def test_a_flood_leaves_a_few_lines_in_the_log_and_one_alert(
-    endpoint: FakeLink, client: Client, caplog: pytest.LogCaptureFixture
+    worker: PlayedWorker, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(60):
         await client.post(notification(), sign(STRANGER, b"") if number % 2 else None)
         await client.raw(b"nonsense\r\n\r\n")
     assert len([r for r in caplog.records if r.name.startswith("terminal.roles.listener")]) == 3
-    assert endpoint.alerts == ["bad-signature"]
+    assert worker.alerts == ["bad-signature"]
     assert (await outcomes(client))["no-http"] == 60

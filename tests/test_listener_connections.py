@@ -2,17 +2,17 @@
 
 import asyncio
 import re
-from typing import cast
 
 import aiohttp
 import pytest
 
-from terminal.mqtt.endpoint import Endpoint
 from terminal.payby.signing import sign
 from terminal.roles.listener.connections import ConnectionLimits
 from terminal.roles.listener.role import ListenerRole
-from tests.support.listening import Client, FakeLink, gauge, listening
+from tests.support.listening import Client, PlayedWorker, client, gauge, listening, worker
 from tests.support.payby_notices import GENUINE, PAYBY, notification
+
+__all__ = ["client", "worker"]
 
 
 async def test_expect_100_continue_is_answered(client: Client) -> None:
@@ -29,7 +29,7 @@ async def test_expect_100_continue_is_answered(client: Client) -> None:
     await writer.wait_closed()
 
 
-async def test_a_compressed_body_is_not_unpacked(client: Client, endpoint: FakeLink) -> None:
+async def test_a_compressed_body_is_not_unpacked(client: Client, worker: PlayedWorker) -> None:
     import gzip
 
     packed = gzip.compress(b" " * 1_000_000)
@@ -47,23 +47,23 @@ async def test_a_compressed_body_is_not_unpacked(client: Client, endpoint: FakeL
         b"POST /payby/notify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n",
     ],
 )
-async def test_who_does_not_finish_a_request_is_cut_off(endpoint: FakeLink, begun: bytes) -> None:
-    async with listening(endpoint, ConnectionLimits(read_s=0.05)) as client:
+async def test_who_does_not_finish_a_request_is_cut_off(worker: PlayedWorker, begun: bytes) -> None:
+    async with listening(worker, ConnectionLimits(read_s=0.05)) as client:
         assert b"200" not in await client.raw(begun)
 
 
-async def test_a_half_request_on_a_kept_connection_is_cut_off_too(endpoint: FakeLink) -> None:
+async def test_a_half_request_on_a_kept_connection_is_cut_off_too(worker: PlayedWorker) -> None:
     body = notification()
     head = b"POST /payby/notify HTTP/1.1\r\nHost: x\r\nsign: %b\r\nContent-Length: %d\r\n\r\n" % (
         sign(PAYBY, body).encode(), len(body),
     )  # fmt: skip
-    async with listening(endpoint, ConnectionLimits(read_s=0.1)) as client:
+    async with listening(worker, ConnectionLimits(read_s=0.1)) as client:
         found = await client.raw(head + body + head + body[:100])
         assert re.findall(rb"HTTP/1.1 (\d+)", found) == [b"200", b"408"]
 
 
-async def test_a_burst_of_connections_stays_within_the_limit(endpoint: FakeLink) -> None:
-    async with listening(endpoint, ConnectionLimits(connections=20)) as client:
+async def test_a_burst_of_connections_stays_within_the_limit(worker: PlayedWorker) -> None:
+    async with listening(worker, ConnectionLimits(connections=20)) as client:
         burst = await asyncio.gather(*(asyncio.open_connection("127.0.0.1", client.port) for _ in range(80)))
         assert (await client.post(notification()))[0] == 200
         assert await gauge(client, "payby_listener_connections") <= 20
@@ -72,7 +72,7 @@ async def test_a_burst_of_connections_stays_within_the_limit(endpoint: FakeLink)
 
 
 @pytest.mark.fault("listener-flood")
-async def test_500_half_open_requests_do_not_keep_a_genuine_one_out(endpoint: FakeLink, client: Client) -> None:
+async def test_500_half_open_requests_do_not_keep_a_genuine_one_out(worker: PlayedWorker, client: Client) -> None:
     halves = [await asyncio.open_connection("127.0.0.1", client.port) for _ in range(500)]
     for _, writer in halves:
         writer.write(b"POST /payby/notify HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n{")
@@ -85,7 +85,7 @@ async def test_500_half_open_requests_do_not_keep_a_genuine_one_out(endpoint: Fa
 
 
 @pytest.mark.fault("listener-flood")
-async def test_a_flood_over_many_connections_is_slowed_down(endpoint: FakeLink, client: Client) -> None:
+async def test_a_flood_over_many_connections_is_slowed_down(worker: PlayedWorker, client: Client) -> None:
     loop = asyncio.get_running_loop()
 
     async def bad() -> float:
@@ -99,7 +99,7 @@ async def test_a_flood_over_many_connections_is_slowed_down(endpoint: FakeLink, 
     assert max(took) >= ConnectionLimits().flood_delay_s
 
 
-async def test_an_address_in_use_is_told_at_once(endpoint: FakeLink, client: Client) -> None:
-    second = ListenerRole(cast(Endpoint, endpoint), payby_keys=[PAYBY.public_key()], host="127.0.0.1", port=client.port)
+async def test_an_address_in_use_is_told_at_once(worker: PlayedWorker, client: Client) -> None:
+    second = ListenerRole(worker.endpoint, payby_keys=[PAYBY.public_key()], host="127.0.0.1", port=client.port)
     with pytest.raises(OSError, match="in use"):
         await second.run()

@@ -1,4 +1,4 @@
-"""A broker and its connection in memory, for tests of roles: it acts like bus.Bus and remembers what was said."""
+"""A broker and its connection in memory, for tests of roles: it acts like an MqttClient and remembers what was said."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 from terminal.contract.messages import MESSAGES, Message, decode, encode
 from terminal.contract.topics import parse
 from terminal.mqtt.client import MqttClient
-from terminal.mqtt.errors import SubscriptionRefused
+from terminal.mqtt.errors import MqttError, SubscriptionRefused
 from terminal.mqtt.subscription import Arrival, Subscription, matches
 
 M = TypeVar("M", bound=Message)
@@ -23,6 +23,8 @@ class MemoryBus:
         self.retained: dict[str, bytes] = {}
         self.refused: set[str] = set()
         """Filters that nobody may read."""
+        self.refusal: MqttError | None = None
+        """With what every publish fails, as where there will be no connection."""
         self.unacknowledged = 0
         self._subscriptions: list[Subscription] = []
         self._listeners: list[Callable[[bool], None]] = []
@@ -32,6 +34,8 @@ class MemoryBus:
         return cast(MqttClient, self)
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False, latest_only: bool = False) -> None:
+        if self.refusal:
+            raise self.refusal
         self.said.append((topic, payload, retain))
         self._news.set()
         if retain:

@@ -3,98 +3,88 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import groupby
 from typing import Any, Self, cast
 
 import aiohttp
 import pytest
 
-from terminal.contract.messages import Message, Paid, Receipt, Refund
-from terminal.contract.topics import Topic
-from terminal.mqtt.endpoint import Endpoint
+from terminal.contract.messages import Alert, Health, Paid, Receipt, Refund, decode
+from terminal.contract.topics import parse
+from terminal.mqtt.endpoint import Endpoint, MessageStream
 from terminal.payby.signing import sign
 from terminal.roles.listener.connections import ConnectionLimits
 from terminal.roles.listener.role import ListenerRole
+from tests.sim.memorybus import MemoryBus, TestClock
+from tests.support.eventually import eventually
 from tests.support.payby_notices import NEXT, PAYBY
 
-ID = "0190d3f0-7c1e-7a52-9d2f-0123456789ab"
-AT = "2026-07-22T10:00:00.000Z"
+GARAGE = "marina"
 
 
-class Heard:
-    def __init__(self, message: Message) -> None:
-        self.topic = Topic("marina", "exit-1", "receipt")
-        self.message = message
-        self.acked = False
-
-    def ack(self) -> None:
-        self.acked = True
-
-
-class Hearing:
-    def __init__(self) -> None:
-        self.queue: asyncio.Queue[Heard] = asyncio.Queue()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Heard:
-        return await self.queue.get()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
-class FakeLink:
-    """Remembers what is said; ``worker`` answers each message, by default with a receipt."""
-
-    garage = "marina"
+class PlayedWorker:
+    """The listener's endpoint and a worker's on one bus in memory. The worker answers each notification that it hears
+    with what ``answer`` makes of it, by default a receipt, or with nothing. ``async with`` runs it."""
 
     def __init__(self) -> None:
-        self.mqtt_client = self
-        self.connected = True
-        self.said: list[tuple[Message, str | None]] = []
-        self.alerts: list[str] = []
-        self.states: list[str] = []
-        self.hearing = Hearing()
-        self.heard: list[Heard] = []
-        self.worker: Callable[[Message], None] = self.receipt
-        self.spoke = asyncio.Event()
+        self.bus = MemoryBus()
+        self.clock = TestClock()
+        self.endpoint = self._endpoint("listener")
+        self.answer: Callable[[Paid | Refund], Receipt | None] = self.receipt
+        self._own = self._endpoint("worker")
 
-    def head(self) -> dict[str, Any]:
-        return {"id": ID, "at": AT}
+    def _endpoint(self, role: str) -> Endpoint:
+        return Endpoint(self.bus.as_bus(), garage=GARAGE, lane=None, role=role, version="1", clock=self.clock)
 
-    async def publish(self, message: Message, *, lane: str | None = None, role: str | None = None) -> None:
-        self.said.append((message, lane))
-        self.spoke.set()
-        self.worker(message)
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._work(self._own.subscribe("paid", "refund", lane="+")))
+        return self
 
-    def receipt(self, message: Message, outcome: str = "lifting", **changed: Any) -> None:
-        assert isinstance(message, Paid | Refund)
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        if not self._task.cancelled() and (error := self._task.exception()):
+            raise error
+
+    async def _work(self, notices: MessageStream) -> None:
+        with notices:
+            async for received in notices:
+                received.ack()
+                if receipt := self.answer(cast(Paid | Refund, received.message)):
+                    await self._own.publish(receipt, lane=received.topic.lane)
+
+    @property
+    def heard(self) -> list[tuple[Paid | Refund, str]]:
+        """Each notification that the listener has published, with its lane."""
+        notices = [(parse(topic), data) for topic, data, _ in self.bus.said]
+        return [
+            (decode({"paid": Paid, "refund": Refund}[where.kind], data), where.lane)
+            for where, data in notices
+            if where.kind in ("paid", "refund")
+        ]
+
+    @property
+    def alerts(self) -> list[str]:
+        """The codes that were raised, and with a minus those that were cleared."""
+        return [("" if alert.state == "raised" else "-") + alert.code for alert in self.bus.of(Alert)]
+
+    @property
+    def states(self) -> list[str]:
+        """Of the listener's health, without repetitions."""
+        return [state for state, _ in groupby(health.state for health in self.bus.of(Health))]
+
+    def receipt(self, message: Paid | Refund, outcome: str = "lifting", **changed: Any) -> Receipt:
         fields = {"order_no": message.order_no, "notify_id": message.notify_id, "outcome": outcome}
-        self.heard.append(Heard(Receipt(id=ID, at=AT, **(fields | changed))))
-        self.hearing.queue.put_nowait(self.heard[-1])
+        return Receipt(**self._own.head(), **(fields | changed))
 
-    def subscribe(self, *kinds: str, lane: str | None = None) -> Hearing:
-        assert (kinds, lane) == (("receipt",), "+")
-        return self.hearing
+    async def confirms(self) -> None:
+        """A receipt for the first notification that it heard."""
+        message, lane = self.heard[0]
+        await self._own.publish(self.receipt(message), lane=lane)
 
-    async def run_heartbeat(self) -> None:
-        await asyncio.Event().wait()
-
-    async def alert(self, code: str, text: str, **_: Any) -> None:
-        self.alerts.append(code)
-
-    async def clear(self, code: str, text: str, **_: Any) -> None:
-        self.alerts.append(f"-{code}")
-
-    def healthy(self) -> None:
-        self.states.append("healthy")
-
-    def degraded(self, reason: str) -> None:
-        self.states.append("degraded")
+    async def hears(self, count: int = 1) -> None:
+        """Wait until the listener has published so many notifications."""
+        await eventually(lambda: len(self.heard) >= count, every_s=0)
 
 
 class Client:
@@ -132,10 +122,10 @@ class Client:
 
 
 @asynccontextmanager
-async def listening(endpoint: FakeLink, limits: ConnectionLimits | None = None) -> AsyncIterator[Client]:
+async def listening(worker: PlayedWorker, limits: ConnectionLimits | None = None) -> AsyncIterator[Client]:
     keys = [PAYBY.public_key(), NEXT.public_key()]
     listener = ListenerRole(
-        cast(Endpoint, endpoint), payby_keys=keys, host="127.0.0.1", port=0, limits=limits or ConnectionLimits()
+        worker.endpoint, payby_keys=keys, host="127.0.0.1", port=0, limits=limits or ConnectionLimits()
     )
     task = asyncio.create_task(listener.run())
     await listener.started.wait()
@@ -150,13 +140,14 @@ async def listening(endpoint: FakeLink, limits: ConnectionLimits | None = None) 
 
 
 @pytest.fixture
-def endpoint() -> FakeLink:
-    return FakeLink()
+async def worker() -> AsyncIterator[PlayedWorker]:
+    async with PlayedWorker() as worker:
+        yield worker
 
 
 @pytest.fixture
-async def client(endpoint: FakeLink) -> AsyncIterator[Client]:
-    async with listening(endpoint) as client:
+async def client(worker: PlayedWorker) -> AsyncIterator[Client]:
+    async with listening(worker) as client:
         yield client
 
 
