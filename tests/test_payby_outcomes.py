@@ -15,7 +15,9 @@ from terminal.payby import errors as e
 from terminal.payby.client import PayByClient
 from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
-from tests.support.payby_client import MERCHANT, NO, PAYBY, STRANGER, UNKNOWN, biz, client, raw_server
+from tests.support.payby_client import MERCHANT, NO, PAYBY, STRANGER, UNKNOWN, biz, client, payby, raw_server, sandbox
+
+__all__ = ["payby", "sandbox"]
 
 
 @pytest.mark.fault("answer-unsigned", "outcome-unknown")

@@ -11,9 +11,9 @@ from terminal.payby.messages import read_notification, read_order
 from terminal.payby.sandbox.faults import NotifyFault
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import verify
-from tests.support.sandbox_http import MERCHANT, NOON, PAYBY, Ask, Clock, ask, clock, order, sandbox
+from tests.support.sandbox_http import MERCHANT, NOON, PAYBY, Ask, Clock, ask, clock, http, order, sandbox
 
-__all__ = ["ask", "clock", "sandbox"]
+__all__ = ["ask", "clock", "http", "sandbox"]
 
 
 class Merchant:

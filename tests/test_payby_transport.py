@@ -8,7 +8,9 @@ from aiohttp import web
 from terminal.payby import errors as e
 from terminal.payby.client import PayByClient
 from terminal.payby.signing import sign
-from tests.support.payby_client import MERCHANT, NO, PAYBY, STRANGER, raw_server
+from tests.support.payby_client import MERCHANT, NO, PAYBY, STRANGER, raw_server, sandbox
+
+__all__ = ["sandbox"]
 
 
 async def test_twenty_calls_need_one_connection() -> None:
