@@ -152,8 +152,9 @@ ALERTS: Mapping[AlertCode, AlertKind] = {
         "ever",
         "a scanner or loop that runs wild, or somebody at that lane's machine: look there"),
     "late-payment": AlertKind("warning", ONCE,
-        "paid when the car was gone: credit for that ticket, later a refund",
-        "none"),
+        "paid when the car was gone: credit for that ticket, later a refund; where it had left without a raise of its "
+        "own the payment is kept, and where it may have left a person decides",
+        "none, or see `lift-unknown`"),
     "lcd-panel": AlertKind("critical", UNTIL_CLEARED,
         "the panel takes no picture; or a screen's words do not fit on it, and only the telephone and the help "
         "code are shown",
