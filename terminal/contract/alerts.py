@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from terminal.core.alert_codes import RuleAlertCode
+from terminal.core.alert_codes import RuleAlertCode, Severity
 
 RoleAlertCode = Literal[
     "arm", "bad-message", "bad-notification", "bad-signature", "cashier-unknown", "chargeback",
@@ -23,7 +23,6 @@ RoleAlertCode = Literal[
 """Of the alerts that a role raises without the rules."""
 
 AlertCode = Literal[RuleAlertCode, RoleAlertCode]
-Severity = Literal["info", "warning", "critical"]
 Lasts = Literal["once", "until cleared", "once or until cleared"]
 
 
