@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from terminal.mqtt.client import BACKLOG, WINDOW, MqttClient
+from terminal.mqtt.backlog import BACKLOG
+from terminal.mqtt.client import WINDOW, MqttClient
 from tests.conftest import Mosquitto, NewBus, Proxy, PuppetBroker, embedded_bus, open_embedded
 from tests.support.collected import FEE, PAID, collect, gone
 

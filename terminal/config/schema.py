@@ -1,6 +1,6 @@
 """Every section and key of the configuration, what each takes, and which of them a role cannot do without.
 
-A section is a class, a key is a field, what it takes stands in its type. `config.py` reads them.
+A section is a class, a key is a field, what it takes stands in its type. `config/load.py` reads them.
 """
 
 import re

@@ -12,7 +12,18 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from terminal.core.model import BoomState, LiftOutcome, OrderStatus, RefundStage, ScreenState
+from terminal.core.actions import ReceiptOutcome
+from terminal.core.alert_codes import Severity
+from terminal.core.events import CommandName
+from terminal.core.model import (
+    BoomState,
+    FeeReason,
+    GrantReason,
+    LiftOutcome,
+    OrderStatus,
+    RefundStage,
+    ScreenState,
+)
 
 MAX_BYTES = 16 * 1024
 """Largest message, in bytes of UTF-8."""
@@ -91,7 +102,7 @@ class Fee(Message, frozen=True, kw_only=True):
     """A ticket was read, and this is what is due."""
 
     ticket: Annotated[str, Meta(max_length=512)]
-    reason: Literal["due", "free", "lost", "refused"]
+    reason: Literal[FeeReason, "refused"]
     session: Uuid7 | None = None
     car: Uuid7 | None = None
     entered: Stamp | None = None
@@ -173,7 +184,7 @@ class Paid(Message, frozen=True, kw_only=True):
 class Receipt(Message, frozen=True, kw_only=True):
     """That a paid, a refund notification or a command is in the journal, and what came of it."""
 
-    outcome: Literal["lifting", "duplicate", "late", "refused", "noted", "done"]
+    outcome: ReceiptOutcome
     order_no: OrderNo | None = None
     notify_id: str | None = None
     command: Uuid7 | None = None
@@ -192,7 +203,7 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     sign: str
 
 
-LiftReason = Literal["paid", "free", "credit", "operator"]
+LiftReason = Literal[GrantReason, "operator"]
 RefusalReason = Literal["spent", "expired", "too-far", "signature", "proof", "car", "busy", "journal"]
 
 
@@ -242,7 +253,7 @@ class Vehicle(Message, frozen=True, kw_only=True):
 class Command(Message, frozen=True, kw_only=True):
     """What an operator asks for, signed by a console."""
 
-    command: Literal["cancel", "refund", "reset", "close-lane", "open-lane"]
+    command: CommandName
     by: str
     not_after: Stamp
     key: str
@@ -258,9 +269,6 @@ class Command(Message, frozen=True, kw_only=True):
             self.need("order_no", where=f"command `{self.command}`")
         if self.command == "reset":
             self.need("session", where="command `reset`")
-
-
-RefundStatus = Literal["asked", "created", "settled", "success", "failed"]
 
 
 class Refund(Message, frozen=True, kw_only=True):
@@ -279,7 +287,7 @@ class Refund(Message, frozen=True, kw_only=True):
 class Alert(Message, frozen=True, kw_only=True):
     """Something a person must know, raised or cleared."""
 
-    severity: Literal["info", "warning", "critical"]
+    severity: Severity
     code: str
     state: Literal["raised", "cleared"]
     text: str
@@ -288,11 +296,14 @@ class Alert(Message, frozen=True, kw_only=True):
     help_code: HelpCode | None = None
 
 
+HealthState = Literal["online", "degraded", "offline"]
+
+
 class Health(Message, frozen=True, kw_only=True):
     """A role's heartbeat (every 5 s), and the connection's last will. A worker's is signed, and names the other worker
     of its garage that it hears, as ``rival``."""
 
-    state: Literal["online", "degraded", "offline"]
+    state: HealthState
     version: str
     instance: str
     since: Stamp

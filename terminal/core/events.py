@@ -13,6 +13,7 @@ ReportedStatus = Literal["CREATED", "PAID", "FAILURE", "OTHER"]
 """How an order stands with PayBy, as far as it matters."""
 Denial = Literal["refused", "dead", "unknown", "unauthorised", "clock", "mistake"]
 """What a refusal of PayBy's means."""
+CommandName = Literal["cancel", "refund", "reset", "close-lane", "open-lane"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,7 @@ class CommandGiven:
     at: int
     lane: str
     id: str
-    command: Literal["cancel", "refund", "reset", "close-lane", "open-lane"]
+    command: CommandName
     by: str
     not_after: int
     session: str | None = None

@@ -50,6 +50,8 @@ class Replays:
         old.read(process.disk.replay())
         stays, olds = garage.stays, old.garage.stays
         changed = {s for s in {*stays, *olds} if stays.get(s) != olds.get(s)}
+        was, now = known.resting_stays, old.resting_stays
+        changed |= {s for s in self._checks.stays if was.row_of(s) != now.row_of(s)}  # they had left memory
         self._checks.forgotten |= changed
         self._checks.street.put_back(length, dict.fromkeys(changed))
         for session in changed:
