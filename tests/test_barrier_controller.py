@@ -20,9 +20,9 @@ from terminal.roles.barrier.spent_lifts import (
     intent_row,
     refused_row,
 )
-from tests.sim.memorybus import TestClock
 from tests.support.barrier_desk import Desk, answer_in
 from tests.support.lifts import HEAD, NEXT, NOW, NUMBER, OTHER_CAR, SESSION, lift, raised, vehicle
+from tests.support.turned_clock import TurnedClock
 
 
 @pytest.mark.parametrize("reason", ["paid", "credit", "free", "operator"])
@@ -205,7 +205,7 @@ def test_how_long_there_was_no_pulse_is_what_the_journal_and_the_time_since_the_
 ) -> None:
     spent = SpentLifts()
     spent.replay(spent.dated(Row(n, NOW - ago, kind, data) for n, ((kind, data), ago) in enumerate(rows, 1)))
-    clock = TestClock(NOW)
+    clock = TurnedClock(NOW)
     clock.steady = up_ms
     assert spent.quiet_ms(clock) == quiet_ms
 

@@ -19,9 +19,9 @@ from terminal.journal.journal import Journal
 from terminal.roles.barrier.controller import HOLD_MS
 from terminal.roles.barrier.second_barrier import GONE_MS, SecondBarrier
 from terminal.roles.barrier.spent_lifts import done_row, intent_row
-from tests.sim.memorybus import TestClock
 from tests.support.barrier_lane import open_book, serving
 from tests.support.lifts import GARAGE, LANE, NEXT, NOW, NUMBER, OTHER_CAR, lift, raised, vehicle
+from tests.support.turned_clock import TurnedClock
 
 
 async def test_a_paid_lift_pulses_the_relay_once_however_often_it_is_sent(tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ async def test_no_other_word_makes_a_second_barrier(tmp_path: Path, place: str, 
 
 
 def test_two_barriers_that_cut_each_other_off_hear_only_what_the_broker_kept() -> None:
-    clock = TestClock(NOW)
+    clock = TurnedClock(NOW)
     second = SecondBarrier("test", clock)
     for number, there in enumerate([False, False, True]):
         second.note_health(word(number, "offline"), retained=True)

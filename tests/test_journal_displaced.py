@@ -18,12 +18,12 @@ from terminal.journal.reading import read
 from terminal.journal.rows import JournalDamaged
 from terminal.roles.barrier.spent_lifts import BarrierJournal
 from tests.bench.journal import a_ledger
-from tests.sim.memorybus import MemoryBus
 from tests.support.barrier_lane import open_book, serving
 from tests.support.evening import BALLAST, a_store
 from tests.support.journal_files import copy_of, watching
 from tests.support.journal_keeper import a_keeper, until
 from tests.support.lifts import NOW, lift, raised
+from tests.support.memory_bus import MemoryBus
 from tests.support.story import T0
 
 Taken = Callable[[Path, Path], object]

@@ -14,8 +14,8 @@ from terminal.contract.messages import Alert, Health, Screen, stamp
 from terminal.journal.rows import JournalError, JournalFailed, JournalForeign, JournalFull, JournalLocked
 from terminal.mqtt.endpoint import Endpoint
 from terminal.roles.worker.journal_keeper import WorkerJournal
-from tests.sim.memorybus import MemoryBus
 from tests.support.evening import BALLAST, full_while
+from tests.support.memory_bus import MemoryBus
 from tests.support.story import T0
 
 PATH = Path("j.db")

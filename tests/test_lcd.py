@@ -17,8 +17,9 @@ from terminal.screen.sample_views import SITE, URL
 from terminal.screen.view import View
 from terminal.screen.wifi_page import wifi
 from tests.conftest import NewBus
-from tests.sim.memorybus import MemoryBus, TestClock
 from tests.support.lcd_kerb import KEY, LANE, PAY, STRANGER, WORKER, GlassPanel, kerb, pay
+from tests.support.memory_bus import MemoryBus
+from tests.support.turned_clock import TurnedClock
 
 OTHER_URL = URL[:-3] + "999"
 
@@ -86,7 +87,7 @@ async def test_a_code_with_anything_changed_after_signing_is_not_shown(changed: 
 @pytest.mark.fault("code-orphaned")
 async def test_a_retained_code_waits_for_a_live_one() -> None:
     bus = MemoryBus()
-    message = pay(TestClock())
+    message = pay(TurnedClock())
     bus.retained[LANE + "screen"] = encode(message)
     async with kerb(bus) as k:
         assert k.view(k.panel.frames[0], state="wait")
@@ -316,14 +317,14 @@ async def test_the_lanes_wifi_takes_turns_with_the_code_and_both_can_be_read() -
 
 async def test_a_panel_of_the_wrong_size_stops_the_role_at_once() -> None:
     endpoint = Endpoint(
-        MemoryBus().as_bus(), garage="marina", lane="exit-1", role="lcd", version="1", clock=TestClock()
+        MemoryBus().as_bus(), garage="marina", lane="exit-1", role="lcd", version="1", clock=TurnedClock()
     )
     with pytest.raises(ValueError, match=r"lcd\.panel 'ili9341' has 320x240 px, not 480x320"):
         LcdRole(endpoint, GlassPanel(), name="ili9341", site=SITE, trusted=TrustedKeys({}))
 
 
 async def test_an_lcd_of_no_lane_is_a_mistake() -> None:
-    endpoint = Endpoint(MemoryBus().as_bus(), garage="marina", lane=None, role="lcd", version="1", clock=TestClock())
+    endpoint = Endpoint(MemoryBus().as_bus(), garage="marina", lane=None, role="lcd", version="1", clock=TurnedClock())
     with pytest.raises(ValueError, match="needs a lane"):
         LcdRole(endpoint, GlassPanel(), name="ili9488", site=SITE, trusted=TrustedKeys({}))
 

@@ -10,7 +10,8 @@ from terminal.mqtt.endpoint import Endpoint
 from terminal.roles.loops import RECALL_AGE_MS, STUCK_MS, LoopsRole
 from tests.conftest import NewBus
 from tests.sim.loop import VirtualLoop
-from tests.sim.memorybus import MemoryBus, TestClock
+from tests.support.memory_bus import MemoryBus
+from tests.support.turned_clock import TurnedClock
 
 NOW = 1_795_000_000_000
 TOPIC = "parking/marina/exit-1/vehicle"
@@ -35,10 +36,10 @@ class Detectors:
 
 @asynccontextmanager
 async def role(
-    detectors: Detectors, bus: MemoryBus, clock: TestClock | None = None, every_s: float = 60, recall_s: float = 0.001
+    detectors: Detectors, bus: MemoryBus, clock: TurnedClock | None = None, every_s: float = 60, recall_s: float = 0.001
 ) -> AsyncIterator[None]:
     endpoint = Endpoint(
-        bus.as_bus(), garage="marina", lane="exit-1", role="loops", version="1", clock=clock or TestClock(NOW)
+        bus.as_bus(), garage="marina", lane="exit-1", role="loops", version="1", clock=clock or TurnedClock(NOW)
     )
     task = asyncio.create_task(LoopsRole(endpoint, detectors, every_s=every_s, recall_s=recall_s).run())
     try:
@@ -150,7 +151,7 @@ async def test_started_without_a_broker_the_car_keeps_its_id_once_there_is_one()
     bus = MemoryBus()
     await retained(bus)
     bus.connect(False)
-    loops, clock = Detectors(waiting=True), TestClock(NOW)
+    loops, clock = Detectors(waiting=True), TurnedClock(NOW)
     async with role(loops, bus, clock):
         for _ in range(20):
             await asyncio.sleep(0)
@@ -203,7 +204,7 @@ async def test_a_bouncing_loop_degrades_the_role_and_goes_on_being_reported() ->
 
 @pytest.mark.fault("loop-faulty")
 async def test_a_loop_that_is_covered_for_half_an_hour_is_alerted() -> None:
-    loops, bus, clock = Detectors(), MemoryBus(), TestClock(NOW)
+    loops, bus, clock = Detectors(), MemoryBus(), TurnedClock(NOW)
     async with role(loops, bus, clock):
         await bus.until(Vehicle, 1)
         loops.show(waiting=True)

@@ -7,8 +7,8 @@ import pytest
 from terminal.clock import new_id
 from terminal.contract.messages import Alert, Health
 from terminal.mqtt.client import MqttClient
-from tests.sim.memorybus import MemoryBus
 from tests.support.endpoint import Hands, bus, clock, endpoint, quiet, take
+from tests.support.memory_bus import MemoryBus
 
 __all__ = ["bus", "clock"]
 

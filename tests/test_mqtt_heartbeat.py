@@ -11,8 +11,8 @@ from terminal.mqtt.errors import Will
 from terminal.mqtt.heartbeat import last_will
 from tests.conftest import Mosquitto, PuppetBroker, embedded_bus
 from tests.sim.loop import VirtualLoop
-from tests.sim.memorybus import MemoryBus
 from tests.support.endpoint import Hands, bus, clock, endpoint, take
+from tests.support.memory_bus import MemoryBus
 
 __all__ = ["bus", "clock"]
 

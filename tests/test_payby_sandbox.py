@@ -20,7 +20,8 @@ from terminal.payby.sandbox.parameters import Refusal
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import load_private_key, load_public_keys, sign
 from terminal.payby.statement_reader import StatementKind, read_zip
-from tests.support.sandbox_http import MERCHANT, MINUTE, NOON, PAYBY, Ask, Clock, ask, clock, code, http, order, sandbox
+from tests.support.sandbox_http import MERCHANT, MINUTE, NOON, PAYBY, Ask, ask, clock, code, http, order, sandbox
+from tests.support.turned_clock import TurnedClock
 
 __all__ = ["ask", "clock", "http", "sandbox"]
 
@@ -119,17 +120,17 @@ async def test_only_a_device_of_the_register_takes_payments(
         assert code(await ask("acquire2/placeOrder", order(deviceId="20001019")))[1] == expected
 
 
-async def test_a_repeated_order_is_the_same_if_its_parameters_are(ask: Ask, clock: Clock) -> None:
+async def test_a_repeated_order_is_the_same_if_its_parameters_are(ask: Ask, clock: TurnedClock) -> None:
     first = await ask("acquire2/placeOrder", order())
-    clock.ms += MINUTE
+    clock.turn(MINUTE)
     again = await ask("acquire2/placeOrder", order(totalAmount={"currency": "AED", "amount": 20.0}))
     assert again["body"] == first["body"]
     assert code(await ask("acquire2/placeOrder", order(subject="Other")))[1:] == ("62016", "MERCHANT_ORDER_NO_EXIST")
 
 
-async def test_an_order_expires_by_paybys_clock(sandbox: Sandbox, ask: Ask, clock: Clock) -> None:
+async def test_an_order_expires_by_paybys_clock(sandbox: Sandbox, ask: Ask, clock: TurnedClock) -> None:
     await ask("acquire2/placeOrder", order(expiredTime=NOON + MINUTE))
-    clock.ms = NOON + MINUTE
+    clock.turn(MINUTE)
     with pytest.raises(Refusal):
         await sandbox.pay("a-1")
     answer = await ask("acquire2/placeOrder", order(expiredTime=NOON + MINUTE))
@@ -163,10 +164,10 @@ async def test_a_refunded_order_is_not_revoked(sandbox: Sandbox, ask: Ask) -> No
     assert code(await ask("acquire2/revokeOrder", {"merchantOrderNo": "a-1"}))[1] == "62041"
 
 
-async def test_refunds_close_after_180_days(sandbox: Sandbox, ask: Ask, clock: Clock) -> None:
+async def test_refunds_close_after_180_days(sandbox: Sandbox, ask: Ask, clock: TurnedClock) -> None:
     await ask("acquire2/placeOrder", order())
     await sandbox.pay("a-1", notify=False)
-    clock.ms += 181 * 24 * 60 * MINUTE
+    clock.turn(181 * 24 * 60 * MINUTE)
     back = {"refundMerchantOrderNo": "R1", "originMerchantOrderNo": "a-1", "amount": {"amount": 1, "currency": "AED"}}
     assert code(await ask("acquire2/refund/placeOrder", back))[1] == "62045"
 
@@ -190,7 +191,7 @@ async def test_an_order_is_paid_once(sandbox: Sandbox, ask: Ask) -> None:
         await sandbox.pay("no-such-order")
 
 
-async def test_tokens_and_numbers_follow_from_the_seed(ask: Ask, clock: Clock) -> None:
+async def test_tokens_and_numbers_follow_from_the_seed(ask: Ask, clock: TurnedClock) -> None:
     url = (await ask("acquire2/placeOrder", order()))["body"]["interActionParams"]["tokenUrl"]
     async with (
         Sandbox(merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, clock=clock, seed=7) as other,

@@ -11,7 +11,8 @@ from terminal.payby.messages import read_notification, read_order
 from terminal.payby.sandbox.faults import NotifyFault
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import verify
-from tests.support.sandbox_http import MERCHANT, NOON, PAYBY, Ask, Clock, ask, clock, http, order, sandbox
+from tests.support.sandbox_http import MERCHANT, NOON, PAYBY, Ask, ask, clock, http, order, sandbox
+from tests.support.turned_clock import TurnedClock
 
 __all__ = ["ask", "clock", "http", "sandbox"]
 
@@ -85,7 +86,9 @@ async def test_a_refund_is_notified_to_the_orders_url(sandbox: Sandbox, ask: Ask
     ],
     ids=range(6),
 )
-async def test_anything_but_success_is_asked_again(clock: Clock, merchant: Merchant, answer: web.Response) -> None:
+async def test_anything_but_success_is_asked_again(
+    clock: TurnedClock, merchant: Merchant, answer: web.Response
+) -> None:
     async with Sandbox(
         merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, clock=clock, sleep=lambda _: asyncio.sleep(0)
     ) as sandbox:
@@ -97,7 +100,7 @@ async def test_anything_but_success_is_asked_again(clock: Clock, merchant: Merch
         assert merchant.heard[0] == merchant.heard[1]
 
 
-async def test_retries_come_after_2_10_10_60_120_360_900_minutes_and_then_silence(clock: Clock) -> None:
+async def test_retries_come_after_2_10_10_60_120_360_900_minutes_and_then_silence(clock: TurnedClock) -> None:
     slept: list[float] = []
 
     async def sleep(s: float) -> None:

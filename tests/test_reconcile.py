@@ -25,7 +25,7 @@ from terminal.core.model import VisitOrder
 from terminal.journal.journal import Journal
 from terminal.journal.kinds import NOTICE
 from terminal.journal.reading import read
-from terminal.journal.rows import JournalDamaged
+from terminal.journal.rows import JournalDamaged, Row
 from terminal.payby.errors import BadKey
 from terminal.payby.requests import OrderRequest, RefundRequest
 from terminal.payby.sandbox.faults import Fault
@@ -34,10 +34,11 @@ from terminal.payby.strict_json import load as load_json
 from terminal.tools.reconcile import command
 from terminal.tools.reconcile.report import CSV_COLUMNS
 from tests.conftest import Mosquitto
-from tests.support.day import DATE, DUBAI, Row, Told, at, payment, statement, texts
+from tests.support.day import DATE, DUBAI, Told, at, payment, statement, texts
 from tests.support.garage import Garage as RealGarage
 from tests.support.garage import opened
 from tests.support.story import T0
+from tests.support.turned_clock import TurnedClock
 
 MERCHANT, PAYBY = (rsa.generate_private_key(65537, 2048) for _ in range(2))
 CONFIGURATION = """\
@@ -60,25 +61,12 @@ path = "journal.db"
 
 
 @dataclass
-class Clock:
-    """PayBy's, where a test puts it."""
-
-    ms: int = T0
-
-    def wall_ms(self) -> int:
-        return self.ms
-
-    def steady_ms(self) -> int:
-        return self.ms
-
-
-@dataclass
 class Garage:
     """A folder with configuration and keys, and PayBy."""
 
     folder: Path
     sandbox: Sandbox
-    clock: Clock
+    clock: TurnedClock
     zone: str = "Asia/Dubai"
     said: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
@@ -111,7 +99,7 @@ class Garage:
 
 @pytest.fixture
 async def garage(tmp_path: Path) -> AsyncIterator[Garage]:
-    clock = Clock()
+    clock = TurnedClock(T0)
     (tmp_path / "payby.pub.pem").write_bytes(
         PAYBY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     )

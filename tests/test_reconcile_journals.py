@@ -9,10 +9,11 @@ from terminal.core.events import EVENTS
 from terminal.core.model import Rules
 from terminal.journal import kinds
 from terminal.journal.reading import read
+from terminal.journal.rows import Row
 from terminal.roles.barrier.spent_lifts import BarrierJournal, done_row, intent_row, refused_row
 from terminal.tools.reconcile.journals import UnreadableRow, WorkerRecords, read_barrier, read_worker
 from tests.support.barrier_journal import LIFTS, written
-from tests.support.day import Row, Told, papers, payment
+from tests.support.day import Told, papers, payment
 from tests.support.evening import BALLAST, a_ledger, a_store, an_evening, filled, told
 from tests.support.story import T0
 

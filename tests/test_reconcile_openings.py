@@ -1,16 +1,15 @@
 """Every raise of a day explained: lifts of operators and free stays, forced arms, journals that differ."""
 
-from dataclasses import replace
-
 import pytest
 
 from terminal.contract.messages import stamp as message_stamp
 from terminal.core.events import BoomSeen
 from terminal.core.model import Rules
+from terminal.journal.rows import Row
 from terminal.tools.reconcile.facts import Facts
 from terminal.tools.reconcile.journals import Opening, UnreadableRow, WorkerRecords, openings, read_barrier, read_worker
 from terminal.tools.reconcile.match import match
-from tests.support.day import DAY, Row, Told, at, kinds, only, papers, payment
+from tests.support.day import DAY, Told, at, kinds, only, papers, payment
 from tests.support.story import an_id
 
 # -- opened without payment ------------------------------------------------------------------------------------------
@@ -131,7 +130,7 @@ def test_a_salvaged_barriers_journal_keeps_the_times_of_its_lifts_and_counts_non
     story.drives_through()
     records = read_worker(story.rows, Rules("marina"))
     aside = read_barrier("aside.db", story.arms["exit-1"][:1], records)
-    anew = [replace(row, at_ms=at(23)) for row in story.arms["exit-1"]]
+    anew = [row._replace(at_ms=at(23)) for row in story.arms["exit-1"]]
     salvaged = read_barrier("barrier.db", anew, records)
     for arms in ([aside, salvaged], [salvaged, aside]):
         (opening,) = openings(records, arms)
@@ -189,7 +188,7 @@ def test_a_barriers_lane_is_told_by_an_order_paid_there_and_not_by_credit() -> N
     story.visits("a", "exit-2")
     (row, _) = story.arms["exit-2"]
     assert read_barrier("b.db", [row], WorkerRecords()).lane == "exit-2"
-    credit = replace(row, data=row.data.replace(b'"paid"', b'"credit"'))
+    credit = row._replace(data=row.data.replace(b'"paid"', b'"credit"'))
     assert read_barrier("b.db", [credit], WorkerRecords()).lane == ""
 
 

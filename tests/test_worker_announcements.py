@@ -12,21 +12,21 @@ from terminal.eventstore.store import EventStore
 from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.worker import announcements
 from tests.support.lifts import GARAGE
-from tests.support.memory_journal import Memory
+from tests.support.memory_journal import MemoryJournal
 from tests.support.worker_lane import CLOCK, WORDING, Lane, sandbox, working
 
 __all__ = ["sandbox"]
 RULES = Rules(GARAGE, exit_grace=500)
 
 
-def state_of(log: Memory) -> EventStore:
+def state_of(log: MemoryJournal) -> EventStore:
     """As the next worker will find it."""
     event_store = EventStore(RULES, log, lambda pursuit: WORDING(pursuit, 0))
     event_store.replay()
     return event_store
 
 
-class Cut(Memory):
+class Cut(MemoryJournal):
     """A journal of which the worker dies when somebody is to be told, and it is in there."""
 
     def __init__(self) -> None:
@@ -57,13 +57,13 @@ def told(lane: Lane) -> list[Alert]:
     return [alert for alert in lane.bus.of(Alert) if alert.code == "passed-open"]
 
 
-async def journaled(log: Memory, kind: str) -> None:
+async def journaled(log: MemoryJournal, kind: str) -> None:
     async with asyncio.timeout(10):
         while kind not in [row.kind for row in log.rows]:
             await asyncio.sleep(0.01)
 
 
-async def is_used(lane: Lane, log: Memory, lift: Lift) -> None:
+async def is_used(lane: Lane, log: MemoryJournal, lift: Lift) -> None:
     """The barrier refuses the lift, and the exit grace of its payment ends."""
     answer = Answer(lift=lift.id, outcome="refused", why="car")
     await lane.bus.hears(lane.topic("barrier"), Barrier(**lane.head(), state="up", answer=answer))
@@ -82,7 +82,7 @@ async def test_a_worker_that_dies_between_commit_and_telling_leaves_it_to_the_ne
         async with asyncio.timeout(10):
             await cut.is_cut.wait()
         assert told(lane) == []
-    log = Memory(cut.rows)
+    log = MemoryJournal(cut.rows)
     async with working(sandbox, log, rules=RULES) as lane:
         alert = await lane.until(Alert, code="passed-open")
         assert (alert.order_no, alert.severity) == (lift.order_no, "warning")
@@ -95,7 +95,7 @@ async def test_a_worker_that_dies_between_commit_and_telling_leaves_it_to_the_ne
 
 
 async def test_it_counts_as_told_when_the_broker_has_it(sandbox: Sandbox) -> None:
-    log = Memory()
+    log = MemoryJournal()
     async with working(sandbox, log, rules=RULES) as lane:
         lift = await slips_out(lane)
         lane.bus.connect(False)
@@ -122,7 +122,7 @@ async def test_what_the_broker_did_not_get_is_told_by_the_next_worker(
             ended.set()
 
     monkeypatch.setattr(announcements, "TOLD_LIMIT_S", 0.1)
-    log = Memory()
+    log = MemoryJournal()
     async with working(sandbox, log, rules=RULES) as lane:
         lane.bus.settled = settled  # type: ignore[method-assign]
         lift = await slips_out(lane)

@@ -10,7 +10,7 @@ import pytest
 from terminal.contract.messages import Alert, Lift, Order, Screen
 from terminal.core import events
 from terminal.core.actions import Pursuit
-from terminal.journal.rows import JournalError
+from terminal.journal.rows import JournalError, Row
 from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.errors import ConnectionRefused
 from terminal.mqtt.presence import SecondWorker
@@ -19,9 +19,10 @@ from terminal.roles.worker.failures import OVER_S, SUBJECTS, Isolated, StayFailu
 from terminal.roles.worker.payby_health import WorkerTroubles
 from terminal.screen import qr
 from tests.sim.loop import VirtualLoop
-from tests.sim.memorybus import MemoryBus, TestClock
 from tests.support.lifts import GARAGE, LANE
-from tests.support.memory_journal import Memory, Row
+from tests.support.memory_bus import MemoryBus
+from tests.support.memory_journal import MemoryJournal
+from tests.support.turned_clock import TurnedClock
 from tests.support.worker_lane import WORDING, is_served, sandbox, working
 
 __all__ = ["sandbox"]
@@ -116,7 +117,7 @@ async def test_an_order_that_nobody_can_ask_about_is_closed_and_is_a_persons(san
 async def test_a_row_that_cannot_be_stepped_is_told_and_the_rest_of_the_journal_serves(sandbox: Sandbox) -> None:
     async with working(sandbox) as before:
         order = await before.pays_at_the_qr()
-    log = Memory([Row("VehicleSeen", b'{"at":1}'), *before.log.rows, Row("TicketRead", b"[]")])
+    log = MemoryJournal([Row(0, 0, "VehicleSeen", b'{"at":1}'), *before.log.rows, Row(0, 0, "TicketRead", b"[]")])
     async with working(sandbox, log) as after:
         texts = {(await after.until(Alert, code="stay-failed")).text}
         assert all("the journal's" in text for text in texts)
@@ -127,7 +128,7 @@ async def test_a_row_that_cannot_be_stepped_is_told_and_the_rest_of_the_journal_
 
 
 def failures_of(bus: MemoryBus, group: asyncio.TaskGroup, post: Callable[[events.Event], None]) -> StayFailures:
-    endpoint = Endpoint(bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="1", clock=TestClock())
+    endpoint = Endpoint(bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="1", clock=TurnedClock())
 
     async def changed() -> None:
         pass

@@ -21,10 +21,10 @@ from terminal.payby.errors import OutcomeUnknown, Unauthorised
 from terminal.roles.worker.journal_keeper import WorkerJournal
 from terminal.tools.reconcile.journals import read_worker
 from tests.bench.journal import LANE, a_ledger, connect, visit
-from tests.sim.memorybus import MemoryBus
 from tests.support.evening import full_while
 from tests.support.journal_keeper import VISITS, Nobody, a_keeper, until
 from tests.support.lifts import GARAGE
+from tests.support.memory_bus import MemoryBus
 from tests.support.story import T0
 
 

@@ -16,9 +16,10 @@ from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.worker.journal_keeper import WorkerJournal
 from terminal.roles.worker.lane_budget import LaneBudget
 from tests.sim.loop import VirtualLoop
-from tests.sim.memorybus import MemoryBus, TestClock
 from tests.support.lifts import GARAGE, LANE
+from tests.support.memory_bus import MemoryBus
 from tests.support.story import T0, an_id
+from tests.support.turned_clock import TurnedClock
 from tests.support.worker_lane import Lane, sandbox, working
 
 __all__ = ["sandbox"]
@@ -61,7 +62,7 @@ async def test_after_a_flood_the_same_lane_is_served_again(sandbox: Sandbox) -> 
 def test_a_lane_has_its_budget_again_as_time_goes_on_and_another_its_own() -> None:
     with VirtualLoop() as loop:
         bus = MemoryBus()
-        endpoint = Endpoint(bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="1", clock=TestClock())
+        endpoint = Endpoint(bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="1", clock=TurnedClock())
 
         async def story() -> None:
             async with asyncio.TaskGroup() as group:
@@ -93,7 +94,7 @@ def test_what_a_lane_needs_is_within_its_budget(kind: str) -> None:
     """A reader's repeats for one ticket after the other, loops that bounce four times a second for an hour."""
     with VirtualLoop() as loop:
         bus = MemoryBus()
-        endpoint = Endpoint(bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="1", clock=TestClock())
+        endpoint = Endpoint(bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="1", clock=TurnedClock())
 
         async def story() -> None:
             budget = LaneBudget(endpoint, lambda work, name: pytest.fail(name))

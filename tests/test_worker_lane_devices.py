@@ -15,7 +15,7 @@ from terminal.roles.worker.barrier_clock import BarrierClock
 from terminal.roles.worker.role import WorkerRole
 from tests.conftest import Mosquitto
 from tests.support.lifts import GARAGE, LANE, Reachable
-from tests.support.memory_journal import Memory
+from tests.support.memory_journal import MemoryJournal
 from tests.support.worker_lane import worker_settings
 
 CLOCK = SystemClock()
@@ -63,7 +63,7 @@ async def worker_on(url: str, client_id: str = "worker") -> AsyncIterator[Worker
     """A worker in its own session of a real broker, for which that broker keeps what comes meanwhile."""
     async with MqttClient(url, client_id=client_id) as bus:
         endpoint = Endpoint(bus, garage=GARAGE, lane=None, role="worker", version="1", clock=CLOCK)
-        worker = WorkerRole(endpoint, Reachable(), Memory(), worker_settings(), seed=1)
+        worker = WorkerRole(endpoint, Reachable(), MemoryJournal(), worker_settings(), seed=1)
         running = asyncio.create_task(worker.run())
         try:
             yield worker

@@ -14,7 +14,7 @@ from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import sign
 from tests.support.lifts import LANE, payby_key
-from tests.support.memory_journal import Memory
+from tests.support.memory_journal import MemoryJournal
 from tests.support.worker_lane import CLOCK, Lane, sandbox, to_json, working
 
 __all__ = ["sandbox"]
@@ -116,7 +116,7 @@ async def test_a_forged_chargeback_is_dropped(lane: Lane) -> None:
 
 
 async def test_a_worker_starts_on_a_journal_with_notices(sandbox: Sandbox) -> None:
-    log = Memory()
+    log = MemoryJournal()
     async with working(sandbox, log) as lane:
         await hears(lane, "none", transferOrder={})
         await lane.until(Receipt, notify_id="n1")

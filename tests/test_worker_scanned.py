@@ -15,7 +15,7 @@ from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.worker import code_scans as worker_codes
 from terminal.roles.worker.code_scans import CodeScans
 from tests.support.lifts import GARAGE
-from tests.support.memory_journal import Memory
+from tests.support.memory_journal import MemoryJournal
 from tests.support.worker_lane import Lane, sandbox, working
 
 __all__ = ["sandbox"]
@@ -157,7 +157,7 @@ async def test_a_refused_later_end_costs_the_driver_nothing(sandbox: Sandbox) ->
 
 
 async def test_a_worker_that_starts_anew_knows_that_the_code_was_scanned(sandbox: Sandbox) -> None:
-    log = Memory()
+    log = MemoryJournal()
     async with working(sandbox, log) as lane:
         order = await lane.pays_at_the_qr()
         await sandbox.scan(order.order_no or "")

@@ -20,7 +20,7 @@ from terminal.mqtt.presence import SecondWorker
 from terminal.roles.worker.role import WorkerRole
 from tests.conftest import Mosquitto
 from tests.support.lifts import GARAGE, Reachable, private_key, trusted
-from tests.support.memory_journal import Memory
+from tests.support.memory_journal import MemoryJournal
 from tests.support.worker_lane import worker_settings
 
 CLOCK = SystemClock()
@@ -69,7 +69,7 @@ async def a_worker(url: str, client_id: str) -> AsyncIterator[Started]:
     """Runs in a process of its own, as far as the others can tell; beats four times a second."""
     async with MqttClient(url, client_id=client_id) as bus:
         endpoint = Endpoint(bus, garage=GARAGE, lane=None, role="worker", version="1", clock=CLOCK, heartbeat_s=0.25)
-        worker = WorkerRole(endpoint, Reachable(), Memory(), worker_settings(), seed=1)
+        worker = WorkerRole(endpoint, Reachable(), MemoryJournal(), worker_settings(), seed=1)
         task = asyncio.create_task(worker.run())
         try:
             yield Started(bus, task)

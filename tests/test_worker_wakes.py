@@ -14,7 +14,7 @@ from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.worker.wakes import Wakes
 from tests.sim.loop import VirtualLoop
 from tests.support.lifts import GARAGE, LANE
-from tests.support.memory_journal import Memory
+from tests.support.memory_journal import MemoryJournal
 from tests.support.worker_lane import CLOCK, sandbox, working
 
 __all__ = ["sandbox"]
@@ -76,7 +76,7 @@ async def test_an_unanswered_lift_is_signed_anew_where_nothing_else_happens(sand
         assert {lift.id for lift in lane.bus.of(Lift)} == {first.id}
 
 
-class Slow(Memory):
+class Slow(MemoryJournal):
     """A journal that takes its time over a barrier's answer."""
 
     async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:

@@ -9,8 +9,8 @@ from terminal.core.model import BoomState
 from terminal.journal.rows import Row
 from terminal.roles.barrier.controller import BarrierController, Effect, PublishBarrier, RaiseBoom, RefuseLift
 from terminal.roles.barrier.spent_lifts import SpentLifts, done_row, intent_row, refused_row
-from tests.sim.memorybus import TestClock
 from tests.support.lifts import GARAGE, HEAD, LANE, NOW, trust, vehicle
+from tests.support.turned_clock import TurnedClock
 
 
 def loops_health(state: Any = "online") -> Health:
@@ -24,7 +24,7 @@ class Desk:
     """A gate with a car before it, a journal of rows, and the pulses that were given."""
 
     def __init__(self, *, state: BoomState = "down", heard: bool = True, mistrust_ms: int = 0) -> None:
-        self.clock = TestClock(NOW)
+        self.clock = TurnedClock(NOW)
         self.rows: list[tuple[str, bytes]] = []
         self.pulsed: list[str] = []
         self.start(state=state, mistrust_ms=mistrust_ms)

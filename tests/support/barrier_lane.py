@@ -11,8 +11,9 @@ from terminal.core.model import BoomState
 from terminal.mqtt.endpoint import Endpoint
 from terminal.roles.barrier.role import BarrierRole
 from terminal.roles.barrier.spent_lifts import BarrierJournal
-from tests.sim.memorybus import MemoryBus, TestClock
 from tests.support.lifts import GARAGE, LANE, NOW, trust, vehicle
+from tests.support.memory_bus import MemoryBus
+from tests.support.turned_clock import TurnedClock
 
 
 class Arm:
@@ -53,7 +54,7 @@ class Lane:
     """A barrier role in a lane of its own, with a car before the boom."""
 
     def __init__(self, book: BarrierJournal, arm: Any, **options: Any) -> None:
-        self.bus, self.clock, self.arm = MemoryBus(), TestClock(NOW), arm
+        self.bus, self.clock, self.arm = MemoryBus(), TurnedClock(NOW), arm
         endpoint = Endpoint(self.bus.as_bus(), garage=GARAGE, lane=LANE, role="barrier", version="1", clock=self.clock)
         self.task: asyncio.Task[None]
         self.role = BarrierRole(endpoint, arm, book, trust(), **{"every_s": 60, "disk_every_s": 60, **options})

@@ -9,8 +9,8 @@ from terminal.mqtt.endpoint import Endpoint
 from terminal.payby.messages import OrderPage
 from terminal.roles.worker.journal_keeper import JournalKeeper, WorkerJournal
 from terminal.roles.worker.payby_health import WorkerTroubles
-from tests.sim.memorybus import MemoryBus
 from tests.support.lifts import GARAGE
+from tests.support.memory_bus import MemoryBus
 from tests.support.story import T0
 
 VISITS = 600

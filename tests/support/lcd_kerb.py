@@ -20,7 +20,8 @@ from terminal.screen.layouts import LAYOUTS
 from terminal.screen.renderer import Renderer
 from terminal.screen.sample_views import SITE, URL
 from terminal.screen.view import View
-from tests.sim.memorybus import MemoryBus, TestClock
+from tests.support.memory_bus import MemoryBus
+from tests.support.turned_clock import TurnedClock
 
 LANE = "parking/marina/exit-1/"
 WORKER = "parking/marina/garage/health/worker"
@@ -93,7 +94,7 @@ class Kerb:
 
     bus: MemoryBus
     panel: GlassPanel
-    clock: TestClock
+    clock: TurnedClock
     role: LcdRole
     renderer: Renderer = field(default_factory=lambda: Renderer(LAYOUTS["ili9488"], SITE))
 
@@ -142,7 +143,7 @@ class Kerb:
 async def kerb(
     bus: MemoryBus | None = None, panel: GlassPanel | None = None, patience_s: float = 5.0, **options: Any
 ) -> AsyncIterator[Kerb]:
-    bus, clock, panel = bus or MemoryBus(), TestClock(), panel or GlassPanel()
+    bus, clock, panel = bus or MemoryBus(), TurnedClock(), panel or GlassPanel()
     endpoint = Endpoint(bus.as_bus(), garage="marina", lane="exit-1", role="lcd", version="1", clock=clock)
     name = {(480, 320): "ili9488", (240, 240): "st7789-240", (320, 240): "ili9341"}.get(panel.size, "png")
     trusted = TrustedKeys({"worker": KEY.public_key()})

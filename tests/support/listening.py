@@ -15,9 +15,10 @@ from terminal.mqtt.endpoint import Endpoint, MessageStream
 from terminal.payby.signing import sign
 from terminal.roles.listener.connections import ConnectionLimits
 from terminal.roles.listener.role import ListenerRole
-from tests.sim.memorybus import MemoryBus, TestClock
 from tests.support.eventually import eventually
+from tests.support.memory_bus import MemoryBus
 from tests.support.payby_notices import NEXT, PAYBY
+from tests.support.turned_clock import TurnedClock
 
 GARAGE = "marina"
 
@@ -28,7 +29,7 @@ class PlayedWorker:
 
     def __init__(self) -> None:
         self.bus = MemoryBus()
-        self.clock = TestClock()
+        self.clock = TurnedClock()
         self.endpoint = self._endpoint("listener")
         self.answer: Callable[[Paid | Refund], Receipt | None] = self.receipt
         self._own = self._endpoint("worker")

@@ -14,7 +14,8 @@ from terminal.core.tariff import Tariff
 from terminal.core.ticket import sign_ticket
 from terminal.mqtt.endpoint import Endpoint
 from terminal.roles.reader import ReaderRole
-from tests.sim.memorybus import MemoryBus, TestClock
+from tests.support.memory_bus import MemoryBus
+from tests.support.turned_clock import TurnedClock
 
 KEYS = {"k1": bytes(range(32))}
 TARIFF = Tariff(10, 60, Fils(1000), Fils(10000), Fils(15000), "5", 15)
@@ -36,7 +37,7 @@ class Kerb:
 
     bus: MemoryBus
     scanner: SimulatedScanner
-    clock: TestClock
+    clock: TurnedClock
 
     async def fees(self, count: int) -> list[Fee]:
         return await self.bus.until(Fee, count)
@@ -77,7 +78,7 @@ async def kerb(
     scanner: HidScanner | None = None,
     kept: bool = True,
 ) -> AsyncIterator[Kerb]:
-    bus, clock, simulated = bus or MemoryBus(), TestClock(NOW), SimulatedScanner()
+    bus, clock, simulated = bus or MemoryBus(), TurnedClock(NOW), SimulatedScanner()
     if not plugged:
         simulated.unplug()
     endpoint = Endpoint(bus.as_bus(), garage="marina", lane="exit-1", role="reader", version="1", clock=clock)

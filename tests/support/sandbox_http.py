@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from terminal.payby.errors import unsigned
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import sign, verify
+from tests.support.turned_clock import TurnedClock
 
 MERCHANT = rsa.generate_private_key(65537, 2048)
 PAYBY = rsa.generate_private_key(65537, 2048)
@@ -18,26 +19,13 @@ NOON = 1_770_000_000_000
 MINUTE = 60_000
 
 
-class Clock:
-    """Stands still until the test moves it."""
-
-    def __init__(self) -> None:
-        self.ms = NOON
-
-    def wall_ms(self) -> int:
-        return self.ms
-
-    def steady_ms(self) -> int:
-        return self.ms
+@pytest.fixture
+def clock() -> TurnedClock:
+    return TurnedClock(NOON)
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def sandbox(clock: Clock) -> AsyncIterator[Sandbox]:
+async def sandbox(clock: TurnedClock) -> AsyncIterator[Sandbox]:
     async with Sandbox(merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, clock=clock, seed=7) as sandbox:
         yield sandbox
 
@@ -52,11 +40,11 @@ Ask = Callable[..., Awaitable[dict[str, Any]]]
 
 
 @pytest.fixture
-async def ask(sandbox: Sandbox, http: aiohttp.ClientSession, clock: Clock) -> Ask:
+async def ask(sandbox: Sandbox, http: aiohttp.ClientSession, clock: TurnedClock) -> Ask:
     """Call the sandbox by hand; every answer must be signed, but for what PayBy's gateway says itself."""
 
     async def ask(call: str, biz: Any, *, at: int | None = None, **headers: str | None) -> dict[str, Any]:
-        body = json.dumps({"requestTime": clock.ms if at is None else at, "bizContent": biz}).encode()
+        body = json.dumps({"requestTime": clock.wall if at is None else at, "bizContent": biz}).encode()
         sent = {
             "Content-Type": "application/json",
             "Partner-Id": sandbox.partner_id,

@@ -30,9 +30,9 @@ from terminal.roles.worker.message_builder import WorkerSigner
 from terminal.roles.worker.payby_requests import PayByRequests
 from terminal.roles.worker.role import WorkerRole
 from terminal.roles.worker.settings import WorkerSettings
-from tests.sim.memorybus import MemoryBus
 from tests.support.lifts import GARAGE, LANE, PAYEE, payby_key, private_key, trusted
-from tests.support.memory_journal import Memory
+from tests.support.memory_bus import MemoryBus
+from tests.support.memory_journal import MemoryJournal
 
 KEYS = {"k1": b"k" * 32}
 TARIFF = Tariff.from_texts(
@@ -75,7 +75,7 @@ class Lane:
     def __init__(
         self,
         sandbox: Sandbox,
-        log: Memory | None = None,
+        log: MemoryJournal | None = None,
         *,
         payby: Callable[[PayByClient], Any] = lambda client: client,
         words_for: Callable[[Pursuit, int], bytes] | None = None,
@@ -86,7 +86,7 @@ class Lane:
     ) -> None:
         """``payby`` may stand between the worker and its client."""
         self.sandbox = sandbox
-        self.log = log or Memory()
+        self.log = log or MemoryJournal()
         self.bus = MemoryBus()
         self.bus.instance = new_id(CLOCK)
         endpoint = Endpoint(self.bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="test", clock=CLOCK)
@@ -147,7 +147,7 @@ class Lane:
 
 
 @asynccontextmanager
-async def working(sandbox: Sandbox, log: Memory | None = None, **options: Any) -> AsyncIterator[Lane]:
+async def working(sandbox: Sandbox, log: MemoryJournal | None = None, **options: Any) -> AsyncIterator[Lane]:
     lane = Lane(sandbox, log, **options)
     async with lane.payby:
         task = asyncio.create_task(lane.worker.run())
