@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization as ser
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from tests.ports import free_port
 
 from terminal.journal.journal import Journal
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import load_public_keys
+from tests.support.ports import free_port
 
 PAGE = (Path(__file__).parents[1] / "deploy/payby.md").read_text()
 TREE = Path(__file__).parents[1]
