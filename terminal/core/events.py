@@ -277,6 +277,8 @@ LaneEvent = (
     | TimePassed
 )
 """Those that name the lane they come from."""
+OrderEvent = OrderReported | OrderScanned | OrderUnheard | OrderDenied | RefundReported | RefundUnheard
+"""What PayBy says, or does not say, of an order of ours."""
 EVENTS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
