@@ -3,9 +3,10 @@ from itertools import pairwise
 
 import pytest
 
+from terminal.core.model import REASONS
 from terminal.screen import fonts
 from terminal.screen.fonts import DoesNotFit, cut, fit, ink, lacking, priced, squeezed, wrapped
-from terminal.screen.texts import LANGUAGES, REASONS, TABLE, TEXTS, together
+from terminal.screen.texts import LANGUAGES, TABLE, TEXTS, together
 
 needs_raqm = pytest.mark.skipif(not fonts.raqm_available(), reason=f"Arabic cannot be shaped here: {fonts.INSTALL}")
 ARABIC = re.compile(r"[\u0600-\u06FF]")

@@ -8,28 +8,8 @@ The Arabic must be read by a native speaker before a release.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from terminal.core.model import ScreenState
-
 LANGUAGES = ("en", "ar")
 """The columns, by BCP 47 codes; the last one stands above the other, as on the country's road signs."""
-
-REASONS: dict[ScreenState, tuple[str, ...]] = {
-    "help": (
-        "ticket-unknown",
-        "ticket-used",
-        "ticket-copied",
-        "ticket-foreign",
-        "ticket-future",
-        "refused",
-        "unpaid",
-        "no-answer",
-        "qr",
-        "barrier",
-    ),
-    "closed": ("operator", "disk-full", "barrier"),
-    "out-of-order": ("broker", "payby", "unauthorised", "clock", "journal"),
-}
-"""The contract's reasons. That an operator closed a lane needs no words of its own."""
 
 GARAGE_WIDE = frozenset({"disk-full", "payby", "unauthorised", "journal"})
 """The one worker's reasons: no other lane is better off."""
@@ -61,7 +41,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "closed.then": ("Please use another lane", "يرجى استخدام مسار آخر"),
     "out-of-order.then": ("Please use another lane", "يرجى استخدام مسار آخر"),
     "garage.then": ("Please ask for help", "يرجى طلب المساعدة"),
-    # reasons
+    # reasons; that an operator closed a lane needs no words of its own
     "help.ticket-unknown": ("Ticket not recognised", "لم نتعرف على التذكرة"),
     "help.ticket-used": ("Ticket already used", "التذكرة مستخدمة من قبل"),
     "help.ticket-copied": ("Ticket in use elsewhere", "التذكرة مستخدمة في مسار آخر"),
