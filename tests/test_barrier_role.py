@@ -1,6 +1,5 @@
 """terminal/roles/barrier: one lift, at most one pulse, and an answer, whatever fails and whenever."""
 
-import asyncio
 import shutil
 import sqlite3
 import threading
@@ -20,6 +19,7 @@ from terminal.roles.barrier.controller import HOLD_MS
 from terminal.roles.barrier.second_barrier import GONE_MS, SecondBarrier
 from terminal.roles.barrier.spent_lifts import done_row, intent_row
 from tests.support.barrier_lane import open_book, serving
+from tests.support.eventually import eventually
 from tests.support.lifts import GARAGE, LANE, NEXT, NOW, NUMBER, OTHER_CAR, lift, raised, vehicle
 from tests.support.turned_clock import TurnedClock
 
@@ -250,8 +250,7 @@ async def test_old_lifts_are_forgotten_in_time(tmp_path: Path) -> None:
         spent = lift("free", id=derived_id(NOW + n, "lift"))
         book.journal.append_now([intent_row(spent), done_row(spent)], NOW)
     async with serving(book, keep_rows=50, disk_every_s=0.001):
-        while next(book.journal.replay()).seq == 1:
-            await asyncio.sleep(0.001)  # pruning says nothing on the bus
+        await eventually(lambda: next(book.journal.replay()).seq != 1)
         assert [row.seq for row in book.journal.replay()] == list(range(151, 201))
 
 

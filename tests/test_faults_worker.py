@@ -13,6 +13,7 @@ from terminal.clock import SystemClock
 from terminal.contract.messages import Alert, Health, Lift, Order, Screen
 from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
+from tests.support.eventually import eventually
 from tests.support.lifts import PAYEE, payby_key
 from tests.support.worker_lane import Lane, notification, working
 
@@ -41,8 +42,7 @@ async def test_an_order_that_was_cut_short_is_placed_again_with_the_same_words(a
             await before.boom_is_down()
             await before.reads(before.fee())
             await before.until(Order, status="placing")
-            while not sandbox.calls_of("placeOrder"):
-                await asyncio.sleep(0.01)
+            await eventually(lambda: sandbox.calls_of("placeOrder"))
         sandbox.heal()
         async with working(sandbox, before.log) as after:
             await after.boom_is_down()
@@ -105,8 +105,7 @@ async def test_a_payment_that_is_told_before_place_order_is_answered_lifts() -> 
         async with working(sandbox) as lane:
             await lane.boom_is_down()
             await lane.reads(lane.fee())
-            while not sandbox.orders:
-                await asyncio.sleep(0.01)
+            await eventually(lambda: sandbox.orders)
             (no,) = sandbox.orders
             await sandbox.pay(no, notify=False)
             await lane.bus.hears(lane.topic("paid"), notification(sandbox, no))

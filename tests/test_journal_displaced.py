@@ -20,8 +20,9 @@ from terminal.roles.barrier.spent_lifts import BarrierJournal
 from tests.bench.journal import a_ledger
 from tests.support.barrier_lane import open_book, serving
 from tests.support.evening import BALLAST, a_store
+from tests.support.eventually import eventually
 from tests.support.journal_files import copy_of, watching
-from tests.support.journal_keeper import a_keeper, until
+from tests.support.journal_keeper import a_keeper
 from tests.support.lifts import NOW, lift, raised
 from tests.support.memory_bus import MemoryBus
 from tests.support.story import T0
@@ -167,11 +168,11 @@ async def test_the_worker_tells_it_takes_no_new_ticket_and_forgives_when_the_fil
         keeper = a_keeper(store, event_store, bus)
         task = asyncio.create_task(keeper.run())
         path.rename(tmp_path / "away.db")
-        await until(lambda: keeper.hindrance() == "journal")
+        await eventually(lambda: keeper.hindrance() == "journal")
         (told,) = (alert for alert in bus.of(Alert) if alert.code == "journal-replaced")
         assert (told.severity, told.state) == ("critical", "raised")
         (tmp_path / "away.db").rename(path)
-        await until(lambda: keeper.hindrance() == "")
+        await eventually(lambda: keeper.hindrance() == "")
         assert await keeper.prune() == 0
         task.cancel()
 

@@ -11,6 +11,7 @@ from evdev import ecodes
 
 from drivers.line_reader import PAUSE_S, Reading
 from drivers.scanner import HidScanner
+from tests.support.eventually import eventually
 from tests.support.keyboard import ALT, CTRL, KEYS, SHIFT, event, hit, key, typed
 
 TICKET = "P1.MARINA.01A1EC960000700080000000000000.1794994600.K1.ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -205,8 +206,7 @@ async def test_a_keyboard_that_is_pulled_out_with_keys_held_is_read_again_with_n
         back = os.open(again, os.O_RDWR)
         again.rename(port.path)  # the kernel gives the device that is plugged in again the same name
         os.close(port.fd)
-        while told[-1:] != [None]:
-            await asyncio.sleep(0.01)
+        await eventually(lambda: told[-1:] == [None])
         port.fd = back
         port.type(typed(TICKET + "\r"))
         assert await asyncio.wait_for(reading, 5) == Reading(TICKET)

@@ -17,6 +17,7 @@ from terminal.screen.sample_views import SITE, URL
 from terminal.screen.view import View
 from terminal.screen.wifi_page import wifi
 from tests.conftest import NewBus
+from tests.support.eventually import eventually
 from tests.support.lcd_kerb import KEY, LANE, PAY, STRANGER, WORKER, GlassPanel, kerb, pay
 from tests.support.memory_bus import MemoryBus
 from tests.support.turned_clock import TurnedClock
@@ -346,9 +347,7 @@ async def test_over_a_real_broker_a_signed_code_reaches_the_glass_and_a_retained
             (await anext(beats)).ack()
         first = await panel.until(1)
         await worker.publish(pay(clock, OTHER_URL), lane="exit-1")
-        async with asyncio.timeout(5):
-            while qr.decode(panel.frames[-1]) != OTHER_URL:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: qr.decode(panel.frames[-1]) == OTHER_URL, limit_s=5)
         assert qr.decode(first) is None
         assert URL not in {qr.decode(frame) for frame in panel.frames}
         task.cancel()

@@ -17,6 +17,7 @@ from terminal.mqtt.client import MqttClient
 from terminal.mqtt.errors import ConnectionRefused
 from terminal.mqtt.subscription import Subscription
 from tests.support.authority import Authority
+from tests.support.eventually import eventually
 from tests.support.leash import LEASH, bring_down
 from tests.support.ports import free_port
 
@@ -96,9 +97,7 @@ def shipped(tmp_path: Path, port: int) -> Iterator[Shipped]:
 
 async def told(bus: MqttClient) -> str:
     """What keeps it from the broker, once it knows."""
-    async with asyncio.timeout(20):
-        while bus.trouble == "not connected yet":
-            await asyncio.sleep(0.01)
+    await eventually(lambda: bus.trouble != "not connected yet", limit_s=20)
     return bus.trouble
 
 

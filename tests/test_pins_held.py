@@ -1,6 +1,5 @@
 """GPIO lines that another program holds: real processes and gpiozero, over a chip that refuses as lgpio does."""
 
-import asyncio
 import os
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from terminal.tools.check.machine import service_runs
 from tests.conftest import Mosquitto
+from tests.support.eventually import eventually
 from tests.support.garage import Garage
 
 REMEDY = "stop the program that holds it (`sudo gpioinfo` names it), or take another pin"
@@ -76,9 +76,7 @@ async def test_a_panel_without_chip_select_is_driven_in_the_mode_that_it_hears(
             "lcd", env=GPIO | {"EXIT_TERMINAL_LCD_PANEL": "st7789-240", "EXIT_TERMINAL_LCD_SPI_MODE": "3"}
         )
         await garage.heard.until("health/lcd")
-        async with asyncio.timeout(10):
-            while "24 1" not in garage.lines():
-                await asyncio.sleep(0.05)
+        await eventually(lambda: "24 1" in garage.lines())
         assert [line for line in garage.lines() if "spi" in line] == ["spi mode 3"]
 
 

@@ -15,6 +15,7 @@ from evdev import ecodes
 from drivers.line_reader import LONGEST, PAUSE_S, Reading
 from drivers.scanner import HidScanner, Port, PortScanner, SerialScanner, StdinScanner
 from drivers.simulated import SimulatedScanner
+from tests.support.eventually import eventually
 from tests.support.keyboard import event, key, typed
 from tests.support.scanner_rig import Rig, no_grab, opened, rig
 
@@ -226,8 +227,7 @@ async def test_an_unplugged_serial_scanner_says_so_and_is_read_again_when_it_is_
         endpoint.unlink()  # the name of a pty that is closed may be another test's in no time
         os.close(far)
         os.close(near)
-        while told[-1:] != [None]:
-            await asyncio.sleep(0.001)
+        await eventually(lambda: told[-1:] == [None])
         os.write(again, b"whole\r")
         assert await asyncio.wait_for(reading, 5) == Reading("whole")
     assert told[0] is not None and "was lost" in told[0]
@@ -264,8 +264,7 @@ async def test_a_scanner_that_was_never_there_is_tried_with_growing_pauses(
     pauses = Pauses()
     async with make(str(tmp_path / "none"), sleep=pauses) as scanner:
         reading = asyncio.create_task(anext(scanner))
-        while len(pauses.seconds) < 6:
-            await asyncio.sleep(0.001)
+        await eventually(lambda: len(pauses.seconds) >= 6)
         assert pauses.seconds[:6] == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
         assert scanner.trouble == f"the scanner at {tmp_path}/none cannot be opened: No such file or directory"
         reading.cancel()
@@ -277,8 +276,7 @@ async def test_an_event_device_that_cannot_be_had_alone_is_not_read(tmp_path: Pa
     pauses = Pauses()
     async with HidScanner(str(tmp_path / "event0"), sleep=pauses) as scanner:
         reading = asyncio.create_task(anext(scanner))
-        while not pauses.seconds:
-            await asyncio.sleep(0.001)
+        await eventually(lambda: pauses.seconds)
         assert scanner.trouble is not None and "cannot be opened" in scanner.trouble
         reading.cancel()
     os.close(near)

@@ -11,6 +11,7 @@ from terminal.core.model import Rules
 from terminal.eventstore.store import EventStore
 from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.worker import announcements
+from tests.support.eventually import eventually
 from tests.support.lifts import GARAGE
 from tests.support.memory_journal import MemoryJournal
 from tests.support.worker_lane import CLOCK, WORDING, Lane, sandbox, working
@@ -58,18 +59,18 @@ def told(lane: Lane) -> list[Alert]:
 
 
 async def journaled(log: MemoryJournal, kind: str) -> None:
-    async with asyncio.timeout(10):
-        while kind not in [row.kind for row in log.rows]:
-            await asyncio.sleep(0.01)
+    await eventually(lambda: kind in [row.kind for row in log.rows])
 
 
 async def is_used(lane: Lane, log: MemoryJournal, lift: Lift) -> None:
     """The barrier refuses the lift, and the exit grace of its payment ends."""
     answer = Answer(lift=lift.id, outcome="refused", why="car")
     await lane.bus.hears(lane.topic("barrier"), Barrier(**lane.head(), state="up", answer=answer))
-    async with asyncio.timeout(10):
-        while [p.holder for s in state_of(log).garage.stays.values() for p in s.payments] != ["used"]:
-            await asyncio.sleep(0.05)
+
+    def holders() -> list[str]:
+        return [p.holder for s in state_of(log).garage.stays.values() for p in s.payments]
+
+    await eventually(lambda: holders() == ["used"], every_s=0.05)
 
 
 @pytest.mark.fault("passed-open")

@@ -22,7 +22,8 @@ from terminal.roles.worker.journal_keeper import WorkerJournal
 from terminal.tools.reconcile.journals import read_worker
 from tests.bench.journal import LANE, a_ledger, connect, visit
 from tests.support.evening import full_while
-from tests.support.journal_keeper import VISITS, Nobody, a_keeper, until
+from tests.support.eventually import eventually
+from tests.support.journal_keeper import VISITS, Nobody, a_keeper
 from tests.support.lifts import GARAGE
 from tests.support.memory_bus import MemoryBus
 from tests.support.story import T0
@@ -131,10 +132,10 @@ async def test_without_paybys_list_lanes_serve_all_the_same_and_a_person_is_told
         keeper = a_keeper(store, event_store, bus, payby, post=posted.append, ask_again_s=0.0)
         assert keeper.hindrance() == "journal"
         task = asyncio.create_task(keeper.run())
-        await until(lambda: bool(posted))
+        await eventually(lambda: bool(posted))
         await event_store.take(posted[0])
         assert keeper.hindrance() == ""
-        await until(lambda: ("journal-damaged", "cleared") in told(bus))
+        await eventually(lambda: ("journal-damaged", "cleared") in told(bus))
         task.cancel()
     assert told(bus) == [("journal-damaged", "raised"), ("orders-unlisted", "raised"), ("journal-damaged", "cleared")]
 
@@ -152,7 +153,7 @@ async def test_silence_is_no_list_and_it_is_asked_again(tmp_path: Path) -> None:
         posted: list[e.Damaged] = []
         payby = Nobody(*[unheard] * 9)
         task = asyncio.create_task(a_keeper(store, event_store, bus, payby, post=posted.append, ask_again_s=0.0).run())
-        await until(lambda: bool(posted))
+        await eventually(lambda: bool(posted))
         task.cancel()
     assert (payby.failures, posted[0].orders, posted[0].listed) == ([], (), True)
 
@@ -172,8 +173,8 @@ async def test_a_journal_that_turns_out_to_be_put_back_while_lanes_are_served_is
             lift = lift_id(T0 + number, "", GARAGE, LANE, str(number))
             await event_store.take(e.BoomSeen(T0 + number, LANE, "down", lift))
             assert keeper.hindrance() == "journal"
-            await until(lambda number=number: len(posted) == number)  # type: ignore[misc]
+            await eventually(lambda number=number: len(posted) == number)  # type: ignore[misc]
             await event_store.take(posted[-1])
             assert keeper.hindrance() == ""
-            await until(lambda number=number: told(bus).count(("journal-damaged", "cleared")) == number)  # type: ignore[misc]
+            await eventually(lambda number=number: told(bus).count(("journal-damaged", "cleared")) == number)  # type: ignore[misc]
         task.cancel()

@@ -7,6 +7,7 @@ import pytest
 from terminal.contract.messages import Alert, Barrier, Health, Lift, Order, Screen
 from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
+from tests.support.eventually import eventually
 from tests.support.worker_lane import Lane, sandbox, working
 
 __all__ = ["sandbox"]
@@ -22,9 +23,7 @@ REFUSALS = [
 async def asked_again(lane: Lane, name: str, count: int = 1) -> None:
     """Until PayBy has so many more calls of that name."""
     wanted = len(lane.sandbox.calls_of(name)) + count
-    async with asyncio.timeout(15):
-        while len(lane.sandbox.calls_of(name)) < wanted:
-            await asyncio.sleep(0.05)
+    await eventually(lambda: len(lane.sandbox.calls_of(name)) >= wanted, limit_s=15)
 
 
 @pytest.mark.fault("answer-unsigned")

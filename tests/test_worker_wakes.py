@@ -13,6 +13,7 @@ from terminal.core.rules.limits import RENEW_MS
 from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.worker.wakes import Wakes
 from tests.sim.loop import VirtualLoop
+from tests.support.eventually import eventually
 from tests.support.lifts import GARAGE, LANE
 from tests.support.memory_journal import MemoryJournal
 from tests.support.worker_lane import CLOCK, sandbox, working
@@ -60,9 +61,7 @@ async def test_a_time_of_which_nothing_comes_is_followed_by_the_next(sandbox: Sa
         await lane.sandbox.pay(order.order_no, notify=False)
         await lane.until(Lift, order_no=order.order_no)
         await lane.bus.hears(where, Vehicle(**lane.head(), waiting=False, under_boom=False))
-        async with asyncio.timeout(10):
-            while lane.worker.event_store.garage.lanes[LANE].visit:
-                await asyncio.sleep(0.05)
+        await eventually(lambda: not lane.worker.event_store.garage.lanes[LANE].visit)
 
 
 async def test_an_unanswered_lift_is_signed_anew_where_nothing_else_happens(sandbox: Sandbox) -> None:
@@ -70,9 +69,8 @@ async def test_an_unanswered_lift_is_signed_anew_where_nothing_else_happens(sand
         order = await lane.pays_at_the_qr()
         await lane.sandbox.pay(order.order_no, notify=False)
         first = await lane.until(Lift, order_no=order.order_no)
-        async with asyncio.timeout(10):
-            while max(moment(lift.not_after) for lift in lane.bus.of(Lift)) < moment(first.not_after) + 1_000:
-                await asyncio.sleep(0.05)
+        later = moment(first.not_after) + 1_000
+        await eventually(lambda: max(moment(lift.not_after) for lift in lane.bus.of(Lift)) >= later)
         assert {lift.id for lift in lane.bus.of(Lift)} == {first.id}
 
 

@@ -1,7 +1,5 @@
 """What watches a worker's journal, run by a test."""
 
-import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from terminal.clock import SystemClock
@@ -37,9 +35,3 @@ def a_keeper(store: WorkerJournal, event_store: Any, bus: MemoryBus, payby: Any 
 
     given = {"now": lambda: T0 + VISITS * 45_000, "changed": changed, "post": lambda event: None, **more}
     return JournalKeeper(endpoint, store, event_store, payby or Nobody(), WorkerTroubles(endpoint), **given)
-
-
-async def until(found: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not found():
-            await asyncio.sleep(0)

@@ -20,6 +20,7 @@ from terminal.screen.layouts import LAYOUTS
 from terminal.screen.renderer import Renderer
 from terminal.screen.sample_views import SITE, URL
 from terminal.screen.view import View
+from tests.support.eventually import eventually
 from tests.support.memory_bus import MemoryBus
 from tests.support.turned_clock import TurnedClock
 
@@ -119,9 +120,7 @@ class Kerb:
 
     async def shown(self, url: str) -> list[Image.Image]:
         """Wait until the glass shows the code of a link; all frames so far."""
-        async with asyncio.timeout(5):
-            while not self.panel.frames or qr.decode(self.panel.frames[-1]) != url:
-                await asyncio.sleep(0.005)
+        await eventually(lambda: self.panel.frames and qr.decode(self.panel.frames[-1]) == url)
         return self.panel.frames
 
     async def settled(self) -> None:
