@@ -20,6 +20,7 @@ from broker.packets import encode_length, encode_publish
 from terminal.contract.access import USERS
 from tests.conftest import open_embedded
 from tests.support import mqtt_packets as packets
+from tests.support.eventually import eventually
 from tests.support.raw_mqtt import ACCEPTED, FEE, HEALTH, RESUMED, Raw
 
 # Who gets in
@@ -82,7 +83,7 @@ async def test_who_says_nothing_is_dropped_after_3_s_and_its_slot_is_free_again(
     for raw in silent:
         await raw.__aenter__()
     await silent[0].send(b"\x10\x20\0\x04MQ")  # begins, and does not go on
-    await asyncio.sleep(0.1)
+    await eventually(lambda: embedded._guard.pending == PENDING)
     async with Raw(embedded) as crowded_out:
         assert await crowded_out.read() is None
     for raw in silent:

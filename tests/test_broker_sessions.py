@@ -81,6 +81,7 @@ async def test_a_flapping_subscriber_loses_nothing(embedded: EmbeddedBroker) -> 
     """amqtt's own delivery lost up to 43 % here."""
     got: set[bytes] = set()
     acked = 0
+    subscribed = asyncio.Event()
 
     async def subscriber() -> None:
         while len(got) < 300:
@@ -89,6 +90,7 @@ async def test_a_flapping_subscriber_loses_nothing(embedded: EmbeddedBroker) -> 
                     await raw.send(packets.subscribe({FEE: 1}, 1))
                 for _ in range(7):  # then the line breaks, some messages unacknowledged
                     frame = await raw.read()
+                    subscribed.set()
                     if frame and frame.kind == 3:
                         got.add(frame.body[-3:])
                         await raw.send(packets.puback(int.from_bytes(frame.body[-5:-3], "big")))
@@ -98,7 +100,7 @@ async def test_a_flapping_subscriber_loses_nothing(embedded: EmbeddedBroker) -> 
     task = asyncio.create_task(subscriber())
     async with Raw(embedded) as lane:
         await lane.ask(lane.hello())
-        await asyncio.sleep(0.05)
+        await subscribed.wait()
         for n in range(300):
             payload = b"%03d" % n
             acked += await lane.ask(encode_publish(FEE.encode(), payload, n + 1, qos=1, retain=False)) is not None

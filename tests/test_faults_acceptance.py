@@ -64,7 +64,7 @@ def test_a_scaled_loop_waits_as_many_times_shorter_and_its_clock_agrees() -> Non
     async def wait() -> tuple[float, int]:
         loop, clock = asyncio.get_running_loop(), ScaledClock(50, time.time_ns() // 1_000_000)
         began, steady = loop.time(), clock.steady_ms()
-        await asyncio.sleep(5)
+        await asyncio.sleep(5)  # of scaled time, which is what is tested
         return loop.time() - began, clock.steady_ms() - steady
 
     real = time.monotonic()

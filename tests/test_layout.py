@@ -11,6 +11,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,14 @@ def sources() -> list[Path]:
     return [path for path in files() if path.suffix == ".py"]
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes())
+
+
 def imported(path: Path) -> Iterator[str]:
     """The first parts of what a file imports, relative imports left out."""
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -51,7 +57,7 @@ def imported(path: Path) -> Iterator[str]:
 
 def imported_whole(path: Path) -> Iterator[str]:
     """The modules that a file imports, and what it takes out of packages: ``from tests import test_x`` too."""
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -98,9 +104,24 @@ def test_what_tests_share_has_no_tests() -> None:
     found = [
         f"{path.name}: {node.name}"
         for path in shared
-        for node in ast.parse(path.read_bytes()).body
+        for node in parsed(path).body
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
     ]
+    assert found == []
+
+
+def test_a_test_that_sleeps_says_why() -> None:
+    """What tells nobody that it comes is waited for by tests/support/eventually.py; an event is awaited."""
+    found = []
+    for path in sources():
+        if path.parent not in (TREE / "tests", TREE / "tests/support") or path.name == "eventually.py":
+            continue
+        text = path.read_text(encoding="utf-8")
+        for node in ast.walk(parsed(path)):
+            if not isinstance(node, ast.Call) or ast.unparse(node.func) not in ("asyncio.sleep", "time.sleep"):
+                continue
+            if ast.unparse(node.args[0]) != "0" and "  # " not in text.splitlines()[node.lineno - 1]:
+                found.append(f"{path.relative_to(TREE)}:{node.lineno}")
     assert found == []
 
 
@@ -200,11 +221,7 @@ def test_the_core_reads_no_clock_socket_or_file_and_never_waits() -> None:
     doing = {"asyncio", "os", "pathlib", "random", "secrets", "socket", "sqlite3", "subprocess", "threading", "time"}
     for path in (path for path in sources() if TREE / "terminal/core" in path.parents):
         assert doing.isdisjoint(imported(path)), path
-        waits = [
-            node
-            for node in ast.walk(ast.parse(path.read_bytes()))
-            if isinstance(node, ast.AsyncFunctionDef | ast.Await)
-        ]
+        waits = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.AsyncFunctionDef | ast.Await)]
         assert waits == [], path
 
 

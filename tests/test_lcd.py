@@ -284,7 +284,7 @@ async def test_a_flood_of_screens_is_drawn_no_faster_than_once_a_second() -> Non
     async with kerb() as k:
         for number in range(50):
             await k.screen("help", reason="ticket-unknown", help_code=f"B{number:04d}")
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(0.002)  # the pace of the flood, beside a panel in a thread of its own
         await k.panel.until(BURST)
         k.clock.turn(DRAW_EVERY_MS)
         await k.beat()

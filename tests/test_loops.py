@@ -170,13 +170,13 @@ def test_back_at_the_broker_it_speaks_at_once_and_again_for_who_is_back_later() 
 
         async def story() -> None:
             async with role(Detectors(waiting=True), bus, every_s=5):
-                await asyncio.sleep(1)
+                await asyncio.sleep(1)  # virtual time
                 bus.connect(False)
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(0.5)  # virtual time
                 said = len(bus.said)
                 bus.connect(True)
                 for _ in range(3):
-                    await asyncio.sleep(1)
+                    await asyncio.sleep(1)  # virtual time
                     heard.extend((round(loop.now, 1), topic) for topic, _, _ in bus.said[said:])
                     said = len(bus.said)
 

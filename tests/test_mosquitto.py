@@ -3,9 +3,7 @@
 import asyncio
 import shutil
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ from terminal.mqtt.subscription import Subscription
 from tests.support.authority import Authority
 from tests.support.eventually import eventually
 from tests.support.leash import LEASH, bring_down
-from tests.support.ports import free_port
+from tests.support.ports import free_port, listens
 
 DEPLOY = Path(__file__).parents[1] / "deploy" / "mosquitto"
 PASSWORD_VARIANT = "require_certificate false\npassword_file {folder}/passwords\n"
@@ -41,14 +39,7 @@ class Shipped:
         log = self.authority.folder / "log"
         with log.open("ab") as file:
             self.process = subprocess.Popen([*LEASH, "mosquitto", "-c", str(self.config)], stdout=file, stderr=file)
-        for _ in range(500):
-            assert self.process.poll() is None, log.read_text()
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                time.sleep(0.01)
-        raise AssertionError("mosquitto does not listen")
+        listens(self.process, self.port, log)
 
     def stop(self, how: int = signal.SIGTERM) -> None:
         bring_down(self.process, how)
@@ -139,7 +130,9 @@ async def test_each_role_hears_what_it_may_and_nothing_else(shipped: Shipped) ->
 
 async def test_nobody_takes_over_anothers_session(shipped: Shipped) -> None:
     async with shipped.bus("worker") as worker, shipped.bus("reader", client_id="worker") as thief:
-        await asyncio.sleep(0.2)
+        for bus in (worker, thief):  # what each says is answered by the broker on the connection that it began with
+            await bus.publish("parking/marina/exit-1/health/reader", b"{}")
+            assert await bus.settled()
         assert worker.connected
         assert thief.connected
 

@@ -12,7 +12,7 @@ from terminal.mqtt.errors import ConnectionRefused, MqttError, SubscriptionRefus
 from terminal.mqtt.subscription import FilterError
 from tests.conftest import NewBus, PuppetBroker, embedded_bus
 from tests.support import mqtt_packets as packets
-from tests.support.collected import FEE, HEALTH, collect, gone
+from tests.support.collected import FEE, HEALTH, collect, gone, round_trip
 
 
 async def test_a_message_is_delivered(new_bus: NewBus) -> None:
@@ -57,7 +57,7 @@ async def test_what_was_not_acknowledged_comes_again_after_a_reconnect_and_the_r
         first, second, third = [await anext(subscription) for _ in range(3)]
         first.ack()
         third.ack()
-        await asyncio.sleep(0.1)  # the two PUBACKs must be with the broker before the line breaks
+        await round_trip(reader)  # the two PUBACKs must be with the broker before the line breaks
         reader.reconnect("test")
         again = await anext(subscription)
         assert again.payload == b"2"
@@ -75,7 +75,7 @@ async def test_a_message_of_two_subscriptions_stays_with_the_broker_until_both_a
         await publisher.publish(FEE, b"1")
         (await anext(one)).ack()
         await anext(two)
-        await asyncio.sleep(0.1)
+        await round_trip(reader)
         reader.reconnect("test")
         assert (await anext(one)).payload == b"1"
 
@@ -86,7 +86,7 @@ async def test_messages_wait_for_a_program_that_is_away_even_if_it_subscribes_la
     async with new_bus("lane") as publisher:
         await publisher.publish(FEE, b"while away")
     async with new_bus("watch") as reader:
-        await asyncio.sleep(0.2)  # the broker sends it at once, before anybody has subscribed here
+        await round_trip(reader)  # the broker sends it at once, before anybody has subscribed here
         assert await collect(reader.subscribe(FEE), 1) == [b"while away"]
 
 
@@ -301,7 +301,7 @@ async def test_a_topic_that_is_no_text_is_acknowledged_and_stops_nothing() -> No
 async def test_a_message_that_nobody_subscribed_to_any_more_is_acknowledged_in_the_end() -> None:
     async with PuppetBroker() as broker, MqttClient(broker.url, username="me", grace_s=0.2) as bus:
         broker.send(packets.publish("t", b"x", 7, retain=False, dup=False))
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)  # half of its grace, in which nothing comes
         assert [frame.kind for frame in iter_now(broker)] == [1]
         assert (await broker.next(4)).body == b"\0\x07"
         broker.send(packets.publish("t", b"x", 8, retain=False, dup=False))

@@ -84,7 +84,7 @@ async def test_two_machines_under_one_name_are_told_of_and_leave_the_broker_in_p
                 assert "another machine" in str((await health(beats, "degraded")).reason)
             first.clear()
             second.clear()
-            await asyncio.sleep(8)
+            await asyncio.sleep(8)  # how often they come back in so long is what is tested
             assert first.count(True) + second.count(True) <= 3, "it is four and more where both ask every 2 s"
         finally:
             await clone.aclose()

@@ -49,7 +49,7 @@ async def test_ten_bursts_of_garbage_do_not_keep_the_event_loop(rig: Rig) -> Non
         nonlocal latest
         while True:
             before = loop.time()
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.001)  # how late it wakes is what is tested
             latest = max(latest, loop.time() - before - 0.001)
 
     watching = asyncio.create_task(watch())
@@ -76,7 +76,7 @@ TICKET = "P1.MARINA.01A1EC960000700080000000000000.1794994600.K1.ABCDEFGHIJKLMNO
 async def paced(send: Callable[[bytes], None], pieces: Iterable[bytes], pause_s: float) -> None:
     for i, piece in enumerate(pieces):
         if i:
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(pause_s)  # the pauses are what is tested
         send(piece)
 
 
@@ -167,10 +167,10 @@ async def test_a_ticket_sent_with_parity_bits_is_bad_once_and_the_next_one_read(
 async def test_what_came_while_the_process_was_kept_from_looking_belongs_to_its_line(rig: Rig) -> None:
     reading = asyncio.create_task(anext(rig.scanner))
     rig.send(b"one ")
-    await asyncio.sleep(0.1)
-    time.sleep(PAUSE_S / 2)
+    await asyncio.sleep(0.1)  # it has read "one ", of which nobody tells
+    time.sleep(PAUSE_S / 2)  # the event loop does not turn: what is tested
     rig.send(b"line\r")
-    time.sleep(PAUSE_S)
+    time.sleep(PAUSE_S)  # the same
     assert await asyncio.wait_for(reading, 5) == Reading("one line")
 
 

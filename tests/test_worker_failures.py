@@ -154,9 +154,9 @@ def test_what_fails_for_several_stays_puts_lanes_out_of_order_until_it_is_over()
                         with failures.alone("a thing", f"stay {stay}"):
                             raise ValueError(stay)
                 assert failures.hindrance == "journal"
-                await asyncio.sleep(OVER_S - 1)
+                await asyncio.sleep(OVER_S - 1)  # virtual time
                 assert failures.hindrance == "journal"
-                await asyncio.sleep(2)
+                await asyncio.sleep(2)  # virtual time
                 assert failures.hindrance == ""
 
         loop.run(story())

@@ -56,7 +56,7 @@ async def test_after_a_flood_the_same_lane_is_served_again(sandbox: Sandbox) -> 
         async with asyncio.timeout(5):
             while not any(s.fee == fee.id for s in lane.bus.of(Screen)):
                 await lane.reads(fee)  # as its reader does
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.1)  # the pace of a reader
 
 
 def test_a_lane_has_its_budget_again_as_time_goes_on_and_another_its_own() -> None:
@@ -76,12 +76,12 @@ def test_a_lane_has_its_budget_again_as_time_goes_on_and_another_its_own() -> No
                     return sum(budget.admits(Topic(GARAGE, lane, "fee")) for _ in range(count))
 
                 assert (admitted(1_000), admitted(10, OTHER)) == (50, 10)
-                await asyncio.sleep(2.0)
+                await asyncio.sleep(2.0)  # virtual time
                 assert (admitted(1_000), admitted(1_000, OTHER)) == (10, 50)
-                await asyncio.sleep(100.0)
+                await asyncio.sleep(100.0)  # virtual time
                 assert admitted(50) == 50
                 assert admitted(50) == 0
-                await asyncio.sleep(1_000.0)
+                await asyncio.sleep(1_000.0)  # virtual time
             assert budget._dropped == {}
 
         loop.run(story())
@@ -100,7 +100,7 @@ def test_what_a_lane_needs_is_within_its_budget(kind: str) -> None:
             budget = LaneBudget(endpoint, lambda work, name: pytest.fail(name))
             for _ in range(4 * 3_600):
                 assert budget.admits(Topic(GARAGE, LANE, kind))
-                await asyncio.sleep(0.25)
+                await asyncio.sleep(0.25)  # virtual time
             assert all(budget.admits(Topic(GARAGE, LANE, kind)) for _ in range(45))
 
         loop.run(story())

@@ -107,7 +107,7 @@ async def test_a_worker_that_comes_back_to_messages_that_waited_takes_none_for_a
         await barrier.wait_connected()
         while LANE not in worker.event_store.garage.lanes:
             await says(barrier, 0)
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # said again until it is heard
     async with (
         MqttClient(mosquitto.url, client_id="barrier") as barrier,
         MqttClient(mosquitto.url, client_id="watch") as bus,
@@ -121,12 +121,12 @@ async def test_a_worker_that_comes_back_to_messages_that_waited_takes_none_for_a
             await watch.until(lambda: any(s.state == "idle" for s in watch.screens))
             for _ in range(2):
                 await says(barrier, 0)
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(0.5)  # nothing tells that no alert comes
             assert (watch.alerts, worker.event_store.garage.lanes[LANE].skew) == ([], 0)
             began = asyncio.get_running_loop().time()
             while not watch.alerts:
                 await says(barrier, 30)
-                await asyncio.sleep(5)
+                await asyncio.sleep(5)  # as often as a barrier speaks
             assert ([a.code for a in watch.alerts], watch.alerts[0].severity) == (["barrier-clock"], "critical")
             assert asyncio.get_running_loop().time() - began <= 15
         following.cancel()

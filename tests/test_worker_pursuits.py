@@ -148,10 +148,10 @@ class Slow(Deaf):
         self.after_s, self.answers, self.had = after_s, answers, 0.0
 
     async def place_order(self, biz: bytes) -> Any:
-        await asyncio.sleep(self.after_s)
+        await asyncio.sleep(self.after_s)  # virtual time
         self.had = self.had or asyncio.get_running_loop().time()
         if not self.answers:
-            await asyncio.sleep(10)
+            await asyncio.sleep(10)  # virtual time
         raise errors.OutcomeUnknown("placeOrder", why="HTTP 500")
 
 

@@ -39,9 +39,9 @@ def test_each_lane_and_stay_is_woken_once_at_its_latest_time(loop: VirtualLoop) 
         wakes.set(4_000, session="a")
         wakes.set(None, session="a")
         wakes.set(None, session="b")
-        await asyncio.sleep(5)
+        await asyncio.sleep(5)  # virtual time
         wakes.set(4_000, lane="exit-1")
-        await asyncio.sleep(1)
+        await asyncio.sleep(1)  # virtual time
 
     loop.run(lives())
     assert heard == [
@@ -79,7 +79,7 @@ class Slow(MemoryJournal):
 
     async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
         if "LiftAnswered" in dict(rows):
-            await asyncio.sleep(0.6)
+            await asyncio.sleep(0.6)  # a slow disk, which is what is tested
         return await super().append(rows, at_ms)
 
 

@@ -22,6 +22,12 @@ async def collect(subscription: Subscription, count: int) -> list[bytes]:
     return got
 
 
+async def round_trip(bus: MqttClient) -> None:
+    """What went out before on this connection is with the broker, and what it had to send at once has come."""
+    await bus.publish(HEALTH, b"{}")
+    assert await bus.settled()
+
+
 async def gone(bus: MqttClient) -> None:
     """Wait until the bus knows that its broker is gone."""
     await eventually(lambda: not bus.connected, limit_s=5)

@@ -3,7 +3,12 @@
 import itertools
 import os
 import socket
+import subprocess
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tests.support.eventually import soon
 
 FIRST, COUNT = 15_000, 15_000
 """The kernel gives none of them to who asks for any: Linux begins at 32768."""
@@ -18,3 +23,16 @@ def free_port() -> int:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
             return port
+
+
+def listens(process: "subprocess.Popen[Any]", port: int, log: Path) -> None:
+    """Wait until a server that was started takes connections. Raises RuntimeError, with its log, if it ends."""
+
+    def answers() -> bool:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args} ended: {log.read_text()}")
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return True
+        return False
+
+    soon(answers)
