@@ -11,7 +11,6 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,28 +40,13 @@ def sources() -> list[Path]:
     return [path for path in files() if path.suffix == ".py"]
 
 
-@cache
-def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_bytes())
-
-
 def imported(path: Path) -> Iterator[str]:
     """The first parts of what a file imports, relative imports left out."""
-    for node in ast.walk(parsed(path)):
+    for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module.partition(".")[0]
-
-
-def imported_whole(path: Path) -> Iterator[str]:
-    """The modules that a file imports, and what it takes out of packages: ``from tests import test_x`` too."""
-    for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node.module or ""
-            yield from (f"{node.module or ''}.{alias.name}" for alias in node.names)
 
 
 def test_every_package_is_named_in_pyproject() -> None:
@@ -89,12 +73,8 @@ def test_tests_stay_flat_and_hide_no_package() -> None:
 
 def test_no_file_imports_a_file_of_tests() -> None:
     """What several share stands in tests/support/, or in the room whose files share it."""
-    found = [
-        f"{path.relative_to(TREE)}: {name}"
-        for path in sources()
-        for name in imported_whole(path)
-        if re.search(r"^tests\..*\btest_", name)
-    ]
+    imports = re.compile(r"^ *(?:from|import) tests\b[^#\n]*\btest_\w+", re.MULTILINE)
+    found = [(path.name, line) for path in sources() for line in imports.findall(path.read_text(encoding="utf-8"))]
     assert found == []
 
 
@@ -104,7 +84,7 @@ def test_what_tests_share_has_no_tests() -> None:
     found = [
         f"{path.name}: {node.name}"
         for path in shared
-        for node in parsed(path).body
+        for node in ast.parse(path.read_bytes()).body
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
     ]
     assert found == []
@@ -116,8 +96,9 @@ def test_a_test_that_sleeps_says_why() -> None:
     for path in sources():
         if path.parent not in (TREE / "tests", TREE / "tests/support") or path.name == "eventually.py":
             continue
-        text = path.read_text(encoding="utf-8")
-        for node in ast.walk(parsed(path)):
+        if "sleep(" not in (text := path.read_text(encoding="utf-8")):
+            continue
+        for node in ast.walk(ast.parse(text)):
             if not isinstance(node, ast.Call) or ast.unparse(node.func) not in ("asyncio.sleep", "time.sleep"):
                 continue
             if ast.unparse(node.args[0]) != "0" and "  # " not in text.splitlines()[node.lineno - 1]:
@@ -221,7 +202,11 @@ def test_the_core_reads_no_clock_socket_or_file_and_never_waits() -> None:
     doing = {"asyncio", "os", "pathlib", "random", "secrets", "socket", "sqlite3", "subprocess", "threading", "time"}
     for path in (path for path in sources() if TREE / "terminal/core" in path.parents):
         assert doing.isdisjoint(imported(path)), path
-        waits = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.AsyncFunctionDef | ast.Await)]
+        waits = [
+            node
+            for node in ast.walk(ast.parse(path.read_bytes()))
+            if isinstance(node, ast.AsyncFunctionDef | ast.Await)
+        ]
         assert waits == [], path
 
 
