@@ -40,8 +40,7 @@ class Site:
 class View:
     """One screen. ``amount`` in AED with two decimals; ``minutes`` of the stay; ``left`` s of the countdown; ``tail``
     the last four characters of the session, which the ticket's text bears. What is empty or None is not shown. ``dim``
-    and ``moved``, a place of dimming.PLACES, for what stands there for long. ``tongue``: whose turn it is among more
-    than two languages."""
+    and ``moved``, a place of dimming.PLACES, for what stands there for long."""
 
     state: ScreenState
     reason: str = ""
@@ -55,7 +54,6 @@ class View:
     page: Page = "code"
     dim: bool = False
     moved: int = 0
-    tongue: int = 0
 
 
 def view_of(screen: Screen, left: int | None = None, *, hint: Hint = "", page: Page = "code") -> View:
