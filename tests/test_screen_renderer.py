@@ -12,7 +12,7 @@ from terminal.screen.fonts import CAPITAL, NARROWEST
 from terminal.screen.layouts import LAYOUTS, Layout, layout_for
 from terminal.screen.renderer import Renderer, ScreenImage
 from terminal.screen.sample_views import SITE, URL, views
-from terminal.screen.sheet import Box, Placed
+from terminal.screen.sheet import Placed, SheetBox
 from terminal.screen.texts import LANGUAGES, TABLE, TEXTS
 from terminal.screen.view import Digits, Site, View, Wifi, amount, countdown, digits, stay
 from terminal.screen.wifi_page import wifi
@@ -49,7 +49,7 @@ def named(layout: Layout) -> str:
     return f"{layout.name}-{layout.width}x{layout.height}"
 
 
-def inside(inner: Box, outer: Box) -> bool:
+def inside(inner: SheetBox, outer: SheetBox) -> bool:
     return outer[0] <= inner[0] < inner[2] <= outer[2] and outer[1] <= inner[1] < inner[3] <= outer[3]
 
 

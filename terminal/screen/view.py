@@ -11,7 +11,7 @@ Digits = Literal["latin", "arabic"]
 Hint = Literal["", "second", "signal", "scanned"]
 """What the pay screen adds once a driver has looked at it for a while, or once a phone has read the code."""
 
-Page = Literal["code", "words", "wifi"]
+PayPage = Literal["code", "words", "wifi"]
 """Which side of the pay screen shows: the code; the words, where they have no room beside it; the lane's Wi-Fi."""
 
 _ARABIC = str.maketrans("0123456789.", "٠١٢٣٤٥٦٧٨٩٫")
@@ -51,12 +51,12 @@ class View:
     help_code: str = ""
     symbol: Symbol | None = None
     hint: Hint = ""
-    page: Page = "code"
+    page: PayPage = "code"
     dim: bool = False
     moved: int = 0
 
 
-def view_of(screen: Screen, left: int | None = None, *, hint: Hint = "", page: Page = "code") -> View:
+def view_of(screen: Screen, left: int | None = None, *, hint: Hint = "", page: PayPage = "code") -> View:
     """A message and the seconds that are left -> what is to be seen; raises qr.QrError for bits that are no symbol."""
     return View(
         state=screen.state,
