@@ -49,6 +49,15 @@ def imported(path: Path) -> Iterator[str]:
             yield node.module.partition(".")[0]
 
 
+def named_types(tree: ast.Module) -> Iterator[str]:
+    """Of the classes of a file, whatever they stand in, and of the types that it gives a name to."""
+    yield from (node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    for node in tree.body:
+        for target in node.targets if isinstance(node, ast.Assign) else ():
+            if isinstance(target, ast.Name) and re.fullmatch(r"[A-Z]\w*[a-z]\w*", target.id):
+                yield target.id
+
+
 def test_every_package_is_named_in_pyproject() -> None:
     found = {
         path.parent.relative_to(TREE).as_posix().replace("/", ".")
@@ -175,6 +184,16 @@ def test_a_file_that_a_page_or_the_code_names_is_in_the_tree() -> None:
     }
     assert len(named) > 20
     assert [(name, file) for name, file in named if not any(f"/{our}".endswith(f"/{file}") for our in ours)] == []
+
+
+def test_a_class_or_a_type_has_a_name_that_no_other_file_has() -> None:
+    stands: dict[str, set[str]] = {}
+    for path in sources():
+        if path.relative_to(TREE).parts[0] in ("terminal", "broker", "drivers"):
+            for name in named_types(ast.parse(path.read_bytes())):
+                stands.setdefault(name, set()).add(path.relative_to(TREE).as_posix())
+    assert len(stands) > 300
+    assert {name: paths for name, paths in stands.items() if len(paths) > 1} == {}
 
 
 def test_no_file_of_python_is_longer_than_one_purpose() -> None:

@@ -165,3 +165,36 @@ def test_a_payment_that_comes_when_its_car_may_have_left_is_announced_as_a_perso
     assert alert.text == "paid when its vehicle had left or may have: a person decides when the exit grace ends"
     story.wait(1200)
     assert (story.payment().holder, story.owes()) == ("person", [])
+
+
+def test_a_payment_that_comes_when_its_car_is_gone_is_announced_as_credit_and_then_a_refund() -> None:
+    story = Story()
+    story.shows_qr("a")
+    story.leaves_loop()
+    story.wait(3)
+    assert story.reply(story.payby("PAID", "a", notified=True)) == "late"
+    (alert,) = [a for a in story.said if isinstance(a, RaiseAlert) and a.code == "late-payment"]
+    assert alert.text == (
+        "paid when its vehicle was gone: credit for its ticket until the exit grace ends, then a refund"
+    )
+    story.wait(1200)
+    assert (story.payment().holder, story.owes()) == ("refund", ["PlaceRefund"])
+
+
+def test_a_payment_that_comes_when_its_car_had_left_by_a_free_lift_is_announced_as_a_persons() -> None:
+    story = Story()
+    order = story.shows_qr("a")
+    story.leaves_loop()
+    story.wait(3)
+    story.payby("FAILURE", "a")
+    story.arrives()
+    story.reads("a", amount=0)
+    story.raises("a")
+    story.drives_through()
+    assert story.stay().left is not None
+    assert not story.stay().perhaps_left
+    assert story.reply(story.payby("PAID", "a", order=order, notified=True)) == "late"
+    (alert,) = [a for a in story.said if isinstance(a, RaiseAlert) and a.code == "late-payment"]
+    assert alert.text == "paid when its vehicle had left or may have: a person decides when the exit grace ends"
+    story.wait(1200)
+    assert (story.payment().holder, story.owes()) == ("person", [])

@@ -36,7 +36,7 @@ Stamp = Annotated[
     str,
     Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z" + _END, title="RFC 3339, UTC; we write milliseconds"),
 ]
-Amount = Annotated[
+AmountText = Annotated[
     str, Meta(pattern=r"^(0|[1-9]\d{0,11})\.\d\d" + _END, title="AED with two decimals; compared as a number")
 ]
 Currency = Literal["AED"]
@@ -108,7 +108,7 @@ class Fee(Message, frozen=True, kw_only=True):
     entered: Stamp | None = None
     exited: Stamp | None = None
     minutes: Count | None = None
-    amount: Amount | None = None
+    amount: AmountText | None = None
     currency: Currency | None = None
     why: str | None = None
 
@@ -129,7 +129,7 @@ class Order(Message, frozen=True, kw_only=True):
     fee: Uuid7 | None = None
     session: Uuid7 | None = None
     order_no: OrderNo | None = None
-    amount: Amount | None = None
+    amount: AmountText | None = None
     currency: Currency | None = None
     token_url: str | None = None
     expires: Stamp | None = None
@@ -154,7 +154,7 @@ class Screen(Message, frozen=True, kw_only=True):
     fee: Uuid7 | None = None
     session: Uuid7 | None = None
     car: Uuid7 | None = None
-    amount: Amount | None = None
+    amount: AmountText | None = None
     currency: Currency | None = None
     minutes: Count | None = None
     expires: Stamp | None = None
@@ -219,7 +219,7 @@ class Lift(Message, frozen=True, kw_only=True):
     car: Uuid7 | None = None
     note: str | None = None
     order_no: OrderNo | None = None
-    amount: Amount | None = None
+    amount: AmountText | None = None
     proof: Proof | None = None
 
 
@@ -260,7 +260,7 @@ class Command(Message, frozen=True, kw_only=True):
     sign: str
     session: Uuid7 | None = None
     order_no: OrderNo | None = None
-    amount: Amount | None = None
+    amount: AmountText | None = None
     reason: str | None = None
 
     def __post_init__(self) -> None:
@@ -277,7 +277,7 @@ class Refund(Message, frozen=True, kw_only=True):
     order_no: OrderNo
     refund_no: str
     status: RefundStage
-    amount: Amount | None = None
+    amount: AmountText | None = None
     currency: Currency | None = None
     notify_id: str | None = None
     body: str | None = None

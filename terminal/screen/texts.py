@@ -1,8 +1,7 @@
 """Every word on the screens: a row for each text, a column for each language.
 
-A third language is a new column: its code in LANGUAGES, its text in each row; tests then find what lacks a glyph or
-does not fit. A panel has room for two at once: Arabic, the last column, then stands with each of the others in turn.
-The Arabic must be read by a native speaker before a release.
+Both languages stand on a screen at once; a panel has no room for more. The Arabic must be read by a native speaker
+before a release.
 """
 
 from collections.abc import Mapping
@@ -91,8 +90,3 @@ class Texts:
 
 
 TABLE = Texts(LANGUAGES, TEXTS)
-
-
-def together(languages: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    """Which languages stand on a screen at once, in turn: the last one with each of the others."""
-    return (languages,) if len(languages) < 3 else tuple((one, languages[-1]) for one in languages[:-1])

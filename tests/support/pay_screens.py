@@ -9,7 +9,7 @@ from terminal.screen.fonts import NARROWEST
 from terminal.screen.layouts import LAYOUTS, Layout, layout_for
 from terminal.screen.renderer import ScreenImage
 from terminal.screen.sample_views import views
-from terminal.screen.sheet import Box, Placed
+from terminal.screen.sheet import Placed, SheetBox
 from terminal.screen.view import Site, View
 
 PITCH_MM = {"st7789-240": 0.0975, "st7789-320": 0.1275, "ili9341": 0.18, "ili9486": 0.153, "ili9488": 0.153}
@@ -41,7 +41,7 @@ def named(layout: Layout) -> str:
     return f"{layout.name}-{layout.width}x{layout.height}"
 
 
-def inside(inner: Box, outer: Box) -> bool:
+def inside(inner: SheetBox, outer: SheetBox) -> bool:
     return outer[0] <= inner[0] < inner[2] <= outer[2] and outer[1] <= inner[1] < inner[3] <= outer[3]
 
 

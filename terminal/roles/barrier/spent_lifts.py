@@ -32,7 +32,7 @@ LATE_MS = 60 * 60_000
 """Kept so long after the lift's deadline, for clocks that jump."""
 FLUSH_MS = 5_000
 """An intent's time is taken before its flush, and the pulse comes after it; a slow disk may need so long."""
-Outcome = Literal["raised", "unknown"]
+SpentOutcome = Literal["raised", "unknown"]
 
 
 class LastRaise(NamedTuple):
@@ -157,7 +157,7 @@ class SpentLifts:
             self._refused = {key: kept for key, kept in self._refused.items() if kept[1] > now_ms}
         self._refused[refusal.id] = refusal.why, moment(refusal.not_after) + LATE_MS
 
-    def outcome(self, lift_id: str) -> Outcome:
+    def outcome(self, lift_id: str) -> SpentOutcome:
         """What came of a spent lift."""
         return "unknown" if lift_id in self.unknown else "raised"
 
