@@ -19,7 +19,8 @@ CAR = "01a1ec96-3c00-7000-8000-000000000001"
 
 
 class Detectors:
-    """Two loops whose state a test sets; like drivers/loops.py it tells after each change."""
+    """Two loops whose state a test sets; like drivers/loops.py it tells after each change.
+    Not those on simulated pins, which debounce in real time: test_loops_driver.py has these."""
 
     def __init__(self, waiting: bool = False, under_boom: bool = False) -> None:
         self.waiting, self.under_boom = waiting, under_boom

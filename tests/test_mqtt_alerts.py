@@ -7,8 +7,9 @@ import pytest
 from terminal.clock import new_id
 from terminal.contract.messages import Alert, Health
 from terminal.mqtt.client import MqttClient
-from tests.support.endpoint import Hands, bus, clock, endpoint, quiet, take
+from tests.support.endpoint import bus, clock, endpoint, quiet, take
 from tests.support.memory_bus import MemoryBus
+from tests.support.turned_clock import TurnedClock
 
 __all__ = ["bus", "clock"]
 
@@ -16,7 +17,7 @@ __all__ = ["bus", "clock"]
 # Alerts
 
 
-async def test_an_alert_is_raised_once_until_it_is_cleared(bus: MqttClient, clock: Hands) -> None:
+async def test_an_alert_is_raised_once_until_it_is_cleared(bus: MqttClient, clock: TurnedClock) -> None:
     speaker = endpoint(bus, clock)
     with speaker.subscribe("alert", lane="+") as alerts:
         await alerts.granted()
@@ -37,7 +38,7 @@ async def test_an_alert_is_raised_once_until_it_is_cleared(bus: MqttClient, cloc
         assert await quiet(alerts)
 
 
-async def test_two_visits_have_an_alert_each(bus: MqttClient, clock: Hands) -> None:
+async def test_two_visits_have_an_alert_each(bus: MqttClient, clock: TurnedClock) -> None:
     speaker = endpoint(bus, clock)
     one, two = new_id(clock), new_id(clock)
     with speaker.subscribe("alert") as alerts:
@@ -56,7 +57,7 @@ async def test_two_visits_have_an_alert_each(bus: MqttClient, clock: Hands) -> N
         assert await quiet(alerts)
 
 
-async def test_what_happens_is_told_every_time(bus: MqttClient, clock: Hands) -> None:
+async def test_what_happens_is_told_every_time(bus: MqttClient, clock: TurnedClock) -> None:
     speaker = endpoint(bus, clock)
     with speaker.subscribe("alert") as alerts:
         await alerts.granted()
@@ -73,7 +74,7 @@ NASTY = ("x" * 20_000, "half \ud83d", "nul \0", "a\nline", "turned \u202e around
 
 @pytest.mark.parametrize("text", NASTY, ids=ascii)
 async def test_any_text_goes_out_in_an_alert_and_in_health_as_one_plain_line(
-    clock: Hands, text: str, caplog: pytest.LogCaptureFixture
+    clock: TurnedClock, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     bus = MemoryBus()
     it = endpoint(bus.as_bus(), clock)

@@ -13,7 +13,8 @@ from terminal.mqtt.alerts import BAD_BURST, BAD_EVERY_MS
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.endpoint import Endpoint
 from tests.conftest import NewBus
-from tests.support.endpoint import Hands, bus, clock, endpoint, quiet, take, vehicle
+from tests.support.endpoint import NOW, bus, clock, endpoint, quiet, take, vehicle
+from tests.support.turned_clock import TurnedClock
 
 __all__ = ["bus", "clock"]
 
@@ -21,7 +22,9 @@ __all__ = ["bus", "clock"]
 # Talking
 
 
-async def test_a_message_goes_to_its_topic_in_the_own_lane_or_the_one_named(bus: MqttClient, clock: Hands) -> None:
+async def test_a_message_goes_to_its_topic_in_the_own_lane_or_the_one_named(
+    bus: MqttClient, clock: TurnedClock
+) -> None:
     at_lane, at_garage = endpoint(bus, clock), endpoint(bus, clock, lane=None)
     with at_garage.subscribe("vehicle", "health", "alert") as hearing:
         await hearing.granted()
@@ -41,7 +44,7 @@ async def test_a_message_goes_to_its_topic_in_the_own_lane_or_the_one_named(bus:
 RETAINED = {"order", "screen", "barrier", "vehicle", "health"}
 
 
-async def test_what_the_contract_says_is_retained_and_nothing_else(bus: MqttClient, clock: Hands) -> None:
+async def test_what_the_contract_says_is_retained_and_nothing_else(bus: MqttClient, clock: TurnedClock) -> None:
     said = endpoint(bus, clock)
     samples: list[Message] = [
         vehicle(said),
@@ -61,7 +64,7 @@ async def test_what_the_contract_says_is_retained_and_nothing_else(bus: MqttClie
         assert await quiet(hearing)
 
 
-async def test_a_role_hears_its_own_lane_and_the_health_of_the_garage(bus: MqttClient, clock: Hands) -> None:
+async def test_a_role_hears_its_own_lane_and_the_health_of_the_garage(bus: MqttClient, clock: TurnedClock) -> None:
     one, two, garage = endpoint(bus, clock), endpoint(bus, clock, lane="exit-2"), endpoint(bus, clock, "worker", None)
     with one.subscribe("vehicle", "health") as hearing:
         await hearing.granted()
@@ -77,7 +80,7 @@ async def test_a_role_hears_its_own_lane_and_the_health_of_the_garage(bus: MqttC
         assert await quiet(hearing)
 
 
-async def test_one_roles_health_can_be_heard_alone(bus: MqttClient, clock: Hands) -> None:
+async def test_one_roles_health_can_be_heard_alone(bus: MqttClient, clock: TurnedClock) -> None:
     speaker = endpoint(bus, clock)
     with speaker.subscribe("health/worker", lane="+") as hearing:
         await hearing.granted()
@@ -88,14 +91,14 @@ async def test_one_roles_health_can_be_heard_alone(bus: MqttClient, clock: Hands
 
 
 def test_ids_are_new_and_of_their_moment() -> None:
-    ids = [new_id(Hands()) for _ in range(1000)]
+    ids = [new_id(TurnedClock(NOW)) for _ in range(1000)]
     assert len(set(ids)) == 1000
-    assert {int(text.replace("-", "")[:12], 16) for text in ids} == {1_800_000_000_000}
+    assert {int(text.replace("-", "")[:12], 16) for text in ids} == {NOW}
     assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", new_id(SystemClock()))
 
 
 async def test_names_that_no_topic_may_hold_and_messages_of_no_contract_are_refused(
-    bus: MqttClient, clock: Hands
+    bus: MqttClient, clock: TurnedClock
 ) -> None:
     with pytest.raises(TopicError):
         endpoint(bus, clock, lane="garage")
@@ -116,7 +119,7 @@ async def test_names_that_no_topic_may_hold_and_messages_of_no_contract_are_refu
 # What cannot be read
 
 
-async def test_what_does_not_fit_is_acknowledged_alerted_and_not_heard(bus: MqttClient, clock: Hands) -> None:
+async def test_what_does_not_fit_is_acknowledged_alerted_and_not_heard(bus: MqttClient, clock: TurnedClock) -> None:
     speaker = endpoint(bus, clock)
     good = vehicle(speaker)
     with speaker.subscribe("vehicle", "alert") as hearing, speaker.subscribe("vehicle") as hearer:
@@ -139,7 +142,7 @@ async def test_what_does_not_fit_is_acknowledged_alerted_and_not_heard(bus: Mqtt
 
 @pytest.mark.parametrize("what", ["order", "screen", "barrier", "vehicle", "health/loops"])
 async def test_what_is_deleted_at_the_broker_is_no_bad_message_and_is_kept_no_more(
-    new_bus: NewBus, clock: Hands, what: str
+    new_bus: NewBus, clock: TurnedClock, what: str
 ) -> None:
     async with new_bus("lane") as bus:
         here = endpoint(bus, clock)
@@ -156,7 +159,7 @@ async def test_what_is_deleted_at_the_broker_is_no_bad_message_and_is_kept_no_mo
             assert await quiet(later)
 
 
-async def test_nothing_at_all_where_nothing_is_ever_kept_is_a_bad_message(bus: MqttClient, clock: Hands) -> None:
+async def test_nothing_at_all_where_nothing_is_ever_kept_is_a_bad_message(bus: MqttClient, clock: TurnedClock) -> None:
     here = endpoint(bus, clock)
     with here.subscribe("fee", "alert") as hearing:
         await hearing.granted()
@@ -165,7 +168,7 @@ async def test_nothing_at_all_where_nothing_is_ever_kept_is_a_bad_message(bus: M
     assert isinstance(alert, Alert) and alert.code == "bad-message"
 
 
-async def test_a_flood_of_bad_messages_becomes_a_few_alerts_with_a_count(bus: MqttClient, clock: Hands) -> None:
+async def test_a_flood_of_bad_messages_becomes_a_few_alerts_with_a_count(bus: MqttClient, clock: TurnedClock) -> None:
     listener = endpoint(bus, clock)
     with listener.subscribe("alert", lane="+") as alerts:
         await alerts.granted()
@@ -174,7 +177,7 @@ async def test_a_flood_of_bad_messages_becomes_a_few_alerts_with_a_count(bus: Mq
         got = [await take(alerts) for _ in range(BAD_BURST)]
         assert {topic for topic, _, _ in got} == {"parking/marina/exit-2/alert"}
         assert await quiet(alerts)
-        clock.ms += BAD_EVERY_MS
+        clock.turn(BAD_EVERY_MS)
         await listener.bad_message("not/ours", "wrong again")
         await listener.bad_message("not/ours", "and again")
         topic, message, _ = await take(alerts)

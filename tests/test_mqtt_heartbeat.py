@@ -11,13 +11,16 @@ from terminal.mqtt.errors import Will
 from terminal.mqtt.heartbeat import last_will
 from tests.conftest import Mosquitto, PuppetBroker, embedded_bus
 from tests.sim.loop import VirtualLoop
-from tests.support.endpoint import Hands, bus, clock, endpoint, take
+from tests.support.endpoint import bus, clock, endpoint, take
 from tests.support.memory_bus import MemoryBus
+from tests.support.turned_clock import TurnedClock
 
 __all__ = ["bus", "clock"]
 
 
-async def test_health_is_said_at_once_on_change_again_and_again_and_at_the_end(bus: MqttClient, clock: Hands) -> None:
+async def test_health_is_said_at_once_on_change_again_and_again_and_at_the_end(
+    bus: MqttClient, clock: TurnedClock
+) -> None:
     speaker = endpoint(bus, clock, beat_s=0.05)
     with speaker.subscribe("health") as hearing:
         await hearing.granted()
@@ -28,7 +31,7 @@ async def test_health_is_said_at_once_on_change_again_and_again_and_at_the_end(b
         assert (first.state, first.version, first.instance) == ("online", "1.2", bus.instance)
         assert (again.state, again.since) == ("online", first.since)
         assert first.id != again.id
-        clock.ms += 1000
+        clock.turn(1000)
         speaker.degraded("PayBy is away")
         while (message := (await take(hearing))[1]).state != "degraded":  # type: ignore[attr-defined]
             pass
@@ -49,7 +52,7 @@ async def test_health_is_said_at_once_on_change_again_and_again_and_at_the_end(b
         )
 
 
-async def test_health_is_said_after_every_connect(mosquitto: Mosquitto, clock: Hands) -> None:
+async def test_health_is_said_after_every_connect(mosquitto: Mosquitto, clock: TurnedClock) -> None:
     async with (
         MqttClient(mosquitto.url, username="worker") as own,
         MqttClient(mosquitto.url, username="watch") as other,
@@ -65,7 +68,7 @@ async def test_health_is_said_after_every_connect(mosquitto: Mosquitto, clock: H
 
 
 @pytest.mark.fault("broker-restarts")
-async def test_of_two_heartbeats_of_one_role_the_first_is_said_and_the_other_waits(clock: Hands) -> None:
+async def test_of_two_heartbeats_of_one_role_the_first_is_said_and_the_other_waits(clock: TurnedClock) -> None:
     bus = MemoryBus()
     speaker = endpoint(bus.as_bus(), clock)
     outer = asyncio.create_task(speaker.run_heartbeat())
@@ -85,7 +88,7 @@ async def test_of_two_heartbeats_of_one_role_the_first_is_said_and_the_other_wai
     await asyncio.wait([again])
 
 
-async def test_what_is_raised_of_the_place_as_a_whole_is_known(clock: Hands) -> None:
+async def test_what_is_raised_of_the_place_as_a_whole_is_known(clock: TurnedClock) -> None:
     speaker = endpoint(MemoryBus().as_bus(), clock)
     await speaker.alert("disk", "nearly full")
     await speaker.alert("payby-silent", "no answer", session="s")
@@ -94,7 +97,7 @@ async def test_what_is_raised_of_the_place_as_a_whole_is_known(clock: Hands) -> 
     assert speaker.raised() == ["disk"]
 
 
-def test_a_heartbeat_is_said_again_for_who_connects_a_moment_later(clock: Hands) -> None:
+def test_a_heartbeat_is_said_again_for_who_connects_a_moment_later(clock: TurnedClock) -> None:
     with VirtualLoop() as loop:
         bus, heard = MemoryBus(), list[float]()
 
@@ -114,16 +117,16 @@ def test_a_heartbeat_is_said_again_for_who_connects_a_moment_later(clock: Hands)
     assert heard == [0.1, 0.6, 2.7]
 
 
-async def test_a_broker_that_takes_heartbeats_and_delivers_none_is_left(clock: Hands) -> None:
+async def test_a_broker_that_takes_heartbeats_and_delivers_none_is_left(clock: TurnedClock) -> None:
     async with PuppetBroker() as broker, MqttClient(broker.url, username="worker") as bus:
         speaker = endpoint(bus, clock, beat_s=0.02)
         beating = asyncio.create_task(speaker.run_heartbeat())
         await broker.next(3)
-        clock.ms += 14_000
+        clock.turn(14_000)
         for _ in range(3):
             await broker.next(3)
         assert len(broker.writers) == 1
-        clock.ms += 2_000
+        clock.turn(2_000)
         await broker.next(1)
         while len(broker.writers) < 2:
             await broker.next(1)
@@ -131,7 +134,7 @@ async def test_a_broker_that_takes_heartbeats_and_delivers_none_is_left(clock: H
         await asyncio.wait([beating])
 
 
-async def test_the_last_will_says_that_the_process_is_offline(embedded: EmbeddedBroker, clock: Hands) -> None:
+async def test_the_last_will_says_that_the_process_is_offline(embedded: EmbeddedBroker, clock: TurnedClock) -> None:
     will = last_will(garage="marina", lane="exit-1", role="run", version="1", instance="me", clock=clock)
     assert [will().topic, will().retain] == ["parking/marina/exit-1/health/run", True]
     assert will() != will()

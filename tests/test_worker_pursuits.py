@@ -21,7 +21,8 @@ REFUND = VisitRefund("R1", ORDER.no, 2000, "credit not used", "worker")
 
 
 class Deaf:
-    """A PayBy that answers nothing, and remembers when it was asked."""
+    """A PayBy that answers nothing, and remembers when it was asked. Not the client with the sandbox, since that needs
+    sockets, and a loop whose time is virtual has none."""
 
     def __init__(self) -> None:
         self.queries: list[float] = []

@@ -19,7 +19,9 @@ HOUR = 3_600_000
 
 
 class PayBy:
-    """Answers a probe with how far its clock is ahead; None: does not answer, ``hangs``: not even with an error."""
+    """Answers a probe with how far its clock is ahead; None: does not answer, ``hangs``: not even with an error.
+
+    Not the client with the sandbox: how the client learns of PayBy's time is test_payby_server_clock.py's."""
 
     def __init__(self, tells: int | None = None, *, hangs: bool = False) -> None:
         self.skew_ms: int | None = None

@@ -17,7 +17,8 @@ from tests.support.turned_clock import TurnedClock
 
 
 class Arm:
-    """A relay that remembers its pulses, and an arm that rises on each; ``wrong`` is raised instead of a pulse."""
+    """A relay that remembers its pulses, and an arm that rises on each; ``wrong`` is raised instead of a pulse.
+    drivers/simulated.py's moves by time alone; here a test moves it, and stops it between two steps."""
 
     def __init__(self) -> None:
         self.state: BoomState = "down"

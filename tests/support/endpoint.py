@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -13,19 +12,9 @@ from terminal.contract.messages import Health, Message, Vehicle
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.endpoint import Endpoint, MessageStream
 from tests.conftest import embedded_bus
+from tests.support.turned_clock import TurnedClock
 
-
-@dataclass
-class Hands:
-    """A clock that stands where it is put."""
-
-    ms: int = 1_800_000_000_000
-
-    def wall_ms(self) -> int:
-        return self.ms
-
-    def steady_ms(self) -> int:
-        return self.ms - 1_700_000_000_000
+NOW = 1_800_000_000_000
 
 
 @pytest.fixture
@@ -35,12 +24,12 @@ async def bus(embedded: EmbeddedBroker) -> AsyncIterator[MqttClient]:
 
 
 @pytest.fixture
-def clock() -> Hands:
-    return Hands()
+def clock() -> TurnedClock:
+    return TurnedClock(NOW)
 
 
 def endpoint(
-    bus: MqttClient, clock: Hands, role: str = "worker", lane: str | None = "exit-1", beat_s: float = 5.0
+    bus: MqttClient, clock: TurnedClock, role: str = "worker", lane: str | None = "exit-1", beat_s: float = 5.0
 ) -> Endpoint:
     return Endpoint(bus, garage="marina", lane=lane, role=role, version="1.2", clock=clock, heartbeat_s=beat_s)
 
@@ -72,7 +61,7 @@ async def quiet(hearing: MessageStream) -> bool:
 def health(state: str = "online", instance: str = "one") -> Health:
     now = "2026-11-22T10:00:00.000Z"
     return Health(
-        id=new_id(Hands()),
+        id=new_id(TurnedClock()),
         at=now,
         state=state,  # type: ignore[arg-type]
         version="1",

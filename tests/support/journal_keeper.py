@@ -16,7 +16,7 @@ CLOCK = SystemClock()
 
 
 class Nobody:
-    """PayBy that gives no list."""
+    """PayBy that gives no list, or fails in the ways that it is given; the sandbox always has one."""
 
     def __init__(self, *failures: Exception) -> None:
         self.failures = list(failures)

@@ -39,7 +39,7 @@ PAY: dict[str, Any] = {
 
 
 class GlassPanel:
-    """A panel that remembers all that was brought to it, and can fail or hang."""
+    """A panel that remembers all that was brought to it, and can fail or hang, which no simulated one does."""
 
     def __init__(self, size: tuple[int, int] = (480, 320)) -> None:
         self.size = size
