@@ -157,13 +157,14 @@ class Street(Lane):
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("text", TEXTS)
 async def test_no_text_of_paybys_keeps_the_next_car_from_being_served(
-    sandbox: StrangeSandbox, text: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    sandbox: StrangeSandbox, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     cases = [Case(path, TEXTS[text]) for path in (*HEAD, *ORDER)] + [Case(p, TEXTS[text], False) for p in HEAD]
     lanes = {f"answer-{n}": case for n, case in enumerate(cases)}
     lanes |= {f"refund-{n}": Case(path, TEXTS[text]) for n, path in enumerate(REFUND)}
-    monkeypatch.setattr("tests.support.worker_lane.Lane", Street)
-    async with working(sandbox, timeout_s=10.0) as street:  # all lanes at once are more than a small machine likes
+    async with working(
+        sandbox, kind=Street, timeout_s=10.0
+    ) as street:  # all lanes at once are more than a small machine likes
         assert isinstance(street, Street)
         sandbox.cases = dict(lanes)
         await asyncio.gather(*(street.strange_visit(lane) for lane in lanes))

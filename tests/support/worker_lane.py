@@ -147,8 +147,11 @@ class Lane:
 
 
 @asynccontextmanager
-async def working(sandbox: Sandbox, log: MemoryJournal | None = None, **options: Any) -> AsyncIterator[Lane]:
-    lane = Lane(sandbox, log, **options)
+async def working(
+    sandbox: Sandbox, log: MemoryJournal | None = None, *, kind: type[Lane] = Lane, **options: Any
+) -> AsyncIterator[Lane]:
+    """A worker at work among the roles of a lane, which is of ``kind``."""
+    lane = kind(sandbox, log, **options)
     async with lane.payby:
         task = asyncio.create_task(lane.worker.run())
         await asyncio.sleep(0)
