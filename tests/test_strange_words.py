@@ -162,9 +162,8 @@ async def test_no_text_of_paybys_keeps_the_next_car_from_being_served(
     cases = [Case(path, TEXTS[text]) for path in (*HEAD, *ORDER)] + [Case(p, TEXTS[text], False) for p in HEAD]
     lanes = {f"answer-{n}": case for n, case in enumerate(cases)}
     lanes |= {f"refund-{n}": Case(path, TEXTS[text]) for n, path in enumerate(REFUND)}
-    async with working(
-        sandbox, kind=Street, timeout_s=10.0
-    ) as street:  # all lanes at once are more than a small machine likes
+    # All lanes at once are more than a small machine likes, so PayBy is waited for longer.
+    async with working(sandbox, kind=Street, timeout_s=10.0) as street:
         assert isinstance(street, Street)
         sandbox.cases = dict(lanes)
         await asyncio.gather(*(street.strange_visit(lane) for lane in lanes))
