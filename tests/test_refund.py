@@ -230,7 +230,8 @@ async def test_a_refund_that_fails_is_status_1_and_one_line(embedded: EmbeddedBr
         embedded, lambda w, c, _: [w.receipt(c), w.refund(c, "failed")], spoken.give_back(settings)
     )
     no = refund_no(worker.commands[0].id)
-    assert (status, spoken.complaints) == (1, [f"refund {no}: PayBy will not refund it; a person must"])
+    complaint = f"refund {no}: PayBy will not make this refund: a person must give the money back"
+    assert (status, spoken.complaints) == (1, [complaint])
 
 
 @pytest.mark.parametrize(

@@ -66,15 +66,15 @@ def _read_again(draft: Draft, visit: Visit, stay: Stay, fee: ParkingFee, age: in
 def _refusal(draft: Draft, stay: Stay, fee: ParkingFee, name: str, car: str | None, *, again: bool) -> str:
     """Why this ticket opens no visit here, in the words of `help`; empty where nothing speaks against it."""
     if fee.reason == "lost" and stay.lost is None and stay != Stay(stay.session):
-        text = "a lost ticket has the session of a stay that is known"
+        text = "the fee of a lost ticket names a stay that is already known"
         draft.alert("bad-fee", "warning", text, name, stay)
         return "refused"
     if stay.lane and stay.lane != name and _is_held(draft, draft.lane(stay.lane)):
-        text = f"a ticket was read at {name} whose car is at {stay.lane}"
+        text = f"a ticket was read at {name} while its car is at {stay.lane}"
         draft.alert("ticket-copied", "warning", text, name, stay)
         return "ticket-copied"
     if stay.left is not None or (not again and has_risen(stay) and not may_lift(draft, stay, car)):
-        text = "a ticket was read again for which the boom had risen"
+        text = "a ticket was read again after the boom had risen for it"
         draft.alert("ticket-copied", "warning", text, name, stay)
         return "ticket-used"
     return ""

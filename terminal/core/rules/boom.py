@@ -28,7 +28,7 @@ def boom_seen(draft: Draft, event: BoomSeen) -> None:
     if event.state == "fault" and not (before and before.state == "fault"):
         draft.alert_until_cleared("boom-fault", "critical", "the barrier reports a fault of the arm", lane.id)
     elif before and before.state == "fault" and event.state != "fault":
-        draft.clear("boom-fault", "the barrier reports no fault any more", lane.id)
+        draft.clear("boom-fault", "the barrier no longer reports a fault", lane.id)
     if event.state == "up" and before and before.state in ("down", "lowering") and event.lift == before.lift:
         draft.alert("boom-open", "warning", "the arm is up and no lift raised it", lane.id)
     visit = lane.visit
@@ -64,7 +64,7 @@ def _named(draft: Draft, event: BoomSeen, lift: str) -> None:
         return
     if len(lane.lifts) == REMEMBERED_LIFTS and ids.moment_of(lift) <= ids.moment_of(lane.lifts[0]):
         return
-    text = "a barrier names a lift of ours that the journal does not hold: it was put back, and a person decides"
+    text = "a barrier names a lift of ours that the journal lacks: an older journal was put back; a person must decide"
     draft.alert("journal-behind", "critical", text, lane.id)
     draft.doubts = True
     doubt_all(draft)

@@ -33,7 +33,7 @@ def _stay_matured(draft: Draft, stay: Stay) -> None:
 
 def _unanswered(draft: Draft, stay: Stay, grant: Grant) -> None:
     """Its payment becomes credit, so that its driver can leave elsewhere; the barrier is asked on."""
-    text = "a lift was never answered"
+    text = "the barrier never answered a lift"
     draft.alert("lift-unanswered", "critical", text, grant.lane, stay, grant.order_no)
     asked = replace(grant, dropped=True, overdue=True)
     stay = replace(stay, grants=tuple(asked if g.id == grant.id else g for g in stay.grants))
@@ -53,12 +53,12 @@ def _credit_matured(draft: Draft, stay: Stay, payment: Payment) -> None:
         ask_refund(draft, stay, payment, payment.amount, "credit not used", "worker", payment.order_no)
         return
     if stay.slipped_out and all(g.outcome != "unknown" for g in lifts):
-        draft.put(with_holder(stay, replace(payment, holder="used")))  # what is told of it is owed since it left
+        draft.put(with_holder(stay, replace(payment, holder="used")))  # its alert is owed from the moment it left
         return
-    text = "paid, and its vehicle left though no lift is known to have raised: a person decides"
+    text = "paid, and its vehicle left although no lift is known to have raised the boom: a person must decide"
     if not may_have_left:
-        text = "paid, and nobody answered whether a lift of it raised: a person decides"
+        text = "paid, and the barrier never said whether a lift for it raised the boom: a person must decide"
     elif stay.left is None:
-        text = "paid, and its vehicle may have left while the arm was not seen down: a person decides"
+        text = "paid, and its vehicle may have left while the arm was not seen down: a person must decide"
     draft.alert("lift-unknown", "critical", text, None, stay, payment.order_no)
     draft.put(with_holder(stay, replace(payment, holder="person")))

@@ -78,7 +78,7 @@ def lift_answered(draft: Draft, event: LiftAnswered) -> None:
         case "refused", "signature" | "proof":
             # Whoever can publish a lift can draw this answer for an id of ours; our own lift may still raise.
             what = "its signature" if event.why == "signature" else "its proof"
-            text = f"the barrier refused a lift with an id of ours for {what}"
+            text = f"the barrier refused a lift that bears an id of ours: {what} is wrong"
             draft.alert("lift-refused", "critical", text, grant.lane, stay, grant.order_no)
         case "refused", "expired" | "too-far":  # the copy that was answered is; the last one's deadline is ours to know
             visit = draft.lane(grant.lane).visit
@@ -106,7 +106,7 @@ def _answered_late(draft: Draft, stay: Stay, given: GivenLift, event: LiftAnswer
     payment = stay.payment(given.order_no)
     if payment is None or payment.holder in ("person", "raised"):
         return
-    text = f"the boom may have risen for a payment that meanwhile is held by: {payment.holder}"
+    text = f"the boom may have risen for a payment that has since passed on (now: {payment.holder})"
     draft.alert("lift-unknown", "critical", text, given.lane, stay, payment.order_no)
     if payment.holder == "credit":
         draft.put(with_holder(draft.stay(stay.session), replace(payment, holder="person", unknown=True)))
@@ -142,8 +142,8 @@ def _raised_for(draft: Draft, stay: Stay, payment: Payment, given: GivenLift) ->
     if payment.holder == "lift" and payment.grant == given.id:
         return with_holder(stay, replace(payment, holder="raised", raised=given.id))
     twice = payment.raised is not None
-    text = f"the boom had risen for a payment that meanwhile is held by: {payment.holder}"
-    text = "the boom has risen for a second time for one payment, at another time or lane" if twice else text
+    text = f"the boom had risen for a payment that has since passed on (now: {payment.holder})"
+    text = "the boom rose a second time for one payment, at another time or lane" if twice else text
     draft.alert("raised-late", "critical", text, given.lane, stay, payment.order_no)
     if payment.holder in ("credit", "person"):  # what a person was asked to decide does not lift by itself either
         until = payment.until if payment.holder == "credit" else 0
@@ -158,7 +158,12 @@ def _unknown(draft: Draft, stay: Stay, grant: Grant) -> None:
         lift_raised(draft, stay, given)
         return
     draft.alert(
-        "lift-unknown", "critical", "the barrier does not know whether it raised", grant.lane, stay, grant.order_no
+        "lift-unknown",
+        "critical",
+        "the barrier does not know whether it raised the boom",
+        grant.lane,
+        stay,
+        grant.order_no,
     )
     _pass_on(draft, stay, grant, "person")
 
@@ -169,7 +174,7 @@ def _unwritten(draft: Draft, stay: Stay, grant: Grant) -> None:
     draft.alert(
         "lift-refused",
         "critical",
-        "the barrier refused a lift: its journal takes nothing",
+        "the barrier refused a lift because it cannot write its journal",
         grant.lane,
         stay,
         grant.order_no,

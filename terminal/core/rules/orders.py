@@ -17,7 +17,7 @@ def order_reported(draft: Draft, event: OrderReported) -> None:
     found = find_order(draft, event.order_no)
     if found is None:
         if event.status == "PAID":
-            text = "PayBy reports a payment for an order that we never made"
+            text = "PayBy reports a payment for an order that we never placed"
             draft.alert("payment-unknown", "critical", text, None, order_no=event.order_no)
         draft.reply("refused", "no such order")
         return
@@ -49,7 +49,7 @@ def order_reported(draft: Draft, event: OrderReported) -> None:
                 draft.alert("scanned-unpaid", "info", text, order.lane, stay, order.no)
             draft.reply("noted")
         case "FAILURE", "paid":
-            text = "PayBy reports an order as failed that it had reported as paid"
+            text = "PayBy had reported an order as paid and now reports it as failed"
             draft.alert("paid-then-failed", "critical", text, order.lane, stay, order.no)
             draft.reply("noted")
         case "OTHER", _:
@@ -86,7 +86,7 @@ def _heard_again(draft: Draft, order: VisitOrder) -> VisitOrder:
 
 def _misfit(order: VisitOrder, event: OrderReported) -> str:
     if event.amount != order.amount:
-        return f"amount is {event.amount} fils, the order's {order.amount}"
+        return f"amount is {event.amount} fils, but the order's is {order.amount}"
     if order.payby_no and event.payby_no and event.payby_no != order.payby_no:
         return "orderNo is not the one that PayBy gave this order"
     return ""
@@ -94,7 +94,7 @@ def _misfit(order: VisitOrder, event: OrderReported) -> str:
 
 def _misreported(draft: Draft, stay: Stay, order: VisitOrder, event: OrderReported, wrong: str) -> None:
     """Rule 7. A notification alone decides nothing more (the query goes on); PayBy's own answer ends the order."""
-    text = f"PayBy's words do not fit the order: {wrong}"
+    text = f"PayBy's words do not match the order: {wrong}"
     draft.alert("payment-mismatch", "critical", text, order.lane, stay, order.no)
     draft.reply("refused", wrong)
     if event.status == "PAID" and not event.notified and order.stage in OPEN:
@@ -114,13 +114,18 @@ def _paid(draft: Draft, order: VisitOrder, event: OrderReported) -> None:
     draft.put(replace(stay, payments=(*stay.payments, payment)))
     stay = draft.stay(order.session)
     if order.doubtful:
-        text = "paid, and nobody knows whether it was served before the journal was damaged: a person decides"
+        text = "paid, and the damaged journal no longer shows whether the car was let out: a person must decide"
         draft.alert("payment-doubtful", "critical", text, order.lane, stay, order.no)
         draft.reply("late", "a person decides")
         return
     if standing:
         draft.alert(
-            "paid-twice", "critical", "a stay was paid twice; the second is refunded", order.lane, stay, order.no
+            "paid-twice",
+            "critical",
+            "a stay was paid twice: the second payment is refunded",
+            order.lane,
+            stay,
+            order.no,
         )
         ask_refund(draft, stay, payment, payment.amount, "paid twice", "worker", order.no)
         draft.reply("late", "paid twice; it is refunded")
@@ -142,16 +147,16 @@ def _lateness(stay: Stay) -> tuple[str, str]:
     """What becomes of a payment whose vehicle is gone (rules/deadlines): for the alert, and for its answer."""
     if stay.slipped_out:
         return (
-            "paid when its vehicle had left without a raise of its own: the payment is kept, the ticket is used",
+            "paid after its vehicle had left without a raise of its own: the payment is kept and the ticket is used",
             "its vehicle has left; the payment is kept",
         )
     if stay.left is not None or stay.perhaps_left:
         return (
-            "paid when its vehicle had left or may have: a person decides when the exit grace ends",
+            "paid after its vehicle left, or may have left: a person must decide when the exit grace ends",
             "its vehicle may have left; a person decides",
         )
     return (
-        "paid when its vehicle was gone: credit for its ticket until the exit grace ends, then a refund",
+        "paid after its vehicle was gone: its ticket has credit until the exit grace ends, then the money is refunded",
         "its vehicle is gone; the ticket has credit",
     )
 

@@ -64,7 +64,7 @@ def _passage(draft: Draft, lane: Lane, risen_for: str | None) -> Lane:
             draft.touch(stay.lane)
     passages = lane.passages + 1
     if passages > 1:
-        text = f"vehicle {passages} passed under one raise of the boom"
+        text = f"{passages} vehicles passed under one raise of the boom"
         draft.alert("tailgating", "warning", text, lane.id)
     return replace(lane, passages=passages)
 

@@ -221,7 +221,7 @@ def _rise_again(draft: Draft, lane: Lane, visit: Visit, *, down: bool) -> None:
         lane = replace(lane, boom_fault=True)
         draft.put(lane)
     for payment in [p for p in stay.payments if p.holder == "raised" and visit.lifts >= draft.rules.lifts]:
-        text = "paid, and the arm was not seen to rise though it was told to: a person decides"
+        text = "paid, and the arm was told to rise but was not seen to: a person must decide"
         draft.alert("lift-unknown", "critical", text, lane.id, stay, payment.order_no)
         draft.put(with_holder(draft.stay(stay.session), replace(payment, holder="person")))
     _lift_again(draft, lane, visit, draft.stay(stay.session), draft.rules.lifts)
@@ -233,7 +233,9 @@ def _lift_again(draft: Draft, lane: Lane, visit: Visit, stay: Stay, most: int) -
     if visit.lifts >= most or not has_right or not may_lift(draft, stay, visit.car):
         call_help(draft, lane.id, "barrier")
         return
-    draft.alert("lift-again", "warning", f"lift {visit.lifts + 1} for one visit", lane.id, stay)
+    draft.alert(
+        "lift-again", "warning", f"the arm is down and the car still waits: lift {visit.lifts + 1}", lane.id, stay
+    )
     grant_lift(draft, lane.id, "credit" if payment else "free", payment)
 
 

@@ -19,7 +19,7 @@ def ask_refund(draft: Draft, stay: Stay, payment: Payment, amount: int, reason: 
     stay = replace(stay, refunds=(*stay.refunds, refund))
     draft.put(with_holder(stay, payment))
     draft.actions.append(PublishRefund(refund))
-    draft.alert("refund", "info", f"a refund was asked: {reason}", None, stay, payment.order_no)
+    draft.alert("refund", "info", f"a refund was asked for: {reason}", None, stay, payment.order_no)
 
 
 def refund_reported(draft: Draft, event: RefundReported) -> None:
@@ -39,10 +39,10 @@ def refund_reported(draft: Draft, event: RefundReported) -> None:
     told = replace(refund, stage=event.stage, unheard=0)
     match refund.stage, event.stage:
         case "settled" | "success", "failed":
-            text = "PayBy calls a refund failed that it had called done"
+            text = "PayBy had called a refund done and now calls it failed"
             draft.alert("refund-contradicted", "critical", text, None, found[0], refund.order_no)
         case "failed", "settled" | "success":
-            text = "PayBy made a refund that it had called failed; nobody may give that money back again"
+            text = "PayBy had called a refund failed and has now made it: do not give that money back again"
             draft.alert("refund-contradicted", "critical", text, None, found[0], refund.order_no)
             _refund_stage(draft, found[0], refund, told)
         case ("settled" | "success" | "failed") as ended, stage if (ended, stage) != ("settled", "success"):
@@ -63,7 +63,8 @@ def _refund_stage(draft: Draft, stay: Stay, before: VisitRefund, refund: VisitRe
             text = "a part was given back; a person decides about the rest"
             draft.alert("lift-unknown", "critical", text, None, stay, refund.order_no)
     if refund.stage == "failed":
-        draft.alert("refund-failed", "critical", "PayBy will not refund it; a person must", None, stay, refund.order_no)
+        text = "PayBy will not make this refund: a person must give the money back"
+        draft.alert("refund-failed", "critical", text, None, stay, refund.order_no)
     draft.put(stay)
     if stay.lane:
         draft.touch(stay.lane)

@@ -33,7 +33,7 @@ def _remind(draft: Draft, stay: Stay) -> None:
             draft.alert(code, "critical", text, None, stay, payment.order_no)
     for order in stay.orders:
         if order.stage == "quarantined" and draft.at < order.placed + REMIND_MS:
-            text = "an order of which PayBy's words do not fit still waits for a person"
+            text = "PayBy's words did not match an order: it still waits for a person"
             draft.alert("payment-mismatch", "critical", text, order.lane, stay, order.no)
     for untold in stay.untold:
         if draft.at < untold.since + REMIND_MS:
@@ -84,7 +84,7 @@ def stay_failed(draft: Draft, event: StayFailed) -> None:
     stay = draft.stay(event.session)
     name = stay.lane
     draft.put(replace(_doubted(stay), lane=name))
-    text = f"what came of a stay is not known, since our own code failed on it: {event.text}"
+    text = f"the program failed on a stay and does not know what came of it: {event.text}"
     draft.alert("stay-failed", "critical", text, name, stay)
     if name:
         call_help(draft, name, "refused")

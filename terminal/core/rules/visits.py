@@ -58,8 +58,8 @@ def _slipped_out(draft: Draft, lane: Lane, visit: Visit, stay: Stay) -> UntoldAl
     if not visit.follows and not (visit.escape in ("open", "tailgating") and may_leave):
         return None
     for_another = visit.escape == "tailgating" or lane.risen_for is not None or lane.passages > 1
-    how = "under the raise of another" if for_another else "under an arm that no lift of it had raised"
-    text = f"a vehicle left {how}: its ticket is used" if may_leave else f"a vehicle left {how}, unpaid"
+    how = "under another vehicle's raise" if for_another else "under an arm that none of its own lifts had raised"
+    text = f"a vehicle left {how}: its ticket is used" if may_leave else f"an unpaid vehicle left {how}"
     number = stay.payments[-1].order_no if stay.payments else None
     return UntoldAlert(draft.at, "tailgating" if for_another else "passed-open", text, lane.id, number)
 

@@ -99,7 +99,7 @@ def _outcome(found: Index, paid: PaidOrder) -> ReportLine:
         return replace(line, text="its lift is under way")
     text = f"no raise, and no refund that ended (the payment's holder: {payment.holder})"
     if found.unsure.get(order.no):
-        text = "the barrier does not know whether it raised"
+        text = "the barrier does not know whether it raised the boom"
     elif payment.holder == "raised":
         text = "the worker took it for raised, and no journal here holds the raise"
     return replace(line, explained=False, text=text)

@@ -91,7 +91,7 @@ class RefundFollowUp:
             return None
         self._stage = stage
         if stage in ILL:
-            self._complain(f"refund {self._no}: PayBy will not refund it; a person must")
+            self._complain(f"refund {self._no}: PayBy will not make this refund: a person must give the money back")
             return 1
         self._say(f"refund {self._no}: {stage}")
         return 0 if stage in WELL else None
