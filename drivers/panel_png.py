@@ -94,5 +94,5 @@ def _encoded(image: Image.Image) -> bytes:
 def _parsed(size: str) -> tuple[int, int]:
     found = re.fullmatch(r"([1-9][0-9]{0,3})x([1-9][0-9]{0,3})", size)
     if found is None:
-        raise ValueError(f'size is width x height in pixels, as "480x320", not {size!r}')
+        raise ValueError(f'size is width x height in pixels, such as "480x320", not {size!r}')
     return int(found[1]), int(found[2])

@@ -223,7 +223,7 @@ def _read(path: Path, *, secret: bool = False) -> bytes:
     try:
         with path.open("rb") as file:
             if secret and os.fstat(file.fileno()).st_mode & 0o007:
-                raise BadKeyFile(f"{path}: others may read it; chmod o= it")
+                raise BadKeyFile(f"{path}: others may read it; close it to them: chmod o= {path}")
             return file.read(64 * 1024)
     except OSError as error:
         raise BadKeyFile(f"{path}: {error.strerror}") from None

@@ -85,7 +85,7 @@ def _read(path: Path, *, private: bool = False) -> bytes:
     try:
         with path.open("rb") as file:
             if private and os.fstat(file.fileno()).st_mode & 0o007:
-                raise BadKey(f"{path}: others may read it; chmod o= it")
+                raise BadKey(f"{path}: others may read it; close it to them: chmod o= {path}")
             data = file.read(_MAX_FILE + 1)
     except OSError as error:
         raise BadKey(f"{path}: {error.strerror}") from None
