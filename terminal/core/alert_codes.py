@@ -1,6 +1,6 @@
-"""The codes of the alerts that the rules raise: no other one type-checks in RaiseAlert and ClearAlert.
+"""The codes of the alerts that the rules raise. No other code type-checks in RaiseAlert and ClearAlert.
 
-Their meaning is for people, and stands with every other alert's in contract/alerts.py, which core/ may not import.
+contract/alerts.py, which core/ may not import, says what each means.
 """
 
 from typing import Literal

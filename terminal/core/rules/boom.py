@@ -12,7 +12,7 @@ from terminal.core.value import replace
 
 
 def boom_seen(draft: Draft, event: BoomSeen) -> None:
-    """The barrier's word: what the arm does, how its clock stands, and which lift raised it last."""
+    """The barrier told what the arm does, its clock's time, and which lift raised the arm last."""
     lane = draft.lane(event.lane)
     before = lane.boom
     since = before.since if before and before.state == event.state else draft.at
@@ -48,7 +48,7 @@ def boom_seen(draft: Draft, event: BoomSeen) -> None:
 
 
 def barrier_gone(draft: Draft, event: BarrierGone) -> None:
-    """Nobody knows of the arm until the barrier is back."""
+    """The barrier went offline: nobody knows where the arm is until it is back."""
     draft.put(watched(replace(draft.lane(event.lane), boom=None)))
 
 

@@ -1,4 +1,4 @@
-"""Rules 5 and 6: times that a stay waits for, wherever its visit is."""
+"""Rules 5 and 6: the times that a stay waits for, wherever its visit is."""
 
 from terminal.core.events import TimePassed
 from terminal.core.model import Grant, Payment, Stay
@@ -10,7 +10,7 @@ from terminal.core.value import replace
 
 
 def time_passed(draft: Draft, event: TimePassed) -> None:
-    """A lane that waited is advanced; of a stay that waited, what is due is done."""
+    """Advance a lane that waited; do what is due for a stay that waited."""
     if event.lane is not None:
         draft.touch(event.lane)
     if event.session is not None:
@@ -32,7 +32,7 @@ def _stay_matured(draft: Draft, stay: Stay) -> None:
 
 
 def _unanswered(draft: Draft, stay: Stay, grant: Grant) -> None:
-    """Its payment becomes credit, so that its driver can leave elsewhere; the barrier is asked on."""
+    """Its payment becomes credit, so that its driver can leave at another lane; the barrier is still asked."""
     text = "the barrier never answered a lift"
     draft.alert("lift-unanswered", "critical", text, grant.lane, stay, grant.order_no)
     asked = replace(grant, dropped=True, overdue=True)
@@ -46,7 +46,7 @@ def _unanswered(draft: Draft, stay: Stay, grant: Grant) -> None:
 
 
 def _credit_matured(draft: Draft, stay: Stay, payment: Payment) -> None:
-    """Rule 6: nobody used it while it could lift."""
+    """Rule 6: a credit that nobody used while it could lift."""
     lifts = [g for g in stay.given if g.order_no == payment.order_no]
     may_have_left = stay.left is not None or stay.perhaps_left
     if not may_have_left and all(g.outcome == "refused" for g in lifts):

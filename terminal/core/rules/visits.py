@@ -1,4 +1,4 @@
-"""How a visit begins, goes from phase to phase and ends, and what an order's next stage means for it."""
+"""How a visit begins, moves from phase to phase and ends, and what an order's next stage means for it."""
 
 from terminal.core.model import OPEN, Lane, OrderStage, ParkingFee, Phase, Stay, UntoldAlert, Visit, VisitOrder
 from terminal.core.rules.draft import Draft
@@ -8,8 +8,8 @@ from terminal.core.value import replace
 
 
 def begin_visit(draft: Draft, name: str, fee: ParkingFee, car: str | None, read: int) -> None:
-    """A car with this ticket, which was read at ``read``, is at the lane, as far as its loops say. The lane has no
-    visit, nor has the stay."""
+    """Open a visit for this ticket, read at ``read`` (ms), with the car that the lane's loops see. Neither the lane nor
+    the stay may have a visit."""
     lane, stay = draft.lane(name), draft.stay(fee.session)
     lost = stay.lost
     if fee.reason == "lost":
@@ -27,7 +27,7 @@ def begin_visit(draft: Draft, name: str, fee: ParkingFee, car: str | None, read:
 
 
 def end_visit(draft: Draft, name: str) -> None:
-    """The visit is over: close its order, send its lift no more; its payment, if any, keeps its holder."""
+    """End the visit: close its order and stop sending its lift. Its payment, if any, keeps its holder."""
     lane = draft.lane(name)
     visit = lane.visit
     if visit is None:
@@ -52,8 +52,8 @@ def end_visit(draft: Draft, name: str) -> None:
 
 
 def _slipped_out(draft: Draft, lane: Lane, visit: Visit, stay: Stay) -> UntoldAlert | None:
-    """Did its car leave under another's raise, or under an arm that is held open? Then its ticket is used, and this is
-    to be told: nothing else will say what became of its payment."""
+    """If its car left under another's raise, or under an arm that is held open, the alert to raise: the ticket is used,
+    and nothing else will tell what became of the payment."""
     may_leave = visit.fee.reason == "free" or any(p.holder in ("lift", "credit") for p in stay.payments)
     if not visit.follows and not (visit.escape in ("open", "tailgating") and may_leave):
         return None
@@ -65,12 +65,12 @@ def _slipped_out(draft: Draft, lane: Lane, visit: Visit, stay: Stay) -> UntoldAl
 
 
 def tell_untold(draft: Draft, stay: Stay, what: UntoldAlert) -> None:
-    """Tell what the state holds until the broker has it."""
+    """Raise an alert that the state holds until the broker has it."""
     draft.alert(what.code, "warning", what.text, what.lane, stay, what.order_no, owed=True)
 
 
 def set_phase(draft: Draft, name: str, phase: Phase, reason: str = "") -> Visit:
-    """The lane's visit, in this phase from now on. ``reason``: why a person is needed, with `helping` alone."""
+    """Move the lane's visit to this phase. ``reason``: why a person is needed, for `helping` only."""
     lane = draft.lane(name)
     assert lane.visit is not None
     visit = replace(lane.visit, phase=phase, since=draft.at, reason=reason)
@@ -79,14 +79,14 @@ def set_phase(draft: Draft, name: str, phase: Phase, reason: str = "") -> Visit:
 
 
 def call_help(draft: Draft, name: str, reason: str) -> None:
-    """A person is needed, in the words of the contract's `help` reasons."""
+    """Call a person; ``reason`` is one of the contract's `help` reasons."""
     visit = set_phase(draft, name, "helping", reason)
     stay = draft.stay(visit.fee.session)
     draft.alert("help", "warning", f"a driver needs help: {reason}", name, stay, visit.order_no)
 
 
 def set_stage(draft: Draft, order: VisitOrder, stage: OrderStage) -> VisitOrder:
-    """An order's next stage; a lane and a visit learn when it can no longer be paid."""
+    """Move an order to its next stage; its lane and visit learn when it can no longer be paid."""
     order = replace(order, stage=stage)
     stay = draft.stay(order.session)
     draft.put(replace(stay, orders=tuple(order if o.no == order.no else o for o in stay.orders)))
