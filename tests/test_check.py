@@ -196,7 +196,7 @@ async def test_ticket_keys_at_a_lane_of_a_larger_garage_are_told(place: Path) ->
     settings = load(None, {f"EXIT_TERMINAL_{key}": value for key, value in at_lane.items()})
     bad = await failing(settings, machine(place))
     (line,) = [line for line in bad if "ticket.keys" in line]
-    assert "a lane's machine, which may be stolen" in line
+    assert "this lane's machine, which may be stolen" in line
     assert "take [ticket] and its files off this machine" in line
 
 
@@ -246,7 +246,7 @@ async def test_a_transfer_that_the_kernel_cuts_is_named_but_allowed(
     settings = configured(place, sandbox.base_url, embedded.url, lcd_transfer_size="65536")
     ready, lines = await lines_of(settings, machine(place))
     assert ready
-    said = f"; transfers of 65536 bytes are cut into {cut}, the kernel's most (spidev.bufsiz)"
+    said = f"; transfers of 65536 bytes are cut to {cut}, the kernel's limit (spidev.bufsiz)"
     assert (said in lines["panel"]) == bool(cut)
     assert ("transfers" in lines["panel"]) == bool(cut)
 

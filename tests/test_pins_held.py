@@ -94,7 +94,7 @@ async def test_check_claims_each_line_and_names_those_that_are_held(tmp_path: Pa
             f"FAIL  pins lcd.reset_pin: GPIO 25 {refused} -> {REMEDY}",
             f"FAIL  pins barrier.raise_pin: GPIO 17 {refused} -> {REMEDY}",
             f"FAIL  pins loops.boom_pin: GPIO 6 {refused} -> {REMEDY}",
-            "ok    pins: the GPIO chip opens; lines to be had: 24, 27, 22, 5",
+            "ok    pins: the GPIO chip opens; usable lines: 24, 27, 22, 5",
         ]
         assert not any("output" in line for line in garage.lines()), "what is checked is not driven"
         assert garage.lines()[-1] == "closed"

@@ -246,10 +246,10 @@ _ROLES = ("broker", "worker", "listener", "barrier", "loops", "lcd", "reader", "
 """In the order in which `run` starts them: a role that answers comes before the one that asks it."""
 
 MENDS: Mapping[str, str] = {
-    "62019": "mend payby.partner_id: PayBy knows no such payee",
-    "62036": "mend payby.device_ids: the merchant's portal has no such device",
-    "62037": "mend payby.device_ids: the portal forbids that device",
-    "62086": "mend payby.partner_id and payby.payee_mid: PayBy takes no payments for them",
+    "62019": "correct payby.partner_id: PayBy knows no such payee",
+    "62036": "correct payby.device_ids: the merchant's portal has no such device",
+    "62037": "correct payby.device_ids: the portal forbids that device",
+    "62086": "correct payby.partner_id and payby.payee_mid: PayBy takes no payments for them",
 }
 """What to mend, by the code with which PayBy refuses."""
 

@@ -42,7 +42,9 @@ async def configuration(settings: Settings, _: Machine) -> AsyncIterator[Finding
     if roles:
         yield Finding("configuration", True, text)
     else:
-        yield Finding("configuration", False, "no role's section is there", "see deploy/exit-terminal.toml")
+        yield Finding(
+            "configuration", False, "the configuration has no section for any role", "see deploy/exit-terminal.toml"
+        )
 
 
 _PARTS = (

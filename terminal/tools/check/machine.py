@@ -33,7 +33,7 @@ async def disk(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
         try:
             refuse_strangers(path, role)
         except JournalForeign as error:
-            yield Finding(name, False, str(error), f"mend {key}")
+            yield Finding(name, False, str(error), f"correct {key}")
             continue
         system = os.statvfs(folder)
         free = system.f_bavail * system.f_frsize
@@ -51,7 +51,7 @@ async def pins(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
     if not (settings.barrier or settings.loops or panel):
         return
     if settings.gpio.pins == "mock":
-        yield Finding("pins", True, "mock: no relay will close, no loop be seen", but="warning", about="gpio.pins")
+        yield Finding("pins", True, "mock: no relay will close, and no loop is read", but="warning", about="gpio.pins")
         return
     try:
         chip = machine.open_pins(settings.gpio.pins)
@@ -60,7 +60,7 @@ async def pins(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
         return
     try:
         if machine.serves():
-            text = "the GPIO chip opens; its lines are the running service's"
+            text = "the GPIO chip opens; the running service holds its lines"
             yield Finding("pins", True, text, but="unproven", about="gpio.pins")
             return
         free = []
@@ -71,7 +71,7 @@ async def pins(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
             except Exception as error:
                 advice = "stop the program that holds it (`sudo gpioinfo` names it), or take another pin"
                 yield Finding(f"pins {key}", False, str(error), advice)
-        yield Finding("pins", True, f"the GPIO chip opens; lines to be had: {', '.join(map(str, free)) or 'none'}")
+        yield Finding("pins", True, f"the GPIO chip opens; usable lines: {', '.join(map(str, free)) or 'none'}")
     finally:
         chip.close()
 
@@ -84,7 +84,7 @@ async def panel(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
         try:
             layout_for(lcd.panel, *lcd.pixels)
         except ValueError as error:
-            yield Finding("panel", False, str(error), "mend lcd.size")
+            yield Finding("panel", False, str(error), "correct lcd.size")
             return
         fit = os.access(lcd.folder if lcd.folder.exists() else lcd.folder.parent, os.W_OK)
         text = f"pictures of {lcd.size} go to {lcd.folder}" + ("" if fit else ", which cannot be written")
@@ -94,7 +94,7 @@ async def panel(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
     try:
         machine.check_offset(lcd.panel, lcd.x_offset, lcd.y_offset)
     except ValueError as error:
-        advice = "mend lcd.x_offset and lcd.y_offset: deploy/wiring.md, The display"
+        advice = "correct lcd.x_offset and lcd.y_offset: deploy/wiring.md, The display"
         yield Finding("panel", False, f"lcd: {error}", advice)
         return
     yield _spi(lcd, machine)
@@ -107,7 +107,7 @@ def _spi(lcd: LcdSettings, machine: Machine) -> Finding:
         return Finding("panel", False, f"{device} is not there", advice, about="lcd.spi_device")
     if not os.access(device, os.R_OK | os.W_OK):
         advice = "put the service's user into the group spi"
-        return Finding("panel", False, f"{device} is not ours to use", advice, about="lcd.spi_device")
+        return Finding("panel", False, f"this user may not use {device}", advice, about="lcd.spi_device")
     text = f"{lcd.panel} at {device}, {lcd.speed_hz / 1e6:g} MHz" + (", mode 3" if lcd.spi_mode == 3 else "")
     about = ""
     if lcd.speed_hz > (promised := machine.datasheet_hz(lcd.panel)):
@@ -115,7 +115,7 @@ def _spi(lcd: LcdSettings, machine: Machine) -> Finding:
         text += f", above its data sheet's {promised / 1e6:g} MHz (most modules take it; lower it if pictures are torn)"
     if lcd.transfer_size > (taken := _spi_bytes(machine)):
         about = about or "lcd.transfer_size"
-        text += f"; transfers of {lcd.transfer_size} bytes are cut into {taken}, the kernel's most (spidev.bufsiz)"
+        text += f"; transfers of {lcd.transfer_size} bytes are cut to {taken}, the kernel's limit (spidev.bufsiz)"
     return Finding("panel", True, text, but="warning" if about else "", about=about)
 
 
@@ -131,12 +131,12 @@ async def scanner(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
     if (reader := settings.reader) and reader.device:
         if not reader.device.exists():
             yield Finding(
-                "scanner", False, f"{reader.device} is not there", "plug the scanner in, or mend reader.device"
+                "scanner", False, f"{reader.device} is not there", "plug the scanner in, or correct reader.device"
             )
         elif not os.access(reader.device, os.R_OK):
             group = "input" if reader.driver == "hid" else "dialout"
             advice = f"put the service's user into the group {group}"
-            yield Finding("scanner", False, f"{reader.device} is not ours to read", advice, about="reader.device")
+            yield Finding("scanner", False, f"this user may not read {reader.device}", advice, about="reader.device")
         else:
             yield Finding("scanner", True, f"{reader.driver} at {reader.device}")
 

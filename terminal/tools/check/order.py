@@ -132,7 +132,7 @@ class _OrderProof:
         except errors.OrderPaid:
             return self._ended(await self._client.get_order(self._no, device_id=self._device, attempts=3), placed)
         except errors.PayByError as error:
-            text = f"nobody paid within {wait_s:.0f} s, and it was not cancelled: {error}"
+            text = f"nobody paid within {wait_s:.0f} s, and the order could not be cancelled: {error}"
         self._tell("paid", False, text, "scan the code above with a phone that can pay")
         return None
 
@@ -141,7 +141,7 @@ class _OrderProof:
         try:
             payer = await self._client.get_cashier_url_info(token_url)
         except errors.PayByError as error:
-            self._not_proven("scanned", f"not told by PayBy, and not needed: {error}")
+            self._not_proven("scanned", f"PayBy does not tell, and it is not needed: {error}")
             return False, False
         if payer is None:
             return True, False
@@ -152,15 +152,13 @@ class _OrderProof:
         order, info = answer.order, answer.order.payment_info
         mid = self._payby.payee_mid or self._payby.partner_id
         if not order.is_paid:
-            why = " ".join(filter(None, (order.fail_code, order.fail_des))) or "no reason is given"
+            why = " ".join(filter(None, (order.fail_code, order.fail_des))) or "PayBy gives no reason"
             self._tell("paid", False, f"the order is {order.status}: {why}", "try again; then ask PayBy")
             return None
         if order.payee_mid != mid:
-            self._tell("paid", False, f"to payeeMid {order.payee_mid}, not to {mid}", "mend payby.payee_mid")
+            self._tell("paid", False, f"paid to payeeMid {order.payee_mid}, not to {mid}", "correct payby.payee_mid")
         elif order.total_amount != placed.order.total_amount or order.total_amount.currency != "AED":
-            self._tell(
-                "paid", False, "PayBy names another amount than was asked for", "ask PayBy, with the order number"
-            )
+            self._tell("paid", False, "PayBy names another amount than the order's", "ask PayBy, with the order number")
         else:
             channel = f", by {info.pay_channel}" if info and info.pay_channel else ""
             self._tell("paid", True, f"AED {order.total_amount.amount} to {mid}{channel}; orderNo {order.order_no}")
@@ -169,7 +167,7 @@ class _OrderProof:
     async def _hear(self) -> None:
         url = self._payby.notify_url
         if url is None:
-            text = "none was asked for: payby.notify_url is not set; queries find payments"
+            text = "none was asked for, because payby.notify_url is not set; queries find payments"
             self._not_proven("notification", text)
         elif self._deaf:
             self._not_proven("notification", f"not seen here: {self._deaf}")
@@ -177,11 +175,11 @@ class _OrderProof:
             try:
                 async with asyncio.timeout(NOTIFIED_S):
                     await self._notified.wait()
-                self._tell("notification", True, f"PayBy's own came by {url}")
+                self._tell("notification", True, f"PayBy's own came through {url}")
             except TimeoutError:
-                text = f"none came by {url} within {NOTIFIED_S:.0f} s"
+                text = f"none came through {url} within {NOTIFIED_S:.0f} s"
                 advice = (
-                    "is the address public, its certificate one of a public authority, and does it lead to [listener]?"
+                    "make sure that the address is public, has a public authority's certificate and leads to [listener]"
                 )
                 self._tell("notification", False, text, advice)
 
@@ -218,9 +216,9 @@ class _OrderProof:
                 try:
                     await web.TCPSite(runner, listener.host, listener.port).start()
                 except OSError:
-                    self._deaf = "the listener is at work, and has it; look at its /metrics, or stop it for this test"
+                    self._deaf = "the running listener got it; look at its /metrics, or stop it for this test"
             else:
-                self._deaf = "there is no [listener] in this configuration"
+                self._deaf = "this configuration has no [listener]"
             yield
 
     async def _heard(self, request: web.Request) -> web.Response:

@@ -176,7 +176,7 @@ def _tiles(report: Report, canvas: Canvas) -> None:
         ("paid, by the statement", f"AED {_grouped(paid[1])}", f"{paid[0]} payments", INK),
         ("refunded", f"AED {_grouped(back[1])}", f"{back[0]} refunds", INK),
         ("opened without payment", str(len(without)), _reasons(without), INK),
-        ("unexplained", str(bad), "look at the list below" if bad else "nothing to look at", ALARM if bad else WELL),
+        ("unexplained", str(bad), "see the list below" if bad else "nothing to check", ALARM if bad else WELL),
     )
     width = (WIDTH - 2 * MARGIN) / len(tiles)
     for number, (title, value, below, colour) in enumerate(tiles):

@@ -120,7 +120,7 @@ def reconcile(
     raises = openings(records, arms)
     if blind := {o.lane for o in raises if o.at_ms in day} - {arm.lane for arm in arms}:
         lanes = ", ".join(sorted(blind))
-        notes.append(f"no barrier's journal of {lanes} is here: its raises are those that the worker heard of")
+        notes.append(f"no barrier's journal of {lanes} is here, so its raises are those that the worker heard of")
     facts = Facts(
         settings.need(sections.GarageSettings).id,
         day,
@@ -168,7 +168,7 @@ async def refunds_listed(settings: Settings, day: CalendarDay) -> Listed:
                 if number + 1 >= page.total_pages:
                     return found, ""
         except CallFailed as error:
-            return found, f"PayBy's list of refunds was not had: {error}"
+            return found, f"PayBy's list of refunds could not be read: {error}"
     return found, f"PayBy's list of refunds has more than {_MOST_PAGES} pages; the rest was not read"
 
 

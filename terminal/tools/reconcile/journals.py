@@ -265,7 +265,7 @@ def read_barrier(name: str, rows: Iterable[JournalRow], records: WorkerRecords, 
         elif row.kind == REPAIRED:
             lost.append(row.at_ms)
         elif row.kind not in BARRIERS:
-            raise UnreadableRow(f"row {row.seq} of kind {row.kind!r} is no barrier's")
+            raise UnreadableRow(f"row {row.seq} of kind {row.kind!r} is not a barrier's")
     pulses = tuple(Pulse(intent, at, intent.id in done) for intent, at in intents.values())
     lanes = (_lane_of(pulse.intent, records) for pulse in pulses)
     return BarrierRecords(name, lane or next(filter(None, lanes), ""), pulses, first or 0, last or 0, tuple(lost))
@@ -287,7 +287,7 @@ def _lane_of(intent: Intent, records: WorkerRecords) -> str:
     return name.lane if name else ""
 
 
-_NOBODYS = "raised by a lift that no journal here holds; an operator's shows in the barrier's journal"
+_NOBODYS = "raised by a lift that no journal here holds; the barrier's journal would show an operator's lift"
 
 
 # -- both ------------------------------------------------------------------------------------------------------------
@@ -328,7 +328,7 @@ def _pulsed(records: WorkerRecords, arm: BarrierRecords, pulse: Pulse) -> Openin
     if not sure:
         odd = "the barrier was interrupted: nobody knows whether the arm rose"
     elif grant is None and intent.reason != "operator":
-        odd = "a worker's lift that the worker's journal does not hold"
+        odd = "the worker signed this lift, and its journal does not hold it"
     elif grant and (grant.reason, grant.order_no, grant.session) != (intent.reason, intent.order_no, intent.session):
         odd = "the barrier's journal and the worker's differ about this lift"
     return Opening(

@@ -49,7 +49,7 @@ def _wrong_day(facts: Facts) -> Iterator[StatementFlaw]:
     day, periods = facts.day, facts.papers.periods
     if periods and not any(start < day.end_ms and day.start_ms < end for start, end in periods):
         start, end = (day.local(at) for at in periods[0])
-        yield StatementFlaw("statement", f"of another day: {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
+        yield StatementFlaw("statement", f"for another day: {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
 
 
 # -- what the statement has and we have not --------------------------------------------------------------------------
@@ -73,20 +73,22 @@ def _strangers(found: Index) -> Iterator[ReportLine]:
 def _stranger(found: Index, row: StatementEntry) -> ReportLine:
     refund = row.transaction == "REFUND"
     about = row.origin_no if refund else row.order_no
-    line = ReportLine("not-ours", False, row.at_ms, "no order number of ours", "", "", about, row.fils, where=row.where)
+    line = ReportLine(
+        "not-ours", False, row.at_ms, "not one of our order numbers", "", "", about, row.fils, where=row.where
+    )
     order, name = found.records.orders.get(about), parse_order_no(about)
     if refund and order:
         line = replace(line, lane=order.lane, session=order.session)
         made = found.facts.listed.get(row.order_no)
         if made and made.origin_merchant_order_no == about and made.status != "FAILURE":
             return replace(line, kind="refund", explained=True, text=f"{row.order_no}, made in PayBy's portal")
-        return replace(line, text=f"a refund, {row.order_no}, that was not asked for here")
+        return replace(line, text=f"refund {row.order_no} was not asked for here")
     if name and name.garage != found.facts.garage:
         return replace(line, kind="elsewhere", explained=True, text=f"of garage {name.garage}")
     if _TEST_ORDER.fullmatch(about):
         return replace(line, kind="elsewhere", explained=True, text="a test order of `check --order`")
     if name:
-        text = "an order number of this garage that its journal does not hold"
+        text = "an order number of this garage, but its journal does not hold it"
         return replace(line, text=text, lane=name.lane, session=name.session)
     return line
 
@@ -114,7 +116,7 @@ def _chargeback(found: Index, no: str, told: Sequence[ChargedBack], rows: Sequen
     if name and name.garage != found.facts.garage:
         return replace(line, text=f"of garage {name.garage}")
     if not told:
-        return replace(line, explained=False, text="in the statement, and PayBy did not tell of it here")
+        return replace(line, explained=False, text="in the statement, but PayBy did not notify us of it")
     if rows and said != listed:
         return replace(line, explained=False, said_fils=listed, text=f"{case}: the statement has another amount")
     return line if rows else replace(line, text=f"{case}; the statement of another day has it")

@@ -39,7 +39,11 @@ def _payment(found: Index, no: str) -> Iterator[ReportLine]:
         yield _outcome(found, paid)
         if not rows:
             due = found.due(paid.paid_ms, paid.paid_ms)
-            text = "PayBy's statement does not have it" if due else "outside this statement: see the one beside it"
+            text = (
+                "PayBy's statement does not have it"
+                if due
+                else "outside this statement: see the previous or next day's"
+            )
             yield replace(base, kind="missing", explained=not due, at_ms=paid.paid_ms, text=text)
     else:
         text = f"the journal has this order as {order.stage}"
@@ -94,14 +98,14 @@ def _outcome(found: Index, paid: PaidOrder) -> ReportLine:
     if payment.holder == "credit" and found.facts.now_ms < payment.until:
         return replace(line, text=f"credit for its ticket until {found.day.shown(payment.until)}")
     if payment.holder == "used":
-        return replace(line, kind="paid-opened", text="left under another's raise, or an open arm")
+        return replace(line, kind="paid-opened", text="left under another's raise, or under an open arm")
     if payment.holder == "lift" and found.facts.now_ms < payment.paid + IN_FLIGHT_MS:
         return replace(line, text="its lift is under way")
     text = f"no raise, and no refund that ended (the payment's holder: {payment.holder})"
     if found.unsure.get(order.no):
         text = "the barrier does not know whether it raised the boom"
     elif payment.holder == "raised":
-        text = "the worker took it for raised, and no journal here holds the raise"
+        text = "the worker counted it as raised, but no journal here holds the raise"
     return replace(line, explained=False, text=text)
 
 
@@ -136,14 +140,22 @@ def _refund(found: Index, returned: ReturnedRefund, rows: Sequence[StatementEntr
     if refund.stage in BAD:
         again = found.given(order.no, GOOD + OPEN) >= refund.amount
         explained = again or bool(raised)
-        text += "; refunded under another number" if again else "; PayBy will not: a person must see to it"
+        text += (
+            "; refunded under another number"
+            if again
+            else "; PayBy will not make it: a person must give the money back"
+        )
     elif refund.by == "worker" and raised:
         text, explained = f"{text}; yet the boom rose for it", False
     yield replace(base, text=text, explained=explained, where=places(rows))
     wrong = replace(base, kind="difference", explained=False)
     if refund.stage in GOOD and not rows:
         due = found.due(returned.asked_ms, at)
-        fate = "PayBy's statement does not have this refund" if due else "it may stand in the statement beside this one"
+        fate = (
+            "PayBy's statement does not have this refund"
+            if due
+            else "it may be in the previous or next day's statement"
+        )
         yield replace(wrong, kind="missing", explained=not due, text=base.text + fate)
     if refund.stage in BAD and rows:
         yield replace(wrong, text=f"{base.text}failed here, and in the statement", where=places(rows))

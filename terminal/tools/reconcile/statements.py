@@ -112,7 +112,7 @@ def read_papers(files: Iterable[tuple[str, bytes]], *, largest: int = MAX_FILE_B
     for name, data, trouble in _unpacked(files, largest):
         digest = hashlib.sha256(data).digest()
         if digest in seen and not trouble:
-            notes.append(f"{name} was given twice, and is read once")
+            notes.append(f"{name} was given twice and is read once")
             continue
         seen.add(digest)
         one = _FileContent(read_sheet(name, data) if data or not trouble else StatementSheet(name))
@@ -205,10 +205,10 @@ def _moment(found: _FileContent, line: int, text: str) -> int | None:
             found.flaw(line, "no time")
         return None
     if not 2000 <= at.year <= 9000:  # beyond them Python's own dates end
-        found.flaw(line, "no time of these days")
+        found.flaw(line, "the time cannot be right")
         return None
     if at.tzinfo is None:
-        note = f"{found.sheet.name}: times without an offset are taken for Dubai's"
+        note = f"{found.sheet.name}: times without an offset are read as Dubai time"
         if note not in found.notes:
             found.notes.append(note)
         at = at.replace(tzinfo=PAYBY_ZONE)
@@ -238,7 +238,7 @@ def _gaps(sheets: Sequence[StatementSheet]) -> Iterator[StatementFlaw]:
             numbers.setdefault(named[1], set()).add(int(named[2]))
     for stem, there in numbers.items():
         for number in sorted(set(range(1, max(there))) - there):
-            yield StatementFlaw(f"{stem}_{number:03d}.csv", "this file is not among the statement's")
+            yield StatementFlaw(f"{stem}_{number:03d}.csv", "this file of the statement is missing")
 
 
 def _miscounts(found: Sequence[_FileContent]) -> Iterator[StatementFlaw]:
@@ -254,7 +254,7 @@ def _miscounts(found: Sequence[_FileContent]) -> Iterator[StatementFlaw]:
         for sheet in group:
             if int(sheet.summary["totalCount"]) not in (sheet.lines, rows):
                 yield StatementFlaw(
-                    f"{sheet.name}:1", f"counts {sheet.summary['totalCount']} rows; {sheet.lines} are there"
+                    f"{sheet.name}:1", f"counts {sheet.summary['totalCount']} rows, but there are {sheet.lines}"
                 )
 
 

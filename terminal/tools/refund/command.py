@@ -46,10 +46,10 @@ def run(
     limits: FollowUpLimits = LIMITS,
 ) -> int:
     """Ask back (by ``prompt``, None where there is no terminal), refund, follow. 0: the money is on its way back;
-    1: it is not, or nobody knows yet. Raises ConfigError for wrong use, BusError, BadKeyFile."""
+    1: it is not, or nobody knows yet. Raises ConfigError for wrong use, MqttError, BadKeyFile."""
     wish = read_wish(settings, order_no, amount, reason)
     if not yes and prompt is None:
-        raise ConfigError("refund: it asks before it gives money back: call it from a terminal, or with --yes")
+        raise ConfigError("refund: it asks before it gives money back: run it from a terminal, or with --yes")
     signer = ConsoleSigner.load(settings)
     for line in about(settings, wish):
         say(line)
@@ -61,7 +61,7 @@ def run(
 
 def _agreed(prompt: Callable[[str], str]) -> bool:
     try:
-        return prompt("give it back? (yes/no) ").strip().lower() in ("y", "yes")
+        return prompt("Give the money back? (yes/no) ").strip().lower() in ("y", "yes")
     except EOFError:
         return False
 
@@ -71,15 +71,17 @@ def read_wish(settings: Settings, order_no: str, amount: str | None, reason: str
     garage = settings.need(sections.GarageSettings).id
     name = ids.parse_order_no(order_no)
     if name is None:
-        raise ConfigError(f"refund: got {order_no[:70]!r}, takes an order number, as {garage}-exit-1-<32 hex digits>")
+        raise ConfigError(
+            f"refund: got {order_no[:70]!r}, takes an order number, such as {garage}-exit-1-<32 hex digits>"
+        )
     if name.garage != garage:
-        raise ConfigError(f"refund: order {order_no} is of garage {name.garage}, this is {garage}")
+        raise ConfigError(f"refund: order {order_no} belongs to garage {name.garage}, and this is {garage}")
     try:
         fils = None if amount is None else money.parse(amount)
         if fils == 0:
             raise ValueError
     except ValueError:
-        raise ConfigError(f"refund: --amount: got {str(amount)[:40]!r}, takes dirhams above 0, as 12.50") from None
+        raise ConfigError(f"refund: --amount: got {str(amount)[:40]!r}, takes dirhams above 0, such as 12.50") from None
     if len(reason) > REASON_MAX or "|" in reason or not reason.isprintable():
         raise ConfigError(f"refund: --reason: takes up to {REASON_MAX} characters on one line, without |")
     return RefundWish(order_no, name.lane, name.session, fils, reason)
@@ -121,7 +123,7 @@ async def give_back(
     complain: Callable[[str], None],
     limits: FollowUpLimits,
 ) -> int:
-    """Send the command and follow its refund; the exit status. Raises ConfigError, BusError."""
+    """Send the command and follow its refund; the exit status. Raises ConfigError, MqttError."""
     clock = SystemClock()
     async with _connected(settings, wish) as mqtt_client:
         endpoint = Endpoint(
@@ -163,7 +165,7 @@ async def _connected(settings: Settings, wish: RefundWish) -> AsyncIterator[Mqtt
     garage, user = settings.need(sections.GarageSettings).id, mqtt.username
     known = user.partition(".")[0] in access.USERS
     if known and not access.may_publish(user, topic(garage, wish.lane, "command"), garage=garage):
-        raise ConfigError(f"mqtt.username: {user} may not give commands; takes console, or lane")
+        raise ConfigError(f"mqtt.username: {user} may not send commands; use console or lane")
     async with contextlib.AsyncExitStack() as stack:
         try:
             opened = await stack.enter_async_context(build.mqtt_client(mqtt, f"{user}-refund", clean=True))

@@ -104,14 +104,14 @@ class RefundFollowUp:
                 return ended
         if self._stage:
             self._complain(
-                f"refund {self._no}: {self._stage}, and no end within {self._limits.end_s:g} s; the worker goes on with"
-                " it, and reconcile shows what came of it"
+                f"refund {self._no}: {self._stage}, not finished within {self._limits.end_s:g} s; the worker goes on"
+                " with it, and reconcile shows what came of it"
             )
         else:
             trouble = self._endpoint.mqtt_client.trouble
             self._complain(
                 f"refund: no answer from the worker within {self._limits.answer_s:g} s"
-                f" ({trouble or 'is it running, and may this user give commands?'}); the command has expired"
+                f" ({trouble or 'is it running, and may this user send commands?'}); the command has expired"
             )
         return 1
 

@@ -37,8 +37,8 @@ _HELD = {
     "credit": "credit for its ticket",
     "refund": "a refund is under way",
     "refunded": "refunded",
-    "used": "its car left under another's raise, or an open arm",
-    "person": "it waits for a person",
+    "used": "its car left under another's raise, or under an open arm",
+    "person": "a person must decide",
 }
 
 
