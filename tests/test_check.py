@@ -163,7 +163,7 @@ CHANGES = [
     ({"mqtt_url": "mqtt://127.0.0.1:1"}, "FAIL  broker: mqtt://127.0.0.1:1 cannot be reached"),
     ({"broker_users": "users", "broker_port": "1"}, "but the embedded broker listens on 1"),
     ({"journal_path": "absent/journal.db"}, "absent cannot be written"),
-    ({"journal_path": "keys/lane"}, "no journal (file is not a database); it is left as it is"),
+    ({"journal_path": "keys/lane"}, "not a journal (file is not a database); it is left as it is"),
     ({"barrier_journal": "keys"}, "keys: a folder lies there; it is left as it is"),
     ({"lcd_spi_device": "1"}, "spidev0.1 is not there"),
     ({"reader_device": "dev/ttyACM9"}, "ttyACM9 is not there"),

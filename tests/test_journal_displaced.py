@@ -61,7 +61,7 @@ def test_however_it_is_taken_away_all_that_was_written_is_copied_and_the_copy_fo
         text = watch.look(store.journal, T0)
         copy = watch.target
         assert copy is not None and copy.parent in (path.parent, tmp_path)
-        assert text == f"{path.parent}/{told} while it was at work; what was written is copied to {copy}"
+        assert text == f"{path.parent}/{told} while it was in use; what was written is copied to {copy}"
         assert [row.data for row in read(copy)] == [b"before"]
         store.journal.append_now([("fact", b"after")], T0)
         assert (watch.look(store.journal, T0 + 5000), watch.target) == (text, copy)
