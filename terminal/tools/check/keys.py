@@ -1,4 +1,4 @@
-"""Keys and passwords: are the files there, closed to others, and do the pairs fit?"""
+"""Keys and passwords: are the files there and closed to others, and do the pairs match?"""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -61,7 +61,7 @@ def _tried(name: str, attempt: Callable[[], str], advice: str) -> Finding:
 def _payby_keys(payby: PaybySettings) -> str:
     found = load_public_keys(payby.payby_public_key)
     if payby.private_key:
-        with suppress(BadKey):  # told by the merchant key's own line
+        with suppress(BadKey):  # the merchant key's own line reports it
             if load_private_key(payby.private_key).public_key() in found:
                 raise ConfigError("payby.payby_public_key: this is the merchant's own public key, not PayBy's")
     return f"{len(found)} of PayBy's"

@@ -55,7 +55,7 @@ async def pins(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
         return
     try:
         chip = machine.open_pins(settings.gpio.pins)
-    except Exception as error:  # drivers have no root error that tools/ may name
+    except Exception as error:  # drivers have no root error that tools/ may import
         yield Finding("pins", False, str(error), 'gpio.pins = "mock" is for trials without hardware')
         return
     try:
@@ -120,7 +120,7 @@ def _spi(lcd: LcdSettings, machine: Machine) -> Finding:
 
 
 def _spi_bytes(machine: Machine) -> int:
-    """How many bytes the kernel takes in one transfer; its own default where it does not tell."""
+    """How many bytes the kernel takes in one transfer; its default if it does not tell."""
     try:
         return int(machine.spi_bytes.read_text())
     except (OSError, ValueError):
@@ -142,15 +142,15 @@ async def scanner(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
 
 
 def service_runs(proc: Path = Path("/proc")) -> bool:
-    """Is a role with pins at work on this machine? One that began a few seconds ago may be on its way out again, since
-    it cannot have its pins: it does not count."""
+    """Is a role with pins running on this machine? A role that started a few seconds ago does not count: it may be
+    about to end because it cannot get its pins."""
     for folder in proc.glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
             began_s = int((folder / "stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
             up_s = float((proc / "uptime").read_text().split()[0])
         except (OSError, ValueError, IndexError):
-            continue  # it has ended meanwhile, or is none of ours to see
+            continue  # it has ended meanwhile, or we may not look at it
         ours = any(Path(word).name == "exit-terminal" for word in words[:2]) or words[1:3] == ["-m", "terminal"]
         if ours and _WITH_PINS & set(words[1:]) and up_s - began_s > _AT_WORK_S:
             return True
@@ -160,7 +160,7 @@ def service_runs(proc: Path = Path("/proc")) -> bool:
 def network_time(
     marker: Path = Path("/run/systemd/timesync/synchronized"), kernel: Callable[[int], bool] = kernel_keeps
 ) -> bool | None:
-    """Is the clock kept by the network, by the kernel's word or systemd-timesyncd's marker? None where neither says."""
+    """Does the network keep the clock, according to the kernel or systemd-timesyncd's marker? None: neither tells."""
     if kernel(SystemClock().wall_ms()) or marker.exists():
         return True
     return False if marker.parent.is_dir() else None

@@ -1,5 +1,5 @@
-"""Does ``notify_url`` lead to our listener? Asked from here, which is not where PayBy asks from: what is not proven so
-is said, and ``check --order`` proves it."""
+"""Does ``notify_url`` lead to our listener? Checked from this machine, which is not where PayBy calls from: the finding
+says what that does not prove, and ``check --order`` proves it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,9 +11,9 @@ from terminal.tools.check.finding import Finding, Machine
 
 LIMIT_S = 5.0
 MARK = "X-Answered-By", "exit-terminal"
-"""The header by which the listener is known; its own module says the same."""
+"""The header by which the listener is known; the listener's module has the same."""
 _BEHIND = (502, 503, 504)
-"""What a reverse proxy says while nobody is behind it."""
+"""What a reverse proxy answers while nothing is behind it."""
 _KEY = "payby.notify_url"
 
 

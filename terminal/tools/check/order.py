@@ -1,5 +1,5 @@
-"""``check --order``: a real order, paid with a phone and given back, so that DYNQR, deviceId, expiry and notifyUrl are
-proven before the first driver. Money moves here: the order's amount, there and back.
+"""``check --order``: a real order, paid with a phone and refunded, which proves DYNQR, deviceId, expiry and notifyUrl
+before the first driver comes. Money moves here: the order's amount, there and back.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from terminal.tools.check.report import Report
 from terminal.tools.check.services import what_to_do
 
 NOTIFIED_S = 15.0
-"""So long after the payment PayBy's notification may come."""
+"""How long after the payment PayBy's notification may come."""
 REFUNDED_S = 30.0
 _MARGIN_MS = 600_000
 _MOST = Decimal(100)
@@ -50,7 +50,7 @@ async def prove(
     report: Report,
     wait_s: float | None = None,
 ) -> bool:
-    """Report each step as it is known; True where all went well. ``wait_s``: how long the payer has, by default
+    """Report each step as it happens; returns whether all went well. ``wait_s``: how long the payer has, by default
     as long as a driver. Raises ConfigError, BadKey."""
     payby = settings.need(PaybySettings)
     lane = settings.lane.id if settings.lane else ""
@@ -70,7 +70,7 @@ class _OrderProof:
         self._no = f"check-{uuid.uuid4().hex}"
         self._good = True
         self._deaf = ""
-        """Why no notification can be seen here."""
+        """Why no notification can be seen here; empty if it can."""
         self._notified = asyncio.Event()
 
     async def run(self, amount: Decimal, blocks: bool, wait_s: float) -> bool:
@@ -116,7 +116,7 @@ class _OrderProof:
         return answer
 
     async def _wait(self, placed: OrderAnswer, wait_s: float) -> OrderAnswer | None:
-        """Query as a lane does, until it is paid; close it when nobody pays."""
+        """Query as a lane does, until the order is paid; close it if nobody pays."""
         loop, scanned, asks = asyncio.get_running_loop(), False, True
         until = loop.time() + wait_s
         while loop.time() < until:
@@ -137,7 +137,7 @@ class _OrderProof:
         return None
 
     async def _scanned(self, token_url: str) -> tuple[bool, bool]:
-        """Is it worth asking again; and was it scanned?"""
+        """Ask whether it was scanned; returns whether to ask again."""
         try:
             payer = await self._client.get_cashier_url_info(token_url)
         except errors.PayByError as error:
@@ -204,7 +204,7 @@ class _OrderProof:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Take notifications in the listener's place, unless that is at work, or is not here."""
+        """Take notifications in place of the listener, unless that is running or not configured."""
         async with AsyncExitStack() as stack:
             listener = self._settings.listener
             if self._payby.notify_url and listener:
@@ -231,7 +231,7 @@ class _OrderProof:
         except errors.PayByError:
             return web.Response(status=400)
         if order is None or order.merchant_order_no != self._no:
-            return web.Response(status=503)  # of another: PayBy says it again once the listener is back
+            return web.Response(status=503)  # another order's: PayBy sends it again once the listener is back
         self._notified.set()
         return web.json_response({"response": "SUCCESS"})
 

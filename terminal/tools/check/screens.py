@@ -61,7 +61,7 @@ async def screens(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
                 yield Finding(f"screens garage.{key}", False, text, advice)
         layout = layout_for(lcd.panel, *_size(lcd))
     except (OSError, ValueError):
-        return  # told by the fonts' line or the panel's
+        return  # the fonts' line or the panel's reports it
     wrong = _wrong(Renderer(layout, site))
     if wrong:
         text = f"{', '.join(wrong)} do not fit on the {lcd.panel}: {next(iter(wrong.values()))}"

@@ -1,4 +1,4 @@
-"""Who must answer: the broker and PayBy, and by PayBy's answer the clock."""
+"""What must answer: the broker and PayBy; and the clock, by PayBy's answer."""
 
 import socket
 import uuid
@@ -40,12 +40,12 @@ def _answers(host: str, port: int) -> bool:
 
 
 async def _knock(mqtt: MqttSettings) -> Finding:
-    """Connect under a client id that no role has: one that has it would be thrown out by this check."""
+    """Connect under a client id that no role has, because this check would push out a role that has it."""
     try:
         async with build.mqtt_client(mqtt, f"{mqtt.username}-check") as mqtt_client:
             trouble = "" if mqtt_client.connected else mqtt_client.trouble
     except ConnectionRefused as error:
-        if _WRONG_ID not in str(error):  # a broker that binds ids to users has looked at the password first
+        if _WRONG_ID not in str(error):  # a broker that binds ids to users has checked the password first
             return Finding("broker", False, str(error), "correct mqtt.username, or the password in mqtt.password_file")
         trouble = ""
     except (MqttError, ConfigError, UnicodeDecodeError) as error:
@@ -73,7 +73,7 @@ async def payby_and_clock(settings: Settings, machine: Machine) -> AsyncIterator
 
 
 async def _ask(client: PayByClient, payby: PaybySettings) -> Finding:
-    """Ask for an order that cannot be: "no such order" is the answer that only a known merchant gets."""
+    """Ask for an impossible order: only a known merchant gets the answer "no such order"."""
     try:
         await client.get_order(f"check-{uuid.uuid4().hex}")
     except errors.OrderUnknown:
@@ -84,7 +84,7 @@ async def _ask(client: PayByClient, payby: PaybySettings) -> Finding:
 
 
 def what_to_do(error: errors.PayByError) -> str:
-    """The same for a refusal with and without a signature."""
+    """The advice for a refusal, with or without a signature."""
     match error:
         case errors.ClockWrong():
             return "set this machine's clock: sudo timedatectl set-ntp true"

@@ -1,6 +1,6 @@
-"""The day at a glance: what was paid and how the arm was raised, hour by hour, and what nobody can explain.
+"""The day at a glance: payments and raises, hour by hour, and everything unexplained.
 
-One layout, drawn on either of two canvases: pixels (PNG), or lines of SVG in a page that needs nothing else (HTML).
+One layout, drawn on one of two canvases: pixels (PNG), or SVG in a page that needs nothing else (HTML).
 """
 
 import html
@@ -112,7 +112,7 @@ def as_png(report: Report) -> Image.Image:
 
 
 def as_html(report: Report) -> str:
-    """The picture, and every line below it, in one file without scripts."""
+    """The picture with every line below it, in one file without scripts."""
     canvas = Svg()
     draw(report, canvas)
     title = f"{report.garage} {report.day.date}"
@@ -154,7 +154,7 @@ def _row(report: Report, line: ReportLine) -> str:
 
 
 def draw(report: Report, canvas: Canvas) -> None:
-    """All of it, from the top."""
+    """Draw everything, from the top."""
     canvas.text(MARGIN, 66, f"{report.day.date:%A, %-d %B %Y}", 30, INK, weight="SemiBold")
     canvas.text(MARGIN, 94, f"garage {report.garage}, {report.day.zone}", 17, MUTED)
     _tiles(report, canvas)
@@ -283,7 +283,7 @@ def _exceptions(report: Report, canvas: Canvas) -> None:
 
 
 def _cut(text: str) -> str:
-    """As much of a text as one line has room for."""
+    """As much of a text as fits on one line."""
     face, room = font("Regular", 15), WIDTH - 2 * MARGIN
     if face.getlength(text) <= room:
         return text

@@ -1,4 +1,4 @@
-"""The statement, the worker's journal and the arms' raises, matched: data in, report out.
+"""Matches the statement, the worker's journal and the arms' raises: data in, report out.
 
 Whatever no rule here explains is unexplained.
 """
@@ -21,7 +21,7 @@ _OPENED: Mapping[str, Kind] = {"free": "opened-free", "operator": "opened-operat
 
 
 def match(facts: Facts, notes: Sequence[str] = (), flaws: Sequence[StatementFlaw] = ()) -> Report:
-    """A day's report; ``notes`` and ``flaws`` are what was found besides, while reading."""
+    """A day's report; ``notes`` and ``flaws`` are what else was found while reading."""
     found = Index(facts)
     lines = [
         *payments(found),
@@ -52,7 +52,7 @@ def _wrong_day(facts: Facts) -> Iterator[StatementFlaw]:
         yield StatementFlaw("statement", f"for another day: {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
 
 
-# -- what the statement has and we have not --------------------------------------------------------------------------
+# -- what the statement has and we do not ----------------------------------------------------------------------------
 
 
 def _strangers(found: Index) -> Iterator[ReportLine]:
@@ -97,7 +97,7 @@ def _stranger(found: Index, row: StatementEntry) -> ReportLine:
 
 
 def _chargebacks(found: Index) -> Iterator[ReportLine]:
-    """Each order of which money was taken back, by PayBy's notification of the day or by the statement."""
+    """Each order whose money was taken back, by PayBy's notification of the day or by the statement."""
     told: dict[str, list[ChargedBack]] = defaultdict(list)
     for one in found.records.chargebacks:
         told[one.order_no].append(one)
@@ -126,7 +126,7 @@ def _chargeback(found: Index, no: str, told: Sequence[ChargedBack], rows: Sequen
 
 
 def _raises(found: Index) -> Iterator[ReportLine]:
-    """Those of the day that no `paid-opened` tells of."""
+    """The day's raises that no `paid-opened` covers."""
     for opening in found.facts.openings:
         if opening.at_ms in found.day and (line := _raise(found, opening)):
             yield line
@@ -156,7 +156,7 @@ def _raise(found: Index, opening: Opening) -> ReportLine | None:
 
 
 def _settled(found: Index, opening: Opening) -> bool:
-    """Did the payment of a lift of unknown outcome find its end in another way?"""
+    """Did the payment of a lift with an unknown outcome end in another way?"""
     paid = found.records.paid.get(opening.order_no)
     if paid is None:
         return False

@@ -1,4 +1,4 @@
-"""The day's payments and refunds: what each came to, and whether the statement says the same of it."""
+"""The day's payments and refunds: what became of each, and whether the statement agrees."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ IN_FLIGHT_MS = 10 * 60_000
 
 
 def payments(found: Index) -> Iterator[ReportLine]:
-    """Of every order that was paid on the day, by our word or PayBy's: what it bought, and what does not fit."""
+    """For every order that was paid on the day, according to us or PayBy: what it bought, and what does not match."""
     for no in found.today:
         yield from _payment(found, no)
     for stay in found.stays.values():
@@ -25,7 +25,7 @@ def payments(found: Index) -> Iterator[ReportLine]:
 
 
 def refunds(found: Index) -> Iterator[ReportLine]:
-    """Of every refund that was asked or ended on the day, or stands in the statement."""
+    """For every refund that was asked for or ended on the day, or is in the statement."""
     for no, returned in found.records.refunds.items():
         rows = found.returns.get(no, [])
         if rows or returned.asked_ms in found.day or returned.ended_ms in found.day:
@@ -60,7 +60,7 @@ def _payment(found: Index, no: str) -> Iterator[ReportLine]:
 def _unlike(
     found: Index, base: ReportLine, rows: Sequence[StatementEntry], done: Sequence[str], payby_no: str = ""
 ) -> Iterator[ReportLine]:
-    """A line for each thing in which a row differs from ``base``."""
+    """A line for each difference of a row from ``base``."""
     payee = found.facts.payee_mid
     for row in rows:
         line = replace(base, at_ms=row.at_ms, where=row.where)
@@ -110,7 +110,7 @@ def _outcome(found: Index, paid: PaidOrder) -> ReportLine:
 
 
 def _twice(found: Index, stay: Sequence[PaidOrder]) -> Iterator[ReportLine]:
-    """Of a stay's payments one may be kept."""
+    """Only one of a stay's payments may be kept."""
     kept = sum(found.given(p.order.no, GOOD + OPEN) < p.payment.amount for p in stay)
     fate = "one is kept" if kept == 1 else f"{kept} are kept"
     for number, paid in enumerate(stay, 1):

@@ -1,8 +1,8 @@
 """``exit-terminal refund ORDER``: asks the worker to give money back, and follows it to the end.
 
-Nothing is refunded here. The worker alone knows who holds a payment, so it gets a `command` signed with the console's
-key, the same one again and again until its `receipt` shows; what PayBy makes of it comes as `refund` messages.
-``known`` reads the journal, ``following`` sends and listens.
+Nothing is refunded here. Only the worker knows who holds a payment, so it gets a `command` signed with the console's
+key, repeated until its `receipt` comes; what PayBy does then comes as `refund` messages. ``lookup`` reads the journal,
+``follow_up`` sends and listens.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from terminal.tools.refund.follow_up import LIMITS, FollowUpLimits, RefundFollow
 from terminal.tools.refund.lookup import RefundWish, about
 
 REASON_MAX = 64
-"""What PayBy takes of a reason."""
+"""The most characters of a reason that PayBy takes."""
 _ANOTHER_ID = REFUSALS["Client identifier not valid"]
 
 
@@ -45,8 +45,8 @@ def run(
     complain: Callable[[str], None] = lambda text: print(f"exit-terminal: {text}", file=sys.stderr),
     limits: FollowUpLimits = LIMITS,
 ) -> int:
-    """Ask back (by ``prompt``, None where there is no terminal), refund, follow. 0: the money is on its way back;
-    1: it is not, or nobody knows yet. Raises ConfigError for wrong use, MqttError, BadKeyFile."""
+    """Ask for confirmation (by ``prompt``; None: no terminal), refund, and follow. Returns 0: the money is on its way
+    back; 1: it is not, or nobody knows yet. Raises ConfigError for wrong use, MqttError, BadKeyFile."""
     wish = read_wish(settings, order_no, amount, reason)
     if not yes and prompt is None:
         raise ConfigError("refund: it asks before it gives money back: run it from a terminal, or with --yes")
@@ -67,7 +67,7 @@ def _agreed(prompt: Callable[[str], str]) -> bool:
 
 
 def read_wish(settings: Settings, order_no: str, amount: str | None, reason: str) -> RefundWish:
-    """Check what was typed; raises ConfigError."""
+    """Check the arguments; raises ConfigError."""
     garage = settings.need(sections.GarageSettings).id
     name = ids.parse_order_no(order_no)
     if name is None:
@@ -89,7 +89,7 @@ def read_wish(settings: Settings, order_no: str, amount: str | None, reason: str
 
 @dataclass(frozen=True, slots=True)
 class ConsoleSigner:
-    """The console's key, and the name that its public half has in ``trusted``."""
+    """The console's key, and the name of its public half in ``trusted``."""
 
     name: str
     key: Ed25519PrivateKey
@@ -106,7 +106,7 @@ class ConsoleSigner:
 
     @property
     def by(self) -> str:
-        """Who asks: the key, and the one who is logged in."""
+        """Who asks: the key, and the user who is logged in."""
         with contextlib.suppress(OSError, KeyError):
             user = getpass.getuser()
             if user.isprintable() and "|" not in user:
@@ -155,8 +155,8 @@ async def give_back(
 
 @contextlib.asynccontextmanager
 async def _connected(settings: Settings, wish: RefundWish) -> AsyncIterator[MqttClient]:
-    """As the console on our own broker of this machine, else as the configured user, under a client id of our own
-    where the broker takes one: with a running role's it would be pushed out."""
+    """Connect as the console on this machine's own broker, otherwise as the configured user, under a client id of our
+    own if the broker takes one: with a running role's id we would push the role out."""
     broker, mqtt = settings.broker, settings.mqtt
     if broker:
         mqtt = build.embedded_user(broker, mqtt, "console")
