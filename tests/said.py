@@ -36,7 +36,7 @@ ELSEWHERE = (
     "alert ticket-refused info once | exit-1 | a ticket was refused: ticket-foreign",
     "clear boom-stuck | exit-1 | the arm was seen up",
     "clear payby-silent | exit-1 | PayBy answers again",
-    "reply refused | currency or amount is none of ours",
+    "reply refused | currency or amount cannot be ours",
     "reply refused | it is revoked",
 )
 """Said in situations that tests/states.py takes for others that it has seen."""

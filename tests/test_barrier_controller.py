@@ -228,7 +228,7 @@ def test_a_forged_lift_is_answered_believed_in_nothing_and_told_once_a_minute() 
     desk.clock.turn(FORGED_EVERY_MS)
     _, told = desk.controller.on_lift(lift(amount="1.00", not_after=stamp(NOW + 90_000)))
     assert told == ReportForgery(
-        "a lift was refused: PayBy's words do not bear out what it says (4 more since the last alert)"
+        "a lift was refused: PayBy's signed words do not prove what it says (4 more since the last alert)"
     )
 
 
@@ -622,7 +622,7 @@ def test_digests_are_a_collection_of_texts(changes: list[tuple[str, str]]) -> No
 
 
 def test_rows_of_another_kind_are_no_barriers() -> None:
-    with pytest.raises(ValueError, match="'fee' is no barrier's"):
+    with pytest.raises(ValueError, match="'fee' is not a barrier's"):
         SpentLifts().replay([Row(1, 1, "fee", b"")])
 
 

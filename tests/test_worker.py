@@ -336,7 +336,7 @@ async def test_what_belongs_to_a_lane_is_a_bad_message_in_the_garages_place(lane
     }  # fmt: skip
     await lane.bus.hears(lane.topic(what, "garage"), said[what])
     alert = await lane.until(Alert, code="bad-message")
-    assert "no lane is `garage`" in alert.text
+    assert "`garage` is none" in alert.text
     assert "garage" not in lane.worker.event_store.garage.lanes
     assert lane.bus.unacknowledged == 0
 
