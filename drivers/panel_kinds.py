@@ -64,7 +64,7 @@ KINDS = {
         PanelKind("ili9486", "ili9486", (320, 480), (320, 480), 1, 20_000_000, rgb565, words=True),
         # Over SPI the ILI9488 takes 3 or 18 bits a pixel, not 16. In 3 bits, two pixels a byte, a code without grey
         # would need a sixth of its bytes: 43 ms less at 32 MHz, once, while PayBy takes hundreds. It would cost scan
-        # distance where modules are no whole number of pixels: 2.0 of 65 cm at 7.8 px (version 4), nothing that could
+        # distance if modules are not a whole number of pixels: 2.0 of 65 cm at 7.8 px (version 4), nothing that could
         # be measured at 7.1 px (96 drivers each, standard error 0.5 cm). Words would lose their smooth edges, unless
         # formats change between windows; and that one bit becomes full white, no panel was at hand to show.
         PanelKind("ili9488", "ili9488", (480, 320), (480, 320), 0, 20_000_000, rgb888),
@@ -73,7 +73,7 @@ KINDS = {
 
 
 def kind_of(name: str) -> PanelKind:
-    """The kind of that name; ValueError for none of ours."""
+    """The kind of that name; raises ValueError for an unknown name."""
     try:
         return KINDS[name]
     except KeyError:

@@ -15,7 +15,8 @@ SAID = Path(__file__).with_name("said.txt")
 ELSEWHERE = (
     "alert boom-stuck critical | exit-1 stay | the arm does not rise; the lane takes no new orders",
     "alert help warning once | exit-1 stay order | a driver needs help: unpaid",
-    "alert lift-unknown critical once | the garage stay order | a part was given back; a person decides about the rest",
+    "alert lift-unknown critical once | the garage stay order | a part was given back: a person must decide about the"
+    " rest",
     "alert bad-fee warning once | exit-1 stay | the fee of a lost ticket names a stay that is already known",
     "alert help warning once | exit-1 stay order | a driver needs help: ticket-used",
     "alert help warning once | exit-1 stay | a driver needs help: ticket-used",

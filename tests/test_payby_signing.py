@@ -310,5 +310,5 @@ def test_a_private_key_in_place_of_paybys_public_one_is_refused(tmp_path: Path) 
 
 
 def test_no_public_key_at_all_is_refused() -> None:
-    with pytest.raises(BadKey, match="no public key"):
+    with pytest.raises(BadKey, match="public key is missing"):
         load_public_keys([])

@@ -353,7 +353,7 @@ def takes(hint: Any) -> str:
         for meta in getattr(part, "__metadata__", ()):
             if isinstance(meta, Meta) and meta.description:
                 return meta.description
-    raise AssertionError(f"{hint} bears no description")
+    raise AssertionError(f"{hint} has no description")
 
 
 def key_in(text: str) -> str:

@@ -147,7 +147,7 @@ def mosquitto_acl(garage: str, lanes: "list[str] | tuple[str, ...]" = ()) -> str
     check_garage(garage)
     users = [*USERS, *(f"{role}.{check_lane(lane)}" for lane in lanes for role in BOUND)]
     blocks = [
-        "# Who may say and hear what. Generated, do not edit:\n"
+        "# Who may publish and read what. Generated, do not edit:\n"
         f"# python -m terminal.contract.access {' '.join([garage, *lanes])} > acl\n"
         "# A user who is not named here may do nothing.\n"
     ]

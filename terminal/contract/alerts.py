@@ -331,7 +331,7 @@ def severity_of(code: AlertCode) -> Severity:
     """The fixed severity of an alert; raises ValueError where it depends on what happened."""
     severity = ALERTS[code].severity
     if severity is None:
-        raise ValueError(f"alert {code}: whoever raises it must pass a severity")
+        raise ValueError(f"alert {code}: pass a severity when you raise it")
     return severity
 
 
@@ -339,5 +339,5 @@ def is_told_once(code: AlertCode) -> bool:
     """True for an occurrence, False for a condition that will be cleared; raises ValueError where it may be either."""
     lasts = ALERTS[code].lasts
     if lasts == EITHER:
-        raise ValueError(f"alert {code}: whoever raises it must pass `once`")
+        raise ValueError(f"alert {code}: pass `once` when you raise it")
     return lasts == ONCE

@@ -35,7 +35,7 @@ TIMES: dict[type[Any], frozenset[str]] = {
     UntoldAlert: frozenset({"since"}),
     Visit: frozenset({"since", "read", "gone_since", "waits_until"}),
 }
-"""The fields that hold a time in ms; 0 and None are no time."""
+"""The fields that hold a time in ms; 0 and None mean no time."""
 
 BACK_MS = 60_000
 """A start that lies further than this before the last fact has another clock: the earlier one was wrong."""

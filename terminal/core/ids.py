@@ -81,8 +81,8 @@ def derived_id(at_ms: int, *parts: str) -> str:
 
 
 def lift_id(at_ms: int, mark: str, garage: str, lane: str, *parts: str) -> str:
-    """The id of a lift of ours: a UUIDv7 of ``at_ms``, 30 bits of a hash of ``parts``, and 44 bits that only who has
-    the secret ``mark`` can make for this lane."""
+    """The id of one of our lifts: a UUIDv7 of ``at_ms``, 30 bits of a hash of ``parts``, and 44 bits that can only be
+    made with the secret ``mark``, for this lane."""
     plain = int(derived_id(at_ms, garage, lane, *parts).replace("-", ""), 16)
     head = plain >> _MARK_BITS
     return _dashed(f"{head << _MARK_BITS | _marked(head, mark, garage, lane):032x}")

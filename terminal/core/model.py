@@ -250,8 +250,8 @@ Phase = Literal["blocked", "ordering", "paying", "reordering", "leaving", "helpi
 class Visit:
     """A car with a genuine ticket at a lane.
 
-    blocked: an order is wanted and something stands in its way; ordering: placeOrder is out; paying: the QR shows;
-    reordering: the order ran out and is being closed, another follows; leaving: a lift is granted; helping: a
+    blocked: an order is needed and something prevents it; ordering: placeOrder is under way; paying: the QR code shows;
+    reordering: the order ran out and is being closed, and another follows; leaving: a lift is granted; helping: a
     person is needed, though a payment that is found still lifts.
     """
 

@@ -3,7 +3,7 @@
 paho runs on asyncio's readiness events, not in its network thread: so a hop costs no change of thread
 (tests/bench/mqtt.py compares), and there is no thread that an exception could kill unnoticed. Only what blocks (the
 name look-up, TCP connect and TLS handshake) runs in a short-lived thread, during which nothing else touches the
-client. Rules for whoever changes this file:
+client. Rules for changes of this file:
 
 - paho's callbacks only note what happened. They must not call into paho: its callback lock is not re-entrant, so a
   write that fails inside a callback would stop the process.
@@ -154,8 +154,7 @@ class MqttClient:
     def subscribe(self, *filters: str, fleeting: Iterable[str] = ()) -> Subscription:
         """Messages on ``filters`` (QoS 1) from now on, retained ones first. Filters may overlap: each subscription
         gets what the broker sends, which may be the same message twice if filters overlap. ``fleeting`` filters
-        are heard while there is a connection (QoS 0): of a heartbeat nothing may be kept and come late as if it were
-        new."""
+        are subscribed to with QoS 0: a heartbeat must not be kept by the broker and come late as if it were new."""
         wanted = {check_filter(f): 1 for f in filters} | {check_filter(f): 0 for f in fleeting}
         if not wanted:
             raise ValueError("subscribe() needs a filter")

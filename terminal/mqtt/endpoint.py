@@ -71,7 +71,7 @@ class MessageStream:
                 where = parse(delivery.topic)
                 kind = MESSAGES.get(where.kind)
                 if kind is None:
-                    raise BadMessage(f"{where.kind!r} is no message of the contract")
+                    raise BadMessage(f"{where.kind!r} is not a message of the contract")
                 if not delivery.payload and where.kind in RETAINED:  # somebody deleted the retained message
                     delivery.ack()
                     continue

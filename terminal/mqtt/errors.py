@@ -17,7 +17,7 @@ REFUSALS = {
 
 
 class MqttError(Exception):
-    """The connection cannot be had as it was asked for."""
+    """The connection cannot be made as it was asked for."""
 
 
 class ConnectionRefused(MqttError):

@@ -94,7 +94,7 @@ class Probe:
 
 @cache
 def _product() -> str:
-    """This product's name and version; the library alone bears no version of its own."""
+    """This product's name and version; the library has no version of its own."""
     try:
         return f"exit-terminal/{version('parking-exit-terminal')}"
     except PackageNotFoundError:

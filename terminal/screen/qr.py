@@ -51,7 +51,7 @@ class Symbol:
 
     def __post_init__(self) -> None:
         if self.size not in range(21, 178, 4):
-            raise QrError(f"QR symbol: {self.size} modules a side is no size of a QR symbol (21, 25 … 177)")
+            raise QrError(f"QR symbol: {self.size} modules a side is not a size of a QR symbol (21, 25 … 177)")
         spare = -(self.size**2) % 8
         if len(self.bits) != (self.size**2 + spare) // 8 or self.bits[-1] & ((1 << spare) - 1):
             raise QrError(f"QR symbol: {len(self.bits)} bytes are not the modules of {self.size} x {self.size}")

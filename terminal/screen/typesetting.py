@@ -69,7 +69,7 @@ class Typesetter:
         return TextRow(self.label(key, 0, em), value, self.label(key, -1, em))
 
     def broken(self, key: str, width: int, em: int, *, lines: int = 3) -> Stack:
-        """A text in every language, each in at most so many lines. Raises DoesNotFit."""
+        """A text in every language, each in at most ``lines`` lines. Raises DoesNotFit."""
         found = [wrapped(self.texts.say(key, lang), lang, width, em, lines) for lang in reversed(self.languages)]
         gap = round(em * 0.3)
         return Stack([Stack([TextLine(one) for one in inks], gap) for inks in found], gap * 2)

@@ -60,7 +60,7 @@ def _refund_stage(draft: Draft, stay: Stay, before: VisitRefund, refund: VisitRe
         ended = replace(payment, holder="person" if refund.stage == "failed" or rest else "refunded", refund_no=None)
         stay = replace(stay, payments=tuple(ended if p is payment else p for p in stay.payments))
         if rest and refund.stage != "failed":
-            text = "a part was given back; a person decides about the rest"
+            text = "a part was given back: a person must decide about the rest"
             draft.alert("lift-unknown", "critical", text, None, stay, refund.order_no)
     if refund.stage == "failed":
         text = "PayBy will not make this refund: a person must give the money back"

@@ -48,7 +48,7 @@ REFUSALS = 3
 """How many signed refusals of the list make the lanes serve without it."""
 PAGE = 100
 LISTED_DAYS = 2
-"""PayBy's list is read from the day of the last intact row, but not further back than so many days."""
+"""PayBy's list is read from the day of the last intact row, but not further back than this many days."""
 PAYBY_ZONE_S = 4 * 3600
 logger = logging.getLogger(__name__)
 
