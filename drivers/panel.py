@@ -176,7 +176,7 @@ class SpiPanel:
         return image.copy()
 
     def _set_up(self, wire: PanelWire) -> None:
-        """Set the panel up, without a reset first: a panel that is already set up stays on meanwhile, because nothing
+        """Set the panel up, not only after a reset: a panel that is already set up stays on meanwhile, because nothing
         changes its settings, and ``sleep out`` does nothing to one that is awake (ILI9341 8.2.12; the others alike)."""
         for code, parameters in set_up_steps(self._kind, bgr=self._bgr):
             wire.command(code)

@@ -89,7 +89,7 @@ def test_a_copy_that_is_written_over_it_is_told_and_what_only_reads_or_touches_i
         assert len(list(read(path))) == 9 and store.journal.displaced() == ""
         path.write_bytes(older.read_bytes())  # the same file, as `cp` does it
         assert store.journal.displaced() == f"{path} was overwritten"
-        assert f"{path} was overwritten while it was at work" in store.look_at_place()
+        assert f"{path} was overwritten while it was in use" in store.look_at_place()
 
 
 @pytest.mark.fault("journal-replaced")

@@ -136,7 +136,7 @@ def test_rows_that_a_newer_program_wrote_are_left_to_it(tmp_path: Path) -> None:
 
 
 def configured(folder: Path) -> Path:
-    """Everything that worker and barrier need but a broker, which nobody waits for."""
+    """Everything that worker and barrier need, except a broker, for which nothing waits."""
     make_keys(folder)
     (folder / "secrets" / "password").write_text("unused")
     (folder / "secrets" / "password").chmod(0o600)

@@ -101,7 +101,7 @@ async def test_check_claims_each_line_and_names_those_that_are_held(tmp_path: Pa
 
 
 def test_check_leaves_the_lines_of_a_running_service_alone(tmp_path: Path) -> None:
-    """Which must have been at work for a while: one that cannot have its pins ends, and is started again."""
+    """The service must have been running for a while: one that cannot get its pins ends, and is started again."""
     service = ["/opt/exit-terminal/.venv/bin/python3", "/opt/exit-terminal/.venv/bin/exit-terminal", "run"]
     for pid, cmdline, began_s in (("7", service, 50), ("8", ["python", "-m", "terminal", "check"], 10), ("9", [], 1)):
         (tmp_path / pid).mkdir()
