@@ -46,7 +46,7 @@ WIRE_EVERY = 16
 REAL_EVERY = 16
 """One in this many worlds runs the product's PayBy client over simulated HTTP."""
 SEES_PHONES = 0.3
-"""In one of this many worlds PayBy tells whether a phone has read a code; the owners may take their time."""
+"""In this share of the worlds PayBy tells whether a phone has read a code; the owners may take their time."""
 
 
 @dataclass(frozen=True, slots=True)
