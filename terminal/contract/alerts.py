@@ -261,7 +261,7 @@ ALERTS: Mapping[AlertCode, AlertKind] = {
         "Compare any refund with the passage: `exit-terminal reconcile` for that day."),
     "reader-refuses": AlertKind("warning", UNTIL_CLEARED,
         "The last ten tickets that a lane read were all refused.",
-        "Check the scanner's settings ([wiring.md](wiring.md)). If they are right, compare `garage.id`, the "
+        "Check the scanner's settings (deploy/wiring.md). If they are right, compare `garage.id`, the "
         "ticket keys and the clock with the entry's."),
     "refund": AlertKind("info", ONCE,
         "A refund was asked for; the text says why.",

@@ -43,8 +43,7 @@ STEADY_S = 5.0
 """After a connection that lasted this long (s), the next retry counts as a first one; otherwise two clients that fight
 over an id, or a broker that drops everybody, would cause five connects a second."""
 YIELDING_S = 4.0, 8.0
-"""The wait if another machine is known to use our client id: it may be the rightful one, and either should have the id
-for long enough to let a car out."""
+"""The wait if another machine uses our client id: whichever has the id needs it long enough to let a car out."""
 FIRST_S = 3.0
 """How long opening waits to learn whether the broker accepts the user; without an answer it goes on."""
 FLUSH_S = 2.0
@@ -63,12 +62,10 @@ class MqttClient:
     ``async with`` raises ConnectionRefused when the broker refuses the user, and MqttError for an unusable URL or
     certificate file; it goes on when no broker can be reached. If the first answer comes later and is a refusal,
     publish(), wait_connected() and every subscription raise it. After a first success a refusal is retried.
-
-    The broker keeps the session (clean_session off) under ``client_id``, by default the user's name. It keeps none
-    without either, nor with ``clean``, which is for onlookers that do not want what was published while they were away.
-    ``mqtts`` checks the certificate and its host name, by ``ca_file`` or the system's authorities. ``will`` may be a
-    function: it is called before each connect, so that no two wills have the same id. ``grace_s``: how long a message
-    that nobody takes is kept unacknowledged; see SubscriptionRouter.
+    The broker keeps the session under ``client_id``, by default the user's name; it keeps none without either, nor with
+    ``clean``, for onlookers. ``mqtts`` checks certificate and host name, by ``ca_file`` or the system's authorities.
+    A ``will`` function is called before each connect, so that no two wills have the same id. ``grace_s``: how long a
+    message that nobody takes is kept unacknowledged; see SubscriptionRouter.
     """
 
     def __init__(
@@ -130,12 +127,9 @@ class MqttClient:
     # The public interface
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False, latest_only: bool = False) -> None:
-        """Hand a message to the connection, QoS 1, and return; without a connection it waits here.
-
-        That it was handed over proves nothing: a sender that needs to know must wait for an answer. While a message
-        waits, the same bytes are not queued twice, and with ``latest_only`` (a state, a heartbeat) only the topic's
-        newest message is kept.
-        """
+        """Hand a message to the connection, QoS 1, and return; without a connection it waits here. That proves nothing:
+        a sender that needs to know must wait for an answer. While a message waits, the same bytes are not queued twice,
+        and with ``latest_only`` (a state, a heartbeat) only the topic's newest is kept."""
         check_topic(topic)
         if len(payload) > LARGEST:
             raise ValueError(f"{topic}: {len(payload)} bytes; a broker would drop the connection, again and again")
@@ -152,9 +146,8 @@ class MqttClient:
         self._drive(lambda: None)
 
     def subscribe(self, *filters: str, fleeting: Iterable[str] = ()) -> Subscription:
-        """Messages on ``filters`` (QoS 1) from now on, retained ones first. Filters may overlap: each subscription
-        gets what the broker sends, which may be the same message twice if filters overlap. ``fleeting`` filters
-        are subscribed to with QoS 0: a heartbeat must not be kept by the broker and come late as if it were new."""
+        """Messages on ``filters`` (QoS 1) from now on, retained ones first; twice where filters overlap. ``fleeting``
+        ones have QoS 0: a heartbeat must not be kept by the broker and come late as if it were new."""
         wanted = {check_filter(f): 1 for f in filters} | {check_filter(f): 0 for f in fleeting}
         if not wanted:
             raise ValueError("subscribe() needs a filter")
@@ -173,8 +166,7 @@ class MqttClient:
             raise self._error
 
     async def settled(self) -> bool:
-        """Return once the broker has acknowledged all that was published until now, however long that takes; False
-        where it could not have all of it, for some did not fit into the backlog meanwhile."""
+        """Wait until the broker has acknowledged everything; False if some of it did not fit into the backlog."""
         dropped = self.dropped
         if self._backlog or self._outstanding:
             await self._idle.wait()
