@@ -227,7 +227,7 @@ def test_a_forged_lift_is_answered_believed_in_nothing_and_told_once_a_minute() 
     desk.clock.turn(FORGED_EVERY_MS)
     _, told = desk.controller.on_lift(lift(amount="1.00", not_after=stamp(NOW + 90_000)))
     assert told == ReportForgery(
-        "a lift was refused: PayBy's words do not bear out what it says (4 more since the last alert)"
+        "a lift was refused: PayBy's signed words do not prove what it says (4 more since the last alert)"
     )
 
 
@@ -607,7 +607,7 @@ def test_refusals_of_which_no_copy_can_be_valid_leave_the_memory() -> None:
 
 
 def test_rows_of_another_kind_are_no_barriers() -> None:
-    with pytest.raises(ValueError, match="'fee' is no barrier's"):
+    with pytest.raises(ValueError, match="'fee' is not a barrier's"):
         SpentLifts().replay([Row(1, 1, "fee", b"")])
 
 

@@ -154,16 +154,16 @@ CHANGES = [
     ({"payby_payby_public_key": '["keys/absent"]'}, "FAIL  keys payby.payby_public_key: "),
     ({"payby_private_key": "keys/worker.pem"}, "worker.pem: not an RSA key"),
     ({"lift_private_key": "keys/console.pem"}, "lift.private_key: lift.trusted has no worker with its public half"),
-    ({"lift_private_key": "keys/merchant.pem"}, "merchant.pem: no Ed25519 key"),
+    ({"lift_private_key": "keys/merchant.pem"}, "merchant.pem: not an Ed25519 key"),
     ({"console_lift_private_key": "keys/worker.pem"}, "lift.trusted has no console with its public half"),
-    ({"lift_trusted": '{ worker = "keys/worker.pub.pem", worker2 = "keys/worker.pub.pem" }'}, "are one key"),
+    ({"lift_trusted": '{ worker = "keys/worker.pub.pem", worker2 = "keys/worker.pub.pem" }'}, "are the same key"),
     ({"ticket_keys": '{ k1 = "keys/lane" }'}, "ticket.keys.k1: "),
     ({"mqtt_password_file": "keys/lane"}, "FAIL  broker: mqtt: the broker refuses: "),
     ({"mqtt_password_file": "keys/absent"}, "FAIL  password mqtt.password_file: mqtt.password_file: cannot read"),
     ({"mqtt_url": "mqtt://127.0.0.1:1"}, "FAIL  broker: mqtt://127.0.0.1:1 cannot be reached"),
-    ({"broker_users": "users", "broker_port": "1"}, "the embedded broker listens on 1"),
+    ({"broker_users": "users", "broker_port": "1"}, "but the embedded broker listens on 1"),
     ({"journal_path": "absent/journal.db"}, "absent cannot be written"),
-    ({"journal_path": "keys/lane"}, "no journal (file is not a database); it is left as it is"),
+    ({"journal_path": "keys/lane"}, "not a journal (file is not a database); it is left as it is"),
     ({"barrier_journal": "keys"}, "keys: a folder lies there; it is left as it is"),
     ({"lcd_spi_device": "1"}, "spidev0.1 is not there"),
     ({"reader_device": "dev/ttyACM9"}, "ttyACM9 is not there"),
@@ -196,7 +196,7 @@ async def test_ticket_keys_at_a_lane_of_a_larger_garage_are_told(place: Path) ->
     settings = load(None, {f"EXIT_TERMINAL_{key}": value for key, value in at_lane.items()})
     bad = await failing(settings, machine(place))
     (line,) = [line for line in bad if "ticket.keys" in line]
-    assert "a lane's machine, which may be stolen" in line
+    assert "this lane's machine, which may be stolen" in line
     assert "take [ticket] and its files off this machine" in line
 
 
@@ -208,7 +208,9 @@ async def test_an_incomplete_configuration_names_the_key(place: Path) -> None:
 
 async def test_a_configuration_without_roles_is_not_ready(place: Path) -> None:
     bad = await failing(load(None, {"EXIT_TERMINAL_GARAGE_ID": "marina"}), machine(place))
-    assert bad == ["FAIL  configuration: no role's section is there -> see deploy/exit-terminal.toml"]
+    assert bad == [
+        "FAIL  configuration: the configuration has no section for any role -> see deploy/exit-terminal.toml"
+    ]
 
 
 async def test_a_missing_gpio_chip_is_told_in_the_driver_s_words(
@@ -244,7 +246,7 @@ async def test_a_transfer_that_the_kernel_cuts_is_named_but_allowed(
     settings = configured(place, sandbox.base_url, embedded.url, lcd_transfer_size="65536")
     ready, lines = await lines_of(settings, machine(place))
     assert ready
-    said = f"; transfers of 65536 bytes are cut into {cut}, the kernel's most (spidev.bufsiz)"
+    said = f"; transfers of 65536 bytes are cut to {cut}, the kernel's limit (spidev.bufsiz)"
     assert (said in lines["panel"]) == bool(cut)
     assert ("transfers" in lines["panel"]) == bool(cut)
 
@@ -298,7 +300,7 @@ async def test_a_wrong_signature_of_payby_s_says_to_download_its_key(
         ("402", "RATE_LIMIT_REJECT", "too many calls"),
         ("500", "SYSTEM_ERROR", "PayBy itself is in trouble"),
         ("601", "RISK_FAIL", "ask PayBy"),
-        ("62086", "INVALID_PAYEEMID", "mend payby.partner_id"),
+        ("62086", "INVALID_PAYEEMID", "correct payby.partner_id"),
     ],
 )
 async def test_a_refusal_gets_the_same_advice_with_and_without_a_signature(
@@ -346,7 +348,7 @@ async def test_a_clock_that_neither_network_nor_payby_confirms_is_not_ready(
     for ntp in (None, False):
         bad = await failing(settings, machine(place, ntp=ntp))
         assert [line.partition(" -> ")[0] for line in bad if "clock" in line] == [
-            "FAIL  clock: confirmed by nobody, neither the network nor PayBy: no ticket would be taken"
+            "FAIL  clock: neither the network nor PayBy has confirmed it: no ticket would be taken"
         ]
     assert not [line for line in await failing(settings, machine(place, ntp=True)) if "clock" in line]
 

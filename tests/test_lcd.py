@@ -67,7 +67,7 @@ class GlassPanel:
         self._loop.call_soon_threadsafe(self._news.set)
 
     async def until(self, count: int) -> Image.Image:
-        """Wait for so many frames in all; the last of them."""
+        """Wait until there are this many frames; returns the last one."""
         async with asyncio.timeout(5):
             while len(self.frames) < count:
                 self._news.clear()
@@ -97,7 +97,7 @@ def pay(clock: Clock, url: str = URL, key: Ed25519PrivateKey = KEY, lane: str = 
 
 @dataclass
 class Kerb:
-    """An lcd role at work: what it hears, what its panel shows, and what it says."""
+    """A running lcd role: what it receives, what its panel shows, and what it publishes."""
 
     bus: MemoryBus
     panel: GlassPanel
@@ -444,7 +444,7 @@ async def test_a_panel_that_fails_degrades_the_role_and_gets_the_picture_when_it
     async with kerb(panel=panel) as k:
         (alert,) = await k.bus.until(Alert, 1)
         assert (alert.code, alert.severity) == ("lcd-panel", "critical")
-        assert alert.text == "no frame can be shown: spidev0.0: no such device"
+        assert alert.text == "the panel shows no frame: spidev0.0: no such device"
         await k.settled()
         assert (k.health().state, k.health().reason) == ("degraded", alert.text)
         panel.error = None
@@ -478,7 +478,7 @@ async def test_a_folder_of_pictures_that_vanished_and_cannot_be_made_is_told_and
         await k.screen("idle")
         (alert,) = await k.bus.until(Alert, 1)
         assert (alert.code, alert.severity) == ("lcd-panel", "critical")
-        assert alert.text.startswith(f"no frame can be shown: no picture can be written to {folder}")
+        assert alert.text.startswith(f"the panel shows no frame: no picture can be written to {folder}")
         await k.settled()
         assert k.health().state == "degraded"
         folder.unlink()
@@ -601,7 +601,7 @@ async def test_a_light_that_fails_is_the_panels_failure() -> None:
     async with kerb(dimming=Dimming(0.4, 0), light=fail) as k:
         await k.screen("idle")
         (alert,) = await k.bus.until(Alert, 1)
-        assert (alert.code, alert.text) == ("lcd-panel", "no frame can be shown: GPIO 18 cannot be set")
+        assert (alert.code, alert.text) == ("lcd-panel", "the panel shows no frame: GPIO 18 cannot be set")
         await k.settled()
 
 

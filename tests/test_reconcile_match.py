@@ -192,7 +192,7 @@ def test_a_payment_whose_car_left_under_an_open_arm_is_explained() -> None:
     assert story.payment().holder == "used"
     report = story.report(papers(payment(order)))
     assert kinds(report) == ["opened-forced", "paid-opened"]
-    assert only(report, "paid-opened").text == "left under another's raise, or an open arm"
+    assert only(report, "paid-opened").text == "left under another's raise, or under an open arm"
     assert only(report, "paid-opened").explained
 
 
@@ -210,7 +210,7 @@ def test_an_intent_that_was_not_done_is_unexplained_until_its_payment_found_its_
     story.answers("unknown")
     report = story.report(papers(payment(order)))
     assert kinds(report, unexplained=True) == ["paid-not-opened", "opened-unsure"]
-    assert only(report, "paid-not-opened").text == "the barrier does not know whether it raised"
+    assert only(report, "paid-not-opened").text == "the barrier does not know whether it raised the boom"
     story.command("refund", order_no=order.no)
     story.tell_refund("success")
     report = story.report(papers(payment(order), refund(story.refund().no, order.no, 2000)))
@@ -253,7 +253,7 @@ def test_without_the_barriers_journal_an_operators_lift_is_nobodys() -> None:
     story.operator("x")
     line = only(story.report(papers(), arms=False), "opened-unexplained")
     assert not line.explained
-    assert "an operator's shows in the barrier's journal" in line.text
+    assert "the barrier's journal would show an operator's lift" in line.text
 
 
 def test_a_lift_that_raised_before_the_journal_began_is_not_todays() -> None:
@@ -279,7 +279,7 @@ def test_a_free_lift_that_the_worker_never_granted_is_unexplained() -> None:
     story.pulse(grant, id=an_id("forged"))
     report = story.report(papers())
     assert not only(report, "opened-free").explained
-    assert only(report, "opened-free").text == "a worker's lift that the worker's journal does not hold"
+    assert only(report, "opened-free").text == "the worker signed this lift, and its journal does not hold it"
 
 
 def test_a_lift_for_an_order_that_is_not_paid_is_unexplained() -> None:
@@ -464,7 +464,7 @@ def test_a_refund_that_is_missing_altered_or_never_asked_for_is_unexplained() ->
     assert only(double, "difference").text == f"{no}: listed 2 times"
     alien = story.report(papers(payment(order), refund(no, order.no, 500), refund("R1", order.no, 300)))
     line = only(alien, "not-ours")
-    assert (line.text, line.lane, line.fils) == ("a refund, R1, that was not asked for here", "exit-1", 300)
+    assert (line.text, line.lane, line.fils) == ("refund R1 was not asked for here", "exit-1", 300)
     assert [r.unexplained for r in (missing, less, other, double, alien)] == [1, 1, 1, 1, 1]
 
 
@@ -505,7 +505,7 @@ def test_a_payment_that_the_statement_lacks_is_unexplained_and_at_its_edge_only_
     late.at = at(23, 58, DATE)
     late.visits()
     edge = only(late.report(papers()), "missing")
-    assert (edge.explained, edge.text) == (True, "outside this statement: see the one beside it")
+    assert (edge.explained, edge.text) == (True, "outside this statement: see the previous or next day's")
 
 
 def test_without_any_file_of_transactions_every_payment_of_ours_is_missing() -> None:
@@ -516,7 +516,7 @@ def test_without_any_file_of_transactions_every_payment_of_ours_is_missing() -> 
 
 def test_a_statement_of_another_day_is_named() -> None:
     report = Told().report(papers(day=DATE - timedelta(days=1)))
-    assert [flaw.text for flaw in report.flaws] == ["of another day: 2026-09-20 00:00 to 2026-09-21 00:00"]
+    assert [flaw.text for flaw in report.flaws] == ["for another day: 2026-09-20 00:00 to 2026-09-21 00:00"]
 
 
 def test_orders_that_were_never_made_here_are_named_by_file_and_line() -> None:
@@ -527,8 +527,8 @@ def test_orders_that_were_never_made_here_are_named_by_file_and_line() -> None:
     rows = [payment(records), *(payment(records, merchantOrderNo=no) for no in (alien, elsewhere, "till-7"))]
     report = story.report(papers(*rows, refund("R7", elsewhere, 100)))
     assert [(line.order_no, line.where, line.text) for line in report.of("not-ours")] == [
-        (alien, "transactions.csv:4", "an order number of this garage that its journal does not hold"),
-        ("till-7", "transactions.csv:6", "no order number of ours"),
+        (alien, "transactions.csv:4", "an order number of this garage, but its journal does not hold it"),
+        ("till-7", "transactions.csv:6", "not one of our order numbers"),
     ]
     assert [(line.where, line.explained) for line in report.of("elsewhere")] == [
         ("transactions.csv:5", True),

@@ -144,7 +144,7 @@ class _Loaded(Plugin):
 
 
 def change(mutant: Mutant) -> None:
-    """Puts the changed code into the functions of its statement: whoever has got hold of one has the changed one."""
+    """Puts the changed code into the functions of its statement, so that every reference has the changed one."""
     module = sys.modules[module_of(mutant.file)]
     made = ModuleType("made")
     made.__dict__.update(vars(module))

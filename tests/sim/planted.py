@@ -244,7 +244,7 @@ BUGS = (
         "fee believed",
         "terminal.roles.worker.event_mapper",
         """    if said != reckoned or (told.reason == "lost" and not amount):
-        return refused("refused", f"a fee says {fee.reason} {fee.amount}, the tariff {reckoned[0]} {reckoned[2]}")
+        return refused("refused", f"a fee says {fee.reason} {fee.amount}, but the tariff {reckoned[0]} {reckoned[2]}")
 """,
         """    if fee.reason != "lost":
         owed = money.parse(fee.amount or "0.00")
@@ -479,7 +479,7 @@ def hunt_all(bugs: Iterable[Bug], lives: int, jobs: int) -> list[Found]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.sim.planted", description=__doc__)
-    parser.add_argument("--lives", type=int, default=2000, help="at most so many for each bug (default 2000)")
+    parser.add_argument("--lives", type=int, default=2000, help="at most this many for each bug (default 2000)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--only", default="", help="bugs whose names hold this")
