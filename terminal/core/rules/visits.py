@@ -23,12 +23,12 @@ def begin_visit(draft: Draft, name: str, fee: ParkingFee, car: str | None, read:
     """A car with this ticket, which was read at ``read``, is at the lane, as far as its loops say. The lane has no
     visit, nor has the stay."""
     lane, stay = draft.lane(name), draft.stay(fee.session)
-    lost = stay.lost
+    stay = replace(stay, lane=name)
     if fee.reason == "lost":
-        lost = draft.at
+        stay = replace(stay, lost=draft.at)
         others = (session for session in lane.lost if session != fee.session)
         lane = replace(lane, lost=(*others, fee.session)[-REMEMBERED_LOST:])
-    draft.put(replace(stay, lane=name, lost=lost))
+    draft.put(stay)
     visit = Visit(fee, "blocked", draft.at, car, read=read)
     if lane.vehicle is None:
         visit = replace(visit, loop="unknown", waits_until=draft.at + LINGER_MS)
