@@ -40,6 +40,44 @@ def test_without_loops_a_refusal_shows_for_as_long_as_a_car_counts_as_waiting() 
     assert story.screen().until == story.at + 60_000
 
 
+def test_two_readings_of_one_text_have_one_help_code_and_those_without_a_text_have_their_own() -> None:
+    """A driver who tries again reads the same letters out to whoever helps."""
+    story = Story()
+
+    def code(fee: str, ticket: str = "") -> str | None:
+        story.tell(e.TicketRefused(story.at, "exit-1", fee, "ticket-unknown", ticket=ticket))
+        return story.screen().help_code
+
+    assert code("first", "PG1.x") == code("second", "PG1.x")
+    assert len({code("third", "PG1.y"), code("fourth"), code("fifth")}) == 3
+
+
+def test_a_ticket_whose_lift_may_have_raised_is_used_for_another_car() -> None:
+    story = Story()
+    story.arrives()
+    story.reads(amount=0)
+    story.answers("unknown")
+    story.leaves_loop()
+    story.wait(3)
+    story.arrives()
+    story.reads(amount=0)
+    assert (story.shows(), story.lane().visit) == ("help ticket-used", None)
+
+
+def test_lifts_that_the_barrier_refused_are_no_raises_and_its_driver_may_come_back() -> None:
+    story = Story()
+    story.pays()
+    for _ in range(3):
+        story.answers("refused", "car")
+        story.wait(1)
+    assert story.shows() == "help barrier"
+    story.leaves_loop()
+    story.wait(3)
+    story.arrives()
+    story.reads()
+    assert (story.shows(), story.owes()) == ("paid", ["SendLift"])
+
+
 def test_a_ticket_whose_car_passed_while_nobody_looked_is_refused_and_begins_no_visit() -> None:
     story = Story(lanes=TWO)
     story.pays()
@@ -70,8 +108,9 @@ def test_a_car_that_is_long_between_the_two_loops_under_its_raised_boom_is_leavi
         story.tell(e.BarrierGone(story.at, "exit-1"))
     story.wait(20)
     story.arrives("exit-2")
-    story.reads("a", "exit-2")
+    story.reads("a", "exit-2", id="the reading")
     assert (story.shows("exit-2"), story.stay().lane) == ("help ticket-copied", "exit-1")
+    assert story.screen("exit-2").fee == "the reading"
 
 
 @pytest.mark.fault("ticket-again")

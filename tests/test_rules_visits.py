@@ -66,6 +66,28 @@ def test_who_had_credit_and_passed_the_second_loop_is_not_called_unpaid() -> Non
     assert told(story) == [("passed-open", BY_AN_OPEN_ARM)]
 
 
+@pytest.mark.fault("passed-open")
+def test_who_drove_off_under_an_open_arm_has_left_though_the_barrier_went_silent_right_after() -> None:
+    story = Story()
+    story.boom("up")
+    pays_behind_an_open_arm(story)
+    story.leaves_loop()
+    story.tell(e.BarrierGone(story.at, "exit-1"))
+    story.wait(3)
+    assert (story.stay().slipped_out, told(story)) == (True, [("passed-open", BY_AN_OPEN_ARM)])
+
+
+def test_who_went_while_nobody_knew_of_the_arm_may_have_left_and_a_person_decides() -> None:
+    story = Story()
+    story.shows_qr()
+    story.tell(e.BarrierGone(story.at, "exit-1"))
+    story.leaves_loop()
+    assert story.visit().escape == "perhaps"
+    story.payby("PAID")
+    story.wait(1200)
+    assert (story.stay().left, story.stay().perhaps_left, story.payment().holder) == (None, True, "person")
+
+
 @pytest.mark.fault("tailgating")
 def test_who_drives_off_as_a_raise_of_another_shows_is_a_tailgater() -> None:
     """The car before had paid and left on foot; its lift raised late, when the next one had just moved."""
