@@ -105,6 +105,26 @@ def test_who_drives_off_as_a_raise_of_another_shows_is_a_tailgater() -> None:
 
 
 @pytest.mark.fault("tailgating")
+@pytest.mark.parametrize(("named_at", "code"), [("up", "tailgating"), ("down", "passed-open")])
+def test_an_arm_is_up_for_the_lift_that_the_barrier_names_as_it_rises_and_not_as_it_rests(
+    named_at: str, code: str
+) -> None:
+    """A lift that was called refused had raised after all; whoever follows under that raise is a tailgater."""
+    story = Story()
+    story.pays()
+    late = story.answers("refused", "car")
+    story.leaves_loop()
+    story.wait(3)
+    story.tell(e.BarrierGone(story.at, "exit-1"))
+    story.boom(named_at, lift=late.id)
+    story.boom("up")
+    pays_behind_an_open_arm(story, "b")
+    story.leaves_loop()
+    story.wait(3)
+    assert [what for what, _ in told(story, "b")] == [code]
+
+
+@pytest.mark.fault("tailgating")
 def test_the_second_car_under_an_arm_that_a_hand_raised_is_a_tailgater() -> None:
     """It is long enough for both loops, so they saw it stand until it had passed."""
     story = Story()
