@@ -69,7 +69,7 @@ def _advance_paying(draft: Draft, lane: Lane, visit: Visit) -> None:
         grant_lift(draft, lane.id, "free", None)
         return
     if order and order.stage in ("placing", "created") and draft.at >= order.expires:
-        if extend_order(draft, order, visit):
+        if extend_order(draft, order):
             return
         set_stage(draft, order, "closing")
         if visit.phase != "helping":
