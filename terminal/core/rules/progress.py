@@ -91,7 +91,7 @@ def _advance_paying(draft: Draft, lane: Lane, visit: Visit) -> None:
         case "reordering":
             set_phase(draft, lane.id, "blocked")
         case "blocked":
-            if obstacle := _obstacle(draft, lane, stay):
+            if obstacle := _obstacle(draft, lane, visit, stay):
                 if draft.at >= visit.since + WAIT_LIMIT_MS:
                     call_help(draft, lane.id, obstacle)
             elif visit.fee.reason == "lost" and (paid := paid_loss(draft, lane)) not in (None, stay.session):
@@ -103,11 +103,11 @@ def _advance_paying(draft: Draft, lane: Lane, visit: Visit) -> None:
         case "helping" if order and order.stage == "created":
             set_phase(draft, lane.id, "paying")
         case "helping" if visit.reason in ("no-answer", "barrier") and not visit.lifts:
-            if visit.attempts < draft.rules.attempts and not _obstacle(draft, lane, stay):
+            if visit.attempts < draft.rules.attempts and not _obstacle(draft, lane, visit, stay):
                 _place(draft, lane, visit, stay)
 
 
-def _obstacle(draft: Draft, lane: Lane, stay: Stay) -> Obstacle:
+def _obstacle(draft: Draft, lane: Lane, visit: Visit, stay: Stay) -> Obstacle:
     """Why no order may be placed here now, in the words of `help`; empty when nothing stands in the way."""
     if any(grant.reason == "free" and draft.at < grant.not_after for grant in stay.grants):
         return "no-answer"  # it was free at another lane, where its lift may still raise
@@ -121,7 +121,7 @@ def _obstacle(draft: Draft, lane: Lane, stay: Stay) -> Obstacle:
         return "no-answer"  # its money is here: it lifts, goes back, or a person decides; nobody pays twice
     if _attempt(lane, stay) > ids.ATTEMPTS:
         return "no-answer"
-    if not may_lift(draft, stay, lane.visit.car if lane.visit else None):
+    if not may_lift(draft, stay, visit.car):
         return "barrier"  # who paid could not be let out
     return ""
 
