@@ -199,7 +199,7 @@ def _advance_leaving(draft: Draft, lane: Lane, visit: Visit) -> None:
 
 def _is_barred(stay: Stay, grant: Grant) -> bool:
     """Rule 8: did it show, while this lift was on its way, that its stay has left, or was raised for elsewhere?"""
-    return stay.left is not None or has_risen_for_another(stay, grant.car, but=grant.id)
+    return stay.left is not None or has_risen_for_another(stay, grant.car)
 
 
 def _drop(draft: Draft, stay: Stay, grant: Grant) -> None:

@@ -85,10 +85,9 @@ def may_lift(draft: Draft, stay: Stay, car: str | None) -> bool:
     return not has_risen_for_another(stay, car)
 
 
-def has_risen_for_another(stay: Stay, car: str | None, but: str | None = None) -> bool:
-    """Did the boom rise for it, or may it have, for a car that is not this one by all that is known? ``but``: a lift
-    that does not count."""
-    rose = [g for g in stay.given if g.id != but and g.outcome in ("raised", "unknown")]
+def has_risen_for_another(stay: Stay, car: str | None) -> bool:
+    """Did the boom rise for it, or may it have, for a car that is not this one by all that is known?"""
+    rose = [g for g in stay.given if g.outcome in ("raised", "unknown")]
     return bool(rose) and not stay.unpassed and (car is None or rose[-1].car != car)
 
 
