@@ -7,6 +7,7 @@ import pytest
 
 from tests.mutation.accepted import PATH, Name, name_of, read, written
 from tests.mutation.mutants import CORE, mutants, source
+from tests.mutation.trial import Plugin
 
 ACCEPTED = dict(read(PATH.read_text().splitlines()))
 SMALL = '''\
@@ -69,6 +70,10 @@ def test_a_mutant_is_the_file_but_for_its_change() -> None:
     for mutant in mutants(CORE / "tariff.py"):
         if mutant.before.startswith("return Fils(0)"):
             assert source(mutant) in {text.replace("Fils(0)", new) for new in ("Fils(1)", "Fils(None)")}
+
+
+def test_a_mutant_that_no_test_reaches_survives_instead_of_breaking_the_run() -> None:
+    Plugin().run([], lambda item: pytest.fail(f"{item} was not asked for"))
 
 
 def test_the_list_is_read_as_it_is_written() -> None:
