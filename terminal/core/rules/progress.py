@@ -69,7 +69,7 @@ def _advance_paying(draft: Draft, lane: Lane, visit: Visit) -> None:
         grant_lift(draft, lane.id, "free", None)
         return
     if order and order.stage in ("placing", "created") and draft.at >= order.expires:
-        if extend_order(draft, order, visit):
+        if extend_order(draft, order):
             return
         set_stage(draft, order, "closing")
         if visit.phase != "helping":
@@ -91,7 +91,7 @@ def _advance_paying(draft: Draft, lane: Lane, visit: Visit) -> None:
         case "reordering":
             set_phase(draft, lane.id, "blocked")
         case "blocked":
-            if obstacle := _obstacle(draft, lane, stay):
+            if obstacle := _obstacle(draft, lane, visit, stay):
                 if draft.at >= visit.since + WAIT_LIMIT_MS:
                     call_help(draft, lane.id, obstacle)
             elif visit.fee.reason == "lost" and (paid := paid_loss(draft, lane)) not in (None, stay.session):
@@ -103,11 +103,11 @@ def _advance_paying(draft: Draft, lane: Lane, visit: Visit) -> None:
         case "helping" if order and order.stage == "created":
             set_phase(draft, lane.id, "paying")
         case "helping" if visit.reason in ("no-answer", "barrier") and not visit.lifts:
-            if visit.attempts < draft.rules.attempts and not _obstacle(draft, lane, stay):
+            if visit.attempts < draft.rules.attempts and not _obstacle(draft, lane, visit, stay):
                 _place(draft, lane, visit, stay)
 
 
-def _obstacle(draft: Draft, lane: Lane, stay: Stay) -> Obstacle:
+def _obstacle(draft: Draft, lane: Lane, visit: Visit, stay: Stay) -> Obstacle:
     """Why no order may be placed here now; empty when nothing stands in the way."""
     if any(grant.reason == "free" and draft.at < grant.not_after for grant in stay.grants):
         return "no-answer"  # it was free at another lane, where its lift may still raise
@@ -121,7 +121,7 @@ def _obstacle(draft: Draft, lane: Lane, stay: Stay) -> Obstacle:
         return "no-answer"  # we have its money: it lifts, goes back, or a person decides; nobody pays twice
     if _attempt(lane, stay) > ids.ATTEMPTS:
         return "no-answer"
-    if not may_lift(draft, stay, lane.visit.car if lane.visit else None):
+    if not may_lift(draft, stay, visit.car):
         return "barrier"  # a driver who paid could not be let out
     return ""
 
@@ -199,7 +199,7 @@ def _advance_leaving(draft: Draft, lane: Lane, visit: Visit) -> None:
 
 def _is_barred(stay: Stay, grant: Grant) -> bool:
     """Rule 8: did its stay turn out, while this lift was on its way, to have left or been raised for elsewhere?"""
-    return stay.left is not None or has_risen_for_another(stay, grant.car, but=grant.id)
+    return stay.left is not None or has_risen_for_another(stay, grant.car)
 
 
 def _drop(draft: Draft, stay: Stay, grant: Grant) -> None:

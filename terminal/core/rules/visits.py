@@ -23,11 +23,12 @@ def begin_visit(draft: Draft, name: str, fee: ParkingFee, car: str | None, read:
     """Open a visit for this ticket, read at ``read`` (ms), with the car that the lane's loops see. Neither the lane nor
     the stay may have a visit."""
     lane, stay = draft.lane(name), draft.stay(fee.session)
+    stay = replace(stay, lane=name)
     if fee.reason == "lost":
         stay = replace(stay, lost=draft.at)
         others = (session for session in lane.lost if session != fee.session)
         lane = replace(lane, lost=(*others, fee.session)[-REMEMBERED_LOST:])
-    draft.put(replace(stay, lane=name))
+    draft.put(stay)
     visit = Visit(fee, "blocked", draft.at, car, read=read)
     if lane.vehicle is None:
         visit = replace(visit, loop="unknown", waits_until=draft.at + LINGER_MS)
