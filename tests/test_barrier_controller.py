@@ -173,7 +173,7 @@ def test_refusals_of_which_no_copy_can_be_valid_leave_the_memory() -> None:
 
 
 def test_rows_of_another_kind_are_no_barriers() -> None:
-    with pytest.raises(ValueError, match="'fee' is no barrier's"):
+    with pytest.raises(ValueError, match="'fee' is not a barrier's"):
         SpentLifts().replay([Row(1, 1, "fee", b"")])
 
 

@@ -30,7 +30,7 @@ def test_a_forged_lift_is_answered_believed_in_nothing_and_told_once_a_minute() 
     desk.clock.turn(FORGED_EVERY_MS)
     _, told = desk.controller.on_lift(lift(amount="1.00", not_after=stamp(NOW + 90_000)))
     assert told == ReportForgery(
-        "a lift was refused: PayBy's words do not bear out what it says (4 more since the last alert)"
+        "a lift was refused: PayBy's signed words do not prove what it says (4 more since the last alert)"
     )
 
 

@@ -83,7 +83,7 @@ async def test_ticket_keys_at_a_lane_of_a_larger_garage_are_told(place: Path) ->
     settings = load(None, {f"EXIT_TERMINAL_{key}": value for key, value in at_lane.items()})
     bad = await failing(settings, machine(place))
     (line,) = [line for line in bad if "ticket.keys" in line]
-    assert "a lane's machine, which may be stolen" in line
+    assert "this lane's machine, which may be stolen" in line
     assert "take [ticket] and its files off this machine" in line
 
 
@@ -95,7 +95,9 @@ async def test_an_incomplete_configuration_names_the_key(place: Path) -> None:
 
 async def test_a_configuration_without_roles_is_not_ready(place: Path) -> None:
     bad = await failing(load(None, {"EXIT_TERMINAL_GARAGE_ID": "marina"}), machine(place))
-    assert bad == ["FAIL  configuration: no role's section is there -> see deploy/exit-terminal.toml"]
+    assert bad == [
+        "FAIL  configuration: the configuration has no section for any role -> see deploy/exit-terminal.toml"
+    ]
 
 
 async def test_a_missing_gpio_chip_is_told_in_the_driver_s_words(
@@ -131,7 +133,7 @@ async def test_a_transfer_that_the_kernel_cuts_is_named_but_allowed(
     settings = configured(place, sandbox.base_url, embedded.url, lcd_transfer_size="65536")
     ready, lines = await lines_of(settings, machine(place))
     assert ready
-    said = f"; transfers of 65536 bytes are cut into {cut}, the kernel's most (spidev.bufsiz)"
+    said = f"; transfers of 65536 bytes are cut to {cut}, the kernel's limit (spidev.bufsiz)"
     assert (said in lines["panel"]) == bool(cut)
     assert ("transfers" in lines["panel"]) == bool(cut)
 
@@ -185,7 +187,7 @@ async def test_a_wrong_signature_of_payby_s_says_to_download_its_key(
         ("402", "RATE_LIMIT_REJECT", "too many calls"),
         ("500", "SYSTEM_ERROR", "PayBy itself is in trouble"),
         ("601", "RISK_FAIL", "ask PayBy"),
-        ("62086", "INVALID_PAYEEMID", "mend payby.partner_id"),
+        ("62086", "INVALID_PAYEEMID", "correct payby.partner_id"),
     ],
 )
 async def test_a_refusal_gets_the_same_advice_with_and_without_a_signature(
@@ -233,7 +235,7 @@ async def test_a_clock_that_neither_network_nor_payby_confirms_is_not_ready(
     for ntp in (None, False):
         bad = await failing(settings, machine(place, ntp=ntp))
         assert [line.partition(" -> ")[0] for line in bad if "clock" in line] == [
-            "FAIL  clock: confirmed by nobody, neither the network nor PayBy: no ticket would be taken"
+            "FAIL  clock: neither the network nor PayBy has confirmed it: no ticket would be taken"
         ]
     assert not [line for line in await failing(settings, machine(place, ntp=True)) if "clock" in line]
 

@@ -58,7 +58,7 @@ async def test_another_server_is_no_listener(place: Path, status: int) -> None:
 async def test_a_proxy_with_nobody_behind_it_proves_nothing(place: Path) -> None:
     async with answering(502) as url:
         (finding,) = await found(place, url, serves=False)
-    assert finding.ok and finding.text.startswith("not proven") and "run is stopped" in finding.text
+    assert finding.ok and finding.text.startswith("not proven") and "is not running" in finding.text
 
 
 async def test_what_is_not_answered_from_here_is_said_and_is_no_failure(

@@ -64,7 +64,7 @@ async def test_where_the_listener_is_at_work_it_keeps_its_port(place: Path, sand
         sandbox.notify_fault = NotifyFault(never=True)
         payer = Payer(sandbox)
         assert await prove(settings(place, sandbox, taken.getsockname()[1]), ONE, blocks=False, report=Lines(payer))
-        assert "not seen here: the listener is at work" in payer.line("notification")
+        assert "not seen here: the running listener got it" in payer.line("notification")
 
 
 async def test_without_a_notify_url_none_is_waited_for(place: Path, sandbox: Sandbox) -> None:
@@ -105,7 +105,7 @@ async def test_a_payby_that_does_not_tell_who_scanned_is_asked_once(place: Path,
     sandbox.fail("getCashierUrlInfo", Fault(code="404", msg="SERVICE_NOT_AVAILABLE"), times=None)
     payer = Payer(sandbox)
     assert await prove(settings(place, sandbox, free_port()), ONE, blocks=False, report=Lines(payer))
-    assert "not told by PayBy" in payer.line("scanned")
+    assert "PayBy does not tell" in payer.line("scanned")
     assert len(sandbox.calls_of("getCashierUrlInfo")) == 1
 
 

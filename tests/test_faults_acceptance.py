@@ -11,7 +11,7 @@ from tests.acceptance.scaled import ScaledClock, ScaledLoop
 
 
 def calls(name: str, *at_s: float, order_no: str = "a") -> Calls:
-    """An order placed at 100 s of PayBy's clock, and these calls so many seconds later."""
+    """An order placed at 100 s of PayBy's clock, and these calls the given seconds later."""
     found = [Call("placeOrder", 0, 100_000, b"", {}, {"merchantOrderNo": order_no}, "0")]
     found += [Call(name, 0, 100_000 + round(s * 1000), b"", {}, {"merchantOrderNo": order_no}, "0") for s in at_s]
     return Calls.about([*found, Call(name, 0, 100_001, b"", {}, {"merchantOrderNo": "b"}, "0")], order_no)

@@ -313,7 +313,7 @@ async def test_a_genuine_notification_is_answered_in_time_through_a_flood_and_ha
 
 
 def genuine_notification(number: int) -> bytes:
-    """PayBy speaks of an order that is none of ours: written down, and answered all the same."""
+    """PayBy notifies us of an order that is not ours: it is journaled, and still answered."""
     session = derived_id(CLOCK.wall_ms(), "none of ours", str(number))
     order = {
         "merchantOrderNo": f"marina-exit-1-{session.replace('-', '')}",

@@ -57,7 +57,7 @@ async def test_an_order_that_was_cut_short_is_placed_again_with_the_same_words(a
 
 
 async def created(lane: Lane) -> Order:
-    """The lane's order, once PayBy gave a code for it; a quiet spell on the bus is no end."""
+    """The lane's order, once PayBy has given a code for it; a quiet bus is not the end."""
     async with asyncio.timeout(ANSWERED_S):
         while True:
             with contextlib.suppress(TimeoutError):
@@ -128,7 +128,7 @@ async def test_an_order_that_cannot_be_closed_shows_the_next_driver_wait_and_let
 
 
 class Ahead(SystemClock):
-    """PayBy's clock, so many seconds before this machine's."""
+    """PayBy's clock, this many seconds before this machine's."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds

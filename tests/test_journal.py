@@ -1,4 +1,4 @@
-"""terminal/journal: what was acknowledged is there after every fault, and damage is told, never read."""
+"""terminal/journal: acknowledged rows are there after every fault, and damage is reported, never read."""
 
 import asyncio
 import shutil

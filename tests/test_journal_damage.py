@@ -181,7 +181,7 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "j.db") as db:
         db.execute("CREATE TABLE other (x)")
     db.close()
-    with pytest.raises(JournalDamaged, match="no journal's header"):
+    with pytest.raises(JournalDamaged, match="not a journal's header"):
         open_journal(tmp_path / "j.db")
 
 

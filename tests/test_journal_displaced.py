@@ -62,7 +62,7 @@ def test_however_it_is_taken_away_all_that_was_written_is_copied_and_the_copy_fo
         text = watch.look(store.journal, T0)
         copy = watch.target
         assert copy is not None and copy.parent in (path.parent, tmp_path)
-        assert text == f"{path.parent}/{told} while it was at work; what was written is copied to {copy}"
+        assert text == f"{path.parent}/{told} while it was in use; what was written is copied to {copy}"
         assert [row.data for row in read(copy)] == [b"before"]
         store.journal.append_now([("fact", b"after")], T0)
         assert (watch.look(store.journal, T0 + 5000), watch.target) == (text, copy)
@@ -90,7 +90,7 @@ def test_a_copy_that_is_written_over_it_is_told_and_what_only_reads_or_touches_i
         assert len(list(read(path))) == 9 and store.journal.displaced() == ""
         path.write_bytes(older.read_bytes())  # the same file, as `cp` does it
         assert store.journal.displaced() == f"{path} was overwritten"
-        assert f"{path} was overwritten while it was at work" in store.look_at_place()
+        assert f"{path} was overwritten while it was in use" in store.look_at_place()
 
 
 @pytest.mark.fault("journal-replaced")

@@ -180,7 +180,8 @@ HEADS: dict[str, tuple[Change, str]] = {
 @pytest.mark.fault("journal-damaged")
 @pytest.mark.parametrize("kind", HEADS)
 async def test_what_a_head_that_disagrees_with_its_journal_leads_to(tmp_path: Path, kind: str) -> None:
-    """It is noted without a flush, so an older one or none is no damage; what it names must be there."""
+    """The head is written without a flush, so an older one or none is not damage; the row that it names must be
+    there."""
     change, outcome = HEADS[kind]
     path, others = tmp_path / "j.db", tmp_path / "others"
     others.mkdir()

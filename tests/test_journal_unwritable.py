@@ -166,7 +166,7 @@ def read_only(folder: Path) -> Iterator[None]:
 
 @pytest.fixture
 def card(tmp_path: Path) -> Iterator[Path]:
-    """A small disk of its own; for who may not mount one, a folder."""
+    """A small disk of its own; a folder if this user may not mount one."""
     folder = tmp_path / "card"
     folder.mkdir()
     if os.geteuid():

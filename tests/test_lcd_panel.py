@@ -22,7 +22,7 @@ async def test_a_panel_that_fails_degrades_the_role_and_gets_the_picture_when_it
     async with kerb(panel=panel) as k:
         (alert,) = await k.bus.until(Alert, 1)
         assert (alert.code, alert.severity) == ("lcd-panel", "critical")
-        assert alert.text == "no frame can be shown: spidev0.0: no such device"
+        assert alert.text == "the panel shows no frame: spidev0.0: no such device"
         await k.settled()
         assert (k.health().state, k.health().reason) == ("degraded", alert.text)
         panel.error = None
@@ -56,7 +56,7 @@ async def test_a_folder_of_pictures_that_vanished_and_cannot_be_made_is_told_and
         await k.screen("idle")
         (alert,) = await k.bus.until(Alert, 1)
         assert (alert.code, alert.severity) == ("lcd-panel", "critical")
-        assert alert.text.startswith(f"no frame can be shown: no picture can be written to {folder}")
+        assert alert.text.startswith(f"the panel shows no frame: no picture can be written to {folder}")
         await k.settled()
         assert k.health().state == "degraded"
         folder.unlink()
@@ -179,5 +179,5 @@ async def test_a_light_that_fails_is_the_panels_failure() -> None:
     async with kerb(dimming=Dimming(0.4, 0), light=fail) as k:
         await k.screen("idle")
         (alert,) = await k.bus.until(Alert, 1)
-        assert (alert.code, alert.text) == ("lcd-panel", "no frame can be shown: GPIO 18 cannot be set")
+        assert (alert.code, alert.text) == ("lcd-panel", "the panel shows no frame: GPIO 18 cannot be set")
         await k.settled()

@@ -1,4 +1,4 @@
-"""How a role talks: what goes where, what is refused, alerts that are raised once, heartbeats, and who is there."""
+"""A role's endpoint: what goes where, what is refused, alerts that are raised once, heartbeats, and who is online."""
 
 import asyncio
 import json

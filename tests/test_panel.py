@@ -272,7 +272,7 @@ def test_the_clocks_that_data_sheets_allow_are_known() -> None:
 
 
 class Failing:
-    """A wire that breaks after so many bytes."""
+    """A wire that breaks after this many bytes."""
 
     def __init__(self, model: Model, good_bytes: int) -> None:
         self._model, self._left = model, good_bytes

@@ -92,14 +92,14 @@ async def test_check_claims_each_line_and_names_those_that_are_held(tmp_path: Pa
             f"FAIL  pins lcd.reset_pin: GPIO 25 {refused} -> {REMEDY}",
             f"FAIL  pins barrier.raise_pin: GPIO 17 {refused} -> {REMEDY}",
             f"FAIL  pins loops.boom_pin: GPIO 6 {refused} -> {REMEDY}",
-            "ok    pins: the GPIO chip opens; lines to be had: 24, 27, 22, 5",
+            "ok    pins: the GPIO chip opens; usable lines: 24, 27, 22, 5",
         ]
         assert not any("output" in line for line in garage.lines()), "what is checked is not driven"
         assert garage.lines()[-1] == "closed"
 
 
 def test_check_leaves_the_lines_of_a_running_service_alone(tmp_path: Path) -> None:
-    """Which must have been at work for a while: one that cannot have its pins ends, and is started again."""
+    """The service must have been running for a while: one that cannot get its pins ends, and is started again."""
     service = ["/opt/exit-terminal/.venv/bin/python3", "/opt/exit-terminal/.venv/bin/exit-terminal", "run"]
     for pid, cmdline, began_s in (("7", service, 50), ("8", ["python", "-m", "terminal", "check"], 10), ("9", [], 1)):
         (tmp_path / pid).mkdir()

@@ -76,9 +76,9 @@ async def test_garbage_ten_times_a_second_is_told_once_a_second_and_alerted_once
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (ticket()[5:], "nobody we know has signed it"),
-        (ticket() * 2, "nobody we know has signed it"),
-        (ticket().lower(), "its letters are small ones"),
+        (ticket()[5:], "nobody we know signed it"),
+        (ticket() * 2, "nobody we know signed it"),
+        (ticket().lower(), "its letters are lower case"),
         (ticket()[:30] + "\x1d" + ticket()[30:], "not printable ASCII (byte 0x1d)"),
     ],
 )
@@ -87,7 +87,7 @@ async def test_the_alert_of_garbage_says_what_is_wrong_and_how_a_scanner_is_set(
         at.scanner.feed(text)
         [alert] = await at.bus.until(Alert, 1)
         [fee] = await at.fees(1)
-    assert alert.text.startswith(f"read what is no ticket: {says}; ")
+    assert alert.text.startswith(f"the scanner read something that is not a ticket: {says}; ")
     assert "CR as its suffix" in alert.text and "8 data bits" in alert.text and "US layout" in alert.text
     assert (fee.reason, fee.why) == ("refused", "ticket-unknown")
 

@@ -46,7 +46,7 @@ def test_a_payment_that_the_statement_lacks_is_unexplained_and_at_its_edge_only_
     late.at = at(23, 58, DATE)
     late.visits()
     edge = only(late.report(papers()), "missing")
-    assert (edge.explained, edge.text) == (True, "outside this statement: see the one beside it")
+    assert (edge.explained, edge.text) == (True, "outside this statement: see the previous or next day's")
 
 
 def test_without_any_file_of_transactions_every_payment_of_ours_is_missing() -> None:
@@ -57,7 +57,7 @@ def test_without_any_file_of_transactions_every_payment_of_ours_is_missing() -> 
 
 def test_a_statement_of_another_day_is_named() -> None:
     report = Told().report(papers(day=DATE - timedelta(days=1)))
-    assert [flaw.text for flaw in report.flaws] == ["of another day: 2026-09-20 00:00 to 2026-09-21 00:00"]
+    assert [flaw.text for flaw in report.flaws] == ["for another day: 2026-09-20 00:00 to 2026-09-21 00:00"]
 
 
 def test_orders_that_were_never_made_here_are_named_by_file_and_line() -> None:
@@ -68,8 +68,8 @@ def test_orders_that_were_never_made_here_are_named_by_file_and_line() -> None:
     rows = [payment(records), *(payment(records, merchantOrderNo=no) for no in (alien, elsewhere, "till-7"))]
     report = story.report(papers(*rows, refund("R7", elsewhere, 100)))
     assert [(line.order_no, line.where, line.text) for line in report.of("not-ours")] == [
-        (alien, "transactions.csv:4", "an order number of this garage that its journal does not hold"),
-        ("till-7", "transactions.csv:6", "no order number of ours"),
+        (alien, "transactions.csv:4", "an order number of this garage, but its journal does not hold it"),
+        ("till-7", "transactions.csv:6", "not one of our order numbers"),
     ]
     assert [(line.where, line.explained) for line in report.of("elsewhere")] == [
         ("transactions.csv:5", True),

@@ -54,7 +54,7 @@ def test_a_repaired_barriers_journal_is_read_and_says_when_rows_were_lost(tmp_pa
 
 
 def test_a_kind_that_is_none_of_the_barriers_ends_it_with_the_row() -> None:
-    with pytest.raises(UnreadableRow, match="row 1 of kind 'TicketRead' is no barrier's"):
+    with pytest.raises(UnreadableRow, match="row 1 of kind 'TicketRead' is not a barrier's"):
         read_barrier("b.db", [Row(1, T0, "TicketRead", encode(LIFTS[0]))], WorkerRecords())
 
 

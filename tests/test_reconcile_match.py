@@ -164,7 +164,7 @@ def test_a_payment_whose_car_left_under_an_open_arm_is_explained() -> None:
     assert story.payment().holder == "used"
     report = story.report(papers(payment(order)))
     assert kinds(report) == ["opened-forced", "paid-opened"]
-    assert only(report, "paid-opened").text == "left under another's raise, or an open arm"
+    assert only(report, "paid-opened").text == "left under another's raise, or under an open arm"
     assert only(report, "paid-opened").explained
 
 
@@ -182,7 +182,7 @@ def test_an_intent_that_was_not_done_is_unexplained_until_its_payment_found_its_
     story.answers("unknown")
     report = story.report(papers(payment(order)))
     assert kinds(report, unexplained=True) == ["paid-not-opened", "opened-unsure"]
-    assert only(report, "paid-not-opened").text == "the barrier does not know whether it raised"
+    assert only(report, "paid-not-opened").text == "the barrier does not know whether it raised the boom"
     story.command("refund", order_no=order.no)
     story.tell_refund("success")
     report = story.report(papers(payment(order), refund(story.refund().no, order.no, 2000)))

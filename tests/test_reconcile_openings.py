@@ -38,7 +38,7 @@ def test_without_the_barriers_journal_an_operators_lift_is_nobodys() -> None:
     story.operator("x")
     line = only(story.report(papers(), arms=False), "opened-unexplained")
     assert not line.explained
-    assert "an operator's shows in the barrier's journal" in line.text
+    assert "the barrier's journal would show an operator's lift" in line.text
 
 
 def test_a_lift_that_raised_before_the_journal_began_is_not_todays() -> None:
@@ -64,7 +64,7 @@ def test_a_free_lift_that_the_worker_never_granted_is_unexplained() -> None:
     story.pulse(grant, id=an_id("forged"))
     report = story.report(papers())
     assert not only(report, "opened-free").explained
-    assert only(report, "opened-free").text == "a worker's lift that the worker's journal does not hold"
+    assert only(report, "opened-free").text == "the worker signed this lift, and its journal does not hold it"
 
 
 def test_a_lift_for_an_order_that_is_not_paid_is_unexplained() -> None:

@@ -143,7 +143,7 @@ def test_a_refund_that_is_missing_altered_or_never_asked_for_is_unexplained() ->
     assert only(double, "difference").text == f"{no}: listed 2 times"
     alien = story.report(papers(payment(order), refund(no, order.no, 500), refund("R1", order.no, 300)))
     line = only(alien, "not-ours")
-    assert (line.text, line.lane, line.fils) == ("a refund, R1, that was not asked for here", "exit-1", 300)
+    assert (line.text, line.lane, line.fils) == ("refund R1 was not asked for here", "exit-1", 300)
     assert [r.unexplained for r in (missing, less, other, double, alien)] == [1, 1, 1, 1, 1]
 
 

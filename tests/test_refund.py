@@ -64,7 +64,8 @@ async def test_the_same_command_is_repeated_until_the_receipt_and_not_after_it(
     no = refund_no(worker.commands[0].id)
     assert (status, spoken.said) == (1, [f"refund {no}: asked"])
     assert spoken.complaints == [
-        f"refund {no}: asked, and no end within 0.5 s; the worker goes on with it, and reconcile shows what came of it"
+        f"refund {no}: asked, not finished within 0.5 s; the worker goes on with it, and"
+        " reconcile shows what came of it"
     ]
 
 
@@ -108,7 +109,8 @@ async def test_a_refund_that_fails_is_status_1_and_one_line(embedded: EmbeddedBr
         embedded, lambda w, c, _: [w.receipt(c), w.refund(c, "failed")], spoken.give_back(settings)
     )
     no = refund_no(worker.commands[0].id)
-    assert (status, spoken.complaints) == (1, [f"refund {no}: PayBy will not refund it; a person must"])
+    complaint = f"refund {no}: PayBy will not make this refund: a person must give the money back"
+    assert (status, spoken.complaints) == (1, [complaint])
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ async def test_without_a_worker_there_is_a_limit_and_a_line(embedded: EmbeddedBr
     spoken = Spoken()
     assert await spoken.give_back(on(embedded, tmp_path), QUICK) == 1
     assert spoken.complaints == [
-        "refund: no answer from the worker within 1 s (is it running, and may this user give commands?);"
+        "refund: no answer from the worker within 1 s (is it running, and may this user send commands?);"
         " the command has expired"
     ]
 
@@ -188,7 +190,7 @@ async def test_a_url_that_is_none_is_an_error_of_the_configuration(tmp_path: Pat
 
 @pytest.mark.parametrize("user", ["watch", "worker", "reader.exit-1", "lane.exit-2"])
 async def test_a_user_that_may_not_give_commands_is_refused_at_once(tmp_path: Path, user: str) -> None:
-    with pytest.raises(ConfigError, match=f"mqtt.username: {user} may not give commands"):
+    with pytest.raises(ConfigError, match=f"mqtt.username: {user} may not send commands"):
         await Spoken().give_back(configured(tmp_path, user=user))
 
 
@@ -204,15 +206,15 @@ def journal_of(folder: Path, story: Told) -> None:
 @pytest.mark.parametrize(
     ("order", "more", "text"),
     [
-        ("", {}, "takes an order number, as marina-exit-1-<32 hex digits>"),
+        ("", {}, "takes an order number, such as marina-exit-1-<32 hex digits>"),
         ("marina-exit-1", {}, "refund: got 'marina-exit-1', takes an order number"),
         (ORDER.upper(), {}, "takes an order number"),
         (ORDER + "\n", {}, "takes an order number"),
         (ORDER.replace("exit-1", "garage"), {}, "takes an order number"),
-        (ORDER.replace("marina", "tower"), {}, "is of garage tower, this is marina"),
+        (ORDER.replace("marina", "tower"), {}, "belongs to garage tower, and this is marina"),
         *((ORDER, {"amount": amount}, "takes dirhams above 0") for amount in ("0", "0.00", "-1", "1.005", "x", "")),
         *((ORDER, {"reason": reason}, "--reason: takes up to 64") for reason in ("a|b", "a\nb", "x" * 65)),
-        (ORDER, {"yes": False}, "call it from a terminal, or with --yes"),
+        (ORDER, {"yes": False}, "run it from a terminal, or with --yes"),
     ],
 )  # fmt: skip
 def test_wrong_use_is_one_line_and_nothing_is_sent(tmp_path: Path, order: str, more: dict[str, Any], text: str) -> None:
@@ -247,7 +249,7 @@ def test_whoever_does_not_say_yes_is_asked_once_and_nothing_is_sent(tmp_path: Pa
 
     spoken = Spoken()
     assert spoken.run(configured(tmp_path), prompt=prompt) == 1
-    assert (asked, spoken.complaints) == (["give it back? (yes/no) "], ["refund: nothing was asked for"])
+    assert (asked, spoken.complaints) == (["Give the money back? (yes/no) "], ["refund: nothing was asked for"])
 
 
 def test_yes_is_a_word_a_person_types(tmp_path: Path) -> None:

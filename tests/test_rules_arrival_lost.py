@@ -90,9 +90,13 @@ def test_a_lost_ticket_that_is_paid_while_its_second_reading_waits_is_charged_on
     story.arrives()
     second = lost(story, "second")
     assert story.shows() == "wait", "the first order is being closed"
+    read = story.at
+    story.wait(2)
     story.payby("PAID", order=order)
     assert (story.garage.stays[second].orders, story.garage.stays[session].lane) == ((), "exit-1")
-    assert [g.reason for g in story.garage.stays[session].grants] == ["paid"]
+    grants = story.garage.stays[session].grants
+    assert [(g.reason, g.car) for g in grants] == [("paid", story.cars["exit-1"])], "it lets out this car and no other"
+    assert story.visit().read == read
 
 
 @pytest.mark.parametrize("what", ["raised", "left", "refunded"])

@@ -73,7 +73,9 @@ def test_an_alert_of_a_refused_ticket_has_the_code_that_its_driver_reads_out() -
 
 def test_a_fee_that_the_worker_does_not_believe_is_alerted() -> None:
     story = Story()
-    story.tell(e.TicketRefused(story.at, "exit-1", an_id("bad"), "refused", "a fee says free, the tariff 20.00"))
+    story.tell(
+        e.TicketRefused(story.at, "exit-1", an_id("bad"), "refused", "a fee says free 0.00, but the tariff due 20.00")
+    )
     assert story.alerts() == ["ticket-refused", "bad-fee"]
     assert story.shows() == "help refused"
 

@@ -225,7 +225,10 @@ def test_an_arm_that_came_down_before_its_car_had_passed_gets_one_more_lift_then
         assert (story.shows(), story.stay().lifts) == ("paid", lifts)
         story.wait(0.1)
     assert (story.shows(), story.stay().lifts) == ("help barrier", 2)
-    assert next(a.text for a in story.said if isinstance(a, RaiseAlert)) == "lift 2 for one visit"
+    assert (
+        next(a.text for a in story.said if isinstance(a, RaiseAlert))
+        == "the arm is down and the car still waits: lift 2"
+    )
 
 
 def test_a_free_car_whose_arm_came_down_early_gets_one_more_lift_then_help() -> None:

@@ -200,7 +200,7 @@ def test_a_second_raise_for_one_payment_is_told_when_it_shows() -> None:
     story.said.clear()
     story.answers("raised", grant=first)
     told = [(a.severity, a.text) for a in story.said if getattr(a, "code", "") == "raised-late"]
-    assert told == [("critical", "the boom has risen for a second time for one payment, at another time or lane")]
+    assert told == [("critical", "the boom rose a second time for one payment, at another time or lane")]
 
 
 def test_what_a_person_is_to_decide_does_not_lift_by_itself_when_a_raise_of_it_shows() -> None:

@@ -37,7 +37,7 @@ def test_an_unknown_outcome_is_never_retried_under_a_new_number_but_closed() -> 
         unheard(story)
     silent = story.stay()
     unheard(story)
-    assert (story.alerts().count("payby-silent"), story.stay()) == (1, silent), "what is told is no news"
+    assert (story.alerts().count("payby-silent"), story.stay()) == (1, silent), "what is told is not news"
     story.wait(110)
     assert (story.shows(), story.owes(), len(story.stay().orders)) == ("help no-answer", ["CloseOrder"], 1)
     denied(story, "unknown", "getOrder", "62004")

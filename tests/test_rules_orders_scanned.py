@@ -70,12 +70,13 @@ def test_the_car_that_goes_takes_its_scanned_order_with_it(story: Story) -> None
     assert not story.order().extended
 
 
-def test_who_was_away_for_longer_than_the_minute_gives_no_more_time(story: Story) -> None:
+@pytest.mark.parametrize(("away_ms", "stage"), [(169_999, "created"), (170_000, "closing")])
+def test_who_was_away_for_longer_than_the_minute_gives_no_more_time(story: Story, away_ms: int, stage: str) -> None:
     story.shows_qr()
     scanned(story)
-    story.at += 171_000
+    story.at += away_ms
     story.tell(e.TimePassed(story.at, lane="exit-1"))
-    assert story.order().stage == "closing"
+    assert story.order().stage == stage
 
 
 @pytest.mark.parametrize(("payer", "told"), [(MASK, MASK), ("", "PayBy does not say whose")])

@@ -157,7 +157,7 @@ async def test_a_ticket_sent_with_parity_bits_is_bad_once_and_the_next_one_read(
         bad = await asyncio.wait_for(anext(scanner), 5)
         assert bad.why is not None and "not printable" in bad.why
         reading = asyncio.create_task(anext(scanner))
-        await asyncio.sleep(PAUSE_S + 0.1)  # its CR bears the bit as well
+        await asyncio.sleep(PAUSE_S + 0.1)  # its CR has the bit as well
         os.write(near, f"{TICKET}\r".encode())
         assert await asyncio.wait_for(reading, 5) == Reading(TICKET)
     os.close(near)

@@ -126,7 +126,7 @@ async def test_ctrl_z_and_the_like_stop_no_lane(tmp_path: Path, mosquitto: Mosqu
             process._process.send_signal(number)
         await garage.heard.until("barrier", state="down", lift=lambda lift: lift is not None)
         assert garage.levels() == ["1", "0"]
-        assert "does not stop a lane; Ctrl-C ends it" in process.said()
+        assert "does not suspend a lane; Ctrl-C ends it" in process.said()
 
 
 @pytest.mark.fault("pins-signals-clones")

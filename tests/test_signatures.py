@@ -171,7 +171,7 @@ def test_only_a_console_commands(key: str) -> None:
 @pytest.mark.fault("forged-lift")
 def test_no_key_has_two_names() -> None:
     key = private_key("worker").public_key()
-    with pytest.raises(BadKeyFile, match="'worker' and 'console' are one key"):
+    with pytest.raises(BadKeyFile, match="'worker' and 'console' are the same key"):
         TrustedKeys({"worker": key, "console": key})
 
 
@@ -205,10 +205,10 @@ def pem(key: Ed25519PrivateKey | rsa.RSAPrivateKey, password: bytes | None = Non
     ("content", "mode", "words"),
     [
         (None, 0o600, "No such file"),
-        (b"", 0o600, "no private key in PEM"),
-        (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", 0o600, "no private key in PEM"),
+        (b"", 0o600, "not a private key in PEM"),
+        (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", 0o600, "not a private key in PEM"),
         (pem(private_key("worker"), b"secret"), 0o600, "without a password"),
-        (pem(payby_key("payby")), 0o600, "no Ed25519 key"),
+        (pem(payby_key("payby")), 0o600, "not an Ed25519 key"),
         (pem(private_key("worker")), 0o604, "others may read it"),
     ],
 )
@@ -229,11 +229,11 @@ def test_a_private_key_that_cannot_be_used_is_named(
     ("content", "words"),
     [
         (None, "No such file"),
-        (b"no key", "no public key in PEM"),
-        (pem(private_key("worker")), "no public key in PEM"),
+        (b"no key", "not a public key in PEM"),
+        (pem(private_key("worker")), "not a public key in PEM"),
         (
             payby_key("payby").public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
-            "no Ed25519 key",
+            "not an Ed25519 key",
         ),
     ],
 )

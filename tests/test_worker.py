@@ -144,7 +144,7 @@ async def test_what_belongs_to_a_lane_is_a_bad_message_in_the_garages_place(lane
     }  # fmt: skip
     await lane.bus.hears(lane.topic(what, "garage"), said[what])
     alert = await lane.until(Alert, code="bad-message")
-    assert "no lane is `garage`" in alert.text
+    assert "`garage` is none" in alert.text
     assert "garage" not in lane.worker.event_store.garage.lanes
     assert lane.bus.unacknowledged == 0
 
@@ -257,7 +257,7 @@ async def test_everything_is_said_again_after_a_reconnect(lane: Lane) -> None:
 async def test_a_lift_for_any_car_is_not_said_into_a_line_that_is_down(
     lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It would raise for whoever stands there when the line is back. How long: test_worker_lift_index.py."""
+    """It would raise for whichever car is there when the line is back (how long: test_worker_lift_index.py)."""
     for module in (records, passage, worker_lifts):
         monkeypatch.setattr(module, "LOOPS_MS", 0)
     await lane.bus.hears(

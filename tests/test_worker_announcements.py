@@ -1,4 +1,4 @@
-"""An alert that nothing else will say: a worker that dies before it is told leaves it to the next one."""
+"""An alert that nothing else will raise: a worker that dies before raising it leaves it to the next one."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Devices: an order bears only one that the operator configured, and PayBy's refusal of it names the key to mend."""
+"""Devices: an order names only one that the operator configured, and PayBy's refusal of it names the key to correct."""
 
 import pytest
 

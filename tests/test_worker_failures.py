@@ -1,4 +1,5 @@
-"""What nobody foresaw, with one stay, one lane, one row of the journal: it is told, and everybody else is served."""
+"""Unforeseen failures with one stay, one lane or one row of the journal: they are alerted, and all others are
+served."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

@@ -1,4 +1,4 @@
-"""What a barrier's message says about now: one that waited in the broker is no sign of a slow clock."""
+"""What a barrier's message says about now: one that waited in the broker is not a sign of a slow clock."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ CLOCK = SystemClock()
 
 
 def skews(*heard: tuple[float, float]) -> list[float | None]:
-    """Of messages that come at so many seconds, and bear so many seconds: the skews that follow."""
+    """The skews that follow from messages that come at these seconds and have these seconds in them."""
     rhythm = BarrierClock()
     found = [rhythm.skew(round((at - came) * 1000), round(came * 1000)) for came, at in heard]
     return [None if skew is None else skew / 1000 for skew in found]
@@ -102,7 +102,7 @@ async def says(bus: MqttClient, ago_s: float, **more: Any) -> None:
 async def test_a_worker_that_comes_back_to_messages_that_waited_takes_none_for_a_slow_clock(
     mosquitto: Mosquitto,
 ) -> None:
-    """And a clock that is slow is told within 15 s, by what a barrier says every 5 s."""
+    """A slow clock is alerted within 15 s, by the messages that a barrier sends every 5 s."""
     async with worker_on(mosquitto.url) as worker, MqttClient(mosquitto.url, client_id="barrier") as barrier:
         await barrier.wait_connected()
         while LANE not in worker.event_store.garage.lanes:

@@ -82,7 +82,7 @@ async def test_a_kind_that_is_new_may_be_longer_than_a_message(lane: Lane) -> No
 async def test_a_chargeback_of_an_order_of_others_is_told_too(lane: Lane) -> None:
     await hears(lane, "S10000", acquireChargeback=chargeback("S10000"))
     alert = await lane.until(Alert, code="chargeback", order_no="S10000")
-    assert "no order number of ours" in alert.text
+    assert "not one of our order numbers" in alert.text
     assert len(kept(lane)) == 1
 
 

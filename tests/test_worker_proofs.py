@@ -1,4 +1,4 @@
-"""A proof that is too long for a lift is no proof: others are looked for, and one stay at most is a person's."""
+"""A proof too long for a lift is useless: others are looked for, and at most one stay needs a person."""
 
 import asyncio
 import json

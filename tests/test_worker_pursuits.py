@@ -76,7 +76,7 @@ def asked(expires_s: float, pause: Callable[[float, float], float]) -> Deaf:
 
 
 def pursued(payby: Deaf, pause: Callable[[float, float], float], *spells: tuple[float, list[Pursuit]]) -> list[Event]:
-    """Each list is pursued for so many seconds; returns what the rules heard."""
+    """Each list is pursued for this many seconds; returns the events that the rules got."""
     heard: list[Event] = []
     with VirtualLoop() as loop:
 

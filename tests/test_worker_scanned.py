@@ -22,7 +22,7 @@ from tests.support.worker_lane import Lane, sandbox, working
 __all__ = ["sandbox"]
 MASK = "+971-58*96"
 JITTER_MS = 100
-"""Of an end that is told by two clocks, ours and PayBy's, which are read one after the other."""
+"""Tolerance for an end that two clocks tell, ours and PayBy's, which are read one after the other."""
 
 
 async def in_time(lane: Lane, kind: type[Any], **fields: Any) -> Any:

@@ -50,7 +50,7 @@ class Watch:
         return [m.code for m in self.heard if isinstance(m, Alert)]
 
     async def until(self, instance: str, beats: int) -> None:
-        """Until so many heartbeats of an instance were heard."""
+        """Wait until this many heartbeats of an instance were heard."""
         async with asyncio.timeout(20), self.news:
             await self.news.wait_for(lambda: len(self.beats(instance)) >= beats)
 

@@ -1,4 +1,4 @@
-"""Lines of the log in which nobody else can write one; others' texts are cleaned as PayBy's library does it."""
+"""Log lines that nobody else can forge; others' texts are cleaned in the same way as in the payby package."""
 
 import logging
 from typing import Any
@@ -7,7 +7,7 @@ from terminal.payby.plain_text import plain
 
 
 class PlainFormatter(logging.Formatter):
-    """Nothing that a record says begins a line of the log, but for a traceback, whose lines are indented."""
+    """No text in a record can begin a line of the log; a traceback's lines are indented."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = plain(record.message, 2_000)

@@ -44,7 +44,7 @@ class BarrierProcess:
         self.is_mute = False
         """Its line falls before it raises, so that nobody hears of it."""
         self.off_s = 0.0
-        """When it dies next, its machine is without power for so long, and all of the lane with it."""
+        """When it next dies, its machine and all of the lane are without power for this long."""
         self.heard: tuple[Vehicle | None, float] = (None, 0.0)
         """What the loops said last, live, on this process's connection, and when."""
         self._has_switches = has_switches

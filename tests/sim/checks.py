@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SKEW_MS = 45_000
 """Clocks further apart than this are beyond what a held lift allows for."""
 UNNAMED_S = 6.0
-"""After a ticket was read, the loops have so long to name its car."""
+"""How long the loops may take to name the car after a ticket was read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,7 @@ class Driver:
         return sign_ticket(world.garage, world.ids(now - 5_400_000), now - 5_400_000, "k1", world.keys.ticket)
 
     async def looks_again(self, seconds: float) -> None:
-        """Until the arm is up or so much time has passed."""
+        """Wait until the arm is up or this time has passed."""
         loop = self.world.loop
         awake = loop.create_future()
         wake = partial(_finish, awake)

@@ -43,7 +43,7 @@ class Arm:
         self.state: Literal["down", "rising", "up", "lowering"] = "down"
         self.is_stuck = False
         self.is_hasty = False
-        """It comes down soon, whoever still waits before it."""
+        """It comes down soon, even if a car still waits before it."""
         self.is_held = False
         """By hand, or by the fire alarm: it rises, and stays up."""
         self.lift: str | None = None
@@ -53,7 +53,7 @@ class Arm:
         self.covered = False
         """A car is under it; its own safety loop knows."""
         self.on_up: Callable[[], None] = lambda: None
-        """Whoever waits for it."""
+        """The cars that wait for it."""
         self._world = world
         self._rise_s, self._close_s = rise_s, close_s
         self._next: Handle | None = None
@@ -254,12 +254,12 @@ class Site:
     since: float = 0.0
     """Since when this car stands there."""
     driver: Any = None
-    """Whoever has his turn there."""
+    """The car whose turn it is there."""
     barrier: Any = None
     log: list[tuple[float, str, str]] = field(default_factory=list)
     """Who passed when: (time, car, "passed" or "tailgated")."""
     on_clear: Callable[[], None] | None = None
-    """Whoever follows bumper to bumper: called in the moment in which the car under the boom drives on."""
+    """A car that follows bumper to bumper: called at the moment when the car under the boom drives on."""
 
     def stands(self, car: Car | None) -> None:
         self.front, self.since = car, self.loops.now

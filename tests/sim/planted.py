@@ -100,7 +100,7 @@ def hunt_all(bugs: Iterable[Bug], lives: int, jobs: int) -> list[Found]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.sim.planted", description=__doc__)
-    parser.add_argument("--lives", type=int, default=2000, help="at most so many for each bug (default 2000)")
+    parser.add_argument("--lives", type=int, default=2000, help="at most this many for each bug (default 2000)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--only", default="", help="bugs whose names hold this")

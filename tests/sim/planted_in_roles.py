@@ -43,7 +43,7 @@ IN_ROLES = (
         "fee believed",
         "terminal.roles.worker.event_mapper",
         """    if said != reckoned or (told.reason == "lost" and not amount):
-        return refused("refused", f"a fee says {fee.reason} {fee.amount}, the tariff {reckoned[0]} {reckoned[2]}")
+        return refused("refused", f"a fee says {fee.reason} {fee.amount}, but the tariff {reckoned[0]} {reckoned[2]}")
 """,
         """    if fee.reason != "lost":
         owed = money.parse(fee.amount or "0.00")

@@ -103,7 +103,7 @@ class Street:
                 self.heard[told.lift] = seq, self._world.loop.now
 
     def put_back(self, length: int, forgotten: Mapping[str, Any]) -> None:
-        """The journal has so many rows again; what came of those sessions is forgotten."""
+        """The journal has only this many rows again; what came of later sessions is forgotten."""
         self.heard = {lift: told for lift, told in self.heard.items() if told[0] <= length}
         for session in forgotten:
             for raised in self._raises.pop(session, ()):

@@ -183,7 +183,8 @@ class Troubles:
 
 
 class Attendant:
-    """A person with a console: opens for who has waited too long, and at times gives an order of his own accord."""
+    """A person with a console: opens for drivers who have waited too long, and at times commands something by
+    himself."""
 
     def __init__(self, world: "World") -> None:
         self.world = world

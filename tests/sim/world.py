@@ -49,11 +49,11 @@ GARAGE = "marina"
 SERVED_WITHIN_S = 60.0
 """When nothing goes wrong, a driver who pays is out after this, from driving up to passing."""
 WIRE_EVERY = 16
-"""In one world of so many, messages are bytes on their way."""
+"""In one of this many worlds, messages travel as bytes."""
 REAL_EVERY = 16
-"""One world in so many runs the product's PayBy client over a pretended HTTP."""
+"""One in this many worlds runs the product's PayBy client over simulated HTTP."""
 SEES_PHONES = 0.3
-"""In so many worlds PayBy tells whether a phone has read a code; their owners may take their time."""
+"""In this share of the worlds PayBy tells whether a phone has read a code; the owners may take their time."""
 
 
 class World:
@@ -90,7 +90,7 @@ class World:
         self.faults = FAULTS
         self.stolen_lane = ""
         self.stolen_every_s = 0.0
-        """How often whoever stole a lane's machine says something; 0 for never."""
+        """How often the thief of a lane's machine says something; 0 for never."""
         self.are_blind_below = False
         """No lane's loop under the boom works."""
         self._draw(dice)

@@ -83,7 +83,7 @@ def open_book(folder: Path, **options: Any) -> BarrierJournal:
 
 @asynccontextmanager
 async def serving(book: BarrierJournal, arm: Any = None, *, car: bool = True, **options: Any) -> AsyncIterator[Lane]:
-    """The role at work; whatever it raises is raised here, but for its being cancelled."""
+    """The running role; whatever it raises is raised here, except its cancellation."""
     lane = Lane(book, arm or Arm(), **options)
     lane.task = asyncio.create_task(lane.role.run())
     outcome: BaseException | None = None

@@ -61,7 +61,7 @@ class GlassPanel:
         self._loop.call_soon_threadsafe(self._news.set)
 
     async def until(self, count: int) -> Image.Image:
-        """Wait for so many frames in all; the last of them."""
+        """Wait until there are this many frames; returns the last one."""
         async with asyncio.timeout(5):
             while len(self.frames) < count:
                 self._news.clear()
@@ -91,7 +91,7 @@ def pay(clock: Clock, url: str = URL, key: Ed25519PrivateKey = KEY, lane: str = 
 
 @dataclass
 class Kerb:
-    """An lcd role at work: what it hears, what its panel shows, and what it says."""
+    """A running lcd role: what it receives, what its panel shows, and what it publishes."""
 
     bus: MemoryBus
     panel: GlassPanel

@@ -11,12 +11,12 @@ from typing import Any
 from tests.support.eventually import soon
 
 FIRST, COUNT = 15_000, 15_000
-"""The kernel gives none of them to who asks for any: Linux begins at 32768."""
+"""The kernel never picks one of these for port 0: Linux begins at 32768."""
 _next = itertools.count(os.getpid() * 101)
 
 
 def free_port() -> int:
-    """One that nobody has, and that nobody else comes by before whoever is to have it has started."""
+    """A free port that nobody else gets before its user has started."""
     while True:
         port = FIRST + next(_next) % COUNT
         with socket.socket() as probe, suppress(OSError):

@@ -33,7 +33,7 @@ def ticket(minutes_ago: int = 90, number: int = 0, garage: str = "marina") -> st
 
 @dataclass
 class Kerb:
-    """A reader role at work, with all that stands around it."""
+    """A running reader role, with everything around it."""
 
     bus: MemoryBus
     scanner: SimulatedScanner

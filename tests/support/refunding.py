@@ -99,7 +99,7 @@ class Spoken:
 
 @dataclass
 class Worker:
-    """Answers commands as it is told: ``answers`` gives what to say to the n-th one."""
+    """Answers commands: ``answers`` gives the answer to the n-th one."""
 
     endpoint: Endpoint
     answers: Callable[["Worker", Command, int], list[Receipt | Refund]]

@@ -31,7 +31,7 @@ class Rig:
 
 @contextmanager
 def pump(fd: int) -> Iterator[Callable[[bytes], None]]:
-    """Writes in its turn, and never lets the caller wait for whoever reads; then closes ``fd``."""
+    """Writes in turn, and never makes the caller wait for the reader; then closes ``fd``."""
     pending: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
 
     def run() -> None:

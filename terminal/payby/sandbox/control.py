@@ -1,4 +1,4 @@
-"""The sandbox's levers over HTTP, under ``/sandbox/``: for a page with a pretended phone, and for scripts.
+"""Controls the sandbox over HTTP, under ``/sandbox/``: for a page with a simulated phone, and for scripts.
 
 =====================================  ==============================================================================
 ``GET  /sandbox/orders``               all orders
@@ -18,7 +18,7 @@
 ``POST /sandbox/heal``                 no more faults, PayBy is back
 =====================================  ==============================================================================
 
-Answers are JSON; 404 for an unknown order, 409 for what the order's state forbids, 400 for what is not understood.
+Answers are JSON; 404 for an unknown order, 409 if the order's state forbids it, 400 for a malformed request.
 """
 
 import dataclasses
@@ -72,7 +72,7 @@ class _Ref(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SandboxLevers(Protocol):
-    """What the routes move of a sandbox; ``server.Sandbox`` says what each does."""
+    """The part of a sandbox that the routes use; ``server.Sandbox`` says what each method does."""
 
     notify_fault: NotifyFault
     cut_off: bool
@@ -199,7 +199,7 @@ async def _read(request: web.Request, kind: type[T]) -> T:
 
 
 def _known(fields: dict[str, Any], kind: type[F]) -> F:
-    """The fields of a fault; a mistyped name is refused, not ignored."""
+    """The fields of a fault; an unknown name is refused, not ignored."""
     if unknown := fields.keys() - {field.name for field in dataclasses.fields(kind)}:
         raise msgspec.ValidationError(f"unknown: {', '.join(sorted(unknown))}")
     return msgspec.convert(fields, kind)

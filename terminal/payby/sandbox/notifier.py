@@ -78,7 +78,7 @@ class Notifier:
             task.add_done_callback(self._tasks.discard)
 
     async def settle(self) -> None:
-        """Return when nothing is under way any more, retries included."""
+        """Return when no notification is under way any more, retries included."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
