@@ -35,7 +35,7 @@ def _unanswered(draft: Draft, stay: Stay, grant: Grant) -> None:
     """Its payment becomes credit, so that its driver can leave at another lane; the barrier is still asked."""
     text = "the barrier never answered a lift"
     draft.alert("lift-unanswered", "critical", text, grant.lane, stay, grant.order_no)
-    asked = replace(grant, overdue=True)
+    asked = replace(grant, dropped=True, overdue=True)
     stay = replace(stay, grants=tuple(asked if g.id == grant.id else g for g in stay.grants))
     draft.put(let_go(draft, stay, grant, "credit"))
     if stay.lane:
