@@ -76,6 +76,8 @@ class Checks:
     """Stays whose car drove out by its own lift, in plain sight, and when."""
     soft: Counter[str] = field(default_factory=Counter)
     """What may happen, and is worth counting."""
+    decided_s: dict[str, float] = field(default_factory=dict)
+    """When a barrier believed each lift; its pulse comes a flush later."""
     forgotten: set[str] = field(default_factory=set)
     """Stays of which a journal that was put back does not know what the one before knew."""
     readers: dict[str, Car] = field(default_factory=dict)
@@ -273,7 +275,7 @@ class Checks:
             self.street.pulsed(site, lift)
         if lift.reason != "operator":
             self._grant_of(site, lift)
-            if world.loop.now > self.left.get(lift.session, world.loop.now):
+            if self.decided_s.get(lift.id, world.loop.now) > self.left.get(lift.session, world.loop.now):
                 self.wrong(f"I2: the boom rises for {lift.session}, whose car has left at {self.left[lift.session]}")
         match lift.reason:
             case "operator":
@@ -289,6 +291,7 @@ class Checks:
     def decided(self, site: Site, lift: Lift) -> None:
         """I1: the barrier has just believed ``lift``; its car must be the one that stands there."""
         world = self.world
+        self.decided_s[lift.id] = world.loop.now
         front = site.front
         is_its = front is not None and (
             lift.session in front.sessions or front.name in self.paid_by.get(lift.session, ())
