@@ -278,9 +278,9 @@ def test_money_of_who_slipped_out_is_a_persons_where_the_barrier_does_not_know_w
     assert (sent(story), story.stay().slipped_out) == ("person", True)
 
 
-NOBODY_ANSWERED = "paid, and nobody answered whether a lift of it raised: a person decides"
-PERHAPS_LEFT = "paid, and its vehicle may have left while the arm was not seen down: a person decides"
-LEFT = "paid, and its vehicle left though no lift is known to have raised: a person decides"
+NOBODY_ANSWERED = "paid, and the barrier never said whether a lift for it raised the boom: a person must decide"
+PERHAPS_LEFT = "paid, and its vehicle may have left while the arm was not seen down: a person must decide"
+LEFT = "paid, and its vehicle left although no lift is known to have raised the boom: a person must decide"
 
 
 @pytest.mark.parametrize("text", [NOBODY_ANSWERED, PERHAPS_LEFT, LEFT])

@@ -34,7 +34,7 @@ def test_whoever_looks_after_a_lift_that_was_not_believed_is_told_what_was_wrong
     story.pays()
     story.answers("refused", why)
     texts = [a.text for a in story.said if isinstance(a, RaiseAlert)]
-    assert texts == [f"the barrier refused a lift with an id of ours for {what}"]
+    assert texts == [f"the barrier refused a lift that bears an id of ours: {what} is wrong"]
 
 
 @pytest.mark.parametrize("why", ["expired", "spent"])
@@ -97,7 +97,7 @@ def test_a_raise_that_shows_when_its_payment_had_passed_on_is_told_with_who_hold
     assert story.payment().holder == holder
     story.boom("up", lift=lift.id)
     texts = [a.text for a in story.said if isinstance(a, RaiseAlert) and a.code == "raised-late"]
-    assert texts == [f"the boom had risen for a payment that meanwhile is held by: {holder}"]
+    assert texts == [f"the boom had risen for a payment that has since passed on (now: {holder})"]
 
 
 def test_a_driver_who_waits_at_a_second_lane_goes_on_as_soon_as_the_first_has_refused_his_lift() -> None:

@@ -6,8 +6,8 @@ from terminal.core import events as e
 from terminal.core.actions import RaiseAlert
 from tests.support.story import Story, an_id
 
-BY_ANOTHER_S = "a vehicle left under the raise of another: its ticket is used"
-BY_AN_OPEN_ARM = "a vehicle left under an arm that no lift of it had raised: its ticket is used"
+BY_ANOTHER_S = "a vehicle left under another vehicle's raise: its ticket is used"
+BY_AN_OPEN_ARM = "a vehicle left under an arm that none of its own lifts had raised: its ticket is used"
 
 
 def pays_behind_an_open_arm(story: Story, session: str = "a", why: str = "busy") -> None:
