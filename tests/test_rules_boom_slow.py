@@ -29,7 +29,7 @@ def test_a_driver_under_an_arm_that_came_down_is_helped_after_15_s_however_often
     assert story.shows() == "help barrier"
 
 
-@pytest.mark.fault("journal-behind")
+@pytest.mark.fault("journal-put-back")
 @pytest.mark.parametrize(("later_ms", "alerts"), [(0, []), (1, ["journal-behind"])])
 def test_a_lift_is_missed_in_the_journal_if_it_is_younger_than_the_oldest_that_the_lane_remembers(
     later_ms: int, alerts: list[str]
