@@ -24,9 +24,14 @@ class SpiDev(Protocol):
     max_speed_hz: int
     mode: int
 
-    def open(self, bus: int, device: int) -> None: ...
-    def writebytes2(self, data: memoryview) -> None: ...
-    def close(self) -> None: ...
+    def open(self, bus: int, device: int) -> None:
+        """Open the bus and its chip select by their numbers in /dev/spidev<bus>.<device>. Raises OSError."""
+
+    def writebytes2(self, data: memoryview) -> None:
+        """Send all bytes, in as many transfers as the kernel needs. Raises OSError or, after a part, SystemError."""
+
+    def close(self) -> None:
+        """Close the bus. A second call does nothing."""
 
 
 class SpiWire:

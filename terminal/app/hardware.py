@@ -27,10 +27,19 @@ D = TypeVar("D")
 class Hardware(Protocol):
     """Makes drivers. Each method returns a driver that is not entered yet."""
 
-    def scanner(self) -> "AbstractAsyncContextManager[ScannerDriver]": ...
-    def relay(self, quiet_s: float = 0.0) -> "AbstractAsyncContextManager[RelayDriver]": ...
-    def loops(self) -> "AbstractAsyncContextManager[LoopsDriver]": ...
-    def panel(self) -> "AbstractAsyncContextManager[PanelDriver]": ...
+    def scanner(self) -> "AbstractAsyncContextManager[ScannerDriver]":
+        """The scanner of [reader]; while it is away, it says so and tries again."""
+
+    def relay(self, quiet_s: float = 0.0) -> "AbstractAsyncContextManager[RelayDriver]":
+        """The relay of [barrier]; ``quiet_s`` (s) is how long there was certainly no pulse before this. Entering it
+        raises ConfigError for a pin that cannot be used."""
+
+    def loops(self) -> "AbstractAsyncContextManager[LoopsDriver]":
+        """The loops of [loops]; entering it raises ConfigError for a pin that cannot be used."""
+
+    def panel(self) -> "AbstractAsyncContextManager[PanelDriver]":
+        """The panel of [lcd], darkened at the end if its bus still answers. Raises ConfigError for a size or offset
+        that no such panel has."""
 
 
 class RealHardware:

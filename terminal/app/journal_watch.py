@@ -31,9 +31,11 @@ class OpenJournal(Protocol):
     """A role's opened journal: the worker's WorkerJournal, the barrier's BarrierJournal."""
 
     @property
-    def journal(self) -> Journal: ...
+    def journal(self) -> Journal:
+        """The journal itself, which is probed before the role gets it."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the file and let go of its lock. It blocks, so it is called in a thread."""
 
 
 T = TypeVar("T", bound=OpenJournal)

@@ -106,12 +106,19 @@ class PassedMessage(Protocol):
     """One MQTT message, like mqtt.subscription.Delivery."""
 
     @property
-    def topic(self) -> str: ...
+    def topic(self) -> str:
+        """The whole topic, ``parking/…``."""
+
     @property
-    def payload(self) -> bytes: ...
+    def payload(self) -> bytes:
+        """The message's bytes; empty where a retained message is deleted."""
+
     @property
-    def retained(self) -> bool: ...
-    def ack(self) -> None: ...
+    def retained(self) -> bool:
+        """Did the broker keep it? Then it is no news."""
+
+    def ack(self) -> None:
+        """Let the broker forget the message. A second call does nothing."""
 
 
 @dataclass(frozen=True)

@@ -41,11 +41,16 @@ class StoredEvent(Protocol):
     """A row of the journal, as the store needs it."""
 
     @property
-    def seq(self) -> int: ...
+    def seq(self) -> int:
+        """Its number, which counts from 1 without gaps."""
+
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """The name of the event's class, or one of the kinds in journal/kinds."""
+
     @property
-    def data(self) -> bytes: ...
+    def data(self) -> bytes:
+        """Its content: an event as JSON in UTF-8, or what its kind says."""
 
 
 class EventLog(Protocol):

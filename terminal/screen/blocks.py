@@ -21,9 +21,12 @@ class Block(Protocol):
     """Something with a height that can be set between two edges."""
 
     @property
-    def height(self) -> int: ...
+    def height(self) -> int:
+        """The height of the ink, in px."""
 
-    def set(self, sheet: Sheet, left: int, right: int, top: int) -> None: ...
+    def set(self, sheet: Sheet, left: int, right: int, top: int) -> None:
+        """Put it on ``sheet`` between two edges, its top at ``top`` (all px). Raises DoesNotFit if the room is too
+        small."""
 
 
 def _x(width: int, left: int, right: int, align: Align) -> int:

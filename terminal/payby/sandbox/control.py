@@ -78,27 +78,51 @@ class SandboxLevers(Protocol):
     cut_off: bool
 
     @property
-    def book(self) -> OrderBook: ...
-    @property
-    def calls(self) -> Sequence[Call]: ...
-    @property
-    def orders(self) -> Mapping[str, SandboxOrder]: ...
-    @property
-    def deliveries(self) -> Sequence[NotificationAttempt]: ...
-    @property
-    def public_key(self) -> rsa.RSAPublicKey: ...
+    def book(self) -> OrderBook:
+        """The orders and refunds themselves, and the merchant's register of devices."""
 
-    def fail(self, call: str, fault: Fault, times: int | None) -> None: ...
-    def heal(self) -> None: ...
-    def notify(self, ref: str) -> None: ...
+    @property
+    def calls(self) -> Sequence[Call]:
+        """Every call about orders, refunds and reports so far, in order."""
+
+    @property
+    def orders(self) -> Mapping[str, SandboxOrder]:
+        """All orders by our number."""
+
+    @property
+    def deliveries(self) -> Sequence[NotificationAttempt]:
+        """Every notification posted so far, retries included."""
+
+    @property
+    def public_key(self) -> rsa.RSAPublicKey:
+        """The key with which the merchant verifies PayBy's words."""
+
+    def fail(self, call: str, fault: Fault, times: int | None) -> None:
+        """Give the next ``times`` calls of this name (``*``: of any name) this fault; None: until heal()."""
+
+    def heal(self) -> None:
+        """Clear every fault, and be reachable again."""
+
+    def notify(self, ref: str) -> None:
+        """Begin to notify of the order as it stands; raises KeyError for an unknown order."""
 
     async def pay(
         self, ref: str, *, payer: str, paid_amount: Decimal | None, settle: bool, notify: bool
-    ) -> SandboxOrder: ...
-    async def scan(self, ref: str, *, payer: str) -> SandboxOrder: ...
-    async def decline(self, ref: str, *, payer: str) -> SandboxOrder: ...
-    async def settle(self, ref: str) -> SandboxOrder: ...
-    async def charge_back(self, ref: str, *, amount: Decimal | None, case: str) -> SandboxChargeback: ...
+    ) -> SandboxOrder:
+        """Pay the order; ``paid_amount`` (AED; None: all of it) is less with a discount. Raises what scan() raises."""
+
+    async def scan(self, ref: str, *, payer: str) -> SandboxOrder:
+        """A phone reads the code. Raises KeyError for an unknown order, Refusal if its payer cannot pay it."""
+
+    async def decline(self, ref: str, *, payer: str) -> SandboxOrder:
+        """A phone reads the code, and nobody pays; raises what scan() raises."""
+
+    async def settle(self, ref: str) -> SandboxOrder:
+        """A paid order's money reaches the merchant. Raises KeyError if it is unknown, Refusal if it is unpaid."""
+
+    async def charge_back(self, ref: str, *, amount: Decimal | None, case: str) -> SandboxChargeback:
+        """The bank takes ``amount`` (AED; None: all) back. Raises KeyError if the order is unknown, Refusal if it is
+        unpaid."""
 
 
 def control_routes(sandbox: SandboxLevers) -> list[web.RouteDef]:

@@ -24,6 +24,7 @@ class Finding:
 
     @property
     def outcome(self) -> FindingOutcome:
+        """Its one word, for programs; ``but`` says which one where it is ok and not proven."""
         return "failed" if not self.ok else self.but or "proved"
 
     @property
@@ -40,7 +41,8 @@ class Finding:
 class Pins(Protocol):
     """An opened GPIO chip."""
 
-    def close(self) -> object: ...
+    def close(self) -> object:
+        """Let go of the chip and of every line that was claimed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from terminal.tools.check.finding import Finding
 class CheckReport(Protocol):
     """Takes the findings of a check, in order."""
 
-    def found(self, finding: Finding) -> None: ...
+    def found(self, finding: Finding) -> None:
+        """Report one finding, or keep it for the end."""
 
     def show(self, text: str) -> None:
         """Show the payer of the test order what is needed: the code, and how to pay."""

@@ -36,7 +36,9 @@ RAISES: Mapping[str, tuple[str, str]] = {
 class Canvas(Protocol):
     """Colours as ``#rrggbb``, lengths in px from the top left corner, a text's ``y`` on its baseline."""
 
-    def box(self, x: float, y: float, width: float, height: float, colour: str) -> None: ...
+    def box(self, x: float, y: float, width: float, height: float, colour: str) -> None:
+        """Fill a rectangle; ``x`` and ``y`` are its top left corner."""
+
     def text(
         self,
         x: float,
@@ -46,7 +48,8 @@ class Canvas(Protocol):
         colour: str,
         anchor: Anchor = "start",
         weight: Weight = "Regular",
-    ) -> None: ...
+    ) -> None:
+        """Write one line, ``size`` px high; ``anchor`` says which part of it stands at ``x``."""
 
 
 class Pixels:

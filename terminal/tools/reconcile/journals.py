@@ -31,13 +31,20 @@ class JournalRow(Protocol):
     """A journal's row, as the report needs it."""
 
     @property
-    def seq(self) -> int: ...
+    def seq(self) -> int:
+        """Its number, which counts from 1 without gaps."""
+
     @property
-    def at_ms(self) -> int: ...
+    def at_ms(self) -> int:
+        """When it was written, in ms since the epoch."""
+
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """What it tells; see journal/kinds."""
+
     @property
-    def data(self) -> bytes: ...
+    def data(self) -> bytes:
+        """Its content, as its kind has it: mostly JSON in UTF-8."""
 
 
 class UnreadableRow(ValueError):
