@@ -98,6 +98,7 @@ class Connection:
             await self._close()
 
     def write(self, data: bytes) -> None:
+        """Send bytes without waiting. A client that leaves more than UNREAD bytes unread is cut off. Raises nothing."""
         transport = self._writer.transport
         if transport.get_write_buffer_size() > UNREAD:
             transport.abort()

@@ -63,6 +63,7 @@ class EmbeddedBroker:
 
     @property
     def url(self) -> str:
+        """The value for ``mqtt.url``; it has a port only once the broker is entered."""
         return f"mqtt://{'[::1]' if self._host == '::1' else self._host}:{self.port}"
 
     @property
@@ -71,6 +72,7 @@ class EmbeddedBroker:
         return self._guard.counts
 
     def password_file(self, user: str) -> Path:
+        """The file with this user's password, which entering the broker makes if it is absent."""
         return self._folder / user
 
     async def __aenter__(self) -> Self:

@@ -57,6 +57,7 @@ class Guard(Broker):  # type: ignore[misc]
         return action == Action.SUBSCRIBE and self.may_subscribe(session.username, topic)
 
     async def shutdown(self) -> None:
+        """Take no more connections, end those there are without their wills, then end as amqtt does."""
         self.closing = True
         # The event loop hands a connection over two turns after it accepted it, and one that finds its server closed by
         # then stays open. So no more are accepted, and those under way are let in and dropped.
@@ -74,6 +75,8 @@ class Guard(Broker):  # type: ignore[misc]
     # Connections
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """asyncio's: serve a new connection to its end. Cut it off if PENDING others still owe their CONNECT, or the
+        broker closes."""
         task = asyncio.current_task()
         if task is None or self.closing or self.pending >= PENDING:
             writer.transport.abort()

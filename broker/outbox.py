@@ -15,6 +15,8 @@ LIMIT = 1000
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
+    """A message for one client: its topic in UTF-8, its bytes, and the RETAIN flag that the client sees."""
+
     topic: bytes
     data: bytes
     retain: bool

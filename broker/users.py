@@ -40,6 +40,7 @@ class Users:
         return password
 
     def remove(self, name: str) -> None:
+        """Forget a user that add() made; raises KeyError for an unknown name."""
         del self._passwords[name]
 
 

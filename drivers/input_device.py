@@ -41,4 +41,5 @@ class EventFile:
         return [InputEvent(*fields) for fields in _EVENT.iter_unpack(waiting[:whole])]
 
     def close(self) -> None:
+        """Close the file, once only: its number may be another file's afterwards."""
         os.close(self.fd)

@@ -40,6 +40,7 @@ class PanelKind:
 
     @property
     def pixel_bytes(self) -> int:
+        """How many bytes a pixel has on the bus."""
         return 2 if self.encode is rgb565 else 3
 
     @property

@@ -52,6 +52,7 @@ class ScannerTroubles:
         self.callbacks: list[Callable[[], None]] = []
 
     def set(self, text: str | None) -> None:
+        """Note what is wrong (None: nothing), and call back if that is news."""
         if text == self.now:
             return
         self.now = text

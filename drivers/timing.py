@@ -45,6 +45,7 @@ class Handover:
         self._loop = loop
 
     def call(self, callback: Callable[[], None]) -> None:
+        """Have the loop call ``callback`` soon, from any thread. Raises nothing."""
         try:
             self._loop.call_soon_threadsafe(callback)
         except RuntimeError:  # the loop was closed meanwhile, so nobody needs the call

@@ -20,6 +20,7 @@ class Parser(argparse.ArgumentParser):
     """argparse, with errors of one line."""
 
     def error(self, message: str) -> NoReturn:
+        """Print ``message`` as one line on stderr and raise SystemExit with status 2."""
         self.exit(2, f"{self.prog}: {message} (see {PROGRAM} --help)\n")
 
 

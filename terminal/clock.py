@@ -38,6 +38,7 @@ class Steady:
         self._offset = max(wall_ms, not_before) - steady_ms()
 
     def now(self) -> int:
+        """Milliseconds since the epoch; never less than before, whatever is done to the wall clock."""
         return self._steady_ms() + self._offset
 
 

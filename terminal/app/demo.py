@@ -142,6 +142,7 @@ class SimulatedHardware:
         )
 
     def loops(self) -> AbstractAsyncContextManager[LoopsDriver]:
+        """Two loops on the mock pins, which the demo's lane drives."""
         return InductionLoops(WAITING_PIN, BOOM_PIN, pin_factory=self._pins)
 
 
@@ -166,6 +167,7 @@ class RestartableBroker:
 
     @property
     def url(self) -> str:
+        """The value for ``mqtt.url``, on loopback; raises ConfigError where [broker] is missing."""
         return f"mqtt://127.0.0.1:{self._settings.need(sections.BrokerSettings).port}"
 
 

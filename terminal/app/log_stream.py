@@ -24,6 +24,7 @@ class LogStream(logging.Handler):
         self._fd = _patient(stream)
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write the record's line, as much of it as the stream takes at once. Raises nothing."""
         try:
             line = self.format(record) + "\n"
             if self._fd is None:

@@ -52,6 +52,8 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GarageSettings(Section, frozen=True):
+    """The garage: its id in topics and tickets, and what drivers are shown of it."""
+
     id: Annotated[str, Meta(pattern=r"^[a-z0-9]{1,12}\Z", description="1 to 12 characters of a-z and 0-9")]
     name: Name = ""
     name_ar: Name = ""
@@ -60,10 +62,14 @@ class GarageSettings(Section, frozen=True):
 
 
 class LaneSettings(Section, frozen=True):
+    """The lane of this machine."""
+
     id: LaneId
 
 
 class MqttSettings(Section, frozen=True):
+    """How every role reaches the broker; no `ca_file` means the system's authorities."""
+
     url: Annotated[str, Meta(pattern=r"^mqtts?://[^/@\s]+/?\Z", description="mqtt://HOST:PORT or mqtts://HOST:PORT")]
     username: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z", description="a user of the broker")]
     password_file: File
@@ -71,6 +77,8 @@ class MqttSettings(Section, frozen=True):
 
 
 class BrokerSettings(Section, frozen=True):
+    """The embedded broker; `users` is the folder of its password files."""
+
     users: Annotated[Path, Meta(description="the path of a folder")]
     port: TcpPort = 1883
 
@@ -118,6 +126,8 @@ class TicketSettings(Section, frozen=True):
 
 
 class TariffSettings(Section, frozen=True):
+    """What a stay costs, VAT included: times in minutes, prices in dirhams; the day cap is for 24 h from entry."""
+
     free_minutes: Annotated[int, Meta(ge=0, le=1440, description="minutes, 0 to 1440")] = 10
     block_minutes: Annotated[int, Meta(ge=1, le=1440, description="minutes, 1 to 1440")] = 60
     block_price: Price = "10.00"
@@ -130,12 +140,16 @@ class TariffSettings(Section, frozen=True):
 
 
 class ReaderSettings(Section, frozen=True):
+    """The ticket scanner; `serial` and `hid` need a `device`, and `baud` (bits a second) is for `serial`."""
+
     driver: Annotated[Literal["serial", "hid", "stdin"], Meta(description="serial, hid or stdin")]
     device: File | None = None
     baud: Annotated[int, Meta(ge=300, le=4_000_000, description="bits a second, 300 to 4000000")] = 9600
 
 
 class LcdSettings(Section, frozen=True):
+    """The panel and its SPI bus (Hz, bytes, px), its brightness, the idle picture and the Wi-Fi that is offered."""
+
     panel: Annotated[
         Literal["st7789-240", "st7789-320", "ili9341", "ili9486", "ili9488", "png"],
         Meta(description="st7789-240, st7789-320, ili9341, ili9486, ili9488 or png"),
@@ -184,6 +198,8 @@ class LcdSettings(Section, frozen=True):
 
 
 class BarrierSettings(Section, frozen=True):
+    """The barrier's pins, the times of its pulse and its arm (s), and the journal of spent lifts."""
+
     raise_pin: Pin
     journal: File
     pulse: Annotated[float, Meta(ge=0.05, le=5, description="seconds, 0.05 to 5")] = 0.5
@@ -194,26 +210,36 @@ class BarrierSettings(Section, frozen=True):
 
 
 class LoopsSettings(Section, frozen=True):
+    """The pins of the loop where a vehicle waits and of the one under the boom."""
+
     waiting_pin: Pin
     boom_pin: Pin
 
 
 class ListenerSettings(Section, frozen=True):
+    """Where PayBy's notifications are listened for, behind a reverse proxy."""
+
     host: Host = "127.0.0.1"
     port: TcpPort = 8080
 
 
 class ConsoleSettings(Section, frozen=True):
+    """Where the operator's page will listen, and the key with which it will sign lifts."""
+
     host: Host = "127.0.0.1"
     port: TcpPort = 8081
     lift_private_key: File | None = None
 
 
 class JournalSettings(Section, frozen=True):
+    """The worker's journal; with [payby] it makes this machine run the garage's one worker."""
+
     path: File
 
 
 class GpioSettings(Section, frozen=True):
+    """`mock` moves no pin: it is for trials without hardware."""
+
     pins: Annotated[Literal["auto", "mock"], Meta(description="auto or mock")] = "auto"
 
 

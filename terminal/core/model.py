@@ -219,18 +219,23 @@ class Stay:
         return len(self.given)
 
     def lift(self, lift: str | None) -> GivenLift | None:
+        """What is known of the lift with this id; None if this stay was never given it."""
         return next((g for g in self.given if g.id == lift), None)
 
     def order(self, no: str | None) -> VisitOrder | None:
+        """The order with this number; None if this stay has none."""
         return next((o for o in self.orders if o.no == no), None)
 
     def payment(self, order_no: str | None) -> Payment | None:
+        """The payment of this order; None if it was not paid."""
         return next((p for p in self.payments if p.order_no == order_no), None)
 
     def grant(self, lift: str | None) -> Grant | None:
+        """The lift with this id while it has no final answer; None otherwise."""
         return next((g for g in self.grants if g.id == lift), None)
 
     def refund(self, no: str) -> VisitRefund | None:
+        """The refund with this number; None if this stay has none."""
         return next((r for r in self.refunds if r.no == no), None)
 
     def unasked(self, payment: Payment) -> int:

@@ -13,6 +13,8 @@ from terminal.journal.rows import JournalError
 
 
 def main() -> int:
+    """Run the command of sys.argv; returns the exit status, 1 after one line on stderr for a journal that cannot be
+    used."""
     parser = argparse.ArgumentParser(
         prog="python -m terminal.journal", description="copy or check a journal that is in use"
     )

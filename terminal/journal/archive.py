@@ -19,6 +19,7 @@ _STEP = 500
 
 
 def archive_of(journal: Path) -> Path:
+    """The path of the journal's archive, which may not exist."""
     return journal.with_name(journal.name + ".archive")
 
 

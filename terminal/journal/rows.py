@@ -230,6 +230,7 @@ def checkpoint_before(connection: sqlite3.Connection, at_ms: int) -> int:
 
 
 def insert(connection: sqlite3.Connection, row: Sealed) -> None:
+    """Write a sealed row as it is; the caller commits. Raises sqlite3.Error, also for a ``seq`` that is there."""
     connection.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", row)
 
 
@@ -359,6 +360,7 @@ def _while_opening(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> Jou
 
 
 def sync_folder(folder: Path) -> None:
+    """Flush the folder, so that a file made or renamed in it survives a power cut. Raises OSError."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -42,6 +42,7 @@ class ReceivedMessage:
     delivery: Delivery = field(repr=False)
 
     def ack(self) -> None:
+        """Let the broker forget the message. A second call does nothing."""
         self.delivery.ack()
 
 
@@ -61,6 +62,8 @@ class MessageStream:
         await self._subscription.granted()
 
     def close(self) -> None:
+        """End the iteration; unacknowledged messages go back to the client (see MqttClient). A second call does
+        nothing."""
         self._subscription.close()
 
     def __aiter__(self) -> Self:

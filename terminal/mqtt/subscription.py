@@ -67,6 +67,7 @@ class Arrival:
     holders: "set[Subscription]" = field(default_factory=set)
 
     def settle(self, holder: "Subscription") -> None:
+        """Note that ``holder`` is done with it, and send the PUBACK after the last one. A second call does nothing."""
         if holder in self.holders:
             self.holders.remove(holder)
             holder.held.discard(self)

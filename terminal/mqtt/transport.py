@@ -32,6 +32,8 @@ class BufferedSocket:
         return self._at < len(self._buffer) or (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0)
 
     def recv(self, size: int) -> bytes:
+        """At most ``size`` bytes, b'' at the end of the stream. Raises OSError; BlockingIOError means that none
+        wait."""
         if self._at >= len(self._buffer):
             self._buffer, self._at = self._sock.recv(CHUNK), 0
         data = self._buffer[self._at : self._at + size]
@@ -39,15 +41,19 @@ class BufferedSocket:
         return data
 
     def send(self, data: bytes | bytearray) -> int:
+        """Hand bytes to the kernel; returns how many it took. Raises OSError, BlockingIOError if it takes none."""
         return self._sock.send(data)
 
     def close(self) -> None:
+        """Close the socket; bytes that were not handed out are lost."""
         self._sock.close()
 
     def fileno(self) -> int:
+        """The socket's descriptor, for the event loop; -1 once it is closed. See ``pending`` before waiting on it."""
         return self._sock.fileno()
 
     def setblocking(self, flag: bool) -> None:
+        """Block in recv() and send() or, with False, raise BlockingIOError there."""
         self._sock.setblocking(flag)
 
 

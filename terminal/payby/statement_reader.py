@@ -161,6 +161,7 @@ def read_zip(data: bytes, *, funds: bool = False) -> list[Statement]:
 
 
 def is_fund_statement(name: str) -> bool:
+    """Does this name say that the file is a fund statement? ``Statement.kind`` says it by the content."""
     return _FUND_FILE in name.lower()
 
 

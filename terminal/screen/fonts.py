@@ -46,10 +46,12 @@ class Ink:
 
     @property
     def width(self) -> int:
+        """The width of the ink, in px."""
         return self.mask.width
 
     @property
     def height(self) -> int:
+        """The height of the ink above and below the baseline, in px."""
         return self.mask.height
 
 

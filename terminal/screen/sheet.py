@@ -42,6 +42,7 @@ class Countdown:
     colon: int
 
     def draw(self, image: Image.Image, text: str) -> None:
+        """Draw digits and colons (``text``, such as 1:30) into ``image``, from the right; what was there stays."""
         pen, face, x = ImageDraw.Draw(image), font(self.weight, self.em), self.right
         for char in reversed(text):
             x -= self.colon if char == ":" else self.cell

@@ -17,6 +17,7 @@ class Garage:
     stays: dict[str, Stay] = field(default_factory=dict)
 
     def apply(self, change: "Change") -> None:
+        """Put the nouns of step()'s ``change`` in place of the old ones; its actions are left to the caller."""
         self.rules = change.rules or self.rules
         self.lanes.update(change.lanes)
         self.stays.update(change.stays)
@@ -58,9 +59,11 @@ class Draft:
         self._touched: list[str] = []
 
     def lane(self, name: str) -> Lane:
+        """The lane as the rules have it now; one that nobody has mentioned yet is new and empty."""
         return self.lanes.get(name) or self._garage.lanes.get(name) or Lane(name)
 
     def stay(self, session: str) -> Stay:
+        """The stay as the rules have it now; an unknown one is new and empty (see knows())."""
         return self.stays.get(session) or self._garage.stays.get(session) or Stay(session)
 
     def knows(self, session: str) -> bool:
@@ -68,12 +71,16 @@ class Draft:
         return session in self.stays or session in self._garage.stays
 
     def all_lanes(self) -> Iterable[Lane]:
+        """Every lane of the garage as the rules have it now, without those that are new in this draft."""
         return [self.lane(name) for name in self._garage.lanes]
 
     def all_stays(self) -> Iterable[Stay]:
+        """Every stay in memory as it was before this draft; stay() has the present one."""
         return list(self._garage.stays.values())
 
     def put(self, noun: Lane | Stay) -> None:
+        """Put a lane or stay in place of the one with its id. A lane is touched by it; an equal noun changes
+        nothing."""
         if isinstance(noun, Lane):
             self.touch(noun.id)
             if noun != self.lane(noun.id):
@@ -82,6 +89,7 @@ class Draft:
             self.stays[noun.session] = noun
 
     def touch(self, lane: str) -> None:
+        """Note that the lane must be looked at again after the event: what is due there may have changed."""
         if lane not in self._touched:
             self._touched.append(lane)
 
@@ -119,9 +127,11 @@ class Draft:
         self.actions.append(RaiseAlert(code, severity, text, lane, stay.session if stay else None, order_no))
 
     def clear(self, code: RuleAlertCode, text: str, lane: str | None) -> None:
+        """End the alert that alert_until_cleared() raised. ``lane`` None: it concerns the garage, not a lane."""
         self.actions.append(ClearAlert(code, text, lane))
 
     def reply(self, outcome: ReceiptOutcome, why: str = "") -> None:
+        """Answer the operator's command or PayBy's notification with a receipt."""
         self.actions.append(SendReceipt(outcome, why))
 
     def change(self) -> Change:

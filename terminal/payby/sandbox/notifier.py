@@ -83,6 +83,7 @@ class Notifier:
             await asyncio.wait(set(self._tasks))
 
     async def close(self) -> None:
+        """Give up every notification that is under way, and close the connections."""
         for task in list(self._tasks):
             task.cancel()
         await self.settle()

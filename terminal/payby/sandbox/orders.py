@@ -31,6 +31,7 @@ class SandboxOrder:
 
     @property
     def is_paid(self) -> bool:
+        """Has a payer paid it, whether or not the money has reached the merchant?"""
         return self.status in ("PAID_SUCCESS", "SETTLED")
 
     @property

@@ -24,6 +24,8 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class OrderAsked:
+    """What placeOrder asks for: ``amount`` in AED, ``expires_ms`` in ms since the epoch (None: PayBy's default)."""
+
     no: str
     amount: Decimal
     payee_mid: str | None
@@ -33,12 +35,16 @@ class OrderAsked:
 
 @dataclass(frozen=True)
 class RefundAsked:
+    """What refund/placeOrder asks for: the refund's own number, and ``amount`` in AED."""
+
     no: str
     amount: Decimal
 
 
 @dataclass(frozen=True)
 class PageAsked:
+    """A page of orders or refunds: both days count, no device or status means any, ``number`` counts from 0."""
+
     start: date
     end: date
     devices: tuple[str, ...]

@@ -213,6 +213,7 @@ class BarrierJournal:
         return self._displaced.look(self.journal, now_ms)
 
     def close(self) -> None:
+        """Close the journal, after a copy of it if its path no longer names it. Blocks."""
         self.look_at_place(time.time_ns() // 1_000_000)
         self.journal.close()
 

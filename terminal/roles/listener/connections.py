@@ -107,11 +107,13 @@ class HttpConnection(web.RequestHandler):
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio's: begin the time limit for the first request, and take a place or be closed."""
         super().connection_made(transport)
         self._deadline = asyncio.get_running_loop().call_later(self._limiter.limits.read_s, self.force_close)
         self._limiter.opened(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        """asyncio's: end the time limit, and give the place back."""
         self._limiter.closed(self)
         if self._deadline:
             self._deadline.cancel()
@@ -131,6 +133,8 @@ class HttpConnection(web.RequestHandler):
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
+        """aiohttp's: an empty answer with ``status``, then the end. Raises ConnectionError if an answer has already
+        begun."""
         self._no_http(exc)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has already begun")
@@ -139,6 +143,7 @@ class HttpConnection(web.RequestHandler):
         return response
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
+        """aiohttp's: count the error, and log at most its type now and then, never a request's bytes."""
         self._no_http(kw.get("exc_info"))
 
 

@@ -32,6 +32,7 @@ async def check(settings: Settings, machine: Machine, report: CheckReport) -> bo
 
 
 async def configuration(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    """Does every role whose section is there have all that it needs?"""
     roles = settings.roles()
     try:
         settings.require(*roles)

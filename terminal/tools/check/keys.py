@@ -16,6 +16,8 @@ _HOW = "see deploy/install.md, 3"
 
 
 async def keys(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    """PayBy's keys, the merchant's, those of lifts and of tickets; and no ticket key on a machine that stands at a
+    lane."""
     if payby := settings.payby:
         yield _tried(
             "keys payby.payby_public_key", lambda: _payby_keys(payby), "download PayBy's public key from its portal"
@@ -43,6 +45,7 @@ async def keys(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
 
 
 async def passwords(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    """The file with this machine's password for the broker; unproven where the embedded broker will make it."""
     if mqtt := settings.mqtt:
         path, name = mqtt.password_file, "password mqtt.password_file"
         if settings.broker and path.parent == settings.broker.users and not path.exists():

@@ -18,6 +18,7 @@ _AT_WORK_S = 10.0
 
 
 async def disk(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    """Can both journals be written, are they the right role's, and is there room (ENOUGH_DISK bytes)?"""
     for key, role, path in (
         ("journal.path", "worker", settings.journal and settings.journal.path),
         ("barrier.journal", "barrier", settings.barrier and settings.barrier.journal),
@@ -47,6 +48,7 @@ async def disk(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
 
 
 async def pins(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
+    """Does the GPIO chip open, and is every line that is configured free? A running service holds them: unproven."""
     panel = settings.lcd if settings.lcd and settings.lcd.panel != "png" else None
     if not (settings.barrier or settings.loops or panel):
         return
@@ -77,6 +79,7 @@ async def pins(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
 
 
 async def panel(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
+    """Does the panel's size, offset or folder fit, and is its SPI bus ready for it?"""
     if not (lcd := settings.lcd):
         return
     if lcd.panel == "png":
@@ -128,6 +131,7 @@ def _spi_bytes(machine: Machine) -> int:
 
 
 async def scanner(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    """Is the scanner's device there, and may this user read it?"""
     if (reader := settings.reader) and reader.device:
         if not reader.device.exists():
             yield Finding(

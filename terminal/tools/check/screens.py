@@ -15,6 +15,7 @@ from terminal.tools.check.finding import Finding, Machine
 
 
 async def fonts(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    """Are the screens' fonts there, and can Arabic be shaped?"""
     if settings.lcd:
         try:
             font("Regular", 12)
@@ -28,6 +29,7 @@ async def fonts(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
 
 
 async def lane_wifi(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    """Does the lane's Wi-Fi code fit on the panel, and can its password be read?"""
     if (lcd := settings.lcd) and lcd.wifi:
         try:
             renderer = Renderer(layout_for(lcd.panel, *_size(lcd)), build.site(settings.garage, lcd, build.wifi(lcd)))
@@ -40,6 +42,7 @@ async def lane_wifi(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
 
 
 async def idle_picture(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    """Is the operator's own picture a PNG of the panel's size?"""
     if (lcd := settings.lcd) and lcd.idle_picture:
         try:
             picture_file.load(lcd.idle_picture, _size(lcd))
@@ -51,6 +54,7 @@ async def idle_picture(settings: Settings, _: Machine) -> AsyncIterator[Finding]
 
 
 async def screens(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    """Does every screen fit on the panel with the garage's own words? Silent where fonts or panel failed before."""
     if not (lcd := settings.lcd):
         return
     site = build.site(settings.garage, lcd)

@@ -20,6 +20,7 @@ _WRONG_ID = REFUSALS["Client identifier not valid"]
 
 
 async def broker(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    """Does the broker let this user in? Unproven while the embedded one is not running."""
     if not (mqtt := settings.mqtt):
         return
     url = urlsplit(mqtt.url)
@@ -58,6 +59,7 @@ async def _knock(mqtt: MqttSettings) -> Finding:
 
 
 async def payby_and_clock(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
+    """Does PayBy answer the merchant's key (for at most 10 s), and is this machine's clock right?"""
     skew_ms = None
     payby = settings.payby
     if payby and payby.private_key and payby.base_url and payby.partner_id:

@@ -52,16 +52,19 @@ class CalendarDay:
 
     @property
     def start_ms(self) -> int:
+        """Its first moment, in ms since the epoch."""
         return self._midnight(self.date)
 
     @property
     def end_ms(self) -> int:
+        """The first moment of the next day, in ms since the epoch; a day may have 23 or 25 hours."""
         return self._midnight(self.date + dt.timedelta(days=1))
 
     def __contains__(self, at_ms: int | None) -> bool:
         return at_ms is not None and self.start_ms <= at_ms < self.end_ms
 
     def local(self, at_ms: int) -> dt.datetime:
+        """The garage's own time at ``at_ms`` (ms since the epoch), on whichever day."""
         return dt.datetime.fromtimestamp(at_ms / 1000, self.zone)
 
     def shown(self, at_ms: int) -> str:
@@ -136,6 +139,7 @@ class Report:
         return len(self.flaws) + sum(not line.explained for line in self.lines)
 
     def of(self, kind: LineKind) -> list[ReportLine]:
+        """The lines of one kind, in the report's order."""
         return [line for line in self.lines if line.kind == kind]
 
 
