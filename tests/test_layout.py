@@ -17,6 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from terminal.__main__ import parser
+from tests.support.docstrings import UndocumentedNames, definitions
 
 TREE = Path(__file__).parents[1]
 PROJECT = tomllib.loads((TREE / "pyproject.toml").read_text(encoding="utf-8"))
@@ -199,6 +200,40 @@ def test_a_class_or_a_type_has_a_name_that_no_other_file_has() -> None:
 def test_no_file_of_python_is_longer_than_one_purpose() -> None:
     lines = {path.relative_to(TREE).as_posix(): path.read_bytes().count(b"\n") for path in sources()}
     assert {name: count for name, count in lines.items() if count > LONGEST} == {}
+
+
+def test_whatever_is_public_has_a_docstring() -> None:
+    """What it takes with its unit, gives and raises; tests/support/docstrings.py says what needs none."""
+    roots = ("terminal", "broker", "drivers")
+    names = {path.relative_to(TREE).as_posix(): path for path in sources() if path.relative_to(TREE).parts[0] in roots}
+    trees = {name: ast.parse(path.read_bytes()) for name, path in names.items()}
+    assert sum(len(list(definitions(tree.body))) for tree in trees.values()) > 1000
+    assert list(UndocumentedNames(trees)) == []
+
+
+def test_only_what_repeats_a_documented_method_needs_no_docstring() -> None:
+    text = """
+class Said(Protocol):
+    held: int
+    def say(self) -> None: "Say it."
+    def bare(self) -> None: ...
+class Whole:
+    "It has all that Said has."
+    def __init__(self) -> None: self.held = 1
+    def say(self) -> None: ...
+    def bare(self) -> None: ...
+class Part:
+    "It lacks what Said has."
+    def say(self) -> None: ...
+class Heir(Whole):
+    def more(self) -> None: ...
+def _own() -> None: ...
+if True:
+    def alone() -> None:
+        def nested() -> None: ...
+"""
+    found = [name.partition(" ")[2] for name in UndocumentedNames({"said": ast.parse(text)})]
+    assert found == ["Said", "Said.bare", "Whole.bare", "Part.say", "Heir", "Heir.more", "alone"]
 
 
 def test_the_design_draws_the_floors_that_are_held() -> None:
