@@ -36,7 +36,7 @@ def ticket_read(draft: Draft, event: TicketRead) -> None:
         draft.put(replace(lane, visit=_read_again(draft, visit, stay, fee, event.age)))
         return
     draft.put(lane)
-    if visit and _keeps_its_place(draft, lane, visit):
+    if visit and _keeps_its_place(draft, lane, visit, car):
         return
     if visit:
         end_visit(draft, lane.id)
@@ -88,9 +88,9 @@ def _is_held(draft: Draft, lane: Lane) -> bool:
     return between or (visit.loop == "sees" and lane.vehicle is not None and car_waits(draft, lane, visit))
 
 
-def _keeps_its_place(draft: Draft, lane: Lane, visit: Visit) -> bool:
+def _keeps_its_place(draft: Draft, lane: Lane, visit: Visit, car: str | None) -> bool:
     """Rule 11: a paid or free visit whose car the loop sees does not give way to another ticket."""
-    if not stands_there(lane):
+    if not stands_there(lane, visit) or differ(visit.car, car):
         return False
     stay = draft.stay(visit.fee.session)
     return visit.phase == "leaving" or any(p.holder in ("lift", "credit") for p in stay.payments)

@@ -41,7 +41,7 @@ def boom_seen(draft: Draft, event: BoomSeen) -> None:
     draft.put(watched(lane))
     if visit and visit.raised and (up or event.state == "down"):
         stay = draft.stay(visit.fee.session)
-        seen = event.state == "down" and not visit.under and stands_there(lane)
+        seen = event.state == "down" and not visit.under and stands_there(lane, visit)
         draft.put(replace(stay, unpassed=seen or (stay.unpassed and not up)))
     if event.lift and not (before and before.lift == event.lift):
         _named(draft, event, event.lift)

@@ -38,6 +38,9 @@ def _unanswered(draft: Draft, stay: Stay, grant: Grant) -> None:
     asked = replace(grant, dropped=True, overdue=True)
     stay = replace(stay, grants=tuple(asked if g.id == grant.id else g for g in stay.grants))
     draft.put(let_go(draft, stay, grant, "credit"))
+    lane = draft.lane(grant.lane)
+    if lane.visit and lane.visit.grant == grant.id:
+        draft.put(replace(lane, visit=replace(lane.visit, since=draft.at)))
     if stay.lane:
         draft.touch(stay.lane)
 

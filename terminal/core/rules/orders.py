@@ -67,12 +67,11 @@ def order_scanned(draft: Draft, event: OrderScanned) -> None:
         set_stage(draft, replace(found[1], scanned=True, scanned_by=event.payer), "created")
 
 
-def extend_order(draft: Draft, order: VisitOrder) -> bool:
-    """Rule 3: does the driver who scanned it get more time to confirm? A scanned order that is open is the one that is
-    shown."""
+def extend_order(draft: Draft, order: VisitOrder, visit: Visit) -> bool:
+    """Rule 3: does the driver who scanned it get more time to confirm?"""
     more = draft.rules.scanned_more
     late = draft.at >= order.expires + more
-    if late or not order.scanned or order.extended:
+    if late or not order.scanned or order.extended or order.stage != "created" or visit.phase != "paying":
         return False
     expires, payby_expires = order.expires + more, order.payby_expires + more
     set_stage(draft, replace(order, expires=expires, payby_expires=payby_expires, extended=True), "created")

@@ -69,7 +69,7 @@ def _advance_paying(draft: Draft, lane: Lane, visit: Visit) -> None:
         grant_lift(draft, lane.id, "free", None)
         return
     if order and order.stage in ("placing", "created") and draft.at >= order.expires:
-        if extend_order(draft, order):
+        if extend_order(draft, order, visit):
             return
         set_stage(draft, order, "closing")
         if visit.phase != "helping":
@@ -199,7 +199,7 @@ def _advance_leaving(draft: Draft, lane: Lane, visit: Visit) -> None:
 
 def _is_barred(stay: Stay, grant: Grant) -> bool:
     """Rule 8: did its stay turn out, while this lift was on its way, to have left or been raised for elsewhere?"""
-    return stay.left is not None or has_risen_for_another(stay, grant.car)
+    return stay.left is not None or has_risen_for_another(stay, grant.car, but=grant.id)
 
 
 def _drop(draft: Draft, stay: Stay, grant: Grant) -> None:

@@ -9,9 +9,11 @@ from terminal.core.rules.limits import GONE_MS, LINGER_MS, LOOPS_MS
 from terminal.core.value import replace
 
 
-def stands_there(lane: Lane) -> bool:
-    """Does a live loop see the visit's car? A vehicle that waits is the visit's: that of another ends the visit."""
-    return lane.vehicle is not None and lane.vehicle.waiting
+def stands_there(lane: Lane, visit: Visit) -> bool:
+    """Does a live loop see the visit's car?"""
+    vehicle = lane.vehicle
+    sees = visit.loop == "sees" and vehicle is not None and vehicle.waiting
+    return sees and visit.gone_since is None and not differ(visit.car, vehicle.car if vehicle else None)
 
 
 def paid_loss(draft: Draft, lane: Lane) -> str | None:
@@ -33,16 +35,16 @@ def differ(one: str | None, other: str | None) -> bool:
 def watched(lane: Lane) -> Lane:
     """The visit, with what is known now of whether its car may have left without a raise of its own."""
     visit, boom = lane.visit, lane.boom
-    if visit is None or (boom and boom.state == "down" and not stands_there(lane)):
+    if visit is None or (boom and boom.state == "down" and not stands_there(lane, visit)):
         return lane
     escape = visit.escape
-    if stands_there(lane):
+    if stands_there(lane, visit):
         escape = "no"
     elif lane.vehicle and visit.loop == "sees" and boom and boom.state in ("rising", "up", "lowering"):
         escape = "tailgating" if lane.risen_for or lane.passages > 1 else "open"
     elif escape == "no":
         escape = "perhaps"
-    return replace(lane, visit=replace(visit, escape=escape))
+    return lane if escape == visit.escape else replace(lane, visit=replace(visit, escape=escape))
 
 
 def car_waits(draft: Draft, lane: Lane, visit: Visit) -> bool:
@@ -85,9 +87,10 @@ def may_lift(draft: Draft, stay: Stay, car: str | None) -> bool:
     return not has_risen_for_another(stay, car)
 
 
-def has_risen_for_another(stay: Stay, car: str | None) -> bool:
-    """Did the boom rise for the stay, or may it have, for a car that by all signs is not this one?"""
-    rose = [g for g in stay.given if g.outcome in ("raised", "unknown")]
+def has_risen_for_another(stay: Stay, car: str | None, but: str | None = None) -> bool:
+    """Did the boom rise for the stay, or may it have, for a car that by all signs is not this one? ``but``: a lift that
+    does not count."""
+    rose = [g for g in stay.given if g.id != but and g.outcome in ("raised", "unknown")]
     return bool(rose) and not stay.unpassed and (car is None or rose[-1].car != car)
 
 

@@ -12,7 +12,7 @@ from terminal.core.value import replace
 
 def started(draft: Draft, event: Started) -> None:
     """What only live messages say is unknown again, and what waits for a person is told again."""
-    if event.rules:
+    if event.rules and event.rules != draft.rules:
         draft.rules = draft.new_rules = event.rules
     for lane in draft.all_lanes():
         visit = lane.visit and replace(lane.visit, gone_since=None)
