@@ -134,7 +134,7 @@ IN_VISITS = (
     Bug(
         "place given away",
         RULES + "arrival",
-        "if not stands_there(lane):",
+        "if not stands_there(lane, visit) or differ(visit.car, car):",
         "if True:",
         "another ticket that is read at the lane of who has paid takes his place",
         climate="copies",
