@@ -8,10 +8,30 @@ from terminal.core import events as e
 from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, QueryOrder, SendLift
 from terminal.core.display import LaneDisplay, order_status, screen
 from terminal.core.ids import help_code
+from terminal.core.model import REASONS
 from terminal.core.outbox import lane_due, settled, stay_due
 from tests.support.story import PROOF, T0, TOKEN, Story, an_id
 
 STAY = an_id("stay", "a")
+
+
+def test_a_screen_gives_the_contracts_reasons_and_no_others() -> None:
+    assert REASONS == {
+        "help": (
+            "ticket-unknown",
+            "ticket-used",
+            "ticket-copied",
+            "ticket-foreign",
+            "ticket-future",
+            "refused",
+            "unpaid",
+            "no-answer",
+            "qr",
+            "barrier",
+        ),
+        "closed": ("operator", "disk-full", "barrier"),
+        "out-of-order": ("broker", "payby", "unauthorised", "clock", "journal"),
+    }
 
 
 def test_every_screen_of_a_visit_says_whose_it_is() -> None:

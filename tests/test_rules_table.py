@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from terminal.core import events as e
+from terminal.core import rules
 from terminal.core.ids import lift_id
 from terminal.core.model import ParkingFee, Phase
 from terminal.core.rules.table import BY_EVENT, BY_PROGRESS
@@ -122,3 +123,7 @@ def test_what_only_two_lanes_or_two_stays_show() -> None:
 
 def test_what_is_told_here_is_in_the_table() -> None:
     assert tabled() >= ELSEWHERE
+
+
+def test_the_package_hands_on_the_step_and_what_it_takes_and_gives() -> None:
+    assert sorted(rules.__all__) == ["Change", "Garage", "step"]
