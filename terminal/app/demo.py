@@ -107,7 +107,7 @@ class SimulatedHardware:
         self._barrier = barrier
         self._pins = MockPins()
         self.tickets = SimulatedScanner()
-        self.glass = MemoryPanel()
+        self.memory_panel = MemoryPanel()
         self.metal = SimulatedLoops(self._pins, WAITING_PIN, BOOM_PIN)
         self.coil = SimulatedRelay(self._pins, RAISE_PIN)
         self.arm = SimulatedArm(
@@ -126,7 +126,7 @@ class SimulatedHardware:
 
     @asynccontextmanager
     async def panel(self) -> AsyncIterator[PanelDriver]:
-        yield self.glass
+        yield self.memory_panel
 
     def relay(self, quiet_s: float = 0.0) -> AbstractAsyncContextManager[RelayDriver]:
         barrier = self._barrier
@@ -277,7 +277,7 @@ def _parts(
         lane=lane,
         scanner=hardware.tickets,
         loops=hardware.metal,
-        panel=hardware.glass,
+        panel=hardware.memory_panel,
         relay=hardware.coil,
         arm=hardware.arm,
         payby=Wallet(sandbox),
