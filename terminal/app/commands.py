@@ -168,7 +168,7 @@ def _check(args: argparse.Namespace) -> int:
         if ready and args.order:
             blocks = output.takes(payers, "▀▄█")
             ready = asyncio.run(order.prove(settings, amount, blocks=blocks, report=lines))
-    except Exception as error:
+    except Exception as error:  # whatever it is, the document says it too; it goes on to its own exit status
         if document:
             leaf = _first(error)
             print(document.text(settings, plain(str(leaf), 1_000) or type(leaf).__name__))

@@ -211,14 +211,14 @@ class BarrierProcess:
         self._tracker.pulse(self.world.loop.now)
         self.site.arm.pulse(lift.id)
         self._track()
-        await asyncio.sleep(self.world.pulse_s)
+        await asyncio.sleep(self.world.pulse_s)  # virtual time: how long the relay is closed
         await self._reaches("pulsed")
         self._perform(self._controller.raised(lift))
         self.disk.write([done_row(lift)], self.clock.wall_ms())
         await self._reaches("done")
 
     async def _reaches(self, step: Step) -> None:
-        await asyncio.sleep(self.world.flush_s)
+        await asyncio.sleep(self.world.flush_s)  # virtual time: what a flush costs
         if self.is_mute and step == "intent":
             self._bus.loses_connection()
         if self.dies_at == step:

@@ -281,7 +281,7 @@ class SimBus:
 
     async def settled(self) -> bool:
         while not self.connected:
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.5)  # virtual time, which costs nothing to look again in
         return True
 
     def subscribe(self, *filters: str, fleeting: Iterable[str] = ()) -> Subscription:

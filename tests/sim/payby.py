@@ -360,7 +360,7 @@ class SimPayBy:
         signature = sign(self._key, body)
         self.untold.add(revived)
         for wait_s in RETRIES_S:
-            await asyncio.sleep(wait_s + after_s + self._latency(self._dice))
+            await asyncio.sleep(wait_s + after_s + self._latency(self._dice))  # virtual time: PayBy's own pauses
             after_s = 0.0
             if await self.notify(body, signature) == 200:
                 self.untold.discard(revived)

@@ -14,12 +14,14 @@ def by_zxing(image: Image.Image) -> str | None:
 
 
 def by_zbar(image: Image.Image) -> str | None:
+    # Needs the system's libzbar, which `make test` installs (deploy/packages test): only a bare pytest run skips.
     pyzbar = pytest.importorskip("pyzbar.pyzbar", exc_type=ImportError)
     found = pyzbar.decode(image.convert("L"), symbols=[pyzbar.ZBarSymbol.QRCODE])
     return str(found[0].data.decode()) if len(found) == 1 else None
 
 
 def by_opencv(image: Image.Image) -> str | None:
+    # Of pyproject's developers' packages, which `make test` installs.
     cv2, numpy = pytest.importorskip("cv2"), pytest.importorskip("numpy")
     text: str = cv2.QRCodeDetector().detectAndDecode(numpy.asarray(image.convert("L")))[0]
     return text or None

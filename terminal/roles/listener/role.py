@@ -117,10 +117,15 @@ class ListenerRole:
         loop = asyncio.get_running_loop()
         server = web.Server(self._answer, request_factory=make_request)
         socket = await loop.create_server(
-            lambda: HttpConnection(server, loop, self._limiter, self._no_http), self._host, self.port, backlog=512
+            lambda: HttpConnection(server, loop, self._limiter, self._no_http),
+            self._host,
+            self.port,
+            backlog=512,
+            start_serving=False,  # it would wait once its port is open, and cancelled there leave it open
         )
-        self.port = socket.sockets[0].getsockname()[1]
         try:
+            await socket.start_serving()
+            self.port = socket.sockets[0].getsockname()[1]
             with self._endpoint.subscribe("receipt", lane="+") as receipts:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._endpoint.run_heartbeat(), name="listener health")
