@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 
 import aiohttp
 import pytest
@@ -11,6 +12,7 @@ from terminal.roles.listener.connections import ConnectionLimits
 from terminal.roles.listener.role import ListenerRole
 from tests.support.listening import Client, PlayedWorker, client, gauge, listening, worker
 from tests.support.payby_notices import GENUINE, PAYBY, notification
+from tests.support.ports import free_port
 
 __all__ = ["client", "worker"]
 
@@ -103,3 +105,17 @@ async def test_an_address_in_use_is_told_at_once(worker: PlayedWorker, client: C
     second = ListenerRole(worker.endpoint, payby_keys=[PAYBY.public_key()], host="127.0.0.1", port=client.port)
     with pytest.raises(OSError, match="in use"):
         await second.run()
+
+
+async def test_a_listener_that_is_cancelled_while_it_opens_leaves_its_port_free(worker: PlayedWorker) -> None:
+    """In any turn of the loop: a role that fails beside it cancels it."""
+    port = free_port()
+    for turns in range(8):
+        role = ListenerRole(worker.endpoint, payby_keys=[PAYBY.public_key()], host="127.0.0.1", port=port)
+        task = asyncio.create_task(role.run())
+        for _ in range(turns):
+            await asyncio.sleep(0)  # a turn is what is tried
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
