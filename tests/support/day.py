@@ -16,7 +16,7 @@ from terminal.journal.rows import Row
 from terminal.tools.reconcile.facts import Facts
 from terminal.tools.reconcile.journals import BarrierRecords, openings, read_barrier, read_worker
 from terminal.tools.reconcile.match import match
-from terminal.tools.reconcile.report import CalendarDay, Report, ReportLine
+from terminal.tools.reconcile.report import CalendarDay, LineKind, Report, ReportLine
 from terminal.tools.reconcile.statements import StatementDay, read_papers
 from tests.support.story import T0, Story, an_id
 
@@ -204,7 +204,7 @@ def texts(lines: Sequence[object]) -> str:
     return "\n".join(str(line) for line in lines)
 
 
-def only(report: Report, kind: str) -> ReportLine:
+def only(report: Report, kind: LineKind) -> ReportLine:
     """The one line of a kind."""
-    (line,) = report.of(kind)  # type: ignore[arg-type]
+    (line,) = report.of(kind)
     return line

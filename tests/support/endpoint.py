@@ -8,7 +8,7 @@ import pytest
 
 from broker.embedded import EmbeddedBroker
 from terminal.clock import new_id
-from terminal.contract.messages import Health, Message, Vehicle
+from terminal.contract.messages import Health, HealthState, Message, Vehicle
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.endpoint import Endpoint, MessageStream
 from tests.conftest import embedded_bus
@@ -58,12 +58,12 @@ async def quiet(hearing: MessageStream) -> bool:
 # Who is there
 
 
-def health(state: str = "online", instance: str = "one") -> Health:
+def health(state: HealthState = "online", instance: str = "one") -> Health:
     now = "2026-11-22T10:00:00.000Z"
     return Health(
         id=new_id(TurnedClock()),
         at=now,
-        state=state,  # type: ignore[arg-type]
+        state=state,
         version="1",
         instance=instance,
         since=now,
