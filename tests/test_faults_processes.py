@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,8 @@ async def test_nothing_that_is_said_on_the_broker_raises_the_boom_but_a_genuine_
         await lane.bus.publish(LANE + "paid", encode(said))
         await lane.heard.until("alert", since=mark, code="forged-paid", severity="critical")
         assert raises(lane) == [up["lift"]]
-        assert [b["state"] for b in lane.heard.of("barrier") if b["state"] == "rising"] == ["rising"]
+        states = [b["state"] for b in lane.heard.of("barrier")]
+        assert [state for state, _ in groupby(states)].count("rising") == 1  # the barrier repeats its state
 
 
 def head() -> dict[str, Any]:
