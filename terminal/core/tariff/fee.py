@@ -1,0 +1,60 @@
+"""A fee as lines that explain it; what they say in words stands in screen/fee_texts.py."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from terminal.core.money import Fils
+
+LineKind = Literal[
+    "unpaid-grace",
+    "free-minutes",
+    "minutes-off",
+    "first-stay",
+    "total",
+    "total-last",
+    "blocks",
+    "repeats",
+    "stretch",
+    "most",
+    "overnight",
+    "overnight-least",
+    "day-cap",
+    "calendar-cap",
+    "minimum",
+    "maximum",
+    "rounding",
+    "paid",
+    "exit-grace",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class FeeLine:
+    """``amount`` (fils) is what the line adds to the fee, below 0 where it takes off. ``count`` times ``each`` is how
+    it came about, ``length_ms`` how long a step or a block is; ``begin_ms`` and ``end_ms`` say for which time, where
+    a stay has several. ``rate`` and ``rate_ar`` are the rate's own name."""
+
+    kind: LineKind
+    amount: int
+    count: int = 1
+    each: int = 0
+    length_ms: int = 0
+    begin_ms: int | None = None
+    end_ms: int | None = None
+    rate: str = ""
+    rate_ar: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedFee:
+    """The lines of a fee, and the stay that was priced (ms since the epoch), which may have begun with an earlier
+    entry."""
+
+    entered_ms: int
+    exited_ms: int
+    lines: tuple[FeeLine, ...]
+
+    @property
+    def total(self) -> Fils:
+        """The sum of the lines, in fils."""
+        return Fils(sum(line.amount for line in self.lines))
