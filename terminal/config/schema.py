@@ -26,6 +26,12 @@ Pin = Annotated[int, Meta(ge=0, le=27, description="a GPIO number, 0 to 27")]
 Amount = Annotated[
     str, Meta(pattern=r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,2})?\Z", description='dirhams in quotes, as "10.00"')
 ]
+AmountOrNone = Annotated[
+    str,
+    Meta(
+        pattern=r"^((0|[1-9][0-9]{0,5})(\.[0-9]{1,2})?)?\Z", description='dirhams in quotes, as "10.00", or "" for none'
+    ),
+]
 Partner = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9]{1,12}\Z", description="a merchant id of up to 12 letters and digits, in quotes")
 ]
@@ -118,15 +124,36 @@ class TicketSettings(Section, frozen=True):
 
 
 class TariffSettings(Section, frozen=True):
+    """What stands in the tables of `rate` and `next`, and in `overnight`, is read by `build.tariff`."""
+
     free_minutes: Annotated[int, Meta(ge=0, le=1440, description="minutes, 0 to 1440")] = 10
     block_minutes: Annotated[int, Meta(ge=1, le=1440, description="minutes, 1 to 1440")] = 60
     block_price: Amount = "10.00"
-    day_cap: Amount = "100.00"
+    day_cap: AmountOrNone = "100.00"
     lost_ticket: Amount = "150.00"
     vat_percent: Annotated[
         str, Meta(pattern=r"^[0-9]{1,2}(\.[0-9]{1,2})?\Z", description='per cent in quotes, as "5"')
     ] = "5"
     exit_grace: Annotated[int, Meta(ge=1, le=240, description="minutes, 1 to 240")] = 15
+    unpaid_grace: Annotated[int, Meta(ge=0, le=240, description="minutes, 0 to 240")] = 0
+    minutes_off: Annotated[int, Meta(ge=0, le=1440, description="minutes, 0 to 1440")] = 0
+    calendar_cap: AmountOrNone = ""
+    minimum: AmountOrNone = ""
+    maximum: AmountOrNone = ""
+    round_to: AmountOrNone = ""
+    rounding: Annotated[Literal["up", "down", "nearest"], Meta(description="up, down or nearest")] = "up"
+    reentry_minutes: Annotated[int, Meta(ge=0, le=1440, description="minutes, 0 to 1440")] = 0
+    overnight: Annotated[
+        Mapping[str, Any], Meta(description='a time and a price, as { at = "03:00", least = "350.00" }')
+    ] = {}
+    holidays: Annotated[
+        tuple[Any, ...], Meta(max_length=1000, description='a list of dates, as ["2026-12-02..2026-12-03"]')
+    ] = ()
+    rates_by: Annotated[
+        Literal["entry", "stretch", "block", "paid-time"], Meta(description="entry, stretch, block or paid-time")
+    ] = "entry"
+    rate: Annotated[tuple[Mapping[str, Any], ...], Meta(max_length=200, description="tables, as [[tariff.rate]]")] = ()
+    next: Annotated[tuple[Mapping[str, Any], ...], Meta(max_length=50, description="tables, as [[tariff.next]]")] = ()
 
 
 class ReaderSettings(Section, frozen=True):

@@ -9,17 +9,16 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import msgspec
 import segno
 from PIL import Image, ImageDraw, ImageFont
 
+from terminal import build
 from terminal.config import schema as sections
 from terminal.config.load import read_ticket_keys
 from terminal.config.schema import Settings
 from terminal.core import money
 from terminal.core.ids import derived_id
 from terminal.core.quote import Quote, quote
-from terminal.core.tariff import Tariff
 from terminal.core.ticket import sign_ticket
 
 MODULE_PX = 8
@@ -52,7 +51,7 @@ def make(settings: Settings, *, minutes_ago: int, now_ms: int) -> MadeTicket:
     entered_ms = now_ms - minutes_ago * 60_000
     session = derived_id(entered_ms, secrets.token_hex(16))
     text = sign_ticket(garage, session, entered_ms, key_id, key)
-    tariff = Tariff.from_texts(**msgspec.structs.asdict(settings.tariff))
+    tariff = build.tariff(settings)
     return MadeTicket(text, quote(text, now_ms, garage=garage, keys=keys, tariff=tariff, lost_session=session))
 
 

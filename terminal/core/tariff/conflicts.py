@@ -3,7 +3,7 @@
 Weeks are laid out on paper: one without a holiday, and those with a holiday on each day and on each two days in a row.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -24,14 +24,14 @@ class _Hold:
     rate: Rate
 
 
-def contradiction(book: RateBook, labels: Mapping[int, str]) -> str | None:
-    """What is wrong between a class's rates, naming the two by ``labels`` (by the identity of the rate); else None."""
+def contradiction(book: RateBook) -> str | None:
+    """What is wrong between a class's rates, naming the two by their labels; else None."""
     for rank in (0, 2):
         rates = [rate for rate in book.rates if rate.rank == rank]
         for holidays in _weeks(rates):
-            if wrong := _layout(rates, holidays, labels, whole=rank == 0):
+            if wrong := _layout(rates, holidays, whole=rank == 0):
                 return wrong
-    return _dated(book, labels)
+    return _dated(book)
 
 
 def _weeks(rates: Sequence[Rate]) -> Iterator[frozenset[int]]:
@@ -42,7 +42,7 @@ def _weeks(rates: Sequence[Rate]) -> Iterator[frozenset[int]]:
             yield frozenset({day, day + 1})
 
 
-def _layout(rates: Sequence[Rate], holidays: frozenset[int], labels: Mapping[int, str], *, whole: bool) -> str | None:
+def _layout(rates: Sequence[Rate], holidays: frozenset[int], *, whole: bool) -> str | None:
     holds = sorted(
         (
             _Hold(day * DAY_MINUTES + hours.begin, day * DAY_MINUTES + hours.end, rate)
@@ -57,14 +57,14 @@ def _layout(rates: Sequence[Rate], holidays: frozenset[int], labels: Mapping[int
     for hold in holds:
         if last and hold.begin < until and _meet(last, hold.rate) and hold.begin < 3 * _WEEK - DAY_MINUTES:
             when = f"{_shown(hold.begin, holidays)} to {_shown(min(until, hold.end), holidays)}"
-            return f"{labels[id(last)]} and {labels[id(hold.rate)]}: both hold from {when}"
+            return f"{last.label} and {hold.rate.label}: both hold from {when}"
         if whole and last and until < hold.begin and _WEEK <= until < 2 * _WEEK:
             when = f"{_shown(until, holidays)} to {_shown(hold.begin, holidays)}"
-            return f"{labels[id(last)]} and {labels[id(hold.rate)]}: no rate holds between them, from {when}"
+            return f"{last.label} and {hold.rate.label}: no rate holds between them, from {when}"
         if hold.end > until:
             until, last = hold.end, hold.rate
     if whole and (last is None or until < 2 * _WEEK):
-        named = labels[id(last)] if last else "rate"
+        named = last.label if last else "rate"
         return f"{named}: no rate holds after it" if last else "rate: takes one that is no exception by date or exit"
     return None
 
@@ -79,13 +79,13 @@ def _meet(one: Rate, other: Rate) -> bool:
     )
 
 
-def _dated(book: RateBook, labels: Mapping[int, str]) -> str | None:
+def _dated(book: RateBook) -> str | None:
     """Two exceptions by date for the same time."""
     dated = [rate for rate in book.rates if rate.dates]
     for number, one in enumerate(dated):
         for other in dated[number + 1 :]:
             if one.rank == other.rank and _meet(one, other) and (day := _common(book, one, other)):
-                return f"{labels[id(one)]} and {labels[id(other)]}: both hold on {day}"
+                return f"{one.label} and {other.label}: both hold on {day}"
     return None
 
 

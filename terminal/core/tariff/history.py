@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 from terminal.core.money import Fils, vat_part
@@ -37,7 +38,7 @@ class TariffHistory:
 
     def __post_init__(self) -> None:
         starts = [start for start, _ in self.versions]
-        if not starts or any(after <= before for before, after in zip(starts, starts[1:], strict=False)):
+        if not starts or any(after <= before for before, after in pairwise(starts)):
             raise ValueError("next: takes tariffs that begin one after the other, and no two at once")
         if len({schedule.exit_grace_ms for _, schedule in self.versions}) > 1:
             raise ValueError("next: exit_grace: is the same at all times")

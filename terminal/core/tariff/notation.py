@@ -9,7 +9,8 @@ from terminal.core.tariff.rate import HOLIDAY
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday")
 """By their numbers in Rate.days."""
-_UNITS = {"day": 86_400_000, "days": 86_400_000, "h": 3_600_000, "min": 60_000, "s": 1000}
+_UNITS = (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+"""In seconds."""
 _LENGTH = re.compile(r"(?:([0-9]{1,4}) days?)? ?(?:([0-9]{1,5}) h)? ?(?:([0-9]{1,6}) min)? ?(?:([0-9]{1,7}) s)?")
 _CLOCK = re.compile(r"(?:([01][0-9]|2[0-3]):([0-5][0-9])|24:00)")
 
@@ -24,14 +25,13 @@ def length(text: str) -> int:
     found = _LENGTH.fullmatch(text)
     if not found or not text or text != text.strip():
         raise _wrong(text, 'a time such as "1 h", "90 min", "1 day" or "1 h 30 min"')
-    units = (86_400_000, 3_600_000, 60_000, 1000)
-    return sum(int(number) * unit for number, unit in zip(found.groups(), units, strict=True) if number)
+    return 1000 * sum(int(number) * unit for number, (_, unit) in zip(found.groups(), _UNITS, strict=True) if number)
 
 
 def shown_length(length_ms: int) -> list[tuple[int, str]]:
     """A length as numbers and units (`day`, `h`, `min`, `s`), in whole seconds; up to two days in hours."""
     rest, found = length_ms // 1000, []
-    for unit, size in (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+    for unit, size in _UNITS:
         if unit == "day" and rest < 2 * size and rest != size:
             continue
         number, rest = divmod(rest, size)
@@ -81,10 +81,9 @@ def days(text: str) -> frozenset[int]:
             first, _, last = (word.strip() for word in part.partition("-"))
             begin = DAYS.index(first)
             end = DAYS[:HOLIDAY].index(last) if last else begin
-            if begin == HOLIDAY:
-                found.add(HOLIDAY) if not last else DAYS.index("")
-            else:
-                found.update((begin + number) % 7 for number in range((end - begin) % 7 + 1))
+            if begin == HOLIDAY and last:
+                raise ValueError
+            found.update([HOLIDAY] if begin == HOLIDAY else ((begin + n) % 7 for n in range((end - begin) % 7 + 1)))
     except ValueError:
         raise _wrong(text, 'days such as "mon-thu", "sat, sun" or "fri-sun, holiday"') from None
     return frozenset(found)

@@ -79,8 +79,8 @@ class Tariff:
         """What the stay costs, 0 if it is free; raises ValueError for an exit before the entry."""
         return pricing.fee(self.schedule, entered_ms, exited_ms)
 
-    def lost_fee(self, at_ms: int) -> Fils:  # noqa: ARG002 - one price at all times
-        """What a lost ticket costs."""
+    def lost_fee(self, at_ms: int) -> Fils:
+        """What a lost ticket costs, at any moment."""
         return self.lost_ticket
 
     def vat(self, total: int) -> Fils:

@@ -5,9 +5,10 @@ costs less than a shorter one with the same entry, unless a table itself falls.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 from terminal.core.money import Fils
 from terminal.core.tariff.calendar import instant, local
@@ -182,9 +183,10 @@ class _Charges:
             for window in (day, calendar):
                 used[window] = used.get(window, 0) + kept
             over[by] += amount - kept
-        for kind, cap in (("day-cap", self._day_cap), ("calendar-cap", self._calendar_cap)):
-            if taken := over[kind]:
-                yield FeeLine(kind, -taken, each=cap or 0)
+        caps: Mapping[LineKind, Fils | None] = {"day-cap": self._day_cap, "calendar-cap": self._calendar_cap}
+        for kind, taken in over.items():
+            if taken:
+                yield FeeLine(kind, -taken, each=caps[kind] or 0)
 
     def _cut(self, begin: int, end: int) -> Iterator[tuple[int, int]]:
         """A time, cut where a cap begins anew."""
@@ -193,7 +195,7 @@ class _Charges:
             cuts.update(range(begin + (self._entered - begin) % DAY_MS, end, DAY_MS))
         cuts.update(at for at in self._midnights if begin < at < end)
         ordered = sorted(cuts)
-        return zip(ordered, ordered[1:], strict=False)
+        return pairwise(ordered)
 
 
 def midnights(tariff: TariffSchedule, begin: int, end: int) -> list[int]:

@@ -1,8 +1,9 @@
-"""Which rate is in force when: rates by weekday, hour, date and holiday, and the stretches that they cut a stay into."""
+"""Which rate is in force when: by weekday, hour, date and holiday; and the stretches that rates cut a stay into."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta, tzinfo
+from itertools import pairwise
 
 from terminal.core.money import Fils
 from terminal.core.tariff.calendar import DAY_MINUTES, Dates, Hours, instant, local
@@ -18,7 +19,8 @@ class Rate:
 
     ``days``: 0 Monday to 6 Sunday, HOLIDAY; hours that run over midnight belong to the day on which they begin.
     ``exit_hours``: only for a stay that began in ``hours`` and ends in these, under 24 h later. ``most``: at most, for
-    the stay or each stretch. The last four hold for stays whose rate is that of their entry, and replace the tariff's.
+    the stay or each stretch. ``free_ms`` and what follows hold for stays whose rate is that of their entry, and replace
+    the tariff's. ``label`` is what the configuration calls it.
     """
 
     table: PriceTable
@@ -34,6 +36,7 @@ class Rate:
     off_ms: int | None = None
     day_cap: Fils | None = None
     calendar_cap: Fils | None = None
+    label: str = field(default="rate", compare=False)
 
     @property
     def rank(self) -> int:
@@ -63,7 +66,7 @@ class RateBook:
 
     rates: tuple[Rate, ...]
     zone: tzinfo
-    holidays: frozenset[date] = frozenset()
+    holidays: tuple[Dates, ...] = ()
     _knows_holidays: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -71,7 +74,8 @@ class RateBook:
 
     def kind(self, day: date) -> int:
         """0 Monday to 6 Sunday, or HOLIDAY."""
-        return HOLIDAY if self._knows_holidays and day in self.holidays else day.weekday()
+        holiday = self._knows_holidays and any(dates.hold(day) for dates in self.holidays)
+        return HOLIDAY if holiday else day.weekday()
 
     def begins(self, rate: Rate, day: date) -> bool:
         """Do the rate's hours begin on that day?"""
@@ -133,7 +137,7 @@ class RateBook:
                     if begin < end:
                         found.append(Stretch(begin, end, rate, began))
         cuts = sorted({at for stretch in found for at in (stretch.begin_ms, stretch.end_ms)})
-        for cut, after in zip(cuts, cuts[1:], strict=False):
+        for cut, after in pairwise(cuts):
             there = [stretch for stretch in found if stretch.begin_ms <= cut and after <= stretch.end_ms]
             best = max(there, key=lambda stretch: stretch.rate.rank)
             yield Stretch(cut, after, best.rate, best.of)

@@ -11,6 +11,7 @@ from terminal.core.tariff.stay import MAX_PRICE
 
 RatesBy = Literal["entry", "stretch", "block", "paid-time"]
 Rounding = Literal["up", "down", "nearest"]
+NOTHING, ONE_FILS = Fils(0), Fils(1)
 LONGEST_MS = 10**6 * 60_000
 """No time of a tariff is longer: a million minutes."""
 
@@ -56,9 +57,9 @@ class TariffSchedule:
     unpaid_grace_ms: int = 0
     day_cap: Fils | None = None
     calendar_cap: Fils | None = None
-    minimum: Fils = Fils(0)
+    minimum: Fils = NOTHING
     maximum: Fils | None = None
-    round_to: Fils = Fils(1)
+    round_to: Fils = ONE_FILS
     rounding: Rounding = "up"
     overnight: Overnight | None = None
     reentry_ms: int = 0
@@ -82,7 +83,7 @@ class TariffSchedule:
         found = {name: getattr(self, name) for name in ("day_cap", "calendar_cap", "maximum")}
         for book in self.books.values():
             for rate in book.rates:
-                found |= {f"rate {rate.name}: {name}": getattr(rate, name) for name in ("day_cap", "calendar_cap")}
+                found |= {f"{rate.label}: {name}": getattr(rate, name) for name in ("day_cap", "calendar_cap")}
         return {name: cap for name, cap in found.items() if cap is not None}
 
     def _check_caps(self) -> None:
@@ -100,9 +101,9 @@ class TariffSchedule:
             for rate in book.rates:
                 given = [name for name in of_entry if getattr(rate, name) not in (None, ())]
                 if given and self.rates_by != "entry":
-                    raise ValueError(f"rate {rate.name}: {given[0]}: takes rates_by entry")
+                    raise ValueError(f"{rate.label}: {given[0]}: takes rates_by entry")
                 if self.rates_by in ("block", "paid-time") and rate.most is not None:
-                    raise ValueError(f"rate {rate.name}: most: takes rates_by entry or stretch")
+                    raise ValueError(f"{rate.label}: most: takes rates_by entry or stretch")
                 capped = self.day_cap or self.calendar_cap or rate.day_cap or rate.calendar_cap
                 if rate.table.falls() and (capped or self.rates_by in ("block", "paid-time")):
-                    raise ValueError(f"rate {rate.name}: steps: fall, which takes rates_by entry or stretch, and no cap")
+                    raise ValueError(f"{rate.label}: steps: fall, which takes rates_by entry or stretch, and no cap")

@@ -6,6 +6,7 @@ fell due before its end, so "up to 1 h" includes 1 h 0 s, and a time of no lengt
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from terminal.core.money import Fils
@@ -94,7 +95,7 @@ class PriceTable:
     def falls(self) -> tuple[tuple[int, int, int], ...]:
         """Where the table itself decreases: at which length, from what, and to what."""
         found = []
-        for step, after in zip(self.steps, self.steps[1:], strict=False):
+        for step, after in pairwise(self.steps):
             if after.every_ms is None and step.until_ms is not None:
                 before = sum_of(self._within(step.until_ms))
                 if after.amount < before:

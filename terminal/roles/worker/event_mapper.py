@@ -17,7 +17,7 @@ from terminal.core.events import CommandGiven, OrderReported, RefundReported, Re
 from terminal.core.ids import lost_session
 from terminal.core.model import ParkingFee, PaymentProof
 from terminal.core.quote import hint, quote
-from terminal.core.tariff import Tariff
+from terminal.core.tariff import TicketPricing
 from terminal.payby.messages import AcquireOrder, RefundOrder, read_notification
 from terminal.payby.signing import verify
 
@@ -35,7 +35,7 @@ class JudgementSettings:
 
     garage: str
     ticket_keys: Mapping[str, bytes]
-    tariff: Tariff
+    tariff: TicketPricing
     payby_keys: Sequence[RSAPublicKey]
     payee_mid: str
 
