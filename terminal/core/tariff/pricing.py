@@ -4,7 +4,7 @@ A fee is a sum of charges that fall due at moments of the stay; a cap takes from
 costs less than a shorter one with the same entry, unless a table itself falls.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +16,11 @@ from terminal.core.tariff.fee import ExplainedFee, FeeLine, LineKind
 from terminal.core.tariff.rate import Rate, Stretch
 from terminal.core.tariff.schedule import TariffSchedule
 from terminal.core.tariff.stay import DAY_MS, SECOND_MS, PricedStay, seconds
+
+
+LONGEST_STRETCHES_MS = 366 * DAY_MS
+"""A stay that is cut into stretches costs no more for what is beyond a year: a ticket that claims to be from 1970 would
+keep the lane waiting."""
 
 
 class UnknownClass(ValueError):
@@ -76,6 +81,8 @@ def _whole(tariff: TariffSchedule, entered: int, exited: int, ticket_class: str)
     if end - entered <= off:
         return lines
     begin = entered + off
+    if rate is None:
+        end = min(end, begin + LONGEST_STRETCHES_MS)
     stretches = [Stretch(begin, end, rate, None)] if rate is not None else book.stretches(begin, end)
     charges = _Charges(tariff, entered, end, rate)
     for stretch, base in based(tariff, stretches):
@@ -131,8 +138,11 @@ class _Charges:
         told = FeeLine("stretch", 0, rate=rate.name, rate_ar=rate.name_ar)
         if not alone:
             told = replace(told, begin_ms=begin, end_ms=stretch.end_ms)
+        before = rate.price(base)
         for start, stop in self._cut(begin, stretch.end_ms):
-            self._due.append((start, rate.price(base + stop - begin) - rate.price(base + start - begin)))
+            after = rate.price(base + stop - begin)
+            self._due.append((start, after - before))
+            before = after
         length = base + stretch.end_ms - begin
         if base:
             yield replace(told, amount=rate.price(length) - rate.price(base))
@@ -193,9 +203,8 @@ class _Charges:
         cuts = {begin, end}
         if self._day_cap:
             cuts.update(range(begin + (self._entered - begin) % DAY_MS, end, DAY_MS))
-        cuts.update(at for at in self._midnights if begin < at < end)
-        ordered = sorted(cuts)
-        return pairwise(ordered)
+        cuts.update(self._midnights[bisect_right(self._midnights, begin) : bisect_left(self._midnights, end)])
+        return pairwise(sorted(cuts))
 
 
 def midnights(tariff: TariffSchedule, begin: int, end: int) -> list[int]:

@@ -71,12 +71,17 @@ class PriceTable:
         if self.repeat_ms is None:
             return self._within(length_ms)
         whole, rest = divmod(length_ms - 1, self.repeat_ms)
-        parts = [Part("repeats", sum_of(self._within(self.repeat_ms)), whole, self.repeat_ms)] if whole else []
+        parts = [Part("repeats", self._price_within(self.repeat_ms), whole, self.repeat_ms)] if whole else []
         return parts + self._within(rest + 1)
 
     def price(self, length_ms: int) -> int:
         """What a time of ``length_ms`` costs, in fils."""
-        return sum_of(self.parts(length_ms))
+        if length_ms <= 0:
+            return 0
+        if self.repeat_ms is None:
+            return self._price_within(length_ms)
+        whole, rest = divmod(length_ms - 1, self.repeat_ms)
+        return whole * self._price_within(self.repeat_ms) + self._price_within(rest + 1)
 
     def marks(self, limit_ms: int) -> Iterator[int]:
         """The lengths up to ``limit_ms`` that may cost less than one that is a moment longer, 0 included."""
@@ -97,7 +102,7 @@ class PriceTable:
         found = []
         for step, after in pairwise(self.steps):
             if after.every_ms is None and step.until_ms is not None:
-                before = sum_of(self._within(step.until_ms))
+                before = self._price_within(step.until_ms)
                 if after.amount < before:
                     found.append((step.until_ms, before, int(after.amount)))
         return tuple(found)
@@ -105,6 +110,20 @@ class PriceTable:
     def free(self) -> bool:
         """Does no time cost anything?"""
         return all(step.amount == 0 for step in self.steps)
+
+    def _price_within(self, length_ms: int) -> int:
+        """What the parts of ``_within`` come to; most of the work of a fee, so it makes none of them."""
+        total = start = 0
+        for step in self.steps:
+            end = length_ms if step.until_ms is None or step.until_ms > length_ms else step.until_ms
+            if step.every_ms is None:
+                total = step.amount
+            else:
+                total += step.amount * -(-(end - start) // step.every_ms)
+            if end == length_ms:
+                break
+            start = end
+        return total
 
     def _within(self, length_ms: int) -> list[Part]:
         """The parts within one turn of the table."""
@@ -120,11 +139,6 @@ class PriceTable:
                 break
             start = end
         return parts
-
-
-def sum_of(parts: list[Part]) -> int:
-    """What the parts come to, in fils."""
-    return sum(part.amount * part.count for part in parts)
 
 
 FREE = PriceTable((Step(None, Fils(0)),))

@@ -59,12 +59,12 @@ def draw(
     page = Image.new("RGB", (WIDTH, HEIGHT + 28 * len(found)), PAPER)
     pen = ImageDraw.Draw(page)
     most = max((fils for curve in found for at, fils in curve.steps if at < limit), default=0)
-    top = _scale(most)
+    top, parts = _scale(most)
     _say(page, LEFT, 56, garage, "en", 30, INK, "SemiBold")
     for number, lang in enumerate(("en", "ar")):
         line = ink(FEE_TABLE.say("chart", lang), lang, 18, "Regular")
         _paste(page, line.mask, LEFT if not number else WIDTH - RIGHT - line.width, 96 - line.above, MUTED)
-    _grid(page, pen, limit, top)
+    _grid(page, pen, limit, top, parts)
     for number, curve in enumerate(found):
         _curve(pen, curve, limit, top, COLOURS[number % len(COLOURS)], number * SLANT)
         _legend(page, pen, tariff, curve.entry, number)
@@ -89,8 +89,7 @@ def _curve(pen: ImageDraw.ImageDraw, curve: FeeCurve, limit: int, top: int, colo
     pen.line(points, fill=colour, width=3)
 
 
-def _grid(page: Image.Image, pen: ImageDraw.ImageDraw, limit: int, top: int) -> None:
-    parts = next(parts for parts in (5, 4, 2, 1) if top % parts == 0)
+def _grid(page: Image.Image, pen: ImageDraw.ImageDraw, limit: int, top: int, parts: int) -> None:
     for part in range(parts + 1):
         fils = top * part // parts
         y = _y(fils, top)
@@ -99,7 +98,7 @@ def _grid(page: Image.Image, pen: ImageDraw.ImageDraw, limit: int, top: int) -> 
         line = ink(shown, "en", 16, "Regular")
         _paste(page, line.mask, LEFT - 12 - line.width, round(y) - line.above // 2, MUTED)
     hours = limit // HOUR_MS or 1
-    step = next(step for step in (1, 2, 3, 4, 6, 12, 24, 48, 168) if hours / step <= 16)
+    step = next(step for step in (1, 2, 3, 4, 6, 12, 24, 48, 168) if hours / step <= 13)
     for hour in range(0, hours + 1, step):
         x = _x(hour * HOUR_MS, limit)
         pen.line([(x, HEIGHT - BOTTOM), (x, HEIGHT - BOTTOM + 6)], fill=MUTED)
@@ -114,7 +113,8 @@ def _legend(
     colour = COLOURS[number % len(COLOURS)]
     pen.rectangle((LEFT, y - 11, LEFT + 24, y - 7), fill=colour)
     at = local(entry.entered_ms, tariff.zone)
-    name = ", ".join(part for part in (entry.rate.name, entry.ticket_class) if part)
+    names = {part.casefold(): part for part in (entry.ticket_class, entry.rate.name) if part}
+    name = ", ".join(reversed(names.values()))
     _say(page, LEFT + 36, y, f"{name + ': ' if name else ''}entry {at:%a %Y-%m-%d %H:%M}", "en", 17, INK, "Regular")
     if entry.rate.name_ar:
         line = ink(entry.rate.name_ar, "ar", 17, "Regular")
@@ -130,11 +130,11 @@ def _paste(page: Image.Image, mask: Image.Image, x: int, y: int, colour: str) ->
     page.paste(Image.new("RGB", mask.size, colour), (x, y), mask)
 
 
-def _scale(most: int) -> int:
-    """The smallest of 1, 2, 5, 10, 20, … AED that is above ``most`` fils, so that the top line is not hidden."""
-    size = 100
+def _scale(most: int) -> tuple[int, int]:
+    """The smallest top of the scale (fils) that leaves room above ``most``, and into how many parts it is divided."""
+    size = 10
     while True:
-        for step in (1, 2, 4, 5, 6, 8):
-            if step * size > most:
-                return step * size
+        for step, parts in ((10, 5), (12, 4), (15, 5), (20, 4), (25, 5), (30, 6), (40, 4), (50, 5), (60, 6), (80, 4)):
+            if step * size >= max(100, most * 21 // 20):
+                return step * size, parts
         size *= 10
