@@ -17,7 +17,6 @@ from terminal.core.tariff.rate import Rate, Stretch
 from terminal.core.tariff.schedule import TariffSchedule
 from terminal.core.tariff.stay import DAY_MS, SECOND_MS, PricedStay, seconds
 
-
 LONGEST_STRETCHES_MS = 366 * DAY_MS
 """A stay that is cut into stretches costs no more for what is beyond a year: a ticket that claims to be from 1970 would
 keep the lane waiting."""
