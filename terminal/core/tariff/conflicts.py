@@ -55,17 +55,16 @@ def _layout(rates: Sequence[Rate], holidays: frozenset[int], *, whole: bool) -> 
     )
     until, last = 0, None
     for hold in holds:
-        if last and hold.begin < until and _meet(last, hold.rate) and hold.begin < 3 * _WEEK - DAY_MINUTES:
+        if last and hold.begin < until and _meet(last, hold.rate):
             when = f"{_shown(hold.begin, holidays)} to {_shown(min(until, hold.end), holidays)}"
             return f"{last.label} and {hold.rate.label}: both hold from {when}"
-        if whole and last and until < hold.begin and _WEEK <= until < 2 * _WEEK:
+        if whole and last and until < hold.begin and until >= _WEEK:
             when = f"{_shown(until, holidays)} to {_shown(hold.begin, holidays)}"
             return f"{last.label} and {hold.rate.label}: no rate holds between them, from {when}"
         if hold.end > until:
             until, last = hold.end, hold.rate
-    if whole and (last is None or until < 2 * _WEEK):
-        named = last.label if last else "rate"
-        return f"{named}: no rate holds after it" if last else "rate: takes one that is no exception by date or exit"
+    if whole and last is None:
+        return "rate: takes one that holds at all other times, not by date or exit hours alone"
     return None
 
 

@@ -11,7 +11,10 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday")
 """By their numbers in Rate.days."""
 _UNITS = (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 """In seconds."""
-_LENGTH = re.compile(r"(?:([0-9]{1,4}) days?)? ?(?:([0-9]{1,5}) h)? ?(?:([0-9]{1,6}) min)? ?(?:([0-9]{1,7}) s)?")
+_LENGTH = re.compile(
+    r"(?:([0-9]{1,4}) days?)?(?:(?:^| )([0-9]{1,5}) h)?(?:(?:^| )([0-9]{1,6}) min)?(?:(?:^| )([0-9]{1,7}) s)?"
+)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CLOCK = re.compile(r"(?:([01][0-9]|2[0-3]):([0-5][0-9])|24:00)")
 
 
@@ -23,7 +26,7 @@ def _wrong(text: object, takes: str) -> ValueError:
 def length(text: str) -> int:
     """``1 h 30 min`` -> 5_400_000 ms; units are day or days, h, min, s, the larger ones first."""
     found = _LENGTH.fullmatch(text)
-    if not found or not text or text != text.strip():
+    if not found or not text:
         raise _wrong(text, 'a time such as "1 h", "90 min", "1 day" or "1 h 30 min"')
     return 1000 * sum(int(number) * unit for number, (_, unit) in zip(found.groups(), _UNITS, strict=True) if number)
 
@@ -78,10 +81,10 @@ def days(text: str) -> frozenset[int]:
     found: set[int] = set()
     try:
         for part in text.split(","):
-            first, _, last = (word.strip() for word in part.partition("-"))
+            first, dash, last = (word.strip() for word in part.partition("-"))
             begin = DAYS.index(first)
-            end = DAYS[:HOLIDAY].index(last) if last else begin
-            if begin == HOLIDAY and last:
+            end = DAYS[:HOLIDAY].index(last) if dash else begin
+            if begin == HOLIDAY and dash:
                 raise ValueError
             found.update([HOLIDAY] if begin == HOLIDAY else ((begin + n) % 7 for n in range((end - begin) % 7 + 1)))
     except ValueError:
@@ -94,7 +97,7 @@ def day(value: object) -> date:
     try:
         if type(value) is date:
             return value
-        if isinstance(value, str) and len(value) == 10:
+        if isinstance(value, str) and _DAY.fullmatch(value):
             return date.fromisoformat(value)
     except ValueError:
         pass
