@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from terminal.core import money
 from terminal.core.money import Fils
 from terminal.core.tariff import notation
-from terminal.core.tariff.calendar import Dates, Hours, instant
+from terminal.core.tariff.calendar import DAY_MINUTES, Dates, Hours, instant
 from terminal.core.tariff.conflicts import contradiction
 from terminal.core.tariff.history import TariffHistory
 from terminal.core.tariff.rate import Rate, RateBook
@@ -114,7 +114,7 @@ def _schedule(values: Mapping[str, Any], zone: tzinfo, path: str) -> TariffSched
             books,
             zone,
             lost_ticket=table.take("lost_ticket", _price),
-            vat_percent=table.take("vat_percent", _text),
+            vat_percent=table.take("vat_percent", _percent),
             exit_grace_ms=table.take("exit_grace", _minutes),
             rates_by=table.take("rates_by", _one_of("entry", "stretch", "block", "paid-time"), "entry"),
             free_ms=table.take("free_minutes", _minutes, 0),
@@ -210,6 +210,8 @@ def _step(table: _Table) -> Step:
 
 def _overnight(table: _Table) -> Overnight:
     minute = table.take("at", lambda value: notation.clock(_text(value)))
+    if minute == DAY_MINUTES:
+        raise ValueError(f"{table.path}at: got '24:00', takes a time of day before 24:00")
     least = table.has("least")
     if least and table.has("add"):
         raise ValueError(f"{table.path}add: stands beside least; takes one of the two")
@@ -278,6 +280,14 @@ def _price(value: object) -> Fils:
     if not found:
         raise _wrong(value, "an amount above 0.00")
     return found
+
+
+def _percent(value: object) -> str:
+    try:
+        money.percent(_text(value))
+    except ValueError:
+        raise _wrong(value, 'per cent in quotes, as "5"') from None
+    return _text(value)
 
 
 def _list(value: object) -> list[Any]:
