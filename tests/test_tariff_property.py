@@ -151,8 +151,8 @@ def schedule(found: list[PlainRate], keys: Mapping[str, Any], zone: ZoneInfo) ->
     )
 
 
-@settings(max_examples=200, deadline=None)
-@given(tariffs(), entries, st.integers(0, 60 * 60), st.sampled_from(ZONES))
+@settings(max_examples=100, deadline=None)
+@given(tariffs(), entries, st.integers(0, 50 * 60), st.sampled_from(ZONES))
 def test_fees_are_those_of_a_reckoning_minute_by_minute(
     tariff: tuple[list[PlainRate], dict[str, Any]], entered: int, minutes: int, zone: ZoneInfo
 ) -> None:

@@ -5,6 +5,7 @@ All of a tariff's times are whole minutes here, and a stay is so too.
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -28,10 +29,11 @@ class PlainRate:
             if block is None:
                 total = fils
             else:
-                total += fils * sum(1 for begin in range(start, end, block) if begin < end)
+                total += fils * len(range(start, end, block))
             start = end
         return total if self.most is None else min(total, self.most)
 
+    @lru_cache(maxsize=50_000)  # noqa: B019 - rates are few, and frozen
     def begun(self, wall: datetime) -> date | bool:
         """The day on which the hours began that ``wall`` lies in; True where there are none; False: not in force."""
         if not self.hours:

@@ -96,10 +96,16 @@ class TariffSchedule:
             raise ValueError("minimum: takes a multiple of round_to")
 
     def _check_tables(self) -> None:
-        of_entry = ("exit_hours", "free_ms", "off_ms", "day_cap", "calendar_cap")
+        of_entry = {
+            "exit_hours": "exit_hours",
+            "free_minutes": "free_ms",
+            "minutes_off": "off_ms",
+            "day_cap": "day_cap",
+            "calendar_cap": "calendar_cap",
+        }
         for book in self.books.values():
             for rate in book.rates:
-                given = [name for name in of_entry if getattr(rate, name) not in (None, ())]
+                given = [key for key, name in of_entry.items() if getattr(rate, name) not in (None, ())]
                 if given and self.rates_by != "entry":
                     raise ValueError(f"{rate.label}: {given[0]}: takes rates_by entry")
                 if self.rates_by in ("block", "paid-time") and rate.most is not None:

@@ -115,13 +115,13 @@ class PriceTable:
         """What the parts of ``_within`` come to; most of the work of a fee, so it makes none of them."""
         total = start = 0
         for step in self.steps:
+            if start == length_ms:
+                break
             end = length_ms if step.until_ms is None or step.until_ms > length_ms else step.until_ms
             if step.every_ms is None:
                 total = step.amount
             else:
                 total += step.amount * -(-(end - start) // step.every_ms)
-            if end == length_ms:
-                break
             start = end
         return total
 
@@ -130,13 +130,13 @@ class PriceTable:
         parts: list[Part] = []
         start = 0
         for step in self.steps:
+            if start == length_ms:
+                break
             end = length_ms if step.until_ms is None else min(step.until_ms, length_ms)
             if step.every_ms is None:
                 parts = [Part("total", step.amount, 1, step.until_ms)]
             else:
                 parts.append(Part("blocks", step.amount, -(-(end - start) // step.every_ms), step.every_ms))
-            if end == length_ms:
-                break
             start = end
         return parts
 

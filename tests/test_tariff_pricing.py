@@ -1,0 +1,343 @@
+from typing import Any
+
+import pytest
+
+from terminal.core.money import Fils
+from terminal.core.tariff.fee import ExplainedFee, FeeLine
+from terminal.core.tariff.pricing import LONGEST_STRETCHES_MS, UnknownClass, explain, fee, first_entry
+from terminal.core.tariff.schedule import TariffSchedule
+from terminal.core.tariff.stay import DAY_MS, MINUTE_MS, Paid, Presence, PricedStay
+from tests.support.tariffs import HOURLY, LONDON, length, moment, schedule
+
+HOUR = 3_600_000
+ENTRY = moment("2026-11-30 09:00")
+DAY = {
+    "name": "Day",
+    "name_ar": "نهار",
+    "hours": "08:00-20:00",
+    "steps": [{"every": "1 h", "add": "5.00"}],
+    "most": "30.00",
+}
+NIGHT = {"name": "Night", "name_ar": "ليل", "hours": "20:00-08:00", "steps": [{"total": "12.00"}]}
+
+
+def lines(tariff: TariffSchedule, stay: str, entered: int = ENTRY, **keys: Any) -> list[FeeLine]:
+    return list(explain(tariff, PricedStay(entered, entered + length(stay), **keys)).lines)
+
+
+def amounts(tariff: TariffSchedule, stay: str, entered: int = ENTRY, **keys: Any) -> list[tuple[str, int]]:
+    return [(line.kind, line.amount) for line in lines(tariff, stay, entered, **keys)]
+
+
+def fees(tariff: TariffSchedule, *stays: str, entered: int = ENTRY) -> list[int]:
+    return [fee(tariff, entered, entered + length(stay)) for stay in stays]
+
+
+def test_a_fee_is_the_sum_of_its_lines() -> None:
+    told = ExplainedFee(1, 2, (FeeLine("total", 500), FeeLine("blocks", 300), FeeLine("paid", -200)))
+    assert told.total == 600
+    assert explain(schedule(HOURLY), PricedStay(ENTRY, ENTRY + HOUR)) == ExplainedFee(
+        ENTRY, ENTRY + HOUR, (FeeLine("blocks", 1000, 1, 1000, HOUR),)
+    )
+
+
+def test_an_exit_before_the_entry_and_a_class_without_rates_have_no_fee() -> None:
+    with pytest.raises(ValueError, match="before the entry"):
+        fee(schedule(HOURLY), ENTRY, ENTRY - 1)
+    with pytest.raises(UnknownClass, match=r"^class 'vip': the tariff has \['', 'b'\]$"):
+        fee(schedule(HOURLY, {**HOURLY, "class": "b"}), ENTRY, ENTRY, "vip")
+
+
+# -- three times with three names ------------------------------------------------------------------------------------
+
+
+def test_who_turns_round_within_the_unpaid_grace_owes_nothing_whatever_the_rate() -> None:
+    tariff = schedule({"steps": [{"total": "50.00"}]}, unpaid_grace=10, minimum="20.00", free_minutes=10)
+    assert lines(tariff, "10 min") == [FeeLine("unpaid-grace", 0, length_ms=10 * MINUTE_MS)]
+    assert fees(tariff, "10 min", "10 min 1 s") == [0, 5000]
+    assert lines(schedule(HOURLY), "") == [FeeLine("unpaid-grace", 0)]
+
+
+def test_complimentary_minutes_are_all_or_nothing() -> None:
+    tariff = schedule(HOURLY, free_minutes=90)
+    assert lines(tariff, "90 min") == [FeeLine("free-minutes", 0, length_ms=90 * MINUTE_MS)]
+    assert fees(tariff, "90 min", "90 min 1 s", "2 h 1 s") == [0, 2000, 3000]
+
+
+def test_minutes_off_are_taken_from_every_stay() -> None:
+    tariff = schedule(HOURLY, minutes_off=90)
+    assert lines(tariff, "90 min") == [FeeLine("minutes-off", 0, length_ms=90 * MINUTE_MS)]
+    assert lines(tariff, "91 min") == [
+        FeeLine("minutes-off", 0, length_ms=90 * MINUTE_MS),
+        FeeLine("blocks", 1000, 1, 1000, HOUR),
+    ]
+    assert fees(tariff, "90 min", "90 min 1 s", "150 min", "150 min 1 s") == [0, 1000, 1000, 2000]
+
+
+def test_a_rate_may_have_its_own_minutes() -> None:
+    own = {**HOURLY, "free_minutes": 0, "minutes_off": 0}
+    assert fees(schedule(own, free_minutes=90, minutes_off=60), "1 min") == [1000]
+    given = {**HOURLY, "free_minutes": 30, "minutes_off": 60}
+    assert fees(schedule(given), "30 min", "1 h", "1 h 1 s") == [0, 0, 1000]
+    assert amounts(schedule(given), "30 min") == [("free-minutes", 0)]
+
+
+def test_the_exit_grace_begins_with_the_payment_and_then_only_the_rest_is_due() -> None:
+    tariff, paid = schedule(HOURLY), Paid(ENTRY + HOUR, Fils(1000))
+    assert lines(tariff, "1 h 15 min", paid=(paid,)) == [
+        FeeLine("blocks", 2000, 2, 1000, HOUR),
+        FeeLine("paid", -1000),
+        FeeLine("exit-grace", -1000, length_ms=15 * MINUTE_MS),
+    ]
+    assert amounts(tariff, "1 h 15 min 1 s", paid=(paid,)) == [("blocks", 2000), ("paid", -1000)]
+    assert amounts(tariff, "1 h", paid=(paid,)) == [("blocks", 1000), ("paid", -1000)]
+
+
+def test_a_payment_that_was_too_small_has_no_exit_grace() -> None:
+    small = Paid(ENTRY + HOUR, Fils(999))
+    assert amounts(schedule(HOURLY), "1 h 1 min", paid=(small,)) == [("blocks", 2000), ("paid", -999)]
+    two = (Paid(ENTRY + HOUR, Fils(1)), small)
+    assert amounts(schedule(HOURLY), "1 h 1 min", paid=two) == [
+        ("blocks", 2000),
+        ("paid", -1000),
+        ("exit-grace", -1000),
+    ]
+    assert amounts(schedule(HOURLY), "1 h 1 min", paid=(Paid(ENTRY + HOUR, Fils(0)),)) == [("blocks", 2000)]
+
+
+def test_a_payment_before_the_entry_or_after_the_exit_has_no_grace() -> None:
+    before = Paid(ENTRY - 1, Fils(1))
+    assert amounts(schedule(HOURLY), "1 min", paid=(before,)) == [("blocks", 1000), ("paid", -1)]
+    after = Paid(ENTRY + HOUR + 2000, Fils(1000))
+    assert amounts(schedule(HOURLY), "1 h 1 s", paid=(after,)) == [("blocks", 2000), ("paid", -1000)]
+    exact = Paid(ENTRY, Fils(1))
+    assert amounts(schedule(HOURLY), "1 min", paid=(exact,)) == [("blocks", 1000), ("paid", -1), ("exit-grace", -999)]
+
+
+def test_what_was_paid_too_much_is_not_given_back_here() -> None:
+    assert amounts(schedule(HOURLY), "1 h", paid=(Paid(ENTRY, Fils(5000)),)) == [("blocks", 1000), ("paid", -1000)]
+
+
+# -- by what a rate is chosen ----------------------------------------------------------------------------------------
+
+
+def test_by_entry_the_first_rate_prices_the_whole_stay() -> None:
+    tariff = schedule(DAY, NIGHT)
+    assert lines(tariff, "12 h") == [
+        FeeLine("blocks", 6000, 12, 500, HOUR, rate="Day", rate_ar="نهار"),
+        FeeLine("most", -3000, each=3000, rate="Day", rate_ar="نهار"),
+    ]
+    assert fees(tariff, "30 h", entered=moment("2026-11-30 21:00")) == [1200]
+
+
+def test_by_stretch_each_part_of_a_stay_has_its_own_rate_from_its_own_beginning() -> None:
+    tariff = schedule(DAY, NIGHT, rates_by="stretch")
+    begin, night, day = moment("2026-11-30 18:30"), moment("2026-11-30 20:00"), moment("2026-12-01 08:00")
+    assert lines(tariff, "14 h", begin) == [
+        FeeLine("blocks", 1000, 2, 500, HOUR, begin, night, "Day", "نهار"),
+        FeeLine("total-last", 1200, 1, 1200, 0, night, day, "Night", "ليل"),
+        FeeLine("blocks", 500, 1, 500, HOUR, day, begin + 14 * HOUR, "Day", "نهار"),
+    ]
+    assert amounts(tariff, "24 h", ENTRY) == [("blocks", 5500), ("most", -2500), ("total-last", 1200), ("blocks", 500)]
+
+
+def test_by_block_each_block_costs_what_the_rate_says_when_it_begins() -> None:
+    night = {"hours": "20:00-08:00", "steps": [{"every": "1 h", "add": "2.00"}], "name": "Night"}
+    day = {key: value for key, value in DAY.items() if key != "most"}
+    tariff = schedule(day, night, rates_by="block")
+    begin = moment("2026-11-30 18:30")
+    assert lines(tariff, "3 h", begin) == [
+        FeeLine("blocks", 1000, 2, 500, HOUR, begin, moment("2026-11-30 20:00"), "Day", "نهار"),
+        FeeLine("stretch", 200, begin_ms=moment("2026-11-30 20:00"), end_ms=begin + 3 * HOUR, rate="Night"),
+    ]
+    assert fees(tariff, "90 min", "2 h", "2 h 1 s", entered=begin) == [1000, 1000, 1200]
+
+
+def test_by_paid_time_the_clock_stands_still_in_free_hours() -> None:
+    day = {"hours": "08:00-18:00", "steps": [{"until": "2 h", "total": "3.00"}, {"every": "2 h", "add": "1.00"}]}
+    tariff = schedule(day, {"hours": "18:00-08:00", "free": True}, rates_by="paid-time")
+    begin = moment("2026-11-30 17:00")
+    assert fees(tariff, "1 h", "15 h", "16 h", "16 h 1 s", "18 h", "18 h 1 s", entered=begin) == [
+        300, 300, 300, 400, 400, 500,
+    ]  # fmt: skip
+    assert amounts(tariff, "16 h 30 min", begin) == [("total", 300), ("stretch", 0), ("stretch", 100)]
+    assert amounts(tariff, "15 h", moment("2026-11-30 18:00")) == [("total-last", 0), ("total", 300)]
+
+
+def test_a_stay_longer_than_a_year_costs_no_more_where_it_is_cut_into_stretches() -> None:
+    tariff = schedule(DAY, NIGHT, rates_by="stretch")
+    assert LONGEST_STRETCHES_MS == 366 * 86_400_000
+    year = fee(tariff, ENTRY, ENTRY + LONGEST_STRETCHES_MS)
+    assert fee(tariff, ENTRY, ENTRY + 2 * LONGEST_STRETCHES_MS) == year
+    assert fee(tariff, ENTRY, ENTRY + LONGEST_STRETCHES_MS - 24 * HOUR) == year - 4200
+    assert fees(schedule(HOURLY), "2000 days") == [48_000_000]
+
+
+# -- caps, nights, and what holds for the whole ----------------------------------------------------------------------
+
+
+def test_a_cap_is_for_each_24_h_from_the_entry() -> None:
+    tariff = schedule(HOURLY, day_cap="50.00")
+    assert fees(tariff, "5 h", "5 h 1 s", "24 h", "24 h 1 s", "29 h", "48 h") == [5000, 5000, 5000, 6000, 10000, 10000]
+    assert lines(tariff, "30 h") == [
+        FeeLine("blocks", 30000, 30, 1000, HOUR),
+        FeeLine("day-cap", -20000, each=5000),
+    ]
+
+
+def test_a_calendar_cap_is_for_each_day_of_the_garages_clock() -> None:
+    tariff = schedule(HOURLY, calendar_cap="50.00")
+    begin = moment("2026-11-30 22:30")
+    assert fees(tariff, "90 min", "2 h", "2 h 1 s", "7 h", "26 h", "26 h 1 s", entered=begin) == [
+        2000, 2000, 3000, 7000, 7000, 8000,
+    ]  # fmt: skip
+    assert lines(tariff, "26 h", begin)[-1] == FeeLine("calendar-cap", -19000, each=5000)
+
+
+def test_a_calendar_cap_counts_days_of_23_and_25_hours() -> None:
+    each = {"steps": [{"every": "1 h", "add": "1.00"}]}
+    tariff = schedule(each, zone=LONDON, calendar_cap="24.00")
+    spring, autumn = moment("2026-03-29 00:00", LONDON), moment("2026-10-25 00:00", LONDON)
+    assert fees(tariff, "23 h", "24 h", entered=spring) == [2300, 2400]
+    assert fees(tariff, "24 h", "25 h", "26 h", entered=autumn) == [2400, 2400, 2500]
+    assert fees(schedule(each, zone=LONDON, day_cap="24.00"), "25 h", entered=autumn) == [2500]
+
+
+def test_both_caps_hold_and_the_line_names_the_one_that_bound() -> None:
+    tariff = schedule(HOURLY, day_cap="80.00", calendar_cap="50.00")
+    begin = moment("2026-11-30 18:00")
+    assert amounts(tariff, "24 h", begin) == [("blocks", 24000), ("day-cap", -15000), ("calendar-cap", -1000)]
+    assert fees(tariff, "24 h", "30 h", "48 h", entered=begin) == [8000, 10000, 15000]
+    assert amounts(schedule(HOURLY, day_cap="50.00", calendar_cap="50.00"), "6 h") == [
+        ("blocks", 6000),
+        ("day-cap", -1000),
+    ]
+
+
+def test_a_rates_own_caps_replace_the_tariffs() -> None:
+    own = {**HOURLY, "day_cap": "20.00", "calendar_cap": "15.00"}
+    assert fees(schedule(own, day_cap="80.00", calendar_cap="70.00"), "5 h") == [1500]
+    assert fees(schedule({**HOURLY, "day_cap": "20.00"}, calendar_cap="70.00"), "5 h", "24 h") == [2000, 2000]
+
+
+def test_caps_count_from_the_entry_also_where_minutes_are_taken_off() -> None:
+    tariff = schedule(HOURLY, minutes_off=120, day_cap="50.00")
+    assert fees(tariff, "24 h", "24 h 1 s", "25 h 1 s") == [5000, 6000, 7000]
+
+
+def test_a_stretch_is_held_against_the_caps_where_they_begin_anew() -> None:
+    tariff = schedule(DAY, NIGHT, rates_by="stretch", day_cap="35.00", calendar_cap="25.00")
+    begin = moment("2026-11-30 19:00")
+    assert fees(tariff, "1 h", "5 h", "15 h", "25 h", "40 h", entered=begin) == [500, 1700, 2700, 3500, 5700]
+
+
+def test_a_night_is_added_for_who_is_there_when_it_counts() -> None:
+    tariff = schedule(HOURLY, overnight={"at": "03:00", "add": "25.00"})
+    begin = moment("2026-11-30 23:00")
+    night = moment("2026-12-01 03:00")
+    assert lines(tariff, "4 h", begin) == [FeeLine("blocks", 4000, 4, 1000, HOUR)]
+    assert lines(tariff, "4 h 1 s", begin) == [
+        FeeLine("blocks", 5000, 5, 1000, HOUR),
+        FeeLine("overnight", 2500, each=2500, begin_ms=night),
+    ]
+    assert fees(tariff, "28 h", "28 h 1 s", entered=begin) == [30500, 34000]
+    assert fees(tariff, "1 s", entered=night) == [3500]
+    assert fees(
+        schedule(HOURLY, overnight={"at": "03:00", "add": "25.00"}, day_cap="60.00"), "30 h", entered=begin
+    ) == [12000]
+
+
+def test_a_night_costs_at_least_what_it_says_for_each_of_them() -> None:
+    tariff = schedule(HOURLY, overnight={"at": "03:00", "least": "90.00"})
+    begin = moment("2026-11-30 23:00")
+    assert lines(tariff, "4 h 1 s", begin) == [
+        FeeLine("blocks", 5000, 5, 1000, HOUR),
+        FeeLine("overnight-least", 4000, 1, 9000),
+    ]
+    assert fees(tariff, "4 h", "9 h", "9 h 1 s", entered=begin) == [4000, 9000, 10000]
+    assert lines(tariff, "29 h", begin) == [FeeLine("blocks", 29000, 29, 1000, HOUR)]
+    cheap = schedule({"steps": [{"total": "1.00"}]}, overnight={"at": "03:00", "least": "90.00"})
+    assert fees(cheap, "3 h", "5 h", "29 h", entered=begin) == [100, 9000, 18000]
+
+
+def test_not_even_a_night_costs_more_than_the_caps() -> None:
+    cheap = {"steps": [{"total": "1.00"}]}
+    night = {"at": "23:30", "least": "90.00"}
+    begin = moment("2026-11-30 23:00")
+    assert fees(schedule(cheap, overnight=night, day_cap="70.00"), "1 h", "24 h", "24 h 1 s", entered=begin) == [
+        7000, 7000, 9000,
+    ]  # fmt: skip
+    assert fees(schedule(cheap, overnight=night, calendar_cap="70.00"), "1 h", "1 h 1 s", entered=begin) == [7000, 9000]
+    assert fees(schedule(cheap, overnight=night, calendar_cap="70.00"), "25 h 1 s", entered=begin) == [18000]
+
+
+@pytest.mark.parametrize(
+    ("rounding", "expected"),
+    [("up", [100, 200, 200, 300]), ("down", [0, 100, 100, 200]), ("nearest", [0, 100, 200, 300])],
+)
+def test_a_fee_is_rounded_to_a_multiple(rounding: str, expected: list[int]) -> None:
+    tariff = schedule({"steps": [{"every": "1 min", "add": "0.49"}]}, round_to="1.00", rounding=rounding)
+    stays = ("1 min", "3 min", "4 min", "6 min")
+    assert fees(tariff, *stays) == [100 if rounding == "up" else 0, {"up": 200}.get(rounding, 100), *expected[2:]]
+
+
+def test_half_of_what_is_rounded_to_is_rounded_up() -> None:
+    half = {"steps": [{"every": "1 h", "add": "0.25"}]}
+    tariff = schedule(half, round_to="0.50", rounding="nearest")
+    assert lines(tariff, "1 h") == [FeeLine("blocks", 25, 1, 25, HOUR), FeeLine("rounding", 25, each=50)]
+    assert lines(schedule(half, round_to="0.50", rounding="down"), "3 h")[1] == FeeLine("rounding", -25, each=50)
+    assert amounts(tariff, "2 h") == [("blocks", 50)]
+
+
+def test_there_is_a_least_and_a_most_for_what_costs_anything() -> None:
+    tariff = schedule(HOURLY, minimum="15.00", maximum="45.00", free_minutes=5)
+    assert fees(tariff, "5 min", "6 min", "90 min", "4 h", "5 h", "50 days") == [0, 1500, 2000, 4000, 4500, 4500]
+    assert lines(tariff, "1 h")[-1] == FeeLine("minimum", 500, each=1500)
+    assert lines(tariff, "5 h")[-1] == FeeLine("maximum", -500, each=4500)
+    free = schedule({"free": True}, minimum="15.00")
+    assert amounts(free, "9 h") == [("total-last", 0)]
+
+
+# -- who comes back --------------------------------------------------------------------------------------------------
+
+FIRST = Presence(ENTRY, ENTRY + 2 * HOUR)
+
+
+def again(after: int, *earlier: Presence) -> PricedStay:
+    begin = (earlier[-1] if earlier else FIRST).exited_ms + after
+    return PricedStay(begin, begin + HOUR, earlier=earlier or (FIRST,))
+
+
+def test_who_comes_back_in_time_goes_on_with_his_first_stay() -> None:
+    tariff = schedule(HOURLY, reentry_minutes=60)
+    told = explain(tariff, again(HOUR))
+    assert (told.entered_ms, told.exited_ms, told.total) == (ENTRY, ENTRY + 4 * HOUR, 4000)
+    assert told.lines[0] == FeeLine("first-stay", 0, begin_ms=ENTRY)
+    late = explain(tariff, again(HOUR + 1))
+    assert (late.entered_ms, late.total, late.lines[0].kind) == (FIRST.exited_ms + HOUR + 1, 1000, "blocks")
+
+
+def test_each_return_in_time_leads_back_to_the_first_entry() -> None:
+    tariff = schedule(HOURLY, reentry_minutes=60)
+    second = Presence(FIRST.exited_ms + HOUR, FIRST.exited_ms + 2 * HOUR)
+    assert first_entry(tariff, again(HOUR, FIRST, second)) == ENTRY
+    later = Presence(FIRST.exited_ms + HOUR + 1, FIRST.exited_ms + 2 * HOUR)
+    assert first_entry(tariff, again(HOUR, FIRST, later)) == later.entered_ms
+    assert first_entry(schedule(HOURLY), again(0)) == FIRST.exited_ms
+
+
+def test_an_earlier_time_that_cannot_be_is_no_first_stay() -> None:
+    tariff = schedule(HOURLY, reentry_minutes=60)
+    stay = PricedStay(ENTRY, ENTRY + HOUR, earlier=(Presence(ENTRY - HOUR, ENTRY + 1),))
+    assert first_entry(tariff, stay) == ENTRY
+    backwards = PricedStay(ENTRY, ENTRY + HOUR, earlier=(Presence(ENTRY, ENTRY - 1),))
+    assert first_entry(tariff, backwards) == ENTRY
+    touching = PricedStay(ENTRY, ENTRY + HOUR, earlier=(Presence(ENTRY - 1, ENTRY - 1),))
+    assert first_entry(tariff, touching) == ENTRY - 1
+
+
+def test_parts_of_a_second_begin_nothing() -> None:
+    assert fee(schedule(HOURLY), ENTRY, ENTRY + HOUR + 999) == 1000
+    assert fee(schedule(HOURLY), ENTRY + 999, ENTRY + 999 + HOUR) == 1000
+    assert fee(schedule(DAY, NIGHT, rates_by="stretch"), ENTRY + 500, ENTRY + 500 + HOUR + 999) == 500
+    assert DAY_MS == 86_400_000
