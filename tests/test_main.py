@@ -14,7 +14,7 @@ from terminal.config.schema import ConfigError
 
 COMMANDS = [
     *("demo", "run", "reader", "worker", "listener", "barrier", "lcd", "loops", "broker"),
-    *("sandbox", "check", "ticket", "screens", "refund", "reconcile", "contract"),
+    *("sandbox", "check", "ticket", "tariff", "screens", "refund", "reconcile", "contract"),
 ]
 
 
