@@ -93,8 +93,10 @@ def _presence(text: str, zone: tzinfo) -> Presence:
 
 
 def _paid(text: str, zone: tzinfo) -> Paid:
-    at, _, amount = text.rpartition("=")
+    at, mark, amount = text.rpartition("=")
     try:
+        if not mark:
+            raise ValueError
         return Paid(moment(at, zone, "--paid"), money.parse(amount))
     except ValueError:
         raise ConfigError(f'tariff --paid: got {text[:40]!r}, takes "2026-11-30 09:00=20.00"') from None
