@@ -84,6 +84,7 @@ def parser() -> Parser:
     check.add_argument("--json", action="store_true", help="one JSON document in place of the lines")
     ticket = command("ticket", "print a test ticket")
     ticket.add_argument("--minutes-ago", metavar="N", type=int, default=90, help="its entry (default: %(default)s)")
+    ticket.add_argument("--key", metavar="ID", help="of the key that signs it (default: the first one)")
     ticket.add_argument("--text", action="store_true", help="its text alone, as the last line")
     ticket.add_argument("--png", metavar="FILE", type=Path, help="draw it")
     tariff = command("tariff", "explain the fee of a stay, list where fees change, or draw them")

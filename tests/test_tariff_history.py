@@ -29,6 +29,15 @@ def test_who_comes_back_keeps_the_tariff_of_his_first_stay() -> None:
     assert RISE.explain(paid).total == 2000
 
 
+def test_a_key_gives_its_tickets_their_class_in_every_tariff() -> None:
+    bus = {"class": "bus", "steps": [{"total": "30.00"}]}
+    found = history(HOURLY, bus, classes={"k2": "bus"})
+    assert found.classes == {"K2": "bus"}
+    assert [found.fee(0, HOUR, key) for key in ("", "k1", "k2", "K2")] == [1000, 1000, 3000, 3000]
+    with pytest.raises(ValueError, match=r"^classes.K2: got 'bus', takes the class of a rate$"):
+        history(HOURLY, bus, classes={"k2": "bus"}, next=[{"from": "2027-01-01", "rate": [HOURLY]}])
+
+
 def test_the_lost_ticket_costs_what_it_costs_at_the_time() -> None:
     assert [RISE.lost_fee(at) for at in (0, TURN - 1, TURN, TURN + 1)] == [15000, 15000, 18000, 18000]
 

@@ -230,6 +230,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
      "lost_ticket, vat_percent, exit_grace, rates_by, free_minutes, minutes_off, unpaid_grace, day_cap, calendar_cap, "
      "minimum, maximum, round_to, rounding, reentry_minutes"),
     ({**BLOCK, "minimum": "2.00", "maximum": "1.00"}, "maximum: is below the minimum"),
+    ({**BLOCK, "classes": 7}, "classes: got 7, takes ids of [ticket] keys and classes, as { k2 = \"motorcycle\" }"),
+    ({**BLOCK, "classes": {"k2": 7}}, "classes.k2: got 7, takes 1 to 64 characters on one line"),
+    ({**BLOCK, "classes": {"k2": "bus"}}, "classes.K2: got 'bus', takes the class of a rate"),
+    ({**BLOCK, "next": [{"from": "2027-01-01", "classes": {}}]},
+     "next[1].classes: no such key; takes from, and what changes of [tariff]"),
     ({**BLOCK, "next": 7}, "next: got 7, takes tables, as [[tariff.next]]"),
     ({**BLOCK, "next": [{"block_price": "1"}]}, "next[1].from: missing"),
     ({**BLOCK, "next": [{"from": "soon"}]}, "next[1].from: got 'soon', takes a date such as \"2026-12-02\""),

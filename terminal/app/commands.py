@@ -142,6 +142,7 @@ def _ticket(args: argparse.Namespace) -> int:
             minutes_ago=args.minutes_ago,
             text_only=args.text,
             png=args.png,
+            key_id=args.key,
             blocks=output.takes(sys.stdout, ticket.BLOCKS),
             now_ms=time.time_ns() // 1_000_000,
         )

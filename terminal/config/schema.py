@@ -153,6 +153,10 @@ class TariffSettings(Section, frozen=True):
         Literal["entry", "stretch", "block", "paid-time"], Meta(description="entry, stretch, block or paid-time")
     ] = "entry"
     rate: Annotated[tuple[Mapping[str, Any], ...], Meta(max_length=200, description="tables, as [[tariff.rate]]")] = ()
+    classes: Annotated[
+        Mapping[Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{1,8}\Z")], str],
+        Meta(max_length=64, description='ids of [ticket] keys and classes, as { k2 = "motorcycle" }'),
+    ] = {}
     next: Annotated[tuple[Mapping[str, Any], ...], Meta(max_length=50, description="tables, as [[tariff.next]]")] = ()
 
 

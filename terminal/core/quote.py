@@ -71,6 +71,6 @@ def _reckon(
     except TicketError as error:
         return Quote("refused", exited_ms, why=error.why)
     until = max(exited_ms, ticket.entered_ms)
-    amount = tariff.fee(ticket.entered_ms, until)
+    amount = tariff.fee(ticket.entered_ms, until, ticket.key_id)
     stay = minutes(ticket.entered_ms, until)
     return Quote("due" if amount else "free", exited_ms, ticket.session, ticket.entered_ms, stay, amount)

@@ -38,8 +38,9 @@ class MadeTicket:
     quote: Quote
 
 
-def make(settings: Settings, *, minutes_ago: int, now_ms: int) -> MadeTicket:
-    """A fresh stay that began ``minutes_ago`` before ``now_ms`` (negative: in the future), signed by the first key.
+def make(settings: Settings, *, minutes_ago: int, now_ms: int, key_id: str | None = None) -> MadeTicket:
+    """A fresh stay that began ``minutes_ago`` before ``now_ms`` (negative: in the future), signed by the key of that
+    id, or the first one.
 
     Raises ConfigError for what the configuration lacks, ValueError for an entry beyond MOST_MINUTES.
     """
@@ -47,10 +48,12 @@ def make(settings: Settings, *, minutes_ago: int, now_ms: int) -> MadeTicket:
         raise ValueError(f"--minutes-ago: got {minutes_ago}, takes {-MOST_MINUTES} to {MOST_MINUTES}")
     garage = settings.need(sections.GarageSettings).id
     keys = read_ticket_keys(settings.need(sections.TicketSettings))
-    key_id, key = next(iter(keys.items()))
+    key_id = next(iter(keys)) if key_id is None else key_id
+    if key_id not in keys:
+        raise ValueError(f"--key: got {key_id[:40]!r}, takes {' or '.join(keys)}")
     entered_ms = now_ms - minutes_ago * 60_000
     session = derived_id(entered_ms, secrets.token_hex(16))
-    text = sign_ticket(garage, session, entered_ms, key_id, key)
+    text = sign_ticket(garage, session, entered_ms, key_id, keys[key_id])
     tariff = build.tariff(settings)
     return MadeTicket(text, quote(text, now_ms, garage=garage, keys=keys, tariff=tariff, lost_session=session))
 
@@ -90,6 +93,7 @@ def run(
     png: Path | None,
     now_ms: int,
     blocks: bool = True,
+    key_id: str | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
     """Print a ticket; with ``text_only`` nothing but its text, else with what it costs and a symbol to scan from the
@@ -97,7 +101,7 @@ def run(
     ConfigError, ValueError, and OSError for a file that cannot be written.
     """
     garage = settings.need(sections.GarageSettings)
-    ticket = make(settings, minutes_ago=minutes_ago, now_ms=now_ms)
+    ticket = make(settings, minutes_ago=minutes_ago, now_ms=now_ms, key_id=key_id)
     if png:
         draw(ticket, garage).save(png, format="PNG")
     if not text_only:

@@ -34,6 +34,7 @@ KEYS = {
     "holidays": (),
     "rates_by": "entry",
     "rate": (),
+    "classes": {},
     "next": (),
 }
 """All that `[tariff]` has, with nothing in it."""

@@ -1,7 +1,8 @@
 """Tariffs that follow each other: a stay is priced by the one in force when it began."""
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Protocol
 
@@ -19,8 +20,9 @@ class TicketPricing(Protocol):
     def exit_grace_ms(self) -> int:
         """How long a paid stay may take to leave."""
 
-    def fee(self, entered_ms: int, exited_ms: int) -> Fils:
-        """What the stay costs, 0 if it is free; raises ValueError for an exit before the entry."""
+    def fee(self, entered_ms: int, exited_ms: int, key_id: str = "") -> Fils:
+        """What the stay costs, 0 if it is free; ``key_id``: of the key that signed its ticket. Raises ValueError for an
+        exit before the entry."""
 
     def lost_fee(self, at_ms: int) -> Fils:
         """What a lost ticket costs."""
@@ -32,9 +34,11 @@ class TicketPricing(Protocol):
 @dataclass(frozen=True, slots=True)
 class TariffHistory:
     """The tariffs of a garage, each with the moment from which it is in force (ms since the epoch), in that order. The
-    first one also prices what came before it. Raises ValueError for moments that do not rise."""
+    first one also prices what came before it. ``classes``: the class of the tickets that a key signs, by its id in
+    capitals; all others have none. Raises ValueError for moments that do not rise, and for a class without rates."""
 
     versions: tuple[tuple[int, TariffSchedule], ...]
+    classes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         starts = [start for start, _ in self.versions]
@@ -44,6 +48,10 @@ class TariffHistory:
             raise ValueError("next: exit_grace: is the same at all times")
         if len({schedule.vat_percent for _, schedule in self.versions}) > 1:
             raise ValueError("next: vat_percent: is the same at all times")
+
+        for key_id, name in self.classes.items():
+            if any(name not in schedule.books for _, schedule in self.versions):
+                raise ValueError(f"classes.{key_id}: got {name!r}, takes the class of a rate")
 
     def at(self, moment_ms: int) -> TariffSchedule:
         """The tariff in force at a moment."""
@@ -60,9 +68,10 @@ class TariffHistory:
         """How long a paid stay may take to leave, in milliseconds."""
         return self.versions[0][1].exit_grace_ms
 
-    def fee(self, entered_ms: int, exited_ms: int) -> Fils:
-        """What the stay costs, 0 if it is free; raises ValueError for an exit before the entry."""
-        return self.explain(PricedStay(entered_ms, exited_ms)).total
+    def fee(self, entered_ms: int, exited_ms: int, key_id: str = "") -> Fils:
+        """What the stay costs, 0 if it is free, by the class of the tickets that the key signs; raises ValueError for
+        an exit before the entry."""
+        return self.explain(PricedStay(entered_ms, exited_ms, self.classes.get(key_id.upper(), ""))).total
 
     def lost_fee(self, at_ms: int) -> Fils:
         """What a lost ticket costs at a moment, in fils."""

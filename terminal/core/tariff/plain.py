@@ -75,8 +75,9 @@ class Tariff:
         """How long a paid stay may take to leave, in milliseconds."""
         return self.exit_grace * MINUTE_MS
 
-    def fee(self, entered_ms: int, exited_ms: int) -> Fils:
-        """What the stay costs, 0 if it is free; raises ValueError for an exit before the entry."""
+    def fee(self, entered_ms: int, exited_ms: int, key_id: str = "") -> Fils:
+        """What the stay costs, by whatever key its ticket is signed, 0 if it is free; raises ValueError for an exit
+        before the entry."""
         return pricing.fee(self.schedule, entered_ms, exited_ms)
 
     def lost_fee(self, at_ms: int) -> Fils:

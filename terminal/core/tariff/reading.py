@@ -20,11 +20,12 @@ from terminal.core.tariff.table import FREE, PriceTable, Step
 
 BLOCK = ("block_minutes", "block_price")
 """The plain form's own keys; `rate` takes their place."""
-SAME_ALWAYS = ("vat_percent", "exit_grace", "next")
+SAME_ALWAYS = ("vat_percent", "exit_grace", "classes", "next")
 T = TypeVar("T")
 _ABSENT: Any = object()
 _NO_DAYS: frozenset[int] = frozenset()
 _NO_HOURS: tuple[Hours, ...] = ()
+_NO_CLASSES: Mapping[str, str] = {}
 _NO_DATES: tuple[Dates, ...] = ()
 
 
@@ -75,7 +76,8 @@ class _Table:
 
 def read(values: Mapping[str, Any], zone: tzinfo) -> TariffHistory:
     """The tariffs that `[tariff]` tells of, with all its keys; raises ValueError, whose text begins with the key."""
-    top = {key: value for key, value in values.items() if key != "next"}
+    top = {key: value for key, value in values.items() if key not in ("next", "classes")}
+    classes = _Table({"classes": values.get("classes")}, "").take("classes", _classes, _NO_CLASSES)
     versions = [(0, _schedule(top, zone, ""))]
     for later in _Table({"next": values.get("next", ())}, "").tables("next", "tables, as [[tariff.next]]"):
         begins = later.take("from", notation.day)
@@ -84,7 +86,7 @@ def read(values: Mapping[str, Any], zone: tzinfo) -> TariffHistory:
             if key in SAME_ALWAYS or key not in values:
                 raise ValueError(f"{later.path}{key}: no such key; takes from, and what changes of [tariff]")
         versions.append((instant(begins, 0, zone), _schedule(_followed(top, changed), zone, later.path)))
-    return TariffHistory(tuple(versions))
+    return TariffHistory(tuple(versions), classes)
 
 
 def _followed(before: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
@@ -280,6 +282,12 @@ def _price(value: object) -> Fils:
     if not found:
         raise _wrong(value, "an amount above 0.00")
     return found
+
+
+def _classes(value: object) -> Mapping[str, str]:
+    """Keys' ids, in capitals, and the classes of the tickets that they sign."""
+    named = _Table(value, "classes.", 'ids of [ticket] keys and classes, as { k2 = "motorcycle" }')
+    return {key.upper(): named.take(key, _name) for key in named.values}
 
 
 def _percent(value: object) -> str:
