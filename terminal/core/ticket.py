@@ -39,8 +39,8 @@ class TicketError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ParkingTicket:
-    """What a ticket of this garage says: its stay, when that began (ms since the epoch, whole seconds), and the id of the
-    key that signed it, in capitals."""
+    """What a ticket of this garage says: its stay, when that began (ms since the epoch, whole seconds), and the id of
+    the key that signed it."""
 
     session: str
     entered_ms: int
