@@ -14,7 +14,12 @@ MODULES = [
     importlib.import_module(found.name) for found in pkgutil.iter_modules(package.__path__, "terminal.core.tariff.")
 ]
 NOUNS = sorted(
-    {kind for module in MODULES for kind in vars(module).values() if dataclasses.is_dataclass(kind)},
+    {
+        kind
+        for module in MODULES
+        for kind in vars(module).values()
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind)
+    },
     key=lambda kind: kind.__name__,
 )
 
