@@ -71,30 +71,6 @@ def test_the_defaults_are_the_contract_s(file: Path) -> None:
     assert read(file, "\n".join(lines)) == read(file)
 
 
-RATE = '[[tariff.rate]]\nsteps = [{ total = "5.00" }]\n'
-
-
-def test_a_tariff_of_rates_has_no_free_minutes_and_no_cap_that_it_does_not_name(file: Path) -> None:
-    tariff = read(file, RATE).tariff
-    assert (tariff.free_minutes, tariff.day_cap, tariff.rate) == (0, "", ({"steps": [{"total": "5.00"}]},))
-    named = read(file, '[tariff]\nfree_minutes = 5\nday_cap = "9.00"\n' + RATE).tariff
-    assert (named.free_minutes, named.day_cap) == (5, "9.00")
-
-
-@pytest.mark.parametrize("line", ['block_price = "5.00"', "block_minutes = 30"])
-def test_a_tariff_is_of_blocks_or_of_rates(file: Path, line: str) -> None:
-    key = line.partition(" ")[0]
-    assert said(file, f"[tariff]\n{line}\n{RATE}") == (
-        f"tariff.{key}: got it beside tariff.rate, takes one of the two forms"
-    )
-
-
-@pytest.mark.parametrize("key", ["day_cap", "calendar_cap", "minimum", "maximum", "round_to"])
-def test_an_amount_of_a_tariff_is_above_nothing_or_none(file: Path, key: str) -> None:
-    assert said(file, f'[tariff]\n{key} = "0.00"') == f"tariff.{key}: got '0.00', takes an amount above 0.00"
-    assert getattr(read(file, f'[tariff]\n{key} = ""').tariff, key) == ""
-
-
 def test_paths_are_relative_to_the_file_also_those_of_the_environment(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -144,11 +144,9 @@ class TariffSettings(Section, frozen=True):
     rounding: Annotated[Literal["up", "down", "nearest"], Meta(description="up, down or nearest")] = "up"
     reentry_minutes: Annotated[int, Meta(ge=0, le=1440, description="minutes, 0 to 1440")] = 0
     overnight: Annotated[
-        Mapping[str, Any], Meta(description='a time and a price, as { at = "03:00", least = "350.00" }')
+        Mapping[str, Any], Meta(description='a time and a price, as { at = "03:00", add = "25.00" }')
     ] = {}
-    holidays: Annotated[
-        tuple[Any, ...], Meta(max_length=1000, description='a list of dates, as ["2026-12-02..2026-12-03"]')
-    ] = ()
+    holidays: Annotated[tuple[Any, ...], Meta(description='a list of dates, as ["2026-12-02..2026-12-03"]')] = ()
     rates_by: Annotated[
         Literal["entry", "stretch", "block", "paid-time"], Meta(description="entry, stretch, block or paid-time")
     ] = "entry"
