@@ -38,6 +38,12 @@ def test_a_key_gives_its_tickets_their_class_in_every_tariff() -> None:
         history(HOURLY, bus, classes={"k2": "bus"}, next=[{"from": "2027-01-01", "rate": [HOURLY]}])
 
 
+def test_whether_a_stay_goes_on_is_said_by_the_tariff_of_its_own_entry() -> None:
+    found = history(HOURLY, next=[{"from": "2027-01-01", "reentry_minutes": 60}])
+    stay = PricedStay(TURN + HOUR, TURN + 2 * HOUR, earlier=(Presence(TURN - HOUR, TURN),))
+    assert found.explain(stay).total == 3000
+
+
 def test_the_lost_ticket_costs_what_it_costs_at_the_time() -> None:
     assert [RISE.lost_fee(at) for at in (0, TURN - 1, TURN, TURN + 1)] == [15000, 15000, 18000, 18000]
 

@@ -1,4 +1,5 @@
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -332,8 +333,69 @@ def test_an_earlier_time_that_cannot_be_is_no_first_stay() -> None:
     assert first_entry(tariff, stay) == ENTRY
     backwards = PricedStay(ENTRY, ENTRY + HOUR, earlier=(Presence(ENTRY, ENTRY - 1),))
     assert first_entry(tariff, backwards) == ENTRY
-    touching = PricedStay(ENTRY, ENTRY + HOUR, earlier=(Presence(ENTRY - 1, ENTRY - 1),))
-    assert first_entry(tariff, touching) == ENTRY - 1
+    for end in (ENTRY - 1, ENTRY):
+        touching = PricedStay(ENTRY, ENTRY + HOUR, earlier=(Presence(ENTRY - 1, end),))
+        assert first_entry(tariff, touching) == ENTRY - 1
+
+
+def test_a_beginning_that_is_known_is_believed() -> None:
+    assert explain(schedule(HOURLY), again(HOUR), ENTRY).total == 4000
+
+
+def test_a_night_within_the_minutes_that_are_taken_off_costs_nothing() -> None:
+    tariff = schedule(HOURLY, minutes_off=10, overnight={"at": "03:00", "add": "25.00"})
+    begin = moment("2026-12-01 02:55")
+    assert fees(tariff, "9 min", "10 min", "10 min 1 s", entered=begin) == [0, 0, 3500]
+
+
+def test_paid_time_goes_on_where_it_stopped() -> None:
+    day = {
+        "hours": "08:00-18:00",
+        "steps": [{"until": "2 h", "total": "3.00"}, {"until": "4 h", "total": "5.00"}, {"total": "9.00"}],
+    }
+    tariff = schedule(day, {"hours": "18:00-08:00", "free": True}, rates_by="paid-time")
+    begin = moment("2026-11-30 17:00")
+    stays = ("1 h", "16 h", "16 h 1 s", "18 h", "18 h 1 s", "40 h")
+    assert fees(tariff, *stays, entered=begin) == [300, 300, 500, 500, 900, 900]
+
+
+def test_what_is_rounded_is_held_against_the_least_and_the_most() -> None:
+    steps = {"steps": [{"every": "1 h", "add": "0.83"}]}
+    most = schedule(steps, round_to="1.00", maximum="2.00")
+    assert amounts(most, "3 h") == [("blocks", 249), ("rounding", 51), ("maximum", -100)]
+    assert amounts(most, "2 h") == [("blocks", 166), ("rounding", 34)]
+    least = schedule(steps, round_to="1.00", minimum="2.00")
+    assert amounts(least, "1 h") == [("blocks", 83), ("rounding", 17), ("minimum", 100)]
+    assert amounts(least, "2 h") == [("blocks", 166), ("rounding", 34)]
+    assert amounts(schedule({"steps": [{"total": "0.01"}]}, minimum="2.00"), "2 h") == [
+        ("total-last", 1),
+        ("minimum", 199),
+    ]
+
+
+def test_days_and_nights_are_those_of_the_garage_also_west_of_greenwich() -> None:
+    new_york = ZoneInfo("America/New_York")
+    begin = moment("2026-11-30 21:30", new_york)
+    assert fees(schedule(HOURLY, zone=new_york, calendar_cap="20.00"), "4 h", "5 h", entered=begin) == [3000, 4000]
+    night = {"at": "22:00", "add": "5.00"}
+    assert fees(schedule(HOURLY, zone=new_york, overnight=night), "30 min", "31 min", entered=begin) == [1000, 1500]
+
+
+def test_a_stay_that_begins_at_midnight_is_in_one_day() -> None:
+    cheap = {"steps": [{"total": "1.00"}]}
+    tariff = schedule(cheap, overnight={"at": "00:30", "least": "90.00"}, calendar_cap="70.00")
+    assert fees(tariff, "1 h", "24 h", entered=moment("2026-12-01 00:00")) == [7000, 7000]
+
+
+def test_a_night_that_adds_nothing_has_no_line() -> None:
+    tariff = schedule({"steps": [{"total": "90.00"}]}, overnight={"at": "03:00", "least": "90.00"})
+    assert amounts(tariff, "24 h") == [("total-last", 9000)]
+
+
+def test_a_line_of_a_fee_is_nothing_once_unless_it_says_so() -> None:
+    line = FeeLine("minutes-off")
+    assert (line.amount, line.count, line.each, line.length_ms, line.begin_ms, line.end_ms) == (0, 1, 0, 0, None, None)
+    assert (line.rate, line.rate_ar) == ("", "")
 
 
 def test_parts_of_a_second_begin_nothing() -> None:

@@ -35,7 +35,7 @@ class FeeLine:
     a stay has several. ``rate`` and ``rate_ar`` are the rate's own name."""
 
     kind: LineKind
-    amount: int
+    amount: int = 0
     count: int = 1
     each: int = 0
     length_ms: int = 0

@@ -57,7 +57,7 @@ def _settled(tariff: TariffSchedule, stay: PricedStay, entered: int, gross: int)
         return
     yield FeeLine("paid", -min(paid, gross))
     last = max(payment.at_ms for payment in stay.paid)
-    if gross > paid and entered <= last <= stay.exited_ms <= last + tariff.exit_grace_ms:
+    if gross > paid and entered <= last and stay.exited_ms <= last + tariff.exit_grace_ms:
         owed = sum(line.amount for line in _whole(tariff, entered, last, stay.ticket_class))
         if owed <= paid:
             yield FeeLine("exit-grace", paid - gross, length_ms=tariff.exit_grace_ms)
@@ -134,7 +134,7 @@ class _Charges:
     def take(self, stretch: Stretch, base: int, *, alone: bool) -> Iterator[FeeLine]:
         """The lines of a stretch before any cap, when ``base`` of its table's time has run."""
         rate, begin = stretch.rate, stretch.begin_ms
-        told = FeeLine("stretch", 0, rate=rate.name, rate_ar=rate.name_ar)
+        told = FeeLine("stretch", rate=rate.name, rate_ar=rate.name_ar)
         if not alone:
             told = replace(told, begin_ms=begin, end_ms=stretch.end_ms)
         before = rate.price(base)
@@ -156,7 +156,7 @@ class _Charges:
                 length_ms=part.length_ms or 0,
             )
         if over := rate.table.price(length) - rate.price(length):
-            yield replace(told, kind="most", amount=-over, each=rate.most or 0)
+            yield replace(told, kind="most", amount=-over, each=rate.price(length))
 
     def added_nights(self) -> Iterator[FeeLine]:
         """The nights that are added to the fee."""
@@ -181,7 +181,7 @@ class _Charges:
         """What the caps take, charge by charge in the order in which they fall due."""
         over: dict[LineKind, int] = {"day-cap": 0, "calendar-cap": 0}
         used: dict[tuple[LineKind, int], int] = {}
-        for at, amount in sorted(self._due) if self._day_cap or self._calendar_cap else ():
+        for at, amount in sorted(self._due):
             day: tuple[LineKind, int] = ("day-cap", (at - self._entered) // DAY_MS)
             calendar: tuple[LineKind, int] = ("calendar-cap", bisect_right(self._midnights, at))
             kept = amount
@@ -193,9 +193,9 @@ class _Charges:
                 used[window] = used.get(window, 0) + kept
             over[by] += amount - kept
         caps: Mapping[LineKind, Fils | None] = {"day-cap": self._day_cap, "calendar-cap": self._calendar_cap}
-        for kind, taken in over.items():
-            if taken:
-                yield FeeLine(kind, -taken, each=caps[kind] or 0)
+        for kind, cap in caps.items():
+            if cap and over[kind]:
+                yield FeeLine(kind, -over[kind], each=cap)
 
     def _cut(self, begin: int, end: int) -> Iterator[tuple[int, int]]:
         """A time, cut where a cap begins anew."""
