@@ -8,8 +8,11 @@ from zoneinfo import ZoneInfo
 from terminal import build
 from terminal.config.load import load
 from terminal.core.tariff import TariffHistory, notation
+from terminal.core.tariff.fee import FeeLine
+from terminal.core.tariff.pricing import explain, fee
 from terminal.core.tariff.reading import read
 from terminal.core.tariff.schedule import TariffSchedule
+from terminal.core.tariff.stay import PricedStay
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "tariffs"
 DUBAI = ZoneInfo("Asia/Dubai")
@@ -64,3 +67,30 @@ def moment(text: str, zone: ZoneInfo = DUBAI) -> int:
 def length(text: str) -> int:
     """``1 h 30 min``, in ms; empty for none."""
     return notation.length(text) if text else 0
+
+
+ENTRY = moment("2026-11-30 09:00")
+DAY = {
+    "name": "Day",
+    "name_ar": "نهار",
+    "hours": "08:00-20:00",
+    "steps": [{"every": "1 h", "add": "5.00"}],
+    "most": "30.00",
+}
+NIGHT = {"name": "Night", "name_ar": "ليل", "hours": "20:00-08:00", "steps": [{"total": "12.00"}]}
+"""A tariff of a day and a night, and an entry in the morning."""
+
+
+def lines(tariff: TariffSchedule, stay: str, entered: int = ENTRY, **keys: Any) -> list[FeeLine]:
+    """The lines of a stay of that length."""
+    return list(explain(tariff, PricedStay(entered, entered + length(stay), **keys)).lines)
+
+
+def amounts(tariff: TariffSchedule, stay: str, entered: int = ENTRY, **keys: Any) -> list[tuple[str, int]]:
+    """Their kinds and amounts."""
+    return [(line.kind, line.amount) for line in lines(tariff, stay, entered, **keys)]
+
+
+def fees(tariff: TariffSchedule, *stays: str, entered: int = ENTRY) -> list[int]:
+    """What stays of these lengths cost."""
+    return [fee(tariff, entered, entered + length(stay)) for stay in stays]
