@@ -14,7 +14,7 @@ from terminal.core.tariff.table import PriceTable, Step
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """The plain form. Raises ValueError, naming the field, for values that make no tariff.
+    """The plain form. Raises ValueError, which names the field, for values that make no tariff.
 
     A stay up to ``free_minutes`` costs nothing. Above it every block of ``block_minutes`` that has started since
     the entry costs ``block_price``, the free time included; blocks that start within the same 24 h from entry cost

@@ -13,7 +13,7 @@ MAX_PRICE = 10**8
 
 
 def seconds(entered_ms: int, exited_ms: int) -> int:
-    """The stay in whole seconds, a started one not counted; raises ValueError for an exit before the entry."""
+    """The stay in whole seconds, rounded down; raises ValueError for an exit before the entry."""
     if exited_ms < entered_ms:
         raise ValueError(f"exit at {exited_ms} ms is before the entry at {entered_ms} ms")
     return (exited_ms - entered_ms) // SECOND_MS
