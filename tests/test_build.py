@@ -15,8 +15,8 @@ from terminal.config.schema import (
     MqttSettings,
     PaybySettings,
     Settings,
-    TariffSettings,
 )
+from terminal.config.tariff_settings import TariffSettings
 from terminal.core.model import Rules
 
 

@@ -13,9 +13,9 @@ from terminal.config.schema import (
     LaneSettings,
     LcdSettings,
     PaybySettings,
-    TariffSettings,
     present,
 )
+from terminal.config.tariff_settings import TariffSettings
 from terminal.core.ids import GARAGE_NAME, LANE_NAME, NO_LANE
 from tests.support.config_files import ROLES, WHOLE, file, read, said
 

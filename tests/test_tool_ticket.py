@@ -6,7 +6,8 @@ import zxingcpp
 from PIL import Image
 
 from terminal.config.load import load
-from terminal.config.schema import ConfigError, Settings, TariffSettings
+from terminal.config.schema import ConfigError, Settings
+from terminal.config.tariff_settings import TariffSettings
 from terminal.core.ticket import read_ticket
 from terminal.tools import ticket
 

@@ -24,6 +24,7 @@ class SampleEntry:
 
     @property
     def ticket_class(self) -> str:
+        """The ticket class that the rate is for; empty for tickets without one."""
         return self.rate.ticket_class
 
 
