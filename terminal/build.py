@@ -34,9 +34,9 @@ def rules(settings: Settings, *, mark: str = "") -> Rules:
 
 
 def tariff(settings: Settings) -> TariffHistory:
-    """The garage's tariffs; raises ConfigError, which names the key, for one that cannot be."""
+    """The garage's tariffs; raises ConfigError, which names the key, for values that make no tariff."""
     values = msgspec.structs.asdict(settings.tariff)
-    if settings.tariff.rate:  # what stands there are the plain form's defaults
+    if settings.tariff.rate:  # the two are then only the plain form's defaults
         values |= {"block_minutes": None, "block_price": None}
     zone = settings.garage.timezone if settings.garage else "UTC"
     try:

@@ -55,5 +55,5 @@ def test_a_tariff_may_come_from_the_environment(file: Path) -> None:
 def test_a_key_that_signs_a_class_has_an_id_of_letters_and_digits(file: Path) -> None:
     assert read(file, '[tariff]\nclasses = { k2 = "bus" }').tariff.classes == {"k2": "bus"}
     assert said(file, '[tariff]\nclasses = { k-2 = "bus" }') == (
-        'tariff.classes: got a table of k-2, takes ids of [ticket] keys and classes, as { k2 = "motorcycle" }'
+        'tariff.classes: got a table of k-2, takes ids of [ticket] keys and classes, such as { k2 = "motorcycle" }'
     )

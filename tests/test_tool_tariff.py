@@ -217,7 +217,7 @@ def test_holidays_are_printed_for_a_person_to_confirm() -> None:
     assert '  "2027-12-02",  # National Day' in lines
     assert any("(estimated)" in line for line in lines)
     assert lines[-1].startswith("# to be confirmed by a person")
-    with pytest.raises(ConfigError, match=r"^tariff --country: got 'XX', takes a country's two letters, as AE$"):
+    with pytest.raises(ConfigError, match=r"^tariff --country: got 'XX', takes a country's two letters, such as AE$"):
         list(public_holidays.lines("XX", 2027))
 
 

@@ -80,7 +80,7 @@ def _settle(given: dict[str, dict[str, Any]], path: Path | None) -> Settings:
 
 
 def _choose_form(values: dict[str, Any]) -> None:
-    """A tariff of rates has nothing of the plain form's that it does not name."""
+    """A tariff of rates takes no default from the plain form; raises ConfigError if it names both forms."""
     if values.get("rate"):
         for key in ("block_minutes", "block_price"):
             if key in values:

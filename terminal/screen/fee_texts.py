@@ -1,4 +1,4 @@
-"""The lines of a fee in the words of each language; they are those of the screens' table, in a table of their own.
+"""The lines of a fee in each language, in a table like that of the screens.
 
 The Arabic must be read by a native speaker before a release.
 """
@@ -53,8 +53,7 @@ def length_words(length_ms: int, lang: str) -> str:
 
 
 def line_words(line: FeeLine, lang: str, zone: tzinfo) -> str:
-    """What a line says, with its rate's name and, where a stay has several parts, the part's time by the garage's
-    clock."""
+    """A line in words, with its rate's name and, if the stay has several parts, that part's local time."""
     begin, end = (None if at is None else local(at, zone) for at in (line.begin_ms, line.end_ms))
     said = FEE_TABLE.say(line.kind, lang).format(
         count=line.count,

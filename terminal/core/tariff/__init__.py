@@ -1,11 +1,11 @@
 """Stays and their fees.
 
 - ``stay``: what is priced. ``table``: a published table, price by length. ``calendar``: local days and hours.
-- ``rate``: which table is in force when. ``schedule``: all that one tariff says. ``conflicts``: what contradicts
-  itself.
+- ``rate``: which table is in force when. ``schedule``: one whole tariff. ``conflicts``: rates that contradict
+  each other.
 - ``pricing``: a stay's fee, as the lines of ``fee``. ``boundaries``: where it changes.
-- ``plain``: the plain form of the contract. ``history``: tariffs that follow each other. ``notation``, ``reading``: the
-  configuration's words.
+- ``plain``: the plain form of the contract. ``history``: tariffs that follow each other. ``notation``, ``reading``:
+  the configuration's values.
 """
 
 from terminal.core.tariff.history import TariffHistory, TicketPricing

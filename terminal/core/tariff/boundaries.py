@@ -1,4 +1,4 @@
-"""Where a fee changes: each length of stay, from one entry on, after which a stay that is a second longer costs
+"""Where a fee changes: each length of stay from an entry after which a stay that is a second longer costs
 another amount."""
 
 from dataclasses import dataclass

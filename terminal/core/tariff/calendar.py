@@ -35,7 +35,7 @@ def instant(day: date, minute: int, zone: tzinfo) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """From one minute of a day to another one, which may lie on a later day (1440 and more); the end is not in it."""
+    """From one minute of a day to another one, which may be on a later day (1440 and more); the end is not in it."""
 
     begin: int
     end: int
@@ -45,13 +45,13 @@ class Hours:
             raise ValueError(f"hours from minute {self.begin} to minute {self.end} are none")
 
     def hold(self, minute: int) -> bool:
-        """Does a day's ``minute`` lie in them, whichever day they began on?"""
+        """Is a day's ``minute`` within these hours, whichever day they began on?"""
         return any(self.begin <= minute + day * DAY_MINUTES < self.end for day in range(9))
 
 
 @dataclass(frozen=True, slots=True)
 class Dates:
-    """From one date to another, both included; where ``yearly`` in every year, by month and day."""
+    """From one date to another, both included; with ``yearly``, in every year, by month and day."""
 
     first: date
     last: date
@@ -62,11 +62,11 @@ class Dates:
             raise ValueError(f"dates from {self.first} to {self.last} are none, or more than ten years")
 
     def hold(self, day: date) -> bool:
-        """Is it one of them?"""
+        """Is ``day`` one of them?"""
         if self.yearly:
             return (self.first.month, self.first.day) <= (day.month, day.day) <= (self.last.month, self.last.day)
         return self.first <= day <= self.last
 
     def days(self) -> list[date]:
-        """Each of them; of yearly ones those of the year in which they are written."""
+        """Each of these dates; if they are yearly, only those of the year in which they are written."""
         return [self.first + timedelta(days=number) for number in range((self.last - self.first).days + 1)]

@@ -25,7 +25,7 @@ class _Hold:
 
 
 def contradiction(book: RateBook) -> str | None:
-    """What is wrong between a class's rates, naming the two by their labels; else None."""
+    """What is wrong between two rates of a class, which it names by their labels; None if nothing is."""
     for rank in (0, 2):
         rates = [rate for rate in book.rates if rate.rank == rank]
         for holidays in _weeks(rates):

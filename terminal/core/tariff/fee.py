@@ -1,4 +1,4 @@
-"""A fee as lines that explain it; what they say in words stands in screen/fee_texts.py."""
+"""A fee as lines that explain it; screen/fee_texts.py puts them into words."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -30,9 +30,9 @@ LineKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class FeeLine:
-    """``amount`` (fils) is what the line adds to the fee, below 0 where it takes off. ``count`` times ``each`` is how
-    it came about, ``length_ms`` how long a step or a block is; ``begin_ms`` and ``end_ms`` say for which time, where
-    a stay has several. ``rate`` and ``rate_ar`` are the rate's own name."""
+    """One line of a fee: ``amount`` (fils) is what it adds, below 0 if it reduces the fee. ``count`` times ``each`` is
+    how the amount came about, and ``length_ms`` how long a step or a block is. ``begin_ms`` and ``end_ms`` say which
+    part of the stay it is for, if the stay has several. ``rate`` and ``rate_ar`` are the rate's own name."""
 
     kind: LineKind
     amount: int = 0

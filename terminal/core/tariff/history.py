@@ -14,15 +14,15 @@ from terminal.core.tariff.stay import PricedStay
 
 
 class TicketPricing(Protocol):
-    """What an exit asks of any form of tariff; moments in ms since the epoch, amounts in fils."""
+    """What an exit needs from any form of tariff; moments in ms since the epoch, amounts in fils."""
 
     @property
     def exit_grace_ms(self) -> int:
         """How long a paid stay may take to leave."""
 
     def fee(self, entered_ms: int, exited_ms: int, key_id: str = "") -> Fils:
-        """What the stay costs, 0 if it is free; ``key_id``: of the key that signed its ticket. Raises ValueError for an
-        exit before the entry."""
+        """What the stay costs, 0 if it is free; ``key_id`` is that of the key that signed its ticket. Raises ValueError
+        for an exit before the entry."""
 
     def lost_fee(self, at_ms: int) -> Fils:
         """What a lost ticket costs."""
@@ -35,7 +35,7 @@ class TicketPricing(Protocol):
 class TariffHistory:
     """The tariffs of a garage, each with the moment from which it is in force (ms since the epoch), in that order. The
     first one also prices what came before it. ``classes``: the class of the tickets that a key signs, by its id in
-    capitals; all others have none. Raises ValueError for moments that do not rise, and for a class without rates."""
+    capitals; other tickets have none. Raises ValueError for moments that do not rise, and for a class without rates."""
 
     versions: tuple[tuple[int, TariffSchedule], ...]
     classes: Mapping[str, str] = field(default_factory=dict)

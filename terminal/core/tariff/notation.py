@@ -1,5 +1,5 @@
-"""The words in which a configuration writes times: lengths, hours, days and dates. Each raises ValueError that says
-what it got and what it takes."""
+"""How a configuration writes times: lengths, hours, days and dates. Each function raises ValueError, which says what it
+got and what it takes."""
 
 import re
 from datetime import date

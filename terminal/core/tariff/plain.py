@@ -76,12 +76,12 @@ class Tariff:
         return self.exit_grace * MINUTE_MS
 
     def fee(self, entered_ms: int, exited_ms: int, key_id: str = "") -> Fils:
-        """What the stay costs, by whatever key its ticket is signed, 0 if it is free; raises ValueError for an exit
+        """What the stay costs in fils, whichever key signed its ticket, 0 if it is free; raises ValueError for an exit
         before the entry."""
         return pricing.fee(self.schedule, entered_ms, exited_ms)
 
     def lost_fee(self, at_ms: int) -> Fils:
-        """What a lost ticket costs, at any moment."""
+        """What a lost ticket costs at any moment, in fils."""
         return self.lost_ticket
 
     def vat(self, total: int) -> Fils:

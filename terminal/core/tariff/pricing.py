@@ -27,7 +27,7 @@ class UnknownClass(ValueError):
 
 
 def first_entry(tariff: TariffSchedule, stay: PricedStay) -> int:
-    """When the stay began that this one goes on with (its own entry where it goes on with none)."""
+    """When the stay began that this one continues; its own entry if it continues none."""
     entered = stay.entered_ms
     for earlier in reversed(stay.earlier if tariff.reentry_ms else ()):
         if not 0 <= entered - earlier.exited_ms <= tariff.reentry_ms or earlier.entered_ms > earlier.exited_ms:
@@ -37,7 +37,7 @@ def first_entry(tariff: TariffSchedule, stay: PricedStay) -> int:
 
 
 def explain(tariff: TariffSchedule, stay: PricedStay, began_ms: int | None = None) -> ExplainedFee:
-    """What is due for a stay, and why; ``began_ms``: its ``first_entry``, where the caller knows it. Raises ValueError
+    """What is due for a stay, and why; ``began_ms``: its ``first_entry``, if the caller knows it. Raises ValueError
     for an exit before the entry, UnknownClass."""
     seconds(stay.entered_ms, stay.exited_ms)
     if stay.ticket_class not in tariff.books:
@@ -64,7 +64,7 @@ def _settled(tariff: TariffSchedule, stay: PricedStay, entered: int, gross: int)
 
 
 def _whole(tariff: TariffSchedule, entered: int, exited: int, ticket_class: str) -> list[FeeLine]:
-    """The lines of a stay of which nothing was paid."""
+    """The lines of a stay for which nothing was paid."""
     end = entered + seconds(entered, exited) * SECOND_MS
     if end - entered <= tariff.unpaid_grace_ms:
         return [FeeLine("unpaid-grace", 0, length_ms=tariff.unpaid_grace_ms)]
@@ -167,7 +167,7 @@ class _Charges:
                 yield FeeLine("overnight", amount, each=amount, begin_ms=at)
 
     def least_nights(self, fee: int) -> Iterator[FeeLine]:
-        """What ``fee`` lacks to what the nights come to at least, within the caps."""
+        """What ``fee`` lacks to the least that the nights cost, within the caps."""
         if self._overnight and self._overnight.least:
             least = self._overnight.amount * len(self._nights)
             if self._day_cap:
@@ -207,14 +207,14 @@ class _Charges:
 
 
 def midnights(tariff: TariffSchedule, begin: int, end: int) -> list[int]:
-    """The moments within a time at which a local day begins, its beginning left out."""
+    """The moments (ms) between ``begin`` and ``end`` at which a local day begins, without the two themselves."""
     day, last = local(begin, tariff.zone).date(), local(end, tariff.zone).date()
     found = {instant(day + timedelta(days=n), 0, tariff.zone) for n in range((last - day).days + 1)}
     return sorted(at for at in found if begin < at < end)
 
 
 def nights(tariff: TariffSchedule, begin: int, end: int) -> list[int]:
-    """The moments of a stay at which the night counts: its end is none, its beginning is one."""
+    """The moments (ms) of a stay at which a night counts: its beginning may be one, its end is none."""
     if tariff.overnight is None:
         return []
     day, last = local(begin, tariff.zone).date(), local(end, tariff.zone).date()
@@ -224,5 +224,5 @@ def nights(tariff: TariffSchedule, begin: int, end: int) -> list[int]:
 
 
 def fee(tariff: TariffSchedule, entered_ms: int, exited_ms: int, ticket_class: str = "") -> Fils:
-    """What a stay costs of which nothing was paid; raises ValueError for an exit before the entry, UnknownClass."""
+    """What a stay costs if nothing was paid, in fils; raises ValueError for an exit before the entry, UnknownClass."""
     return explain(tariff, PricedStay(entered_ms, exited_ms, ticket_class)).total

@@ -1,4 +1,4 @@
-"""Which rate is in force when: by weekday, hour, date and holiday; and the stretches that rates cut a stay into."""
+"""Which rate is in force when (by weekday, hour, date and holiday), and the stretches into which rates cut a stay."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +18,9 @@ class Rate:
     """A table, and when it is in force. What is empty or None restricts nothing.
 
     ``days``: 0 Monday to 6 Sunday, HOLIDAY; hours that run over midnight belong to the day on which they begin.
-    ``exit_hours``: only for a stay that began in ``hours`` and ends in these, under 24 h later. ``most``: at most, for
-    the stay or each stretch. ``free_ms`` and what follows hold for stays whose rate is that of their entry, and replace
-    the tariff's. ``label`` is what the configuration calls it.
+    ``exit_hours``: only for a stay that began in ``hours`` and ends in these, under 24 h later. ``most``: the most that
+    the stay, or each stretch, costs. ``free_ms``, ``off_ms`` and the caps replace the tariff's for stays whose rate is
+    that of their entry. ``label`` is what the configuration calls the rate.
     """
 
     table: PriceTable
@@ -62,7 +62,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class RateBook:
-    """The rates of one class of tickets in one zone. That they leave no gap is held by conflicts.py."""
+    """The rates of one class of tickets in one zone. conflicts.py makes sure that they leave no gap."""
 
     rates: tuple[Rate, ...]
     zone: tzinfo
@@ -78,13 +78,13 @@ class RateBook:
         return HOLIDAY if holiday else day.weekday()
 
     def begins(self, rate: Rate, day: date) -> bool:
-        """Do the rate's hours begin on that day?"""
+        """Do the rate's hours begin on ``day``?"""
         return (not rate.days or self.kind(day) in rate.days) and (
             not rate.dates or any(dates.hold(day) for dates in rate.dates)
         )
 
     def at_entry(self, entered_ms: int, exited_ms: int) -> Rate:
-        """The rate for a stay by the moment of its entry."""
+        """The rate at the entry of a stay, which prices the whole stay."""
         day = local(exited_ms, self.zone)
         minute = day.hour * 60 + day.minute
         under_a_day = exited_ms - entered_ms < DAY_MINUTES * 60_000

@@ -1,6 +1,6 @@
-"""The values of `[tariff]` -> tariffs. What is wrong is said in one line that begins with its key.
+"""The values of `[tariff]` -> tariffs. An error is one line that begins with the key.
 
-The keys, and what each takes, stand in deploy/tariffs/README.md. A list's tables are counted from 1: `rate[2].hours`.
+deploy/tariffs/README.md has the keys, and what each takes. A list's tables are counted from 1: `rate[2].hours`.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,7 +40,8 @@ class _Table:
         self.path = path
 
     def take(self, key: str, read: Callable[[Any], T], default: T = _ABSENT) -> T:
-        """The value of a key as ``read`` understands it; an absent or empty one is the default, if there is one."""
+        """The value of a key as ``read`` understands it; an absent or empty one is the default. Raises ValueError,
+        which begins with the key, for a wrong value, and for an absent one that has no default."""
         self._known.append(key)
         value = self.values.get(key)
         if value is None or value in ("", [], (), {}):
@@ -54,7 +55,7 @@ class _Table:
             raise ValueError(said if said.startswith(f"{self.path}{key}") else f"{self.path}{key}: {said}") from None
 
     def tables(self, key: str, takes: str) -> "list[_Table]":
-        """The tables of a list."""
+        """The tables of a list; raises ValueError, which says what it ``takes``."""
 
         def read(values: object) -> list[_Table]:
             if not isinstance(values, list | tuple):
@@ -64,22 +65,22 @@ class _Table:
         return self.take(key, read, [])
 
     def has(self, key: str) -> bool:
-        """Is something there?"""
+        """Does the key have a value that is not empty?"""
         return self.values.get(key) not in (None, "", [], (), {})
 
     def end(self) -> None:
-        """Raise ValueError for a key that nobody took."""
+        """Raises ValueError for a key that was not taken."""
         for key in self.values:
             if key not in self._known:
                 raise ValueError(f"{self.path}{key}: no such key; takes {', '.join(self._known)}")
 
 
 def read(values: Mapping[str, Any], zone: tzinfo) -> TariffHistory:
-    """The tariffs that `[tariff]` tells of, with all its keys; raises ValueError, whose text begins with the key."""
+    """The tariffs in the values of `[tariff]`, all keys included; raises ValueError, whose text begins with the key."""
     top = {key: value for key, value in values.items() if key not in ("next", "classes")}
     classes = _Table({"classes": values.get("classes")}, "").take("classes", _classes, _NO_CLASSES)
     versions = [(0, _schedule(top, zone, ""))]
-    for later in _Table({"next": values.get("next", ())}, "").tables("next", "tables, as [[tariff.next]]"):
+    for later in _Table({"next": values.get("next", ())}, "").tables("next", "tables, such as [[tariff.next]]"):
         begins = later.take("from", notation.day)
         changed = {key: value for key, value in later.values.items() if key != "from"}
         for key in changed:
@@ -90,8 +91,8 @@ def read(values: Mapping[str, Any], zone: tzinfo) -> TariffHistory:
 
 
 def _followed(before: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
-    """A tariff that follows another one: what it leaves out stays as it was; rates take the place of blocks, or blocks
-    that of rates."""
+    """A tariff that follows another one: what it leaves out stays as it was. Rates replace blocks, and blocks replace
+    rates."""
     kept = dict(before)
     if "rate" in changed:
         kept |= dict.fromkeys((*BLOCK, "free_minutes", "day_cap"))
@@ -140,7 +141,7 @@ def _schedule(values: Mapping[str, Any], zone: tzinfo, path: str) -> TariffSched
 
 def _rates(table: _Table) -> list[_Table]:
     """The rates of a tariff; the plain form's blocks are one of them."""
-    rates = table.tables("rate", "tables, as [[tariff.rate]]")
+    rates = table.tables("rate", "tables, such as [[tariff.rate]]")
     for key in BLOCK:
         if rates and table.has(key):
             raise ValueError(f"{table.path}{key}: stands beside rate; takes one of the two")
@@ -167,7 +168,7 @@ def _rate(table: _Table) -> Rate:
     free = table.take("free", _truth, False)
     if free and table.has("steps"):
         raise ValueError(f"{table.path}free: stands beside steps; takes one of the two")
-    steps = [_step(step) for step in table.tables("steps", 'steps, as [{ until = "1 h", total = "5.00" }]')]
+    steps = [_step(step) for step in table.tables("steps", 'steps, such as [{ until = "1 h", total = "5.00" }]')]
     repeat = table.take("repeat", _length, None)
     if not steps and not free:
         raise ValueError(f"{table.path}steps: missing; takes steps, or free = true")
@@ -274,7 +275,7 @@ def _amount(value: object) -> Fils:
             found = Fils(MAX_PRICE + 1)
         if found <= MAX_PRICE:
             return found
-    raise _wrong(value, 'dirhams in quotes, as "10.00"')
+    raise _wrong(value, 'dirhams in quotes, such as "10.00"')
 
 
 def _price(value: object) -> Fils:
@@ -286,7 +287,7 @@ def _price(value: object) -> Fils:
 
 def _classes(value: object) -> Mapping[str, str]:
     """Keys' ids, in capitals, and the classes of the tickets that they sign."""
-    named = _Table(value, "classes.", 'ids of [ticket] keys and classes, as { k2 = "motorcycle" }')
+    named = _Table(value, "classes.", 'ids of [ticket] keys and classes, such as { k2 = "motorcycle" }')
     return {key.upper(): named.take(key, _name) for key in named.values}
 
 
@@ -294,13 +295,13 @@ def _percent(value: object) -> str:
     try:
         money.percent(_text(value))
     except ValueError:
-        raise _wrong(value, 'per cent in quotes, as "5"') from None
+        raise _wrong(value, 'per cent in quotes, such as "5"') from None
     return _text(value)
 
 
 def _list(value: object) -> list[Any]:
     if not isinstance(value, list | tuple):
-        raise _wrong(value, 'a list, as ["2026-12-02"]')
+        raise _wrong(value, 'a list, such as ["2026-12-02"]')
     return list(value)
 
 

@@ -1,4 +1,4 @@
-"""All that one tariff says: its rates by ticket class, and what holds for every stay."""
+"""One whole tariff: its rates by ticket class, and what holds for every stay."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ LONGEST_MS = 10**6 * 60_000
 
 @dataclass(frozen=True, slots=True)
 class Overnight:
-    """Who is there when the garage's clock shows ``minute``, for each such night: ``amount`` is added to the fee, or,
-    where ``least``, the fee is at least that much for each of the nights."""
+    """The price of each night, for stays during which the garage's clock shows ``minute``: ``amount`` (fils) is added
+    to the fee or, with ``least``, the fee is at least that much for each night."""
 
     minute: int
     amount: Fils
@@ -28,22 +28,22 @@ class Overnight:
 
 @dataclass(frozen=True, slots=True)
 class TariffSchedule:
-    """A tariff, as one piece of paper has it. Raises ValueError, naming the key, for what is no tariff.
+    """A tariff, as one piece of paper has it. Raises ValueError, which names the key, for values that make no tariff.
 
     ``books``: the rates of each ticket class; ``""`` is the class of a ticket that names none. ``rates_by``:
 
     - `entry`: the rate at the entry prices the whole stay.
     - `stretch`: each stretch of the stay is priced by its own rate, from its own beginning.
-    - `block`: blocks run from the entry, and each costs what the rate says that is in force when it begins.
+    - `block`: blocks run from the entry, and each is priced by the rate that is in force when it begins.
     - `paid-time`: as `block`, but the clock stands still while a rate is in force that costs nothing.
 
     Three times that are not the same: ``free_ms`` are the complimentary minutes (a stay up to that long costs nothing,
-    a longer one is priced whole; ``off_ms`` are taken off every stay). ``unpaid_grace_ms`` is for who turns round
-    without having parked: whatever the rate, nothing is due. ``exit_grace_ms`` is to leave after paying.
+    a longer one is priced whole; ``off_ms`` are taken off every stay). ``unpaid_grace_ms`` is for drivers who turn
+    round without parking: nothing is due, whatever the rate. ``exit_grace_ms`` is the time to leave after paying.
 
     ``day_cap`` holds for each 24 h from the entry, ``calendar_cap`` for each local day, ``maximum`` for the stay.
-    ``round_to``: the fee is a multiple of that. ``reentry_ms``: who comes back within that time goes on with his
-    first stay; the time between counts.
+    ``round_to``: the fee is a multiple of that. ``reentry_ms``: a driver who comes back within that time continues
+    the first stay, and the time between counts.
     """
 
     books: Mapping[str, RateBook]

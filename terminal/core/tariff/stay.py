@@ -1,4 +1,4 @@
-"""A stay as the tariff sees it: two moments, the class of its ticket, and what was before."""
+"""A stay as the tariff sees it: two moments, the class of its ticket, and what came before."""
 
 from dataclasses import dataclass
 
@@ -42,8 +42,8 @@ class Paid:
 
 @dataclass(frozen=True, slots=True)
 class PricedStay:
-    """What is to be priced. ``earlier``: the vehicle's times in the garage before this one, oldest first. ``paid``:
-    what was paid for this stay, or for one that it goes on with."""
+    """A stay to be priced. ``earlier``: the vehicle's times in the garage before this one, oldest first. ``paid``: what
+    was paid for this stay, or for an earlier one that it continues."""
 
     entered_ms: int
     exited_ms: int

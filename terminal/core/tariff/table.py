@@ -1,4 +1,4 @@
-"""A published table: what a time comes to, by its length.
+"""A published table: what a time costs, by its length.
 
 A price is a sum of charges, each of which falls due at one moment of the time. A time of length ``t`` has those that
 fell due before its end, so "up to 1 h" includes 1 h 0 s, and a time of no length costs nothing.
@@ -38,7 +38,7 @@ class Part:
 class PriceTable:
     """Steps in their order; with ``repeat_ms`` the table begins anew after that time, and the prices add up.
 
-    Raises ValueError, naming the step, for steps that are no table.
+    Raises ValueError, which names the step, for steps that make no table.
     """
 
     steps: tuple[Step, ...]
@@ -98,7 +98,7 @@ class PriceTable:
                 start = end
 
     def falls(self) -> tuple[tuple[int, int, int], ...]:
-        """Where the table itself decreases: at which length, from what, and to what."""
+        """Where the table itself falls: the length (ms), the price up to it, and the price after it (fils)."""
         found = []
         for step, after in pairwise(self.steps):
             if after.every_ms is None and step.until_ms is not None:
@@ -108,7 +108,7 @@ class PriceTable:
         return tuple(found)
 
     def free(self) -> bool:
-        """Does no time cost anything?"""
+        """Is every length of time free?"""
         return all(step.amount == 0 for step in self.steps)
 
     def _price_within(self, length_ms: int) -> int:

@@ -21,7 +21,7 @@ COLOURS = ("#0f766e", "#b4530a", "#6d4fa3", "#1d5fa8", "#b42318", "#5b7a12", "#a
 HOUR_MS = 3_600_000
 LONGEST_MS = 48 * HOUR_MS
 SLANT = 3
-"""Lines that run on one another are set apart by so many px."""
+"""Lines that coincide are drawn this many px apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class FeeCurve:
 
 
 def curves(tariff: TariffSchedule, entries: Sequence[SampleEntry], limit_ms: int) -> list[FeeCurve]:
-    """Each rate's steps up to ``limit_ms``; what is the same as one before is left out."""
+    """Each rate's steps up to ``limit_ms``; what equals an earlier one is left out."""
     found: list[FeeCurve] = []
     for entry in entries:
         first = fee(tariff, entry.entered_ms, entry.entered_ms, entry.ticket_class)
@@ -45,7 +45,7 @@ def curves(tariff: TariffSchedule, entries: Sequence[SampleEntry], limit_ms: int
 
 
 def reach(found: Sequence[FeeCurve]) -> int:
-    """A length of stay after which nothing new is to be seen, in ms; a whole number of hours."""
+    """The length of stay (ms, whole hours) after which the chart would show nothing new."""
     last = max(curve.steps[-1][0] for curve in found)
     return min(LONGEST_MS, max(HOUR_MS, -(-(last + last // 8) // HOUR_MS) * HOUR_MS))
 
@@ -53,7 +53,7 @@ def reach(found: Sequence[FeeCurve]) -> int:
 def draw(
     tariff: TariffSchedule, garage: str, entries: Sequence[SampleEntry], limit_ms: int | None = None
 ) -> Image.Image:
-    """The picture (RGB, 1200 × 760 and a line more for each rate but the first)."""
+    """The picture (RGB, 1200 × 760 px, and 28 px more for each rate)."""
     found = curves(tariff, entries, limit_ms or LONGEST_MS)
     limit = limit_ms or reach(found)
     page = Image.new("RGB", (WIDTH, HEIGHT + 28 * len(found)), PAPER)

@@ -1,4 +1,4 @@
-"""Where fees change: a table for each rate, and what is odd about the tariff."""
+"""Where fees change: a table for each rate, and warnings about the tariff."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,8 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 
 
 def check(tariff: TariffSchedule, since_ms: int, entered_ms: int | None, limit_ms: int | None) -> Iterator[str]:
-    """Lines for a person: each boundary of a stay that begins at ``entered_ms``, or else of one for each rate."""
+    """Lines for a person: each boundary of stays up to ``limit_ms`` that begin at ``entered_ms``; without it, those of
+    an entry after ``since_ms`` for each rate."""
     warnings = [*lost_warnings(tariff, since_ms)]
     for entry in entries(tariff, since_ms, entered_ms):
         yield heading(tariff, entry)
@@ -45,19 +46,19 @@ def entries(tariff: TariffSchedule, since_ms: int, entered_ms: int | None) -> li
 
 
 def heading(tariff: TariffSchedule, entry: SampleEntry) -> str:
-    """Which rate, and which entry."""
+    """The heading of a table: which rate, and which entry."""
     at = local(entry.entered_ms, tariff.zone)
     of = f", class {entry.ticket_class}" if entry.ticket_class else ""
     return f"{named(entry)}{of}: entry on {DAYS[at.weekday()]} {at:%Y-%m-%d %H:%M}"
 
 
 def named(entry: SampleEntry) -> str:
-    """The rate, as the configuration calls it."""
+    """The rate's name, or what the configuration calls it."""
     return entry.rate.name or entry.rate.label
 
 
 def lost_warnings(tariff: TariffSchedule, since_ms: int) -> Iterator[str]:
-    """Where a lost ticket is cheaper than a day in the garage."""
+    """A line for each rate by which a lost ticket is cheaper than 24 hours in the garage."""
     for entry in samples(tariff, since_ms):
         if entry.ticket_class:
             continue

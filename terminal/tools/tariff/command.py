@@ -1,4 +1,4 @@
-"""`exit-terminal tariff`: what it is asked for, from the command line's words."""
+"""`exit-terminal tariff`: from the options of the command line to what it prints or draws."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class TariffQuestion:
 
 
 def run(settings: Settings, asked: TariffQuestion, *, now_ms: int, say: Callable[[str], None] = print) -> None:
-    """Explain, check or draw; raises ConfigError for a tariff or an option that cannot be, OSError for the chart."""
+    """Explain, check or draw; raises ConfigError for a wrong tariff or option, and OSError for the chart."""
     garage = settings.need(sections.GarageSettings)
     history = build.tariff(settings)
     zone = history.versions[0][1].zone

@@ -14,7 +14,7 @@ WIDTH = 10
 
 def explanation(fee: ExplainedFee, zone: tzinfo, percent: str, vat: int) -> Iterator[str]:
     """Lines for a person: the stay, each line of the fee with its amount, the sum, and the VAT within it. The amounts
-    stand before their words, since a terminal may turn a line of two scripts round."""
+    come before their words, because a terminal may reverse a line of two scripts."""
     begin, end = local(fee.entered_ms, zone), local(fee.exited_ms, zone)
     yield f"{begin:%Y-%m-%d %H:%M:%S} – {end:%Y-%m-%d %H:%M:%S}"
     yield from _told("", *(f"{FEE_TABLE.say('stay', lang)}: {_length(fee, lang)}" for lang in LANGUAGES))

@@ -1,4 +1,4 @@
-"""The public holidays of a year, to be written into `[tariff] holidays` once a person has confirmed them.
+"""The public holidays of a year, for `[tariff] holidays` once a person has confirmed them.
 
 A fee must not change because a package was updated, so they stand in the configuration as dates.
 """
@@ -19,9 +19,9 @@ def lines(country: str, year: int) -> Iterator[str]:
     try:
         found = holidays.country_holidays(country, years=year, language="en_US")
     except NotImplementedError:
-        raise ConfigError(f"tariff --country: got {country!r}, takes a country's two letters, as AE") from None
+        raise ConfigError(f"tariff --country: got {country!r}, takes a country's two letters, such as AE") from None
     yield "holidays = ["
     for day, name in sorted(found.items()):
         yield f'  "{day}",  # {name}'
     yield "]"
-    yield "# to be confirmed by a person: days that follow the moon are estimated"
+    yield "# to be confirmed by a person: days that follow the moon are estimates"

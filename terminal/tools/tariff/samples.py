@@ -51,6 +51,6 @@ def _first(tariff: TariffSchedule, book: RateBook, rate: Rate, since_ms: int) ->
 
 
 def horizon(tariff: TariffSchedule) -> int:
-    """How long a stay must be, in ms, for everything to have happened: two days, or a day beyond the longest table."""
+    """A length of stay, in ms, that is enough to show every price: two days, or a day more than the longest table."""
     untils = [s.until_ms or 0 for book in tariff.books.values() for rate in book.rates for s in rate.table.steps]
     return max(LEAST_MS, max(untils) + 25 * 3_600_000)
