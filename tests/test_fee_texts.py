@@ -4,12 +4,12 @@ from string import Formatter
 
 import pytest
 
-from terminal.core.tariff.fee import FeeLine, LineKind
+from terminal.core.tariff.fee import FeeLine, FeeLineKind
 from terminal.screen import fonts
 from terminal.screen.fee_texts import FEE_TEXTS, length_words, line_words
 from tests.support.tariffs import DUBAI, moment
 
-KINDS = typing.get_args(LineKind)
+KINDS = typing.get_args(FeeLineKind)
 LINE = FeeLine(
     "blocks", 2000, 2, 1000, 5_400_000, moment("2026-11-30 09:00"), moment("2026-11-30 12:00"), "Day", "النهار"
 )

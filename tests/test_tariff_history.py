@@ -2,7 +2,7 @@ import pytest
 
 from terminal.core.money import Fils
 from terminal.core.tariff import TariffHistory
-from terminal.core.tariff.stay import Paid, Presence, PricedStay
+from terminal.core.tariff.stay import EarlierStay, PricedStay, PriorPayment
 from tests.support.tariffs import HOURLY, history, moment, schedule
 
 HOUR = 3_600_000
@@ -22,10 +22,10 @@ def test_a_stay_is_priced_by_the_tariff_in_force_when_it_began() -> None:
 
 
 def test_who_comes_back_keeps_the_tariff_of_his_first_stay() -> None:
-    stay = PricedStay(TURN + HOUR, TURN + 2 * HOUR, earlier=(Presence(TURN - HOUR, TURN),))
+    stay = PricedStay(TURN + HOUR, TURN + 2 * HOUR, earlier=(EarlierStay(TURN - HOUR, TURN),))
     told = RISE.explain(stay)
     assert (told.entered_ms, told.total) == (TURN - HOUR, 3000)
-    paid = PricedStay(stay.entered_ms, stay.exited_ms, "", stay.earlier, (Paid(TURN, Fils(1000)),))
+    paid = PricedStay(stay.entered_ms, stay.exited_ms, "", stay.earlier, (PriorPayment(TURN, Fils(1000)),))
     assert RISE.explain(paid).total == 2000
 
 
@@ -40,7 +40,7 @@ def test_a_key_gives_its_tickets_their_class_in_every_tariff() -> None:
 
 def test_whether_a_stay_goes_on_is_said_by_the_tariff_of_its_own_entry() -> None:
     found = history(HOURLY, next=[{"from": "2027-01-01", "reentry_minutes": 60}])
-    stay = PricedStay(TURN + HOUR, TURN + 2 * HOUR, earlier=(Presence(TURN - HOUR, TURN),))
+    stay = PricedStay(TURN + HOUR, TURN + 2 * HOUR, earlier=(EarlierStay(TURN - HOUR, TURN),))
     assert found.explain(stay).total == 3000
 
 

@@ -3,7 +3,7 @@ import pytest
 from terminal.core.money import Fils
 from terminal.core.tariff.fee import ExplainedFee, FeeLine
 from terminal.core.tariff.pricing import LONGEST_STRETCHES_MS, UnknownClass, explain, fee, first_entry
-from terminal.core.tariff.stay import DAY_MS, MINUTE_MS, Paid, Presence, PricedStay
+from terminal.core.tariff.stay import DAY_MS, MINUTE_MS, EarlierStay, PricedStay, PriorPayment
 from tests.support.tariffs import DAY, ENTRY, HOURLY, NIGHT, amounts, fees, lines, moment, schedule
 
 HOUR = 3_600_000
@@ -59,7 +59,7 @@ def test_a_rate_may_have_its_own_minutes() -> None:
 
 
 def test_the_exit_grace_begins_with_the_payment_and_then_only_the_rest_is_due() -> None:
-    tariff, paid = schedule(HOURLY), Paid(ENTRY + HOUR, Fils(1000))
+    tariff, paid = schedule(HOURLY), PriorPayment(ENTRY + HOUR, Fils(1000))
     assert lines(tariff, "1 h 15 min", paid=(paid,)) == [
         FeeLine("blocks", 2000, 2, 1000, HOUR),
         FeeLine("paid", -1000),
@@ -70,28 +70,31 @@ def test_the_exit_grace_begins_with_the_payment_and_then_only_the_rest_is_due() 
 
 
 def test_a_payment_that_was_too_small_has_no_exit_grace() -> None:
-    small = Paid(ENTRY + HOUR, Fils(999))
+    small = PriorPayment(ENTRY + HOUR, Fils(999))
     assert amounts(schedule(HOURLY), "1 h 1 min", paid=(small,)) == [("blocks", 2000), ("paid", -999)]
-    two = (Paid(ENTRY + HOUR, Fils(1)), small)
+    two = (PriorPayment(ENTRY + HOUR, Fils(1)), small)
     assert amounts(schedule(HOURLY), "1 h 1 min", paid=two) == [
         ("blocks", 2000),
         ("paid", -1000),
         ("exit-grace", -1000),
     ]
-    assert amounts(schedule(HOURLY), "1 h 1 min", paid=(Paid(ENTRY + HOUR, Fils(0)),)) == [("blocks", 2000)]
+    assert amounts(schedule(HOURLY), "1 h 1 min", paid=(PriorPayment(ENTRY + HOUR, Fils(0)),)) == [("blocks", 2000)]
 
 
 def test_a_payment_before_the_entry_or_after_the_exit_has_no_grace() -> None:
-    before = Paid(ENTRY - 1, Fils(1))
+    before = PriorPayment(ENTRY - 1, Fils(1))
     assert amounts(schedule(HOURLY), "1 min", paid=(before,)) == [("blocks", 1000), ("paid", -1)]
-    after = Paid(ENTRY + HOUR + 2000, Fils(1000))
+    after = PriorPayment(ENTRY + HOUR + 2000, Fils(1000))
     assert amounts(schedule(HOURLY), "1 h 1 s", paid=(after,)) == [("blocks", 2000), ("paid", -1000)]
-    exact = Paid(ENTRY, Fils(1))
+    exact = PriorPayment(ENTRY, Fils(1))
     assert amounts(schedule(HOURLY), "1 min", paid=(exact,)) == [("blocks", 1000), ("paid", -1), ("exit-grace", -999)]
 
 
 def test_what_was_paid_too_much_is_not_given_back_here() -> None:
-    assert amounts(schedule(HOURLY), "1 h", paid=(Paid(ENTRY, Fils(5000)),)) == [("blocks", 1000), ("paid", -1000)]
+    assert amounts(schedule(HOURLY), "1 h", paid=(PriorPayment(ENTRY, Fils(5000)),)) == [
+        ("blocks", 1000),
+        ("paid", -1000),
+    ]
 
 
 # -- by what a rate is chosen ----------------------------------------------------------------------------------------
@@ -151,10 +154,10 @@ def test_a_stay_longer_than_a_year_costs_no_more_where_it_is_cut_into_stretches(
 
 # -- who comes back --------------------------------------------------------------------------------------------------
 
-FIRST = Presence(ENTRY, ENTRY + 2 * HOUR)
+FIRST = EarlierStay(ENTRY, ENTRY + 2 * HOUR)
 
 
-def again(after: int, *earlier: Presence) -> PricedStay:
+def again(after: int, *earlier: EarlierStay) -> PricedStay:
     begin = (earlier[-1] if earlier else FIRST).exited_ms + after
     return PricedStay(begin, begin + HOUR, earlier=earlier or (FIRST,))
 
@@ -170,21 +173,21 @@ def test_who_comes_back_in_time_goes_on_with_his_first_stay() -> None:
 
 def test_each_return_in_time_leads_back_to_the_first_entry() -> None:
     tariff = schedule(HOURLY, reentry_minutes=60)
-    second = Presence(FIRST.exited_ms + HOUR, FIRST.exited_ms + 2 * HOUR)
+    second = EarlierStay(FIRST.exited_ms + HOUR, FIRST.exited_ms + 2 * HOUR)
     assert first_entry(tariff, again(HOUR, FIRST, second)) == ENTRY
-    later = Presence(FIRST.exited_ms + HOUR + 1, FIRST.exited_ms + 2 * HOUR)
+    later = EarlierStay(FIRST.exited_ms + HOUR + 1, FIRST.exited_ms + 2 * HOUR)
     assert first_entry(tariff, again(HOUR, FIRST, later)) == later.entered_ms
     assert first_entry(schedule(HOURLY), again(0)) == FIRST.exited_ms
 
 
 def test_an_earlier_time_that_cannot_be_is_no_first_stay() -> None:
     tariff = schedule(HOURLY, reentry_minutes=60)
-    stay = PricedStay(ENTRY, ENTRY + HOUR, earlier=(Presence(ENTRY - HOUR, ENTRY + 1),))
+    stay = PricedStay(ENTRY, ENTRY + HOUR, earlier=(EarlierStay(ENTRY - HOUR, ENTRY + 1),))
     assert first_entry(tariff, stay) == ENTRY
-    backwards = PricedStay(ENTRY, ENTRY + HOUR, earlier=(Presence(ENTRY, ENTRY - 1),))
+    backwards = PricedStay(ENTRY, ENTRY + HOUR, earlier=(EarlierStay(ENTRY, ENTRY - 1),))
     assert first_entry(tariff, backwards) == ENTRY
     for end in (ENTRY - 1, ENTRY):
-        touching = PricedStay(ENTRY, ENTRY + HOUR, earlier=(Presence(ENTRY - 1, end),))
+        touching = PricedStay(ENTRY, ENTRY + HOUR, earlier=(EarlierStay(ENTRY - 1, end),))
         assert first_entry(tariff, touching) == ENTRY - 1
 
 

@@ -16,8 +16,8 @@ from terminal.core.tariff.fee import ExplainedFee
 from terminal.core.tariff.pricing import explain, fee
 from terminal.core.tariff.rate import Rate, RateBook
 from terminal.core.tariff.schedule import TariffSchedule
-from terminal.core.tariff.stay import DAY_MS, MINUTE_MS, Paid, PricedStay
-from terminal.core.tariff.table import PriceTable, Step
+from terminal.core.tariff.stay import DAY_MS, MINUTE_MS, PricedStay, PriorPayment
+from terminal.core.tariff.table import PriceStep, PriceTable
 from tests.support.tariff_reference import PlainRate, reference_fee
 from tests.support.tariffs import moment
 
@@ -115,7 +115,7 @@ def tariffs(draw: st.DrawFn) -> tuple[list[PlainRate], dict[str, Any]]:
 def table(steps: tuple[tuple[int | None, int | None, int], ...]) -> PriceTable:
     return PriceTable(
         tuple(
-            Step(until and until * MINUTE_MS, Fils(fils), None if block is None else block * MINUTE_MS)
+            PriceStep(until and until * MINUTE_MS, Fils(fils), None if block is None else block * MINUTE_MS)
             for until, block, fils in steps
         )
     )
@@ -230,16 +230,16 @@ def test_lines_add_up_and_what_was_paid_is_taken_off_once(
 ) -> None:
     found = schedule(*tariff, ZONES[1])
 
-    def due(end: int, *payments: Paid) -> ExplainedFee:
+    def due(end: int, *payments: PriorPayment) -> ExplainedFee:
         return explain(found, PricedStay(entered, end, paid=payments))
 
     at = entered + stay * 1000
-    whole, part = due(at), due(at, Paid(at, Fils(paid)))
+    whole, part = due(at), due(at, PriorPayment(at, Fils(paid)))
     assert part.total == max(0, whole.total - paid)
     assert sum(line.amount for line in whole.lines) == whole.total
     assert all(line.amount == line.count * line.each for line in whole.lines if line.kind in ("blocks", "repeats"))
     late = at + after * 1000
-    left = due(late, Paid(at, whole.total)).total
+    left = due(late, PriorPayment(at, whole.total)).total
     assert left == (0 if late <= at + found.exit_grace_ms and whole.total else due(late).total - whole.total)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from terminal.core.money import parse
 from terminal.core.tariff.boundaries import boundaries
-from terminal.core.tariff.stay import Paid, Presence, PricedStay
+from terminal.core.tariff.stay import EarlierStay, PricedStay, PriorPayment
 from tests.support.tariffs import FOLDER, length, moment, published
 
 MALL_WEEK = "4 h 0, 5 h 20, 6 h 60, 7 h 80, 8 h 100, 12 h 200, 24 h 500, 30 days 1000"
@@ -137,17 +137,17 @@ def test_a_night_at_al_wahda_costs_350_and_two_nights_twice_that() -> None:
 
 def test_who_comes_back_to_the_mall_within_two_hours_goes_on_with_his_first_stay() -> None:
     tariff = published("dubai-mall")
-    first = Presence(moment("2026-11-30 10:00"), moment("2026-11-30 13:00"))
+    first = EarlierStay(moment("2026-11-30 10:00"), moment("2026-11-30 13:00"))
     back = moment("2026-11-30 15:00")
 
-    def due(entered: int, exited: str, *paid: Paid) -> int:
+    def due(entered: int, exited: str, *paid: PriorPayment) -> int:
         return tariff.explain(PricedStay(entered, moment(exited), earlier=(first,), paid=paid)).total
 
     assert due(back, "2026-11-30 15:00") == 2000
     assert due(back, "2026-11-30 15:01") == 6000
     assert due(back + 1000, "2026-11-30 19:00:01") == 0
     assert due(back + 1000, "2026-11-30 19:00:02") == 2000
-    assert due(back, "2026-11-30 15:01", Paid(first.exited_ms, parse("20"))) == 4000
+    assert due(back, "2026-11-30 15:01", PriorPayment(first.exited_ms, parse("20"))) == 4000
 
 
 def test_the_early_bird_pays_one_price_if_he_leaves_in_time() -> None:

@@ -8,7 +8,7 @@ from terminal.core.tariff.calendar import Dates, Hours
 from terminal.core.tariff.rate import Rate
 from terminal.core.tariff.reading import read
 from terminal.core.tariff.schedule import Overnight, TariffSchedule
-from terminal.core.tariff.table import FREE, PriceTable, Step
+from terminal.core.tariff.table import FREE, PriceStep, PriceTable
 from tests.support.tariffs import DUBAI, HOURLY, KEYS, history, moment, schedule
 
 HOUR = 3_600_000
@@ -76,7 +76,7 @@ def test_every_key_of_a_rate_says_what_it_says() -> None:
     found = schedule(HOURLY, given, staff).books["staff"].rates[0]
     days = [Dates(date(2026, 12, 2), date(2026, 12, 2)), Dates(date(2026, 12, 4), date(2026, 12, 4))]
     assert found == Rate(
-        PriceTable((Step(HOUR, Fils(0)), Step(24 * HOUR, Fils(250), HOUR // 2)), 24 * HOUR),
+        PriceTable((PriceStep(HOUR, Fils(0)), PriceStep(24 * HOUR, Fils(250), HOUR // 2)), 24 * HOUR),
         "Night",
         "ليل",
         "staff",
@@ -97,7 +97,7 @@ def test_every_key_of_a_rate_says_what_it_says() -> None:
 def test_what_is_left_out_restricts_nothing() -> None:
     found = schedule(HOURLY)
     (rate,) = found.books[""].rates
-    assert rate == Rate(PriceTable((Step(None, Fils(1000), HOUR),)))
+    assert rate == Rate(PriceTable((PriceStep(None, Fils(1000), HOUR),)))
     assert found == TariffSchedule(found.books, DUBAI, Fils(15000), "5", 900_000)
 
 
@@ -111,7 +111,7 @@ def test_a_rate_may_be_free_or_a_part_of_the_week() -> None:
 def test_the_plain_form_is_one_rate_of_blocks() -> None:
     found = schedule(**BLOCK)
     (rate,) = found.books[""].rates
-    assert rate == Rate(PriceTable((Step(None, Fils(1000), HOUR),)))
+    assert rate == Rate(PriceTable((PriceStep(None, Fils(1000), HOUR),)))
     assert rate.label == "block_price"
 
 

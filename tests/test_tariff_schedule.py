@@ -8,7 +8,7 @@ from terminal.core.money import Fils
 from terminal.core.tariff.rate import Rate, RateBook
 from terminal.core.tariff.schedule import LONGEST_MS, TariffSchedule
 from terminal.core.tariff.stay import MAX_PRICE
-from terminal.core.tariff.table import FREE, PriceTable, Step
+from terminal.core.tariff.table import FREE, PriceStep, PriceTable
 from tests.support.tariffs import DUBAI, HOURLY, schedule
 
 FALLING: dict[str, Any] = {"name": "Down", "steps": [{"until": "1 h", "total": "5.00"}, {"total": "4.00"}]}
@@ -106,7 +106,7 @@ def test_a_table_that_falls_takes_no_cap_and_no_blocks_that_run_through() -> Non
 
 
 def test_a_schedule_may_be_in_any_zone() -> None:
-    table = PriceTable((Step(None, Fils(100)),))
+    table = PriceTable((PriceStep(None, Fils(100)),))
     zone = ZoneInfo("Pacific/Apia")
     found = replace(PLAIN, books={"": RateBook((Rate(table),), zone)}, zone=zone)
     assert found.zone is zone

@@ -7,7 +7,7 @@ import pytest
 import terminal.core.tariff as package
 from terminal.core.money import Fils
 from terminal.core.tariff.calendar import Dates
-from terminal.core.tariff.stay import DAY_MS, DAY_S, MAX_PRICE, MINUTE_MS, SECOND_MS, Paid, PricedStay
+from terminal.core.tariff.stay import DAY_MS, DAY_S, MAX_PRICE, MINUTE_MS, SECOND_MS, PricedStay, PriorPayment
 from tests.support.tariffs import HOURLY, history
 
 MODULES = [
@@ -42,9 +42,9 @@ def test_times_are_counted_in_milliseconds() -> None:
 
 def test_nothing_is_charged_twice_for_a_stay_that_was_paid_on_the_way() -> None:
     tariff = history(HOURLY)
-    paid: tuple[Paid, ...] = ()
+    paid: tuple[PriorPayment, ...] = ()
     for hours in (1, 3, 4, 9):
         end = hours * 3_600_000
         due = tariff.explain(PricedStay(0, end, paid=paid)).total
-        paid = (*paid, Paid(end, Fils(due)))
+        paid = (*paid, PriorPayment(end, Fils(due)))
     assert sum(payment.amount for payment in paid) == tariff.fee(0, 9 * 3_600_000) == 9000

@@ -5,7 +5,7 @@ from typing import Literal
 
 from terminal.core.money import Fils
 
-LineKind = Literal[
+FeeLineKind = Literal[
     "unpaid-grace",
     "free-minutes",
     "minutes-off",
@@ -34,7 +34,7 @@ class FeeLine:
     how the amount came about, and ``length_ms`` how long a step or a block is. ``begin_ms`` and ``end_ms`` say which
     part of the stay it is for, if the stay has several. ``rate`` and ``rate_ar`` are the rate's own name."""
 
-    kind: LineKind
+    kind: FeeLineKind
     amount: int = 0
     count: int = 1
     each: int = 0

@@ -9,7 +9,7 @@ from terminal.core.tariff import pricing
 from terminal.core.tariff.rate import Rate, RateBook
 from terminal.core.tariff.schedule import TariffSchedule
 from terminal.core.tariff.stay import MAX_PRICE, MINUTE_MS
-from terminal.core.tariff.table import PriceTable, Step
+from terminal.core.tariff.table import PriceStep, PriceTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Tariff:
             if not least <= getattr(self, name) <= most:
                 raise ValueError(f"{name}: {getattr(self, name)} is not within {least} and {most}")
         percent(self.vat_percent)
-        table = PriceTable((Step(None, self.block_price, self.block_minutes * MINUTE_MS),))
+        table = PriceTable((PriceStep(None, self.block_price, self.block_minutes * MINUTE_MS),))
         schedule = TariffSchedule(
             {"": RateBook((Rate(table),), UTC)},
             UTC,

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from terminal.core.money import Fils
 from terminal.core.tariff.calendar import instant, local
-from terminal.core.tariff.fee import ExplainedFee, FeeLine, LineKind
+from terminal.core.tariff.fee import ExplainedFee, FeeLine, FeeLineKind
 from terminal.core.tariff.rate import Rate, Stretch
 from terminal.core.tariff.schedule import TariffSchedule
 from terminal.core.tariff.stay import DAY_MS, SECOND_MS, PricedStay, seconds
@@ -179,20 +179,20 @@ class _Charges:
 
     def capped(self) -> Iterator[FeeLine]:
         """What the caps take, charge by charge in the order in which they fall due."""
-        over: dict[LineKind, int] = {"day-cap": 0, "calendar-cap": 0}
-        used: dict[tuple[LineKind, int], int] = {}
+        over: dict[FeeLineKind, int] = {"day-cap": 0, "calendar-cap": 0}
+        used: dict[tuple[FeeLineKind, int], int] = {}
         for at, amount in sorted(self._due):
-            day: tuple[LineKind, int] = ("day-cap", (at - self._entered) // DAY_MS)
-            calendar: tuple[LineKind, int] = ("calendar-cap", bisect_right(self._midnights, at))
+            day: tuple[FeeLineKind, int] = ("day-cap", (at - self._entered) // DAY_MS)
+            calendar: tuple[FeeLineKind, int] = ("calendar-cap", bisect_right(self._midnights, at))
             kept = amount
-            by: LineKind = "day-cap"
+            by: FeeLineKind = "day-cap"
             for window, cap in ((day, self._day_cap), (calendar, self._calendar_cap)):
                 if cap and (room := cap - used.get(window, 0)) < kept:
                     kept, by = room, window[0]
             for window in (day, calendar):
                 used[window] = used.get(window, 0) + kept
             over[by] += amount - kept
-        caps: Mapping[LineKind, Fils | None] = {"day-cap": self._day_cap, "calendar-cap": self._calendar_cap}
+        caps: Mapping[FeeLineKind, Fils | None] = {"day-cap": self._day_cap, "calendar-cap": self._calendar_cap}
         for kind, cap in caps.items():
             if cap and over[kind]:
                 yield FeeLine(kind, -over[kind], each=cap)

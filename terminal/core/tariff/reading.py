@@ -16,7 +16,7 @@ from terminal.core.tariff.history import TariffHistory
 from terminal.core.tariff.rate import Rate, RateBook
 from terminal.core.tariff.schedule import LONGEST_MS, Overnight, TariffSchedule
 from terminal.core.tariff.stay import MAX_PRICE, MINUTE_MS
-from terminal.core.tariff.table import FREE, PriceTable, Step
+from terminal.core.tariff.table import FREE, PriceStep, PriceTable
 
 BLOCK = ("block_minutes", "block_price")
 """The plain form's own keys; `rate` takes their place."""
@@ -197,18 +197,18 @@ def _rate(table: _Table) -> Rate:
     return rate
 
 
-def _step(table: _Table) -> Step:
+def _step(table: _Table) -> PriceStep:
     until = table.take("until", _length, None)
     every = table.take("every", _length, None)
     if every is None:
         total = table.take("total", _amount)
         table.end()
-        return Step(until, total)
+        return PriceStep(until, total)
     add = table.take("add", _amount)
     if table.has("total"):
         raise ValueError(f"{table.path}total: stands beside every; takes one of the two")
     table.end()
-    return Step(until, add, every)
+    return PriceStep(until, add, every)
 
 
 def _overnight(table: _Table) -> Overnight:

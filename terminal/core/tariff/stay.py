@@ -25,7 +25,7 @@ def minutes(entered_ms: int, exited_ms: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
+class EarlierStay:
     """An earlier time in the garage of the same vehicle, in ms since the epoch."""
 
     entered_ms: int
@@ -33,7 +33,7 @@ class Presence:
 
 
 @dataclass(frozen=True, slots=True)
-class Paid:
+class PriorPayment:
     """What was paid for this stay already, and when (ms since the epoch)."""
 
     at_ms: int
@@ -48,5 +48,5 @@ class PricedStay:
     entered_ms: int
     exited_ms: int
     ticket_class: str = ""
-    earlier: tuple[Presence, ...] = ()
-    paid: tuple[Paid, ...] = ()
+    earlier: tuple[EarlierStay, ...] = ()
+    paid: tuple[PriorPayment, ...] = ()

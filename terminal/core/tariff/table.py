@@ -14,7 +14,7 @@ from terminal.core.tariff.stay import MAX_PRICE
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PriceStep:
     """One line of a table. With ``every_ms`` None, ``amount`` is what a time up to ``until_ms`` costs in all; else it
     is added for each block of ``every_ms`` that has begun since the step before. ``until_ms`` None: for ever."""
 
@@ -41,7 +41,7 @@ class PriceTable:
     Raises ValueError, which names the step, for steps that make no table.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[PriceStep, ...]
     repeat_ms: int | None = None
 
     def __post_init__(self) -> None:
@@ -141,5 +141,5 @@ class PriceTable:
         return parts
 
 
-FREE = PriceTable((Step(None, Fils(0)),))
+FREE = PriceTable((PriceStep(None, Fils(0)),))
 """Nothing, however long."""

@@ -10,7 +10,7 @@ from terminal.config import schema as sections
 from terminal.config.schema import ConfigError, Settings
 from terminal.core import money
 from terminal.core.tariff import TariffHistory, notation
-from terminal.core.tariff.stay import Paid, Presence, PricedStay
+from terminal.core.tariff.stay import EarlierStay, PricedStay, PriorPayment
 from terminal.tools.tariff import chart
 from terminal.tools.tariff.check import check, entries
 from terminal.tools.tariff.explanation import explanation
@@ -85,19 +85,19 @@ def moment(text: str, zone: tzinfo, option: str) -> int:
     return int((found if found.tzinfo else found.replace(tzinfo=zone)).timestamp()) * 1000
 
 
-def _presence(text: str, zone: tzinfo) -> Presence:
+def _presence(text: str, zone: tzinfo) -> EarlierStay:
     begin, mark, end = text.partition("/")
     if not mark:
         raise ConfigError(f'tariff --earlier: got {text[:40]!r}, takes "2026-11-30 09:00/2026-11-30 10:00"')
-    return Presence(moment(begin, zone, "--earlier"), moment(end, zone, "--earlier"))
+    return EarlierStay(moment(begin, zone, "--earlier"), moment(end, zone, "--earlier"))
 
 
-def _paid(text: str, zone: tzinfo) -> Paid:
+def _paid(text: str, zone: tzinfo) -> PriorPayment:
     at, mark, amount = text.rpartition("=")
     try:
         if not mark:
             raise ValueError
-        return Paid(moment(at, zone, "--paid"), money.parse(amount))
+        return PriorPayment(moment(at, zone, "--paid"), money.parse(amount))
     except ValueError:
         raise ConfigError(f'tariff --paid: got {text[:40]!r}, takes "2026-11-30 09:00=20.00"') from None
 
