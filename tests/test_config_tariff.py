@@ -1,26 +1,13 @@
+"""The two forms of `[tariff]`: blocks, or rates."""
+
 from pathlib import Path
 
 import pytest
 
 from terminal.config.load import load
-from terminal.config.schema import ConfigError, Settings
+from tests.support.config_files import file, read, said
 
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "exit.toml"
-
-
-def read(file: Path, text: str) -> Settings:
-    file.write_text(text, encoding="utf-8")
-    return load(file, {})
-
-
-def said(file: Path, text: str) -> str:
-    with pytest.raises(ConfigError) as refused:
-        read(file, text)
-    return str(refused.value)
-
+__all__ = ["file"]
 
 RATE = '[[tariff.rate]]\nsteps = [{ total = "5.00" }]\n'
 

@@ -39,8 +39,8 @@ class MadeTicket:
 
 
 def make(settings: Settings, *, minutes_ago: int, now_ms: int, key_id: str | None = None) -> MadeTicket:
-    """A fresh stay that began ``minutes_ago`` before ``now_ms`` (negative: in the future), signed by the key of that
-    id, or the first one.
+    """A fresh stay that began ``minutes_ago`` before ``now_ms`` (negative: in the future), signed by the key
+    ``key_id``, or by the first one.
 
     Raises ConfigError for what the configuration lacks, ValueError for an entry beyond MOST_MINUTES.
     """

@@ -37,7 +37,7 @@ class TariffSchedule:
     - `block`: blocks run from the entry, and each is priced by the rate that is in force when it begins.
     - `paid-time`: as `block`, but the clock stands still while a rate is in force that costs nothing.
 
-    Three times that are not the same: ``free_ms`` are the complimentary minutes (a stay up to that long costs nothing,
+    Three times that differ: ``free_ms`` are the complimentary minutes (a stay up to that long costs nothing,
     a longer one is priced whole; ``off_ms`` are taken off every stay). ``unpaid_grace_ms`` is for drivers who turn
     round without parking: nothing is due, whatever the rate. ``exit_grace_ms`` is the time to leave after paying.
 
