@@ -1,7 +1,7 @@
 """A stay and a tariff -> its fee, as lines.
 
 A fee is a sum of charges that fall due at moments of the stay; a cap takes from each what is above it. So no stay
-costs less than a shorter one with the same entry, unless a table itself falls.
+costs less than a shorter one with the same entry, unless a table itself falls, or a rate with exit hours is cheaper.
 """
 
 from bisect import bisect_left, bisect_right
