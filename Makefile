@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 LIVES ?= 3000
 SEED ?= 1
 .PHONY: help demo test check-system lint types imports unit browser sim chaos acceptance faults coverage mutation \
-	bench bench-mqtt bench-lcd bench-journal bench-flood lock clean
+	bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -66,7 +66,7 @@ chaos acceptance faults: $(READY_DEV)
 	$(BIN)/python -m tests.$@ $(ARGS)
 
 # What the rules' own tests reach of core/, branches included.
-CORE_TESTS := $(addprefix tests/test_,clock_turn.py digests.py display.py events.py eventstore*.py ids.py money.py quote.py retention.py rules_*.py tariff.py ticket.py value.py)
+CORE_TESTS := $(addprefix tests/test_,clock_turn.py digests.py display.py events.py eventstore*.py ids.py money.py quote.py retention.py rules_*.py tariff.py tariff_[!p]*.py tariff_pricing.py ticket.py value.py)
 coverage: $(READY_DEV)
 	$(BIN)/python -m pytest -q --cov=terminal.core --cov-branch --cov-report=term-missing:skip-covered \
 		--cov-fail-under=100 $(CORE_TESTS)
@@ -77,10 +77,10 @@ mutation: $(READY_DEV)
 	PYTHONHASHSEED=0 $(BIN)/python -m tests.mutation $(ARGS) $(CORE_TESTS)
 
 # Measurements: ratios in one interleaved run. They end with status 1 if a target is missed, and need a quiet machine.
-bench-mqtt bench-lcd bench-journal bench-flood: bench-%: $(READY_DEV)
+bench-mqtt bench-lcd bench-journal bench-flood bench-tariff: bench-%: $(READY_DEV)
 	$(BIN)/python -m tests.bench.$* $(ARGS)
 
-bench: bench-mqtt bench-lcd bench-journal bench-flood
+bench: bench-mqtt bench-lcd bench-journal bench-flood bench-tariff
 
 # What the product needs for a lane and `make demo`; and what developers need besides.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps

@@ -30,6 +30,12 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _year(text: str) -> int:
+    if not text.isdecimal() or not 2000 <= int(text) <= 2100:
+        raise argparse.ArgumentTypeError(f"got {text!r}, takes a year from 2000 to 2100")
+    return int(text)
+
+
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"got {text!r}, takes a port, 0 to 65535")
@@ -83,8 +89,24 @@ def parser() -> Parser:
     ticket.add_argument(
         "--minutes-ago", metavar="N", type=int, default=90, help="how long ago it entered (default: %(default)s)"
     )
+    ticket.add_argument("--key", metavar="ID", help="the key that signs it (default: the first one)")
     ticket.add_argument("--text", action="store_true", help="print only its text, as the last line")
     ticket.add_argument("--png", metavar="FILE", type=Path, help="draw it")
+    tariff = command("tariff", "explain the fee of a stay, list where fees change, or draw them")
+    tariff.add_argument("--entered", metavar="TIME", help='such as "2026-11-30 09:00", by the garage\'s clock')
+    tariff.add_argument("--exited", metavar="TIME", help="explain the fee of a stay from --entered to this")
+    tariff.add_argument("--class", metavar="NAME", dest="ticket_class", default="", help="the class of the ticket")
+    tariff.add_argument(
+        "--paid", metavar="TIME=AED", action="append", default=[], help="what was already paid, and when"
+    )
+    tariff.add_argument(
+        "--earlier", metavar="TIME/TIME", action="append", default=[], help="an earlier stay that this one may continue"
+    )
+    tariff.add_argument("--check", action="store_true", help="list each length of stay after which the fee changes")
+    tariff.add_argument("--chart", metavar="FILE", type=Path, help="draw the fee over the stay, as PNG")
+    tariff.add_argument("--until", metavar="LENGTH", help='the longest stay of --check and --chart, such as "6 h"')
+    tariff.add_argument("--holidays", metavar="YEAR", type=_year, help="print the year's public holidays to confirm")
+    tariff.add_argument("--country", metavar="CODE", default="AE", help="for --holidays (default: %(default)s)")
     screens = command("screens", "draw every screen of every panel; with --config in that garage's words")
     screens.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder for the pictures")
     screens.add_argument("--url", help="what the pay screen's QR code carries")

@@ -5,13 +5,18 @@ PayBy's client and the screens are imported when they are needed: a barrier that
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import msgspec
 
 from terminal import __version__
 from terminal.clock import Clock
 from terminal.config import schema as sections
 from terminal.config.load import read_secret
-from terminal.config.schema import Settings, present
+from terminal.config.schema import ConfigError, Settings, present
 from terminal.core.model import Rules
+from terminal.core.tariff import TariffHistory
+from terminal.core.tariff.reading import read
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.errors import Will
 
@@ -26,6 +31,18 @@ def rules(settings: Settings, *, mark: str = "") -> Rules:
     if settings.payby is None:
         return Rules(garage, exit_grace=exit_grace_ms, mark=mark)
     return Rules(garage, round(settings.payby.cancel_after * 1000), exit_grace_ms, mark=mark)
+
+
+def tariff(settings: Settings) -> TariffHistory:
+    """The garage's tariffs; raises ConfigError, which names the key, for values that make no tariff."""
+    values = msgspec.structs.asdict(settings.tariff)
+    if settings.tariff.rate:  # the two are then only the plain form's defaults
+        values |= {"block_minutes": None, "block_price": None}
+    zone = settings.garage.timezone if settings.garage else "UTC"
+    try:
+        return read(values, ZoneInfo(zone))
+    except ValueError as error:
+        raise ConfigError(f"tariff.{error}") from None
 
 
 def embedded_user(

@@ -15,8 +15,8 @@ from terminal.config.schema import (
     MqttSettings,
     PaybySettings,
     Settings,
-    TariffSettings,
 )
+from terminal.config.tariff_settings import TariffSettings
 from terminal.core.model import Rules
 
 
@@ -26,6 +26,30 @@ def test_the_rules_are_those_of_the_configuration_for_whoever_reads_the_journal(
     payby = PaybySettings(payby_public_key=[Path("key.pem")], cancel_after=90)
     with_payby = Settings(garage=GarageSettings("marina"), tariff=TariffSettings(exit_grace=20), payby=payby)
     assert build.rules(with_payby, mark="m") == Rules("marina", 90_000, 20 * 60_000, mark="m")
+
+
+def test_the_tariff_is_the_plain_form_where_the_configuration_names_no_rates() -> None:
+    tariff = build.tariff(Settings())
+    assert [tariff.fee(0, hours * 3_600_000) for hours in (0, 1, 9, 24, 25)] == [0, 1000, 9000, 10000, 11000]
+    assert tariff.fee(0, 10 * 60_000) == 0
+    assert (tariff.lost_fee(0), tariff.exit_grace_ms, tariff.vat(10500)) == (15000, 15 * 60_000, 500)
+
+
+def test_a_tariff_has_the_garages_days_and_hours() -> None:
+    day = {"hours": "00:00-04:00", "steps": [{"total": "1.00"}]}
+    rest = {"hours": "04:00-24:00", "steps": [{"total": "2.00"}]}
+    settings = TariffSettings(free_minutes=0, day_cap="", rate=(day, rest))
+    fees = [
+        build.tariff(Settings(garage=garage, tariff=settings)).fee(0, 1000)
+        for garage in (None, GarageSettings("marina"), GarageSettings("marina", timezone="America/New_York"))
+    ]
+    assert fees == [100, 200, 200]
+
+
+def test_a_tariff_that_cannot_be_is_refused_with_its_key() -> None:
+    settings = Settings(tariff=TariffSettings(rate=({"steps": []},)))
+    with pytest.raises(ConfigError, match=r"^tariff.rate\[1\].steps: missing; takes steps, or free = true$"):
+        build.tariff(settings)
 
 
 def test_a_user_of_the_embedded_broker_needs_no_section_of_its_own() -> None:

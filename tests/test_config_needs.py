@@ -12,8 +12,8 @@ from terminal.config.schema import (
     LaneSettings,
     ListenerSettings,
     PaybySettings,
-    TariffSettings,
 )
+from terminal.config.tariff_settings import TariffSettings
 from tests.support.config_files import ROLES, WHOLE, file, read, said
 
 __all__ = ["file"]

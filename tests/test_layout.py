@@ -326,7 +326,8 @@ def test_what_only_developers_need_is_not_fetched_for_the_product() -> None:
 
 def test_everything_that_is_imported_is_asked_for() -> None:
     asked = {re.sub(r"[-_.]+", "_", Requirement(text).name) for text in PROJECT["project"]["dependencies"]}
-    asked |= {Requirement(text).name for text in PROJECT["project"]["optional-dependencies"]["pi"]}
+    extras = PROJECT["project"]["optional-dependencies"]
+    asked |= {Requirement(text).name for extra in ("pi", "tools") for text in extras[extra]}
     names = {"pillow": "PIL", "pyserial": "serial", "paho_mqtt": "paho", "luma_core": "luma", "zxing_cpp": "zxingcpp"}
     known = {names.get(name, name) for name in asked} | {"terminal", "broker", "drivers", *sys.stdlib_module_names}
     found = {

@@ -14,7 +14,7 @@ from terminal.config.schema import ConfigError
 
 COMMANDS = [
     *("demo", "run", "reader", "worker", "listener", "barrier", "lcd", "loops", "broker"),
-    *("sandbox", "check", "ticket", "screens", "refund", "reconcile", "contract"),
+    *("sandbox", "check", "ticket", "tariff", "screens", "refund", "reconcile", "contract"),
 ]
 
 
@@ -93,8 +93,12 @@ def test_options_reach_app() -> None:
     }  # fmt: skip
     assert called("demo").port == 8000
     assert called("ticket").minutes_ago == 90
+    assert called("ticket", "--key", "k2").key == "k2"
+    asked = called("tariff", "--paid", "a=1", "--paid", "b=2", "--class", "bus", "--holidays", "2027")
+    assert (asked.paid, asked.ticket_class, asked.holidays, asked.country) == (["a=1", "b=2"], "bus", 2027, "AE")
     assert vars(called("ticket", "--minutes-ago", "-5", "--text", "--png", "t.png")) == {
-        "command": "ticket", "config": None, "minutes_ago": -5, "text": True, "png": Path("t.png")
+        "command": "ticket", "config": None, "minutes_ago": -5, "text": True, "png": Path("t.png"),
+        "key": None,
     }  # fmt: skip
     assert called("screens", "--out", "pictures").out == Path("pictures")
     assert called("lcd", "--test").test
@@ -110,6 +114,8 @@ def test_options_reach_app() -> None:
         (["demo", "--cars", "0"], "exit-terminal demo: argument --cars: got '0', takes a number from 1 to 1000000"),
         (["demo", "--port", "x"], "exit-terminal demo: argument --port: got 'x', takes a port, 0 to 65535"),
         (["demo", "--port", "65536"], "exit-terminal demo: argument --port: got '65536', takes a port"),
+        (["tariff", "--holidays", "1999"], "exit-terminal tariff: argument --holidays: got '1999', takes a year from"),
+        (["tariff", "--holidays", "soon"], "exit-terminal tariff: argument --holidays: got 'soon', takes a year from"),
         (["ticket", "--minutes-ago", "soon"], "exit-terminal ticket: argument --minutes-ago: invalid int value"),
         (["screens"], "exit-terminal screens: the following arguments are required: --out"),
         (["--config"], "exit-terminal: argument --config: expected one argument"),

@@ -66,8 +66,8 @@ def test_the_same_change_of_equal_lines_has_a_number(tmp_path: Path) -> None:
 
 
 def test_a_mutant_is_the_file_but_for_its_change() -> None:
-    text = (CORE / "tariff.py").read_text()
-    for mutant in mutants(CORE / "tariff.py"):
+    text = (CORE / "tariff" / "plain.py").read_text()
+    for mutant in mutants(CORE / "tariff" / "plain.py"):
         if mutant.before.startswith("return Fils(0)"):
             assert source(mutant) in {text.replace("Fils(0)", new) for new in ("Fils(1)", "Fils(None)")}
 

@@ -4,6 +4,7 @@ from terminal.core.money import Fils
 from terminal.core.quote import Quote, hint, quote
 from terminal.core.tariff import Tariff
 from terminal.core.ticket import FUTURE_ALLOWANCE_MS, sign_ticket
+from tests.support.tariffs import HOURLY, history
 
 SESSION = "0193f5b0-1234-7abc-8def-0123456789ab"
 FRESH = "0193f5b0-9999-7abc-8def-0123456789ab"
@@ -20,6 +21,20 @@ def ask(text: str, exited_ms: int) -> Quote:
 def test_a_stay_of_ninety_minutes_is_due() -> None:
     exited = ENTERED + 90 * 60_000 + 1
     assert ask(TICKET, exited) == Quote("due", exited, SESSION, ENTERED, 90, Fils(2000), None)
+
+
+def test_a_ticket_has_the_class_of_the_key_that_signed_it() -> None:
+    member = sign_ticket("marina", SESSION, ENTERED, "k2", KEYS["k1"])
+    tariff = history(HOURLY, {"class": "member", "steps": [{"total": "1.00"}]}, classes={"k2": "member"})
+    exited = ENTERED + 90 * 60_000
+    for text, due in ((TICKET, 2000), (member, 100)):
+        keys = {"k1": KEYS["k1"], "k2": KEYS["k1"]}
+        ours = quote(text, exited, garage="marina", keys=keys, tariff=tariff, lost_session=FRESH)
+        assert ours.amount == due
+        assert hint(text, exited, garage="marina", tariff=tariff, lost_session=FRESH) == ours
+    other = {"k1": KEYS["k1"], "k2": bytes(32)}
+    forged = quote(member, exited, garage="marina", keys=other, tariff=tariff, lost_session=FRESH)
+    assert forged.why == "ticket-unknown"
 
 
 def test_a_short_stay_is_free() -> None:

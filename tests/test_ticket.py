@@ -33,7 +33,7 @@ def test_every_ticket_reads_back_and_suits_a_scanner(
 ) -> None:
     text = ticket.sign_ticket(garage, session, entered_s * 1000 + 999, key_id, key)
     assert ticket.read_ticket(text, {"other": b"\0" * 32, key_id: key}, garage) == ParkingTicket(
-        session, entered_s * 1000
+        session, entered_s * 1000, key_id.upper()
     )
     assert len(text) <= 95
     assert all(" " < c <= "~" and c != "|" for c in text)
@@ -87,7 +87,9 @@ def test_a_ticket_of_another_garage_is_foreign_though_its_key_is_not_known_here(
 
 
 def test_two_key_ids_that_differ_by_case_alone_both_count() -> None:
-    assert ticket.read_ticket(TEXT, {"K1": KEYS["k2"], "k1": KEYS["k1"]}, "marina") == ParkingTicket(SESSION, ENTERED)
+    assert ticket.read_ticket(TEXT, {"K1": KEYS["k2"], "k1": KEYS["k1"]}, "marina") == ParkingTicket(
+        SESSION, ENTERED, "K1"
+    )
 
 
 def test_an_older_key_still_reads_after_a_rotation() -> None:

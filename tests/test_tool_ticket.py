@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ from PIL import Image
 
 from terminal.config.load import load
 from terminal.config.schema import ConfigError, Settings
+from terminal.config.tariff_settings import TariffSettings
 from terminal.core.ticket import read_ticket
 from terminal.tools import ticket
 
@@ -47,6 +49,17 @@ def test_without_text_a_person_sees_the_stay_the_fee_and_a_symbol_and_last_the_t
 @pytest.mark.parametrize(("minutes", "says"), [(10, "10 minutes: nothing due"), (-5, "refused: ticket-future")])
 def test_what_a_free_or_refused_ticket_comes_to_is_said(settings: Settings, minutes: int, says: str) -> None:
     assert printed(settings, minutes_ago=minutes)[-2].endswith(says)
+
+
+def test_a_key_may_be_chosen_whose_tickets_have_a_class_of_their_own(settings: Settings) -> None:
+    rates = ({"steps": [{"total": "5.00"}]}, {"class": "old", "steps": [{"total": "2.00"}]})
+    tariff = TariffSettings(free_minutes=0, day_cap="", rate=rates, classes={"old": "old"})
+    classed = replace(settings, tariff=tariff)
+    made = [ticket.make(classed, minutes_ago=90, now_ms=NOW, key_id=key) for key in (None, "k1", "old")]
+    assert [found.quote.amount for found in made] == [500, 500, 200]
+    assert [read_ticket(found.text, KEYS, "marina").key_id for found in made] == ["K1", "K1", "OLD"]
+    with pytest.raises(ValueError, match=r"^--key: got 'k9', takes k1 or old$"):
+        ticket.make(classed, minutes_ago=90, now_ms=NOW, key_id="k9")
 
 
 def test_every_ticket_is_another_stay_that_bears_the_time_of_its_entry(settings: Settings) -> None:

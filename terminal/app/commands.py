@@ -46,6 +46,7 @@ def main(args: argparse.Namespace) -> int:
         "sandbox": _sandbox,
         "demo": _demo,
         "ticket": _ticket,
+        "tariff": _tariff,
         "check": _check,
         "refund": _refund,
         "reconcile": _reconcile,
@@ -142,6 +143,7 @@ def _ticket(args: argparse.Namespace) -> int:
             minutes_ago=args.minutes_ago,
             text_only=args.text,
             png=args.png,
+            key_id=args.key,
             blocks=output.takes(sys.stdout, ticket.BLOCKS),
             now_ms=time.time_ns() // 1_000_000,
         )
@@ -176,6 +178,27 @@ def _check(args: argparse.Namespace) -> int:
     if document:
         print(document.text(settings))
     return 0 if ready else 1
+
+
+def _tariff(args: argparse.Namespace) -> int:
+    from terminal.tools.tariff import command, public_holidays
+
+    if args.holidays is not None:
+        for line in public_holidays.lines(args.country, args.holidays):
+            print(line)
+        return 0
+    asked = command.TariffQuestion(
+        entered=args.entered,
+        exited=args.exited,
+        ticket_class=args.ticket_class,
+        paid=tuple(args.paid),
+        earlier=tuple(args.earlier),
+        check=args.check,
+        chart=args.chart,
+        until=args.until,
+    )
+    command.run(_load(args), asked, now_ms=time.time_ns() // 1_000_000)
+    return 0
 
 
 def _refund(args: argparse.Namespace) -> int:

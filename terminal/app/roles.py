@@ -6,8 +6,6 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from terminal import __version__, build
 from terminal.app.hardware import Hardware
 from terminal.app.journal_watch import JournalWatch, OutOfOrder
@@ -16,7 +14,6 @@ from terminal.config import schema as sections
 from terminal.config.load import read_ticket_keys
 from terminal.config.schema import ConfigError, Settings, present
 from terminal.contract import access, lift_rules, signatures
-from terminal.core.tariff import Tariff
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.heartbeat import last_will
@@ -159,7 +156,7 @@ class _Opener:
         from terminal.roles.reader import ReaderRole
 
         scanner = await self._stack.enter_async_context(self._hardware.scanner())
-        return ReaderRole(endpoint, scanner, tariff=self._tariff(), kept=kernel_keeps).run
+        return ReaderRole(endpoint, scanner, tariff=build.tariff(self._settings), kept=kernel_keeps).run
 
     async def _worker(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
         from terminal.payby.signing import load_public_keys
@@ -177,7 +174,7 @@ class _Opener:
         name = trusted.name_of(key)
         if name is None or not name.startswith("worker"):
             raise ConfigError("lift.private_key: its public half is not among lift.trusted under a worker's name")
-        payby_keys, tariff = load_public_keys(payby.payby_public_key), self._tariff()
+        payby_keys, tariff = load_public_keys(payby.payby_public_key), build.tariff(settings)
         client = await self._stack.enter_async_context(build.payby_client(payby, clock=self._clock))
         signer = WorkerSigner(name, key)
         journal = settings.need(sections.JournalSettings).path
@@ -286,6 +283,3 @@ class _Opener:
             raise ConfigError(f"lcd.wifi: the panel cannot show its code: {error}") from None
         except ValueError as error:  # the panel's size
             raise ConfigError(str(error)) from None
-
-    def _tariff(self) -> Tariff:
-        return Tariff.from_texts(**msgspec.structs.asdict(self._settings.tariff))

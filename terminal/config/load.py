@@ -67,6 +67,8 @@ def _settle(given: dict[str, dict[str, Any]], path: Path | None) -> Settings:
     for name, values in given.items():
         if name == "payby" and not values.get("payee_mid") and "partner_id" in values:
             values["payee_mid"] = values["partner_id"]
+        if name == "tariff":
+            _choose_form(values)
         try:
             built[name] = SECTIONS[name](**values)
         except TypeError:  # msgspec's word for a missing field
@@ -75,6 +77,16 @@ def _settle(given: dict[str, dict[str, Any]], path: Path | None) -> Settings:
     for check in (_check_zone, _check_url, _check_ticket, _check_reader, _check_png, _check_amounts, _check_pins):
         check(settings)
     return settings
+
+
+def _choose_form(values: dict[str, Any]) -> None:
+    """A tariff of rates takes no default from the plain form; raises ConfigError if it names both forms."""
+    if values.get("rate"):
+        for key in ("block_minutes", "block_price"):
+            if key in values:
+                raise ConfigError(f"tariff.{key}: got it beside tariff.rate, takes one of the two forms")
+        values.setdefault("free_minutes", 0)
+        values.setdefault("day_cap", "")
 
 
 # --- one value ------------------------------------------------------------------------------------------------
@@ -265,8 +277,8 @@ def _check_png(settings: Settings) -> None:
 
 
 def _check_amounts(settings: Settings) -> None:
-    for key in ("block_price", "day_cap", "lost_ticket"):
-        if not float(getattr(settings.tariff, key)):
+    for key in ("block_price", "day_cap", "lost_ticket", "calendar_cap", "minimum", "maximum", "round_to"):
+        if not float(getattr(settings.tariff, key) or 1):
             raise ConfigError(f"tariff.{key}: got {getattr(settings.tariff, key)!r}, takes an amount above 0.00")
 
 

@@ -1,6 +1,7 @@
 """Every section and key of the configuration, what each takes, and which of them a role cannot do without.
 
 A section is a class and a key is a field; the field's type says what the key takes. `config/load.py` reads them.
+`[tariff]` stands in `config/tariff_settings.py`.
 """
 
 import re
@@ -14,6 +15,9 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from terminal.config.section import Section
+from terminal.config.tariff_settings import TariffSettings
+
 
 class ConfigError(Exception):
     """The configuration, or a file that it names, cannot be used. The text is one line; exit status 2."""
@@ -23,9 +27,6 @@ Name = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f|]{1,64}\Z", description="1
 Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}\Z", description="an address or name to listen on")]
 TcpPort = Annotated[int, Meta(ge=0, le=65535, description="a port, 0 to 65535 (0 = any free one)")]
 Pin = Annotated[int, Meta(ge=0, le=27, description="a GPIO number, 0 to 27")]
-Price = Annotated[
-    str, Meta(pattern=r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,2})?\Z", description='dirhams in quotes, such as "10.00"')
-]
 Partner = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9]{1,12}\Z", description="a merchant id of up to 12 letters and digits, in quotes")
 ]
@@ -40,15 +41,6 @@ LaneId = Annotated[
 MHZ = (0.5, 1, 2, 4, 8, 16, 20, 24, 28, 32, 36, 40, 44, 48, 50, 52)
 CLOCKS = frozenset(round(mhz * 1_000_000) for mhz in MHZ)
 """The SPI clocks that luma.core takes, in Hz."""
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of the file. Every role that uses the table needs each field that has no default."""
-
-    @classmethod
-    def section(cls) -> str:
-        """The table's name in the file."""
-        return cls.__name__.removesuffix("Settings").lower()
 
 
 class GarageSettings(Section, frozen=True):
@@ -123,20 +115,6 @@ class TicketSettings(Section, frozen=True):
         Mapping[Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{1,8}\Z")], Path],
         Meta(min_length=1, max_length=16, description='ids of 1 to 8 letters and digits, such as { k1 = "ticket-k1" }'),
     ]
-
-
-class TariffSettings(Section, frozen=True):
-    """What a stay costs, VAT included: times in minutes, prices in dirhams; the day cap is for 24 h from entry."""
-
-    free_minutes: Annotated[int, Meta(ge=0, le=1440, description="minutes, 0 to 1440")] = 10
-    block_minutes: Annotated[int, Meta(ge=1, le=1440, description="minutes, 1 to 1440")] = 60
-    block_price: Price = "10.00"
-    day_cap: Price = "100.00"
-    lost_ticket: Price = "150.00"
-    vat_percent: Annotated[
-        str, Meta(pattern=r"^[0-9]{1,2}(\.[0-9]{1,2})?\Z", description='per cent in quotes, such as "5"')
-    ] = "5"
-    exit_grace: Annotated[int, Meta(ge=1, le=240, description="minutes, 1 to 240")] = 15
 
 
 class ReaderSettings(Section, frozen=True):

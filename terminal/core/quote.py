@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from terminal.core.money import Fils
-from terminal.core.tariff import Tariff, minutes
+from terminal.core.tariff import TicketPricing, minutes
 from terminal.core.ticket import ParkingTicket, TicketError, Why, check_entry, is_lost, read_form, read_ticket
 
 
@@ -31,7 +31,7 @@ def quote(
     *,
     garage: str,
     keys: Mapping[str, bytes],
-    tariff: Tariff,
+    tariff: TicketPricing,
     lost_session: str,
     kept: bool = True,
 ) -> Quote:
@@ -46,16 +46,24 @@ def quote(
     return _reckon(text, exited_ms, lambda: read_ticket(text, keys, garage), tariff, lost_session, kept=kept)
 
 
-def hint(text: str, exited_ms: int, *, garage: str, tariff: Tariff, lost_session: str, kept: bool = True) -> Quote:
+def hint(
+    text: str, exited_ms: int, *, garage: str, tariff: TicketPricing, lost_session: str, kept: bool = True
+) -> Quote:
     """As ``quote``, by the ticket's form alone: all that can be said without a key."""
     return _reckon(text, exited_ms, lambda: read_form(text, garage), tariff, lost_session, kept=kept)
 
 
 def _reckon(
-    text: str, exited_ms: int, read: Callable[[], ParkingTicket], tariff: Tariff, lost_session: str, *, kept: bool
+    text: str,
+    exited_ms: int,
+    read: Callable[[], ParkingTicket],
+    tariff: TicketPricing,
+    lost_session: str,
+    *,
+    kept: bool,
 ) -> Quote:
     if is_lost(text):
-        return Quote("lost", exited_ms, lost_session, amount=tariff.lost_ticket)
+        return Quote("lost", exited_ms, lost_session, amount=tariff.lost_fee(exited_ms))
     try:
         ticket = read()
         if kept:
@@ -63,6 +71,6 @@ def _reckon(
     except TicketError as error:
         return Quote("refused", exited_ms, why=error.why)
     until = max(exited_ms, ticket.entered_ms)
-    amount = tariff.fee(ticket.entered_ms, until)
+    amount = tariff.fee(ticket.entered_ms, until, ticket.key_id)
     stay = minutes(ticket.entered_ms, until)
     return Quote("due" if amount else "free", exited_ms, ticket.session, ticket.entered_ms, stay, amount)

@@ -39,10 +39,12 @@ class TicketError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ParkingTicket:
-    """What a ticket of this garage says: its stay, and when that began (ms since the epoch, whole seconds)."""
+    """What a ticket of this garage says: its stay, when that began (ms since the epoch, whole seconds), and the id of
+    the key that signed it."""
 
     session: str
     entered_ms: int
+    key_id: str = ""
 
 
 def sign_ticket(garage: str, session: str, entered_ms: int, key_id: str, key: bytes) -> str:
@@ -72,10 +74,10 @@ def read_form(text: str, garage: str) -> ParkingTicket:
     """
     if not (match := _TICKET.fullmatch(text)):
         raise TicketError("ticket-unknown")
-    _, place, session, entered, _, _ = match.groups()
+    _, place, session, entered, key_id, _ = match.groups()
     if place != garage.upper():
         raise TicketError("ticket-foreign")
-    return ParkingTicket(str(UUID(session)), int(entered) * 1000)
+    return ParkingTicket(str(UUID(session)), int(entered) * 1000, key_id)
 
 
 def check_entry(entered_ms: int, exited_ms: int) -> None:

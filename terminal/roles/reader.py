@@ -18,7 +18,7 @@ from terminal.contract.topics import SILENT_MS
 from terminal.core import money
 from terminal.core.ids import lost_session
 from terminal.core.quote import Quote, hint
-from terminal.core.tariff import Tariff
+from terminal.core.tariff import TicketPricing
 from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.throttle import Throttle
 
@@ -93,7 +93,7 @@ class ReaderRole:
         endpoint: Endpoint,
         scanner: ScannerDriver,
         *,
-        tariff: Tariff,
+        tariff: TicketPricing,
         pauses_s: Sequence[float] = PAUSES_S,
         kept: Callable[[int], bool] = lambda _: True,
     ) -> None:

@@ -9,17 +9,16 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import msgspec
 import segno
 from PIL import Image, ImageDraw, ImageFont
 
+from terminal import build
 from terminal.config import schema as sections
 from terminal.config.load import read_ticket_keys
 from terminal.config.schema import Settings
 from terminal.core import money
 from terminal.core.ids import derived_id
 from terminal.core.quote import Quote, quote
-from terminal.core.tariff import Tariff
 from terminal.core.ticket import sign_ticket
 
 MODULE_PX = 8
@@ -39,8 +38,9 @@ class MadeTicket:
     quote: Quote
 
 
-def make(settings: Settings, *, minutes_ago: int, now_ms: int) -> MadeTicket:
-    """A fresh stay that began ``minutes_ago`` before ``now_ms`` (negative: in the future), signed by the first key.
+def make(settings: Settings, *, minutes_ago: int, now_ms: int, key_id: str | None = None) -> MadeTicket:
+    """A fresh stay that began ``minutes_ago`` before ``now_ms`` (negative: in the future), signed by the key
+    ``key_id``, or by the first one.
 
     Raises ConfigError for what the configuration lacks, ValueError for an entry beyond MOST_MINUTES.
     """
@@ -48,11 +48,13 @@ def make(settings: Settings, *, minutes_ago: int, now_ms: int) -> MadeTicket:
         raise ValueError(f"--minutes-ago: got {minutes_ago}, takes {-MOST_MINUTES} to {MOST_MINUTES}")
     garage = settings.need(sections.GarageSettings).id
     keys = read_ticket_keys(settings.need(sections.TicketSettings))
-    key_id, key = next(iter(keys.items()))
+    key_id = next(iter(keys)) if key_id is None else key_id
+    if key_id not in keys:
+        raise ValueError(f"--key: got {key_id[:40]!r}, takes {' or '.join(keys)}")
     entered_ms = now_ms - minutes_ago * 60_000
     session = derived_id(entered_ms, secrets.token_hex(16))
-    text = sign_ticket(garage, session, entered_ms, key_id, key)
-    tariff = Tariff.from_texts(**msgspec.structs.asdict(settings.tariff))
+    text = sign_ticket(garage, session, entered_ms, key_id, keys[key_id])
+    tariff = build.tariff(settings)
     return MadeTicket(text, quote(text, now_ms, garage=garage, keys=keys, tariff=tariff, lost_session=session))
 
 
@@ -91,6 +93,7 @@ def run(
     png: Path | None,
     now_ms: int,
     blocks: bool = True,
+    key_id: str | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
     """Print a ticket; with ``text_only`` only its text, otherwise also its cost and a symbol to scan from the terminal,
@@ -98,7 +101,7 @@ def run(
     ConfigError, ValueError, and OSError for a file that cannot be written.
     """
     garage = settings.need(sections.GarageSettings)
-    ticket = make(settings, minutes_ago=minutes_ago, now_ms=now_ms)
+    ticket = make(settings, minutes_ago=minutes_ago, now_ms=now_ms, key_id=key_id)
     if png:
         draw(ticket, garage).save(png, format="PNG")
     if not text_only:

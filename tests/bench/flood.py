@@ -17,12 +17,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from terminal import build
 from terminal.clock import SystemClock, new_id
-from terminal.config.schema import TariffSettings
+from terminal.config.schema import Settings
 from terminal.contract.messages import Answer, Barrier, Fee, Message, Paid, encode, stamp
 from terminal.core import money
 from terminal.core.quote import quote
-from terminal.core.tariff import Tariff
 from terminal.mqtt.client import MqttClient
 from terminal.payby.sandbox.command import key_pair
 from terminal.payby.signing import sign
@@ -79,9 +79,7 @@ class Visits:
 
     def __init__(self, garage: Garage) -> None:
         self.garage = garage
-        self.tariff = Tariff.from_texts(
-            **{name: getattr(TariffSettings(), name) for name in TariffSettings.__struct_fields__}
-        )
+        self.tariff = build.tariff(Settings())
         self.keys = {"k1": bytes.fromhex((garage.folder / "secrets" / "ticket-k1").read_text().strip())}
         self.payby = key_pair(garage.folder / "secrets", "payby")
 

@@ -18,7 +18,7 @@ from terminal.core.events import CommandGiven, OrderReported, RefundReported, Re
 from terminal.core.ids import lost_session
 from terminal.core.model import HelpReason, ParkingFee, PaymentProof
 from terminal.core.quote import hint, quote
-from terminal.core.tariff import Tariff
+from terminal.core.tariff import TicketPricing
 from terminal.core.ticket import Why
 from terminal.payby.messages import CREATED, FAILURE, AcquireOrder, RefundOrder, read_notification
 from terminal.payby.signing import verify
@@ -38,7 +38,7 @@ class JudgementSettings:
 
     garage: str
     ticket_keys: Mapping[str, bytes]
-    tariff: Tariff
+    tariff: TicketPricing
     payby_keys: Sequence[RSAPublicKey]
     payee_mid: str
 

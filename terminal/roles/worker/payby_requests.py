@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from terminal.core import money
 from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit
-from terminal.core.tariff import Tariff
+from terminal.core.tariff import TicketPricing
 from terminal.payby import requests
 
 GOODS = "parking"
@@ -25,7 +25,7 @@ class PayByRequests:
     name: str
     name_ar: str
     notify_url: str | None
-    tariff: Tariff
+    tariff: TicketPricing
     device_ids: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, pursuit: Pursuit, ahead_ms: int) -> bytes:

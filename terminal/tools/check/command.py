@@ -7,6 +7,7 @@ A machine is checked only for the sections that it has.
 import asyncio
 from collections.abc import AsyncIterator
 
+from terminal import build
 from terminal.config.schema import ConfigError, Settings
 from terminal.tools.check.finding import Finding, Machine
 from terminal.tools.check.keys import keys, passwords
@@ -36,6 +37,8 @@ async def configuration(settings: Settings, _: Machine) -> AsyncIterator[Finding
     roles = settings.roles()
     try:
         settings.require(*roles)
+        if not {"reader", "worker"}.isdisjoint(roles):
+            build.tariff(settings)
     except ConfigError as error:
         yield Finding("configuration", False, str(error), f"write it into {settings.file or 'the environment'}")
         return

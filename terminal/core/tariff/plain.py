@@ -1,30 +1,15 @@
-"""A stay -> its fee.
+"""The plain form of the contract: free minutes, blocks, and a cap for each 24 h."""
 
-Every form of tariff answers the same questions: ``fee``, ``lost_ticket``, ``vat`` and ``exit_grace_ms``. ``Tariff`` is
-the plain form of the contract; another form is another class beside it. ``fee`` gets both moments, not the length of
-the stay, because in some garages the day or hour of entry decides.
-"""
-
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Self
 
 from terminal.core.money import Fils, parse, percent, vat_part
-
-DAY_S = 24 * 60 * 60
-MAX_PRICE = 10**8
-"""The highest price in fils (a million AED); with it no stay since 1970 comes to more than a message can hold."""
-
-
-def seconds(entered_ms: int, exited_ms: int) -> int:
-    """The stay in whole seconds, rounded down; raises ValueError for an exit before the entry."""
-    if exited_ms < entered_ms:
-        raise ValueError(f"exit at {exited_ms} ms is before the entry at {entered_ms} ms")
-    return (exited_ms - entered_ms) // 1000
-
-
-def minutes(entered_ms: int, exited_ms: int) -> int:
-    """The stay in whole seconds divided by 60, rounded up; raises ValueError for an exit before the entry."""
-    return -(-seconds(entered_ms, exited_ms) // 60)
+from terminal.core.tariff import pricing
+from terminal.core.tariff.rate import Rate, RateBook
+from terminal.core.tariff.schedule import TariffSchedule
+from terminal.core.tariff.stay import MAX_PRICE, MINUTE_MS
+from terminal.core.tariff.table import PriceStep, PriceTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +28,7 @@ class Tariff:
     lost_ticket: Fils
     vat_percent: str
     exit_grace: int
+    schedule: TariffSchedule = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -56,6 +42,17 @@ class Tariff:
             if not least <= getattr(self, name) <= most:
                 raise ValueError(f"{name}: {getattr(self, name)} is not within {least} and {most}")
         percent(self.vat_percent)
+        table = PriceTable((PriceStep(None, self.block_price, self.block_minutes * MINUTE_MS),))
+        schedule = TariffSchedule(
+            {"": RateBook((Rate(table),), UTC)},
+            UTC,
+            self.lost_ticket,
+            self.vat_percent,
+            self.exit_grace_ms,
+            free_ms=self.free_minutes * MINUTE_MS,
+            day_cap=self.day_cap,
+        )
+        object.__setattr__(self, "schedule", schedule)
 
     @classmethod
     def from_texts(
@@ -76,24 +73,17 @@ class Tariff:
     @property
     def exit_grace_ms(self) -> int:
         """How long a paid stay may take to leave, in milliseconds."""
-        return self.exit_grace * 60_000
+        return self.exit_grace * MINUTE_MS
 
-    def fee(self, entered_ms: int, exited_ms: int) -> Fils:
-        """What the stay costs, 0 if it is free; raises ValueError for an exit before the entry."""
-        stay = seconds(entered_ms, exited_ms)
-        if stay <= self.free_minutes * 60:
-            return Fils(0)
-        return Fils(
-            sum(
-                min(self.day_cap, self.block_price * (self._blocks(min(day + DAY_S, stay)) - self._blocks(day)))
-                for day in range(0, stay, DAY_S)
-            )
-        )
+    def fee(self, entered_ms: int, exited_ms: int, key_id: str = "") -> Fils:
+        """What the stay costs in fils, whichever key signed its ticket, 0 if it is free; raises ValueError for an exit
+        before the entry."""
+        return pricing.fee(self.schedule, entered_ms, exited_ms)
+
+    def lost_fee(self, at_ms: int) -> Fils:
+        """What a lost ticket costs at any moment, in fils."""
+        return self.lost_ticket
 
     def vat(self, total: int) -> Fils:
         """The VAT within ``total``, in fils."""
         return vat_part(total, self.vat_percent)
-
-    def _blocks(self, stay: int) -> int:
-        """How many blocks have started before second ``stay`` of the visit."""
-        return -(-stay // (self.block_minutes * 60))
