@@ -37,6 +37,10 @@ LaneId = Annotated[
     str, Meta(pattern=r"^(?!garage\Z)[a-z0-9-]{1,16}\Z", description="1 to 16 of a-z, 0-9, -; not garage")
 ]
 
+_TAKEN = "reader|worker|listener|barrier|lcd|loops|console|broker|lane|run|self"
+WATCHER = rf"^(?!({_TAKEN})(-|\Z))[A-Za-z0-9_][A-Za-z0-9_-]{{0,31}}\Z"
+"""A user who may only listen: the names of roles' users, and what may be their client ids, are not to be had."""
+
 MHZ = (0.5, 1, 2, 4, 8, 16, 20, 24, 28, 32, 36, 40, 44, 48, 50, 52)
 CLOCKS = frozenset(round(mhz * 1_000_000) for mhz in MHZ)
 """The SPI clocks that luma.core takes, in Hz."""
@@ -73,6 +77,12 @@ class MqttSettings(Section, frozen=True):
 class BrokerSettings(Section, frozen=True):
     users: Annotated[Path, Meta(description="the path of a folder")]
     port: Port = 1883
+    watchers: Annotated[
+        tuple[Annotated[str, Meta(pattern=WATCHER)], ...],
+        Meta(
+            max_length=32, description="a list of users' names, as [\"watch\"]: no role's, of letters, digits, _ and -"
+        ),
+    ] = ("watch",)
 
 
 class PaybySettings(Section, frozen=True):

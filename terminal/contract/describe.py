@@ -78,6 +78,12 @@ def _why(data: Data) -> str:
     return f": {data['why']}" if "why" in data else ""
 
 
+def _raised(alerts: list[Data], more: int) -> str:
+    """What a role has raised, by codes."""
+    codes = ", ".join(str(alert["code"]) for alert in alerts)
+    return f"raised: {codes}" + (f" and {more} more" if more else "") if codes else "nothing is raised"
+
+
 _WORDS: dict[str, Callable[[Data], str]] = {
     "fee": _fee,
     "order": _order,
@@ -90,5 +96,6 @@ _WORDS: dict[str, Callable[[Data], str]] = {
     "command": lambda data: f"{data['command']} by {data['by']}",
     "refund": lambda data: f"{data['refund_no']}: {data['status']}",
     "alert": lambda data: f"{data['severity']}, {data['state']}: {data['text']}",
+    "alerts": lambda data: _raised(data["raised"], data.get("more", 0)),
     "health": lambda data: data["state"] + (f": {data['reason']}" if "reason" in data else ""),
 }

@@ -11,13 +11,16 @@ GARAGE_WIDE = NO_LANE
 OF_A_LANE = frozenset({"fee", "order", "screen", "lift", "barrier", "vehicle", "command"})
 """Kinds of message that belong to a lane, and never stand in the garage's place."""
 
-RETAINED = frozenset({"order", "screen", "barrier", "vehicle", "health"})
+BY_ROLE = frozenset({"health", "alerts"})
+"""Kinds whose topics end in the role that speaks: ``health/worker``, ``alerts/worker``."""
+
+RETAINED = frozenset({"order", "screen", "barrier", "vehicle", "health", "alerts"})
 """Of these the broker keeps the newest for whoever subscribes later."""
 FLEETING = frozenset({"fee", "vehicle", "health"})
 """Heard while there is a connection (QoS 0), and said again all the time: what a broker keeps of them for who is away
 would come late as if it were new, and a lift for a car that has left would find that car waiting. And a broker that
 writes to its disk what it keeps would fall behind where one reader says a thousand fees a second."""
-LATEST_ONLY = frozenset({"order", "screen", "vehicle", "health"})
+LATEST_ONLY = frozenset({"order", "screen", "vehicle", "health", "alerts"})
 """Of these only the newest waits for a connection. Not of ``barrier``: each may answer another lift."""
 
 SILENT_MS = 15_000
@@ -50,7 +53,7 @@ def check_lane(name: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Topic:
     """One topic of ours. ``lane`` is GARAGE_WIDE for what concerns no single lane;
-    ``what`` is a key of messages.MESSAGES, for health with its role: ``health/worker``."""
+    ``what`` is a key of messages.MESSAGES, of those in BY_ROLE with a role: ``health/worker``."""
 
     garage: str
     lane: str
@@ -61,7 +64,7 @@ class Topic:
 
     @property
     def kind(self) -> str:
-        """The key of messages.MESSAGES: ``health`` for every ``health/<role>``."""
+        """The key of messages.MESSAGES: ``health`` for every ``health/<role>``, and so with ``alerts``."""
         return self.what.partition("/")[0]
 
     @property
@@ -71,7 +74,7 @@ class Topic:
 
     @property
     def role(self) -> str:
-        """The role of a ``health/<role>`` topic, empty for the others."""
+        """The role of a ``health/<role>`` or ``alerts/<role>`` topic, empty for the others."""
         return self.what.partition("/")[2]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from terminal.contract.access import USERS, mosquitto_acl
+from terminal.contract.access import USERS, WATCHERS, mosquitto_acl
 from terminal.contract.messages import MESSAGES
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.mqtt.client import MqttClient
@@ -79,7 +79,7 @@ class Witnessed(Garage):
         return [str(kerb.port), str(kerb.folder), command, "--config", str(file)]
 
 
-def passwords(folder: Path, names: Iterable[str] = USERS) -> dict[str, str]:
+def passwords(folder: Path, names: Iterable[str] = (*USERS, *WATCHERS)) -> dict[str, str]:
     """Of the broker's users, each in a file of its own as well."""
     users = folder / "users"
     users.mkdir(mode=0o700)
