@@ -17,7 +17,7 @@ from terminal.mqtt.alerts import BAD_BURST, BAD_EVERY_MS
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.endpoint import Endpoint, MessageStream
 from terminal.mqtt.errors import Will
-from terminal.mqtt.heartbeat import last_will
+from terminal.mqtt.heartbeat import SHARED_HEARTBEAT_S, last_will
 from terminal.mqtt.presence import Presence
 from tests.conftest import Mosquitto, NewBus, PuppetBroker, embedded_bus
 from tests.sim.loop import VirtualLoop
@@ -407,13 +407,33 @@ def test_a_heartbeat_is_said_again_for_who_connects_a_moment_later(clock: Hands)
                 if tenth == 4:
                     bus.connect(False)
                     bus.connect(True)
-                heard.extend(round(loop.now, 1) for _ in bus.said)
+                heard.extend(round(loop.now, 1) for said in bus.said if "/health/" in said[0])
                 bus.said.clear()
             beating.cancel()
             await asyncio.wait([beating])
 
         loop.run(story())
     assert heard == [0.1, 0.6, 2.7]
+
+
+def test_a_role_that_shares_its_connection_beats_every_12_s_and_says_at_once_what_changes(clock: Hands) -> None:
+    with VirtualLoop() as loop:
+        bus, heard = MemoryBus(), list[float]()
+
+        async def story() -> None:
+            role = endpoint(bus.as_bus(), clock, beat_s=SHARED_HEARTBEAT_S)
+            beating = asyncio.create_task(role.run_heartbeat())
+            for second in range(60):
+                await asyncio.sleep(1)
+                if second == 30:
+                    role.degraded("a trouble")
+                heard.extend(round(loop.now) for said in bus.said if "/health/" in said[0])
+                bus.said.clear()
+            beating.cancel()
+            await asyncio.wait([beating])
+
+        loop.run(story())
+    assert heard == [1, 12, 24, 32, 43, 55]
 
 
 async def test_a_broker_that_takes_heartbeats_and_delivers_none_is_left(clock: Hands) -> None:
@@ -532,6 +552,20 @@ def test_the_will_of_a_process_takes_its_roles_with_it_and_no_others(clock: Hand
     assert [presence.online(role) for role in ("run", "worker", "lcd", "reader")] == [False, False, False, True]
     presence.take(at("worker"), health(instance="three"), retained=False)
     assert presence.online("worker")
+
+
+def test_a_beat_of_one_role_is_a_sign_of_life_of_all_in_its_process_but_of_those_that_said_they_go(
+    clock: Hands,
+) -> None:
+    presence = Presence(clock)
+    for role, instance in (("run", "one"), ("worker", "one"), ("lcd", "one"), ("reader", "two"), ("loops", "one")):
+        presence.take(at(role), health(instance=instance), retained=False)
+    presence.take(at("loops"), health("offline", "one"), retained=False)
+    clock.ms += SILENT_MS
+    presence.take(at("run"), health(instance="one"), retained=False)
+    clock.ms += 1
+    assert [presence.online(role) for role in ("worker", "lcd", "reader", "loops")] == [True, True, False, False]
+    assert presence.silent_ms("worker") == 1
 
 
 def test_one_lane_that_is_online_is_enough_unless_the_lane_is_named(clock: Hands) -> None:

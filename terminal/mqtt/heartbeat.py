@@ -1,4 +1,4 @@
-"""A role's heartbeat: its health every 5 s, the echo that proves the broker delivers, and a second machine's trace."""
+"""A role's heartbeat: its health, again; the echo that proves the broker delivers; a second machine's trace."""
 
 import asyncio
 import contextlib
@@ -17,6 +17,11 @@ from terminal.mqtt.takeover import TAKEN_OVER, TakeoverDetector
 log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 5.0
+SHARED_HEARTBEAT_S = 12.0
+"""Of roles that share a connection: each beat is a sign of life of all (Presence), so one alone need not come as often,
+and whoever watches an idle lane hears half as much. Less than SILENT_MS, for who hears but one of them."""
+TICK_S = 5.0
+"""How often it is looked whether the own beat came back, where beats are rarer."""
 SAID_AGAIN_S = 2.2
 """So long after a connect a heartbeat is said once more: what is fleeting reaches only who is there, and whoever lost
 the broker at the same time is back by then (client.RETRY_S)."""
@@ -76,10 +81,11 @@ class Heartbeat:
         self._news.set()
 
     async def run(self) -> None:
-        """Say this role's health every 5 s, on every change, after every connect and once more for who was slower to
-        connect, until cancelled; then say ``offline``. The heartbeat is also the canary: some brokers grant what they
-        then do not deliver, so a connection on which the own heartbeat does not come back for 15 s is given up and
-        made anew. Where it is said already, by whoever keeps the role alive, another one only waits."""
+        """Say this role's health every ``every_s``, on every change, after every connect and once more for who was
+        slower to connect, until cancelled; then say ``offline``. The heartbeat is also the canary: some
+        brokers grant what they then do not deliver, so a connection on which the own heartbeat does not come back for
+        15 s is given up and made anew. Where it is said already, by whoever keeps the role alive, another one only
+        waits."""
         if self._beats:
             await asyncio.Event().wait()
         self._beats = True
@@ -94,11 +100,7 @@ class Heartbeat:
                     self._news.clear()
                     await self._look_at_losses()
                     await self._publish_health()
-                    try:
-                        async with asyncio.timeout(self._every_s):
-                            await self._news.wait()
-                    except TimeoutError:
-                        self._check_echo()
+                    await self._wait_for_news()
         finally:
             undo()
             self._beats = False
@@ -107,6 +109,17 @@ class Heartbeat:
             self.become("offline", "stopped")
             with contextlib.suppress(MqttError):
                 await self._publish_health()
+
+    async def _wait_for_news(self) -> None:
+        """Return when there is something to say, at the latest when the next beat is due."""
+        left_s = self._every_s
+        while left_s > 0 and not self._news.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(TICK_S, left_s)):
+                    await self._news.wait()
+                    return
+            left_s -= TICK_S
+            self._check_echo()
 
     def _changed(self, connected: bool) -> None:
         self._echo_ms = self._clock.steady_ms()

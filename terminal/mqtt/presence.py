@@ -1,6 +1,6 @@
 """Which roles are there, by their heartbeats."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from terminal.clock import Clock
@@ -41,11 +41,20 @@ class Presence:
         if retained and before and before.at_ms is not None:
             return  # a late or repeated retained message is older than what came live
         self._note(key, health, at_ms)
+        if at_ms is not None and health.state != "offline":
+            self._all_alive(health.instance, at_ms)
         if topic.role == "run" and health.state == "offline":
             # One will for all roles on that connection: they share its instance.
             for other, peer in self._peers.items():
                 if peer.health.instance == health.instance and other != key:
                     self._note(other, health, at_ms)
+
+    def _all_alive(self, instance: str, at_ms: int) -> None:
+        """Roles of one process share its connection and beat in turn: each beat is a sign of life of all that were
+        heard of it live and have not said that they go."""
+        for key, peer in self._peers.items():
+            if peer.health.instance == instance and peer.at_ms is not None and peer.health.state != "offline":
+                self._peers[key] = replace(peer, at_ms=at_ms, beat_ms=at_ms)
 
     def _note(self, key: tuple[str, str], health: Health, at_ms: int | None) -> None:
         beat_ms = at_ms

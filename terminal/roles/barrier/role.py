@@ -32,7 +32,8 @@ from terminal.roles.barrier.spent_lifts import MISTRUST_MS, BarrierJournal, done
 logger = logging.getLogger(__name__)
 
 EVERY_S = 5.0
-"""``barrier`` is said at least so often: its ``at`` lets the worker compare clocks."""
+"""``barrier`` is said at least so often, where its process has no other role: its ``at`` lets the worker compare
+clocks."""
 DISK_EVERY_S = 60.0
 PLACE_EVERY_S = 2.0
 """How often it is looked whether the journal's path still names the open file."""
@@ -96,7 +97,7 @@ class BarrierRole:
     async def run(self) -> None:
         """Serve until cancelled. Raises JournalError when its journal failed, and what ends the connection for good
         (BusError). However it ends, the relay is off."""
-        undo = self._endpoint.mqtt_client.on_change(lambda up: self._controller.on_connected() if up else None)
+        undo = self._endpoint.mqtt_client.on_change(self._connection)
         if self._endpoint.mqtt_client.connected:
             self._controller.on_connected()
         try:
@@ -116,6 +117,11 @@ class BarrierRole:
             if self._timer:
                 self._timer.cancel()
             self._relay.close()
+
+    def _connection(self, connected: bool) -> None:
+        if connected:
+            self._controller.on_connected()
+            self._perform([PublishBarrier()])  # a broker that was away may have forgotten it
 
     async def _hear(self) -> None:
         with self._endpoint.subscribe("lift", "vehicle", "health") as stream:
@@ -145,8 +151,8 @@ class BarrierRole:
         """``received``: the lift that they follow from, acknowledged when it is journaled or needs no journaling."""
         for effect in effects:
             match effect:
-                case PublishBarrier(answer):
-                    message = self._controller.message(self._endpoint.head(), answer)
+                case PublishBarrier():
+                    message = self._controller.message(self._endpoint.head(), effect)
                     self._outbox.put_nowait(partial(self._endpoint.publish, message))
                 case ReportForgery(text):
                     self._outbox.put_nowait(partial(self._endpoint.alert, "forged-lift", text))

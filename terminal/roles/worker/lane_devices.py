@@ -68,7 +68,7 @@ class LaneDevices:
         skew: int | None = self._event_store.garage.lanes[lane].skew
         if not received.retained:
             skew = self._of(lane).rhythm.skew(apart, self._endpoint.clock.steady_ms())
-        answer, lift = barrier.answer, barrier.lift
+        answer, lift = barrier.answer, barrier.raised_last_by
         if others := self._others(lane, lift, answer.lift if answer else None):
             await self._endpoint.bad_message(
                 str(received.topic), f"what a barrier said of a lift of {others} was dropped"
@@ -103,7 +103,17 @@ class LaneDevices:
         said = self._of(lane)
         if said.barrier_silent:
             said.barrier_silent.cancel()
-        said.barrier_silent = self._silence(lambda: events.BarrierGone(self._now(), lane))
+        said.barrier_silent = self._silence(lambda: self._barrier_gone(lane))
+
+    def _barrier_gone(self, lane: str) -> events.Event:
+        self._of(lane).barrier_silent = None
+        return events.BarrierGone(self._now(), lane)
+
+    def barrier_beats(self, lane: str) -> None:
+        """Its process is heard of: an arm at rest says little, and is there all the same. One that was silent must
+        speak for itself."""
+        if self._of(lane).barrier_silent:
+            self._barrier_alive(lane)
 
     def _silence(self, event: Callable[[], events.Event]) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(SILENT_MS / 1000, lambda: self._post(event()))
