@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 from broker.errors import BrokerError
 from drivers.pins import NoGpio, claim, open_pins
@@ -49,6 +50,7 @@ def main(args: argparse.Namespace) -> int:
         "check": _check,
         "refund": _refund,
         "reconcile": _reconcile,
+        "watch": _watch,
         "run": _run,
     }
     output.make_plain(sys.stdout)
@@ -196,6 +198,21 @@ def _reconcile(args: argparse.Namespace) -> int:
         statements=args.statement,
         barrier_journals=args.barrier_journal,
     )
+
+
+def _watch(args: argparse.Namespace) -> int:
+    from terminal.tools.watch import command
+    from terminal.tools.watch.output import PlainOutput, TerminalOutput
+    from terminal.tools.watch.wish import WatchWish
+
+    settings = _load(args)
+    zone = ZoneInfo(settings.need(GarageSettings).timezone)
+    # a broker that is not there is a line of ours, no warning
+    logging.getLogger("terminal.mqtt.client").setLevel(logging.ERROR)
+    wish = WatchWish(args.lane, args.kind, args.session, args.order, args.code, args.all)
+    options = command.WatchOptions(wish, args.json, args.since, args.replay, args.user, args.password_file)
+    output = TerminalOutput(zone) if sys.stdout.isatty() and not args.json else PlainOutput(zone)
+    return _until_stopped(lambda: command.run(settings, options, output))
 
 
 def _sandbox(args: argparse.Namespace) -> int:
