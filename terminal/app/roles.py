@@ -11,6 +11,7 @@ import msgspec
 from terminal import __version__, build
 from terminal.app.hardware import Hardware
 from terminal.app.journal_watch import JournalWatch, OutOfOrder
+from terminal.app.ready import tell_when_ready
 from terminal.clock import Clock, SystemClock, kernel_keeps
 from terminal.config import schema as sections
 from terminal.config.load import read_ticket_keys
@@ -57,7 +58,9 @@ async def run_roles(
         runs = [(role, await opener.open(role)) for role in sorted(roles, key=_GLASS_FIRST.index)]
         async with asyncio.TaskGroup() as group:
             if process == "run":
-                group.create_task(opener.endpoint("run", at_lane=True).run_heartbeat(), name="run health")
+                own = opener.endpoint("run", at_lane=True)
+                group.create_task(own.run_heartbeat(), name="run health")
+                group.create_task(tell_when_ready(own, roles, settings), name="ready")
             for role, run in runs:
                 group.create_task(_coroutine(run), name=role)
 
