@@ -86,6 +86,7 @@ def parser() -> Parser:
     watch.add_argument("--json", action="store_true", help="a line of JSON for each message")
     watch.add_argument("--since", metavar="TIME", help="first the journal, from 14:30, 30m or 2026-11-30T14:30 on")
     watch.add_argument("--replay", action="store_true", help="the journal alone; needs no broker")
+    watch.add_argument("--url", metavar="URL", help="of the broker (default: mqtt.url)")
     watch.add_argument("--user", metavar="NAME", help="the broker's user (default: the first of broker.watchers)")
     watch.add_argument("--password-file", metavar="FILE", type=Path, help="of that user (default: beside the others)")
     ticket = command("ticket", "print a test ticket")

@@ -48,6 +48,7 @@ def test_the_readme_s_commands_are_these() -> None:
         ".venv/bin/exit-terminal contract",
         ".venv/bin/exit-terminal check",
         ".venv/bin/exit-terminal run",
+        ".venv/bin/exit-terminal watch",
     ]
 
 

@@ -11,16 +11,13 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgspec
 import pytest
 from rich.console import Console
 
 from terminal.config import load
 from terminal.config.schema import ConfigError, Settings
 from terminal.contract.messages import stamp
-from terminal.core import events, ids
-from terminal.core.model import ParkingFee, PaymentProof
-from terminal.journal.journal import Journal
+from terminal.core import ids
 from terminal.monitor.garage import GarageMonitor
 from terminal.tools.watch import command, history, user
 from terminal.tools.watch.command import WatchOptions
@@ -31,6 +28,7 @@ from terminal.tools.watch.wish import WatchWish
 from tests.conftest import NewBus, embedded_bus, open_embedded
 from tests.sim.memorybus import TestClock
 from tests.support.ports import free_port
+from tests.support.visit_journal import write_visit
 
 ZONE = ZoneInfo("Asia/Dubai")
 NOW = 1_795_000_000_000
@@ -230,29 +228,8 @@ def test_a_time_that_is_none_is_refused_in_one_line(text: str) -> None:
         history.since_ms(text, ZONE, NOW)
 
 
-async def write_journal(path: Path) -> None:
-    fee = ParkingFee("f", SESSION, "PX1", 2000, "due", 91)
-    proof = PaymentProof("{}", "c2ln")
-    said: list[events.Event] = [
-        events.Started(NOW, "0.1.0"),
-        events.TicketRead(NOW + 1000, "exit-1", fee),
-        events.OrderReported(NOW + 2000, NUMBER, "CREATED", 2000, proof),
-        events.OrderReported(NOW + 5000, NUMBER, "CREATED", 2000, proof),
-        events.TimePassed(NOW + 6000, "exit-1"),
-        events.OrderReported(NOW + 7000, NUMBER, "PAID", 2000, proof, notified=True),
-        events.LiftAnswered(NOW + 8000, "exit-1", SESSION, ids.derived_id(NOW, "lift"), "raised"),
-    ]
-    journal = Journal.open(path, role="worker", ballast_bytes=0)
-    try:
-        for event in said:
-            name = type(event).__name__
-            await journal.append([(name, msgspec.json.encode(event))], event.at)
-    finally:
-        journal.close()
-
-
 async def test_the_journals_past_is_told_in_the_same_words_without_repetitions(tmp_path: Path) -> None:
-    await write_journal(tmp_path / "journal.db")
+    await write_visit(tmp_path / "journal.db", NOW, SESSION, NUMBER)
     told = [line.text(ZONE, 6) for line, _ in history.replay(tmp_path / "journal.db", 0, WatchWish())]
     assert told == [
         "15:06:40 garage        worker: started, version 0.1.0",
@@ -404,7 +381,7 @@ async def test_the_command_replays_the_journal_without_a_broker_and_names_what_i
     missing = await asyncio.to_thread(called, "--replay")
     assert missing.returncode == 2
     assert missing.stderr.endswith("journal.db is not there; no worker has run here yet\n")
-    await write_journal(tmp_path / "journal.db")
+    await write_visit(tmp_path / "journal.db", NOW, SESSION, NUMBER)
     told = await asyncio.to_thread(called, "--replay", "--kind", "order")
     assert (told.returncode, len(told.stdout.splitlines())) == (0, 2)
     told = await asyncio.to_thread(called, "--replay", "--json", "--code", CODE.lower())

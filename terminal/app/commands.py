@@ -210,7 +210,7 @@ def _watch(args: argparse.Namespace) -> int:
     # a broker that is not there is a line of ours, no warning
     logging.getLogger("terminal.mqtt.client").setLevel(logging.ERROR)
     wish = WatchWish(args.lane, args.kind, args.session, args.order, args.code, args.all)
-    options = command.WatchOptions(wish, args.json, args.since, args.replay, args.user, args.password_file)
+    options = command.WatchOptions(wish, args.json, args.since, args.replay, args.url, args.user, args.password_file)
     output = TerminalOutput(zone) if sys.stdout.isatty() and not args.json else PlainOutput(zone)
     return _until_stopped(lambda: command.run(settings, options, output))
 

@@ -37,6 +37,7 @@ class WatchOptions:
     as_json: bool = False
     since: str | None = None
     replay: bool = False
+    url: str | None = None
     user: str | None = None
     password_file: Path | None = None
 
@@ -51,7 +52,7 @@ async def run(settings: Settings, options: WatchOptions, output: Output, clock: 
         await asyncio.to_thread(_show_history, settings, options, output, zone, clock.wall_ms())
     if options.replay:
         return 0
-    mqtt = user.watcher(settings, options.user, options.password_file)
+    mqtt = user.watcher(settings, options.user, options.password_file, options.url)
     async with user.connection(mqtt) as client:
         await _Watcher(client, GarageMonitor(garage.id, clock), options, output, clock).run()
     return 0

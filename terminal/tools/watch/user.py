@@ -13,9 +13,12 @@ from terminal.contract import access
 from terminal.mqtt.client import MqttClient
 
 
-def watcher(settings: Settings, user: str | None, password_file: Path | None) -> sections.MqttSettings:
-    """How to connect: as ``user``, else the first of ``broker.watchers``, else `watch`; with the password in
-    ``password_file``, else in the file of that name beside the configuration's. Raises ConfigError."""
+def watcher(
+    settings: Settings, user: str | None, password_file: Path | None, url: str | None = None
+) -> sections.MqttSettings:
+    """How to connect: to ``url``, else where the configuration says; as ``user``, else the first of
+    ``broker.watchers``, else `watch`; with the password in ``password_file``, else in the file of that name beside the
+    configuration's. Raises ConfigError."""
     broker, mqtt = settings.broker, settings.mqtt
     name = user or (broker.watchers[0] if broker and broker.watchers else access.WATCHERS[0])
     if access.is_reserved(name):
@@ -28,6 +31,8 @@ def watcher(settings: Settings, user: str | None, password_file: Path | None) ->
     else:
         mqtt = mqtt or settings.need(sections.MqttSettings)
         found = replace(mqtt, username=name, password_file=mqtt.password_file.with_name(name))
+    if url:
+        found = replace(found, url=url)
     if password_file:
         found = replace(found, password_file=password_file.absolute())
     if not found.password_file.exists():
