@@ -328,9 +328,8 @@ def onlookers(shipped: Shipped) -> Iterator[Onlookers]:
     text = (DEPLOY / "watch.conf").read_text()
     text = text.replace("listener 1884 127.0.0.1", f"listener {there.port} 127.0.0.1\nuser root")
     text = text.replace("127.0.0.1:8883", f"127.0.0.1:{shipped.port}")
-    (folder / "watch.conf").write_text(
-        text.replace("/etc/mosquitto/certs", str(folder)).replace("/etc/mosquitto", str(folder))
-    )
+    text = text.replace("/etc/mosquitto/certs", str(folder)).replace("/etc/mosquitto", str(folder))
+    (folder / "watch.conf").write_text(text)
     (folder / "secrets" / "mqtt").mkdir(parents=True)
     (folder / "secrets" / "mqtt" / "watch").write_text("watch-password\n")
     (folder / "secrets" / "mqtt" / "watch").chmod(0o600)
