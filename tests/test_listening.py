@@ -103,7 +103,7 @@ async def test_each_watch_of_the_page_shows_something(tmp_path: Path, command: s
     if "--json" in command:
         assert json.loads(line)["words"]
     elif "--kind alert" in command or "--code" in command:
-        assert "7KQ2M  alert: warning, raised: number" in line
+        assert "7KQ2M  alert: warning, raised help: number" in line
     elif "--since" in command:
         assert "worker: started" in line
     else:

@@ -78,6 +78,10 @@ def _why(data: Data) -> str:
     return f": {data['why']}" if "why" in data else ""
 
 
+def _code(data: Data) -> str:
+    return f" {data['code']}" if "code" in data else ""
+
+
 def _raised(alerts: list[Data], more: int) -> str:
     """What a role has raised, by codes."""
     codes = ", ".join(str(alert["code"]) for alert in alerts)
@@ -95,7 +99,7 @@ _WORDS: dict[str, Callable[[Data], str]] = {
     "vehicle": _vehicle,
     "command": lambda data: f"{data['command']} by {data['by']}",
     "refund": lambda data: f"{data['refund_no']}: {data['status']}",
-    "alert": lambda data: f"{data['severity']}, {data['state']}: {data['text']}",
+    "alert": lambda data: f"{data['severity']}, {data['state']}{_code(data)}: {data['text']}",
     "alerts": lambda data: _raised(data["raised"], data.get("more", 0)),
     "health": lambda data: data["state"] + (f": {data['reason']}" if "reason" in data else ""),
 }
