@@ -191,7 +191,7 @@ def test_why_there_is_no_connection_is_said_without_numbers() -> None:
 def test_on_a_terminal_the_header_stays_under_lines_that_fit() -> None:
     text = io.StringIO()
     console = Console(file=text, force_terminal=True, width=80, height=24, color_system="standard", highlight=False)
-    output = TerminalOutput(ZONE, console)
+    output = TerminalOutput(ZONE, console, now_ms=NOW)
     with output.opened():
         output.show_header([("marina | 4 of 4 roles online | nothing raised", "good")])
         output.write(Line(NOW, "exit-1", "fee", "stay of 1 h 31 min, AED 20.00 due", code=CODE))
@@ -201,8 +201,17 @@ def test_on_a_terminal_the_header_stays_under_lines_that_fit() -> None:
     assert "\x1b[1;31m" in said  # bold red
 
 
+def test_a_line_of_another_day_names_the_day_once(capsys: pytest.CaptureFixture[str]) -> None:
+    output, day = PlainOutput(ZONE, now_ms=NOW), 86_400_000
+    for at in (NOW - day, NOW - day + 1000, NOW, NOW + 1000, NOW + day):
+        output.write(Line(at, "exit-1", "screen", "shows idle"))
+    assert [line for line in capsys.readouterr().out.splitlines() if "shows" not in line] == [
+        "Tuesday 2026-11-17", "Wednesday 2026-11-18", "Thursday 2026-11-19",
+    ]  # fmt: skip
+
+
 def test_a_pipe_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    output = PlainOutput(ZONE)
+    output = PlainOutput(ZONE, now_ms=NOW)
     with output.opened():
         output.show_header([("nothing", "bad")])
         output.write(Line(NOW, "exit-1", "fee", "stay", "bad", code=CODE))
@@ -270,7 +279,7 @@ class Kept(PlainOutput):
     """An output that remembers."""
 
     def __init__(self) -> None:
-        super().__init__(ZONE)
+        super().__init__(ZONE, now_ms=NOW)
         self.lines: list[str] = []
         self.headers: list[str] = []
         self.news = asyncio.Event()
@@ -317,9 +326,10 @@ async def test_two_watch_at_once_what_was_kept_and_what_comes(new_bus: NewBus, t
             await one.until("screen: shows idle (kept)")
             await lane.publish("parking/marina/exit-1/vehicle", message(waiting=True, under_boom=False))
             await one.until("vehicle: a car waits")
-            for _ in range(20):  # until the second one has subscribed
-                await lane.publish("parking/marina/exit-1/fee", message(**FEE))
-                await asyncio.sleep(0.05)
+            async with asyncio.timeout(20):
+                while not two.lines:  # until the second one has subscribed
+                    await lane.publish("parking/marina/exit-1/fee", message(**FEE))
+                    await asyncio.sleep(0.05)
             assert json.loads(await two.until('"kind": "fee"'))["message"]["minutes"] == 91
             await one.until("fee: stay of 1 h 31 min, AED 20.00 due")
     assert len([line for line in one.lines if line.startswith("fee")]) == 1
@@ -383,7 +393,9 @@ async def test_the_command_replays_the_journal_without_a_broker_and_names_what_i
     assert missing.stderr.endswith("journal.db is not there; no worker has run here yet\n")
     await write_visit(tmp_path / "journal.db", NOW, SESSION, NUMBER)
     told = await asyncio.to_thread(called, "--replay", "--kind", "order")
-    assert (told.returncode, len(told.stdout.splitlines())) == (0, 2)
+    assert (told.returncode, [line[:9] for line in told.stdout.splitlines()]) == (
+        0, ["Wednesday", "15:06:42 ", "15:06:47 "],
+    )  # fmt: skip
     told = await asyncio.to_thread(called, "--replay", "--json", "--code", CODE.lower())
     assert [json.loads(line)["event"] for line in told.stdout.splitlines()] == [
         "TicketRead", "OrderReported", "OrderReported", "LiftAnswered",

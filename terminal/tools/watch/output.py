@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -38,13 +39,29 @@ class Output(Protocol):
         """The header as it is now."""
 
 
+class Days:
+    """Says a day where lines go on to another one; of ``now_ms`` (ms since the epoch) it needs no saying."""
+
+    def __init__(self, zone: ZoneInfo, now_ms: int) -> None:
+        self._zone = zone
+        self._day = self._of(now_ms)
+
+    def news(self, at_ms: int) -> str:
+        """The day of a line, where it is another one than that of the line before."""
+        before, self._day = self._day, self._of(at_ms)
+        return "" if self._day == before else self._day
+
+    def _of(self, at_ms: int) -> str:
+        return datetime.fromtimestamp(at_ms / 1000, self._zone).strftime("%A %Y-%m-%d")
+
+
 class PlainOutput:
     """Lines for a pipe or a file: no colours, no folding, nothing that moves."""
 
     has_header = False
 
-    def __init__(self, zone: ZoneInfo) -> None:
-        self._zone = zone
+    def __init__(self, zone: ZoneInfo, *, now_ms: int) -> None:
+        self._zone, self._days = zone, Days(zone, now_ms)
         self._lane_width = LANE_WIDTH
 
     def opened(self) -> contextlib.AbstractContextManager[object]:
@@ -52,6 +69,8 @@ class PlainOutput:
 
     def write(self, line: Line) -> None:
         self._lane_width = max(self._lane_width, len(line.lane))
+        if day := self._days.news(line.at_ms):
+            print(day)
         print(line.text(self._zone, self._lane_width), flush=True)
 
     note = write
@@ -68,8 +87,8 @@ class TerminalOutput:
 
     has_header = True
 
-    def __init__(self, zone: ZoneInfo, console: Console | None = None) -> None:
-        self._zone = zone
+    def __init__(self, zone: ZoneInfo, console: Console | None = None, *, now_ms: int) -> None:
+        self._zone, self._days = zone, Days(zone, now_ms)
         self._console = console or Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
         self._lane_width = LANE_WIDTH
         self._live: Live | None = None
@@ -86,6 +105,8 @@ class TerminalOutput:
 
     def write(self, line: Line) -> None:
         self._lane_width = max(self._lane_width, len(line.lane))
+        if day := self._days.news(line.at_ms):
+            self._console.print(day, style="bold")
         self._console.print(line.rich(self._zone, self._lane_width, self._console.width), no_wrap=True, crop=True)
 
     note = write
