@@ -297,6 +297,16 @@ async def test_a_relay_that_fails_is_answered_unknown_told_and_forgiven(tmp_path
         assert lane.arm.pulses == 1
 
 
+async def test_back_at_the_broker_the_barrier_says_where_its_arm_is_at_once_and_again(tmp_path: Path) -> None:
+    async with serving(open_book(tmp_path)) as lane:
+        before = len(await lane.bus.until(Barrier, 1))
+        lane.bus.connect(False)
+        lane.bus.connect(True)
+        assert len(lane.bus.of(Barrier)) <= before + 1
+        said = await lane.bus.until(Barrier, before + 2)  # the second one 2.2 s later
+        assert {(barrier.state, barrier.answer) for barrier in said} == {("down", None)}
+
+
 async def test_every_move_of_the_boom_is_said_retained_with_its_lift(tmp_path: Path) -> None:
     async with serving(open_book(tmp_path)) as lane:
         await lane.hears(lift())

@@ -18,6 +18,7 @@ from terminal.contract.messages import Health, Lift, RefusalReason, Vehicle
 from terminal.core.model import BoomState
 from terminal.journal.rows import JournalError, JournalFull
 from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
+from terminal.mqtt.heartbeat import SAID_AGAIN_S
 from terminal.roles.barrier.controller import (
     BarrierController,
     Effect,
@@ -88,6 +89,7 @@ class BarrierRole:
         self._second = SecondBarrier(endpoint.mqtt_client.instance, endpoint.clock)
         self._outbox: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
+        self._again: list[asyncio.TimerHandle] = []
         self._wrong: dict[AlertCode, str] = {}
         """What is wrong, by the alert's code; health tells all of it."""
         self._keep_rows = keep_rows
@@ -114,14 +116,22 @@ class BarrierRole:
                 self._relay.on_change(self._moved)
         finally:
             undo()
-            if self._timer:
-                self._timer.cancel()
+            for timer in (*self._again, self._timer):
+                if timer:
+                    timer.cancel()
             self._relay.close()
 
     def _connection(self, connected: bool) -> None:
+        """A broker that was away may have forgotten the arm, and who connects later, or took what waited in the line
+        for an old word, hears it again."""
+        for again in self._again:
+            again.cancel()
+        self._again.clear()
         if connected:
             self._controller.on_connected()
-            self._perform([PublishBarrier()])  # a broker that was away may have forgotten it
+            self._perform([PublishBarrier()])
+            loop = asyncio.get_running_loop()
+            self._again = [loop.call_later(n * SAID_AGAIN_S, self._perform, [PublishBarrier()]) for n in (1, 2)]
 
     async def _hear(self) -> None:
         with self._endpoint.subscribe("lift", "vehicle", "health") as stream:
