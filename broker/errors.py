@@ -3,16 +3,16 @@
 
 class BrokerError(Exception):
     """
-    A broker that cannot be opened; the text says what to change.
+    The broker cannot be opened; the text says what to change.
 
     BrokerError
     ├── PortInUse
-    └── UnsafeBroker    it would let somebody in, or say something, that it must not
+    └── UnsafeBroker    it would let in or pass on what it must not
     """
 
 
 class PortInUse(BrokerError):
-    """Somebody listens there already."""
+    """Another program already listens on that port."""
 
 
 class UnsafeBroker(BrokerError):

@@ -1,6 +1,6 @@
 """What app and tools both need, made from the settings in one place.
 
-PayBy's client and the screens are loaded when they are asked for: a barrier that starts alone waits for neither.
+PayBy's client and the screens are imported when they are needed: a barrier that starts alone waits for neither.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def rules(settings: Settings, *, mark: str = "") -> Rules:
-    """What is laid down about a visit; without [payby], which who only reads a journal may lack, the default wait."""
+    """The limits of a visit; with the default wait if there is no [payby], which a reader of a journal may lack."""
     garage, exit_grace_ms = settings.need(sections.GarageSettings).id, settings.tariff.exit_grace * 60_000
     if settings.payby is None:
         return Rules(garage, exit_grace=exit_grace_ms, mark=mark)
@@ -39,7 +39,8 @@ def embedded_user(
 def mqtt_client(
     mqtt: sections.MqttSettings, client_id: str, *, will: Callable[[], Will] | None = None, clean: bool = False
 ) -> MqttClient:
-    """A connection, not entered yet; raises ConfigError, MqttError, UnicodeDecodeError for a password that is none."""
+    """A connection, not entered yet; raises ConfigError, MqttError, and UnicodeDecodeError for a password that is not
+    UTF-8."""
     return MqttClient(
         mqtt.url,
         client_id=client_id,
@@ -54,7 +55,7 @@ def mqtt_client(
 def payby_client(
     payby: sections.PaybySettings, *, timeout_s: float | None = None, clock: Clock | None = None
 ) -> "PayByClient":
-    """PayBy's client, to be entered; ``timeout_s`` in place of the configured one. Raises ConfigError, BadKeyFile."""
+    """PayBy's client, to be entered; ``timeout_s`` replaces the configured one. Raises ConfigError, BadKey."""
     from terminal.payby.client import PayByClient
     from terminal.payby.signing import load_private_key, load_public_keys
 
@@ -69,12 +70,14 @@ def payby_client(
     )
 
 
-def site(garage: sections.GarageSettings | None, lcd: sections.LcdSettings, network: "Wifi | None" = None) -> "Site":
-    """What the screens of a lane say of their garage."""
+def site(
+    garage: sections.GarageSettings | None, lcd: sections.LcdSettings | None, network: "Wifi | None" = None
+) -> "Site":
+    """What the screens of a lane say about their garage."""
     from terminal.screen.view import Site
 
     names = (garage.name, garage.name_ar, garage.help_phone) if garage else ("", "", "")
-    return Site(*names, lcd.digits, network)
+    return Site(*names, lcd.digits, network) if lcd else Site(*names, wifi=network)
 
 
 def wifi(lcd: sections.LcdSettings) -> "Wifi":

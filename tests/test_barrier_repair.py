@@ -9,16 +9,16 @@ import pytest
 
 from terminal.journal.kinds import REPAIRED
 from terminal.roles.barrier.spent_lifts import MISTRUST_MS, BarrierJournal
+from tests.support.barrier_journal import spent, written
+from tests.support.evening import BALLAST
 from tests.support.garage import ROOT
+from tests.support.journal_files import copy_of
 from tests.support.story import T0
-from tests.test_journal import copy_of
-from tests.test_journal_salvage import spent, written
-from tests.test_worker_storage import BALLAST
 
 DYING = """
 import os, signal, sys
 from pathlib import Path
-from terminal.roles.barrier.spent import Book
+from terminal.roles.barrier.spent_lifts import BarrierJournal
 from terminal.journal.rows import connect
 
 left = 0

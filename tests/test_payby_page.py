@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization as ser
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from tests.ports import free_port
 
 from terminal.journal.journal import Journal
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import load_public_keys
+from tests.support.ports import free_port
 
 PAGE = (Path(__file__).parents[1] / "deploy/payby.md").read_text()
 TREE = Path(__file__).parents[1]
@@ -86,7 +86,7 @@ async def pay_what_is_shown(sandbox: Sandbox) -> None:
                 await sandbox.scan(no)
             elif order.status == "CREATED" and sandbox.calls_of("getCashierUrlInfo"):
                 await sandbox.pay(no)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)  # a phone that looks now and then; its test ends it
 
 
 def test_the_page_s_commands_are_these() -> None:

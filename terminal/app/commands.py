@@ -1,5 +1,5 @@
-"""The wiring: the only package that names concrete classes. ``main`` runs a command; what can go wrong becomes one line
-on stderr and an exit status: 1 for what failed, 2 for what must be set right before it can work.
+"""Runs the commands. ``app`` is the only package that names concrete classes. An error becomes one line
+on stderr and an exit status: 1 if something failed, 2 if something must be corrected before it can work.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from broker.errors import BrokerError
 from drivers.pins import NoGpio, claim, open_pins
-from terminal import __version__
+from terminal import __version__, build
 from terminal.app import output
 from terminal.app.hardware import RealHardware
 from terminal.app.log_stream import log_to_stderr
@@ -33,14 +33,14 @@ from terminal.threads import aside
 from terminal.tools.check import finding, machine, order, report
 
 NOT_YET = ("console",)
-"""Roles that a later version brings."""
+"""Roles that a later version will have."""
 SET_RIGHT = (BadKey, BrokerError, MqttError, ConfigError, JournalForeign, JournalLocked, NoGpio, signatures.BadKeyFile)
-"""What no repetition mends: exit status 2."""
+"""Errors that no repetition mends: exit status 2."""
 FAILED = (JournalError, SecondWorker)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run the command that ``args`` name; its exit status."""
+    """Run the command that ``args`` name; returns its exit status."""
     commands: dict[str, Callable[[argparse.Namespace], int]] = {
         "contract": _contract,
         "screens": _screens,
@@ -66,7 +66,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _first(error: BaseException) -> BaseException:
-    """What went wrong first, out of the groups that tasks put it in."""
+    """The first error, taken out of the exception groups that tasks put it in."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
@@ -87,7 +87,7 @@ def _run(args: argparse.Namespace) -> int:
         if role in there:
             print(f"exit-terminal: [{role}]: this role is not there yet in version {__version__}", file=sys.stderr)
     if not roles:
-        raise ConfigError("run: the configuration has no section of any role")
+        raise ConfigError("run: the configuration has no section for any role; see deploy/exit-terminal.toml")
     settings.require(*roles)
     return serve(settings, roles, process="run")
 
@@ -95,7 +95,7 @@ def _run(args: argparse.Namespace) -> int:
 def _role(args: argparse.Namespace) -> int:
     settings = _load(args)
     if args.command == "lcd" and args.test:
-        settings.need(LcdSettings)  # and no more: a panel is tried before there are a broker and keys
+        settings.need(LcdSettings)  # and no more: a panel is tested before there are a broker and keys
         return _lcd_test(settings)
     settings.require(args.command)
     return serve(settings, [args.command], process=args.command)
@@ -112,19 +112,20 @@ def _screens(args: argparse.Namespace) -> int:
     from terminal.screen import fonts
     from terminal.screen.qr import QrError
     from terminal.screen.sample_views import SITE
-    from terminal.screen.view import Site
     from terminal.tools import screens
 
     site = SITE
     if args.config:
         settings = _load(args)
-        garage, lcd = settings.need(GarageSettings), settings.lcd
-        site = Site(garage.name, garage.name_ar, garage.help_phone, lcd.digits if lcd else site.digits)
+        site = build.site(settings.need(GarageSettings), settings.lcd)
     if args.digits:
         site = replace(site, digits=args.digits)
 
     if not fonts.raqm_available():
-        print(f"exit-terminal: Arabic is left out, for it cannot be shaped here; {fonts.INSTALL}", file=sys.stderr)
+        print(
+            f"exit-terminal: Arabic is left out, because it cannot be shaped here; run: {fonts.INSTALL}",
+            file=sys.stderr,
+        )
     try:
         screens.run(args.out, args.url, site)
     except QrError as error:
@@ -155,7 +156,7 @@ def _check(args: argparse.Namespace) -> int:
     from drivers.panel_kinds import check_offset, datasheet_hz
     from terminal.tools.check import command
 
-    # a broker that is not there is a finding, no warning
+    # a broker that does not answer is a finding, not a warning
     logging.getLogger("terminal.mqtt.client").setLevel(logging.ERROR)
     here = finding.Machine(
         open_pins, machine.network_time, datasheet_hz, check_offset, claim=claim, serves=machine.service_runs
@@ -251,7 +252,7 @@ def _lcd_test(settings: Settings) -> int:
             except ValueError as error:
                 raise ConfigError(str(error)) from None
             await aside(lambda: panel.show(test_card(width, height)), "test card")
-            print("The test card is on the panel; its code must scan (Ctrl-C ends it).", flush=True)
+            print("The test card is on the panel; its code must scan (Ctrl-C ends the test).", flush=True)
             await asyncio.Event().wait()
 
     return _until_stopped(show)

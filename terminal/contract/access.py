@@ -1,9 +1,10 @@
-"""Who may say and hear what: the broker's access rules, the second wall around the lane (the first is signatures).
+"""Who may publish and subscribe to what: the broker's access rules, the second wall after signatures.
 
-A user is a role (``reader``), a kerb-side role of one lane alone (``reader.exit-1``, where one broker serves several
-and client ids must differ), or: ``lane`` with the rights of all roles, for ``run``; ``lane.exit-2`` with those of the
-kerb-side roles, for a ``run`` whose worker is elsewhere; a watcher (``watch``, and whom the configuration names in
-``broker.watchers``), which hears everything and says nothing. Nobody says what belongs to a lane in the garage's place.
+A user is one of these: a role (``reader``); a kerb-side role of one lane (``reader.exit-1``, where one broker serves
+several lanes and client ids must differ); ``lane`` with the rights of all roles, for ``run``; ``lane.exit-2`` with
+those of the kerb-side roles, for a ``run`` whose worker is elsewhere; a watcher (``watch``, or the users that the
+configuration names in ``broker.watchers``), which may read everything and publish nothing. No user may publish in the
+garage's place what belongs to a lane.
 ``python -m terminal.contract.access GARAGE [LANE ...] [--watcher NAME ...]`` prints the rules as an ACL file for
 Mosquitto.
 """
@@ -42,15 +43,15 @@ ROLES = {
     "console": Rights(frozenset({"lift", "command", "alert"}), EVERYTHING),
     "broker": _rights("alert", ""),
 }
-"""What each role needs for its work, and no more. The worker hears ``lift`` for the console's, the loops
+"""What each role needs for its work, and no more. The worker subscribes to ``lift`` for the console's, the loops to
 ``vehicle`` to find the waiting car's id again after a restart."""
 
 KERB = ("reader", "barrier", "lcd", "loops")
-"""The roles that stand at a lane, and may be bound to it."""
+"""The roles that stand at a lane, and may be bound to one."""
 
 
 def _union(*roles: Rights) -> Rights:
-    """All of them, and what is BY_ROLE in every role's name."""
+    """The rights of all roles, and everything BY_ROLE in every role's name."""
     return Rights(BY_ROLE.union(*(r.says for r in roles)), BY_ROLE.union(*(r.hears for r in roles)))
 
 
@@ -60,16 +61,16 @@ WATCHERS = ("watch",)
 """The watchers where the configuration names no others."""
 _WATCHER = Rights(frozenset(), EVERYTHING)
 BOUND = {**{role: ROLES[role] for role in KERB}, "lane": _union(*(ROLES[role] for role in KERB))}
-"""What may stand before the dot in the name of a user that is bound to a lane, with its rights there."""
+"""What may stand before the dot in the name of a user bound to a lane, with the user's rights there."""
 
 
 def is_reserved(name: str) -> bool:
-    """Is it a role's user, or might it be one, so that no watcher may be called that?"""
+    """Is ``name`` a role's user, or could it become one? No watcher may have such a name."""
     return name.partition(".")[0] in USERS or name.partition("-")[0] in USERS
 
 
 def _user(name: str, watchers: Collection[str]) -> tuple[str, Rights, str] | None:
-    """A user's role (none of a watcher), rights and lane; the lane is ``+`` for one that is bound to none."""
+    """A user's role (empty for a watcher), rights and lane; the lane is ``+`` for a user bound to none."""
     if name in watchers and not is_reserved(name):
         return "", _WATCHER, "+"
     role, dot, lane = name.partition(".")
@@ -82,7 +83,7 @@ def _user(name: str, watchers: Collection[str]) -> tuple[str, Rights, str] | Non
 
 
 def may_publish(user: str, topic: str, *, garage: str, watchers: Collection[str] = WATCHERS) -> bool:
-    """May ``user`` publish on ``topic`` in this garage? False for everything that is not of the contract."""
+    """May ``user`` publish on ``topic`` in this garage? False for every topic outside the contract."""
     who = _user(user, watchers)
     try:
         where = parse(topic)
@@ -104,12 +105,12 @@ def may_publish(user: str, topic: str, *, garage: str, watchers: Collection[str]
 
 
 def may_subscribe(user: str, text: str, *, garage: str, watchers: Collection[str] = WATCHERS) -> bool:
-    """May ``user`` subscribe to the filter ``text``? Only where it may hear everything that the filter can match."""
+    """May ``user`` subscribe to the filter ``text``? Only if it may read everything that the filter can match."""
     return any(_covers(allowed, text) for allowed in readable(user, garage=garage, watchers=watchers))
 
 
 def readable(user: str, *, garage: str, watchers: Collection[str] = WATCHERS) -> list[str]:
-    """The filters that together take in all that ``user`` may hear."""
+    """The filters that together match everything that ``user`` may read."""
     who = _user(user, watchers)
     if who is None:
         return []
@@ -124,7 +125,7 @@ def readable(user: str, *, garage: str, watchers: Collection[str] = WATCHERS) ->
 
 
 def writable(user: str, *, garage: str, watchers: Collection[str] = WATCHERS) -> list[str]:
-    """The filters that together take in all that ``user`` may say, but for what is withheld()."""
+    """The filters that together match everything that ``user`` may publish, and also what withheld() takes away."""
     who = _user(user, watchers)
     if who is None or who[1] == _WATCHER:
         return []
@@ -137,7 +138,7 @@ def writable(user: str, *, garage: str, watchers: Collection[str] = WATCHERS) ->
 
 
 def withheld(user: str, *, garage: str, watchers: Collection[str] = WATCHERS) -> list[str]:
-    """The topics that writable()'s filters take in and ``user`` may not say: a lane's, in the garage's place."""
+    """The topics that writable() matches but ``user`` may not publish: a lane's, in the garage's place."""
     allowed = writable(user, garage=garage, watchers=watchers)
     kinds = [*sorted(OF_A_LANE), *(f"{kind}/{role}" for kind in sorted(BY_ROLE) for role in KERB)]
     topics = (f"parking/{garage}/{GARAGE_WIDE}/{kind}" for kind in kinds)
@@ -165,9 +166,9 @@ def mosquitto_acl(garage: str, lanes: Collection[str] = (), watchers: Collection
     users = [*USERS, *(f"{role}.{check_lane(lane)}" for lane in lanes for role in BOUND), *watchers]
     named = [] if tuple(watchers) == WATCHERS else [f"--watcher {name}" for name in watchers]
     blocks = [
-        "# Who may say and hear what. Generated, do not edit:\n"
+        "# Who may publish and read what. Generated, do not edit:\n"
         f"# python -m terminal.contract.access {' '.join([garage, *lanes, *named])} > acl\n"
-        "# Who is not named here may nothing.\n"
+        "# A user who is not named here may do nothing.\n"
     ]
     for user in users:
         rules = [f"topic deny {text}" for text in withheld(user, garage=garage, watchers=watchers)]

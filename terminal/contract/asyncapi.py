@@ -1,7 +1,7 @@
 """The contract as AsyncAPI 3.0, generated from the types that the code itself uses.
 
-``exit-terminal contract`` prints document(). What decode() takes and what the printed schemas take is the same, but for
-null: readers here bear it, nobody may send it.
+``exit-terminal contract`` prints document(). decode() and the printed schemas accept the same messages, except for
+null: readers here accept it, but nobody may send it.
 """
 
 import re
@@ -13,7 +13,7 @@ from terminal import __version__
 from terminal.contract.access import ROLES
 from terminal.contract.fields import EVERY, FIELDS
 from terminal.contract.messages import MAX_BYTES, MESSAGES
-from terminal.contract.topics import BY_ROLE, RETAINED
+from terminal.contract.topics import BY_ROLE, FLEETING, RETAINED
 
 MEANINGS = {
     "fee": "A ticket was read, and this is what is due.",
@@ -50,7 +50,7 @@ def _when(kind: str, field: str, values: list[str], needed: list[str]) -> None:
     _CONDITIONS.setdefault(kind, []).append({"if": given, "then": {"required": needed}})
 
 
-# What the types' __post_init__ asks for; the tests hold the two together.
+# What the types' __post_init__ asks for; tests compare the two.
 _when("Fee", "reason", ["refused"], ["why"])
 _when("Fee", "reason", ["due", "free", "lost"], ["exited", "amount", "currency"])
 _when("Fee", "reason", ["due", "free"], ["session", "entered", "minutes"])
@@ -60,15 +60,16 @@ _when("Command", "command", ["reset"], ["session"])
 _CONDITIONS["Receipt"] = [{"anyOf": [{"required": ["command"]}, {"required": ["notify_id"]}]}]
 
 _DESCRIPTION = f"""\
-Topics are parking/<garage>/<lane>/<what>, MQTT 3.1.1, QoS 1 throughout. What concerns a whole garage has `garage`
-in the lane's place. Messages are JSON objects in UTF-8 of at most {MAX_BYTES} bytes. What is absent is left out, never
-null. Readers ignore fields that they do not know, and refuse a message that lacks one that they need. A repeated `id`
-changes nothing but is answered again: senders repeat, with the same `id`, until they see the answer. No signed field
-may hold `|` or a control character; `sign` is Ed25519, in Base64."""
+Topics are parking/<garage>/<lane>/<what>, MQTT 3.1.1. All is published with QoS 1; what is said again all the time
+({", ".join(kind for kind in MESSAGES if kind in FLEETING)}) is subscribed with QoS 0. What concerns a whole garage has
+`garage` in the lane's place. Messages are JSON objects in UTF-8 of at most {MAX_BYTES} bytes. What is absent is left
+out, never null. Readers ignore fields that they do not know, and refuse a message that lacks one that they need. A
+repeated `id` changes nothing but is answered again: senders repeat, with the same `id`, until they see the answer. No
+signed field may hold `|` or a control character; `sign` is Ed25519, in Base64."""
 
 
 def document() -> dict[str, Any]:
-    """The whole contract of topics and messages, ready to be printed as JSON."""
+    """The whole contract of topics and messages, ready to print as JSON."""
     schemas = _schemas()
     return {
         "asyncapi": "3.0.0",
@@ -131,7 +132,7 @@ def _message(kind: str) -> dict[str, Any]:
 
 
 def _operations() -> dict[str, Any]:
-    """Who says and hears what, of the roles that run apart; their own health and alerts, besides."""
+    """Who publishes and subscribes to what, for roles that run apart; and each role's own health and alerts."""
     operations = {}
     for role, rights in ROLES.items():
         for action, verb, kinds in (
@@ -140,7 +141,8 @@ def _operations() -> dict[str, Any]:
         ):
             for kind in MESSAGES:
                 if kind in kinds:
-                    mqtt = {"qos": 1, "bindingVersion": "0.2.0"}
+                    qos = 0 if action == "receive" and kind in FLEETING else 1
+                    mqtt = {"qos": qos, "bindingVersion": "0.2.0"}
                     if action == "send":
                         mqtt["retain"] = kind in RETAINED
                     operations[f"{role}-{verb}-{kind}"] = {
@@ -175,7 +177,7 @@ def _described(kind: dict[str, Any], meaning: str) -> dict[str, Any]:
 
 
 def _without_null(kind: dict[str, Any]) -> dict[str, Any]:
-    """An optional field's schema without null, which is for readers to bear and for nobody to send."""
+    """An optional field's schema without null, which readers accept and nobody may send."""
     match kind:
         case {"anyOf": [only, {"type": "null"}]}:
             return dict(only)

@@ -1,7 +1,7 @@
 """Every message of the contract as a type, with one encoder and one decoder.
 
-The types are the schema: what decode() lets through fits them, and ``exit-terminal contract`` prints them.
-Unknown fields pass; a message that lacks a field it needs is refused with a reason that names the field.
+The types are the schema: decode() accepts only what fits them, and ``exit-terminal contract`` prints them.
+Unknown fields are ignored; a message that lacks a required field is refused with a reason that names the field.
 """
 
 import re
@@ -12,12 +12,23 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from terminal.core.model import BoomState, LiftOutcome, OrderStatus, RefundStage, ScreenState
+from terminal.core.actions import ReceiptOutcome
+from terminal.core.alert_codes import Severity
+from terminal.core.events import CommandName
+from terminal.core.model import (
+    BoomState,
+    FeeReason,
+    GrantReason,
+    LiftOutcome,
+    OrderStatus,
+    RefundStage,
+    ScreenState,
+)
 
 MAX_BYTES = 16 * 1024
 """Largest message, in bytes of UTF-8."""
 
-_END = r"(?!\n)$"  # Python's $ also matches before a last line feed; ECMA's does not
+_END = r"(?!\n)$"  # Python's $ also matches before a final line feed; ECMA's does not
 Uuid7 = Annotated[
     str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}" + _END, title="UUIDv7")
 ]
@@ -25,7 +36,7 @@ Stamp = Annotated[
     str,
     Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z" + _END, title="RFC 3339, UTC; we write milliseconds"),
 ]
-Amount = Annotated[
+AmountText = Annotated[
     str, Meta(pattern=r"^(0|[1-9]\d{0,11})\.\d\d" + _END, title="AED with two decimals; compared as a number")
 ]
 Currency = Literal["AED"]
@@ -34,7 +45,7 @@ Count = Annotated[int, Meta(ge=0)]
 
 
 class BadMessage(ValueError):
-    """A message that does not fit its type; the text names the field and what it takes."""
+    """A message does not fit its type; the text names the field and what it takes."""
 
 
 def stamp(ms: int) -> str:
@@ -49,7 +60,7 @@ def _second(s: int) -> str:
 
 @lru_cache(maxsize=256)  # a message's times are read when it is checked and again when they are used
 def moment(text: str) -> int:
-    """RFC 3339 in UTC -> whole milliseconds since the epoch; raises ValueError for what is no time."""
+    """RFC 3339 in UTC -> whole milliseconds since the epoch; raises ValueError for a text that is not a time."""
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
@@ -68,7 +79,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
                 try:
                     moment(text)
                 except ValueError:
-                    raise ValueError(f"`{name}` is no time: {text!r}") from None
+                    raise ValueError(f"`{name}` is not a time: {text!r}") from None
         for name in _SIGNED.get(type(self), ()):
             if (text := getattr(self, name)) is not None and not _signable(text):
                 raise ValueError(f"`{name}` holds `|` or a control character, which no signed field may")
@@ -91,13 +102,13 @@ class Fee(Message, frozen=True, kw_only=True):
     """A ticket was read, and this is what is due."""
 
     ticket: Annotated[str, Meta(max_length=512)]
-    reason: Literal["due", "free", "lost", "refused"]
+    reason: Literal[FeeReason, "refused"]
     session: Uuid7 | None = None
     car: Uuid7 | None = None
     entered: Stamp | None = None
     exited: Stamp | None = None
     minutes: Count | None = None
-    amount: Amount | None = None
+    amount: AmountText | None = None
     currency: Currency | None = None
     why: str | None = None
 
@@ -107,7 +118,7 @@ class Fee(Message, frozen=True, kw_only=True):
             self.need("why", where="reason `refused`")
             return
         self.need("exited", "amount", "currency", where=f"reason `{self.reason}`")
-        if self.reason != "lost":  # which names nobody: whatever `session` says there, the worker derives it
+        if self.reason != "lost":  # a lost ticket names nobody: whatever `session` says, the worker derives it
             self.need("session", "entered", "minutes", where=f"reason `{self.reason}`")
 
 
@@ -118,7 +129,7 @@ class Order(Message, frozen=True, kw_only=True):
     fee: Uuid7 | None = None
     session: Uuid7 | None = None
     order_no: OrderNo | None = None
-    amount: Amount | None = None
+    amount: AmountText | None = None
     currency: Currency | None = None
     token_url: str | None = None
     expires: Stamp | None = None
@@ -126,7 +137,7 @@ class Order(Message, frozen=True, kw_only=True):
 
 
 class Qr(msgspec.Struct, frozen=True):
-    """A QR symbol without quiet zone: ``size`` modules a side; ``bits`` is the base64 of the modules row after
+    """A QR symbol without quiet zone: ``size`` modules a side; ``bits`` is the base64 of the modules, row after
     row, most significant bit first, 1 = dark, only the last byte filled with zeros."""
 
     size: Annotated[int, Meta(ge=21, le=177)]
@@ -137,13 +148,13 @@ HelpCode = Annotated[str, Meta(pattern=r"^[A-Z0-9]{5,6}" + _END)]
 
 
 class Screen(Message, frozen=True, kw_only=True):
-    """What the LCD shows now; in state ``pay`` it bears the QR and the worker's signature."""
+    """What the LCD shows now; in state ``pay`` with the QR code and the worker's signature."""
 
     state: ScreenState
     fee: Uuid7 | None = None
     session: Uuid7 | None = None
     car: Uuid7 | None = None
-    amount: Amount | None = None
+    amount: AmountText | None = None
     currency: Currency | None = None
     minutes: Count | None = None
     expires: Stamp | None = None
@@ -162,7 +173,7 @@ class Screen(Message, frozen=True, kw_only=True):
 
 
 class Paid(Message, frozen=True, kw_only=True):
-    """PayBy says that an order is paid, in PayBy's own signed words: deflated where too long (``packed``)."""
+    """PayBy says that an order is paid, in PayBy's own signed words; deflated if they are too long (``packed``)."""
 
     order_no: OrderNo
     notify_id: str
@@ -171,9 +182,9 @@ class Paid(Message, frozen=True, kw_only=True):
 
 
 class Receipt(Message, frozen=True, kw_only=True):
-    """That a paid, a refund notification or a command is in the journal, and what came of it."""
+    """A `paid`, a refund notification or a command is in the journal, and this came of it."""
 
-    outcome: Literal["lifting", "duplicate", "late", "refused", "noted", "done"]
+    outcome: ReceiptOutcome
     order_no: OrderNo | None = None
     notify_id: str | None = None
     command: Uuid7 | None = None
@@ -192,12 +203,12 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     sign: str
 
 
-LiftReason = Literal["paid", "free", "credit", "operator"]
+LiftReason = Literal[GrantReason, "operator"]
 RefusalReason = Literal["spent", "expired", "too-far", "signature", "proof", "car", "busy", "journal"]
 
 
 class Lift(Message, frozen=True, kw_only=True):
-    """A signed leave to raise the boom once, with its proof."""
+    """A signed permission to raise the boom once, with its proof."""
 
     session: Uuid7
     reason: LiftReason
@@ -208,7 +219,7 @@ class Lift(Message, frozen=True, kw_only=True):
     car: Uuid7 | None = None
     note: str | None = None
     order_no: OrderNo | None = None
-    amount: Amount | None = None
+    amount: AmountText | None = None
     proof: Proof | None = None
 
 
@@ -246,7 +257,7 @@ class Barrier(Message, frozen=True, kw_only=True):
 
 
 class Vehicle(Message, frozen=True, kw_only=True):
-    """Is a vehicle waiting, which one, is one under the boom; on change and every 5 s."""
+    """Whether a vehicle waits, which one, and whether one is under the boom; on change and every 5 s."""
 
     waiting: bool
     under_boom: bool
@@ -256,14 +267,14 @@ class Vehicle(Message, frozen=True, kw_only=True):
 class Command(Message, frozen=True, kw_only=True):
     """What an operator asks for, signed by a console."""
 
-    command: Literal["cancel", "refund", "reset", "close-lane", "open-lane"]
+    command: CommandName
     by: str
     not_after: Stamp
     key: str
     sign: str
     session: Uuid7 | None = None
     order_no: OrderNo | None = None
-    amount: Amount | None = None
+    amount: AmountText | None = None
     reason: str | None = None
 
     def __post_init__(self) -> None:
@@ -274,16 +285,13 @@ class Command(Message, frozen=True, kw_only=True):
             self.need("session", where="command `reset`")
 
 
-RefundStatus = Literal["asked", "created", "settled", "success", "failed"]
-
-
 class Refund(Message, frozen=True, kw_only=True):
-    """A refund's progress; the listener's bears PayBy's signed words as well, as a ``paid`` does."""
+    """A refund's progress; the listener's also has PayBy's signed words, as a ``paid`` does."""
 
     order_no: OrderNo
     refund_no: str
     status: RefundStage
-    amount: Amount | None = None
+    amount: AmountText | None = None
     currency: Currency | None = None
     notify_id: str | None = None
     body: str | None = None
@@ -293,7 +301,7 @@ class Refund(Message, frozen=True, kw_only=True):
 class Alert(Message, frozen=True, kw_only=True):
     """Something a person must know, raised or cleared."""
 
-    severity: Literal["info", "warning", "critical"]
+    severity: Severity
     code: str
     state: Literal["raised", "cleared"]
     text: str
@@ -306,7 +314,7 @@ class RaisedAlert(msgspec.Struct, frozen=True, omit_defaults=True):
     """An alert that was raised and is not cleared."""
 
     code: str
-    severity: Literal["info", "warning", "critical"]
+    severity: Severity
     text: str
     since: Stamp
     session: Uuid7 | None = None
@@ -315,17 +323,20 @@ class RaisedAlert(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Alerts(Message, frozen=True, kw_only=True):
-    """What a role has raised at a place and not cleared, the gravest first; ``more`` counts what did not fit."""
+    """What a role has raised at a place and not cleared, the most severe first; ``more`` counts what did not fit."""
 
     raised: tuple[RaisedAlert, ...]
     more: Count | None = None
 
 
-class Health(Message, frozen=True, kw_only=True):
-    """A role's heartbeat, and the connection's last will. A worker's is signed, and names the other worker
-    of its garage that it hears, as ``rival``."""
+HealthState = Literal["online", "degraded", "offline"]
 
-    state: Literal["online", "degraded", "offline"]
+
+class Health(Message, frozen=True, kw_only=True):
+    """A role's health and heartbeat, and the connection's last will. A worker's is signed, and names as ``rival`` the
+    other worker of its garage that it hears."""
+
+    state: HealthState
     version: str
     instance: str
     since: Stamp
@@ -339,7 +350,7 @@ MESSAGES: dict[str, type[Message]] = {
     kind.__name__.lower(): kind
     for kind in (Fee, Order, Screen, Paid, Receipt, Lift, Barrier, Vehicle, Command, Refund, Alert, Alerts, Health)
 }
-"""What a topic's last part (of health and alerts: before the slash) says about its message's type."""
+"""The message's type by its topic's last part (for health and alerts, the part before the slash)."""
 
 _SIGNED: dict[type[Message], tuple[str, ...]] = {
     Lift: ("session", "car", "reason", "by", "note", "not_after", "order_no", "amount", "key"),
@@ -364,7 +375,7 @@ def encode(message: Message) -> bytes:
     """A message -> JSON, UTF-8; raises BadMessage over MAX_BYTES."""
     data = _ENCODER.encode(message)
     if len(data) > MAX_BYTES:
-        raise BadMessage(f"{type(message).__name__.lower()}: {len(data)} bytes; at most {MAX_BYTES} go out")
+        raise BadMessage(f"{type(message).__name__.lower()}: {len(data)} bytes; at most {MAX_BYTES} may be sent")
     return data
 
 
@@ -372,9 +383,9 @@ def decode(kind: type[M], data: bytes) -> M:
     """JSON -> a message of ``kind``; raises BadMessage with a reason that names the field."""
     name = kind.__name__.lower()
     if len(data) > MAX_BYTES:
-        raise BadMessage(f"{name}: {len(data)} bytes; at most {MAX_BYTES} are taken")
+        raise BadMessage(f"{name}: {len(data)} bytes; at most {MAX_BYTES} are accepted")
     try:
-        _VERSION.decode(data)  # msgspec takes an absent tag for the right one
+        _VERSION.decode(data)  # msgspec accepts an absent tag
         message: M = _DECODERS[kind].decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadMessage(f"{name}: {error}") from None

@@ -1,15 +1,14 @@
-"""Stays that left memory: which may, and where each is found again.
+"""Stays that left memory: which ones may leave, and where each is found again.
 
-A garage sees more stays in a year than a small computer can hold. One of which nothing is owed or waited for any more
-is written to the journal whole and known from then on by a digest; whoever speaks of it again gets it back as it was.
+A garage sees more stays in a year than a small computer can hold. A stay of which nothing is owed or waited for any
+more is written to the journal whole and kept in memory as a digest. When it is mentioned again, it comes back whole.
 """
 
-import hashlib
 import struct
 from array import array
-from bisect import bisect_left
 
 from terminal.core import events
+from terminal.core.digests import Digests
 from terminal.core.ids import parse_order_no
 from terminal.core.model import Payment, PaymentProof, Stay
 from terminal.core.outbox import settled
@@ -17,14 +16,14 @@ from terminal.core.rules.limits import REMIND_MS
 from terminal.core.value import replace
 
 REST_MS = 10 * 60_000
-"""A settled stay stays in memory so long: most of what is still said of one is said at once."""
+"""How long a settled stay remains in memory: most of what is still said about one is said soon."""
 NO_PROOF = PaymentProof("", "")
 
 
 def rests_until(stay: Stay, now: int) -> int | None:
-    """When a stay may leave memory, by what is known ``now``; None while anything of it is owed or waited for.
+    """When (ms) a stay may leave memory, by what is known ``now``; None while anything of it is owed or waited for.
 
-    What waits for a person, or may not have been told, is told again at every start, so it stays as long as that.
+    What waits for a person, or may not have been told yet, is told again at every start, so it remains until then.
     """
     if not settled(stay):
         return None
@@ -35,7 +34,7 @@ def rests_until(stay: Stay, now: int) -> int | None:
 
 
 def slim(stay: Stay) -> Stay:
-    """The stay without the proofs that can lift no more: its car has left, and the money is spent or given back."""
+    """The stay without the proofs that can no longer lift: its car has left, and the money is spent or given back."""
     if stay.left is None:
         return stay
     return replace(stay, payments=tuple(_slim(p) for p in stay.payments))
@@ -46,7 +45,7 @@ def _slim(payment: Payment) -> Payment:
 
 
 def session_of(event: events.Event) -> str | None:
-    """The stay that an event is about, where it could be one that was settled long ago."""
+    """The session that an event is about, if it may be one that was settled long ago."""
     match event:
         case events.TicketRead(fee=fee):
             return fee.session
@@ -69,13 +68,10 @@ def session_of(event: events.Event) -> str | None:
 
 
 class RestingStays:
-    """Sessions, each with the number of the row that has its stay, in 16 bytes a session.
-
-    Two sessions taken for one (of a million, with a chance of 1 in 40 million) cost a driver a call for help.
-    """
+    """Sessions, each with the number of the row that has its stay, in 16 bytes a session."""
 
     def __init__(self) -> None:
-        self._digests = array("Q")
+        self._digests = Digests()
         self._rows = array("Q")
         self._pruned = 0
 
@@ -83,44 +79,35 @@ class RestingStays:
         return len(self._digests)
 
     def put(self, session: str, row: int) -> None:
-        """``session`` is found in ``row`` from now on."""
-        digest = _digest(session)
-        at = bisect_left(self._digests, digest)
-        if self._has(at, digest):
+        """Note that ``session`` is in ``row``."""
+        at, known = self._digests.place(session)
+        if known:
             self._rows[at] = row
         else:
-            self._digests.insert(at, digest)
+            self._digests.add(session)
             self._rows.insert(at, row)
 
     def row_of(self, session: str) -> int | None:
-        """The row that has the session's stay, 0 where it was pruned; None for a session that was never put here."""
-        digest = _digest(session)
-        at = bisect_left(self._digests, digest)
-        if not self._has(at, digest):
+        """The row of the session's stay, 0 where it was pruned; None for a session that was never put here."""
+        at, known = self._digests.place(session)
+        if not known:
             return None
         return self._rows[at] if self._rows[at] > self._pruned else 0
 
     def prune(self, through: int) -> None:
-        """Rows up to ``through`` are gone."""
+        """Note that rows up to ``through`` are gone."""
         self._pruned = max(self._pruned, through)
 
     def gone(self, through: int) -> bytes:
-        """The digests of all that is lost with the rows up to ``through``, or was before; for take_gone()."""
+        """The digests of all sessions that are lost with the rows up to ``through``, or before; for take_gone()."""
         limit = max(through, self._pruned)
         digests = [d for d, row in zip(self._digests, self._rows, strict=True) if row <= limit]
         return struct.pack(f">{len(digests)}Q", *digests)
 
     def take_gone(self, digests: bytes) -> None:
-        """Know what gone() gave, without a row; what has one keeps it. Raises struct.error for other bytes."""
+        """Note the digests from gone() as sessions without a row; one that has a row keeps it. Raises struct.error."""
         known = dict(zip(self._digests, self._rows, strict=True))
         for (digest,) in struct.iter_unpack(">Q", digests):
             known.setdefault(digest, 0)
-        self._digests = array("Q", sorted(known))
+        self._digests = Digests(known)
         self._rows = array("Q", (known[d] for d in self._digests))
-
-    def _has(self, at: int, digest: int) -> bool:
-        return at < len(self._digests) and self._digests[at] == digest
-
-
-def _digest(session: str) -> int:
-    return int.from_bytes(hashlib.blake2b(session.encode(), digest_size=8).digest(), "big")

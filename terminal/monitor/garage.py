@@ -9,11 +9,11 @@ import json
 from dataclasses import dataclass
 
 from terminal.clock import Clock
-from terminal.contract.alerts import Severity
 from terminal.contract.describe import in_words
 from terminal.contract.messages import Alerts, BadMessage, Health, RaisedAlert, decode, moment
 from terminal.contract.topics import BY_ROLE, GARAGE_WIDE, Topic, TopicError, parse
 from terminal.core import ids
+from terminal.core.alert_codes import Severity
 from terminal.monitor.heard import Data, Heard
 from terminal.monitor.lane import LaneMonitor
 from terminal.monitor.opened import Opened

@@ -1,7 +1,7 @@
 """A view -> the picture on the panel.
 
-White page, black modules, never inverted, full white beside the code. The code and its quiet zone fill the panel's
-height; words stand beside it and never at its cost. A second of countdown redraws its own digits and nothing else.
+The page is white and the modules black, never inverted, with full white beside the code. The code and its quiet zone
+fill the panel's height; words are beside it and never at its cost. A second of countdown redraws only its own digits.
 """
 
 from collections import OrderedDict
@@ -17,28 +17,28 @@ from terminal.screen.fonts import raqm_available, rtl
 from terminal.screen.layouts import Layout
 from terminal.screen.sheet import Placed, Sheet, moved
 from terminal.screen.status_screens import bare, message
-from terminal.screen.texts import TABLE, Texts, together
+from terminal.screen.texts import TABLE
 from terminal.screen.typesetting import Typesetter
 from terminal.screen.view import Site, View
 
 _BESIDE = {"wide": pay_screen.wide, "narrow": pay_screen.narrow, "tall": pay_screen.tall}
 _SAMPLE = "https://qr.payby.com?BIZ_TYPE=202&ft=00000000000000000000000000000000&t=0000000000000"
-_KEPT = 4  # sheets: a visit's screens
+_KEPT = 4  # sheets: the screens of a visit
 
 
 @dataclass(frozen=True)
 class ScreenImage:
-    """A finished picture (RGB), and what stands where on it."""
+    """A finished picture (RGB), and the boxes of everything on it."""
 
     image: Image.Image
     placed: tuple[Placed, ...]
 
 
 class Renderer:
-    """Draws the screens of one panel. ``arabic`` False leaves the languages out that cannot be shaped here. ``idle`` is
-    the operator's own idle picture, RGB and of the panel's size. A view that is ``dim`` has the ``dim`` share of light:
-    for panels whose backlight cannot be dimmed. Raises qr.QrError for a Wi-Fi whose code this panel cannot show, or
-    not so that it can be read."""
+    """Draws the screens of one panel. ``arabic`` False leaves out the languages that cannot be shaped here. ``idle`` is
+    the operator's own idle picture, RGB and of the panel's size. A ``dim`` view has the ``dim`` share of light, for
+    panels whose backlight cannot be dimmed. Raises qr.QrError for a Wi-Fi whose code this panel cannot show
+    readably."""
 
     def __init__(
         self,
@@ -48,15 +48,13 @@ class Renderer:
         arabic: bool | None = None,
         idle: Image.Image | None = None,
         dim: float = 1,
-        texts: Texts = TABLE,
     ) -> None:
         shaped = raqm_available() if arabic is None else arabic
-        shown = tuple(lang for lang in texts.languages if shaped or not rtl(lang))
-        self._settings = [Typesetter(layout, site, texts, pair) for pair in together(shown)]
+        shown = tuple(lang for lang in TABLE.languages if shaped or not rtl(lang))
+        self._typesetter = Typesetter(layout, site, TABLE, shown)
         if site.wifi:
             wifi_page.check(layout, site.wifi)
-            for typesetter in self._settings:
-                wifi_page.prove(typesetter, site.wifi)
+            wifi_page.prove(self._typesetter, site.wifi)
         self._idle = idle
         self._darker = darker(dim) if dim < 1 else None
         self._sheets: OrderedDict[View, Sheet] = OrderedDict()
@@ -64,12 +62,7 @@ class Renderer:
     @property
     def turns(self) -> bool:
         """Has the pay screen two sides, the code and the words?"""
-        return self._settings[0].layout.style == "square"
-
-    @property
-    def tongues(self) -> int:
-        """How many turns the languages take: what ``View.tongue`` counts to."""
-        return len(self._settings)
+        return self._typesetter.layout.style == "square"
 
     def warm(self) -> None:
         """Draw one screen of each state, so that fonts and pictures are loaded before a driver waits for them."""
@@ -80,8 +73,8 @@ class Renderer:
             self.compose(View(state, amount="0.00"))
 
     def compose(self, view: View) -> Image.Image:
-        """The picture for a view, mode RGB, the layout's size; a new one at each call. Raises qr.QrError for a symbol
-        that this panel cannot show, fonts.DoesNotFit for words that have no room on it."""
+        """The picture for a view, mode RGB, of the layout's size; a new one at each call. Raises qr.QrError for a
+        symbol that this panel cannot show, fonts.DoesNotFit for words that have no room on it."""
         return self.frame(view).image
 
     def frame(self, view: View) -> ScreenImage:
@@ -89,18 +82,18 @@ class Renderer:
         sheet = self._sheet(replace(view, left=None if view.left is None else 0, dim=False, moved=0))
         image, placed = sheet.image.copy(), tuple(sheet.placed)
         if sheet.countdown and view.left is not None:
-            sheet.countdown.draw(image, words.digits(words.countdown(view.left), self._settings[0].site.digits))
+            sheet.countdown.draw(image, words.digits(words.countdown(view.left), self._typesetter.site.digits))
         if view.moved:
             x, y = PLACES[view.moved]
-            image.paste(sheet.image, (x, y))  # at the edges stays what was there
+            image.paste(sheet.image, (x, y))  # the edges keep their content
             placed = tuple(replace(one, box=moved(one.box, x, y)) for one in placed)
         if view.dim and self._darker:
             image = image.point(self._darker)
         return ScreenImage(image, placed)
 
     def bare(self, view: View) -> ScreenImage:
-        """What stands for a view that raises DoesNotFit: no words, and no code."""
-        typesetter = self._settings[0]
+        """The picture instead of a view that raises DoesNotFit: no words, and no code."""
+        typesetter = self._typesetter
         sheet = Sheet(typesetter.layout.width, typesetter.layout.height)
         bare(sheet, typesetter, view)
         return ScreenImage(sheet.image, tuple(sheet.placed))
@@ -114,7 +107,7 @@ class Renderer:
         return sheet
 
     def _draw(self, view: View) -> Sheet:
-        typesetter = self._settings[view.tongue % len(self._settings)]
+        typesetter = self._typesetter
         layout = typesetter.layout
         sheet = Sheet(layout.width, layout.height)
         beside = _BESIDE.get(layout.style)

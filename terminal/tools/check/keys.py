@@ -1,4 +1,4 @@
-"""Keys and passwords: are the files there, closed to others, and do the pairs fit?"""
+"""Keys and passwords: are the files there and closed to others, and do the pairs match?"""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -16,6 +16,8 @@ _HOW = "see deploy/install.md, 3"
 
 
 async def keys(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    """PayBy's keys, the merchant's, those of lifts and of tickets; and no ticket key on a machine that stands at a
+    lane."""
     if payby := settings.payby:
         yield _tried(
             "keys payby.payby_public_key", lambda: _payby_keys(payby), "download PayBy's public key from its portal"
@@ -35,7 +37,7 @@ async def keys(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
         advice = "openssl rand -hex 32 makes one; the entry terminal has the same"
         roles = settings.roles()
         if "worker" not in roles and not {*KERB}.isdisjoint(roles):
-            text = "a lane's machine, which may be stolen, holds keys that tickets are signed with"
+            text = "this lane's machine, which may be stolen, holds the keys that sign tickets"
             advice = "take [ticket] and its files off this machine: the worker alone needs them"
             yield Finding("keys ticket.keys", False, text, advice)
             return
@@ -43,10 +45,11 @@ async def keys(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
 
 
 async def passwords(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    """The file with this machine's password for the broker; unproven where the embedded broker will make it."""
     if mqtt := settings.mqtt:
         path, name = mqtt.password_file, "password mqtt.password_file"
         if settings.broker and path.parent == settings.broker.users and not path.exists():
-            yield Finding(name, True, "not there yet; the embedded broker makes it", but="unproven")
+            yield Finding(name, True, "not there yet; the embedded broker will make it", but="unproven")
             return
         yield _tried(name, lambda: f"{len(read_secret(path, 'mqtt.password_file'))} characters", "chmod o= FILE")
 
@@ -61,9 +64,9 @@ def _tried(name: str, attempt: Callable[[], str], advice: str) -> Finding:
 def _payby_keys(payby: PaybySettings) -> str:
     found = load_public_keys(payby.payby_public_key)
     if payby.private_key:
-        with suppress(BadKey):  # told by the merchant key's own line
+        with suppress(BadKey):  # the merchant key's own line reports it
             if load_private_key(payby.private_key).public_key() in found:
-                raise ConfigError("payby.payby_public_key: is the merchant's own public key")
+                raise ConfigError("payby.payby_public_key: this is the merchant's own public key, not PayBy's")
     return f"{len(found)} of PayBy's"
 
 

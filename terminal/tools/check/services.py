@@ -1,4 +1,4 @@
-"""Who must answer: the broker and PayBy, and by PayBy's answer the clock."""
+"""What must answer: the broker and PayBy; and the clock, by PayBy's answer."""
 
 import socket
 import uuid
@@ -20,12 +20,13 @@ _WRONG_ID = REFUSALS["Client identifier not valid"]
 
 
 async def broker(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    """Does the broker let this user in? Unproven while the embedded one is not running."""
     if not (mqtt := settings.mqtt):
         return
     url = urlsplit(mqtt.url)
     port = url.port or (8883 if url.scheme == "mqtts" else 1883)
     if settings.broker and settings.broker.port != port:
-        text = f"mqtt.url has port {port}, the embedded broker listens on {settings.broker.port}"
+        text = f"mqtt.url has port {port}, but the embedded broker listens on {settings.broker.port}"
         yield Finding("broker", False, text, "make mqtt.url and broker.port agree")
     elif settings.broker and not _answers(url.hostname or "", port):
         yield Finding("broker", True, "embedded, not running; run starts it", but="unproven", about="mqtt.url")
@@ -40,31 +41,32 @@ def _answers(host: str, port: int) -> bool:
 
 
 async def _knock(mqtt: MqttSettings) -> Finding:
-    """Connect under a client id that no role has: one that has it would be thrown out by this check."""
+    """Connect under a client id that no role has, because this check would push out a role that has it."""
     try:
         async with build.mqtt_client(mqtt, f"{mqtt.username}-check") as mqtt_client:
             trouble = "" if mqtt_client.connected else mqtt_client.trouble
     except ConnectionRefused as error:
-        if _WRONG_ID not in str(error):  # a broker that binds ids to users has looked at the password first
-            return Finding("broker", False, str(error), "mend mqtt.username, or the password in mqtt.password_file")
+        if _WRONG_ID not in str(error):  # a broker that binds ids to users has checked the password first
+            return Finding("broker", False, str(error), "correct mqtt.username, or the password in mqtt.password_file")
         trouble = ""
     except (MqttError, ConfigError, UnicodeDecodeError) as error:
-        return Finding("broker", False, str(error), "mend [mqtt]")
+        return Finding("broker", False, str(error), "correct [mqtt]")
     if trouble:
         return Finding(
-            "broker", False, f"{mqtt.url} cannot be reached: {trouble}", "start the broker, or mend mqtt.url"
+            "broker", False, f"{mqtt.url} cannot be reached: {trouble}", "start the broker, or correct mqtt.url"
         )
-    return Finding("broker", True, f"{mqtt.url} takes {mqtt.username}'s password", about="mqtt.url")
+    return Finding("broker", True, f"{mqtt.url} accepts {mqtt.username}'s password", about="mqtt.url")
 
 
 async def payby_and_clock(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
+    """Does PayBy answer the merchant's key (for at most 10 s), and is this machine's clock right?"""
     skew_ms = None
     payby = settings.payby
     if payby and payby.private_key and payby.base_url and payby.partner_id:
         try:
             client = build.payby_client(payby, timeout_s=min(payby.timeout, _QUICKEST_S))
         except errors.PayByError as error:
-            yield Finding("PayBy", False, f"not asked: {error}", "mend the key first")
+            yield Finding("PayBy", False, f"not asked: {error}", "correct the key first")
         else:
             async with client:
                 yield await _ask(client, payby)
@@ -73,18 +75,18 @@ async def payby_and_clock(settings: Settings, machine: Machine) -> AsyncIterator
 
 
 async def _ask(client: PayByClient, payby: PaybySettings) -> Finding:
-    """Ask for an order that cannot be: "no such order" is the answer that only a known merchant gets."""
+    """Ask for an impossible order: only a known merchant gets the answer "no such order"."""
     try:
         await client.get_order(f"check-{uuid.uuid4().hex}")
     except errors.OrderUnknown:
         return Finding("PayBy", True, f"{payby.base_url} knows {payby.partner_id} and its key")
     except errors.PayByError as error:
         return Finding("PayBy", False, str(error), what_to_do(error))
-    return Finding("PayBy", False, "knows an order that was never placed", "is payby.base_url PayBy's?")
+    return Finding("PayBy", False, "it knows an order that was never placed", "check that payby.base_url is PayBy's")
 
 
 def what_to_do(error: errors.PayByError) -> str:
-    """The same for a refusal with and without a signature."""
+    """The advice for a refusal, with or without a signature."""
     match error:
         case errors.ClockWrong():
             return "set this machine's clock: sudo timedatectl set-ntp true"
@@ -101,7 +103,7 @@ def what_to_do(error: errors.PayByError) -> str:
         case errors.OutcomeUnknown(said=errors.CallFailed() as said):
             return what_to_do(said)
         case errors.OutcomeUnknown():
-            return "mend payby.base_url, or the way to the internet"
+            return "correct payby.base_url, or check the internet connection"
     return "ask PayBy, with the trace code"
 
 
@@ -110,9 +112,13 @@ _ENROL = "in PayBy's portal: upload merchant.pub.pem, enter this machine's outgo
 
 def _clock(ntp: bool | None, skew_ms: int | None, *, prices: bool) -> Finding:
     if prices and not ntp and skew_ms is None:
-        text = "confirmed by nobody, neither the network nor PayBy: no ticket would be taken"
-        return Finding("clock", False, text, "sudo timedatectl set-ntp true, and mend the way to PayBy")
-    kept = {True: "kept by the network", False: "not kept by the network", None: "who keeps it is not known here"}[ntp]
+        text = "neither the network nor PayBy has confirmed it: no ticket would be taken"
+        return Finding("clock", False, text, "run sudo timedatectl set-ntp true, and check the connection to PayBy")
+    kept = {
+        True: "kept by the network",
+        False: "not kept by the network",
+        None: "whether the network keeps it is unknown",
+    }[ntp]
     text = (
         kept
         if skew_ms is None
