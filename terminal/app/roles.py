@@ -20,7 +20,7 @@ from terminal.contract import access, lift_rules, signatures
 from terminal.core.tariff import Tariff
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.endpoint import Endpoint
-from terminal.mqtt.heartbeat import HEARTBEAT_S, SHARED_HEARTBEAT_S, last_will
+from terminal.mqtt.heartbeat import HEARTBEAT_S, SELDOM_S, last_will
 
 if TYPE_CHECKING:
     from broker.embedded import EmbeddedBroker
@@ -132,7 +132,7 @@ class _Opener:
             role=role,
             version=__version__,
             clock=self._clock,
-            heartbeat_s=SHARED_HEARTBEAT_S if self._process == "run" else HEARTBEAT_S,
+            heartbeat_s=HEARTBEAT_S if role == self._process else SELDOM_S,
             tells_of_connection=role == self._process,
         )
 
@@ -228,7 +228,7 @@ class _Opener:
 
     async def _barrier(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
         from terminal.payby.signing import load_public_keys
-        from terminal.roles.barrier.role import EVERY_S, BarrierRole
+        from terminal.roles.barrier.role import BarrierRole
         from terminal.roles.barrier.spent_lifts import BarrierJournal
 
         settings = self._settings
@@ -243,8 +243,7 @@ class _Opener:
 
         async def serve(book: "BarrierJournal") -> None:
             async with self._hardware.relay(book.spent.quiet_ms(self._clock) / 1000) as relay:
-                every_s = SHARED_HEARTBEAT_S if self._process == "run" else EVERY_S
-                await BarrierRole(endpoint, relay, book, trust, every_s=every_s).run()
+                await BarrierRole(endpoint, relay, book, trust).run()
 
         return JournalWatch(
             endpoint,

@@ -28,8 +28,9 @@ MEANINGS = {
     "refund": "A refund's progress.",
     "alert": "Something a person must know, raised or cleared.",
     "alerts": "What a role has raised now at this place, replaced on every change; empty when there is nothing.",
-    "health": "Online, degraded, offline; version; a heartbeat every 5 s (12 s under `run`). Also each connection's "
-    "last will. A worker signs its own, and names as `rival` the other worker that it hears.",
+    "health": "Online, degraded, offline; version; a heartbeat every 5 s (under `run` only the process's, for all its "
+    "roles). Also each connection's last will. A worker signs its own, and names as `rival` the other "
+    "worker that it hears.",
 }
 SIGNED_TEXTS = {
     "lift": (

@@ -17,11 +17,9 @@ from terminal.mqtt.takeover import TAKEN_OVER, TakeoverDetector
 log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 5.0
-SHARED_HEARTBEAT_S = 12.0
-"""Of roles that share a connection: each beat is a sign of life of all (Presence), so one alone need not come as often,
-and whoever watches an idle lane hears half as much. Less than SILENT_MS, for who hears but one of them."""
-TICK_S = 5.0
-"""How often it is looked whether the own beat came back, where beats are rarer."""
+SELDOM_S = 60.0
+"""How often a role repeats its health when its process beats for it on ``health/run``. Each beat of the process is a
+sign of life of all its roles (Presence), so a watcher of an idle lane hears less than half as much."""
 SAID_AGAIN_S = 2.2
 """How long after a connect a heartbeat is repeated once: a QoS 0 message reaches only those who are connected, and a
 role that lost the broker at the same time is back by then (client.RETRY_S)."""
@@ -108,15 +106,20 @@ class Heartbeat:
                 await self._publish_health()
 
     async def _wait_for_news(self) -> None:
-        """Return when there is something to say, at the latest when the next beat is due."""
+        """Return when there is news, or when the next beat is due."""
         left_s = self._every_s
-        while left_s > 0 and not self._news.is_set():
+        while not self._news.is_set():
+            tick_s = min(HEARTBEAT_S, left_s)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(TICK_S, left_s)):
+                async with asyncio.timeout(tick_s):
                     await self._news.wait()
                     return
-            left_s -= TICK_S
-            self._check_echo()
+            if self._every_s <= HEARTBEAT_S:  # else the process's own beat tests the connection
+                self._check_echo()
+            left_s -= tick_s
+            if left_s <= 0:
+                return
+            await self._look_at_losses()
 
     def _changed(self, connected: bool) -> None:
         self._echo_ms = self._clock.steady_ms()

@@ -50,10 +50,11 @@ class Presence:
                     self._note(other, health, at_ms)
 
     def _all_alive(self, instance: str, at_ms: int) -> None:
-        """Roles of one process share its connection and beat in turn: each beat is a sign of life of all that were
-        heard of it live and have not said that they go."""
+        """The roles of one process share its instance, and the process beats for all of them. So a live beat is a sign
+        of life of each whose last message, retained or not, did not say offline: the retained one of a living instance
+        is what it says now."""
         for key, peer in self._peers.items():
-            if peer.health.instance == instance and peer.at_ms is not None and peer.health.state != "offline":
+            if peer.health.instance == instance and peer.health.state != "offline":
                 self._peers[key] = replace(peer, at_ms=at_ms, beat_ms=at_ms)
 
     def _note(self, key: tuple[str, str], health: Health, at_ms: int | None) -> None:
