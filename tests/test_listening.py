@@ -68,7 +68,7 @@ async def garage(folder: Path) -> AsyncIterator[EmbeddedBroker]:
                 await lane.publish("parking/marina/exit-1/screen", message(state="idle"), retain=True)
                 await lane.publish("parking/marina/exit-1/alerts/lcd", message(raised=[]), retain=True)
                 await lane.publish("parking/marina/exit-1/alert", message(text=f"number {number}", **alert))
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.2)  # a lane that speaks now and then
 
         speaking = asyncio.create_task(speak())
         try:

@@ -9,7 +9,7 @@ from terminal.contract.messages import stamp
 from terminal.contract.topics import SILENT_MS
 from terminal.core import ids
 from terminal.monitor.garage import GarageMonitor, Observation
-from tests.sim.memorybus import TestClock
+from tests.support.turned_clock import TurnedClock
 
 NOW = 1_795_000_000_000
 SESSION = ids.derived_id(NOW, "session")
@@ -22,7 +22,7 @@ class Ear:
     """A monitor, and messages for it."""
 
     def __init__(self) -> None:
-        self.clock = TestClock()
+        self.clock = TurnedClock()
         self.monitor = GarageMonitor("marina", self.clock)
 
     def hears(self, what: str, *, lane: str = "exit-1", retained: bool = False, **fields: Any) -> Observation:

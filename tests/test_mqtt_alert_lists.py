@@ -9,7 +9,8 @@ from terminal.core import ids
 from terminal.mqtt.endpoint import Endpoint
 from tests.conftest import NewBus
 from tests.sim.loop import VirtualLoop
-from tests.sim.memorybus import MemoryBus, TestClock
+from tests.support.memory_bus import MemoryBus
+from tests.support.turned_clock import TurnedClock
 
 GARAGE = "marina"
 SESSION = ids.derived_id(1_795_000_000_000, "session")
@@ -18,7 +19,7 @@ OWN = f"parking/{GARAGE}/exit-1/alerts/barrier"
 
 
 def endpoint(bus: MemoryBus, role: str = "barrier", lane: str | None = "exit-1") -> Endpoint:
-    return Endpoint(bus.as_bus(), garage=GARAGE, lane=lane, role=role, version="1", clock=TestClock())
+    return Endpoint(bus.as_bus(), garage=GARAGE, lane=lane, role=role, version="1", clock=TurnedClock())
 
 
 def kept(bus: MemoryBus, topic: str = OWN) -> list[dict[str, Any]]:
@@ -99,7 +100,7 @@ def test_a_new_start_says_that_nothing_is_raised_where_an_earlier_one_had_raised
             now = endpoint(bus, "worker", None)
             await now.alert("disk", "90 % full", lane="exit-1")
             beating = asyncio.create_task(now.run_heartbeat())
-            await asyncio.sleep(1)
+            await asyncio.sleep(1)  # virtual time
             lists = {topic: kept(bus, topic) for topic in bus.retained if "/alerts/" in topic}
             assert {topic.split("/", 2)[2]: [alert["code"] for alert in raised] for topic, raised in lists.items()} == {
                 "exit-2/alerts/worker": [],
@@ -111,7 +112,7 @@ def test_a_new_start_says_that_nothing_is_raised_where_an_earlier_one_had_raised
             bus.retained.clear()  # a broker that forgot everything
             bus.connect(False)
             bus.connect(True)
-            await asyncio.sleep(1)
+            await asyncio.sleep(1)  # virtual time
             assert set(bus.retained) >= {"parking/marina/exit-1/alerts/worker", "parking/marina/garage/alerts/worker"}
             beating.cancel()
             await asyncio.wait([beating])
@@ -121,7 +122,7 @@ def test_a_new_start_says_that_nothing_is_raised_where_an_earlier_one_had_raised
 
 async def test_who_comes_later_hears_what_is_raised_from_either_broker(new_bus: NewBus) -> None:
     async with new_bus("worker") as worker, new_bus("watch") as watch:
-        role = Endpoint(worker, garage=GARAGE, lane=None, role="worker", version="1", clock=TestClock())
+        role = Endpoint(worker, garage=GARAGE, lane=None, role="worker", version="1", clock=TurnedClock())
         await role.alert("boom-stuck", "it does not rise", lane="exit-1")
         await worker.settled()
         async with asyncio.timeout(5):

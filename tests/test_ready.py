@@ -16,7 +16,8 @@ from terminal.config.schema import Settings
 from terminal.contract.messages import Health, encode, stamp
 from terminal.mqtt.endpoint import Endpoint
 from tests.sim.loop import VirtualLoop
-from tests.sim.memorybus import MemoryBus, TestClock
+from tests.support.memory_bus import MemoryBus
+from tests.support.turned_clock import TurnedClock
 
 NOW = 1_795_000_000_000
 CONFIGURATION = """\
@@ -42,7 +43,7 @@ def test_it_is_ready_once_each_role_of_this_process_was_heard(
 ) -> None:
     caplog.set_level(logging.INFO)
     with VirtualLoop() as loop:
-        bus, clock = MemoryBus(), TestClock()
+        bus, clock = MemoryBus(), TurnedClock()
         bus.trouble = ""  # type: ignore[attr-defined]
 
         async def says(role: str, state: str, instance: str, lane: str = "exit-1") -> None:
@@ -56,13 +57,13 @@ def test_it_is_ready_once_each_role_of_this_process_was_heard(
             own = Endpoint(bus.as_bus(), garage="marina", lane="exit-1", role="run", version="1", clock=clock)
             await says("lcd", "online", "test")  # kept from before: it says nothing of now
             telling = asyncio.create_task(tell_when_ready(own, ["lcd", "broker"], settings))
-            await asyncio.sleep(1)
+            await asyncio.sleep(1)  # virtual time
             await says("lcd", "online", "another process's")
             await says("broker", "online", "test", lane="garage")
-            await asyncio.sleep(25)
+            await asyncio.sleep(25)  # virtual time
             assert [record.levelname for record in caplog.records] == ["WARNING"]
             await says("lcd", "degraded", "test")
-            await asyncio.sleep(1)
+            await asyncio.sleep(1)  # virtual time
             assert telling.done()
 
         loop.run(story())

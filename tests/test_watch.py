@@ -21,13 +21,13 @@ from terminal.core import ids
 from terminal.monitor.garage import GarageMonitor
 from terminal.tools.watch import command, history, user
 from terminal.tools.watch.command import WatchOptions
-from terminal.tools.watch.header import Connection, age, header, in_short, rich_of
+from terminal.tools.watch.header import BrokerConnection, age, header, in_short, rich_of
 from terminal.tools.watch.line import Line, json_of, line_of
 from terminal.tools.watch.output import PlainOutput, TerminalOutput
 from terminal.tools.watch.wish import WatchWish
 from tests.conftest import NewBus, embedded_bus, open_embedded
-from tests.sim.memorybus import TestClock
 from tests.support.ports import free_port
+from tests.support.turned_clock import TurnedClock
 from tests.support.visit_journal import write_visit
 
 ZONE = ZoneInfo("Asia/Dubai")
@@ -46,7 +46,7 @@ def message(**fields: Any) -> bytes:
 
 
 def test_a_line_has_local_time_lane_help_code_and_words() -> None:
-    seen = GarageMonitor("marina", TestClock()).take("parking/marina/exit-1/fee", message(**FEE), retained=True)
+    seen = GarageMonitor("marina", TurnedClock()).take("parking/marina/exit-1/fee", message(**FEE), retained=True)
     assert seen is not None
     assert line_of(seen).text(ZONE, 6) == f"15:06:40 exit-1 {CODE}  fee: stay of 1 h 31 min, AED 20.00 due (kept)"
 
@@ -61,7 +61,7 @@ def test_a_long_line_is_folded_under_itself_and_fits_80_columns() -> None:
 
 
 def test_json_has_the_message_whole() -> None:
-    seen = GarageMonitor("marina", TestClock()).take("parking/marina/exit-1/fee", message(**FEE), retained=False)
+    seen = GarageMonitor("marina", TurnedClock()).take("parking/marina/exit-1/fee", message(**FEE), retained=False)
     assert seen is not None
     document = json.loads(json_of(seen))
     assert document["message"] == json.loads(message(**FEE))
@@ -103,8 +103,8 @@ def test_repetitions_and_lists_are_shown_only_where_they_are_asked_for() -> None
 # The header
 
 
-def observed(*said: tuple[str, bytes]) -> tuple[GarageMonitor, TestClock]:
-    clock = TestClock()
+def observed(*said: tuple[str, bytes]) -> tuple[GarageMonitor, TurnedClock]:
+    clock = TurnedClock()
     monitor = GarageMonitor("marina", clock)
     for what, payload in said:
         monitor.take(f"parking/marina/{what}", payload, retained=False)
@@ -128,7 +128,7 @@ LIVE = (
 
 def test_the_header_says_who_is_there_what_is_raised_and_each_lane_with_its_age() -> None:
     monitor, clock = observed(*LIVE)
-    assert header(monitor, clock, Connection()) == [
+    assert header(monitor, clock, BrokerConnection()) == [
         ("marina | 4 of 4 roles online | nothing raised", "good"),
         ("  exit-1: shows idle for 0 s, nobody waits, boom down", "plain"),
     ]
@@ -140,7 +140,7 @@ def test_the_header_names_who_is_away_and_since_when_and_what_is_no_longer_known
     clock.turn(20_000)
     monitor.take("parking/marina/" + LIVE[0][0], LIVE[0][1], retained=False)
     monitor.take("parking/marina/exit-1/health/lcd", role("lcd", "degraded", reason="no panel")[1], retained=False)
-    rows = header(monitor, clock, Connection())
+    rows = header(monitor, clock, BrokerConnection())
     assert [row for row, _ in rows] == [
         "marina | 2 of 4 roles online | 1 raised",
         "  exit-1 barrier is silent, last heard 20 s ago",
@@ -155,11 +155,11 @@ def test_the_header_names_who_is_away_and_since_when_and_what_is_no_longer_known
 def test_the_header_admits_a_silence_and_a_cut() -> None:
     monitor, clock = observed(*LIVE)
     clock.turn(17_000)
-    assert header(monitor, clock, Connection())[0] == (
+    assert header(monitor, clock, BrokerConnection())[0] == (
         "marina | 0 of 4 roles online | nothing raised | NOTHING HEARD for 17 s",
         "bad",
     )
-    cut = Connection(clock.steady_ms() - 5000, "lost: [Errno 111] Connection refused")
+    cut = BrokerConnection(clock.steady_ms() - 5000, "lost: [Errno 111] Connection refused")
     assert header(monitor, clock, cut) == [("CUT OFF from the broker for 5 s, trying again: Connection refused", "bad")]
 
 
@@ -167,7 +167,7 @@ def test_a_hundred_lanes_and_alerts_leave_room_for_the_lines() -> None:
     alert = {"code": "arm", "severity": "critical", "text": "x" * 200, "since": stamp(NOW)}
     said = [(f"exit-{n}/screen", message(state="idle")) for n in range(100)]
     monitor, clock = observed(*LIVE, *said, ("exit-1/alerts/barrier", message(raised=[alert] * 40, more=7)))
-    rows = header(monitor, clock, Connection())
+    rows = header(monitor, clock, BrokerConnection())
     assert len(rows) <= 20
     assert ("  and 43 more alerts", "dim") in rows
     assert ("  and 92 more lanes", "dim") in rows
@@ -183,9 +183,6 @@ def test_an_age_is_said_in_one_unit(ms: int, words: str) -> None:
 
 def test_why_there_is_no_connection_is_said_without_numbers() -> None:
     assert in_short("[Errno 111] Connection refused") == "Connection refused"
-
-
-# A terminal
 
 
 def test_on_a_terminal_the_header_stays_under_lines_that_fit() -> None:
@@ -329,7 +326,7 @@ async def test_two_watch_at_once_what_was_kept_and_what_comes(new_bus: NewBus, t
             async with asyncio.timeout(20):
                 while not two.lines:  # until the second one has subscribed
                     await lane.publish("parking/marina/exit-1/fee", message(**FEE))
-                    await asyncio.sleep(0.05)
+                    await asyncio.sleep(0.05)  # between two tries
             assert json.loads(await two.until('"kind": "fee"'))["message"]["minutes"] == 91
             await one.until("fee: stay of 1 h 31 min, AED 20.00 due")
     assert len([line for line in one.lines if line.startswith("fee")]) == 1

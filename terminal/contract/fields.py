@@ -4,47 +4,49 @@ from collections.abc import Mapping
 
 EVERY: Mapping[str, str] = {
     "v": "the version of this contract",
-    "id": "names the message; a repetition bears the same",
+    "id": "names the message; a repetition has the same",
     "at": "when it was made",
 }
-"""Of the fields that every message has."""
+"""The fields that every message has."""
 
 FIELDS: Mapping[str, Mapping[str, str]] = {
     "Fee": {
-        "ticket": "the text as scanned, up to 512 characters; of a refused one the first 64",
-        "reason": "what the reader makes of it: an amount, nothing, the price of a lost ticket, or no",
-        "session": "the stay that the ticket names; of a lost one whatever it says, the worker derives it",
-        "car": "the vehicle that waits, where the loops name one",
-        "entered": "when the stay began, by the ticket",
+        "ticket": "the text as scanned, up to 512 characters; of a refused ticket the first 64",
+        "reason": (
+            "what the reader makes of it: an amount is due, nothing is due, the ticket is lost, or it is refused"
+        ),
+        "session": "the stay that the ticket names; for a lost ticket the worker derives it, whatever this says",
+        "car": "the vehicle that waits, if the loops name one",
+        "entered": "when the stay began, according to the ticket",
         "exited": "when the ticket was read",
-        "minutes": "the stay, a begun minute counted whole",
+        "minutes": "the length of the stay, rounded up",
         "amount": "what is due",
         "currency": "of `amount`",
-        "why": "why it is refused, in the words of `screen`'s reasons",
+        "why": "why it is refused: one of `screen`'s reasons",
     },
     "Order": {
         "status": (
-            "`placing`: PayBy has not answered; `created`: it can be paid; `closing`: it is being "
-            "ended; `closed`: nobody paid; `failed`: refused, or its words do not fit; `none`: there "
-            "is no order"
+            "`placing`: PayBy has not answered; `created`: it can be paid; `closing`: it is being ended; "
+            "`closed`: nobody paid; `failed`: refused, or PayBy's words do not match; `none`: there is no "
+            "order"
         ),
-        "fee": ("the last fee that the lane's visit took; with `none` the last one that was taken or refused"),
+        "fee": "the last fee that the lane's visit took; with `none` the last one taken or refused",
         "session": "the stay",
         "order_no": "the lane's order",
-        "amount": "what is to be paid",
+        "amount": "the amount to pay",
         "currency": "of `amount`",
-        "token_url": "what the code says",
+        "token_url": "the content of the code",
         "expires": "when we begin to close it",
         "scanned": "a phone has read the code",
     },
     "Screen": {
-        "state": "what the driver is to see",
-        "fee": "the last fee taken or refused: who published it need not repeat it",
+        "state": "what the driver must see",
+        "fee": "the last fee taken or refused: its reader need not repeat it",
         "session": "the stay",
         "car": "the vehicle that it is for",
-        "amount": "what is to be paid",
+        "amount": "the amount to pay",
         "currency": "of `amount`",
-        "minutes": "of the stay",
+        "minutes": "the length of the stay",
         "expires": "when the countdown ends",
         "remaining": "seconds until then, when this was published",
         "scanned": "a phone has read the code",
@@ -57,40 +59,39 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "Qr": {
         "size": "modules a side, 21 to 177",
         "bits": (
-            "Base64 of the modules, row after row without padding between them, most significant bit "
-            "first, 1 is dark; only the last byte is filled with zeros; without quiet zone"
+            "Base64 of the modules, row after row without padding between them, most significant bit first, 1 "
+            "is dark; only the last byte is filled with zeros; without quiet zone"
         ),
     },
     "Paid": {
-        "order_no": "the order that it is about; `none` where it is about none",
+        "order_no": "the order that it is about; `none` if it is about no order",
         "notify_id": "PayBy's number of the notification",
         "body": (
-            "PayBy's bytes as text, unchanged; where that is too long for a message `zlib,base64:` "
-            "and the same deflated"
+            "PayBy's bytes as unchanged text; if that is too long for a message, `zlib,base64:` and the same deflated"
         ),
         "sign": "PayBy's signature over them, Base64",
     },
     "Receipt": {
         "outcome": (
-            "`lifting`: a lift follows; `late`: the car is gone, a refund or a person follows; "
-            "`duplicate`: known already; `refused`: nothing follows; `noted`: it is in the journal; "
-            "`done`: the command was obeyed"
+            "`lifting`: a lift follows; `late`: the car is gone, a refund or a person follows; `duplicate`: "
+            "already known; `refused`: nothing follows; `noted`: it is in the journal; `done`: the command was "
+            "obeyed"
         ),
         "order_no": "of the notification",
         "notify_id": "the notification that is answered",
         "command": "the id of the command that is answered",
-        "why": "why it came to that, in words",
+        "why": "the reason in words",
     },
     "Lift": {
         "session": "the stay",
         "reason": (
-            "`paid`: its own order, at its own lane, for the first time; `credit`: an order that was "
-            "paid before; `free`; `operator`: a console's"
+            "`paid`: its own order, at its own lane, for the first time; `credit`: an order that was paid "
+            "before; `free`: nothing was due; `operator`: a console's"
         ),
         "by": "who asks: the signer's name, or an operator's",
         "not_after": (
-            "the deadline: 30 s ahead, 15 s where no car is named; renewed under the same `id` while "
-            "nobody answers, five times at most"
+            "the deadline: 30 s ahead, 15 s if no car is named; renewed under the same `id` while nobody "
+            "answers, at most five times"
         ),
         "key": "the signer's name in `lift.trusted`",
         "sign": "the signer's, Ed25519 in Base64",
@@ -101,16 +102,16 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "proof": "with `paid` and `credit`: PayBy's words",
     },
     "Proof": {
-        "body": "the signed bytes as text: a notification, or an answer that holds `body.acquireOrder`",
+        "body": "the signed bytes as text: a notification, or an answer with `body.acquireOrder`",
         "sign": "PayBy's signature over them, Base64",
     },
     "Barrier": {
         "state": "where the boom is, by its limit switches, by time, or both",
-        "lift": ("the lift by which it rose, until it is down again; an arm that was raised by hand bears none"),
-        "session": "the stay that this lift was for",
+        "lift": "the lift by which it rose, until it is down again; absent if the arm was raised by hand",
+        "session": "the stay of this lift",
         "reason": "the reason of this lift",
-        "answer": "to the lift that was heard just now",
-        "last": "by which lift it rose last, of an arm that is at rest or was raised by hand",
+        "answer": "the answer to the lift that just came",
+        "last": "the lift by which it last rose, while the arm is at rest or was raised by hand",
     },
     "LastLift": {
         "lift": "the lift",
@@ -120,15 +121,15 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "Answer": {
         "lift": "the lift that is answered",
         "outcome": "`unknown`: the barrier meant to raise and does not know whether it did",
-        "why": "of a refusal",
+        "why": "why it was refused",
         "order_no": "the lift's",
     },
     "Vehicle": {
-        "waiting": "is a vehicle on the loop before the boom",
-        "under_boom": "is a vehicle on the loop under the boom",
+        "waiting": "whether a vehicle is on the loop before the boom",
+        "under_boom": "whether a vehicle is on the loop under the boom",
         "car": (
-            "the waiting vehicle's id, new each time that `waiting` becomes true; another vendor's "
-            "device may leave it out"
+            "the waiting vehicle's id, new each time that `waiting` becomes true; another vendor's device may "
+            "leave it out"
         ),
     },
     "Command": {
@@ -137,15 +138,15 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "not_after": "the deadline, at most 60 s ahead",
         "key": "the console's name in `lift.trusted`",
         "sign": "the console's, Ed25519 in Base64",
-        "session": "the stay whose visit is to end",
+        "session": "the stay whose visit must end",
         "order_no": "the order to cancel, or to give back",
-        "amount": "how much to give back; absent: what is left",
-        "reason": "what PayBy and the journal are told of a refund",
+        "amount": "how much to give back; absent: all that is left",
+        "reason": "the reason of a refund, for PayBy and the journal",
     },
     "Refund": {
         "order_no": "the order that was paid",
         "refund_no": "`R` and the 32 hex digits of what asked for it",
-        "status": "how far it is; `asked`: PayBy has not answered yet",
+        "status": "how far it is; `asked`: PayBy has not yet answered",
         "amount": "what is given back",
         "currency": "of `amount`",
         "notify_id": "the listener's only: PayBy's number of the notification",
@@ -154,10 +155,10 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     },
     "Alert": {
         "severity": "how urgent",
-        "code": "what it is: deploy/operations.md says what to do",
+        "code": "the kind of alert: deploy/operations.md says what to do",
         "state": (
-            "`cleared` ends what was `raised` with this code, session and order at this lane; some "
-            "codes tell what happened and are never cleared"
+            "`cleared` ends what was `raised` with this code, session and order at this lane; some codes tell "
+            "of an occurrence and are never cleared"
         ),
         "text": "one line in words",
         "session": "the stay that it is about",
@@ -178,11 +179,11 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "help_code": "what the driver sees",
     },
     "Health": {
-        "state": "is it there; `degraded`: at work, with a trouble",
-        "version": "of the program",
+        "state": "whether it is online; `degraded`: running, but something is wrong",
+        "version": "the program's version",
         "instance": "a UUIDv7, new at each start",
         "since": "when the state began",
-        "reason": "what the trouble is",
+        "reason": "what is wrong",
         "rival": "a worker's only: the instance of the later worker that it hears",
         "key": "a worker's only: the name of its key",
         "sign": "a worker's only: its signature, Ed25519 in Base64",

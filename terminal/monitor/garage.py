@@ -9,12 +9,12 @@ import json
 from dataclasses import dataclass
 
 from terminal.clock import Clock
-from terminal.contract.describe import in_words
+from terminal.contract.describe import MessageFields, in_words
 from terminal.contract.messages import Alerts, BadMessage, Health, RaisedAlert, decode, moment
 from terminal.contract.topics import BY_ROLE, GARAGE_WIDE, Topic, TopicError, parse
 from terminal.core import ids
 from terminal.core.alert_codes import Severity
-from terminal.monitor.heard import Data, Heard
+from terminal.monitor.heard import Heard
 from terminal.monitor.lane import LaneMonitor
 from terminal.monitor.opened import Opened
 from terminal.monitor.roles import RoleStatus, statuses
@@ -38,7 +38,7 @@ class Observation:
     lane: str
     kind: str
     role: str
-    data: Data
+    data: MessageFields
     retained: bool
     at_ms: int
     words: str
@@ -69,7 +69,7 @@ class GarageMonitor:
         self._clock = clock
         self._presence = Presence(clock)
         self._raised: dict[tuple[str, str], tuple[tuple[RaisedAlert, ...], int]] = {}
-        self._last: dict[str, Data] = {}
+        self._last: dict[str, MessageFields] = {}
         self._asked: dict[str, str] = {}
         """Whose stay a command or a notification is about, by its id, for its receipt."""
 
@@ -168,7 +168,7 @@ class GarageMonitor:
         except BadMessage:
             return
 
-    def _is_news(self, where: Topic, topic: str, data: Data) -> bool:
+    def _is_news(self, where: Topic, topic: str, data: MessageFields) -> bool:
         """Repetitions with a new time are none; nor is the same message, said until somebody answers."""
         passing = ("id", "at", "remaining", "key", "sign", "not_after", "rival")
         said = {name: value for name, value in data.items() if name not in passing}
@@ -182,7 +182,7 @@ class GarageMonitor:
         self._last[topic] = said
         return before != said
 
-    def _about(self, where: Topic, lane: LaneMonitor | None, data: Data) -> tuple[str, str]:
+    def _about(self, where: Topic, lane: LaneMonitor | None, data: MessageFields) -> tuple[str, str]:
         answer = data.get("answer")
         order_no = _text(data, "order_no") or (_text(answer, "order_no") if isinstance(answer, dict) else "")
         session = lane.session_of(where.kind, data) if lane else _text(data, "session")
@@ -195,7 +195,7 @@ class GarageMonitor:
         return session or self._asked.get(_text(data, "command"), ""), order_no
 
 
-def _fields(payload: bytes) -> Data:
+def _fields(payload: bytes) -> MessageFields:
     try:
         data = json.loads(payload)
     except (ValueError, RecursionError):
@@ -203,17 +203,17 @@ def _fields(payload: bytes) -> Data:
     return data if isinstance(data, dict) else {}
 
 
-def _said_ms(data: Data, otherwise: int) -> int:
+def _said_ms(data: MessageFields, otherwise: int) -> int:
     try:
         return moment(data["at"])
     except (KeyError, TypeError, ValueError, OverflowError):
         return otherwise
 
 
-def _help_code(data: Data, session: str) -> str:
+def _help_code(data: MessageFields, session: str) -> str:
     return _text(data, "help_code") or (ids.help_code(session) if session else "")
 
 
-def _text(data: Data, name: str) -> str:
+def _text(data: MessageFields, name: str) -> str:
     value = data.get(name)
     return value if isinstance(value, str) else ""

@@ -1,11 +1,9 @@
 """A message as it was heard: what it says, and how old that is."""
 
 from dataclasses import dataclass
-from typing import Any
 
+from terminal.contract.describe import MessageFields
 from terminal.contract.topics import SILENT_MS
-
-Data = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +12,7 @@ class Heard:
     epoch. ``heard_ms``: when it came, by the steady clock. ``retained``: the broker had kept it, so ``said_ms`` alone
     tells how old it is."""
 
-    data: Data
+    data: MessageFields
     said_ms: int
     heard_ms: int
     retained: bool

@@ -1,6 +1,7 @@
 """One lane as its messages tell it."""
 
-from terminal.monitor.heard import Data, Heard
+from terminal.contract.describe import MessageFields
+from terminal.monitor.heard import Heard
 from terminal.monitor.opened import Lifts, Opened
 
 RISEN = ("rising", "up")
@@ -38,7 +39,7 @@ class LaneMonitor:
                 return self._rises(before, heard)
         return None
 
-    def session_of(self, kind: str, data: Data) -> str:
+    def session_of(self, kind: str, data: MessageFields) -> str:
         """The stay that a message of this lane is about; empty where it is about none."""
         if isinstance(session := data.get("session"), str):
             return session

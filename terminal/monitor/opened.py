@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from terminal.monitor.heard import Data
+from terminal.contract.describe import MessageFields
 
 By = Literal["paid", "free", "credit", "operator", "by hand", "unknown"]
 REASONS: tuple[By, ...] = ("paid", "free", "credit", "operator")
@@ -48,9 +48,9 @@ class Lifts:
     """The last lifts that were published for a lane, by id."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Data] = {}
+        self._known: dict[str, MessageFields] = {}
 
-    def note(self, lift: Data) -> None:
+    def note(self, lift: MessageFields) -> None:
         """A ``lift`` was said."""
         if isinstance(name := lift.get("id"), str):
             self._known.pop(name, None)
@@ -62,7 +62,7 @@ class Lifts:
         """The stay that a lift is for; empty where it was not heard."""
         return _text(self._known.get(lift, {}) if isinstance(lift, str) else {}, "session")
 
-    def opened(self, barrier: Data, at_ms: int, *, before: str) -> Opened:
+    def opened(self, barrier: MessageFields, at_ms: int, *, before: str) -> Opened:
         """Who raised the arm, by the barrier's word that it rises; ``before``: the lift that it named when it was at
         rest, since some devices name the last one for ever."""
         lift = _text(barrier, "lift")
@@ -83,6 +83,6 @@ class Lifts:
         )
 
 
-def _text(data: Data, name: str) -> str:
+def _text(data: MessageFields, name: str) -> str:
     value = data.get(name)
     return value if isinstance(value, str) else ""

@@ -27,6 +27,7 @@ class RoleStatus:
 
     @property
     def is_there(self) -> bool:
+        """Is it online, even if degraded?"""
         return self.state in ("online", "degraded")
 
 

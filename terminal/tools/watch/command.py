@@ -20,7 +20,7 @@ from terminal.monitor.garage import GarageMonitor
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.subscription import Subscription
 from terminal.tools.watch import history, user
-from terminal.tools.watch.header import Connection, age, header, in_short, summary
+from terminal.tools.watch.header import BrokerConnection, age, header, in_short, summary
 from terminal.tools.watch.line import Line, Tone, json_of, line_of
 from terminal.tools.watch.output import Output
 from terminal.tools.watch.wish import WatchWish
@@ -139,7 +139,7 @@ class _Watcher:
             await asyncio.sleep(TICK_S)
 
     def _show_header(self) -> None:
-        connection = Connection(self._lost_ms, self._client.trouble)
+        connection = BrokerConnection(self._lost_ms, self._client.trouble)
         self._output.show_header(header(self._monitor, self._clock, connection))
         if self._lost_ms is None and not self._as_json and (now := summary(self._monitor)) != self._summary:
             if not self._output.has_header and self._monitor.roles() and not self._silent_told:

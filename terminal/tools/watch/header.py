@@ -21,7 +21,7 @@ LANES_MOST, RAISED_MOST, AWAY_MOST = 8, 4, 4
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class BrokerConnection:
     """``lost_ms``: since when there is none, by the steady clock; None: there is one. ``trouble``: why."""
 
     lost_ms: int | None = None
@@ -42,7 +42,7 @@ def in_short(trouble: str) -> str:
     return plain(re.sub(r"^(lost: |\[Errno -?\d+\] )+", "", trouble), 60)
 
 
-def header(monitor: GarageMonitor, clock: Clock, connection: Connection) -> list[tuple[str, Tone]]:
+def header(monitor: GarageMonitor, clock: Clock, connection: BrokerConnection) -> list[tuple[str, Tone]]:
     """The rows, each with its tone; what is not live never looks alive."""
     if connection.lost_ms is not None:
         for_ = age(clock.steady_ms() - connection.lost_ms)

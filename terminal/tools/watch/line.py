@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from rich.text import Text
 
+from terminal.contract.describe import MessageFields
 from terminal.contract.messages import stamp
 from terminal.monitor.garage import Observation
-from terminal.monitor.heard import Data
 
 Tone = Literal["plain", "dim", "good", "warn", "bad", "act"]
 STYLES: dict[Tone, str] = {
@@ -72,7 +72,7 @@ def line_of(seen: Observation) -> Line:
 
 def json_of(seen: Observation) -> str:
     """An observation as one line of JSON: the message whole, and what `watch` adds to it."""
-    document: Data = {
+    document: MessageFields = {
         "at": stamp(seen.at_ms),
         "topic": seen.topic,
         "lane": seen.lane,

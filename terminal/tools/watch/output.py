@@ -65,9 +65,11 @@ class PlainOutput:
         self._lane_width = LANE_WIDTH
 
     def opened(self) -> contextlib.AbstractContextManager[object]:
+        """Nothing is to be opened."""
         return contextlib.nullcontext()
 
     def write(self, line: Line) -> None:
+        """Print a line, below its day if that is a new one."""
         self._lane_width = max(self._lane_width, len(line.lane))
         if day := self._days.news(line.at_ms):
             print(day)
@@ -76,6 +78,7 @@ class PlainOutput:
     note = write
 
     def write_json(self, text: str) -> None:
+        """Print one line of JSON."""
         print(text, flush=True)
 
     def show_header(self, rows: Sequence[tuple[str, Tone]]) -> None:
@@ -95,6 +98,7 @@ class TerminalOutput:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[object]:
+        """Keep the header below the lines until the end."""
         with Live(
             console=self._console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
         ) as self._live:
@@ -104,6 +108,7 @@ class TerminalOutput:
                 self._live = None
 
     def write(self, line: Line) -> None:
+        """Print a line, below its day if that is a new one."""
         self._lane_width = max(self._lane_width, len(line.lane))
         if day := self._days.news(line.at_ms):
             self._console.print(day, style="bold")
@@ -112,8 +117,10 @@ class TerminalOutput:
     note = write
 
     def write_json(self, text: str) -> None:
+        """Print one line of JSON."""
         self._console.print(text, soft_wrap=True)
 
     def show_header(self, rows: Sequence[tuple[str, Tone]]) -> None:
+        """Draw the header anew."""
         if self._live:
             self._live.update(rich_of(rows, self._console.width), refresh=True)
