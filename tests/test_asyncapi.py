@@ -169,7 +169,7 @@ def test_it_is_asyncapi_3_about_this_version() -> None:
 
 def test_it_says_mqtt_3_1_1_and_no_other() -> None:
     assert DOCUMENT["servers"]["broker"]["protocolVersion"] == "3.1.1"
-    assert "MQTT 3.1.1," in DOCUMENT["info"]["description"]
+    assert "MQTT 3.1.1." in DOCUMENT["info"]["description"]
     assert "or 5" not in DOCUMENT["info"]["description"]
 
 

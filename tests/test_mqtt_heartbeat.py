@@ -136,7 +136,7 @@ def test_a_role_whose_process_beats_repeats_its_health_once_a_minute_and_says_at
             await asyncio.wait([beating])
 
         loop.run(story())
-    assert heard == [1, 32, 92]
+    assert heard == [1, 32, 91]
 
 
 async def test_a_broker_that_takes_heartbeats_and_delivers_none_is_left(clock: TurnedClock) -> None:
