@@ -103,17 +103,7 @@ class LaneDevices:
         said = self._of(lane)
         if said.barrier_silent:
             said.barrier_silent.cancel()
-        said.barrier_silent = self._silence(lambda: self._barrier_gone(lane))
-
-    def _barrier_gone(self, lane: str) -> events.Event:
-        self._of(lane).barrier_silent = None
-        return events.BarrierGone(self._now(), lane)
-
-    def barrier_beats(self, lane: str) -> None:
-        """Its process is heard of: an arm at rest says little, and is there all the same. One that was silent must
-        speak for itself."""
-        if self._of(lane).barrier_silent:
-            self._barrier_alive(lane)
+        said.barrier_silent = self._silence(lambda: events.BarrierGone(self._now(), lane))
 
     def _silence(self, event: Callable[[], events.Event]) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(SILENT_MS / 1000, lambda: self._post(event()))

@@ -370,8 +370,6 @@ class WorkerRole:
         gone = health.state == "offline"
         if topic.role == "barrier" and gone:
             self.post(events.BarrierGone(self.now(), topic.lane))
-        elif topic.role in ("barrier", "run") and not gone and not heard.retained:
-            self._devices.barrier_beats(topic.lane)
         elif topic.role == "loops" and gone:
             self.post(events.VehicleUnknown(self.now(), topic.lane))
         elif topic.role == "lcd" and not gone and health.instance != self._lcds.get(topic.lane):
