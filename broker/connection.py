@@ -140,13 +140,16 @@ class Connection:
             self.broker.counts.connects += 1
             self.write(bytes([0x20, 2, 0, refusal]))
             return None
-        return _session(connect)
+        session = _session(connect)
+        if self.broker.users.is_watcher(session.username):
+            session.clean_session = True  # under ids made up each time, sessions that stay would fill the memory
+        return session
 
     def _refusal(self, connect: Any) -> int:
         """The CONNACK code for a client that must not come in, otherwise 0."""
         if not self.broker.users.check(connect.username, connect.password):
             return int(BAD_USERNAME_PASSWORD)
-        if connect.client_id != connect.username:
+        if not self.broker.users.may_have(connect.username, connect.client_id):
             return int(IDENTIFIER_REJECTED)
         if connect.will_flag and not self.broker.may_publish(connect.username, connect.will_topic):
             return int(NOT_AUTHORIZED)
@@ -172,7 +175,7 @@ class Connection:
                 broker.forget(client)
             if session.will_flag and not goodbye and not broker.closing:
                 broker.publish(
-                    client,
+                    session.username,
                     session.will_topic,
                     bytes(session.will_message),
                     qos=session.will_qos,
@@ -219,7 +222,7 @@ class Connection:
             raise Malformed("PUBLISH without QoS, id or topic")
         if qos < 2 or mid not in session.inflight_in:
             self.broker.publish(
-                session.client_id, packet.topic_name, packet.data, qos=qos, retain=bool(packet.retain_flag)
+                session.username, packet.topic_name, packet.data, qos=qos, retain=bool(packet.retain_flag)
             )
         if qos == 1:
             self._answer(PUBACK, mid)
@@ -263,7 +266,7 @@ def _check(connect: Any, body: bytes) -> None:
 
 def _session(connect: Any) -> Session:
     session = Session()
-    session.client_id = session.username = connect.client_id
+    session.client_id, session.username = connect.client_id, connect.username
     session.clean_session = connect.clean_session_flag
     session.keep_alive = connect.keep_alive
     session.will_flag = connect.will_flag

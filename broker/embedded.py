@@ -24,14 +24,17 @@ SELF_TEST_S = 5.0
 
 
 class EmbeddedBroker:
-    """MQTT 3.1.1 on loopback, for the users ``names``, whose passwords are files in ``folder`` (made if absent).
+    """MQTT 3.1.1 on loopback, for the users ``names`` and ``watchers``, whose passwords are files in ``folder`` (made
+    if absent).
 
     Rules: a CONNECT must come within 3 s, with a user's password, that user's name as client id, and only a will that
-    the user may publish; no session is touched before. Packets have at most 64 KiB. A user's newer connection takes
-    over from the older. ``may_publish(user, topic)`` and ``may_subscribe(user, filter)`` decide: a forbidden filter is
-    refused, a forbidden message is dropped and counted. QoS 2 is accepted; at most QoS 1 is granted. Messages of QoS 1
-    are kept for a session that is away (1000; the oldest are dropped first), and sent again after a reconnect while
-    they have no PUBACK. Nothing survives the end of the process.
+    the user may publish; no session is touched before. A watcher's client id may also be its name, a dash and anything,
+    so that several may watch at once, and its session ends with its connection. Packets have at most 64 KiB. A newer
+    connection takes over from the older one of its client id. ``may_publish(user, topic)`` and
+    ``may_subscribe(user, filter)`` decide: a forbidden filter is refused, a forbidden message is dropped and counted.
+    QoS 2 is accepted; at most QoS 1 is granted. Messages of QoS 1 are kept for a session that is away (1000; the oldest
+    are dropped first), and sent again after a reconnect while they have no PUBACK. Nothing survives the end of the
+    process.
 
     ``async with`` raises BrokerError for a host that is not loopback, a port in use, an unusable password file, or a
     self-test that got through where it must not.
@@ -42,6 +45,7 @@ class EmbeddedBroker:
         folder: Path,
         names: Iterable[str],
         *,
+        watchers: Iterable[str] = (),
         may_publish: May,
         may_subscribe: May,
         host: str = "127.0.0.1",
@@ -52,7 +56,7 @@ class EmbeddedBroker:
                 f"the embedded broker listens on 127.0.0.1 only, not on {host}; use Mosquitto for a network"
             )
         self._host, self._port = LOOPBACK[host], port
-        self._folder, self._names = folder, tuple(names)
+        self._folder, self._names, self._watchers = folder, tuple(names), tuple(watchers)
         self._may_publish, self._may_subscribe = may_publish, may_subscribe
         self._guard: Guard
 
@@ -80,7 +84,7 @@ class EmbeddedBroker:
         logging.getLogger("amqtt").setLevel(logging.CRITICAL)
         logging.getLogger("transitions").setLevel(logging.WARNING)
         try:
-            users = Users(self._folder, self._names)
+            users = Users(self._folder, self._names, self._watchers)
             self._guard = Guard(users, self._host, self._port, self._may_publish, self._may_subscribe)
             await self._guard.start()
         except UsersError as error:

@@ -12,18 +12,20 @@ class UsersError(Exception):
 
 
 class Users:
-    """``folder`` holds a file for each of ``names``, made if absent (mode 0600) with a random password.
+    """``folder`` holds a file for each of ``names`` and ``watchers``, made if absent (mode 0600) with a random
+    password.
 
     Passwords are compared as they are, not by a slow hash: a slow hash makes up for short passwords, which these are
     not (43 characters of randomness), and amqtt's would stop the whole event loop for 150 ms at every connect.
     Raises UsersError for a file that others can read, that is empty, or that cannot be read or made.
     """
 
-    def __init__(self, folder: Path, names: Iterable[str]) -> None:
+    def __init__(self, folder: Path, names: Iterable[str], watchers: Iterable[str] = ()) -> None:
         self._passwords: dict[str, bytes] = {}
+        self._watchers = tuple(watchers)
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for name in names:
+            for name in dict.fromkeys((*names, *self._watchers)):
                 self._passwords[name] = _password(folder / name)
         except OSError as error:
             raise UsersError(f"{error.filename}: {error.strerror}") from None
@@ -32,6 +34,18 @@ class Users:
         """Is this the user's password? Takes the same time for a user that does not exist."""
         known = self._passwords.get(name or "", b"")
         return hmac.compare_digest(known, (password or "").encode()) and bool(known)
+
+    def is_watcher(self, name: str) -> bool:
+        """Does this user only look on?"""
+        return name in self._watchers
+
+    def may_have(self, name: str, client_id: str) -> bool:
+        """Is this client id that user's? A user's name is; what begins with a watcher's name and a dash is that
+        watcher's, the longest such name's where several fit, so that nobody can push another out."""
+        if client_id in self._passwords:
+            return client_id == name
+        owners = [watcher for watcher in self._watchers if client_id.startswith(f"{watcher}-")]
+        return bool(owners) and max(owners, key=len) == name
 
     def add(self, name: str) -> str:
         """Add a user without a file; returns its password."""

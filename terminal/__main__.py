@@ -12,7 +12,7 @@ from terminal import __version__
 from terminal.config.schema import ConfigError
 
 PROGRAM = "exit-terminal"
-NOT_YET = ("console", "watch", "init")
+NOT_YET = ("console", "init")
 """Commands that a later version will have."""
 
 
@@ -85,6 +85,19 @@ def parser() -> Parser:
         "--amount", metavar="AED", default="1.00", help="the amount of that order (default: %(default)s)"
     )
     check.add_argument("--json", action="store_true", help="one JSON document in place of the lines")
+    watch = command("watch", "the garage's messages as they come, a readable line each, until Ctrl-C")
+    watch.add_argument("--lane", metavar="LANE", action="append", default=[], help="only of this lane; may be repeated")
+    watch.add_argument("--kind", metavar="KIND", action="append", default=[], help="only these, as fee or alert")
+    watch.add_argument("--session", metavar="ID", default="", help="only of this stay; any part of its id")
+    watch.add_argument("--order", metavar="NUMBER", default="", help="only of this order; any part of its number")
+    watch.add_argument("--code", metavar="CODE", default="", help="only of the visit with this help code")
+    watch.add_argument("--all", action="store_true", help="repetitions too, as heartbeats are")
+    watch.add_argument("--json", action="store_true", help="a line of JSON for each message")
+    watch.add_argument("--since", metavar="TIME", help="first the journal, from 14:30, 30m or 2026-11-30T14:30 on")
+    watch.add_argument("--replay", action="store_true", help="the journal alone; needs no broker")
+    watch.add_argument("--url", metavar="URL", help="of the broker (default: mqtt.url)")
+    watch.add_argument("--user", metavar="NAME", help="the broker's user (default: the first of broker.watchers)")
+    watch.add_argument("--password-file", metavar="FILE", type=Path, help="of that user (default: beside the others)")
     ticket = command("ticket", "print a test ticket")
     ticket.add_argument(
         "--minutes-ago", metavar="N", type=int, default=90, help="how long ago it entered (default: %(default)s)"

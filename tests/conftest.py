@@ -19,7 +19,7 @@ from hypothesis import settings
 
 from broker.embedded import EmbeddedBroker
 from broker.packets import Packet, encode_length, read_frame
-from terminal.contract.access import USERS, may_publish, may_subscribe
+from terminal.contract.access import USERS, WATCHERS, may_publish, may_subscribe
 from terminal.mqtt.client import MqttClient
 from tests.support.leash import LEASH, bring_down, end_children
 from tests.support.ports import free_port, listens
@@ -117,6 +117,7 @@ def open_embedded(tmp_path: Path, port: int = 0, **more: Any) -> EmbeddedBroker:
     rules = {
         "may_publish": partial(may_publish, garage=GARAGE),
         "may_subscribe": partial(may_subscribe, garage=GARAGE),
+        "watchers": WATCHERS,
         **more,
     }
     return EmbeddedBroker(tmp_path / "users", USERS, port=port, **rules)

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from terminal.contract.access import (
     BOUND,
+    KERB,
     ROLES,
     USERS,
+    WATCHERS,
     may_publish,
     may_subscribe,
     mosquitto_acl,
@@ -47,8 +49,9 @@ HEARD_BY = {
     "command": {"worker", "console"},
     "refund": {"worker", "console"},
     "alert": {"console"},
+    "alerts/reader": {"console", "reader"},
 }
-EVERYBODY = [*USERS, *(f"{role}.exit-1" for role in BOUND)]
+EVERYBODY = [*USERS, *WATCHERS, *(f"{role}.exit-1" for role in BOUND)]
 
 
 @pytest.mark.parametrize("kind", SAID_BY)
@@ -82,7 +85,9 @@ def test_the_lane_may_do_what_every_role_may() -> None:
     assert may_publish("lane", "parking/marina/garage/health/worker", garage=GARAGE)
 
 
-@pytest.mark.parametrize("kind", ["fee", "order", "screen", "lift", "barrier", "vehicle", "command", "health/barrier"])
+@pytest.mark.parametrize(
+    "kind", ["fee", "order", "screen", "lift", "barrier", "vehicle", "command", "health/barrier", "alerts/lcd"]
+)
 def test_nobody_says_what_belongs_to_a_lane_in_the_garages_place(kind: str) -> None:
     assert [user for user in EVERYBODY if may_publish(user, f"parking/marina/garage/{kind}", garage=GARAGE)] == []
 
@@ -100,6 +105,8 @@ def test_nobody_says_what_belongs_to_a_lane_in_the_garages_place(kind: str) -> N
         ("reader", "alert"),
         ("lane.exit-1", "alert"),
         ("lane", "health/run"),
+        ("worker", "alerts/worker"),
+        ("lane", "alerts/run"),
     ],
 )
 def test_what_concerns_the_whole_garage_is_said_in_its_place(user: str, kind: str) -> None:
@@ -109,8 +116,33 @@ def test_what_concerns_the_whole_garage_is_said_in_its_place(user: str, kind: st
 def test_who_watches_hears_everything_and_says_nothing() -> None:
     assert may_subscribe("watch", "parking/marina/#", garage=GARAGE)
     assert writable("watch", garage=GARAGE) == []
-    for kind in (*SAID_BY, "alert", "health/watch"):
+    for kind in (*SAID_BY, "alert", "alerts/", "alerts/watch", "health/", "health/watch"):
         assert not may_publish("watch", f"parking/marina/exit-1/{kind}", garage=GARAGE)
+
+
+def test_watchers_are_whom_the_configuration_names() -> None:
+    named = ("homeassistant", "hall-2")
+    for user in named:
+        assert may_subscribe(user, "parking/marina/#", garage=GARAGE, watchers=named)
+        assert not may_publish(user, "parking/marina/exit-1/command", garage=GARAGE, watchers=named)
+        assert not may_subscribe(user, "parking/marina/#", garage=GARAGE)
+    assert not may_subscribe("watch", "parking/marina/#", garage=GARAGE, watchers=named)
+
+
+@pytest.mark.parametrize("name", ["worker", "lane", "reader.exit-1", "lane-x", "", "a\nuser x", " a"])
+def test_no_watcher_has_a_roles_name_or_one_that_breaks_the_access_list(name: str) -> None:
+    with pytest.raises(TopicError):
+        mosquitto_acl("marina", watchers=[name])
+
+
+def test_each_role_says_and_hears_its_own_list_of_alerts_and_no_others() -> None:
+    for role in ROLES:
+        lane = "exit-1" if role in KERB else "garage"
+        own, other = (f"parking/marina/{lane}/alerts/{name}" for name in (role, "run"))
+        assert may_publish(role, own, garage=GARAGE)
+        assert may_subscribe(role, own, garage=GARAGE)
+        assert not may_publish(role, other, garage=GARAGE)
+        assert may_subscribe(role, other, garage=GARAGE) == (role == "console")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +199,9 @@ def test_the_run_of_one_lane_has_no_rights_of_the_worker() -> None:
 LEVELS = st.sampled_from(
     ["parking", GARAGE, "other", "exit-1", "exit-2", "garage", "health", "reader", "run", "+", "#", ""]
 )
-WHAT = st.sampled_from([*MESSAGES, "health/reader", "health/worker", "health/run", "x"])
+WHAT = st.sampled_from(
+    [*MESSAGES, "health/reader", "health/worker", "health/run", "alerts/reader", "alerts/worker", "alerts/run", "x"]
+)
 TOPICS = st.builds("parking/{}/{}/{}".format, st.sampled_from([GARAGE, "other"]), LEVELS, WHAT)
 
 
@@ -179,7 +213,7 @@ def test_the_rule_for_saying_and_its_filters_agree(user: str, topic: str) -> Non
         assert expected
     elif expected:  # Mosquitto's rules know no names: they let pass what is no topic of ours, in the right place
         level = topic.split("/")[2]
-        assert level not in ("exit-1", "exit-2", "garage") or topic.endswith("health")
+        assert level not in ("exit-1", "exit-2", "garage") or topic.endswith(("health", "alerts"))
 
 
 @given(st.sampled_from(EVERYBODY), st.lists(LEVELS, max_size=6).map("/".join), TOPICS)
@@ -195,8 +229,21 @@ def test_the_command_prints_the_access_list_with_the_lanes() -> None:
     assert "user lcd.exit-1\ntopic write parking/g/exit-1/alert\n" in text
     assert "user reader\ntopic deny parking/g/garage/fee\n" in text
     assert [line for line in text.splitlines() if line.startswith("user ")] == [
-        f"user {user}" for user in (*USERS, *(f"{role}.exit-1" for role in BOUND))
+        f"user {user}" for user in (*USERS, *(f"{role}.exit-1" for role in BOUND), "watch")
     ]
+
+
+def test_the_command_takes_watchers_and_refuses_a_roles_name_in_one_line() -> None:
+    command = [sys.executable, "-m", "terminal.contract.access", "g", "--watcher", "watch", "--watcher"]
+    text = subprocess.run([*command, "homeassistant"], check=True, capture_output=True, text=True).stdout
+    assert text == mosquitto_acl("g", watchers=["watch", "homeassistant"])
+    assert text.endswith("user watch\ntopic read parking/g/#\n\nuser homeassistant\ntopic read parking/g/#\n")
+    assert "> acl\n" in text and text.splitlines()[1] == (
+        "# python -m terminal.contract.access g --watcher watch --watcher homeassistant > acl"
+    )
+    refused = subprocess.run([*command, "worker"], capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines()[-1].endswith("watcher 'worker': a name is needed that is no role's")
 
 
 @pytest.mark.parametrize("names", [("Marina", ["a"]), ("g", ["garage"]), ("g", ["a\nuser x"])])

@@ -13,6 +13,7 @@ from terminal import __version__
 from terminal.contract import signatures
 from terminal.contract.access import ROLES, may_publish, may_subscribe
 from terminal.contract.asyncapi import SIGNED_TEXTS, document
+from terminal.contract.fields import EVERY, FIELDS
 from terminal.contract.messages import (
     MAX_BYTES,
     MESSAGES,
@@ -28,7 +29,7 @@ from terminal.contract.messages import (
     encode,
     stamp,
 )
-from terminal.contract.topics import RETAINED
+from terminal.contract.topics import BY_ROLE, RETAINED
 from terminal.core.ids import derived_id, order_no
 
 DOCUMENT = document()
@@ -61,6 +62,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "barrier": {
         "state": "up", "lift": ID, "session": SESSION, "reason": "paid",
         "answer": {"lift": ID, "outcome": "refused", "why": "busy", "order_no": NUMBER},
+        "last": {"lift": ID, "session": SESSION, "reason": "free"},
     },
     "vehicle": {"waiting": True, "car": CAR, "under_boom": False},
     "command": {
@@ -74,6 +76,15 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "alert": {
         "severity": "critical", "code": "arm", "state": "raised", "text": "words", "session": SESSION,
         "order_no": NUMBER, "help_code": "X2B4C",
+    },
+    "alerts": {
+        "raised": [
+            {
+                "code": "arm", "severity": "critical", "text": "words", "since": AT, "session": SESSION,
+                "order_no": NUMBER, "help_code": "X2B4C",
+            }
+        ],
+        "more": 3,
     },
     "health": {
         "state": "online", "version": "1", "instance": ID, "since": AT, "reason": "words", "rival": ID, "key": "worker",
@@ -156,9 +167,30 @@ def test_it_is_asyncapi_3_about_this_version() -> None:
     assert str(MAX_BYTES) in DOCUMENT["info"]["description"]
 
 
+def test_it_says_mqtt_3_1_1_and_no_other() -> None:
+    assert DOCUMENT["servers"]["broker"]["protocolVersion"] == "3.1.1"
+    assert "MQTT 3.1.1." in DOCUMENT["info"]["description"]
+    assert "or 5" not in DOCUMENT["info"]["description"]
+
+
+def test_every_field_is_described_in_one_line() -> None:
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        for field, said in schema["properties"].items():
+            assert said.get("description"), (name, field)
+            assert "\n" not in said["description"]
+
+
+def test_no_description_is_of_a_field_that_is_not_there() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    assert {name: set(fields) for name, fields in FIELDS.items()} == {
+        name: set(schema["properties"]) - (set(EVERY) if name.lower() in MESSAGES else set())
+        for name, schema in schemas.items()
+    }
+
+
 def test_every_message_has_its_channel() -> None:
     assert {kind: channel["address"] for kind, channel in DOCUMENT["channels"].items()} == {
-        kind: f"parking/{{garage}}/{{lane}}/{kind}" + ("/{role}" if kind == "health" else "") for kind in MESSAGES
+        kind: f"parking/{{garage}}/{{lane}}/{kind}" + ("/{role}" if kind in BY_ROLE else "") for kind in MESSAGES
     }
     for channel in DOCUMENT["channels"].values():
         assert set(re.findall(r"\{(\w+)\}", channel["address"])) == set(channel["parameters"])
@@ -178,6 +210,7 @@ def test_who_publishes_what_is_as_the_contract_says() -> None:
         "command": ["console"],
         "refund": ["worker", "listener"],
         "alert": list(ROLES),
+        "alerts": list(ROLES),
         "health": list(ROLES),
     }
 
@@ -185,7 +218,7 @@ def test_who_publishes_what_is_as_the_contract_says() -> None:
 def test_operations_are_the_brokers_access_rules() -> None:
     for role in ROLES:
         for kind in MESSAGES:
-            topic = f"parking/marina/exit-1/{kind}" + (f"/{role}" if kind == "health" else "")
+            topic = f"parking/marina/exit-1/{kind}" + (f"/{role}" if kind in BY_ROLE else "")
             says, hears = f"{role}-says-{kind}", f"{role}-hears-{kind}"
             assert (says in DOCUMENT["operations"]) == may_publish(role, topic, garage="marina")
             assert (hears in DOCUMENT["operations"]) == may_subscribe(role, topic, garage="marina")

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from terminal.contract.messages import Answer, Barrier, Lift, stamp
+from terminal.contract.messages import Answer, Barrier, LastLift, Lift, stamp
 from terminal.core.ids import derived_id
 from terminal.core.model import BoomState
 from terminal.journal.rows import Row
@@ -112,6 +112,26 @@ def test_barrier_tells_which_lift_raised_it_last() -> None:
     assert desk.controller.message(HEAD) == Barrier(
         **HEAD, state="unknown", lift=lift().id, session=SESSION, reason="paid"
     )  # of the last one nobody knows
+
+
+def test_an_arm_at_rest_says_its_last_lift_apart_and_one_raised_by_hand_bears_none() -> None:
+    desk, good = Desk(), lift("free")
+    desk.serve(good)
+    said = [
+        desk.controller.message(HEAD, effect)
+        for state in ("rising", "up", "lowering", "down")
+        for effect in desk.controller.on_boom(state)
+        if isinstance(effect, PublishBarrier)
+    ]
+    assert said == [
+        Barrier(**HEAD, state=state, lift=good.id, session=SESSION, reason="free")
+        for state in ("rising", "up", "lowering", "down")
+    ]
+    last = LastLift(good.id, SESSION, "free")
+    assert desk.controller.message(HEAD) == Barrier(**HEAD, state="down", last=last)
+    desk.controller.on_boom("up")
+    assert desk.controller.message(HEAD) == Barrier(**HEAD, state="up", last=last)
+    assert desk.controller.message(HEAD).raised_last_by == good.id
 
 
 def test_no_more_lifts_wait_than_a_lane_can_need() -> None:

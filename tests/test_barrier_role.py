@@ -142,6 +142,16 @@ async def test_a_relay_that_fails_is_answered_unknown_told_and_forgiven(tmp_path
         assert lane.arm.pulses == 1
 
 
+async def test_back_at_the_broker_the_barrier_says_where_its_arm_is_at_once_and_again(tmp_path: Path) -> None:
+    async with serving(open_book(tmp_path)) as lane:
+        before = len(await lane.bus.until(Barrier, 1))
+        lane.bus.connect(False)
+        lane.bus.connect(True)
+        assert len(lane.bus.of(Barrier)) <= before + 1
+        said = await lane.bus.until(Barrier, before + 2)  # the second one 2.2 s later
+        assert {(barrier.state, barrier.answer) for barrier in said} == {("down", None)}
+
+
 async def test_every_move_of_the_boom_is_said_retained_with_its_lift(tmp_path: Path) -> None:
     async with serving(open_book(tmp_path)) as lane:
         await lane.hears(lift())
@@ -158,9 +168,7 @@ async def test_every_move_of_the_boom_is_said_retained_with_its_lift(tmp_path: P
         ("down", lift().id, False),
     ]
     topic = f"parking/{GARAGE}/{LANE}/barrier"
-    assert {(t, retain) for t, _, retain in lane.bus.said if t.endswith("/barrier") and "health" not in t} == {
-        (topic, True)
-    }
+    assert {(t, retain) for t, _, retain in lane.bus.said if t.endswith(f"/{LANE}/barrier")} == {(topic, True)}
 
 
 async def test_the_state_is_said_again_with_a_new_time(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from broker.embedded import EmbeddedBroker
 from broker.errors import BrokerError, PortInUse, UnsafeBroker
 from broker.guard import PENDING
 from broker.packets import encode_length, encode_publish
-from terminal.contract.access import USERS
+from terminal.contract.access import USERS, WATCHERS
 from tests.conftest import open_embedded
 from tests.support import mqtt_packets as packets
 from tests.support.eventually import eventually
@@ -27,7 +27,7 @@ from tests.support.raw_mqtt import ACCEPTED, FEE, HEALTH, RESUMED, Raw
 
 
 async def test_each_user_gets_in_with_its_own_password(embedded: EmbeddedBroker) -> None:
-    for user in USERS:
+    for user in (*USERS, *WATCHERS):
         async with Raw(embedded) as raw:
             assert await raw.ask(raw.hello(user, clean=True)) == ACCEPTED
 
@@ -49,6 +49,49 @@ async def test_nobody_gets_in_without_a_user_or_with_a_wrong_password_or_another
                 assert await raw.ask(data) == refusal
                 assert await raw.read() is None
     assert embedded.refused.connects == 9
+
+
+async def test_several_watch_at_once_each_by_an_id_of_its_own(embedded: EmbeddedBroker) -> None:
+    async with Raw(embedded) as one, Raw(embedded) as two, Raw(embedded) as three, Raw(embedded) as lane:
+        for raw, client in ((one, "watch"), (two, "watch-laptop"), (three, "watch-a b/c")):
+            assert await raw.ask(raw.hello("watch", client=client)) == ACCEPTED
+            await raw.ask(packets.subscribe({"parking/marina/#": 1}, 1))
+        await lane.ask(lane.hello("lane"))
+        await two.ask(encode_publish(FEE.encode(), b"forged", 1, qos=1, retain=True))
+        await lane.ask(encode_publish(FEE.encode(), b"fee", 1, qos=1, retain=False))
+        for raw in (one, two, three):
+            assert (await raw.read()).body.endswith(b"fee")  # type: ignore[union-attr]
+    assert embedded.refused.publishes == 1
+
+
+@pytest.mark.parametrize("client", ["watcher", "watchx-1", "worker", "lane-1", "homeassistant", "homeassistant-1", "-"])
+async def test_a_watchers_id_begins_with_its_own_name_and_a_dash(tmp_path: Path, client: str) -> None:
+    async with open_embedded(tmp_path, watchers=("watch", "homeassistant")) as broker, Raw(broker) as raw:
+        assert await raw.ask(raw.hello("watch", client=client)) == b"\0\2"
+        assert broker.refused.connects == 1
+
+
+async def test_of_two_watchers_names_that_begin_alike_the_longer_one_owns_what_begins_with_it(tmp_path: Path) -> None:
+    async with open_embedded(tmp_path, watchers=("watch", "watch-hall")) as broker:
+        for user, client, answer in (
+            ("watch", "watch-hall", b"\0\2"),
+            ("watch", "watch-hall-1", b"\0\2"),
+            ("watch", "watch-h", ACCEPTED),
+            ("watch-hall", "watch-hall-1", ACCEPTED),
+            ("watch-hall", "watch-h", b"\0\2"),
+        ):
+            async with Raw(broker) as raw:
+                assert await raw.ask(raw.hello(user, client=client)) == answer, (user, client)
+
+
+async def test_nothing_is_kept_for_a_watcher_that_is_away(embedded: EmbeddedBroker) -> None:
+    async with Raw(embedded) as watch:
+        await watch.ask(watch.hello("watch", client="watch-1"))
+        await watch.ask(packets.subscribe({"parking/marina/#": 1}, 1))
+        await watch.send(packets.DISCONNECT)
+        assert await watch.read() is None
+    async with Raw(embedded) as watch:
+        assert await watch.ask(watch.hello("watch", client="watch-1")) == ACCEPTED
 
 
 async def test_a_refused_client_touches_nobodys_session(embedded: EmbeddedBroker) -> None:
@@ -197,11 +240,11 @@ async def test_a_port_in_use_is_said_so(embedded: EmbeddedBroker, tmp_path: Path
 
 async def test_passwords_are_made_once_and_for_their_owner_alone(tmp_path: Path) -> None:
     async with open_embedded(tmp_path) as broker:
-        files = [broker.password_file(user) for user in USERS]
+        files = [broker.password_file(user) for user in (*USERS, *WATCHERS)]
         first = [file.read_bytes() for file in files]
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
-    assert sorted(file.name for file in (tmp_path / "users").iterdir()) == sorted(USERS)
-    assert len(set(first)) == len(USERS)
+    assert sorted(file.name for file in (tmp_path / "users").iterdir()) == sorted([*USERS, *WATCHERS])
+    assert len(set(first)) == len(USERS) + len(WATCHERS)
     assert min(map(len, first)) >= 40
     async with open_embedded(tmp_path):
         assert [file.read_bytes() for file in files] == first

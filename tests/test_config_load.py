@@ -39,11 +39,11 @@ def test_the_tests_text_names_every_key_of_every_section() -> None:
 
 
 def test_the_defaults_are_the_contract_s(file: Path) -> None:
-    defaults = "query_every cancel_after timeout baud pulse rise_time close_time host port pins " + " ".join(
+    defaults = "query_every cancel_after timeout baud pulse rise_time close_time host port pins watchers " + " ".join(
         (*TariffSettings.__struct_fields__, *LcdSettings.__struct_fields__)
     )
     lines = [line for line in WHOLE.splitlines() if line.partition(" =")[0] not in set(defaults.split()) - {"panel"}]
-    assert len(lines) == len(WHOLE.splitlines()) - 54
+    assert len(lines) == len(WHOLE.splitlines()) - 55
     assert read(file, "\n".join(lines)) == read(file)
 
 
@@ -106,6 +106,16 @@ def test_a_variable_is_read_as_toml_and_else_as_plain_text(
 ) -> None:
     settings = read(file, WHOLE, {f"EXIT_TERMINAL_{variable}": text})
     assert getattr(getattr(settings, section), key) == value
+
+
+def test_watchers_are_named_by_the_file_or_the_environment_and_none_has_a_roles_name(file: Path) -> None:
+    named = read(file, environ={"EXIT_TERMINAL_BROKER_WATCHERS": '["watch", "hall_2", "home-assistant"]'})
+    assert named.need(BrokerSettings).watchers == ("watch", "hall_2", "home-assistant")
+    assert read(file, environ={"EXIT_TERMINAL_BROKER_WATCHERS": "[]"}).need(BrokerSettings).watchers == ()
+    for name in ("worker", "lane-2", "reader.exit-1", "", "-a", "a b", "a" * 33):
+        line = said(file, WHOLE, {"EXIT_TERMINAL_BROKER_WATCHERS": f'["{name}"]'})
+        assert "broker.watchers" in line.replace("EXIT_TERMINAL_BROKER_WATCHERS", "broker.watchers"), line
+        assert "takes a list of users' names" in line
 
 
 def test_a_table_may_come_from_the_environment(file: Path) -> None:

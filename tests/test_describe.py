@@ -43,6 +43,13 @@ def test_a_stay_is_said_in_days_hours_and_minutes(minutes: int, words: str) -> N
         ("vehicle", {"waiting": False, "under_boom": True}, "nobody waits, one is under the boom"),
         ("receipt", {"outcome": "refused", "why": "amount"}, "journaled, refused: amount"),
         ("alert", {"severity": "critical", "state": "raised", "text": "stuck"}, "critical, raised: stuck"),
+        (
+            "alert",
+            {"severity": "warning", "state": "cleared", "code": "disk", "text": "there is room"},
+            "warning, cleared disk: there is room",
+        ),
+        ("alerts", {"raised": []}, "nothing is raised"),
+        ("alerts", {"raised": [{"code": "arm"}, {"code": "disk"}], "more": 3}, "raised: arm, disk and 3 more"),
         ("health", {"state": "degraded", "reason": "no broker"}, "degraded: no broker"),
     ],
 )

@@ -134,7 +134,7 @@ async def test_the_code_goes_off_when_the_worker_has_been_silent_for_fifteen_sec
         await k.pays(k.pay())
         await k.panel.until(2)
         k.clock.turn(15_000)
-        await k.beat(topic="parking/marina/exit-2/health/run")  # somebody else's
+        await k.beat(topic="parking/marina/exit-2/health/run", instance="x")  # somebody else's
         assert k.view(await k.panel.until(3), state="help", reason="no-answer", help_code="7K3QF")
         await k.beat()
         assert k.view(await k.panel.until(4), **PAY, left=95)

@@ -112,7 +112,7 @@ def test_an_idle_picture_that_cannot_be_shown_is_told_and_the_lcd_goes_on(file: 
         line = next(line for line in process.stderr if "idle-picture" in line)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
-    assert line.startswith("WARNING terminal.mqtt.alerts: alert idle-picture raised: lcd.idle_picture: ")
+    assert " WARNING terminal.mqtt.alerts: alert idle-picture raised: lcd.idle_picture: " in line
     assert line.endswith(f"{why}\n")
 
 

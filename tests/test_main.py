@@ -14,7 +14,7 @@ from terminal.config.schema import ConfigError
 
 COMMANDS = [
     *("demo", "run", "reader", "worker", "listener", "barrier", "lcd", "loops", "broker"),
-    *("sandbox", "check", "ticket", "tariff", "screens", "refund", "reconcile", "contract"),
+    *("sandbox", "check", "watch", "ticket", "tariff", "screens", "refund", "reconcile", "contract"),
 ]
 
 

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -216,3 +217,102 @@ async def test_with_passwords_in_place_of_certificates_the_same_holds(tmp_path: 
             assert worker.connected
     finally:
         server.stop()
+
+
+# Who looks on
+
+
+PAGE = (DEPLOY.parent / "operations.md").read_text(encoding="utf-8")
+CHAPTER = PAGE.partition("\n### On Mosquitto\n")[2].partition("\n### ")[0]
+COMMANDS = CHAPTER.partition("```sh\n")[2].partition("```")[0].splitlines()
+
+
+@dataclass
+class Onlookers:
+    """A running Mosquitto with the shipped watch.conf beside a garage's, its paths moved into ``folder``."""
+
+    folder: Path
+    port: int
+
+    def here(self, command: str) -> str:
+        """A command of the page, for this machine."""
+        command = command.replace("/etc/mosquitto", str(self.folder)).replace("1884", str(self.port))
+        return command.replace(".venv/bin/exit-terminal", f"{sys.executable} -m terminal --config c.toml")
+
+    def lines(self, command: str, count: int) -> list[str]:
+        """The first lines that a command says."""
+        with subprocess.Popen(
+            [*LEASH, "bash", "-c", f"exec {self.here(command)}"], cwd=self.folder, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            try:
+                return [process.stdout.readline() for _ in range(count)]
+            finally:
+                bring_down(process, signal.SIGINT)
+
+
+@pytest.fixture
+def onlookers(shipped: Shipped) -> Iterator[Onlookers]:
+    """Set up by the page's own commands."""
+    folder = shipped.authority.folder
+    shipped.authority.issue("watch")
+    there = Onlookers(folder, free_port())
+    text = (DEPLOY / "watch.conf").read_text()
+    text = text.replace("listener 1884 127.0.0.1", f"listener {there.port} 127.0.0.1\nuser root")
+    text = text.replace("127.0.0.1:8883", f"127.0.0.1:{shipped.port}")
+    text = text.replace("/etc/mosquitto/certs", str(folder)).replace("/etc/mosquitto", str(folder))
+    (folder / "watch.conf").write_text(text)
+    (folder / "secrets" / "mqtt").mkdir(parents=True)
+    (folder / "secrets" / "mqtt" / "watch").write_text("watch-password\n")
+    (folder / "secrets" / "mqtt" / "watch").chmod(0o600)
+    (folder / "c.toml").write_text(
+        '[garage]\nid = "marina"\n[mqtt]\nurl = "mqtts://server.local:8883"\nusername = "worker"\n'
+        'password_file = "secrets/mqtt/worker"\n'
+    )
+    made, started = COMMANDS[:2]
+    said = "watch-password\n" * 2
+    subprocess.run(["bash", "-c", there.here(made)], check=True, input=said, text=True, capture_output=True)
+    (folder / "watchers").chmod(0o600)
+    with (folder / "watch.log").open("wb") as log:
+        process = subprocess.Popen([*LEASH, "bash", "-c", f"exec {there.here(started)}"], stdout=log, stderr=log)
+    listens(process, there.port, folder / "watch.log")
+    yield there
+    bring_down(process, signal.SIGTERM)
+
+
+async def test_several_look_on_at_once_by_the_pages_commands_and_none_says_anything(
+    shipped: Shipped, onlookers: Onlookers
+) -> None:
+    heard = next(command for command in COMMANDS if command.startswith("mosquitto_sub"))
+    watched = next(command for command in COMMANDS if "exit-terminal watch" in command)
+    async with shipped.bus("worker") as worker, shipped.bus("console") as console:
+        await worker.publish("parking/marina/exit-1/screen", b'{"state": "idle"}', retain=True)
+        await worker.settled()
+        first, second, third = await asyncio.gather(
+            asyncio.to_thread(onlookers.lines, heard, 1),
+            asyncio.to_thread(onlookers.lines, heard.replace("watch-1", "watch-2"), 1),
+            asyncio.to_thread(onlookers.lines, watched, 1),
+        )
+        assert first == second == ['parking/marina/exit-1/screen {"state": "idle"}\n']
+        assert "screen: shows idle" in third[0]
+        everything = console.subscribe("parking/marina/#")
+        await everything.granted()
+        assert (await take(everything)).startswith(b'{"state"')
+        said = heard.replace("mosquitto_sub", "mosquitto_pub").replace("-v -t 'parking/marina/#'", "")
+        for topic in ("exit-1/lift", "exit-1/health/worker"):
+            command = onlookers.here(f"{said} -t parking/marina/{topic} -m forged")
+            await asyncio.to_thread(subprocess.run, ["bash", "-c", command], check=True, cwd=onlookers.folder)
+        await worker.publish("parking/marina/exit-1/lift", b"lift")
+        assert await take(everything) == b"lift"
+        assert worker.connected
+
+
+def test_the_pages_other_commands_for_mosquitto_do_what_it_says(tmp_path: Path) -> None:
+    access, tunnel = COMMANDS[-2:]
+    there = access.replace("python -m", f"{sys.executable} -m").replace("> acl", f"> {tmp_path}/acl")
+    subprocess.run(["bash", "-c", there], check=True)
+    assert (tmp_path / "acl").read_text() == mosquitto_acl("marina", watchers=["watch", "homeassistant"])
+    asked = tunnel.replace("ssh -L", "ssh -G -F none -L").split()
+    told = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+    assert "localforward 1884 [127.0.0.1]:1884\n" in told
+    assert len(COMMANDS) == 6

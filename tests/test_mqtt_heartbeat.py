@@ -8,7 +8,7 @@ from broker.embedded import EmbeddedBroker
 from terminal.contract.messages import Health
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.errors import Will
-from terminal.mqtt.heartbeat import last_will
+from terminal.mqtt.heartbeat import SELDOM_S, last_will
 from tests.conftest import Mosquitto, PuppetBroker, embedded_bus
 from tests.sim.loop import VirtualLoop
 from tests.support.endpoint import bus, clock, endpoint, take
@@ -108,13 +108,35 @@ def test_a_heartbeat_is_said_again_for_who_connects_a_moment_later(clock: Turned
                 if tenth == 4:
                     bus.connect(False)
                     bus.connect(True)
-                heard.extend(round(loop.now, 1) for _ in bus.said)
+                heard.extend(round(loop.now, 1) for said in bus.said if "/health/" in said[0])
                 bus.said.clear()
             beating.cancel()
             await asyncio.wait([beating])
 
         loop.run(story())
     assert heard == [0.1, 0.6, 2.7]
+
+
+def test_a_role_whose_process_beats_repeats_its_health_once_a_minute_and_says_at_once_what_changes(
+    clock: TurnedClock,
+) -> None:
+    with VirtualLoop() as loop:
+        bus, heard = MemoryBus(), list[float]()
+
+        async def story() -> None:
+            role = endpoint(bus.as_bus(), clock, beat_s=SELDOM_S)
+            beating = asyncio.create_task(role.run_heartbeat())
+            for second in range(150):
+                await asyncio.sleep(1)  # virtual time
+                if second == 30:
+                    role.degraded("a trouble")
+                heard.extend(round(loop.now) for said in bus.said if "/health/" in said[0])
+                bus.said.clear()
+            beating.cancel()
+            await asyncio.wait([beating])
+
+        loop.run(story())
+    assert heard == [1, 32, 91]
 
 
 async def test_a_broker_that_takes_heartbeats_and_delivers_none_is_left(clock: TurnedClock) -> None:

@@ -81,6 +81,43 @@ def test_the_will_of_a_process_takes_its_roles_with_it_and_no_others(clock: Turn
     assert presence.online("worker")
 
 
+def test_a_beat_of_one_role_is_a_sign_of_life_of_all_in_its_process_but_of_those_that_said_they_go(
+    clock: TurnedClock,
+) -> None:
+    presence = Presence(clock)
+    for role, instance in (("run", "one"), ("worker", "one"), ("lcd", "one"), ("reader", "two"), ("loops", "one")):
+        presence.take(at(role), health(instance=instance), retained=False)
+    presence.take(at("loops"), health("offline", "one"), retained=False)
+    clock.turn(SILENT_MS)
+    presence.take(at("run"), health(instance="one"), retained=False)
+    clock.turn(1)
+    assert [presence.online(role) for role in ("worker", "lcd", "reader", "loops")] == [True, True, False, False]
+    assert presence.silent_ms("worker") == 1
+
+
+def test_the_beat_of_a_process_vouches_for_what_the_broker_kept_of_its_roles_and_of_no_others(
+    clock: TurnedClock,
+) -> None:
+    presence = Presence(clock)
+    for role, state, instance in (
+        ("worker", "online", "one"),
+        ("lcd", "degraded", "one"),
+        ("loops", "offline", "one"),
+        ("reader", "online", "two"),
+    ):
+        presence.take(at(role), health(state, instance), retained=True)
+    assert not presence.online("worker")
+    presence.take(at("run"), health(instance="one"), retained=False)
+    assert [presence.state(role) for role in ("worker", "lcd", "loops", "reader")] == [
+        "online",
+        "degraded",
+        "offline",
+        "offline",
+    ]
+    clock.turn(SILENT_MS + 1)
+    assert not presence.online("worker")
+
+
 def test_one_lane_that_is_online_is_enough_unless_the_lane_is_named(clock: TurnedClock) -> None:
     presence = Presence(clock)
     presence.take(at("barrier", "exit-1"), health("offline"), retained=False)

@@ -157,7 +157,7 @@ async def test_lines_that_break_all_the_time_lose_nothing(new_bus: NewBus) -> No
     async with (
         Proxy(new_bus.url) as proxy,
         new_bus(url=proxy.url) as publisher,
-        new_bus("watch", url=proxy.url) as reader,
+        new_bus("worker", url=proxy.url) as reader,
     ):
         subscription = reader.subscribe(FEE)
         await subscription.granted()

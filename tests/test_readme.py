@@ -48,6 +48,7 @@ def test_the_readme_s_commands_are_these() -> None:
         ".venv/bin/exit-terminal contract",
         ".venv/bin/exit-terminal check",
         ".venv/bin/exit-terminal run",
+        ".venv/bin/exit-terminal watch",
     ]
 
 
@@ -90,7 +91,7 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
 def test_every_folder_that_the_readme_names_is_there() -> None:
     named = re.findall(r"^\| `([a-z/]+)`(?:, `([a-z/]+)`)? \|", (TREE / "README.md").read_text(), re.MULTILINE)
     folders = [name for pair in named for name in pair if name]
-    assert len(folders) == 10
+    assert len(folders) == 11
     assert [name for name in folders if not (TREE / name).is_dir()] == []
 
 

@@ -72,7 +72,7 @@ def test_a_barrier_names_a_lift_as_raised_only_from_its_pulse_on() -> None:
     assert controller.message(head).lift == free.id
     controller.raised(free)
     controller.on_boom("down")
-    assert controller.message(head).lift == free.id
+    assert controller.message(head).raised_last_by == free.id
 
 
 def vehicle(clock: TurnedClock, car: str | None) -> Vehicle:

@@ -262,9 +262,12 @@ async def test_a_stolen_lane_opens_nothing_and_takes_no_visit_from_another_lane(
     own = {"order", "screen", "alert", "fee", "barrier", "vehicle"}
     assert {what for what in said if what.startswith("exit-2/")} <= {
         *(f"exit-2/{what}" for what in own), *(f"exit-2/health/{role}" for role in MESSAGES), "exit-2/health/worker",
+        *(f"exit-2/alerts/{role}" for role in ("worker", "reader", "run", "barrier", "loops", "lcd")),
         "exit-2/health/run", "exit-2/health/barrier", "exit-2/health/loops", "exit-2/health/lcd",
     }  # fmt: skip
-    assert {what for what in said if what.startswith("garage/")} <= {"garage/alert", "garage/health/worker"}
+    assert {what for what in said if what.startswith("garage/")} <= {
+        "garage/alert", "garage/alerts/worker", "garage/health/worker",
+    }  # fmt: skip
     assert not lane.running["worker"].ended
 
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 from broker.errors import BrokerError
 from drivers.pins import NoGpio, claim, open_pins
@@ -50,6 +51,7 @@ def main(args: argparse.Namespace) -> int:
         "check": _check,
         "refund": _refund,
         "reconcile": _reconcile,
+        "watch": _watch,
         "run": _run,
     }
     output.make_plain(sys.stdout)
@@ -220,6 +222,23 @@ def _reconcile(args: argparse.Namespace) -> int:
         statements=args.statement,
         barrier_journals=args.barrier_journal,
     )
+
+
+def _watch(args: argparse.Namespace) -> int:
+    from terminal.tools.watch import command
+    from terminal.tools.watch.output import PlainOutput, TerminalOutput
+    from terminal.tools.watch.wish import WatchWish
+
+    settings = _load(args)
+    zone = ZoneInfo(settings.need(GarageSettings).timezone)
+    # a broker that is not there is a line of ours, no warning
+    logging.getLogger("terminal.mqtt.client").setLevel(logging.ERROR)
+    wish = WatchWish(args.lane, args.kind, args.session, args.order, args.code, args.all)
+    options = command.WatchOptions(wish, args.json, args.since, args.replay, args.url, args.user, args.password_file)
+    now_ms = time.time_ns() // 1_000_000
+    is_seen = sys.stdout.isatty() and not args.json
+    output = TerminalOutput(zone, now_ms=now_ms) if is_seen else PlainOutput(zone, now_ms=now_ms)
+    return _until_stopped(lambda: command.run(settings, options, output))
 
 
 def _sandbox(args: argparse.Namespace) -> int:

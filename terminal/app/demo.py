@@ -6,6 +6,7 @@ Nothing is configured and nothing is kept: keys, configuration and journals are 
 import asyncio
 import shutil
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -44,6 +45,7 @@ from terminal.roles.reader import ScannerDriver
 
 ROLES = ("worker", "listener", "barrier", "loops", "lcd", "reader")
 RAISE_PIN, UP_PIN, DOWN_PIN, WAITING_PIN, BOOM_PIN = 17, 27, 22, 5, 6
+PROGRAM = "exit-terminal"
 QUICK_S = 0.1
 """How fast (s) the arm rises and closes in a run of cars."""
 GOES_TRIES, GOES_PAUSE_S = 20, 0.1
@@ -159,6 +161,7 @@ class RestartableBroker:
             broker = self._settings.need(sections.BrokerSettings)
             fixed = sections.BrokerSettings(users=broker.users, port=self._running.port)
             self._settings = replace(self._settings, broker=fixed)
+            _write_port(self._settings.file, self._running.port)
 
     async def cut(self) -> None:
         if self._running is not None:
@@ -186,6 +189,7 @@ async def run_demo(port: int, cars: int | None) -> int:
             settings = replace(
                 settings, broker=None, mqtt=sections.MqttSettings(broker.url, mqtt.username, mqtt.password_file)
             )
+            print(f"Its messages: {PROGRAM} --config {settings.file} watch", file=sys.stderr, flush=True)
             hardware = SimulatedHardware(settings, hold_s=2.0 if cars else 30.0)
             stack.callback(hardware.arm.close)
             watch = await stack.enter_async_context(_tap(settings, folder))
@@ -214,6 +218,13 @@ async def _drive(lane: DemoLane, port: int, cars: int | None) -> int:
     finally:
         await page.stop()
     return 0
+
+
+def _write_port(file: Path | None, port: int) -> None:
+    """So that `watch` finds the broker by the demo's own configuration."""
+    if file:
+        text = file.read_text(encoding="utf-8").replace("mqtt://127.0.0.1:1883", f"mqtt://127.0.0.1:{port}")
+        file.write_text(text.replace("port = 0\n", f"port = {port}\n"), encoding="utf-8")
 
 
 def _settings(folder: Path, sandbox: Sandbox, *, quick: bool) -> Settings:

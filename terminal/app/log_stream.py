@@ -56,9 +56,20 @@ def _patient(stream: TextIO) -> int | None:
     return fd
 
 
+def is_journald(stream: TextIO) -> bool:
+    """Does this stream end in systemd's journal, which adds times of its own? It says so in the environment, by the
+    device and inode (systemd.exec(5), $JOURNAL_STREAM), which a redirection since then does not have."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError, AttributeError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
 def log_to_stderr() -> None:
     """Log to standard error, one line for each record."""
     lines = LogStream(sys.stderr)
-    lines.setFormatter(PlainFormatter("%(levelname)s %(name)s: %(message)s"))
+    time = "" if is_journald(sys.stderr) else "%(asctime)s "
+    lines.setFormatter(PlainFormatter(f"{time}%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[lines], level=logging.INFO)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

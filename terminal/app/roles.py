@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from terminal import __version__, build
 from terminal.app.hardware import Hardware
 from terminal.app.journal_watch import JournalWatch, OutOfOrder
+from terminal.app.ready import tell_when_ready
 from terminal.clock import Clock, SystemClock, kernel_keeps
 from terminal.config import schema as sections
 from terminal.config.load import read_ticket_keys
@@ -16,7 +17,7 @@ from terminal.config.schema import ConfigError, Settings, present
 from terminal.contract import access, lift_rules, signatures
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.endpoint import Endpoint
-from terminal.mqtt.heartbeat import last_will
+from terminal.mqtt.heartbeat import HEARTBEAT_S, SELDOM_S, last_will
 
 if TYPE_CHECKING:
     from broker.embedded import EmbeddedBroker
@@ -54,7 +55,9 @@ async def run_roles(
         runs = [(role, await opener.open(role)) for role in sorted(roles, key=_GLASS_FIRST.index)]
         async with asyncio.TaskGroup() as group:
             if process == "run":
-                group.create_task(opener.endpoint("run", at_lane=True).run_heartbeat(), name="run health")
+                own = opener.endpoint("run", at_lane=True)
+                group.create_task(own.run_heartbeat(), name="run health")
+                group.create_task(tell_when_ready(own, roles, settings), name="ready")
             for role, run in runs:
                 group.create_task(_coroutine(run), name=role)
 
@@ -71,8 +74,9 @@ def open_broker(settings: Settings) -> "EmbeddedBroker":
     return EmbeddedBroker(
         broker.users,
         access.USERS,
-        may_publish=partial(access.may_publish, garage=garage),
-        may_subscribe=partial(access.may_subscribe, garage=garage),
+        watchers=broker.watchers,
+        may_publish=partial(access.may_publish, garage=garage, watchers=broker.watchers),
+        may_subscribe=partial(access.may_subscribe, garage=garage, watchers=broker.watchers),
         port=broker.port,
     )
 
@@ -125,6 +129,7 @@ class _Opener:
             role=role,
             version=__version__,
             clock=self._clock,
+            heartbeat_s=HEARTBEAT_S if role == self._process else SELDOM_S,
             tells_of_connection=role == self._process,
         )
 

@@ -15,6 +15,19 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from terminal.config.field_types import (
+    Arm,
+    File,
+    Host,
+    LaneId,
+    Name,
+    Offset,
+    Partner,
+    Payee,
+    Pin,
+    TcpPort,
+    WatcherNames,
+)
 from terminal.config.section import Section
 from terminal.config.tariff_settings import TariffSettings
 
@@ -22,21 +35,6 @@ from terminal.config.tariff_settings import TariffSettings
 class ConfigError(Exception):
     """The configuration, or a file that it names, cannot be used. The text is one line; exit status 2."""
 
-
-Name = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f|]{1,64}\Z", description="1 to 64 characters on one line, no |")]
-Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}\Z", description="an address or name to listen on")]
-TcpPort = Annotated[int, Meta(ge=0, le=65535, description="a port, 0 to 65535 (0 = any free one)")]
-Pin = Annotated[int, Meta(ge=0, le=27, description="a GPIO number, 0 to 27")]
-Partner = Annotated[
-    str, Meta(pattern=r"^[A-Za-z0-9]{1,12}\Z", description="a merchant id of up to 12 letters and digits, in quotes")
-]
-Payee = Annotated[str, Meta(pattern=r"^[0-9]{12}\Z", description="a merchant id of 12 digits, in quotes")]
-Offset = Annotated[int, Meta(ge=-480, le=480, description="pixels, -480 to 480")]
-Arm = Annotated[float, Meta(ge=0.05, le=60, description="seconds, 0.05 to 60")]
-File = Annotated[Path, Meta(description="the path of a file")]
-LaneId = Annotated[
-    str, Meta(pattern=r"^(?!garage\Z)[a-z0-9-]{1,16}\Z", description="1 to 16 of a-z, 0-9, -; not garage")
-]
 
 MHZ = (0.5, 1, 2, 4, 8, 16, 20, 24, 28, 32, 36, 40, 44, 48, 50, 52)
 CLOCKS = frozenset(round(mhz * 1_000_000) for mhz in MHZ)
@@ -73,6 +71,7 @@ class BrokerSettings(Section, frozen=True):
 
     users: Annotated[Path, Meta(description="the path of a folder")]
     port: TcpPort = 1883
+    watchers: WatcherNames = ("watch",)
 
 
 class PaybySettings(Section, frozen=True):

@@ -5,11 +5,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from terminal.config.field_types import Price
 from terminal.config.section import Section
 
-Price = Annotated[
-    str, Meta(pattern=r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,2})?\Z", description='dirhams in quotes, such as "10.00"')
-]
 PriceOrNone = Annotated[
     str,
     Meta(

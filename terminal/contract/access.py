@@ -2,24 +2,28 @@
 
 A user is one of these: a role (``reader``); a kerb-side role of one lane (``reader.exit-1``, where one broker serves
 several lanes and client ids must differ); ``lane`` with the rights of all roles, for ``run``; ``lane.exit-2`` with
-those of the kerb-side roles, for a ``run`` whose worker is elsewhere; ``watch``, which may read everything and publish
-nothing. No user may publish in the garage's place what belongs to a lane.
-``python -m terminal.contract.access GARAGE [LANE ...]`` prints the rules as an ACL file for Mosquitto.
+those of the kerb-side roles, for a ``run`` whose worker is elsewhere; a watcher (``watch``, or the users that the
+configuration names in ``broker.watchers``), which may read everything and publish nothing. No user may publish in the
+garage's place what belongs to a lane.
+``python -m terminal.contract.access GARAGE [LANE ...] [--watcher NAME ...]`` prints the rules as an ACL file for
+Mosquitto.
 """
 
+import argparse
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from terminal.contract.messages import MESSAGES
-from terminal.contract.topics import GARAGE_WIDE, OF_A_LANE, TopicError, check_garage, check_lane, parse
+from terminal.contract.topics import BY_ROLE, GARAGE_WIDE, OF_A_LANE, TopicError, check_garage, check_lane, parse
 
 EVERYTHING = frozenset(MESSAGES)
 
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """Kinds of message (keys of MESSAGES). Besides these, every role says and hears its own health: ``health`` in
-    ``says`` means health in other names as well; in ``hears``, every role's."""
+    """Kinds of message (keys of MESSAGES). Besides these, every role says and hears what is BY_ROLE in its own name:
+    ``health`` in ``says`` means health in other names as well; in ``hears``, every role's. So with ``alerts``."""
 
     says: frozenset[str]
     hears: frozenset[str]
@@ -47,20 +51,28 @@ KERB = ("reader", "barrier", "lcd", "loops")
 
 
 def _union(*roles: Rights) -> Rights:
-    """The rights of all roles, and health in every role's name."""
-    return Rights(
-        frozenset({"health"}).union(*(r.says for r in roles)), frozenset({"health"}).union(*(r.hears for r in roles))
-    )
+    """The rights of all roles, and everything BY_ROLE in every role's name."""
+    return Rights(BY_ROLE.union(*(r.says for r in roles)), BY_ROLE.union(*(r.hears for r in roles)))
 
 
-USERS = {**ROLES, "lane": _union(*ROLES.values()), "watch": Rights(frozenset(), EVERYTHING)}
-"""Every user that is bound to no lane, with its rights."""
+USERS = {**ROLES, "lane": _union(*ROLES.values())}
+"""Every user that is bound to no lane, with its rights; watchers besides."""
+WATCHERS = ("watch",)
+"""The watchers where the configuration names no others."""
+_WATCHER = Rights(frozenset(), EVERYTHING)
 BOUND = {**{role: ROLES[role] for role in KERB}, "lane": _union(*(ROLES[role] for role in KERB))}
 """What may stand before the dot in the name of a user bound to a lane, with the user's rights there."""
 
 
-def _user(name: str) -> tuple[str, Rights, str] | None:
-    """A user's role, rights and lane; the lane is ``+`` for a user bound to none."""
+def is_reserved(name: str) -> bool:
+    """Is ``name`` a role's user, or could it become one? No watcher may have such a name."""
+    return name.partition(".")[0] in USERS or name.partition("-")[0] in USERS
+
+
+def _user(name: str, watchers: Collection[str]) -> tuple[str, Rights, str] | None:
+    """A user's role (empty for a watcher), rights and lane; the lane is ``+`` for a user bound to none."""
+    if name in watchers and not is_reserved(name):
+        return "", _WATCHER, "+"
     role, dot, lane = name.partition(".")
     if not dot:
         return (role, USERS[role], "+") if role in USERS else None
@@ -70,9 +82,9 @@ def _user(name: str) -> tuple[str, Rights, str] | None:
         return None
 
 
-def may_publish(user: str, topic: str, *, garage: str) -> bool:
+def may_publish(user: str, topic: str, *, garage: str, watchers: Collection[str] = WATCHERS) -> bool:
     """May ``user`` publish on ``topic`` in this garage? False for every topic outside the contract."""
-    who = _user(user)
+    who = _user(user, watchers)
     try:
         where = parse(topic)
     except TopicError:
@@ -81,7 +93,7 @@ def may_publish(user: str, topic: str, *, garage: str) -> bool:
         who is None
         or where.garage != garage
         or where.kind not in MESSAGES
-        or (where.kind == "health") != bool(where.role)
+        or (where.kind in BY_ROLE) != bool(where.role)
         or where.is_misplaced
         or (where.lane == GARAGE_WIDE and where.role in KERB)
     ):
@@ -89,44 +101,46 @@ def may_publish(user: str, topic: str, *, garage: str) -> bool:
     role, rights, lane = who
     if lane not in ("+", where.lane) and not (where.kind == "alert" and where.lane == GARAGE_WIDE):
         return False
-    return where.kind in rights.says or (where.kind == "health" and where.role == role and role != "watch")
+    return where.kind in rights.says or (where.kind in BY_ROLE and where.role == role)
 
 
-def may_subscribe(user: str, text: str, *, garage: str) -> bool:
+def may_subscribe(user: str, text: str, *, garage: str, watchers: Collection[str] = WATCHERS) -> bool:
     """May ``user`` subscribe to the filter ``text``? Only if it may read everything that the filter can match."""
-    return any(_covers(allowed, text) for allowed in readable(user, garage=garage))
+    return any(_covers(allowed, text) for allowed in readable(user, garage=garage, watchers=watchers))
 
 
-def readable(user: str, *, garage: str) -> list[str]:
+def readable(user: str, *, garage: str, watchers: Collection[str] = WATCHERS) -> list[str]:
     """The filters that together match everything that ``user`` may read."""
-    who = _user(user)
+    who = _user(user, watchers)
     if who is None:
         return []
     role, rights, lane = who
     place = f"parking/{garage}"
     if rights.hears == EVERYTHING:
         return [f"{place}/#"]
-    kinds = [f"{place}/{lane}/{kind}" for kind in sorted(rights.hears - {"health"})]
-    return [*kinds, f"{place}/+/health/+" if "health" in rights.hears else f"{place}/{lane}/health/{role}"]
+    kinds = [f"{place}/{lane}/{kind}" for kind in sorted(rights.hears - BY_ROLE)]
+    for kind in sorted(BY_ROLE):
+        kinds.append(f"{place}/+/{kind}/+" if kind in rights.hears else f"{place}/{lane}/{kind}/{role}")
+    return kinds
 
 
-def writable(user: str, *, garage: str) -> list[str]:
+def writable(user: str, *, garage: str, watchers: Collection[str] = WATCHERS) -> list[str]:
     """The filters that together match everything that ``user`` may publish, and also what withheld() takes away."""
-    who = _user(user)
-    if who is None or who[0] == "watch":
+    who = _user(user, watchers)
+    if who is None or who[1] == _WATCHER:
         return []
     role, rights, lane = who
     place = f"parking/{garage}"
-    topics = [f"{place}/{lane}/{kind}" for kind in sorted(rights.says - {"health"})]
+    topics = [f"{place}/{lane}/{kind}" for kind in sorted(rights.says - BY_ROLE)]
     if lane != "+" and "alert" in rights.says:
         topics.append(f"{place}/{GARAGE_WIDE}/alert")
-    return [*topics, f"{place}/{lane}/health/{'+' if 'health' in rights.says else role}"]
+    return [*topics, *(f"{place}/{lane}/{kind}/{'+' if kind in rights.says else role}" for kind in sorted(BY_ROLE))]
 
 
-def withheld(user: str, *, garage: str) -> list[str]:
+def withheld(user: str, *, garage: str, watchers: Collection[str] = WATCHERS) -> list[str]:
     """The topics that writable() matches but ``user`` may not publish: a lane's, in the garage's place."""
-    allowed = writable(user, garage=garage)
-    kinds = [*sorted(OF_A_LANE), *(f"health/{role}" for role in KERB)]
+    allowed = writable(user, garage=garage, watchers=watchers)
+    kinds = [*sorted(OF_A_LANE), *(f"{kind}/{role}" for kind in sorted(BY_ROLE) for role in KERB)]
     topics = (f"parking/{garage}/{GARAGE_WIDE}/{kind}" for kind in kinds)
     return [text for text in topics if any(_covers(wide, text) for wide in allowed)]
 
@@ -142,22 +156,40 @@ def _covers(allowed: str, text: str) -> bool:
     return len(wide) == len(narrow)
 
 
-def mosquitto_acl(garage: str, lanes: "list[str] | tuple[str, ...]" = ()) -> str:
-    """The text of an ACL file for Mosquitto: USERS, and BOUND for each of ``lanes``."""
+def mosquitto_acl(garage: str, lanes: Collection[str] = (), watchers: Collection[str] = WATCHERS) -> str:
+    """The text of an ACL file for Mosquitto: USERS, BOUND for each of ``lanes``, and ``watchers``; raises TopicError
+    for a name that none of them may have."""
     check_garage(garage)
-    users = [*USERS, *(f"{role}.{check_lane(lane)}" for lane in lanes for role in BOUND)]
+    for name in watchers:
+        if is_reserved(name) or not name.isprintable() or not name.strip() == name != "":
+            raise TopicError(f"watcher {name!r}: a name is needed that is no role's")
+    users = [*USERS, *(f"{role}.{check_lane(lane)}" for lane in lanes for role in BOUND), *watchers]
+    named = [] if tuple(watchers) == WATCHERS else [f"--watcher {name}" for name in watchers]
     blocks = [
         "# Who may publish and read what. Generated, do not edit:\n"
-        f"# python -m terminal.contract.access {' '.join([garage, *lanes])} > acl\n"
+        f"# python -m terminal.contract.access {' '.join([garage, *lanes, *named])} > acl\n"
         "# A user who is not named here may do nothing.\n"
     ]
     for user in users:
-        rules = [f"topic deny {text}" for text in withheld(user, garage=garage)]
-        rules += [f"topic write {text}" for text in writable(user, garage=garage)]
-        rules += [f"topic read {text}" for text in readable(user, garage=garage)]
+        rules = [f"topic deny {text}" for text in withheld(user, garage=garage, watchers=watchers)]
+        rules += [f"topic write {text}" for text in writable(user, garage=garage, watchers=watchers)]
+        rules += [f"topic read {text}" for text in readable(user, garage=garage, watchers=watchers)]
         blocks.append("\n".join([f"user {user}", *rules, ""]))
     return "\n".join(blocks)
 
 
+def main(argv: list[str]) -> None:
+    """Print the ACL file that ``argv`` asks for; ends with status 2 and a line for a name that is none."""
+    parser = argparse.ArgumentParser(prog="python -m terminal.contract.access", description=mosquitto_acl.__doc__)
+    parser.add_argument("garage", metavar="GARAGE")
+    parser.add_argument("lanes", metavar="LANE", nargs="*", help="that has users of its own")
+    parser.add_argument("--watcher", metavar="NAME", action="append", help="(default: watch)")
+    asked = parser.parse_args(argv)
+    try:
+        sys.stdout.write(mosquitto_acl(asked.garage, asked.lanes, asked.watcher or WATCHERS))
+    except TopicError as error:
+        parser.error(str(error))
+
+
 if __name__ == "__main__":
-    sys.stdout.write(mosquitto_acl(sys.argv[1], sys.argv[2:]))
+    main(sys.argv[1:])

@@ -11,8 +11,9 @@ import msgspec
 
 from terminal import __version__
 from terminal.contract.access import ROLES
+from terminal.contract.fields import EVERY, FIELDS
 from terminal.contract.messages import MAX_BYTES, MESSAGES
-from terminal.contract.topics import FLEETING, RETAINED
+from terminal.contract.topics import BY_ROLE, FLEETING, RETAINED
 
 MEANINGS = {
     "fee": "A ticket was read, and this is what is due.",
@@ -26,8 +27,10 @@ MEANINGS = {
     "command": "What an operator asks for: cancel, refund, reset, open or close the lane.",
     "refund": "A refund's progress.",
     "alert": "Something a person must know, raised or cleared.",
-    "health": "Online, degraded, offline; version; a heartbeat every 5 s. Also each connection's last will. "
-    "A worker signs its own, and names as `rival` the other worker that it hears.",
+    "alerts": "What a role has raised now at this place, replaced on every change; empty when there is nothing.",
+    "health": "Online, degraded, offline; version; a heartbeat every 5 s (under `run` only the process's, for all its "
+    "roles). Also each connection's last will. A worker signs its own, and names as `rival` the other "
+    "worker that it hears.",
 }
 SIGNED_TEXTS = {
     "lift": (
@@ -58,7 +61,7 @@ _when("Command", "command", ["reset"], ["session"])
 _CONDITIONS["Receipt"] = [{"anyOf": [{"required": ["command"]}, {"required": ["notify_id"]}]}]
 
 _DESCRIPTION = f"""\
-Topics are parking/<garage>/<lane>/<what>, MQTT 3.1.1 or 5. All is published with QoS 1; what is said again all the time
+Topics are parking/<garage>/<lane>/<what>, MQTT 3.1.1. All is published with QoS 1; what is said again all the time
 ({", ".join(kind for kind in MESSAGES if kind in FLEETING)}) is subscribed with QoS 0. What concerns a whole garage has
 `garage` in the lane's place. Messages are JSON objects in UTF-8 of at most {MAX_BYTES} bytes. What is absent is left
 out, never null. Readers ignore fields that they do not know, and refuse a message that lacks one that they need. A
@@ -78,6 +81,14 @@ def document() -> dict[str, Any]:
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
+        "servers": {
+            "broker": {
+                "host": "127.0.0.1:1883",
+                "protocol": "mqtt",
+                "protocolVersion": "3.1.1",
+                "description": "The garage's broker, `mqtt.url` of the configuration; `mqtts` where it is Mosquitto.",
+            }
+        },
         "channels": {kind: _channel(kind) for kind in MESSAGES},
         "operations": _operations(),
         "components": {
@@ -89,7 +100,7 @@ def document() -> dict[str, Any]:
                     "examples": ["exit-1"],
                 },
                 "role": {
-                    "description": "Whose health; `run` for a process with all roles of a lane.",
+                    "description": "Whose health or alerts; `run` for a process with all roles of a lane.",
                     "enum": [*ROLES, "run"],
                 },
             },
@@ -99,15 +110,15 @@ def document() -> dict[str, Any]:
 
 
 def _channel(kind: str) -> dict[str, Any]:
-    names = ["garage", "lane", *(["role"] if kind == "health" else [])]
-    address = f"parking/{{garage}}/{{lane}}/{kind}" + ("/{role}" if kind == "health" else "")
+    names = ["garage", "lane", *(["role"] if kind in BY_ROLE else [])]
+    address = f"parking/{{garage}}/{{lane}}/{kind}" + ("/{role}" if kind in BY_ROLE else "")
     return {
         "address": address,
         "description": MEANINGS[kind],
         "parameters": {name: {"$ref": f"#/components/parameters/{name}"} for name in names},
         "messages": {kind: {"$ref": f"#/components/messages/{kind}"}},
         "x-retained": kind in RETAINED,
-        "x-published-by": [role for role, rights in ROLES.items() if kind in rights.says or kind == "health"],
+        "x-published-by": [role for role, rights in ROLES.items() if kind in rights.says or kind in BY_ROLE],
     }
 
 
@@ -122,12 +133,12 @@ def _message(kind: str) -> dict[str, Any]:
 
 
 def _operations() -> dict[str, Any]:
-    """Who publishes and subscribes to what, for roles that run apart; and each role's own health."""
+    """Who publishes and subscribes to what, for roles that run apart; and each role's own health and alerts."""
     operations = {}
     for role, rights in ROLES.items():
         for action, verb, kinds in (
-            ("send", "says", rights.says | {"health"}),
-            ("receive", "hears", rights.hears | {"health"}),
+            ("send", "says", rights.says | BY_ROLE),
+            ("receive", "hears", rights.hears | BY_ROLE),
         ):
             for kind in MESSAGES:
                 if kind in kinds:
@@ -149,13 +160,21 @@ def _schemas() -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components(MESSAGES.values(), ref_template="#/components/schemas/{name}")
     for name, schema in schemas.items():
         for field, kind in schema["properties"].items():
-            schema["properties"][field] = _without_null(kind)
+            meaning = FIELDS[name].get(field) or EVERY[field]
+            schema["properties"][field] = _described(_without_null(kind), meaning)
         if name in _CONDITIONS:
             schema["allOf"] = _CONDITIONS[name]
         for field in re.findall(r"<(\w+)>", SIGNED_TEXTS.get(name.lower(), "")):
-            if schema["properties"].get(field) == {"type": "string"}:
+            if schema["properties"].get(field, {}).keys() == {"type", "description"}:
                 schema["properties"][field]["pattern"] = r"^[^|\u0000-\u001f\u007f-\u009f]*(?!\n)$"
     return schemas
+
+
+def _described(kind: dict[str, Any], meaning: str) -> dict[str, Any]:
+    """The schema with what it means; beside a reference draft 7 lets nothing stand, so that goes into an allOf."""
+    if "$ref" in kind:
+        return {"allOf": [kind], "description": meaning}
+    return {**kind, "description": meaning}
 
 
 def _without_null(kind: dict[str, Any]) -> dict[str, Any]:

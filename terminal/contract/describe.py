@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-Data = dict[str, Any]
+MessageFields = dict[str, Any]
+"""A message's JSON."""
 
 
-def in_words(kind: str, data: Data) -> str:
+def in_words(kind: str, data: MessageFields) -> str:
     """A message in one line of English. ``kind`` is a key of messages.MESSAGES; its JSON ``data`` is not trusted."""
     try:
         return _WORDS[kind](data)
@@ -22,11 +23,11 @@ def stay(minutes: int) -> str:
     return " ".join(parts) or "0 min"
 
 
-def _money(data: Data) -> str:
+def _money(data: MessageFields) -> str:
     return f"{data['currency']} {data['amount']}"
 
 
-def _fee(data: Data) -> str:
+def _fee(data: MessageFields) -> str:
     match data["reason"]:
         case "refused":
             return f"ticket refused: {data['why']}"
@@ -38,14 +39,14 @@ def _fee(data: Data) -> str:
             return f"stay of {stay(data['minutes'])}, {_money(data)} due"
 
 
-def _order(data: Data) -> str:
+def _order(data: MessageFields) -> str:
     if data["status"] == "none":
         return "no order"
     scanned = ", scanned" if data.get("scanned") else ""
     return f"{data['status']}, {_money(data)}{scanned}" if "amount" in data else str(data["status"])
 
 
-def _screen(data: Data) -> str:
+def _screen(data: MessageFields) -> str:
     match data["state"]:
         case "pay":
             scanned = ", scanned" if data.get("scanned") else ""
@@ -57,28 +58,38 @@ def _screen(data: Data) -> str:
             return f"shows {state}"
 
 
-def _lift(data: Data) -> str:
+def _lift(data: MessageFields) -> str:
     proof = ", with PayBy's signed proof" if "proof" in data else ""
     return f"permission to raise the boom: {data['reason']}{proof}"
 
 
-def _barrier(data: Data) -> str:
+def _barrier(data: MessageFields) -> str:
     if answer := data.get("answer"):
         why = f" ({answer['why']})" if "why" in answer else ""
         return f"{data['state']}; lift {answer['outcome']}{why}"
     return str(data["state"])
 
 
-def _vehicle(data: Data) -> str:
+def _vehicle(data: MessageFields) -> str:
     waiting = "a car waits" if data["waiting"] else "nobody waits"
     return waiting + (", one is under the boom" if data["under_boom"] else "")
 
 
-def _why(data: Data) -> str:
+def _why(data: MessageFields) -> str:
     return f": {data['why']}" if "why" in data else ""
 
 
-_WORDS: dict[str, Callable[[Data], str]] = {
+def _code(data: MessageFields) -> str:
+    return f" {data['code']}" if "code" in data else ""
+
+
+def _raised(alerts: list[MessageFields], more: int) -> str:
+    """What a role has raised, by codes."""
+    codes = ", ".join(str(alert["code"]) for alert in alerts)
+    return f"raised: {codes}" + (f" and {more} more" if more else "") if codes else "nothing is raised"
+
+
+_WORDS: dict[str, Callable[[MessageFields], str]] = {
     "fee": _fee,
     "order": _order,
     "screen": _screen,
@@ -89,6 +100,7 @@ _WORDS: dict[str, Callable[[Data], str]] = {
     "vehicle": _vehicle,
     "command": lambda data: f"{data['command']} by {data['by']}",
     "refund": lambda data: f"{data['refund_no']}: {data['status']}",
-    "alert": lambda data: f"{data['severity']}, {data['state']}: {data['text']}",
+    "alert": lambda data: f"{data['severity']}, {data['state']}{_code(data)}: {data['text']}",
+    "alerts": lambda data: _raised(data["raised"], data.get("more", 0)),
     "health": lambda data: data["state"] + (f": {data['reason']}" if "reason" in data else ""),
 }

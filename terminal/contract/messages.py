@@ -232,14 +232,28 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     order_no: OrderNo | None = None
 
 
+class LastLift(msgspec.Struct, frozen=True):
+    """The lift by which an arm at rest rose last."""
+
+    lift: Uuid7
+    session: Uuid7
+    reason: LiftReason
+
+
 class Barrier(Message, frozen=True, kw_only=True):
-    """What the boom does, and by which lift it rose."""
+    """What the boom does, and by which lift it rose; at rest by which it did so last."""
 
     state: BoomState
     lift: Uuid7 | None = None
     session: Uuid7 | None = None
     reason: LiftReason | None = None
     answer: Answer | None = None
+    last: LastLift | None = None
+
+    @property
+    def raised_last_by(self) -> str | None:
+        """The lift that raised it last, now or before."""
+        return self.lift or (self.last.lift if self.last else None)
 
 
 class Vehicle(Message, frozen=True, kw_only=True):
@@ -296,11 +310,30 @@ class Alert(Message, frozen=True, kw_only=True):
     help_code: HelpCode | None = None
 
 
+class RaisedAlert(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An alert that was raised and is not cleared."""
+
+    code: str
+    severity: Severity
+    text: str
+    since: Stamp
+    session: Uuid7 | None = None
+    order_no: OrderNo | None = None
+    help_code: HelpCode | None = None
+
+
+class Alerts(Message, frozen=True, kw_only=True):
+    """What a role has raised at a place and not cleared, the most severe first; ``more`` counts what did not fit."""
+
+    raised: tuple[RaisedAlert, ...]
+    more: Count | None = None
+
+
 HealthState = Literal["online", "degraded", "offline"]
 
 
 class Health(Message, frozen=True, kw_only=True):
-    """A role's heartbeat (every 5 s), and the connection's last will. A worker's is signed, and names as ``rival`` the
+    """A role's health and heartbeat, and the connection's last will. A worker's is signed, and names as ``rival`` the
     other worker of its garage that it hears."""
 
     state: HealthState
@@ -315,9 +348,9 @@ class Health(Message, frozen=True, kw_only=True):
 
 MESSAGES: dict[str, type[Message]] = {
     kind.__name__.lower(): kind
-    for kind in (Fee, Order, Screen, Paid, Receipt, Lift, Barrier, Vehicle, Command, Refund, Alert, Health)
+    for kind in (Fee, Order, Screen, Paid, Receipt, Lift, Barrier, Vehicle, Command, Refund, Alert, Alerts, Health)
 }
-"""The message's type by its topic's last part (for health, the part before the slash)."""
+"""The message's type by its topic's last part (for health and alerts, the part before the slash)."""
 
 _SIGNED: dict[type[Message], tuple[str, ...]] = {
     Lift: ("session", "car", "reason", "by", "note", "not_after", "order_no", "amount", "key"),

@@ -11,13 +11,16 @@ GARAGE_WIDE = NO_LANE
 OF_A_LANE = frozenset({"fee", "order", "screen", "lift", "barrier", "vehicle", "command"})
 """The kinds of message that belong to a lane, and never to the garage as a whole."""
 
-RETAINED = frozenset({"order", "screen", "barrier", "vehicle", "health"})
+BY_ROLE = frozenset({"health", "alerts"})
+"""The kinds whose topics end in the role that publishes: ``health/worker``, ``alerts/worker``."""
+
+RETAINED = frozenset({"order", "screen", "barrier", "vehicle", "health", "alerts"})
 """The broker retains the newest of each of these for later subscribers."""
 FLEETING = frozenset({"fee", "vehicle", "health"})
 """Subscribed to with QoS 0, because they are repeated all the time. If a broker kept them for a session that is away,
 they would come late as if they were new, and a lift for a car that has left would find that car waiting. And a broker
 that writes what it keeps to its disk would fall behind when a reader sends a thousand fees a second."""
-LATEST_ONLY = frozenset({"order", "screen", "vehicle", "health"})
+LATEST_ONLY = frozenset({"order", "screen", "vehicle", "health", "alerts"})
 """Of these only the newest waits for a connection. ``barrier`` is not among them: each may answer another lift."""
 
 SILENT_MS = 15_000
@@ -50,7 +53,7 @@ def check_lane(name: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Topic:
     """One topic of ours. ``lane`` is GARAGE_WIDE for what concerns no single lane;
-    ``what`` is a key of messages.MESSAGES, for health with its role: ``health/worker``."""
+    ``what`` is a key of messages.MESSAGES, of those in BY_ROLE with a role: ``health/worker``."""
 
     garage: str
     lane: str
@@ -61,7 +64,7 @@ class Topic:
 
     @property
     def kind(self) -> str:
-        """The key of messages.MESSAGES: ``health`` for every ``health/<role>``."""
+        """The key of messages.MESSAGES: ``health`` for every ``health/<role>``, and so with ``alerts``."""
         return self.what.partition("/")[0]
 
     @property
@@ -71,7 +74,7 @@ class Topic:
 
     @property
     def role(self) -> str:
-        """The role of a ``health/<role>`` topic, empty for the others."""
+        """The role of a ``health/<role>`` or ``alerts/<role>`` topic, empty for the others."""
         return self.what.partition("/")[2]
 
 

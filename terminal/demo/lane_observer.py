@@ -36,6 +36,7 @@ class LaneObserver:
             return None
         said = _said(topic.kind, data)
         routine = topic.kind in _REPEATED and "answer" not in data and self._last.get(delivery.topic) == said
+        routine = routine or topic.kind == "alerts"  # what is in them was told by an `alert`
         self._last[delivery.topic] = said
         if topic.kind == "screen":
             self.screen = {name: value for name, value in data.items() if name not in _SECRETIVE}

@@ -3,14 +3,16 @@
 Several roles of one process share one MqttClient; each has an Endpoint of its own.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from terminal.clock import Clock, new_id
 from terminal.contract.alerts import AlertCode
-from terminal.contract.messages import MESSAGES, Alert, BadMessage, Health, Message, decode, encode, stamp
+from terminal.contract.messages import MESSAGES, BadMessage, Health, Message, decode, encode, stamp
 from terminal.contract.topics import (
+    BY_ROLE,
     FLEETING,
     GARAGE_WIDE,
     LATEST_ONLY,
@@ -23,6 +25,7 @@ from terminal.contract.topics import (
     topic,
 )
 from terminal.core.alert_codes import Severity
+from terminal.mqtt.alert_lists import AlertLists
 from terminal.mqtt.alerts import TEXT_MOST, AlertKey, RaisedAlerts
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.heartbeat import HEARTBEAT_S, Heartbeat
@@ -118,7 +121,13 @@ class Endpoint:
         self.version = version
         self.clock = clock
         self._tells_of_connection = tells_of_connection
-        self._alerts = RaisedAlerts(self._publish_alert, self.head)
+        self._alerts = RaisedAlerts(self._publish_alerts, self.head)
+        self._alert_lists = AlertLists(
+            mqtt_client,
+            self._alerts,
+            filter_=f"parking/{garage}/{lane or '+'}/alerts/{role}",
+            own_lane=lane or GARAGE_WIDE,
+        )
         self._heartbeat = Heartbeat(
             mqtt_client,
             clock,
@@ -146,7 +155,7 @@ class Endpoint:
         BadMessage for what is too large, ConnectionRefused where there will be no connection."""
         kind = type(message).__name__.lower()
         await self.mqtt_client.publish(
-            self.where(f"health/{role or self.role}" if kind == "health" else kind, lane),
+            self.where(f"{kind}/{role or self.role}" if kind in BY_ROLE else kind, lane),
             encode(message),
             retain=kind in RETAINED,
             latest_only=kind in LATEST_ONLY,
@@ -166,7 +175,7 @@ class Endpoint:
         for kind in kinds:
             place = f"parking/{self.garage}/{lane or self.lane or '+'}"
             topic_kind = kind.partition("/")[0]
-            what = "health/+" if kind == "health" else kind
+            what = f"{kind}/+" if kind in BY_ROLE else kind
             (fleeting if topic_kind in FLEETING else lasting).append(f"{place}/{what}")
             if topic_kind == "health" and self.lane and not lane:
                 fleeting.append(f"parking/{self.garage}/{GARAGE_WIDE}/{what}")
@@ -218,8 +227,8 @@ class Endpoint:
     def _alert_key(self, code: AlertCode, lane: str | None, session: str | None, order_no: str | None) -> AlertKey:
         return AlertKey(code, lane or self.lane or GARAGE_WIDE, session, order_no)
 
-    async def _publish_alert(self, alert: Alert, lane: str) -> None:
-        await self.publish(alert, lane=lane)
+    async def _publish_alerts(self, message: Message, lane: str) -> None:
+        await self.publish(message, lane=lane)
 
     # Health
 
@@ -232,8 +241,11 @@ class Endpoint:
         self._heartbeat.become("degraded", plain(reason, TEXT_MOST))
 
     async def run_heartbeat(self) -> None:
-        """Publish this role's health until cancelled, and then that it is offline; see Heartbeat.run()."""
-        await self._heartbeat.run()
+        """Publish this role's health until cancelled, and then that it is offline; see Heartbeat.run(). Also keep the
+        broker's retained lists of its alerts true; see AlertLists.run()."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._alert_lists.run(), name=f"{self.role} alerts")
+            await self._heartbeat.run()
 
     def send_heartbeat(self) -> None:
         """Publish this role's health at once."""

@@ -1,4 +1,4 @@
-"""A role's heartbeat: its health every 5 s, the echo that proves the broker delivers, and a second machine's traces."""
+"""A role's heartbeat: its health, repeated; the echo that proves the broker delivers; a second machine's traces."""
 
 import asyncio
 import contextlib
@@ -17,6 +17,9 @@ from terminal.mqtt.takeover import TAKEN_OVER, TakeoverDetector
 log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 5.0
+SELDOM_S = 60.0
+"""How often a role repeats its health when its process beats for it on ``health/run``. Each beat of the process is a
+sign of life of all its roles (Presence), so a watcher of an idle lane hears less than half as much."""
 SAID_AGAIN_S = 2.2
 """How long after a connect a heartbeat is repeated once: a QoS 0 message reaches only those who are connected, and a
 role that lost the broker at the same time is back by then (client.RETRY_S)."""
@@ -74,10 +77,10 @@ class Heartbeat:
         self._news.set()
 
     async def run(self) -> None:
-        """Publish this role's health every 5 s, on every change, after every connect and once more for roles that were
-        slower to connect, until cancelled; then publish ``offline``. The heartbeat is also a test: some brokers grant a
-        subscription and then do not deliver, so if our own heartbeat does not come back for 15 s, the connection is
-        made anew. If the role's keeper already runs the heartbeat, a second call only waits."""
+        """Publish this role's health every ``every_s``, on every change, after every connect and once more for roles
+        that were slower to connect, until cancelled; then publish ``offline``. The heartbeat is also a test: some
+        brokers grant a subscription and then do not deliver, so if our own heartbeat does not come back for 15 s, the
+        connection is made anew. If the role's keeper already runs the heartbeat, a second call only waits."""
         if self._beats:
             await asyncio.Event().wait()
         self._beats = True
@@ -92,11 +95,7 @@ class Heartbeat:
                     self._news.clear()
                     await self._look_at_losses()
                     await self._publish_health()
-                    try:
-                        async with asyncio.timeout(self._every_s):
-                            await self._news.wait()
-                    except TimeoutError:
-                        self._check_echo()
+                    await self._wait_for_news()
         finally:
             undo()
             self._beats = False
@@ -105,6 +104,22 @@ class Heartbeat:
             self.become("offline", "stopped")
             with contextlib.suppress(MqttError):
                 await self._publish_health()
+
+    async def _wait_for_news(self) -> None:
+        """Return when there is news, or when the next beat is due."""
+        left_s = self._every_s
+        while not self._news.is_set():
+            tick_s = min(HEARTBEAT_S, left_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(tick_s):
+                    await self._news.wait()
+                    return
+            if self._every_s <= HEARTBEAT_S:  # else the process's own beat tests the connection
+                self._check_echo()
+            left_s -= tick_s
+            if left_s <= 0:
+                return
+            await self._look_at_losses()
 
     def _changed(self, connected: bool) -> None:
         self._echo_ms = self._clock.steady_ms()

@@ -1,6 +1,6 @@
 """Which roles are online, by their heartbeats."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from terminal.clock import Clock
@@ -41,11 +41,21 @@ class Presence:
         if retained and before and before.at_ms is not None:
             return  # a late or repeated retained message is older than what came live
         self._note(key, health, at_ms)
+        if at_ms is not None and health.state != "offline":
+            self._all_alive(health.instance, at_ms)
         if topic.role == "run" and health.state == "offline":
             # The connection has one will for all its roles: they share its instance.
             for other, peer in self._peers.items():
                 if peer.health.instance == health.instance and other != key:
                     self._note(other, health, at_ms)
+
+    def _all_alive(self, instance: str, at_ms: int) -> None:
+        """The roles of one process share its instance, and the process beats for all of them. So a live beat is a sign
+        of life of each whose last message, retained or not, did not say offline: the retained one of a living instance
+        is what it says now."""
+        for key, peer in self._peers.items():
+            if peer.health.instance == instance and peer.health.state != "offline":
+                self._peers[key] = replace(peer, at_ms=at_ms, beat_ms=at_ms)
 
     def _note(self, key: tuple[str, str], health: Health, at_ms: int | None) -> None:
         beat_ms = at_ms

@@ -102,6 +102,8 @@ class LcdRole:
         self._quiet: tuple[str, str, int] | None = None
         """State and reason while nobody is served, and since when (ms)."""
         self._presence = Presence(self._clock)
+        self._session: str | None = None
+        """Whose code was taken last."""
         self._news = asyncio.Event()
         self._connected_ms: int | None = None
         self._lost_ms = self._clock.steady_ms()
@@ -165,6 +167,7 @@ class LcdRole:
                 await self._endpoint.alert("forged-screen", text)
                 return
             await self._endpoint.clear("forged-screen", "a signed QR code arrived")
+            self._session = screen.session
         self._presenter.take(screen, self._clock.steady_ms(), retained=retained)
 
     # What is shown
@@ -265,7 +268,8 @@ class LcdRole:
         if view.symbol:
             self._presenter.refuse(view.symbol, why)
         self._news.set()
-        await self._endpoint.alert("qr-unreadable", why, help_code=view.help_code or None)
+        code = view.help_code or None
+        await self._endpoint.alert("qr-unreadable", why, session=self._session, help_code=code)
 
     # Health
 

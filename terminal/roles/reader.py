@@ -243,7 +243,9 @@ class ReaderRole:
                     return
             except TimeoutError:
                 continue
-        await self._endpoint.alert("fee-unanswered", f"no worker took the ticket that was read at {asked.fee.exited}")
+        session = None if asked.fee.reason == "lost" else asked.fee.session  # of a lost one the worker names the stay
+        text = f"no worker took the ticket that was read at {asked.fee.exited}"
+        await self._endpoint.alert("fee-unanswered", text, session=session)
 
     async def _listen(self) -> None:
         with self._endpoint.subscribe("vehicle", "health/loops", "order", "screen") as stream:

@@ -10,7 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from terminal.contract.access import USERS, mosquitto_acl
+from terminal.contract.access import USERS, WATCHERS, mosquitto_acl
 from terminal.contract.messages import MESSAGES
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.mqtt.client import MqttClient
@@ -31,6 +31,8 @@ class Ears(Heard):
         self.beats: list[tuple[str, str, str]] = []
         """Lane, role and state of each live heartbeat; whose line was cut three times in a minute says so for another
         minute, and is there all the same."""
+        self._states: dict[tuple[str, str], tuple[str, str]] = {}
+        """By lane and role: what a role said last of its state, and its instance."""
         self.alerts: list[dict[str, Any]] = []
         self._kerbs, self._bell, self._log = {kerb.name: kerb for kerb in kerbs}, bell, log
 
@@ -46,7 +48,11 @@ class Ears(Heard):
                 if what.startswith("health/") and not delivery.retained:
                     health = self.all[-1][1]
                     state = "online" if health.get("reason") == TAKEN_OVER else health.get("state", "")
-                    self.beats.append((lane, what.removeprefix("health/"), state))
+                    role, instance = what.removeprefix("health/"), health.get("instance", "")
+                    self._states[lane, role] = state, instance
+                    self.beats.append((lane, role, state))
+                    if role == "run" and state != "offline":  # one beat for all roles of its process
+                        self.beats += [(*at, last[0]) for at, last in self._states.items() if last[1] == instance]
                 if what == "alert":
                     self.alerts.append(self.all[-1][1])
                 if kerb := self._kerbs.get(lane):
@@ -79,7 +85,7 @@ class Witnessed(Garage):
         return [str(kerb.port), str(kerb.folder), command, "--config", str(file)]
 
 
-def passwords(folder: Path, names: Iterable[str] = USERS) -> dict[str, str]:
+def passwords(folder: Path, names: Iterable[str] = (*USERS, *WATCHERS)) -> dict[str, str]:
     """Of the broker's users, each in a file of its own as well."""
     users = folder / "users"
     users.mkdir(mode=0o700)

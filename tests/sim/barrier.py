@@ -167,7 +167,7 @@ class BarrierProcess:
                 case PublishBarrier(answer):
                     if answer:
                         self.world.checks.answered(self.site, answer)
-                    message = self._controller.message(self.world.head(self.clock), answer)
+                    message = self._controller.message(self.world.head(self.clock), effect)
                     self._bus.says(self._topic, message, retain=True)
                 case ReportForgery():
                     self.world.checks.forged += 1

@@ -9,7 +9,7 @@ from typing import Any
 
 from terminal.clock import Clock
 from terminal.contract.lift_rules import BarrierSituation, BarrierTrust, refusal
-from terminal.contract.messages import Answer, Barrier, Health, Lift, RefusalReason, Vehicle, moment
+from terminal.contract.messages import Answer, Barrier, Health, LastLift, Lift, RefusalReason, Vehicle, moment
 from terminal.contract.topics import SILENT_MS, Topic
 from terminal.core.model import BoomState
 from terminal.mqtt.presence import Presence
@@ -33,9 +33,14 @@ FORGED_EVERY_MS = 60_000
 
 @dataclass(frozen=True, slots=True)
 class PublishBarrier:
-    """Publish ``barrier``, with an answer if one is due."""
+    """Publish ``barrier``, with an answer if one is due. ``ended`` is the raise that ends as the arm is down again,
+    and is named once more."""
 
     answer: Answer | None = None
+    ended: LastRaise | None = None
+
+
+NOTHING_NEW = PublishBarrier()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,8 @@ class BarrierController:
         self._clock = clock
         self._raising: LastRaise | None = None
         self._pulsing: LastRaise | None = None
+        self._risen_by = spent.last if state != "down" else None
+        """The raise that the arm is about; None at rest, and of an arm that was raised by hand."""
         self._vehicle: Vehicle | None = None
         self._vehicle_ms = 0
         self._presence = Presence(clock)
@@ -99,14 +106,14 @@ class BarrierController:
         vehicle = self._live_vehicle()
         return vehicle is not None and vehicle.under_boom
 
-    def message(self, head: dict[str, Any], answer: Answer | None = None) -> Barrier:
+    def message(self, head: dict[str, Any], say: PublishBarrier = NOTHING_NEW) -> Barrier:
         """``barrier`` as it stands now."""
-        last = (self._pulsing if self.state != "down" else None) or self._spent.last
-        if last is None:
-            return Barrier(**head, state=self.state, answer=answer)
-        return Barrier(
-            **head, state=self.state, lift=last.lift, session=last.session, reason=last.reason, answer=answer
-        )
+        if by := (self._pulsing if self.state != "down" else None) or self._risen_by or say.ended:
+            return Barrier(
+                **head, state=self.state, lift=by.lift, session=by.session, reason=by.reason, answer=say.answer
+            )
+        last = LastLift(*self._spent.last) if self._spent.last else None
+        return Barrier(**head, state=self.state, answer=say.answer, last=last)
 
     def on_lift(self, lift: Lift) -> Sequence[Effect]:
         """A lift came, for the first time or again."""
@@ -147,7 +154,10 @@ class BarrierController:
     def on_boom(self, state: BoomState) -> Sequence[Effect]:
         """The boom moved."""
         self.state = state
-        return [PublishBarrier()]
+        ended = None
+        if state == "down":
+            ended, self._risen_by = self._risen_by, None
+        return [PublishBarrier(ended=ended)]
 
     def on_connected(self) -> None:
         """There is a connection: from now on the loops can be heard."""
@@ -175,6 +185,7 @@ class BarrierController:
     def raised(self, lift: Lift) -> Sequence[Effect]:
         """The pulse was given."""
         self._raising = self._pulsing = None
+        self._risen_by = LastRaise(lift.id, lift.session, lift.reason)
         self._spent.done(lift)
         return [PublishBarrier(Answer(lift.id, "raised", None, lift.order_no))]
 

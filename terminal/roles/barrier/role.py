@@ -18,6 +18,7 @@ from terminal.contract.messages import Health, Lift, RefusalReason, Vehicle
 from terminal.core.model import BoomState
 from terminal.journal.rows import JournalError, JournalFull
 from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
+from terminal.mqtt.heartbeat import SAID_AGAIN_S
 from terminal.roles.barrier.controller import (
     BarrierController,
     Effect,
@@ -87,6 +88,7 @@ class BarrierRole:
         self._second = SecondBarrier(endpoint.mqtt_client.instance, endpoint.clock)
         self._outbox: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
+        self._again: list[asyncio.TimerHandle] = []
         self._wrong: dict[AlertCode, str] = {}
         """What is wrong now, by the alert's code; the role's health names all of it."""
         self._keep_rows = keep_rows
@@ -96,7 +98,7 @@ class BarrierRole:
     async def run(self) -> None:
         """Serve until cancelled. Raises JournalError when its journal fails, and MqttError when the connection ends for
         good. However it ends, the relay is off."""
-        undo = self._endpoint.mqtt_client.on_change(lambda up: self._controller.on_connected() if up else None)
+        undo = self._endpoint.mqtt_client.on_change(self._connection)
         if self._endpoint.mqtt_client.connected:
             self._controller.on_connected()
         try:
@@ -113,9 +115,22 @@ class BarrierRole:
                 self._relay.on_change(self._moved)
         finally:
             undo()
-            if self._timer:
-                self._timer.cancel()
+            for timer in (*self._again, self._timer):
+                if timer:
+                    timer.cancel()
             self._relay.close()
+
+    def _connection(self, connected: bool) -> None:
+        """A broker that was away may have forgotten the arm, and who connects later, or took what waited in the line
+        for an old word, hears it again."""
+        for again in self._again:
+            again.cancel()
+        self._again.clear()
+        if connected:
+            self._controller.on_connected()
+            self._perform([PublishBarrier()])
+            loop = asyncio.get_running_loop()
+            self._again = [loop.call_later(n * SAID_AGAIN_S, self._perform, [PublishBarrier()]) for n in (1, 2)]
 
     async def _hear(self) -> None:
         with self._endpoint.subscribe("lift", "vehicle", "health") as stream:
@@ -145,8 +160,8 @@ class BarrierRole:
         """Perform effects. ``received``: the lift behind them, acknowledged once it is journaled or need not be."""
         for effect in effects:
             match effect:
-                case PublishBarrier(answer):
-                    message = self._controller.message(self._endpoint.head(), answer)
+                case PublishBarrier():
+                    message = self._controller.message(self._endpoint.head(), effect)
                     self._outbox.put_nowait(partial(self._endpoint.publish, message))
                 case ReportForgery(text):
                     self._outbox.put_nowait(partial(self._endpoint.alert, "forged-lift", text))

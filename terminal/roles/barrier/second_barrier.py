@@ -9,9 +9,10 @@ from collections import deque
 from terminal.clock import Clock
 from terminal.contract.messages import Health
 
-GONE_MS = 60_000
-"""How long another barrier must be silent to count as gone, so this is also the least time between two alerts. Two
-barriers with one name at the broker cut each other off, and each hears of the other only when it is back itself."""
+GONE_MS = 150_000
+"""How long another barrier must be silent to count as gone, so this is also the least time between two alerts. It is
+more than two of the minutes in which a barrier under ``run`` repeats its health. Two barriers with one name at the
+broker cut each other off, and each hears of the other only when it is back itself."""
 KNOWN = 16
 
 

@@ -68,7 +68,7 @@ class LaneDevices:
         skew: int | None = self._event_store.garage.lanes[lane].skew
         if not received.retained:
             skew = self._of(lane).rhythm.skew(apart, self._endpoint.clock.steady_ms())
-        answer, lift = barrier.answer, barrier.lift
+        answer, lift = barrier.answer, barrier.raised_last_by
         if others := self._others(lane, lift, answer.lift if answer else None):
             await self._endpoint.bad_message(
                 str(received.topic), f"a barrier answered for a lift of {others}; the answer was dropped"

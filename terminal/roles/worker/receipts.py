@@ -69,7 +69,8 @@ class Receipts:
         except (BadSignature, BadWords) as error:
             received.ack()
             text = f"a `{received.topic.kind}` without PayBy's genuine signature was dropped: {error}"
-            await self._endpoint.alert("forged-paid", text, lane=self._place(said.order_no))
+            ours = said.order_no if self.lane_of(said.order_no) else None
+            await self._endpoint.alert("forged-paid", text, lane=self._place(said.order_no), order_no=ours)
             return
         await self._notices.handle(said, is_all=event is None)
         self._answers[digest] = None
@@ -123,7 +124,9 @@ class Receipts:
         if why == "signature":
             received.ack()
             text = f"a `{command.command}` was dropped, because no trusted console signed it"
-            await self._endpoint.alert("forged-command", text, lane=lane)
+            await self._endpoint.alert(
+                "forged-command", text, lane=lane, session=command.session, order_no=command.order_no
+            )
             return
         if why is not None:
             received.ack()

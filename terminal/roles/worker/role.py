@@ -39,6 +39,7 @@ from terminal.roles.worker.screens import Screens
 from terminal.roles.worker.second_worker import RivalWorkers
 from terminal.roles.worker.settings import WorkerSettings
 from terminal.roles.worker.trusted_time import TrustedTime
+from terminal.roles.worker.visit_log import VisitLog
 from terminal.roles.worker.wakes import Wakes
 from terminal.screen import qr
 
@@ -81,7 +82,7 @@ class WorkerRole:
         self._builder = MessageBuilder(settings.garage, settings.signer, self._to_wall)
         self._announcer = Announcer(endpoint, self._builder, self.now, self.post, self._spawn)
         self._wakes = Wakes(self.now, self.post)
-        self._lifts, self._line = LiftIndex(), LiftWindow(endpoint)
+        self._lifts, self._line, self._visits = LiftIndex(), LiftWindow(endpoint), VisitLog()
         self._devices = LaneDevices(
             endpoint,
             self.event_store,
@@ -290,12 +291,12 @@ class WorkerRole:
         lanes = dict.fromkeys((*change.lanes, *(s.lane for s in change.stays.values() if s.lane)))
         if isinstance(event, events.OrderReported) and event.order_no not in self._screens.confirmed:
             self._screens.confirmed.add(event.order_no)
-            if lane := self._receipts.lane_of(event.order_no):
-                lanes[lane] = None
+            lanes |= dict.fromkeys(filter(None, [self._receipts.lane_of(event.order_no)]))
         elif isinstance(event, events.TimePassed) and event.lane:
             lanes[event.lane] = None  # it waits for its next time although this event came to nothing
         for lane in lanes:
             with alone("a screen", lane=lane):
+                self._visits.note(event.at, self.event_store.garage, lane)
                 await self._screens.show(lane)
                 self._schedule(self.event_store.garage.lanes.get(lane) or Lane(lane), event.at)
         for action in change.actions:

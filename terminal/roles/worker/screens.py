@@ -113,7 +113,9 @@ class Screens:
                 said.symbol = (url, self._encode(url))
             except qr.QrError as error:
                 why = f"PayBy's link makes no QR code: {error}"
-                await self._endpoint.alert("qr-unreadable", why, lane=lane, help_code=shown.help_code)
+                await self._endpoint.alert(
+                    "qr-unreadable", why, lane=lane, session=shown.session, help_code=shown.help_code
+                )
                 return None
             await self._endpoint.clear("qr-unreadable", "PayBy's links make QR codes again", lane=lane)
         return said.symbol[1]

@@ -36,7 +36,8 @@ class RivalWorkers:
         if check_health(health, self._endpoint.garage, GARAGE_WIDE, self._trusted):
             await self._alert(now_ms)
         elif health.instance > own:
-            is_news = self._later is None or self._later[0] != health.instance
+            before = self._later
+            is_news = before is None or before[0] != health.instance or now_ms - before[1] > SILENT_MS
             self._later = health.instance, now_ms
             if is_news:
                 self._endpoint.send_heartbeat()

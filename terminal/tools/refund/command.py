@@ -163,7 +163,7 @@ async def _connected(settings: Settings, wish: RefundWish) -> AsyncIterator[Mqtt
     elif mqtt is None:
         mqtt = settings.need(sections.MqttSettings)
     garage, user = settings.need(sections.GarageSettings).id, mqtt.username
-    known = user.partition(".")[0] in access.USERS
+    known = user.partition(".")[0] in access.USERS or user in access.WATCHERS
     if known and not access.may_publish(user, topic(garage, wish.lane, "command"), garage=garage):
         raise ConfigError(f"mqtt.username: {user} may not send commands; use console or lane")
     async with contextlib.AsyncExitStack() as stack:

@@ -1,0 +1,1 @@
+"""What a garage's messages say of it, for whoever looks on: `watch`, and a console."""

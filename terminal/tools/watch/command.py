@@ -1,0 +1,177 @@
+"""``exit-terminal watch``: a garage's messages in the terminal, one readable line each.
+
+It hears as a watcher, who can say nothing, and never looks alive when it is not: a cut, and a silence, are lines of
+their own, and stand in the header with their age.
+"""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from terminal.clock import Clock, SystemClock
+from terminal.config import schema as sections
+from terminal.config.schema import ConfigError, Settings
+from terminal.contract.messages import stamp
+from terminal.contract.topics import SILENT_MS
+from terminal.journal.rows import JournalError
+from terminal.monitor.garage import GarageMonitor
+from terminal.mqtt.client import MqttClient
+from terminal.mqtt.subscription import Subscription
+from terminal.tools.watch import history, user
+from terminal.tools.watch.header import BrokerConnection, age, header, in_short, summary
+from terminal.tools.watch.line import Line, Tone, json_of, line_of
+from terminal.tools.watch.output import Output
+from terminal.tools.watch.wish import WatchWish
+
+TICK_S = 0.5
+"""How often the header is drawn anew, and a silence looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOptions:
+    """``since``: from when on the journal is read before; ``replay``: it alone. ``as_json``: for pipes."""
+
+    wish: WatchWish = field(default_factory=WatchWish)
+    as_json: bool = False
+    since: str | None = None
+    replay: bool = False
+    url: str | None = None
+    user: str | None = None
+    password_file: Path | None = None
+
+
+async def run(settings: Settings, options: WatchOptions, output: Output, clock: Clock | None = None) -> int:
+    """Show what is asked for until cancelled; with ``replay`` until the journal's end. Raises ConfigError and
+    MqttError."""
+    clock = clock or SystemClock()
+    garage = settings.need(sections.GarageSettings)
+    zone = ZoneInfo(garage.timezone)
+    if options.since is not None or options.replay:
+        await asyncio.to_thread(_show_history, settings, options, output, zone, clock.wall_ms())
+    if options.replay:
+        return 0
+    mqtt = user.watcher(settings, options.user, options.password_file, options.url)
+    async with user.connection(mqtt) as client:
+        await _Watcher(client, GarageMonitor(garage.id, clock), options, output, clock).run()
+    return 0
+
+
+def _show_history(settings: Settings, options: WatchOptions, output: Output, zone: ZoneInfo, now_ms: int) -> None:
+    since = 0 if options.since is None else history.since_ms(options.since, zone, now_ms)
+    if settings.journal is None:
+        raise ConfigError("watch --since: journal.path is missing; the journal is where the worker runs")
+    try:
+        for line, event in history.replay(settings.journal.path, since, options.wish):
+            if options.as_json:
+                output.write_json(json.dumps({"at": stamp(line.at_ms), "lane": line.lane, "kind": line.kind,
+                    "words": line.words, **({"help_code": line.code} if line.code else {}), **event},
+                    ensure_ascii=False))  # fmt: skip
+            else:
+                output.write(line)
+    except FileNotFoundError:
+        raise ConfigError(f"journal.path: {settings.journal.path} is not there; no worker has run here yet") from None
+    except JournalError as error:
+        output.note(Line(now_ms, "garage", "watch", f"the journal ends here: {error.reason}", "bad"))
+
+
+class _Watcher:
+    """Hears a garage, and shows it."""
+
+    def __init__(
+        self, client: MqttClient, monitor: GarageMonitor, options: WatchOptions, output: Output, clock: Clock
+    ) -> None:
+        self._client, self._monitor, self._output, self._clock = client, monitor, output, clock
+        self._wish, self._as_json = options.wish, options.as_json
+        self._lost_ms: int | None = None if client.connected else clock.steady_ms()
+        self._was_connected = client.connected
+        self._silent_told = False
+        self._summary = ""
+        self._dropped = 0
+
+    async def run(self) -> None:
+        """Until cancelled; raises what ends the connection for good."""
+        undo = self._client.on_change(self._connection)
+        if not self._client.connected:
+            self._tell(f"no connection to the broker, trying again: {in_short(self._client.trouble)}", "bad")
+        subscription = self._client.subscribe(fleeting=[f"parking/{self._monitor.garage}/#"])
+        try:
+            with self._output.opened():
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._hear(subscription), name="watch hears")
+                    tasks.create_task(self._tick(subscription), name="watch header")
+        finally:
+            undo()
+            subscription.close()
+
+    async def _hear(self, subscription: Subscription) -> None:
+        async for delivery in subscription:
+            delivery.ack()
+            seen = self._monitor.take(delivery.topic, delivery.payload, retained=delivery.retained)
+            if seen is None:
+                continue
+            kept_of_role = seen.retained and seen.kind in ("health", "alerts") and not self._wish.kinds
+            if kept_of_role and not self._as_json:
+                continue  # the header has it
+            if not self._wish.wants(
+                lane=seen.lane,
+                kind=seen.kind,
+                session=seen.session,
+                order_no=seen.order_no,
+                code=seen.help_code,
+                is_news=seen.is_news,
+            ):
+                continue
+            if self._as_json:
+                self._output.write_json(json_of(seen))
+            else:
+                self._output.write(line_of(seen))
+
+    async def _tick(self, subscription: Subscription) -> None:
+        """The header, and what no message tells."""
+        while True:
+            self._look_for_silence()
+            if (missed := subscription.dropped - self._dropped) > 0:
+                self._dropped = subscription.dropped
+                self._tell(f"{missed} messages were not shown: they came faster than they could be", "warn")
+            self._show_header()
+            await asyncio.sleep(TICK_S)
+
+    def _show_header(self) -> None:
+        connection = BrokerConnection(self._lost_ms, self._client.trouble)
+        self._output.show_header(header(self._monitor, self._clock, connection))
+        if self._lost_ms is None and not self._as_json and (now := summary(self._monitor)) != self._summary:
+            if not self._output.has_header and self._monitor.roles() and not self._silent_told:
+                self._tell(now, "plain")
+            self._summary = now
+
+    def _look_for_silence(self) -> None:
+        silent = self._monitor.silent_ms()
+        if self._lost_ms is not None or silent is None:
+            return
+        if silent > SILENT_MS and not self._silent_told:
+            self._silent_told = True
+            self._tell(f"nothing was heard for {age(silent)}: what stands here may be no more", "bad")
+        elif silent <= SILENT_MS and self._silent_told:
+            self._silent_told = False
+            self._tell("the garage is heard again", "good")
+
+    def _connection(self, connected: bool) -> None:
+        now = self._clock.steady_ms()
+        if not connected:
+            self._lost_ms = now
+            self._tell(f"cut off from the broker, trying again: {in_short(self._client.trouble)}", "bad")
+            return
+        if self._lost_ms is not None:
+            for_ = age(now - self._lost_ms)
+            again = "connected again" if self._was_connected else "connected"
+            self._tell(f"{again} after {for_}; what was said meanwhile was not heard", "good")
+        self._lost_ms, self._was_connected = None, True
+
+    def _tell(self, words: str, tone: Tone) -> None:
+        line = Line(self._clock.wall_ms(), "", "watch", words, tone)
+        if self._as_json:
+            self._output.write_json(json.dumps({"at": stamp(line.at_ms), "watch": words}))
+        else:
+            self._output.note(line)
