@@ -12,7 +12,7 @@ from terminal import __version__
 from terminal.config.schema import ConfigError
 
 PROGRAM = "exit-terminal"
-NOT_YET = ("console", "watch", "init")
+NOT_YET = ("console", "watch")
 """Commands that a later version brings."""
 
 
@@ -72,6 +72,7 @@ def parser() -> Parser:
     )
     sandbox.add_argument("--merchant-key", metavar="FILE", type=Path, help="the merchant's public key, if it has one")
     sandbox.add_argument("--partner-id", metavar="ID", default="200000000888", help="(default: %(default)s)")
+    _add_init(command("init", "write a configuration with fresh keys into a folder, and say what to do next"))
     check = command("check", "is this installation ready; a line each, and what to do about a failure")
     check.add_argument("--order", action="store_true", help="then prove it by a real order that is paid and given back")
     check.add_argument("--amount", metavar="AED", default="1.00", help="of that order (default: %(default)s)")
@@ -102,6 +103,36 @@ def parser() -> Parser:
     )
     command("contract", "print topics and messages as AsyncAPI")
     return top
+
+
+def _add_init(init: argparse.ArgumentParser) -> None:
+    """What nobody tells by an option is asked, where there is a terminal."""
+    init.add_argument(
+        "folder", metavar="FOLDER", type=Path, nargs="?", default=Path(), help="(default: where this is run)"
+    )
+    init.add_argument("--folder", metavar="DIR", type=Path, dest="into", help="the same")
+    init.add_argument("--shape", choices=("single", "server", "lane"), help="what the machine is (default: single)")
+    init.add_argument(
+        "--lane", metavar="LANE", action="append", default=[], help="this lane; at a server: make that lane's bundle"
+    )
+    init.add_argument("--from", metavar="FILE", type=Path, dest="bundle", help="unpack a lane's bundle here")
+    init.add_argument("--replace", action="store_true", help="make a lane's bundle anew")
+    init.add_argument("--user", metavar="USER", help="whose the files are to be, where root makes them")
+    init.add_argument(
+        "--payby", choices=("uat", "production", "sandbox"), help="PayBy's environment (default: uat, for trials)"
+    )
+    init.add_argument("--garage", metavar="ID", help="1 to 12 of a-z and 0-9")
+    init.add_argument("--name", metavar="TEXT", help="the garage's name, for drivers")
+    init.add_argument("--name-ar", metavar="TEXT", help="the same in Arabic")
+    init.add_argument("--help-phone", metavar="NUMBER", help="for drivers who need help")
+    init.add_argument("--timezone", metavar="ZONE", help="of the garage, as Asia/Dubai")
+    init.add_argument("--partner-id", metavar="ID", help="the merchant's, in PayBy's portal")
+    init.add_argument("--notify-url", metavar="URL", help="where PayBy's notifications go")
+    init.add_argument("--mqtt-url", metavar="URL", help="where lanes reach the server's broker")
+    init.add_argument("--reader", metavar="DRIVER", help="serial, hid or stdin")
+    init.add_argument("--device", metavar="PATH", help="the scanner's")
+    init.add_argument("--panel", metavar="PANEL", help="the LCD's, or png")
+    init.add_argument("--pins", metavar="KIND", help="auto, or mock without hardware")
 
 
 def _command(words: list[str]) -> str | None:

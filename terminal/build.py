@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from terminal import __version__
 from terminal.clock import Clock
 from terminal.config import schema as sections
-from terminal.config.load import read_secret
-from terminal.config.schema import Settings, present
+from terminal.config.load import read_file, read_secret
+from terminal.config.schema import ConfigError, Settings, present
 from terminal.core.model import Rules
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.errors import Will
+from terminal.mqtt.transport import tls_context
 
 if TYPE_CHECKING:
     from terminal.payby.client import PayByClient
@@ -33,22 +34,55 @@ def embedded_user(
 ) -> sections.MqttSettings:
     """How ``user`` connects to the embedded broker of this machine."""
     url = mqtt.url if mqtt else f"mqtt://127.0.0.1:{broker.port}"
-    return sections.MqttSettings(url, user, broker.users / user, mqtt.ca_file if mqtt else None)
+    if mqtt is None:
+        return sections.MqttSettings(url, user, broker.users / user)
+    return sections.MqttSettings(url, user, broker.users / user, mqtt.ca_file, mqtt.cert_file, mqtt.key_file)
 
 
 def mqtt_client(
     mqtt: sections.MqttSettings, client_id: str, *, will: Callable[[], Will] | None = None, clean: bool = False
 ) -> MqttClient:
-    """A connection, not entered yet; raises ConfigError, MqttError, UnicodeDecodeError for a password that is none."""
+    """A connection, not entered yet; raises ConfigError, MqttError."""
+    check_certificate_files(mqtt)
     return MqttClient(
         mqtt.url,
         client_id=client_id,
         username=mqtt.username,
-        password=read_secret(mqtt.password_file, "mqtt.password_file").decode(),
+        password=password(mqtt),
         ca_file=mqtt.ca_file,
+        cert_file=mqtt.cert_file,
+        key_file=mqtt.key_file,
         will=will,
         clean=clean,
     )
+
+
+def password(mqtt: sections.MqttSettings) -> str:
+    """The user's; raises ConfigError for a file that cannot be one."""
+    try:
+        return read_secret(mqtt.password_file, "mqtt.password_file").decode()
+    except UnicodeDecodeError:
+        raise ConfigError(f"mqtt.password_file: {mqtt.password_file} is not UTF-8, takes a password in it") from None
+
+
+def check_certificate_files(mqtt: sections.MqttSettings) -> None:
+    """Raise ConfigError naming the key of the certificate file, of those for TLS, that is of no use."""
+    if mqtt.ca_file:
+        read_file(mqtt.ca_file, "mqtt.ca_file")
+        try:
+            tls_context(mqtt.ca_file, None, None)
+        except OSError:
+            raise ConfigError(f"mqtt.ca_file: {mqtt.ca_file} has no certificate, takes PEM") from None
+    if mqtt.cert_file and mqtt.key_file:
+        read_file(mqtt.cert_file, "mqtt.cert_file")
+        read_secret(mqtt.key_file, "mqtt.key_file")
+        try:
+            tls_context(mqtt.ca_file, mqtt.cert_file, mqtt.key_file)
+        except OSError:
+            raise ConfigError(
+                f"mqtt.cert_file: {mqtt.cert_file} and mqtt.key_file ({mqtt.key_file}) are no pair; they take PEM, the"
+                " key without a password"
+            ) from None
 
 
 def payby_client(

@@ -14,7 +14,7 @@ from terminal.config.schema import ConfigError
 
 COMMANDS = [
     *("demo", "run", "reader", "worker", "listener", "barrier", "lcd", "loops", "broker"),
-    *("sandbox", "check", "ticket", "screens", "refund", "reconcile", "contract"),
+    *("sandbox", "init", "check", "ticket", "screens", "refund", "reconcile", "contract"),
 ]
 
 

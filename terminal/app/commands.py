@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import os
+import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -46,6 +47,7 @@ def main(args: argparse.Namespace) -> int:
         "sandbox": _sandbox,
         "demo": _demo,
         "ticket": _ticket,
+        "init": _init,
         "check": _check,
         "refund": _refund,
         "reconcile": _reconcile,
@@ -147,6 +149,26 @@ def _ticket(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise ConfigError(f"ticket: {error}") from None
     return 0
+
+
+def _init(args: argparse.Namespace) -> int:
+    from terminal.tools.init import command
+
+    options = ("garage", "name", "name_ar", "help_phone", "timezone", "mqtt_url", "partner_id", "notify_url")
+    given = {option: getattr(args, option) for option in (*options, "reader", "device", "panel", "pins")}
+    request = command.Request(
+        args.config or (args.into or args.folder) / "exit-terminal.toml",
+        given,
+        shape=args.shape,
+        lanes=tuple(args.lane),
+        payby=args.payby,
+        user=args.user,
+        bundle_from=args.bundle,
+        replace=args.replace,
+    )
+    prompt = input if sys.stdin.isatty() else None
+    around = command.Surroundings(os.environ, command.utc_now(), socket.gethostname(), prompt, to_come=NOT_YET)
+    return command.run(request, around)
 
 
 def _check(args: argparse.Namespace) -> int:

@@ -46,8 +46,20 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     overrides = dict(_overrides(environ))
     if path is None and not overrides:
         raise ConfigError(f"no configuration: give --config FILE, or set {CONFIG_VARIABLE}")
-    tables = _read_tables(path) if path else {}
     base = Path(os.path.abspath(path)).parent if path else Path.cwd()
+    given = _given(_read_tables(path) if path else {}, base)
+    for (name, key), (variable, text) in overrides.items():
+        readings = _readings(text)
+        given.setdefault(name, {})[key] = _value(name, key, readings, base, said_by=variable)
+    return _settle(given, path)
+
+
+def parse(text: str, path: Path) -> Settings:
+    """What `load` would make of a file with that text; raises ConfigError."""
+    return _settle(_given(_tables(text.encode(), path), path.parent), path)
+
+
+def _given(tables: Mapping[str, Any], base: Path) -> dict[str, dict[str, Any]]:
     given: dict[str, dict[str, Any]] = {}
     for name, table in tables.items():
         if name not in SECTIONS:
@@ -55,10 +67,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         if not isinstance(table, dict):
             raise ConfigError(f"{name}: got {_got(table)}, takes a section: [{name}]")
         given[name] = {key: _value(name, key, (value,), base) for key, value in table.items()}
-    for (name, key), (variable, text) in overrides.items():
-        readings = _readings(text)
-        given.setdefault(name, {})[key] = _value(name, key, readings, base, said_by=variable)
-    return _settle(given, path)
+    return given
 
 
 def _settle(given: dict[str, dict[str, Any]], path: Path | None) -> Settings:
@@ -72,9 +81,21 @@ def _settle(given: dict[str, dict[str, Any]], path: Path | None) -> Settings:
         except TypeError:  # msgspec's word for a missing field
             absent[name] = first_key(SECTIONS[name], values)
     settings = Settings(**built, file=path, absent=absent)
-    for check in (_check_zone, _check_url, _check_ticket, _check_reader, _check_png, _check_amounts, _check_pins):
+    for check in (
+        *(_check_garage, _check_url, _check_certificate, _check_ticket, _check_reader, _check_png, _check_amounts),
+        _check_pins,
+    ):
         check(settings)
     return settings
+
+
+def checked(key: str, text: str) -> Any:
+    """What the key, as ``garage.id``, makes of a text that a person wrote; raises ConfigError where it takes none."""
+    section, _, name = key.partition(".")
+    value = _value(section, name, (text,), Path.cwd())
+    if key == "garage.timezone":
+        _check_zone(text)
+    return value
 
 
 # --- one value ------------------------------------------------------------------------------------------------
@@ -109,6 +130,8 @@ def _value(section: str, key: str, readings: tuple[Any, ...], base: Path, *, sai
 def _may_be_empty(section: str, key: str) -> bool:
     return (section, key) in {
         ("mqtt", "ca_file"),
+        ("mqtt", "cert_file"),
+        ("mqtt", "key_file"),
         ("payby", "payee_mid"),
         ("payby", "notify_url"),
         ("lcd", "idle_picture"),
@@ -142,7 +165,10 @@ def _got(value: object, *, quiet: bool = False) -> str:
 
 
 def _read_tables(path: Path) -> dict[str, Any]:
-    raw = _read(path, "configuration")
+    return _tables(_read(path, "configuration"), path)
+
+
+def _tables(raw: bytes, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -190,6 +216,11 @@ def _read(path: Path, what: str, *, private: bool = False) -> bytes:
     return raw
 
 
+def read_file(path: Path, key: str) -> bytes:
+    """The bytes of a file that holds no secret; raises ConfigError, which names `key`, where it cannot be read."""
+    return _read(path, key)
+
+
 def read_secret(path: Path, key: str = "secret") -> bytes:
     """The bytes of a private key, password or ticket key, without one trailing newline.
 
@@ -221,15 +252,18 @@ def read_ticket_keys(ticket: TicketSettings) -> dict[str, bytes]:
 # --- what one key cannot say ----------------------------------------------------------------------------------
 
 
-def _check_zone(settings: Settings) -> None:
+def _check_garage(settings: Settings) -> None:
     if settings.garage:
-        try:
-            zoneinfo.ZoneInfo(settings.garage.timezone)
-        except (KeyError, ValueError, OSError):
-            raise ConfigError(
-                f"garage.timezone: got {_got(settings.garage.timezone)}, takes a time zone that this machine knows,"
-                ' as "Asia/Dubai"'
-            ) from None
+        _check_zone(settings.garage.timezone)
+
+
+def _check_zone(name: str) -> None:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ConfigError(
+            f'garage.timezone: got {_got(name)}, takes a time zone that this machine knows, as "Asia/Dubai"'
+        ) from None
 
 
 def _check_url(settings: Settings) -> None:
@@ -237,6 +271,16 @@ def _check_url(settings: Settings) -> None:
     parts = urlsplit(settings.payby.base_url if settings.payby else "")
     if parts.scheme == "http" and not _LOOPBACK.fullmatch(parts.hostname or ""):
         raise ConfigError(f"payby.base_url: got http:// to {parts.hostname}, takes https:// beyond this machine")
+
+
+def _check_certificate(settings: Settings) -> None:
+    """A client certificate and its key come together; plain MQTT shows neither."""
+    if mqtt := settings.mqtt:
+        for key, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
+            if getattr(mqtt, key) and not getattr(mqtt, other):
+                raise ConfigError(f"mqtt.{other}: missing; mqtt.{key} takes both, or leave both out")
+        if mqtt.cert_file and mqtt.url.startswith("mqtt:"):
+            raise ConfigError("mqtt.cert_file: got a certificate for mqtt://, takes one with mqtts:// alone")
 
 
 def _check_ticket(settings: Settings) -> None:

@@ -68,6 +68,8 @@ class MqttSettings(Section, frozen=True):
     username: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z", description="a user of the broker")]
     password_file: File
     ca_file: File | None = None
+    cert_file: File | None = None
+    key_file: File | None = None
 
 
 class BrokerSettings(Section, frozen=True):

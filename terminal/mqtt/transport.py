@@ -102,5 +102,5 @@ def tls_context(ca_file: Path | None, cert_file: Path | None, key_file: Path | N
     is one. Raises OSError, also for what is no certificate."""
     context = ssl.create_default_context(cafile=ca_file)
     if cert_file:
-        context.load_cert_chain(cert_file, key_file)
+        context.load_cert_chain(cert_file, key_file, password="")  # else OpenSSL asks for one on the terminal
     return context
