@@ -76,6 +76,7 @@ def parser() -> Parser:
     check = command("check", "is this installation ready; a line each, and what to do about a failure")
     check.add_argument("--order", action="store_true", help="then prove it by a real order that is paid and given back")
     check.add_argument("--amount", metavar="AED", default="1.00", help="of that order (default: %(default)s)")
+    check.add_argument("--user", metavar="USER", help="look as the user that the service runs as; for root")
     check.add_argument("--json", action="store_true", help="one JSON document in place of the lines")
     ticket = command("ticket", "print a test ticket")
     ticket.add_argument("--minutes-ago", metavar="N", type=int, default=90, help="its entry (default: %(default)s)")

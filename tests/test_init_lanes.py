@@ -3,10 +3,13 @@ Mosquitto whose files were made with them."""
 
 import asyncio
 import io
+import json
+import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -319,3 +322,38 @@ async def test_a_stranger_does_not_get_in(running: int, server: Path, tmp_path: 
             assert not client.connected
     except ConnectionRefused:
         pass
+
+
+async def test_a_check_leaves_a_lane_that_is_at_work_its_connection(running: int, server: Path, tmp_path: Path) -> None:
+    """This Mosquitto makes a user's name its client id: a second connection of that user would end the first."""
+    lane = tmp_path / "lane"
+    unpacked(server, lane)
+    url = {"EXIT_TERMINAL_MQTT_URL": f"mqtts://localhost:{running}"}
+    words = [sys.executable, "-m", "terminal", "--config", str(lane / "exit-terminal.toml")]
+    env = {**os.environ, **url, "PYTHONPATH": str(SHIPPED.parents[2])}
+    there = load(server / "exit-terminal.toml", url).mqtt
+    assert there
+    run = await asyncio.create_subprocess_exec(
+        *LEASH, *words, "run", env=env, stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        async with asyncio.timeout(60), build.mqtt_client(there, "lane") as worker:
+            with worker.subscribe("parking/marina/exit-2/health/run") as beats:
+                async for beat in beats:
+                    if b'"online"' in beat.payload:
+                        break
+                check = await asyncio.create_subprocess_exec(
+                    *words,
+                    "check",
+                    "--json",
+                    env=env,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.DEVNULL,
+                )
+                document = json.loads((await check.communicate())[0])
+    finally:
+        run.terminate()
+        await run.wait()
+    (broker_said,) = [said for said in document["checks"] if said["name"] == "broker"]
+    assert broker_said["outcome"] == "unproven", broker_said
+    assert "already connected" not in (tmp_path / "log").read_text()

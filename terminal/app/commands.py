@@ -30,7 +30,7 @@ from terminal.mqtt.presence import SecondWorker
 from terminal.payby.errors import BadKey
 from terminal.payby.plain_text import plain
 from terminal.threads import aside
-from terminal.tools.check import finding, machine, order, report
+from terminal.tools.check import finding, machine, order, processes, report, user
 
 NOT_YET = ("console",)
 """Roles that a later version brings."""
@@ -175,10 +175,22 @@ def _check(args: argparse.Namespace) -> int:
     from drivers.panel_kinds import check_offset, datasheet_hz
     from terminal.tools.check import command
 
+    if args.user:
+        user.become(args.user)
     # a broker that is not there is a finding, no warning
     logging.getLogger("terminal.mqtt.client").setLevel(logging.ERROR)
     here = finding.Machine(
-        open_pins, machine.network_time, datasheet_hz, check_offset, claim=claim, serves=machine.service_runs
+        open_pins,
+        machine.network_time,
+        datasheet_hz,
+        check_offset,
+        claim=claim,
+        serves=processes.service_runs,
+        connected_to=processes.connected_to,
+        listens=processes.listens,
+        locked=processes.locked,
+        user=user.me(),
+        to_come=NOT_YET,
     )
     document = report.Document(lambda text: print(text, file=sys.stderr)) if args.json else None
     lines, payers = document or report.Lines(), sys.stderr if document else sys.stdout

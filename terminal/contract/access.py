@@ -8,6 +8,7 @@ Nobody says what belongs to a lane in the garage's place.
 """
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from terminal.contract.messages import MESSAGES
@@ -121,6 +122,32 @@ def writable(user: str, *, garage: str) -> list[str]:
     if lane != "+" and "alert" in rights.says:
         topics.append(f"{place}/{GARAGE_WIDE}/alert")
     return [*topics, f"{place}/{lane}/health/{'+' if 'health' in rights.says else role}"]
+
+
+def lacks(user: str, roles: Iterable[str], *, garage: str, lane: str | None, process: str) -> str:
+    """The first topic that ``process`` (a role, or ``run`` with all of ``roles``) must say or hear as ``user``, and
+    may not; empty where it may all. ``lane``: where its kerb-side roles stand."""
+    own = f"parking/{garage}/{lane if lane and not {*KERB}.isdisjoint(roles) else GARAGE_WIDE}/health/{process}"
+    if not may_publish(user, own, garage=garage):
+        return own
+    for role in roles:
+        place = f"parking/{garage}/{lane if role in KERB else '+'}"
+        said = [f"{place}/{kind}" for kind in sorted(ROLES[role].says)]
+        for text in said:
+            if not any(_covers(allowed, text) for allowed in writable(user, garage=garage)):
+                return text
+        hears = ROLES[role].hears
+        for text in (
+            [f"{place}/#"] if hears == EVERYTHING else [f"{place}/{kind}" for kind in sorted(hears - {"health"})]
+        ):
+            if not may_subscribe(user, text, garage=garage):
+                return text
+    return ""
+
+
+def knows(user: str) -> bool:
+    """Is it a user of ours, whose rights are known?"""
+    return _user(user) is not None
 
 
 def withheld(user: str, *, garage: str) -> list[str]:

@@ -12,6 +12,8 @@ from typing import Any
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from terminal.build import cannot_listen
+from terminal.config.schema import ConfigError
 from terminal.contract.alerts import AlertCode
 from terminal.contract.deflated import pack
 from terminal.contract.messages import BadMessage, Paid, Receipt, Refund
@@ -113,12 +115,16 @@ class ListenerRole:
         self._is_deaf = False
 
     async def run(self) -> None:
-        """Take notifications, and hear receipts, until cancelled."""
+        """Take notifications, and hear receipts, until cancelled. Raises ConfigError where it cannot listen."""
         loop = asyncio.get_running_loop()
         server = web.Server(self._answer, request_factory=make_request)
-        socket = await loop.create_server(
-            lambda: HttpConnection(server, loop, self._limiter, self._no_http), self._host, self.port, backlog=512
-        )
+        try:
+            socket = await loop.create_server(
+                lambda: HttpConnection(server, loop, self._limiter, self._no_http), self._host, self.port, backlog=512
+            )
+        except OSError as error:
+            key, why, advice = cannot_listen("listener", self._host, self.port, error)
+            raise ConfigError(f"{key}: {why}; {advice}") from None
         self.port = socket.sockets[0].getsockname()[1]
         try:
             with self._endpoint.subscribe("receipt", lane="+") as receipts:

@@ -29,7 +29,9 @@ class Finding:
     @property
     def key(self) -> str:
         """The key of the configuration that it is about; empty where it is about none."""
-        return self.about or key_in(self.name) or key_in(self.text) or key_in(self.advice)
+        named, told = key_in(self.name), key_in(self.text)
+        closer = told if told.startswith(f"{named}.") else named  # lift.trusted.console, of lift.trusted
+        return self.about or closer or told or key_in(self.advice)
 
     def __str__(self) -> str:
         return f"{'ok  ' if self.ok else 'FAIL'}  {self.name}: {self.text}" + (
@@ -54,6 +56,9 @@ class Machine:
     ``spi_bytes`` is the kernel's file with how many bytes it takes in one transfer.
     ``claim`` takes one line of the opened chip and gives it back, and raises an exception that says why it cannot.
     ``serves`` tells whether the service is at work on this machine: its lines are then its own.
+    ``connected_to`` tells whether a process of ours has a connection to that host and port, ``listens`` whether one
+    listens on that port, ``locked`` whose process holds the lock of that file.
+    ``user``: as whom it is looked at; empty where that is not to be told. ``to_come``: roles of a later version.
     """
 
     open_pins: Callable[[str], Pins]
@@ -64,3 +69,8 @@ class Machine:
     spi_bytes: Path = Path("/sys/module/spidev/parameters/bufsiz")
     claim: Callable[[Pins, int], object] = lambda chip, number: None
     serves: Callable[[], bool] = lambda: False
+    connected_to: Callable[[str, int], bool] = lambda host, port: False
+    listens: Callable[[int], bool] = lambda port: False
+    locked: Callable[[Path], Literal["", "ours", "another's"]] = lambda path: ""
+    user: str = ""
+    to_come: tuple[str, ...] = ()
