@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from terminal.config.schema import ConfigError
 from terminal.contract.deflated import PREFIX, unpack
 from terminal.contract.messages import Message, Paid, Receipt, Refund, encode
 from terminal.contract.topics import Topic
@@ -629,5 +630,5 @@ async def test_a_flood_over_many_connections_is_slowed_down(endpoint: FakeLink, 
 
 async def test_an_address_in_use_is_told_at_once(endpoint: FakeLink, client: Client) -> None:
     second = ListenerRole(cast(Endpoint, endpoint), payby_keys=[PAYBY.public_key()], host="127.0.0.1", port=client.port)
-    with pytest.raises(OSError, match="in use"):
+    with pytest.raises(ConfigError, match=rf"^listener\.port: 127\.0\.0\.1, port {client.port}, is in use"):
         await second.run()

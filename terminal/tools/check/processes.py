@@ -20,11 +20,12 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A process of ours: its command, and for how long it has been at work."""
+    """A process of ours: its command, and for how long it has been at work. ``plain``: called as a service calls it."""
 
     command: str
     folder: Path
     for_s: float
+    plain: bool
 
 
 def running(proc: Path = PROC) -> Iterator[Running]:
@@ -37,15 +38,15 @@ def running(proc: Path = PROC) -> Iterator[Running]:
         except (OSError, ValueError, IndexError):
             continue  # it has ended meanwhile, or is none of ours to see
         named = any(Path(word).name == "exit-terminal" for word in words[:2])
-        as_module = any(words[at : at + 2] == ["-m", "terminal"] for at in range(1, len(words)))
+        as_module = ["-m", "terminal"] in [words[at : at + 2] for at in range(1, len(words))]
         if (named or as_module) and (command := next((word for word in words[1:] if word in COMMANDS), "")):
-            yield Running(command, folder, up_s - began_s)
+            yield Running(command, folder, up_s - began_s, named or words[1:3] == ["-m", "terminal"])
 
 
 def service_runs(proc: Path = PROC) -> bool:
     """Is a role with pins at work on this machine? One that began a few seconds ago may be on its way out again, since
     it cannot have its pins: it does not count."""
-    return any(found.command in WITH_PINS and found.for_s > _SETTLED_S for found in running(proc))
+    return any(found.plain and found.command in WITH_PINS and found.for_s > _SETTLED_S for found in running(proc))
 
 
 def connected_to(host: str, port: int, proc: Path = PROC) -> bool:
