@@ -7,12 +7,17 @@ class BrokerError(Exception):
 
     BrokerError
     ├── PortInUse
+    ├── BadUsers        a user's password file, or their folder, will not do
     └── UnsafeBroker    it would let somebody in, or say something, that it must not
     """
 
 
 class PortInUse(BrokerError):
     """Somebody listens there already."""
+
+
+class BadUsers(BrokerError):
+    """A user's password file, or their folder, will not do."""
 
 
 class UnsafeBroker(BrokerError):

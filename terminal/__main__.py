@@ -3,6 +3,7 @@
 import argparse
 import errno
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,13 +21,49 @@ class Parser(argparse.ArgumentParser):
     """argparse, with errors of one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see {PROGRAM} --help)\n")
+        said = " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", message).split())
+        said = re.sub(r"://[^'\"]*@", "://…@", said)  # who writes a password into a URL
+        self.exit(2, f"{self.prog}: {said if len(said) <= 400 else said[:400] + '…'} (see {PROGRAM} --help)\n")
 
 
 def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
         raise argparse.ArgumentTypeError(f"got {text!r}, takes a number from 1 to 1000000")
     return int(text)
+
+
+def _to_write(text: str) -> Path:
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"got {text!r}, a folder; takes a file's name")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"got {text!r}, takes a file in a folder that is there")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"got {text!r}, which cannot be written")
+    return path
+
+
+def _to_read(text: str) -> Path:
+    path = Path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"got {text!r}, takes a file that is there")
+    if not os.access(path, os.R_OK):
+        raise argparse.ArgumentTypeError(f"got {text!r}, which cannot be read")
+    return path
+
+
+def _folder(text: str) -> Path:
+    path = Path(text)
+    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise argparse.ArgumentTypeError(f"got {text!r}, takes a folder that can be made or written")
+    return path
+
+
+def _merchant(text: str) -> str:
+    if not re.fullmatch("[A-Za-z0-9]{1,12}", text):
+        raise argparse.ArgumentTypeError(f"got {text!r}, takes up to 12 letters and digits")
+    return text
 
 
 def _port(text: str) -> int:
@@ -66,12 +103,14 @@ def parser() -> Parser:
     sandbox.add_argument(
         "--folder",
         metavar="DIR",
-        type=Path,
+        type=_folder,
         default=Path("sandbox"),
         help="of the keys, made if absent (default: sandbox)",
     )
-    sandbox.add_argument("--merchant-key", metavar="FILE", type=Path, help="the merchant's public key, if it has one")
-    sandbox.add_argument("--partner-id", metavar="ID", default="200000000888", help="(default: %(default)s)")
+    sandbox.add_argument("--merchant-key", metavar="FILE", type=_to_read, help="the merchant's public key, if any")
+    sandbox.add_argument(
+        "--partner-id", metavar="ID", type=_merchant, default="200000000888", help="(default: %(default)s)"
+    )
     _add_init(command("init", "write a configuration with fresh keys into a folder, and say what to do next"))
     check = command("check", "is this installation ready; a line each, and what to do about a failure")
     check.add_argument("--order", action="store_true", help="then prove it by a real order that is paid and given back")
@@ -81,9 +120,9 @@ def parser() -> Parser:
     ticket = command("ticket", "print a test ticket")
     ticket.add_argument("--minutes-ago", metavar="N", type=int, default=90, help="its entry (default: %(default)s)")
     ticket.add_argument("--text", action="store_true", help="its text alone, as the last line")
-    ticket.add_argument("--png", metavar="FILE", type=Path, help="draw it")
+    ticket.add_argument("--png", metavar="FILE", type=_to_write, help="draw it")
     screens = command("screens", "draw every screen of every panel; with --config in that garage's words")
-    screens.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder for the pictures")
+    screens.add_argument("--out", metavar="DIR", type=_folder, required=True, help="the folder for the pictures")
     screens.add_argument("--url", help="what the pay screen's QR code carries")
     screens.add_argument("--digits", choices=("latin", "arabic"), help="(default: the configuration's, or latin)")
     refund = command("refund", "give a payment back, through the worker, and follow it to its end")
@@ -93,14 +132,14 @@ def parser() -> Parser:
     refund.add_argument("--yes", action="store_true", help="do not ask back")
     reconcile = command("reconcile", "match a day's statement with the journal and the boom's raises")
     reconcile.add_argument("--date", metavar="YYYY-MM-DD", required=True, help="in the garage's time zone")
-    reconcile.add_argument("--json", metavar="FILE", type=Path, help="write the report as JSON")
-    reconcile.add_argument("--csv", metavar="FILE", type=Path, help="write its rows as CSV")
-    reconcile.add_argument("--picture", metavar="FILE", type=Path, help="draw the day, as .png or .html")
+    reconcile.add_argument("--json", metavar="FILE", type=_to_write, help="write the report as JSON")
+    reconcile.add_argument("--csv", metavar="FILE", type=_to_write, help="write its rows as CSV")
+    reconcile.add_argument("--picture", metavar="FILE", type=_to_write, help="draw the day, as .png or .html")
     reconcile.add_argument(
-        "--statement", metavar="FILE", type=Path, nargs="+", default=[], help="ZIP or CSV (default: PayBy is asked)"
+        "--statement", metavar="FILE", type=_to_read, nargs="+", default=[], help="ZIP or CSV (default: PayBy is asked)"
     )
     reconcile.add_argument(
-        "--barrier-journal", metavar="FILE", type=Path, nargs="+", default=[], help="of barriers on other machines"
+        "--barrier-journal", metavar="FILE", type=_to_read, nargs="+", default=[], help="of barriers on other machines"
     )
     command("contract", "print topics and messages as AsyncAPI")
     return top
@@ -162,9 +201,15 @@ def main(argv: Sequence[str] | None = None, run: Callable[[argparse.Namespace], 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        return _say(str(error), 2 if error.errno == errno.EADDRINUSE else 1)
+        return _say(_plainly(error), 2 if error.errno == errno.EADDRINUSE else 1)
     except KeyboardInterrupt:
         return 1
+
+
+def _plainly(error: OSError) -> str:
+    """Without a number that says nothing to a person, and with the file."""
+    why = (error.strerror or str(error) or type(error).__name__).lower()
+    return f"{error.filename}: {why}" if error.filename else why
 
 
 def _say(text: str, status: int) -> int:

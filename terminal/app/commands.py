@@ -4,6 +4,7 @@ on stderr and an exit status: 1 for what failed, 2 for what must be set right be
 
 import argparse
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -234,17 +235,28 @@ def _reconcile(args: argparse.Namespace) -> int:
 
 def _sandbox(args: argparse.Namespace) -> int:
     from terminal.payby.sandbox.command import serve
+    from terminal.payby.signing import load_public_keys
 
-    return _until_stopped(
-        lambda: serve(
-            "127.0.0.1",
-            args.port,
-            args.folder,
-            args.merchant_key,
-            args.partner_id,
-            lambda line: print(line, flush=True),
+    if args.merchant_key:
+        try:
+            load_public_keys([args.merchant_key])
+        except BadKey as error:
+            raise ConfigError(f"sandbox: --merchant-key: {error}") from None
+    try:
+        return _until_stopped(
+            lambda: serve(
+                "127.0.0.1",
+                args.port,
+                args.folder,
+                args.merchant_key,
+                args.partner_id,
+                lambda line: print(line, flush=True),
+            )
         )
-    )
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            raise
+        raise ConfigError(f"sandbox: --port: port {args.port} cannot be had; take another") from None
 
 
 def _demo(args: argparse.Namespace) -> int:

@@ -51,7 +51,7 @@ async def run_roles(
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         if "broker" in roles:
-            await stack.enter_async_context(open_broker(settings))
+            await _enter_broker(stack, settings)
         mqtt_client = await stack.enter_async_context(_mqtt_client(settings, roles, process, clock))
         opener = _Opener(settings, hardware, stack, mqtt_client, clock, process)
         runs = [(role, await opener.open(role)) for role in sorted(roles, key=_GLASS_FIRST.index)]
@@ -64,6 +64,19 @@ async def run_roles(
 
 async def _coroutine(run: Callable[[], Awaitable[None]]) -> None:
     await run()
+
+
+async def _enter_broker(stack: AsyncExitStack, settings: Settings) -> None:
+    """Raises ConfigError that names the key, BrokerError for what is no setting's fault."""
+    from broker.errors import BadUsers, PortInUse
+
+    try:
+        await stack.enter_async_context(open_broker(settings))
+    except BadUsers as error:
+        raise ConfigError(f"broker.users: {error}") from None
+    except PortInUse as error:
+        advice = "stop the program that has it (`sudo ss -ltnp` names it), or mend broker.port and mqtt.url"
+        raise ConfigError(f"broker.port: {error}; {advice}") from None
 
 
 def open_broker(settings: Settings) -> "EmbeddedBroker":

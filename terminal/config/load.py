@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from terminal.config import toml_faults
 from terminal.config.schema import (
     CLOCKS,
     SECTIONS,
@@ -82,7 +83,7 @@ def _settle(given: dict[str, dict[str, Any]], path: Path | None) -> Settings:
             absent[name] = first_key(SECTIONS[name], values)
     settings = Settings(**built, file=path, absent=absent)
     for check in (
-        *(_check_garage, _check_url, _check_certificate, _check_ticket, _check_reader, _check_png, _check_amounts),
+        *(_check_garage, _check_url, _check_mqtt, _check_ticket, _check_reader, _check_png, _check_amounts),
         _check_pins,
     ):
         check(settings)
@@ -124,7 +125,10 @@ def _value(section: str, key: str, readings: tuple[Any, ...], base: Path, *, sai
         except msgspec.ValidationError:
             continue
         return converted
-    raise ConfigError(f"{shown}: got {_got(readings[0], quiet=_may_be_secret(hint))}, takes {takes(hint)}")
+    got = readings[0]
+    if (section, key) == ("mqtt", "url"):
+        raise ConfigError(f"{shown}: got {_got(got)}, takes {takes(hint)}, without a user")
+    raise ConfigError(f"{shown}: got {_got(got, quiet=_may_be_secret(hint))}, takes {takes(hint)}")
 
 
 def _may_be_empty(section: str, key: str) -> bool:
@@ -156,6 +160,7 @@ def _got(value: object, *, quiet: bool = False) -> str:
         case bool():
             return "true" if value else "false"
         case str():
+            value = re.sub(r"^([a-z]*://)?.*@", r"\1…@", value, flags=re.DOTALL)  # who writes a password into a URL
             return repr(value if len(value) <= 60 else value[:60] + "…")
         case _:
             return str(value)
@@ -170,12 +175,16 @@ def _read_tables(path: Path) -> dict[str, Any]:
 
 def _tables(raw: bytes, path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(raw.decode("utf-8"))
+        text = raw.decode("utf-8-sig")  # some editors write a mark before the text
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}: line {line} is not UTF-8") from None
+        raise ConfigError(f"{path}: line {line} is not UTF-8; save the file as UTF-8") from None
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        raise ConfigError(f"{path}: {toml_faults.said(text, error)}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: lists in lists without end, takes none deeper than a few") from None
 
 
 def _overrides(environ: Mapping[str, str]) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
@@ -269,18 +278,31 @@ def _check_zone(name: str) -> None:
 def _check_url(settings: Settings) -> None:
     """Plain HTTP to PayBy shows orders to everybody on the way: only for a sandbox on this machine."""
     parts = urlsplit(settings.payby.base_url if settings.payby else "")
+    if settings.payby:
+        _check_port("payby.base_url", settings.payby.base_url)
+        _check_port("payby.notify_url", settings.payby.notify_url or "")
     if parts.scheme == "http" and not _LOOPBACK.fullmatch(parts.hostname or ""):
         raise ConfigError(f"payby.base_url: got http:// to {parts.hostname}, takes https:// beyond this machine")
 
 
-def _check_certificate(settings: Settings) -> None:
+def _check_mqtt(settings: Settings) -> None:
     """A client certificate and its key come together; plain MQTT shows neither."""
     if mqtt := settings.mqtt:
+        _check_port("mqtt.url", mqtt.url)
         for key, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
             if getattr(mqtt, key) and not getattr(mqtt, other):
                 raise ConfigError(f"mqtt.{other}: missing; mqtt.{key} takes both, or leave both out")
         if mqtt.cert_file and mqtt.url.startswith("mqtt:"):
             raise ConfigError("mqtt.cert_file: got a certificate for mqtt://, takes one with mqtts:// alone")
+
+
+def _check_port(key: str, url: str) -> None:
+    try:
+        known = urlsplit(url).port != 0
+    except ValueError:  # of a port that is none, and of brackets that hold no address
+        known = False
+    if not known:
+        raise ConfigError(f"{key}: got a text whose host or port is none, takes a port from 1 to 65535, as HOST:8883")
 
 
 def _check_ticket(settings: Settings) -> None:
