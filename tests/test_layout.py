@@ -239,7 +239,10 @@ def test_ci_runs_what_the_readme_says() -> None:
     assert "\nmake test\n" in (TREE / ".ci/run").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("unit", "command"), [("exit-terminal.service", "run"), ("exit-terminal@.service", "worker")])
+UNITS = {"exit-terminal.service": "run", "exit-terminal-server.service": "run", "exit-terminal@.service": "worker"}
+
+
+@pytest.mark.parametrize(("unit", "command"), UNITS.items())
 def test_a_service_starts_a_command_that_is_there(unit: str, command: str) -> None:
     file = configparser.RawConfigParser(strict=False)
     file.optionxform = str  # type: ignore[assignment,method-assign]
@@ -250,9 +253,32 @@ def test_a_service_starts_a_command_that_is_there(unit: str, command: str) -> No
     assert arguments.command == command
     assert arguments.config.parent == Path(file["Service"]["WorkingDirectory"])
     assert file["Service"]["NoNewPrivileges"] == "yes"
+    assert file["Service"]["RestartPreventExitStatus"] == "2", "what must be set right first is not tried for ever"
+    assert ("SupplementaryGroups" in file["Service"]) == ("server" not in unit), "a server has no gpio and spi"
 
 
-@pytest.mark.parametrize("unit", ["exit-terminal.service", "exit-terminal@.service"])
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
+@pytest.mark.parametrize("unit", ["exit-terminal.service", "exit-terminal-server.service"])
+def test_systemd_takes_a_unit_and_finds_it_closed(unit: str, tmp_path: Path) -> None:
+    """Offline: no unit is loaded or started. The program's place is one that is there, and 2.0 the most exposure."""
+    text = (TREE / "deploy/systemd" / unit).read_text(encoding="utf-8")
+    for name in (unit, "exit-terminal-clock.service"):
+        own = text if name == unit else (TREE / "deploy/systemd" / name).read_text(encoding="utf-8")
+        (tmp_path / name).write_text(
+            own.replace("/opt/exit-terminal/.venv/bin/exit-terminal", "/bin/true"), encoding="utf-8"
+        )
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", tmp_path / unit], capture_output=True, text=True, check=False
+    )
+    assert unit not in verified.stderr, verified.stderr
+    judged = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", tmp_path / unit],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert judged.returncode == 0, judged.stdout[-300:]
+
+
+@pytest.mark.parametrize("unit", UNITS)
 def test_a_service_waits_for_the_clock_and_may_ask_the_kernel_for_it(unit: str) -> None:
     text = (TREE / "deploy/systemd" / unit).read_text(encoding="utf-8")
     for key in ("After", "Wants"):
