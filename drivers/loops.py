@@ -14,7 +14,7 @@ SETTLE_S = 0.05
 
 
 class InductionLoops:
-    """Both loops' detectors as digital inputs, active high with pull-down (see inputs.py).
+    """Both loops' detectors as digital inputs, active high with pull-down (see settled_input.py).
 
     Read as ``async with InductionLoops(...) as loops``: the pins are taken on entering and given back on leaving. What
     is covered at the start shows at once and calls nobody back.

@@ -16,7 +16,7 @@ SLPOUT, DISPOFF, DISPON, CASET, RASET, RAMWR, MADCTL, COLMOD = 0x11, 0x28, 0x29,
 _RGB565 = 0x55
 _BGR = 0x08  # of MADCTL
 
-Step = tuple[int, bytes]
+SetUpStep = tuple[int, bytes]
 """A command and its parameters, as they go over the wire."""
 
 
@@ -106,7 +106,7 @@ def datasheet_hz(name: str) -> int:
 
 
 @cache
-def set_up_steps(kind: PanelKind, *, bgr: bool) -> tuple[Step, ...]:
+def set_up_steps(kind: PanelKind, *, bgr: bool) -> tuple[SetUpStep, ...]:
     """What luma sends to set the controller up, without its first frame and without switching the display on.
 
     ``bgr``: the glass has its colours the other way round than is usual for this controller. The first call takes
@@ -132,7 +132,7 @@ class _RecordedSetUp:
     """A luma serial interface that only listens."""
 
     def __init__(self) -> None:
-        self.steps: list[Step] = []
+        self.steps: list[SetUpStep] = []
 
     def command(self, code: int, *parameters: int) -> None:
         self.steps.append((code, bytes(parameters)))

@@ -36,7 +36,7 @@ class RelayBarrier:
     boom_tracker.py).
 
     ``async with RelayBarrier(...) as barrier``, once: the pins are taken on entering and given back on leaving, the
-    relay off. Switches are active high with pull-down (see inputs.py). A pulse is timed by a thread of its own, so
+    relay off. Switches are active high with pull-down (settled_input.py). A pulse is timed by a thread of its own, so
     that a busy event loop cannot stretch it, and ends with the relay off whatever happens, close() included.
     """
 

@@ -179,12 +179,14 @@ def cannot_listen(section: str, host: str, port: int, error: OSError) -> tuple[s
             return f"{section}.port", f"{place} cannot be had: {why}", f"mend {section}.host and {section}.port"
 
 
-def site(garage: sections.GarageSettings | None, lcd: sections.LcdSettings, network: "Wifi | None" = None) -> "Site":
+def site(
+    garage: sections.GarageSettings | None, lcd: sections.LcdSettings | None, network: "Wifi | None" = None
+) -> "Site":
     """What the screens of a lane say of their garage."""
     from terminal.screen.view import Site
 
     names = (garage.name, garage.name_ar, garage.help_phone) if garage else ("", "", "")
-    return Site(*names, lcd.digits, network)
+    return Site(*names, lcd.digits, network) if lcd else Site(*names, wifi=network)
 
 
 def wifi(lcd: sections.LcdSettings) -> "Wifi":

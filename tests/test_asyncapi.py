@@ -191,7 +191,8 @@ def test_operations_are_the_brokers_access_rules() -> None:
             assert (hears in DOCUMENT["operations"]) == may_subscribe(role, topic, garage="marina")
     for name, operation in DOCUMENT["operations"].items():
         kind = name.rpartition("-")[2]
-        assert operation["bindings"]["mqtt"]["qos"] == 1
+        fleeting = operation["action"] == "receive" and kind in {"fee", "vehicle", "health"}
+        assert operation["bindings"]["mqtt"]["qos"] == (0 if fleeting else 1)
         assert operation["bindings"]["mqtt"].get("retain", kind in RETAINED) == (kind in RETAINED)
 
 

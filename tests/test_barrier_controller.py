@@ -30,7 +30,6 @@ from terminal.roles.barrier.controller import (
 from terminal.roles.barrier.spent_lifts import (
     FLUSH_MS,
     REFUSALS,
-    Digests,
     SpentLifts,
     done_row,
     intent_row,
@@ -605,20 +604,6 @@ def test_refusals_of_which_no_copy_can_be_valid_leave_the_memory() -> None:
 
 
 # What is spent
-
-
-@given(st.lists(st.tuples(st.sampled_from(["add", "discard"]), st.sampled_from("abcdef"))))
-def test_digests_are_a_collection_of_texts(changes: list[tuple[str, str]]) -> None:
-    digests, model = Digests(map(Digests.of, "ab")), ["a", "b"]
-    for what, text in changes:
-        if what == "add":
-            digests.add(text)
-            model.append(text)
-        else:
-            digests.discard(text)
-            if text in model:
-                model.remove(text)
-        assert {text for text in "abcdefg" if text in digests} == set(model)
 
 
 def test_rows_of_another_kind_are_no_barriers() -> None:

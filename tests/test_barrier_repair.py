@@ -18,7 +18,7 @@ from tests.test_worker_storage import BALLAST
 DYING = """
 import os, signal, sys
 from pathlib import Path
-from terminal.roles.barrier.spent import Book
+from terminal.roles.barrier.spent_lifts import BarrierJournal
 from terminal.journal.rows import connect
 
 left = 0

@@ -8,7 +8,8 @@ import pytest
 
 from broker.embedded import EmbeddedBroker
 from broker.packets import Packet
-from terminal.mqtt.client import BACKLOG, WINDOW, MqttClient
+from terminal.mqtt.backlog import BACKLOG
+from terminal.mqtt.client import WINDOW, MqttClient
 from terminal.mqtt.errors import ConnectionRefused, MqttError, SubscriptionRefused, Will
 from terminal.mqtt.subscription import FilterError, Subscription
 from tests.conftest import Mosquitto, NewBus, Proxy, PuppetBroker, embedded_bus, open_embedded

@@ -500,8 +500,10 @@ def test_a_raise_that_shows_when_a_later_lift_was_refused_is_the_one_that_its_pa
     story.arrives("exit-2")
     story.reads("a", "exit-2")
     assert story.answers("refused", "car").id != first.id
+    until = story.payment().until
     story.answers("raised", grant=first)
     assert (story.payment().holder, story.payment().grant, story.payment().raised) == ("raised", first.id, first.id)
+    assert story.payment().until == until > story.at
 
 
 def test_a_raise_is_not_forgotten_when_further_lifts_are_refused() -> None:

@@ -641,3 +641,39 @@ def test_who_leaves_by_his_first_order_hears_nothing_of_the_second_one_that_payb
     assert (story.shows(), story.visit().phase) == ("paid", "leaving")
     story.raises()
     assert story.payment().holder == "raised"
+
+
+def test_who_waits_for_help_since_his_lift_failed_hears_nothing_of_an_order_that_payby_refuses() -> None:
+    story = Story()
+    first = story.shows_qr()
+    story.payby("FAILURE")
+    second = story.order()
+    story.payby("PAID", order=first)
+    for _ in range(3):
+        story.answers("refused", "journal")
+        story.wait(1)
+    help_before = story.visit()
+    assert (help_before.phase, help_before.reason) == ("helping", "barrier")
+    story.tell(e.OrderDenied(story.at, second.no, "placeOrder", "601", "", "refused"))
+    assert story.visit() == help_before
+
+
+def test_whom_payby_kept_waiting_for_a_code_is_told_when_it_refuses_the_order(story: Story) -> None:
+    story.arrives()
+    story.reads()
+    story.wait(15)
+    assert (story.visit().phase, story.visit().reason) == ("helping", "no-answer")
+    story.tell(e.OrderDenied(story.at, story.order().no, "placeOrder", "601", "", "refused"))
+    assert (story.visit().phase, story.visit().reason) == ("helping", "refused")
+
+
+def test_whom_payby_kept_waiting_for_a_code_gets_a_new_order_where_only_its_end_lay_wrong(story: Story) -> None:
+    story.arrives()
+    story.reads()
+    story.wait(15)
+    assert (story.visit().phase, story.visit().reason) == ("helping", "no-answer")
+    first = story.order()
+    story.tell(e.OrderDenied(story.at, first.no, "placeOrder", "62008", "", "mistake"))
+    assert story.visit().phase == "reordering"
+    story.tell(e.OrderDenied(story.at, first.no, "getOrder", "62004", "", "unknown"))
+    assert (story.visit().phase, story.order().attempt) == ("ordering", 2)

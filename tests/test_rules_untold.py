@@ -165,3 +165,69 @@ def test_a_payment_that_comes_when_its_car_may_have_left_is_announced_as_a_perso
     assert alert.text == "paid when its vehicle had left or may have: a person decides when the exit grace ends"
     story.wait(1200)
     assert (story.payment().holder, story.owes()) == ("person", [])
+
+
+def test_a_payment_that_comes_when_its_car_is_gone_is_announced_as_credit_and_then_a_refund() -> None:
+    story = Story()
+    story.shows_qr("a")
+    story.leaves_loop()
+    story.wait(3)
+    assert story.reply(story.payby("PAID", "a", notified=True)) == "late"
+    (alert,) = [a for a in story.said if isinstance(a, RaiseAlert) and a.code == "late-payment"]
+    assert alert.text == (
+        "paid when its vehicle was gone: credit for its ticket until the exit grace ends, then a refund"
+    )
+    story.wait(1200)
+    assert (story.payment().holder, story.owes()) == ("refund", ["PlaceRefund"])
+
+
+def test_a_payment_that_comes_when_its_car_had_left_by_a_free_lift_is_announced_as_a_persons() -> None:
+    story = Story()
+    order = story.shows_qr("a")
+    story.leaves_loop()
+    story.wait(3)
+    story.payby("FAILURE", "a")
+    story.arrives()
+    story.reads("a", amount=0)
+    story.raises("a")
+    story.drives_through()
+    assert story.stay().left is not None
+    assert not story.stay().perhaps_left
+    assert story.reply(story.payby("PAID", "a", order=order, notified=True)) == "late"
+    (alert,) = [a for a in story.said if isinstance(a, RaiseAlert) and a.code == "late-payment"]
+    assert alert.text == "paid when its vehicle had left or may have: a person decides when the exit grace ends"
+    story.wait(1200)
+    assert (story.payment().holder, story.owes()) == ("person", [])
+
+
+@pytest.mark.fault("tailgating")
+def test_who_leaves_behind_another_under_an_arm_that_rose_for_nobody_is_told_as_a_tailgater() -> None:
+    """The loops' word between is lost: under the boom, then gone."""
+    story = Story()
+    story.boom("up")
+    story.arrives()
+    story.under()
+    story.leaves_loop()
+    story.shows_qr()
+    story.under()
+    assert (story.lane().passages, story.lane().risen_for, story.visit().escape) == (2, None, "no")
+    story.leaves_loop()
+    (alert,) = starts(story)
+    assert (alert.code, alert.text) == ("tailgating", "a vehicle left under the raise of another, unpaid")
+
+
+@pytest.mark.fault("passed-open")
+def test_who_had_credit_and_left_under_an_arm_that_is_held_open_has_used_his_ticket() -> None:
+    story = Story()
+    story.boom("up")
+    story.shows_qr()
+    story.payby("PAID")
+    for _ in range(3):
+        story.answers("refused", "car")
+        story.wait(1)
+    assert story.payment().holder == "credit"
+    story.under()
+    story.under(waiting=False)
+    story.leaves_loop()
+    (alert,) = starts(story)
+    assert alert.text == "a vehicle left under an arm that no lift of it had raised: its ticket is used"

@@ -12,8 +12,8 @@ from terminal.screen.fonts import CAPITAL, NARROWEST
 from terminal.screen.layouts import LAYOUTS, Layout, layout_for
 from terminal.screen.renderer import Renderer, ScreenImage
 from terminal.screen.sample_views import SITE, URL, views
-from terminal.screen.sheet import Box, Placed
-from terminal.screen.texts import LANGUAGES, TABLE, TEXTS, Texts, together
+from terminal.screen.sheet import Placed, SheetBox
+from terminal.screen.texts import LANGUAGES, TABLE, TEXTS
 from terminal.screen.view import Digits, Site, View, Wifi, amount, countdown, digits, stay
 from terminal.screen.wifi_page import wifi
 
@@ -49,7 +49,7 @@ def named(layout: Layout) -> str:
     return f"{layout.name}-{layout.width}x{layout.height}"
 
 
-def inside(inner: Box, outer: Box) -> bool:
+def inside(inner: SheetBox, outer: SheetBox) -> bool:
     return outer[0] <= inner[0] < inner[2] <= outer[2] and outer[1] <= inner[1] < inner[3] <= outer[3]
 
 
@@ -78,8 +78,7 @@ def test_no_text_is_cut_and_none_overlaps_on_any_screen(layout: Layout, digits: 
     site = replace(SITE, digits=digits)
     renderer = Renderer(layout, site)
     for view in views().values():
-        for tongue in range(renderer.tongues):
-            check(renderer.frame(replace(view, tongue=tongue)), layout)
+        check(renderer.frame(view), layout)
 
 
 @pytest.mark.parametrize("site", [LONG_SITE, Site("", "", "")], ids=["long", "empty"])
@@ -136,13 +135,12 @@ def test_the_amount_is_the_largest_text_of_the_pay_screen(name: str, due: str, k
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_both_languages_stand_in_one_size(name: str) -> None:
     renderer = Renderer(LAYOUTS[name], SITE)
-    for tongue, languages in enumerate(together(LANGUAGES)):
-        rows = [{TABLE.say(key, lang) for lang in languages} for key in TEXTS]
-        for key, view in views().items():
-            sizes = {one.text: one.em for one in renderer.frame(replace(view, page="words", tongue=tongue)).placed}
-            pairs = [row for row in rows if row <= sizes.keys()]
-            assert pairs, key
-            assert all(len({sizes[text] for text in row}) == 1 for row in pairs)
+    rows = [set(texts) for texts in TEXTS.values()]
+    for key, view in views().items():
+        sizes = {one.text: one.em for one in renderer.frame(replace(view, page="words")).placed}
+        pairs = [row for row in rows if row <= sizes.keys()]
+        assert pairs, key
+        assert all(len({sizes[text] for text in row}) == 1 for row in pairs)
 
 
 @pytest.mark.parametrize("layout", SHAPES, ids=named)
@@ -380,20 +378,6 @@ def test_without_raqm_arabic_is_left_out_rather_than_shown_in_pieces() -> None:
             frame = renderer.frame(replace(view, page="words"))
             check(frame, layout)
             assert not arabic & {one.text for one in frame.placed}
-
-
-@pytest.mark.parametrize("layout", SHAPES, ids=named)
-def test_a_third_language_is_a_new_column_and_takes_turns(layout: Layout) -> None:
-    rows = {key: (english, f"{english[:-1]}ø", arabic) for key, (english, arabic) in TEXTS.items()}
-    renderer = Renderer(layout, SITE, texts=Texts(("en", "fr", "ar"), rows))
-    assert renderer.tongues == 2
-    for view in views().values():
-        frames = [renderer.frame(replace(view, tongue=tongue)) for tongue in (0, 1)]
-        for frame in frames:
-            check(frame, layout)
-        assert any("ø" in placed.text for placed in frames[1].placed) or view.symbol
-        assert not any("ø" in placed.text for placed in frames[0].placed)
-        assert frames[0].image == Renderer(layout, SITE).compose(view)
 
 
 def test_help_names_whom_to_call_and_what_to_tell() -> None:

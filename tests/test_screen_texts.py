@@ -3,9 +3,10 @@ from itertools import pairwise
 
 import pytest
 
+from terminal.core.model import REASONS
 from terminal.screen import fonts
 from terminal.screen.fonts import DoesNotFit, cut, fit, ink, lacking, priced, squeezed, wrapped
-from terminal.screen.texts import LANGUAGES, REASONS, TABLE, TEXTS, together
+from terminal.screen.texts import LANGUAGES, TABLE, TEXTS
 
 needs_raqm = pytest.mark.skipif(not fonts.raqm_available(), reason=f"Arabic cannot be shaped here: {fonts.INSTALL}")
 ARABIC = re.compile(r"[\u0600-\u06FF]")
@@ -23,12 +24,6 @@ def test_a_row_has_a_text_in_every_language_and_the_font_has_its_letters(key: st
         assert TABLE.say(key, lang).strip() == TABLE.say(key, lang) != ""
         assert lacking(TABLE.say(key, lang)) == ""
         assert bool(ARABIC.search(TABLE.say(key, lang))) == (lang == "ar")
-
-
-def test_arabic_stands_with_each_of_the_other_languages_in_turn() -> None:
-    assert together(("en", "ar")) == (("en", "ar"),)
-    assert together(("en",)) == (("en",),)
-    assert together(("en", "ur", "ar")) == (("en", "ar"), ("ur", "ar"))
 
 
 def test_digits_and_marks_of_numbers_have_glyphs() -> None:

@@ -6,10 +6,10 @@ import pytest
 from PIL import Image, ImageChops
 
 from terminal.__main__ import main
+from terminal.core.model import REASONS
 from terminal.screen import fonts, qr
 from terminal.screen.layouts import LAYOUTS
 from terminal.screen.sample_views import SITE, URL
-from terminal.screen.texts import REASONS
 from terminal.screen.view import Site
 from terminal.tools import screens
 from tests.support.gallery import PICTURES, gallery

@@ -176,7 +176,7 @@ def test_whatever_would_end_a_process_opens_its_relay_first() -> None:
         from gpiozero.pins.mock import MockFactory
         from drivers.relay import RelayBarrier
         from drivers.simulated import RelayPin
-        from terminal.app import _until_stopped
+        from terminal.app.commands import _until_stopped
 
         def child(number):
             pins, said, me = MockFactory(), os.fdopen(1, "w"), os.getpid()
@@ -204,7 +204,7 @@ def test_whatever_would_end_a_process_opens_its_relay_first() -> None:
 def test_a_signal_that_comes_as_python_clears_up_changes_nothing() -> None:
     program = textwrap.dedent("""
         import asyncio, atexit, os, signal, sys
-        from terminal.app import _until_stopped
+        from terminal.app.commands import _until_stopped
 
         async def work():
             os.kill(os.getpid(), signal.SIGTERM)
@@ -221,7 +221,7 @@ def test_a_signal_that_comes_as_python_clears_up_changes_nothing() -> None:
 def test_a_program_under_nohup_outlives_its_terminal() -> None:
     program = textwrap.dedent("""
         import asyncio, os, signal
-        from terminal.app import _until_stopped
+        from terminal.app.commands import _until_stopped
 
         async def work():
             os.kill(os.getpid(), signal.SIGHUP)

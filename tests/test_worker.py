@@ -449,7 +449,7 @@ async def test_everything_is_said_again_after_a_reconnect(lane: Lane) -> None:
 async def test_a_lift_for_any_car_is_not_said_into_a_line_that_is_down(
     lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It would raise for whoever stands there when the line is back. How long Line waits: test_worker_lifts.py."""
+    """It would raise for whoever stands there when the line is back. How long: test_worker_lift_index.py."""
     for module in (records, passage, worker_lifts):
         monkeypatch.setattr(module, "LOOPS_MS", 0)
     await lane.bus.hears(

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from broker.errors import BrokerError
 from drivers.pins import NoGpio, claim, open_pins
-from terminal import __version__
+from terminal import __version__, build
 from terminal.app import output
 from terminal.app.hardware import RealHardware
 from terminal.app.log_stream import log_to_stderr
@@ -113,14 +113,12 @@ def _screens(args: argparse.Namespace) -> int:
     from terminal.screen import fonts
     from terminal.screen.qr import QrError
     from terminal.screen.sample_views import SITE
-    from terminal.screen.view import Site
     from terminal.tools import screens
 
     site = SITE
     if args.config:
         settings = _load(args)
-        garage, lcd = settings.need(GarageSettings), settings.lcd
-        site = Site(garage.name, garage.name_ar, garage.help_phone, lcd.digits if lcd else site.digits)
+        site = build.site(settings.need(GarageSettings), settings.lcd)
     if args.digits:
         site = replace(site, digits=args.digits)
 

@@ -21,6 +21,7 @@ from drivers.loops import InductionLoops
 from drivers.pins import MockPins
 from drivers.relay import RelayBarrier
 from drivers.simulated import MemoryPanel, SimulatedArm, SimulatedLoops, SimulatedRelay, SimulatedScanner
+from terminal import build
 from terminal.app.roles import open_broker, run_roles
 from terminal.config import load
 from terminal.config import schema as sections
@@ -252,8 +253,9 @@ def _sandbox(folder: Path) -> Sandbox:
 
 
 def _tap(settings: Settings, folder: Path) -> MqttClient:
-    password = (folder / "secrets" / "mqtt" / "watch").read_text().strip()
-    return MqttClient(settings.need(sections.MqttSettings).url, username="watch", password=password, clean=True)
+    url = settings.need(sections.MqttSettings).url
+    watch = sections.MqttSettings(url, "watch", folder / "secrets" / "mqtt" / "watch")
+    return build.mqtt_client(watch, watch.username, clean=True)
 
 
 def _parts(

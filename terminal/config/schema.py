@@ -1,6 +1,6 @@
 """Every section and key of the configuration, what each takes, and which of them a role cannot do without.
 
-A section is a class, a key is a field, what it takes stands in its type. `config.py` reads them.
+A section is a class, a key is a field, what it takes stands in its type. `config/load.py` reads them.
 """
 
 import re
@@ -21,9 +21,9 @@ class ConfigError(Exception):
 
 Name = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f|]{1,64}\Z", description="1 to 64 characters on one line, no |")]
 Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}\Z", description="an address or name to listen on")]
-Port = Annotated[int, Meta(ge=0, le=65535, description="a port, 0 to 65535 (0 = any that is free)")]
+TcpPort = Annotated[int, Meta(ge=0, le=65535, description="a port, 0 to 65535 (0 = any that is free)")]
 Pin = Annotated[int, Meta(ge=0, le=27, description="a GPIO number, 0 to 27")]
-Amount = Annotated[
+Price = Annotated[
     str, Meta(pattern=r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,2})?\Z", description='dirhams in quotes, as "10.00"')
 ]
 Partner = Annotated[
@@ -74,7 +74,7 @@ class MqttSettings(Section, frozen=True):
 
 class BrokerSettings(Section, frozen=True):
     users: Annotated[Path, Meta(description="the path of a folder")]
-    port: Port = 1883
+    port: TcpPort = 1883
 
 
 class PaybySettings(Section, frozen=True):
@@ -122,9 +122,9 @@ class TicketSettings(Section, frozen=True):
 class TariffSettings(Section, frozen=True):
     free_minutes: Annotated[int, Meta(ge=0, le=1440, description="minutes, 0 to 1440")] = 10
     block_minutes: Annotated[int, Meta(ge=1, le=1440, description="minutes, 1 to 1440")] = 60
-    block_price: Amount = "10.00"
-    day_cap: Amount = "100.00"
-    lost_ticket: Amount = "150.00"
+    block_price: Price = "10.00"
+    day_cap: Price = "100.00"
+    lost_ticket: Price = "150.00"
     vat_percent: Annotated[
         str, Meta(pattern=r"^[0-9]{1,2}(\.[0-9]{1,2})?\Z", description='per cent in quotes, as "5"')
     ] = "5"
@@ -199,12 +199,12 @@ class LoopsSettings(Section, frozen=True):
 
 class ListenerSettings(Section, frozen=True):
     host: Host = "127.0.0.1"
-    port: Port = 8080
+    port: TcpPort = 8080
 
 
 class ConsoleSettings(Section, frozen=True):
     host: Host = "127.0.0.1"
-    port: Port = 8081
+    port: TcpPort = 8081
     lift_private_key: File | None = None
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from terminal.core.alert_codes import RuleAlertCode
+from terminal.core.alert_codes import RuleAlertCode, Severity
 
 RoleAlertCode = Literal[
     "arm", "bad-message", "bad-notification", "bad-signature", "cashier-unknown", "chargeback",
@@ -23,7 +23,6 @@ RoleAlertCode = Literal[
 """Of the alerts that a role raises without the rules."""
 
 AlertCode = Literal[RuleAlertCode, RoleAlertCode]
-Severity = Literal["info", "warning", "critical"]
 Lasts = Literal["once", "until cleared", "once or until cleared"]
 
 
@@ -152,8 +151,9 @@ ALERTS: Mapping[AlertCode, AlertKind] = {
         "ever",
         "a scanner or loop that runs wild, or somebody at that lane's machine: look there"),
     "late-payment": AlertKind("warning", ONCE,
-        "paid when the car was gone: credit for that ticket, later a refund",
-        "none"),
+        "paid when the car was gone: credit for that ticket, later a refund; where it had left without a raise of its "
+        "own the payment is kept, and where it may have left a person decides",
+        "none, or see `lift-unknown`"),
     "lcd-panel": AlertKind("critical", UNTIL_CLEARED,
         "the panel takes no picture; or a screen's words do not fit on it, and only the telephone and the help "
         "code are shown",

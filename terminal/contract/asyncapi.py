@@ -12,7 +12,7 @@ import msgspec
 from terminal import __version__
 from terminal.contract.access import ROLES
 from terminal.contract.messages import MAX_BYTES, MESSAGES
-from terminal.contract.topics import RETAINED
+from terminal.contract.topics import FLEETING, RETAINED
 
 MEANINGS = {
     "fee": "A ticket was read, and this is what is due.",
@@ -58,11 +58,12 @@ _when("Command", "command", ["reset"], ["session"])
 _CONDITIONS["Receipt"] = [{"anyOf": [{"required": ["command"]}, {"required": ["notify_id"]}]}]
 
 _DESCRIPTION = f"""\
-Topics are parking/<garage>/<lane>/<what>, MQTT 3.1.1 or 5, QoS 1 throughout. What concerns a whole garage has `garage`
-in the lane's place. Messages are JSON objects in UTF-8 of at most {MAX_BYTES} bytes. What is absent is left out, never
-null. Readers ignore fields that they do not know, and refuse a message that lacks one that they need. A repeated `id`
-changes nothing but is answered again: senders repeat, with the same `id`, until they see the answer. No signed field
-may hold `|` or a control character; `sign` is Ed25519, in Base64."""
+Topics are parking/<garage>/<lane>/<what>, MQTT 3.1.1 or 5. All is published with QoS 1; what is said again all the time
+({", ".join(kind for kind in MESSAGES if kind in FLEETING)}) is subscribed with QoS 0. What concerns a whole garage has
+`garage` in the lane's place. Messages are JSON objects in UTF-8 of at most {MAX_BYTES} bytes. What is absent is left
+out, never null. Readers ignore fields that they do not know, and refuse a message that lacks one that they need. A
+repeated `id` changes nothing but is answered again: senders repeat, with the same `id`, until they see the answer. No
+signed field may hold `|` or a control character; `sign` is Ed25519, in Base64."""
 
 
 def document() -> dict[str, Any]:
@@ -130,7 +131,8 @@ def _operations() -> dict[str, Any]:
         ):
             for kind in MESSAGES:
                 if kind in kinds:
-                    mqtt = {"qos": 1, "bindingVersion": "0.2.0"}
+                    qos = 0 if action == "receive" and kind in FLEETING else 1
+                    mqtt = {"qos": qos, "bindingVersion": "0.2.0"}
                     if action == "send":
                         mqtt["retain"] = kind in RETAINED
                     operations[f"{role}-{verb}-{kind}"] = {

@@ -12,7 +12,18 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from terminal.core.model import BoomState, LiftOutcome, OrderStatus, RefundStage, ScreenState
+from terminal.core.actions import ReceiptOutcome
+from terminal.core.alert_codes import Severity
+from terminal.core.events import CommandName
+from terminal.core.model import (
+    BoomState,
+    FeeReason,
+    GrantReason,
+    LiftOutcome,
+    OrderStatus,
+    RefundStage,
+    ScreenState,
+)
 
 MAX_BYTES = 16 * 1024
 """Largest message, in bytes of UTF-8."""
@@ -25,7 +36,7 @@ Stamp = Annotated[
     str,
     Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z" + _END, title="RFC 3339, UTC; we write milliseconds"),
 ]
-Amount = Annotated[
+AmountText = Annotated[
     str, Meta(pattern=r"^(0|[1-9]\d{0,11})\.\d\d" + _END, title="AED with two decimals; compared as a number")
 ]
 Currency = Literal["AED"]
@@ -91,13 +102,13 @@ class Fee(Message, frozen=True, kw_only=True):
     """A ticket was read, and this is what is due."""
 
     ticket: Annotated[str, Meta(max_length=512)]
-    reason: Literal["due", "free", "lost", "refused"]
+    reason: Literal[FeeReason, "refused"]
     session: Uuid7 | None = None
     car: Uuid7 | None = None
     entered: Stamp | None = None
     exited: Stamp | None = None
     minutes: Count | None = None
-    amount: Amount | None = None
+    amount: AmountText | None = None
     currency: Currency | None = None
     why: str | None = None
 
@@ -118,7 +129,7 @@ class Order(Message, frozen=True, kw_only=True):
     fee: Uuid7 | None = None
     session: Uuid7 | None = None
     order_no: OrderNo | None = None
-    amount: Amount | None = None
+    amount: AmountText | None = None
     currency: Currency | None = None
     token_url: str | None = None
     expires: Stamp | None = None
@@ -143,7 +154,7 @@ class Screen(Message, frozen=True, kw_only=True):
     fee: Uuid7 | None = None
     session: Uuid7 | None = None
     car: Uuid7 | None = None
-    amount: Amount | None = None
+    amount: AmountText | None = None
     currency: Currency | None = None
     minutes: Count | None = None
     expires: Stamp | None = None
@@ -173,7 +184,7 @@ class Paid(Message, frozen=True, kw_only=True):
 class Receipt(Message, frozen=True, kw_only=True):
     """That a paid, a refund notification or a command is in the journal, and what came of it."""
 
-    outcome: Literal["lifting", "duplicate", "late", "refused", "noted", "done"]
+    outcome: ReceiptOutcome
     order_no: OrderNo | None = None
     notify_id: str | None = None
     command: Uuid7 | None = None
@@ -192,7 +203,7 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
     sign: str
 
 
-LiftReason = Literal["paid", "free", "credit", "operator"]
+LiftReason = Literal[GrantReason, "operator"]
 RefusalReason = Literal["spent", "expired", "too-far", "signature", "proof", "car", "busy", "journal"]
 
 
@@ -208,7 +219,7 @@ class Lift(Message, frozen=True, kw_only=True):
     car: Uuid7 | None = None
     note: str | None = None
     order_no: OrderNo | None = None
-    amount: Amount | None = None
+    amount: AmountText | None = None
     proof: Proof | None = None
 
 
@@ -242,14 +253,14 @@ class Vehicle(Message, frozen=True, kw_only=True):
 class Command(Message, frozen=True, kw_only=True):
     """What an operator asks for, signed by a console."""
 
-    command: Literal["cancel", "refund", "reset", "close-lane", "open-lane"]
+    command: CommandName
     by: str
     not_after: Stamp
     key: str
     sign: str
     session: Uuid7 | None = None
     order_no: OrderNo | None = None
-    amount: Amount | None = None
+    amount: AmountText | None = None
     reason: str | None = None
 
     def __post_init__(self) -> None:
@@ -260,16 +271,13 @@ class Command(Message, frozen=True, kw_only=True):
             self.need("session", where="command `reset`")
 
 
-RefundStatus = Literal["asked", "created", "settled", "success", "failed"]
-
-
 class Refund(Message, frozen=True, kw_only=True):
     """A refund's progress; the listener's bears PayBy's signed words as well, as a ``paid`` does."""
 
     order_no: OrderNo
     refund_no: str
     status: RefundStage
-    amount: Amount | None = None
+    amount: AmountText | None = None
     currency: Currency | None = None
     notify_id: str | None = None
     body: str | None = None
@@ -279,7 +287,7 @@ class Refund(Message, frozen=True, kw_only=True):
 class Alert(Message, frozen=True, kw_only=True):
     """Something a person must know, raised or cleared."""
 
-    severity: Literal["info", "warning", "critical"]
+    severity: Severity
     code: str
     state: Literal["raised", "cleared"]
     text: str
@@ -288,11 +296,14 @@ class Alert(Message, frozen=True, kw_only=True):
     help_code: HelpCode | None = None
 
 
+HealthState = Literal["online", "degraded", "offline"]
+
+
 class Health(Message, frozen=True, kw_only=True):
     """A role's heartbeat (every 5 s), and the connection's last will. A worker's is signed, and names the other worker
     of its garage that it hears, as ``rival``."""
 
-    state: Literal["online", "degraded", "offline"]
+    state: HealthState
     version: str
     instance: str
     since: Stamp

@@ -29,9 +29,9 @@ from terminal.contract.messages import Command, Health, Lift, Qr, Screen, moment
 MAX_AHEAD_MS = 60_000
 """How far ahead a lift's or a command's ``not_after`` may lie."""
 
-Kind = Literal["worker", "console"]
+SignerKind = Literal["worker", "console"]
 _NAME = re.compile(r"(worker|console)[A-Za-z0-9_.-]{0,56}")
-_LIFT_SIGNERS: dict[str, Kind] = {"paid": "worker", "free": "worker", "credit": "worker", "operator": "console"}
+_LIFT_SIGNERS: dict[str, SignerKind] = {"paid": "worker", "free": "worker", "credit": "worker", "operator": "console"}
 
 
 class BadKeyFile(Exception):
@@ -56,7 +56,7 @@ class TrustedKeys:
         """The name of the key's public half; None if nobody would trust it."""
         return self._names.get(_raw(key.public_key()))
 
-    def verifies(self, kind: Kind, name: str, signature: str, text: bytes) -> bool:
+    def verifies(self, kind: SignerKind, name: str, signature: str, text: bytes) -> bool:
         """Did the key of this name, which must be of that kind, sign ``text``?"""
         key = self._keys.get(name)
         if key is None or not name.startswith(kind):

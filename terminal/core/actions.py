@@ -8,7 +8,7 @@ an alert that must not be lost stands in the state as well, until it is known to
 from dataclasses import dataclass
 from typing import Literal
 
-from terminal.core.alert_codes import RuleAlertCode
+from terminal.core.alert_codes import RuleAlertCode, Severity
 from terminal.core.model import Grant, PaymentProof, VisitOrder, VisitRefund
 
 # -- pursued until the state no longer owes them ---------------------------------------------------------------
@@ -78,7 +78,6 @@ def key_of(pursuit: Pursuit) -> PursuitKey:
 
 # -- said once ---------------------------------------------------------------------------------------------------
 
-Severity = Literal["info", "warning", "critical"]
 ReceiptOutcome = Literal["lifting", "duplicate", "late", "refused", "noted", "done"]
 
 

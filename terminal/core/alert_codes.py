@@ -1,10 +1,11 @@
-"""The codes of the alerts that the rules raise: no other one type-checks in RaiseAlert and ClearAlert.
+"""How grave an alert may be, and the codes of those that the rules raise: RaiseAlert and ClearAlert take no others.
 
 Their meaning is for people, and stands with every other alert's in contract/alerts.py, which core/ may not import.
 """
 
 from typing import Literal
 
+Severity = Literal["info", "warning", "critical"]
 RuleAlertCode = Literal[
     "bad-fee", "barrier-clock", "boom-fault", "boom-open", "boom-stuck", "help", "journal-behind",
     "lane-closed", "late-payment", "lift-again", "lift-refused", "lift-unanswered", "lift-unknown",

@@ -7,12 +7,22 @@ write it as it is and read it back.
 from dataclasses import dataclass
 from typing import Literal
 
-from terminal.core.model import BoomState, LiftOutcome, ParkingFee, PaymentProof, RefundStage, Rules, VisitOrder
+from terminal.core.model import (
+    BoomState,
+    HelpReason,
+    LiftOutcome,
+    ParkingFee,
+    PaymentProof,
+    RefundStage,
+    Rules,
+    VisitOrder,
+)
 
 ReportedStatus = Literal["CREATED", "PAID", "FAILURE", "OTHER"]
 """How an order stands with PayBy, as far as it matters."""
 Denial = Literal["refused", "dead", "unknown", "unauthorised", "clock", "mistake"]
 """What a refusal of PayBy's means."""
+CommandName = Literal["cancel", "refund", "reset", "close-lane", "open-lane"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +76,7 @@ class TicketRefused:
     at: int
     lane: str
     fee_id: str
-    reason: str
-    """One of the contract's `help` reasons."""
+    reason: HelpReason
     disputed: str = ""
     """What the fee claimed and the worker does not; alerted."""
     ticket: str = ""
@@ -208,7 +217,7 @@ class CommandGiven:
     at: int
     lane: str
     id: str
-    command: Literal["cancel", "refund", "reset", "close-lane", "open-lane"]
+    command: CommandName
     by: str
     not_after: int
     session: str | None = None
@@ -268,6 +277,8 @@ LaneEvent = (
     | TimePassed
 )
 """Those that name the lane they come from."""
+OrderEvent = OrderReported | OrderScanned | OrderUnheard | OrderDenied | RefundReported | RefundUnheard
+"""What PayBy says, or does not say, of an order of ours."""
 EVENTS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (

@@ -4,8 +4,9 @@ All times are milliseconds of the worker's steady clock (which starts at the wal
 money is whole fils. Everything is frozen: a rule that changes a noun makes another one.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from terminal.core.alert_codes import RuleAlertCode
 
@@ -243,6 +244,21 @@ class Stay:
         return payment.amount - sum(r.amount for r in done)
 
 
+ScreenState = Literal["idle", "wait", "pay", "paid", "free", "closed", "help", "out-of-order"]
+HelpReason = Literal[
+    "ticket-unknown", "ticket-used", "ticket-copied", "ticket-foreign", "ticket-future",
+    "refused", "unpaid", "no-answer", "qr", "barrier",
+]  # fmt: skip
+Obstacle = Literal[HelpReason, ""]
+"""What stands in a driver's way: a person is needed. Empty: nothing does."""
+ClosedReason = Literal["operator", "disk-full", "barrier"]
+OutOfOrderReason = Literal["broker", "payby", "unauthorised", "clock", "journal"]
+REASONS: Mapping[ScreenState, tuple[str, ...]] = {
+    "help": get_args(HelpReason),
+    "closed": get_args(ClosedReason),
+    "out-of-order": get_args(OutOfOrderReason),
+}
+"""Why a screen shows what it shows, in the contract's words; other states have no reason."""
 Phase = Literal["blocked", "ordering", "paying", "reordering", "leaving", "helping"]
 
 
@@ -283,8 +299,8 @@ class Visit:
     gone_since: int | None = None
     waits_until: int | None = None
     """Without a loop: until when the car counts as waiting; None while an order is open."""
-    reason: str = ""
-    """Why a person is needed, in the words of the contract's `help` reasons."""
+    reason: Obstacle = ""
+    """Why a person is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +314,6 @@ class WaitingVehicle:
 
 BoomState = Literal["down", "rising", "up", "lowering", "unknown", "fault"]
 LiftOutcome = Literal["raised", "refused", "unknown"]
-ScreenState = Literal["idle", "wait", "pay", "paid", "free", "closed", "help", "out-of-order"]
 OrderStatus = Literal["placing", "created", "paid", "closing", "closed", "failed", "none"]
 """What the `order` topic says of a lane's order."""
 
@@ -317,7 +332,7 @@ class RefusalNotice:
     """A refusal that the screen shows for a while over whatever else the lane does, and for as long as its car waits
     where no visit is."""
 
-    reason: str
+    reason: HelpReason
     help_code: str
     until: int
 

@@ -4,12 +4,11 @@ A garage sees more stays in a year than a small computer can hold. One of which 
 is written to the journal whole and known from then on by a digest; whoever speaks of it again gets it back as it was.
 """
 
-import hashlib
 import struct
 from array import array
-from bisect import bisect_left
 
 from terminal.core import events
+from terminal.core.digests import Digests
 from terminal.core.ids import parse_order_no
 from terminal.core.model import Payment, PaymentProof, Stay
 from terminal.core.outbox import settled
@@ -69,13 +68,10 @@ def session_of(event: events.Event) -> str | None:
 
 
 class RestingStays:
-    """Sessions, each with the number of the row that has its stay, in 16 bytes a session.
-
-    Two sessions taken for one (of a million, with a chance of 1 in 40 million) cost a driver a call for help.
-    """
+    """Sessions, each with the number of the row that has its stay, in 16 bytes a session."""
 
     def __init__(self) -> None:
-        self._digests = array("Q")
+        self._digests = Digests()
         self._rows = array("Q")
         self._pruned = 0
 
@@ -84,19 +80,17 @@ class RestingStays:
 
     def put(self, session: str, row: int) -> None:
         """``session`` is found in ``row`` from now on."""
-        digest = _digest(session)
-        at = bisect_left(self._digests, digest)
-        if self._has(at, digest):
+        at, known = self._digests.place(session)
+        if known:
             self._rows[at] = row
         else:
-            self._digests.insert(at, digest)
+            self._digests.add(session)
             self._rows.insert(at, row)
 
     def row_of(self, session: str) -> int | None:
         """The row that has the session's stay, 0 where it was pruned; None for a session that was never put here."""
-        digest = _digest(session)
-        at = bisect_left(self._digests, digest)
-        if not self._has(at, digest):
+        at, known = self._digests.place(session)
+        if not known:
             return None
         return self._rows[at] if self._rows[at] > self._pruned else 0
 
@@ -115,12 +109,5 @@ class RestingStays:
         known = dict(zip(self._digests, self._rows, strict=True))
         for (digest,) in struct.iter_unpack(">Q", digests):
             known.setdefault(digest, 0)
-        self._digests = array("Q", sorted(known))
+        self._digests = Digests(known)
         self._rows = array("Q", (known[d] for d in self._digests))
-
-    def _has(self, at: int, digest: int) -> bool:
-        return at < len(self._digests) and self._digests[at] == digest
-
-
-def _digest(session: str) -> int:
-    return int.from_bytes(hashlib.blake2b(session.encode(), digest_size=8).digest(), "big")

@@ -12,9 +12,9 @@ from terminal.demo.lane_observer import LaneObserver
 from terminal.demo.phone import Phone
 from terminal.demo.ports import DemoParts, NotNow, PhoneOrder
 
-Kind = Literal["minutes", "lost", "damaged", "foreign", "used", "future"]
+TicketKind = Literal["minutes", "lost", "damaged", "foreign", "used", "future"]
 """What ticket the driver holds; ``minutes`` is a good one."""
-KINDS: tuple[str, ...] = get_args(Kind)
+KINDS: tuple[str, ...] = get_args(TicketKind)
 H = TypeVar("H", bound=Happening)
 MOST_MINUTES = 60 * 24 * 90
 LONGEST_CUT_S = 600

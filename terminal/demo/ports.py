@@ -1,4 +1,4 @@
-"""What the demo's lane is made of. The parts themselves are passed in by app.py: this package knows no driver."""
+"""What the demo's lane is made of. The parts themselves are passed in by app/demo.py: this package knows no driver."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass

@@ -6,9 +6,10 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, NamedTuple
 
-from terminal.contract.alerts import AlertCode, Severity, is_told_once, severity_of
+from terminal.contract.alerts import AlertCode, is_told_once, severity_of
 from terminal.contract.messages import Alert
 from terminal.contract.topics import TopicError, parse
+from terminal.core.alert_codes import Severity
 from terminal.mqtt.throttle import Throttle
 from terminal.payby.plain_text import plain
 

@@ -16,7 +16,6 @@ import contextlib
 import logging
 import random
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -27,6 +26,7 @@ from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 from uuid_utils import uuid7
 
+from terminal.mqtt.backlog import Backlog, QueuedMessage
 from terminal.mqtt.errors import REFUSALS, ConnectionRefused, MqttError, Will
 from terminal.mqtt.router import GRACE_S, SubscriptionRouter
 from terminal.mqtt.subscription import Arrival, Subscription, check_filter, check_topic
@@ -49,12 +49,8 @@ FIRST_S = 3.0
 """How long opening waits to learn whether the broker accepts the user; it goes on without an answer."""
 FLUSH_S = 2.0
 """How long closing waits for outstanding PUBACKs."""
-LARGEST = 60_000
-"""Bytes of a payload. Brokers take packets of 64 KiB (the embedded one, and Mosquitto as we ship it)."""
 WINDOW = 20
 """Messages under way to the broker at a time (paho's own limit, and Mosquitto's)."""
-BACKLOG = 1000
-"""Messages that wait for a connection. The oldest go first: whoever needs an answer repeats the question."""
 
 
 class MqttClient:
@@ -92,8 +88,6 @@ class MqttClient:
         """Why there is no connection, in words; empty while there is one."""
         self.yields = False
         """Set it where another machine is known to connect under our client id: we then connect less often."""
-        self.dropped = 0
-        """Messages that did not fit into the backlog."""
         self._loop: asyncio.AbstractEventLoop
         self._task: asyncio.Task[None] | None = None
         self._first: asyncio.Future[None]
@@ -104,7 +98,7 @@ class MqttClient:
         self._refusal = ""
         self._fd: int | None = None
         self._generation = self._outstanding = 0
-        self._backlog: OrderedDict[tuple[str, bytes | None], tuple[bytes, bool]] = OrderedDict()
+        self._backlog = Backlog()
         self._router = SubscriptionRouter(grace_s)
         self._listeners: list[Callable[[bool], None]] = []
         self._will = will
@@ -128,6 +122,11 @@ class MqttClient:
 
     # What others call
 
+    @property
+    def dropped(self) -> int:
+        """Messages that did not fit into the backlog."""
+        return self._backlog.dropped
+
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False, latest_only: bool = False) -> None:
         """Hand a message to the connection, QoS 1, and return; without a connection it waits here.
 
@@ -135,17 +134,9 @@ class MqttClient:
         same bytes is not queued twice, and with ``latest_only`` (a state, a heartbeat) only the topic's newest is kept.
         """
         check_topic(topic)
-        if len(payload) > LARGEST:
-            raise ValueError(f"{topic}: {len(payload)} bytes; a broker would drop the connection, again and again")
         if self._error:
             raise self._error
-        key = (topic, None if latest_only else payload)
-        if latest_only:
-            self._backlog.pop(key, None)
-        self._backlog[key] = payload, retain
-        if len(self._backlog) > BACKLOG:
-            self._backlog.popitem(last=False)
-            self.dropped += 1
+        self._backlog.put(QueuedMessage(topic, payload, retain), latest_only=latest_only)
         self._idle.clear()
         self._drive(lambda: None)
 
@@ -292,7 +283,7 @@ class MqttClient:
         try:
             work()
             while self.connected and self._backlog and self._outstanding < WINDOW:
-                (topic, _), (payload, retain) = self._backlog.popitem(last=False)
+                topic, payload, retain = self._backlog.take()
                 self._outstanding += 1
                 self._client.publish(topic, payload, 1, retain)  # rc 4 (offline) is no error: paho sends it later
             if self._client.want_write():

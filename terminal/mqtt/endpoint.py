@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from terminal.clock import Clock, new_id
-from terminal.contract.alerts import AlertCode, Severity
+from terminal.contract.alerts import AlertCode
 from terminal.contract.messages import MESSAGES, Alert, BadMessage, Health, Message, decode, encode, stamp
 from terminal.contract.topics import (
     FLEETING,
@@ -22,6 +22,7 @@ from terminal.contract.topics import (
     parse,
     topic,
 )
+from terminal.core.alert_codes import Severity
 from terminal.mqtt.alerts import TEXT_MOST, AlertKey, RaisedAlerts
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.heartbeat import HEARTBEAT_S, Heartbeat

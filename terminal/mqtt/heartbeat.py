@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Any
 
 from terminal.clock import Clock, new_id
-from terminal.contract.messages import Health, encode, stamp
+from terminal.contract.messages import Health, HealthState, encode, stamp
 from terminal.contract.topics import GARAGE_WIDE, SILENT_MS, topic
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.errors import MqttError, Will
@@ -20,8 +20,6 @@ HEARTBEAT_S = 5.0
 SAID_AGAIN_S = 2.2
 """So long after a connect a heartbeat is said once more: what is fleeting reaches only who is there, and whoever lost
 the broker at the same time is back by then (client.RETRY_S)."""
-
-State = Literal["online", "degraded", "offline"]
 
 
 class Heartbeat:
@@ -48,9 +46,9 @@ class Heartbeat:
         self._publish = publish
         self._tell_takeover = tell_takeover
         self._every_s = every_s
-        self._state: State = "online"
+        self._state: HealthState = "online"
         self._reason: str | None = None
-        self._own: tuple[State, str | None] = "online", None
+        self._own: tuple[HealthState, str | None] = "online", None
         """What the role itself says, whatever befalls the connection."""
         self._since = stamp(clock.wall_ms())
         self._news = asyncio.Event()
@@ -60,7 +58,7 @@ class Heartbeat:
         self._takeover = TakeoverDetector(clock.steady_ms, connected=mqtt_client.connected)
         self._taken_over = self._heard_own = self._heard_other = False
 
-    def become(self, state: State, reason: str | None) -> None:
+    def become(self, state: HealthState, reason: str | None) -> None:
         """Say ``state`` from now on, and why."""
         self._own = state, reason
         if self._taken_over and state == "online":

@@ -38,8 +38,6 @@ BURST, DRAW_EVERY_MS = 8, 125
 """Frames at once, then one in so much time: a visit's screens come without delay, a flood of messages does not."""
 RETRY_MS = 2_000
 """After a failed frame."""
-TONGUE_MS = 6_000
-"""How long two of more than two languages stand."""
 NEVER = Dimming()
 NO_WORKER = View("help", "no-answer")
 """Nobody can be served, and no visit had begun: it may stand for a weekend."""
@@ -173,9 +171,8 @@ class LcdRole:
 
     def _view(self) -> View:
         now = self._clock.steady_ms()
-        believed = self._believed()
-        view = replace(believed, tongue=now // TONGUE_MS % self._renderer.tongues)
-        if view.state not in QUIET and believed != NO_WORKER:
+        view = self._believed()
+        if view.state not in QUIET and view != NO_WORKER:
             self._quiet = None
             return view
         if self._quiet is None or self._quiet[:2] != (view.state, view.reason):
@@ -213,7 +210,7 @@ class LcdRole:
         change_ms = self._presenter.next_ms(self._clock.steady_ms()) if view.state == "pay" else None
         if change_ms is not None:
             return change_ms + 2  # timers may end a little early
-        return LOOK_EVERY_MS if self._renderer.tongues == 1 else TONGUE_MS - self._clock.steady_ms() % TONGUE_MS + 2
+        return LOOK_EVERY_MS
 
     async def _show(self, view: View) -> bool:
         """Draw, prove and push one frame in a thread; False where nothing reached the glass."""

@@ -12,7 +12,7 @@ from PIL import Image
 
 from terminal.screen.fonts import CAPITAL, DoesNotFit, Ink, Weight, font
 from terminal.screen.pictograms import INK, RULE, Colour
-from terminal.screen.sheet import Box, Countdown, Placed, Sheet
+from terminal.screen.sheet import Countdown, Placed, Sheet, SheetBox
 
 Align = Literal["left", "centre", "right"]
 
@@ -256,7 +256,7 @@ def needed(blocks: Sequence[Block], least: int) -> int:
     return sum(heights) + least * max(0, len(heights) - 1)
 
 
-def flow(sheet: Sheet, box: Box, blocks: Sequence[Block], least: int, most: int = 1 << 16) -> list[int]:
+def flow(sheet: Sheet, box: SheetBox, blocks: Sequence[Block], least: int, most: int = 1 << 16) -> list[int]:
     """Set blocks from the box's top to its bottom with even gaps of at least ``least`` px; where more than ``most``
     would be left between them, they stand in the middle. Returns where each begins. Raises DoesNotFit."""
     left, top, right, bottom = box

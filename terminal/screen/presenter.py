@@ -12,7 +12,7 @@ from dataclasses import replace
 from terminal.contract.messages import Screen
 from terminal.contract.topics import SILENT_MS
 from terminal.screen.qr import QrError, Symbol, from_wire
-from terminal.screen.view import Hint, Page, View, view_of
+from terminal.screen.view import Hint, PayPage, View, view_of
 
 HINT_AFTER_MS = 18_000
 HINT_MS = 6_000
@@ -30,7 +30,7 @@ SCANNED_MS = 6_000
 """Once a phone has read the code: how long each stands where they take turns, the words first. The code stays, since
 another phone may pay."""
 
-_Side = tuple[Page, Hint, int]
+_Side = tuple[PayPage, Hint, int]
 """A side of the pay screen, its hint, and for how many ms it stands."""
 
 _REMEMBERED = 64  # codes whose end is known, so that an old message said again cannot bring one back
@@ -128,7 +128,7 @@ class ScreenPresenter:
             return 0
         return self._ends.get(_end_of(self._symbol, self._screen), now) - now
 
-    def _page(self, shown_ms: int) -> tuple[Page, Hint]:
+    def _page(self, shown_ms: int) -> tuple[PayPage, Hint]:
         """The side of the pay screen, and its hint, after so long."""
         at_ms = shown_ms if self._turns else shown_ms - HINT_AFTER_MS
         if at_ms < 0:

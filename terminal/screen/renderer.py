@@ -17,7 +17,7 @@ from terminal.screen.fonts import raqm_available, rtl
 from terminal.screen.layouts import Layout
 from terminal.screen.sheet import Placed, Sheet, moved
 from terminal.screen.status_screens import bare, message
-from terminal.screen.texts import TABLE, Texts, together
+from terminal.screen.texts import TABLE
 from terminal.screen.typesetting import Typesetter
 from terminal.screen.view import Site, View
 
@@ -48,15 +48,13 @@ class Renderer:
         arabic: bool | None = None,
         idle: Image.Image | None = None,
         dim: float = 1,
-        texts: Texts = TABLE,
     ) -> None:
         shaped = raqm_available() if arabic is None else arabic
-        shown = tuple(lang for lang in texts.languages if shaped or not rtl(lang))
-        self._settings = [Typesetter(layout, site, texts, pair) for pair in together(shown)]
+        shown = tuple(lang for lang in TABLE.languages if shaped or not rtl(lang))
+        self._typesetter = Typesetter(layout, site, TABLE, shown)
         if site.wifi:
             wifi_page.check(layout, site.wifi)
-            for typesetter in self._settings:
-                wifi_page.prove(typesetter, site.wifi)
+            wifi_page.prove(self._typesetter, site.wifi)
         self._idle = idle
         self._darker = darker(dim) if dim < 1 else None
         self._sheets: OrderedDict[View, Sheet] = OrderedDict()
@@ -64,12 +62,7 @@ class Renderer:
     @property
     def turns(self) -> bool:
         """Has the pay screen two sides, the code and the words?"""
-        return self._settings[0].layout.style == "square"
-
-    @property
-    def tongues(self) -> int:
-        """How many turns the languages take: what ``View.tongue`` counts to."""
-        return len(self._settings)
+        return self._typesetter.layout.style == "square"
 
     def warm(self) -> None:
         """Draw one screen of each state, so that fonts and pictures are loaded before a driver waits for them."""
@@ -89,7 +82,7 @@ class Renderer:
         sheet = self._sheet(replace(view, left=None if view.left is None else 0, dim=False, moved=0))
         image, placed = sheet.image.copy(), tuple(sheet.placed)
         if sheet.countdown and view.left is not None:
-            sheet.countdown.draw(image, words.digits(words.countdown(view.left), self._settings[0].site.digits))
+            sheet.countdown.draw(image, words.digits(words.countdown(view.left), self._typesetter.site.digits))
         if view.moved:
             x, y = PLACES[view.moved]
             image.paste(sheet.image, (x, y))  # at the edges stays what was there
@@ -100,7 +93,7 @@ class Renderer:
 
     def bare(self, view: View) -> ScreenImage:
         """What stands for a view that raises DoesNotFit: no words, and no code."""
-        typesetter = self._settings[0]
+        typesetter = self._typesetter
         sheet = Sheet(typesetter.layout.width, typesetter.layout.height)
         bare(sheet, typesetter, view)
         return ScreenImage(sheet.image, tuple(sheet.placed))
@@ -114,7 +107,7 @@ class Renderer:
         return sheet
 
     def _draw(self, view: View) -> Sheet:
-        typesetter = self._settings[view.tongue % len(self._settings)]
+        typesetter = self._typesetter
         layout = typesetter.layout
         sheet = Sheet(layout.width, layout.height)
         beside = _BESIDE.get(layout.style)

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from terminal.core.model import REASONS
 from terminal.screen import qr
-from terminal.screen.texts import REASONS
 from terminal.screen.view import Hint, Site, View
 
 URL = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac14d5d372a459fbe948e83fcaae0cb&t=1765054600668"

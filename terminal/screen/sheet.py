@@ -10,11 +10,11 @@ from PIL import Image, ImageDraw
 from terminal.screen.fonts import Ink, Weight, font
 from terminal.screen.pictograms import INK, WHITE, Colour
 
-Box = tuple[int, int, int, int]
+SheetBox = tuple[int, int, int, int]
 """Left, top, right, bottom; right and bottom are the first pixels outside."""
 
 
-def moved(box: Box, x: int, y: int) -> Box:
+def moved(box: SheetBox, x: int, y: int) -> SheetBox:
     """The box so many px further right and down."""
     return box[0] + x, box[1] + y, box[2] + x, box[3] + y
 
@@ -25,7 +25,7 @@ class Placed:
 
     kind: str
     text: str
-    box: Box
+    box: SheetBox
     em: int = 0
     squeeze: float = 1.0
 

@@ -1,35 +1,14 @@
 """Every word on the screens: a row for each text, a column for each language.
 
-A third language is a new column: its code in LANGUAGES, its text in each row; tests then find what lacks a glyph or
-does not fit. A panel has room for two at once: Arabic, the last column, then stands with each of the others in turn.
-The Arabic must be read by a native speaker before a release.
+Both languages stand on a screen at once; a panel has no room for more. The Arabic must be read by a native speaker
+before a release.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from terminal.core.model import ScreenState
-
 LANGUAGES = ("en", "ar")
 """The columns, by BCP 47 codes; the last one stands above the other, as on the country's road signs."""
-
-REASONS: dict[ScreenState, tuple[str, ...]] = {
-    "help": (
-        "ticket-unknown",
-        "ticket-used",
-        "ticket-copied",
-        "ticket-foreign",
-        "ticket-future",
-        "refused",
-        "unpaid",
-        "no-answer",
-        "qr",
-        "barrier",
-    ),
-    "closed": ("operator", "disk-full", "barrier"),
-    "out-of-order": ("broker", "payby", "unauthorised", "clock", "journal"),
-}
-"""The contract's reasons. That an operator closed a lane needs no words of its own."""
 
 GARAGE_WIDE = frozenset({"disk-full", "payby", "unauthorised", "journal"})
 """The one worker's reasons: no other lane is better off."""
@@ -61,7 +40,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "closed.then": ("Please use another lane", "يرجى استخدام مسار آخر"),
     "out-of-order.then": ("Please use another lane", "يرجى استخدام مسار آخر"),
     "garage.then": ("Please ask for help", "يرجى طلب المساعدة"),
-    # reasons
+    # reasons; that an operator closed a lane needs no words of its own
     "help.ticket-unknown": ("Ticket not recognised", "لم نتعرف على التذكرة"),
     "help.ticket-used": ("Ticket already used", "التذكرة مستخدمة من قبل"),
     "help.ticket-copied": ("Ticket in use elsewhere", "التذكرة مستخدمة في مسار آخر"),
@@ -111,8 +90,3 @@ class Texts:
 
 
 TABLE = Texts(LANGUAGES, TEXTS)
-
-
-def together(languages: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    """Which languages stand on a screen at once, in turn: the last one with each of the others."""
-    return (languages,) if len(languages) < 3 else tuple((one, languages[-1]) for one in languages[:-1])

@@ -11,7 +11,7 @@ Digits = Literal["latin", "arabic"]
 Hint = Literal["", "second", "signal", "scanned"]
 """What the pay screen adds once a driver has looked at it for a while, or once a phone has read the code."""
 
-Page = Literal["code", "words", "wifi"]
+PayPage = Literal["code", "words", "wifi"]
 """Which side of the pay screen shows: the code; the words, where they have no room beside it; the lane's Wi-Fi."""
 
 _ARABIC = str.maketrans("0123456789.", "٠١٢٣٤٥٦٧٨٩٫")
@@ -40,8 +40,7 @@ class Site:
 class View:
     """One screen. ``amount`` in AED with two decimals; ``minutes`` of the stay; ``left`` s of the countdown; ``tail``
     the last four characters of the session, which the ticket's text bears. What is empty or None is not shown. ``dim``
-    and ``moved``, a place of dimming.PLACES, for what stands there for long. ``tongue``: whose turn it is among more
-    than two languages."""
+    and ``moved``, a place of dimming.PLACES, for what stands there for long."""
 
     state: ScreenState
     reason: str = ""
@@ -52,13 +51,12 @@ class View:
     help_code: str = ""
     symbol: Symbol | None = None
     hint: Hint = ""
-    page: Page = "code"
+    page: PayPage = "code"
     dim: bool = False
     moved: int = 0
-    tongue: int = 0
 
 
-def view_of(screen: Screen, left: int | None = None, *, hint: Hint = "", page: Page = "code") -> View:
+def view_of(screen: Screen, left: int | None = None, *, hint: Hint = "", page: PayPage = "code") -> View:
     """A message and the seconds that are left -> what is to be seen; raises qr.QrError for bits that are no symbol."""
     return View(
         state=screen.state,

@@ -184,6 +184,9 @@ class Checks:
         old.read(process.disk.replay())
         stays, olds = garage.stays, old.garage.stays
         changed = {s for s in {*stays, *olds} if stays.get(s) != olds.get(s)}
+        changed |= {
+            s for s in self._stays if known.resting_stays.row_of(s) != old.resting_stays.row_of(s)
+        }  # they had left memory
         self.forgotten |= changed
         self.street.put_back(length, dict.fromkeys(changed))
         for session in changed:

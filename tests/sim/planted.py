@@ -207,8 +207,8 @@ BUGS = (
     Bug(
         "applied before the journal",
         "terminal.eventstore.store",
-        "        last = await store.append(",
-        "        self.garage.apply(change)\n        last = await store.append(",
+        "        last = await self._log.append(",
+        "        self.garage.apply(change)\n        last = await self._log.append(",
         "the state has what a crash takes from the journal",
     ),
     Bug(

@@ -176,6 +176,10 @@ class Street:
         if payer.read != lift.session or other.name == world.stolen_lane:
             return  # he went on with another ticket, or whoever has the lane's machine did so for him
         worker = world.worker
+        lane = worker.worker.event_store.garage.lanes.get(other.name)
+        visit = lane.visit if lane else None
+        if visit and visit.fee.session != lift.session and payer.name in self._payers(visit.fee.session):
+            return  # he paid for another ticket as well, and that visit keeps its place
         unbroken = min(order.placed_s - t for t in (worker.started_s, worker.bus.lost_s, other.loops.lost_s)) > 0
         if unbroken and other.loops.is_honest and other.since <= order.placed_s:
             self._checks.wrong(

@@ -229,7 +229,7 @@ class Attendant:
         )
         self.lifts.add(lift.id)
         world.note("operator lifts", site.name, lift.id)
-        self._repeat(f"parking/{world.garage}/{site.name}/lift", lift, lift.id)
+        self._repeat(f"parking/{world.garage}/{site.name}/lift", lift, lift.id, times=8)
 
     def meddles(self, site: Site) -> None:
         """Some command or other; half of them name what they should."""
@@ -257,10 +257,10 @@ class Attendant:
                 self._commands(site, "open-lane")
 
     def opens_lane(self, site: Site) -> None:
-        """What a person does when the faults are over: the lane is open again."""
-        self._commands(site, "open-lane")
+        """What a person does when the faults are over, until a worker that is still away has heard: open the lane."""
+        self._commands(site, "open-lane", times=24)
 
-    def _commands(self, site: Site, command: str, **what: Any) -> None:
+    def _commands(self, site: Site, command: str, *, times: int = 8, **what: Any) -> None:
         world = self.world
         message = signatures.sign_command(
             world.keys.console,
@@ -277,9 +277,9 @@ class Attendant:
         world.note("command", site.name, command, what)
         if command == "reset" and what.get("session"):
             self.resets.add(what["session"])
-        self._repeat(f"parking/{world.garage}/{site.name}/command", message, message.id)
+        self._repeat(f"parking/{world.garage}/{site.name}/command", message, message.id, times)
 
-    def _repeat(self, topic: str, payload: Message, message_id: str, times: int = 8) -> None:
+    def _repeat(self, topic: str, payload: Message, message_id: str, times: int) -> None:
         if message_id in self._answered or not times:
             return
         self._bus.says(topic, payload)

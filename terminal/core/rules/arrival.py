@@ -2,7 +2,7 @@
 
 from terminal.core import ids
 from terminal.core.events import TicketRead, TicketRefused
-from terminal.core.model import OPEN, Lane, ParkingFee, Phase, RefusalNotice, Stay, Visit
+from terminal.core.model import OPEN, HelpReason, Lane, Obstacle, ParkingFee, Phase, RefusalNotice, Stay, Visit
 from terminal.core.rules.draft import Draft
 from terminal.core.rules.limits import LINGER_MS, NOTICE_MS, NOTICE_OVER_VISIT_MS, REMEMBERED_FEES
 from terminal.core.rules.records import car_waits, differ, has_risen, linger, may_lift, paid_loss, stands_there
@@ -63,7 +63,7 @@ def _read_again(draft: Draft, visit: Visit, stay: Stay, fee: ParkingFee, age: in
     return replace(visit, phase=phase, since=draft.at, reason="", attempts=0, lifts=0)
 
 
-def _refusal(draft: Draft, stay: Stay, fee: ParkingFee, name: str, car: str | None, *, again: bool) -> str:
+def _refusal(draft: Draft, stay: Stay, fee: ParkingFee, name: str, car: str | None, *, again: bool) -> Obstacle:
     """Why this ticket opens no visit here, in the words of `help`; empty where nothing speaks against it."""
     if fee.reason == "lost" and stay.lost is None and stay != Stay(stay.session):
         text = "a lost ticket has the session of a stay that is known"
@@ -121,7 +121,7 @@ def ticket_refused(draft: Draft, event: TicketRefused) -> None:
         draft.alert("bad-fee", "warning", event.disputed, event.lane, help_code=code)
 
 
-def _refuse(draft: Draft, name: str, fee_id: str, reason: str, help_code: str) -> None:
+def _refuse(draft: Draft, name: str, fee_id: str, reason: HelpReason, help_code: str) -> None:
     """Show a refusal; a visit that is under way goes on behind it."""
     lane = _fee_taken(draft.lane(name), fee_id)
     shown = NOTICE_OVER_VISIT_MS if lane.visit else NOTICE_MS if lane.vehicle else LINGER_MS

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from terminal.core.actions import Action, ClearAlert, RaiseAlert, ReceiptOutcome, SendReceipt, Severity
-from terminal.core.alert_codes import RuleAlertCode
+from terminal.core.actions import Action, ClearAlert, RaiseAlert, ReceiptOutcome, SendReceipt
+from terminal.core.alert_codes import RuleAlertCode, Severity
 from terminal.core.model import OPEN, Lane, Rules, Stay
 
 

@@ -168,6 +168,11 @@ def order_unheard(draft: Draft, event: OrderUnheard) -> None:
         draft.alert_until_cleared("payby-silent", "critical", text, order.lane, stay, order.no)
 
 
+def _has_paid(visit: Visit) -> bool:
+    """Does its driver leave by another payment, or did that fail? He hears nothing of an order that goes."""
+    return visit.phase == "leaving" or (visit.phase == "helping" and visit.lifts > 0)
+
+
 def order_denied(draft: Draft, event: OrderDenied) -> None:
     """PayBy will not do it: the order ends, or is closed under the same number, as far as the word is signed."""
     found = find_order(draft, event.order_no)
@@ -176,8 +181,7 @@ def order_denied(draft: Draft, event: OrderDenied) -> None:
     stay, order = found
     text = f"PayBy refused {event.call}: {event.code} {event.text}"
     mine = draft.lane(order.lane).visit
-    # A driver who leaves by another payment hears nothing of an order that is on its way out.
-    current = mine is not None and mine.order_no == order.no and mine.phase in ("ordering", "paying", "reordering")
+    current = mine is not None and mine.order_no == order.no and not _has_paid(mine)
     placing = order.stage == "placing" and (event.call == "placeOrder" or not event.unsigned)
     match event.kind:
         case "dead":

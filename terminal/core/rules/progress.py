@@ -1,7 +1,7 @@
 """Every visit goes as far as the rules allow, after each fact and each time that its lane waited for."""
 
 from terminal.core import ids
-from terminal.core.model import OPEN, Grant, Lane, Payment, Stay, Visit, VisitOrder
+from terminal.core.model import OPEN, Grant, Lane, Obstacle, Payment, Stay, Visit, VisitOrder
 from terminal.core.rules.draft import Draft
 from terminal.core.rules.lifts import grant_lift, lift_reason, renew_lift
 from terminal.core.rules.limits import (
@@ -107,7 +107,7 @@ def _advance_paying(draft: Draft, lane: Lane, visit: Visit) -> None:
                 _place(draft, lane, visit, stay)
 
 
-def _obstacle(draft: Draft, lane: Lane, stay: Stay) -> str:
+def _obstacle(draft: Draft, lane: Lane, stay: Stay) -> Obstacle:
     """Why no order may be placed here now, in the words of `help`; empty when nothing stands in the way."""
     if any(grant.reason == "free" and draft.at < grant.not_after for grant in stay.grants):
         return "no-answer"  # it was free at another lane, where its lift may still raise

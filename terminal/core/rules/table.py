@@ -113,7 +113,6 @@ BY_EVENT: Mapping[type[Event], EventRow] = {
             "ordering": ("reordering", "helping"),
             "paying": ("helping",),
             "reordering": ("helping",),
-            "leaving": ("reordering", "helping"),
             "helping": ("reordering",),
         },
     ),

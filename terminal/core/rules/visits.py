@@ -1,6 +1,18 @@
 """How a visit begins, goes from phase to phase and ends, and what an order's next stage means for it."""
 
-from terminal.core.model import OPEN, Lane, OrderStage, ParkingFee, Phase, Stay, UntoldAlert, Visit, VisitOrder
+from terminal.core.model import (
+    OPEN,
+    HelpReason,
+    Lane,
+    Obstacle,
+    OrderStage,
+    ParkingFee,
+    Phase,
+    Stay,
+    UntoldAlert,
+    Visit,
+    VisitOrder,
+)
 from terminal.core.rules.draft import Draft
 from terminal.core.rules.limits import LINGER_MS, REMEMBERED_LOST
 from terminal.core.rules.records import linger, watched
@@ -11,12 +23,11 @@ def begin_visit(draft: Draft, name: str, fee: ParkingFee, car: str | None, read:
     """A car with this ticket, which was read at ``read``, is at the lane, as far as its loops say. The lane has no
     visit, nor has the stay."""
     lane, stay = draft.lane(name), draft.stay(fee.session)
-    lost = stay.lost
     if fee.reason == "lost":
-        lost = draft.at
+        stay = replace(stay, lost=draft.at)
         others = (session for session in lane.lost if session != fee.session)
         lane = replace(lane, lost=(*others, fee.session)[-REMEMBERED_LOST:])
-    draft.put(replace(stay, lane=name, lost=lost))
+    draft.put(replace(stay, lane=name))
     visit = Visit(fee, "blocked", draft.at, car, read=read)
     if lane.vehicle is None:
         visit = replace(visit, loop="unknown", waits_until=draft.at + LINGER_MS)
@@ -69,7 +80,7 @@ def tell_untold(draft: Draft, stay: Stay, what: UntoldAlert) -> None:
     draft.alert(what.code, "warning", what.text, what.lane, stay, what.order_no, owed=True)
 
 
-def set_phase(draft: Draft, name: str, phase: Phase, reason: str = "") -> Visit:
+def set_phase(draft: Draft, name: str, phase: Phase, reason: Obstacle = "") -> Visit:
     """The lane's visit, in this phase from now on. ``reason``: why a person is needed, with `helping` alone."""
     lane = draft.lane(name)
     assert lane.visit is not None
@@ -78,8 +89,8 @@ def set_phase(draft: Draft, name: str, phase: Phase, reason: str = "") -> Visit:
     return visit
 
 
-def call_help(draft: Draft, name: str, reason: str) -> None:
-    """A person is needed, in the words of the contract's `help` reasons."""
+def call_help(draft: Draft, name: str, reason: HelpReason) -> None:
+    """A person is needed."""
     visit = set_phase(draft, name, "helping", reason)
     stay = draft.stay(visit.fee.session)
     draft.alert("help", "warning", f"a driver needs help: {reason}", name, stay, visit.order_no)

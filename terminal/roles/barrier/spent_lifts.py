@@ -5,10 +5,8 @@ after it. An intent that was not done was pulsed or not: nobody knows, and it is
 outlast this process leaves ``refused``, a damage ``repaired``.
 """
 
-import hashlib
 import time
 from array import array
-from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +17,7 @@ import msgspec
 from terminal.clock import Clock
 from terminal.contract import lift_rules
 from terminal.contract.messages import Lift, LiftReason, RefusalReason, encode, moment
+from terminal.core.digests import Digests
 from terminal.journal.displaced import Displaced
 from terminal.journal.journal import Journal, JournalOptions
 from terminal.journal.kinds import BARRIERS, DONE, INTENT, REFUSED, REPAIRED
@@ -33,7 +32,7 @@ LATE_MS = 60 * 60_000
 """Kept so long after the lift's deadline, for clocks that jump."""
 FLUSH_MS = 5_000
 """An intent's time is taken before its flush, and the pulse comes after it; a slow disk may need so long."""
-Outcome = Literal["raised", "unknown"]
+SpentOutcome = Literal["raised", "unknown"]
 
 
 class LastRaise(NamedTuple):
@@ -63,33 +62,6 @@ class _Refusal(msgspec.Struct, frozen=True):
     id: str
     not_after: str
     why: RefusalReason
-
-
-class Digests:
-    """Texts to be known again, in 8 bytes each: a set of half a million ids would outgrow a small computer.
-
-    Two texts that are taken for one (of a million, with a chance of 1 in 40 million) cost a driver a call for help.
-    """
-
-    def __init__(self, digests: Iterable[int] = ()) -> None:
-        self._sorted = array("Q", sorted(digests))
-
-    @staticmethod
-    def of(text: str) -> int:
-        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
-
-    def add(self, text: str) -> None:
-        insort(self._sorted, self.of(text))
-
-    def discard(self, text: str) -> None:
-        """Forget one adding of ``text``."""
-        if text in self:
-            del self._sorted[bisect_left(self._sorted, self.of(text))]
-
-    def __contains__(self, text: object) -> bool:
-        digest = self.of(str(text))
-        at = bisect_left(self._sorted, digest)
-        return at < len(self._sorted) and self._sorted[at] == digest
 
 
 class SpentLifts:
@@ -185,7 +157,7 @@ class SpentLifts:
             self._refused = {key: kept for key, kept in self._refused.items() if kept[1] > now_ms}
         self._refused[refusal.id] = refusal.why, moment(refusal.not_after) + LATE_MS
 
-    def outcome(self, lift_id: str) -> Outcome:
+    def outcome(self, lift_id: str) -> SpentOutcome:
         """What came of a spent lift."""
         return "unknown" if lift_id in self.unknown else "raised"
 

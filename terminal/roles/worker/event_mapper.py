@@ -7,6 +7,7 @@ Of a `fee` only the ticket's text is believed, of a `paid` only PayBy's signatur
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal, get_args
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
@@ -15,16 +16,18 @@ from terminal.contract.messages import moment
 from terminal.core import money
 from terminal.core.events import CommandGiven, OrderReported, RefundReported, ReportedStatus, TicketRead, TicketRefused
 from terminal.core.ids import lost_session
-from terminal.core.model import ParkingFee, PaymentProof
+from terminal.core.model import HelpReason, ParkingFee, PaymentProof
 from terminal.core.quote import hint, quote
 from terminal.core.tariff import Tariff
-from terminal.payby.messages import AcquireOrder, RefundOrder, read_notification
+from terminal.core.ticket import Why
+from terminal.payby.messages import CREATED, FAILURE, AcquireOrder, RefundOrder, read_notification
 from terminal.payby.signing import verify
 
 FRESH_MS = 60_000
 """A ticket must have been read this short a time ago, by our own clock."""
-REFUSALS = ("ticket-unknown", "ticket-used", "ticket-foreign", "ticket-future")
-_STATUSES: Mapping[str, ReportedStatus] = {"CREATED": "CREATED", "PAID": "PAID", "FAILURE": "FAILURE"}
+_REFUSALS: Mapping[str | None, HelpReason] = {why: why for why in get_args(Literal[Why, "ticket-used"])}
+"""Why a reader may have refused a ticket; anything else that it says is `ticket-unknown`."""
+_UNPAID: Mapping[str, ReportedStatus] = {CREATED: "CREATED", FAILURE: "FAILURE"}
 """Of an order of which PayBy does not say that it was paid; every other status is OTHER."""
 TICKET_SHOWN = 64
 
@@ -65,11 +68,11 @@ def ticket_event(
 
     ticket = fee.ticket[:TICKET_SHOWN]  # kept as scanned, no longer than a screen or a report can show
 
-    def refused(reason: str, disputed: str = "") -> TicketRefused:
+    def refused(reason: HelpReason, disputed: str = "") -> TicketRefused:
         return TicketRefused(at, lane, fee.id, reason, disputed, ticket)
 
     if fee.reason == "refused":
-        return refused(fee.why if fee.why in REFUSALS else "ticket-unknown")
+        return refused(_REFUSALS.get(fee.why, "ticket-unknown"))
     timely = hindrance != "clock"
     exited = moment(fee.exited or fee.at)
     ago = min(wall - exited, wall + skew - exited, key=abs)
@@ -113,7 +116,7 @@ def order_report(
     return OrderReported(
         at,
         order.merchant_order_no,
-        "PAID" if order.was_paid else _STATUSES.get(order.status, "OTHER"),
+        "PAID" if order.was_paid else _UNPAID.get(order.status, "OTHER"),
         amount or 0,
         proof,
         order.order_no or "",

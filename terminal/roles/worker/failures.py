@@ -16,6 +16,7 @@ from typing import Any
 
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import events, ids
+from terminal.core.rules import Garage
 from terminal.journal.rows import JournalError
 from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.errors import MqttError
@@ -138,3 +139,21 @@ def _place(error: BaseException) -> str:
     """Where it was raised, in one line: a traceback would bring others' words into the log as they are."""
     frames = traceback.extract_tb(error.__traceback__)[-3:]
     return ", at " + " < ".join(f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in reversed(frames))
+
+
+def concerned(event: events.Event, garage: Garage) -> tuple[str | None, str | None]:
+    """The stay that an event is about, or that is served at its lane; and the lane. None where there is none."""
+    session = order_no = None
+    match event:
+        case events.TicketRead(fee=fee):
+            session = fee.session
+        case events.LiftAnswered() | events.StayFailed() | events.AlertTold() | events.TimePassed():
+            session = event.session
+        case events.CommandGiven():
+            session, order_no = event.session, event.order_no
+        case _ if isinstance(event, events.OrderEvent):
+            order_no = event.order_no
+    name = ids.parse_order_no(order_no or "")
+    lane = (event.lane if isinstance(event, events.LaneEvent) else None) or (name.lane if name else None)
+    visit = garage.lanes[lane].visit if lane in garage.lanes else None
+    return session or (name.session if name else None) or (visit.fee.session if visit else None), lane

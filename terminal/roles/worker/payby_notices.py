@@ -6,10 +6,11 @@ refusing it would help nobody.
 
 from collections.abc import Callable
 
-from terminal.contract.alerts import AlertCode, Severity
+from terminal.contract.alerts import AlertCode
 from terminal.contract.messages import Paid, Refund
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import ids
+from terminal.core.alert_codes import Severity
 from terminal.eventstore.store import EventLog
 from terminal.journal.kinds import NOTICE
 from terminal.mqtt.endpoint import Endpoint

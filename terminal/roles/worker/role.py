@@ -24,7 +24,7 @@ from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
 from terminal.roles.worker.announcements import Announcer
 from terminal.roles.worker.code_scans import codes_of
 from terminal.roles.worker.event_mapper import ticket_event
-from terminal.roles.worker.failures import StayFailures
+from terminal.roles.worker.failures import StayFailures, concerned
 from terminal.roles.worker.journal_keeper import JournalKeeper, WorkerJournal
 from terminal.roles.worker.lane_budget import LaneBudget
 from terminal.roles.worker.lane_devices import LaneDevices
@@ -285,7 +285,7 @@ class WorkerRole:
             with alone(what, stay.session):
                 self._follow(stay, event.at)
         if item.done:
-            with alone(what, *self._concerns(event)[:1]):
+            with alone(what, concerned(event, self.event_store.garage)[0]):
                 await item.done(change)
         lanes = dict.fromkeys((*change.lanes, *(s.lane for s in change.stays.values() if s.lane)))
         if isinstance(event, events.OrderReported) and event.order_no not in self._screens.confirmed:
@@ -305,23 +305,13 @@ class WorkerRole:
     async def _give_up(self, item: _Item, error: Exception) -> None:
         """An event that is too much for us: it is told, and whoever waits for it hears so."""
         event = item.event
-        session, lane = self._concerns(event)
+        session, lane = concerned(event, self.event_store.garage)
         self._failures.note(f"{type(event).__name__} was not taken", error, session=session, lane=lane)
         if isinstance(event, events.TicketRead):
             self.post(events.TicketRefused(event.at, event.lane, event.fee.id, "refused"))
         if item.done:
             with self._failures.alone("an answer", session, lane=lane):
                 await item.done(None)
-
-    def _concerns(self, event: events.Event) -> tuple[str | None, str | None]:
-        """The stay that an event is about, or that is served at its lane; and the lane."""
-        name = ids.parse_order_no(getattr(event, "order_no", None) or "")
-        lane: str | None = getattr(event, "lane", None) or (name.lane if name else None)
-        visit = self.event_store.garage.lanes[lane].visit if lane in self.event_store.garage.lanes else None
-        if isinstance(event, events.TicketRead):
-            return event.fee.session, lane
-        session: str | None = getattr(event, "session", None) or (name.session if name else None)
-        return session or (visit.fee.session if visit else None), lane
 
     def _follow(self, stay: Stay, since: int, *, restarted: bool = False) -> None:
         """``since``: when it became as it is; what was due after that may have gone by meanwhile."""

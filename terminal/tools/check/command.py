@@ -15,7 +15,7 @@ from terminal.tools.check.keys import certificates, keys, passwords
 from terminal.tools.check.machine import panel, pins, scanner
 from terminal.tools.check.notifications import notifications
 from terminal.tools.check.ports import ports
-from terminal.tools.check.report import Report
+from terminal.tools.check.report import CheckReport
 from terminal.tools.check.screens import fonts, idle_picture, lane_wifi, screens
 from terminal.tools.check.services import payby_and_clock
 from terminal.tools.check.user import user
@@ -23,8 +23,8 @@ from terminal.tools.check.user import user
 LONGEST_S = 120.0
 
 
-async def check(settings: Settings, machine: Machine, report: Report) -> bool:
-    """Report each finding as it is known; True where all are well. Raises TimeoutError after LONGEST_S."""
+async def check(settings: Settings, machine: Machine, report: CheckReport) -> bool:
+    """CheckReport each finding as it is known; True where all are well. Raises TimeoutError after LONGEST_S."""
     good = True
     async with asyncio.timeout(LONGEST_S):
         for part in _PARTS:

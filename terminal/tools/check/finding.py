@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from terminal.config.schema import key_in
 
-Outcome = Literal["proved", "failed", "unproven", "warning"]
+FindingOutcome = Literal["proved", "failed", "unproven", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Finding:
     about: str = ""
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> FindingOutcome:
         return "failed" if not self.ok else self.but or "proved"
 
     @property

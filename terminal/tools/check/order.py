@@ -20,7 +20,7 @@ from terminal.payby.messages import REFUNDED, read_notification
 from terminal.payby.requests import OrderRequest, RefundRequest
 from terminal.payby.signing import verify
 from terminal.tools.check.finding import Finding
-from terminal.tools.check.report import Report
+from terminal.tools.check.report import CheckReport
 from terminal.tools.check.services import what_to_do
 
 NOTIFIED_S = 15.0
@@ -47,10 +47,10 @@ async def prove(
     amount: Decimal,
     *,
     blocks: bool,
-    report: Report,
+    report: CheckReport,
     wait_s: float | None = None,
 ) -> bool:
-    """Report each step as it is known; True where all went well. ``wait_s``: how long the payer has, by default
+    """CheckReport each step as it is known; True where all went well. ``wait_s``: how long the payer has, by default
     as long as a driver. Raises ConfigError, BadKey."""
     payby = settings.need(PaybySettings)
     lane = settings.lane.id if settings.lane else ""
@@ -63,7 +63,7 @@ async def prove(
 
 class _OrderProof:
     def __init__(
-        self, settings: Settings, payby: PaybySettings, client: PayByClient, device: str | None, report: Report
+        self, settings: Settings, payby: PaybySettings, client: PayByClient, device: str | None, report: CheckReport
     ) -> None:
         self._settings, self._payby, self._client, self._device = settings, payby, client, device
         self._report = report

@@ -9,7 +9,7 @@ from terminal.config.schema import Settings, key_in
 from terminal.tools.check.finding import Finding
 
 
-class Report(Protocol):
+class CheckReport(Protocol):
     """Hears what a check finds, in its order."""
 
     def found(self, finding: Finding) -> None: ...

@@ -13,11 +13,11 @@ from terminal.payby.statement_reader import StatementKind
 from terminal.tools.reconcile.facts import Facts, Index, places
 from terminal.tools.reconcile.journals import ChargedBack, Opening
 from terminal.tools.reconcile.movements import payments, refunds
-from terminal.tools.reconcile.report import Kind, Report, ReportLine, hours
+from terminal.tools.reconcile.report import LineKind, Report, ReportLine, hours
 from terminal.tools.reconcile.statements import StatementEntry, StatementFlaw
 
 _TEST_ORDER = re.compile(r"check-[0-9a-f]{32}")
-_OPENED: Mapping[str, Kind] = {"free": "opened-free", "operator": "opened-operator", "forced": "opened-forced"}
+_OPENED: Mapping[str, LineKind] = {"free": "opened-free", "operator": "opened-operator", "forced": "opened-forced"}
 
 
 def match(facts: Facts, notes: Sequence[str] = (), flaws: Sequence[StatementFlaw] = ()) -> Report:

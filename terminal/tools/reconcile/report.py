@@ -13,12 +13,12 @@ import msgspec
 from terminal.core import money
 from terminal.tools.reconcile.statements import StatementFlaw
 
-Kind = Literal[
+LineKind = Literal[
     "paid-opened", "paid-refunded", "paid-not-opened", "paid-twice", "difference", "unnoticed", "not-ours", "missing",
     "refund", "opened-free", "opened-credit", "opened-operator", "opened-forced", "opened-unexplained", "opened-unsure",
     "followed", "elsewhere", "chargeback",
 ]  # fmt: skip
-KINDS: Mapping[Kind, str] = {
+KINDS: Mapping[LineKind, str] = {
     "paid-opened": "paid and opened",
     "paid-refunded": "paid, not opened, given back",
     "paid-not-opened": "paid without opening",
@@ -78,7 +78,7 @@ class ReportLine:
     """One thing of the day. ``fils`` is our amount, ``said_fils`` the statement's where it differs; ``where`` is
     ``file:line`` of the statement; ``by`` is who opened or refunded."""
 
-    kind: Kind
+    kind: LineKind
     explained: bool
     at_ms: int | None
     text: str
@@ -135,7 +135,7 @@ class Report:
         """How many things a person must look at."""
         return len(self.flaws) + sum(not line.explained for line in self.lines)
 
-    def of(self, kind: Kind) -> list[ReportLine]:
+    def of(self, kind: LineKind) -> list[ReportLine]:
         return [line for line in self.lines if line.kind == kind]
 
 
