@@ -175,7 +175,7 @@ def _read_tables(path: Path) -> dict[str, Any]:
 
 def _tables(raw: bytes, path: Path) -> dict[str, Any]:
     try:
-        text = raw.decode("utf-8-sig")  # some editors write a mark before the text
+        text = raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8")  # some editors write a mark before the text
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{path}: line {line} is not UTF-8; save the file as UTF-8") from None
