@@ -4,10 +4,10 @@
 # make sim LIVES=3000 SEED=1   order lives in virtual time, faults on, invariants checked after every event
 # make chaos         real processes that are killed, cut off and flooded, and what became of every payment
 # make acceptance    PayBy's nine acceptance cases at full length, refusals unsigned and signed, and a table
-# make mutation      does a test fail for every change of core/, but for those that are listed with their reason?
+# make mutation      does a test fail for every change of core/, except those that are listed with a reason?
 # make faults        each fault that a lane must survive, with the tests that show it
-# All set up what they need: .venv from requirements.lock, but for the demo also from requirements-dev.lock, and Debian's
-# packages (installed as root, else named).
+# Each sets up what it needs: .venv from requirements.lock (all but the demo also from requirements-dev.lock), and Debian's
+# packages (installed as root, otherwise named).
 
 export PYTHON ?= python3
 BIN := .venv/bin
@@ -17,7 +17,7 @@ CARS ?=
 PORT ?= 8000
 ARGS ?=
 
-# Where Python keeps nothing compiled, each of some hundred processes would compile the product again.
+# If Python kept nothing compiled, each of some hundred processes would compile the product again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -71,18 +71,18 @@ coverage: $(READY_DEV)
 	$(BIN)/python -m pytest -q --cov=terminal.core --cov-branch --cov-report=term-missing:skip-covered \
 		--cov-fail-under=100 $(CORE_TESTS)
 
-# The same tests against every change of core/ that mutmut's operators make: status 1 if one survives that is not in
-# tests/mutation/accepted.txt, or the other way round. `ARGS='--only rules/visits.py:end_visit'` takes a function or a file.
+# The same tests against every change of core/ that mutmut's operators make: status 1 if a change survives that is not in
+# tests/mutation/accepted.txt, or if one in it does not survive. `ARGS='--only rules/visits.py:end_visit'` takes a function or a file.
 mutation: $(READY_DEV)
 	PYTHONHASHSEED=0 $(BIN)/python -m tests.mutation $(ARGS) $(CORE_TESTS)
 
-# Measurements: ratios in one interleaved run. They end with status 1 where a target is missed, and need a quiet machine.
+# Measurements: ratios in one interleaved run. They end with status 1 if a target is missed, and need a quiet machine.
 bench-mqtt bench-lcd bench-journal bench-flood: bench-%: $(READY_DEV)
 	$(BIN)/python -m tests.bench.$* $(ARGS)
 
 bench: bench-mqtt bench-lcd bench-journal bench-flood
 
-# What the product needs, as a lane and `make demo` run it; and on top of it what developers need.
+# What the product needs for a lane and `make demo`; and what developers need besides.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 $(READY): requirements.lock pyproject.toml
 	@deploy/packages python

@@ -1,4 +1,4 @@
-"""One client's connection: from its CONNECT, which is checked before anything else is touched, to its end."""
+"""One client's connection: from its CONNECT, which is checked before anything else, to its end."""
 
 import asyncio
 import contextlib
@@ -32,25 +32,25 @@ from broker.users import Users
 CONNECT_S = 3.0
 CLOSE_S = 1.0
 UNREAD = 4 * 1024 * 1024
-"""Bytes that a client may leave unread before it is dropped."""
+"""How many bytes a client may leave unread before it is dropped."""
 _REQUIRED_FLAGS = {PUBREL: 2, SUBSCRIBE: 2, UNSUBSCRIBE: 2}
 
 
 class ConnectionHost(Protocol):
-    """The broker, as far as a connection needs it."""
+    """The broker as a connection needs it."""
 
     users: Users
     counts: Counts
     tables: Tables
     pending: int
-    """Connections that have not yet said who they are."""
+    """Connections that have not yet sent their CONNECT."""
     closing: bool
 
     def may_publish(self, user: str, topic: str, /) -> bool:
         """May this user publish to this topic?"""
 
     def session(self, fresh: Session) -> tuple[Session, bool, Outbox]:
-        """The session for a client that has just been let in, whether it was there before, and its outbox."""
+        """The session of a client that was just let in, whether it existed before, and its outbox."""
 
     def forget(self, client: str) -> None:
         """End a client's session."""
@@ -62,10 +62,10 @@ class ConnectionHost(Protocol):
         """Take one filter away."""
 
     def send_retained(self, client: str, text: str, qos: int) -> None:
-        """Hand that client what is retained on the filter's topics."""
+        """Send that client what is retained on the filter's topics."""
 
     def publish(self, user: str, topic: str, data: bytes, *, qos: int, retain: bool) -> None:
-        """Hand a message to everybody who subscribed to it."""
+        """Send a message to everybody who subscribed to it."""
 
 
 class Connection:
@@ -84,7 +84,7 @@ class Connection:
             self._task.cancel()
 
     async def serve(self) -> None:
-        """From CONNECT to the end; raises nothing."""
+        """Serve from CONNECT to the end; raises nothing."""
         try:
             session = await self._admit()
             if session:
@@ -98,6 +98,7 @@ class Connection:
             await self._close()
 
     def write(self, data: bytes) -> None:
+        """Send bytes without waiting. A client that leaves more than UNREAD bytes unread is cut off. Raises nothing."""
         transport = self._writer.transport
         if transport.get_write_buffer_size() > UNREAD:
             transport.abort()
@@ -113,7 +114,7 @@ class Connection:
             self._writer.transport.abort()
 
     async def _admit(self) -> Session | None:
-        """Who is there? Returns the session that its CONNECT asks for, or None after a refusal."""
+        """Take the CONNECT; returns the session that it asks for, or None after a refusal."""
         self.broker.pending += 1
         try:
             async with asyncio.timeout(CONNECT_S):
@@ -126,7 +127,7 @@ class Connection:
         if frame is None:
             return None
         if frame.kind != CONNECT or frame.flags:
-            raise Malformed("the first packet is no CONNECT")
+            raise Malformed("the first packet is not a CONNECT")
         if frame.body[:6] not in (b"\0\x04MQTT", b"\0\x06MQIs"):
             raise Malformed("CONNECT of another protocol")
         if frame.body[:7] == b"\0\x04MQTT\x04":
@@ -142,7 +143,7 @@ class Connection:
         return _session(connect)
 
     def _refusal(self, connect: Any) -> int:
-        """The CONNACK code for what must not come in, else 0."""
+        """The CONNACK code for a client that must not come in, otherwise 0."""
         if not self.broker.users.check(connect.username, connect.password):
             return int(BAD_USERNAME_PASSWORD)
         if connect.client_id != connect.username:
@@ -179,14 +180,14 @@ class Connection:
                 )
 
     async def _next(self, keep_alive: int) -> Packet | None:
-        """The next packet; None at the end, or after one and a half times the client's keep-alive of silence."""
+        """The next packet; None at the end, or after a silence of one and a half times the client's keep-alive."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1.5 * keep_alive if keep_alive else None):
                 return await read_frame(self._reader)
         return None
 
     async def _handle(self, session: Session, frame: Packet) -> bool:
-        """Do what the packet asks for; True for a goodbye."""
+        """Do what the packet asks for; returns True for a DISCONNECT."""
         if frame.kind != PUBLISH and frame.flags != _REQUIRED_FLAGS.get(frame.kind, 0):
             raise Malformed("reserved flags")
         packet = await decode(frame)
@@ -243,7 +244,7 @@ class Connection:
 
 
 def _check(connect: Any, body: bytes) -> None:
-    """What amqtt lets pass in a CONNECT: it takes what is cut short for absent, and does not look at every flag."""
+    """Refuse what amqtt lets pass in a CONNECT: it takes a cut field to be absent, and does not check every flag."""
     header, payload = connect.variable_header, connect.payload
     if (
         header.reserved_flag

@@ -1,4 +1,4 @@
-"""The broker for one box: in this process, in memory, reachable from this machine alone.
+"""The broker for one machine: in this process, in memory, reachable only from this machine.
 
 For development, the demo and a lane on a single machine. A garage with several machines needs Mosquitto
 (deploy/mosquitto): this one forgets everything when it ends, and does not listen on a network.
@@ -26,15 +26,15 @@ SELF_TEST_S = 5.0
 class EmbeddedBroker:
     """MQTT 3.1.1 on loopback, for the users ``names``, whose passwords are files in ``folder`` (made if absent).
 
-    Rules: a CONNECT must come within 3 s, with a user's password, that user's name as client id, and no will but one
-    that the user may publish; only then any session is looked at. Packets hold at most 64 KiB. A user's newer
-    connection takes over from the older. ``may_publish(user, topic)`` and ``may_subscribe(user, filter)`` say who may
-    what: a forbidden filter is refused, a forbidden message dropped and counted. QoS 2 is taken, 1 granted at most.
-    Messages of QoS 1 are kept for a session that is away (1000, the oldest go first), and sent again after a
-    reconnect while they have no PUBACK; nothing survives the end of the process.
+    Rules: a CONNECT must come within 3 s, with a user's password, that user's name as client id, and only a will that
+    the user may publish; no session is touched before. Packets have at most 64 KiB. A user's newer connection takes
+    over from the older. ``may_publish(user, topic)`` and ``may_subscribe(user, filter)`` decide: a forbidden filter is
+    refused, a forbidden message is dropped and counted. QoS 2 is accepted; at most QoS 1 is granted. Messages of QoS 1
+    are kept for a session that is away (1000; the oldest are dropped first), and sent again after a reconnect while
+    they have no PUBACK. Nothing survives the end of the process.
 
-    ``async with`` raises BrokerError: a host that is not loopback, a port in use, a password file that will not do,
-    or a self-test that got through where it must not.
+    ``async with`` raises BrokerError for a host that is not loopback, a port in use, an unusable password file, or a
+    self-test that got through where it must not.
     """
 
     def __init__(
@@ -58,11 +58,12 @@ class EmbeddedBroker:
 
     @property
     def port(self) -> int:
-        """The port it listens on; what was chosen, if it was to be 0."""
+        """The port that it listens on; the chosen one if it was given as 0."""
         return int(self._guard.server.sockets[0].getsockname()[1])
 
     @property
     def url(self) -> str:
+        """The value for ``mqtt.url``; it has a port only once the broker is entered."""
         return f"mqtt://{'[::1]' if self._host == '::1' else self._host}:{self.port}"
 
     @property
@@ -71,10 +72,11 @@ class EmbeddedBroker:
         return self._guard.counts
 
     def password_file(self, user: str) -> Path:
+        """The file with this user's password, which entering the broker makes if it is absent."""
         return self._folder / user
 
     async def __aenter__(self) -> Self:
-        # Every mishap of a client is a warning or worse to amqtt; we count them (refused) and raise our own.
+        # amqtt logs every client's mistake as a warning or worse; we count them (refused) and raise our own errors.
         logging.getLogger("amqtt").setLevel(logging.CRITICAL)
         logging.getLogger("transitions").setLevel(logging.WARNING)
         try:
@@ -102,8 +104,8 @@ class EmbeddedBroker:
         await self._guard.shutdown()
 
     async def _self_test(self, users: Users) -> None:
-        """Try what must not work: nobody, a wrong password, another's client id, and, as a user without any rights, a
-        forbidden will, filter and topic."""
+        """Try what must not work: no user, a wrong password, another user's client id, and, as a user without rights,
+        a forbidden will, filter and topic."""
         name = "self-test"
         password = users.add(name)
         try:

@@ -3,17 +3,17 @@
 
 class BrokerError(Exception):
     """
-    A broker that cannot be opened; the text says what to change.
+    The broker cannot be opened; the text says what to change.
 
     BrokerError
     ├── PortInUse
-    ├── BadUsers        a user's password file, or their folder, will not do
-    └── UnsafeBroker    it would let somebody in, or say something, that it must not
+    ├── BadUsers        a user's password file, or the folder of these files, cannot be used
+    └── UnsafeBroker    it would let in or pass on what it must not
     """
 
 
 class PortInUse(BrokerError):
-    """Somebody listens there already."""
+    """Another program already listens on that port."""
 
 
 class BadUsers(BrokerError):

@@ -1,6 +1,6 @@
-"""amqtt's broker with its private hooks taken over: who gets in, who may say what, and who gets which message.
+"""amqtt's broker with its private hooks replaced: who gets in, who may publish what, and who gets which message.
 
-Of amqtt remain the listener's life cycle, the packets, and the tables of sessions and subscriptions.
+Of amqtt there remain the listener's life cycle, the packets, and the tables of sessions and subscriptions.
 """
 
 import asyncio
@@ -20,18 +20,18 @@ May = Callable[[str, str], bool]
 """(user, topic or filter) -> allowed?"""
 
 PENDING = 32
-"""Connections that have not yet said who they are; more are dropped at once."""
+"""How many connections may be waiting for their CONNECT; more are dropped at once."""
 SUBSCRIPTIONS = 256
-"""Filters of one client."""
+"""The most filters of one client."""
 RETAINED = 5000
-"""Topics with a retained message."""
+"""The most topics with a retained message."""
 
 
 class Guard(Broker):  # type: ignore[misc]
     """Speaks MQTT 3.1.1 to ``users``, on ``host`` and ``port``; see EmbeddedBroker for the rules."""
 
     def __init__(self, users: Users, host: str, port: int, may_publish: May, may_subscribe: May) -> None:
-        # No plugins: without any, amqtt loads its defaults, which let everybody in.
+        # An empty list of plugins: without the list amqtt loads its defaults, which let everybody in.
         super().__init__(BrokerConfig(listeners={"default": ListenerConfig(bind=f"{host}:{port}")}, plugins={}))
         self.users = users
         self.may_publish = may_publish
@@ -51,15 +51,16 @@ class Guard(Broker):  # type: ignore[misc]
         return self.server
 
     async def _session_monitor(self) -> None:
-        """Sessions end with their connection or not at all: there is nothing to look for every second."""
+        """Sessions end with their connection or not at all, so there is nothing to clean up every second."""
 
     async def _topic_filtering(self, session: Session, topic: str, action: Action) -> bool:
         return action == Action.SUBSCRIBE and self.may_subscribe(session.username, topic)
 
     async def shutdown(self) -> None:
+        """Take no more connections, end those there are without their wills, then end as amqtt does."""
         self.closing = True
-        # The event loop hands a connection over two turns after it took it, and one that finds its server closed by
-        # then stays open: so none is taken any more, and these are let in, and dropped.
+        # The event loop hands a connection over two turns after it accepted it, and one that finds its server closed by
+        # then stays open. So no more are accepted, and those under way are let in and dropped.
         for door in self.server.sockets:
             asyncio.get_running_loop().remove_reader(door)
         for _ in range(3):
@@ -74,6 +75,8 @@ class Guard(Broker):  # type: ignore[misc]
     # Connections
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """asyncio's: serve a new connection to its end. Cut it off if PENDING others still owe their CONNECT, or the
+        broker closes."""
         task = asyncio.current_task()
         if task is None or self.closing or self.pending >= PENDING:
             writer.transport.abort()
@@ -86,7 +89,7 @@ class Guard(Broker):  # type: ignore[misc]
             self.connections.discard(task)
 
     def session(self, fresh: Session) -> tuple[Session, bool, Outbox]:
-        """The session for a client that has just been let in, whether it was there before, and its outbox."""
+        """The session of a client that was just let in, whether it existed before, and its outbox."""
         client = fresh.client_id
         known = self._sessions.get(client, (None, None))[0]
         if known is None or fresh.clean_session:
@@ -101,7 +104,7 @@ class Guard(Broker):  # type: ignore[misc]
         return known, present, self.tables.outboxes.setdefault(client, Outbox())
 
     def forget(self, client: str) -> None:
-        """End a client's session: its subscriptions and what waits for it."""
+        """End a client's session, with its subscriptions and waiting messages."""
         session = self._sessions.pop(client, (None, None))[0]
         self.tables.outboxes.pop(client, None)
         if session:
@@ -128,13 +131,13 @@ class Guard(Broker):  # type: ignore[misc]
         self.tables.routes.clear()
 
     def send_retained(self, client: str, text: str, qos: int) -> None:
-        """What is retained on topics that the filter takes in, to that client alone."""
+        """Send the retained messages that the filter matches to that client only."""
         for topic, kept in self.tables.retained.items():
             if self._matches(topic, text):
                 self.tables.outboxes[client].push(Parcel(topic.encode(), kept.data, True), min(qos, kept.qos))
 
     def publish(self, user: str, topic: str, data: bytes, *, qos: int, retain: bool) -> None:
-        """Hand a message to everybody who subscribed to it, once each. What its user may not say is dropped and
+        """Send a message once to everybody who subscribed to it. A message that its user may not publish is dropped and
         counted: MQTT 3.1.1 has no way to refuse it."""
         if not self.may_publish(user, topic):
             self.counts.publishes += 1

@@ -1,4 +1,4 @@
-"""What a client is still to get: amqtt's own delivery forgets what was not acknowledged, and loses messages of a
+"""The messages that a client must still get. amqtt's own delivery forgets unacknowledged messages, and loses those of a
 client whose connection comes and goes (measured: up to 43 %). This one keeps them until their PUBACK."""
 
 from collections import OrderedDict, deque
@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from broker.packets import encode_publish
 
 WINDOW = 20
-"""Messages under way to one client without a PUBACK."""
+"""How many messages may be under way to one client without a PUBACK."""
 LIMIT = 1000
-"""Messages that wait for one client; the oldest go first."""
+"""How many messages may wait for one client; the oldest are dropped first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
+    """A message for one client: its topic in UTF-8, its bytes, and the RETAIN flag that the client sees."""
+
     topic: bytes
     data: bytes
     retain: bool
@@ -34,7 +36,7 @@ class Outbox:
         return len(self._waiting) + len(self._inflight)
 
     def attach(self, write: Callable[[bytes], None]) -> None:
-        """A connection is there: send again, marked as duplicates, what it never acknowledged, then the rest."""
+        """There is a connection: send the unacknowledged messages again, marked as duplicates, then the rest."""
         self._write = write
         for mid, parcel in self._inflight.items():
             write(encode_publish(parcel.topic, parcel.data, mid, qos=1, retain=parcel.retain, dup=True))
@@ -45,7 +47,7 @@ class Outbox:
         self._write = None
 
     def push(self, parcel: Parcel, qos: int) -> None:
-        """Send it, or keep it (QoS 1) until it can be sent."""
+        """Send a message, or keep it (QoS 1) until it can be sent."""
         if qos == 0:
             if self._write:
                 self._write(encode_publish(parcel.topic, parcel.data, 0, qos=0, retain=parcel.retain))

@@ -1,8 +1,7 @@
 """MQTT packets on the stream, before anything looks into them.
 
-amqtt reads a packet piece by piece, by the lengths that stand inside it, so that a packet which lies about them takes
-bytes of the next one or waits for ever. Here a packet is read whole, by its outer length alone, and amqtt gets to see
-nothing but its bytes.
+amqtt reads a packet piece by piece, by the lengths inside it, so a packet that lies about them takes bytes of the next
+one or waits for ever. Here a packet is read whole, by its outer length, and amqtt sees only its bytes.
 """
 
 import asyncio
@@ -18,7 +17,7 @@ LIMIT = 64 * 1024
 
 
 class Malformed(Exception):
-    """Bytes that are no MQTT 3.1.1 packet, or one that must not come here; the connection ends."""
+    """The bytes are not an MQTT 3.1.1 packet, or a packet that must not come here; the connection ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +66,12 @@ class _Bytes(ReaderAdapter):  # type: ignore[misc]
 
 
 async def decode(frame: Packet) -> Any:
-    """The amqtt packet in ``frame``; raises Malformed for whatever amqtt stumbles over, and for bytes left over."""
+    """The amqtt packet in ``frame``; raises Malformed for whatever amqtt cannot read, and for bytes left over."""
     reader = _Bytes(frame.body)
     header = MQTTFixedHeader(frame.kind, frame.flags, len(frame.body))
     try:
         packet = await packet_class(header).from_stream(reader, fixed_header=header)
-    except Exception as error:  # its decoders raise whatever their bytes lead them to
+    except Exception as error:  # amqtt's decoders may raise anything
         raise Malformed(f"{type(error).__name__}: {error}") from None
     if reader.at != len(frame.body):
         raise Malformed("bytes left over")
@@ -80,7 +79,7 @@ async def decode(frame: Packet) -> Any:
 
 
 def encode_length(size: int) -> bytes:
-    """A packet's length as MQTT writes it."""
+    """A packet's length in MQTT's encoding."""
     out = bytearray()
     while True:
         size, low = size >> 7, size & 0x7F

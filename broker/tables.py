@@ -1,4 +1,4 @@
-"""What the broker counts and remembers; its guard and the clients' connections share it."""
+"""What the broker counts and remembers; the guard and the clients' connections share it."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from broker.outbox import Outbox
 
 
 class LiveConnection(Protocol):
-    """A client's connection, as a newer one of the same client takes it over."""
+    """A client's connection, as a newer one of the same client sees it when it takes over."""
 
     finished: asyncio.Event
     """Set when nothing of it is left."""
@@ -19,7 +19,7 @@ class LiveConnection(Protocol):
 
 @dataclass
 class Counts:
-    """What was refused, since the start."""
+    """How much was refused since the start."""
 
     connects: int = 0
     malformed: int = 0

@@ -1,4 +1,4 @@
-"""The broker's users: one file for each, with its password in it."""
+"""The broker's users: a file for each, with the password in it."""
 
 import hmac
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class UsersError(Exception):
-    """A password file that cannot be used; the text names it."""
+    """A password file cannot be used; the text names it."""
 
 
 class Users:
@@ -16,7 +16,7 @@ class Users:
 
     Passwords are compared as they are, not by a slow hash: a slow hash makes up for short passwords, which these are
     not (43 characters of randomness), and amqtt's would stop the whole event loop for 150 ms at every connect.
-    Raises UsersError for a file that others can read, is empty or cannot be read or made.
+    Raises UsersError for a file that others can read, that is empty, or that cannot be read or made.
     """
 
     def __init__(self, folder: Path, names: Iterable[str]) -> None:
@@ -29,17 +29,18 @@ class Users:
             raise UsersError(f"{error.filename}: {error.strerror}") from None
 
     def check(self, name: str | None, password: str | None) -> bool:
-        """Is it this user's password? Takes the same time for a user that does not exist."""
+        """Is this the user's password? Takes the same time for a user that does not exist."""
         known = self._passwords.get(name or "", b"")
         return hmac.compare_digest(known, (password or "").encode()) and bool(known)
 
     def add(self, name: str) -> str:
-        """A user that has no file; returns its password."""
+        """Add a user without a file; returns its password."""
         password = secrets.token_urlsafe(32)
         self._passwords[name] = password.encode()
         return password
 
     def remove(self, name: str) -> None:
+        """Forget a user that add() made; raises KeyError for an unknown name."""
         del self._passwords[name]
 
 
@@ -49,14 +50,14 @@ def _password(path: Path) -> bytes:
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(32) + "\n")
         try:
-            os.link(fresh, path)  # whole or not at all, and never over one that is there
+            os.link(fresh, path)  # whole or not at all, and never over an existing file
         except FileExistsError:
             pass
         finally:
             fresh.unlink()
     if path.stat().st_mode & 0o007:
-        raise UsersError(f"{path}: a password that others can read; chmod 600 it")
+        raise UsersError(f"{path}: others can read this password; close it to them: chmod 600 {path}")
     password = path.read_bytes().removesuffix(b"\n").removesuffix(b"\r")
     if not password:
-        raise UsersError(f"{path}: empty; delete it, and a new password is made")
+        raise UsersError(f"{path}: empty; delete the file, and a new password is made")
     return password

@@ -1,8 +1,8 @@
-"""Where the boom is, as far as pulses, limit switches, a loop and time can tell. Pure: every moment comes in.
+"""Where the boom is, as far as pulses, limit switches, a loop and time can tell. Pure: every time is an argument.
 
-With an upper and a lower switch the switches alone say it, and time only says when the arm is overdue. With one, time
-stands in for the other. With none, the arm is believed to follow its rise and close times after each pulse, and to
-stay up while the loop under it is covered.
+With an upper and a lower switch, only the switches tell, and time tells when the arm is overdue. With one switch, time
+stands in for the other. With none, the arm is assumed to follow its rise and close times after each pulse, and to stay
+up while the loop under it is covered.
 """
 
 from typing import Literal
@@ -13,9 +13,9 @@ ArmState = Literal["down", "rising", "up", "lowering", "unknown", "fault"]
 class BoomTracker:
     """The state of one arm. All times are seconds on one clock that never jumps.
 
-    ``due`` is the moment at which tick() must be called next, None for never. ``fault``: a pulse was given and the arm
-    did not leave ``down``, or did not reach ``up``, within twice its rise time and a second; or it stands between both
-    switches for as long; or both switches are active. A fault ends when the arm moves, or with the next pulse.
+    ``due`` is when tick() must be called next; None: never. ``fault``: after a pulse the arm did not leave ``down``, or
+    did not reach ``up``, within twice its rise time and a second; or it is between both switches for as long; or both
+    switches are active. A fault ends when the arm moves, or with the next pulse.
     """
 
     def __init__(
@@ -28,8 +28,8 @@ class BoomTracker:
         down: bool | None = None,
         quiet_s: float = 0.0,
     ) -> None:
-        """``up`` and ``down``: the limit switches' levels, None where there is no such switch. ``quiet_s``: for how
-        long before ``now`` surely no pulse was given."""
+        """``up`` and ``down``: the limit switches' levels; None: there is no such switch. ``quiet_s``: for how long
+        before ``now`` there was certainly no pulse."""
         self.state: ArmState = "unknown"
         self.due: float | None = None
         self._rise_s, self._close_s = rise_s, close_s
@@ -47,7 +47,7 @@ class BoomTracker:
             self._enter("unknown", now + self._limit_s)
         elif quiet_s >= rise_s + close_s:
             self._enter("down", None)
-        else:  # whatever was pulsed before this start has run its course by then
+        else:  # by then the effect of any earlier pulse is over
             self._enter("unknown", now + rise_s + close_s - quiet_s)
 
     def pulse(self, now: float) -> None:
@@ -81,7 +81,8 @@ class BoomTracker:
                 self._left_down(now)
 
     def boom_loop(self, now: float, *, covered: bool) -> None:
-        """Is the loop under the boom covered? Only an arm without switches heeds it: it is held up."""
+        """Tell whether the loop under the boom is covered; it matters only without switches, where it holds the arm
+        up."""
         self._covered = covered
         if not self._switchless:
             return
@@ -92,7 +93,7 @@ class BoomTracker:
             self._enter("lowering" if late else "up", now + self._rise_s if late else self._close_at)
 
     def tick(self, now: float) -> None:
-        """Time went by."""
+        """Time has passed."""
         if self.due is None or now < self.due:
             return
         match self.state:
@@ -120,7 +121,7 @@ class BoomTracker:
         self._enter("up", None if self._covered else self._close_at)
 
     def _left_down(self, now: float) -> None:
-        """The arm left the lower switch, by our pulse or by somebody's hand."""
+        """The arm left the lower switch, by our pulse or by hand."""
         if self._has_up:
             self._enter("rising", self.due if self._pulsed_at is not None else now + self._limit_s)
         else:

@@ -10,12 +10,12 @@ _EVENT = struct.Struct("@llHHi")  # linux/input.h, struct input_event: the time 
 
 
 def open_keyboard(path: str) -> "InputDevice[str]":
-    """The keyboard at ``path``, for us alone. Raises OSError, also for what has no letters, such as a mouse: nothing
-    would ever come from it."""
+    """The keyboard at ``path``, for us alone. Raises OSError, also for a device without letters, such as a mouse:
+    nothing would ever come from it."""
     keyboard = InputDevice(path, readonly=True)
     try:
         if ecodes.KEY_A not in keyboard.capabilities().get(ecodes.EV_KEY, []):
-            raise OSError("it is no keyboard")
+            raise OSError("it is not a keyboard")
         keyboard.grab()
     except BaseException:
         keyboard.close()
@@ -31,7 +31,7 @@ class EventFile:
         self._rest = b""
 
     def read(self) -> list[InputEvent]:
-        """What waits; nothing at the end. Raises BlockingIOError where not one whole event waits."""
+        """The waiting events; none at the end. Raises BlockingIOError if not even one whole event waits."""
         data = os.read(self.fd, CHUNK)
         waiting = self._rest + data
         whole = len(waiting) - len(waiting) % _EVENT.size
@@ -41,4 +41,5 @@ class EventFile:
         return [InputEvent(*fields) for fields in _EVENT.iter_unpack(waiting[:whole])]
 
     def close(self) -> None:
+        """Close the file, once only: its number may be another file's afterwards."""
         os.close(self.fd)

@@ -1,8 +1,8 @@
-"""What a scanner types when it plays a keyboard: the kernel's input events -> bytes, US layout.
+"""What a scanner types when it acts as a keyboard: the kernel's input events -> bytes, US layout.
 
 Scanners type a control character as Ctrl and a letter (GS as Ctrl+]), or any character by its number: Alt held, digits
-of the keypad, Alt let go. What types no character of ASCII is told as such, for a character that is left out or
-taken for another would make another text of a ticket.
+on the keypad, Alt released. Keys that type no ASCII character are reported, because a missing or wrong character would
+change a ticket's text.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from evdev import InputEvent, ecodes
 
 from drivers.line_reader import Unreadable
 
-_RELEASED, _PRESSED = 0, 1  # 2: it repeats, because it is held
+_RELEASED, _PRESSED = 0, 1  # 2: it repeats, because it is held down
 _SHIFTS = {ecodes.KEY_LEFTSHIFT, ecodes.KEY_RIGHTSHIFT}
 _CTRLS = {ecodes.KEY_LEFTCTRL, ecodes.KEY_RIGHTCTRL}
 _ALTS = {ecodes.KEY_LEFTALT, ecodes.KEY_RIGHTALT}
@@ -33,19 +33,19 @@ _ROWS = (
     (ecodes.KEY_KPEQUAL, "=", "="),
     (ecodes.KEY_KPCOMMA, ",", ","),
 )
-"""A key, what it and those after it in the kernel's order type, and what they type with shift."""
+"""A key, what it and the keys after it in the kernel's order type, and what they type with shift."""
 _TYPED = {first + i: (plain[i], shifted[i]) for first, plain, shifted in _ROWS for i in range(len(plain))}
 _KEYPAD = {getattr(ecodes, f"KEY_KP{digit}"): digit for digit in range(10)}
 _ALSO = {"2": "@", "6": "^", "-": "_"}
-"""What Ctrl takes without shift as well."""
+"""What Ctrl takes even without shift."""
 _MOST_DIGITS = 4
-"""Of a character's number: Alt+0065 is the longest."""
+"""The most digits of a character's number: Alt+0065 is the longest."""
 
 
 class Keyboard:
     """Turns input events into what they type. A key that repeats because it is held types once.
 
-    Caps lock counts where it is hit here: the console's, which lights a lamp here too, does not change what is typed.
+    Caps lock counts only if it is pressed here: the console's, which lights a lamp here too, does not change the text.
     """
 
     def __init__(self) -> None:
@@ -105,6 +105,6 @@ class Keyboard:
 
 
 def _control(char: str) -> str:
-    """What Ctrl makes of a character: Ctrl+M is CR, Ctrl+] is GS; nothing of most."""
+    """What Ctrl makes of a character: Ctrl+M is CR, Ctrl+] is GS; of most, nothing."""
     char = _ALSO.get(char, char.upper())
     return chr(ord(char) & 0x1F) if len(char) == 1 and "@" <= char <= "_" else ""

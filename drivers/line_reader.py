@@ -1,31 +1,32 @@
-"""A scanner's bytes -> readings. Pure; what a ticket's text means is nobody's business here."""
+"""A scanner's bytes -> readings. Pure; nothing here knows what a ticket's text means."""
 
 import re
 from dataclasses import dataclass
 
 LONGEST = 512
-"""Bytes of one ticket, without what is dropped around it."""
+"""The most bytes of one ticket, without what is dropped around it."""
 SHOWN = 64
-"""How much of a bad reading is kept, for a person to look at."""
+"""How many bytes of a bad reading are kept, for a person to look at."""
 PAUSE_S = 0.5
-"""A line that was begun ends after so long without a byte, for there are scanners that send no line end."""
+"""A line that has begun ends after this long without a byte (s), because some scanners send no line end."""
 
-_ENDS = re.compile(rb"[\r\n\t\x03\x00]")  # TAB and ETX are suffixes too; NUL is what a break on the line reads as
+_ENDS = re.compile(rb"[\r\n\t\x03\x00]")  # TAB and ETX are suffixes too; a break on the line reads as NUL
 _FRAMES = b" \x01\x02\x04\x0b\x0c\x11\x13\x17\x1c\x1d\x1e\x1f"
-"""What stands around a text and is none of it: blanks, SOH, STX, EOT, ETB, XON, XOFF, and GS (FNC1) with its kin."""
+"""What may be around a text and is not part of it: blanks, SOH, STX, EOT, ETB, XON, XOFF, and GS (FNC1) with its
+kin."""
 _BOM = b"\xef\xbb\xbf"
 _LEADING = re.compile(b"(?:[%b]|%b)*" % (_FRAMES, _BOM))
 _AIM = re.compile(rb"\][A-Za-z][0-9A-Za-z](?=.)", re.DOTALL)
-"""Which symbology it was, by ISO/IEC 15424: `]Q1`, or `]C1` and `]Q3` for GS1."""
+"""A symbology identifier of ISO/IEC 15424: `]Q1`, or `]C1` and `]Q3` for GS1."""
 _ROOM = LONGEST + 64
-"""Bytes that are kept of a line: a ticket, and what may stand around it."""
+"""How many bytes of a line are kept: a ticket, and what may be around it."""
 _UNREADABLE = re.compile(rb"[^\x20-\x7e]")
 _TOO_LONG = f"longer than {LONGEST} bytes"
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One ticket: its ``text`` as scanned; or, with ``why``, what could be read of something that is no ticket."""
+    """One ticket: its ``text`` as scanned; or, with ``why``, what could be read of something that is not a ticket."""
 
     text: str
     why: str | None = None
@@ -33,17 +34,17 @@ class Reading:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """In what a device delivers, a place where something is missing or is no character; ``why``."""
+    """A place in a device's data where something is missing or is not a character; ``why`` says which."""
 
     why: str
 
 
 class LineReader:
     """Puts lines together. A line ends with CR, LF or both, with TAB, ETX or NUL, or with a pause, which only the
-    caller can know of; what stands around a text is dropped, and where nothing else is, there is no reading.
+    caller can notice. What is around a text is dropped, and a line with nothing else gives no reading.
 
-    Another byte that is not printable ASCII, or one beyond LONGEST, makes the line a bad reading at once; what
-    follows up to the line's end is thrown away, so few bytes more than LONGEST are ever kept.
+    Any other byte that is not printable ASCII, or one beyond LONGEST, makes the line a bad reading at once. What
+    follows up to the line's end is thrown away, so little more than LONGEST bytes are ever kept.
     """
 
     def __init__(self) -> None:
@@ -52,7 +53,7 @@ class LineReader:
 
     @property
     def begun(self) -> bool:
-        """Is there a line that PAUSE_S without a byte would end?"""
+        """Has a line begun that PAUSE_S without a byte would end?"""
         return bool(self._kept) or self._discarding
 
     def feed(self, data: bytes) -> list[Reading]:
@@ -66,7 +67,7 @@ class LineReader:
         return readings
 
     def end(self) -> list[Reading]:
-        """The line ends here, whatever ends it: a pause, or that nothing more can come."""
+        """End the line here: after a pause, or because nothing more can come."""
         text, discarded = _bare(self._kept), self._discarding
         self.reset()
         return [] if discarded or not text else [Reading(_readable(text), _fault(text))]
@@ -77,7 +78,7 @@ class LineReader:
         self._discarding = False
 
     def spoil(self, why: str) -> list[Reading]:
-        """There is something Unreadable: the line that has begun is bad."""
+        """Take something Unreadable: it makes the line that has begun bad."""
         return [] if self._discarding else [self._bad(why)]
 
     def _take(self, part: bytes) -> Reading | None:
@@ -97,7 +98,7 @@ class LineReader:
 
 
 def _bare(line: bytes) -> bytes:
-    """The text of a line, without what stands around it."""
+    """The text of a line, without what is around it."""
     line = _after(_LEADING, line.rstrip(_FRAMES))
     return _after(_LEADING, _after(_AIM, line))
 
@@ -108,7 +109,7 @@ def _after(mark: re.Pattern[bytes], line: bytes) -> bytes:
 
 
 def _fault(text: bytes) -> str | None:
-    """Why ``text`` is no ticket's, by what comes first in it."""
+    """Why ``text`` cannot be a ticket's, by its first fault."""
     unreadable = _UNREADABLE.search(text)
     if unreadable and unreadable.start() <= LONGEST:
         return f"not printable ASCII (byte 0x{unreadable[0][0]:02x})"

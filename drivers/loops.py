@@ -16,8 +16,8 @@ SETTLE_S = 0.05
 class InductionLoops:
     """Both loops' detectors as digital inputs, active high with pull-down (see settled_input.py).
 
-    Read as ``async with InductionLoops(...) as loops``: the pins are taken on entering and given back on leaving. What
-    is covered at the start shows at once and calls nobody back.
+    Use as ``async with InductionLoops(...) as loops``: the pins are taken on entering and released on leaving. A loop
+    that is covered at the start shows so at once, without a callback.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class InductionLoops:
         self._callbacks: list[Callable[[], None]] = []
 
     async def __aenter__(self) -> Self:
-        """Raises PinHeld for a line that cannot be had."""
+        """Raises PinHeld for a line that cannot be used."""
         loop = asyncio.get_running_loop()
         timers, handover = self._timers or LoopTimers(loop), Handover(loop)
         try:
@@ -59,7 +59,7 @@ class InductionLoops:
         self.close()
 
     def close(self) -> None:
-        """Give the pins back; twice is harmless."""
+        """Release the pins; may be called twice."""
         for made in self._inputs:
             made.close()
 
@@ -75,7 +75,7 @@ class InductionLoops:
 
     @property
     def trouble(self) -> str | None:
-        """What is wrong with a loop, in one line; None when nothing is."""
+        """What is wrong with a loop, in one line; None if nothing is."""
         names = [name for name, made in zip(("waiting", "boom"), self._inputs, strict=True) if made.bouncing]
         return f"the {' and the '.join(names)} loop bounces" if names else None
 

@@ -22,17 +22,17 @@ from drivers.panel_kinds import (
 )
 
 WHOLE_EVERY_S = 50.0
-"""SPI says nothing of a panel that lost its power or was plugged in anew, and then sleeps: it is set up and gets the
-whole picture this often. It is less than the 55 s after which the lcd role shows an unchanged picture again, so that no
-such picture comes a moment too early and is taken for nothing new."""
+"""How often (s) the panel is set up again and gets the whole picture: SPI does not tell when it lost its power or was
+plugged in again and sleeps. It is less than the 55 s after which the lcd role shows an unchanged picture again, so that
+no such picture comes a moment too early and counts as unchanged."""
 AWAKE_S = 0.12
-"""All four controllers want this after ``sleep out`` before they show anything."""
+"""The pause (s) that all four controllers need after ``sleep out`` before they show anything."""
 PATIENCE_S = 2.0
-"""How long close() waits for a frame that is on its way: a whole one takes a third of that on the slowest bus."""
+"""How long (s) close() waits for a frame under way: a whole one takes a third of that on the slowest bus."""
 
 
 class PanelError(OSError):
-    """A picture did not reach the panel, as far as that can be known. The next one is tried from the set-up on."""
+    """A picture did not reach the panel, as far as can be known. The next one starts with the set-up."""
 
 
 class PanelWire(Protocol):
@@ -48,21 +48,21 @@ class PanelWire(Protocol):
         """Send bytes with the data/command line high."""
 
     def light(self, share: float) -> None:
-        """Set the backlight, where there is one, to that share of full, 0 to 1; one without steps is on above 0."""
+        """Set the backlight, if there is one, to that share of full, 0 to 1; one without steps is on above 0."""
 
     def close(self) -> None:
-        """Give bus and pins back; twice is harmless."""
+        """Release bus and pins; may be called twice."""
 
 
 class SpiPanel:
     """One panel of a kind in panel_kinds.KINDS, behind the wire that ``open_wire`` opens.
 
-    Only what changed is sent; everything, set-up included, after an error and every WHOLE_EVERY_S. ``rotate`` turns the
-    picture by quarters clockwise; ``x_offset`` and ``y_offset`` are where the glass begins in the controller's memory,
-    in the controller's own axes, that is, before the turn; ``bgr`` is for glass with red and blue exchanged.
+    Only changes are sent; after an error and every WHOLE_EVERY_S everything is, set-up included. ``rotate`` turns the
+    picture by quarters clockwise. ``x_offset`` and ``y_offset`` say where the glass begins in the controller's memory,
+    in the controller's own axes, that is, before the turn. ``bgr`` is for glass with red and blue exchanged.
 
-    show() and close() may be called from any thread and block while bytes leave, so call them beside the event loop.
-    Opened by the first show(); the glass goes dark on close(), for nobody takes a stale code off it afterwards.
+    show() and close() may be called from any thread and block while bytes are sent, so call them outside the event
+    loop's thread. The first show() opens the panel; close() darkens the glass, so that nobody scans a stale code.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class SpiPanel:
         self._closed = False
         self._wire: PanelWire | None = None
         self._glass: Image.Image | None = None
-        """What was sent, None while that is not certain."""
+        """The picture that was sent; None while that is not certain."""
         self._whole_at = 0.0
         self._light = 1.0
 
@@ -106,7 +106,7 @@ class SpiPanel:
     def show(self, image: Image.Image) -> None:
         """Bring ``image``, RGB and of this panel's size, to the glass.
 
-        Raises ValueError for another mode or size, PanelError where bus or pins say that it did not arrive.
+        Raises ValueError for another mode or size, PanelError if the bus or a pin reports that it did not arrive.
         """
         if image.mode != "RGB":
             raise ValueError(f"the panel takes pictures of mode RGB, not {image.mode}")
@@ -138,7 +138,7 @@ class SpiPanel:
                 raise PanelError(f"the {self._kind.name} cannot be reached: {error}") from error
 
     def close(self) -> None:
-        """Darken the glass and give the wire back; twice is harmless. Waits ``patience_s`` for a frame under way."""
+        """Darken the glass and release the wire; may be called twice. Waits ``patience_s`` for a frame under way."""
         self._closed = True
         if not self._lock.acquire(timeout=self._patience_s):
             return  # the bus hangs; the process is about to end, and the kernel closes it then
@@ -147,13 +147,13 @@ class SpiPanel:
                 self._wire.light(0)
                 self._wire.command(DISPOFF)
         except OSError:
-            pass  # it cannot be reached: nothing of ours is on it that we could take off
+            pass  # it cannot be reached, so nothing of ours can be taken off it
         finally:
             self._drop()
             self._lock.release()
 
     def _shown(self, glass: Image.Image | None, image: Image.Image) -> Image.Image:
-        """Send what ``image`` needs over ``glass``; the new state of the glass."""
+        """Send the parts of ``image`` that differ from ``glass``; returns the new state of the glass."""
         now = self._clock()
         if glass is not None and now - self._whole_at < WHOLE_EVERY_S:
             kind = self._kind
@@ -176,8 +176,8 @@ class SpiPanel:
         return image.copy()
 
     def _set_up(self, wire: PanelWire) -> None:
-        """Not after a reset alone: one that is set up already stays on meanwhile, for nothing here changes what it is
-        told, and ``sleep out`` does nothing to one that is awake (ILI9341 8.2.12, and the others alike)."""
+        """Set the panel up, not only after a reset: a panel that is already set up stays on meanwhile, because nothing
+        changes its settings, and ``sleep out`` does nothing to one that is awake (ILI9341 8.2.12; the others alike)."""
         for code, parameters in set_up_steps(self._kind, bgr=self._bgr):
             wire.command(code)
             if parameters:
@@ -186,7 +186,7 @@ class SpiPanel:
                 self._pause(AWAKE_S)
 
     def _send(self, part: Image.Image, box: Box) -> None:
-        """One window: where ``part`` goes, and its pixels."""
+        """Send one window: where ``part`` goes, and its pixels."""
         wire, (x, y) = self._wire, self._offset
         assert wire is not None
         left, top, right, bottom = turned_box(box, self.size, self._quarters)
@@ -202,4 +202,4 @@ class SpiPanel:
             try:
                 wire.close()
             except OSError:
-                return  # there is nothing more that could be given back
+                return  # nothing more can be released

@@ -12,15 +12,15 @@ Box = tuple[int, int, int, int]
 """Left, top, right, bottom; right and bottom lie outside."""
 
 _SMALL, _LARGE = 480, 16_384
-"""Bytes. In a box smaller than _SMALL a search for cuts costs more than they could spare; one larger than _LARGE is
+"""Bytes. In a box smaller than _SMALL a search for cuts costs more than they could save; one larger than _LARGE is
 searched at all lines, _CELL pixels apart, and not only in the stripes where nothing changed."""
 _SLIGHT = 250
-"""Nor is it worth the search if all that changed is less than this part of the picture: a second of countdown."""
+"""Nor is a search worth while if less than this part of the picture changed, as by a second of countdown."""
 _GAPS_TRIED, _CELL = 3, 4
 _STILL = re.compile(rb"\x00+")
 
 _QUARTERS = (None, Image.Transpose.ROTATE_270, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_90)
-"""Pillow turns against the clock."""
+"""Pillow turns counterclockwise."""
 
 _RED = bytes(value & 0xF8 for value in range(256))
 _GREEN_HIGH = bytes(value >> 5 for value in range(256))
@@ -52,8 +52,8 @@ def changed(old: Image.Image, new: Image.Image, *, pixel_bytes: int, window_byte
 
 
 def _cuts(difference: Image.Image, box: Box, pixel_bytes: int) -> list[tuple[Box, Box]]:
-    """The best cut of ``box`` in two, each half without its edges that did not change; of a large box the best one in
-    either direction, the better one first: what is spared shows only with the next cut. None where none spares."""
+    """The best cut of ``box`` in two, each half without its unchanged edges; for a large box the best one in
+    either direction, the better one first: the saving shows only with the next cut. None if no cut saves bytes."""
     size = area(box) * pixel_bytes
     if size < _SMALL:
         return []
@@ -82,7 +82,7 @@ def _cuts_in_gaps(part: Image.Image) -> Iterator[tuple[Box, Box]]:
 
 
 def _cuts_anywhere(part: Image.Image) -> Iterator[tuple[Box, Box]]:
-    """The best cut across and the best one down, as far as a coarse picture of ``part`` shows it."""
+    """The best cut across and the best one down, as far as a coarse picture of ``part`` shows them."""
     coarse = part.getchannel("G").reduce(_CELL)
     width, height = coarse.size
     cells = coarse.tobytes()
@@ -114,7 +114,7 @@ def _sizes(spans: list[tuple[int, int]]) -> list[int]:
 
 
 def _tight(part: Image.Image, box: Box) -> Box:
-    """``box`` without its edges in which nothing changed; empty where nothing did."""
+    """``box`` without its unchanged edges; empty if nothing changed."""
     inner = part.crop(box).getbbox()
     return (0, 0, 0, 0) if inner is None else _moved(inner, box[0], box[1])
 
@@ -147,7 +147,7 @@ def turned_box(box: Box, size: tuple[int, int], quarters: int) -> Box:
 
 
 def rgb888(image: Image.Image) -> bytes:
-    """3 bytes a pixel, of which a controller with 18-bit colour heeds the upper 6 bits each."""
+    """3 bytes a pixel, of which a controller with 18-bit colour uses the upper 6 bits each."""
     return image.tobytes()
 
 

@@ -1,6 +1,6 @@
-"""The LCD controllers that we know: how each is set up, what it takes for a pixel, and how fast its bus may be.
+"""The LCD controllers that we know: how each is set up, the format of its pixels, and how fast its bus may be.
 
-The set-up sequences are luma.lcd's own, heard from its device classes; what differs from them is said here.
+The set-up sequences are luma.lcd's own, recorded from its device classes; differences from them are noted here.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ class PanelKind:
     ram: tuple[int, int]
     """The controller's memory, of which the glass shows a part."""
     quarters: int
-    """How far a landscape picture is turned clockwise for it, besides the configured turn."""
+    """How far (quarters clockwise) a landscape picture is turned for it, besides the configured turn."""
     datasheet_hz: int
     encode: Callable[[Image.Image], bytes]
     words: bool = False
@@ -40,15 +40,16 @@ class PanelKind:
 
     @property
     def pixel_bytes(self) -> int:
+        """How many bytes a pixel has on the bus."""
         return 2 if self.encode is rgb565 else 3
 
     @property
     def window_bytes(self) -> int:
-        """What setting a window costs: three commands and eight parameters."""
+        """How many bytes it costs to set a window: three commands and eight parameters."""
         return 19 if self.words else 11
 
     def parameters(self, *values: int) -> bytes:
-        """``values``, a byte each, as this kind takes them."""
+        """``values``, a byte each, as this kind takes parameters."""
         return bytes(byte for value in values for byte in ((0, value) if self.words else (value,)))
 
 
@@ -64,7 +65,7 @@ KINDS = {
         PanelKind("ili9486", "ili9486", (320, 480), (320, 480), 1, 20_000_000, rgb565, words=True),
         # Over SPI the ILI9488 takes 3 or 18 bits a pixel, not 16. In 3 bits, two pixels a byte, a code without grey
         # would need a sixth of its bytes: 43 ms less at 32 MHz, once, while PayBy takes hundreds. It would cost scan
-        # distance where modules are no whole number of pixels: 2.0 of 65 cm at 7.8 px (version 4), nothing that could
+        # distance if modules are not a whole number of pixels: 2.0 of 65 cm at 7.8 px (version 4), nothing that could
         # be measured at 7.1 px (96 drivers each, standard error 0.5 cm). Words would lose their smooth edges, unless
         # formats change between windows; and that one bit becomes full white, no panel was at hand to show.
         PanelKind("ili9488", "ili9488", (480, 320), (480, 320), 0, 20_000_000, rgb888),
@@ -73,7 +74,7 @@ KINDS = {
 
 
 def kind_of(name: str) -> PanelKind:
-    """The kind of that name; ValueError for none of ours."""
+    """The kind of that name; raises ValueError for an unknown name."""
     try:
         return KINDS[name]
     except KeyError:
@@ -88,7 +89,7 @@ def panel_size(name: str, rotate: int = 0) -> tuple[int, int]:
 
 
 def check_offset(name: str, x_offset: int, y_offset: int) -> None:
-    """Raise ValueError where the glass cannot begin there in the controller's memory; ``name`` is one of KINDS."""
+    """Raise ValueError if the glass cannot begin there in the controller's memory; ``name`` is one of KINDS."""
     kind = kind_of(name)
     for key, offset, built, ram in zip(
         ("x_offset", "y_offset"), (x_offset, y_offset), kind.built, kind.ram, strict=True
@@ -109,8 +110,8 @@ def datasheet_hz(name: str) -> int:
 def set_up_steps(kind: PanelKind, *, bgr: bool) -> tuple[SetUpStep, ...]:
     """What luma sends to set the controller up, without its first frame and without switching the display on.
 
-    ``bgr``: the glass has its colours the other way round than is usual for this controller. The first call takes
-    some 0.3 s, since luma waits in between.
+    ``bgr``: the glass has red and blue exchanged, compared with this controller's usual glass. The first call takes
+    some 0.3 s, because luma waits in between.
     """
     from luma.core.interface.serial import noop
     from luma.lcd import device
@@ -119,7 +120,7 @@ def set_up_steps(kind: PanelKind, *, bgr: bool) -> tuple[SetUpStep, ...]:
     width, height = kind.built
     options = {} if kind.luma == "st7789" else {"bgr": bgr}
     made = getattr(device, kind.luma)(heard, width=width, height=height, gpio=noop(), **options)
-    made.persist = True  # luma's clean-up at exit shall send nothing
+    made.persist = True  # luma's clean-up at exit must send nothing
     steps = [step for step in heard.steps if step[0] not in (CASET, RASET, RAMWR, DISPON)]
     if kind.luma == "st7789" and bgr:
         steps = [(code, bytes([data[0] | _BGR]) if code == MADCTL else data) for code, data in steps]
@@ -129,7 +130,7 @@ def set_up_steps(kind: PanelKind, *, bgr: bool) -> tuple[SetUpStep, ...]:
 
 
 class _RecordedSetUp:
-    """A luma serial interface that only listens."""
+    """A luma serial interface that only records."""
 
     def __init__(self) -> None:
         self.steps: list[SetUpStep] = []
@@ -139,7 +140,7 @@ class _RecordedSetUp:
 
     def data(self, data: Sequence[int] | bytes) -> None:
         code, parameters = self.steps[-1]
-        # Of luma's own first frame nothing need be kept.
+        # Nothing of luma's own first frame is kept.
         self.steps[-1] = code, b"" if code == RAMWR else parameters + bytes(data)
 
     def cleanup(self, *args: Any) -> None:

@@ -18,11 +18,11 @@ _NUMBERS = 1_000_000
 
 
 class PngPanel:
-    """Writes each new picture to ``folder``, which is made if absent, also when it vanished meanwhile; a picture that
-    equals the last is not written again while that one is there.
+    """Writes each new picture to ``folder``, which is made if absent, even if it vanished meanwhile. A picture that
+    equals the last is not written again while the last one is there.
 
-    No reader ever sees half a file: each is written under another name and then renamed. Numbers go on where an
-    earlier process ended, and after 999999 come again from 000000. show() blocks while the disk does.
+    No reader ever sees half a file: each is written under another name and then renamed. Numbers continue where an
+    earlier process ended, and start again from 000000 after 999999. show() blocks while the disk does.
     """
 
     light: None = None
@@ -43,7 +43,7 @@ class PngPanel:
         self.close()
 
     def show(self, image: Image.Image) -> None:
-        """Write ``image``, RGB and of this size; ValueError for another, PanelError where the disk refuses."""
+        """Write ``image``, RGB and of this size; raises ValueError for any other, PanelError if the disk refuses."""
         if image.mode != "RGB" or image.size != self.size:
             (width, height), (w, h) = self.size, image.size
             raise ValueError(f"the panel takes RGB pictures of {width}x{height}, not {image.mode} of {w}x{h}")
@@ -57,8 +57,8 @@ class PngPanel:
             self._last = image.copy()
 
     def close(self) -> None:
-        """The numbered pictures stay; the latest one goes dark, as a glass does, so that nobody takes a stale code off
-        it. Twice is harmless."""
+        """Darken the latest picture, as a glass would be, so that nobody scans a stale code; the numbered ones stay.
+        May be called twice."""
         with self._lock, contextlib.suppress(OSError):
             if self._last is not None:
                 self._put("latest.png", _encoded(Image.new("RGB", self.size)))
@@ -94,5 +94,5 @@ def _encoded(image: Image.Image) -> bytes:
 def _parsed(size: str) -> tuple[int, int]:
     found = re.fullmatch(r"([1-9][0-9]{0,3})x([1-9][0-9]{0,3})", size)
     if found is None:
-        raise ValueError(f'size is width x height in pixels, as "480x320", not {size!r}')
+        raise ValueError(f'size is width x height in pixels, such as "480x320", not {size!r}')
     return int(found[1]), int(found[2])

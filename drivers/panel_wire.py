@@ -12,26 +12,32 @@ RESET_LOW_S, RESET_WAIT_S = 0.01, 0.12
 """The data sheets ask for 10 us low, and for 120 ms before ``sleep out`` if the controller was awake."""
 _SWRESET = 0x01
 PWM_HZ = 1000
-"""Of a dimmed backlight: beyond what an eye sees. At full light there are no pulses, which a camera would see."""
+"""The frequency (Hz) of a dimmed backlight, faster than an eye sees. At full light there are no pulses, which a camera
+sees."""
 
 Light: TypeAlias = DigitalOutputDevice | PWMOutputDevice
 
 
 class SpiDev(Protocol):
-    """What we use of spidev.SpiDev."""
+    """The part of spidev.SpiDev that we use."""
 
     max_speed_hz: int
     mode: int
 
-    def open(self, bus: int, device: int) -> None: ...
-    def writebytes2(self, data: memoryview) -> None: ...
-    def close(self) -> None: ...
+    def open(self, bus: int, device: int) -> None:
+        """Open the bus and its chip select by their numbers in /dev/spidev<bus>.<device>. Raises OSError."""
+
+    def writebytes2(self, data: memoryview) -> None:
+        """Send all bytes, in as many transfers as the kernel needs. Raises OSError or, after a part, SystemError."""
+
+    def close(self) -> None:
+        """Close the bus. A second call does nothing."""
 
 
 class SpiWire:
-    """A panel.Wire. Use open_spi(); this takes what is open already.
+    """A panel.Wire. Use open_spi(); this class takes a bus and pins that are already open.
 
-    Data leave by writebytes2, which lets other threads run meanwhile (writebytes holds them up for the whole frame),
+    Data are sent by writebytes2, which lets other threads run meanwhile (writebytes blocks them for the whole frame),
     at most ``transfer_size`` bytes a call, and an even number of them, so that no 16-bit word is cut in two.
     """
 
@@ -50,7 +56,7 @@ class SpiWire:
         self._pause = pause
 
     def reset(self) -> None:
-        """By the reset line; by command where none is wired."""
+        """Reset by the reset line, or by command if none is wired."""
         if self._reset is None:
             self.command(_SWRESET)
         else:
@@ -82,7 +88,7 @@ class SpiWire:
     def _write(self, data: memoryview) -> None:
         try:
             self._spi.writebytes2(data)
-        except SystemError:  # spidev 3.8 forgets to say what is wrong where the kernel took only a part
+        except SystemError:  # spidev 3.8 sets no error if the kernel took only a part
             raise OSError("the bus took only a part of what was sent") from None
 
 
@@ -100,10 +106,10 @@ def open_spi(
     mode: int = 0,
 ) -> SpiWire:
     """Open /dev/spidev<bus>.<device> and the pins, by their BCM numbers; -1 for reset or backlight means none.
-    ``backlight_pwm``: the backlight can be dimmed by pulses. ``mode``: of SPI; 3 has the clock rest high, without which
-    an ST7789 whose chip select is tied to ground hears nothing.
+    ``backlight_pwm``: the backlight can be dimmed by pulses. ``mode``: the SPI mode; in 3 the clock rests high, without
+    which an ST7789 whose chip select is tied to ground receives nothing.
 
-    Raises PinHeld for a pin that cannot be had, and OSError, its text one line that says what to do.
+    Raises PinHeld for a pin that cannot be used, and OSError with one line that says what to do.
     """
     path = f"/dev/spidev{bus}.{device}"
     try:

@@ -1,4 +1,4 @@
-"""Where pins come from: the machine's GPIO chip, or gpiozero's mock pins when those are asked for by name."""
+"""Where pins come from: the machine's GPIO chip, or gpiozero's mock pins if they are asked for by name."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ class NoGpio(Exception):
 
 
 class PinHeld(OSError):
-    """The line ``number`` (BCM) cannot be had; ``why`` is what the chip said: most often another program holds it."""
+    """The line ``number`` (BCM) cannot be used; ``why`` is the chip's reason: most often another program holds it."""
 
     def __init__(self, number: int, why: str) -> None:
         super().__init__(f"GPIO {number} cannot be used: {why}")
@@ -29,7 +29,7 @@ class PinHeld(OSError):
 
 @contextlib.contextmanager
 def claiming(number: int) -> Iterator[None]:
-    """Around whatever takes the line ``number``: raises PinHeld where it cannot be had."""
+    """Put this around code that takes the line ``number``: it raises PinHeld if the line cannot be used."""
     try:
         yield
     except Exception as error:  # lgpio's errors derive from Exception alone
@@ -38,7 +38,7 @@ def claiming(number: int) -> Iterator[None]:
 
 
 def claim(pins: Pins, number: int) -> None:
-    """See whether the line can be had, by taking it as an input with pull-down; raises PinHeld."""
+    """Check that the line can be used, by taking it as an input with pull-down; raises PinHeld."""
     with claiming(number):
         InputDevice(number, pull_up=False, pin_factory=pins).close()
 
@@ -55,7 +55,7 @@ def open_pins(kind: str, *, dev: Path = Path("/dev")) -> Pins:
         raise ValueError(f'pins are "auto" or "mock", not {kind!r}')
     if not any(dev.glob("gpiochip*")):
         raise NoGpio(f'no GPIO chip ({dev}/gpiochip*): run on a Raspberry Pi, or ask for pins = "mock"')
-    # At its import lgpio makes a named pipe in the working directory, which a service may not write to.
+    # When imported, lgpio makes a named pipe in the working directory, where a service may not write.
     os.environ.setdefault("LG_WD", tempfile.gettempdir())
     try:
         from gpiozero.pins.lgpio import LGPIOFactory

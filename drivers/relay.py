@@ -1,8 +1,8 @@
 """The relay on the barrier's raise input, and where the boom is.
 
-We only ever ask the barrier's own controller to raise: it lowers the arm by itself, under its own safety loop, and
-there is no output here that could. The relay is active high and normally open, so that a crash, an unplugged cable
-and a start all mean "no pulse" (gpiozero's active-low outputs click once when they are made).
+We only ever ask the barrier's own controller to raise. It lowers the arm by itself, under its own safety loop, and no
+output here could. The relay is active high and normally open, so that a crash, an unplugged cable and a start all mean
+"no pulse" (gpiozero's active-low outputs click once when they are made).
 """
 
 import asyncio
@@ -19,25 +19,25 @@ from drivers.settled_input import SettledInput
 from drivers.timing import Handover, LoopTimers, Timer, Timers
 
 SETTLE_S = 0.03
-"""A limit switch's contact bounces for some ms."""
+"""How long (s) a limit switch must keep still: its contact bounces for some ms."""
 GAP_S = 0.2
-"""The least pause between two pulses: a controller must see two edges, not one long one."""
+"""The least pause (s) between two pulses: a controller must see two pulses, not one long one."""
 
 Hold = Callable[[threading.Event, float], object]
-"""Waits so many seconds, or less once the event is set; threading.Event.wait is one."""
+"""Waits this many seconds, or less if the event is set; threading.Event.wait is one."""
 
 
 class RelayClosed(Exception):
-    """A pulse was asked for, but the relay is not open."""
+    """A pulse was asked for, but the driver is not open."""
 
 
 class RelayBarrier:
     """One barrier: a relay that asks it to raise, and its state by limit switches, by time, or both (see
     boom_tracker.py).
 
-    ``async with RelayBarrier(...) as barrier``, once: the pins are taken on entering and given back on leaving, the
-    relay off. Switches are active high with pull-down (settled_input.py). A pulse is timed by a thread of its own, so
-    that a busy event loop cannot stretch it, and ends with the relay off whatever happens, close() included.
+    Use as ``async with RelayBarrier(...) as barrier``, once: the pins are taken on entering and released on leaving,
+    with the relay off. Switches are active high with pull-down (see settled_input.py). A thread of its own times a
+    pulse, so that a busy event loop cannot stretch it, and the pulse ends with the relay off whatever happens.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class RelayBarrier:
         timers: Timers | None = None,
         hold: Hold = threading.Event.wait,
     ) -> None:
-        """Pins by their BCM numbers; ``close_s`` counts from ``up`` to ``down`` where no switch or loop tells.
-        ``quiet_s``: for how long surely no pulse was given before this start."""
+        """Pins by their BCM numbers; ``close_s`` counts from ``up`` to ``down`` if no switch or loop tells.
+        ``quiet_s``: for how long there was certainly no pulse before this start."""
         self._raise_pin, self._up_pin, self._down_pin = raise_pin, up_pin, down_pin
         self._pin_factory, self._settle_s, self._hold = pin_factory, settle_s, hold
         self._pulse_s, self._rise_s, self._close_s, self._quiet_s = pulse_s, rise_s, close_s, quiet_s
@@ -71,7 +71,7 @@ class RelayBarrier:
         self._callbacks: list[Callable[[], None]] = []
 
     async def __aenter__(self) -> Self:
-        """Raises PinHeld for a line that cannot be had."""
+        """Raises PinHeld for a line that cannot be used."""
         loop = asyncio.get_running_loop()
         self._timers = self._timers_given or LoopTimers(loop)
         self._handover = Handover(loop)
@@ -103,7 +103,7 @@ class RelayBarrier:
             self.close()
 
     def close(self) -> None:
-        """End a running pulse with the relay off, and give the pins back; twice is harmless."""
+        """End a running pulse with the relay off, and release the pins; may be called twice."""
         self._closing.set()
         self._thread.shutdown()  # pulses that still wait their turn end in RelayClosed
         if self._relay is not None and not self._relay.closed:
@@ -125,7 +125,7 @@ class RelayBarrier:
         self._callbacks.append(callback)
 
     def under_boom(self, covered: bool) -> None:
-        """Tell what the loop under the boom says: without limit switches a car there holds the arm up."""
+        """Tell whether the loop under the boom is covered: without limit switches a car there holds the arm up."""
         self._step(lambda now: self._arm.boom_loop(now, covered=covered))
 
     async def pulse(self) -> None:
@@ -172,7 +172,7 @@ class RelayBarrier:
         self._step(lambda now: self._arm.switches(now, up=up, down=down))
 
     def _step(self, step: Callable[[float], None]) -> None:
-        """In the event loop's thread: let the arm take ``step``, tell of a new state, and wait for the next."""
+        """In the event loop's thread: apply ``step`` to the arm, report a new state, and set the next timer."""
         before = self._arm.state
         step(self._timers.now())
         self._schedule()

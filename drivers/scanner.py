@@ -1,14 +1,14 @@
-"""Ticket scanners: a serial one, one that plays a keyboard, and standard input.
+"""Ticket scanners: a serial one, one that acts as a keyboard, and standard input.
 
-All are read the same way, by the loop of whoever holds them:
+All are read in the same way, in the event loop of their user:
 
     async with SerialScanner("/dev/ttyACM0") as scanner:
         async for reading in scanner:
             ...
 
-The iteration never ends by itself: a scanner that is away is opened again and again, and says so in ``trouble``. What
-has no line end is read after a pause (Lines has the rules).
-Bytes are taken from the device only as readings are asked for, so a flood waits in the kernel and not in memory.
+The iteration never ends by itself: a scanner that is gone is opened again and again, and ``trouble`` says so. A text
+without a line end is read after a pause (line_reader.py has the rules).
+Bytes are read from the device only when readings are asked for, so a flood waits in the kernel and not in memory.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # evdev takes a while to load, and most lanes have no keyboar
 
 CHUNK = 4096
 RETRY_S = 0.5
-"""Pause before a scanner is opened again; doubled each time up to SLOWEST_RETRY_S."""
+"""The pause (s) before a scanner is opened again; it doubles each time up to SLOWEST_RETRY_S."""
 SLOWEST_RETRY_S = 5.0
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -37,7 +37,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Port:
-    """An open device: what to wait for, and how to give it back; of one that plays a keyboard, how to read it."""
+    """An open device: what to wait for, how to close it and, for a keyboard, how to read it."""
 
     fd: int
     close: Callable[[], None]
@@ -45,13 +45,14 @@ class Port:
 
 
 class ScannerTroubles:
-    """What is wrong ``now``, and who is told."""
+    """What is wrong ``now``, and the callbacks for changes."""
 
     def __init__(self, now: str | None = None) -> None:
         self.now = now
         self.callbacks: list[Callable[[], None]] = []
 
     def set(self, text: str | None) -> None:
+        """Note what is wrong (None: nothing), and call back if that is news."""
         if text == self.now:
             return
         self.now = text
@@ -60,9 +61,9 @@ class ScannerTroubles:
 
 
 class PortScanner:
-    """Reads lines from what ``open_port`` opens; the three scanners differ in that and in how bytes become text.
+    """Reads lines from what ``open_port`` opens; the three scanners differ in this and in how bytes become text.
 
-    ``open_port`` runs in a thread, since a wedged USB device can hold it up, and raises OSError.
+    ``open_port`` runs in a thread, because a hung USB device can block it; it raises OSError.
     """
 
     def __init__(self, name: str, open_port: Callable[[], Port], *, sleep: Sleep = asyncio.sleep) -> None:
@@ -70,7 +71,7 @@ class PortScanner:
         self._port: Port | None = None
         self._lines = LineReader()
         self._fed_s = 0.0
-        """When its last byte came, by the event loop's clock."""
+        """When the last byte came, by the event loop's clock (s)."""
         self._ready: deque[Reading] = deque()
         self._retry_s = RETRY_S
         self._troubles = ScannerTroubles(f"the scanner at {name} is not open yet")
@@ -115,7 +116,7 @@ class PortScanner:
         return self._ready.popleft()
 
     def _read(self, port: Port) -> list[Reading] | None:
-        """What waits in the device; None where nothing more will come."""
+        """The bytes that wait in the device; None if no more will come."""
         data = os.read(port.fd, CHUNK)
         if not data:
             return None
@@ -123,7 +124,7 @@ class PortScanner:
         return self._lines.feed(data)
 
     def _pause_left_s(self) -> float | None:
-        """How long the line that has begun may still pause; None where none has."""
+        """How long (s) the line that has begun may still pause; None if none has."""
         if not self._lines.begun:
             return None
         return max(0.0, self._fed_s + PAUSE_S - asyncio.get_running_loop().time())
@@ -132,7 +133,7 @@ class PortScanner:
         await self._lost("was lost", "it was unplugged")
 
     async def _lost(self, what: str, why: str) -> None:
-        """Give the device up, say so, and wait before the next try."""
+        """Give the device up, report it, and wait before the next try."""
         self._troubles.set(f"the scanner at {self._name} {what}: {why}")
         await self._close()
         await self._sleep(self._retry_s)
@@ -154,17 +155,17 @@ class PortScanner:
 
 
 class SerialScanner(PortScanner):
-    """A scanner on a serial line, or a USB one that plays one (/dev/ttyACM0). 8 data bits, no parity, 1 stop bit."""
+    """A scanner on a serial line, or a USB one that acts as one (/dev/ttyACM0). 8 data bits, no parity, 1 stop bit."""
 
     def __init__(self, device: str, baud: int = 9600, *, sleep: Sleep = asyncio.sleep) -> None:
         super().__init__(device, lambda: _open_serial(device, baud), sleep=sleep)
 
 
 class HidScanner(PortScanner):
-    """A scanner that plays a keyboard: ``device`` is its event device (/dev/input/by-id/...-event-kbd), US layout.
+    """A scanner that acts as a keyboard: ``device`` is its event device (/dev/input/by-id/...-event-kbd), US layout.
 
-    The keyboard is taken for us alone, so that a ticket is not typed into the machine's console as well. ``grab``: what
-    to do instead with something else that bears a keyboard's events, such as a pipe on a test bench.
+    The keyboard is grabbed, so that a ticket is not typed into the machine's console as well. ``grab``: what to do
+    instead with another source of keyboard events, such as a pipe on a test bench.
     """
 
     def __init__(self, device: str, *, grab: Callable[[int], None] | None = None, sleep: Sleep = asyncio.sleep) -> None:
@@ -203,17 +204,17 @@ class StdinScanner(PortScanner):
 
 
 async def readable(fd: int, within_s: float | None = None) -> bool:
-    """Wait until ``fd`` can be read, a regular file or /dev/null always can; False where it could not in time."""
+    """Wait until ``fd`` can be read; a regular file or /dev/null always can. Returns False if it cannot in time."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
     try:
         loop.add_reader(fd, ready.set)
-    except PermissionError:  # epoll takes neither: nothing there ever keeps one waiting
+    except PermissionError:  # epoll takes neither, since they never make a reader wait
         return True
     try:
         async with asyncio.timeout(within_s):
             await ready.wait()
-    except TimeoutError:  # what came while this process was kept from looking came in time, for all we know
+    except TimeoutError:  # bytes that came while this process could not look count as in time
         poll = select.poll()
         poll.register(fd, select.POLLIN)
         return bool(poll.poll(0))
@@ -223,7 +224,7 @@ async def readable(fd: int, within_s: float | None = None) -> bool:
 
 
 def _why(error: OSError) -> str:
-    told = {errno.EBUSY: "another program holds it", errno.ENOTTY: "it is no device of this reader.driver"}
+    told = {errno.EBUSY: "another program holds it", errno.ENOTTY: "it is not a device for this reader.driver"}
     return told.get(error.errno or 0) or error.strerror or str(error)
 
 
@@ -231,7 +232,7 @@ def _open_serial(device: str, baud: int) -> Port:
     try:
         port = serial.Serial(device, baud, timeout=0, exclusive=True)
     except serial.SerialException as error:  # an OSError, with the device's name within its text
-        # A lock that another holds must not pass for EAGAIN, which says that nothing is there to be read.
+        # A lock that another program holds must not look like EAGAIN, which means that there is nothing to read.
         number = errno.EBUSY if error.errno == errno.EAGAIN else error.errno
         raise OSError(number, os.strerror(number) if number else str(error)) from None
     return Port(port.fileno(), port.close)

@@ -1,4 +1,4 @@
-"""One digital input that has settled: what loops and limit switches are read through.
+"""One debounced digital input, through which loops and limit switches are read.
 
 Every input is active high with the pin's own pull-down: the contact, or the opto-coupler's output, connects 3.3 V to
 the pin. A broken wire therefore reads as not active.
@@ -12,17 +12,17 @@ from drivers.pins import claiming
 from drivers.timing import Handover, Timer, Timers
 
 POLL_S = 5.0
-"""How often the level is read besides its edges: an edge that was lost must not be believed for ever."""
+"""How often (s) the level is read besides its edges: a lost edge must not leave a wrong level for ever."""
 BOUNCING_S = 2.0
-"""An input that has not settled for so long is bouncing."""
+"""An input that has not settled for this long (s) is bouncing."""
 
 
 class SettledInput:
     """A pin's level once it has kept still for ``settle_s``; until then the level before.
 
-    ``changed`` is called in the event loop's thread after ``active`` or ``bouncing`` changed, and never for the level
-    found at the start, which is read here because an input that is active already fires nothing. A contact that
-    chatters costs one wake-up per ``settle_s``, however fast its edges come.
+    ``changed`` is called in the event loop's thread after ``active`` or ``bouncing`` changed, but not for the level at
+    the start, which is read here because an input that is already active causes no edge. A chattering contact costs one
+    wake-up per ``settle_s``, however fast its edges come.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class SettledInput:
         self._device.when_activated = self._device.when_deactivated = self._edge
 
     def close(self) -> None:
-        """Give the pin back; twice is harmless."""
+        """Release the pin; may be called twice."""
         self._device.close()
         for timer in (self._timer, self._poll):
             if timer is not None:
@@ -68,14 +68,14 @@ class SettledInput:
 
     def _settle(self) -> None:
         left_s = self._last_edge + self._settle_s - self._timers.now()
-        if left_s > 1e-6:  # what rounding leaves over is no time
+        if left_s > 1e-6:  # less is a rounding error
             self._timer = self._timers.after(left_s, self._settle)
             if not self.bouncing and self._last_edge - self._first_edge >= BOUNCING_S:
                 self.bouncing = True
                 self._changed()
             return
         self._timer = None
-        self._armed = False  # before the level is read, so that an edge from here on counts anew
+        self._armed = False  # before the level is read, so that an edge from here on counts again
         before = self.active, self.bouncing
         self.active, self.bouncing = bool(self._device.is_active), False
         if (self.active, self.bouncing) != before:

@@ -1,4 +1,4 @@
-"""Twins of the hardware that act like it and remember, for the demo and for tests."""
+"""Simulated hardware that acts like the real one and remembers, for the demo and for tests."""
 
 import asyncio
 from collections import deque
@@ -25,7 +25,7 @@ class SimulatedScanner:
         self._troubles = ScannerTroubles()
 
     def feed(self, text: str) -> None:
-        """Hold a ticket under it: ``text`` without its line end."""
+        """Hold a ticket under it; ``text`` has no line end."""
         self.feed_bytes(text.encode() + b"\r\n")
 
     def feed_bytes(self, data: bytes) -> None:
@@ -71,7 +71,7 @@ class SimulatedScanner:
 
 
 class RelayPin(MockPin):  # type: ignore[misc]  # gpiozero has no types
-    """A mock output that tells of every change of its level, in the thread that drives it."""
+    """A mock output that reports every change of its level, in the thread that drives it."""
 
     def __init__(self, factory: MockFactory, info: Any) -> None:
         self.watchers: list[Callable[[bool], None]] = []
@@ -85,7 +85,7 @@ class RelayPin(MockPin):  # type: ignore[misc]  # gpiozero has no types
 
 
 class WiredPin(MockPin):  # type: ignore[misc]
-    """A mock input with something wired to it: its level stays what drive() set, also as a device takes the pin."""
+    """A mock input with something wired to it: its level stays as drive() set it, even when a device takes the pin."""
 
     def __init__(self, factory: MockFactory, info: Any) -> None:
         self.level = False
@@ -103,7 +103,7 @@ class WiredPin(MockPin):  # type: ignore[misc]
 
 
 class SimulatedRelay:
-    """What hangs on the relay's pin. The simulated parts are made before a driver takes their pins."""
+    """The device on the relay's pin. Make the simulated parts before a driver takes their pins."""
 
     def __init__(self, pins: MockFactory, pin: int) -> None:
         self.pin: RelayPin = pins.pin(pin, pin_class=RelayPin)
@@ -122,7 +122,7 @@ class SimulatedLoops:
         self._watchers: list[Callable[[bool], None]] = []
 
     def waiting(self, covered: bool) -> None:
-        """Metal stands, or stands no longer, on the loop before the boom."""
+        """Put metal on the loop before the boom, or take it away."""
         self._waiting.drive(covered)
 
     def under_boom(self, covered: bool) -> None:
@@ -132,12 +132,12 @@ class SimulatedLoops:
             told(covered)
 
     def watch_boom(self, told: Callable[[bool], None]) -> None:
-        """Call ``told`` with what the loop under the boom says: a barrier's safety loop."""
+        """Call ``told`` with the state of the loop under the boom: a barrier's safety loop."""
         self._watchers.append(told)
 
 
 class SimulatedArm:
-    """The barrier's own machine: rises on a pulse, lowers by itself, and moves its two limit switches.
+    """The barrier itself: it rises on a pulse, lowers by itself, and moves its two limit switches.
 
     It lowers once a car has gone over the loop under the boom, or ``hold_s`` after it was up; never onto a car, and a
     car that comes under it while it lowers sends it up again. ``stuck``: it ignores pulses.
@@ -156,7 +156,7 @@ class SimulatedArm:
         hold_s: float = 30.0,
         timers: Timers | None = None,
     ) -> None:
-        """``close_s``: how long lowering takes. To be made in the event loop's thread."""
+        """``close_s``: how long lowering takes. Make it in the event loop's thread."""
         loop = asyncio.get_running_loop()
         self.rise_s, self.close_s, self._hold_s = rise_s, close_s, hold_s
         self.stuck = False
@@ -177,11 +177,11 @@ class SimulatedArm:
         self._watchers.append(told)
 
     def force_open(self) -> None:
-        """A fire input, or a hand: it goes up without a pulse, and stays there."""
+        """Go up without a pulse and stay there, as by a fire input or by hand."""
         self._enter("rising", self.rise_s, lambda: self._enter("up", None, None))
 
     def close(self) -> None:
-        """Forget what was still to come."""
+        """Cancel the movements still to come."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -236,7 +236,7 @@ class MemoryPanel:
         self.image: Image.Image | None = None
         self.frames = 0
         self.broken: str | None = None
-        """Set it to have show() fail with this text."""
+        """Set it to make show() fail with this text."""
         self._watchers: list[Callable[[Image.Image], None]] = []
 
     def __enter__(self) -> Self:
@@ -262,4 +262,4 @@ class MemoryPanel:
             told(image.copy())
 
     def close(self) -> None:
-        """The glass keeps its picture, for whoever looks."""
+        """The glass keeps its picture, so that a test can look at it."""

@@ -1,4 +1,4 @@
-"""Time as an argument: what waits in a driver waits on these, so that a test can turn the clock itself."""
+"""Time as an argument: drivers wait on these timers, so that a test can turn the clock itself."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ class Timer(Protocol):
     """One callback that is still to come."""
 
     def cancel(self) -> None:
-        """Never call it; harmless afterwards and twice."""
+        """Cancel the callback; may be called twice, and after the callback."""
 
 
 class Timers(Protocol):
@@ -36,7 +36,7 @@ class LoopTimers:
 
 
 class Handover:
-    """Calls from any thread into the event loop's; silently nothing once the loop is closed.
+    """Calls from any thread into the event loop's; does nothing, silently, once the loop is closed.
 
     A pin's callback runs in lgpio's one thread, and an exception there would end every later callback.
     """
@@ -45,7 +45,8 @@ class Handover:
         self._loop = loop
 
     def call(self, callback: Callable[[], None]) -> None:
+        """Have the loop call ``callback`` soon, from any thread. Raises nothing."""
         try:
             self._loop.call_soon_threadsafe(callback)
-        except RuntimeError:  # the loop was closed meanwhile: nobody is left to hear it
+        except RuntimeError:  # the loop was closed meanwhile, so nobody needs the call
             return

@@ -14,15 +14,16 @@ from terminal.config.schema import ConfigError
 
 PROGRAM = "exit-terminal"
 NOT_YET = ("console", "watch")
-"""Commands that a later version brings."""
+"""Commands that a later version will have."""
 
 
 class Parser(argparse.ArgumentParser):
     """argparse, with errors of one line."""
 
     def error(self, message: str) -> NoReturn:
+        """Print ``message`` as one line of at most 400 characters on stderr and raise SystemExit with status 2."""
         said = " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", message).split())
-        said = re.sub(r"://[^'\"]*@", "://…@", said)  # who writes a password into a URL
+        said = re.sub(r"://[^'\"]*@", "://…@", said)  # somebody may write a password into a URL
         self.exit(2, f"{self.prog}: {said if len(said) <= 400 else said[:400] + '…'} (see {PROGRAM} --help)\n")
 
 
@@ -73,7 +74,7 @@ def _port(text: str) -> int:
 
 
 def parser() -> Parser:
-    """Every command and option that there is."""
+    """The parser of every command and option."""
     common = Parser(add_help=False)
     common.add_argument("--config", metavar="FILE", type=Path, default=argparse.SUPPRESS, help="the configuration")
     top = Parser(prog=PROGRAM, description="A parking exit that is paid by phone.")
@@ -85,10 +86,10 @@ def parser() -> Parser:
         return commands.add_parser(name, help=text, description=text, parents=[common])
 
     demo = command("demo", "everything on this machine, with simulated hardware and a page to drive it")
-    demo.add_argument("--port", type=_port, default=8000, help="of the page (default: %(default)s)")
+    demo.add_argument("--port", type=_port, default=8000, help="the page's port (default: %(default)s)")
     demo.add_argument("--cars", metavar="N", type=_count, help="run N cars without the page, then end")
     command("run", "all roles of one lane in one process, by the configuration")
-    command("reader", "one role: reads tickets and says what is due")
+    command("reader", "one role: reads tickets and publishes the amount due")
     command("worker", "one role: orders, payments and lifts of all lanes of a garage")
     command("listener", "one role: takes PayBy's notifications")
     command("barrier", "one role: checks lifts and pulses the relay")
@@ -105,21 +106,27 @@ def parser() -> Parser:
         metavar="DIR",
         type=_folder,
         default=Path("sandbox"),
-        help="of the keys, made if absent (default: sandbox)",
+        help="the folder of the keys, made if absent (default: sandbox)",
     )
-    sandbox.add_argument("--merchant-key", metavar="FILE", type=_to_read, help="the merchant's public key, if any")
+    sandbox.add_argument(
+        "--merchant-key", metavar="FILE", type=_to_read, help="the merchant's public key, if it has one"
+    )
     sandbox.add_argument(
         "--partner-id", metavar="ID", type=_merchant, default="200000000888", help="(default: %(default)s)"
     )
     _add_init(command("init", "write a configuration with fresh keys into a folder, and say what to do next"))
-    check = command("check", "is this installation ready; a line each, and what to do about a failure")
-    check.add_argument("--order", action="store_true", help="then prove it by a real order that is paid and given back")
-    check.add_argument("--amount", metavar="AED", default="1.00", help="of that order (default: %(default)s)")
-    check.add_argument("--user", metavar="USER", help="look as the user that the service runs as; for root")
+    check = command("check", "is this installation ready? A line for each part, and what to do about a failure")
+    check.add_argument("--order", action="store_true", help="then prove it by a real order that is paid and refunded")
+    check.add_argument(
+        "--amount", metavar="AED", default="1.00", help="the amount of that order (default: %(default)s)"
+    )
+    check.add_argument("--user", metavar="USER", help="check as the user that the service runs as; only for root")
     check.add_argument("--json", action="store_true", help="one JSON document in place of the lines")
     ticket = command("ticket", "print a test ticket")
-    ticket.add_argument("--minutes-ago", metavar="N", type=int, default=90, help="its entry (default: %(default)s)")
-    ticket.add_argument("--text", action="store_true", help="its text alone, as the last line")
+    ticket.add_argument(
+        "--minutes-ago", metavar="N", type=int, default=90, help="how long ago it entered (default: %(default)s)"
+    )
+    ticket.add_argument("--text", action="store_true", help="print only its text, as the last line")
     ticket.add_argument("--png", metavar="FILE", type=_to_write, help="draw it")
     screens = command("screens", "draw every screen of every panel; with --config in that garage's words")
     screens.add_argument("--out", metavar="DIR", type=_folder, required=True, help="the folder for the pictures")
@@ -127,10 +134,10 @@ def parser() -> Parser:
     screens.add_argument("--digits", choices=("latin", "arabic"), help="(default: the configuration's, or latin)")
     refund = command("refund", "give a payment back, through the worker, and follow it to its end")
     refund.add_argument("order", metavar="ORDER", help="the order number")
-    refund.add_argument("--amount", metavar="AED", help="as 12.50 (default: what is left of the payment)")
-    refund.add_argument("--reason", metavar="TEXT", default="", help="what PayBy and the journal are told")
-    refund.add_argument("--yes", action="store_true", help="do not ask back")
-    reconcile = command("reconcile", "match a day's statement with the journal and the boom's raises")
+    refund.add_argument("--amount", metavar="AED", help="such as 12.50 (default: what is left of the payment)")
+    refund.add_argument("--reason", metavar="TEXT", default="", help="the reason for PayBy and the journal")
+    refund.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    reconcile = command("reconcile", "match a day's statement with the journals and the barrier's raises")
     reconcile.add_argument("--date", metavar="YYYY-MM-DD", required=True, help="in the garage's time zone")
     reconcile.add_argument("--json", metavar="FILE", type=_to_write, help="write the report as JSON")
     reconcile.add_argument("--csv", metavar="FILE", type=_to_write, help="write its rows as CSV")
@@ -139,7 +146,12 @@ def parser() -> Parser:
         "--statement", metavar="FILE", type=_to_read, nargs="+", default=[], help="ZIP or CSV (default: PayBy is asked)"
     )
     reconcile.add_argument(
-        "--barrier-journal", metavar="FILE", type=_to_read, nargs="+", default=[], help="of barriers on other machines"
+        "--barrier-journal",
+        metavar="FILE",
+        type=_to_read,
+        nargs="+",
+        default=[],
+        help="journals of barriers on other machines",
     )
     command("contract", "print topics and messages as AsyncAPI")
     return top
@@ -191,7 +203,7 @@ def main(argv: Sequence[str] | None = None, run: Callable[[argparse.Namespace], 
     arguments = parser().parse_args(words)
     try:
         if run is None:
-            from terminal.app import commands  # loads every role: --help and mistakes need not wait for it
+            from terminal.app import commands  # imports every role: --help and mistakes need not wait for it
 
             run = commands.main
         return run(arguments)

@@ -1,6 +1,6 @@
 """What app and tools both need, made from the settings in one place.
 
-PayBy's client and the screens are loaded when they are asked for: a barrier that starts alone waits for neither.
+PayBy's client and the screens are imported when they are needed: a barrier that starts alone waits for neither.
 """
 
 import errno
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def rules(settings: Settings, *, mark: str = "") -> Rules:
-    """What is laid down about a visit; without [payby], which who only reads a journal may lack, the default wait."""
+    """The limits of a visit; with the default wait if there is no [payby], which a reader of a journal may lack."""
     garage, exit_grace_ms = settings.need(sections.GarageSettings).id, settings.tariff.exit_grace * 60_000
     if settings.payby is None:
         return Rules(garage, exit_grace=exit_grace_ms, mark=mark)
@@ -144,7 +144,7 @@ def _naming(key: str, bad: type[Exception] = signatures.BadKeyFile) -> Iterator[
 def payby_client(
     payby: sections.PaybySettings, *, timeout_s: float | None = None, clock: Clock | None = None
 ) -> "PayByClient":
-    """PayBy's client, to be entered; ``timeout_s`` in place of the configured one. Raises ConfigError."""
+    """PayBy's client, to be entered; ``timeout_s`` replaces the configured one. Raises ConfigError."""
     from terminal.payby.client import PayByClient
 
     return PayByClient(
@@ -182,7 +182,7 @@ def cannot_listen(section: str, host: str, port: int, error: OSError) -> tuple[s
 def site(
     garage: sections.GarageSettings | None, lcd: sections.LcdSettings | None, network: "Wifi | None" = None
 ) -> "Site":
-    """What the screens of a lane say of their garage."""
+    """What the screens of a lane say about their garage."""
     from terminal.screen.view import Site
 
     names = (garage.name, garage.name_ar, garage.help_phone) if garage else ("", "", "")

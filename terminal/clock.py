@@ -1,4 +1,4 @@
-"""What time it is, as an argument: tests and the simulator bring their own."""
+"""The time as an argument: tests and the simulator bring their own."""
 
 import ctypes
 import time
@@ -9,7 +9,8 @@ from uuid_utils import uuid7
 
 
 class Clock(Protocol):
-    """Two clocks. The wall's may jump: for what others read. The steady one never does: for every local wait."""
+    """Two clocks. The wall clock may jump: use it for what others read. The steady clock never jumps: use it for local
+    waits."""
 
     def wall_ms(self) -> int:
         """Milliseconds since the epoch, UTC."""
@@ -37,11 +38,12 @@ class Steady:
         self._offset = max(wall_ms, not_before) - steady_ms()
 
     def now(self) -> int:
+        """Milliseconds since the epoch; never less than before, whatever is done to the wall clock."""
         return self._steady_ms() + self._offset
 
 
 class Timex(ctypes.Structure):
-    """What adjtimex(2) fills in, as far as it is read here; the rest is room for what follows."""
+    """The part of adjtimex(2)'s struct that is read here; the rest is room for the other fields."""
 
     _fields_ = (
         ("modes", ctypes.c_uint),
@@ -59,14 +61,14 @@ _AGREES_S = 2
 def _adjtimex(timex: Timex) -> int:
     try:
         return int(ctypes.CDLL(None).adjtimex(ctypes.byref(timex)))
-    except (AttributeError, OSError):  # no Linux
+    except (AttributeError, OSError):  # not Linux
         return -1
 
 
 def kernel_keeps(wall_ms: int, adjtimex: Callable[[Timex], int] = _adjtimex) -> bool:
-    """Does the kernel say that its clock is synchronised, and is ``wall_ms`` what that clock shows?
+    """Does the kernel call its clock synchronised, and does that clock show ``wall_ms``?
 
-    False where nobody knows: the kernel speaks for its own clock, not for one that was put before it.
+    False if unknown: the kernel answers for its own clock, not for one that replaces it.
     """
     timex = Timex()
     state = adjtimex(timex)

@@ -9,8 +9,8 @@ from collections.abc import Callable
 async def aside(work: Callable[[], object], name: str) -> None:
     """Run ``work`` in a thread of its own, and wait for its end; raises what it raises.
 
-    Not in the loop's pool of threads, for whose end every process waits before it ends itself: a bus that hangs would
-    keep it from that. Cancelled, nobody waits for the work any more.
+    It does not use the loop's pool of threads, because a process waits for the pool before it ends, and a bus that
+    hangs would prevent that. If the caller is cancelled, nothing waits for the work any more.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()

@@ -8,9 +8,7 @@ import gc
 import os
 import shutil
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -24,7 +22,7 @@ from broker.packets import Packet, encode_length, read_frame
 from terminal.contract.access import USERS, may_publish, may_subscribe
 from terminal.mqtt.client import MqttClient
 from tests.support.leash import LEASH, bring_down, end_children
-from tests.support.ports import free_port
+from tests.support.ports import free_port, listens
 
 settings.register_profile("same every time", derandomize=True, deadline=None)
 settings.load_profile("same every time")
@@ -86,15 +84,7 @@ class Mosquitto:
     def start(self) -> None:
         with (self.folder / "mosquitto.log").open("ab") as log:
             self.process = subprocess.Popen([*LEASH, "mosquitto", "-c", str(self.config)], stdout=log, stderr=log)
-        for _ in range(500):
-            if self.process.poll() is not None:
-                raise RuntimeError(f"mosquitto ended: {(self.folder / 'mosquitto.log').read_text()}")
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                time.sleep(0.01)
-        raise RuntimeError("mosquitto does not listen")
+        listens(self.process, self.port, self.folder / "mosquitto.log")
 
     def stop(self, how: int = signal.SIGTERM) -> None:
         if self.process:

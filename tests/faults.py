@@ -96,7 +96,7 @@ ROWS = (
     Row("tailgating", "a second car slips through: one lift, one passage, told", "Rules"),
     Row("forced-open", "the arm is forced open: noted, and the lane recovers", "Mock pins"),
     Row("listener-flood", "bad signatures and half requests in masses: a genuine one is answered in time", "Processes"),
-    Row("keys-rotate", "PayBy's key or ours is replaced: both count for a while, a stranger's is told", "Rules"),
+    Row("keys-rotate", "PayBy's key or ours is replaced: both count for a while, a stranger's is alerted", "Rules"),
     Row("certificate", "a certificate expired or of another host: not spoken to, told", "Processes"),
     Row("update", "a newer version finds open orders: the journal comes along, the visit goes on", "Processes"),
     Row("stranger-paid", "another merchant's payment under our number: written down, told, no lift", "Property"),

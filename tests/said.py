@@ -15,20 +15,21 @@ SAID = Path(__file__).with_name("said.txt")
 ELSEWHERE = (
     "alert boom-stuck critical | exit-1 stay | the arm does not rise; the lane takes no new orders",
     "alert help warning once | exit-1 stay order | a driver needs help: unpaid",
-    "alert lift-unknown critical once | the garage stay order | a part was given back; a person decides about the rest",
-    "alert bad-fee warning once | exit-1 stay | a lost ticket has the session of a stay that is known",
+    "alert lift-unknown critical once | the garage stay order | a part was given back: a person must decide about the"
+    " rest",
+    "alert bad-fee warning once | exit-1 stay | the fee of a lost ticket names a stay that is already known",
     "alert help warning once | exit-1 stay order | a driver needs help: ticket-used",
     "alert help warning once | exit-1 stay | a driver needs help: ticket-used",
-    "alert journal-behind critical once | exit-1 | a barrier names a lift of ours that the journal does not hold: it"
-    " was put back, and a person decides",
-    "alert lift-unknown critical once | exit-1 stay order | paid, and the arm was not seen to rise though it was told"
-    " to: a person decides",
-    "alert lift-unknown critical once | exit-1 stay order | the boom may have risen for a payment that meanwhile is"
-    " held by: lift",
-    "alert raised-late critical once | exit-1 stay order | the boom had risen for a payment that meanwhile is held by:"
-    " lift",
-    "alert tailgating warning once | exit-1 stay order | a vehicle left under the raise of another, unpaid",
-    "alert tailgating warning once | exit-1 stay | a vehicle left under the raise of another, unpaid",
+    "alert journal-behind critical once | exit-1 | a barrier names a lift of ours that the journal lacks: an older"
+    " journal was put back; a person must decide",
+    "alert lift-unknown critical once | exit-1 stay order | paid, and the arm was told to rise but was not seen to: a"
+    " person must decide",
+    "alert lift-unknown critical once | exit-1 stay order | the boom may have risen for a payment that has since passed"
+    " on (now: lift)",
+    "alert raised-late critical once | exit-1 stay order | the boom had risen for a payment that has since passed on"
+    " (now: lift)",
+    "alert tailgating warning once | exit-1 stay order | an unpaid vehicle left under another vehicle's raise",
+    "alert tailgating warning once | exit-1 stay | an unpaid vehicle left under another vehicle's raise",
     "alert scanned-unpaid info once | exit-1 stay order | a phone read the code, and nobody paid: +971-58*92",
     "alert scanned-unpaid info once | exit-1 stay order | a phone read the code, and nobody paid: PayBy does not say"
     " whose",
@@ -36,16 +37,16 @@ ELSEWHERE = (
     "alert ticket-refused info once | exit-1 | a ticket was refused: ticket-foreign",
     "clear boom-stuck | exit-1 | the arm was seen up",
     "clear payby-silent | exit-1 | PayBy answers again",
-    "reply refused | currency or amount is none of ours",
+    "reply refused | currency or amount cannot be ours",
     "reply refused | it is revoked",
 )
 """Said in situations that tests/states.py takes for others that it has seen."""
 _FREE = (
-    (r"(PayBy refused |PayBy does not answer \(|do not fit the order: |reply refused \| payeeMid)[^|]*", r"\1…"),
+    (r"(PayBy refused |PayBy does not answer \(|do not match the order: |reply refused \| payeeMid)[^|]*", r"\1…"),
     (r"(alert bad-fee warning once \| \S+ \| )(?!None)[^|]*", r"\1…"),
     (r"(refund \w+ \| )(?!None|worker)\w+ \| (?!None)\w+", r"\1omar | operator"),
-    (r"(a refund was asked: )(complaint|overcharged)", r"\1operator"),
-    (r"(our own code failed on it: ).*", r"\1…"),
+    (r"(a refund was asked for: )(complaint|overcharged)", r"\1operator"),
+    (r"(does not know what came of it: ).*", r"\1…"),
     (r"-?\d+", "0"),
 )
 

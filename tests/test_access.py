@@ -1,4 +1,4 @@
-"""Who may say and hear what: the contract's table, the rights of each role, and one truth for both brokers."""
+"""Who may publish and read what: the contract's table, the rights of each role, and one source for both brokers."""
 
 import subprocess
 import sys

@@ -28,7 +28,7 @@ def free_lift(folder: Path, **fields: Any) -> Lift:
 
 
 def raised_before(folder: Path, ago_ms: int) -> None:
-    """A barrier raised here so long ago, by its journal."""
+    """According to its journal, a barrier raised here this long ago."""
     old, at_ms = free_lift(folder), CLOCK.wall_ms() - ago_ms
     with Journal.open(folder / "barrier.db", role="barrier", ballast_bytes=4096) as journal:
         journal.append_now([intent_row(old)], at_ms)
@@ -90,7 +90,7 @@ async def test_two_barriers_of_one_lane_are_noticed(tmp_path: Path, mosquitto: M
 async def test_a_lift_that_the_broker_kept_raises_for_nobody(
     tmp_path: Path, mosquitto: Mosquitto, command: str
 ) -> None:
-    """It was said while the barrier was away, for whoever waits; the loops say that nobody does."""
+    """A lift for whoever waits, published while the barrier was away; the loops say that nobody waits."""
     async with Garage(tmp_path, mosquitto.url) as garage:
         await garage.start(command)
         await garage.vehicle(False)

@@ -9,11 +9,11 @@ import pytest
 
 from terminal.journal.kinds import REPAIRED
 from terminal.roles.barrier.spent_lifts import MISTRUST_MS, BarrierJournal
+from tests.support.barrier_journal import spent, written
+from tests.support.evening import BALLAST
 from tests.support.garage import ROOT
+from tests.support.journal_files import copy_of
 from tests.support.story import T0
-from tests.test_journal import copy_of
-from tests.test_journal_salvage import spent, written
-from tests.test_worker_storage import BALLAST
 
 DYING = """
 import os, signal, sys

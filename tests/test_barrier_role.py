@@ -1,11 +1,8 @@
 """terminal/roles/barrier: one lift, at most one pulse, and an answer, whatever fails and whenever."""
 
-import asyncio
 import shutil
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,102 +11,17 @@ from gpiozero.pins.mock import MockFactory
 
 from drivers.relay import RelayBarrier
 from drivers.simulated import SimulatedRelay
-from terminal.contract.messages import Alert, Answer, Barrier, Health, Message, stamp
+from terminal.contract.messages import Alert, Answer, Barrier, Health, stamp
 from terminal.contract.topics import SILENT_MS
 from terminal.core.ids import derived_id
-from terminal.core.model import BoomState
 from terminal.journal.journal import Journal
-from terminal.journal.rows import JournalFailed
-from terminal.mqtt.endpoint import Endpoint
 from terminal.roles.barrier.controller import HOLD_MS
-from terminal.roles.barrier.role import BarrierRole
 from terminal.roles.barrier.second_barrier import GONE_MS, SecondBarrier
-from terminal.roles.barrier.spent_lifts import BarrierJournal, done_row, intent_row
-from tests.sim.memorybus import MemoryBus, TestClock
-from tests.support.lifts import GARAGE, LANE, NEXT, NOW, NUMBER, OTHER_CAR, lift, raised, trust, vehicle
-
-
-class Arm:
-    """A relay that remembers its pulses, and an arm that rises on each; ``wrong`` is raised instead of a pulse."""
-
-    def __init__(self) -> None:
-        self.state: BoomState = "down"
-        self.pulses = 0
-        self.covered: list[bool] = []
-        self.closed = False
-        self.wrong: Exception | None = None
-        self.during: Callable[[], None] = lambda: None
-        self._callback: Callable[[], None] = lambda: None
-
-    async def pulse(self) -> None:
-        if self.wrong:
-            raise self.wrong
-        self.pulses += 1
-        self.moves("rising")
-        self.during()
-        await asyncio.sleep(0)
-
-    def moves(self, state: BoomState) -> None:
-        self.state = state
-        self._callback()
-
-    def on_change(self, callback: Callable[[], None]) -> None:
-        self._callback = callback
-
-    def under_boom(self, covered: bool) -> None:
-        self.covered.append(covered)
-
-    def close(self) -> None:
-        self.closed = True
-
-
-class Lane:
-    """A barrier role in a lane of its own, with a car before the boom."""
-
-    def __init__(self, book: BarrierJournal, arm: Any, **options: Any) -> None:
-        self.bus, self.clock, self.arm = MemoryBus(), TestClock(NOW), arm
-        endpoint = Endpoint(self.bus.as_bus(), garage=GARAGE, lane=LANE, role="barrier", version="1", clock=self.clock)
-        self.task: asyncio.Task[None]
-        self.role = BarrierRole(endpoint, arm, book, trust(), **{"every_s": 60, "disk_every_s": 60, **options})
-
-    async def hears(self, message: Message) -> None:
-        await self.bus.hears(f"parking/{GARAGE}/{LANE}/{type(message).__name__.lower()}", message)
-
-    async def answers(self, count: int) -> list[Answer]:
-        """The first ``count`` answers."""
-        said: list[Barrier] = []
-        while len(found := [b.answer for b in said if b.answer]) < count:
-            said = await self.bus.until(Barrier, len(said) + 1)
-        return found[:count]
-
-    async def alerted(self, code: str, state: str = "raised") -> Alert:
-        said: list[Alert] = []
-        while not (found := [a for a in said if (a.code, a.state) == (code, state)]):
-            said = await self.bus.until(Alert, len(said) + 1)
-        return found[0]
-
-
-def open_book(folder: Path, **options: Any) -> BarrierJournal:
-    return BarrierJournal.open(folder / "barrier.db", NOW, **{"ballast_bytes": 4096, **options})
-
-
-@asynccontextmanager
-async def serving(book: BarrierJournal, arm: Any = None, *, car: bool = True, **options: Any) -> AsyncIterator[Lane]:
-    """The role at work; whatever it raises is raised here, but for its being cancelled."""
-    lane = Lane(book, arm or Arm(), **options)
-    lane.task = asyncio.create_task(lane.role.run())
-    outcome: BaseException | None = None
-    try:
-        await lane.bus.until(Barrier, 1)
-        if car:
-            await lane.hears(vehicle())
-        yield lane
-    finally:
-        lane.task.cancel()
-        (outcome,) = await asyncio.gather(lane.task, return_exceptions=True)
-        book.close()
-    if not isinstance(outcome, asyncio.CancelledError):  # not in `finally`: what the test found comes first
-        raise outcome or AssertionError("the role ended")
+from terminal.roles.barrier.spent_lifts import done_row, intent_row
+from tests.support.barrier_lane import open_book, serving
+from tests.support.eventually import eventually
+from tests.support.lifts import GARAGE, LANE, NEXT, NOW, NUMBER, OTHER_CAR, lift, raised, vehicle
+from tests.support.turned_clock import TurnedClock
 
 
 async def test_a_paid_lift_pulses_the_relay_once_however_often_it_is_sent(tmp_path: Path) -> None:
@@ -214,73 +126,6 @@ async def test_killed_at_any_step_the_barrier_never_pulses_twice(tmp_path: Path,
             assert (answer, lane.arm.pulses) == (raised(lift()) if died_at == "done" else unknown, 0)
             await lane.hears(lift(id=OTHER_CAR))
             assert (await lane.answers(2))[1] == Answer(OTHER_CAR, "refused", "spent", NUMBER)
-
-
-def failing(*, code: int, times: list[int]) -> Callable[[str], sqlite3.Connection]:
-    """Connections whose next ``times[0]`` COMMITs fail with SQLite's error ``code``."""
-
-    class Failing(sqlite3.Connection):
-        def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
-            if sql == "COMMIT" and times[0]:
-                times[0] -= 1
-                error = sqlite3.OperationalError("it cannot be written")
-                error.sqlite_errorcode = code
-                raise error
-            return super().execute(sql, *args)
-
-    return lambda path: sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=Failing)
-
-
-@pytest.mark.fault("torn-write")
-async def test_without_a_journal_no_pulse_and_the_role_stops_once_it_has_said_so(tmp_path: Path) -> None:
-    times = [0]
-    book = open_book(tmp_path, connect=failing(code=sqlite3.SQLITE_IOERR, times=times))
-    with pytest.raises(ExceptionGroup) as caught:
-        async with serving(book) as lane:
-            times[0] = 1
-            await lane.hears(lift())
-            assert await lane.answers(1) == [Answer(lift().id, "refused", "journal", NUMBER)]
-            assert (await lane.alerted("journal")).severity == "critical"
-            await asyncio.wait([lane.task], timeout=5)
-    assert caught.value.subgroup(JournalFailed)
-    assert lane.arm.pulses == 0
-    assert lane.arm.closed
-
-
-@pytest.mark.fault("disk-full")
-async def test_on_a_full_disk_the_reserve_serves_the_driver_and_a_person_is_told(tmp_path: Path) -> None:
-    times = [0]
-    book = open_book(tmp_path, connect=failing(code=sqlite3.SQLITE_FULL, times=times))
-    async with serving(book) as lane:
-        times[0] = 1
-        await lane.hears(lift())
-        assert await lane.answers(1) == [raised(lift())]
-        await lane.alerted("disk-full")
-        assert not book.journal.ballast.held
-
-
-@pytest.mark.fault("disk-full")
-async def test_without_a_reserve_a_full_disk_refuses_until_there_is_room(tmp_path: Path) -> None:
-    times = [0]
-    book = open_book(tmp_path, ballast_bytes=0, connect=failing(code=sqlite3.SQLITE_FULL, times=times))
-    async with serving(book) as lane:
-        times[0] = 1
-        await lane.hears(lift())
-        assert await lane.answers(1) == [Answer(lift().id, "refused", "journal", NUMBER)]
-        await lane.alerted("journal")
-        assert lane.arm.pulses == 0
-        await lane.hears(lift(id=NEXT))
-        assert (await lane.answers(2))[1] == raised(lift(id=NEXT))
-
-
-async def test_once_there_is_room_again_the_reserve_is_held_and_the_alert_cleared(tmp_path: Path) -> None:
-    times = [0]
-    book = open_book(tmp_path, connect=failing(code=sqlite3.SQLITE_FULL, times=times))
-    async with serving(book, disk_every_s=0.01) as lane:
-        times[0] = 1
-        await lane.hears(lift())
-        await lane.alerted("disk-full", "cleared")
-        assert book.journal.ballast.held
 
 
 @pytest.mark.fault("arm-stuck")
@@ -405,8 +250,7 @@ async def test_old_lifts_are_forgotten_in_time(tmp_path: Path) -> None:
         spent = lift("free", id=derived_id(NOW + n, "lift"))
         book.journal.append_now([intent_row(spent), done_row(spent)], NOW)
     async with serving(book, keep_rows=50, disk_every_s=0.001):
-        while next(book.journal.replay()).seq == 1:
-            await asyncio.sleep(0.001)  # pruning says nothing on the bus
+        await eventually(lambda: next(book.journal.replay()).seq != 1)
         assert [row.seq for row in book.journal.replay()] == list(range(151, 201))
 
 
@@ -459,7 +303,7 @@ async def test_no_other_word_makes_a_second_barrier(tmp_path: Path, place: str, 
 
 
 def test_two_barriers_that_cut_each_other_off_hear_only_what_the_broker_kept() -> None:
-    clock = TestClock(NOW)
+    clock = TurnedClock(NOW)
     second = SecondBarrier("test", clock)
     for number, there in enumerate([False, False, True]):
         second.note_health(word(number, "offline"), retained=True)

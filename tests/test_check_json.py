@@ -24,9 +24,10 @@ from terminal.tools.check.command import check
 from terminal.tools.check.finding import Finding, Machine
 from terminal.tools.check.order import prove
 from terminal.tools.check.report import Document, Lines
-from tests.test_check import CHANGES, configured, environment, machine, place, sandbox
-from tests.test_check_order import ONE, Payer, free_port
-from tests.test_check_order import settings as with_notifications
+from tests.support.installation import CHANGES, configured, environment, machine, place, sandbox
+from tests.support.order_payer import ONE, Payer
+from tests.support.order_payer import settings as with_notifications
+from tests.support.ports import free_port
 
 __all__ = ["place", "sandbox"]
 PAGE = Path(__file__).parents[1] / "deploy" / "install.md"
@@ -308,7 +309,7 @@ def test_the_install_page_shows_a_document_as_it_is() -> None:
     given = {"EXIT_TERMINAL_GARAGE_ID": "marina", "EXIT_TERMINAL_LANE_ID": "exit-1"}
     settings = replace(load(None, given), file=Path("/var/lib/exit-terminal/exit-terminal.toml"))
     document = Document(print)
-    advice = "plug the scanner in, or mend reader.device"
+    advice = "plug the scanner in, or correct reader.device"
     document.found(Finding("scanner", False, "/dev/ttyACM0 is not there", advice))
     document.judge(False)
     assert shown == document.text(settings) + "\n"
@@ -326,7 +327,7 @@ def test_a_check_that_was_ended_early_is_not_ready() -> None:
     [
         ("payby.timeout: got 0, takes seconds", "payby.timeout"),
         ("lift.trusted has no worker with its public half", "lift.trusted"),
-        ("mend payby.device_ids: the portal forbids that device", "payby.device_ids"),
+        ("correct payby.device_ids: the portal forbids that device", "payby.device_ids"),
         ("ticket.keys.k1: k1 is not hex", "ticket.keys.k1"),
         ("see lane.toml and broker.port.", "broker.port"),
         ("/etc/mqtt.url/x cannot be written", ""),

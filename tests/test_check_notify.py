@@ -11,11 +11,11 @@ from aiohttp import web
 from terminal.tools.check import notifications as notify
 from terminal.tools.check.finding import Finding
 from terminal.tools.check.notifications import notifications
+from tests.support.installation import configured, machine, place
+from tests.support.listening import Client, PlayedWorker, client, worker
 from tests.support.ports import free_port
-from tests.test_check import configured, machine, place
-from tests.test_listener import Client, FakeLink, client, endpoint
 
-__all__ = ["client", "endpoint", "place"]
+__all__ = ["client", "place", "worker"]
 
 
 async def found(place: Path, url: str, *, serves: bool = True) -> list[Finding]:
@@ -39,10 +39,10 @@ async def answering(status: int, **headers: str) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-async def test_the_real_listener_is_known_by_its_refusal(place: Path, client: Client, endpoint: FakeLink) -> None:
+async def test_the_real_listener_is_known_by_its_refusal(place: Path, client: Client, worker: PlayedWorker) -> None:
     (finding,) = await found(place, f"{client.url}/payby/notify")
     assert finding.ok and "leads to the listener" in finding.text
-    assert endpoint.said == []
+    assert worker.heard == []
     (finding,) = await found(place, f"{client.url}/payby")
     assert not finding.ok
 
@@ -58,7 +58,7 @@ async def test_another_server_is_no_listener(place: Path, status: int) -> None:
 async def test_a_proxy_with_nobody_behind_it_proves_nothing(place: Path) -> None:
     async with answering(502) as url:
         (finding,) = await found(place, url, serves=False)
-    assert finding.ok and finding.text.startswith("not proven") and "run is stopped" in finding.text
+    assert finding.ok and finding.text.startswith("not proven") and "is not running" in finding.text
 
 
 async def test_what_is_not_answered_from_here_is_said_and_is_no_failure(

@@ -1,7 +1,5 @@
 """``check --order``: a real order against the sandbox, each step with its line."""
 
-import asyncio
-import re
 import socket
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -9,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from terminal.config.schema import ConfigError, Settings
+from terminal.config.schema import ConfigError
 from terminal.payby.sandbox.faults import Fault, NotifyFault
 from terminal.payby.sandbox.server import Sandbox
 from terminal.tools.check import order
 from terminal.tools.check.order import amount_of, prove
 from terminal.tools.check.report import Lines
+from tests.support.installation import MERCHANT, PAYBY, configured, place
+from tests.support.order_payer import ONE, Payer, settings
 from tests.support.ports import free_port
-from tests.test_check import MERCHANT, PAYBY, configured, place
 
 __all__ = ["place"]
-ONE = Decimal("1.00")
 
 
 @pytest.fixture
@@ -27,32 +25,6 @@ async def sandbox() -> AsyncIterator[Sandbox]:
     keys = [MERCHANT.public_key()]
     async with Sandbox(merchant_keys=keys, private_key=PAYBY, devices=["20001019"]) as sandbox:
         yield sandbox
-
-
-class Payer:
-    """Reads what is said, scans the code once it is there, and pays once that is said."""
-
-    def __init__(self, sandbox: Sandbox, *, scans: bool = True, pays: bool = True) -> None:
-        self.sandbox, self.scans, self.pays = sandbox, scans, pays
-        self.lines: list[str] = []
-        self.tasks: set[asyncio.Task[object]] = set()
-
-    def __call__(self, text: str) -> None:
-        self.lines.append(text)
-        if self.scans and (token := re.search(r"https://qr\S+", text)):
-            self.token = token[0]
-            act = self.sandbox.scan(self.token, payer="100000012396")
-            self.tasks.add(asyncio.create_task(act))
-        if self.pays and ("scanned" in text or (not self.scans and "https://qr" in text)):
-            self.tasks.add(asyncio.create_task(self.sandbox.pay(self.token)))
-
-    def line(self, step: str) -> str:
-        return next(line for line in self.lines if f"  {step}: " in line)
-
-
-def settings(place: Path, sandbox: Sandbox, port: int, **changes: str) -> Settings:
-    own = {"listener_port": str(port), "payby_notify_url": f"http://127.0.0.1:{port}/payby/notify"}
-    return configured(place, sandbox.base_url, "mqtt://127.0.0.1:1", **{"payby_query_every": "2.0"} | own | changes)
 
 
 async def test_every_step_is_proven_and_the_money_goes_back(place: Path, sandbox: Sandbox) -> None:
@@ -92,7 +64,7 @@ async def test_where_the_listener_is_at_work_it_keeps_its_port(place: Path, sand
         sandbox.notify_fault = NotifyFault(never=True)
         payer = Payer(sandbox)
         assert await prove(settings(place, sandbox, taken.getsockname()[1]), ONE, blocks=False, report=Lines(payer))
-        assert "not seen here: the listener is at work" in payer.line("notification")
+        assert "not seen here: the running listener got it" in payer.line("notification")
 
 
 async def test_without_a_notify_url_none_is_waited_for(place: Path, sandbox: Sandbox) -> None:
@@ -133,7 +105,7 @@ async def test_a_payby_that_does_not_tell_who_scanned_is_asked_once(place: Path,
     sandbox.fail("getCashierUrlInfo", Fault(code="404", msg="SERVICE_NOT_AVAILABLE"), times=None)
     payer = Payer(sandbox)
     assert await prove(settings(place, sandbox, free_port()), ONE, blocks=False, report=Lines(payer))
-    assert "not told by PayBy" in payer.line("scanned")
+    assert "PayBy does not tell" in payer.line("scanned")
     assert len(sandbox.calls_of("getCashierUrlInfo")) == 1
 
 

@@ -17,7 +17,7 @@ COUNTS = {
     "VisitOrder.amount", "VisitOrder.attempt", "VisitOrder.minutes", "VisitOrder.unheard", "Payment.amount",
     "VisitRefund.amount", "VisitRefund.unheard", "Visit.attempts", "Visit.lifts",
 }  # fmt: skip
-"""The whole numbers in the state that are no times."""
+"""The whole numbers in the state that are not times."""
 NOUNS = [
     kind
     for kind in vars(model).values()

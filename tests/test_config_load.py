@@ -1,4 +1,3 @@
-import re
 from pathlib import Path
 
 import msgspec
@@ -10,40 +9,17 @@ from terminal.config.schema import (
     BarrierSettings,
     BrokerSettings,
     ConfigError,
-    ConsoleSettings,
     GarageSettings,
     LaneSettings,
     LcdSettings,
-    ListenerSettings,
     PaybySettings,
-    Settings,
     TariffSettings,
     present,
 )
 from terminal.core.ids import GARAGE_NAME, LANE_NAME, NO_LANE
+from tests.support.config_files import ROLES, WHOLE, file, read, said
 
-EXAMPLE = Path(__file__).parents[1] / "deploy" / "exit-terminal.toml"
-WHOLE = re.sub(r" +#.*", "", EXAMPLE.read_text(encoding="utf-8"))
-ROLES = ("broker", "worker", "listener", "barrier", "loops", "lcd", "reader", "console")
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "exit.toml"
-
-
-def said(file: Path, text: str, environ: dict[str, str] | None = None, *roles: str) -> str:
-    """The one line with which a configuration is refused."""
-    file.write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigError) as refused:
-        load(file, environ or {}).require(*roles)
-    assert "\n" not in str(refused.value)
-    return str(refused.value)
-
-
-def read(file: Path, text: str = WHOLE, environ: dict[str, str] | None = None) -> Settings:
-    file.write_text(text, encoding="utf-8")
-    return load(file, environ or {})
+__all__ = ["file"]
 
 
 def test_the_whole_contract_is_accepted_and_serves_every_role(file: Path) -> None:
@@ -211,12 +187,12 @@ CHANGES = [
     (
         'night = ""',
         'night = "22-6"',
-        'lcd.night: got \'22-6\', takes two times of day, as "22:00-06:00", or "" for none',
+        'lcd.night: got \'22-6\', takes two times of day, such as "22:00-06:00", or "" for none',
     ),
     (
         "idle_brightness = 40",
         "idle_brightness = 0",
-        "lcd.idle_brightness: got 0, takes per cent of full light, 5 to 100",
+        "lcd.idle_brightness: got 0, takes per cent of full brightness, 5 to 100",
     ),
     (
         "backlight_pwm = false",
@@ -224,15 +200,19 @@ CHANGES = [
         "lcd.backlight_pwm: got true, takes false where lcd.backlight_pin is -1",
     ),
     ("raise_pin = 17", "raise_pin = 28", "barrier.raise_pin: got 28, takes a GPIO number, 0 to 27"),
-    ("raise_pin = 17", "raise_pin = 24", "barrier.raise_pin: got 24, which lcd.dc_pin has"),
-    ("raise_pin = 17", "raise_pin = 10", "barrier.raise_pin: got 10, which lcd.spi_bus has"),
+    ("raise_pin = 17", "raise_pin = 24", "barrier.raise_pin: got 24, which lcd.dc_pin already uses"),
+    ("raise_pin = 17", "raise_pin = 10", "barrier.raise_pin: got 10, which lcd.spi_bus already uses"),
     ("spi_mode = 0", "spi_mode = 1", "lcd.spi_mode: got 1, takes 0 or 3"),
-    ("boom_pin = 6", "boom_pin = 5", "loops.boom_pin: got 5, which loops.waiting_pin has"),
+    ("boom_pin = 6", "boom_pin = 5", "loops.boom_pin: got 5, which loops.waiting_pin already uses"),
     ("pulse = 0.5", "pulse = inf", "barrier.pulse: got inf, takes seconds, 0.05 to 5"),
     ('pins = "auto"', 'pins = "native"', "gpio.pins: got 'native', takes auto or mock"),
     ("{ worker = ", "{ boss = ", "lift.trusted: got a table of boss, console, takes names and files"),
     ('{ k1 = "secrets/ticket-k1" }', "{}", "ticket.keys: got a table of nothing, takes ids"),
-    ('{ k1 = "secrets/ticket-k1" }', '{ k1 = "a", K1 = "b" }', "ticket.keys: got two ids that differ in capitals only"),
+    (
+        '{ k1 = "secrets/ticket-k1" }',
+        '{ k1 = "a", K1 = "b" }',
+        "ticket.keys: got two ids that differ only in capital letters",
+    ),
     ("[lane]", "[line]", "line: no such section; there are garage, lane, "),
     ('[garage]\nid = "marina"', "garage = 5\n[x]\nid = 5", "garage: got 5, takes a section: [garage]"),
     ('path = "journal.db"', 'path = ""', "journal.path: got a text of 0 characters, takes the path of a file"),
@@ -260,112 +240,10 @@ def test_no_error_repeats_what_may_be_a_secret(file: Path, old: str, new: str) -
     assert "hunter2" not in said(file, WHOLE.replace(old, new, 1))
 
 
-NEEDED = [
-    ("reader", "lane.id", "[lane]\nid"),
-    ("worker", "ticket.keys", "keys"),
-    ("reader", "reader.driver", "driver"),
-    ("worker", "garage.id", "[garage]\nid"),
-    ("worker", "garage.name", "name"),
-    ("worker", "payby.base_url", "base_url"),
-    ("worker", "payby.partner_id", "partner_id"),
-    ("worker", "payby.private_key", "private_key"),
-    ("worker", "payby.payby_public_key", "payby_public_key"),
-    ("worker", "lift.private_key", "[lift]\nprivate_key"),
-    ("worker", "lift.trusted", "trusted"),
-    ("worker", "journal.path", "path"),
-    ("worker", "mqtt.url", "url"),
-    ("listener", "payby.payee_mid", "partner_id"),
-    ("listener", "payby.payby_public_key", "payby_public_key"),
-    ("barrier", "barrier.raise_pin", "raise_pin"),
-    ("barrier", "barrier.journal", "journal"),
-    ("barrier", "payby.payee_mid", "partner_id"),
-    ("barrier", "lift.trusted", "trusted"),
-    ("lcd", "lift.trusted", "trusted"),
-    ("lcd", "garage.help_phone", "help_phone"),
-    ("lcd", "lcd.panel", "panel"),
-    ("loops", "loops.boom_pin", "boom_pin"),
-    ("broker", "broker.users", "users"),
-]
-
-
-@pytest.mark.parametrize(("role", "key", "start"), NEEDED, ids=[f"{role} {key}" for role, key, _ in NEEDED])
-def test_a_role_names_the_key_that_it_lacks(file: Path, role: str, key: str, start: str) -> None:
-    head, found, tail = WHOLE.partition(f"\n{start} = ")
-    assert found
-    section = start.rpartition("\n")[0]
-    without = "\n".join((head, section, tail.partition("\n")[2]))
-    assert said(file, without, {}, role).startswith(f"{key}: missing in {file}; takes ")
-
-
-@pytest.mark.parametrize(
-    ("role", "kept"),
-    [
-        ("loops", "garage lane mqtt loops"),
-        ("lcd", "garage lane mqtt lift lcd"),
-        ("barrier", "garage lane mqtt lift payby barrier"),
-        ("reader", "garage lane mqtt reader"),
-        ("listener", "garage mqtt payby"),
-        ("worker", "garage mqtt payby lift ticket journal"),
-        ("broker", "garage broker"),
-    ],
-)
-def test_a_role_runs_without_the_sections_of_others(file: Path, role: str, kept: str) -> None:
-    parts = WHOLE.split("\n[")
-    read(file, "".join(f"\n[{part}" for part in parts if part.partition("]")[0] in kept.split())).require(role)
-
-
-def test_the_barrier_and_the_listener_need_only_payby_s_key_and_the_payee(file: Path) -> None:
-    head, _, tail = WHOLE.partition("[payby]")
-    short = (
-        '[payby]\npayby_public_key = ["payby.pub.pem"]\npayee_mid = "200000000888"\n[lift]'
-        + tail.partition("[lift]")[2]
-    )
-    settings = read(file, head + short)
-    settings.require("barrier", "listener")
-    assert settings.payby and settings.payby.payee_mid == "200000000888"
-    with pytest.raises(ConfigError, match=r"payby\.base_url: missing"):
-        settings.require("worker")
-
-
-def test_payee_mid_is_the_partner_id_unless_it_is_given(file: Path) -> None:
-    assert read(file).need(PaybySettings).payee_mid == "200000000888"
-    assert (
-        read(file, WHOLE.replace('payee_mid = ""', 'payee_mid = "200000000777"')).need(PaybySettings).payee_mid
-        == "200000000777"
-    )
-
-
 def test_plain_http_to_payby_is_for_this_machine_only(file: Path) -> None:
     for host in ("127.0.0.1:8090", "localhost:8090", "[::1]:8090"):
         url = f"http://{host}/sgs/api"
         assert read(file, WHOLE.replace("https://uat.test2pay.com/sgs/api", url)).need(PaybySettings).base_url == url
-
-
-def test_another_lane_s_run_has_no_worker(file: Path) -> None:
-    without = WHOLE.replace('[journal]\npath = "journal.db"\n', "").replace(
-        'private_key = "secrets/merchant.pem"\n', ""
-    )
-    assert read(file, without).roles() == tuple(role for role in ROLES if role != "worker")
-
-
-def test_run_starts_a_role_whose_section_lacks_a_key_so_that_it_is_named(file: Path) -> None:
-    settings = read(file, WHOLE.replace("boom_pin = 6\n", ""))
-    assert settings.loops is None
-    assert "loops" in settings.roles()
-    with pytest.raises(ConfigError, match=r"loops\.boom_pin: missing"):
-        settings.require(*settings.roles())
-
-
-def test_need_gives_the_section_or_says_which_key_is_missing(file: Path) -> None:
-    settings = read(file, '[garage]\nid = "marina"\n[barrier]\npulse = 0.2\n')
-    assert settings.need(GarageSettings).id == "marina"
-    assert settings.need(TariffSettings) == TariffSettings()
-    assert settings.need(ListenerSettings) == ListenerSettings()
-    assert settings.need(ConsoleSettings).port == 8081
-    with pytest.raises(ConfigError, match=r"lane\.id: missing"):
-        settings.need(LaneSettings)
-    with pytest.raises(ConfigError, match=r"barrier\.raise_pin: missing"):
-        settings.need(BarrierSettings)
 
 
 def test_the_png_panel_says_its_size(file: Path) -> None:

@@ -75,7 +75,7 @@ def test_ticket_keys_keep_the_file_s_order(tmp_path: Path) -> None:
         ({"k1": b"aa" * 31}, r"ticket\.keys\.k1: .* has 31 bytes, takes 32 or more"),
         ({"k1": b"hunter2!" * 8}, r"ticket\.keys\.k1: .* is not hex"),
         ({"k1": "ä".encode() * 64}, r"ticket\.keys\.k1: .* is not hex"),
-        ({"k1": b"aa" * 32, "k2": b"AA" * 32}, "one key stands under two names"),
+        ({"k1": b"aa" * 32, "k2": b"AA" * 32}, "two ids have the same key"),
     ],
 )
 def test_a_weak_or_malformed_ticket_key_is_refused(tmp_path: Path, keys: dict[str, bytes], reason: str) -> None:

@@ -61,7 +61,7 @@ async def test_an_order_is_paid_once(sandbox: Sandbox) -> None:
     await wallet.pay(token)
     assert sandbox.orders["marina-exit-1-1"].status == "PAID_SUCCESS"
     for act in (wallet.order, wallet.pay, wallet.decline):
-        with pytest.raises(NotNow, match="paid already"):
+        with pytest.raises(NotNow, match="already paid"):
             await act(token)
 
 

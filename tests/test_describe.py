@@ -35,8 +35,8 @@ def test_a_stay_is_said_in_days_hours_and_minutes(minutes: int, words: str) -> N
             "shows help: refused, help code K7M2Q",
         ),
         ("screen", {"state": "out-of-order", "reason": "payby"}, "shows out-of-order: payby"),
-        ("lift", {"reason": "paid", "proof": {}}, "leave to raise the boom: paid, with PayBy's signed proof"),
-        ("lift", {"reason": "free"}, "leave to raise the boom: free"),
+        ("lift", {"reason": "paid", "proof": {}}, "permission to raise the boom: paid, with PayBy's signed proof"),
+        ("lift", {"reason": "free"}, "permission to raise the boom: free"),
         ("barrier", {"state": "up"}, "up"),
         ("barrier", {"state": "down", "answer": {"outcome": "refused", "why": "car"}}, "down; lift refused (car)"),
         ("vehicle", {"waiting": True, "under_boom": False}, "a car waits"),
@@ -52,4 +52,4 @@ def test_a_message_is_said_in_one_line(kind: str, data: dict[str, Any], words: s
 
 @pytest.mark.parametrize("kind", sorted(MESSAGES))
 def test_every_kind_has_words_and_none_breaks_on_a_message_that_lacks_everything(kind: str) -> None:
-    assert in_words(kind, {}) == "not as the contract has it"
+    assert in_words(kind, {}) == "does not follow the contract"

@@ -11,7 +11,7 @@ from tests.acceptance.scaled import ScaledClock, ScaledLoop
 
 
 def calls(name: str, *at_s: float, order_no: str = "a") -> Calls:
-    """An order placed at 100 s of PayBy's clock, and these calls so many seconds later."""
+    """An order placed at 100 s of PayBy's clock, and these calls the given seconds later."""
     found = [Call("placeOrder", 0, 100_000, b"", {}, {"merchantOrderNo": order_no}, "0")]
     found += [Call(name, 0, 100_000 + round(s * 1000), b"", {}, {"merchantOrderNo": order_no}, "0") for s in at_s]
     return Calls.about([*found, Call(name, 0, 100_001, b"", {}, {"merchantOrderNo": "b"}, "0")], order_no)
@@ -64,7 +64,7 @@ def test_a_scaled_loop_waits_as_many_times_shorter_and_its_clock_agrees() -> Non
     async def wait() -> tuple[float, int]:
         loop, clock = asyncio.get_running_loop(), ScaledClock(50, time.time_ns() // 1_000_000)
         began, steady = loop.time(), clock.steady_ms()
-        await asyncio.sleep(5)
+        await asyncio.sleep(5)  # of scaled time, which is what is tested
         return loop.time() - began, clock.steady_ms() - steady
 
     real = time.monotonic()

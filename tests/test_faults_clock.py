@@ -29,7 +29,7 @@ wrong = pytest.mark.parametrize("ahead", WRONG.values(), ids=WRONG)
 
 
 class Elsewhen(Garage):
-    """A garage whose machine's clock is ``ahead`` by so many ms; PayBy's, and the entry's, are right."""
+    """A garage whose machine's clock is ``ahead`` by that many ms; PayBy's and the entry's are right."""
 
     def __init__(self, *args: Any, ahead: int, **more: Any) -> None:
         super().__init__(*args, **more)

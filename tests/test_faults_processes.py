@@ -172,7 +172,7 @@ async def test_garbage_under_the_scanner_is_refused_and_the_next_ticket_served(
         await lane.heard.until("alert", since=mark, code="ticket-garbage")
         for _ in range(10):
             lane.scan("10 a second")
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # so fast comes what is tested
         lane.scan(lane.ticket(minutes=-600))
         await lane.heard.until("screen", since=mark, state="help", reason="ticket-future")
         assert lane.sandbox.calls == []
@@ -286,7 +286,7 @@ async def test_a_genuine_notification_is_answered_in_time_through_a_flood_and_ha
                     async with session.post(url, data=body, headers={"sign": "Zm9yZ2Vk"}) as reply:
                         refused += reply.status == 401
                 except aiohttp.ClientError:
-                    await asyncio.sleep(0.01)
+                    await asyncio.sleep(0.01)  # refused: a flood would not stop either
 
         async with aiohttp.ClientSession() as bad, aiohttp.ClientSession() as good:
             floods = [asyncio.create_task(flood(bad)) for _ in range(24)]
@@ -298,7 +298,7 @@ async def test_a_genuine_notification_is_answered_in_time_through_a_flood_and_ha
                     async with good.post(url, data=genuine, headers={"sign": signature}) as reply:
                         assert (reply.status, await reply.json()) == (200, {"response": "SUCCESS"})
                     took.append(time.monotonic() - began)
-                    await asyncio.sleep(0.05)
+                    await asyncio.sleep(0.05)  # so fast come the genuine ones
             finally:
                 for task in floods:
                     task.cancel()
@@ -313,7 +313,7 @@ async def test_a_genuine_notification_is_answered_in_time_through_a_flood_and_ha
 
 
 def genuine_notification(number: int) -> bytes:
-    """PayBy speaks of an order that is none of ours: written down, and answered all the same."""
+    """PayBy notifies us of an order that is not ours: it is journaled, and still answered."""
     session = derived_id(CLOCK.wall_ms(), "none of ours", str(number))
     order = {
         "merchantOrderNo": f"marina-exit-1-{session.replace('-', '')}",

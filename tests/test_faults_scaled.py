@@ -13,7 +13,8 @@ from terminal.contract.messages import moment
 from terminal.screen import qr
 from tests.acceptance.station import RAISED, Station
 from tests.conftest import Mosquitto
-from tests.test_mosquitto import Authority
+from tests.support.authority import Authority
+from tests.support.eventually import eventually
 
 SCALE = 10
 ROLES = ("worker", "barrier", "lcd", "reader")
@@ -27,9 +28,11 @@ async def glass(lane: Station) -> str | None:
 
 async def until_blank(lane: Station, *, within: float) -> None:
     """Until no code is on the glass; ``within`` these seconds, and real ones to look at it on a busy machine."""
-    async with asyncio.timeout(within / lane.scale + 5.0):
-        while await glass(lane) is not None:
-            await asyncio.sleep(0.02)
+
+    async def is_blank() -> bool:
+        return await glass(lane) is None
+
+    await eventually(is_blank, limit_s=within / lane.scale + 5.0, every_s=0.02)
 
 
 @pytest.mark.fault("code-orphaned")

@@ -7,7 +7,7 @@ from tests.faults import KEYS, ROWS, Found, marks, marks_in, table
 
 MATRIX = Path(__file__).resolve().parents[2] / "shared" / "faults.md"
 LEAST = 69
-"""A fault that there is no more takes its reason into the commit, and this number with it."""
+"""When a fault is removed, the commit gives the reason and changes this number."""
 
 
 def test_each_fault_has_a_test_that_bears_its_key() -> None:

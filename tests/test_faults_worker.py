@@ -13,8 +13,9 @@ from terminal.clock import SystemClock
 from terminal.contract.messages import Alert, Health, Lift, Order, Screen
 from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
+from tests.support.eventually import eventually
 from tests.support.lifts import PAYEE, payby_key
-from tests.test_worker import Lane, notification, working
+from tests.support.worker_lane import Lane, notification, working
 
 ANSWERED_S = 12.0
 """A driver sees `help` after this; what is repaired by then he does not notice."""
@@ -41,8 +42,7 @@ async def test_an_order_that_was_cut_short_is_placed_again_with_the_same_words(a
             await before.boom_is_down()
             await before.reads(before.fee())
             await before.until(Order, status="placing")
-            while not sandbox.calls_of("placeOrder"):
-                await asyncio.sleep(0.01)
+            await eventually(lambda: sandbox.calls_of("placeOrder"))
         sandbox.heal()
         async with working(sandbox, before.log) as after:
             await after.boom_is_down()
@@ -57,7 +57,7 @@ async def test_an_order_that_was_cut_short_is_placed_again_with_the_same_words(a
 
 
 async def created(lane: Lane) -> Order:
-    """The lane's order, once PayBy gave a code for it; a quiet spell on the bus is no end."""
+    """The lane's order, once PayBy has given a code for it; a quiet bus is not the end."""
     async with asyncio.timeout(ANSWERED_S):
         while True:
             with contextlib.suppress(TimeoutError):
@@ -105,8 +105,7 @@ async def test_a_payment_that_is_told_before_place_order_is_answered_lifts() -> 
         async with working(sandbox) as lane:
             await lane.boom_is_down()
             await lane.reads(lane.fee())
-            while not sandbox.orders:
-                await asyncio.sleep(0.01)
+            await eventually(lambda: sandbox.orders)
             (no,) = sandbox.orders
             await sandbox.pay(no, notify=False)
             await lane.bus.hears(lane.topic("paid"), notification(sandbox, no))
@@ -129,7 +128,7 @@ async def test_an_order_that_cannot_be_closed_shows_the_next_driver_wait_and_let
 
 
 class Ahead(SystemClock):
-    """PayBy's clock, so many seconds before this machine's."""
+    """PayBy's clock, this many seconds before this machine's."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds

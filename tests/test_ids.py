@@ -163,3 +163,10 @@ def test_only_who_has_the_mark_names_a_lift_of_this_lane(
     lift: str, mark: str, garage: str, lane: str, is_ours: bool
 ) -> None:
     assert is_lift_id(lift, mark, garage, lane) is is_ours
+
+
+def test_a_lost_card_has_the_same_stay_after_an_update() -> None:
+    """Else who lost his ticket while the worker was updated would be charged twice."""
+    car, fee = derived_id(1_790_000_000_000, "car"), derived_id(1_790_000_000_001, "fee")
+    stay = derived_id(1_790_000_000_000, "lost", "marina", "exit-1", car)
+    assert lost_session("marina", "exit-1", car, fee) == stay

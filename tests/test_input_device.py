@@ -122,7 +122,7 @@ def test_a_keyboard_that_another_program_holds_is_not_read_until_it_is_free(kern
 @pytest.mark.fault("scanner-keys")
 def test_a_mouse_is_no_keyboard_and_that_is_said(kernel: Path, tmp_path: Path) -> None:
     with played(kernel, tmp_path, kind="mouse") as reader:
-        assert reader.says() == "the scanner at DEVICE cannot be opened: it is no keyboard"
+        assert reader.says() == "the scanner at DEVICE cannot be opened: it is not a keyboard"
 
 
 @pytest.mark.fault("scanner-keys")
@@ -130,4 +130,4 @@ def test_what_is_no_event_device_is_said() -> None:
     with running(sys.executable, "-c", PROGRAM, "/dev/null", stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         said = process.stdout.readline()
-        assert said == "the scanner at /dev/null cannot be opened: it is no device of this reader.driver\n"
+        assert said == "the scanner at /dev/null cannot be opened: it is not a device for this reader.driver\n"

@@ -12,8 +12,8 @@ from terminal.journal.journal import Journal
 from terminal.journal.kinds import CHECKPOINT
 from terminal.journal.reading import read, row
 from terminal.journal.rows import JournalDamaged, JournalFailed, Row
+from tests.support.journal_files import WRITER, fill, flip, open_journal, watching
 from tests.support.leash import running
-from tests.test_journal import WRITER, fill, flip, open_journal, watching
 
 
 async def test_archived_rows_and_the_journals_are_the_whole_history(tmp_path: Path) -> None:

@@ -18,13 +18,14 @@ from terminal.journal.reading import read
 from terminal.journal.rows import JournalDamaged
 from terminal.roles.barrier.spent_lifts import BarrierJournal
 from tests.bench.journal import a_ledger
-from tests.sim.memorybus import MemoryBus
+from tests.support.barrier_lane import open_book, serving
+from tests.support.evening import BALLAST, a_store
+from tests.support.eventually import eventually
+from tests.support.journal_files import copy_of, watching
+from tests.support.journal_keeper import a_keeper
 from tests.support.lifts import NOW, lift, raised
+from tests.support.memory_bus import MemoryBus
 from tests.support.story import T0
-from tests.test_barrier_role import open_book, serving
-from tests.test_journal import copy_of, watching
-from tests.test_worker_journal_keeper import a_keeper, until
-from tests.test_worker_storage import BALLAST, a_store
 
 Taken = Callable[[Path, Path], object]
 
@@ -61,7 +62,7 @@ def test_however_it_is_taken_away_all_that_was_written_is_copied_and_the_copy_fo
         text = watch.look(store.journal, T0)
         copy = watch.target
         assert copy is not None and copy.parent in (path.parent, tmp_path)
-        assert text == f"{path.parent}/{told} while it was at work; what was written is copied to {copy}"
+        assert text == f"{path.parent}/{told} while it was in use; what was written is copied to {copy}"
         assert [row.data for row in read(copy)] == [b"before"]
         store.journal.append_now([("fact", b"after")], T0)
         assert (watch.look(store.journal, T0 + 5000), watch.target) == (text, copy)
@@ -89,7 +90,7 @@ def test_a_copy_that_is_written_over_it_is_told_and_what_only_reads_or_touches_i
         assert len(list(read(path))) == 9 and store.journal.displaced() == ""
         path.write_bytes(older.read_bytes())  # the same file, as `cp` does it
         assert store.journal.displaced() == f"{path} was overwritten"
-        assert f"{path} was overwritten while it was at work" in store.look_at_place()
+        assert f"{path} was overwritten while it was in use" in store.look_at_place()
 
 
 @pytest.mark.fault("journal-replaced")
@@ -167,11 +168,11 @@ async def test_the_worker_tells_it_takes_no_new_ticket_and_forgives_when_the_fil
         keeper = a_keeper(store, event_store, bus)
         task = asyncio.create_task(keeper.run())
         path.rename(tmp_path / "away.db")
-        await until(lambda: keeper.hindrance() == "journal")
+        await eventually(lambda: keeper.hindrance() == "journal")
         (told,) = (alert for alert in bus.of(Alert) if alert.code == "journal-replaced")
         assert (told.severity, told.state) == ("critical", "raised")
         (tmp_path / "away.db").rename(path)
-        await until(lambda: keeper.hindrance() == "")
+        await eventually(lambda: keeper.hindrance() == "")
         assert await keeper.prune() == 0
         task.cancel()
 

@@ -48,24 +48,27 @@ def broken_journal_of_the_other(path: Path, role: str) -> None:
 
 
 STRANGERS: dict[str, tuple[Callable[[Path, str], object], str]] = {
-    "a text": (lambda path, _: path.write_text("Tariff of 2026\n" * 40), "no journal (file is not a database)"),
-    "one byte": (lambda path, _: path.write_bytes(b"\n"), "no journal (file is not a database)"),
-    "another program's database": (lambda path, _: database(path, "CREATE TABLE cars (plate)"), "no journal's header"),
+    "a text": (lambda path, _: path.write_text("Tariff of 2026\n" * 40), "not a journal (file is not a database)"),
+    "one byte": (lambda path, _: path.write_bytes(b"\n"), "not a journal (file is not a database)"),
+    "another program's database": (
+        lambda path, _: database(path, "CREATE TABLE cars (plate)"),
+        "not a journal's header",
+    ),
     "… that writes ahead": (
         lambda path, _: database(path, "PRAGMA journal_mode=WAL", "CREATE TABLE entry (plate)"),
-        "no journal's header",
+        "not a journal's header",
     ),
-    "… that names itself": (lambda path, _: database(path, "PRAGMA application_id=42"), "no journal's header"),
-    "… that counts": (lambda path, _: database(path, "PRAGMA user_version=1"), "no journal's header"),
+    "… that names itself": (lambda path, _: database(path, "PRAGMA application_id=42"), "not a journal's header"),
+    "… that counts": (lambda path, _: database(path, "PRAGMA user_version=1"), "not a journal's header"),
     "half of one": (
         lambda path, _: path.write_bytes(b"SQLite format 3\x00" + b"\x10\x00\x02\x02\x00\x40\x20\x20" + bytes(2000)),
-        "no journal (",
+        "not a journal (",
     ),
     "a folder": (lambda path, _: path.mkdir(), "a folder lies there"),
-    "a pipe": (lambda path, _: os.mkfifo(path), "it is no file"),
-    "a device": (lambda path, _: path.symlink_to("/dev/null"), "it is no file"),
-    "the other role's": (others_journal, "the journal of another role, not of the "),
-    "the other role's, broken": (broken_journal_of_the_other, "the journal of another role, not of the "),
+    "a pipe": (lambda path, _: os.mkfifo(path), "it is not a file"),
+    "a device": (lambda path, _: path.symlink_to("/dev/null"), "it is not a file"),
+    "the other role's": (others_journal, "this is the journal of another role, not of the "),
+    "the other role's, broken": (broken_journal_of_the_other, "this is the journal of another role, not of the "),
 }
 
 
@@ -125,13 +128,15 @@ def test_rows_that_a_newer_program_wrote_are_left_to_it(tmp_path: Path) -> None:
     path = tmp_path / "barrier.db"
     with Journal.open(path, role="barrier", ballast_bytes=0) as journal:
         journal.append_now([("lent", b"{}")], T0)
-    with pytest.raises(JournalForeign, match=r"row 1 of kind 'lent' is no barrier's; a newer program wrote it"):
+    with pytest.raises(
+        JournalForeign, match=r"row 1 of kind 'lent' is not a barrier's; a newer program may have written it"
+    ):
         OPEN["barrier"](path)
     assert not list(tmp_path.glob("*damaged*"))
 
 
 def configured(folder: Path) -> Path:
-    """Everything that worker and barrier need but a broker, which nobody waits for."""
+    """Everything that worker and barrier need, except a broker, for which nothing waits."""
     make_keys(folder)
     (folder / "secrets" / "password").write_text("unused")
     (folder / "secrets" / "password").chmod(0o600)
@@ -154,7 +159,7 @@ async def test_the_role_says_so_in_one_line_and_ends_with_status_2(tmp_path: Pat
     file, path = configured(tmp_path), tmp_path / ("journal.db" if role == "worker" else "barrier.db")
     texts = ["Tariff of 2026\n" * 40, ""]
     path.write_text(texts[0])
-    for n, reason in enumerate(("no journal (file is not a database)", "a folder lies there")):
+    for n, reason in enumerate(("not a journal (file is not a database)", "a folder lies there")):
         if n:
             path.unlink()
             path.mkdir()
@@ -163,7 +168,7 @@ async def test_the_role_says_so_in_one_line_and_ends_with_status_2(tmp_path: Pat
             [sys.executable, "-W", "error", "-m", "terminal", role, "--config", str(file)],
             cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
-        line = f"exit-terminal: {path}: {reason}; it is left as it is: name another file, or take it away"
+        line = f"exit-terminal: {path}: {reason}; it is left as it is: name another file, or move this one away"
         said = [
             text for text in ended.stderr.splitlines() if "terminal.mqtt.client" not in text
         ]  # there is no broker here

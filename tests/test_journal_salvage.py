@@ -8,16 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from terminal.contract.messages import Lift
-from terminal.core.ids import derived_id
 from terminal.journal.kinds import CHECKPOINT, DONE, INTENT, REFUSED, REPAIRED
 from terminal.journal.reading import read
 from terminal.journal.rows import GENESIS, Row, seal
 from terminal.journal.side_files import salvage
-from terminal.roles.barrier.spent_lifts import MISTRUST_MS, BarrierJournal, done_row, intent_row, refused_row
-from tests.support.story import T0, an_id
-from tests.test_journal import copy_of
-from tests.test_worker_storage import BALLAST, a_ledger, a_store, an_evening, filled, told, unsettled
+from terminal.roles.barrier.spent_lifts import MISTRUST_MS, BarrierJournal
+from tests.support.barrier_journal import spent, written
+from tests.support.evening import BALLAST, a_ledger, a_store, an_evening, filled, told, unsettled
+from tests.support.journal_files import copy_of
+from tests.support.story import T0
 
 SECTOR = 512
 SELECT = "SELECT seq, at_ms, kind, data, crc FROM entry"
@@ -137,44 +136,6 @@ def test_a_head_that_names_a_row_without_end_does_not_hold_up_the_salvage(tmp_pa
     assert list(salvage(path)) == []
 
 
-# The barrier's
-
-
-def a_lift(n: int) -> Lift:
-    stay = an_id("stay", n)
-    return Lift(
-        id=derived_id(T0 + n, "lift"), at="2026-09-21T14:00:00.000Z", session=stay, reason="paid", by="worker",
-        not_after="2026-09-21T14:00:30.000Z", order_no=f"marina-exit-1-{stay.replace('-', '')}", key="worker",
-        sign="c2lnbg==",
-    )  # fmt: skip
-
-
-LIFTS = [a_lift(n) for n in range(60)]
-
-
-def written(path: Path) -> Path:
-    """A barrier's closed journal: many lifts, some not done, some refused."""
-    with BarrierJournal.open(path, T0, ballast_bytes=BALLAST) as book:
-        for n, lift in enumerate(LIFTS):
-            if n % 10 == 3:
-                rows = [refused_row(lift, "car")]
-            else:
-                rows = [intent_row(lift)] if n % 10 == 7 else [intent_row(lift), done_row(lift)]
-            book.journal.append_now(rows, T0 + n)
-    return path
-
-
-def spent(book: BarrierJournal) -> tuple[set[str], set[str], set[str], set[str]]:
-    """Which of our lifts it knows as spent, which of their orders, which as unknown, which as refused."""
-    known = book.spent
-    return (
-        {lift.id for lift in LIFTS if lift.id in known.ids},
-        {lift.order_no or "" for lift in LIFTS if lift.order_no in known.numbers},
-        known.unknown,
-        {lift.id for lift in LIFTS if known.refused_before(lift)},
-    )
-
-
 @pytest.mark.fault("zeroed-sector")
 def test_whichever_sector_is_zeroed_the_barrier_starts_knows_all_that_can_be_read_and_waits_a_minute(
     tmp_path: Path,
@@ -219,7 +180,8 @@ HEADS: dict[str, tuple[Change, str]] = {
 @pytest.mark.fault("journal-damaged")
 @pytest.mark.parametrize("kind", HEADS)
 async def test_what_a_head_that_disagrees_with_its_journal_leads_to(tmp_path: Path, kind: str) -> None:
-    """It is noted without a flush, so an older one or none is no damage; what it names must be there."""
+    """The head is written without a flush, so an older one or none is not damage; the row that it names must be
+    there."""
     change, outcome = HEADS[kind]
     path, others = tmp_path / "j.db", tmp_path / "others"
     others.mkdir()

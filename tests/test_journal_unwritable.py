@@ -20,7 +20,7 @@ from terminal.journal.journal import Journal
 from terminal.journal.reading import read
 from tests.conftest import Mosquitto
 from tests.support.garage import Garage, opened
-from tests.test_visit_processes import leaves
+from tests.support.leaving import leaves
 
 ALERT = {"code": "journal", "severity": "critical", "state": "raised"}
 
@@ -166,7 +166,7 @@ def read_only(folder: Path) -> Iterator[None]:
 
 @pytest.fixture
 def card(tmp_path: Path) -> Iterator[Path]:
-    """A small disk of its own; for who may not mount one, a folder."""
+    """A small disk of its own; a folder if this user may not mount one."""
     folder = tmp_path / "card"
     folder.mkdir()
     if os.geteuid():

@@ -14,9 +14,10 @@ from terminal.contract.messages import Alert, Health, Screen, stamp
 from terminal.journal.rows import JournalError, JournalFailed, JournalForeign, JournalFull, JournalLocked
 from terminal.mqtt.endpoint import Endpoint
 from terminal.roles.worker.journal_keeper import WorkerJournal
-from tests.sim.memorybus import MemoryBus
+from tests.support.evening import BALLAST, full_while
+from tests.support.eventually import eventually
+from tests.support.memory_bus import MemoryBus
 from tests.support.story import T0
-from tests.test_worker_storage import BALLAST, full_while
 
 PATH = Path("j.db")
 CLOCK = SystemClock()
@@ -50,12 +51,6 @@ def store(folder: Path, **options: object) -> WorkerJournal:
     return WorkerJournal.open(folder / "j.db", lambda: T0, ballast_bytes=BALLAST, **options)
 
 
-async def until(found: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not found():
-            await asyncio.sleep(0.001)
-
-
 def alerts(bus: MemoryBus) -> list[tuple[str, str]]:
     return [(alert.code, alert.state) for alert in bus.of(Alert)]
 
@@ -81,7 +76,7 @@ async def test_a_journal_that_does_not_open_is_tried_again_told_once_and_shown(
 
     async with kept(bus, open_, serve):
         await asyncio.wait_for(served.wait(), 10)
-        await until(lambda: bus.of(Health)[-1].state == "online")
+        await eventually(lambda: bus.of(Health)[-1].state == "online")
         assert [(s.state, s.reason) for s in bus.of(Screen)] == [("out-of-order", "journal")]
         assert alerts(bus) == [("journal", "raised"), ("journal", "cleared")]
         (told, _) = bus.of(Alert)
@@ -116,7 +111,7 @@ async def test_a_role_whose_journal_fails_begins_anew_from_what_is_on_the_disk(t
         pauses_s=(0.01,),
     )
     task = asyncio.create_task(role.run())
-    await until(lambda: len(rows) == 3)
+    await eventually(lambda: len(rows) == 3)
     task.cancel()
     await asyncio.wait([task])
     assert rows == [[], ["life-1"], ["life-1", "life-2"]]
@@ -139,9 +134,9 @@ async def test_a_write_that_fails_is_no_opening(tmp_path: Path) -> None:
         return WorkerJournal.open(tmp_path / "j.db", lambda: T0, ballast_bytes=1 << 60, connect=full_while(is_full))
 
     async with kept(bus, open_, serve):
-        await until(lambda: ("journal", "raised") in alerts(bus))
+        await eventually(lambda: ("journal", "raised") in alerts(bus))
         is_full.unlink()
-        await until(lambda: bool(served))
+        await eventually(lambda: bool(served))
     assert served == [False]
 
 
@@ -184,7 +179,7 @@ async def test_what_must_be_set_right_ends_the_start_but_no_role_at_work(tmp_pat
         await asyncio.Event().wait()
 
     async with kept(bus, later, serve):
-        await until(lambda: len(lives) == 2)
+        await eventually(lambda: len(lives) == 2)
         assert not left
 
 

@@ -11,6 +11,7 @@ from evdev import ecodes
 
 from drivers.line_reader import PAUSE_S, Reading
 from drivers.scanner import HidScanner
+from tests.support.eventually import eventually
 from tests.support.keyboard import ALT, CTRL, KEYS, SHIFT, event, hit, key, typed
 
 TICKET = "P1.MARINA.01A1EC960000700080000000000000.1794994600.K1.ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -176,7 +177,7 @@ async def test_whole_tickets_before_lost_events_are_read_and_no_key_counts_as_he
 async def test_caps_lock_that_stays_on_is_honoured_from_ticket_to_ticket(port: Port) -> None:
     port.type(CAPS + typed("abc1\r"))
     assert await port.readings() == [Reading("ABC1")]
-    await asyncio.sleep(PAUSE_S)
+    await asyncio.sleep(PAUSE_S)  # the end of a line, as a pause tells it
     port.type(typed("DEF2\r") + CAPS + typed("DEF2\r"))
     assert await port.readings(2) == [Reading("def2"), Reading("DEF2")]
 
@@ -187,7 +188,7 @@ async def test_a_key_that_jams_while_nothing_is_typed_does_not_keep_a_line_from_
     reading = asyncio.create_task(anext(port.scanner))
     for _ in range(40):
         port.type(key(KEYS["x"], 2))
-        await asyncio.sleep(PAUSE_S / 20)
+        await asyncio.sleep(PAUSE_S / 20)  # the pace of a key that repeats
     assert reading.done() and await reading == Reading("jamx")
 
 
@@ -199,14 +200,13 @@ async def test_a_keyboard_that_is_pulled_out_with_keys_held_is_read_again_with_n
         told: list[str | None] = []
         port.scanner.on_trouble(lambda: told.append(port.scanner.trouble))
         reading = asyncio.create_task(anext(port.scanner))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # it is waiting for a key when the cable goes, of which nobody tells
         again = tmp_path / "again"
         os.mkfifo(again)
         back = os.open(again, os.O_RDWR)
         again.rename(port.path)  # the kernel gives the device that is plugged in again the same name
         os.close(port.fd)
-        while told[-1:] != [None]:
-            await asyncio.sleep(0.01)
+        await eventually(lambda: told[-1:] == [None])
         port.fd = back
         port.type(typed(TICKET + "\r"))
         assert await asyncio.wait_for(reading, 5) == Reading(TICKET)

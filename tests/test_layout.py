@@ -17,12 +17,13 @@ import pytest
 from packaging.requirements import Requirement
 
 from terminal.__main__ import parser
+from tests.support.docstrings import UndocumentedNames, definitions
 
 TREE = Path(__file__).parents[1]
 PROJECT = tomllib.loads((TREE / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES: list[str] = PROJECT["tool"]["setuptools"]["packages"]
 CABLES = {"gpiozero", "luma", "spidev", "lgpio", "serial", "evdev", "amqtt"}
-LONGEST, LONGEST_TEST = 400, 800
+LONGEST = 400
 
 
 def files() -> list[Path]:
@@ -78,6 +79,41 @@ def test_tests_stay_flat_and_hide_no_package() -> None:
     assert [path for path in files() if path.name == "__init__.py" and "tests" in path.parts] == []
     collected = [path for path in sources() if path.name.startswith("test_")]
     assert {path.parent for path in collected} <= {TREE / "tests", TREE / "tests/browser", TREE / "tests/chaos"}
+
+
+def test_no_file_imports_a_file_of_tests() -> None:
+    """What several share stands in tests/support/, or in the room whose files share it."""
+    imports = re.compile(r"^ *(?:from|import) tests\b[^#\n]*\btest_\w+", re.MULTILINE)
+    found = [(path.name, line) for path in sources() for line in imports.findall(path.read_text(encoding="utf-8"))]
+    assert found == []
+
+
+def test_what_tests_share_has_no_tests() -> None:
+    shared = [path for path in sources() if path.parent == TREE / "tests/support"]
+    assert shared
+    found = [
+        f"{path.name}: {node.name}"
+        for path in shared
+        for node in ast.parse(path.read_bytes()).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+    ]
+    assert found == []
+
+
+def test_a_test_that_sleeps_says_why() -> None:
+    """What tells nobody that it comes is waited for by tests/support/eventually.py; an event is awaited."""
+    found = []
+    for path in sources():
+        if path.parent not in (TREE / "tests", TREE / "tests/support") or path.name == "eventually.py":
+            continue
+        if "sleep(" not in (text := path.read_text(encoding="utf-8")):
+            continue
+        for node in ast.walk(ast.parse(text)):
+            if not isinstance(node, ast.Call) or ast.unparse(node.func) not in ("asyncio.sleep", "time.sleep"):
+                continue
+            if ast.unparse(node.args[0]) != "0" and "  # " not in text.splitlines()[node.lineno - 1]:
+                found.append(f"{path.relative_to(TREE)}:{node.lineno}")
+    assert found == []
 
 
 def test_the_wheel_holds_what_the_tree_holds(tmp_path: Path) -> None:
@@ -163,8 +199,41 @@ def test_a_class_or_a_type_has_a_name_that_no_other_file_has() -> None:
 
 def test_no_file_of_python_is_longer_than_one_purpose() -> None:
     lines = {path.relative_to(TREE).as_posix(): path.read_bytes().count(b"\n") for path in sources()}
-    limits = {name: LONGEST_TEST if name.startswith("tests/") else LONGEST for name in lines}
-    assert {name: lines[name] for name, limit in limits.items() if lines[name] > limit} == {}
+    assert {name: count for name, count in lines.items() if count > LONGEST} == {}
+
+
+def test_whatever_is_public_has_a_docstring() -> None:
+    """What it takes with its unit, gives and raises; tests/support/docstrings.py says what needs none."""
+    roots = ("terminal", "broker", "drivers")
+    names = {path.relative_to(TREE).as_posix(): path for path in sources() if path.relative_to(TREE).parts[0] in roots}
+    trees = {name: ast.parse(path.read_bytes()) for name, path in names.items()}
+    assert sum(len(list(definitions(tree.body))) for tree in trees.values()) > 1000
+    assert list(UndocumentedNames(trees)) == []
+
+
+def test_only_what_repeats_a_documented_method_needs_no_docstring() -> None:
+    text = """
+class Said(Protocol):
+    held: int
+    def say(self) -> None: "Say it."
+    def bare(self) -> None: ...
+class Whole:
+    "It has all that Said has."
+    def __init__(self) -> None: self.held = 1
+    def say(self) -> None: ...
+    def bare(self) -> None: ...
+class Part:
+    "It lacks what Said has."
+    def say(self) -> None: ...
+class Heir(Whole):
+    def more(self) -> None: ...
+def _own() -> None: ...
+if True:
+    def alone() -> None:
+        def nested() -> None: ...
+"""
+    found = [name.partition(" ")[2] for name in UndocumentedNames({"said": ast.parse(text)})]
+    assert found == ["Said", "Said.bare", "Whole.bare", "Part.say", "Heir", "Heir.more", "alone"]
 
 
 def test_the_design_draws_the_floors_that_are_held() -> None:

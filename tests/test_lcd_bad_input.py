@@ -27,8 +27,8 @@ from terminal.tools import screens
 from terminal.tools.check.command import check
 from terminal.tools.check.finding import Machine
 from terminal.tools.check.report import Lines
+from tests.support.lcd_kerb import GlassPanel, kerb
 from tests.support.leash import running
-from tests.test_lcd import GlassPanel, kerb
 
 CONFIGURATION = """
 [garage]
@@ -73,8 +73,8 @@ def file(tmp_path: Path) -> Path:
     ("changes", "line"),
     [
         ({"panel": "ili9999"}, "got 'ili9999', takes st7789-240, st7789-320, ili9341, ili9486, ili9488 or png"),
-        ({"panel": "png", "folder": "out"}, 'lcd.size: missing; panel = "png" takes pixels, as "480x320"'),
-        ({"panel": "png", "folder": "out", "size": "480"}, 'got 480, takes pixels, as "480x320"'),
+        ({"panel": "png", "folder": "out"}, 'lcd.size: missing; panel = "png" takes pixels, such as "480x320"'),
+        ({"panel": "png", "folder": "out", "size": "480"}, 'got 480, takes pixels, such as "480x320"'),
         ({"panel": "png", "folder": "out", "size": "100x100"}, "100x100 px are too few; the shorter side needs 120"),
         ({"x_offset": "1"}, "lcd: the ili9341 has no x_offset: its glass is the whole memory"),
         ({"wifi": "w" * 32, "wifi_password_file": "long"}, "lcd.wifi: "),
@@ -97,8 +97,8 @@ def test_what_is_wrong_with_the_panel_stops_the_role_with_one_line(
     [
         ("absent.png", "absent.png is not there"),
         ("turned.png", "turned.png has 240x320 px; the panel has 320x240"),
-        ("photo.jpg", "photo.jpg is no PNG"),
-        ("coded.png", "coded.png bears a bar code; drivers would take it for the payment's"),
+        ("photo.jpg", "photo.jpg is not a PNG"),
+        ("coded.png", "coded.png has a bar code, which drivers would take for the payment's"),
     ],
 )
 @pytest.mark.fault("lcd-fails")
@@ -173,7 +173,7 @@ def checked(file: Path, **changes: str) -> dict[str, str]:
 def test_check_names_an_idle_picture_that_does_not_fit(file: Path) -> None:
     line = checked(file, idle_picture="turned.png")["idle picture"]
     assert line.startswith("FAIL  idle picture: ")
-    assert "has 240x320 px; the panel has 320x240 -> a still PNG in the panel's own pixels is needed" in line
+    assert "has 240x320 px; the panel has 320x240 -> use a still PNG of exactly the panel's size" in line
     for fits in ({"idle_picture": "idle.png"}, {"idle_picture": "turned.png", "rotate": "1"}):
         assert checked(file, **fits)["idle picture"].startswith("ok ")
     assert "idle picture" not in checked(file)
@@ -185,16 +185,16 @@ def test_check_names_an_idle_picture_that_does_not_fit(file: Path) -> None:
         (
             {"x_offset": "1"},
             "FAIL  panel: lcd: the ili9341 has no x_offset: its glass is the whole memory"
-            " -> mend lcd.x_offset and lcd.y_offset: deploy/wiring.md, The display",
+            " -> correct lcd.x_offset and lcd.y_offset: deploy/wiring.md, The display",
         ),
         (
             {"panel": "st7789-240", "x_offset": "81"},
             "FAIL  panel: lcd: x_offset of the st7789-240 is 0 to 80, not 81"
-            " -> mend lcd.x_offset and lcd.y_offset: deploy/wiring.md, The display",
+            " -> correct lcd.x_offset and lcd.y_offset: deploy/wiring.md, The display",
         ),
         (
             {"panel": "png", "folder": "out", "size": "480x100"},
-            "FAIL  panel: lcd.panel 'png': 480x100 px are too few; the shorter side needs 120 -> mend lcd.size",
+            "FAIL  panel: lcd.panel 'png': 480x100 px are too few; the shorter side needs 120 -> correct lcd.size",
         ),
     ],
     ids=["no offset", "offset", "size"],
@@ -204,10 +204,10 @@ def test_check_names_what_would_stop_the_panel(file: Path, changes: dict[str, st
 
 
 def test_check_draws_every_screen_and_names_those_that_have_no_room(file: Path) -> None:
-    assert checked(file)["screens"] == "ok    screens: every one of them fits the ili9341"
+    assert checked(file)["screens"] == "ok    screens: all of them fit on the ili9341"
     wide = checked(file, panel="png", folder="out", size="260x180")["screens"]
     assert wide == (
-        "FAIL  screens: wait, pay, pay-words, pay-second, pay-signal, pay-scanned: no room on the png: "
+        "FAIL  screens: wait, pay, pay-words, pay-second, pay-signal, pay-scanned do not fit on the png: "
         "'AED درهم' is 2 px too wide for one row"
         " -> shorten garage.help_phone or the garage's name, or take a larger panel"
     )
@@ -219,13 +219,13 @@ def test_check_draws_every_screen_and_names_those_that_have_no_room(file: Path) 
 def test_check_names_characters_of_the_garage_that_the_font_lacks(file: Path) -> None:
     file.write_text(CONFIGURATION.replace('"Marina"', '"Marina 停车 P"'))
     lines = checked(file)
-    line = "FAIL  screens garage.name: the screens' font has no 停 车 -> write it with other characters"
+    line = "FAIL  screens garage.name: the screens' font lacks 停 车 -> use other characters"
     assert lines["screens garage.name"] == line
     assert {name for name in lines if name.startswith("screens")} == {"screens garage.name", "screens"}
 
 
 def test_check_names_a_wifi_that_does_not_fit_or_whose_password_is_not_there(file: Path) -> None:
-    assert checked(file, wifi="Marina Guest")["wifi"] == "ok    wifi: Marina Guest fits the panel; an open network"
+    assert checked(file, wifi="Marina Guest")["wifi"] == "ok    wifi: Marina Guest fits on the panel; an open network"
     assert checked(file, wifi="Marina", wifi_password_file="long")["wifi"].startswith("ok ")
     for bad, why in (
         ({"wifi": "w" * 32, "wifi_password_file": "long"}, "41 modules a side; 192 pixels hold at most 40"),
@@ -288,7 +288,7 @@ async def test_without_its_font_the_lcd_says_so_and_stays() -> None:
     async with kerb(panel=panel) as k:
         panel.free.set()
         (alert,) = await k.bus.until(Alert, 1)
-        assert alert.text == "no frame can be shown: the font is missing: pip install fontpkg-ibm-plex-sans-arabic"
+        assert alert.text == "the panel shows no frame: the font is missing: pip install fontpkg-ibm-plex-sans-arabic"
         await k.settled()
         assert (k.health().state, panel.frames) == ("degraded", [])
 
@@ -308,10 +308,12 @@ def test_without_fribidi_check_and_the_lcd_say_what_to_install(file: Path, tmp_p
     words = [sys.executable, "-m", "terminal", "screens", "--out", str(tmp_path / "screens")]
     ended = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 0
-    assert ended.stderr == f"exit-terminal: Arabic is left out, for it cannot be shaped here; {fonts.INSTALL}\n"
+    assert (
+        ended.stderr == f"exit-terminal: Arabic is left out, because it cannot be shaped here; run: {fonts.INSTALL}\n"
+    )
     code = "import asyncio, tests.test_lcd_bad_input as t; asyncio.run(t.degraded_reason())"
     ended = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False)
-    assert ended.stdout == "Arabic cannot be shown; sudo apt-get install libfribidi0\n", ended.stderr
+    assert ended.stdout == "Arabic cannot be shown; run: sudo apt-get install libfribidi0\n", ended.stderr
 
 
 async def degraded_reason() -> None:

@@ -3,30 +3,29 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import cast
 
 import aiohttp
 
 from terminal.contract.messages import Alert, Paid, Receipt
-from terminal.mqtt.endpoint import Endpoint
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import sign
 from terminal.roles.listener.connections import ConnectionLimits
 from terminal.roles.listener.role import ListenerRole
 from tests.support.lifts import payby_key
-from tests.test_listener import PAYBY, Client, FakeLink, endpoint, notification, order, outcomes, refund
-from tests.test_worker import Lane, sandbox, to_json, working
+from tests.support.listening import Client, PlayedWorker, outcomes, worker
+from tests.support.payby_notices import PAYBY, notification, order, refund
+from tests.support.worker_lane import Lane, sandbox, to_json, working
 
-__all__ = ["endpoint", "sandbox"]
+__all__ = ["sandbox", "worker"]
 OURS, ANOTHERS = "200000000888", "200000000999"
 SUCCESS = (200, b'{"response": "SUCCESS"}', "application/json")
 
 
 @asynccontextmanager
-async def ours(endpoint: FakeLink, limits: ConnectionLimits | None = None) -> AsyncIterator[Client]:
+async def ours(worker: PlayedWorker, limits: ConnectionLimits | None = None) -> AsyncIterator[Client]:
     """A listener that knows its payee."""
     listener = ListenerRole(
-        cast(Endpoint, endpoint), payby_keys=[PAYBY.public_key()], host="127.0.0.1", port=0, payee_mid=OURS,
+        worker.endpoint, payby_keys=[PAYBY.public_key()], host="127.0.0.1", port=0, payee_mid=OURS,
         limits=limits or ConnectionLimits(),
     )  # fmt: skip
     task = asyncio.create_task(listener.run())
@@ -37,42 +36,44 @@ async def ours(endpoint: FakeLink, limits: ConnectionLimits | None = None) -> As
     await asyncio.wait([task])
 
 
-async def test_payments_to_another_merchant_are_counted_told_once_answered_success_and_left(endpoint: FakeLink) -> None:
-    async with ours(endpoint) as client:
+async def test_payments_to_another_merchant_are_counted_told_once_answered_success_and_left(
+    worker: PlayedWorker,
+) -> None:
+    async with ours(worker) as client:
         for number in range(20):
             theirs = order(payeeMid=ANOTHERS, orderNo=str(number))
             assert await client.post(notification(f"n-{number}", acquireOrder=theirs)) == SUCCESS
-        assert (endpoint.said, endpoint.alerts) == ([], ["foreign-payment"])
+        assert (worker.heard, worker.alerts) == ([], ["foreign-payment"])
         assert await outcomes(client) == {"another-payee": 20}
         assert await client.post(notification()) == SUCCESS
-        assert [type(message) for message, _ in endpoint.said] == [Paid]
+        assert [type(message) for message, _ in worker.heard] == [Paid]
 
 
-async def test_a_refund_of_which_payby_does_not_say_whose_it_is_goes_to_the_worker(endpoint: FakeLink) -> None:
-    async with ours(endpoint) as client:
+async def test_a_refund_of_which_payby_does_not_say_whose_it_is_goes_to_the_worker(worker: PlayedWorker) -> None:
+    async with ours(worker) as client:
         assert await client.post(notification(refundOrder=refund())) == SUCCESS
-        assert len(endpoint.said) == 1
+        assert len(worker.heard) == 1
 
 
-async def test_what_the_worker_has_answered_is_not_passed_on_again(endpoint: FakeLink) -> None:
-    async with ours(endpoint) as client:
+async def test_what_the_worker_has_answered_is_not_passed_on_again(worker: PlayedWorker) -> None:
+    async with ours(worker) as client:
         body = notification()
         for _ in range(20):
             assert await client.post(body) == SUCCESS
-        assert len(endpoint.said) == 1
+        assert len(worker.heard) == 1
         assert await outcomes(client) == {"success": 1, "repeated": 19}
         assert (await client.post(body, "forged"))[0] == 401
         assert await client.post(notification("n-2")) == SUCCESS
-        assert len(endpoint.said) == 2
+        assert len(worker.heard) == 2
 
 
-async def test_what_the_worker_has_not_answered_is_passed_on_again(endpoint: FakeLink) -> None:
-    async with ours(endpoint, ConnectionLimits(receipt_s=0.05, again_s=())) as client:
-        endpoint.worker = lambda message: None
+async def test_what_the_worker_has_not_answered_is_passed_on_again(worker: PlayedWorker) -> None:
+    async with ours(worker, ConnectionLimits(receipt_s=0.05, again_s=())) as client:
+        worker.answer = lambda message: None
         assert (await client.post(notification()))[0] == 503
-        endpoint.worker = endpoint.receipt
+        worker.answer = worker.receipt
         assert await client.post(notification()) == SUCCESS
-        assert len(endpoint.said) == 2
+        assert len(worker.heard) == 2
 
 
 def of_an_unknown_order(lane: Lane, notify_id: str = "u") -> Paid:

@@ -10,7 +10,8 @@ from terminal.mqtt.endpoint import Endpoint
 from terminal.roles.loops import RECALL_AGE_MS, STUCK_MS, LoopsRole
 from tests.conftest import NewBus
 from tests.sim.loop import VirtualLoop
-from tests.sim.memorybus import MemoryBus, TestClock
+from tests.support.memory_bus import MemoryBus
+from tests.support.turned_clock import TurnedClock
 
 NOW = 1_795_000_000_000
 TOPIC = "parking/marina/exit-1/vehicle"
@@ -18,7 +19,8 @@ CAR = "01a1ec96-3c00-7000-8000-000000000001"
 
 
 class Detectors:
-    """Two loops whose state a test sets; like drivers/loops.py it tells after each change."""
+    """Two loops whose state a test sets; like drivers/loops.py it tells after each change.
+    Not those on simulated pins, which debounce in real time: test_loops_driver.py has these."""
 
     def __init__(self, waiting: bool = False, under_boom: bool = False) -> None:
         self.waiting, self.under_boom = waiting, under_boom
@@ -35,10 +37,10 @@ class Detectors:
 
 @asynccontextmanager
 async def role(
-    detectors: Detectors, bus: MemoryBus, clock: TestClock | None = None, every_s: float = 60, recall_s: float = 0.001
+    detectors: Detectors, bus: MemoryBus, clock: TurnedClock | None = None, every_s: float = 60, recall_s: float = 0.001
 ) -> AsyncIterator[None]:
     endpoint = Endpoint(
-        bus.as_bus(), garage="marina", lane="exit-1", role="loops", version="1", clock=clock or TestClock(NOW)
+        bus.as_bus(), garage="marina", lane="exit-1", role="loops", version="1", clock=clock or TurnedClock(NOW)
     )
     task = asyncio.create_task(LoopsRole(endpoint, detectors, every_s=every_s, recall_s=recall_s).run())
     try:
@@ -150,7 +152,7 @@ async def test_started_without_a_broker_the_car_keeps_its_id_once_there_is_one()
     bus = MemoryBus()
     await retained(bus)
     bus.connect(False)
-    loops, clock = Detectors(waiting=True), TestClock(NOW)
+    loops, clock = Detectors(waiting=True), TurnedClock(NOW)
     async with role(loops, bus, clock):
         for _ in range(20):
             await asyncio.sleep(0)
@@ -169,13 +171,13 @@ def test_back_at_the_broker_it_speaks_at_once_and_again_for_who_is_back_later() 
 
         async def story() -> None:
             async with role(Detectors(waiting=True), bus, every_s=5):
-                await asyncio.sleep(1)
+                await asyncio.sleep(1)  # virtual time
                 bus.connect(False)
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(0.5)  # virtual time
                 said = len(bus.said)
                 bus.connect(True)
                 for _ in range(3):
-                    await asyncio.sleep(1)
+                    await asyncio.sleep(1)  # virtual time
                     heard.extend((round(loop.now, 1), topic) for topic, _, _ in bus.said[said:])
                     said = len(bus.said)
 
@@ -203,7 +205,7 @@ async def test_a_bouncing_loop_degrades_the_role_and_goes_on_being_reported() ->
 
 @pytest.mark.fault("loop-faulty")
 async def test_a_loop_that_is_covered_for_half_an_hour_is_alerted() -> None:
-    loops, bus, clock = Detectors(), MemoryBus(), TestClock(NOW)
+    loops, bus, clock = Detectors(), MemoryBus(), TurnedClock(NOW)
     async with role(loops, bus, clock):
         await bus.until(Vehicle, 1)
         loops.show(waiting=True)

@@ -3,26 +3,21 @@
 import asyncio
 import shutil
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from terminal.contract.access import mosquitto_acl
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.errors import ConnectionRefused
 from terminal.mqtt.subscription import Subscription
+from tests.support.authority import Authority
+from tests.support.eventually import eventually
 from tests.support.leash import LEASH, bring_down
-from tests.support.ports import free_port
+from tests.support.ports import free_port, listens
 
 DEPLOY = Path(__file__).parents[1] / "deploy" / "mosquitto"
 PASSWORD_VARIANT = "require_certificate false\npassword_file {folder}/passwords\n"
@@ -30,62 +25,6 @@ PASSWORD_VARIANT = "require_certificate false\npassword_file {folder}/passwords\
 pytestmark = pytest.mark.skipif(
     shutil.which("mosquitto") is None, reason="no mosquitto here: apt-get install mosquitto"
 )
-
-
-class Authority:
-    """A certificate authority that writes what it issues into ``folder``."""
-
-    def __init__(self, folder: Path, name: str = "ca") -> None:
-        self.folder = folder
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        self.file = folder / f"{name}.crt"
-        self.file.write_bytes(self._sign(self.name, self.key, authority=True).public_bytes(serialization.Encoding.PEM))
-
-    def issue(self, name: str, *hosts: str, days: int = 1) -> tuple[Path, Path]:
-        """Certificate and key files for ``name``; days below 0: already expired."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        files = self.folder / f"{name}.crt", self.folder / f"{name}.key"
-        files[0].write_bytes(self._sign(subject, key, hosts=hosts, days=days).public_bytes(serialization.Encoding.PEM))
-        files[1].write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-        return files
-
-    def _sign(
-        self,
-        subject: x509.Name,
-        key: ec.EllipticCurvePrivateKey,
-        *,
-        authority: bool = False,
-        hosts: tuple[str, ...] = (),
-        days: int = 1,
-    ) -> x509.Certificate:
-        now = datetime.now(UTC)
-        names: list[x509.GeneralName] = [
-            x509.IPAddress(ip_address(h)) if h[0].isdigit() else x509.DNSName(h) for h in hosts
-        ]
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self.name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=9))
-            .not_valid_after(now + timedelta(days=days))
-            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        )
-        if authority:
-            usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-            builder = builder.add_extension(usage, critical=True)
-        if names:
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        return builder.sign(self.key, hashes.SHA256())
 
 
 @dataclass
@@ -100,14 +39,7 @@ class Shipped:
         log = self.authority.folder / "log"
         with log.open("ab") as file:
             self.process = subprocess.Popen([*LEASH, "mosquitto", "-c", str(self.config)], stdout=file, stderr=file)
-        for _ in range(500):
-            assert self.process.poll() is None, log.read_text()
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                time.sleep(0.01)
-        raise AssertionError("mosquitto does not listen")
+        listens(self.process, self.port, log)
 
     def stop(self, how: int = signal.SIGTERM) -> None:
         bring_down(self.process, how)
@@ -156,9 +88,7 @@ def shipped(tmp_path: Path, port: int) -> Iterator[Shipped]:
 
 async def told(bus: MqttClient) -> str:
     """What keeps it from the broker, once it knows."""
-    async with asyncio.timeout(20):
-        while bus.trouble == "not connected yet":
-            await asyncio.sleep(0.01)
+    await eventually(lambda: bus.trouble != "not connected yet", limit_s=20)
     return bus.trouble
 
 
@@ -200,7 +130,9 @@ async def test_each_role_hears_what_it_may_and_nothing_else(shipped: Shipped) ->
 
 async def test_nobody_takes_over_anothers_session(shipped: Shipped) -> None:
     async with shipped.bus("worker") as worker, shipped.bus("reader", client_id="worker") as thief:
-        await asyncio.sleep(0.2)
+        for bus in (worker, thief):  # what each says is answered by the broker on the connection that it began with
+            await bus.publish("parking/marina/exit-1/health/reader", b"{}")
+            assert await bus.settled()
         assert worker.connected
         assert thief.connected
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.mutation.accepted import PATH, Name, name_of, read, written
 from tests.mutation.mutants import CORE, mutants, source
+from tests.mutation.trial import Plugin
 
 ACCEPTED = dict(read(PATH.read_text().splitlines()))
 SMALL = '''\
@@ -26,7 +27,7 @@ class Noun:
     at: int = 1
 
     def late(self, now: int | None) -> bool:
-        assert now
+        assert now is not None, "there is a time"
         if now >= LIMIT:
             return True
         return now >= LIMIT
@@ -44,6 +45,11 @@ def test_limits_defaults_and_decorators_are_changed_types_and_annotations_are_no
     assert {("LIMIT", "LIMIT = 4"), ("Noun", "at: int = 2"), ("Noun", "@dataclass(frozen=False)")} <= made
     assert {("Noun.late", "if now > LIMIT:"), ("Noun.late", "return now > LIMIT")} <= made
     assert not [after for _, after in made if "Stage" in after or "&" in after]
+
+
+def test_of_an_assertion_what_it_holds_is_changed_and_what_it_says_is_not(tmp_path: Path) -> None:
+    made = [name.after for name in small(tmp_path) if name.before.startswith("assert")]
+    assert made == ['assert now is None, "there is a time"']
 
 
 def test_a_mutant_keeps_its_name_when_its_line_moves(tmp_path: Path) -> None:
@@ -64,6 +70,10 @@ def test_a_mutant_is_the_file_but_for_its_change() -> None:
     for mutant in mutants(CORE / "tariff.py"):
         if mutant.before.startswith("return Fils(0)"):
             assert source(mutant) in {text.replace("Fils(0)", new) for new in ("Fils(1)", "Fils(None)")}
+
+
+def test_a_mutant_that_no_test_reaches_survives_instead_of_breaking_the_run() -> None:
+    Plugin().run([], lambda item: pytest.fail(f"{item} was not asked for"))
 
 
 def test_the_list_is_read_as_it_is_written() -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from terminal.clock import SystemClock, new_id
 from tests.conftest import Mosquitto
+from tests.support.authority import Authority
 from tests.support.garage import Garage
 from tests.support.nat import Nat
-from tests.test_mosquitto import Authority
 
 FAST_S = 1.0
 """From the ticket to the code's order, on a loaded machine; a forgotten connection cost 3 s (``timeout``) and more."""

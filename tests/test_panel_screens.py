@@ -10,7 +10,7 @@ from terminal.screen.layouts import layout_for
 from terminal.screen.renderer import Renderer
 from terminal.screen.sample_views import SITE, views
 from tests.models.glass import rounded
-from tests.test_panel import BITS, Rig
+from tests.support.panel_rig import BITS, Rig
 
 pytestmark = pytest.mark.skipif(not fonts.raqm_available(), reason=f"Arabic cannot be shaped here: {fonts.INSTALL}")
 VIEWS = views()

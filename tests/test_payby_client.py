@@ -3,37 +3,24 @@
 import asyncio
 import json
 import re
-import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from email.utils import formatdate
-from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
-from cryptography import x509
 from cryptography.hazmat.primitives import serialization as ser
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from terminal.payby import errors as e
 from terminal.payby.client import PayByClient
 from terminal.payby.messages import read_order
-from terminal.payby.requests import OrderRequest, RefundRequest
 from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.server_clock import LocalSystemClock
-from terminal.payby.signing import sign, verify
+from terminal.payby.signing import verify
 from terminal.payby.statement_reader import read_zip
+from tests.support.payby_client import DEVICES, MERCHANT, NO, PAYBY, UNKNOWN, biz, client, payby, refund_biz, sandbox
 
-MERCHANT = rsa.generate_private_key(65537, 2048)
-PAYBY = rsa.generate_private_key(65537, 2048)
-STRANGER = rsa.generate_private_key(65537, 2048)
-NO = "marina-exit-1-0190d3f07c1e7a529d2f0123456789ab"
-DEVICES = ("20001019", "1342")
+__all__ = ["payby", "sandbox"]
 
 
 class SkewedClock(LocalSystemClock):
@@ -44,30 +31,6 @@ class SkewedClock(LocalSystemClock):
 
     def wall_ms(self) -> int:
         return super().wall_ms() + self.skew
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, seed=1, devices=DEVICES) as sandbox:
-        yield sandbox
-
-
-def client(sandbox: Sandbox, **options: Any) -> PayByClient:
-    return PayByClient(sandbox.base_url, sandbox.partner_id, MERCHANT, [sandbox.public_key], **options)
-
-
-@pytest.fixture
-async def payby(sandbox: Sandbox) -> AsyncIterator[PayByClient]:
-    async with client(sandbox, timeout_s=5) as payby:
-        yield payby
-
-
-def biz(no: str = NO, **more: Any) -> bytes:
-    return OrderRequest(order_no=no, amount=Decimal("20.00"), subject="Parking", **more).biz_content()
-
-
-def refund_biz(no: str = "R1", amount: str = "20.00") -> bytes:
-    return RefundRequest(refund_no=no, amount=Decimal(amount), origin_order_no=NO).biz_content()
 
 
 async def test_an_order_lives_from_its_qr_to_its_refund(sandbox: Sandbox, payby: PayByClient) -> None:
@@ -236,179 +199,6 @@ def sandbox_zone() -> Any:
     return DUBAI
 
 
-UNKNOWN = [
-    Fault(code="500", msg="SYSTEM_ERROR"),
-    Fault(code="500", msg="SYSTEM_ERROR", sign="good"),
-    Fault(code="504", msg="SERVICE_TIMEOUT", http_status=504),
-    Fault(code="601", msg="RISK_FAIL"),
-    Fault(code="403", msg="UNAUTHORIZED"),
-    Fault(code="404", msg="SERVICE_NOT_AVAILABLE"),
-    Fault(code="99999", msg="NEW"),
-    Fault(drop=True),
-    Fault(drop=True, done=True),
-    Fault(half=True),
-    Fault(html=True),
-    Fault(sign="absent"),
-    Fault(sign="malformed"),
-    Fault(sign="wrong"),
-    Fault(code="62001", msg="ORDER_PAID", sign="absent"),
-    Fault(code="62002", msg="ORDER_FAILURE", sign="wrong"),
-    Fault(code="62004", msg="MERCHANT_ORDER_NO_NOT_EXIST", http_status=500, sign="absent"),
-    Fault(edit={"merchantOrderNo": "someone-elses"}),
-    Fault(edit={"totalAmount": {"amount": "many", "currency": "AED"}}),
-]
-
-
-@pytest.mark.fault("answer-unsigned", "outcome-unknown")
-@pytest.mark.parametrize("fault", UNKNOWN, ids=range(len(UNKNOWN)))
-async def test_what_is_no_signed_answer_leaves_the_outcome_unknown(
-    sandbox: Sandbox, payby: PayByClient, fault: Fault
-) -> None:
-    calls = [
-        ("placeOrder", lambda: payby.place_order(biz())),
-        ("getOrder", lambda: payby.get_order(NO)),
-        ("cancelOrder", lambda: payby.cancel_order(NO)),
-    ]
-    for name, call in calls:
-        before = len(sandbox.calls)
-        sandbox.fail(name, fault)
-        with pytest.raises(e.OutcomeUnknown):
-            await call()
-        assert len(sandbox.calls) == before + 1, "an unknown outcome is not repeated by the client"
-
-
-@pytest.mark.fault("cut-before-order")
-async def test_after_an_unknown_outcome_the_same_bytes_bring_the_same_order(
-    sandbox: Sandbox, payby: PayByClient
-) -> None:
-    sandbox.fail("placeOrder", Fault(drop=True, done=True))
-    with pytest.raises(e.OutcomeUnknown):
-        await payby.place_order(biz())
-    assert (await payby.place_order(biz())).token_url == sandbox.orders[NO].token_url
-    assert len(sandbox.orders) == 1
-
-
-async def test_a_late_answer_is_none(sandbox: Sandbox) -> None:
-    held = asyncio.Event()
-
-    async def hold(_: object) -> None:
-        await held.wait()
-
-    sandbox.on_call = hold
-    async with client(sandbox, timeout_s=0.05) as payby:
-        with pytest.raises(e.OutcomeUnknown, match=r"within 0\.05 s"):
-            await payby.place_order(biz())
-    held.set()
-
-
-async def test_a_statement_may_take_longer_than_a_call(sandbox: Sandbox) -> None:
-    sandbox.fail("getOrderStatement", Fault(delay_s=0.2))
-    async with client(sandbox, timeout_s=0.05) as payby:
-        with pytest.raises(e.NoStatement):
-            await payby.get_order_statement(date(2020, 1, 1))
-
-
-async def test_nobody_there_is_an_unknown_outcome(sandbox: Sandbox) -> None:
-    async with client(sandbox) as payby:
-        sandbox.cut_off = True
-        with pytest.raises(e.OutcomeUnknown, match="connection lost"):
-            await payby.get_order(NO)
-    async with PayByClient("http://127.0.0.1:1/x", "1", MERCHANT, [PAYBY.public_key()]) as payby:
-        with pytest.raises(e.OutcomeUnknown, match="not connected"):
-            await payby.get_order(NO)
-
-
-SIGNED = [
-    ("402", "RATE_LIMIT_REJECT", "FAIL", e.RateLimited),
-    ("403", "UNAUTHORIZED", "FAIL", e.Unauthorised),
-    ("403", "UNAUTHORIZED", "ERROR", e.Unauthorised),
-    ("601", "RISK_FAIL", "FAIL", e.Refused),
-    ("62026", "PRODUCT_IS_NOT_APPLIED", "SUCCESS", e.Unauthorised),
-    ("400", "INVALID_PARAMETER", "FAIL", e.OurMistake),
-]
-
-
-@pytest.mark.parametrize(("code", "msg", "apply_status", "kind"), SIGNED)
-@pytest.mark.parametrize("http_status", [200, 403, 500])
-async def test_a_signed_error_decides_whatever_its_http_status(
-    sandbox: Sandbox,
-    payby: PayByClient,
-    code: str,
-    msg: str,
-    apply_status: str,
-    kind: type[e.CallFailed],
-    http_status: int,
-) -> None:
-    fault = Fault(code=code, msg=msg, apply_status=apply_status, http_status=http_status, sign="good")
-    sandbox.fail("placeOrder", fault)
-    with pytest.raises(kind) as caught:
-        await payby.place_order(biz())
-    assert (caught.value.code, caught.value.msg, caught.value.call) == (code, msg, "acquire2/placeOrder")
-    assert caught.value.trace_code
-
-
-@pytest.mark.fault("answer-unsigned")
-@pytest.mark.parametrize(("code", "msg", "apply_status", "kind"), SIGNED)
-async def test_an_unsigned_error_is_a_hint_and_no_more(
-    sandbox: Sandbox, payby: PayByClient, code: str, msg: str, apply_status: str, kind: type[e.CallFailed]
-) -> None:
-    sandbox.fail("placeOrder", Fault(code=code, msg=msg, apply_status=apply_status, sign="absent"))
-    with pytest.raises(e.OutcomeUnknown) as caught:
-        await payby.place_order(biz())
-    assert type(caught.value.hint) is kind
-
-
-@pytest.mark.fault("answer-unsigned")
-async def test_a_key_that_payby_does_not_know_is_unauthorised(sandbox: Sandbox) -> None:
-    async with PayByClient(sandbox.base_url, sandbox.partner_id, STRANGER, [sandbox.public_key]) as payby:
-        with pytest.raises(e.OutcomeUnknown) as caught:
-            await payby.get_order(NO)
-        assert type(caught.value.said) is e.Unauthorised
-        sandbox.unsigned_errors = False
-        with pytest.raises(e.Unauthorised, match="could not verify our signature"):
-            await payby.get_order(NO)
-
-
-@pytest.mark.fault("answer-unsigned", "keys-rotate")
-async def test_answers_of_a_stranger_do_not_count(sandbox: Sandbox) -> None:
-    async with PayByClient(sandbox.base_url, sandbox.partner_id, MERCHANT, [STRANGER.public_key()]) as payby:
-        with pytest.raises(e.OutcomeUnknown, match="signature wrong"):
-            await payby.place_order(biz())
-
-
-@pytest.mark.fault("certificate")
-@pytest.mark.parametrize("name", ["127.0.0.1", "elsewhere.example"])
-async def test_a_certificate_that_nobody_vouches_for_ends_the_call(tmp_path: Path, name: str) -> None:
-    authority = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.load_cert_chain(self_signed(tmp_path / "chain.pem", name))
-    refusing = raw_server(lambda _: web.Response(body=b"x"), authority)
-    async with refusing as (url, presence), PayByClient(url, "1", MERCHANT, [PAYBY.public_key()]) as payby:
-        with pytest.raises(e.OutcomeUnknown, match="the certificate was refused"):
-            await payby.get_order(NO)
-        assert presence == []
-
-
-def self_signed(path: Path, name: str) -> Path:
-    """A chain file: the key, and a certificate that it signed for itself."""
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    began = datetime(2026, 1, 1, tzinfo=UTC)
-    certificate = (
-        x509.CertificateBuilder(subject, subject, MERCHANT.public_key(), 1, began, began.replace(year=2046))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .sign(MERCHANT, SHA256())
-    )
-    key = MERCHANT.private_bytes(ser.Encoding.PEM, ser.PrivateFormat.PKCS8, ser.NoEncryption())
-    path.write_bytes(key + certificate.public_bytes(ser.Encoding.PEM))
-    return path
-
-
-@pytest.mark.fault("keys-rotate")
-async def test_while_payby_rotates_its_key_both_count(sandbox: Sandbox) -> None:
-    keys = [STRANGER.public_key(), sandbox.public_key]
-    async with PayByClient(sandbox.base_url, sandbox.partner_id, MERCHANT, keys) as payby:
-        assert (await payby.place_order(biz())).order.status == "CREATED"
-
-
 @pytest.mark.fault("clock-wrong")
 @pytest.mark.parametrize("skew_ms", [-1_200_000, 1_200_000, -1_700_000_000_000])
 @pytest.mark.parametrize("unsigned", [False, True, None])
@@ -452,63 +242,6 @@ async def test_a_clock_that_cannot_be_corrected_is_told(sandbox: Sandbox, payby:
     with pytest.raises(e.ClockWrong):
         await payby.get_order(NO)
     assert len(sandbox.calls) == 1
-
-
-async def test_twenty_calls_need_one_connection() -> None:
-    async with raw_server(lambda _: web.Response(body=b"x")) as (url, presence):
-        async with PayByClient(url, "1", MERCHANT, [PAYBY.public_key()]) as payby:
-            for _ in range(20):
-                with pytest.raises(e.OutcomeUnknown):
-                    await payby.get_order(NO)
-        assert len(presence) == 20
-        assert len(set(presence)) == 1
-
-
-async def test_an_answer_of_more_than_a_mebibyte_is_none() -> None:
-    large = raw_server(lambda _: web.Response(body=bytes(1024 * 1024 + 1)))
-    async with large as (url, _), PayByClient(url, "1", MERCHANT, [PAYBY.public_key()]) as payby:
-        with pytest.raises(e.OutcomeUnknown, match="more than 1048576 bytes"):
-            await payby.get_order(NO)
-
-
-async def test_a_redirect_is_not_followed() -> None:
-    def away(_: web.Request) -> web.Response:
-        return web.Response(status=302, headers={"Location": "/x/acquire2/elsewhere"})
-
-    async with raw_server(away) as (url, presence):
-        async with PayByClient(url, "1", MERCHANT, [PAYBY.public_key()]) as payby:
-            with pytest.raises(e.OutcomeUnknown, match="HTTP 302"):
-                await payby.get_order(NO)
-        assert len(presence) == 1
-
-
-async def test_a_signature_is_over_the_bytes_as_sent_though_they_are_compressed() -> None:
-    import gzip
-
-    body = gzip.compress(b'{"head": {"applyStatus": "SUCCESS", "code": "0"}}')
-
-    def answer(_: web.Request) -> web.Response:
-        return web.Response(body=body, headers={"Content-Encoding": "gzip", "sign": sign(PAYBY, body)})
-
-    async with raw_server(answer) as (url, _), PayByClient(url, "1", MERCHANT, [PAYBY.public_key()]) as payby:
-        with pytest.raises(e.OutcomeUnknown, match="not UTF-8"):  # verified, then no JSON
-            await payby.get_order(NO)
-
-
-@pytest.mark.parametrize(("signature", "taken"), [(None, True), ("right", True), ("wrong", False)])
-async def test_a_zip_may_be_unsigned_but_not_wrongly_signed(signature: str | None, taken: bool) -> None:
-    body = b"PK\x05\x06" + bytes(18)
-    key = {"right": PAYBY, "wrong": STRANGER}.get(signature or "")
-
-    def answer(_: web.Request) -> web.Response:
-        return web.Response(body=body, headers={"sign": sign(key, body)} if key else {})
-
-    async with raw_server(answer) as (url, _), PayByClient(url, "1", MERCHANT, [PAYBY.public_key()]) as payby:
-        if taken:
-            assert await payby.get_order_statement(date(2026, 7, 1)) == body
-        else:
-            with pytest.raises(e.OutcomeUnknown):
-                await payby.get_order_statement(date(2026, 7, 1), attempts=1)
 
 
 @pytest.mark.fault("outcome-unknown")
@@ -610,29 +343,6 @@ async def test_the_client_may_be_closed_twice(sandbox: Sandbox) -> None:
     await payby.place_order(biz())
     await payby.close()
     await payby.close()
-
-
-@asynccontextmanager
-async def raw_server(answer: Any, tls: ssl.SSLContext | None = None) -> AsyncIterator[tuple[str, list[Any]]]:
-    """A server that is no PayBy at all."""
-    presence: list[Any] = []
-
-    async def handle(request: web.Request) -> web.Response:
-        await request.read()
-        presence.append(request.transport.get_extra_info("peername") if request.transport else None)
-        response: web.Response = answer(request)
-        response.headers["Date"] = formatdate(usegmt=True)
-        return response
-
-    app = web.Application()
-    app.router.add_post("/x/{call:.*}", handle)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
-    try:
-        yield f"http{'s' if tls else ''}://127.0.0.1:{runner.addresses[0][1]}/x", presence
-    finally:
-        await runner.cleanup()
 
 
 def test_the_placed_bytes_are_json() -> None:

@@ -18,7 +18,7 @@ from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.server_clock import LocalSystemClock
 from tests.support.nat import Nat
-from tests.test_payby_client import MERCHANT, NO, PAYBY, biz, refund_biz
+from tests.support.payby_client import MERCHANT, NO, PAYBY, biz, refund_biz
 
 FAST_S = 0.8
 """As fast as ever: a call takes some ms here, and a forgotten connection costs at least ``PATIENCE_S``."""

@@ -27,7 +27,7 @@ BESIDES = {
     *(str(code) for first, last in ((31, 34), (38, 38), (42, 44), (47, 73), (78, 81), (83, 85), (87, 88))
       for code in range(62000 + first, 62001 + last)),
 }  # fmt: skip
-"""Codes of calls and parameters that a terminal has no use for; they are known all the same."""
+"""Codes of calls and parameters that a terminal does not use, but that are known."""
 
 
 def of(code: str, msg: str = "", apply_status: str = "FAIL") -> type[e.CallFailed]:

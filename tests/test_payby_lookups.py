@@ -14,7 +14,7 @@ from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.strict_json import load
 from tests.support.payby_bodies import body_of, those_there
-from tests.test_payby_client import DEVICES, NO, biz, payby, refund_biz, sandbox
+from tests.support.payby_client import DEVICES, NO, biz, payby, refund_biz, sandbox
 
 __all__ = ["payby", "sandbox"]
 

@@ -73,7 +73,7 @@ async def pay_what_is_shown(sandbox: Sandbox) -> None:
                 await sandbox.scan(no)
             elif order.status == "CREATED" and sandbox.calls_of("getCashierUrlInfo"):
                 await sandbox.pay(no)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)  # a phone that looks now and then; its test ends it
 
 
 def test_the_page_s_commands_are_these() -> None:

@@ -8,7 +8,8 @@ from terminal.payby.rate_limit import RateLimit, Turn
 
 
 class Time:
-    """Sleeping is what makes time pass."""
+    """Sleeping is what makes time pass: what the limiter is given in place of the loop's sleep, which a test would wait
+    for."""
 
     def __init__(self) -> None:
         self.ms = 0

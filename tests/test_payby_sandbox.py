@@ -6,101 +6,24 @@ import json
 import re
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from terminal.payby.client import PayByClient
-from terminal.payby.errors import unsigned
-from terminal.payby.messages import read_notification, read_order
 from terminal.payby.sandbox.command import serve
-from terminal.payby.sandbox.faults import Fault, NotifyFault
+from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.parameters import Refusal
 from terminal.payby.sandbox.server import Sandbox
-from terminal.payby.signing import load_private_key, load_public_keys, sign, verify
+from terminal.payby.signing import load_private_key, load_public_keys, sign
 from terminal.payby.statement_reader import StatementKind, read_zip
+from tests.support.sandbox_http import MERCHANT, MINUTE, NOON, PAYBY, Ask, ask, clock, code, http, order, sandbox
+from tests.support.turned_clock import TurnedClock
 
-MERCHANT = rsa.generate_private_key(65537, 2048)
-PAYBY = rsa.generate_private_key(65537, 2048)
-NOON = 1_770_000_000_000
-MINUTE = 60_000
-
-
-class Clock:
-    """Stands still until the test moves it."""
-
-    def __init__(self) -> None:
-        self.ms = NOON
-
-    def wall_ms(self) -> int:
-        return self.ms
-
-    def steady_ms(self) -> int:
-        return self.ms
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def sandbox(clock: Clock) -> AsyncIterator[Sandbox]:
-    async with Sandbox(merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, clock=clock, seed=7) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
-
-
-Ask = Callable[..., Awaitable[dict[str, Any]]]
-
-
-@pytest.fixture
-async def ask(sandbox: Sandbox, http: aiohttp.ClientSession, clock: Clock) -> Ask:
-    """Call the sandbox by hand; every answer must be signed, but for what PayBy's gateway says itself."""
-
-    async def ask(call: str, biz: Any, *, at: int | None = None, **headers: str | None) -> dict[str, Any]:
-        body = json.dumps({"requestTime": clock.ms if at is None else at, "bizContent": biz}).encode()
-        sent = {
-            "Content-Type": "application/json",
-            "Partner-Id": sandbox.partner_id,
-            "sign": sign(MERCHANT, body),
-        } | {name.replace("_", "-"): value for name, value in headers.items()}
-        kept = {name: value for name, value in sent.items() if value is not None}
-        async with http.post(f"{sandbox.base_url}/{call}", data=body, headers=kept) as reply:
-            raw = await reply.read()
-            answer: dict[str, Any] = json.loads(raw)
-            if unsigned(answer["head"]["code"]):
-                assert "sign" not in reply.headers
-            else:
-                verify([sandbox.public_key], raw, reply.headers.get("sign"))
-            return answer
-
-    return ask
-
-
-def order(no: str = "a-1", **changed: Any) -> dict[str, Any]:
-    return {
-        "merchantOrderNo": no,
-        "subject": "Parking",
-        "totalAmount": {"amount": 20, "currency": "AED"},
-        "paySceneCode": "DYNQR",
-    } | changed
-
-
-def code(answer: dict[str, Any]) -> tuple[str, str, str]:
-    head = answer["head"]
-    return head["applyStatus"], head["code"], head["msg"].split()[0]
+__all__ = ["ask", "clock", "http", "sandbox"]
 
 
 async def test_an_answer_looks_like_paybys(ask: Ask) -> None:
@@ -197,17 +120,17 @@ async def test_only_a_device_of_the_register_takes_payments(
         assert code(await ask("acquire2/placeOrder", order(deviceId="20001019")))[1] == expected
 
 
-async def test_a_repeated_order_is_the_same_if_its_parameters_are(ask: Ask, clock: Clock) -> None:
+async def test_a_repeated_order_is_the_same_if_its_parameters_are(ask: Ask, clock: TurnedClock) -> None:
     first = await ask("acquire2/placeOrder", order())
-    clock.ms += MINUTE
+    clock.turn(MINUTE)
     again = await ask("acquire2/placeOrder", order(totalAmount={"currency": "AED", "amount": 20.0}))
     assert again["body"] == first["body"]
     assert code(await ask("acquire2/placeOrder", order(subject="Other")))[1:] == ("62016", "MERCHANT_ORDER_NO_EXIST")
 
 
-async def test_an_order_expires_by_paybys_clock(sandbox: Sandbox, ask: Ask, clock: Clock) -> None:
+async def test_an_order_expires_by_paybys_clock(sandbox: Sandbox, ask: Ask, clock: TurnedClock) -> None:
     await ask("acquire2/placeOrder", order(expiredTime=NOON + MINUTE))
-    clock.ms = NOON + MINUTE
+    clock.turn(MINUTE)
     with pytest.raises(Refusal):
         await sandbox.pay("a-1")
     answer = await ask("acquire2/placeOrder", order(expiredTime=NOON + MINUTE))
@@ -241,10 +164,10 @@ async def test_a_refunded_order_is_not_revoked(sandbox: Sandbox, ask: Ask) -> No
     assert code(await ask("acquire2/revokeOrder", {"merchantOrderNo": "a-1"}))[1] == "62041"
 
 
-async def test_refunds_close_after_180_days(sandbox: Sandbox, ask: Ask, clock: Clock) -> None:
+async def test_refunds_close_after_180_days(sandbox: Sandbox, ask: Ask, clock: TurnedClock) -> None:
     await ask("acquire2/placeOrder", order())
     await sandbox.pay("a-1", notify=False)
-    clock.ms += 181 * 24 * 60 * MINUTE
+    clock.turn(181 * 24 * 60 * MINUTE)
     back = {"refundMerchantOrderNo": "R1", "originMerchantOrderNo": "a-1", "amount": {"amount": 1, "currency": "AED"}}
     assert code(await ask("acquire2/refund/placeOrder", back))[1] == "62045"
 
@@ -268,129 +191,13 @@ async def test_an_order_is_paid_once(sandbox: Sandbox, ask: Ask) -> None:
         await sandbox.pay("no-such-order")
 
 
-async def test_tokens_and_numbers_follow_from_the_seed(ask: Ask, clock: Clock) -> None:
+async def test_tokens_and_numbers_follow_from_the_seed(ask: Ask, clock: TurnedClock) -> None:
     url = (await ask("acquire2/placeOrder", order()))["body"]["interActionParams"]["tokenUrl"]
     async with (
         Sandbox(merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, clock=clock, seed=7) as other,
         PayByClient(other.base_url, other.partner_id, MERCHANT, [other.public_key], clock=clock) as payby,
     ):
         assert (await payby.place_order(json.dumps(order()).encode())).token_url == url
-
-
-class Merchant:
-    """A notifyUrl that answers as the test says, and remembers."""
-
-    def __init__(self) -> None:
-        self.heard: list[tuple[bytes, str | None]] = []
-        self.answers: list[web.Response] = []
-        self.url = ""
-
-    async def handle(self, request: web.Request) -> web.Response:
-        self.heard.append((await request.read(), request.headers.get("sign")))
-        return self.answers.pop(0) if self.answers else web.json_response({"response": "SUCCESS"})
-
-
-@pytest.fixture
-async def merchant() -> AsyncIterator[Merchant]:
-    merchant = Merchant()
-    app = web.Application()
-    app.router.add_post("/payby/notify", merchant.handle)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    merchant.url = f"http://127.0.0.1:{runner.addresses[0][1]}/payby/notify"
-    yield merchant
-    await runner.cleanup()
-
-
-async def test_a_payment_is_notified_in_paybys_signed_words(sandbox: Sandbox, ask: Ask, merchant: Merchant) -> None:
-    await ask("acquire2/placeOrder", order(notifyUrl=merchant.url))
-    await sandbox.pay("a-1", paid_amount=Decimal("19.50"))
-    await sandbox.notified()
-    ((body, signature),) = merchant.heard
-    verify([sandbox.public_key], body, signature)
-    notification = read_notification(body)
-    assert notification.acquire_order == read_order(body)
-    assert notification.acquire_order.payment_info is not None
-    assert notification.acquire_order.payment_info.paid_amount is not None
-    assert notification.acquire_order.total_amount.amount == 20
-    assert notification.acquire_order.payment_info.paid_amount.amount == Decimal("19.50")
-    assert [d.ok for d in sandbox.deliveries] == [True]
-
-
-async def test_a_refund_is_notified_to_the_orders_url(sandbox: Sandbox, ask: Ask, merchant: Merchant) -> None:
-    await ask("acquire2/placeOrder", order(notifyUrl=merchant.url))
-    await sandbox.pay("a-1", notify=False)
-    sandbox.book.refund_status = "CREATED"
-    back = {"refundMerchantOrderNo": "R1", "originMerchantOrderNo": "a-1", "amount": {"amount": 1, "currency": "AED"}}
-    answer = await ask("acquire2/refund/placeOrder", back)
-    assert answer["body"]["refundOrder"]["status"] == "CREATED"
-    await sandbox.finish_refund("R1", "REFUNDED_SETTLED")
-    await sandbox.notified()
-    refund = read_notification(merchant.heard[0][0]).refund_order
-    assert refund is not None
-    assert (refund.refund_merchant_order_no, refund.origin_merchant_order_no, refund.status) == (
-        "R1", "a-1", "REFUNDED_SETTLED",
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        web.Response(status=503),
-        web.Response(status=202, body=b'{"response": "SUCCESS"}', content_type="application/json"),
-        web.Response(body=b'{"response": "FAIL"}', content_type="application/json"),
-        web.Response(body=b'{"response": "SUCCESS"}', content_type="text/plain"),
-        web.Response(body=b"SUCCESS", content_type="application/json"),
-        web.Response(body=b'["SUCCESS"]', content_type="application/json"),
-    ],
-    ids=range(6),
-)
-async def test_anything_but_success_is_asked_again(clock: Clock, merchant: Merchant, answer: web.Response) -> None:
-    async with Sandbox(
-        merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, clock=clock, sleep=lambda _: asyncio.sleep(0)
-    ) as sandbox:
-        sandbox.book.place(order(notifyUrl=merchant.url), NOON, NOON)
-        merchant.answers = [answer]
-        await sandbox.pay("a-1")
-        await sandbox.notified()
-        assert [d.ok for d in sandbox.deliveries] == [False, True]
-        assert merchant.heard[0] == merchant.heard[1]
-
-
-async def test_retries_come_after_2_10_10_60_120_360_900_minutes_and_then_silence(clock: Clock) -> None:
-    slept: list[float] = []
-
-    async def sleep(s: float) -> None:
-        slept.append(s)
-
-    async with Sandbox(merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, clock=clock, sleep=sleep) as sandbox:
-        sandbox.book.place(order(notifyUrl="http://127.0.0.1:1/"), NOON, NOON)
-        await sandbox.pay("a-1")
-        await sandbox.notified()
-        assert slept[1:] == [60 * minutes for minutes in (2, 10, 10, 60, 120, 360, 900)]
-        assert [d.status for d in sandbox.deliveries] == [None] * 8
-
-
-async def test_notifications_go_wrong_on_demand(sandbox: Sandbox, ask: Ask, merchant: Merchant) -> None:
-    await ask("acquire2/placeOrder", order(notifyUrl=merchant.url))
-    sandbox.notify_fault = NotifyFault(never=True)
-    await sandbox.pay("a-1")
-    await sandbox.notified()
-    assert merchant.heard == []
-    sandbox.notify_fault = NotifyFault(copies=3, edit={"totalAmount": {"amount": Decimal("0.01"), "currency": "AED"}})
-    sandbox.notify("a-1")
-    await sandbox.notified()
-    assert len(merchant.heard) == 3
-    assert len(set(merchant.heard)) == 1
-    verify([sandbox.public_key], *merchant.heard[0])
-    assert read_order(merchant.heard[0][0]).total_amount.amount == Decimal("0.01")
-    for how in ("wrong", "malformed", "absent"):
-        sandbox.notify_fault = NotifyFault(sign=how)
-        sandbox.notify("a-1")
-        await sandbox.notified()
-        with pytest.raises(Exception, match=how):
-            verify([sandbox.public_key], *merchant.heard[-1])
 
 
 async def test_the_log_holds_every_call_with_its_fate(sandbox: Sandbox, ask: Ask) -> None:

@@ -1,6 +1,5 @@
 """GPIO lines that another program holds: real processes and gpiozero, over a chip that refuses as lgpio does."""
 
-import asyncio
 import os
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from terminal.tools.check.processes import service_runs
 from tests.conftest import Mosquitto
+from tests.support.eventually import eventually
 from tests.support.garage import Garage
 
 REMEDY = "stop the program that holds it (`sudo gpioinfo` names it), or take another pin"
@@ -76,9 +76,7 @@ async def test_a_panel_without_chip_select_is_driven_in_the_mode_that_it_hears(
             "lcd", env=GPIO | {"EXIT_TERMINAL_LCD_PANEL": "st7789-240", "EXIT_TERMINAL_LCD_SPI_MODE": "3"}
         )
         await garage.heard.until("health/lcd")
-        async with asyncio.timeout(10):
-            while "24 1" not in garage.lines():
-                await asyncio.sleep(0.05)
+        await eventually(lambda: "24 1" in garage.lines())
         assert [line for line in garage.lines() if "spi" in line] == ["spi mode 3"]
 
 
@@ -94,14 +92,14 @@ async def test_check_claims_each_line_and_names_those_that_are_held(tmp_path: Pa
             f"FAIL  pins lcd.reset_pin: GPIO 25 {refused} -> {REMEDY}",
             f"FAIL  pins barrier.raise_pin: GPIO 17 {refused} -> {REMEDY}",
             f"FAIL  pins loops.boom_pin: GPIO 6 {refused} -> {REMEDY}",
-            "ok    pins: the GPIO chip opens; lines to be had: 24, 27, 22, 5",
+            "ok    pins: the GPIO chip opens; usable lines: 24, 27, 22, 5",
         ]
         assert not any("output" in line for line in garage.lines()), "what is checked is not driven"
         assert garage.lines()[-1] == "closed"
 
 
 def test_check_leaves_the_lines_of_a_running_service_alone(tmp_path: Path) -> None:
-    """Which must have been at work for a while: one that cannot have its pins ends, and is started again."""
+    """The service must have been running for a while: one that cannot get its pins ends, and is started again."""
     service = ["/opt/exit-terminal/.venv/bin/python3", "/opt/exit-terminal/.venv/bin/exit-terminal", "run"]
     for pid, cmdline, began_s in (("7", service, 50), ("8", ["python", "-m", "terminal", "check"], 10), ("9", [], 1)):
         (tmp_path / pid).mkdir()

@@ -4,9 +4,10 @@ import json
 from typing import Any
 
 from terminal.journal.kinds import NOTICE
+from terminal.journal.rows import Row
 from terminal.tools.reconcile.report import Report, ReportLine, as_json, table
 from terminal.tools.reconcile.statements import read_papers
-from tests.support.day import SETTLED, Row, Told, at, payment, stamp, statement, texts
+from tests.support.day import SETTLED, Told, at, payment, stamp, statement, texts
 
 TAKEN = {"transactionType": "CHARGEBACK", "merchantOrderNo": "cb-1"}
 FUNDS = (

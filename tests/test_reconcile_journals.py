@@ -9,12 +9,13 @@ from terminal.core.events import EVENTS
 from terminal.core.model import Rules
 from terminal.journal import kinds
 from terminal.journal.reading import read
+from terminal.journal.rows import Row
 from terminal.roles.barrier.spent_lifts import BarrierJournal, done_row, intent_row, refused_row
 from terminal.tools.reconcile.journals import UnreadableRow, WorkerRecords, read_barrier, read_worker
-from tests.support.day import Row, Told, papers, payment
+from tests.support.barrier_journal import LIFTS, written
+from tests.support.day import Told, papers, payment
+from tests.support.evening import BALLAST, a_ledger, a_store, an_evening, filled, told
 from tests.support.story import T0
-from tests.test_journal_salvage import LIFTS, written
-from tests.test_worker_storage import BALLAST, a_ledger, a_store, an_evening, filled, told
 
 
 def test_a_refused_lift_does_not_end_the_reading_of_a_barriers_journal(tmp_path: Path) -> None:
@@ -53,7 +54,7 @@ def test_a_repaired_barriers_journal_is_read_and_says_when_rows_were_lost(tmp_pa
 
 
 def test_a_kind_that_is_none_of_the_barriers_ends_it_with_the_row() -> None:
-    with pytest.raises(UnreadableRow, match="row 1 of kind 'TicketRead' is no barrier's"):
+    with pytest.raises(UnreadableRow, match="row 1 of kind 'TicketRead' is not a barrier's"):
         read_barrier("b.db", [Row(1, T0, "TicketRead", encode(LIFTS[0]))], WorkerRecords())
 
 

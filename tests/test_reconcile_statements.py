@@ -118,7 +118,7 @@ def test_a_statement_is_read_and_one_with_fewer_rows_than_it_counts_is_named(
     (entry,) = papers.entries
     assert (entry.kind, entry.order_no, entry.fils, entry.transaction) == (kind, number, fils, transaction)
     assert (entry.where, entry.at_ms) == (f"{name}:3", int(when.timestamp() * 1000))
-    assert flaws(papers) == ([] if counted == 1 else [(f"{name}:1", f"counts {counted} rows; 1 are there")])
+    assert flaws(papers) == ([] if counted == 1 else [(f"{name}:1", f"counts {counted} rows, but there are 1")])
 
 
 @pytest.mark.parametrize("columns", [V1, V2])
@@ -156,7 +156,7 @@ def test_several_numbered_files_are_read_as_one_and_may_count_their_rows_togethe
 def test_a_numbered_file_that_is_not_there_is_named() -> None:
     stem = "Purchase_Statement_01072026"
     papers = read_papers([("day.zip", zipped({f"{stem}_{n:03d}.csv": statement(row(str(n))) for n in (1, 3)}))])
-    assert flaws(papers) == [(f"{stem}_002.csv", "this file is not among the statement's")]
+    assert flaws(papers) == [(f"{stem}_002.csv", "this file of the statement is missing")]
     assert numbers(papers) == ["1", "3"]
 
 
@@ -168,7 +168,7 @@ def test_the_fund_statement_and_what_is_no_csv_are_left_out() -> None:
 def test_a_file_that_is_given_twice_is_read_once() -> None:
     papers = read_papers([("day.zip", zipped({"a.csv": WHOLE})), ("b.csv", WHOLE.encode())])
     assert (papers.files, numbers(papers)) == (("a.csv",), NUMBERS)
-    assert papers.notes == ("b.csv was given twice, and is read once",)
+    assert papers.notes == ("b.csv was given twice and is read once",)
 
 
 def test_settlements_are_told_by_their_columns() -> None:
@@ -200,7 +200,7 @@ def test_a_file_cut_between_rows_is_named_with_what_it_should_count() -> None:
     papers = read(WHOLE[: WHOLE.index("order-3")])
     assert numbers(papers) == NUMBERS[:3]
     assert [where for where, _ in flaws(papers)] == ["transactions.csv:5", "transactions.csv:1"]
-    assert "counts 4 rows; 3 are there" in flaws(papers)[1][1]
+    assert "counts 4 rows, but there are 3" in flaws(papers)[1][1]
 
 
 def test_wherever_a_file_is_cut_it_is_named_and_no_half_row_is_believed() -> None:
@@ -232,8 +232,8 @@ def test_a_row_with_another_number_of_fields_is_named_and_the_rest_is_kept() -> 
         ("20.00", "-20.00", "no amount"),
         ("20.00", "20.001", "no amount"),
         (stamp(at(12)), "noon", "no time"),
-        (stamp(at(12)), "0001-01-01T00:00:00+0400", "no time of these days"),
-        (stamp(at(12)), "9999-12-31T23:59:59-1200", "no time of these days"),
+        (stamp(at(12)), "0001-01-01T00:00:00+0400", "the time cannot be right"),
+        (stamp(at(12)), "9999-12-31T23:59:59-1200", "the time cannot be right"),
     ],
 )
 def test_a_value_that_cannot_be_read_is_named_and_its_row_is_still_matched(old: str, new: str, text: str) -> None:
@@ -290,7 +290,7 @@ def test_a_day_without_rows_is_no_flaw() -> None:
 def test_times_without_an_offset_are_dubais_and_that_is_noted_once() -> None:
     papers = read(WHOLE.replace("+0400", ""))
     assert {entry.at_ms for entry in papers.entries} == {at(12)}
-    assert papers.notes == ("transactions.csv: times without an offset are taken for Dubai's",)
+    assert papers.notes == ("transactions.csv: times without an offset are read as Dubai time",)
 
 
 def test_a_file_of_garbage_does_not_flood_the_report() -> None:

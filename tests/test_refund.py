@@ -1,14 +1,10 @@
 """The refund command: what it asks and shows, how it is sent, followed and ended; and once through real processes."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker.embedded import EmbeddedBroker
 from terminal.clock import SystemClock
@@ -20,133 +16,15 @@ from terminal.core.ids import refund_no
 from terminal.core.model import VisitOrder
 from terminal.journal.journal import Journal
 from terminal.mqtt.client import MqttClient
-from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.errors import ConnectionRefused, MqttError
-from terminal.tools.refund import command as refund
-from terminal.tools.refund.command import ConsoleSigner, give_back, read_wish
+from terminal.tools.refund.command import read_wish
 from terminal.tools.refund.follow_up import FollowUpLimits
 from terminal.tools.refund.lookup import about
-from tests.conftest import Mosquitto, embedded_bus
+from tests.conftest import Mosquitto
 from tests.support.day import Told
 from tests.support.garage import Garage
-from tests.test_visit_processes import leaves
-
-QUICK = FollowUpLimits(answer_s=1.0, end_s=1.0, repeat_s=0.05)
-"""For tests in which a limit is reached."""
-PATIENT = FollowUpLimits(answer_s=20.0, end_s=20.0, repeat_s=0.05)
-ORDER = "marina-exit-1-0190d3f07c1e7a529d2f0123456789ab"
-SESSION = "0190d3f0-7c1e-7a52-9d2f-0123456789ab"
-CONFIGURATION = """\
-[garage]
-id = "marina"
-[mqtt]
-url = "{url}"
-username = "{user}"
-password_file = "password"
-[lift]
-trusted = {{ worker = "worker.pub.pem", console = "console.pub.pem" }}
-[console]
-lift_private_key = "{key}.pem"
-[journal]
-path = "journal.db"
-"""
-
-
-def write_pair(folder: Path, name: str) -> None:
-    key = Ed25519PrivateKey.generate()
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (folder / f"{name}.pem").touch(mode=0o600)
-    (folder / f"{name}.pem").write_bytes(private)
-    (folder / f"{name}.pub.pem").write_bytes(
-        key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    )
-
-
-def configured(
-    folder: Path, url: str = "mqtt://127.0.0.1:1", *, user: str = "console", key: str = "console", more: str = ""
-) -> Settings:
-    """A console's configuration, with keys."""
-    for name in ("worker", "console", "stranger"):
-        if not (folder / f"{name}.pem").exists():
-            write_pair(folder, name)
-    (folder / "password").touch(mode=0o600)
-    (folder / "password").write_text("unused\n")
-    (folder / "console.toml").write_text(CONFIGURATION.format(url=url, user=user, key=key) + more)
-    return load(folder / "console.toml", {})
-
-
-def on(broker: EmbeddedBroker, folder: Path) -> Settings:
-    """The configuration of the machine that the embedded broker runs on."""
-    users = broker.password_file("console").parent
-    return configured(folder, broker.url, user="lane", more=f'[broker]\nport = {broker.port}\nusers = "{users}"\n')
-
-
-@dataclass
-class Spoken:
-    """What the command said to a person."""
-
-    said: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
-    async def give_back(
-        self, settings: Settings, limits: FollowUpLimits = PATIENT, amount: str | None = None, order: str = ORDER
-    ) -> int:
-        wish = read_wish(settings, order, amount, "overcharged")
-        return await give_back(
-            settings,
-            wish,
-            ConsoleSigner.load(settings),
-            say=self.said.append,
-            complain=self.complaints.append,
-            limits=limits,
-        )
-
-    def run(self, settings: Settings, order: str = ORDER, **more: Any) -> int:
-        return refund.run(settings, order, say=self.said.append, complain=self.complaints.append, **more)
-
-
-@dataclass
-class Worker:
-    """Answers commands as it is told: ``answers`` gives what to say to the n-th one."""
-
-    endpoint: Endpoint
-    answers: Callable[["Worker", Command, int], list[Receipt | Refund]]
-    commands: list[Command] = field(default_factory=list)
-
-    async def run(self) -> None:
-        with self.endpoint.subscribe("command") as hearing:
-            async for heard in hearing:
-                heard.ack()
-                command = heard.message
-                assert isinstance(command, Command)
-                self.commands.append(command)
-                for message in self.answers(self, command, len(self.commands)):
-                    await self.endpoint.publish(message)
-
-    def receipt(self, command: Command, outcome: str = "done", why: str | None = None, **more: Any) -> Receipt:
-        return Receipt(**self.endpoint.head(), **{"command": command.id, "outcome": outcome, "why": why} | more)
-
-    def refund(self, command: Command, status: str, **more: Any) -> Refund:
-        fields = {"order_no": command.order_no, "refund_no": refund_no(command.id), "status": status} | more
-        return Refund(**self.endpoint.head(), **fields)
-
-
-async def at_work(
-    broker: EmbeddedBroker, answers: Callable[[Worker, Command, int], list[Receipt | Refund]], work: Any
-) -> tuple[Any, Worker]:
-    """What ``work`` comes to while such a worker is there."""
-    async with embedded_bus(broker, "worker") as bus:
-        endpoint = Endpoint(bus, garage="marina", lane="exit-1", role="worker", version="1", clock=SystemClock())
-        worker = Worker(endpoint, answers)
-        task = asyncio.create_task(worker.run())
-        try:
-            return await asyncio.wait_for(work, 25), worker
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
+from tests.support.leaving import leaves
+from tests.support.refunding import ORDER, QUICK, SESSION, Spoken, Worker, at_work, configured, on, write_pair
 
 # -- sent and followed -----------------------------------------------------------------------------------------------
 
@@ -186,7 +64,8 @@ async def test_the_same_command_is_repeated_until_the_receipt_and_not_after_it(
     no = refund_no(worker.commands[0].id)
     assert (status, spoken.said) == (1, [f"refund {no}: asked"])
     assert spoken.complaints == [
-        f"refund {no}: asked, and no end within 0.5 s; the worker goes on with it, and reconcile shows what came of it"
+        f"refund {no}: asked, not finished within 0.5 s; the worker goes on with it, and"
+        " reconcile shows what came of it"
     ]
 
 
@@ -230,7 +109,8 @@ async def test_a_refund_that_fails_is_status_1_and_one_line(embedded: EmbeddedBr
         embedded, lambda w, c, _: [w.receipt(c), w.refund(c, "failed")], spoken.give_back(settings)
     )
     no = refund_no(worker.commands[0].id)
-    assert (status, spoken.complaints) == (1, [f"refund {no}: PayBy will not refund it; a person must"])
+    complaint = f"refund {no}: PayBy will not make this refund: a person must give the money back"
+    assert (status, spoken.complaints) == (1, [complaint])
 
 
 @pytest.mark.parametrize(
@@ -253,7 +133,7 @@ async def test_without_a_worker_there_is_a_limit_and_a_line(embedded: EmbeddedBr
     spoken = Spoken()
     assert await spoken.give_back(on(embedded, tmp_path), QUICK) == 1
     assert spoken.complaints == [
-        "refund: no answer from the worker within 1 s (is it running, and may this user give commands?);"
+        "refund: no answer from the worker within 1 s (is it running, and may this user send commands?);"
         " the command has expired"
     ]
 
@@ -310,7 +190,7 @@ async def test_a_url_that_is_none_is_an_error_of_the_configuration(tmp_path: Pat
 
 @pytest.mark.parametrize("user", ["watch", "worker", "reader.exit-1", "lane.exit-2"])
 async def test_a_user_that_may_not_give_commands_is_refused_at_once(tmp_path: Path, user: str) -> None:
-    with pytest.raises(ConfigError, match=f"mqtt.username: {user} may not give commands"):
+    with pytest.raises(ConfigError, match=f"mqtt.username: {user} may not send commands"):
         await Spoken().give_back(configured(tmp_path, user=user))
 
 
@@ -326,15 +206,15 @@ def journal_of(folder: Path, story: Told) -> None:
 @pytest.mark.parametrize(
     ("order", "more", "text"),
     [
-        ("", {}, "takes an order number, as marina-exit-1-<32 hex digits>"),
+        ("", {}, "takes an order number, such as marina-exit-1-<32 hex digits>"),
         ("marina-exit-1", {}, "refund: got 'marina-exit-1', takes an order number"),
         (ORDER.upper(), {}, "takes an order number"),
         (ORDER + "\n", {}, "takes an order number"),
         (ORDER.replace("exit-1", "garage"), {}, "takes an order number"),
-        (ORDER.replace("marina", "tower"), {}, "is of garage tower, this is marina"),
+        (ORDER.replace("marina", "tower"), {}, "belongs to garage tower, and this is marina"),
         *((ORDER, {"amount": amount}, "takes dirhams above 0") for amount in ("0", "0.00", "-1", "1.005", "x", "")),
         *((ORDER, {"reason": reason}, "--reason: takes up to 64") for reason in ("a|b", "a\nb", "x" * 65)),
-        (ORDER, {"yes": False}, "call it from a terminal, or with --yes"),
+        (ORDER, {"yes": False}, "run it from a terminal, or with --yes"),
     ],
 )  # fmt: skip
 def test_wrong_use_is_one_line_and_nothing_is_sent(tmp_path: Path, order: str, more: dict[str, Any], text: str) -> None:
@@ -369,7 +249,7 @@ def test_whoever_does_not_say_yes_is_asked_once_and_nothing_is_sent(tmp_path: Pa
 
     spoken = Spoken()
     assert spoken.run(configured(tmp_path), prompt=prompt) == 1
-    assert (asked, spoken.complaints) == (["give it back? (yes/no) "], ["refund: nothing was asked for"])
+    assert (asked, spoken.complaints) == (["Give the money back? (yes/no) "], ["refund: nothing was asked for"])
 
 
 def test_yes_is_a_word_a_person_types(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """What the simulation found in roles: what comes late says what was, and what was meant is not yet done."""
 
-from collections.abc import Iterable
 from typing import Any, cast
 
 import pytest
@@ -8,38 +7,26 @@ import pytest
 from terminal.clock import SystemClock
 from terminal.contract.messages import Answer, Barrier, Vehicle, stamp
 from terminal.core.model import Lane
-from terminal.mqtt.client import MqttClient
 from terminal.mqtt.endpoint import Endpoint
-from terminal.mqtt.subscription import Subscription
 from terminal.roles.barrier.controller import BarrierController, PublishBarrier, RaiseBoom
 from terminal.roles.barrier.spent_lifts import SpentLifts
 from tests.sim.loop import VirtualLoop
-from tests.sim.memorybus import TestClock
 from tests.sim.net import SimBus
-from tests.sim.world import Options, World
+from tests.sim.report import Options
+from tests.sim.world import World
 from tests.support.lifts import CAR, NOW, lift, trust
-
-
-class Asked:
-    """A bus that remembers what was subscribed to."""
-
-    connected, instance = True, "test"
-
-    def subscribe(self, *filters: str, fleeting: Iterable[str] = ()) -> Subscription:
-        self.lasting, self.fleeting = filters, tuple(fleeting)
-        return Subscription({}, lambda _: None)
+from tests.support.memory_bus import MemoryBus
+from tests.support.turned_clock import TurnedClock
 
 
 @pytest.mark.fault("worker-away")
 def test_a_broker_keeps_no_vehicle_for_who_is_away() -> None:
     """A barrier that came back read what it had missed: a lift, then that its car waits, though another stood there."""
-    bus = Asked()
-    endpoint = Endpoint(
-        cast(MqttClient, bus), garage="marina", lane="exit-1", role="barrier", version="1", clock=SystemClock()
-    )
-    endpoint.subscribe("lift", "vehicle")
-    assert bus.lasting == ("parking/marina/exit-1/lift",)
-    assert bus.fleeting == ("parking/marina/exit-1/vehicle",)
+    bus = MemoryBus()
+    endpoint = Endpoint(bus.as_bus(), garage="marina", lane="exit-1", role="barrier", version="1", clock=SystemClock())
+    with endpoint.subscribe("lift", "vehicle"):
+        (subscription,) = bus.subscriptions
+        assert subscription.filters == {"parking/marina/exit-1/lift": 1, "parking/marina/exit-1/vehicle": 0}
 
 
 def hears(*late_s: float, state: str = "down", **more: Any) -> Lane:
@@ -74,7 +61,7 @@ def test_a_barrier_whose_messages_all_seem_late_has_a_wrong_clock() -> None:
 
 def test_a_barrier_names_a_lift_as_raised_only_from_its_pulse_on() -> None:
     """It died between intent and pulse, and had named the lift meanwhile: the worker took the car for raised."""
-    controller = BarrierController(trust(), SpentLifts(), TestClock(NOW), state="down")
+    controller = BarrierController(trust(), SpentLifts(), TurnedClock(NOW), state="down")
     free = lift(reason="free", car=None)
     head = {"id": free.id, "at": stamp(NOW)}
     assert controller.on_lift(free) == [RaiseBoom(free)]
@@ -88,13 +75,13 @@ def test_a_barrier_names_a_lift_as_raised_only_from_its_pulse_on() -> None:
     assert controller.message(head).lift == free.id
 
 
-def vehicle(clock: TestClock, car: str | None) -> Vehicle:
+def vehicle(clock: TurnedClock, car: str | None) -> Vehicle:
     return Vehicle(id=CAR, at=stamp(clock.wall), waiting=car is not None, under_boom=False, car=car)
 
 
 @pytest.mark.fault("arm-still-up")
 def test_a_busy_lift_keeps_its_chance() -> None:
-    clock = TestClock(NOW)
+    clock = TurnedClock(NOW)
     controller = BarrierController(trust(), SpentLifts(), clock, state="up")
     controller.on_vehicle(vehicle(clock, CAR), retained=False)
     assert controller.on_lift(lift()) == [PublishBarrier(Answer(lift().id, "refused", "busy", lift().order_no))]

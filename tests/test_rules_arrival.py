@@ -1,12 +1,9 @@
 """Rules 1 and 2: a ticket is read, for the first time or again, here or elsewhere; lost tickets."""
 
-import itertools
-
 import pytest
 
 from terminal.core import events as e
-from terminal.core.actions import RaiseAlert
-from terminal.core.model import MAX_ATTEMPTS, ParkingFee
+from terminal.core.model import MAX_ATTEMPTS
 from tests.support.story import Story, an_id
 
 
@@ -15,33 +12,6 @@ def runs_out(story: Story) -> None:
     story.payby("CREATED")
     story.wait(110)
     story.payby("FAILURE")
-
-
-def loses(story: Story, reading: str, *, car: str | None = None) -> None:
-    fee = ParkingFee(an_id("fee", reading), an_id("stay", reading), "LOST", 15000, "lost", None, car)
-    story.tell(e.TicketRead(story.at, "exit-1", fee))
-
-
-def lost(story: Story, name: str, *, after_s: float = 0) -> str:
-    """A lost ticket is read for the car that stands there; returns the session that the worker derived for it."""
-    story.wait(after_s)
-    session = an_id("lost", name)
-    fee = ParkingFee(an_id("fee", name, story.at), session, "LOST", 15000, "lost", None, story.cars["exit-1"])
-    story.tell(e.TicketRead(story.at, "exit-1", fee))
-    return session
-
-
-def paid_late(story: Story) -> str:
-    """A lost ticket whose car the loop lost as it was paid."""
-    story.arrives()
-    session = lost(story, "first")
-    order = story.garage.stays[session].orders[-1]
-    story.payby("CREATED", order=order)
-    story.wait(20)
-    story.leaves_loop()
-    story.wait(3)
-    story.payby("PAID", order=order)
-    return session
 
 
 def test_without_loops_a_ticket_read_twice_keeps_its_qr_for_as_long_as_its_order_lasts() -> None:
@@ -145,27 +115,6 @@ def test_in_help_a_ticket_read_again_gets_three_orders_more() -> None:
             assert story.shows() == "wait"
             runs_out(story)
         assert (story.shows(), story.order().attempt) == ("help unpaid", reading * MAX_ATTEMPTS)
-
-
-def test_a_genuine_ticket_takes_the_refusal_of_the_last_one_off_the_screen() -> None:
-    story = Story()
-    story.arrives()
-    story.tell(e.TicketRefused(story.at, "exit-1", "a fee", "ticket-foreign"))
-    story.reads()
-    assert story.shows() == "wait"
-
-
-def test_a_refusal_shows_for_as_long_as_its_car_waits_and_for_15_s_at_least() -> None:
-    story = Story()
-    story.arrives()
-    story.tell(e.TicketRefused(story.at, "exit-1", "a fee", "ticket-foreign"))
-    story.arrives(car=story.cars["exit-1"])
-    assert (story.shows(), story.screen().until) == ("help ticket-foreign", None), "the same car"
-    story.leaves_loop()
-    assert story.shows() == "help ticket-foreign", "whoever walks back to it may read it"
-    assert story.screen().until == story.at + 15_000
-    story.wait(15)
-    assert story.shows() == "idle"
 
 
 def test_every_reading_is_remembered_by_its_own_id_whatever_became_of_it() -> None:
@@ -280,65 +229,6 @@ def test_a_fee_read_for_a_car_that_has_gone_is_dropped() -> None:
     assert (story.shows(), story.lane().visit, len(story.lane().fee_ids)) == ("idle", None, 1)
 
 
-@pytest.mark.fault("ticket-again")
-def test_a_used_ticket_is_refused_with_help() -> None:
-    story = Story()
-    story.arrives()
-    story.reads(amount=0)
-    story.raises()
-    story.drives_through()
-    story.arrives()
-    story.reads(amount=0)
-    assert (story.shows(), story.owes()) == ("help ticket-used", [])
-    assert story.screen().help_code
-
-
-@pytest.mark.fault("reader-garbage")
-def test_a_refused_ticket_shows_over_a_visit_for_a_moment() -> None:
-    story = Story()
-    story.shows_qr()
-    story.tell(e.TicketRefused(story.at, "exit-1", an_id("bad"), "ticket-unknown"))
-    assert story.shows() == "help ticket-unknown"
-    assert story.screen().until == story.at + 6000
-    story.wait(6)
-    assert story.shows() == "pay"
-
-
-def test_a_refusal_is_not_shown_to_the_next_car() -> None:
-    story = Story()
-    story.arrives()
-    story.tell(e.TicketRefused(story.at, "exit-1", an_id("bad"), "ticket-foreign"))
-    story.tell(e.TicketRefused(story.at, "exit-1", an_id("bad"), "ticket-foreign"))
-    assert story.alerts() == ["ticket-refused"]
-    story.arrives()
-    assert story.shows() == "idle"
-
-
-def test_an_alert_of_a_refused_ticket_has_the_code_that_its_driver_reads_out() -> None:
-    story = Story()
-    story.arrives()
-    story.tell(e.TicketRefused(story.at, "exit-1", an_id("fee", "x"), "ticket-unknown", "amount", "PG1.x"))
-    shown = story.screen().help_code
-    assert shown is not None
-    assert [a.help_code for a in story.said if isinstance(a, RaiseAlert)] == [shown, shown]
-
-
-def test_a_fee_that_the_worker_does_not_believe_is_alerted() -> None:
-    story = Story()
-    story.tell(e.TicketRefused(story.at, "exit-1", an_id("bad"), "refused", "a fee says free, the tariff 20.00"))
-    assert story.alerts() == ["ticket-refused", "bad-fee"]
-    assert story.shows() == "help refused"
-
-
-@pytest.mark.fault("disk-full")
-@pytest.mark.parametrize("hindrance", ["disk-full", "journal"])
-def test_no_visit_begins_while_something_hinders(hindrance: str) -> None:
-    story = Story()
-    story.arrives()
-    story.reads(hindrance=hindrance)
-    assert (story.lane().visit, story.screen().fee) == (None, story.lane().fee_ids[-1])
-
-
 @pytest.mark.fault("loop-faulty")
 def test_a_ticket_read_while_the_loop_sees_nothing_is_served_and_alerted() -> None:
     story = Story()
@@ -394,37 +284,6 @@ def test_a_stay_whose_free_lift_was_out_stays_free_when_its_ticket_is_read_again
     story.boom("down")
     story.wait(2)
     assert (story.shows(), story.owes()) == ("free", ["SendLift"])
-
-
-def test_a_lost_ticket_that_is_read_twice_without_loops_is_charged_once() -> None:
-    story = Story(loops=False)
-    loses(story, "a")
-    story.payby("CREATED")
-    story.wait(8)
-    loses(story, "b")
-    assert (story.shows(), len(story.garage.stays)) == ("pay", 1)
-    story.payby("PAID")
-    assert story.owes() == ["SendLift"]
-
-
-def test_a_lost_ticket_after_the_boom_rose_for_one_is_the_next_drivers() -> None:
-    story = Story(loops=False)
-    loses(story, "a")
-    story.payby("CREATED")
-    story.payby("PAID")
-    story.raises()
-    loses(story, "b")
-    assert story.visit().fee.session == an_id("stay", "b")
-
-
-def test_a_lost_ticket_of_another_vehicle_is_another() -> None:
-    """The reader hears the loops though the worker does not."""
-    story = Story()
-    story.arrives()
-    loses(story, "a")
-    story.tell(e.VehicleUnknown(story.at, "exit-1"))
-    loses(story, "b", car=an_id("car", "b"))
-    assert story.visit().fee.session == an_id("stay", "b")
 
 
 def test_a_ticket_read_again_in_help_shows_the_qr_as_soon_as_the_old_answer_comes() -> None:
@@ -493,91 +352,3 @@ def test_another_ticket_after_the_arm_came_down_on_a_car_that_still_waits_is_ser
     assert story.shows() == "help barrier"
     story.reads("b", amount=0)
     assert story.shows() == "free"
-
-
-@pytest.mark.fault("lost-again")
-@pytest.mark.parametrize(("after_s", "orders"), [(0, 1), (119.999, 1), (120, 2)])
-def test_a_lost_ticket_that_was_just_paid_is_the_same_when_its_loop_names_the_vehicle_anew(
-    after_s: float, orders: int
-) -> None:
-    story = Story()
-    first = paid_late(story)
-    story.wait(after_s)
-    story.arrives()
-    lost(story, "second")
-    assert sum(len(stay.orders) for stay in story.garage.stays.values()) == orders
-    assert [g.reason for g in story.garage.stays[first].grants] == (["paid"] if orders == 1 else [])
-
-
-def test_a_lost_ticket_that_is_paid_while_its_second_reading_waits_is_charged_once() -> None:
-    story = Story()
-    story.arrives()
-    session = lost(story, "first")
-    order = story.garage.stays[session].orders[-1]
-    story.payby("CREATED", order=order)
-    story.arrives()
-    second = lost(story, "second")
-    assert story.shows() == "wait", "the first order is being closed"
-    story.payby("PAID", order=order)
-    assert (story.garage.stays[second].orders, story.garage.stays[session].lane) == ((), "exit-1")
-    assert [g.reason for g in story.garage.stays[session].grants] == ["paid"]
-
-
-@pytest.mark.parametrize("what", ["raised", "left", "refunded"])
-def test_a_lost_ticket_that_was_used_is_nobody_elses(what: str) -> None:
-    story = Story()
-    first = paid_late(story)
-    stay = story.garage.stays[first]
-    if what == "refunded":
-        cause = an_id("c")
-        command = e.CommandGiven(story.at, "exit-1", cause, "refund", "omar", story.at, order_no=stay.orders[0].no)
-        story.tell(command)
-    else:
-        story.arrives()
-        lost(story, "second")
-        grant = story.garage.stays[first].grants[-1]
-        story.answers("raised", grant=grant)
-        story.boom("up", lift=grant.id)
-        story.leaves_loop() if what == "raised" else story.drives_through()
-        story.boom("down")
-        story.wait(3)
-    story.arrives()
-    third = lost(story, "third")
-    assert [order.stage for order in story.garage.stays[third].orders] == ["placing"]
-
-
-@pytest.mark.fault("lost-names-nobody")
-def test_a_lost_ticket_never_has_the_session_of_a_stay_that_is_known() -> None:
-    story = Story(lanes=("exit-1", "exit-2"))
-    story.shows_qr()
-    story.leaves_loop()
-    story.wait(3)
-    story.payby("PAID")
-    car = story.arrives("exit-2")
-    fee = ParkingFee(an_id("forged"), story.stay().session, "LOST", 15000, "lost", None, car)
-    story.tell(e.TicketRead(story.at, "exit-2", fee))
-    assert (story.payment().holder, story.shows("exit-2"), "bad-fee" in story.alerts()) == (
-        "credit",
-        "help refused",
-        True,
-    )
-
-
-def test_another_lanes_lost_ticket_is_not_this_ones() -> None:
-    story = Story(lanes=("exit-1", "exit-2"))
-    first = paid_late(story)
-    story.cars["exit-1"] = story.arrives("exit-2")
-    session = an_id("lost", "elsewhere")
-    fee = ParkingFee(an_id("fee", "elsewhere"), session, "LOST", 15000, "lost", None, story.cars["exit-2"])
-    story.tell(e.TicketRead(story.at, "exit-2", fee))
-    assert (story.garage.stays[first].payments[0].holder, len(story.garage.stays[session].orders)) == ("credit", 1)
-
-
-def test_a_lane_remembers_its_last_lost_tickets() -> None:
-    story = Story()
-    for number in itertools.count():
-        if number == 5:
-            break
-        story.arrives()
-        lost(story, f"number {number}")
-    assert story.lane().lost == tuple(an_id("lost", f"number {n}") for n in (2, 3, 4))

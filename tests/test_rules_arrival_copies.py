@@ -37,7 +37,7 @@ def test_a_reading_at_another_lane_does_not_take_the_visit_of_a_car_that_its_loo
     story.arrives("exit-2")
     story.reads("a", "exit-2")
     assert (story.shows("exit-1"), story.shows("exit-2")) == ("pay", "help ticket-copied")
-    assert copied(story) == ["a ticket was read at exit-2 whose car is at exit-1"]
+    assert copied(story) == ["a ticket was read at exit-2 while its car is at exit-1"]
     story.payby("PAID")
     assert {grant.lane for grant in story.stay().grants} == {"exit-1"}
 
@@ -130,7 +130,7 @@ def test_after_the_passage_the_ticket_is_used_at_every_lane(amount: int, lane: s
         story.reads("a", lane, amount=amount)
         assert (lifts(story), story.shows(lane)) == (0, "help ticket-used")
         story.wait(60)
-    assert copied(story) == ["a ticket was read again for which the boom had risen"] * 3
+    assert copied(story) == ["a ticket was read again after the boom had risen for it"] * 3
 
 
 @pytest.mark.fault("three-raises")

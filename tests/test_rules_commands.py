@@ -92,3 +92,13 @@ def test_cancel_of_an_order_that_is_paid_is_refused() -> None:
     story.pays()
     assert commands(story, "cancel", order_no=story.order().no) == "refused"
     assert story.owes() == ["SendLift"]
+
+
+def test_a_refusal_that_is_asked_for_again_says_why_once_more() -> None:
+    """The operator's console missed the first answer."""
+    story = Story()
+    story.pays()
+    number = story.order().no
+    cancel = e.CommandGiven(story.at, "exit-1", an_id("one"), "cancel", "omar", story.at, order_no=number)
+    refusal = [SendReceipt("refused", "that order is no longer open")]
+    assert story.tell(cancel) == story.tell(cancel) == refusal

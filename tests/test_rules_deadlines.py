@@ -3,6 +3,7 @@
 import pytest
 
 from terminal.core import events as e
+from terminal.core.actions import RaiseAlert
 from terminal.core.ids import derived_id, refund_no
 from terminal.core.model import RefundStage
 from tests.support.rules import alerts_of, sent
@@ -230,3 +231,66 @@ def test_what_is_left_of_credit_that_was_given_back_in_part_is_for_a_person(stag
     kept = 1500 if stage == "success" else 2000
     assert (story.payment().holder, story.stay().kept(story.payment())) == ("person", kept)
     assert story.alerts() == [told]
+
+
+@pytest.mark.parametrize(("left_ms", "owes"), [(1, ["SendLift"]), (0, [])])
+def test_a_barrier_is_asked_about_an_overdue_lift_until_the_credit_of_it_ends(left_ms: int, owes: list[str]) -> None:
+    """A word in the last second still tells whether its money is to go back."""
+    story = Story()
+    story.pays()
+    story.leaves_loop()
+    story.wait(200)
+    story.at = story.payment().until - left_ms
+    story.tell(e.TimePassed(story.at, session=story.stay().session))
+    assert story.owes() == owes
+
+
+def test_a_lift_that_nobody_answered_leaves_another_of_its_stay_alone() -> None:
+    """Free at a lane whose barrier is away, and then at the next one."""
+    story = Story(lanes=("exit-1", "exit-2"))
+    story.arrives()
+    story.reads(amount=0)
+    story.tell(e.VehicleUnknown(story.at, "exit-1"))
+    story.wait(5)
+    story.arrives("exit-2")
+    story.reads("a", "exit-2", amount=0)
+    story.wait(26)
+    assert [(g.lane, g.overdue) for g in story.stay().grants] == [("exit-1", False), ("exit-2", False)]
+    story.wait(60)
+    assert [(g.lane, g.overdue) for g in story.stay().grants] == [("exit-1", True), ("exit-2", False)]
+
+
+@pytest.mark.fault("passed-open")
+def test_money_of_who_slipped_out_is_a_persons_where_the_barrier_does_not_know_whether_it_had_raised_for_him() -> None:
+    story = Story()
+    car = story.shows_qr() and story.cars["exit-1"]
+    story.payby("PAID")
+    unheard = story.stay().grants[-1]
+    story.leaves_loop()
+    story.wait(93)
+    story.arrives(car=car)
+    story.reads()
+    story.answers("unknown", grant=unheard)
+    story.boom("up")
+    story.answers("refused", "car")
+    assert story.payment().holder == "credit"
+    story.leaves_loop()
+    assert (sent(story), story.stay().slipped_out) == ("person", True)
+
+
+NOBODY_ANSWERED = "paid, and the barrier never said whether a lift for it raised the boom: a person must decide"
+PERHAPS_LEFT = "paid, and its vehicle may have left while the arm was not seen down: a person must decide"
+LEFT = "paid, and its vehicle left although no lift is known to have raised the boom: a person must decide"
+
+
+@pytest.mark.parametrize("text", [NOBODY_ANSWERED, PERHAPS_LEFT, LEFT])
+def test_a_person_who_decides_about_money_is_told_what_is_known_of_its_car(text: str) -> None:
+    story = Story()
+    story.pays()
+    if text != NOBODY_ANSWERED:
+        story.tell(e.BarrierGone(story.at, "exit-1"))
+    if text == LEFT:
+        story.under()
+    story.leaves_loop()
+    assert sent(story) == "person"
+    assert [a.text for a in story.said if isinstance(a, RaiseAlert) and a.code == "lift-unknown"] == [text]

@@ -5,25 +5,13 @@ from dataclasses import replace
 import pytest
 
 from terminal.core import events as e
-from terminal.core.actions import RaiseAlert
-from tests.support.rules import commands, refund_said, unheard
-from tests.support.story import PROOF, Story, an_id
-
-MASK = "+971-58*92"
+from tests.support.rules import unheard
+from tests.support.story import Story
 
 
 def denied(story: Story, kind: str, call: str = "placeOrder", code: str = "601", *, unsigned: bool = False) -> None:
     event = e.OrderDenied(story.at, story.order().no, call, code, "NO", kind, unsigned)  # type: ignore[arg-type]
     story.tell(event)
-
-
-@pytest.fixture
-def story() -> Story:
-    return Story()
-
-
-def scanned(story: Story, payer: str = MASK) -> None:
-    story.tell(e.OrderScanned(story.at, story.order().no, payer))
 
 
 @pytest.mark.fault("outcome-unknown")
@@ -49,7 +37,7 @@ def test_an_unknown_outcome_is_never_retried_under_a_new_number_but_closed() -> 
         unheard(story)
     silent = story.stay()
     unheard(story)
-    assert (story.alerts().count("payby-silent"), story.stay()) == (1, silent), "what is told is no news"
+    assert (story.alerts().count("payby-silent"), story.stay()) == (1, silent), "what is told is not news"
     story.wait(110)
     assert (story.shows(), story.owes(), len(story.stay().orders)) == ("help no-answer", ["CloseOrder"], 1)
     denied(story, "unknown", "getOrder", "62004")
@@ -254,195 +242,6 @@ def test_an_order_that_payby_closed_before_it_answered_keeps_the_number_that_pay
     assert story.alerts() == ["payment-mismatch"]
 
 
-@pytest.mark.fault("paid-while-closing")
-def test_paid_while_it_is_closed_lifts_if_the_car_is_there() -> None:
-    story = Story()
-    story.shows_qr()
-    story.wait(110)
-    story.payby("PAID")
-    assert (story.shows(), story.owes()) == ("paid", ["SendLift"])
-
-
-@pytest.mark.fault("paid-while-closing")
-@pytest.mark.parametrize("next_one_shows", [True, False])
-def test_paid_after_payby_called_it_failed_is_believed_and_the_next_order_closed(next_one_shows: bool) -> None:
-    story = Story()
-    first = story.shows_qr()
-    story.payby("FAILURE")
-    if next_one_shows:
-        story.payby("CREATED")
-    story.payby("PAID", order=first)
-    assert (story.shows(), story.owes()) == ("paid", ["CloseOrder", "SendLift"])
-
-
-@pytest.mark.fault("paid-twice")
-def test_the_second_paid_order_of_a_stay_is_refunded() -> None:
-    story = Story()
-    first = story.shows_qr()
-    story.payby("FAILURE")
-    story.payby("CREATED")
-    story.payby("PAID", order=first)
-    assert story.reply(story.payby("PAID")) == "late"
-    assert [p.holder for p in story.stay().payments] == ["lift", "refund"]
-    assert story.owes() == ["SendLift", "PlaceRefund"]
-    assert "paid-twice" in story.alerts()
-    refund_said(story, "success")
-    assert [p.holder for p in story.stay().payments] == ["lift", "refunded"]
-
-
-@pytest.mark.parametrize("stage", ["asked", "created", "settled", "success"])
-def test_the_second_paid_order_of_a_stay_is_its_credit_where_the_first_ones_money_goes_back(stage: str) -> None:
-    story = Story()
-    first = story.shows_qr()
-    story.payby("FAILURE")
-    story.payby("CREATED")
-    story.leaves_loop()
-    story.wait(3)
-    story.payby("PAID", order=first)
-    assert commands(story, "refund", order_no=first.no) == "done"
-    refund_said(story, stage)
-    story.payby("PAID")
-    assert [p.holder for p in story.stay().payments][1] == "credit"
-    story.arrives()
-    story.reads()
-    assert story.stay().grants[0].order_no == story.order().no
-    story.answers("refused", "car")
-    story.wait(1)
-    assert story.stay().grants[0].order_no == story.order().no, "no other lifts again"
-
-
-def test_a_payment_that_comes_when_its_car_has_been_gone_for_2_s_is_late_though_nobody_told_the_time() -> None:
-    story = Story()
-    story.shows_qr()
-    story.leaves_loop()
-    story.at += 2_000
-    assert story.reply(story.payby("PAID")) == "late"
-    assert (story.payment().holder, story.shows(), story.owes()) == ("credit", "idle", [])
-
-
-def test_a_payment_that_comes_between_two_lifts_is_the_next_ones() -> None:
-    """Its own order was called failed; the one that was paid first goes back."""
-    story = Story()
-    first = story.shows_qr()
-    story.payby("FAILURE")
-    story.payby("PAID")
-    assert commands(story, "refund", order_no=story.order().no) == "done"
-    story.answers("refused", "car")
-    assert [p.holder for p in story.stay().payments] == ["refund"]
-    assert story.reply(story.payby("PAID", order=first)) == "late"
-    assert story.owes() == ["PlaceRefund"]
-    story.wait(1)
-    assert [(g.order_no, g.reason) for g in story.stay().grants] == [(first.no, "credit")]
-
-
-def test_failed_after_paid_is_alerted_and_changes_nothing() -> None:
-    story = Story()
-    story.shows_qr()
-    story.payby("PAID")
-    story.payby("FAILURE")
-    assert (story.owes(), story.alerts()) == (["SendLift"], ["paid-then-failed"])
-
-
-def test_failed_again_after_closed_changes_nothing() -> None:
-    story = Story()
-    first = story.shows_qr()
-    story.payby("FAILURE")
-    before = story.stay()
-    assert story.reply(story.payby("FAILURE", order=first)) == "noted"
-    assert story.stay() == before
-
-
-@pytest.mark.fault("payment-misfit")
-def test_a_status_that_no_order_of_ours_has_is_alerted() -> None:
-    story = Story()
-    story.shows_qr()
-    assert story.reply(story.payby("OTHER")) == "refused"
-    assert (story.shows(), story.alerts()) == ("pay", ["payment-status"])
-
-
-@pytest.mark.fault("payment-misfit", "stranger-paid")
-@pytest.mark.parametrize(
-    "wrong", [{"amount": 1999}, {"payby_no": "9999"}, {"wrong": "payeeMid is another merchant's"}], ids=str
-)
-def test_a_notification_that_does_not_fit_lifts_nothing_and_the_query_goes_on(wrong: dict[str, object]) -> None:
-    story = Story()
-    story.shows_qr()
-    assert story.reply(story.payby("PAID", notified=True, **wrong)) == "refused"
-    assert (story.shows(), story.owes(), story.alerts()) == ("pay", ["QueryOrder"], ["payment-mismatch"])
-    story.payby("PAID")
-    assert story.owes() == ["SendLift"]
-
-
-@pytest.mark.fault("payment-misfit")
-def test_paybys_own_answer_that_does_not_fit_goes_to_a_person() -> None:
-    story = Story()
-    story.shows_qr()
-    story.payby("PAID", amount=1)
-    assert (story.shows(), story.owes(), story.order().stage) == ("help refused", [], "quarantined")
-    assert story.reply(story.payby("PAID")) == "refused"
-    story.reads()
-    story.wait(20)
-    assert (story.shows(), len(story.stay().orders)) == ("help no-answer", 1), "nobody pays twice"
-
-
-def test_a_misfit_about_a_car_that_has_gone_shows_nothing() -> None:
-    story = Story()
-    story.shows_qr()
-    story.arrives()
-    story.payby("PAID", amount=1)
-    assert (story.shows(), story.order().stage) == ("idle", "quarantined")
-
-
-@pytest.mark.fault("payment-misfit")
-def test_a_payment_for_an_order_that_we_never_made_is_alerted() -> None:
-    story = Story()
-    foreign = e.OrderReported(story.at, "marina-exit-1-" + an_id("stay", "x").replace("-", ""), "PAID", 1, PROOF)
-    assert story.reply(story.tell(foreign)) == "refused"
-    assert story.reply(story.tell(replace(foreign, order_no="somebody else's"))) == "refused"
-    assert story.alerts() == ["payment-unknown", "payment-unknown"]
-    assert story.reply(story.tell(replace(foreign, status="CREATED"))) == "refused"
-
-
-@pytest.mark.fault("never-notified")
-@pytest.mark.parametrize("notified", [True, False])
-def test_a_payment_lifts_whether_notified_or_found_by_query(notified: bool) -> None:
-    story = Story()
-    story.shows_qr()
-    story.payby("PAID", notified=notified)
-    assert story.owes() == ["SendLift"]
-
-
-@pytest.mark.fault("notified-often")
-def test_the_same_payment_reported_again_is_a_duplicate_and_lifts_once() -> None:
-    story = Story()
-    story.shows_qr()
-    story.payby("PAID")
-    assert [story.reply(story.payby("PAID", notified=True)) for _ in range(50)] == ["duplicate"] * 50
-    assert story.stay().lifts == 1
-
-
-@pytest.mark.fault("paid-before-answer")
-def test_a_payment_before_the_answer_to_place_order_lifts() -> None:
-    story = Story()
-    story.arrives()
-    story.reads()
-    assert story.reply(story.payby("PAID", notified=True)) == "lifting"
-    assert story.reply(story.payby("CREATED")) == "noted"
-    assert story.owes() == ["SendLift"]
-
-
-@pytest.mark.fault("paid-while-closing", "second-ticket")
-def test_an_order_found_paid_while_its_car_is_at_a_second_lane_lifts_there() -> None:
-    story = Story(lanes=("exit-1", "exit-2"))
-    first = story.shows_qr()
-    story.leaves_loop()
-    story.wait(3)
-    story.arrives("exit-2")
-    story.reads(lane="exit-2")
-    story.payby("PAID", order=first)
-    assert [(g.lane, g.reason) for g in story.stay().grants] == [("exit-2", "credit")]
-
-
 @pytest.mark.fault("outcome-unknown")
 def test_an_order_whose_code_was_shown_is_not_over_because_a_query_does_not_find_it() -> None:
     story = Story()
@@ -527,108 +326,6 @@ def test_an_order_that_would_expire_in_the_past_is_closed_and_placed_anew_with_w
     assert (story.shows(), story.owes()) == ("help unpaid", [])
 
 
-def test_a_code_that_was_read_is_shown_as_scanned_until_it_is_paid(story: Story) -> None:
-    order = story.shows_qr()
-    assert not story.screen().scanned
-    scanned(story)
-    shown = story.screen()
-    assert (shown.state, shown.scanned, shown.token_url, shown.expires) == ("pay", True, order.token_url, order.expires)
-    assert story.owes() == ["QueryOrder"]
-    story.payby("PAID")
-    assert (story.shows(), story.screen().scanned) == ("paid", False)
-    assert "scanned-unpaid" not in story.alerts()
-
-
-def test_an_order_that_was_scanned_and_runs_out_gets_a_minute_more_once(story: Story) -> None:
-    order = story.shows_qr()
-    scanned(story)
-    story.wait(109.9)
-    assert not story.order().extended
-    story.wait(0.2)
-    later = story.order()
-    assert (later.extended, later.stage, story.shows()) == (True, "created", "pay")
-    assert (later.expires - order.expires, later.payby_expires - order.payby_expires) == (60_000, 60_000)
-    assert story.screen().expires == later.expires
-    story.wait(59.8)
-    assert story.shows() == "pay"
-    story.wait(0.2)
-    assert (story.order().stage, story.shows()) == ("closing", "wait")
-    assert story.owes() == ["CloseOrder"]
-
-
-def test_who_confirms_in_the_minute_more_gets_out(story: Story) -> None:
-    story.shows_qr()
-    scanned(story)
-    story.wait(150)
-    story.payby("PAID")
-    assert (story.shows(), story.owes()) == ("paid", ["SendLift"])
-
-
-def test_a_code_that_nobody_read_runs_out_as_ever(story: Story) -> None:
-    story.shows_qr()
-    story.wait(110)
-    assert (story.order().stage, story.order().extended) == ("closing", False)
-
-
-def test_the_car_that_goes_takes_its_scanned_order_with_it(story: Story) -> None:
-    story.shows_qr()
-    scanned(story)
-    story.leaves_loop()
-    story.wait(3)
-    assert story.order().stage == "closing"
-    assert not story.order().extended
-
-
-def test_who_was_away_for_longer_than_the_minute_gives_no_more_time(story: Story) -> None:
-    story.shows_qr()
-    scanned(story)
-    story.at += 171_000
-    story.tell(e.TimePassed(story.at, lane="exit-1"))
-    assert story.order().stage == "closing"
-
-
-@pytest.mark.parametrize(("payer", "told"), [(MASK, MASK), ("", "PayBy does not say whose")])
-def test_an_operator_hears_whose_phone_read_a_code_that_nobody_paid(story: Story, payer: str, told: str) -> None:
-    order = story.shows_qr()
-    scanned(story, payer)
-    story.wait(171)
-    story.payby("FAILURE", order=order)
-    (alert,) = [a for a in story.said if isinstance(a, RaiseAlert) and a.code == "scanned-unpaid"]
-    assert (alert.severity, alert.once, alert.order_no, alert.session) == ("info", True, order.no, order.session)
-    assert told in alert.text
-
-
-def test_the_next_order_of_the_visit_is_not_scanned(story: Story) -> None:
-    order = story.shows_qr()
-    scanned(story)
-    story.wait(171)
-    story.payby("FAILURE", order=order)
-    story.payby("CREATED")
-    assert (story.shows(), story.screen().scanned, story.order().extended) == ("pay", False, False)
-
-
-@pytest.mark.parametrize("stage", ["placing", "closing", "paid", "closed"])
-def test_a_word_that_comes_early_or_late_changes_nothing(story: Story, stage: str) -> None:
-    story.arrives()
-    story.reads()
-    if stage != "placing":
-        story.payby("CREATED")
-    if stage == "closing":
-        story.wait(111)
-    elif stage in ("paid", "closed"):
-        story.payby("PAID" if stage == "paid" else "FAILURE")
-    order = story.stay().orders[0]
-    assert order.stage == stage
-    story.tell(e.OrderScanned(story.at, order.no, MASK))
-    assert story.stay().orders[0] == order
-
-
-def test_a_scan_of_no_order_of_ours_is_nothing(story: Story) -> None:
-    story.shows_qr()
-    for no in ("other", "marina-exit-1-" + "0" * 32):
-        assert story.tell(e.OrderScanned(story.at, no, MASK)) == []
-
-
 @pytest.mark.parametrize("kind", ["refused", "mistake"])
 def test_who_leaves_by_his_first_order_hears_nothing_of_the_second_one_that_payby_refuses(kind: e.Denial) -> None:
     story = Story()
@@ -658,7 +355,8 @@ def test_who_waits_for_help_since_his_lift_failed_hears_nothing_of_an_order_that
     assert story.visit() == help_before
 
 
-def test_whom_payby_kept_waiting_for_a_code_is_told_when_it_refuses_the_order(story: Story) -> None:
+def test_whom_payby_kept_waiting_for_a_code_is_told_when_it_refuses_the_order() -> None:
+    story = Story()
     story.arrives()
     story.reads()
     story.wait(15)
@@ -667,7 +365,8 @@ def test_whom_payby_kept_waiting_for_a_code_is_told_when_it_refuses_the_order(st
     assert (story.visit().phase, story.visit().reason) == ("helping", "refused")
 
 
-def test_whom_payby_kept_waiting_for_a_code_gets_a_new_order_where_only_its_end_lay_wrong(story: Story) -> None:
+def test_whom_payby_kept_waiting_for_a_code_gets_a_new_order_where_only_its_end_lay_wrong() -> None:
+    story = Story()
     story.arrives()
     story.reads()
     story.wait(15)

@@ -111,7 +111,7 @@ def test_a_refund_without_answers_is_alerted_once_and_kept_up() -> None:
     for _ in range(5):
         story.tell(e.RefundUnheard(story.at, refund.no, refund.order_no, "time-out"))
     assert (story.alerts().count("refund-silent"), story.owes()) == (1, ["PlaceRefund"])
-    assert story.refund().unheard == 4, "what was told is no news"
+    assert story.refund().unheard == 4, "what was told is not news"
 
 
 def test_an_answer_about_a_refund_ends_its_silence() -> None:

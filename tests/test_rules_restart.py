@@ -8,7 +8,7 @@ from terminal.core import events as e
 from terminal.core.actions import RaiseAlert
 from terminal.core.ids import order_no
 from terminal.core.model import Rules, VisitOrder
-from terminal.core.rules import Change
+from terminal.core.rules import Change, step
 from terminal.core.rules.limits import LOOPS_MS
 from tests.support.story import T0, Story, an_id
 
@@ -247,7 +247,8 @@ def test_a_start_with_other_rules_changes_what_comes_and_not_what_was() -> None:
 
 
 def test_a_change_says_nothing_that_a_step_did_not_say() -> None:
-    assert Change({}, {}, []) == Change({}, {}, [], rules=None, doubts=False)
+    nobody = e.AlertTold(T0, an_id("stay", "nobody's"), "passed-open")
+    assert step(Story().garage, nobody) == Change({}, {}, []) == Change({}, {}, [], rules=None, doubts=False)
     assert not Change({}, {}, [])
     assert Change({}, {}, [], rules=Rules("marina")), "other rules are news too"
 

@@ -51,8 +51,8 @@ def is_told(story: Story, alert: RaiseAlert) -> None:
 def test_that_a_car_slipped_out_is_told_at_every_start_until_it_was_told(how: str, later_s: int) -> None:
     story = Story()
     alert = slips_out(story, how=how)
-    ticket = ", unpaid" if how == "unpaid" else ": its ticket is used"
-    assert alert.text == f"a vehicle left under an arm that no lift of it had raised{ticket}"
+    who, ticket = ("an unpaid vehicle", "") if how == "unpaid" else ("a vehicle", ": its ticket is used")
+    assert alert.text == f"{who} left under an arm that none of its own lifts had raised{ticket}"
     assert (alert.code, alert.severity, alert.lane, alert.once) == ("passed-open", "warning", "exit-1", True)
     assert (alert.session, alert.order_no) == (an_id("stay", "a"), story.order().no if how == "paid" else None)
     story.wait(later_s)
@@ -73,7 +73,7 @@ def test_who_left_by_another_s_raise_is_told_as_a_tailgater_by_the_next_worker_t
     story.wait(3)
     (alert,) = starts(story)
     assert (alert.code, alert.order_no) == ("tailgating", story.order().no)
-    assert alert.text == "a vehicle left under the raise of another: its ticket is used"
+    assert alert.text == "a vehicle left under another vehicle's raise: its ticket is used"
 
 
 def test_it_is_owed_for_a_week() -> None:
@@ -147,7 +147,7 @@ def test_a_payment_that_comes_when_its_car_had_slipped_out_is_kept_and_nobody_is
     assert story.reply(story.payby("PAID", "a", notified=True)) == "late"
     (alert,) = [a for a in story.said if isinstance(a, RaiseAlert) and a.code == "late-payment"]
     assert alert.text == (
-        "paid when its vehicle had left without a raise of its own: the payment is kept, the ticket is used"
+        "paid after its vehicle had left without a raise of its own: the payment is kept and the ticket is used"
     )
     story.wait(1200)
     assert (story.payment().holder, story.owes()) == ("used", [])
@@ -162,7 +162,7 @@ def test_a_payment_that_comes_when_its_car_may_have_left_is_announced_as_a_perso
     assert story.stay().perhaps_left
     assert story.reply(story.payby("PAID", "a", notified=True)) == "late"
     (alert,) = [a for a in story.said if isinstance(a, RaiseAlert) and a.code == "late-payment"]
-    assert alert.text == "paid when its vehicle had left or may have: a person decides when the exit grace ends"
+    assert alert.text == "paid after its vehicle left, or may have left: a person must decide when the exit grace ends"
     story.wait(1200)
     assert (story.payment().holder, story.owes()) == ("person", [])
 
@@ -175,7 +175,7 @@ def test_a_payment_that_comes_when_its_car_is_gone_is_announced_as_credit_and_th
     assert story.reply(story.payby("PAID", "a", notified=True)) == "late"
     (alert,) = [a for a in story.said if isinstance(a, RaiseAlert) and a.code == "late-payment"]
     assert alert.text == (
-        "paid when its vehicle was gone: credit for its ticket until the exit grace ends, then a refund"
+        "paid after its vehicle was gone: its ticket has credit until the exit grace ends, then the money is refunded"
     )
     story.wait(1200)
     assert (story.payment().holder, story.owes()) == ("refund", ["PlaceRefund"])
@@ -195,7 +195,7 @@ def test_a_payment_that_comes_when_its_car_had_left_by_a_free_lift_is_announced_
     assert not story.stay().perhaps_left
     assert story.reply(story.payby("PAID", "a", order=order, notified=True)) == "late"
     (alert,) = [a for a in story.said if isinstance(a, RaiseAlert) and a.code == "late-payment"]
-    assert alert.text == "paid when its vehicle had left or may have: a person decides when the exit grace ends"
+    assert alert.text == "paid after its vehicle left, or may have left: a person must decide when the exit grace ends"
     story.wait(1200)
     assert (story.payment().holder, story.owes()) == ("person", [])
 
@@ -213,7 +213,7 @@ def test_who_leaves_behind_another_under_an_arm_that_rose_for_nobody_is_told_as_
     assert (story.lane().passages, story.lane().risen_for, story.visit().escape) == (2, None, "no")
     story.leaves_loop()
     (alert,) = starts(story)
-    assert (alert.code, alert.text) == ("tailgating", "a vehicle left under the raise of another, unpaid")
+    assert (alert.code, alert.text) == ("tailgating", "an unpaid vehicle left under another vehicle's raise")
 
 
 @pytest.mark.fault("passed-open")
@@ -230,4 +230,4 @@ def test_who_had_credit_and_left_under_an_arm_that_is_held_open_has_used_his_tic
     story.under(waiting=False)
     story.leaves_loop()
     (alert,) = starts(story)
-    assert alert.text == "a vehicle left under an arm that no lift of it had raised: its ticket is used"
+    assert alert.text == "a vehicle left under an arm that none of its own lifts had raised: its ticket is used"

@@ -3,12 +3,9 @@
 import asyncio
 import os
 import pty
-import queue
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -18,84 +15,11 @@ from evdev import ecodes
 from drivers.line_reader import LONGEST, PAUSE_S, Reading
 from drivers.scanner import HidScanner, Port, PortScanner, SerialScanner, StdinScanner
 from drivers.simulated import SimulatedScanner
+from tests.support.eventually import eventually
 from tests.support.keyboard import event, key, typed
+from tests.support.scanner_rig import Rig, no_grab, opened, rig
 
-
-@dataclass
-class Rig:
-    """A scanner, and the hand that holds tickets under it."""
-
-    scanner: PortScanner | SimulatedScanner
-    send: Callable[[bytes], None]
-
-    async def readings(self, count: int) -> list[Reading]:
-        return [await asyncio.wait_for(anext(self.scanner), 5) for _ in range(count)]
-
-
-@contextmanager
-def pump(fd: int) -> Iterator[Callable[[bytes], None]]:
-    """Writes in its turn, and never lets the caller wait for whoever reads; then closes ``fd``."""
-    pending: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-
-    def run() -> None:
-        while data := pending.get():
-            write_all(fd, data)
-
-    writer = threading.Thread(target=run, daemon=True)
-    writer.start()
-    yield pending.put
-    pending.put(None)
-    writer.join(5)
-    assert not writer.is_alive(), "nobody read what was sent"
-    os.close(fd)
-
-
-def write_all(fd: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(fd, data) :]
-
-
-def no_grab(fd: int) -> None:
-    """A pipe cannot be grabbed."""
-
-
-@pytest.fixture(params=["serial", "stdin", "hid", "simulated"])
-async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
-    if request.param == "simulated":
-        simulated = SimulatedScanner()
-        async with simulated:
-            yield Rig(simulated, simulated.feed_bytes)
-        return
-    if request.param == "serial":
-        near, far = pty.openpty()
-        with pump(near) as write:
-            async with SerialScanner(os.ttyname(far)) as scanner:
-                await opened(scanner)
-                yield Rig(scanner, write)
-            os.close(far)
-    elif request.param == "stdin":
-        far, near = os.pipe()
-        with pump(near) as write:
-            async with StdinScanner(far) as scanner:
-                yield Rig(scanner, write)
-        os.close(far)
-    else:
-        os.mkfifo(tmp_path / "event0")
-        with pump(os.open(tmp_path / "event0", os.O_RDWR)) as write:
-            async with HidScanner(str(tmp_path / "event0"), grab=no_grab) as scanner:
-                yield Rig(scanner, lambda data: write(typed(data.decode("latin-1"))))
-
-
-async def opened(scanner: PortScanner) -> None:
-    """A serial device forgets what came before it was opened: let it be opened first."""
-    done = asyncio.Event()
-    scanner.on_trouble(done.set)
-    waiting = asyncio.create_task(anext(scanner))
-    await asyncio.wait_for(done.wait(), 5)
-    assert scanner.trouble is None
-    waiting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
+__all__ = ["rig"]
 
 
 async def test_a_ticket_is_read_as_it_was_scanned(rig: Rig) -> None:
@@ -125,7 +49,7 @@ async def test_ten_bursts_of_garbage_do_not_keep_the_event_loop(rig: Rig) -> Non
         nonlocal latest
         while True:
             before = loop.time()
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.001)  # how late it wakes is what is tested
             latest = max(latest, loop.time() - before - 0.001)
 
     watching = asyncio.create_task(watch())
@@ -152,7 +76,7 @@ TICKET = "P1.MARINA.01A1EC960000700080000000000000.1794994600.K1.ABCDEFGHIJKLMNO
 async def paced(send: Callable[[bytes], None], pieces: Iterable[bytes], pause_s: float) -> None:
     for i, piece in enumerate(pieces):
         if i:
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(pause_s)  # the pauses are what is tested
         send(piece)
 
 
@@ -233,7 +157,7 @@ async def test_a_ticket_sent_with_parity_bits_is_bad_once_and_the_next_one_read(
         bad = await asyncio.wait_for(anext(scanner), 5)
         assert bad.why is not None and "not printable" in bad.why
         reading = asyncio.create_task(anext(scanner))
-        await asyncio.sleep(PAUSE_S + 0.1)  # its CR bears the bit as well
+        await asyncio.sleep(PAUSE_S + 0.1)  # its CR has the bit as well
         os.write(near, f"{TICKET}\r".encode())
         assert await asyncio.wait_for(reading, 5) == Reading(TICKET)
     os.close(near)
@@ -243,10 +167,10 @@ async def test_a_ticket_sent_with_parity_bits_is_bad_once_and_the_next_one_read(
 async def test_what_came_while_the_process_was_kept_from_looking_belongs_to_its_line(rig: Rig) -> None:
     reading = asyncio.create_task(anext(rig.scanner))
     rig.send(b"one ")
-    await asyncio.sleep(0.1)
-    time.sleep(PAUSE_S / 2)
+    await asyncio.sleep(0.1)  # it has read "one ", of which nobody tells
+    time.sleep(PAUSE_S / 2)  # the event loop does not turn: what is tested
     rig.send(b"line\r")
-    time.sleep(PAUSE_S)
+    time.sleep(PAUSE_S)  # the same
     assert await asyncio.wait_for(reading, 5) == Reading("one line")
 
 
@@ -303,8 +227,7 @@ async def test_an_unplugged_serial_scanner_says_so_and_is_read_again_when_it_is_
         endpoint.unlink()  # the name of a pty that is closed may be another test's in no time
         os.close(far)
         os.close(near)
-        while told[-1:] != [None]:
-            await asyncio.sleep(0.001)
+        await eventually(lambda: told[-1:] == [None])
         os.write(again, b"whole\r")
         assert await asyncio.wait_for(reading, 5) == Reading("whole")
     assert told[0] is not None and "was lost" in told[0]
@@ -341,8 +264,7 @@ async def test_a_scanner_that_was_never_there_is_tried_with_growing_pauses(
     pauses = Pauses()
     async with make(str(tmp_path / "none"), sleep=pauses) as scanner:
         reading = asyncio.create_task(anext(scanner))
-        while len(pauses.seconds) < 6:
-            await asyncio.sleep(0.001)
+        await eventually(lambda: len(pauses.seconds) >= 6)
         assert pauses.seconds[:6] == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
         assert scanner.trouble == f"the scanner at {tmp_path}/none cannot be opened: No such file or directory"
         reading.cancel()
@@ -354,8 +276,7 @@ async def test_an_event_device_that_cannot_be_had_alone_is_not_read(tmp_path: Pa
     pauses = Pauses()
     async with HidScanner(str(tmp_path / "event0"), sleep=pauses) as scanner:
         reading = asyncio.create_task(anext(scanner))
-        while not pauses.seconds:
-            await asyncio.sleep(0.001)
+        await eventually(lambda: pauses.seconds)
         assert scanner.trouble is not None and "cannot be opened" in scanner.trouble
         reading.cancel()
     os.close(near)

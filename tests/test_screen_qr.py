@@ -13,10 +13,9 @@ from PIL import Image
 from terminal.contract.messages import Qr
 from terminal.screen import qr
 from terminal.screen.qr import QrError, Symbol
+from tests.support.qr_readers import SHORT, by_opencv, by_zbar, by_zxing
 
 LONG = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac14d5d372a459fbe948e83fcaae0cb&t=1765054600668"
-SHORT = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac1495837234592be948e83fcaae0cb&t=1765054600668"
-"""Of the same length, with a long run of digits in its token."""
 SIDES = (240, 320, 287, 198)
 """The panels' heights, and two that leave a very fractional module."""
 
@@ -25,21 +24,6 @@ tokens = st.builds(
     st.integers(0, 2**128 - 1),
     st.integers(10**12, 10**13 - 1),
 )
-
-
-def by_zxing(image: Image.Image) -> str | None:
-    return qr.decode(image)
-
-
-def by_zbar(image: Image.Image) -> str | None:
-    pyzbar = pytest.importorskip("pyzbar.pyzbar", exc_type=ImportError)
-    return next((found.data.decode() for found in pyzbar.decode(image, symbols=[pyzbar.ZBarSymbol.QRCODE])), None)
-
-
-def by_opencv(image: Image.Image) -> str | None:
-    cv2, numpy = pytest.importorskip("cv2"), pytest.importorskip("numpy")
-    text: str = cv2.QRCodeDetector().detectAndDecode(numpy.asarray(image))[0]
-    return text or None
 
 
 @pytest.mark.fault("qr-unreadable")

@@ -12,7 +12,7 @@ from terminal.screen.renderer import Renderer
 from terminal.screen.sample_views import SITE, URL, views
 from terminal.screen.view import Digits
 from terminal.screen.wifi_page import wifi
-from tests.test_screen_qr import SHORT, by_opencv, by_zbar, by_zxing
+from tests.support.qr_readers import SHORT, by_opencv, by_zbar, by_zxing
 
 pytestmark = pytest.mark.skipif(not fonts.raqm_available(), reason=f"Arabic cannot be shaped here: {fonts.INSTALL}")
 NETWORK = "WIFI:T:WPA;S:Marina Guest;P:welcome 2026;;"

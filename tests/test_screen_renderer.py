@@ -1,6 +1,5 @@
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import combinations
 
 import pytest
 from PIL import Image, ImageChops
@@ -8,68 +7,30 @@ from PIL import Image, ImageChops
 from terminal.core.model import ScreenState
 from terminal.screen import fonts, qr
 from terminal.screen.dimming import PLACES, darker
-from terminal.screen.fonts import CAPITAL, NARROWEST
+from terminal.screen.fonts import CAPITAL
 from terminal.screen.layouts import LAYOUTS, Layout, layout_for
-from terminal.screen.renderer import Renderer, ScreenImage
+from terminal.screen.renderer import Renderer
 from terminal.screen.sample_views import SITE, URL, views
-from terminal.screen.sheet import Placed, SheetBox
+from terminal.screen.sheet import Placed
 from terminal.screen.texts import LANGUAGES, TABLE, TEXTS
 from terminal.screen.view import Digits, Site, View, Wifi, amount, countdown, digits, stay
 from terminal.screen.wifi_page import wifi
+from tests.support.pay_screens import (
+    EXTREME,
+    LONG_SITE,
+    PAY,
+    PITCH_MM,
+    SHAPES,
+    apart,
+    check,
+    cleared,
+    inside,
+    named,
+    words,
+)
+from tests.support.qr_readers import SHORT, by_opencv, by_zbar, by_zxing
 
 pytestmark = pytest.mark.skipif(not fonts.raqm_available(), reason=f"Arabic cannot be shaped here: {fonts.INSTALL}")
-PITCH_MM = {"st7789-240": 0.0975, "st7789-320": 0.1275, "ili9341": 0.18, "ili9486": 0.153, "ili9488": 0.153}
-"""Millimetres a pixel; of the smaller of the two panels that st7789-320 serves."""
-LONG_SITE = Site(
-    "The Marina Mall West Garage, Levels 3 to 5",
-    "موقف مول المارينا الغربي، الطوابق من الثالث إلى الخامس",
-    "+971 (4) 000 0000-00-000",
-)
-PAY = views()["pay"]
-SHORT = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac1495837234592be948e83fcaae0cb&t=1765054600668"
-"""A link that a smaller symbol holds."""
-SHAPES = [
-    *(layout for name, layout in LAYOUTS.items() if name != "ili9486"),  # which is the ili9488's
-    *(LAYOUTS[name].upright() for name in ("st7789-320", "ili9341", "ili9488")),
-    *(layout_for("png", *size) for size in ((800, 480), (480, 272), (480, 480), (600, 1024))),
-]
-EXTREME = {
-    "nothing but the state": replace(PAY, amount="0.00", minutes=None, tail=""),
-    "three figures": replace(PAY, amount="150.00", minutes=1439),
-    "a month": replace(PAY, amount="3,100.00".replace(",", ""), minutes=44_640, left=600),
-    "the largest": replace(PAY, amount="999999999999.99", minutes=10**9, left=10**6),
-    "a long code": View("help", "no-answer", help_code="WWWWWW"),
-    "an unknown reason": View("help", "something-new", help_code="7K3QF"),
-    "no code": View("help", "ticket-unknown"),
-    "a bare state": View("out-of-order"),
-}
-
-
-def named(layout: Layout) -> str:
-    return f"{layout.name}-{layout.width}x{layout.height}"
-
-
-def inside(inner: SheetBox, outer: SheetBox) -> bool:
-    return outer[0] <= inner[0] < inner[2] <= outer[2] and outer[1] <= inner[1] < inner[3] <= outer[3]
-
-
-def apart(one: Placed, other: Placed) -> bool:
-    a, b = one.box, other.box
-    return a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
-
-
-def check(frame: ScreenImage, layout: Layout) -> None:
-    """Nothing is cut, nothing overlaps, and nothing stands where no box is."""
-    assert (frame.image.mode, frame.image.size) == ("RGB", (layout.width, layout.height))
-    for placed in frame.placed:
-        assert inside(placed.box, (0, 0, layout.width, layout.height)), placed
-        assert placed.kind != "text" or placed.squeeze >= NARROWEST - 0.01 or placed.em == 6, placed
-    for one, other in combinations(frame.placed, 2):
-        assert apart(one, other), (one, other)
-    rest = frame.image.copy()
-    for placed in frame.placed:
-        rest.paste("white", placed.box)
-    assert rest.getcolors() == [(layout.width * layout.height, (255, 255, 255))]
 
 
 @pytest.mark.parametrize("digits", ["latin", "arabic"])
@@ -196,14 +157,6 @@ def test_the_digits_of_the_countdown_keep_their_places() -> None:
         assert clear == cleared(renderer.frame(replace(PAY, left=88)))
 
 
-def cleared(frame: ScreenImage) -> Image.Image:
-    image = frame.image.copy()
-    for placed in frame.placed:
-        if placed.kind == "countdown":
-            image.paste("white", placed.box)
-    return image
-
-
 @pytest.mark.parametrize("name", ["st7789-320", "ili9341", "ili9488"])
 def test_a_hint_changes_nothing_but_its_own_room(name: str) -> None:
     renderer = Renderer(LAYOUTS[name], SITE)
@@ -213,10 +166,6 @@ def test_a_hint_changes_nothing_but_its_own_room(name: str) -> None:
     assert changed is not None
     assert {"25.00", "4F2A", TABLE.say("pay", "en"), TABLE.say("pay", "ar")} <= {one.text for one in stays}
     assert all(apart(Placed("", "", changed), one) for one in stays)
-
-
-def words(frame: ScreenImage) -> set[str]:
-    return set(" ".join(one.text for one in frame.placed).split())
 
 
 @pytest.mark.parametrize("layout", SHAPES, ids=named)
@@ -419,22 +368,6 @@ def test_numbers_for_the_eye() -> None:
     ]
     assert [stay(minutes) for minutes in (0, 59, 125, 6_000, 10**9)] == ["0:00", "0:59", "2:05", "100:00", "9999:59"]
     assert [countdown(left) for left in (-5, 0, 9, 107, 10**6)] == ["0:00", "0:00", "0:09", "1:47", "9:59"]
-
-
-def by_zxing(image: Image.Image) -> str | None:
-    return qr.decode(image)
-
-
-def by_zbar(image: Image.Image) -> str | None:
-    pyzbar = pytest.importorskip("pyzbar.pyzbar", exc_type=ImportError)
-    found = pyzbar.decode(image.convert("L"), symbols=[pyzbar.ZBarSymbol.QRCODE])
-    return str(found[0].data.decode()) if len(found) == 1 else None
-
-
-def by_opencv(image: Image.Image) -> str | None:
-    cv2, numpy = pytest.importorskip("cv2"), pytest.importorskip("numpy")
-    text: str = cv2.QRCodeDetector().detectAndDecode(numpy.asarray(image.convert("L")))[0]
-    return text or None
 
 
 @pytest.mark.parametrize("read", [by_zxing, by_zbar, by_opencv])

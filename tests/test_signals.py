@@ -19,6 +19,7 @@ from PIL import Image
 from terminal.app.signals import ENDING, STOPPING
 from terminal.screen import qr
 from tests.conftest import Mosquitto
+from tests.support.eventually import eventually
 from tests.support.garage import ALL_ROLES, LIMIT_S, ROOT, Garage, Process
 from tests.support.leash import LEASH
 
@@ -51,16 +52,12 @@ class Pinned(Garage):
     async def pulsing(self) -> int:
         """A free ticket is read, and the relay closes; returns a mark for what is heard from now on."""
         mark = self.scan(self.ticket(minutes=5))
-        async with asyncio.timeout(LIMIT_S):
-            while self.levels()[-1:] != ["1"]:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: self.levels()[-1:] == ["1"], limit_s=LIMIT_S)
         return mark
 
     async def released(self) -> None:
         """Until the relay is open again, long before its pulse would have ended by itself."""
-        async with asyncio.timeout(RELEASED_S):
-            while self.levels()[-1:] != ["0"]:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: self.levels()[-1:] == ["0"], limit_s=RELEASED_S)
 
 
 @contextlib.asynccontextmanager
@@ -97,9 +94,7 @@ async def test_a_signal_at_the_code_takes_it_off_the_glass(tmp_path: Path, mosqu
         await garage.start("run")
         mark = garage.scan(garage.ticket())
         order = await garage.order(since=mark)
-        async with asyncio.timeout(LIMIT_S):
-            while garage.code() != order["token_url"]:
-                await asyncio.sleep(0.05)
+        await eventually(lambda: garage.code() == order["token_url"], limit_s=LIMIT_S, every_s=0.05)
         await garage.running["run"].kill(signal.Signals[f"SIG{name}"])
         assert garage.code() is None
         assert garage.levels() == []
@@ -131,7 +126,7 @@ async def test_ctrl_z_and_the_like_stop_no_lane(tmp_path: Path, mosquitto: Mosqu
             process._process.send_signal(number)
         await garage.heard.until("barrier", state="down", lift=lambda lift: lift is not None)
         assert garage.levels() == ["1", "0"]
-        assert "does not stop a lane; Ctrl-C ends it" in process.said()
+        assert "does not suspend a lane; Ctrl-C ends it" in process.said()
 
 
 @pytest.mark.fault("pins-signals-clones")

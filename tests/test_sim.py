@@ -4,7 +4,8 @@ import pytest
 
 from tests.sim.drivers import Driver
 from tests.sim.loop import VirtualLoop
-from tests.sim.world import Options, World, readable, run
+from tests.sim.report import Options, readable
+from tests.sim.world import World, run
 
 
 @pytest.mark.parametrize("number", range(4))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sim.planted import BUGS, Bug, stands
+from tests.sim.planted import BUGS, stands
+from tests.sim.planted_bug import Bug
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -177,7 +177,7 @@ class Thief:
         return fees
 
     def health(self) -> Health:
-        """Of somebody who was there long before."""
+        """A worker that was there long before."""
         instance = derived_id(1_000_000, "thief")
         return Health(**self.head(), state="online", version="9", instance=instance, since=stamp(1_000_000))
 

@@ -12,8 +12,8 @@ import pytest
 from terminal.journal.reading import read
 from tests.conftest import Mosquitto
 from tests.support.garage import Garage, opened
-from tests.test_journal import flip
-from tests.test_visit_processes import leaves
+from tests.support.journal_files import flip
+from tests.support.leaving import leaves
 
 ROLES_APART = ("worker", "listener", "barrier", "reader")
 

@@ -20,8 +20,9 @@ from terminal.contract.signatures import sign_command
 from terminal.core.ids import parse_order_no
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import sign
+from tests.support.eventually import eventually
 from tests.support.lifts import GARAGE, LANE, PAYEE, payby_key, private_key
-from tests.test_worker import CLOCK, Lane, to_json, working
+from tests.support.worker_lane import CLOCK, Lane, to_json, working
 
 TEXTS = {
     "20 kB": "x" * 20_000,
@@ -107,10 +108,7 @@ class Street(Lane):
     async def seen(self, found: Callable[[], Any], limit_s: float = SPOKEN_S) -> Any:
         """The first thing that is found, or None."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(limit_s):
-                while not (thing := found()):
-                    await asyncio.sleep(0.02)
-                return thing
+            return await eventually(found, limit_s=limit_s, every_s=0.02)
         return None
 
     def ordered(self, session: str | None) -> Callable[[], Order | None]:
@@ -130,7 +128,7 @@ class Street(Lane):
             await self.sandbox.pay(order.order_no or "", notify=False)
         if await self.seen(lambda: self.lift_of(order), 3.0) and lane.startswith("refund"):
             await self.gives_back(order, lane)
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(1.0)  # PayBy's answers about the refund, which no message shows where they are strange
 
     async def gives_back(self, order: Order, lane: str) -> None:
         fields = {"command": "refund", "by": "omar", "order_no": order.order_no}
@@ -159,13 +157,13 @@ class Street(Lane):
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("text", TEXTS)
 async def test_no_text_of_paybys_keeps_the_next_car_from_being_served(
-    sandbox: StrangeSandbox, text: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    sandbox: StrangeSandbox, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     cases = [Case(path, TEXTS[text]) for path in (*HEAD, *ORDER)] + [Case(p, TEXTS[text], False) for p in HEAD]
     lanes = {f"answer-{n}": case for n, case in enumerate(cases)}
     lanes |= {f"refund-{n}": Case(path, TEXTS[text]) for n, path in enumerate(REFUND)}
-    monkeypatch.setattr("tests.test_worker.Lane", Street)
-    async with working(sandbox, timeout_s=10.0) as street:  # all lanes at once are more than a small machine likes
+    # All lanes at once are more than a small machine likes, so PayBy is waited for longer.
+    async with working(sandbox, kind=Street, timeout_s=10.0) as street:
         assert isinstance(street, Street)
         sandbox.cases = dict(lanes)
         await asyncio.gather(*(street.strange_visit(lane) for lane in lanes))

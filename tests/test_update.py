@@ -12,7 +12,7 @@ from terminal.journal.reading import read
 from terminal.journal.rows import GENESIS, ROLES, STEPS, JournalForeign, Row, seal
 from tests.conftest import Mosquitto
 from tests.support.garage import Garage, opened
-from tests.test_visit_processes import leaves
+from tests.support.leaving import leaves
 
 ROLES_APART = ("worker", "listener", "barrier", "lcd", "reader")
 VERSION_1 = """

@@ -10,23 +10,13 @@ from terminal.contract.messages import Qr
 from terminal.screen import qr
 from tests.conftest import Mosquitto
 from tests.support.garage import ALL_ROLES, Garage, opened
+from tests.support.leaving import leaves
 
 ROLES_APART = ("worker", "listener", "barrier", "lcd", "reader")
 
 
 def garage(tmp_path: Path, mosquitto: Mosquitto, **more: bool) -> Garage:
     return Garage(tmp_path, mosquitto.url, **more)  # type: ignore[arg-type]
-
-
-async def leaves(garage: Garage, mark: int) -> None:
-    """The boom rises once for the visit since ``mark``, by the one lift that was published; while a barrier that has
-    just started does not know where its arm is, it may have been busy."""
-    raised = await garage.heard.until("barrier", since=mark, state=lambda s: s in ("rising", "up"), reason="paid")
-    lifts = {m["id"] for topic, m in garage.heard.all[mark:] if topic == "lift"}
-    assert lifts == {raised["lift"]}
-    await garage.heard.until("barrier", since=mark, state="down", lift=raised["lift"])
-    answers = [m["answer"] for t, m in garage.heard.all[mark:] if t == "barrier" and "answer" in m]
-    assert {(a["outcome"], a.get("why")) for a in answers} <= {("raised", None), ("refused", "busy")}
 
 
 async def test_run_lets_a_paid_car_out_with_one_raise(tmp_path: Path, mosquitto: Mosquitto) -> None:

@@ -1,30 +1,33 @@
-"""An alert that nothing else will say: a worker that dies before it is told leaves it to the next one."""
+"""An alert that nothing else will raise: a worker that dies before raising it leaves it to the next one."""
 
 import asyncio
 from collections.abc import Sequence
 
 import pytest
 
+from terminal.clock import new_id
 from terminal.contract.messages import Alert, Answer, Barrier, Lift, Vehicle
 from terminal.core.model import Rules
 from terminal.eventstore.store import EventStore
 from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.worker import announcements
+from tests.support.eventually import eventually
 from tests.support.lifts import GARAGE
-from tests.test_worker import CLOCK, WORDING, Lane, Memory, new_id, sandbox, working
+from tests.support.memory_journal import MemoryJournal
+from tests.support.worker_lane import CLOCK, WORDING, Lane, sandbox, working
 
 __all__ = ["sandbox"]
 RULES = Rules(GARAGE, exit_grace=500)
 
 
-def state_of(log: Memory) -> EventStore:
+def state_of(log: MemoryJournal) -> EventStore:
     """As the next worker will find it."""
     event_store = EventStore(RULES, log, lambda pursuit: WORDING(pursuit, 0))
     event_store.replay()
     return event_store
 
 
-class Cut(Memory):
+class Cut(MemoryJournal):
     """A journal of which the worker dies when somebody is to be told, and it is in there."""
 
     def __init__(self) -> None:
@@ -55,19 +58,19 @@ def told(lane: Lane) -> list[Alert]:
     return [alert for alert in lane.bus.of(Alert) if alert.code == "passed-open"]
 
 
-async def journaled(log: Memory, kind: str) -> None:
-    async with asyncio.timeout(10):
-        while kind not in [row.kind for row in log.rows]:
-            await asyncio.sleep(0.01)
+async def journaled(log: MemoryJournal, kind: str) -> None:
+    await eventually(lambda: kind in [row.kind for row in log.rows])
 
 
-async def is_used(lane: Lane, log: Memory, lift: Lift) -> None:
+async def is_used(lane: Lane, log: MemoryJournal, lift: Lift) -> None:
     """The barrier refuses the lift, and the exit grace of its payment ends."""
     answer = Answer(lift=lift.id, outcome="refused", why="car")
     await lane.bus.hears(lane.topic("barrier"), Barrier(**lane.head(), state="up", answer=answer))
-    async with asyncio.timeout(10):
-        while [p.holder for s in state_of(log).garage.stays.values() for p in s.payments] != ["used"]:
-            await asyncio.sleep(0.05)
+
+    def holders() -> list[str]:
+        return [p.holder for s in state_of(log).garage.stays.values() for p in s.payments]
+
+    await eventually(lambda: holders() == ["used"], every_s=0.05)
 
 
 @pytest.mark.fault("passed-open")
@@ -80,7 +83,7 @@ async def test_a_worker_that_dies_between_commit_and_telling_leaves_it_to_the_ne
         async with asyncio.timeout(10):
             await cut.is_cut.wait()
         assert told(lane) == []
-    log = Memory(cut.rows)
+    log = MemoryJournal(cut.rows)
     async with working(sandbox, log, rules=RULES) as lane:
         alert = await lane.until(Alert, code="passed-open")
         assert (alert.order_no, alert.severity) == (lift.order_no, "warning")
@@ -93,7 +96,7 @@ async def test_a_worker_that_dies_between_commit_and_telling_leaves_it_to_the_ne
 
 
 async def test_it_counts_as_told_when_the_broker_has_it(sandbox: Sandbox) -> None:
-    log = Memory()
+    log = MemoryJournal()
     async with working(sandbox, log, rules=RULES) as lane:
         lift = await slips_out(lane)
         lane.bus.connect(False)
@@ -120,7 +123,7 @@ async def test_what_the_broker_did_not_get_is_told_by_the_next_worker(
             ended.set()
 
     monkeypatch.setattr(announcements, "TOLD_LIMIT_S", 0.1)
-    log = Memory()
+    log = MemoryJournal()
     async with working(sandbox, log, rules=RULES) as lane:
         lane.bus.settled = settled  # type: ignore[method-assign]
         lift = await slips_out(lane)

@@ -8,7 +8,7 @@ from terminal.contract.messages import Alert, Health, Screen, stamp
 from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.worker.role import WorkerRole
 from terminal.screen import qr
-from tests.test_worker import sandbox, working
+from tests.support.worker_lane import sandbox, working
 
 __all__ = ["sandbox"]
 
@@ -33,7 +33,7 @@ async def test_a_link_that_makes_no_code_becomes_help_and_an_alert_until_another
         alert = await lane.until(Alert, code="qr-unreadable", state="raised")
         assert (screen.qr, alert.severity, alert.help_code) == (None, "critical", screen.help_code)
         assert lane.topic("alert") in [topic for topic, _, _ in lane.bus.said]
-        assert alert.text == f"the token URL makes no QR code: QR code: no reader gives {refused[0][:40]!r} back"
+        assert alert.text == f"PayBy's link makes no QR code: QR code: no reader gives {refused[0][:40]!r} back"
         health = Health(**lane.head(), state="online", version="1", instance="lcd-2", since=stamp(0))
         await lane.bus.hears(lane.topic("health/lcd"), health)  # everything is said to it again
         assert (await lane.until(Screen, state="pay")).qr is not None

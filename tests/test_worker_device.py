@@ -1,4 +1,4 @@
-"""Devices: an order bears only one that the operator configured, and PayBy's refusal of it names the key to mend."""
+"""Devices: an order names only one that the operator configured, and PayBy's refusal of it names the key to correct."""
 
 import pytest
 
@@ -6,7 +6,8 @@ from terminal.contract.messages import Alert, Lift, Order, Screen
 from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
 from tests.support.lifts import LANE
-from tests.test_worker import Lane, Memory, sandbox, working
+from tests.support.memory_journal import MemoryJournal
+from tests.support.worker_lane import Lane, sandbox, working
 
 __all__ = ["sandbox"]
 
@@ -37,7 +38,7 @@ async def test_a_configured_device_is_in_the_order_and_in_every_look_up(sandbox:
 async def test_an_order_is_looked_up_with_the_device_that_it_was_placed_with(sandbox: Sandbox) -> None:
     """Whatever the configuration says by now."""
     sandbox.book.devices[DEVICE] = True
-    log = Memory()
+    log = MemoryJournal()
     async with working(sandbox, log, device_ids={LANE: DEVICE}) as lane:
         order = await lane.pays_at_the_qr()
     async with working(sandbox, log) as lane:

@@ -135,7 +135,7 @@ def test_a_lost_ticket_that_names_a_stay_which_is_known_otherwise_is_disputed() 
     its_own = lost_session("marina", "exit-1", car, an_id("fee", "LOST", T0))
     event = heard(a_fee("LOST", car=car), knows={OTHERS, its_own}.__contains__)
     assert isinstance(event, TicketRefused)
-    assert "known already" in event.disputed
+    assert "already known" in event.disputed
     again = heard(a_fee("LOST", car=car, session=its_own), knows={its_own}.__contains__)
     assert isinstance(again, TicketRead)
 

@@ -1,4 +1,5 @@
-"""What nobody foresaw, with one stay, one lane, one row of the journal: it is told, and everybody else is served."""
+"""Unforeseen failures with one stay, one lane or one row of the journal: they are alerted, and all others are
+served."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -10,7 +11,7 @@ import pytest
 from terminal.contract.messages import Alert, Lift, Order, Screen
 from terminal.core import events
 from terminal.core.actions import Pursuit
-from terminal.journal.rows import JournalError
+from terminal.journal.rows import JournalError, Row
 from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.errors import ConnectionRefused
 from terminal.mqtt.presence import SecondWorker
@@ -19,9 +20,11 @@ from terminal.roles.worker.failures import OVER_S, SUBJECTS, Isolated, StayFailu
 from terminal.roles.worker.payby_health import WorkerTroubles
 from terminal.screen import qr
 from tests.sim.loop import VirtualLoop
-from tests.sim.memorybus import MemoryBus, TestClock
 from tests.support.lifts import GARAGE, LANE
-from tests.test_worker import WORDING, Lane, Memory, Row, sandbox, working
+from tests.support.memory_bus import MemoryBus
+from tests.support.memory_journal import MemoryJournal
+from tests.support.turned_clock import TurnedClock
+from tests.support.worker_lane import WORDING, is_served, sandbox, working
 
 __all__ = ["sandbox"]
 OTHER = "exit-2"
@@ -80,13 +83,6 @@ FAULTS: dict[str, Callable[[], dict[str, Any]]] = {
 }
 
 
-async def is_served(lane: Lane, at: str) -> None:
-    """A driver reads a ticket, pays, and the lift for it goes out."""
-    order = await lane.pays_at_the_qr(at)
-    await lane.sandbox.pay(order.order_no, notify=False)
-    await lane.until(Lift, order_no=order.order_no)
-
-
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_what_fails_with_one_stay_is_told_and_the_others_are_served(
     sandbox: Sandbox, fault: str, caplog: pytest.LogCaptureFixture
@@ -122,7 +118,7 @@ async def test_an_order_that_nobody_can_ask_about_is_closed_and_is_a_persons(san
 async def test_a_row_that_cannot_be_stepped_is_told_and_the_rest_of_the_journal_serves(sandbox: Sandbox) -> None:
     async with working(sandbox) as before:
         order = await before.pays_at_the_qr()
-    log = Memory([Row("VehicleSeen", b'{"at":1}'), *before.log.rows, Row("TicketRead", b"[]")])
+    log = MemoryJournal([Row(0, 0, "VehicleSeen", b'{"at":1}'), *before.log.rows, Row(0, 0, "TicketRead", b"[]")])
     async with working(sandbox, log) as after:
         texts = {(await after.until(Alert, code="stay-failed")).text}
         assert all("the journal's" in text for text in texts)
@@ -133,7 +129,7 @@ async def test_a_row_that_cannot_be_stepped_is_told_and_the_rest_of_the_journal_
 
 
 def failures_of(bus: MemoryBus, group: asyncio.TaskGroup, post: Callable[[events.Event], None]) -> StayFailures:
-    endpoint = Endpoint(bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="1", clock=TestClock())
+    endpoint = Endpoint(bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="1", clock=TurnedClock())
 
     async def changed() -> None:
         pass
@@ -159,9 +155,9 @@ def test_what_fails_for_several_stays_puts_lanes_out_of_order_until_it_is_over()
                         with failures.alone("a thing", f"stay {stay}"):
                             raise ValueError(stay)
                 assert failures.hindrance == "journal"
-                await asyncio.sleep(OVER_S - 1)
+                await asyncio.sleep(OVER_S - 1)  # virtual time
                 assert failures.hindrance == "journal"
-                await asyncio.sleep(2)
+                await asyncio.sleep(2)  # virtual time
                 assert failures.hindrance == ""
 
         loop.run(story())

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from terminal.clock import SystemClock
 from terminal.contract.messages import Alert
 from terminal.core import events as e
 from terminal.core.ids import derived_id, lift_id
@@ -18,42 +17,16 @@ from terminal.journal.archive import read_all
 from terminal.journal.kinds import CHECKPOINT, GONE
 from terminal.journal.reading import read, row
 from terminal.journal.rows import JournalFull
-from terminal.mqtt.endpoint import Endpoint
 from terminal.payby.errors import OutcomeUnknown, Unauthorised
-from terminal.payby.messages import OrderPage
-from terminal.roles.worker.journal_keeper import JournalKeeper, WorkerJournal
-from terminal.roles.worker.payby_health import WorkerTroubles
+from terminal.roles.worker.journal_keeper import WorkerJournal
 from terminal.tools.reconcile.journals import read_worker
 from tests.bench.journal import LANE, a_ledger, connect, visit
-from tests.sim.memorybus import MemoryBus
+from tests.support.evening import full_while
+from tests.support.eventually import eventually
+from tests.support.journal_keeper import VISITS, Nobody, a_keeper
 from tests.support.lifts import GARAGE
+from tests.support.memory_bus import MemoryBus
 from tests.support.story import T0
-from tests.test_worker_storage import full_while
-
-VISITS = 600
-CLOCK = SystemClock()
-
-
-class Nobody:
-    """PayBy that gives no list."""
-
-    def __init__(self, *failures: Exception) -> None:
-        self.failures = list(failures)
-
-    async def query_order_page(self, start: Any, end: Any, *, number: int, size: int) -> OrderPage:
-        if self.failures:
-            raise self.failures.pop(0)
-        return OrderPage(0, 0)
-
-
-def a_keeper(store: WorkerJournal, event_store: Any, bus: MemoryBus, payby: Any = None, **more: Any) -> JournalKeeper:
-    endpoint = Endpoint(bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="test", clock=CLOCK)
-
-    async def changed() -> None:
-        pass
-
-    given = {"now": lambda: T0 + VISITS * 45_000, "changed": changed, "post": lambda event: None, **more}
-    return JournalKeeper(endpoint, store, event_store, payby or Nobody(), WorkerTroubles(endpoint), **given)
 
 
 async def months(path: Path, **options: Any) -> WorkerJournal:
@@ -140,12 +113,6 @@ async def test_on_a_full_disk_nothing_is_pruned_and_nothing_stops(tmp_path: Path
         assert GONE in {r.kind for r in store.replay()}
 
 
-async def until(found: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not found():
-            await asyncio.sleep(0)
-
-
 async def in_doubt(path: Path) -> WorkerJournal:
     with WorkerJournal.open(path, lambda: T0) as store:
         await store.append([("fact", b"")], T0)
@@ -165,10 +132,10 @@ async def test_without_paybys_list_lanes_serve_all_the_same_and_a_person_is_told
         keeper = a_keeper(store, event_store, bus, payby, post=posted.append, ask_again_s=0.0)
         assert keeper.hindrance() == "journal"
         task = asyncio.create_task(keeper.run())
-        await until(lambda: bool(posted))
+        await eventually(lambda: bool(posted))
         await event_store.take(posted[0])
         assert keeper.hindrance() == ""
-        await until(lambda: ("journal-damaged", "cleared") in told(bus))
+        await eventually(lambda: ("journal-damaged", "cleared") in told(bus))
         task.cancel()
     assert told(bus) == [("journal-damaged", "raised"), ("orders-unlisted", "raised"), ("journal-damaged", "cleared")]
 
@@ -186,7 +153,7 @@ async def test_silence_is_no_list_and_it_is_asked_again(tmp_path: Path) -> None:
         posted: list[e.Damaged] = []
         payby = Nobody(*[unheard] * 9)
         task = asyncio.create_task(a_keeper(store, event_store, bus, payby, post=posted.append, ask_again_s=0.0).run())
-        await until(lambda: bool(posted))
+        await eventually(lambda: bool(posted))
         task.cancel()
     assert (payby.failures, posted[0].orders, posted[0].listed) == ([], (), True)
 
@@ -206,8 +173,8 @@ async def test_a_journal_that_turns_out_to_be_put_back_while_lanes_are_served_is
             lift = lift_id(T0 + number, "", GARAGE, LANE, str(number))
             await event_store.take(e.BoomSeen(T0 + number, LANE, "down", lift))
             assert keeper.hindrance() == "journal"
-            await until(lambda number=number: len(posted) == number)  # type: ignore[misc]
+            await eventually(lambda number=number: len(posted) == number)  # type: ignore[misc]
             await event_store.take(posted[-1])
             assert keeper.hindrance() == ""
-            await until(lambda number=number: told(bus).count(("journal-damaged", "cleared")) == number)  # type: ignore[misc]
+            await eventually(lambda number=number: told(bus).count(("journal-damaged", "cleared")) == number)  # type: ignore[misc]
         task.cancel()

@@ -16,10 +16,11 @@ from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.worker.journal_keeper import WorkerJournal
 from terminal.roles.worker.lane_budget import LaneBudget
 from tests.sim.loop import VirtualLoop
-from tests.sim.memorybus import MemoryBus, TestClock
 from tests.support.lifts import GARAGE, LANE
+from tests.support.memory_bus import MemoryBus
 from tests.support.story import T0, an_id
-from tests.test_worker import Lane, sandbox, working
+from tests.support.turned_clock import TurnedClock
+from tests.support.worker_lane import Lane, sandbox, working
 
 __all__ = ["sandbox"]
 OTHER = "exit-2"
@@ -55,13 +56,13 @@ async def test_after_a_flood_the_same_lane_is_served_again(sandbox: Sandbox) -> 
         async with asyncio.timeout(5):
             while not any(s.fee == fee.id for s in lane.bus.of(Screen)):
                 await lane.reads(fee)  # as its reader does
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.1)  # the pace of a reader
 
 
 def test_a_lane_has_its_budget_again_as_time_goes_on_and_another_its_own() -> None:
     with VirtualLoop() as loop:
         bus = MemoryBus()
-        endpoint = Endpoint(bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="1", clock=TestClock())
+        endpoint = Endpoint(bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="1", clock=TurnedClock())
 
         async def story() -> None:
             async with asyncio.TaskGroup() as group:
@@ -75,12 +76,12 @@ def test_a_lane_has_its_budget_again_as_time_goes_on_and_another_its_own() -> No
                     return sum(budget.admits(Topic(GARAGE, lane, "fee")) for _ in range(count))
 
                 assert (admitted(1_000), admitted(10, OTHER)) == (50, 10)
-                await asyncio.sleep(2.0)
+                await asyncio.sleep(2.0)  # virtual time
                 assert (admitted(1_000), admitted(1_000, OTHER)) == (10, 50)
-                await asyncio.sleep(100.0)
+                await asyncio.sleep(100.0)  # virtual time
                 assert admitted(50) == 50
                 assert admitted(50) == 0
-                await asyncio.sleep(1_000.0)
+                await asyncio.sleep(1_000.0)  # virtual time
             assert budget._dropped == {}
 
         loop.run(story())
@@ -93,13 +94,13 @@ def test_what_a_lane_needs_is_within_its_budget(kind: str) -> None:
     """A reader's repeats for one ticket after the other, loops that bounce four times a second for an hour."""
     with VirtualLoop() as loop:
         bus = MemoryBus()
-        endpoint = Endpoint(bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="1", clock=TestClock())
+        endpoint = Endpoint(bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="1", clock=TurnedClock())
 
         async def story() -> None:
             budget = LaneBudget(endpoint, lambda work, name: pytest.fail(name))
             for _ in range(4 * 3_600):
                 assert budget.admits(Topic(GARAGE, LANE, kind))
-                await asyncio.sleep(0.25)
+                await asyncio.sleep(0.25)  # virtual time
             assert all(budget.admits(Topic(GARAGE, LANE, kind)) for _ in range(45))
 
         loop.run(story())

@@ -1,4 +1,4 @@
-"""What a barrier's message says about now: one that waited in the broker is no sign of a slow clock."""
+"""What a barrier's message says about now: one that waited in the broker is not a sign of a slow clock."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,13 +15,14 @@ from terminal.roles.worker.barrier_clock import BarrierClock
 from terminal.roles.worker.role import WorkerRole
 from tests.conftest import Mosquitto
 from tests.support.lifts import GARAGE, LANE, Reachable
-from tests.test_worker import Memory, worker_settings
+from tests.support.memory_journal import MemoryJournal
+from tests.support.worker_lane import worker_settings
 
 CLOCK = SystemClock()
 
 
 def skews(*heard: tuple[float, float]) -> list[float | None]:
-    """Of messages that come at so many seconds, and bear so many seconds: the skews that follow."""
+    """The skews that follow from messages that come at these seconds and have these seconds in them."""
     rhythm = BarrierClock()
     found = [rhythm.skew(round((at - came) * 1000), round(came * 1000)) for came, at in heard]
     return [None if skew is None else skew / 1000 for skew in found]
@@ -62,7 +63,7 @@ async def worker_on(url: str, client_id: str = "worker") -> AsyncIterator[Worker
     """A worker in its own session of a real broker, for which that broker keeps what comes meanwhile."""
     async with MqttClient(url, client_id=client_id) as bus:
         endpoint = Endpoint(bus, garage=GARAGE, lane=None, role="worker", version="1", clock=CLOCK)
-        worker = WorkerRole(endpoint, Reachable(), Memory(), worker_settings(), seed=1)
+        worker = WorkerRole(endpoint, Reachable(), MemoryJournal(), worker_settings(), seed=1)
         running = asyncio.create_task(worker.run())
         try:
             yield worker
@@ -101,12 +102,12 @@ async def says(bus: MqttClient, ago_s: float, **more: Any) -> None:
 async def test_a_worker_that_comes_back_to_messages_that_waited_takes_none_for_a_slow_clock(
     mosquitto: Mosquitto,
 ) -> None:
-    """And a clock that is slow is told within 15 s, by what a barrier says every 5 s."""
+    """A slow clock is alerted within 15 s, by the messages that a barrier sends every 5 s."""
     async with worker_on(mosquitto.url) as worker, MqttClient(mosquitto.url, client_id="barrier") as barrier:
         await barrier.wait_connected()
         while LANE not in worker.event_store.garage.lanes:
             await says(barrier, 0)
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # said again until it is heard
     async with (
         MqttClient(mosquitto.url, client_id="barrier") as barrier,
         MqttClient(mosquitto.url, client_id="watch") as bus,
@@ -120,12 +121,12 @@ async def test_a_worker_that_comes_back_to_messages_that_waited_takes_none_for_a
             await watch.until(lambda: any(s.state == "idle" for s in watch.screens))
             for _ in range(2):
                 await says(barrier, 0)
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(0.5)  # nothing tells that no alert comes
             assert (watch.alerts, worker.event_store.garage.lanes[LANE].skew) == ([], 0)
             began = asyncio.get_running_loop().time()
             while not watch.alerts:
                 await says(barrier, 30)
-                await asyncio.sleep(5)
+                await asyncio.sleep(5)  # as often as a barrier speaks
             assert ([a.code for a in watch.alerts], watch.alerts[0].severity) == (["barrier-clock"], "critical")
             assert asyncio.get_running_loop().time() - began <= 15
         following.cancel()

@@ -8,7 +8,8 @@ from terminal.core.model import Boom, GivenLift, Grant, Lane, ParkingFee, Rules,
 from terminal.core.rules import Garage
 from terminal.mqtt.endpoint import Endpoint
 from terminal.roles.worker.lift_index import LiftIndex, LiftWindow
-from tests.sim.memorybus import MemoryBus, TestClock
+from tests.support.memory_bus import MemoryBus
+from tests.support.turned_clock import TurnedClock
 
 NAMELESS = Grant("lift", "exit-1", "stay", None, "credit", 0)
 VISIT = Visit(ParkingFee("fee", "stay", "ticket", 2000, "due"), "leaving", 0, "car")
@@ -17,8 +18,8 @@ UNFELT = Garage(Rules("marina"), {"exit-1": Lane("exit-1", replace(VISIT, loop="
 
 
 @pytest.fixture
-def clock() -> TestClock:
-    return TestClock()
+def clock() -> TurnedClock:
+    return TurnedClock()
 
 
 @pytest.fixture
@@ -27,13 +28,13 @@ def bus() -> MemoryBus:
 
 
 @pytest.fixture
-def line(bus: MemoryBus, clock: TestClock) -> LiftWindow:
+def line(bus: MemoryBus, clock: TurnedClock) -> LiftWindow:
     return LiftWindow(Endpoint(bus.as_bus(), garage="marina", lane=None, role="worker", version="test", clock=clock))
 
 
 @pytest.mark.parametrize("garage", [SEEN, UNFELT], ids=["a loop that sees the car", "a loop that saw nothing"])
 def test_a_lift_for_any_car_waits_for_the_line_and_then_for_the_loops(
-    line: LiftWindow, bus: MemoryBus, clock: TestClock, garage: Garage
+    line: LiftWindow, bus: MemoryBus, clock: TurnedClock, garage: Garage
 ) -> None:
     clock.turn(5_500)
     assert line.carries(NAMELESS, garage)
@@ -47,7 +48,9 @@ def test_a_lift_for_any_car_waits_for_the_line_and_then_for_the_loops(
     assert line.carries(NAMELESS, garage)
 
 
-def test_a_worker_whose_line_was_never_up_has_heard_nobody(line: LiftWindow, bus: MemoryBus, clock: TestClock) -> None:
+def test_a_worker_whose_line_was_never_up_has_heard_nobody(
+    line: LiftWindow, bus: MemoryBus, clock: TurnedClock
+) -> None:
     bus.connect(False)
     clock.turn(60_000)
     assert not line.carries(NAMELESS, SEEN)

@@ -14,7 +14,8 @@ from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import sign
 from tests.support.lifts import LANE, payby_key
-from tests.test_worker import CLOCK, Lane, Memory, sandbox, to_json, working
+from tests.support.memory_journal import MemoryJournal
+from tests.support.worker_lane import CLOCK, Lane, sandbox, to_json, working
 
 __all__ = ["sandbox"]
 
@@ -81,7 +82,7 @@ async def test_a_kind_that_is_new_may_be_longer_than_a_message(lane: Lane) -> No
 async def test_a_chargeback_of_an_order_of_others_is_told_too(lane: Lane) -> None:
     await hears(lane, "S10000", acquireChargeback=chargeback("S10000"))
     alert = await lane.until(Alert, code="chargeback", order_no="S10000")
-    assert "no order number of ours" in alert.text
+    assert "not one of our order numbers" in alert.text
     assert len(kept(lane)) == 1
 
 
@@ -115,7 +116,7 @@ async def test_a_forged_chargeback_is_dropped(lane: Lane) -> None:
 
 
 async def test_a_worker_starts_on_a_journal_with_notices(sandbox: Sandbox) -> None:
-    log = Memory()
+    log = MemoryJournal()
     async with working(sandbox, log) as lane:
         await hears(lane, "none", transferOrder={})
         await lane.until(Receipt, notify_id="n1")

@@ -7,7 +7,7 @@ import pytest
 from terminal.core.actions import PlaceOrder
 from terminal.core.model import VisitOrder
 from terminal.roles.worker.payby_requests import PayByRequests
-from tests.test_worker import TARIFF
+from tests.support.worker_lane import TARIFF
 
 ORDER = VisitOrder("marina-exit-1-0190d3f07c1e7a529d2f0123456789ab", "exit-1", "s", 1, 2000, 0, 110_000, 710_000)
 

@@ -1,4 +1,4 @@
-"""A proof that is too long for a lift is no proof: others are looked for, and one stay at most is a person's."""
+"""A proof too long for a lift is useless: others are looked for, and at most one stay needs a person."""
 
 import asyncio
 import json
@@ -18,8 +18,7 @@ from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import sign
 from tests.support.lifts import LANE, payby_key
-from tests.test_worker import CLOCK, Lane, notification, sandbox, to_json, working
-from tests.test_worker_failures import is_served
+from tests.support.worker_lane import CLOCK, Lane, is_served, notification, sandbox, to_json, working
 
 __all__ = ["sandbox"]
 LONG = {"subject": "instalment terms " * 1_500}

@@ -21,7 +21,8 @@ REFUND = VisitRefund("R1", ORDER.no, 2000, "credit not used", "worker")
 
 
 class Deaf:
-    """A PayBy that answers nothing, and remembers when it was asked."""
+    """A PayBy that answers nothing, and remembers when it was asked. Not the client with the sandbox, since that needs
+    sockets, and a loop whose time is virtual has none."""
 
     def __init__(self) -> None:
         self.queries: list[float] = []
@@ -75,7 +76,7 @@ def asked(expires_s: float, pause: Callable[[float, float], float]) -> Deaf:
 
 
 def pursued(payby: Deaf, pause: Callable[[float, float], float], *spells: tuple[float, list[Pursuit]]) -> list[Event]:
-    """Each list is pursued for so many seconds; returns what the rules heard."""
+    """Each list is pursued for this many seconds; returns the events that the rules got."""
     heard: list[Event] = []
     with VirtualLoop() as loop:
 
@@ -148,10 +149,10 @@ class Slow(Deaf):
         self.after_s, self.answers, self.had = after_s, answers, 0.0
 
     async def place_order(self, biz: bytes) -> Any:
-        await asyncio.sleep(self.after_s)
+        await asyncio.sleep(self.after_s)  # virtual time
         self.had = self.had or asyncio.get_running_loop().time()
         if not self.answers:
-            await asyncio.sleep(10)
+            await asyncio.sleep(10)  # virtual time
         raise errors.OutcomeUnknown("placeOrder", why="HTTP 500")
 
 

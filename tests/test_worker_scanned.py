@@ -14,13 +14,15 @@ from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.worker import code_scans as worker_codes
 from terminal.roles.worker.code_scans import CodeScans
+from tests.support.eventually import eventually
 from tests.support.lifts import GARAGE
-from tests.test_worker import Lane, Memory, sandbox, working
+from tests.support.memory_journal import MemoryJournal
+from tests.support.worker_lane import Lane, sandbox, working
 
 __all__ = ["sandbox"]
 MASK = "+971-58*96"
 JITTER_MS = 100
-"""Of an end that is told by two clocks, ours and PayBy's, which are read one after the other."""
+"""Tolerance for an end that two clocks tell, ours and PayBy's, which are read one after the other."""
 
 
 async def in_time(lane: Lane, kind: type[Any], **fields: Any) -> Any:
@@ -59,9 +61,7 @@ async def test_an_order_is_queried_as_ever_while_its_code_is_asked_about(sandbox
     sandbox.fail("getCashierUrlInfo", Fault(delay_s=5.0), times=None)
     async with working(sandbox) as lane:
         await lane.pays_at_the_qr()
-        async with asyncio.timeout(30):
-            while len(sandbox.calls_of("getOrder")) < 5:
-                await asyncio.sleep(0.05)
+        await eventually(lambda: len(sandbox.calls_of("getOrder")) >= 5, limit_s=30)
         gaps = [later.steady_ms - earlier.steady_ms for earlier, later in pairwise(sandbox.calls_of("getOrder"))]
         assert all(2000 <= gap <= 6000 for gap in gaps), gaps
         between = [call.name for call in sandbox.calls if call.name != "placeOrder"]
@@ -85,16 +85,12 @@ async def test_an_endpoint_that_is_not_there_is_left_alone_and_nothing_else_chan
     async with working(sandbox) as lane:
         order = await lane.pays_at_the_qr()
         if fault.html:  # which comes with status 502 from this sandbox: no word about the endpoint
-            async with asyncio.timeout(30):
-                while len(sandbox.calls_of("getCashierUrlInfo")) < 2:
-                    await asyncio.sleep(0.05)
+            await eventually(lambda: len(sandbox.calls_of("getCashierUrlInfo")) >= 2, limit_s=30)
         else:
             alert = await in_time(lane, Alert, code="cashier-unknown")
             assert alert.severity == "info"
             seen = len(sandbox.calls_of("getOrder"))
-            async with asyncio.timeout(30):
-                while len(sandbox.calls_of("getOrder")) < seen + 3:
-                    await asyncio.sleep(0.05)
+            await eventually(lambda: len(sandbox.calls_of("getOrder")) >= seen + 3, limit_s=30)
             assert len(sandbox.calls_of("getCashierUrlInfo")) == 1
         assert {a.code for a in lane.bus.of(Alert)} <= {"cashier-unknown"}
         assert lane.bus.of(Screen)[-1].state == "pay"
@@ -147,16 +143,14 @@ async def test_a_refused_later_end_costs_the_driver_nothing(sandbox: Sandbox) ->
     async with working(sandbox, rules=rules) as lane:
         order = await lane.pays_at_the_qr()
         await sandbox.scan(order.order_no or "")
-        async with asyncio.timeout(30):
-            while len(sandbox.calls_of("updateExpiredTime")) < worker_codes.TRIES:
-                await asyncio.sleep(0.05)
+        await eventually(lambda: len(sandbox.calls_of("updateExpiredTime")) >= worker_codes.TRIES, limit_s=30)
         await sandbox.pay(order.order_no or "", notify=False)
         await in_time(lane, Lift, order_no=order.order_no)
         assert len(sandbox.calls_of("updateExpiredTime")) == worker_codes.TRIES
 
 
 async def test_a_worker_that_starts_anew_knows_that_the_code_was_scanned(sandbox: Sandbox) -> None:
-    log = Memory()
+    log = MemoryJournal()
     async with working(sandbox, log) as lane:
         order = await lane.pays_at_the_qr()
         await sandbox.scan(order.order_no or "")

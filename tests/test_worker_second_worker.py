@@ -20,7 +20,8 @@ from terminal.mqtt.presence import SecondWorker
 from terminal.roles.worker.role import WorkerRole
 from tests.conftest import Mosquitto
 from tests.support.lifts import GARAGE, Reachable, private_key, trusted
-from tests.test_worker import Memory, worker_settings
+from tests.support.memory_journal import MemoryJournal
+from tests.support.worker_lane import worker_settings
 
 CLOCK = SystemClock()
 HEARTBEATS = f"parking/{GARAGE}/garage/health/worker"
@@ -49,7 +50,7 @@ class Watch:
         return [m.code for m in self.heard if isinstance(m, Alert)]
 
     async def until(self, instance: str, beats: int) -> None:
-        """Until so many heartbeats of an instance were heard."""
+        """Wait until this many heartbeats of an instance were heard."""
         async with asyncio.timeout(20), self.news:
             await self.news.wait_for(lambda: len(self.beats(instance)) >= beats)
 
@@ -68,7 +69,7 @@ async def a_worker(url: str, client_id: str) -> AsyncIterator[Started]:
     """Runs in a process of its own, as far as the others can tell; beats four times a second."""
     async with MqttClient(url, client_id=client_id) as bus:
         endpoint = Endpoint(bus, garage=GARAGE, lane=None, role="worker", version="1", clock=CLOCK, heartbeat_s=0.25)
-        worker = WorkerRole(endpoint, Reachable(), Memory(), worker_settings(), seed=1)
+        worker = WorkerRole(endpoint, Reachable(), MemoryJournal(), worker_settings(), seed=1)
         task = asyncio.create_task(worker.run())
         try:
             yield Started(bus, task)

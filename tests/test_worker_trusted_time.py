@@ -11,14 +11,17 @@ from terminal.payby.errors import OutcomeUnknown
 from terminal.roles.worker import trusted_time
 from terminal.roles.worker.payby_health import PayByHealth, WorkerTroubles
 from terminal.roles.worker.trusted_time import TrustedTime
-from tests.sim.memorybus import MemoryBus, TestClock
 from tests.support.lifts import GARAGE
+from tests.support.memory_bus import MemoryBus
+from tests.support.turned_clock import TurnedClock
 
 HOUR = 3_600_000
 
 
 class PayBy:
-    """Answers a probe with how far its clock is ahead; None: does not answer, ``hangs``: not even with an error."""
+    """Answers a probe with how far its clock is ahead; None: does not answer, ``hangs``: not even with an error.
+
+    Not the client with the sandbox: how the client learns of PayBy's time is test_payby_server_clock.py's."""
 
     def __init__(self, tells: int | None = None, *, hangs: bool = False) -> None:
         self.skew_ms: int | None = None
@@ -38,7 +41,7 @@ class Rig:
     """A timekeeper, and what it says."""
 
     def __init__(self, payby: PayBy, kept: Callable[[int], bool] = lambda _: False) -> None:
-        self.clock: Clock = TestClock(1_790_000_000_000)
+        self.clock: Clock = TurnedClock(1_790_000_000_000)
         self.bus, self.payby, self.changes = MemoryBus(), payby, 0
         endpoint = Endpoint(self.bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="1", clock=self.clock)
         troubles = WorkerTroubles(endpoint)

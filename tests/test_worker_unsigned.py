@@ -7,7 +7,8 @@ import pytest
 from terminal.contract.messages import Alert, Barrier, Health, Lift, Order, Screen
 from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
-from tests.test_worker import Lane, sandbox, working
+from tests.support.eventually import eventually
+from tests.support.worker_lane import Lane, sandbox, working
 
 __all__ = ["sandbox"]
 
@@ -20,11 +21,9 @@ REFUSALS = [
 
 
 async def asked_again(lane: Lane, name: str, count: int = 1) -> None:
-    """Until PayBy has so many more calls of that name."""
+    """Wait until PayBy has this many more calls of that name."""
     wanted = len(lane.sandbox.calls_of(name)) + count
-    async with asyncio.timeout(15):
-        while len(lane.sandbox.calls_of(name)) < wanted:
-            await asyncio.sleep(0.05)
+    await eventually(lambda: len(lane.sandbox.calls_of(name)) >= wanted, limit_s=15)
 
 
 @pytest.mark.fault("answer-unsigned")
@@ -48,7 +47,7 @@ async def test_an_unsigned_refusal_is_placed_once_and_closed(
 
 @pytest.mark.fault("answer-unsigned")
 async def test_an_order_lives_until_a_signed_word_ends_it(sandbox: Sandbox) -> None:
-    """Everything is refused unsigned; a payment that was made all the same lets its car out."""
+    """Everything is refused unsigned; a payment that was still made lets its car out."""
     sandbox.fail("placeOrder", Fault(code="601", msg="RISK_FAIL", done=True))
     sandbox.fail("cancelOrder", Fault(code="601", msg="RISK_FAIL"), times=None)
     async with working(sandbox) as lane:

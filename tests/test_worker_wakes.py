@@ -13,8 +13,10 @@ from terminal.core.rules.limits import RENEW_MS
 from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.worker.wakes import Wakes
 from tests.sim.loop import VirtualLoop
+from tests.support.eventually import eventually
 from tests.support.lifts import GARAGE, LANE
-from tests.test_worker import CLOCK, Memory, sandbox, working
+from tests.support.memory_journal import MemoryJournal
+from tests.support.worker_lane import CLOCK, sandbox, working
 
 __all__ = ["sandbox"]
 
@@ -37,9 +39,9 @@ def test_each_lane_and_stay_is_woken_once_at_its_latest_time(loop: VirtualLoop) 
         wakes.set(4_000, session="a")
         wakes.set(None, session="a")
         wakes.set(None, session="b")
-        await asyncio.sleep(5)
+        await asyncio.sleep(5)  # virtual time
         wakes.set(4_000, lane="exit-1")
-        await asyncio.sleep(1)
+        await asyncio.sleep(1)  # virtual time
 
     loop.run(lives())
     assert heard == [
@@ -59,9 +61,7 @@ async def test_a_time_of_which_nothing_comes_is_followed_by_the_next(sandbox: Sa
         await lane.sandbox.pay(order.order_no, notify=False)
         await lane.until(Lift, order_no=order.order_no)
         await lane.bus.hears(where, Vehicle(**lane.head(), waiting=False, under_boom=False))
-        async with asyncio.timeout(10):
-            while lane.worker.event_store.garage.lanes[LANE].visit:
-                await asyncio.sleep(0.05)
+        await eventually(lambda: not lane.worker.event_store.garage.lanes[LANE].visit)
 
 
 async def test_an_unanswered_lift_is_signed_anew_where_nothing_else_happens(sandbox: Sandbox) -> None:
@@ -69,18 +69,17 @@ async def test_an_unanswered_lift_is_signed_anew_where_nothing_else_happens(sand
         order = await lane.pays_at_the_qr()
         await lane.sandbox.pay(order.order_no, notify=False)
         first = await lane.until(Lift, order_no=order.order_no)
-        async with asyncio.timeout(10):
-            while max(moment(lift.not_after) for lift in lane.bus.of(Lift)) < moment(first.not_after) + 1_000:
-                await asyncio.sleep(0.05)
+        later = moment(first.not_after) + 1_000
+        await eventually(lambda: max(moment(lift.not_after) for lift in lane.bus.of(Lift)) >= later)
         assert {lift.id for lift in lane.bus.of(Lift)} == {first.id}
 
 
-class Slow(Memory):
+class Slow(MemoryJournal):
     """A journal that takes its time over a barrier's answer."""
 
     async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
         if "LiftAnswered" in dict(rows):
-            await asyncio.sleep(0.6)
+            await asyncio.sleep(0.6)  # a slow disk, which is what is tested
         return await super().append(rows, at_ms)
 
 

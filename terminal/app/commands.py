@@ -1,5 +1,5 @@
-"""The wiring: the only package that names concrete classes. ``main`` runs a command; what can go wrong becomes one line
-on stderr and an exit status: 1 for what failed, 2 for what must be set right before it can work.
+"""Runs the commands. ``app`` is the only package that names concrete classes. An error becomes one line
+on stderr and an exit status: 1 if something failed, 2 if something must be corrected before it can work.
 """
 
 import argparse
@@ -34,14 +34,14 @@ from terminal.threads import aside
 from terminal.tools.check import finding, machine, order, processes, report, user
 
 NOT_YET = ("console",)
-"""Roles that a later version brings."""
+"""Roles that a later version will have."""
 SET_RIGHT = (BadKey, BrokerError, MqttError, ConfigError, JournalForeign, JournalLocked, NoGpio, signatures.BadKeyFile)
-"""What no repetition mends: exit status 2."""
+"""Errors that no repetition mends: exit status 2."""
 FAILED = (JournalError, SecondWorker)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run the command that ``args`` name; its exit status."""
+    """Run the command that ``args`` name; returns its exit status."""
     commands: dict[str, Callable[[argparse.Namespace], int]] = {
         "contract": _contract,
         "screens": _screens,
@@ -67,7 +67,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _first(error: BaseException) -> BaseException:
-    """What went wrong first, out of the groups that tasks put it in."""
+    """The first error, taken out of the exception groups that tasks put it in."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
@@ -88,7 +88,7 @@ def _run(args: argparse.Namespace) -> int:
         if role in there:
             print(f"exit-terminal: [{role}]: this role is not there yet in version {__version__}", file=sys.stderr)
     if not roles:
-        raise ConfigError("run: the configuration has no section of any role")
+        raise ConfigError("run: the configuration has no section for any role; see deploy/exit-terminal.toml")
     settings.require(*roles)
     return serve(settings, roles, process="run")
 
@@ -96,7 +96,7 @@ def _run(args: argparse.Namespace) -> int:
 def _role(args: argparse.Namespace) -> int:
     settings = _load(args)
     if args.command == "lcd" and args.test:
-        settings.need(LcdSettings)  # and no more: a panel is tried before there are a broker and keys
+        settings.need(LcdSettings)  # and no more: a panel is tested before there are a broker and keys
         return _lcd_test(settings)
     settings.require(args.command)
     return serve(settings, [args.command], process=args.command)
@@ -123,7 +123,10 @@ def _screens(args: argparse.Namespace) -> int:
         site = replace(site, digits=args.digits)
 
     if not fonts.raqm_available():
-        print(f"exit-terminal: Arabic is left out, for it cannot be shaped here; {fonts.INSTALL}", file=sys.stderr)
+        print(
+            f"exit-terminal: Arabic is left out, because it cannot be shaped here; run: {fonts.INSTALL}",
+            file=sys.stderr,
+        )
     try:
         screens.run(args.out, args.url, site)
     except QrError as error:
@@ -176,7 +179,7 @@ def _check(args: argparse.Namespace) -> int:
 
     if args.user:
         user.become(args.user)
-    # a broker that is not there is a finding, no warning
+    # a broker that does not answer is a finding, not a warning
     logging.getLogger("terminal.mqtt.client").setLevel(logging.ERROR)
     here = finding.Machine(
         open_pins,
@@ -276,7 +279,7 @@ def _lcd_test(settings: Settings) -> int:
             except ValueError as error:
                 raise ConfigError(str(error)) from None
             await aside(lambda: panel.show(test_card(width, height)), "test card")
-            print("The test card is on the panel; its code must scan (Ctrl-C ends it).", flush=True)
+            print("The test card is on the panel; its code must scan (Ctrl-C ends the test).", flush=True)
             await asyncio.Event().wait()
 
     return _until_stopped(show)

@@ -1,6 +1,6 @@
-"""The demo's wiring: an embedded broker, the PayBy sandbox and every real role, with hardware that is simulated.
+"""The demo's wiring: an embedded broker, the PayBy sandbox and every real role, with simulated hardware.
 
-Nothing is configured and nothing is kept: keys, configuration and journals lie in a folder that goes when it ends.
+Nothing is configured and nothing is kept: keys, configuration and journals are in a folder that is removed at the end.
 """
 
 import asyncio
@@ -45,9 +45,9 @@ from terminal.roles.reader import ScannerDriver
 ROLES = ("worker", "listener", "barrier", "loops", "lcd", "reader")
 RAISE_PIN, UP_PIN, DOWN_PIN, WAITING_PIN, BOOM_PIN = 17, 27, 22, 5, 6
 QUICK_S = 0.1
-"""How fast the arm of a run of cars rises and closes."""
+"""How fast (s) the arm rises and closes in a run of cars."""
 GOES_TRIES, GOES_PAUSE_S = 20, 0.1
-"""How often the demo's folder is removed, until it is gone."""
+"""How often to try to remove the demo's folder."""
 CONFIGURATION = """\
 [garage]
 id = "marina"
@@ -99,10 +99,10 @@ pins = "mock"
 
 
 class SimulatedHardware:
-    """hardware.Hardware whose other ends are here: what is fed, driven and watched."""
+    """A hardware.Hardware whose other ends are here: the parts that the demo feeds, drives and watches."""
 
     def __init__(self, settings: Settings, *, hold_s: float) -> None:
-        """To be made in the event loop's thread."""
+        """Make it in the event loop's thread."""
         barrier = settings.need(sections.BarrierSettings)
         self._barrier = barrier
         self._pins = MockPins()
@@ -142,11 +142,12 @@ class SimulatedHardware:
         )
 
     def loops(self) -> AbstractAsyncContextManager[LoopsDriver]:
+        """Two loops on the mock pins, which the demo's lane drives."""
         return InductionLoops(WAITING_PIN, BOOM_PIN, pin_factory=self._pins)
 
 
 class RestartableBroker:
-    """parts.Broker: the embedded broker, which can be cut off and comes back on its port, having forgotten all."""
+    """A DemoBroker: the embedded broker, which can be cut off; it comes back on its port, having forgotten all."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -166,11 +167,12 @@ class RestartableBroker:
 
     @property
     def url(self) -> str:
+        """The value for ``mqtt.url``, on loopback; raises ConfigError where [broker] is missing."""
         return f"mqtt://127.0.0.1:{self._settings.need(sections.BrokerSettings).port}"
 
 
 async def run_demo(port: int, cars: int | None) -> int:
-    """The page until cancelled, or ``cars`` cars; the exit status."""
+    """Serve the page until cancelled, or run ``cars`` cars; returns the exit status."""
     with _folder() as folder:
         make_keys(folder)
         sandbox = _sandbox(folder)
@@ -206,7 +208,7 @@ async def _drive(lane: DemoLane, port: int, cars: int | None) -> int:
     try:
         print(f"The lane is at {await page.start(port)} (Ctrl-C ends it).", flush=True)
     except OSError as error:
-        raise ConfigError(f"--port: port {port} cannot be had ({error.strerror}); take another") from None
+        raise ConfigError(f"--port: port {port} cannot be used ({error.strerror}); take another") from None
     try:
         await asyncio.Event().wait()
     finally:
@@ -223,7 +225,7 @@ def _settings(folder: Path, sandbox: Sandbox, *, quick: bool) -> Settings:
 
 
 def make_keys(folder: Path) -> None:
-    """Fresh keys of every kind that the configuration names, in ``folder``/secrets."""
+    """Make fresh keys of every kind that the configuration names, in ``folder``/secrets."""
     secrets = folder / "secrets"
     secrets.mkdir(mode=0o700)
     for name in ("merchant", "payby"):
@@ -294,7 +296,7 @@ def _free_port() -> int:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """A folder that goes with the block. A journal that was just being opened may still make its files in it."""
+    """A folder that is removed after the block. A journal that was just being opened may still make its files in it."""
     folder = Path(tempfile.mkdtemp(prefix="exit-terminal-demo-"))
     try:
         yield folder

@@ -1,4 +1,4 @@
-"""What has a cable, by the configuration: the drivers that the roles are given."""
+"""The drivers that the configuration asks for, as the roles get them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,20 +25,29 @@ D = TypeVar("D")
 
 
 class Hardware(Protocol):
-    """What has a cable. Each method gives a driver that is not entered yet."""
+    """Makes drivers. Each method returns a driver that is not entered yet."""
 
-    def scanner(self) -> "AbstractAsyncContextManager[ScannerDriver]": ...
-    def relay(self, quiet_s: float = 0.0) -> "AbstractAsyncContextManager[RelayDriver]": ...
-    def loops(self) -> "AbstractAsyncContextManager[LoopsDriver]": ...
-    def panel(self) -> "AbstractAsyncContextManager[PanelDriver]": ...
+    def scanner(self) -> "AbstractAsyncContextManager[ScannerDriver]":
+        """The scanner of [reader]; while it is away, it says so and tries again."""
+
+    def relay(self, quiet_s: float = 0.0) -> "AbstractAsyncContextManager[RelayDriver]":
+        """The relay of [barrier]; ``quiet_s`` (s) is how long there was certainly no pulse before this. Entering it
+        raises ConfigError for a pin that cannot be used."""
+
+    def loops(self) -> "AbstractAsyncContextManager[LoopsDriver]":
+        """The loops of [loops]; entering it raises ConfigError for a pin that cannot be used."""
+
+    def panel(self) -> "AbstractAsyncContextManager[PanelDriver]":
+        """The panel of [lcd], darkened at the end if its bus still answers. Raises ConfigError for a size or offset
+        that no such panel has."""
 
 
 class RealHardware:
-    """Hardware by the configuration. A driver is loaded when it is wanted: a barrier that starts again waits for none
-    of the others."""
+    """The real hardware of the configuration. A driver is imported when it is needed, so a barrier that starts again
+    waits for no other driver."""
 
     panel_end_s = 4.0
-    """How long the end waits for a panel to go dark; a little longer than the driver waits for a frame under way."""
+    """How long (s) to wait at the end for a panel to go dark: a little longer than the driver waits for a frame."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -67,7 +76,7 @@ class RealHardware:
 
     @asynccontextmanager
     async def relay(self, quiet_s: float = 0.0) -> "AsyncIterator[RelayDriver]":
-        """On mock pins there is an arm at the other end that acts like one, limit switches included."""
+        """On mock pins a simulated arm hangs at the other end, limit switches included."""
         from drivers.relay import RelayBarrier
 
         barrier = self._settings.need(sections.BarrierSettings)
@@ -99,7 +108,7 @@ class RealHardware:
 
     @asynccontextmanager
     async def _opened(self, driver: AbstractAsyncContextManager[D]) -> AsyncIterator[D]:
-        """Enter ``driver``; raises ConfigError for a pin that cannot be had."""
+        """Enter ``driver``; raises ConfigError for a pin that cannot be used."""
         async with AsyncExitStack() as stack:
             try:
                 opened = await stack.enter_async_context(driver)
@@ -108,18 +117,18 @@ class RealHardware:
             yield opened
 
     def _held(self, error: PinHeld) -> str:
-        """A line for people: the key, the pin, why, and what to do."""
+        """The error line: the key, the pin, the reason, and what to do."""
         key = next((key for key, pin in self._settings.pins() if pin == error.number), "gpio")
         return f"{key}: {error}; {PIN_REMEDY}"
 
     @asynccontextmanager
     async def panel(self) -> "AsyncIterator[PanelDriver]":
-        """The glass goes dark in the end: nobody takes a stale code off it afterwards."""
+        """Darken the glass at the end, so that nobody scans a stale code."""
         panel = self._panel(self._settings.need(sections.LcdSettings))
         try:
             yield panel
         finally:
-            with suppress(TimeoutError):  # a bus that hangs: the kernel closes it with the process
+            with suppress(TimeoutError):  # the bus hangs; the kernel closes it with the process
                 async with asyncio.timeout(self.panel_end_s):
                     await aside(panel.close, "panel's end")
 
@@ -147,7 +156,7 @@ class RealHardware:
                     pin_factory=pins,
                     mode=lcd.spi_mode,
                 )
-            except PinHeld as error:  # the lane goes on without its glass: an alert, and tried again
+            except PinHeld as error:  # the lane goes on without its panel: alert, and try again
                 raise OSError(self._held(error)) from error
 
         try:

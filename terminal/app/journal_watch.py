@@ -1,7 +1,7 @@
-"""A role that has a journal lives as long as its process, whatever becomes of the disk.
+"""Keeps a role that has a journal alive as long as its process, whatever becomes of the disk.
 
-Where its journal cannot be opened or written, the role ends and nothing of it was acknowledged; the process stays, says
-so, tries again every few seconds, and begins the role anew from what is on the disk.
+If the journal cannot be opened or written, the role ends and has acknowledged nothing of what it could not write. The
+process stays, alerts, tries again every few seconds, and starts the role anew from what is on the disk.
 """
 
 import asyncio
@@ -19,30 +19,32 @@ from terminal.mqtt.endpoint import Endpoint
 from terminal.threads import aside
 
 PAUSES_S = (1.0, 2.0)
-"""Between two tries; the last one from then on. A try itself takes 5 s where another process holds the file."""
+"""The pauses (s) between tries; the last one repeats. A try itself takes 5 s if another process holds the file."""
 AGAIN_S = 5.0
-"""How often a lane's screen is said again."""
+"""How often a lane's screen is repeated."""
 CLOSE_S = 10.0
 """How long a journal may take to close on a disk that hangs."""
 logger = logging.getLogger(__name__)
 
 
 class OpenJournal(Protocol):
-    """A role's journal with what it says: the worker's Store, the barrier's Book."""
+    """A role's opened journal: the worker's WorkerJournal, the barrier's BarrierJournal."""
 
     @property
-    def journal(self) -> Journal: ...
+    def journal(self) -> Journal:
+        """The journal itself, which is probed before the role gets it."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the file and let go of its lock. It blocks, so it is called in a thread."""
 
 
 T = TypeVar("T", bound=OpenJournal)
 
 
 class JournalWatch(Generic[T]):
-    """``open_`` opens the journal, in a thread; ``serve`` is the role's life with it; ``away`` is done meanwhile where
-    there is none. ``cannot`` says what does not work then. ``beats_on``: the role counts as there all the time, so that
-    what ``away`` says is believed."""
+    """``open_`` opens the journal, in a thread; ``serve`` runs the role with it; ``away`` runs while there is none, and
+    ``cannot`` says what does not work then. ``beats_on``: the heartbeat never stops, so that what ``away`` publishes is
+    believed."""
 
     def __init__(
         self,
@@ -61,7 +63,7 @@ class JournalWatch(Generic[T]):
         self._away: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Until cancelled; raises what the role raises, but for a journal that fails it, and at the start what no
+        """Run until cancelled; raises what the role raises, except for a failing journal; at the start also what no
         repetition mends: JournalForeign, JournalLocked."""
         async with asyncio.TaskGroup() as self._group:
             if self._beats_on:
@@ -77,7 +79,7 @@ class JournalWatch(Generic[T]):
                     failed = _of_the_journal(error)
                     if failed is None:
                         raise
-                    for code in self._endpoint.raised():  # the next one will see for itself
+                    for code in self._endpoint.raised():  # the next start raises what is still wrong
                         if code != "journal":
                             await self._endpoint.clear(code, f"the {self._endpoint.role} begins anew")
                     await self._be_away(failed)
@@ -87,7 +89,7 @@ class JournalWatch(Generic[T]):
                             await aside(opened.close, f"{self._endpoint.role} journal's end")
 
     async def _opened(self, is_first: bool) -> T:
-        """The journal, once it can be written."""
+        """Open the journal as soon as it can be written."""
         for pause_s in chain(self._pauses_s, repeat(self._pauses_s[-1])):
             try:
                 opened = await self._try()
@@ -136,7 +138,7 @@ class JournalWatch(Generic[T]):
 
 
 class OutOfOrder:
-    """What lanes show while the worker has no journal. Those of ``lanes``, and every lane that is heard of."""
+    """What lanes show while the worker has no journal: those in ``lanes``, and every lane that sends a message."""
 
     def __init__(self, endpoint: Endpoint, lanes: set[str]) -> None:
         self._endpoint, self._lanes = endpoint, set(lanes)
@@ -163,7 +165,7 @@ class OutOfOrder:
 
 
 def _of_the_journal(error: BaseException) -> JournalError | None:
-    """What ended a role, if nothing else than its journal did."""
+    """The journal's error, if nothing else ended the role."""
     leaves = list(_leaves(error))
     failed = [leaf for leaf in leaves if isinstance(leaf, JournalError)]
     return failed[0] if len(failed) == len(leaves) else None

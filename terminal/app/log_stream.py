@@ -1,4 +1,4 @@
-"""Log lines on a stream that may go away, or take nothing for a while: a line is lost then, and the lane goes on."""
+"""Log lines on a stream that may close or block: then a line is lost, and the lane goes on."""
 
 import contextlib
 import io
@@ -11,12 +11,12 @@ from typing import TextIO
 from terminal.app.log_format import PlainFormatter
 
 PIECE = 512
-"""Bytes that a pipe with room for any (POLLOUT) takes without waiting: POSIX's least PIPE_BUF."""
+"""How many bytes a pipe that has any room (POLLOUT) takes without waiting: the least PIPE_BUF that POSIX allows."""
 
 
 class LogStream(logging.Handler):
-    """Lines on ``stream``. Never waits: a terminal under Ctrl-S, a stalled ssh session or a pager that is not read
-    would hold up the event loop, and with it the lane. Nor does a closed one raise."""
+    """Writes lines to ``stream`` and never waits: a terminal under Ctrl-S, a stalled ssh session or an unread pager
+    would hold up the event loop, and with it the lane. A closed stream raises nothing."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
@@ -24,6 +24,7 @@ class LogStream(logging.Handler):
         self._fd = _patient(stream)
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write the record's line, as much of it as the stream takes at once. Raises nothing."""
         try:
             line = self.format(record) + "\n"
             if self._fd is None:
@@ -31,7 +32,7 @@ class LogStream(logging.Handler):
             else:
                 self._send(line.encode(errors="backslashreplace"))
         except OSError:
-            return  # closed, or full: the line is lost
+            return  # closed or full: the line is lost
         except Exception:
             self.handleError(record)  # a mistake of ours in the call
 
@@ -44,8 +45,8 @@ class LogStream(logging.Handler):
 
 
 def _patient(stream: TextIO) -> int | None:
-    """What to write to; None where there is nothing behind ``stream`` but Python. A terminal is opened anew, for it may
-    say that it has room and then take only a part; what we inherited is shared with the shell and stays as it is."""
+    """The descriptor to write to; None if ``stream`` has none. A terminal is opened anew, because it may report room
+    and then take only a part; the inherited descriptor is shared with the shell and stays as it is."""
     try:
         fd = stream.fileno()
     except (io.UnsupportedOperation, ValueError, AttributeError):
@@ -56,7 +57,7 @@ def _patient(stream: TextIO) -> int | None:
 
 
 def log_to_stderr() -> None:
-    """What the program has to say goes to standard error, a line each."""
+    """Log to standard error, one line for each record."""
     lines = LogStream(sys.stderr)
     lines.setFormatter(PlainFormatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[lines], level=logging.INFO)

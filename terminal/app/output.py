@@ -1,4 +1,4 @@
-"""Standard output on a terminal or in a pipe that takes less than Unicode."""
+"""Standard output on a terminal or pipe that does not take all of Unicode."""
 
 import codecs
 from typing import TextIO
@@ -8,14 +8,14 @@ _HANDLER = "exit-terminal-plain"
 
 
 def make_plain(stream: TextIO) -> None:
-    """What the encoding of ``stream`` does not have is said in ASCII from now on, and fails no command."""
+    """From now on write in ASCII what the encoding of ``stream`` lacks, so that no command fails over it."""
     codecs.register_error(_HANDLER, _plainly)
     if callable(reconfigure := getattr(stream, "reconfigure", None)):
         reconfigure(errors=_HANDLER)
 
 
 def takes(stream: TextIO, text: str) -> bool:
-    """Does ``stream`` show ``text`` as it is?"""
+    """Can ``stream`` show ``text`` unchanged?"""
     try:
         text.encode(stream.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -24,7 +24,7 @@ def takes(stream: TextIO, text: str) -> bool:
 
 
 def _plainly(error: UnicodeError) -> tuple[str, int]:
-    """Signs of ours in ASCII, all else as JSON and TOML escape it, so that what was one of these still is."""
+    """Our own signs in ASCII; everything else escaped as in JSON and TOML, so that such a document stays valid."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(_SAID.get(char) or _escaped(char) for char in error.object[error.start : error.end]), error.end

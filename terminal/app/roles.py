@@ -1,4 +1,4 @@
-"""The wiring of the roles: concrete classes, by the configuration, opened in order in one exit stack."""
+"""The wiring of the roles: concrete classes, chosen by the configuration and opened in order in one exit stack."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from terminal.screen.view import Wifi
 
 _GLASS_FIRST = ("broker", "lcd", "reader", "loops", "barrier", "listener", "worker", "console")
-"""The order of opening: what a driver sees first."""
+"""The order of opening: first what a driver sees."""
 GARAGE_ROLES = ("broker", "worker", "listener", "console")
-"""They serve a whole garage; the others stand at one lane."""
+"""These serve a whole garage; the others stand at one lane."""
 
 
 def _wifi(lcd: sections.LcdSettings) -> "Wifi | None":
@@ -96,13 +96,13 @@ def open_broker(settings: Settings) -> "EmbeddedBroker":
 def _mqtt_client(settings: Settings, roles: Sequence[str], process: str, clock: Clock) -> MqttClient:
     garage = settings.need(sections.GarageSettings).id
     broker, mqtt = settings.broker, settings.mqtt
-    if broker and (mqtt is None or process != "run"):  # there, a role that runs alone is a user of its own
+    if broker and (mqtt is None or process != "run"):  # on our own broker, a role that runs alone has its own user
         mqtt = build.embedded_user(broker, mqtt, process)
     mqtt = present(mqtt, "mqtt.url")
     if broker:
         _check_user(settings, roles, process, mqtt.username)
     lane = None if set(roles) <= set(GARAGE_ROLES) or settings.lane is None else settings.lane.id
-    # Elsewhere one user may serve several roles, which would push each other out under one client id.
+    # On another broker one user may serve several roles, which would push each other out under one client id.
     own = mqtt.username if process == "run" or mqtt.username.split(".")[0] == process else f"{mqtt.username}-{process}"
     mqtt_client = build.mqtt_client(mqtt, own, will=lambda: will())
     will = last_will(
@@ -123,8 +123,8 @@ def _check_user(settings: Settings, roles: Sequence[str], process: str, user: st
 
 
 class _Opener:
-    """Makes each role from its settings; what it opens is closed with ``stack``. A role is loaded when it is wanted:
-    a barrier that starts alone waits neither for PayBy's client nor for the screens."""
+    """Makes each role from its settings; ``stack`` closes what it opens. A role is imported when needed: a barrier
+    that starts alone waits neither for PayBy's client nor for the screens."""
 
     def __init__(
         self,
@@ -229,7 +229,7 @@ class _Opener:
             lambda: WorkerJournal.open(journal, self._clock.wall_ms),
             serve,
             OutOfOrder(endpoint, {settings.lane.id} if settings.lane else set()).run,
-            cannot="no lane is served, since nothing can be journaled",
+            cannot="no lane is served, because nothing can be journaled",
             beats_on=True,
         ).run
 

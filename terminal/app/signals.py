@@ -1,11 +1,11 @@
-"""What signals do to a program that holds a relay: whatever would end it ends it in order, and nothing stops it.
+"""Signals to a program that holds a relay: any that would end it ends it in order, and none suspends it.
 
 - Every signal that ends a process by default (a closed ssh session's SIGHUP, Ctrl-\\, a stray ``kill -USR1``) ends this
-  one as SIGTERM does: the relay off, the screen dark, ``offline`` said. A second one changes nothing, up to the very
-  end: it could cut just that short. What takes too long ends by SIGKILL, systemd's last word.
-- Ctrl-Z, and what stops a process that reads or writes a terminal from the background, is not obeyed: a stopped program
-  would hold its relay closed and its code on the glass.
-- SIGSTOP, SIGKILL and a crash can be answered by nobody; see deploy/wiring.md, The barrier.
+  one as SIGTERM does: relay off, screen dark, ``offline`` published. A second signal changes nothing, because it could
+  cut the orderly end short. If the end takes too long, systemd sends SIGKILL.
+- Ctrl-Z, and the signals that suspend a background process which reads or writes a terminal, are not obeyed: a
+  suspended program would hold its relay closed and its code on the glass.
+- No program can answer SIGSTOP, SIGKILL or a crash; see deploy/wiring.md, The barrier.
 """
 
 import asyncio
@@ -21,37 +21,37 @@ log = logging.getLogger(__name__)
 _CAUGHT_BY_NOBODY = {signal.SIGKILL, signal.SIGSTOP}
 _CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
 _ERRORS = {signal.SIGPIPE, signal.SIGXFSZ}
-"""Python ignores them, and the call that met them raises OSError."""
+"""Python ignores these, and the interrupted call raises OSError."""
 _HARMLESS = {signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH}
 _BACKGROUND = {signal.SIGTTIN, signal.SIGTTOU}
-"""To be ignored, not caught: the call that met a caught one would be tried again for ever."""
+"""These are ignored, not caught: a call interrupted by a caught one would be retried for ever."""
 STOPPING = frozenset({signal.SIGTSTP, *_BACKGROUND})
 ENDING = frozenset(signal.valid_signals() - _CAUGHT_BY_NOBODY - _CRASHES - _ERRORS - _HARMLESS - STOPPING)
 _ALWAYS = {signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
-"""Obeyed even where the parent left them ignored, as a shell does for what it starts in the background. Another that
-was ignored from the start stays so: ``nohup`` asks for just that."""
+"""These are obeyed even if the parent left them ignored, as a shell does for a background job. Any other signal that
+was ignored from the start stays ignored: ``nohup`` asks for that."""
 
 
 @contextlib.contextmanager
 def ended_by_signals(loop: asyncio.AbstractEventLoop, end: Callable[[], object]) -> Iterator[None]:
-    """Call ``end`` once, in ``loop``, with the first signal of ENDING that comes within; to be entered in the main
-    thread, by a program that has nothing to do any more after it: none of these signals does anything then.
+    """Call ``end`` once, in ``loop``, at the first signal of ENDING that comes inside the block. Enter it in the main
+    thread, in a program that does nothing after it: from then on none of these signals has an effect.
 
-    The loop's own handlers would not do: closing the loop gives the signals back their default action, and one that
-    comes while Python clears up would end in disorder a program that has ended in order.
+    The loop's own handlers would not do: closing the loop restores the signals' default action, and one that came while
+    Python cleans up would break off a program that had ended in order.
     """
     ending = False
 
     def on_end(number: int) -> None:
         nonlocal ending
         if ending:
-            log.warning("%s: it is ending already", _name(number))
+            log.warning("%s: the program is already ending", _name(number))
             return
         ending = True
         end()
 
     def on_stop(number: int) -> None:
-        log.warning("%s does not stop a lane; Ctrl-C ends it", _name(number))
+        log.warning("%s does not suspend a lane; Ctrl-C ends it", _name(number))
 
     def arrived() -> None:
         for number in told.recv(4096):
@@ -62,7 +62,7 @@ def ended_by_signals(loop: asyncio.AbstractEventLoop, end: Callable[[], object])
         told.setblocking(False)
         tells.setblocking(False)
         loop.add_reader(told, arrived)
-        before = signal.set_wakeup_fd(tells.fileno(), warn_on_full_buffer=False)  # what tells the loop of a signal
+        before = signal.set_wakeup_fd(tells.fileno(), warn_on_full_buffer=False)  # wakes the loop when a signal comes
         caught = [number for number in ENDING | STOPPING if _is_ours(number)]
         for number in caught:
             signal.signal(number, signal.SIG_IGN if number in _BACKGROUND else _noted)
@@ -80,7 +80,7 @@ def _is_ours(number: int) -> bool:
 
 
 def _noted(number: int, frame: FrameType | None) -> None:
-    """The loop hears of it by the wake-up."""
+    """Do nothing: the wake-up tells the loop."""
 
 
 def _name(number: int) -> str:

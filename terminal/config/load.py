@@ -1,6 +1,6 @@
 """One TOML file and the environment -> frozen settings, every key checked, or one line that says what is wrong.
 
-The keys stand in `settings.py`. Secrets are paths; their bytes are read by `read_secret` where they are used, and no
+`schema.py` lists the keys. Secrets are paths; `read_secret` reads their bytes where they are used, and no
 error of this file repeats the value of a key that could hold one.
 """
 
@@ -32,7 +32,7 @@ PREFIX = "EXIT_TERMINAL_"
 CONFIG_VARIABLE = PREFIX + "CONFIG"
 _LARGEST = 64 * 1024
 _SPI_PINS = {0: (10, 11), 1: (20, 21)}
-"""Data and clock of the buses whose pins are the same on every Raspberry Pi."""
+"""Data and clock pins of the buses that use the same pins on every Raspberry Pi."""
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
 
@@ -103,7 +103,7 @@ def checked(key: str, text: str) -> Any:
 
 
 def _value(section: str, key: str, readings: tuple[Any, ...], base: Path, *, said_by: str = "") -> Any:
-    """The first of the readings that the key takes, converted."""
+    """Convert the first of the readings that the key takes; raises ConfigError where it takes none."""
     known = hints(SECTIONS[section])
     shown = f"{said_by} ({section}.{key})" if said_by else f"{section}.{key}"
     if key not in known:
@@ -144,7 +144,7 @@ def _may_be_empty(section: str, key: str) -> bool:
 
 
 def _may_be_secret(hint: Any) -> bool:
-    """Whether somebody might put a secret itself here: wherever a path is taken, and in a URL."""
+    """Whether the value may be a secret by mistake: for every path, and for a URL."""
     text = str(hint)
     return "pathlib." in text or "://" in text
 
@@ -215,7 +215,7 @@ def _read(path: Path, what: str, *, private: bool = False) -> bytes:
             status = os.fstat(file.fileno())
             if private and status.st_mode & 0o007:
                 mode = stat.S_IMODE(status.st_mode)
-                raise ConfigError(f"{what}: others may read {path} (mode {mode:o}); make it 640 or 600: chmod o= FILE")
+                raise ConfigError(f"{what}: others may read {path} (mode {mode:o}); close it to them: chmod o= {path}")
             raw = file.read(_LARGEST + 1)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
@@ -254,7 +254,7 @@ def read_ticket_keys(ticket: TicketSettings) -> dict[str, bytes]:
         if len(keys[name]) < 32:
             raise ConfigError(f"ticket.keys.{name}: {path} has {len(keys[name])} bytes, takes 32 or more, as hex")
     if len(set(keys.values())) < len(keys):
-        raise ConfigError("ticket.keys: one key stands under two names")
+        raise ConfigError("ticket.keys: two ids have the same key; give each id its own, or leave one out")
     return keys
 
 
@@ -271,18 +271,20 @@ def _check_zone(name: str) -> None:
         zoneinfo.ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise ConfigError(
-            f'garage.timezone: got {_got(name)}, takes a time zone that this machine knows, as "Asia/Dubai"'
+            f'garage.timezone: got {_got(name)}, takes a time zone that this machine knows, such as "Asia/Dubai"'
         ) from None
 
 
 def _check_url(settings: Settings) -> None:
-    """Plain HTTP to PayBy shows orders to everybody on the way: only for a sandbox on this machine."""
+    """Plain HTTP would show orders to everybody on the way, so it is for a sandbox on this machine only."""
     parts = urlsplit(settings.payby.base_url if settings.payby else "")
     if settings.payby:
         _check_port("payby.base_url", settings.payby.base_url)
         _check_port("payby.notify_url", settings.payby.notify_url or "")
     if parts.scheme == "http" and not _LOOPBACK.fullmatch(parts.hostname or ""):
-        raise ConfigError(f"payby.base_url: got http:// to {parts.hostname}, takes https:// beyond this machine")
+        raise ConfigError(
+            f"payby.base_url: got http:// to {parts.hostname}, takes https:// for every host but this machine"
+        )
 
 
 def _check_mqtt(settings: Settings) -> None:
@@ -306,10 +308,12 @@ def _check_port(key: str, url: str) -> None:
 
 
 def _check_ticket(settings: Settings) -> None:
-    """A ticket bears its key's id in capitals."""
+    """A ticket has its key's id in capital letters."""
     ids = [name.upper() for name in settings.ticket.keys] if settings.ticket else []
     if len(set(ids)) < len(ids):
-        raise ConfigError("ticket.keys: got two ids that differ in capitals only, takes ids that a ticket tells apart")
+        raise ConfigError(
+            "ticket.keys: got two ids that differ only in capital letters, which a ticket does not keep; rename one"
+        )
 
 
 def _check_reader(settings: Settings) -> None:
@@ -319,7 +323,7 @@ def _check_reader(settings: Settings) -> None:
 
 def _check_png(settings: Settings) -> None:
     if settings.lcd and settings.lcd.panel == "png":
-        for key, takes in (("folder", "the path of a folder"), ("size", 'pixels, as "480x320"')):
+        for key, takes in (("folder", "the path of a folder"), ("size", 'pixels, such as "480x320"')):
             if not getattr(settings.lcd, key):
                 raise ConfigError(f'lcd.{key}: missing; panel = "png" takes {takes}')
     if settings.lcd and settings.lcd.backlight_pwm and settings.lcd.backlight_pin < 0:
@@ -333,11 +337,11 @@ def _check_amounts(settings: Settings) -> None:
 
 
 def _check_pins(settings: Settings) -> None:
-    """No GPIO has two uses: the one that opens it second would drive the other's device."""
+    """Raise ConfigError where two keys name one GPIO: the second to open it would drive the other's device."""
     used: dict[int, str] = {}
     if settings.lcd and settings.lcd.panel != "png":  # the kernel drives the bus, and gives its pins away all the same
         used.update(dict.fromkeys(_SPI_PINS.get(settings.lcd.spi_bus, ()), "lcd.spi_bus"))
     for key, pin in settings.pins():
         if pin in used:
-            raise ConfigError(f"{key}: got {pin}, which {used[pin]} has; takes a pin of its own")
+            raise ConfigError(f"{key}: got {pin}, which {used[pin]} already uses; takes another pin")
         used[pin] = key

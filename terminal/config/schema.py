@@ -1,6 +1,6 @@
 """Every section and key of the configuration, what each takes, and which of them a role cannot do without.
 
-A section is a class, a key is a field, what it takes stands in its type. `config/load.py` reads them.
+A section is a class and a key is a field; the field's type says what the key takes. `config/load.py` reads them.
 """
 
 import re
@@ -21,10 +21,10 @@ class ConfigError(Exception):
 
 Name = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f|]{1,64}\Z", description="1 to 64 characters on one line, no |")]
 Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}\Z", description="an address or name to listen on")]
-TcpPort = Annotated[int, Meta(ge=0, le=65535, description="a port, 0 to 65535 (0 = any that is free)")]
+TcpPort = Annotated[int, Meta(ge=0, le=65535, description="a port, 0 to 65535 (0 = any free one)")]
 Pin = Annotated[int, Meta(ge=0, le=27, description="a GPIO number, 0 to 27")]
 Price = Annotated[
-    str, Meta(pattern=r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,2})?\Z", description='dirhams in quotes, as "10.00"')
+    str, Meta(pattern=r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,2})?\Z", description='dirhams in quotes, such as "10.00"')
 ]
 Partner = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9]{1,12}\Z", description="a merchant id of up to 12 letters and digits, in quotes")
@@ -43,27 +43,33 @@ CLOCKS = frozenset(round(mhz * 1_000_000) for mhz in MHZ)
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of the file. A field without a default is needed by every role that uses the table."""
+    """A table of the file. Every role that uses the table needs each field that has no default."""
 
     @classmethod
     def section(cls) -> str:
-        """The table's name, as it stands in the file."""
+        """The table's name in the file."""
         return cls.__name__.removesuffix("Settings").lower()
 
 
 class GarageSettings(Section, frozen=True):
+    """The garage: its id in topics and tickets, and what drivers are shown of it."""
+
     id: Annotated[str, Meta(pattern=r"^[a-z0-9]{1,12}\Z", description="1 to 12 characters of a-z and 0-9")]
     name: Name = ""
     name_ar: Name = ""
-    timezone: Annotated[str, Meta(description='a time zone, as "Asia/Dubai"')] = "Asia/Dubai"
+    timezone: Annotated[str, Meta(description='a time zone, such as "Asia/Dubai"')] = "Asia/Dubai"
     help_phone: Annotated[str, Meta(pattern=r"^[+0-9 ()-]{1,24}\Z", description="a telephone number")] = ""
 
 
 class LaneSettings(Section, frozen=True):
+    """The lane of this machine."""
+
     id: LaneId
 
 
 class MqttSettings(Section, frozen=True):
+    """How every role reaches the broker; no `ca_file` means the system's authorities."""
+
     url: Annotated[str, Meta(pattern=r"^mqtts?://[^/@\s]+/?\Z", description="mqtt://HOST:PORT or mqtts://HOST:PORT")]
     username: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z", description="a user of the broker")]
     password_file: File
@@ -73,6 +79,8 @@ class MqttSettings(Section, frozen=True):
 
 
 class BrokerSettings(Section, frozen=True):
+    """The embedded broker; `users` is the folder of its password files."""
+
     users: Annotated[Path, Meta(description="the path of a folder")]
     port: TcpPort = 1883
 
@@ -91,7 +99,7 @@ class PaybySettings(Section, frozen=True):
     ) = None
     device_ids: Annotated[
         Mapping[LaneId, Annotated[str, Meta(pattern=r"^[!-~]{1,32}\Z")]],
-        Meta(max_length=64, description='lanes and devices of PayBy\'s portal, as { exit-1 = "20001019" }'),
+        Meta(max_length=64, description='lanes and devices of PayBy\'s portal, such as { exit-1 = "20001019" }'),
     ] = {}
     query_every: Annotated[float, Meta(ge=2, le=6, description="seconds, 2 to 6")] = 3.0
     cancel_after: Annotated[float, Meta(ge=20, le=120, description="seconds, 20 to 120")] = 110.0
@@ -103,49 +111,55 @@ class LiftSettings(Section, frozen=True):
 
     trusted: Annotated[
         Mapping[Annotated[str, Meta(pattern=r"^(worker|console)[A-Za-z0-9._-]{0,32}\Z")], Path],
-        Meta(min_length=1, max_length=32, description='names and files, as { worker = "worker.pub.pem" }; '
+        Meta(min_length=1, max_length=32, description='names and files, such as { worker = "worker.pub.pem" }; '
              "a name begins with worker or console"),
     ]  # fmt: skip
     private_key: File | None = None
 
 
 class TicketSettings(Section, frozen=True):
-    """`keys` maps an id to its file, in the file's order: the first one signs new tickets. For the worker and the
+    """`keys` maps an id to its file, in the file's order; the first one signs new tickets. For the worker and the
     command `ticket`, never at a lane."""
 
     keys: Annotated[
         Mapping[Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{1,8}\Z")], Path],
-        Meta(min_length=1, max_length=16, description='ids of 1 to 8 letters and digits, as { k1 = "ticket-k1" }'),
+        Meta(min_length=1, max_length=16, description='ids of 1 to 8 letters and digits, such as { k1 = "ticket-k1" }'),
     ]
 
 
 class TariffSettings(Section, frozen=True):
+    """What a stay costs, VAT included: times in minutes, prices in dirhams; the day cap is for 24 h from entry."""
+
     free_minutes: Annotated[int, Meta(ge=0, le=1440, description="minutes, 0 to 1440")] = 10
     block_minutes: Annotated[int, Meta(ge=1, le=1440, description="minutes, 1 to 1440")] = 60
     block_price: Price = "10.00"
     day_cap: Price = "100.00"
     lost_ticket: Price = "150.00"
     vat_percent: Annotated[
-        str, Meta(pattern=r"^[0-9]{1,2}(\.[0-9]{1,2})?\Z", description='per cent in quotes, as "5"')
+        str, Meta(pattern=r"^[0-9]{1,2}(\.[0-9]{1,2})?\Z", description='per cent in quotes, such as "5"')
     ] = "5"
     exit_grace: Annotated[int, Meta(ge=1, le=240, description="minutes, 1 to 240")] = 15
 
 
 class ReaderSettings(Section, frozen=True):
+    """The ticket scanner; `serial` and `hid` need a `device`, and `baud` (bits a second) is for `serial`."""
+
     driver: Annotated[Literal["serial", "hid", "stdin"], Meta(description="serial, hid or stdin")]
     device: File | None = None
     baud: Annotated[int, Meta(ge=300, le=4_000_000, description="bits a second, 300 to 4000000")] = 9600
 
 
 class LcdSettings(Section, frozen=True):
+    """The panel and its SPI bus (Hz, bytes, px), its brightness, the idle picture and the Wi-Fi that is offered."""
+
     panel: Annotated[
         Literal["st7789-240", "st7789-320", "ili9341", "ili9486", "ili9488", "png"],
         Meta(description="st7789-240, st7789-320, ili9341, ili9486, ili9488 or png"),
     ]
     folder: Annotated[Path, Meta(description="the path of a folder")] | None = None
-    size: Annotated[str, Meta(pattern=r"^[1-9][0-9]{2}x[1-9][0-9]{2}\Z", description='pixels, as "480x320"')] | None = (
-        None
-    )
+    size: (
+        Annotated[str, Meta(pattern=r"^[1-9][0-9]{2}x[1-9][0-9]{2}\Z", description='pixels, such as "480x320"')] | None
+    ) = None
     spi_bus: Annotated[int, Meta(ge=0, le=6, description="0 to 6")] = 0
     spi_device: Annotated[int, Meta(ge=0, le=2, description="0 to 2")] = 0
     spi_mode: Annotated[Literal[0, 3], Meta(description="0 or 3")] = 0
@@ -160,18 +174,21 @@ class LcdSettings(Section, frozen=True):
     bgr: Annotated[bool, Meta(description="true or false")] = False
     digits: Annotated[Literal["latin", "arabic"], Meta(description="latin or arabic")] = "latin"
     backlight_pwm: Annotated[bool, Meta(description="true or false")] = False
-    idle_brightness: Annotated[int, Meta(ge=5, le=100, description="per cent of full light, 5 to 100")] = 40
+    idle_brightness: Annotated[int, Meta(ge=5, le=100, description="per cent of full brightness, 5 to 100")] = 40
     dim_after: Annotated[int, Meta(ge=0, le=1440, description="minutes, 0 (never) to 1440")] = 30
     night: Annotated[
         str,
         Meta(
             pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])?\Z",
-            description='two times of day, as "22:00-06:00", or "" for none',
+            description='two times of day, such as "22:00-06:00", or "" for none',
         ),
     ] = ""
     idle_picture: File | None = None
     wifi: Annotated[
-        str, Meta(pattern=r"^[\x20-\x7e]{0,32}\Z", description='the name of a network, up to 32 of ASCII; "" for none')
+        str,
+        Meta(
+            pattern=r"^[\x20-\x7e]{0,32}\Z", description='the name of a network, up to 32 ASCII characters; "" for none'
+        ),
     ] = ""
     wifi_password_file: File | None = None
 
@@ -183,6 +200,8 @@ class LcdSettings(Section, frozen=True):
 
 
 class BarrierSettings(Section, frozen=True):
+    """The barrier's pins, the times of its pulse and its arm (s), and the journal of spent lifts."""
+
     raise_pin: Pin
     journal: File
     pulse: Annotated[float, Meta(ge=0.05, le=5, description="seconds, 0.05 to 5")] = 0.5
@@ -193,26 +212,36 @@ class BarrierSettings(Section, frozen=True):
 
 
 class LoopsSettings(Section, frozen=True):
+    """The pins of the loop where a vehicle waits and of the one under the boom."""
+
     waiting_pin: Pin
     boom_pin: Pin
 
 
 class ListenerSettings(Section, frozen=True):
+    """Where PayBy's notifications are listened for, behind a reverse proxy."""
+
     host: Host = "127.0.0.1"
     port: TcpPort = 8080
 
 
 class ConsoleSettings(Section, frozen=True):
+    """Where the operator's page will listen, and the key with which it will sign lifts."""
+
     host: Host = "127.0.0.1"
     port: TcpPort = 8081
     lift_private_key: File | None = None
 
 
 class JournalSettings(Section, frozen=True):
+    """The worker's journal; with [payby] it makes this machine run the garage's one worker."""
+
     path: File
 
 
 class GpioSettings(Section, frozen=True):
+    """`mock` moves no pin: it is for trials without hardware."""
+
     pins: Annotated[Literal["auto", "mock"], Meta(description="auto or mock")] = "auto"
 
 
@@ -239,22 +268,22 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "broker": ("garage", "broker"),
     "ticket": ("garage", "ticket"),
 }  # fmt: skip
-"""What a role, or the command `ticket`, cannot do without: sections, and keys that have no default for it."""
+"""The sections that a role (or the command `ticket`) needs, and the keys that have no default for it."""
 
 _ROLES = ("broker", "worker", "listener", "barrier", "loops", "lcd", "reader", "console")
-"""In the order in which `run` starts them: who answers before who asks."""
+"""In the order in which `run` starts them: a role that answers comes before the one that asks it."""
 
 MENDS: Mapping[str, str] = {
-    "62019": "mend payby.partner_id: PayBy knows no such payee",
-    "62036": "mend payby.device_ids: the merchant's portal has no such device",
-    "62037": "mend payby.device_ids: the portal forbids that device",
-    "62086": "mend payby.partner_id and payby.payee_mid: PayBy takes no payments for them",
+    "62019": "correct payby.partner_id: PayBy knows no such payee",
+    "62036": "correct payby.device_ids: the merchant's portal has no such device",
+    "62037": "correct payby.device_ids: the portal forbids that device",
+    "62086": "correct payby.partner_id and payby.payee_mid: PayBy takes no payments for them",
 }
 """What to mend, by the code with which PayBy refuses."""
 
 
 def advice(code: str) -> str:
-    """To add to what PayBy said with this code; empty where no setting is known to be wrong."""
+    """What to add to PayBy's message with this code; empty where no setting is known to be wrong."""
     return f"; {MENDS[code]}" if code in MENDS else ""
 
 
@@ -268,7 +297,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The checked configuration. A section is None where the file has none, or lacks a key of it that is needed;
+    """The checked configuration. A section is None where the file lacks it, or lacks a key that it needs;
     `require` and `need` then say which. All paths are absolute."""
 
     garage: GarageSettings | None = None
@@ -292,7 +321,7 @@ class Settings:
     """For each section that is named but incomplete: the key that it lacks."""
 
     def need(self, kind: type[S]) -> S:
-        """The section of that class; raises ConfigError where it, or a key that it cannot be without, is absent."""
+        """The section of that class; raises ConfigError where the section or a key that it needs is missing."""
         name = kind.section()
         found = getattr(self, name)
         if isinstance(found, kind):
@@ -302,7 +331,7 @@ class Settings:
         raise ConfigError(self._missing(self.absent.get(name) or first_key(kind), kind))
 
     def require(self, *roles: str) -> None:
-        """Raise ConfigError naming the first section or key that one of these roles needs and that is absent."""
+        """Raise ConfigError that names the first missing section or key that one of these roles needs."""
         for role in roles:
             for need in _NEEDS[role]:
                 name, _, key = need.partition(".")
@@ -312,7 +341,7 @@ class Settings:
                     raise ConfigError(self._missing(need, kind))
 
     def pins(self) -> Iterator[tuple[str, int]]:
-        """Each GPIO line that this configuration uses, with the key that names it; of a panel only on a bus."""
+        """Each GPIO line that this configuration uses, with the key that names it; a panel's only if it has a bus."""
         lcd = self.lcd if self.lcd and self.lcd.panel != "png" else None
         for name, section in (("lcd", lcd), ("barrier", self.barrier), ("loops", self.loops)):
             for key in type(section).__struct_fields__ if section else ():
@@ -321,7 +350,7 @@ class Settings:
                     yield f"{name}.{key}", pin
 
     def roles(self) -> tuple[str, ...]:
-        """What `run` starts: the roles whose sections are there, the worker where [payby] and [journal] are."""
+        """What `run` starts: each role whose section is there; the worker where [payby] and [journal] are."""
         there = {name for name in SECTIONS if getattr(self, name) is not None} | set(self.absent)
         if {"payby", "journal"} <= there:
             there.add("worker")
@@ -334,7 +363,7 @@ class Settings:
 
 
 def present(value: T | None, key: str) -> T:
-    """`value`, for a key that `require` has found to be there; raises ConfigError naming the key otherwise."""
+    """Return `value`, which `require` has found to be there; raises ConfigError that names the key otherwise."""
     if value is None:
         raise ConfigError(f"{key}: missing")
     return value
@@ -352,11 +381,11 @@ def takes(hint: Any) -> str:
         for meta in getattr(part, "__metadata__", ()):
             if isinstance(meta, Meta) and meta.description:
                 return meta.description
-    raise AssertionError(f"{hint} bears no description")
+    raise AssertionError(f"{hint} has no description")
 
 
 def key_in(text: str) -> str:
-    """The first key of the configuration that a text names, as `payby.timeout` or `ticket.keys.k1`, or that it calls
+    """The first configuration key that a text names, such as `payby.timeout` or `ticket.keys.k1`, or that it calls
     unknown; empty where it names none."""
     for found in _KEYS.finditer(text):
         section, key = found["section"], found["key"]

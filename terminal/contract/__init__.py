@@ -1,1 +1,1 @@
-"""What is said on the wire: topics, messages, who may say what, and what opens the boom."""
+"""The contract on the wire: topics, messages, who may publish what, and what raises the boom."""

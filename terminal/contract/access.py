@@ -1,9 +1,9 @@
-"""Who may say and hear what: the broker's access rules, the second wall around the lane (the first is signatures).
+"""Who may publish and subscribe to what: the broker's access rules, the second wall after signatures.
 
-A user is a role (``reader``), a kerb-side role of one lane alone (``reader.exit-1``, where one broker serves several
-and client ids must differ), or: ``lane`` with the rights of all roles, for ``run``; ``lane.exit-2`` with those of the
-kerb-side roles, for a ``run`` whose worker is elsewhere; ``watch``, which hears everything and says nothing.
-Nobody says what belongs to a lane in the garage's place.
+A user is one of these: a role (``reader``); a kerb-side role of one lane (``reader.exit-1``, where one broker serves
+several lanes and client ids must differ); ``lane`` with the rights of all roles, for ``run``; ``lane.exit-2`` with
+those of the kerb-side roles, for a ``run`` whose worker is elsewhere; ``watch``, which may read everything and publish
+nothing. No user may publish in the garage's place what belongs to a lane.
 ``python -m terminal.contract.access GARAGE [LANE ...]`` prints the rules as an ACL file for Mosquitto.
 """
 
@@ -40,15 +40,15 @@ ROLES = {
     "console": Rights(frozenset({"lift", "command", "alert"}), EVERYTHING),
     "broker": _rights("alert", ""),
 }
-"""What each role needs for its work, and no more. The worker hears ``lift`` for the console's, the loops
+"""What each role needs for its work, and no more. The worker subscribes to ``lift`` for the console's, the loops to
 ``vehicle`` to find the waiting car's id again after a restart."""
 
 KERB = ("reader", "barrier", "lcd", "loops")
-"""The roles that stand at a lane, and may be bound to it."""
+"""The roles that stand at a lane, and may be bound to one."""
 
 
 def _union(*roles: Rights) -> Rights:
-    """All of them, and health in every role's name."""
+    """The rights of all roles, and health in every role's name."""
     return Rights(
         frozenset({"health"}).union(*(r.says for r in roles)), frozenset({"health"}).union(*(r.hears for r in roles))
     )
@@ -57,11 +57,11 @@ def _union(*roles: Rights) -> Rights:
 USERS = {**ROLES, "lane": _union(*ROLES.values()), "watch": Rights(frozenset(), EVERYTHING)}
 """Every user that is bound to no lane, with its rights."""
 BOUND = {**{role: ROLES[role] for role in KERB}, "lane": _union(*(ROLES[role] for role in KERB))}
-"""What may stand before the dot in the name of a user that is bound to a lane, with its rights there."""
+"""What may stand before the dot in the name of a user bound to a lane, with the user's rights there."""
 
 
 def _user(name: str) -> tuple[str, Rights, str] | None:
-    """A user's role, rights and lane; the lane is ``+`` for one that is bound to none."""
+    """A user's role, rights and lane; the lane is ``+`` for a user bound to none."""
     role, dot, lane = name.partition(".")
     if not dot:
         return (role, USERS[role], "+") if role in USERS else None
@@ -72,7 +72,7 @@ def _user(name: str) -> tuple[str, Rights, str] | None:
 
 
 def may_publish(user: str, topic: str, *, garage: str) -> bool:
-    """May ``user`` publish on ``topic`` in this garage? False for everything that is not of the contract."""
+    """May ``user`` publish on ``topic`` in this garage? False for every topic outside the contract."""
     who = _user(user)
     try:
         where = parse(topic)
@@ -94,12 +94,12 @@ def may_publish(user: str, topic: str, *, garage: str) -> bool:
 
 
 def may_subscribe(user: str, text: str, *, garage: str) -> bool:
-    """May ``user`` subscribe to the filter ``text``? Only where it may hear everything that the filter can match."""
+    """May ``user`` subscribe to the filter ``text``? Only if it may read everything that the filter can match."""
     return any(_covers(allowed, text) for allowed in readable(user, garage=garage))
 
 
 def readable(user: str, *, garage: str) -> list[str]:
-    """The filters that together take in all that ``user`` may hear."""
+    """The filters that together match everything that ``user`` may read."""
     who = _user(user)
     if who is None:
         return []
@@ -112,7 +112,7 @@ def readable(user: str, *, garage: str) -> list[str]:
 
 
 def writable(user: str, *, garage: str) -> list[str]:
-    """The filters that together take in all that ``user`` may say, but for what is withheld()."""
+    """The filters that together match everything that ``user`` may publish, and also what withheld() takes away."""
     who = _user(user)
     if who is None or who[0] == "watch":
         return []
@@ -151,7 +151,7 @@ def knows(user: str) -> bool:
 
 
 def withheld(user: str, *, garage: str) -> list[str]:
-    """The topics that writable()'s filters take in and ``user`` may not say: a lane's, in the garage's place."""
+    """The topics that writable() matches but ``user`` may not publish: a lane's, in the garage's place."""
     allowed = writable(user, garage=garage)
     kinds = [*sorted(OF_A_LANE), *(f"health/{role}" for role in KERB)]
     topics = (f"parking/{garage}/{GARAGE_WIDE}/{kind}" for kind in kinds)
@@ -174,9 +174,9 @@ def mosquitto_acl(garage: str, lanes: "list[str] | tuple[str, ...]" = ()) -> str
     check_garage(garage)
     users = [*USERS, *(f"{role}.{check_lane(lane)}" for lane in lanes for role in BOUND)]
     blocks = [
-        "# Who may say and hear what. Generated, do not edit:\n"
+        "# Who may publish and read what. Generated, do not edit:\n"
         f"# python -m terminal.contract.access {' '.join([garage, *lanes])} > acl\n"
-        "# Who is not named here may nothing.\n"
+        "# A user who is not named here may do nothing.\n"
     ]
     for user in users:
         rules = [f"topic deny {text}" for text in withheld(user, garage=garage)]

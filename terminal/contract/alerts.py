@@ -1,8 +1,8 @@
-"""Every alert of the product: how grave it is, how long it lasts, what it means and what to do.
+"""Every alert of the product: how severe it is, how long it lasts, what it means and what to do.
 
-A code that is not named here does not type-check where alerts are raised. The table in deploy/operations.md is drawn
-from this by ``python -m tests.alerts --write``. On the wire a code stays a string: whoever reads alerts must not
-stumble over those of a newer version.
+Raising a code that is not named here does not type-check. ``python -m tests.alerts --write`` draws the table of
+deploy/operations.md from this file. On the wire a code is a plain string, so that readers of alerts accept the codes
+of newer versions.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ RoleAlertCode = Literal[
     "qr-unreadable", "reader-refuses", "relay", "scanner", "second-barrier", "second-worker", "taken-over",
     "ticket-garbage", "worker-failing",
 ]  # fmt: skip
-"""Of the alerts that a role raises without the rules."""
+"""The codes that a role raises itself; the rules raise the others."""
 
 AlertCode = Literal[RuleAlertCode, RoleAlertCode]
 Lasts = Literal["once", "until cleared", "once or until cleared"]
@@ -28,302 +28,315 @@ Lasts = Literal["once", "until cleared", "once or until cleared"]
 
 @dataclass(frozen=True, slots=True)
 class AlertKind:
-    """What is known of an alert before it is raised; the texts are Markdown."""
+    """What is known of an alert before it is raised. The texts are Markdown."""
 
     severity: Severity | None
-    """None: it depends on what happened, and whoever raises it says so."""
+    """None: it depends on what happened, and the code that raises the alert must say it."""
     lasts: Lasts
-    """Once: it happened. Until cleared: a state, which is told again only after its end."""
+    """Once: an occurrence. Until cleared: a condition, which is raised again only after it has ended."""
     meaning: str
     remedy: str
-    """What a person should do."""
+    """What a person must do, as instructions."""
 
 
 ONCE: Lasts = "once"
 UNTIL_CLEARED: Lasts = "until cleared"
 EITHER: Lasts = "once or until cleared"
-"""Told once of an order, and as a state of the whole garage."""
+"""Raised once for an order, and until cleared for the whole garage."""
+
+AFTER_NEW_KEYS = (
+    "After a change of keys: make `lift.trusted` the same on every machine. Otherwise somebody else publishes on the "
+    "broker: change its passwords."
+)
+REPORT_FAULT = "This is a fault of the program: report it with the text."
 
 # fmt: off
 ALERTS: Mapping[AlertCode, AlertKind] = {
     "arm": AlertKind("critical", UNTIL_CLEARED,
-        "by its limit switches, the arm does not move as it should",
-        "look at the arm and its switches"),
+        "By its limit switches, the arm does not move as it should.",
+        "Check the arm and its switches."),
     "bad-fee": AlertKind("warning", ONCE,
-        "a fee said something else than the ticket and the worker's tariff",
-        "same `[tariff]` at reader and worker, and the lane's clock right? Else somebody else publishes fees"),
+        "A fee does not match the ticket and the worker's own tariff; it opened nothing.",
+        "Make `[tariff]` the same at reader and worker, and check the lane's clock. If both are right, somebody "
+        "else publishes fees: change the broker's passwords."),
     "bad-message": AlertKind("warning", ONCE,
-        "a message on the broker does not fit the contract; it was dropped",
-        "the text names topic and field: mend the device that sends it"),
+        "A message on the broker does not follow the contract; it was dropped.",
+        "The text names topic and field: fix the device that sends it."),
     "bad-notification": AlertKind("warning", ONCE,
-        "PayBy signed something that is no notification",
-        "ask PayBy, if it comes again"),
+        "PayBy signed something that is not a notification.",
+        "If it comes again, ask PayBy."),
     "bad-signature": AlertKind("warning", ONCE,
-        "notifications with a wrong signature came to the listener",
-        "forged; or PayBy changed its key: download it"),
+        "The listener received notifications with a wrong signature.",
+        "Download PayBy's public key again in case PayBy changed it. If the key is the same, somebody sends "
+        "forgeries; they do no harm."),
     "barrier-clock": AlertKind("critical", UNTIL_CLEARED,
-        "the barrier's clock differs by 5 s or more; at 15 s the lane is out of order",
-        "set both clocks by the network"),
+        "The barrier's clock and the worker's differ by 5 s or more; from 15 s the lane is out of order.",
+        "Set both clocks by the network: `timedatectl set-ntp true`."),
     "boom-fault": AlertKind("critical", UNTIL_CLEARED,
-        "the barrier reports a fault of the arm",
-        "look at the arm and its switches"),
+        "The barrier reports a fault of the arm.",
+        "Check the arm and its switches."),
     "boom-open": AlertKind("warning", ONCE,
-        "the arm is up and no lift raised it",
-        "by hand, or by the fire alarm; else look at the barrier"),
+        "The arm is up although no lift raised it.",
+        "Ask whether somebody opened it by hand, or the fire alarm did. If not, check the barrier."),
     "boom-stuck": AlertKind("critical", UNTIL_CLEARED,
-        "the arm did not rise after three lifts; the lane takes no new orders",
-        "let the driver out by hand, mend the arm; the lane opens once the arm was seen up"),
+        "The arm did not rise after three lifts; the lane takes no new orders.",
+        "Let the driver out by hand and repair the arm. The lane opens again once the arm was seen up."),
     "cashier-unknown": AlertKind("info", ONCE,
-        "PayBy does not tell this merchant whether a code was scanned (404, 403): screens do not say it, and an "
-        "order that was scanned gets no more time; asked again after an hour",
-        "none for a lane; ask PayBy for getCashierUrlInfo"),
+        "PayBy does not tell this merchant whether a code was scanned (404, 403). Screens do not show it, and a "
+        "scanned order gets no extra time. PayBy is asked again after an hour.",
+        "The lanes need nothing. To have it, ask PayBy for getCashierUrlInfo."),
     "chargeback": AlertKind("critical", ONCE,
-        "the payer's bank took a payment back; the text has the amount, the order and the case",
-        "PayBy's portal: answer the case in time; `reconcile` of the day shows the passage"),
+        "The payer's bank took a payment back; the text has the amount, the order and the case.",
+        "Answer the case in PayBy's portal in time. `reconcile` for that day shows the passage."),
     "clock-skew": AlertKind("critical", UNTIL_CLEARED,
-        "this machine's clock differs from PayBy's by a minute or more; fees are reckoned by PayBy's time, and "
-        "what is said to PayBy is corrected",
-        "set the clock by the network: `timedatectl set-ntp true`"),
+        "This machine's clock differs from PayBy's by a minute or more. Fees are reckoned by PayBy's time, and "
+        "calls to PayBy use it too.",
+        "Set the clock by the network: `timedatectl set-ntp true`."),
     "clock-unconfirmed": AlertKind("critical", UNTIL_CLEARED,
-        "nothing has confirmed this machine's clock since the start: the kernel does not call it synchronised, "
-        "and PayBy did not answer. No new ticket is taken (out of order, `clock`)",
-        "the way to the internet; network time (`timedatectl`). It ends by itself with the first answer of either"),
+        "Nothing has confirmed this machine's clock since the start: the kernel does not call it synchronised, "
+        "and PayBy did not answer. No new ticket is taken (out of order, `clock`).",
+        "Check the internet connection and network time (`timedatectl`). The lanes serve again with the first "
+        "answer from either."),
     "disk": AlertKind("warning", UNTIL_CLEARED,
-        "the disk under a journal is 90 % full",
-        "make room"),
+        "The disk under a journal is 90 % full.",
+        "Free some space."),
     "disk-full": AlertKind("critical", UNTIL_CLEARED,
-        "the disk under a journal is full: new tickets are refused until there is room, and open orders end on a "
-        "reserve of 1 MiB",
-        "make room"),
+        "The disk under a journal is full. New tickets are refused until there is room; open orders are finished "
+        "on a reserve of 1 MiB.",
+        "Free some space at once."),
     "fee-unanswered": AlertKind("critical", UNTIL_CLEARED,
-        "no worker took a ticket that was read",
-        "is the worker running, and the broker?"),
+        "A ticket was read, and no worker took it.",
+        "Check that the worker and the broker are running."),
     "foreign-payment": AlertKind("warning", ONCE,
-        "PayBy notified us of payments to another merchant; they were counted and left alone",
-        "whose `notify_url` is ours? Or somebody sends them here to be a nuisance"),
+        "PayBy notified us of payments to another merchant; they were counted and left alone.",
+        "Ask PayBy whose `notify_url` points here."),
     "forged-command": AlertKind("critical", ONCE,
-        "a command without a genuine signature was dropped",
-        "somebody publishes on the broker: change its passwords. After a change of keys: `lift.trusted` is not "
-        "the same everywhere"),
+        "A command without a genuine signature was dropped.",
+        AFTER_NEW_KEYS),
     "forged-lift": AlertKind("critical", ONCE,
-        "a lift without a genuine signature was refused",
-        "somebody publishes on the broker: change its passwords. After a change of keys: `lift.trusted` is not "
-        "the same everywhere"),
+        "A lift without a genuine signature was refused.",
+        AFTER_NEW_KEYS),
     "forged-paid": AlertKind("critical", ONCE,
-        "a payment without a genuine signature of PayBy's was dropped",
-        "somebody publishes on the broker: change its passwords. After a change of keys: `lift.trusted` is not "
-        "the same everywhere"),
+        "A payment without PayBy's genuine signature was dropped.",
+        "After a change of PayBy's key: put the same `payby_public_key` on every machine. Otherwise somebody "
+        "else publishes on the broker: change its passwords."),
     "forged-screen": AlertKind("critical", UNTIL_CLEARED,
-        "a QR code without a worker's genuine signature was not shown",
-        "somebody publishes on the broker: change its passwords. After a change of keys: `lift.trusted` is not "
-        "the same everywhere"),
+        "A QR code without a worker's genuine signature was not shown.",
+        AFTER_NEW_KEYS),
     "forged-worker": AlertKind("critical", ONCE,
-        "another worker's heartbeat without a genuine signature was dropped",
-        "somebody publishes on the broker: change its passwords. After a change of keys: `lift.trusted` is not "
-        "the same everywhere"),
+        "Another worker's heartbeat without a genuine signature was dropped.",
+        AFTER_NEW_KEYS),
     "help": AlertKind("warning", ONCE,
-        "a driver needs help; the text says why, the help code is on the screen",
-        "go there"),
+        "A driver needs help. The text says why; the help code is on the screen.",
+        "Go to the lane."),
     "idle-picture": AlertKind("warning", ONCE,
-        "the operator's own idle picture cannot be shown; the program's own stands there",
-        "the text says why: mend `lcd.idle_picture`, then restart the lcd"),
+        "The operator's own idle picture cannot be shown; the program shows its own.",
+        "The text says why: fix `lcd.idle_picture`, then restart the lcd."),
     "journal": AlertKind("critical", UNTIL_CLEARED,
-        "worker or barrier (the text says which) cannot write its journal: the lanes are out of order, or no lift "
-        "raises the boom. It is tried every few seconds, and the next write that works ends it",
-        "disk, file rights, another program that holds the file"),
+        "The worker or a barrier (the text says which) cannot write its journal. Without the worker's the lanes "
+        "are out of order; without a barrier's no lift raises that boom. The role tries again every few seconds, "
+        "and the first write that works ends the alert.",
+        "Check the disk, the file's rights, and whether another program holds the file."),
     "journal-behind": AlertKind("critical", ONCE,
-        "a barrier names a lift of this garage that the worker's journal does not hold: an older journal was put "
-        "back. Every open order is closed, and money whose fate it may have lost is a person's",
-        "as in \"A damaged journal\" below; never put a journal back without its newest rows"),
+        "A barrier names a lift of this garage that the worker's journal does not hold, so an older journal was "
+        "put back. Every open order is closed, and a person must decide about money whose fate was lost.",
+        "Follow \"A damaged journal\" below. Never put a journal back without its newest rows."),
     "journal-damaged": AlertKind("critical", UNTIL_CLEARED,
-        "a journal was damaged and moved aside. The barrier's: lifts wait a minute. The worker's: see \"A damaged "
-        "journal\" below",
-        "replace the disk or card"),
+        "A journal was damaged and moved aside. After the barrier's, no lift raises the boom for a minute. After "
+        "the worker's, see \"A damaged journal\" below.",
+        "Replace the disk or card."),
     "journal-replaced": AlertKind("critical", UNTIL_CLEARED,
-        "a journal was deleted, replaced or overwritten while its role was at work. The worker takes no new "
-        "tickets; what was written is copied to the file that the text names",
-        "see \"A journal that was taken away\" below"),
+        "A journal was deleted, replaced or overwritten while its role was running. The worker takes no new "
+        "tickets; everything written is copied to the file that the text names.",
+        "Follow \"A journal that was taken away\" below."),
     "lane-closed": AlertKind("info", UNTIL_CLEARED,
-        "an operator closed the lane",
-        "none"),
+        "An operator closed the lane.",
+        "Nothing."),
     "lane-flood": AlertKind("warning", ONCE,
-        "a lane says more than a lane can need; what is over that was dropped, and other lanes were served as "
-        "ever",
-        "a scanner or loop that runs wild, or somebody at that lane's machine: look there"),
+        "A lane sends more messages than a lane can need. The excess was dropped; other lanes were served as "
+        "usual.",
+        "Look at that lane for a scanner or loop that runs wild, or for somebody at its machine."),
     "late-payment": AlertKind("warning", ONCE,
-        "paid when the car was gone: credit for that ticket, later a refund; where it had left without a raise of its "
-        "own the payment is kept, and where it may have left a person decides",
-        "none, or see `lift-unknown`"),
+        "A driver paid after the car had gone. The text says whether the ticket has credit, the payment is kept, "
+        "or a person must decide.",
+        "Nothing, unless the text says that a person must decide."),
     "lcd-panel": AlertKind("critical", UNTIL_CLEARED,
-        "the panel takes no picture; or a screen's words do not fit on it, and only the telephone and the help "
-        "code are shown",
-        "cable, power; restart the lcd. Words: shorten what the text names"),
+        "The panel takes no picture; or the words of a screen do not fit on it, and it shows only the telephone "
+        "number and the help code.",
+        "No picture: check cable and power, then restart the lcd. Words: shorten what the text names."),
     "lift-again": AlertKind("warning", ONCE,
-        "the arm is down again and the car still waits: one more lift",
-        "if often: look at the barrier's loops"),
+        "The arm is down again and the car still waits, so it gets one more lift.",
+        "If it happens often, check the barrier's loops."),
     "lift-refused": AlertKind(None, ONCE,
-        "the barrier refused a lift; the text says why",
-        "`signature`, `proof`, `journal`: configuration or attack, look at once. The others settle themselves"),
+        "The barrier refused a lift; the text says why.",
+        "For a signature, a proof or the journal: look at once, it is a wrong configuration or an attack. Other "
+        "reasons settle themselves."),
     "lift-unanswered": AlertKind("critical", ONCE,
-        "the barrier does not answer a lift",
-        "is the barrier's role running, and its broker?"),
+        "The barrier does not answer a lift.",
+        "Check that the barrier's role and the broker are running."),
     "lift-unknown": AlertKind("critical", ONCE,
-        "nobody knows whether a paid car left by its payment: the barrier was interrupted in a pulse or never "
-        "answered, the arm was not seen down until the car was off its loop, the car was let out by hand, the arm "
-        "was not seen to rise, or a part of its credit was given back",
-        "see whether the car has left; refund, or let it out by hand"),
+        "Nobody knows whether a paid car left by its payment. The text says why: the barrier was interrupted "
+        "during a pulse or never answered, the arm was not seen down until the car was off its loop, the car was "
+        "let out by hand, the arm was not seen to rise, or a part of its credit was given back.",
+        "Find out whether the car has left: `exit-terminal reconcile` for that day. If it has not, let it out by "
+        "hand or refund."),
     "loop-blind": AlertKind("warning", ONCE,
-        "a ticket was read while the loop saw no vehicle; if the loop sees one more than 5 s later, that ticket "
-        "must be read again",
-        "loop before the boom, its detector; a motorcycle beside the loop"),
+        "A ticket was read while the loop saw no vehicle. If the loop sees one more than 5 s later, that driver "
+        "must scan the ticket again.",
+        "Check the loop before the boom and its detector. A motorcycle beside the loop does this too."),
     "loop-bouncing": AlertKind("warning", UNTIL_CLEARED,
-        "a loop changes all the time",
-        "detector, wiring"),
+        "A loop keeps changing.",
+        "Check its detector and wiring."),
     "loop-stuck": AlertKind("warning", UNTIL_CLEARED,
-        "a loop shows a vehicle for more than 30 minutes",
-        "detector, wiring, a parked car"),
+        "A loop has shown a vehicle for more than 30 minutes.",
+        "Look for a parked car; if there is none, check detector and wiring."),
     "no-passage": AlertKind("warning", ONCE,
-        "the boom rose and its vehicle did not pass",
-        "look; the arm may have been lowered on an empty lane"),
+        "The boom rose and its vehicle did not pass.",
+        "Look at the lane; the arm may have been lowered with nobody under it."),
     "no-receipt": AlertKind("critical", UNTIL_CLEARED,
-        "notifications are not journaled, so PayBy gets 503 and repeats them",
-        "is the worker running?"),
+        "PayBy's notifications are not journaled, so PayBy gets 503 and repeats them.",
+        "Check that the worker is running."),
     "notification-unknown": AlertKind("warning", ONCE,
-        "PayBy signed a notification of a kind that this program does not know; it is in the journal, and nothing "
-        "follows from it",
-        "look it up in PayBy's pages; an update of this program may know it"),
+        "PayBy signed a notification of a kind that this program does not know. It is in the journal and has no "
+        "effect.",
+        "Look it up in PayBy's documentation. A newer version of this program may know it."),
     "orders-unlisted": AlertKind("warning", ONCE,
-        "after a damage PayBy gave no list of its orders",
-        "compare the day with `reconcile`"),
+        "After the journal was damaged, PayBy gave no list of its orders, so orders that the journal lost are "
+        "not looked for.",
+        "Compare the day with `exit-terminal reconcile`."),
     "paid-then-failed": AlertKind("critical", ONCE,
-        "PayBy reports a paid order as failed",
-        "ask PayBy, with the order number"),
+        "PayBy reports an order as failed that it had reported as paid.",
+        "Ask PayBy, with the order number."),
     "paid-twice": AlertKind("critical", ONCE,
-        "a stay was paid twice; the second payment is refunded",
-        "see that the refund ends"),
+        "A stay was paid twice; the second payment is refunded.",
+        "Check that the refund succeeds."),
     "passed-open": AlertKind("warning", ONCE,
-        "a vehicle left under an arm that no lift of it had raised (held open by hand, or by the fire alarm); if "
-        "it had paid, its ticket is used",
-        "none if it had paid; else see who opened the arm"),
+        "A vehicle left under an arm that none of its own lifts had raised (held open by hand or by the fire "
+        "alarm). If the driver had paid, the ticket is used.",
+        "Nothing if the driver had paid. Otherwise find out who opened the arm."),
     "payby-clock": AlertKind("critical", EITHER,
-        "our clock is more than 15 minutes from PayBy's",
-        "set the clock by the network"),
+        "PayBy refuses our calls because our clock is more than 15 minutes off.",
+        "Set the clock by the network: `timedatectl set-ntp true`."),
     "payby-failed": AlertKind(None, ONCE,
-        "PayBy's own reason why an order or a refund failed",
-        "none; of a refund, quote it to PayBy"),
+        "PayBy gave its own reason why an order or a refund failed.",
+        "Nothing for an order. For a refund, quote the reason to PayBy."),
     "payby-forgot": AlertKind("critical", UNTIL_CLEARED,
-        "PayBy does not know an order of ours",
-        "a fault of this program: report it with the text"),
+        "PayBy does not know an order of ours.",
+        REPORT_FAULT),
     "payby-mistake": AlertKind("critical", ONCE,
-        "PayBy calls a request wrong",
-        "a fault of this program: report it with the text"),
+        "PayBy calls one of our requests wrong.",
+        REPORT_FAULT),
     "payby-payby": AlertKind("critical", UNTIL_CLEARED,
-        "PayBy cannot be reached",
-        "the way to the internet; PayBy's status"),
+        "PayBy cannot be reached.",
+        "Check the internet connection, then PayBy's status."),
     "payby-refused": AlertKind("critical", ONCE,
-        "PayBy's risk control refused the order",
-        "the driver pays in another way"),
+        "PayBy's risk control refused the order.",
+        "Let the driver pay in another way."),
     "payby-silent": AlertKind("critical", UNTIL_CLEARED,
-        "PayBy does not answer about an order",
-        "the way to the internet; PayBy's status"),
+        "PayBy does not answer about an order.",
+        "Check the internet connection, then PayBy's status."),
     "payby-unauthorised": AlertKind("critical", EITHER,
-        "PayBy refuses our key, address, product, payee or device",
-        "the text names the setting, if it is one; else the portal: key, list of addresses, DYNQR; `exit-terminal "
-        "check`"),
+        "PayBy refuses our key, address, product, payee or device.",
+        "If the text names a setting, correct it. Otherwise check the key, the list of addresses and DYNQR in "
+        "PayBy's portal, then run `exit-terminal check`."),
     "payment-doubtful": AlertKind("critical", ONCE,
-        "paid, and the damaged journal lost whether it was served",
-        "see \"A damaged journal\" below"),
+        "A stay was paid, and the damaged journal no longer shows whether its car was let out.",
+        "Follow \"A damaged journal\" below."),
     "payment-mismatch": AlertKind("critical", ONCE,
-        "PayBy's words do not fit the order (amount, currency, payee); nothing was lifted",
-        "compare in PayBy's portal; refund there if it is paid"),
+        "PayBy's words do not match the order (amount, currency, payee); no lift was given.",
+        "Compare the order in PayBy's portal; if it is paid, refund it there."),
     "payment-status": AlertKind("warning", ONCE,
-        "PayBy's words do not fit the order (its status is a new one, or it was revoked); nothing was lifted",
-        "compare in PayBy's portal; refund there if it is paid"),
+        "PayBy's words do not match the order (its status is new, or it was revoked); no lift was given.",
+        "Compare the order in PayBy's portal; if it is paid, refund it there."),
     "payment-unknown": AlertKind("critical", ONCE,
-        "a payment for an order that this journal does not hold",
-        "another terminal with our keys? Compare in the portal"),
+        "PayBy reports a payment for an order that this journal does not hold.",
+        "Ask whether another terminal uses our keys, and compare in PayBy's portal."),
     "qr-unreadable": AlertKind("critical", UNTIL_CLEARED,
-        "PayBy's link makes no QR code, or the code could not be read back from the picture; it was not shown",
-        "report it with the text"),
+        "PayBy's link makes no QR code, or the code could not be read back from the picture; it was not shown.",
+        "Report it with the text."),
     "raised-late": AlertKind("critical", ONCE,
-        "a boom had risen for a payment that was passed on meanwhile",
-        "compare the refund with the passage"),
+        "A boom had risen for a payment that has since become credit or a refund, or that a person was asked to "
+        "decide.",
+        "Compare any refund with the passage: `exit-terminal reconcile` for that day."),
     "reader-refuses": AlertKind("warning", UNTIL_CLEARED,
-        "the last ten tickets that a lane read were all refused",
-        "the scanner's settings ([wiring.md](wiring.md)); else `garage.id`, the ticket keys and the clock, "
-        "against the entry's"),
+        "The last ten tickets that a lane read were all refused.",
+        "Check the scanner's settings (deploy/wiring.md). If they are right, compare `garage.id`, the "
+        "ticket keys and the clock with the entry's."),
     "refund": AlertKind("info", ONCE,
-        "a refund was asked; the text says why",
-        "none"),
+        "A refund was asked for; the text says why.",
+        "Nothing."),
     "refund-contradicted": AlertKind("critical", ONCE,
-        "PayBy made a refund that it had called failed, or calls one failed that it had called done",
-        "PayBy's portal: was it given back once?"),
+        "PayBy made a refund that it had called failed, or calls one failed that it had called done.",
+        "Check in PayBy's portal that the money went back exactly once."),
     "refund-failed": AlertKind("critical", ONCE,
-        "PayBy will not refund",
-        "PayBy's portal, with the order number"),
+        "PayBy will not make a refund.",
+        "Give the money back in PayBy's portal, by the order number."),
     "refund-silent": AlertKind("critical", ONCE,
-        "PayBy does not answer about a refund",
-        "PayBy's portal, with the order number"),
+        "PayBy does not answer about a refund; the worker keeps asking.",
+        "Look the order number up in PayBy's portal. Do not refund it there while PayBy may still make this "
+        "refund."),
     "refund-unknown": AlertKind("warning", ONCE,
-        "PayBy reports a refund that we did not ask for; credit of that order lifts no more",
-        "PayBy's portal, with the order number"),
+        "PayBy reports a refund that we did not ask for; credit of that order no longer lifts.",
+        "Look the order number up in PayBy's portal."),
     "relay": AlertKind("critical", UNTIL_CLEARED,
-        "the relay's pin failed",
-        "wiring; restart the barrier's role"),
+        "The relay's pin failed.",
+        "Check the wiring, then restart the barrier's role."),
     "scanned-unpaid": AlertKind("info", ONCE,
-        "a phone read the code and nobody paid, though its order got a minute more; the text has the phone's "
-        "number, masked",
-        "ask the driver what the app says; no money was taken"),
+        "A phone read the code and nobody paid, although the order got a minute more. The text has the phone's "
+        "number, masked.",
+        "Ask the driver what the app says. No money was taken."),
     "scanner": AlertKind("critical", UNTIL_CLEARED,
-        "the scanner is away",
-        "USB cable; `reader.device`"),
+        "The scanner does not answer.",
+        "Check its USB cable and `reader.device`."),
     "second-barrier": AlertKind("critical", UNTIL_CLEARED,
-        "another process speaks for this lane's barrier; one lift may raise the boom twice",
-        "one lane has one barrier: stop the other, or give it its own `lane.id`. If there is none, somebody "
-        "publishes on the broker: change its passwords"),
+        "Another process speaks for this lane's barrier, so one lift may raise the boom twice.",
+        "Stop the other barrier, or give it its own `lane.id`: one lane has one barrier. If there is no other, "
+        "somebody else publishes on the broker: change its passwords."),
     "second-worker": AlertKind("critical", ONCE,
-        "a second worker was started for this garage, and stopped",
-        "one garage has one worker: take `[journal]` out of the other"),
+        "A second worker was started for this garage, and stopped.",
+        "Take `[journal]` out of that machine's configuration: one garage has one worker."),
     "stay-failed": AlertKind("critical", ONCE,
-        "this program failed on what was said about one stay: that stay is a person's, all others go on",
-        "let the driver out or refund by hand; report it with the text"),
+        "This program failed on one stay. A person must decide about that stay; all others go on.",
+        "Let the driver out or refund by hand, and report it with the text."),
     "tailgating": AlertKind("warning", ONCE,
-        "more than one vehicle passed under one raise; if one of them had paid and waited for its own, its ticket "
-        "is used",
-        "none"),
+        "More than one vehicle passed under one raise. If one of them had paid and was waiting for its own, its "
+        "ticket is used.",
+        "Nothing."),
     "taken-over": AlertKind("critical", UNTIL_CLEARED,
-        "the broker ended this machine's session three times within a minute, each soon after its connect; "
-        "cleared after a quiet minute",
-        "does a second machine run under this name (`mqtt.username`), from a copied card? Switch one off, or give "
-        "it a name, passwords and keys of its own. Else the broker's log, and the line to it"),
+        "The broker ended this machine's session three times within a minute, each time soon after it connected. "
+        "A quiet minute clears the alert.",
+        "Look for a second machine under this name (`mqtt.username`), perhaps from a copied card. Switch one "
+        "off, or give it a name, passwords and keys of its own. If there is none, check the broker's log and the "
+        "line to it."),
     "ticket-copied": AlertKind("warning", ONCE,
-        "a ticket was read at a lane while its car is at another, or after it has left; the text names both lanes",
-        "look at both cars; the one whose visit goes on is the one that read it first"),
+        "A ticket was read at a lane while its car is at another, or after it has left. The text names both "
+        "lanes.",
+        "Look at both cars. The visit that goes on belongs to the car that read the ticket first."),
     "ticket-garbage": AlertKind("warning", UNTIL_CLEARED,
-        "what was read is no ticket",
-        "if often: the scanner's settings, which the text names, or the entry's ticket key"),
+        "The scanner read something that is not a ticket.",
+        "If it happens often, check the scanner's settings, which the text names."),
     "ticket-refused": AlertKind("info", ONCE,
-        "what was read is not a genuine ticket of this garage",
-        "if often: the scanner's settings, which the text names, or the entry's ticket key"),
+        "A ticket was refused; the text says why.",
+        "If it happens often, check the scanner's settings, and compare the ticket keys with the entry's."),
     "worker-failing": AlertKind("critical", UNTIL_CLEARED,
-        "the worker fails for several stays, not for one; its lanes are out of order until nothing has failed for "
-        "a minute",
-        "a fault of this program: report it with the text"),
+        "The worker fails for several stays, not just one. Its lanes are out of order until nothing has failed "
+        "for a minute.",
+        REPORT_FAULT),
 }
 # fmt: on
 
 
 def severity_of(code: AlertCode) -> Severity:
-    """How grave it always is; raises ValueError where that depends on what happened."""
+    """The fixed severity of an alert; raises ValueError where it depends on what happened."""
     severity = ALERTS[code].severity
     if severity is None:
-        raise ValueError(f"alert {code}: whoever raises it must say how grave it is")
+        raise ValueError(f"alert {code}: pass a severity when you raise it")
     return severity
 
 
 def is_told_once(code: AlertCode) -> bool:
-    """Is it something that happened, and no state that will be cleared? Raises ValueError where it may be both."""
+    """True for an occurrence, False for a condition that will be cleared; raises ValueError where it may be either."""
     lasts = ALERTS[code].lasts
     if lasts == EITHER:
-        raise ValueError(f"alert {code}: whoever raises it must say whether it will be cleared")
+        raise ValueError(f"alert {code}: pass `once` when you raise it")
     return lasts == ONCE

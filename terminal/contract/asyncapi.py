@@ -1,7 +1,7 @@
 """The contract as AsyncAPI 3.0, generated from the types that the code itself uses.
 
-``exit-terminal contract`` prints document(). What decode() takes and what the printed schemas take is the same, but for
-null: readers here bear it, nobody may send it.
+``exit-terminal contract`` prints document(). decode() and the printed schemas accept the same messages, except for
+null: readers here accept it, but nobody may send it.
 """
 
 import re
@@ -48,7 +48,7 @@ def _when(kind: str, field: str, values: list[str], needed: list[str]) -> None:
     _CONDITIONS.setdefault(kind, []).append({"if": given, "then": {"required": needed}})
 
 
-# What the types' __post_init__ asks for; the tests hold the two together.
+# What the types' __post_init__ asks for; tests compare the two.
 _when("Fee", "reason", ["refused"], ["why"])
 _when("Fee", "reason", ["due", "free", "lost"], ["exited", "amount", "currency"])
 _when("Fee", "reason", ["due", "free"], ["session", "entered", "minutes"])
@@ -67,7 +67,7 @@ signed field may hold `|` or a control character; `sign` is Ed25519, in Base64."
 
 
 def document() -> dict[str, Any]:
-    """The whole contract of topics and messages, ready to be printed as JSON."""
+    """The whole contract of topics and messages, ready to print as JSON."""
     schemas = _schemas()
     return {
         "asyncapi": "3.0.0",
@@ -122,7 +122,7 @@ def _message(kind: str) -> dict[str, Any]:
 
 
 def _operations() -> dict[str, Any]:
-    """Who says and hears what, of the roles that run apart; their own health, besides."""
+    """Who publishes and subscribes to what, for roles that run apart; and each role's own health."""
     operations = {}
     for role, rights in ROLES.items():
         for action, verb, kinds in (
@@ -159,7 +159,7 @@ def _schemas() -> dict[str, Any]:
 
 
 def _without_null(kind: dict[str, Any]) -> dict[str, Any]:
-    """An optional field's schema without null, which is for readers to bear and for nobody to send."""
+    """An optional field's schema without null, which readers accept and nobody may send."""
     match kind:
         case {"anyOf": [only, {"type": "null"}]}:
             return dict(only)

@@ -1,7 +1,8 @@
-"""PayBy's words that are longer than a message: they go deflated, so that the worker still has every byte of them.
+"""PayBy's words that are longer than a message: they travel deflated, so that the worker gets every byte.
 
-Instalment terms and the like may take a notification to MOST bytes. What PayBy signed must reach the journal whole, and
-nothing but its signature is believed, so they are neither cut nor announced without it. JSON never begins as they do.
+Instalment terms and the like may bring a notification to MOST bytes. What PayBy signed must reach the journal whole,
+and only PayBy's signature is believed, so the words are neither cut nor passed on without it. A deflated body begins as
+JSON never does.
 """
 
 import base64
@@ -13,16 +14,16 @@ from msgspec.structs import replace
 from terminal.contract.messages import BadMessage, Paid, Refund, encode
 
 MOST = 64 * 1024
-"""Bytes of a notification that are taken."""
+"""The most bytes of a notification that are accepted."""
 PREFIX = "zlib,base64:"
-"""How a body begins that stands here deflated."""
+"""How a deflated body begins."""
 _FITS = 3 * 1024
-"""So many characters fit a message whatever they are."""
+"""This many characters fit into a message, whatever they are."""
 _Said = TypeVar("_Said", bound=Paid | Refund)
 
 
 def pack(said: _Said) -> _Said:
-    """The same message; where it would be too long, with its body deflated."""
+    """The same message, with its body deflated if it would be too long."""
     if said.body is None or len(said.body) <= _FITS:
         return said
     try:
@@ -33,7 +34,7 @@ def pack(said: _Said) -> _Said:
 
 
 def unpack(said: _Said) -> _Said:
-    """The message with its body as PayBy signed it; raises BadMessage for no text of up to MOST bytes."""
+    """The message with its body as PayBy signed it; raises BadMessage unless that is a text of up to MOST bytes."""
     if said.body is None or not said.body.startswith(PREFIX):
         return said
     inflating = zlib.decompressobj()

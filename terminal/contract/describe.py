@@ -7,11 +7,11 @@ Data = dict[str, Any]
 
 
 def in_words(kind: str, data: Data) -> str:
-    """``kind`` as in contract.messages.MESSAGES, ``data`` its JSON, trusted in nothing -> one line of English."""
+    """A message in one line of English. ``kind`` is a key of messages.MESSAGES; its JSON ``data`` is not trusted."""
     try:
         return _WORDS[kind](data)
     except (KeyError, TypeError, ValueError, AttributeError):
-        return "not as the contract has it"
+        return "does not follow the contract"
 
 
 def stay(minutes: int) -> str:
@@ -59,7 +59,7 @@ def _screen(data: Data) -> str:
 
 def _lift(data: Data) -> str:
     proof = ", with PayBy's signed proof" if "proof" in data else ""
-    return f"leave to raise the boom: {data['reason']}{proof}"
+    return f"permission to raise the boom: {data['reason']}{proof}"
 
 
 def _barrier(data: Data) -> str:

@@ -1,7 +1,7 @@
-"""What opens the boom: how a lift is signed, and the one function that says whether a lift may raise it.
+"""What raises the boom: the one function that says whether a lift may.
 
-Everything that the barrier believes (terminal/contract/README.md, "What the barrier believes") stands in refusal(),
-and nothing else in the product decides it. Signing and key files: ``signatures.py``.
+Everything that the barrier believes (terminal/contract/README.md, "What the barrier believes") is in refusal(), and
+nothing else in the product decides it. ``signatures.py`` has signing and key files.
 """
 
 from collections.abc import Container, Sequence
@@ -23,15 +23,15 @@ from terminal.payby.messages import read_order
 from terminal.payby.signing import verify
 
 PROVED = ("paid", "credit")
-"""Reasons that need PayBy's own words, and spend an order number."""
+"""The reasons for a lift that need PayBy's own words, and spend an order number."""
 
 PROOF_BYTES = MAX_BYTES - 1024
-"""So many bytes of JSON a lift has for its proof; whatever else a worker writes into it fits into the rest."""
+"""How many bytes of JSON a lift has for its proof; everything else in it fits into the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class BarrierTrust:
-    """What a barrier was told by its own configuration, and by nobody else."""
+    """What a barrier knows from its own configuration, and from nowhere else."""
 
     garage: str
     lane: str
@@ -43,9 +43,9 @@ class BarrierTrust:
 @dataclass(frozen=True, slots=True)
 class BarrierSituation:
     """What a barrier knows at this moment. ``now_ms``: its wall clock. ``car``: the vehicle that waits, by a live
-    message of loops that are online; None where none waits, it has no name, or nobody says. ``down``: the boom is down
-    and nothing is about to raise it. ``ids`` and ``numbers``: the lifts and order numbers spent here. ``waiting``:
-    does a vehicle wait, by the same message; None where no loop speaks."""
+    message of loops that are online; None if none waits, it has no name, or no loop speaks. ``down``: the boom is down
+    and nothing is about to raise it. ``ids`` and ``numbers``: the lifts and order numbers spent here. ``waiting``: does
+    a vehicle wait, by the same message; None if no loop speaks."""
 
     now_ms: int
     car: str | None
@@ -56,13 +56,13 @@ class BarrierSituation:
 
 
 def refusal(lift: Lift, trust: BarrierTrust, situation: BarrierSituation) -> RefusalReason | None:
-    """None if ``lift`` may raise the boom now, else why not. Raises nothing, spends nothing.
+    """None if ``lift`` may raise the boom now, otherwise the reason why not. Raises nothing and spends nothing.
 
-    The order: what is not signed learns nothing else; a spent id is known as such for ever, however late it is
-    repeated; ``car`` and ``busy``, which may be otherwise in a moment, come after all that stays, and ``busy`` last.
+    The order of the checks: an unsigned lift learns nothing else. A spent id is known as spent for ever, however late
+    it is repeated. ``car`` and ``busy``, which may change in a moment, come after all lasting reasons, ``busy`` last.
 
-    Of a genuine lift anybody can make a copy that is refused for ``signature``, or, by another ``sign`` of its proof,
-    for ``proof``: neither may have a consequence for the lift. All other reasons rest on what is signed.
+    Anybody can copy a genuine lift so that the copy is refused for ``signature`` or, with another ``sign`` of its
+    proof, for ``proof``: neither may have a consequence for the lift. All other reasons rest on what is signed.
     """
     if check_lift(lift, trust.garage, trust.lane, trust.trusted):
         return "signature"
@@ -83,14 +83,14 @@ def refusal(lift: Lift, trust: BarrierTrust, situation: BarrierSituation) -> Ref
 
 
 def fits(proof: Proof) -> bool:
-    """Is there room for ``proof`` in a lift? One that has none proves nothing to a barrier.
+    """Is there room for ``proof`` in a lift? A lift without its proof proves nothing to a barrier.
 
-    Within the lift a body grows, by a backslash before each of its quotation marks. JSON of up to 7 KiB fits whatever
-    it holds, with the signature of an RSA key of up to 4096 bits; PayBy's own bodies are far smaller.
+    Within the lift a body grows by a backslash before each quotation mark. JSON of up to 7 KiB always fits, with the
+    signature of an RSA key of up to 4096 bits; PayBy's own bodies are far smaller.
     """
     try:
         return len(msgspec.json.encode(proof)) <= PROOF_BYTES
-    except UnicodeEncodeError:  # half a surrogate pair, which no message can bring
+    except UnicodeEncodeError:  # half a surrogate pair, which no message can contain
         return False
 
 
@@ -100,7 +100,7 @@ def spends(lift: Lift) -> str | None:
 
 
 def _proved(lift: Lift, trust: BarrierTrust) -> bool:
-    """Does PayBy itself say, in signed words, that the order of this lift is paid to us?"""
+    """Do PayBy's own signed words say that this lift's order is paid to us?"""
     if lift.proof is None or lift.order_no is None or lift.amount is None:
         return False
     name = parse_order_no(lift.order_no)

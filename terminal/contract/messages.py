@@ -1,7 +1,7 @@
 """Every message of the contract as a type, with one encoder and one decoder.
 
-The types are the schema: what decode() lets through fits them, and ``exit-terminal contract`` prints them.
-Unknown fields pass; a message that lacks a field it needs is refused with a reason that names the field.
+The types are the schema: decode() accepts only what fits them, and ``exit-terminal contract`` prints them.
+Unknown fields are ignored; a message that lacks a required field is refused with a reason that names the field.
 """
 
 import re
@@ -28,7 +28,7 @@ from terminal.core.model import (
 MAX_BYTES = 16 * 1024
 """Largest message, in bytes of UTF-8."""
 
-_END = r"(?!\n)$"  # Python's $ also matches before a last line feed; ECMA's does not
+_END = r"(?!\n)$"  # Python's $ also matches before a final line feed; ECMA's does not
 Uuid7 = Annotated[
     str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}" + _END, title="UUIDv7")
 ]
@@ -45,7 +45,7 @@ Count = Annotated[int, Meta(ge=0)]
 
 
 class BadMessage(ValueError):
-    """A message that does not fit its type; the text names the field and what it takes."""
+    """A message does not fit its type; the text names the field and what it takes."""
 
 
 def stamp(ms: int) -> str:
@@ -60,7 +60,7 @@ def _second(s: int) -> str:
 
 @lru_cache(maxsize=256)  # a message's times are read when it is checked and again when they are used
 def moment(text: str) -> int:
-    """RFC 3339 in UTC -> whole milliseconds since the epoch; raises ValueError for what is no time."""
+    """RFC 3339 in UTC -> whole milliseconds since the epoch; raises ValueError for a text that is not a time."""
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
@@ -79,7 +79,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
                 try:
                     moment(text)
                 except ValueError:
-                    raise ValueError(f"`{name}` is no time: {text!r}") from None
+                    raise ValueError(f"`{name}` is not a time: {text!r}") from None
         for name in _SIGNED.get(type(self), ()):
             if (text := getattr(self, name)) is not None and not _signable(text):
                 raise ValueError(f"`{name}` holds `|` or a control character, which no signed field may")
@@ -118,7 +118,7 @@ class Fee(Message, frozen=True, kw_only=True):
             self.need("why", where="reason `refused`")
             return
         self.need("exited", "amount", "currency", where=f"reason `{self.reason}`")
-        if self.reason != "lost":  # which names nobody: whatever `session` says there, the worker derives it
+        if self.reason != "lost":  # a lost ticket names nobody: whatever `session` says, the worker derives it
             self.need("session", "entered", "minutes", where=f"reason `{self.reason}`")
 
 
@@ -137,7 +137,7 @@ class Order(Message, frozen=True, kw_only=True):
 
 
 class Qr(msgspec.Struct, frozen=True):
-    """A QR symbol without quiet zone: ``size`` modules a side; ``bits`` is the base64 of the modules row after
+    """A QR symbol without quiet zone: ``size`` modules a side; ``bits`` is the base64 of the modules, row after
     row, most significant bit first, 1 = dark, only the last byte filled with zeros."""
 
     size: Annotated[int, Meta(ge=21, le=177)]
@@ -148,7 +148,7 @@ HelpCode = Annotated[str, Meta(pattern=r"^[A-Z0-9]{5,6}" + _END)]
 
 
 class Screen(Message, frozen=True, kw_only=True):
-    """What the LCD shows now; in state ``pay`` it bears the QR and the worker's signature."""
+    """What the LCD shows now; in state ``pay`` with the QR code and the worker's signature."""
 
     state: ScreenState
     fee: Uuid7 | None = None
@@ -173,7 +173,7 @@ class Screen(Message, frozen=True, kw_only=True):
 
 
 class Paid(Message, frozen=True, kw_only=True):
-    """PayBy says that an order is paid, in PayBy's own signed words: deflated where too long (``packed``)."""
+    """PayBy says that an order is paid, in PayBy's own signed words; deflated if they are too long (``packed``)."""
 
     order_no: OrderNo
     notify_id: str
@@ -182,7 +182,7 @@ class Paid(Message, frozen=True, kw_only=True):
 
 
 class Receipt(Message, frozen=True, kw_only=True):
-    """That a paid, a refund notification or a command is in the journal, and what came of it."""
+    """A `paid`, a refund notification or a command is in the journal, and this came of it."""
 
     outcome: ReceiptOutcome
     order_no: OrderNo | None = None
@@ -208,7 +208,7 @@ RefusalReason = Literal["spent", "expired", "too-far", "signature", "proof", "ca
 
 
 class Lift(Message, frozen=True, kw_only=True):
-    """A signed leave to raise the boom once, with its proof."""
+    """A signed permission to raise the boom once, with its proof."""
 
     session: Uuid7
     reason: LiftReason
@@ -243,7 +243,7 @@ class Barrier(Message, frozen=True, kw_only=True):
 
 
 class Vehicle(Message, frozen=True, kw_only=True):
-    """Is a vehicle waiting, which one, is one under the boom; on change and every 5 s."""
+    """Whether a vehicle waits, which one, and whether one is under the boom; on change and every 5 s."""
 
     waiting: bool
     under_boom: bool
@@ -272,7 +272,7 @@ class Command(Message, frozen=True, kw_only=True):
 
 
 class Refund(Message, frozen=True, kw_only=True):
-    """A refund's progress; the listener's bears PayBy's signed words as well, as a ``paid`` does."""
+    """A refund's progress; the listener's also has PayBy's signed words, as a ``paid`` does."""
 
     order_no: OrderNo
     refund_no: str
@@ -300,8 +300,8 @@ HealthState = Literal["online", "degraded", "offline"]
 
 
 class Health(Message, frozen=True, kw_only=True):
-    """A role's heartbeat (every 5 s), and the connection's last will. A worker's is signed, and names the other worker
-    of its garage that it hears, as ``rival``."""
+    """A role's heartbeat (every 5 s), and the connection's last will. A worker's is signed, and names as ``rival`` the
+    other worker of its garage that it hears."""
 
     state: HealthState
     version: str
@@ -317,7 +317,7 @@ MESSAGES: dict[str, type[Message]] = {
     kind.__name__.lower(): kind
     for kind in (Fee, Order, Screen, Paid, Receipt, Lift, Barrier, Vehicle, Command, Refund, Alert, Health)
 }
-"""What a topic's last part (of health: before the slash) says about its message's type."""
+"""The message's type by its topic's last part (for health, the part before the slash)."""
 
 _SIGNED: dict[type[Message], tuple[str, ...]] = {
     Lift: ("session", "car", "reason", "by", "note", "not_after", "order_no", "amount", "key"),
@@ -342,7 +342,7 @@ def encode(message: Message) -> bytes:
     """A message -> JSON, UTF-8; raises BadMessage over MAX_BYTES."""
     data = _ENCODER.encode(message)
     if len(data) > MAX_BYTES:
-        raise BadMessage(f"{type(message).__name__.lower()}: {len(data)} bytes; at most {MAX_BYTES} go out")
+        raise BadMessage(f"{type(message).__name__.lower()}: {len(data)} bytes; at most {MAX_BYTES} may be sent")
     return data
 
 
@@ -350,9 +350,9 @@ def decode(kind: type[M], data: bytes) -> M:
     """JSON -> a message of ``kind``; raises BadMessage with a reason that names the field."""
     name = kind.__name__.lower()
     if len(data) > MAX_BYTES:
-        raise BadMessage(f"{name}: {len(data)} bytes; at most {MAX_BYTES} are taken")
+        raise BadMessage(f"{name}: {len(data)} bytes; at most {MAX_BYTES} are accepted")
     try:
-        _VERSION.decode(data)  # msgspec takes an absent tag for the right one
+        _VERSION.decode(data)  # msgspec accepts an absent tag
         message: M = _DECODERS[kind].decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadMessage(f"{name}: {error}") from None

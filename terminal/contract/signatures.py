@@ -1,8 +1,8 @@
-"""Signatures of our own: Ed25519 over the texts of terminal/contract/README.md, by keys with a name.
+"""Our own signatures: Ed25519 over the texts of terminal/contract/README.md, by named keys.
 
-A worker's key (its name begins with ``worker``) signs screens, its own health, and lifts for what was paid, is free or
-in credit. A console's (``console``) signs commands, and the lifts of an operator. No other way round, and no key has
-two names.
+A worker's key (its name begins with ``worker``) signs screens, its own health, and lifts for a payment, a free stay or
+credit. A console's key (``console``) signs commands, and an operator's lifts. Neither may sign for the other, and no
+key has two names.
 """
 
 import base64
@@ -27,7 +27,7 @@ from msgspec.structs import replace
 from terminal.contract.messages import Command, Health, Lift, Qr, Screen, moment
 
 MAX_AHEAD_MS = 60_000
-"""How far ahead a lift's or a command's ``not_after`` may lie."""
+"""How far ahead a lift's or a command's ``not_after`` may be."""
 
 SignerKind = Literal["worker", "console"]
 _NAME = re.compile(r"(worker|console)[A-Za-z0-9_.-]{0,56}")
@@ -35,14 +35,14 @@ _LIFT_SIGNERS: dict[str, SignerKind] = {"paid": "worker", "free": "worker", "cre
 
 
 class BadKeyFile(Exception):
-    """A key file or the table of trusted keys that cannot be used; the text never holds any of a key."""
+    """A key file or the table of trusted keys cannot be used; the text never contains any part of a key."""
 
 
 class TrustedKeys:
-    """The public keys that count, by their names."""
+    """The trusted public keys, by their names."""
 
     def __init__(self, keys: Mapping[str, Ed25519PublicKey]) -> None:
-        """Raises BadKeyFile for a name that says no kind, and for one key under two names."""
+        """Raises BadKeyFile for a name that begins with no kind, and for one key under two names."""
         self._keys = dict(keys)
         self._names: dict[bytes, str] = {}
         for name, key in self._keys.items():
@@ -50,14 +50,14 @@ class TrustedKeys:
                 raise BadKeyFile(f"trusted key {name!r}: its name must begin with worker or console")
             other = self._names.setdefault(_raw(key), name)
             if other != name:
-                raise BadKeyFile(f"trusted keys {other!r} and {name!r} are one key; each needs its own")
+                raise BadKeyFile(f"trusted keys {other!r} and {name!r} are the same key; each needs its own")
 
     def name_of(self, key: Ed25519PrivateKey) -> str | None:
-        """The name of the key's public half; None if nobody would trust it."""
+        """The name of the key's public half; None if it is not trusted."""
         return self._names.get(_raw(key.public_key()))
 
     def verifies(self, kind: SignerKind, name: str, signature: str, text: bytes) -> bool:
-        """Did the key of this name, which must be of that kind, sign ``text``?"""
+        """Did the key with this name, which must be of that kind, sign ``text``?"""
         key = self._keys.get(name)
         if key is None or not name.startswith(kind):
             return False
@@ -78,9 +78,9 @@ def load_trusted(paths: Mapping[str, Path]) -> TrustedKeys:
         try:
             key = load_pem_public_key(_read(path))
         except (ValueError, UnsupportedAlgorithm):
-            raise BadKeyFile(f"{path}: no public key in PEM") from None
+            raise BadKeyFile(f"{path}: not a public key in PEM") from None
         if not isinstance(key, Ed25519PublicKey):
-            raise BadKeyFile(f"{path}: no Ed25519 key")
+            raise BadKeyFile(f"{path}: not an Ed25519 key")
         keys[name] = key
     return TrustedKeys(keys)
 
@@ -91,38 +91,38 @@ def load_signing_key(path: Path) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(data, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise BadKeyFile(f"{path}: no private key in PEM without a password") from None
+        raise BadKeyFile(f"{path}: not a private key in PEM without a password") from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise BadKeyFile(f"{path}: no Ed25519 key")
+        raise BadKeyFile(f"{path}: not an Ed25519 key")
     return key
 
 
 def sign_lift(private: Ed25519PrivateKey, garage: str, lane: str, *, key: str, **fields: Any) -> Lift:
-    """A Lift of these fields, signed; ``key`` is the name that the public half has in ``trusted``."""
+    """A signed Lift of these fields; ``key`` is the name of the public half in ``trusted``."""
     sign = _sign(private, lift_text(Lift(**fields, key=key, sign=""), garage, lane))
     return Lift(**fields, key=key, sign=sign)
 
 
 def sign_screen(private: Ed25519PrivateKey, garage: str, lane: str, *, key: str, **fields: Any) -> Screen:
-    """A Screen in state ``pay`` of these fields, signed."""
+    """A signed Screen in state ``pay`` of these fields."""
     sign = _sign(private, screen_text(Screen(**fields, key=key, sign=""), garage, lane))
     return Screen(**fields, key=key, sign=sign)
 
 
 def sign_command(private: Ed25519PrivateKey, garage: str, lane: str, *, key: str, **fields: Any) -> Command:
-    """A Command of these fields, signed."""
+    """A signed Command of these fields."""
     sign = _sign(private, command_text(Command(**fields, key=key, sign=""), garage, lane))
     return Command(**fields, key=key, sign=sign)
 
 
 def sign_health(private: Ed25519PrivateKey, garage: str, lane: str, health: Health, *, key: str) -> Health:
-    """A worker's health, signed."""
+    """A worker's signed health."""
     named = replace(health, key=key)
     return replace(named, sign=_sign(private, health_text(named, garage, lane)))
 
 
 def check_health(health: Health, garage: str, lane: str, trusted: TrustedKeys) -> Literal["signature"] | None:
-    """None if a worker of this garage says it."""
+    """None if a worker of this garage signed it, otherwise why not."""
     if health.key is None or health.sign is None:
         return "signature"
     text = health_text(health, garage, lane)
@@ -130,13 +130,13 @@ def check_health(health: Health, garage: str, lane: str, trusted: TrustedKeys) -
 
 
 def check_lift(lift: Lift, garage: str, lane: str, trusted: TrustedKeys) -> Literal["signature"] | None:
-    """None if the right kind of key signed it for this lane. No more: ``grant.refusal`` decides what it may do."""
+    """None if the right kind of key signed it for this lane. ``lift_rules.refusal`` decides what the lift may do."""
     kind = _LIFT_SIGNERS[lift.reason]
     return None if trusted.verifies(kind, lift.key, lift.sign, lift_text(lift, garage, lane)) else "signature"
 
 
 def check_screen(screen: Screen, garage: str, lane: str, trusted: TrustedKeys) -> Literal["signature"] | None:
-    """None if a worker signed the QR that this ``pay`` screen shows, for this lane. Other states bear none."""
+    """None if a worker signed the QR code of this ``pay`` screen for this lane. Other states have none."""
     if screen.state != "pay" or screen.key is None or screen.sign is None:
         return "signature"
     try:
@@ -149,8 +149,8 @@ def check_screen(screen: Screen, garage: str, lane: str, trusted: TrustedKeys) -
 def check_command(
     command: Command, garage: str, lane: str, trusted: TrustedKeys, now_ms: int
 ) -> Literal["signature", "expired", "too-far"] | None:
-    """None if a console signed the command for this lane and its time is now; whether its id is spent, the caller
-    must know. ``now_ms``: ms since the epoch by the own wall clock."""
+    """None if a console signed the command for this lane and its deadline is good; the caller must know whether its id
+    is spent. ``now_ms``: ms since the epoch by our own wall clock."""
     if not trusted.verifies("console", command.key, command.sign, command_text(command, garage, lane)):
         return "signature"
     return untimely(command.not_after, now_ms)
@@ -165,15 +165,15 @@ def untimely(not_after: str, now_ms: int) -> Literal["expired", "too-far"] | Non
 
 
 def lift_text(lift: Lift, garage: str, lane: str) -> bytes:
-    """What the signature of a lift covers: all that it says but ``at``, and of its proof the body; the proof's own
-    ``sign`` is PayBy's word over the same."""
+    """What the signature of a lift covers: everything in it but ``at`` and the proof's ``sign``, which is PayBy's own
+    signature over the proof's body."""
     proof = None if lift.proof is None else hashlib.sha256(_utf8(lift.proof.body)).hexdigest()
     parts = (lift.id, lift.session, lift.car, lift.reason, lift.by, lift.note)
     return _text("lift", garage, lane, *parts, lift.not_after, lift.order_no, lift.amount, proof, lift.key)
 
 
 def screen_text(screen: Screen, garage: str, lane: str) -> bytes:
-    """What the signature of a ``pay`` screen covers; raises ValueError where its QR is not of its size."""
+    """What the signature of a ``pay`` screen covers; raises ValueError if its QR code does not have its size."""
     bits = None if screen.qr is None else hashlib.sha256(_modules(screen.qr)).hexdigest()
     return _text("screen", garage, lane, screen.id, screen.session, screen.amount, screen.expires, bits, screen.key)
 
@@ -190,12 +190,12 @@ def command_text(command: Command, garage: str, lane: str) -> bytes:
 
 
 def _text(*parts: str | None) -> bytes:
-    # No part can hold the separator: Message refuses it in signed fields, topics in garage and lane.
+    # No part can contain the separator: Message refuses it in signed fields, and topics in garage and lane.
     return _utf8("|".join(part or "" for part in parts))
 
 
 def _utf8(text: str) -> bytes:
-    """Half a surrogate pair, which no message can bring, makes a text that nobody signed, and no error."""
+    """Half a surrogate pair, which no message can contain, makes a text that nobody signed, and no error."""
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -205,7 +205,7 @@ def _modules(qr: Qr) -> bytes:
     try:
         bits = base64.b64decode(qr.bits.encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError):
-        raise ValueError("qr: bits are no base64") from None
+        raise ValueError("qr: bits are not base64") from None
     if len(bits) != (qr.size**2 + 7) // 8:
         raise ValueError(f"qr: {len(bits)} bytes do not hold {qr.size} x {qr.size} modules")
     return bits
@@ -223,7 +223,7 @@ def _read(path: Path, *, secret: bool = False) -> bytes:
     try:
         with path.open("rb") as file:
             if secret and os.fstat(file.fileno()).st_mode & 0o007:
-                raise BadKeyFile(f"{path}: others may read it; chmod o= it")
+                raise BadKeyFile(f"{path}: others may read it; close it to them: chmod o= {path}")
             return file.read(64 * 1024)
     except OSError as error:
         raise BadKeyFile(f"{path}: {error.strerror}") from None

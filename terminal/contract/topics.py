@@ -9,20 +9,20 @@ GARAGE_WIDE = NO_LANE
 """Stands in the lane's place where a message concerns the whole garage."""
 
 OF_A_LANE = frozenset({"fee", "order", "screen", "lift", "barrier", "vehicle", "command"})
-"""Kinds of message that belong to a lane, and never stand in the garage's place."""
+"""The kinds of message that belong to a lane, and never to the garage as a whole."""
 
 RETAINED = frozenset({"order", "screen", "barrier", "vehicle", "health"})
-"""Of these the broker keeps the newest for whoever subscribes later."""
+"""The broker retains the newest of each of these for later subscribers."""
 FLEETING = frozenset({"fee", "vehicle", "health"})
-"""Heard while there is a connection (QoS 0), and said again all the time: what a broker keeps of them for who is away
-would come late as if it were new, and a lift for a car that has left would find that car waiting. And a broker that
-writes to its disk what it keeps would fall behind where one reader says a thousand fees a second."""
+"""Subscribed to with QoS 0, because they are repeated all the time. If a broker kept them for a session that is away,
+they would come late as if they were new, and a lift for a car that has left would find that car waiting. And a broker
+that writes what it keeps to its disk would fall behind when a reader sends a thousand fees a second."""
 LATEST_ONLY = frozenset({"order", "screen", "vehicle", "health"})
-"""Of these only the newest waits for a connection. Not of ``barrier``: each may answer another lift."""
+"""Of these only the newest waits for a connection. ``barrier`` is not among them: each may answer another lift."""
 
 SILENT_MS = 15_000
-"""Heartbeats, `vehicle` and `barrier` are repeated every 5 s: who was not heard for so long is not there, whatever his
-last message says, and what is older than this says nothing of now."""
+"""Heartbeats, `vehicle` and `barrier` are repeated every 5 s. A sender that was silent for this long is away, whatever
+its last message says, and an older message says nothing about now."""
 
 _GARAGE = re.compile(GARAGE_NAME)
 _LANE = re.compile(LANE_NAME)
@@ -30,7 +30,7 @@ _WHAT = re.compile(r"[a-z]{1,16}(/[a-z]{1,16})?")
 
 
 class TopicError(ValueError):
-    """A name that does not fit into a topic, or a topic that is not ours."""
+    """A name does not fit into a topic, or a topic is not one of ours."""
 
 
 def check_garage(name: str) -> str:
@@ -76,7 +76,7 @@ class Topic:
 
 
 def topic(garage: str, lane: str, what: str) -> str:
-    """The text of a topic; raises TopicError for names that no topic may hold."""
+    """The text of a topic; raises TopicError for names that no topic may contain."""
     check_garage(garage)
     if lane != GARAGE_WIDE:
         check_lane(lane)
@@ -86,7 +86,7 @@ def topic(garage: str, lane: str, what: str) -> str:
 
 
 def parse(text: str) -> Topic:
-    """A received topic; raises TopicError for one that is not of our form."""
+    """A received topic, parsed; raises TopicError unless it has our form."""
     match text.split("/", 3):
         case ["parking", garage, lane, what] if (
             _GARAGE.fullmatch(garage) and _LANE.fullmatch(lane) and _WHAT.fullmatch(what)

@@ -1,8 +1,8 @@
-"""Wishes, in the imperative and in the order of a visit: all that the rules ever ask for.
+"""Actions, in the imperative and in the order of a visit: everything that the rules ask for.
 
-Two kinds. What must be pursued until it is answered (an order, a lift, a refund) follows from the state at any time,
-so that a start after a crash owes just the same (``outbox.owed``). What is said once comes with the step that says it;
-an alert that must not be lost stands in the state as well, until it is known to have been told.
+There are two kinds. What must be pursued until it is answered (an order, a lift, a refund) follows from the state at
+any time, so that a start after a crash owes the same (``outbox.owed``). What is published once comes with the step that
+asks for it; an alert that must not be lost also stands in the state, until it is known to have reached the broker.
 """
 
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ from terminal.core.model import Grant, PaymentProof, VisitOrder, VisitRefund
 
 @dataclass(frozen=True, slots=True)
 class PlaceOrder:
-    """Place it with PayBy; when the outcome is unknown, query first, then place again with the same words."""
+    """Place it with PayBy. If the outcome is unknown, query first, then place again with the same request."""
 
     order: VisitOrder
 
 
 @dataclass(frozen=True, slots=True)
 class QueryOrder:
-    """Ask PayBy every 2 to 6 s how it stands."""
+    """Ask PayBy for the order's status every 2 to 6 s."""
 
     order: VisitOrder
 
 
 @dataclass(frozen=True, slots=True)
 class CloseOrder:
-    """Query, then cancel, every 3 to 10 s until PayBy says that it is paid or dead."""
+    """Query and then cancel it, every 3 to 10 s, until PayBy says that it is paid or dead."""
 
     order: VisitOrder
 
@@ -45,7 +45,7 @@ class SendLift:
 
 @dataclass(frozen=True, slots=True)
 class PlaceRefund:
-    """Ask PayBy for it under its own number, and query until it ended."""
+    """Ask PayBy for it under its own number, and query it until it has ended."""
 
     refund: VisitRefund
 
@@ -55,14 +55,14 @@ Pursuit = PlaceOrder | QueryOrder | CloseOrder | SendLift | PlaceRefund
 
 @dataclass(frozen=True, slots=True)
 class PursuitKey:
-    """Names one pursuit: what is pursued, and the number or id it is pursued for."""
+    """Names one pursuit: its kind, and the number or id that it is for."""
 
     what: str
     number: str
 
 
 def key_of(pursuit: Pursuit) -> PursuitKey:
-    """The same pursuit has the same key, however its nouns change meanwhile."""
+    """The key of a pursuit; it stays the same however the pursuit's nouns change."""
     match pursuit:
         case PlaceOrder(order):
             return PursuitKey("placeOrder", order.no)
@@ -83,7 +83,7 @@ ReceiptOutcome = Literal["lifting", "duplicate", "late", "refused", "noted", "do
 
 @dataclass(frozen=True, slots=True)
 class RaiseAlert:
-    """Tell a person; ``lane`` None for what concerns the garage."""
+    """Raise an alert. ``lane`` None: it concerns the whole garage."""
 
     code: RuleAlertCode
     severity: Severity
@@ -92,11 +92,11 @@ class RaiseAlert:
     session: str | None = None
     order_no: str | None = None
     once: bool = False
-    """An occurrence, not a condition: it is never cleared."""
+    """True for an occurrence, which is never cleared; False for a condition."""
     help_code: str | None = None
-    """What the screen shows; None: the code of its stay."""
+    """The help code on the screen; None: the code of its stay."""
     owed: bool = False
-    """The state has it as untold until an AlertTold says otherwise."""
+    """The state holds it as untold until an AlertTold says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

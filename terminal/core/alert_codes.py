@@ -1,6 +1,6 @@
-"""How grave an alert may be, and the codes of those that the rules raise: RaiseAlert and ClearAlert take no others.
+"""The severities of alerts, and the codes that the rules raise: RaiseAlert and ClearAlert take no others.
 
-Their meaning is for people, and stands with every other alert's in contract/alerts.py, which core/ may not import.
+contract/alerts.py, which core/ may not import, says what each means.
 """
 
 from typing import Literal

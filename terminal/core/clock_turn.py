@@ -1,7 +1,7 @@
-"""The state by a clock that was turned back: what was to come in a minute comes in a minute.
+"""Moves the state to a clock that was turned back: what was due in a minute is still due in a minute.
 
-A worker's time begins at the wall clock's. Where that was ahead at one start (2099), every time in the state is; once
-the true one is known, they all move back together.
+A worker's time begins at the wall clock's. If that clock was ahead at one start (say, in 2099), so is every time in the
+state. Once the true time is known, they all move back together.
 """
 
 from collections.abc import Mapping
@@ -35,21 +35,21 @@ TIMES: dict[type[Any], frozenset[str]] = {
     UntoldAlert: frozenset({"since"}),
     Visit: frozenset({"since", "read", "gone_since", "waits_until"}),
 }
-"""The fields that hold a time, ms; 0 and None are none."""
+"""The fields that hold a time in ms; 0 and None mean no time."""
 
 BACK_MS = 60_000
-"""A start that is earlier than the last fact by more has another clock: the one before it was wrong."""
+"""A start that lies further than this before the last fact has another clock: the earlier one was wrong."""
 N = TypeVar("N", Lane, Stay)
 
 
 def turn_of(event: Event, last_at: int) -> int:
-    """By how many ms (below 0) the state must move for what follows ``event``, given the last fact's time; 0: not."""
+    """By how many ms (below 0: earlier) the state moves before ``event``, given the last fact's time; 0: not at all."""
     by = event.at - last_at
     return by if isinstance(event, Started) and by < -BACK_MS else 0
 
 
 def turned(nouns: Mapping[str, N], by: int) -> dict[str, N]:
-    """Lanes or stays with every time in them later by ``by`` ms (earlier, below 0)."""
+    """The lanes or stays, with every time in them moved by ``by`` ms (below 0: earlier)."""
     return {name: _turned(noun, by) for name, noun in nouns.items()}
 
 

@@ -1,4 +1,4 @@
-"""What a lane shows: read off its state, so that a screen is never behind the rules.
+"""What a lane shows. It is read off the lane's state, so a screen is never behind the rules.
 
 ``screen`` says what the driver sees, ``order_status`` what the `order` topic says.
 """
@@ -13,7 +13,7 @@ from terminal.core.value import replace
 
 @dataclass(frozen=True, slots=True)
 class LaneDisplay:
-    """One screen. ``until``: when it must be looked at again though nothing happened (ms, steady), or None."""
+    """One screen. ``until``: when to compute it again even if nothing happens (ms, steady), or None."""
 
     state: ScreenState
     fee: str | None = None
@@ -31,7 +31,7 @@ class LaneDisplay:
 
 
 def screen(lane: Lane, stay: Stay | None, now: int, *, hindrance: tuple[ScreenState, str] | None = None) -> LaneDisplay:
-    """What the LCD must show. ``hindrance``: what keeps an idle lane from serving, as (state, reason)."""
+    """The screen that the LCD must show. ``hindrance``: what keeps an idle lane from serving, as (state, reason)."""
     fee = lane.fee_ids[-1] if lane.fee_ids else None
     if notice := lane.notice:
         waits = lane.visit is None and lane.vehicle is not None and lane.vehicle.waiting
@@ -74,7 +74,7 @@ def _idle(lane: Lane, hindrance: tuple[ScreenState, str] | None) -> tuple[Screen
 
 
 def order_status(order: VisitOrder | None) -> OrderStatus:
-    """The contract's word for how an order stands; a quarantined one has failed as far as the lane goes."""
+    """The contract's word for an order's status; for the lane, a quarantined order has failed."""
     if order is None:
         return "none"
     return "failed" if order.stage == "quarantined" else order.stage

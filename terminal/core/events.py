@@ -1,4 +1,4 @@
-"""Facts, in the past tense and in the order of a visit: all that the rules ever hear.
+"""Facts, in the past tense and in the order of a visit: everything that the rules take in.
 
 ``at`` is milliseconds of the worker's steady clock. A fact is a flat, frozen dataclass so that the journal can
 write it as it is and read it back.
@@ -19,37 +19,37 @@ from terminal.core.model import (
 )
 
 ReportedStatus = Literal["CREATED", "PAID", "FAILURE", "OTHER"]
-"""How an order stands with PayBy, as far as it matters."""
+"""An order's status at PayBy, as far as the rules distinguish it."""
 Denial = Literal["refused", "dead", "unknown", "unauthorised", "clock", "mistake"]
-"""What a refusal of PayBy's means."""
+"""What a refusal from PayBy means for the order."""
 CommandName = Literal["cancel", "refund", "reset", "close-lane", "open-lane"]
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A worker began; what only live messages say is unknown again."""
+    """A worker started; what only live messages tell is unknown again."""
 
     at: int
     version: str
     rules: Rules | None = None
-    """What is in force from here on; None: the same as before."""
+    """The limits in force from here on; None: the same as before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """The journal was damaged: what it had after the facts before this one is lost, but for ``orders``."""
+    """The journal was damaged: everything that followed the facts before this one is lost, except ``orders``."""
 
     at: int
     text: str
     orders: tuple[VisitOrder, ...] = ()
-    """Orders that the facts before do not have: found in what could be salvaged or, ``listed``, in PayBy's list."""
+    """Orders that the earlier facts lack: found in what was salvaged or (``listed``) in PayBy's list."""
     listed: bool = False
-    """PayBy was asked for its list of orders; nothing else is in doubt by this fact."""
+    """The orders come from PayBy's list, and nothing else is in doubt by this fact."""
 
 
 @dataclass(frozen=True, slots=True)
 class StayFailed:
-    """What was said or done about a stay made our own code fail: it is a person's, and everybody else goes on."""
+    """Our own code failed on a stay: a person must decide about it, and all other stays go on."""
 
     at: int
     session: str
@@ -64,28 +64,28 @@ class TicketRead:
     lane: str
     fee: ParkingFee
     hindrance: str = ""
-    """Why no new visit may begin now: a reason of the contract's `closed` or `out-of-order`."""
+    """Why no new visit may begin now: one of the contract's reasons for `closed` or `out-of-order`."""
     age: int = 0
-    """How long ago it was read, ms, by the fee's own word: a reader says it again until it is answered."""
+    """How long ago it was read, in ms, according to the fee: a reader repeats a fee until it is answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class TicketRefused:
-    """A reading that is no genuine ticket, or a fee that says what the worker does not believe."""
+    """A reading that is not a genuine ticket, or a fee that the worker does not believe."""
 
     at: int
     lane: str
     fee_id: str
     reason: HelpReason
     disputed: str = ""
-    """What the fee claimed and the worker does not; alerted."""
+    """What the fee claims and the worker disputes; it is alerted."""
     ticket: str = ""
-    """The start of its text: the same ticket has the same help code."""
+    """The beginning of its text: the same ticket gets the same help code."""
 
 
 @dataclass(frozen=True, slots=True)
 class VehicleSeen:
-    """The loops said, live, what waits and what is under the boom."""
+    """The loops told, live, what waits and what is under the boom."""
 
     at: int
     lane: str
@@ -104,19 +104,19 @@ class VehicleUnknown:
 
 @dataclass(frozen=True, slots=True)
 class BoomSeen:
-    """The barrier said, live, what the boom does and which lift raised it last."""
+    """The barrier told, live, what the boom does and which lift raised it last."""
 
     at: int
     lane: str
     state: BoomState
     lift: str | None = None
     skew: int = 0
-    """The barrier's clock minus ours, ms, rounded to whole seconds so that jitter is no news."""
+    """The barrier's clock minus ours, in ms, rounded to whole seconds so that jitter is not news."""
 
 
 @dataclass(frozen=True, slots=True)
 class BarrierGone:
-    """The barrier is not online."""
+    """The barrier went offline."""
 
     at: int
     lane: str
@@ -136,7 +136,7 @@ class LiftAnswered:
 
 @dataclass(frozen=True, slots=True)
 class OrderReported:
-    """PayBy said, signed, how an order stands: in an answer or in a notification."""
+    """PayBy told, signed, the status of an order: in an answer or in a notification."""
 
     at: int
     order_no: str
@@ -148,12 +148,12 @@ class OrderReported:
     token_url: str = ""
     notified: bool = False
     wrong: str = ""
-    """What does not fit (payee, currency, revoked …); empty when all does."""
+    """What does not match (payee, currency, revoked …); empty when everything does."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderScanned:
-    """PayBy said that a phone has read an order's code."""
+    """PayBy told that a phone has read an order's code."""
 
     at: int
     order_no: str
@@ -163,7 +163,7 @@ class OrderScanned:
 
 @dataclass(frozen=True, slots=True)
 class OrderUnheard:
-    """A call about an order ended without an answer that counts; nobody knows what PayBy did."""
+    """A call about an order ended without an answer that counts, so nobody knows what PayBy did."""
 
     at: int
     order_no: str
@@ -173,7 +173,7 @@ class OrderUnheard:
 
 @dataclass(frozen=True, slots=True)
 class OrderDenied:
-    """PayBy said that it will not do it."""
+    """PayBy refused a call about an order."""
 
     at: int
     order_no: str
@@ -183,12 +183,12 @@ class OrderDenied:
     kind: Denial
     """dead: that number can never be paid; unknown: PayBy has no such order."""
     unsigned: bool = False
-    """Only a signed word ends an order; another is a hint that steers."""
+    """Was the refusal signed? Only a signed one ends an order; an unsigned one is a hint about what to ask next."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefundReported:
-    """PayBy said, signed, how a refund stands."""
+    """PayBy told, signed, the status of a refund."""
 
     at: int
     refund_no: str
@@ -207,12 +207,12 @@ class RefundUnheard:
     text: str
     code: str = ""
     final: bool = False
-    """PayBy will never do it under this number."""
+    """PayBy will never make this refund under its number."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandGiven:
-    """An operator asked for something; signature, key and deadline were verified."""
+    """An operator asked for something; the signature, the key and the deadline were verified."""
 
     at: int
     lane: str
@@ -237,7 +237,7 @@ class AlertTold:
 
 @dataclass(frozen=True, slots=True)
 class TimePassed:
-    """A time that the state was waiting for has come: a lane's, or a stay's."""
+    """A time that a lane or a stay was waiting for has come."""
 
     at: int
     lane: str | None = None
@@ -276,9 +276,9 @@ LaneEvent = (
     | CommandGiven
     | TimePassed
 )
-"""Those that name the lane they come from."""
+"""The events that name the lane they come from."""
 OrderEvent = OrderReported | OrderScanned | OrderUnheard | OrderDenied | RefundReported | RefundUnheard
-"""What PayBy says, or does not say, of an order of ours."""
+"""What PayBy says, or does not say, about an order of ours."""
 EVENTS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (

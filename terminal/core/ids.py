@@ -10,10 +10,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 ATTEMPTS = 9
-"""Orders of one stay at most; the tenth would need a number that terminal/contract/README.md does not know."""
+"""The most orders of one stay; terminal/contract/README.md has no number for a tenth."""
 
 NO_LANE = "garage"
-"""Stands in the lane's place for the whole garage, so that no lane is called so."""
+"""Stands in the lane's place for the whole garage, so no lane may have this name."""
 
 GARAGE_NAME = r"[a-z0-9]{1,12}"
 LANE_NAME = r"[a-z0-9-]{1,16}"
@@ -21,11 +21,11 @@ _SESSION = r"[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}"
 _ORDER_NO = re.compile(rf"({GARAGE_NAME})-({LANE_NAME})-({_SESSION})(?:-([2-9]))?")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _MARK_BITS = 44
-_HELP_LETTERS = "23456789BCDFGHJKMNPQRSTVWXYZ"  # no 0 O 1 I L U, which sound or look alike; no vowels, so no words
+_HELP_LETTERS = "23456789BCDFGHJKMNPQRSTVWXYZ"  # no 0 O 1 I L U, which look or sound alike; no vowels, so no words
 
 
 class OrderName(NamedTuple):
-    """What an order number says; ``session`` with dashes, ``attempt`` from 1."""
+    """The parts of an order number; ``session`` has dashes, ``attempt`` counts from 1."""
 
     garage: str
     lane: str
@@ -47,7 +47,7 @@ def order_no(garage: str, lane: str, session: str, attempt: int) -> str:
 
 @lru_cache(maxsize=1024)
 def parse_order_no(text: str) -> OrderName | None:
-    """The parts of an order number of ours, None for any other text."""
+    """The parts of one of our order numbers; None for any other text."""
     if not (found := _ORDER_NO.fullmatch(text)):
         return None
     garage, lane, digits, attempt = found.groups()
@@ -57,7 +57,7 @@ def parse_order_no(text: str) -> OrderName | None:
 
 
 def refund_no(cause_id: str) -> str:
-    """PayBy's refundMerchantOrderNo: R and the 32 hex digits of the UUID that asked for the refund."""
+    """PayBy's refundMerchantOrderNo: R and the 32 hex digits of the UUID that asked for it; raises ValueError."""
     if not _UUID.fullmatch(cause_id):
         raise ValueError(f"{cause_id!r} is no UUID")
     return "R" + cause_id.replace("-", "")
@@ -81,15 +81,15 @@ def derived_id(at_ms: int, *parts: str) -> str:
 
 
 def lift_id(at_ms: int, mark: str, garage: str, lane: str, *parts: str) -> str:
-    """The id of a lift of ours: a UUIDv7 of ``at_ms``, 30 bits of a hash of ``parts``, and 44 bits that only who has
-    the secret ``mark`` can make for this lane."""
+    """The id of one of our lifts: a UUIDv7 of ``at_ms``, 30 bits of a hash of ``parts``, and 44 bits that can only be
+    made with the secret ``mark``, for this lane."""
     plain = int(derived_id(at_ms, garage, lane, *parts).replace("-", ""), 16)
     head = plain >> _MARK_BITS
     return _dashed(f"{head << _MARK_BITS | _marked(head, mark, garage, lane):032x}")
 
 
 def is_lift_id(lift: str, mark: str, garage: str, lane: str) -> bool:
-    """Did lift_id() make it, with this mark and for this lane? False for any text that is no UUID."""
+    """Did lift_id() make this id, with this mark and for this lane? False for any text that is not a UUID."""
     if not _UUID.fullmatch(lift):
         return False
     number = int(lift.replace("-", ""), 16)
@@ -100,7 +100,7 @@ def is_lift_id(lift: str, mark: str, garage: str, lane: str) -> bool:
 
 
 def moment_of(uuid7: str) -> int:
-    """The time in a UUIDv7, ms since the epoch."""
+    """The time in a UUIDv7, in ms since the epoch."""
     return int(uuid7.replace("-", "")[:12], 16)
 
 
@@ -110,10 +110,10 @@ def _marked(head: int, mark: str, garage: str, lane: str) -> int:
 
 
 def lost_session(garage: str, lane: str, car: str | None, fee_id: str) -> str:
-    """The stay of a lost ticket: one for each car that waits at a lane, so that the card which is read twice, or once
-    more after a restart, does not charge that car twice; where no loop names it, one for each reading.
+    """The session of a lost ticket: one for each car that waits at a lane, so that reading the card twice, or again
+    after a restart, does not charge the car twice. Where no loop names the car, each reading has its own.
 
-    ``car`` and ``fee_id`` are UUIDv7s. It follows from nothing else, so whoever says a fee cannot choose it.
+    ``car`` and ``fee_id`` are UUIDv7s. The session follows from these alone, so the sender of a fee cannot choose it.
     """
     named = car or fee_id
     return derived_id(moment_of(named), "lost", garage, lane, named)
@@ -121,7 +121,7 @@ def lost_session(garage: str, lane: str, car: str | None, fee_id: str) -> str:
 
 @lru_cache(maxsize=1024)
 def help_code(session: str) -> str:
-    """Five characters that name a stay on the screen, in every log line and alert, and on the phone."""
+    """The five characters that name a stay on the screen, in every log line and alert, and on the phone."""
     number = int.from_bytes(hashlib.sha256(b"help|" + session.encode()).digest()[:16], "big")
     letters = []
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""AED in whole fils (1 AED = 100 fils): the one form in which the product reckons money."""
+"""AED in whole fils (1 AED = 100 fils): the only form in which the product reckons money."""
 
 import re
 from decimal import Context, Decimal, Inexact, InvalidOperation
@@ -13,7 +13,7 @@ MAX = Fils(10**14 - 1)
 
 _AMOUNT = re.compile(r"(0|[1-9][0-9]{0,11})(?:\.([0-9]{1,2}))?")
 _PERCENT = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,4})?")
-_EXACT = Context(traps=[Inexact, InvalidOperation])  # never the program's own, which may be narrow
+_EXACT = Context(traps=[Inexact, InvalidOperation])  # not the program's own context, which may be narrower
 
 
 def parse(text: str) -> Fils:
@@ -25,14 +25,14 @@ def parse(text: str) -> Fils:
 
 
 def text(fils: int) -> str:
-    """2500 -> ``25.00``; raises ValueError for what no message can hold."""
+    """2500 -> ``25.00``; raises ValueError for an amount that no message can hold."""
     if not 0 <= fils <= MAX:
         raise ValueError(f"{fils} fils: an amount is 0 to {MAX}")
     return f"{fils // 100}.{fils % 100:02d}"
 
 
 def from_decimal(value: Decimal) -> Fils:
-    """A decimal number of AED -> fils, exactly; raises ValueError for a part of a fils, a minus or no number."""
+    """A decimal number of AED -> fils, exactly; raises ValueError for a fraction of a fils, a minus or no number."""
     try:
         fils = int(value.quantize(Decimal("0.01"), context=_EXACT).scaleb(2, context=_EXACT))
     except (ArithmeticError, ValueError):  # ValueError: a quiet NaN passes quantize, but not int

@@ -1,6 +1,6 @@
-"""What the state still owes, and when it wants to be woken: read off the nouns, at any time.
+"""What the state still owes, and when it wants to be woken. Both are read off the nouns, at any time.
 
-A worker that starts again after a crash asks here, so it owes just what it owed before.
+A worker that starts after a crash asks here, so it owes exactly what it owed before.
 """
 
 from collections.abc import Iterator
@@ -40,20 +40,20 @@ def owed(stay: Stay) -> Iterator[Pursuit]:
 
 
 def settled(stay: Stay) -> bool:
-    """Is nothing owed or waited for any more, whatever comes later?"""
+    """Is nothing of the stay owed or waited for any more, whatever comes later?"""
     waited = any(p.holder in ("lift", "credit", "refund") for p in stay.payments)
     return stay.lane is None and not waited and not stay.grants and next(owed(stay), None) is None
 
 
 def stay_due(stay: Stay, now: int) -> int | None:
-    """The next time after ``now`` at which a stay wants a TimePassed, whatever its lane does."""
+    """The next time (ms) after ``now`` at which a stay wants a TimePassed, whatever its lane does; None: never."""
     times = [p.until for p in stay.payments if p.holder == "credit"]
     times += [g.not_after + HOLD_MS for g in stay.grants]
     return min((t for t in times if t > now), default=None)
 
 
 def lane_due(lane: Lane, stay: Stay | None, now: int) -> int | None:
-    """The next time after ``now`` at which a lane wants a TimePassed; ``stay``: its visit's."""
+    """The next time (ms) after ``now`` at which a lane wants a TimePassed; None: never. ``stay``: its visit's."""
     if lane.visit is None or stay is None:
         return None
     return min((t for t in _visit_times(lane, lane.visit, stay) if t > now), default=None)

@@ -1,5 +1,5 @@
-"""A reading at the exit -> what is due. The reader reckons it as a hint, from the ticket's form alone; the worker,
-which holds the keys, reckons what counts.
+"""A reading at the exit -> the amount due. The reader reckons a hint from the ticket's form alone; the worker, which
+holds the keys, reckons the amount that counts.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,19 +35,19 @@ def quote(
     lost_session: str,
     kept: bool = True,
 ) -> Quote:
-    """What the ticket ``text`` comes to at ``exited_ms``, by the caller's own ``keys`` and ``tariff``.
+    """What the ticket ``text`` costs at ``exited_ms`` (ms since the epoch), by the caller's ``keys`` and ``tariff``.
 
-    ``lost_session`` is the session that a lost ticket gets. An entry that is later than the exit by no more than the
-    clocks' allowance counts as a stay of nothing.
+    ``lost_session`` is the session that a lost ticket gets. An entry that is later than the exit, by no more than the
+    clocks' allowance, counts as a stay of zero length.
 
-    ``kept``: the clock that says ``exited_ms`` is known to be right. By one that is not, no ticket is from the future:
-    an entry ahead of it counts as a stay of nothing, and whoever knows the time judges.
+    ``kept``: the clock behind ``exited_ms`` is known to be right. A clock that is not calls no ticket one from the
+    future: an entry ahead of it counts as a stay of zero length, and whoever knows the time decides.
     """
     return _reckon(text, exited_ms, lambda: read_ticket(text, keys, garage), tariff, lost_session, kept=kept)
 
 
 def hint(text: str, exited_ms: int, *, garage: str, tariff: Tariff, lost_session: str, kept: bool = True) -> Quote:
-    """As ``quote``, by the ticket's form alone: what whoever holds no key can say of it."""
+    """As ``quote``, by the ticket's form alone: all that can be said without a key."""
     return _reckon(text, exited_ms, lambda: read_form(text, garage), tariff, lost_session, kept=kept)
 
 

@@ -1,7 +1,7 @@
-"""Stays that left memory: which may, and where each is found again.
+"""Stays that left memory: which ones may leave, and where each is found again.
 
-A garage sees more stays in a year than a small computer can hold. One of which nothing is owed or waited for any more
-is written to the journal whole and known from then on by a digest; whoever speaks of it again gets it back as it was.
+A garage sees more stays in a year than a small computer can hold. A stay of which nothing is owed or waited for any
+more is written to the journal whole and kept in memory as a digest. When it is mentioned again, it comes back whole.
 """
 
 import struct
@@ -16,14 +16,14 @@ from terminal.core.rules.limits import REMIND_MS
 from terminal.core.value import replace
 
 REST_MS = 10 * 60_000
-"""A settled stay stays in memory so long: most of what is still said of one is said at once."""
+"""How long a settled stay remains in memory: most of what is still said about one is said soon."""
 NO_PROOF = PaymentProof("", "")
 
 
 def rests_until(stay: Stay, now: int) -> int | None:
-    """When a stay may leave memory, by what is known ``now``; None while anything of it is owed or waited for.
+    """When (ms) a stay may leave memory, by what is known ``now``; None while anything of it is owed or waited for.
 
-    What waits for a person, or may not have been told, is told again at every start, so it stays as long as that.
+    What waits for a person, or may not have been told yet, is told again at every start, so it remains until then.
     """
     if not settled(stay):
         return None
@@ -34,7 +34,7 @@ def rests_until(stay: Stay, now: int) -> int | None:
 
 
 def slim(stay: Stay) -> Stay:
-    """The stay without the proofs that can lift no more: its car has left, and the money is spent or given back."""
+    """The stay without the proofs that can no longer lift: its car has left, and the money is spent or given back."""
     if stay.left is None:
         return stay
     return replace(stay, payments=tuple(_slim(p) for p in stay.payments))
@@ -45,7 +45,7 @@ def _slim(payment: Payment) -> Payment:
 
 
 def session_of(event: events.Event) -> str | None:
-    """The stay that an event is about, where it could be one that was settled long ago."""
+    """The session that an event is about, if it may be one that was settled long ago."""
     match event:
         case events.TicketRead(fee=fee):
             return fee.session
@@ -79,7 +79,7 @@ class RestingStays:
         return len(self._digests)
 
     def put(self, session: str, row: int) -> None:
-        """``session`` is found in ``row`` from now on."""
+        """Note that ``session`` is in ``row``."""
         at, known = self._digests.place(session)
         if known:
             self._rows[at] = row
@@ -88,24 +88,24 @@ class RestingStays:
             self._rows.insert(at, row)
 
     def row_of(self, session: str) -> int | None:
-        """The row that has the session's stay, 0 where it was pruned; None for a session that was never put here."""
+        """The row of the session's stay, 0 where it was pruned; None for a session that was never put here."""
         at, known = self._digests.place(session)
         if not known:
             return None
         return self._rows[at] if self._rows[at] > self._pruned else 0
 
     def prune(self, through: int) -> None:
-        """Rows up to ``through`` are gone."""
+        """Note that rows up to ``through`` are gone."""
         self._pruned = max(self._pruned, through)
 
     def gone(self, through: int) -> bytes:
-        """The digests of all that is lost with the rows up to ``through``, or was before; for take_gone()."""
+        """The digests of all sessions that are lost with the rows up to ``through``, or before; for take_gone()."""
         limit = max(through, self._pruned)
         digests = [d for d, row in zip(self._digests, self._rows, strict=True) if row <= limit]
         return struct.pack(f">{len(digests)}Q", *digests)
 
     def take_gone(self, digests: bytes) -> None:
-        """Know what gone() gave, without a row; what has one keeps it. Raises struct.error for other bytes."""
+        """Note the digests from gone() as sessions without a row; one that has a row keeps it. Raises struct.error."""
         known = dict(zip(self._digests, self._rows, strict=True))
         for (digest,) in struct.iter_unpack(">Q", digests):
             known.setdefault(digest, 0)

@@ -16,7 +16,7 @@ MAX_PRICE = 10**8
 
 
 def seconds(entered_ms: int, exited_ms: int) -> int:
-    """The stay in whole seconds, a started one not counted; raises ValueError for an exit before the entry."""
+    """The stay in whole seconds, rounded down; raises ValueError for an exit before the entry."""
     if exited_ms < entered_ms:
         raise ValueError(f"exit at {exited_ms} ms is before the entry at {entered_ms} ms")
     return (exited_ms - entered_ms) // 1000
@@ -29,7 +29,7 @@ def minutes(entered_ms: int, exited_ms: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """The plain form. Raises ValueError, naming the field, for values that make no tariff.
+    """The plain form. Raises ValueError, which names the field, for values that make no tariff.
 
     A stay up to ``free_minutes`` costs nothing. Above it every block of ``block_minutes`` that has started since
     the entry costs ``block_price``, the free time included; blocks that start within the same 24 h from entry cost

@@ -1,4 +1,4 @@
-"""What a ticket's text says, and whether it is genuine. Who holds no key reads the form alone.
+"""What a ticket's text says, and whether it is genuine. Without a key only its form can be read.
 
 ``P1.<GARAGE>.<session, 32 hex digits>.<entered, s since the epoch>.<KEY ID>.<tag>``
 
@@ -18,12 +18,12 @@ from typing import Literal
 from uuid import UUID
 
 FUTURE_ALLOWANCE_MS = 15_000
-"""How far the entry's clock may be ahead of the exit's before the ticket is one from the future."""
+"""How far the entry's clock may be ahead of the exit's before a ticket counts as one from the future."""
 
 _SESSION = re.compile(r"[0-9A-F]{12}7[0-9A-F]{3}[89AB][0-9A-F]{15}")
 _SIGNED = re.compile(rf"P1\.([A-Z0-9]{{1,12}})\.({_SESSION.pattern})\.(0|[1-9][0-9]{{0,10}})\.([A-Z0-9]{{1,8}})")
 _TICKET = re.compile(rf"({_SIGNED.pattern})\.([A-Z2-7]{{25}}[AEIMQUY4])")
-"""The last digit of a tag holds three bits alone."""
+"""The last digit of a tag holds only three bits."""
 
 Why = Literal["ticket-unknown", "ticket-foreign", "ticket-future"]
 """Why a ticket is refused, in the contract's words for the screen."""
@@ -46,7 +46,7 @@ class ParkingTicket:
 
 
 def sign_ticket(garage: str, session: str, entered_ms: int, key_id: str, key: bytes) -> str:
-    """The text of a new ticket; raises ValueError for what no ticket can say. The entry is cut to whole seconds."""
+    """The text of a new ticket, its entry cut to whole seconds; raises ValueError for what no ticket can hold."""
     signed = f"P1.{garage.upper()}.{UUID(session).hex.upper()}.{entered_ms // 1000}.{key_id.upper()}"
     if not _SIGNED.fullmatch(signed):
         raise ValueError(f"ticket {signed!r}: garage, session (UUIDv7), entry or key id is not of the right form")
@@ -67,8 +67,8 @@ def read_form(text: str, garage: str) -> ParkingTicket:
     """A ticket's text -> what it says, whoever wrote it; raises TicketError unless it has the form of a ticket of
     ``garage``.
 
-    Another garage's keys are known to nobody here, so `ticket-foreign` rests on the form alone: it tells a driver
-    where to ask, and opens nothing.
+    Nobody here knows another garage's keys, so `ticket-foreign` rests on the form alone: it tells a driver where to
+    ask, and opens nothing.
     """
     if not (match := _TICKET.fullmatch(text)):
         raise TicketError("ticket-unknown")

@@ -1,4 +1,4 @@
-"""Cars one after the other, without the page: every step real, every wait with a limit, each step's milliseconds."""
+"""Cars one after another, without the page: every step is real, every wait has a limit, and each step is timed."""
 
 import asyncio
 import math
@@ -12,9 +12,9 @@ from terminal.demo.ports import NotNow
 from terminal.screen.qr import decode
 
 LIMIT_S = 15.0
-"""The longest that any one step may take."""
+"""The longest (s) that a step may take."""
 FREE_EVERY = 5
-"""Every so many cars one stays free of charge."""
+"""One car in this many has a free stay."""
 DUE_MINUTES, FREE_MINUTES = 90, 5
 
 Step = tuple[str, str, str]
@@ -29,7 +29,7 @@ DUE: tuple[Step, ...] = (
     ("pay", "pulse", "pay → pulse"),
     ("pulse", "up", "pulse → boom up"),
 )
-"""The steps of a car that pays: from which moment, to which, and the step's name."""
+"""The steps of a car that pays: from which moment to which, and the step's name."""
 FREE: tuple[Step, ...] = (
     ("ticket", "fee", "ticket → fee"),
     ("fee", "lift", "fee → lift"),
@@ -37,17 +37,17 @@ FREE: tuple[Step, ...] = (
     ("ticket", "pulse", "ticket → pulse"),
     ("pulse", "up", "pulse → boom up"),
 )
-"""Those of a car that has nothing to pay."""
+"""The steps of a car that has nothing to pay."""
 STEPS = (*DUE, *(step for step in FREE if step not in DUE))
 
 
 class StepLate(Exception):
-    """A step that did not happen within its limit."""
+    """A step did not happen within its limit."""
 
 
 @dataclass(frozen=True)
 class CarLeft:
-    """A car that left: what it paid, and the milliseconds of each of its steps by their names."""
+    """A car that left: what it paid, and the ms of each of its steps by name."""
 
     number: int
     amount: str
@@ -56,7 +56,7 @@ class CarLeft:
 
 @dataclass(frozen=True)
 class Summary:
-    """All cars of a run. ``failures`` has a line for each that did not leave."""
+    """All cars of a run. ``failures`` has a line for each car that did not leave."""
 
     cars: int
     left: Sequence[CarLeft]
@@ -68,7 +68,7 @@ class Summary:
         return not self.failures and len(self.left) == self.cars
 
     def lines(self) -> list[str]:
-        """For a person: the count, then p50 and p99 of every step."""
+        """The report for a person: the count, then p50 and p99 of every step."""
         lines = [f"{len(self.left)} of {self.cars} cars left"]
         rows = [(name, [car.steps_ms[name] for car in self.left if name in car.steps_ms]) for _, _, name in STEPS]
         if any(found for _, found in rows):
@@ -90,7 +90,7 @@ async def run_cars(
 ) -> Summary:
     """Let ``count`` cars out through ``lane`` (made with pace 0, its run() running), and print a line for each.
 
-    After a car that did not leave the lane is in an unknown state: the run ends there.
+    If a car does not leave, the state of the lane is unknown, and the run ends.
     """
     left: list[CarLeft] = []
     failures: list[str] = []
@@ -113,7 +113,7 @@ async def run_cars(
 
 @dataclass
 class _Visit:
-    """One car. ``at`` holds the first moment of each thing that this visit saw, in seconds."""
+    """One car. ``at`` has the first moment (s) of each thing that this visit saw."""
 
     lane: DemoLane
     number: int
@@ -125,7 +125,7 @@ class _Visit:
     trouble: str = ""
     raised: bool = False
     codes: dict[str, float] = field(default_factory=dict)
-    """What could be read off the glass, and since when."""
+    """What could be read from the glass, and since when."""
 
     async def run(self) -> CarLeft:
         lane, free = self.lane, self.number % FREE_EVERY == 0
@@ -158,7 +158,7 @@ class _Visit:
         return CarLeft(self.number, self.amount, steps)
 
     async def _until(self, watch: Watch, what: str, words: str) -> None:
-        """Take what happens until ``what`` has; raises Late."""
+        """Take happenings until ``what`` has happened; raises StepLate."""
         try:
             async with asyncio.timeout(self.limit_s):
                 while what not in self.at:
@@ -213,7 +213,7 @@ class _Visit:
             self._read()
 
     def _read(self) -> None:
-        """Is the order's own code on the glass? The frame may come before the message about the order, or after."""
+        """Is the order's own code on the glass? The frame may come before or after the message about the order."""
         if self.token in self.codes:
             self._mark("glass", self.codes[self.token])
 

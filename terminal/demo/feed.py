@@ -1,4 +1,4 @@
-"""What happens in the demo, handed to everybody who watches: the page's visitors and the run of cars."""
+"""What happens in the demo, passed to everybody who watches: the page's visitors and the run of cars."""
 
 import asyncio
 from collections import deque
@@ -10,10 +10,10 @@ from typing import Any
 from PIL import Image
 
 KEPT = 80
-"""Messages that a page gets which is opened late."""
+"""How many past messages a late visitor gets."""
 
 _BEHIND = 400
-"""Happenings a watcher may lag behind; the oldest is dropped for each one more."""
+"""How many happenings a watcher may lag behind; each further one drops the oldest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class MessagePassed:
 
 @dataclass(frozen=True, slots=True)
 class FrameShown:
-    """A frame reached the glass: RGB, the panel's size; nobody may draw on ``image`` any more."""
+    """A frame reached the glass: RGB, of the panel's size; nobody may draw on ``image`` any more."""
 
     image: Image.Image = field(repr=False)
     at_s: float
@@ -61,7 +61,7 @@ Happening = MessagePassed | FrameShown | RelayPulsed | BoomMoved | LaneChanged
 
 
 class Feed:
-    """Hands each happening to every watcher, in order. To be used in the event loop's thread only."""
+    """Passes each happening to every watcher, in order. Use it only in the event loop's thread."""
 
     def __init__(self) -> None:
         self._watchers: set[asyncio.Queue[Happening | None]] = set()
@@ -69,7 +69,7 @@ class Feed:
         self.messages: deque[MessagePassed] = deque(maxlen=KEPT)
 
     def tell(self, happening: Happening) -> None:
-        """Hand ``happening`` to all watchers; one that lags too far behind loses its oldest."""
+        """Pass ``happening`` to all watchers; one that lags too far behind loses its oldest."""
         if isinstance(happening, MessagePassed) and not happening.routine:
             self.messages.append(happening)
         for queue in self._watchers:

@@ -1,4 +1,5 @@
-"""The lane as a driver meets it: a car, its ticket and a phone, before the real roles and their simulated hardware."""
+"""The lane as a driver sees it: a car, its ticket and a phone, in front of the real roles and their simulated
+hardware."""
 
 import asyncio
 import time
@@ -13,16 +14,16 @@ from terminal.demo.phone import Phone
 from terminal.demo.ports import DemoParts, NotNow, PhoneOrder
 
 TicketKind = Literal["minutes", "lost", "damaged", "foreign", "used", "future"]
-"""What ticket the driver holds; ``minutes`` is a good one."""
+"""The kind of ticket that the driver holds; ``minutes`` is a good one."""
 KINDS: tuple[str, ...] = get_args(TicketKind)
 H = TypeVar("H", bound=Happening)
 MOST_MINUTES = 60 * 24 * 90
 LONGEST_CUT_S = 600
 
 ARRIVE_S, BACK_S, LEAVE_S = 2.2, 2.0, 3.4
-"""How long a car takes to the pillar, back from it, and through; the page animates by the same figures."""
+"""How long (s) a car takes to the pillar, back from it, and through; the page's animation uses the same figures."""
 _ONTO_WAITING_LOOP = 0.32
-"""When an arriving car's front is on the loop, as a part of ARRIVE_S: the driver is not at the pillar yet."""
+"""When an arriving car's front is on the loop, as a part of ARRIVE_S: the driver is not yet at the pillar."""
 _OFF_BACKWARDS = 0.45
 """When a car that backs out has cleared it, as a part of BACK_S."""
 _ONTO_BOOM_LOOP, _OFF_WAITING_LOOP, _OFF_BOOM_LOOP = 0.25, 0.44, 0.63
@@ -32,9 +33,9 @@ LEAST_S = 0.12
 
 
 class DemoLane:
-    """One lane, one driver at a time. Each act ends when what it says has been done, or raises NotNow.
+    """One lane, one driver at a time. Each act returns when it is done, or raises NotNow.
 
-    ``pace`` stretches the driving: 1 is as a person drives, 0 takes no time. To be made and used in the event loop's
+    ``pace`` scales the driving: 1 is as a person drives, 0 takes no time. Make and use it in the event loop's
     thread; run() must run beside it.
     """
 
@@ -86,7 +87,7 @@ class DemoLane:
         self._at("waiting")
 
     async def scan(self) -> None:
-        """Hold the ticket under the scanner; as often as one likes."""
+        """Hold the ticket under the scanner, as often as you like."""
         self._must_wait()
         assert self._ticket is not None
         self._ticket["scanned"] += 1
@@ -122,7 +123,7 @@ class DemoLane:
         self._gone()
 
     async def back_out(self) -> None:
-        """Leave the pillar backwards, paid or not."""
+        """Leave the pillar in reverse, paid or not."""
         self._must_wait()
         self._at("backing", BACK_S)
         await asyncio.sleep(_OFF_BACKWARDS * BACK_S * self._pace)
@@ -131,17 +132,17 @@ class DemoLane:
         self._gone()
 
     async def cut_broker(self, seconds: float) -> None:
-        """Take the broker away for ``seconds``; ends when it is back."""
+        """Take the broker away for ``seconds``; returns when it is back."""
         await self._cut("broker", seconds)
 
     async def cut_payby(self, seconds: float) -> None:
-        """Take PayBy out of reach for ``seconds``; ends when it is back."""
+        """Take PayBy out of reach for ``seconds``; returns when it is back."""
         await self._cut("payby", seconds)
 
     # What is to be seen
 
     def state(self) -> dict[str, Any]:
-        """All that the page draws, as JSON."""
+        """Everything that the page draws, as JSON."""
         arm = self.parts.arm
         return {
             "garage": self.parts.garage,
@@ -188,12 +189,12 @@ class DemoLane:
         if kind == "future":
             return tickets.ours(-30)
         text = tickets.ours(minutes)
-        if kind == "damaged":  # one character of what the code says is read wrong
+        if kind == "damaged":  # one character of the code's text is read wrong
             return text[:-6] + ("A" if text[-6] != "A" else "B") + text[-5:]
         return text
 
     def _must_wait(self) -> None:
-        _must(self._phase == "waiting", "No car stands at the pillar.")
+        _must(self._phase == "waiting", "No car is at the pillar.")
 
     def _at(self, phase: str, travel_s: float = 0.0) -> None:
         self._phase, self._travel_s = phase, travel_s * self._pace
@@ -214,7 +215,7 @@ class DemoLane:
         self._at("away")
 
     async def _cut(self, name: Literal["broker", "payby"], seconds: float) -> None:
-        _must(name not in self._cut_until, "It is cut already.")
+        _must(name not in self._cut_until, "It is already cut.")
         _must(0 < seconds <= LONGEST_CUT_S, f"A cut lasts up to {LONGEST_CUT_S} seconds.")
         part = self.parts.broker if name == "broker" else self.parts.payby
         self._cut_until[name] = self._loop.time() + seconds

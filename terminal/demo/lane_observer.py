@@ -1,4 +1,4 @@
-"""What the lane's messages say to somebody who only listens: the last screen, each role's health, and what is news."""
+"""What the lane's messages tell an observer: the last screen, each role's health, and what is news."""
 
 import json
 import time
@@ -9,13 +9,13 @@ from terminal.demo.feed import MessagePassed
 from terminal.demo.ports import PassedMessage
 
 _REPEATED = ("health", "vehicle", "barrier")
-"""What is said again and again, changed or not."""
+"""Messages that are repeated whether or not they have changed."""
 _SECRETIVE = ("qr", "sign", "key")
-"""Fields of a screen that say nothing to a person."""
+"""Fields of a screen that mean nothing to a person."""
 
 
 class LaneObserver:
-    """Remembers the last of what was heard. ``screen``: its fields; ``roles``: each role's state by its name."""
+    """Remembers the latest messages. ``screen``: its fields; ``roles``: each role's state by its name."""
 
     def __init__(self) -> None:
         self.screen: dict[str, Any] = {}
@@ -24,7 +24,8 @@ class LaneObserver:
         self._count = 0
 
     def take(self, delivery: PassedMessage) -> MessagePassed | None:
-        """A delivery as the demo's happening; None for what no role of ours says (they raise the alert)."""
+        """A delivery as the demo's happening; None for a message that none of our roles sends (they raise the
+        alert)."""
         at_s = time.perf_counter()
         try:
             topic = topics.parse(delivery.topic)
@@ -45,7 +46,7 @@ class LaneObserver:
 
 
 def _said(kind: str, data: dict[str, Any]) -> dict[str, Any]:
-    """What of a message must differ from the last one for it to be news."""
+    """The part of a message that must differ from the last one for it to be news."""
     if kind == "barrier":
         return {"state": data.get("state")}
     return {name: value for name, value in data.items() if name not in ("id", "at")}

@@ -32,7 +32,7 @@ _NAMES = ("127.0.0.1", "localhost", "::1")
 
 
 class Page:
-    """Serves one DemoLane on loopback. start() raises OSError where the port is taken."""
+    """Serves one DemoLane on loopback. start() raises OSError if the port is taken."""
 
     def __init__(self, lane: DemoLane) -> None:
         self._lane = lane
@@ -94,7 +94,7 @@ class Page:
         return web.Response(body=self._png[1], content_type="image/png", headers={"Cache-Control": "no-store"})
 
     async def _act(self, request: web.Request) -> web.Response:
-        if request.content_type != "application/json":  # no other site's form can send that
+        if request.content_type != "application/json":  # another site's form cannot send that
             raise web.HTTPUnsupportedMediaType
         try:
             asked = await request.json()
@@ -104,7 +104,7 @@ class Page:
         try:
             await act(asked)
         except NotNow as why:
-            return web.json_response({"why": str(why)})  # a failed status would be an error in the browser's log
+            return web.json_response({"why": str(why)})  # an error status would show in the browser's log
         return web.json_response({})
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
@@ -123,7 +123,7 @@ class Page:
                     continue
                 if isinstance(happening, MessagePassed):
                     await stream.write(_event("message", _line(happening)))
-                    if happening.kind not in ("screen", "health"):  # the others change nothing that the scene shows
+                    if happening.kind not in ("screen", "health"):  # other kinds change nothing in the scene
                         continue
                 await stream.write(_event("state", lane.state()))
         return stream
@@ -133,7 +133,7 @@ class Page:
 async def _guard(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Serve only who asks for this machine by name: no other site may drive the lane through a visitor's browser."""
+    """Serve only requests that name this machine: no other site may drive the lane through a visitor's browser."""
     if urlsplit(f"//{request.host}").hostname not in _NAMES:
         raise web.HTTPForbidden(text="the demo is served to this machine alone")
     response = await handler(request)

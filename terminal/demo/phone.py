@@ -24,7 +24,7 @@ class Phone:
         self._token = ""
 
     async def scan(self, image: Image.Image | None) -> PhoneOrder:
-        """Point it at the glass: read the code that is really there, and ask PayBy what it is. Raises NotNow."""
+        """Point it at the glass: read the code that is really there, and ask PayBy about it. Raises NotNow."""
         token = await asyncio.to_thread(decode, image) if image is not None else None
         if not token:
             raise self._refused("home", "No code in view. The screen shows none right now.")
@@ -45,7 +45,7 @@ class Phone:
         await self._answer(self._payby.decline, "order", "declined")
 
     def put_away(self) -> None:
-        """The next driver has another one."""
+        """Reset it: the next driver has another phone."""
         self._order, self._token = None, ""
         self._show("home")
 
@@ -62,7 +62,7 @@ class Phone:
             await act(self._token)
         except NotNow as error:
             raise self._refused("order", str(error)) from None
-        if self._order is order:  # else the car has left meanwhile
+        if self._order is order:  # otherwise the car has left meanwhile
             self._show(then)
 
     def _refused(self, presenter: Showing, note: str) -> NotNow:

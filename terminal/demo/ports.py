@@ -1,4 +1,4 @@
-"""What the demo's lane is made of. The parts themselves are passed in by app/demo.py: this package knows no driver."""
+"""The parts of the demo's lane. ``app`` passes in the real parts: this package knows no driver."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ class DemoScanner(Protocol):
     """The simulated ticket scanner."""
 
     def feed(self, text: str) -> None:
-        """Hold a ticket under it: ``text`` without its line end."""
+        """Hold a ticket under it; ``text`` has no line end."""
 
 
 class DemoLoops(Protocol):
     """The simulated induction loops."""
 
     def waiting(self, covered: bool) -> None:
-        """Metal stands, or stands no longer, on the loop before the boom."""
+        """Put metal on the loop before the boom, or take it away."""
 
     def under_boom(self, covered: bool) -> None:
         """The same for the loop under the boom."""
@@ -43,7 +43,7 @@ class DemoRelay(Protocol):
 
 
 class DemoArm(Protocol):
-    """The barrier's own machine: it rises on a pulse and lowers by itself once the car has passed."""
+    """The barrier itself: it rises on a pulse, and lowers by itself once the car has passed."""
 
     @property
     def rise_s(self) -> float:
@@ -80,7 +80,7 @@ class DemoPayBy(Protocol):
         """The order behind a scanned code; raises NotNow with a text for the payer."""
 
     async def pay(self, token_url: str) -> None:
-        """Pay it; raises NotNow where it can no longer be paid."""
+        """Pay it; raises NotNow if it can no longer be paid."""
 
     async def decline(self, token_url: str) -> None:
         """The payer says no; raises NotNow."""
@@ -89,7 +89,7 @@ class DemoPayBy(Protocol):
         """Be out of reach: no connection is taken."""
 
     async def restore(self) -> None:
-        """Be there again, with what was known before."""
+        """Be reachable again, with everything that was known before."""
 
 
 class DemoBroker(Protocol):
@@ -103,15 +103,22 @@ class DemoBroker(Protocol):
 
 
 class PassedMessage(Protocol):
-    """One MQTT message, as bus.Delivery has it."""
+    """One MQTT message, like mqtt.subscription.Delivery."""
 
     @property
-    def topic(self) -> str: ...
+    def topic(self) -> str:
+        """The whole topic, ``parking/…``."""
+
     @property
-    def payload(self) -> bytes: ...
+    def payload(self) -> bytes:
+        """The message's bytes; empty where a retained message is deleted."""
+
     @property
-    def retained(self) -> bool: ...
-    def ack(self) -> None: ...
+    def retained(self) -> bool:
+        """Did the broker keep it? Then it is no news."""
+
+    def ack(self) -> None:
+        """Let the broker forget the message. A second call does nothing."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +132,7 @@ class Tickets:
 
 @dataclass(frozen=True)
 class DemoParts:
-    """Everything that a demo lane holds."""
+    """Everything that a demo lane consists of."""
 
     garage: str
     lane: str

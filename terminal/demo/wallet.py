@@ -6,16 +6,16 @@ from terminal.payby.sandbox.parameters import Refusal
 from terminal.payby.sandbox.server import Sandbox
 
 _SAID = {
-    "PAID_SUCCESS": "This order is paid already.",
-    "SETTLED": "This order is paid already.",
+    "PAID_SUCCESS": "This order is already paid.",
+    "SETTLED": "This order is already paid.",
     "FAILURE": "This order is closed. Scan a new code.",
 }
 
 
 class Wallet:
-    """parts.PayBy over a Sandbox. A cut is one of the terminal's line to PayBy; the phone has a line of its own.
+    """A DemoPayBy over a Sandbox. A cut affects the terminal's line to PayBy; the phone has its own line.
 
-    What is paid during a cut is not notified of, so that the worker must find it by its own query.
+    PayBy does not notify of a payment made during a cut, so that the worker must find it by its own query.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:

@@ -1,11 +1,11 @@
 """The worker's truth: events in the journal, and the state that follows from them.
 
-An event is stepped, then written together with the words that it makes us say to PayBy, in one commit; only then does
-the state move on and anything happen (DESIGN.md, law 2). Replaying the journal gives the same state and the same words.
+An event is stepped, then written in one commit with the requests to PayBy that it causes; only then does the state
+change and anything happen (DESIGN.md, law 2). Replaying the journal gives the same state and the same requests.
 
-Three things hold however long a garage is at work. A replay steps the rows
-since the last checkpoint only. Settled stays leave memory, and come back when they are spoken of. And what a loop or an
-arm only shows waits for the next commit: a worker that dies before is one that had not heard it.
+Three things hold however long a garage runs. A replay steps only the rows since the last checkpoint. Settled stays
+leave memory, and come back when they are mentioned. And what a loop or an arm merely shows waits for the next commit: a
+worker that dies before it simply has not heard it.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -27,49 +27,54 @@ from terminal.journal.kinds import CHECKPOINT, GONE, RECALLED, SHELVED, WORDS
 from terminal.payby.plain_text import plain
 
 LIVE = events.VehicleSeen | events.VehicleUnknown | events.BoomSeen | events.BarrierGone | events.TimePassed
-"""Facts that a new start would see again, or reckon anew."""
+"""Events that a new start would see again, or reckon anew."""
 CHECKPOINT_ROWS = 2_000
-"""Rows between checkpoints, at the least; more where the state is large, so that they stay a small part of it all."""
+"""The least rows between checkpoints; more if the state is large, so that checkpoints stay a small part of the file."""
 NOUNS_FREE = 50
-"""So many lanes and stays are written in a checkpoint without more rows before the next."""
+"""Up to this many lanes and stays a checkpoint needs no more rows before the next."""
 SHELVED_AT_ONCE = 50
 _BUFFERED = 10_000
-"""Rows of a replay that wait to see whether a checkpoint makes them needless."""
+"""How many rows a replay holds back, in case a checkpoint makes them needless."""
 
 
 class StoredEvent(Protocol):
-    """A row of the journal, as far as it matters here."""
+    """A row of the journal, as the store needs it."""
 
     @property
-    def seq(self) -> int: ...
+    def seq(self) -> int:
+        """Its number, which counts from 1 without gaps."""
+
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """The name of the event's class, or one of the kinds in journal/kinds."""
+
     @property
-    def data(self) -> bytes: ...
+    def data(self) -> bytes:
+        """Its content: an event as JSON in UTF-8, or what its kind says."""
 
 
 class EventLog(Protocol):
-    """The journal, as far as it matters here."""
+    """The journal, as the store needs it."""
 
     def replay(self) -> Iterable[StoredEvent]:
         """Every row, in order."""
 
     async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
-        """Write them, and return the last row's number once they are on the disk; raises what stops the worker."""
+        """Write rows, and return the last one's number once they are on the disk; raises what stops the worker."""
 
     def note(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> None:
-        """Write them with the next append(), before its rows."""
+        """Write rows with the next append(), before its own."""
 
     async def fetch(self, seq: int) -> bytes | None:
-        """The data of a row; None where it was pruned."""
+        """The data of a row; None if it was pruned."""
 
 
 class EventNotTaken(Exception):
-    """An event that could not be stepped, or not be written down: a fault of ours. Nothing was changed by it."""
+    """An event could not be stepped or encoded, which is a fault of ours. It changed nothing."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """The state at a row: what a CHECKPOINT's data says."""
+    """The state at a row: the data of a CHECKPOINT."""
 
     at: int
     lanes: list[Lane]
@@ -80,7 +85,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
 
 class _Named(msgspec.Struct, frozen=True):
-    """Of a shelved stay, what names it."""
+    """The part of a shelved stay that names it."""
 
     session: str
 
@@ -91,8 +96,8 @@ _STAY, _NAMES = msgspec.json.Decoder(Stay), msgspec.json.Decoder(list[_Named])
 
 
 class EventStore:
-    """``word_for`` makes the bizContent of a pursuit that changes something at PayBy; it is asked once for each.
-    ``away`` hears of each stay that leaves memory.
+    """``word_for`` makes the bizContent of a pursuit that changes something at PayBy; it is called once for each.
+    ``away`` is called for each stay that leaves memory.
     """
 
     def __init__(
@@ -109,11 +114,11 @@ class EventStore:
         self.last_at = 0
         self.resting_stays = RestingStays()
         self.unlisted: int | None = None
-        """When a journal was damaged whose orders PayBy has not been asked for since."""
+        """When the journal was damaged, if PayBy has not been asked for its orders since."""
         self.pruned = 0
-        """Rows up to this one are in the journal no more."""
+        """Rows up to this one are no longer in the journal."""
         self.unread: list[tuple[str, str | None, str]] = []
-        """What a replay had to leave out: the kind of fact, the stay where that can be told, and why."""
+        """What a replay had to leave out: the kind of event, its stay if known, and why."""
         self._log = log
         self._word_for = word_for
         self._checkpoint_rows = checkpoint_rows
@@ -122,18 +127,18 @@ class EventStore:
         self._since = 0
         """Rows since the last checkpoint."""
         self._ended_at = 0
-        """When the worker before this one wrote its last fact: what was lost came after."""
+        """When the previous worker wrote its last event: anything lost came after."""
 
     @property
     def in_doubt(self) -> bool:
-        """Might there be orders that can be paid, of which a damaged journal lost what became of them?"""
+        """May there be payable orders whose fate a damaged journal lost?"""
         return self.unlisted is not None or self.garage.in_doubt
 
     # -- reading -------------------------------------------------------------------------------------------------
 
     def replay(self) -> int:
         """Read the journal into the state; no action of a replayed event is performed. Returns the rows read. A fact
-        that cannot be stepped is left out, and stands in ``unread``: one stay is no reason not to start."""
+        that cannot be stepped is left out and put into ``unread``: one stay must not prevent a start."""
         count = 0
         waiting: list[StoredEvent] = []
         for row in self._log.replay():
@@ -160,7 +165,7 @@ class EventStore:
         return count
 
     def read(self, rows: Iterable[StoredEvent]) -> None:
-        """Go on by rows of the journal."""
+        """Apply rows of the journal."""
         for row in rows:
             if decoder := _DECODERS.get(row.kind):
                 self._read_fact(row.kind, row.data, decoder)
@@ -197,7 +202,7 @@ class EventStore:
         self.last_at, self.unlisted, self.garage.rules = state.at, state.unlisted, state.rules or self.garage.rules
 
     def _turn_back(self, event: Event) -> int:
-        """Of a start whose clock is behind the last fact's: let the state go by it; returns by how much."""
+        """If a start's clock is behind the last event's, move the state to it; returns by how many ms."""
         if by := turn_of(event, self.last_at):
             self.garage.lanes, self.garage.stays = turned(self.garage.lanes, by), turned(self.garage.stays, by)
             self._resting = [(due + by, session) for due, session in self._resting]
@@ -214,7 +219,7 @@ class EventStore:
             self.unlisted = None if event.listed else event.at
 
     def find(self, session: str, fetch: Callable[[int], bytes | None]) -> Stay | None:
-        """A stay, in memory or on the shelf; ``fetch`` gives the data of a row."""
+        """A stay, in memory or on the shelf; ``fetch`` returns the data of a row."""
         if (stay := self.garage.stays.get(session)) or (seq := self.resting_stays.row_of(session)) is None:
             return stay
         return _found(session, fetch(seq) if seq else None)
@@ -222,10 +227,10 @@ class EventStore:
     # -- writing -------------------------------------------------------------------------------------------------
 
     async def take(self, event: Event) -> Change:
-        """Step, commit, move on; what does not change the state and tells no person is not written. Raises Untaken for
-        an event that is too much for us, and what the journal raises."""
+        """Step an event, commit, apply. An event that changes no state and alerts nobody is not written. Raises
+        EventNotTaken if our code fails on the event, and what the journal raises."""
         recalled = await self._recall(event)
-        self._turn_back(event)  # what follows is to be read by the clock of this start
+        self._turn_back(event)  # what follows goes by the clock of this start
         try:
             try:
                 change = step(self.garage, event)
@@ -274,14 +279,14 @@ class EventStore:
             self._put_away(stay, last - len(rows) - len(ahead) + (2 if recalled else 1))
 
     def _rested(self, now: int, spoken_of: Collection[str | None]) -> list[Stay]:
-        """Settled stays that may leave memory now, but for those that are spoken of."""
+        """Settled stays that may leave memory now, except those that the event mentions."""
         rested: list[Stay] = []
         while self._resting and self._resting[0][0] <= now and len(rested) < SHELVED_AT_ONCE:
             _, session = heappop(self._resting)
             stay = self.garage.stays.get(session)
             due = rests_until(stay, 0) if stay else None
             if stay is None or due is None or stay in rested:
-                continue  # it is put to rest anew when it is settled again
+                continue  # it rests again once it is settled again
             if session in spoken_of:
                 heappush(self._resting, (max(due, now + REST_MS), session))
             elif due > now:
@@ -315,7 +320,7 @@ class EventStore:
         return msgspec.json.encode(state)
 
     async def _recall(self, event: Event) -> Stay | None:
-        """A stay that left memory and is spoken of is there again, as it was."""
+        """Bring a stay that left memory back, as it was, when an event mentions it."""
         session = session_of(event)
         if session is None or session in self.garage.stays or (seq := self.resting_stays.row_of(session)) is None:
             return None
@@ -347,22 +352,22 @@ def read_stay(data: bytes) -> Stay:
 
 
 def _as_kept(event: Event, told: bool) -> Event:
-    """What nobody will ask a proof of is kept without: that an order is open, as it should be."""
+    """The event without a proof that nobody will ask for: that an order is open, as it should be."""
     if isinstance(event, events.OrderReported) and event.status == "CREATED" and not told:
         return replace(event, proof=NO_PROOF)
     return event
 
 
 def _can_wait(event: Event, change: Change) -> bool:
-    """May it be written with the next commit? What a start would see again; and a refusal, which its reader has shown:
-    a flood of them costs nobody a flush each."""
+    """May the event be written with the next commit? This holds for what a start would see again, and for a refusal,
+    which the screen has shown: so a flood of them does not cost a flush each."""
     if isinstance(event, events.TicketRefused):
         return not change.stays and all(isinstance(action, RaiseAlert) and action.once for action in change.actions)
     return isinstance(event, LIVE) and not (change.stays or change.actions)
 
 
 def _found(session: str, data: bytes | None) -> Stay | None:
-    """A stay out of its SHELVED row; one whose row is pruned is known as used and no more, None for another's row."""
+    """A stay from its SHELVED row; if that is pruned, the stay is only known as used; None for another stay's row."""
     if data is None:
         return Stay(session, left=0)
     return next((stay for stay in _STAYS.decode(data) if stay.session == session), None)

@@ -1,6 +1,6 @@
-"""``python -m terminal.journal backup JOURNAL COPY`` and ``… check JOURNAL``: for operators, while the role is at work.
+"""``python -m terminal.journal backup JOURNAL COPY`` and ``… check JOURNAL``: for operators, while the role is running.
 
-Never ``cp`` a database at work: what was committed last is in a file beside it. Exit status 0 done, 1 failed (one line
+Never ``cp`` a database in use: the latest commits are in a file beside it. Exit status 0 done, 1 failed (one line
 on stderr), 2 wrong use.
 """
 
@@ -13,7 +13,11 @@ from terminal.journal.rows import JournalError
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m terminal.journal", description="copy or check a journal at work")
+    """Run the command of sys.argv; returns the exit status, 1 after one line on stderr for a journal that cannot be
+    used."""
+    parser = argparse.ArgumentParser(
+        prog="python -m terminal.journal", description="copy or check a journal that is in use"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     copy = commands.add_parser("backup", help="write a whole and checked copy; an older one is replaced at once")
     copy.add_argument("journal", type=Path)

@@ -1,7 +1,7 @@
-"""What was pruned is kept: ``<journal>.archive``, a file of the same form with the same rows, hashes included.
+"""Keeps pruned rows in ``<journal>.archive``, a file of the same form with the same rows, hashes included.
 
-Its last row's hash is the one that the journal's first row bears, so both together prove the whole history. Nobody but
-reports reads it; an operator may take it away, and the next pruning begins another.
+The journal's first row has the hash of the archive's last one, so both together prove the whole history. Only
+reports read it; an operator may take it away, and the next pruning begins another.
 """
 
 import contextlib
@@ -15,16 +15,17 @@ from terminal.journal.kinds import PRUNED
 from terminal.journal.rows import Connect, JournalDamaged, Row
 
 _STEP = 500
-"""Rows copied at a time."""
+"""How many rows are copied at a time."""
 
 
 def archive_of(journal: Path) -> Path:
+    """The path of the journal's archive, which may not exist."""
     return journal.with_name(journal.name + ".archive")
 
 
 def keep(journal: Path, role: str, through: int, connect: Connect = rows_.connect) -> int:
-    """Copy the rows up to ``through`` that are not there yet; returns how many were. One that does not fit is renamed,
-    and another begun. Run it before pruning, as often as you like. Raises JournalError, OSError.
+    """Copy the rows up to ``through`` that are not there yet; returns how many were copied. An archive that does not
+    fit is renamed, and another begun. Run it before pruning, as often as you like. Raises JournalError, OSError.
     """
     target_file = archive_of(journal)
     try:
@@ -48,7 +49,7 @@ def keep(journal: Path, role: str, through: int, connect: Connect = rows_.connec
 
 
 def read_all(journal: Path, connect: Connect = rows_.connect) -> Iterator[Row]:
-    """The archived rows and then the journal's, each file checked; raises like ``journal.read``."""
+    """The archived rows and then the journal's, each file checked; raises what ``journal.read`` raises."""
     reached = 0
     for file in (archive_of(journal), journal):
         if not file.exists() and file != journal:
@@ -72,7 +73,7 @@ def read_all(journal: Path, connect: Connect = rows_.connect) -> Iterator[Row]:
 def _open(
     file: Path, role: str, source: sqlite3.Connection, first: int, connect: Connect
 ) -> tuple[sqlite3.Connection, int]:
-    """The archive, ready for the row after the number that is returned with it."""
+    """The archive, ready for the row that follows the returned number."""
     with contextlib.suppress(JournalDamaged):
         target = rows_.prepare(file, role, connect=connect)
         seq, chain = rows_.last(target)

@@ -1,7 +1,7 @@
-"""A journal whose path no longer names the file that is open: what was written is copied out of reach of that.
+"""Copies a journal whose path no longer names the open file.
 
-It was deleted, replaced, or put back from a copy under the process. What is written from then on goes into a file that
-nobody will find, so the copy follows it until a person has decided.
+It was deleted, replaced, or put back from a copy while the process was running. What is written from then on goes into
+a file that nobody will find, so a copy follows it until a person has decided.
 """
 
 from datetime import UTC, datetime
@@ -12,16 +12,16 @@ from terminal.journal.rows import JournalError
 
 
 class Displaced:
-    """``look`` is for a thread, every few seconds."""
+    """Call ``look`` in a thread, every few seconds."""
 
     def __init__(self) -> None:
         self.target: Path | None = None
-        """Where the copy is; None while all is well."""
+        """Where the copy is; None while the path names the open file."""
         self._copied = -1
         self._trouble = ""
 
     def look(self, journal: Journal, now_ms: int) -> str:
-        """What a person must know; empty while the path names the open file. Copies what is new."""
+        """The text for a person, empty while the path names the open file. Copies what is new."""
         why = journal.displaced()
         if not why:
             self.target, self._copied = None, -1
@@ -36,11 +36,11 @@ class Displaced:
             except (JournalError, OSError) as error:
                 self._trouble = str(error)
         kept = f"cannot be copied ({self._trouble})" if self._trouble else f"is copied to {self.target}"
-        return f"{why} while it was at work; what was written {kept}"
+        return f"{why} while it was in use; what was written {kept}"
 
 
 def _beside(path: Path, now_ms: int) -> Path:
-    """Beside the journal, or above its folder where that is gone too: made anew it would hide that from a start."""
+    """Beside the journal, or above its folder if that is gone too: making it anew would hide the loss from a start."""
     at = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
     folder = next(folder for folder in path.absolute().parents if folder.is_dir())
     return folder / f"{path.name}.rescued-{at}"

@@ -1,4 +1,4 @@
-"""A journal's first page is the same in all of them: with another in its place the others can be read again."""
+"""Every journal's first page is the same, so if it is damaged, another journal's makes the rest readable again."""
 
 import shutil
 import sqlite3
@@ -10,7 +10,7 @@ from terminal.journal.rows import STEPS, UNREADABLE
 
 _PAGE = 4096
 _WRITES_AHEAD = slice(18, 20)
-"""Where the header says that a log lies beside the file."""
+"""Where the header says that there is a log beside the file."""
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def _copy(journal: Path, copy: Path) -> None:
         model.execute(STEPS[0])
         page = bytearray(model.serialize()[:_PAGE])
     page[_WRITES_AHEAD] = b"\x02\x02"
-    page[24:28], page[92:96] = b"\x00\x00\x00\x01", bytes(4)  # they differ: so the file's own size counts
+    page[24:28], page[92:96] = b"\x00\x00\x00\x01", bytes(4)  # they differ, so SQLite uses the file's own size
     for suffix in ("", "-wal"):
         if (file := journal.with_name(journal.name + suffix)).exists():
             shutil.copyfile(file, copy.with_name(copy.name + suffix))

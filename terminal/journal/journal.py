@@ -1,9 +1,9 @@
 """The journal: facts are appended, flushed, and read back as they were written.
 
 SQLite in WAL mode with ``synchronous=FULL``; one writer, in a thread of its own, so that the event loop never waits for
-a disk. What returned from append() is on the disk; an append that raised acknowledged nothing, and its caller stops.
-Several appends that wait at once share one flush. The files: ``rows.py`` seals and checks the rows,
-``side_files.py`` keeps what lies beside the file.
+a disk. When append() has returned, its rows are on the disk; if it raised, nothing is acknowledged and the caller
+stops. Appends that wait at the same time share one flush. ``rows.py`` seals and checks the rows, and ``side_files.py``
+keeps the files beside the journal.
 """
 
 import asyncio
@@ -35,16 +35,16 @@ from terminal.journal.rows import (
 from terminal.journal.side_files import Usage
 
 _FOLD_AFTER = 250
-"""Commits after which the log is folded into the file as soon as the writer is idle, to keep it near 1 MiB; after 16
-times as many it is folded though the writer never was."""
+"""After this many commits the log is folded into the file as soon as the writer is idle, to keep it near 1 MiB; after
+16 times as many it is folded even if the writer was never idle."""
 _IDLE_S = 1.0
 _PRUNE_ROWS = 500
-"""Rows that one transaction prunes, so that an append waits for little."""
+"""How many rows one transaction prunes, so that an append waits only briefly."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Append:
-    """Rows that must be in one transaction, and who waits for it."""
+    """Rows that must be in one transaction, and the caller that waits for it."""
 
     rows: Sequence[tuple[str, bytes]]
     at_ms: int
@@ -53,14 +53,14 @@ class _Append:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """Something else to do on the writer's connection, between two commits."""
+    """Other work on the writer's connection, between two commits."""
 
     do: Callable[[], Any]
     done: "Future[Any]"
 
 
 class JournalOptions(TypedDict, total=False):
-    """What Journal.open() can be told beside path and role."""
+    """The options of Journal.open() besides path and role."""
 
     ballast_bytes: int
     steps: Sequence[str]
@@ -69,7 +69,7 @@ class JournalOptions(TypedDict, total=False):
 
 
 class Journal:
-    """One role's journal, open for writing. ``connect`` is the seam at which a test makes writes fail:
+    """One role's journal, open for writing. A test makes writes fail through ``connect``:
     every durable write is one ``execute("COMMIT")`` of the connection that it returns."""
 
     def __init__(
@@ -82,7 +82,7 @@ class Journal:
         connect: Connect,
         fold_after: int,
     ) -> None:
-        """Journal.open() calls this, with what it opened."""
+        """Journal.open() calls this with what it has opened."""
         self.path = path
         self.role = role
         self.ballast = ballast
@@ -92,7 +92,7 @@ class Journal:
         self._places = {suffix: side_files.place_of(path.with_name(path.name + suffix)) for suffix in ("", "-wal")}
         self._seq, self._chain = rows_.last(db)
         self._folded = (side_files.written_at(path), rows_.last(db)) if side_files.has_no_log(path) else None
-        """How the file itself was left, without the log beside it, and the last row that is in it."""
+        """How the file itself was left, without the log beside it, and the last row in it."""
         self._queue: SimpleQueue[_Append | _Job | None] = SimpleQueue()
         self._failed = ""
         self._fold_after = fold_after
@@ -113,7 +113,7 @@ class Journal:
         fold_after: int = _FOLD_AFTER,
     ) -> Self:
         """Open or make the journal of ``role`` ("worker" or "barrier"); raises JournalError, or OSError where the
-        folder does not allow it. Only a replay checks every row: replay before relying on any."""
+        folder does not allow it. Only a replay checks every row, so replay before relying on any."""
         side_files.refuse_other_files(path)
         head = side_files.HeadFile(path)
         try:
@@ -135,28 +135,28 @@ class Journal:
 
     @property
     def last_seq(self) -> int:
-        """Number of the last row committed; 0 of an empty journal."""
+        """The number of the last committed row; 0 if the journal is empty."""
         return self._seq
 
     def replay(self) -> Iterator[Row]:
-        """Every row in order, checked; raises JournalDamaged at the first one in doubt."""
+        """Every row in order, checked; raises JournalDamaged at the first row in doubt."""
         return read(self.path, connect=self._connect)
 
     async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
         """Write (kind, data) rows in one transaction; returns the number of the last one once they are flushed.
 
-        Raises JournalFull (nothing written, may be repeated) or JournalFailed (stop, open anew, replay). A caller that
-        is cancelled meanwhile does not hear of it, but the rows are written.
+        Raises JournalFull (nothing written, may be repeated) or JournalFailed (stop, open anew, replay). If the caller
+        is cancelled meanwhile, the rows are still written.
         """
         return await asyncio.wrap_future(self._submit(_append(rows, at_ms)))
 
     def append_now(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
-        """The same for callers without an event loop; blocks until the flush is done."""
+        """append() for callers without an event loop; blocks until the flush is done."""
         last: int = self._submit(_append(rows, at_ms)).result()
         return last
 
     async def prune(self, through: int) -> None:
-        """Drop the rows up to number ``through``; the last of them is replaced by one that bears its hash.
+        """Drop the rows up to number ``through``; a row with the hash of the last of them takes its place.
         The newest row always stays. Runs in steps, between appends. Raises like append()."""
         base = 0
         while base < (end := min(through, self._seq - 1)):
@@ -170,7 +170,7 @@ class Journal:
         return await asyncio.to_thread(backup, self.path, target, self._connect)
 
     async def archive_and_prune(self, through: int) -> int:
-        """prune(), with the rows kept in ``<journal>.archive``; returns how many were added to it."""
+        """prune(), after copying the rows to ``<journal>.archive``; returns how many were added there."""
         count = await asyncio.to_thread(keep, self.path, self.role, through, self._connect)
         await self.prune(through)
         return count
@@ -186,15 +186,15 @@ class Journal:
         return await asyncio.to_thread(checkpoint_before, self.path, at_ms, self._connect)
 
     def usage(self) -> Usage:
-        """How full the disk is, and what of it is the journal's. Raises OSError."""
+        """How full the disk is, and how much of it the journal uses. Raises OSError."""
         return side_files.usage(self.path)
 
     def probe(self) -> None:
-        """Write what is there already; raises as append() does where nothing can be written. Blocks."""
+        """Rewrite what is already there, to try the disk; raises like append() if nothing can be written. Blocks."""
         self._submit(_Job(self._rewrite, Future())).result()
 
     def displaced(self) -> str:
-        """How its path came not to name the open file any more; empty where it does, and once it is closed."""
+        """How the path stopped naming the open file; empty while it names it, and once the journal is closed."""
         if self._closed:
             return ""
         for suffix, place in {**self._places, ".head": self._head.place}.items():
@@ -221,7 +221,7 @@ class Journal:
             raise rows_.as_journal_error(target, error) if isinstance(error, sqlite3.Error) else error
 
     def close(self) -> None:
-        """Write what was asked for, fold the log into the file, give the lock back; may be called twice."""
+        """Write what was asked for, fold the log into the file, and release the lock; may be called twice."""
         if self._closed:
             return
         self._closed = True
@@ -239,7 +239,7 @@ class Journal:
     def _submit(self, item: _Append | _Job) -> "Future[Any]":
         if self._closed:
             raise JournalFailed(self.path, "it is closed")
-        item.done.set_running_or_notify_cancel()  # from here on cancelling takes nothing back
+        item.done.set_running_or_notify_cancel()  # from here on a cancellation undoes nothing
         self._queue.put(item)
         return item.done
 
@@ -250,7 +250,7 @@ class Journal:
         while True:
             try:
                 item = self._queue.get_nowait() if batch else self._wait()
-            except Empty:  # nobody else waits: one flush for all who did; or nobody came at all
+            except Empty:  # nobody else waits: one flush for all who did, or for none
                 if batch:
                     self._commit(batch)
                     batch = []
@@ -267,7 +267,7 @@ class Journal:
             self._run(item)
 
     def _wait(self) -> _Append | _Job | None:
-        """The next item; raises Empty when the log is due to be folded and a moment passed without one."""
+        """The next item; raises Empty when the log should be folded and no item came for a moment."""
         due = self._unfolded >= self._fold_after and not self._failed
         return self._queue.get(timeout=_IDLE_S if due else None)
 
@@ -284,7 +284,7 @@ class Journal:
                 ends.append(seq)
             self._transact(lambda: self._db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", sealed))
             self._head.write(seq, chain)
-        except BaseException as error:  # whatever it is, those who wait must hear of it
+        except BaseException as error:  # whatever it is, the waiting callers must get it
             refusal = self._refusal(error)
             for append in batch:
                 append.done.set_exception(refusal)
@@ -311,7 +311,7 @@ class Journal:
         self._unfolded += 1
 
     def _refusal(self, error: BaseException) -> JournalError:
-        """What the callers are told; everything but a full disk ends all writing, as the disk's state is unknown."""
+        """The error for the callers; any but a full disk ends all writing, because the disk's state is unknown."""
         match error:
             case JournalError():
                 refusal = error
@@ -334,7 +334,7 @@ class Journal:
         return 0
 
     def _is_overwritten(self) -> bool:
-        """Did somebody else write into the file, as `cp` does, so that it is another now?"""
+        """Did somebody else write into the file, as `cp` does, so that it is now another?"""
         if self._folded is None:
             return False
         before, last = self._folded
@@ -360,14 +360,14 @@ class Journal:
         return base
 
     def _fold(self) -> None:
-        """Fold the log into the file, and begin the log anew at once, so that the next append costs one flush."""
+        """Fold the log into the file and begin the log anew at once, so that the next append costs one flush."""
         self._unfolded = 0
         try:
             _, log, folded = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             self._folded = (side_files.written_at(self.path), (self._seq, self._chain)) if log == folded else None
             self._db.execute(f"PRAGMA user_version={self._db.execute('PRAGMA user_version').fetchone()[0]}")
         except sqlite3.Error as error:
-            # A full disk shows at the next append as well; there somebody hears of it.
+            # A full disk also shows at the next append, whose caller gets the error.
             self._refusal(error)
 
 

@@ -1,10 +1,10 @@
-"""The kinds of rows in both journals: who writes one and who reads one take its name from here.
+"""The kinds of rows in both journals: writers and readers take the names from here.
 
-A reader that meets a kind which is none of its journal's reads another journal, or one of a newer program.
+If a reader meets a kind that its journal does not have, it reads another journal, or a newer program's.
 """
 
 PRUNED = "pruned"
-"""Of either journal: the one row that stands for all rows before it and bears the hash of the last of them."""
+"""In either journal: the one row that stands for all rows before it and has the hash of the last of them."""
 REPAIRED = "repaired"
 """… rows were lost before this one."""
 
@@ -13,18 +13,18 @@ REPAIRED = "repaired"
 WORDS = "request"
 """A request to PayBy: ``<call> <number>``, a line feed, and its bizContent."""
 CHECKPOINT = "checkpoint"
-"""The whole state at its place: a reader may begin there, so pruning ends before one."""
+"""The whole state at this point: a reader may begin there, so pruning ends before one."""
 SHELVED, RECALLED = "shelved", "recalled"
-"""Stays that leave memory there, and one that comes back."""
+"""Stays that leave memory, and a stay that comes back."""
 NOTICE = "notice"
-"""PayBy's signed words that change no state: the signature, a line feed, the body."""
+"""PayBy's signed words that change no state: the signature, a line feed, and the body."""
 GONE = "gone"
-"""What is known of shelved stays whose rows are pruned."""
+"""What is still known of shelved stays whose rows are pruned."""
 
 # A barrier's
 
 INTENT, DONE = "intent", "done"
-"""A lift without its proof, before the pulse, and its id after it."""
+"""A lift without its proof, written before the pulse, and its id, written after it."""
 REFUSED = "refused"
 """The refusal of a lift that must outlast the process."""
 

@@ -30,7 +30,7 @@ def read(path: Path, *, connect: Connect = rows_.connect) -> Iterator[Row]:
 
 
 def row(path: Path, seq: int, *, connect: Connect = rows_.connect) -> Row | None:
-    """One row of a journal that may be at work, checked by its own checksum; None where it was pruned or never was.
+    """One row of a journal that may be in use, checked by its own checksum; None if it was pruned or never was.
 
     Raises JournalDamaged.
     """
@@ -45,9 +45,9 @@ def checkpoint_before(path: Path, at_ms: int, connect: Connect) -> int:
 
 
 def refuse_strangers(path: Path, role: str) -> None:
-    """Raise JournalForeign, as an opening would, for what is no journal of ``role``.
+    """Raise JournalForeign, as opening would, for a file that is not a journal of ``role``.
 
-    Alters nothing, and says nothing of a damage, which the role repairs.
+    Alters nothing, and does not report a damage, which the role repairs.
     """
     side_files.refuse_other_files(path)
     if not path.exists():
@@ -65,7 +65,7 @@ def refuse_strangers(path: Path, role: str) -> None:
 
 
 def ends_with(path: Path, seq: int, chain: bytes) -> bool:
-    """Is the file whole without the log beside it, and ends with that row?"""
+    """Is the file whole without the log beside it, and is that row its last?"""
     try:
         alone = f"{path.absolute().as_uri()}?immutable=1"
         with closing(sqlite3.connect(alone, uri=True)) as connection:
@@ -77,7 +77,7 @@ def ends_with(path: Path, seq: int, chain: bytes) -> bool:
 
 
 def backup(path: Path, target: Path, connect: Connect = rows_.connect) -> int:
-    """Journal.backup() for another process than the one that writes the journal."""
+    """Journal.backup() for a process other than the one that writes the journal."""
     if not path.exists():
         raise FileNotFoundError(path)
     try:

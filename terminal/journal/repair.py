@@ -1,7 +1,7 @@
-"""A damaged journal becomes a whole one, of what is intact.
+"""Makes a whole journal of a damaged one's intact rows.
 
-Where the damage lies before the last checkpoint, the state is known all the same: only history is lost. Else what
-comes after the damage cannot be relied on, and rows take its place that tell what is known of it.
+If the damage lies before the last checkpoint, the state is still known, and only history is lost. Otherwise nothing
+after the damage can be relied on, and rows that tell what is known of it take its place.
 
 The new file is complete before the damaged one is moved aside, so that a power cut at any moment leaves one of them
 in its place, or the new one beside it; ``finish()`` ends a repair that was cut off there.
@@ -25,7 +25,7 @@ with."""
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """``known``: no fact that matters is lost. ``aside``: where the damaged file is."""
+    """``known``: no fact that matters is lost. ``aside``: where the damaged file is now."""
 
     known: bool
     aside: Path
@@ -42,7 +42,7 @@ class _Salvaged:
     end: int = 0
     has_checkpoint: bool = False
     contradicts: bool = False
-    """Its head names another row under a number that it has: it is another history."""
+    """The head names a different row under a number that the file has, so the file is another history."""
 
 
 def rebuild(path: Path, role: str, tell: Tell, now_ms: int, connect: Connect = rows_.connect) -> Rebuilt:
@@ -76,14 +76,14 @@ def rebuild(path: Path, role: str, tell: Tell, now_ms: int, connect: Connect = r
 
 
 def finish(path: Path) -> bool:
-    """End a repair that a power cut or a full disk interrupted; whether a repaired journal took its place now."""
+    """Finish a repair that a power cut or full disk interrupted; returns whether a repaired journal took its place."""
     fresh = _fresh(path)
     if not fresh.exists():
         return False
     if path.exists():
         _remove(fresh)  # it was not complete yet, and the damaged one is still in its place
         return False
-    move_aside(path, time.time_ns() // 1_000_000)  # what of the damaged one was not moved with it
+    move_aside(path, time.time_ns() // 1_000_000)  # the parts of the damaged one that were not moved with it
     _place(fresh, path)
     return True
 
@@ -151,6 +151,6 @@ def _remove(fresh: Path) -> None:
 def _place(fresh: Path, path: Path) -> None:
     for suffix in ("-wal", "-shm"):
         fresh.with_name(fresh.name + suffix).unlink(missing_ok=True)
-    rows_.sync_folder(path.parent)  # no log of the damaged one's may lie beside it
+    rows_.sync_folder(path.parent)  # the damaged one's log must not lie beside it
     fresh.rename(path)
     rows_.sync_folder(path.parent)

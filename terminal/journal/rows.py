@@ -1,15 +1,15 @@
 """The journal's rows on the disk: how they are sealed, read back, migrated and salvaged; and its errors.
 
-Every row bears a CRC of its own content, and a hash over that content and the hash of the row before. So a flipped
-byte, a lost, moved or exchanged row shows when it is read; SQLite's own integrity check would miss the first.
+Every row has a CRC of its own content, and a hash over that content and the hash of the row before. So a flipped byte
+or a lost, moved or exchanged row shows when it is read; SQLite's own integrity check would miss a flipped byte.
 
 JournalError
  +- JournalLocked    another process writes this journal
  +- JournalForeign   it belongs to another role, or was written by a newer version
- |   +- NoJournal    it never was a journal of ours: nobody moves or alters it
- +- JournalDamaged   what is read is not what was written (of NoJournal too, for who only reads)
- +- JournalFull      the disk is full: nothing was written; it may go on once there is room
- +- JournalFailed    a commit failed and nobody knows how far it came: only a restart goes on
+ |   +- NoJournal    it was never one of our journals: it is neither moved nor altered
+ +- JournalDamaged   what is read is not what was written (for readers also what is not a journal)
+ +- JournalFull      the disk is full: nothing was written, and writing may go on once there is room
+ +- JournalFailed    a commit failed and nobody knows how far it came: only a restart can go on
 """
 
 import os
@@ -24,10 +24,10 @@ from zlib import crc32
 from terminal.journal.kinds import PRUNED
 
 ROLES = {"worker": 0x50585477, "barrier": 0x50585462}
-"""Who has a journal, and the application id in its file ("PXTw", "PXTb")."""
+"""The roles that have a journal, and the application id in its file ("PXTw", "PXTb")."""
 
 GENESIS = bytes(16)
-"""What stands for the hash of the row before the first."""
+"""Stands for the hash of the row before the first."""
 
 STEPS = (
     "CREATE TABLE entry (seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, data BLOB NOT NULL,"
@@ -37,23 +37,23 @@ STEPS = (
 """SQL that leads from one schema version to the next; the first makes an empty file version 1."""
 
 UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError, struct.error, TypeError, AttributeError)
-"""What reading a damaged file raises: SQLite's own finding, whose text may itself not be UTF-8, or a value of the
-wrong type where a flipped byte changed it."""
+"""What reading a damaged file may raise: SQLite's own error, whose text may itself not be UTF-8, or an error over a
+value whose type a flipped byte changed."""
 
 TABLE = STEPS[0].partition(",")[0]
 _GAPS = 20_000
-"""More places that cannot be read, and the rest is not looked at: a start must end."""
+"""After this many unreadable places the rest is not looked at: a start must end."""
 _PAGE_ROWS = 256
-"""A page holds fewer."""
+"""More rows than a page holds."""
 _LOOKED_UP = 5_000
-"""So many numbers of a gap are asked for one by one."""
+"""How many numbers of a gap are asked for one by one."""
 Connect = Callable[[str], sqlite3.Connection]
 _HEAD = struct.Struct(">QqH")
 _SELECT = "SELECT seq, at_ms, kind, data, crc, chain FROM entry"
 
 
 class JournalError(Exception):
-    """Something about a journal; ``path`` names its file."""
+    """The root of the journal's errors; ``path`` names the file."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
@@ -70,7 +70,7 @@ class JournalForeign(JournalError):
 
 
 class JournalDamaged(JournalError):
-    """What was read is not what was written. ``seq``: the first row in doubt, None if no row could be read."""
+    """What was read is not what was written. ``seq``: the first row in doubt; None if no row could be read."""
 
     def __init__(self, path: Path, seq: int | None, reason: str) -> None:
         super().__init__(path, f"damaged{'' if seq is None else f' at row {seq}'}: {reason}")
@@ -78,10 +78,10 @@ class JournalDamaged(JournalError):
 
 
 class NoJournal(JournalForeign, JournalDamaged):
-    """What lies in the journal's place is something else: a text, another program's database, a folder."""
+    """The file in the journal's place is something else: a text, another program's database, a folder."""
 
     def __init__(self, path: Path, what: str) -> None:
-        JournalError.__init__(self, path, f"{what}; it is left as it is: name another file, or take it away")
+        JournalError.__init__(self, path, f"{what}; it is left as it is: name another file, or move this one away")
         self.seq = None
 
 
@@ -90,7 +90,7 @@ class JournalFull(JournalError):
 
 
 class JournalFailed(JournalError):
-    """A commit failed, and whether its rows are on the disk is unknown until the journal is opened anew."""
+    """A commit failed; whether its rows are on the disk is unknown until the journal is opened anew."""
 
 
 class Row(NamedTuple):
@@ -118,7 +118,7 @@ def seal(previous: bytes, seq: int, at_ms: int, kind: str, data: bytes) -> tuple
 
 
 def as_journal_error(path: Path, error: sqlite3.Error, seq: int | None = None) -> JournalError:
-    """What an error of SQLite's means for the journal."""
+    """The journal error that an SQLite error means."""
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_FULL:
             return JournalFull(path, "the disk is full")
@@ -141,8 +141,8 @@ def prepare(path: Path, role: str, steps: Sequence[str] = STEPS, connect: Connec
         pass
     connection = connect(str(path))
     try:
-        claim(connection, path, role)  # before the first word that alters the file
-        # No checkpoint of SQLite's own: it would cost flushes in the middle of an append.
+        claim(connection, path, role)  # before the first statement that alters the file
+        # SQLite must not make checkpoints itself: they would cost flushes in the middle of an append.
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
@@ -165,13 +165,13 @@ def claim(connection: sqlite3.Connection, path: Path, role: str) -> None:
     """Raise unless this is a journal of ``role``, or a database with nothing in it."""
     version, owner = _pragma(connection, "user_version"), _pragma(connection, "application_id")
     if owner in ROLES.values() and owner != ROLES[role]:
-        raise JournalForeign(path, f"the journal of another role, not of the {role}")
+        raise JournalForeign(path, f"this is the journal of another role, not of the {role}")
     if owner == ROLES[role] and version >= 1:
         return
     schema = _schema(connection)
     if version == 0 and owner in (0, ROLES[role]) and not schema:
         return
-    text = f"no journal's header (application id {owner:#x}, version {version})"
+    text = f"not a journal's header (application id {owner:#x}, version {version})"
     ours = owner == ROLES[role] or any((sql or "").startswith(TABLE) for _, sql in schema)
     raise JournalDamaged(path, None, text) if ours else NoJournal(path, text)
 
@@ -198,13 +198,13 @@ def _migrate(connection: sqlite3.Connection, path: Path, role: str, steps: Seque
 
 
 def last(connection: sqlite3.Connection) -> tuple[int, bytes]:
-    """Number and hash of the last row; (0, GENESIS) of an empty journal."""
+    """The number and hash of the last row; (0, GENESIS) if the journal is empty."""
     row = connection.execute("SELECT seq, chain FROM entry ORDER BY seq DESC LIMIT 1").fetchone()
     return row or (0, GENESIS)
 
 
 def chain_at(connection: sqlite3.Connection, seq: int) -> bytes | None:
-    """The hash of one row; None where it is not there (any more)."""
+    """The hash of one row; None if the row is not there."""
     row = connection.execute("SELECT chain FROM entry WHERE seq = ?", (seq,)).fetchone()
     return bytes(row[0]) if row else None
 
@@ -217,7 +217,7 @@ def one(connection: sqlite3.Connection, path: Path, seq: int) -> Row | None:
             return None
         _, at_ms, kind, data, crc, _ = found
         if crc != seal(GENESIS, seq, at_ms, kind, data)[0]:
-            raise JournalDamaged(path, seq, "its content does not fit its checksum")
+            raise JournalDamaged(path, seq, "its content does not match its checksum")
     except UNREADABLE as error:
         raise JournalDamaged(path, seq, str(error)) from error
     return Row(seq, at_ms, kind, data)
@@ -230,11 +230,12 @@ def checkpoint_before(connection: sqlite3.Connection, at_ms: int) -> int:
 
 
 def insert(connection: sqlite3.Connection, row: Sealed) -> None:
+    """Write a sealed row as it is; the caller commits. Raises sqlite3.Error, also for a ``seq`` that is there."""
     connection.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", row)
 
 
 def copy(source: sqlite3.Connection, target: sqlite3.Connection, after: int, through: int) -> None:
-    """Copy rows as they are, in one transaction; the caller knows that they are whole and follow each other."""
+    """Copy rows unchanged, in one transaction; the caller knows that they are whole and consecutive."""
     target.execute("BEGIN IMMEDIATE")
     rows = source.execute(f"{_SELECT} WHERE seq > ? AND seq <= ? ORDER BY seq", (after, through))
     target.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", rows)
@@ -253,7 +254,7 @@ def verified(connection: sqlite3.Connection, path: Path) -> Iterator[Row]:
                 if seq != due:
                     raise JournalDamaged(path, due, f"rows are missing: {due} to {seq - 1}")
                 if (crc, chain) != seal(previous, seq, at_ms, kind, data):
-                    raise JournalDamaged(path, seq, "its content does not fit its hash")
+                    raise JournalDamaged(path, seq, "its content does not match its hash")
                 yield Row(seq, at_ms, kind, data)
             due, previous = seq + 1, chain
     except UNREADABLE as error:
@@ -261,9 +262,9 @@ def verified(connection: sqlite3.Connection, path: Path) -> Iterator[Row]:
 
 
 def sound(connection: sqlite3.Connection, end: int) -> Iterator[Sealed]:
-    """Of a damaged file: each row that fits its own CRC, in order, with gaps where others were.
+    """The rows of a damaged file that match their own CRC, in order, with gaps where others were.
 
-    ``end``: behind this number nothing is looked for where a page cannot be read. It only moves forward, and not
+    ``end``: after this number nothing is looked for once a page cannot be read. The scan only moves forward, and not
     without limit: in a broken page numbers may run backwards, and a row may claim any number.
     """
     reached = 0
@@ -275,7 +276,7 @@ def sound(connection: sqlite3.Connection, end: int) -> Iterator[Sealed]:
 
 
 def _between(connection: sqlite3.Connection, reached: int, through: int) -> Iterator[Sealed]:
-    """Where a scan found nothing, each number is asked for: a row may be found though its neighbours are not."""
+    """Ask for each number that a scan did not find: a row may be found although its neighbours are not."""
     for seq in range(reached + 1, min(through, reached + _LOOKED_UP) + 1):
         try:
             found = connection.execute(f"{_SELECT} WHERE seq = ?", (seq,)).fetchone()
@@ -293,7 +294,7 @@ def _scanned(connection: sqlite3.Connection, end: int) -> Iterator[Sealed]:
                 if row[0] > reached and _fits(row):
                     yield row
                     reached = row[0]
-                elif row[0] == reached + 1:  # of another one nobody knows whether the number is its own
+                elif row[0] == reached + 1:  # for any other row it is unknown whether the number is its own
                     reached = row[0]
             return
         except UNREADABLE:
@@ -307,7 +308,7 @@ def _from(connection: sqlite3.Connection, reached: int) -> Iterator[Sealed]:
 
 
 def _behind(connection: sqlite3.Connection, reached: int, end: int) -> int:
-    """The number, at least one further, behind which a row can be read again; ``end`` where none can.
+    """The number, at least one further, after which a row can be read again; ``end`` if none can.
 
     One by one over what a page holds, then in leaps over the many pages that a broken one may lead to.
     """
@@ -315,7 +316,7 @@ def _behind(connection: sqlite3.Connection, reached: int, end: int) -> int:
     while known < end:
         here = min(known + step, end)
         if _readable(connection, here):
-            while here - known > 1:  # a leap went too far, perhaps
+            while here - known > 1:  # a leap may have gone too far
                 half = (known + here) // 2
                 known, here = (known, half) if _readable(connection, half) else (half, here)
             return here
@@ -351,7 +352,7 @@ def _schema(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 
 
 def _while_opening(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> JournalError:
-    """While opening, whatever cannot be made sense of is damage; a full disk or a missing right is not."""
+    """While opening, whatever makes no sense is damage; a full disk or a missing right is not."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE) or not isinstance(error, sqlite3.Error):
         return JournalDamaged(path, None, str(error))
@@ -359,6 +360,7 @@ def _while_opening(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> Jou
 
 
 def sync_folder(folder: Path) -> None:
+    """Flush the folder, so that a file made or renamed in it survives a power cut. Raises OSError."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

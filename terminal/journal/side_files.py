@@ -1,4 +1,4 @@
-"""What lies beside the journal's file: its lock and head, its ballast, and where a damaged one is moved."""
+"""The files beside the journal: its lock and head, its ballast, and damaged journals that were moved aside."""
 
 import errno
 import fcntl
@@ -31,7 +31,7 @@ from terminal.journal.rows import (
 )
 
 BALLAST_BYTES = 1 << 20
-"""Kept free for the day on which the disk is full: enough for the rest of every open visit."""
+"""How many bytes are kept free for a full disk: enough for the rest of every open visit."""
 
 _HEAD = struct.Struct(">8sQ16s")
 _MAGIC = b"PXTHEAD1"
@@ -39,10 +39,10 @@ _SUFFIXES = ("", "-wal", "-shm", ".head")  # without ".ballast", which holds not
 
 
 class HeadFile:
-    """``<journal>.head``: locked by the process that writes the journal, and holds the last row acknowledged.
+    """``<journal>.head``: locked by the process that writes the journal; contains the last acknowledged row.
 
-    SQLite takes a torn or cut write-ahead log for one that ends there, and says nothing. The head says that there was
-    more. It is written after each commit without a flush: what a power cut may lose of it only makes it say less.
+    If the write-ahead log is torn or cut, SQLite takes it to end there, without an error. The head tells that there was
+    more. It is written after each commit without a flush: if a power cut loses some of it, it only tells less.
     """
 
     def __init__(self, journal: Path) -> None:
@@ -57,14 +57,14 @@ class HeadFile:
             os.close(self._file)
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise
-            raise JournalLocked(journal, "another process writes this journal; one only may") from None
+            raise JournalLocked(journal, "another process writes this journal, and only one may") from None
 
     def read(self) -> tuple[int, bytes] | None:
-        """Number and hash of the last row acknowledged; None where none was, or a power cut tore the note."""
+        """The number and hash of the last acknowledged row; None if there is none, or a power cut tore the note."""
         return _unpack(os.pread(self._file, _HEAD.size + 4, 0))
 
     def write(self, seq: int, chain: bytes) -> None:
-        """Note the last row acknowledged; no flush. Raises OSError."""
+        """Note the last acknowledged row, without a flush. Raises OSError."""
         note = _HEAD.pack(_MAGIC, seq, chain)
         os.pwrite(self._file, note + crc32(note).to_bytes(4, "big"), 0)
 
@@ -75,20 +75,20 @@ class HeadFile:
         return found.st_dev, found.st_ino
 
     def unmake(self) -> None:
-        """Close it, and leave nothing that was not there before."""
+        """Close it, and remove what was not there before."""
         if self._made:
             self._made.unlink(missing_ok=True)
         self.close()
 
     def close(self) -> None:
-        """Give the lock back; may be called twice."""
+        """Release the lock; may be called twice."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
 
 
 class Ballast:
-    """``<journal>.ballast``: space that is given up once, so that open visits end on a full disk."""
+    """``<journal>.ballast``: space that is given up once, so that open visits can end on a full disk."""
 
     def __init__(self, journal: Path, size: int = BALLAST_BYTES) -> None:
         self._path = _beside(journal, ".ballast")
@@ -96,11 +96,11 @@ class Ballast:
 
     @property
     def held(self) -> bool:
-        """Is the space still taken, so that it can be given up?"""
+        """Is the space still held, so that it can be given up?"""
         return self._path.exists()
 
     def hold(self) -> bool:
-        """Take the space, unless that would leave less than as much again; returns whether it is held now."""
+        """Take the space, unless less than as much again would be left; returns whether it is held now."""
         if self.held:
             return True
         partial = self._path.with_name(self._path.name + ".new")
@@ -137,7 +137,7 @@ class Usage:
 
 
 def usage(journal: Path) -> Usage:
-    """How full the disk is that holds ``journal``, and how much of it is the journal's own."""
+    """How full ``journal``'s disk is, and how much of it the journal uses."""
     disk = os.statvfs(journal.parent)
     taken = disk.f_blocks - disk.f_bfree
     own = sum(_size(_beside(journal, suffix)) for suffix in _SUFFIXES)
@@ -159,9 +159,9 @@ def move_aside(journal: Path, at_ms: int) -> Path:
 
 
 def salvage(aside: Path) -> Iterator[Row]:
-    """Of a journal that was moved aside: each row that fits its own checksum, in order, perhaps with gaps.
+    """The rows of a journal that was moved aside which match their own checksum, in order, perhaps with gaps.
 
-    For closing orders and for a person to read; never for replay. A file that is no database at all yields nothing.
+    For closing orders and for a person to read; never for replay. A file that is not a database yields nothing.
     """
     for seq, at_ms, kind, data, _, _ in sound_rows(aside):
         if kind != PRUNED:
@@ -169,7 +169,7 @@ def salvage(aside: Path) -> Iterator[Row]:
 
 
 def sound_rows(journal: Path) -> Iterator[Sealed]:
-    """The same as they lie there, hashes included, and with the row that stands for pruned ones."""
+    """The same rows as they are on the disk, hashes included, with the row that stands for pruned ones."""
     noted = noted_in(journal)
     end = max(noted[0] if noted else 0, _size(journal) // 32)  # a row takes more than 32 bytes
     try:
@@ -180,7 +180,7 @@ def sound_rows(journal: Path) -> Iterator[Sealed]:
 
 
 def noted_in(journal: Path) -> tuple[int, bytes] | None:
-    """What the head of a journal that is not open has noted: number and hash of the last row acknowledged."""
+    """The number and hash of the last acknowledged row, from the head of a journal that is not open."""
     try:
         return _unpack(_beside(journal, ".head").read_bytes())
     except OSError:
@@ -188,7 +188,7 @@ def noted_in(journal: Path) -> tuple[int, bytes] | None:
 
 
 def place_of(path: Path) -> tuple[int, int] | None:
-    """Device and number of the file that a path names; None where there is none."""
+    """Device and number of the file that a path names; None if there is none."""
     try:
         found = path.stat()
     except OSError:
@@ -197,7 +197,7 @@ def place_of(path: Path) -> tuple[int, int] | None:
 
 
 def written_at(journal: Path) -> tuple[int, int] | None:
-    """When the file was written last, and how large it is: between two folds nobody ought to write into it."""
+    """When the file was last written, and its size: between two folds nobody should write into it."""
     try:
         found = journal.stat()
     except OSError:
@@ -211,33 +211,33 @@ def has_no_log(journal: Path) -> bool:
 
 
 def refuse_other_files(journal: Path) -> None:
-    """Raise NoJournal for a folder or a device in the journal's place; to be asked before anything is made beside it,
-    since the mere opening of some has consequences."""
+    """Raise NoJournal for a folder or a device in the journal's place. Call it before making anything beside the file,
+    because merely opening some devices has consequences."""
     if not journal.exists():
         return
     if not journal.is_file():
-        raise NoJournal(journal, "a folder lies there" if journal.is_dir() else "it is no file")
-    if journal.stat().st_size == 1:  # SQLite takes that for nothing, and would write over it
-        raise NoJournal(journal, "no journal (file is not a database)")
+        raise NoJournal(journal, "a folder lies there" if journal.is_dir() else "it is not a file")
+    if journal.stat().st_size == 1:  # SQLite would take it for empty and write over it
+        raise NoJournal(journal, "not a journal (file is not a database)")
 
 
 def whose(journal: Path, role: str, error: JournalDamaged) -> JournalError:
-    """What an error of a file that cannot be opened as a journal is: damage only where it once was one of ``role``,
-    by its head or by what its first page still says."""
+    """The error for a file that cannot be opened as a journal: damage only if it once was one of ``role``, by its head
+    or by what its first page still says."""
     if isinstance(error, NoJournal):
         return error
     with journal.open("rb") as file:
         page = file.read(4096)
     owner = int.from_bytes(page[68:72], "big")
     if owner in ROLES.values() and owner != ROLES[role]:
-        return JournalForeign(journal, f"the journal of another role, not of the {role}")
+        return JournalForeign(journal, f"this is the journal of another role, not of the {role}")
     if owner == ROLES[role] or TABLE.encode() in page or noted_in(journal):
         return error
-    return NoJournal(journal, f"no journal ({error.reason.removeprefix('damaged: ')})")
+    return NoJournal(journal, f"not a journal ({error.reason.removeprefix('damaged: ')})")
 
 
 def compare_head(journal: Path, noted: tuple[int, bytes] | None, connection: sqlite3.Connection) -> None:
-    """Raise JournalDamaged unless the journal holds the row that its head has noted as acknowledged."""
+    """Raise JournalDamaged unless the journal has the row that its head notes as acknowledged."""
     try:
         last_seq, _ = last(connection)
         if noted is None:

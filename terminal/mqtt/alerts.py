@@ -1,4 +1,4 @@
-"""Alerts of one role: each is raised once, until it is cleared; a flood of bad messages is counted, not repeated."""
+"""The alerts of one role: each is raised once until it is cleared; a flood of bad messages is counted, not repeated."""
 
 import contextlib
 import logging
@@ -16,14 +16,14 @@ from terminal.payby.plain_text import plain
 log = logging.getLogger(__name__)
 
 BAD_BURST, BAD_EVERY_MS = 5, 10_000
-"""``bad-message`` alerts: so many at once, then one in so much time."""
+"""``bad-message`` alerts: how many at once, and then the time for each further one."""
 ALERTS_KEPT = 1000
 TEXT_MOST = 1000
-"""Characters of an alert's text and of a health's reason; 4 bytes each leave room within a message."""
+"""The most characters of an alert's text and a health's reason; at 4 bytes each they leave room within a message."""
 
 
 class AlertKey(NamedTuple):
-    """What makes two alerts the same one. ``session`` and ``order_no``: what it is about; None: the place itself."""
+    """What makes two alerts the same. ``session`` and ``order_no``: what the alert is about; None: the place itself."""
 
     code: AlertCode
     lane: str
@@ -48,8 +48,8 @@ class RaisedAlerts:
         once: bool | None = None,
         help_code: str | None = None,
     ) -> None:
-        """Raise it, unless it is raised already. ``once``: something that happened, and not a state that will be
-        cleared; every time it happens is told. None: as contract.alerts says of its code."""
+        """Raise an alert, unless it is raised already. ``once``: an occurrence, raised each time it happens, not a
+        condition that will be cleared. None: as contract/alerts.py says of the code."""
         severity = severity or severity_of(key.code)
         once = is_told_once(key.code) if once is None else once
         if key in self._raised:
@@ -61,7 +61,7 @@ class RaisedAlerts:
         await self._send("raised", severity, key, text, help_code)
 
     async def clear(self, key: AlertKey, text: str, *, help_code: str | None = None) -> None:
-        """Clear what is raised under ``key``; one without a session or an order is for all of them at its place."""
+        """Clear what is raised under ``key``; a key without a session or order clears all of them at its place."""
         for one in [k for k in self._raised if (k.code, k.lane) == (key.code, key.lane)]:
             if key.session in (None, one.session) and key.order_no in (None, one.order_no):
                 await self._send("cleared", self._raised.pop(one), one, text, help_code)
@@ -71,7 +71,7 @@ class RaisedAlerts:
         return [key.code for key in self._raised if key == AlertKey(key.code, lane)]
 
     async def bad_message(self, topic: str, reason: str, *, now_ms: int, lane: str) -> None:
-        """Alert ``bad-message``, for the lane that ``topic`` names, or ``lane`` where it names none. ``now_ms`` is
+        """Raise ``bad-message`` for the lane that ``topic`` names, or for ``lane`` if it names none. ``now_ms`` is
         the steady clock's."""
         if not (count := self._bad_messages.take(now_ms)):
             return

@@ -1,9 +1,9 @@
 """The MQTT connection of a process: publish, subscribe, acknowledge after commit, reconnect, resubscribe.
 
-paho runs on asyncio's own readiness events, not in its network thread: a hop then costs no change of thread
-(tests/bench/mqtt.py compares), and there is no thread that an exception could kill unseen. Only what blocks, that is
-name look-up, TCP connect and TLS handshake, runs in a short-lived thread, during which nothing else touches the
-client. Rules for whoever changes this file:
+paho runs on asyncio's readiness events, not in its network thread: so a hop costs no change of thread
+(tests/bench/mqtt.py compares), and there is no thread that an exception could kill unnoticed. Only what blocks (the
+name look-up, TCP connect and TLS handshake) runs in a short-lived thread, during which nothing else touches the
+client. Rules for changes of this file:
 
 - paho's callbacks only note what happened. They must not call into paho: its callback lock is not re-entrant, so a
   write that fails inside a callback would stop the process.
@@ -38,15 +38,14 @@ KEEPALIVE_S = 5
 """paho notices a dead link after twice this and one TICK_S."""
 TICK_S = 1.0
 RETRY_S = 0.2, 2.0
-"""Wait before the first and, doubling, before later connects. A lane must work 5 s after the broker's return."""
+"""The wait (s) before the first connect; it doubles for later ones. A lane must work 5 s after the broker's return."""
 STEADY_S = 5.0
-"""A connection that lasted this long makes the next retry a first one; else two clients fighting over an id, or a
-broker that drops everybody, would be asked five times a second."""
+"""After a connection that lasted this long (s), the next retry counts as a first one; otherwise two clients that fight
+over an id, or a broker that drops everybody, would cause five connects a second."""
 YIELDING_S = 4.0, 8.0
-"""Wait where another machine is known to use our client id: it may be the one that ought to have it, and whoever has
-it should have it for long enough to let a car out."""
+"""The wait if another machine uses our client id: whichever has the id needs it long enough to let a car out."""
 FIRST_S = 3.0
-"""How long opening waits to learn whether the broker accepts the user; it goes on without an answer."""
+"""How long opening waits to learn whether the broker accepts the user; without an answer it goes on."""
 FLUSH_S = 2.0
 """How long closing waits for outstanding PUBACKs."""
 WINDOW = 20
@@ -56,14 +55,13 @@ WINDOW = 20
 class MqttClient:
     """One connection to the broker at ``url`` (``mqtt://host:port`` or ``mqtts://host:port``), kept up until exit.
 
-    ``async with`` raises BusRefused when the broker refuses the user, BusError for a URL or a certificate file that
-    is of no use, and goes on when no broker can be reached. Should the first answer come later and be a refusal, it is
-    raised from publish(), wait_connected() and every subscription. After a first success a refusal is retried.
-    The broker keeps the session (clean_session off) under ``client_id``, by default the user's name; not without
-    either, nor with ``clean``, for who only looks on and wants nothing of what was while it was away. ``mqtts`` checks
-    the certificate and its host name, by ``ca_file`` or the system's authorities.
-    ``will`` may be a function: it is called before each connect, so that no two wills bear the same id. ``grace_s``:
-    how long a message that nobody takes is kept unacknowledged; see SubscriptionRouter.
+    ``async with`` raises ConnectionRefused when the broker refuses the user, and MqttError for an unusable URL or
+    certificate file; it goes on when no broker can be reached. If the first answer comes later and is a refusal,
+    publish(), wait_connected() and every subscription raise it. After a first success a refusal is retried.
+    The broker keeps the session under ``client_id``, by default the user's name; it keeps none without either, nor with
+    ``clean``, for onlookers. ``mqtts`` checks certificate and host name, by ``ca_file`` or the system's authorities.
+    A ``will`` function is called before each connect, so that no two wills have the same id. ``grace_s``: how long a
+    message that nobody takes is kept unacknowledged; see SubscriptionRouter.
     """
 
     def __init__(
@@ -87,7 +85,7 @@ class MqttClient:
         self.trouble = "not connected yet"
         """Why there is no connection, in words; empty while there is one."""
         self.yields = False
-        """Set it where another machine is known to connect under our client id: we then connect less often."""
+        """Set when another machine is known to connect under our client id: we then connect less often."""
         self._loop: asyncio.AbstractEventLoop
         self._task: asyncio.Task[None] | None = None
         self._first: asyncio.Future[None]
@@ -120,7 +118,7 @@ class MqttClient:
         client.on_message = self._arrived
         client.connect_async(host, port, KEEPALIVE_S)
 
-    # What others call
+    # The public interface
 
     @property
     def dropped(self) -> int:
@@ -128,11 +126,9 @@ class MqttClient:
         return self._backlog.dropped
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False, latest_only: bool = False) -> None:
-        """Hand a message to the connection, QoS 1, and return; without a connection it waits here.
-
-        That it was handed over proves nothing: who needs to know must see an answer. While it waits, a repeat of the
-        same bytes is not queued twice, and with ``latest_only`` (a state, a heartbeat) only the topic's newest is kept.
-        """
+        """Hand a message to the connection, QoS 1, and return; without a connection it waits here. That proves nothing:
+        a sender that needs to know must wait for an answer. While a message waits, the same bytes are not queued twice,
+        and with ``latest_only`` (a state, a heartbeat) only the topic's newest is kept."""
         check_topic(topic)
         if self._error:
             raise self._error
@@ -141,10 +137,8 @@ class MqttClient:
         self._drive(lambda: None)
 
     def subscribe(self, *filters: str, fleeting: Iterable[str] = ()) -> Subscription:
-        """Messages on ``filters`` (QoS 1) from now on, retained ones first. Filters may overlap: each subscription
-        gets what the broker sends, which with overlapping filters may be the same message twice. ``fleeting`` filters
-        are heard while there is a connection (QoS 0): of a heartbeat nothing may be kept and come late as if it were
-        new."""
+        """Messages on ``filters`` (QoS 1) from now on, retained ones first; twice where filters overlap. ``fleeting``
+        ones have QoS 0: a heartbeat must not be kept by the broker and come late as if it were new."""
         wanted = {check_filter(f): 1 for f in filters} | {check_filter(f): 0 for f in fleeting}
         if not wanted:
             raise ValueError("subscribe() needs a filter")
@@ -157,14 +151,13 @@ class MqttClient:
         return subscription
 
     async def wait_connected(self) -> None:
-        """Return once there is a connection; raises BusRefused if there will be none."""
+        """Return once there is a connection; raises ConnectionRefused if there will be none."""
         await self._up.wait()
         if self._error:
             raise self._error
 
     async def settled(self) -> bool:
-        """Return once the broker has acknowledged all that was published until now, however long that takes; False
-        where it could not have all of it, for some did not fit into the backlog meanwhile."""
+        """Wait until the broker has acknowledged everything; False if some of it did not fit into the backlog."""
         dropped = self.dropped
         if self._backlog or self._outstanding:
             await self._idle.wait()
@@ -176,7 +169,7 @@ class MqttClient:
         return partial(self._listeners.remove, tell)
 
     def reconnect(self, why: str) -> None:
-        """Give the present connection up and make a new one: for who knows that it only looks alive."""
+        """Give the present connection up and make a new one: for a caller who knows that it only looks alive."""
         if self.connected:
             self._cut(why)
 
@@ -204,7 +197,7 @@ class MqttClient:
                     async with asyncio.timeout(FLUSH_S):
                         await self._idle.wait()
             if self.connected:
-                self._drive(self._client.disconnect)  # a goodbye: the broker forgets the will
+                self._drive(self._client.disconnect)  # a clean disconnect: the broker forgets the will
         finally:
             await self._stop()
 
@@ -249,7 +242,7 @@ class MqttClient:
             try:
                 if (code := self._client.reconnect()) != MQTTErrorCode.MQTT_ERR_SUCCESS:
                     trouble = mqtt.error_string(code)
-            except Exception as error:  # a name, a refusal, a certificate: all are tried again
+            except Exception as error:  # a wrong name, a refusal, a certificate: all are retried
                 trouble = str(error) or type(error).__name__
             try:
                 self._loop.call_soon_threadsafe(finish, trouble)
@@ -277,7 +270,7 @@ class MqttClient:
                 self._drive(self._client.loop_misc)
 
     def _drive(self, work: Callable[[], object]) -> None:
-        """Let paho work, then send what waits."""
+        """Let paho work, then send what is waiting."""
         if self._fd is None:
             return
         try:
@@ -285,7 +278,7 @@ class MqttClient:
             while self.connected and self._backlog and self._outstanding < WINDOW:
                 topic, payload, retain = self._backlog.take()
                 self._outstanding += 1
-                self._client.publish(topic, payload, 1, retain)  # rc 4 (offline) is no error: paho sends it later
+                self._client.publish(topic, payload, 1, retain)  # rc 4 (offline) is not an error: paho sends it later
             if self._client.want_write():
                 self._client.loop_write()
             if self._fd is not None and (blocked := self._client.want_write()) != self._blocked:
@@ -295,7 +288,7 @@ class MqttClient:
                 else:
                     self._loop.remove_writer(self._fd)
         except Exception as error:
-            log.exception("mqtt: an error while serving the connection; it is made anew")
+            log.exception("mqtt: error while serving the connection; reconnecting")
             self._cut(f"error in the client: {error}")
         if not self._backlog and not self._outstanding:
             self._idle.set()
@@ -349,7 +342,7 @@ class MqttClient:
                 self._error = ConnectionRefused(f"mqtt: {self._refusal}")
                 self._up.set()
                 self._router.fail(self._error)
-            self._loop.call_soon(self._cut, self._refusal)  # it is the broker's to close the line; some wait
+            self._loop.call_soon(self._cut, self._refusal)  # the broker ought to close the connection, but some wait
             return
         self.connected = self._once_connected = True
         self.trouble = ""
@@ -357,7 +350,7 @@ class MqttClient:
         if not self._first.done():
             self._first.set_result(None)
         if filters := self._router.filters():
-            self._ask(filters)  # whatever session_present says: a broker may have kept the session and lost these
+            self._ask(filters)  # whatever session_present says: a broker may keep a session and lose these
         self._tell(True)
 
     def _disconnected(self, _client: Any, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
@@ -379,7 +372,7 @@ class MqttClient:
         puback = partial(self._puback, self._generation, message.mid, message.qos)
         try:
             topic = message.topic
-        except UnicodeDecodeError:  # no topic of anybody's: MQTT 3.1.1, 1.5.3
+        except UnicodeDecodeError:  # not a valid topic: MQTT 3.1.1, 1.5.3
             self._loop.call_soon(puback)
             return
         if not self._router.route(Arrival(topic, bytes(message.payload), message.retain, puback)):

@@ -1,4 +1,4 @@
-"""How a role talks: typed messages on the topics of the contract, alerts that are raised once, a heartbeat.
+"""A role's way to the broker: typed messages on the contract's topics, alerts that are raised once, a heartbeat.
 
 Several roles of one process share one MqttClient; each has an Endpoint of its own.
 """
@@ -33,7 +33,7 @@ from terminal.payby.plain_text import plain
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMessage:
-    """A message that fits its type. ``retained``: it tells what was, not what happens now. ack() when it is dealt
+    """A message that fits its type. ``retained``: it tells what was, not what happens now. Call ack() when it is dealt
     with for good; see Delivery."""
 
     topic: Topic
@@ -42,6 +42,7 @@ class ReceivedMessage:
     delivery: Delivery = field(repr=False)
 
     def ack(self) -> None:
+        """Let the broker forget the message. A second call does nothing."""
         self.delivery.ack()
 
 
@@ -49,7 +50,7 @@ class MessageStream:
     """An async iterator of ReceivedMessage, for one consumer; see Endpoint.subscribe(). Closing it (or ``with``)
     ends it.
 
-    Nothing at all on a retained topic is MQTT's way to delete what is kept there. It says nothing, and is passed over.
+    An empty message on a retained topic is MQTT's way to delete what is retained there. It is skipped.
     """
 
     def __init__(self, endpoint: "Endpoint", subscription: Subscription) -> None:
@@ -57,10 +58,12 @@ class MessageStream:
         self._subscription = subscription
 
     async def granted(self) -> None:
-        """Return once the broker has confirmed the subscription; what is said from then on is heard."""
+        """Return once the broker has confirmed the subscription; every later message arrives."""
         await self._subscription.granted()
 
     def close(self) -> None:
+        """End the iteration; unacknowledged messages go back to the client (see MqttClient). A second call does
+        nothing."""
         self._subscription.close()
 
     def __aiter__(self) -> Self:
@@ -72,8 +75,8 @@ class MessageStream:
                 where = parse(delivery.topic)
                 kind = MESSAGES.get(where.kind)
                 if kind is None:
-                    raise BadMessage(f"{where.kind!r} is no message of the contract")
-                if not delivery.payload and where.kind in RETAINED:  # somebody deleted what the broker kept there
+                    raise BadMessage(f"{where.kind!r} is not a message of the contract")
+                if not delivery.payload and where.kind in RETAINED:  # somebody deleted the retained message
                     delivery.ack()
                     continue
                 return ReceivedMessage(where, decode(kind, delivery.payload), delivery.retained, delivery)
@@ -90,8 +93,8 @@ class MessageStream:
 
 
 class Endpoint:
-    """One role's way to the others. ``lane`` None: a role of the whole garage. ``heartbeat_s`` is for tests.
-    ``tells_of_connection``: of several roles on one connection one alone raises the alert about it.
+    """One role's connection to the others. ``lane`` None: a role of the whole garage. ``heartbeat_s`` is for tests.
+    ``tells_of_connection``: if several roles share a connection, only one raises the alert about it.
 
     Raises TopicError for names that no topic may hold.
     """
@@ -127,20 +130,20 @@ class Endpoint:
             every_s=heartbeat_s,
         )
         self.seal: Callable[[Health], Health] = lambda health: health
-        """What is done to each heartbeat before it goes out: a worker signs its own."""
+        """Applied to each heartbeat before it goes out: a worker signs its own."""
 
     def head(self) -> dict[str, Any]:
         """What every new message begins with: ``Lift(**endpoint.head(), ...)``."""
         return {"id": new_id(self.clock), "at": stamp(self.clock.wall_ms())}
 
     def where(self, what: str, lane: str | None = None) -> str:
-        """The topic of ``what`` in ``lane``, by default the own one."""
+        """The topic of ``what`` in ``lane``, by default this role's lane."""
         return topic(self.garage, lane or self.lane or GARAGE_WIDE, what)
 
     async def publish(self, message: Message, *, lane: str | None = None, role: str | None = None) -> None:
-        """Publish ``message`` on its topic, retained if the contract says so. It may be lost: who needs to know says
-        it again, with the same id, until an answer shows. ``role`` is for a health of another role's. Raises
-        BadMessage for what is too large, BusRefused where there will be no connection."""
+        """Publish ``message`` on its topic, retained if the contract says so. It may be lost: a sender that needs to
+        know repeats it, with the same id, until an answer comes. ``role`` is for another role's health. Raises
+        BadMessage for what is too large, ConnectionRefused where there will be no connection."""
         kind = type(message).__name__.lower()
         await self.mqtt_client.publish(
             self.where(f"health/{role or self.role}" if kind == "health" else kind, lane),
@@ -152,7 +155,7 @@ class Endpoint:
     def subscribe(self, *kinds: str, lane: str | None = None) -> MessageStream:
         """Messages of ``kinds`` (``fee``; ``health`` for every role's, ``health/worker`` for one) from now on.
 
-        ``lane``: by default the own one, for health the garage's roles as well; or every one's (``+``) for a role of
+        ``lane``: by default this role's, for health the garage's roles as well; or every lane (``+``) for a role of
         the whole garage. What does not fit its type is acknowledged, alerted and not yielded. Several streams may
         take in one message.
         """
@@ -204,11 +207,11 @@ class Endpoint:
         await self._alerts.clear(self._alert_key(code, lane, session, order_no), text, help_code=help_code)
 
     def raised(self) -> list[AlertCode]:
-        """The codes of what is raised for this role's place as a whole, and of no stay or order."""
+        """The codes of the alerts raised for this role's place as a whole, and for no stay or order."""
         return self._alerts.codes_of(self.lane or GARAGE_WIDE)
 
     async def bad_message(self, topic_text: str, reason: str) -> None:
-        """Alert ``bad-message``; a flood of them is counted rather than repeated."""
+        """Raise ``bad-message``; a flood of them is counted, not repeated."""
         now_ms = self.clock.steady_ms()
         await self._alerts.bad_message(topic_text, reason, now_ms=now_ms, lane=self.lane or GARAGE_WIDE)
 
@@ -221,19 +224,19 @@ class Endpoint:
     # Health
 
     def healthy(self) -> None:
-        """Say ``online`` from now on."""
+        """Publish ``online`` from now on."""
         self._heartbeat.become("online", None)
 
     def degraded(self, reason: str) -> None:
-        """Say ``degraded`` from now on, and why, in any words: they go out as an alert's."""
+        """Publish ``degraded`` from now on, and why, in any words: they are cleaned and cut like an alert's."""
         self._heartbeat.become("degraded", plain(reason, TEXT_MOST))
 
     async def run_heartbeat(self) -> None:
-        """Say this role's health until cancelled, and then that it is gone; see Heartbeat.run()."""
+        """Publish this role's health until cancelled, and then that it is offline; see Heartbeat.run()."""
         await self._heartbeat.run()
 
     def send_heartbeat(self) -> None:
-        """Say this role's health at once."""
+        """Publish this role's health at once."""
         self._heartbeat.send()
 
     async def _publish_health(self, health: Health) -> None:

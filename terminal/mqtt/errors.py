@@ -1,7 +1,7 @@
-"""What a connection to a broker can fail by, and what it leaves behind when it does.
+"""How a connection to a broker can fail, and the will that it leaves behind.
 
-BusError
-├── BusRefused           the broker does not accept this user: nothing to wait for, exit status 2
+MqttError
+├── ConnectionRefused    the broker does not accept this user: waiting is no use, exit status 2
 └── SubscriptionRefused  the broker does not let this user read a filter
 """
 
@@ -13,11 +13,11 @@ REFUSALS = {
     "Bad user name or password": "user or password is wrong",
     "Not authorized": "this user may not connect",
 }
-"""What a CONNACK may say of this client, by paho's names, in our words. Any other refusal is the broker's trouble."""
+"""A CONNACK's refusals of this client, by paho's names, in our words. Any other refusal is the broker's own trouble."""
 
 
 class MqttError(Exception):
-    """A connection that cannot be had as it was asked for."""
+    """The connection cannot be made as it was asked for."""
 
 
 class ConnectionRefused(MqttError):

@@ -1,4 +1,4 @@
-"""A role's heartbeat: its health every 5 s, the echo that proves the broker delivers, and a second machine's trace."""
+"""A role's heartbeat: its health every 5 s, the echo that proves the broker delivers, and a second machine's traces."""
 
 import asyncio
 import contextlib
@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 5.0
 SAID_AGAIN_S = 2.2
-"""So long after a connect a heartbeat is said once more: what is fleeting reaches only who is there, and whoever lost
-the broker at the same time is back by then (client.RETRY_S)."""
+"""How long after a connect a heartbeat is repeated once: a QoS 0 message reaches only those who are connected, and a
+role that lost the broker at the same time is back by then (client.RETRY_S)."""
 
 
 class Heartbeat:
@@ -49,7 +49,7 @@ class Heartbeat:
         self._state: HealthState = "online"
         self._reason: str | None = None
         self._own: tuple[HealthState, str | None] = "online", None
-        """What the role itself says, whatever befalls the connection."""
+        """The role's own state, whatever happens to the connection."""
         self._since = stamp(clock.wall_ms())
         self._news = asyncio.Event()
         self._beats = False
@@ -59,7 +59,7 @@ class Heartbeat:
         self._taken_over = self._heard_own = self._heard_other = False
 
     def become(self, state: HealthState, reason: str | None) -> None:
-        """Say ``state`` from now on, and why."""
+        """Publish ``state`` from now on, and why."""
         self._own = state, reason
         if self._taken_over and state == "online":
             state, reason = "degraded", TAKEN_OVER
@@ -70,14 +70,14 @@ class Heartbeat:
             self._news.set()
 
     def send(self) -> None:
-        """Say it at once."""
+        """Publish it at once."""
         self._news.set()
 
     async def run(self) -> None:
-        """Say this role's health every 5 s, on every change, after every connect and once more for who was slower to
-        connect, until cancelled; then say ``offline``. The heartbeat is also the canary: some brokers grant what they
-        then do not deliver, so a connection on which the own heartbeat does not come back for 15 s is given up and
-        made anew. Where it is said already, by whoever keeps the role alive, another one only waits."""
+        """Publish this role's health every 5 s, on every change, after every connect and once more for roles that were
+        slower to connect, until cancelled; then publish ``offline``. The heartbeat is also a test: some brokers grant a
+        subscription and then do not deliver, so if our own heartbeat does not come back for 15 s, the connection is
+        made anew. If the role's keeper already runs the heartbeat, a second call only waits."""
         if self._beats:
             await asyncio.Event().wait()
         self._beats = True
@@ -131,7 +131,7 @@ class Heartbeat:
         async for delivery in echo:
             delivery.ack()
             if self._mqtt_client.instance.encode() not in delivery.payload:
-                self._heard_other = self._heard_own  # what was said before us was said by who ran here before
+                self._heard_other = self._heard_own  # the process before us published that
             elif not delivery.retained:
                 self._echo_ms, self._heard_own = self._clock.steady_ms(), True
 
@@ -149,7 +149,7 @@ class Heartbeat:
 
     def _check_echo(self) -> None:
         if self._mqtt_client.connected and self._clock.steady_ms() - self._echo_ms > SILENT_MS:
-            log.error("the broker takes the heartbeats on %s and does not deliver them", self._own_topic)
+            log.error("the broker accepts the heartbeats on %s and does not deliver them", self._own_topic)
             self._echo_ms = self._clock.steady_ms()
             self._mqtt_client.reconnect("the broker does not deliver")
 

@@ -1,4 +1,4 @@
-"""Which roles are there, by their heartbeats."""
+"""Which roles are online, by their heartbeats."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,19 +14,19 @@ class SecondWorker(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The last that was heard of a role. ``at_ms`` is its arrival by the steady clock; None: only a retained
-    message, which says what was, not that anybody is there now."""
+    """The last message of a role. ``at_ms`` is its arrival by the steady clock; None: only a retained message, which
+    tells what was, not that the role is online now."""
 
     lane: str
     role: str
     health: Health
     at_ms: int | None
     beat_ms: int | None = None
-    """When it last said, live, that it is there; kept when it says that it goes."""
+    """When it last said, live, that it is online; kept when it says that it goes offline."""
 
 
 class Presence:
-    """The roles of a garage. Feed it every ``health`` message; ask it who is online. Nothing wakes up in here."""
+    """The roles of a garage. Feed it every ``health`` message, and ask it which roles are online. It has no timers."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -42,7 +42,7 @@ class Presence:
             return  # a late or repeated retained message is older than what came live
         self._note(key, health, at_ms)
         if topic.role == "run" and health.state == "offline":
-            # One will for all roles on that connection: they share its instance.
+            # The connection has one will for all its roles: they share its instance.
             for other, peer in self._peers.items():
                 if peer.health.instance == health.instance and other != key:
                     self._note(other, health, at_ms)
@@ -55,7 +55,7 @@ class Presence:
         self._peers[key] = Peer(*key, health, at_ms, beat_ms)
 
     def state(self, role: str, lane: str | None = None) -> Literal["online", "degraded", "offline"]:
-        """The best state among the lanes' (or only ``lane``'s) roles of that name; unheard-of is offline."""
+        """The best state among the roles of that name, of all lanes or only ``lane``; an unknown role is offline."""
         now = self._clock.steady_ms()
         states = {
             peer.health.state
@@ -68,11 +68,11 @@ class Presence:
         return "online" if "online" in states else "degraded" if "degraded" in states else "offline"
 
     def online(self, role: str, lane: str | None = None) -> bool:
-        """Is it there, if only degraded?"""
+        """Is it online, even if degraded?"""
         return self.state(role, lane) != "offline"
 
     def silent_ms(self, role: str, lane: str | None = None) -> int:
-        """Time since its last live heartbeat that did not say offline, or else since this object was made."""
+        """The time (ms) since its last live heartbeat that did not say offline, or since this object was made."""
         beats = [
             peer.beat_ms
             for peer in self._peers.values()
@@ -81,5 +81,5 @@ class Presence:
         return self._clock.steady_ms() - max(beats, default=self._began_ms)
 
     def all(self) -> list[Peer]:
-        """Everything heard of, retained messages included, for a page that lists it; sorted by lane and role."""
+        """Everything known, retained messages included, for a page that lists it; sorted by lane and role."""
         return [self._peers[key] for key in sorted(self._peers)]

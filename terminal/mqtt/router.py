@@ -1,4 +1,4 @@
-"""Which subscriptions get what arrives, what the broker has granted them, and what waits for a taker.
+"""Which subscriptions get an arriving message, what the broker has granted them, and what is parked.
 
 Nothing here knows the MQTT library: client.py tells it what was asked and answered, and feeds it.
 """
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 GRACE_S = 10.0
 ROUTES_KEPT = 1024
-"""Topics whose takers are remembered; whoever publishes under ever new ones makes it forget."""
+"""How many topics' subscribers are remembered; a client that publishes under ever new topics makes it forget."""
 
 
 class SubscriptionRouter:
@@ -33,12 +33,12 @@ class SubscriptionRouter:
         self._parked: dict[Arrival, asyncio.TimerHandle] = {}
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        """From now on, and within the grace, what nobody takes is parked."""
+        """From now on, and within the grace, park what nobody takes."""
         self._loop = loop
         self._park_until = loop.time() + self._grace_s
 
     def add(self, subscription: Subscription) -> None:
-        """Let it take part, in what is parked as well."""
+        """Add a subscription; it gets parked messages too."""
         self._subscriptions.append(subscription)
         self._routes.clear()
         for arrival in [a for a in self._parked if any(matches(f, a.topic) for f in subscription.filters)]:
@@ -46,8 +46,8 @@ class SubscriptionRouter:
             subscription.offer(arrival)
 
     def remove(self, subscription: Subscription, *, park: bool) -> list[str]:
-        """Let it take part no more; returns the filters that no other one needs. ``park``: keep what it has not
-        acknowledged for whoever comes within the grace."""
+        """Remove a subscription; returns the filters that no other one needs. ``park``: keep what it has not
+        acknowledged for a subscription that comes within the grace."""
         self._subscriptions.remove(subscription)
         self._routes.clear()
         for arrival in subscription.held:
@@ -78,12 +78,12 @@ class SubscriptionRouter:
         return {f: max(s.filters.get(f, 0) for s in self._subscriptions) for f in sorted(filters)}
 
     def asked(self, mid: int | None, filters: Iterable[str]) -> None:
-        """A SUBSCRIBE of that message id asks for ``filters``."""
+        """Note that the SUBSCRIBE with that message id asks for ``filters``."""
         self._granted.difference_update(filters)
         self._asked[mid] = list(filters)
 
     def answered(self, mid: int, refusals: Sequence[bool]) -> None:
-        """Its SUBACK, which says of each filter whether it is refused."""
+        """Take its SUBACK, which says for each filter whether it is refused."""
         asked = self._asked.pop(mid, [])
         refused = tuple(f for f, is_refused in zip(asked, refusals, strict=False) if is_refused)
         self._granted.update(f for f in asked if f not in refused)
@@ -95,7 +95,7 @@ class SubscriptionRouter:
                 subscription.grant(True)
 
     def lost(self, *, ends: bool) -> None:
-        """The connection is gone, and with it what was granted; ``ends``: there will be no other."""
+        """The connection is lost, and with it every grant; ``ends``: there will be no other connection."""
         self._granted.clear()
         self._asked.clear()
         for subscription in () if ends else self._subscriptions:
@@ -104,7 +104,7 @@ class SubscriptionRouter:
     # What arrives
 
     def route(self, arrival: Arrival) -> bool:
-        """Give it to whoever takes it, or park it; False: nobody takes it, and it may be acknowledged."""
+        """Give a message to the subscriptions that take it, or park it; False: nobody takes it, so acknowledge it."""
         takers = self._routes.get(arrival.topic)
         if takers is None:
             takers = [s for s in self._subscriptions if any(matches(f, arrival.topic) for f in s.filters)]
@@ -119,7 +119,7 @@ class SubscriptionRouter:
         return bool(takers)
 
     def forget_parked(self) -> None:
-        """What is parked stays with the broker."""
+        """Forget what is parked; it stays with the broker."""
         for timer in self._parked.values():
             timer.cancel()
         self._parked.clear()

@@ -1,4 +1,4 @@
-"""What comes in from the broker: who gets it, and when it may be acknowledged.
+"""Messages from the broker: which subscription gets them, and when they may be acknowledged.
 
 A PUBLISH may match several subscriptions of one connection; its PUBACK goes out once each of them is done with it.
 Nothing here knows the MQTT library: client.py feeds it.
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Self
 
 LIMIT = 1000
-"""Deliveries that may wait in one subscription. A broker stops at 20 unacknowledged ones by itself; this is for
-brokers and QoS 0 publishers that do not. What is over it is not taken: QoS 1 comes again after a reconnect."""
+"""How many deliveries may wait in one subscription. A broker stops at 20 unacknowledged ones by itself; this limit is
+for brokers and QoS 0 publishers that do not. The excess is not taken: QoS 1 comes again after a reconnect."""
 
 
 class FilterError(ValueError):
@@ -58,7 +58,7 @@ def matches(text: str, topic: str) -> bool:
 
 @dataclass(eq=False, slots=True)
 class Arrival:
-    """One PUBLISH, until each of ``holders`` is done with it; then ``puback`` is called, once."""
+    """One PUBLISH. ``puback`` is called once, when all of its ``holders`` are done with it."""
 
     topic: str
     payload: bytes
@@ -67,6 +67,7 @@ class Arrival:
     holders: "set[Subscription]" = field(default_factory=set)
 
     def settle(self, holder: "Subscription") -> None:
+        """Note that ``holder`` is done with it, and send the PUBACK after the last one. A second call does nothing."""
         if holder in self.holders:
             self.holders.remove(holder)
             holder.held.discard(self)
@@ -76,8 +77,8 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message as one subscriber sees it. ``retained`` is the RETAIN flag: the broker kept it, it is not news.
-    The subscriber must call ack() when it will not need the message again, that is after its own commit."""
+    """A message as one subscriber sees it. ``retained`` is the RETAIN flag: the broker kept it, so it is not news. The
+    subscriber must call ack() when it will not need the message again, that is, after its own commit."""
 
     topic: str
     payload: bytes
@@ -93,12 +94,12 @@ class Delivery:
 class Subscription:
     """An async iterator of Delivery, in the order of arrival, for one consumer; see MqttClient.subscribe().
 
-    Iterating raises what made the connection useless: BusRefused, SubscriptionRefused. It ends after close().
+    Iterating raises what made the connection useless: ConnectionRefused, SubscriptionRefused. It ends after close().
     """
 
     def __init__(self, filters: dict[str, int], on_close: "Callable[[Subscription], None]") -> None:
         self.filters = filters
-        """Each with its QoS."""
+        """Each filter with its QoS."""
         self.held: set[Arrival] = set()
         self.dropped = 0
         self._waiting: deque[Arrival] = deque()
@@ -120,11 +121,11 @@ class Subscription:
         return True
 
     def grant(self, done: bool) -> None:
-        """The broker has (or, after a lost connection, no longer has) these filters."""
+        """Note that the broker has these filters or, after a lost connection, no longer has them."""
         (self._granted.set if done else self._granted.clear)()
 
     def fail(self, error: Exception) -> None:
-        """Raise ``error`` in the consumer, after what already waits."""
+        """Raise ``error`` in the consumer, after the messages that already wait."""
         self._error = error
         self._news.set()
         self._granted.set()
@@ -136,7 +137,7 @@ class Subscription:
             raise self._error
 
     def close(self) -> None:
-        """End the iteration. What was not acknowledged goes back to the client (see MqttClient)."""
+        """End the iteration. Unacknowledged messages go back to the client (see MqttClient)."""
         if not self._closed:
             self._closed = True
             self._waiting.clear()

@@ -1,18 +1,18 @@
-"""Is a connection lost again and again soon after it stood? So it goes where two machines share one name.
+"""Notices that a connection is lost again and again soon after it was made, as when two machines share one name.
 
-MQTT 3.1.1 lets the broker end a session for a newer one of the same client id without a word of why: each of the two
-pushes the other out, connects, and looks well to everybody for as long as it lasts.
+MQTT 3.1.1 lets the broker end a session for a newer one of the same client id without saying why: each of the two
+pushes the other out, connects, and looks healthy for as long as its connection lasts.
 """
 
 from collections import deque
 from collections.abc import Callable
 
 SOON_MS = 10_000
-"""A connection that was lost within this time counts; one that hung is noticed later than that."""
+"""A connection that is lost within this time counts; one that hangs is noticed later."""
 MANY, WITHIN_MS = 3, 60_000
-"""So many of them within this time are told."""
+"""This many of them within this time raise the alert."""
 QUIET_MS = 60_000
-"""And over when no connection was lost for so long."""
+"""The alert ends when no connection was lost for this long."""
 TAKEN_OVER = (
     "the broker ended our session three times within a minute, each soon after its connect: does another machine run "
     "under this name, from a copied card? Switch one off, or give it a name, passwords and keys of its own. If there "
@@ -21,7 +21,7 @@ TAKEN_OVER = (
 
 
 class TakeoverDetector:
-    """``steady_ms`` is a clock that never jumps; ``connected``: how it stands now."""
+    """``steady_ms`` is a clock that never jumps; ``connected``: is there a connection now?"""
 
     def __init__(self, steady_ms: Callable[[], int], *, connected: bool) -> None:
         self._steady_ms = steady_ms
@@ -31,7 +31,7 @@ class TakeoverDetector:
         self._many = False
 
     def changed(self, connected: bool) -> None:
-        """The connection stands, or was lost."""
+        """The connection was made or lost."""
         now = self._steady_ms()
         if connected:
             self._since_ms = now

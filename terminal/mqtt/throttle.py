@@ -1,10 +1,10 @@
-"""So much at once and then so much in a time: what keeps a flood out of alerts, logs, journals and panels."""
+"""A limit on how often something may happen: it keeps a flood out of alerts, logs, journals and panels."""
 
 
 class Throttle:
     """A token bucket: ``burst`` events pass at once, then one every ``every_ms``; the others are counted.
 
-    It reads no clock. Times are milliseconds of one clock that never jumps, and whole, so that nothing is lost by
+    It reads no clock. Times are whole milliseconds of one clock that never jumps, so that nothing is lost by
     rounding; the bucket is full when the first event comes.
     """
 

@@ -1,8 +1,8 @@
 """The socket under the MQTT client: how it is opened, and how it is read.
 
-paho reads a packet in four pieces, each a system call, and leaves a socket whose TLS handshake failed to the garbage
-collector. Both are mended here, through the one method of its that opens sockets (private, hence the test that it is
-still called: test_mqtt_client.py).
+paho reads a packet in four pieces, each with a system call, and leaves a socket whose TLS handshake failed to the
+garbage collector. Both are corrected here, through the one method that opens sockets. It is private, so
+test_mqtt_client.py checks that it is still called.
 """
 
 import socket
@@ -14,12 +14,12 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 CHUNK = 65536
-"""Bytes asked from the kernel at once."""
+"""How many bytes to ask from the kernel at once."""
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
 class BufferedSocket:
-    """What paho needs of a socket; recv() asks the kernel only when everything read before has been handed out."""
+    """What paho needs of a socket; recv() asks the kernel only when all bytes read before have been handed out."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -28,10 +28,12 @@ class BufferedSocket:
 
     @property
     def pending(self) -> bool:
-        """Is there something to read of which the kernel knows nothing? Then no readiness event will come for it."""
+        """Are there bytes to read that the kernel has already handed out? No readiness event will come for them."""
         return self._at < len(self._buffer) or (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0)
 
     def recv(self, size: int) -> bytes:
+        """At most ``size`` bytes, b'' at the end of the stream. Raises OSError; BlockingIOError means that none
+        wait."""
         if self._at >= len(self._buffer):
             self._buffer, self._at = self._sock.recv(CHUNK), 0
         data = self._buffer[self._at : self._at + size]
@@ -39,20 +41,24 @@ class BufferedSocket:
         return data
 
     def send(self, data: bytes | bytearray) -> int:
+        """Hand bytes to the kernel; returns how many it took. Raises OSError, BlockingIOError if it takes none."""
         return self._sock.send(data)
 
     def close(self) -> None:
+        """Close the socket; bytes that were not handed out are lost."""
         self._sock.close()
 
     def fileno(self) -> int:
+        """The socket's descriptor, for the event loop; -1 once it is closed. See ``pending`` before waiting on it."""
         return self._sock.fileno()
 
     def setblocking(self, flag: bool) -> None:
+        """Block in recv() and send() or, with False, raise BlockingIOError there."""
         self._sock.setblocking(flag)
 
 
 class PahoClient(mqtt.Client):
-    """paho's client on a BufferedSocket; ``tls`` is used if it is set."""
+    """paho's client on a BufferedSocket; uses ``tls`` if it is set."""
 
     tls: ssl.SSLContext | None = None
 
@@ -71,13 +77,13 @@ class PahoClient(mqtt.Client):
 
 
 def new_client(client_id: str, clean: bool, username: str, password: str) -> PahoClient:
-    """A client of MQTT 3.1.1 that acknowledges when it is told to, and connects when it is told to."""
+    """An MQTT 3.1.1 client that acknowledges and connects only when it is told to."""
     client = PahoClient(
         CallbackAPIVersion.VERSION2,
         client_id,
         clean_session=clean or not client_id,  # MQTT 3.1.1: without an id no session can be kept
         protocol=mqtt.MQTTv311,
-        reconnect_on_failure=False,  # else paho falls back to MQTT 3.1 by itself, blocking
+        reconnect_on_failure=False,  # otherwise paho falls back to MQTT 3.1 by itself, blocking
         manual_ack=True,
     )
     if username:
@@ -98,8 +104,8 @@ def where(url: str) -> tuple[str, int, bool]:
 
 
 def tls_context(ca_file: Path | None, cert_file: Path | None, key_file: Path | None) -> ssl.SSLContext:
-    """Checks the certificate and its host name, by ``ca_file`` or the system's authorities, and shows our own if there
-    is one. Raises OSError, also for what is no certificate."""
+    """A TLS context that checks the certificate and its host name, by ``ca_file`` or the system's authorities, and
+    shows our own certificate if there is one. Raises OSError, also for a file that is not a certificate."""
     context = ssl.create_default_context(cafile=ca_file)
     if cert_file:
         context.load_cert_chain(cert_file, key_file, password="")  # else OpenSSL asks for one on the terminal

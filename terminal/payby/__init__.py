@@ -1,4 +1,4 @@
-"""PayBy's acquiring API for Python: everything that goes if PayBy goes. Imports nothing else of this project.
+"""PayBy's acquiring API for Python: everything that would go if PayBy went. Imports nothing else of this project.
 
 A payment by QR code::
 
@@ -7,19 +7,20 @@ A payment by QR code::
         answer = await payby.place_order(order.biz_content())   # answer.token_url is what the QR code carries
         answer = await payby.get_order("A-1")                   # answer.order.is_paid; answer.body, .sign: the proof
 
-A notification, in any web server: verify the raw bytes, then read them::
+A notification, in any web server: verify the raw bytes first, then read them::
 
     verify(payby_keys, raw_body, headers.get("sign"))           # raises BadSignature: answer 401
     notification = read_notification(raw_body)                  # raises BadWords: answer 400
 
-Without PayBy, for tests: ``async with Sandbox(merchant_keys=[key.public_key()]) as sandbox``.
+For tests without PayBy: ``async with Sandbox(merchant_keys=[key.public_key()]) as sandbox``.
 
-``client``      the calls; ``errors`` what they raise, ``requests`` what goes in, ``messages`` what comes back
-``signing``     keys, signatures; ``keyfiles`` the forms in which keys come
-``statements``  the day's files
-``sandbox``     a strict look-alike of PayBy
-``plain``       others' texts for a log
-``wire``, ``rate``, ``clock`` and ``strict`` stand under the client: one call, its turn, its time, its JSON.
+``client``            the calls; ``errors`` what they raise, ``requests`` what goes in, ``messages`` what comes back
+``signing``           keys and signatures; ``key_files`` the forms in which keys come
+``statement_reader``  the day's files
+``sandbox``           a strict look-alike of PayBy
+``plain_text``        makes others' texts fit for a log
+``transport``, ``connections``, ``rate_limit``, ``server_clock`` and ``strict_json`` are below the client: one call, its
+connection, its turn, its time, its JSON.
 
-Nothing is imported here, so that who only verifies a signature does not load an HTTP client.
+Nothing is imported here, so that code which only verifies a signature does not load an HTTP client.
 """

@@ -1,13 +1,13 @@
-"""PayBy's acquiring API for asyncio: one method a call, no answer that is not signed.
+"""PayBy's acquiring API for asyncio: one method for each call, and only signed answers.
 
-    async with PayBy(base_url, partner_id, private_key, payby_keys) as payby:
-        answer = await payby.place_order(PlaceOrder(order_no=..., amount=..., subject=...).biz_content())
+    async with PayByClient(base_url, partner_id, private_key, payby_keys) as payby:
+        answer = await payby.place_order(OrderRequest(order_no=..., amount=..., subject=...).biz_content())
         show(answer.token_url)
 
-Every method returns a signed success or raises a leaf of ``errors.CallFailed``. None of those that change something is
-repeated here, but for two cases: PayBy refused our time, and its answer told the right one; or a connection that was
-used before was reset or stayed silent, so that the same bytes go out on a new one. Who repeats a call repeats the same
-bytes; then nothing can happen twice.
+Every method returns a signed success or raises a leaf of ``errors.CallFailed``. A call that changes something is
+repeated here in two cases only: PayBy refused our time and its answer told the right one; or a connection that was used
+before was reset or stayed silent, so the same bytes go out on a new one. A caller that repeats a call must repeat the
+same bytes; then nothing can happen twice.
 """
 
 import asyncio
@@ -66,7 +66,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class OrderAnswer:
-    """A signed success about one order. ``body`` and ``sign`` are PayBy's words unchanged: the proof of a payment."""
+    """A signed success about one order. ``body`` and ``sign`` are PayBy's unchanged words: the proof of a payment."""
 
     order: AcquireOrder
     token_url: str | None
@@ -86,7 +86,7 @@ class RefundAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """How PayBy is reached: a signed round trip, and how far its clock is ahead of ours (None: it sent no Date)."""
+    """A signed round trip to PayBy: how far its clock is ahead of ours (ms; None: it sent no Date)."""
 
     round_trip_ms: int
     skew_ms: int | None
@@ -94,7 +94,7 @@ class Probe:
 
 @cache
 def _product() -> str:
-    """This product's name and version; the library alone bears no version of its own."""
+    """This product's name and version; the library has no version of its own."""
     try:
         return f"exit-terminal/{version('parking-exit-terminal')}"
     except PackageNotFoundError:
@@ -106,7 +106,7 @@ class _OrderQuery(msgspec.Struct):
 
 
 class PayByClient:
-    """A merchant's way to PayBy. Close it, or use it as a context manager.
+    """A merchant's connection to PayBy. Close it, or use it as a context manager.
 
     ``timeout_s`` bounds a call from the first byte to the last, and before that its wait for the rate limit.
     ``calls_per_s`` is for all calls together. A ``session`` that is passed in stays the caller's; it must not
@@ -158,23 +158,24 @@ class PayByClient:
         await self._wire.close()
 
     async def open_ahead(self) -> None:
-        """Have a connection ready, TLS handshake done, for a call that is expected soon. Tells PayBy nothing, takes at
-        most ``timeout_s``, opens no more than a few and raises nothing: a call finds out what is wrong."""
+        """Open a connection, with its TLS handshake, for a call that is expected soon. Sends PayBy nothing, takes at
+        most ``timeout_s``, opens only a few, and raises nothing: the call itself finds out what is wrong."""
         await self._wire.open_ahead()
 
     @property
     def skew_ms(self) -> int | None:
-        """How far PayBy's clock is ahead of ours (± 1 s); None before the first answer."""
+        """How far PayBy's clock is ahead of ours (ms, ± 1 s); None before the first answer."""
         return self._wire.time.skew_ms
 
     def now_ms(self) -> int:
-        """PayBy's time as far as known, ms since the epoch: what ``expires_ms`` should be reckoned from."""
+        """PayBy's time as far as known, in ms since the epoch: reckon ``expires_ms`` from it."""
         return self._wire.time.now_ms()
 
     async def place_order(self, biz: bytes) -> OrderAnswer:
-        """Place an order, or learn how the order of this number stands. ``biz``: PlaceOrder.biz_content(), journaled.
+        """Place an order, or learn the status of the order with this number. ``biz``: OrderRequest.biz_content(),
+        journaled.
 
-        Answers with a token_url while the order is CREATED. OurMistake with 62016 where the parameters differ.
+        The answer has a token_url while the order is CREATED. Raises OurMistake with 62016 if the parameters differ.
         """
         return await self._order("acquire2/placeOrder", biz, _number_in(biz), None, Turn.MONEY)
 
@@ -186,22 +187,22 @@ class PayByClient:
         device_id: str | None = None,
         attempts: int = 1,
     ) -> OrderAnswer:
-        """How an order stands. ``device_id``: the one that it was placed with; by our number PayBy finds such an order
-        only so. More ``attempts`` repeat a call without an answer, 2 to 6 s apart."""
+        """An order's status. ``device_id``: the device that it was placed with, without which PayBy does not find such
+        an order by our number. More ``attempts`` repeat a call without an answer, 2 to 6 s apart."""
         biz = requests.order_ref(order_no, payby_no, device_id=device_id)
         return await self._repeat(
             attempts, lambda: self._order("acquire2/getOrder", biz, order_no, payby_no, Turn.QUERY)
         )
 
     async def cancel_order(self, order_no: str | None = None, *, payby_no: str | None = None) -> OrderAnswer:
-        """Close an unpaid order. OrderPaid where it was paid before, OrderDead where it is closed already."""
+        """Close an unpaid order. Raises OrderPaid if it was paid before, OrderDead if it is already closed."""
         biz = requests.order_ref(order_no, payby_no)
         return await self._order("acquire2/cancelOrder", biz, order_no, payby_no, Turn.MONEY)
 
     async def revoke_order(self, order_no: str | None = None, *, payby_no: str | None = None) -> OrderAnswer:
         """Undo an order of unknown outcome: closed if unpaid, refunded if paid.
 
-        That it is done shows only as ``order.is_revoked`` in get_order(): ask until it does.
+        Only ``order.is_revoked`` in get_order() shows that it is done: ask until it does.
         """
         biz = requests.order_ref(order_no, payby_no)
         return await self._order("acquire2/revokeOrder", biz, order_no, payby_no, Turn.MONEY)
@@ -209,18 +210,18 @@ class PayByClient:
     async def update_expired_time(
         self, order_no: str | None = None, *, payby_no: str | None = None, expires_ms: int
     ) -> OrderAnswer:
-        """Move an order's expiry, at most 15 days ahead."""
+        """Move an order's expiry (ms since the epoch), at most 15 days ahead."""
         biz = requests.order_ref(order_no, payby_no, expires_ms)
         return await self._order("acquire2/updateExpiredTime", biz, order_no, payby_no, Turn.MONEY)
 
     async def refund(self, biz: bytes) -> RefundAnswer:
-        """Ask for a refund. ``biz``: PlaceRefund.biz_content(), journaled. RefundKnown: look it up."""
+        """Ask for a refund. ``biz``: RefundRequest.biz_content(), journaled. After RefundKnown look the refund up."""
         return await self._refund("acquire2/refund/placeOrder", biz, Turn.MONEY)
 
     async def get_refund(
         self, refund_no: str | None = None, *, payby_no: str | None = None, attempts: int = 1
     ) -> RefundAnswer:
-        """How a refund stands. More ``attempts`` repeat a call without an answer, 2 to 6 s apart."""
+        """A refund's status. More ``attempts`` repeat a call without an answer, 2 to 6 s apart."""
         biz = requests.refund_ref(refund_no, payby_no)
         return await self._repeat(attempts, lambda: self._refund("acquire2/refund/getOrder", biz, Turn.QUERY))
 
@@ -235,7 +236,7 @@ class PayByClient:
         size: int = 100,
         attempts: int = 3,
     ) -> OrderPage:
-        """The orders of some days, both included; empty ``devices`` or ``statuses`` mean all."""
+        """The orders of some days, first and last included; empty ``devices`` or ``statuses`` mean all."""
         biz = requests.order_page(start, end, devices, statuses, number, size)
         call = "acquire2Query/queryOrderPage"
         reply = await self._repeat(attempts, lambda: self._wire.call(call, biz, Turn.REPORT))
@@ -252,33 +253,35 @@ class PayByClient:
         size: int = 100,
         attempts: int = 3,
     ) -> RefundPage:
-        """The refunds of some days, also those made in PayBy's portal; otherwise as query_order_page()."""
+        """The refunds of some days, including those made in PayBy's portal; otherwise as query_order_page()."""
         biz = requests.order_page(start, end, devices, statuses, number, size)
         call = "acquire2Query/queryRefundOrderPage"
         reply = await self._repeat(attempts, lambda: self._wire.call(call, biz, Turn.REPORT))
         return _understand(call, refund_page_in, reply)
 
     async def get_cashier_url_info(self, token_url: str) -> Payer | None:
-        """Which phone has read the code of an open order; None: none yet. TokenUnknown where there is no such code."""
+        """The phone that has read the code of an open order; None: no phone yet. Raises TokenUnknown if there is no
+        such code."""
         call = "acquire2/getCashierUrlInfo"
         return _understand(call, payer_in, await self._wire.call(call, requests.cashier_url(token_url), Turn.QUERY))
 
     async def get_order_payer(self, order_no: str | None = None, *, payby_no: str | None = None) -> Payer | None:
-        """Who paid an order, masked; None where PayBy does not say."""
+        """Who paid an order, masked; None if PayBy does not say."""
         call = "acquire2/getOrderPayer"
         biz = requests.order_ref(order_no, payby_no)
         return _understand(call, payer_in, await self._wire.call(call, biz, Turn.QUERY))
 
     async def get_order_statement(self, day: date, *, attempts: int = 3) -> bytes:
-        """The day's statements as a ZIP, for ``statements.read_zip``; NoStatement where there is none (yet).
+        """The day's statements as a ZIP, for ``statement_reader.read_zip``; raises NoStatement if there is none (yet).
 
-        PayBy's page does not say that a ZIP is signed: one without a signature is taken, one with a wrong one is not.
-        No money may be moved on a statement's word alone.
+        PayBy's page does not say that a ZIP is signed: a ZIP without a signature is accepted, one with a wrong one is
+        not. No money may be moved because of a statement alone.
         """
         return await self._repeat(attempts, lambda: self._statement(requests.statement(day)))
 
     async def probe(self) -> Probe:
-        """Is PayBy there, does it know our key and product, and what time has it? Asks for an order that is not."""
+        """Ask whether PayBy answers, knows our key and product, and what time it has, by asking for a nonexistent
+        order."""
         sent = self._clock.steady_ms()
         with contextlib.suppress(OrderUnknown):
             await self.get_order("probe")
@@ -291,7 +294,7 @@ class PayByClient:
         order = _understand(call, order_in, reply)
         if order_no not in (None, order.merchant_order_no) or payby_no not in (None, order.order_no):
             raise OutcomeUnknown(call, why="the answer speaks of another order")
-        url = None if order.is_final else _understand(call, token_url_in, reply)  # nobody scans a final one's
+        url = None if order.is_final else _understand(call, token_url_in, reply)  # nobody scans a final order
         return OrderAnswer(order, url, reply.body, reply.sign)
 
     async def _refund(self, call: str, biz: bytes, turn: Turn) -> RefundAnswer:
@@ -329,7 +332,7 @@ class PayByClient:
         return raw.body
 
     async def _repeat(self, attempts: int, call: Callable[[], Awaitable[T]]) -> T:
-        """Repeat a call that changes nothing while it has no answer or comes too fast, and was not refused."""
+        """Repeat a call that changes nothing while it gets no answer or comes too fast, unless it is refused."""
         for _ in range(attempts - 1):
             try:
                 return await call()

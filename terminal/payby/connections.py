@@ -1,8 +1,8 @@
-"""Connections to one server, used again only while they are surely alive, and opened ahead where a call is expected.
+"""Connections to one server, reused only while they are certainly alive, and opened ahead of an expected call.
 
-A router that forgets a quiet connection (NAT) tells nobody: what is sent into one is swallowed, and the caller waits
-for his whole time-out. So each connection is one aiohttp session here, since a session's own pool can neither open one
-ahead of a call nor pass over one that turned out dead.
+A router that forgets a quiet connection (NAT) tells nobody: what is sent into it is lost, and the caller waits for the
+whole time-out. So each connection is an aiohttp session of its own here, because a session's pool can neither open a
+connection ahead of a call nor skip one that turned out dead.
 """
 
 import asyncio
@@ -15,21 +15,21 @@ from typing import Any, NoReturn
 import aiohttp
 
 FRESH_S = 15.0
-"""A connection that was idle for longer is not used again."""
+"""A connection that was idle for longer than this is not used again."""
 FIRST_BYTE_S = 3.0
-"""One that is used again and says nothing for so long is doubted: the same bytes go out on a new one as well."""
+"""A reused connection that is silent for this long is doubted: the same bytes also go out on a new one."""
 MOST_AHEAD = 4
-"""Idle connections beyond which none is opened ahead, so that a loop that bounces opens no more."""
+"""With this many idle connections no more are opened ahead, so a bouncing loop opens only these."""
 MOST_CALLS = 64
-"""At a time; others wait."""
+"""The most calls at a time; others wait."""
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2, "TCP_USER_TIMEOUT": 10_000}
-"""The kernel asks after 5 s of silence, in seconds, which a router takes for traffic; what nobody acknowledges for 10 s
-(in ms) ends the connection."""
+"""The kernel probes after 5 s of silence (in seconds), which a router counts as traffic; a probe that nobody
+acknowledges for 10 s (in ms) ends the connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """A whole answer; ``body`` is None where it was longer than allowed. ``sent_ms``: when its request went out."""
+    """A whole answer; ``body`` is None if it was longer than allowed. ``sent_ms``: when its request went out."""
 
     status: int
     headers: Mapping[str, str]
@@ -38,24 +38,25 @@ class HttpAnswer:
 
 
 class Connections:
-    """``steady_ms`` is the clock by which they age, and of ``HttpAnswer.sent_ms``. Close it; that may be done twice."""
+    """``steady_ms`` is the clock for their age and for ``HttpAnswer.sent_ms``. Close it; close() may be called
+    twice."""
 
     def __init__(self, steady_ms: Callable[[], int]) -> None:
         self._steady_ms = steady_ms
         self._idle: list[tuple[int, _Line]] = []
-        """Since when; the newest last."""
+        """Idle connections and since when; the newest last."""
         self._opening = 0
         self._closed = False
         self._calls = asyncio.Semaphore(MOST_CALLS)
 
     async def close(self) -> None:
-        """Close what is idle; a call under way ends by itself, and its connection with it."""
+        """Close idle connections; a call under way ends by itself, and its connection with it."""
         self._closed = True
         await self._drop_idle()
 
     async def open_ahead(self, url: str, limit_s: float) -> None:
         """Have one more connection ready for a call to ``url``, TLS handshake done. Sends nothing, and raises nothing:
-        where it fails, the call will say so."""
+        if it fails, the call will say so."""
         await self._drop_stale()
         if len(self._idle) + self._opening >= MOST_AHEAD:
             return
@@ -86,9 +87,9 @@ class Connections:
     ) -> HttpAnswer:
         """The answer to ``body``, read up to ``limit`` bytes; waits as long as it takes, and raises what aiohttp does.
 
-        Where a connection that is used again is reset, or says nothing within ``patience_s``, the same bytes go out on
-        a new one, once and after ``may_repeat()``, and the first answer counts. So only bytes that may arrive twice.
-        One that the server closes is no such case: it may have taken them, and the caller looks that up.
+        If a reused connection is reset, or is silent for ``patience_s``, the same bytes go out on a new one, once and
+        after ``may_repeat()``, and the first answer counts. So pass only bytes that may arrive twice. If the server
+        closes the connection, nothing is repeated: it may have taken the bytes, and the caller looks that up.
         """
         async with self._calls:
             await self._drop_stale()
@@ -97,7 +98,7 @@ class Connections:
             calls = [asyncio.create_task(self._ask(line, url, body, headers, limit, trusted), name="payby call")]
             try:
                 if await _is_dead(calls[0], trusted, patience_s):
-                    await self._drop_idle()  # what forgot this one has forgotten the older ones too
+                    await self._drop_idle()  # a router that forgot this one has forgotten the older ones too
 
                     async def again() -> HttpAnswer:
                         await may_repeat()
@@ -154,12 +155,12 @@ class _Line:
             connector=aiohttp.TCPConnector(limit=1, keepalive_timeout=FRESH_S, socket_factory=_kept_alive),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),  # the caller's asyncio.timeout() bounds each call
-            auto_decompress=False,  # signatures are over the bytes as sent
+            auto_decompress=False,  # the signature covers the bytes as sent
             trace_configs=[traces],
         )
 
     async def open(self, url: str) -> None:
-        """Connect, and no more: the next request finds the connection in the session's pool."""
+        """Only connect: the next request finds the connection in the session's pool."""
         connector = self.session.connector
         assert connector is not None
 
@@ -175,7 +176,7 @@ class _Line:
 
 
 class _OpenError(Exception):
-    """The connection is open, and the request that opened it ends here."""
+    """The connection is open; the request that opened it ends here."""
 
 
 async def _made_anew(_session: aiohttp.ClientSession, context: Any, _params: object) -> None:
@@ -194,7 +195,7 @@ def _kept_alive(info: aiohttp.AddrInfoType) -> socket.socket:
 
 
 async def _is_dead(call: asyncio.Task[HttpAnswer], trusted: asyncio.Event, patience_s: float) -> bool:
-    """Does ``call`` go through an old connection that was reset or stays silent?"""
+    """Does ``call`` use an old connection that was reset or stays silent?"""
     waiting = asyncio.create_task(trusted.wait(), name="payby first byte")
     try:
         await asyncio.wait([waiting, call], timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
@@ -204,7 +205,7 @@ async def _is_dead(call: asyncio.Task[HttpAnswer], trusted: asyncio.Event, patie
 
 
 async def _first(calls: list[asyncio.Task[HttpAnswer]]) -> HttpAnswer:
-    """The first answer; where none comes, what the last to fail raised."""
+    """The first answer; if none comes, raises what the last failure raised."""
     waiting = set(calls)
     while True:
         done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -214,7 +215,7 @@ async def _first(calls: list[asyncio.Task[HttpAnswer]]) -> HttpAnswer:
 
 
 async def read_bounded(content: aiohttp.StreamReader, limit: int) -> bytes | None:
-    """The whole body; None where it is longer than ``limit``."""
+    """The whole body; None if it is longer than ``limit`` bytes."""
     body = bytearray()
     async for chunk in content.iter_any():
         body += chunk

@@ -13,7 +13,7 @@
         ├── RateLimited       402: not done; slow down, then repeat
         ├── ClockWrong        400 REQUESTTIME_*: not done; our clock is wrong
         ├── Unauthorised      403, 58…, 62019, 62026, 62086, status ERROR: out of order, tell the operator
-        ├── OurMistake        400, 62008, 62016, …: a bug or a wrong setting; never repeated
+        ├── OurMistake        400, 62008, 62016, …: a bug or a wrong setting; never repeat it
         ├── Refused           601: PayBy's risk control refused; call the attendant
         ├── OrderPaid         62001, 62003: it is paid; believe it after a look-up
         ├── OrderDead         62002: closed; a new order needs a new number
@@ -26,10 +26,10 @@
         ├── TokenUnknown      62082: PayBy has no such code to scan, or no longer
         └── NoStatement       62013, 62014: the statement is not there (yet)
 
-An answer counts only with PayBy's signature. What an unsigned one said decides nothing; it is kept as ``hint`` of
-OutcomeUnknown. Some codes come from PayBy's gateway, which signs nothing: those are ``said`` as well, and who asks the
-same again after them asks in vain. A signed code that no page of PayBy's names is OutcomeUnknown too. No error holds a
-key, a signature or a request body.
+An answer counts only with PayBy's signature. An unsigned one decides nothing; it is kept as ``hint`` of OutcomeUnknown.
+Some codes come from PayBy's gateway, which signs nothing: these are also in ``said``, and asking the same again after
+them is useless. A signed code that no page of PayBy's names is OutcomeUnknown too. No error contains a key, a signature
+or a request body.
 """
 
 from types import MappingProxyType
@@ -37,19 +37,19 @@ from types import MappingProxyType
 from .plain_text import plain
 
 _CODE = 64
-"""Characters that are kept of a code; PayBy's have five."""
+"""How many characters of a code are kept; PayBy's have five."""
 
 
 class PayByError(Exception):
-    """The root: whoever catches this catches everything of this library."""
+    """The root: catch this to catch every error of this library."""
 
 
 class BadKey(PayByError):
-    """A key file that cannot be used; the text names the file and what is wrong, never what is in it."""
+    """A key file cannot be used; the text names the file and what is wrong, never its content."""
 
 
 class BadRequest(PayByError):
-    """Parameters that break a limit of PayBy's page; nothing was sent. The text names the field."""
+    """A parameter breaks a limit of PayBy's page; nothing was sent. The text names the field."""
 
 
 class BadSignature(PayByError):
@@ -61,18 +61,18 @@ class BadSignature(PayByError):
 
 
 class BadWords(PayByError):
-    """Bytes that are not what PayBy's page says; the text names the field, and repeats nothing of them."""
+    """PayBy's bytes are not what its page says; the text names the field and repeats none of them."""
 
     def __init__(self, text: str) -> None:
         super().__init__(plain(text))
 
 
 class CallFailed(PayByError):
-    """A call that did not end with a signed success.
+    """A call did not end with a signed success.
 
-    ``call`` is the path below the base, ``code`` and ``msg`` are PayBy's (empty where there was no answer that could be
-    read), ``trace_code`` is what PayBy's support asks for, ``why`` is ours. All of them are kept ``plain``, since an
-    answer may be unsigned and its words end in logs, alerts and the journal.
+    ``call`` is the path below the base; ``code`` and ``msg`` are PayBy's (empty if there was no readable answer);
+    ``trace_code`` is what PayBy's support asks for; ``why`` is ours. All of them are made ``plain``, because an answer
+    may be unsigned and its words end up in logs, alerts and the journal.
     """
 
     def __init__(self, call: str, code: str = "", msg: str = "", trace_code: str = "", why: str = "") -> None:
@@ -91,21 +91,21 @@ class CallFailed(PayByError):
 
 
 class OutcomeUnknown(CallFailed):
-    """No answer that counts: it may have been done or not. Look the order up before anything else.
+    """No answer that counts: PayBy may or may not have done it. Look the order up before anything else.
 
-    ``hint`` is the error that an unsigned answer spoke of; None where nothing was said.
+    ``hint`` is the error that an unsigned answer claims; None if there was none.
     """
 
     hint: CallFailed | None = None
 
     @property
     def said(self) -> CallFailed | None:
-        """The hint, where PayBy's gateway says such a thing and signs nothing: it proves nothing about an order, but
-        steers what is asked next, and what a person is told."""
+        """The hint, if PayBy's gateway gives such an answer, which it never signs: it proves nothing about an order,
+        but decides what is asked next and what a person is told."""
         return self.hint if self.hint and (unsigned(self.hint.code) or isinstance(self.hint, Unauthorised)) else None
 
     def hinting(self, hint: CallFailed) -> "OutcomeUnknown":
-        """Return this error, with what an unsigned answer said."""
+        """Return this error with the claim of an unsigned answer."""
         self.hint = hint
         return self
 
@@ -114,7 +114,7 @@ class OutcomeUnknown(CallFailed):
 
 
 class NotSent(CallFailed):
-    """Nothing left this machine: the call waited for the rate limit as long as it may take. Repeat it later."""
+    """Nothing left this machine: the call waited for the rate limit as long as it may. Repeat it later."""
 
 
 class RateLimited(CallFailed):
@@ -138,7 +138,7 @@ class Refused(CallFailed):
 
 
 class OrderPaid(CallFailed):
-    """Not done: the order is paid or settled. Treat it so, after a look-up that brings the proof."""
+    """Not done: the order is paid or settled. Look it up for the proof, then treat it as paid."""
 
 
 class OrderDead(CallFailed):
@@ -162,11 +162,11 @@ class RefundUnknown(CallFailed):
 
 
 class RefundKnown(CallFailed):
-    """This refund number is taken, perhaps by an earlier try of ours: look the refund up."""
+    """This refund number is taken, perhaps by our own earlier try: look the refund up."""
 
 
 class RefundRejected(CallFailed):
-    """This refund will not be made: too much, not paid, revoked, refunded already or refused."""
+    """This refund will not be made: too much, not paid, revoked, already refunded, or refused."""
 
 
 class TokenUnknown(CallFailed):
@@ -206,21 +206,21 @@ CODES: MappingProxyType[str, type[CallFailed]] = MappingProxyType(
 """PayBy's codes; ``failure`` adds the rules that need more than the code."""
 
 _GATEWAYS = frozenset(("400", "402", "403", "404", "500", "504", "601"))
-_REFUSES_US = "58"  # what begins so is about our key, address or account
+_REFUSES_US = "58"  # codes that begin with it are about our key, address or account
 
 
 def unsigned(code: str) -> bool:
-    """Does PayBy's gateway say this itself, and without a signature?"""
+    """Does PayBy's gateway give this code itself, without a signature?"""
     return code in _GATEWAYS or code.startswith(_REFUSES_US)
 
 
 def failure(call: str, apply_status: str, code: str, msg: str, trace_code: str = "") -> CallFailed:
-    """The error that an answer's head speaks of. It decides something only when the answer was signed."""
+    """The error that an answer's head names. It decides something only if the answer was signed."""
     if apply_status == "ERROR":  # PayBy could not verify our signature, whatever the code
         return Unauthorised(call, code, msg, trace_code, "PayBy could not verify our signature")
     if code == "400" and msg.startswith("REQUESTTIME_"):
         return ClockWrong(call, code, msg, trace_code)
-    if code == "62041" and call.endswith("/revokeOrder"):  # refunded before; of a refund it means that one is refused
+    if code == "62041" and call.endswith("/revokeOrder"):  # already refunded; for a refund this code means a refusal
         return RevokeRejected(call, code, msg, trace_code)
     if code.startswith(_REFUSES_US):
         return Unauthorised(call, code, msg, trace_code, "PayBy's gateway refuses us")

@@ -1,6 +1,6 @@
 """RSA keys as portals and tools hand them out: PEM, bare Base64 on one line or many, or DER.
 
-What is in a file is told by its bytes alone. Nothing here repeats them.
+Only a file's bytes tell what is in it. No text here repeats them.
 """
 
 import base64
@@ -25,14 +25,14 @@ _PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----(.*?)-----END \1-----", re
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{16,}={0,2}")
 _PKCS12 = re.compile(rb"\x30.{1,5}\x02\x01\x03", re.DOTALL)
 _ENCRYPTED = re.compile(rb"\x30.{1,5}\x30.{1,5}\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d", re.DOTALL)  # PBES2
-_NO_KEY = (ValueError, TypeError, UnsupportedAlgorithm)  # their texts may speak of the key's content
+_NO_KEY = (ValueError, TypeError, UnsupportedAlgorithm)  # their texts may contain parts of the key
 
 PRIVATE, PUBLIC, CERTIFICATE = "a private key", "a public key", "a certificate"
 
 
 @dataclass(frozen=True, slots=True)
 class KeyFile:
-    """What is in a file, for people, and the key that it holds: of a certificate its public key, of a request none."""
+    """What is in a file, in words, and its key: a certificate's public key; None for a request."""
 
     what: str
     kind: str = ""
@@ -61,7 +61,7 @@ def find_key(data: bytes) -> KeyFile:
 
 
 def _plain(data: bytes) -> bytes:
-    """As some editors save a text: with a mark, or in UTF-16."""
+    """Undo what some editors do to a text: a byte order mark, or UTF-16."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", errors="replace").encode(errors="replace")
     return data.removeprefix(b"\xef\xbb\xbf")
@@ -72,7 +72,7 @@ def _named(form: str, found: KeyFile | None) -> KeyFile | None:
 
 
 def _pem(data: bytes, label: str) -> KeyFile:
-    """By what is in it: a key's label is not always its own."""
+    """Read a PEM block by its content: its label is not always right."""
     try:
         return KeyFile("PEM of a private key", PRIVATE, load_pem_private_key(data, None))
     except TypeError:

@@ -1,9 +1,9 @@
 """What PayBy says: the bodies of its answers and notifications as types.
 
-Whoever reads a body has verified its signature first (``signing.verify``). Fields that PayBy adds pass unread; of the
-known ones only what a terminal uses is typed, so that a change elsewhere breaks nothing. A field without a default, and
-those of ``DECIDES``, must be as the page says; any other is absent where it is not. What we say to PayBy is in
-``requests``.
+Verify a body's signature before you read it (``signing.verify``). Fields that PayBy adds are ignored; of the known ones
+only those that a terminal uses are typed, so that a change elsewhere breaks nothing. A field without a default, and
+those in ``DECIDES``, must be as the page says; any other field counts as absent if it is not. Our requests to PayBy are
+in ``requests``.
 """
 
 import re
@@ -23,7 +23,7 @@ Word = Annotated[str, Meta(pattern=r"^[!-~]{1,64}(?!\n)$")]
 CREATED, PAID_SUCCESS, SETTLED, FAILURE = "CREATED", "PAID_SUCCESS", "SETTLED", "FAILURE"
 REFUNDED_SETTLED, SUCCESS = "REFUNDED_SETTLED", "SUCCESS"
 REFUNDED = (SUCCESS, REFUNDED_SETTLED)
-"""A refund that is done."""
+"""The statuses of a refund that is done."""
 RefundProgress = Literal["created", "settled", "success", "failed"]
 _REFUND_STAGES: Mapping[str, RefundProgress] = {
     CREATED: "created",
@@ -67,12 +67,12 @@ class AcquireOrder(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def is_paid(self) -> bool:
-        """The payer has paid, and PayBy did not give it back by a revocation. Refunds do not show here."""
+        """The payer has paid, and PayBy has not revoked it. Refunds do not show here."""
         return self.was_paid and not self.is_revoked
 
     @property
     def was_paid(self) -> bool:
-        """The payer has paid, whatever became of it."""
+        """The payer has paid, whatever became of the money."""
         return self.status in (PAID_SUCCESS, SETTLED)
 
     @property
@@ -102,12 +102,12 @@ class RefundOrder(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def stage(self) -> RefundProgress | None:
-        """How far it has come; None for a status that no refund should have."""
+        """The refund's stage; None for a status that no refund should have."""
         return _REFUND_STAGES.get(self.status)
 
 
 class RefundSummary(msgspec.Struct, frozen=True, rename="camel"):
-    """What is left to refund of the order."""
+    """How much of the order is left to refund."""
 
     remain_refund_amount: Money
     acquire_amount: Sum | None = None
@@ -120,7 +120,7 @@ class VoidOrder(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Payer(msgspec.Struct, frozen=True, rename="camel"):
-    """Who pays, as far as PayBy tells a merchant: a masked number, such as ``+971-58*92``. For operators alone."""
+    """The payer, as far as PayBy tells a merchant: a masked number, such as ``+971-58*92``. For operators only."""
 
     payer_mid: str | None = None
     mobile_number_mask: PlainLine | None = None
@@ -154,7 +154,7 @@ class ResponseHead(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def is_success(self) -> bool:
-        """Both are needed: SUCCESS with another code is an error."""
+        """Both must hold: SUCCESS with another code is an error."""
         return self.apply_status == "SUCCESS" and self.code == "0"
 
 
@@ -171,9 +171,9 @@ class Chargeback(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Notification(msgspec.Struct, frozen=True):
-    """What PayBy posts to ``notifyUrl``: one of three orders, a chargeback, or a kind that is new.
+    """What PayBy posts to ``notifyUrl``: one of three kinds of order, a chargeback, or an unknown kind.
 
-    ``kinds`` are the names of what it says something about, such as ``acquireOrder``.
+    ``kinds`` are the names of its subjects, such as ``acquireOrder``.
     """
 
     DECIDES: ClassVar = frozenset({"acquire_order", "refund_order", "void_order", "acquire_chargeback"})
@@ -188,15 +188,15 @@ class Notification(msgspec.Struct, frozen=True):
 
 _KINDS = ("acquireOrder", "refundOrder", "voidOrder", "acquireChargeback")
 _AROUND = frozenset(("notify_id", "notify_timestamp", "notify_time", "_input_charset", "sign_type", "version"))
-"""What stands around any notification."""
+"""The fields around any notification."""
 _MOST_KINDS = 10
 
 
 def read_order(body: str | bytes) -> AcquireOrder:
-    """The order that a notification or an answer speaks of; raises BadWords.
+    """The order in a notification or an answer; raises BadWords.
 
     It stands at the top of a notification; in an answer it is in ``body``, beside a ``head`` that says success.
-    A text that looks like both is refused.
+    A body that looks like both is refused.
     """
     found = load(body)
     if "acquireOrder" not in found:
@@ -207,7 +207,7 @@ def read_order(body: str | bytes) -> AcquireOrder:
 
 
 def read_notification(body: str | bytes) -> Notification:
-    """A whole notification, also of a kind that is new; raises BadWords, also for an answer."""
+    """A whole notification, even of an unknown kind; raises BadWords, also for an answer."""
     found = load(body)
     if "head" in found or "body" in found:
         raise BadWords("an answer, no notification")
@@ -221,17 +221,18 @@ def read_notification(body: str | bytes) -> Notification:
 
 
 def head_in(answer: dict[str, Any]) -> ResponseHead:
-    """How PayBy took the call, of any answer that load() read; raises BadWords."""
+    """The head of any answer that load() read: how PayBy took the call; raises BadWords."""
     return fit(answer.get("head"), ResponseHead, "head")
 
 
 def order_in(answer: dict[str, Any]) -> AcquireOrder:
-    """The order in an answer; raises BadWords, also for an answer that is no success."""
+    """The order in an answer; raises BadWords, also for an answer that is not a success."""
     return fit(_body(answer).get("acquireOrder"), AcquireOrder, "acquireOrder")
 
 
 def token_url_in(answer: dict[str, Any]) -> str | None:
-    """What the QR code carries, byte for byte; None once the order is no longer CREATED. Both spellings are read."""
+    """The QR code's content, byte for byte; None once the order is no longer CREATED. Both of PayBy's spellings are
+    read."""
     body = _body(answer)
     found = {
         params["tokenUrl"]
@@ -244,7 +245,7 @@ def token_url_in(answer: dict[str, Any]) -> str | None:
 
 
 def refund_in(answer: dict[str, Any]) -> tuple[RefundOrder, RefundSummary | None]:
-    """The refund in an answer, and what is left to refund; raises BadWords."""
+    """The refund in an answer, and how much is left to refund; raises BadWords."""
     body = _body(answer)
     summary = body.get("refundSummary")
     return (
@@ -254,7 +255,7 @@ def refund_in(answer: dict[str, Any]) -> tuple[RefundOrder, RefundSummary | None
 
 
 def payer_in(answer: dict[str, Any]) -> Payer | None:
-    """Who scanned or paid; None where nobody did yet, which PayBy may say by any absence. Raises BadWords."""
+    """Who scanned or paid; None if nobody has yet, which PayBy may say by leaving out any part. Raises BadWords."""
     if not head_in(answer).is_success:
         raise BadWords("head: not a success")
     body = answer.get("body")

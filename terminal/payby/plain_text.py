@@ -1,12 +1,12 @@
-"""What others wrote, made fit for a log line, an alert or the journal: one line, in characters that show as what they
+"""Makes others' text fit for a log line, an alert or the journal: one line, in characters that show as what they
 are."""
 
 MOST = 200
-"""Characters that are kept of a text of others'; a screen or a log line holds no more that a person would read."""
+"""How many characters of others' text are kept; nobody would read more on a screen or in a log line."""
 
 
 def plain(text: str, most: int = MOST) -> str:
-    """One line of at most ``most`` characters, the last one an ellipsis where it was cut.
+    """One line of at most ``most`` characters; the last one is an ellipsis if the text was cut.
 
     Line ends and unusual spaces become a space; what has no shape of its own (control characters, halves of a
     surrogate pair, marks that turn the direction of writing) becomes U+FFFD.

@@ -5,24 +5,24 @@ import heapq
 from collections.abc import Awaitable, Callable
 from enum import IntEnum
 
-_RECOVERY_S = 60.0  # from nothing back to the full rate
+_RECOVERY_S = 60.0  # from zero back to the full rate
 _SLOWEST_PER_S = 0.5
-_ONE_COMPLAINT_MS = 1000  # refusals of calls that were on their way together are one complaint
+_ONE_COMPLAINT_MS = 1000  # refusals of calls that were under way together count as one
 
 
 class Turn(IntEnum):
     """Who goes first when calls must wait."""
 
     MONEY = 0
-    """Placing, closing, refunding: somebody waits for it."""
+    """Placing, closing, refunding: somebody is waiting for it."""
     QUERY = 1
-    """How an order stands: asked again in a few seconds anyway."""
+    """An order's status: asked again in a few seconds anyway."""
     REPORT = 2
     """Lists and statements."""
 
 
 class RateLimit:
-    """At most ``calls_per_s``, in bursts of up to one second's worth."""
+    """Lets at most ``calls_per_s`` through, in bursts of up to one second's worth."""
 
     def __init__(
         self, calls_per_s: float, *, steady_ms: Callable[[], int], sleep: Callable[[float], Awaitable[None]]
@@ -41,7 +41,7 @@ class RateLimit:
 
     @property
     def calls_per_s(self) -> float:
-        """The rate that holds now."""
+        """The present rate, in calls a second."""
         self._count()
         return self._rate
 
@@ -59,7 +59,7 @@ class RateLimit:
         await future
 
     def slow_down(self) -> None:
-        """PayBy said that we are too fast: half the rate, no stored bursts, and back to full within a minute."""
+        """PayBy said that we are too fast: halve the rate, drop stored bursts, and recover within a minute."""
         self._count()
         now = self._steady_ms()
         if self._slowed_ms is None or now - self._slowed_ms >= _ONE_COMPLAINT_MS:
@@ -68,7 +68,7 @@ class RateLimit:
             self._tokens = 0.0
 
     async def close(self) -> None:
-        """Let nobody wait any more; who still does is cancelled."""
+        """Cancel every call that still waits."""
         if self._server is not None:
             self._server.cancel()
             await asyncio.wait([self._server])

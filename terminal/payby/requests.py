@@ -1,6 +1,6 @@
-"""What we say to PayBy: the ``bizContent`` of each call as bytes, its limits checked before anything is sent.
+"""Our requests to PayBy: the ``bizContent`` of each call as bytes, its limits checked before anything is sent.
 
-The bytes are made once, journaled, and repeated unchanged: PayBy takes the same number with the same parameters as the
+The bytes are made once, journaled, and repeated unchanged: to PayBy the same number with the same parameters is the
 same order. Limits are those of PayBy's pages.
 """
 
@@ -126,7 +126,7 @@ class RefundRequest:
 def order_ref(
     order_no: str | None, payby_no: str | None, expires_ms: int | None = None, *, device_id: str | None = None
 ) -> bytes:
-    """Names one order, by our number or by PayBy's, never both; ``expires_ms`` for updateExpiredTime, ``device_id``
+    """Names one order, by our number or PayBy's, never both; ``expires_ms`` is for updateExpiredTime, ``device_id``
     for getOrder beside our number."""
     if (order_no is None) == (payby_no is None):
         raise BadRequest("merchantOrderNo or orderNo: exactly one is needed")
@@ -141,7 +141,7 @@ def order_ref(
 
 
 def cashier_url(token_url: str) -> bytes:
-    """Names one code to scan."""
+    """Names one QR code."""
     return _encode({"tokenUrl": _text(token_url, "tokenUrl", 512, needed=True)})
 
 
@@ -160,7 +160,7 @@ def refund_ref(refund_no: str | None, payby_no: str | None) -> bytes:
 def order_page(
     start: date, end: date, devices: Sequence[str], statuses: Sequence[str], number: int, size: int
 ) -> bytes:
-    """One page of the orders or refunds of some days (both included, in PayBy's time zone); pages count from 0."""
+    """One page of the orders or refunds of some days (first and last included, in PayBy's time zone), from page 0."""
     if end < start or number < 0 or not 1 <= size <= 1000:
         raise BadRequest("a page of a list: days in order, a page from 0 and a size of 1 to 1000 are needed")
     return _encode(
@@ -184,7 +184,7 @@ def _encode(fields: Mapping[str, Any]) -> bytes:
 
 
 def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop what is None, and objects that are empty then: PayBy refuses null in places."""
+    """Drop fields that are None, and objects that become empty: PayBy refuses null in some places."""
     kept = {key: _present(value) if isinstance(value, dict) else value for key, value in fields.items()}
     return {key: value for key, value in kept.items() if value is not None and value != {}}
 

@@ -1,6 +1,6 @@
 """PayBy's signature: SHA256withRSA (RSASSA-PKCS1-v1_5) over the raw body, as Base64 in the header ``sign``.
 
-Requests, answers and notifications are signed alike. The bytes as received are verified, never JSON written anew.
+Requests, answers and notifications are signed alike. Verify the bytes as received, never rewritten JSON.
 """
 
 import base64
@@ -17,14 +17,14 @@ from .errors import BadKey, BadSignature
 from .key_files import CERTIFICATE, PRIVATE, PUBLIC, find_key
 
 MIN_KEY_BITS = 2048
-_MAX_FILE = 64 * 1024  # no RSA key's is near this; a device file or a log by mistake is over it
+_MAX_FILE = 64 * 1024  # far more than any RSA key; less than a device file or a log given by mistake
 _PADDING = padding.PKCS1v15()
 _HASH = hashes.SHA256()
 
 
 def load_private_key(path: Path) -> rsa.RSAPrivateKey:
-    """Read the merchant's key, RSA of at least 2048 bits without a password: PEM, DER or bare Base64, of PKCS#8 or
-    PKCS#1, in a file that is closed to others; raises BadKey that says what was found instead."""
+    """Read the merchant's key, RSA of at least 2048 bits and without a password: PEM, DER or bare Base64, of PKCS#8 or
+    PKCS#1, in a file that is closed to others; raises BadKey, which says what was found instead."""
     found = find_key(_read(path, private=True))
     if found.kind != PRIVATE:
         raise BadKey(f"{path}: {found.what}; the merchant's private key is needed here, without a password")
@@ -35,8 +35,8 @@ def load_private_key(path: Path) -> rsa.RSAPrivateKey:
 
 
 def load_public_keys(paths: Iterable[Path]) -> list[rsa.RSAPublicKey]:
-    """Read PayBy's keys, one a file, at least one: PEM, DER or bare Base64, of SubjectPublicKeyInfo, PKCS#1 or an X.509
-    certificate; raises BadKey that says what was found instead."""
+    """Read PayBy's keys, at least one, each in its file: PEM, DER or bare Base64, of SubjectPublicKeyInfo, PKCS#1 or
+    X.509 certificate; raises BadKey, which says what was found instead."""
     keys = []
     for path in paths:
         found = find_key(_read(path))
@@ -47,17 +47,17 @@ def load_public_keys(paths: Iterable[Path]) -> list[rsa.RSAPublicKey]:
         _check_size(path, found.key.key_size)
         keys.append(found.key)
     if not keys:
-        raise BadKey("no public key of PayBy's is given")
+        raise BadKey("PayBy's public key is missing")
     return keys
 
 
 def sign(key: rsa.RSAPrivateKey, body: bytes) -> str:
-    """The header ``sign`` for ``body``, which must go out exactly as it is here."""
+    """The header ``sign`` for ``body``, which must be sent exactly as it is here."""
     return base64.b64encode(key.sign(body, _PADDING, _HASH)).decode("ascii")
 
 
 def verify(keys: Sequence[rsa.RSAPublicKey], body: bytes, signature: str | None) -> None:
-    """Return if one of ``keys`` signed ``body``; raises BadSignature else.
+    """Return if one of ``keys`` signed ``body``, otherwise raise BadSignature.
 
     Strict Base64: one line, padded, nothing but its alphabet; and as long as the key's signatures are.
     """
@@ -85,7 +85,7 @@ def _read(path: Path, *, private: bool = False) -> bytes:
     try:
         with path.open("rb") as file:
             if private and os.fstat(file.fileno()).st_mode & 0o007:
-                raise BadKey(f"{path}: others may read it; chmod o= it")
+                raise BadKey(f"{path}: others may read it; close it to them: chmod o= {path}")
             data = file.read(_MAX_FILE + 1)
     except OSError as error:
         raise BadKey(f"{path}: {error.strerror}") from None

@@ -1,11 +1,11 @@
 """PayBy's statements: a ZIP of ``|``-separated files, read by column names since their order differs between versions.
 
-Row 1 is a summary that begins with ``*``, row 2 the names, then data; the last row ends with ``*``. One of PayBy's
-pages has neither star. A fund statement has two rows of summary: names, and their values. Nothing in a statement is
-signed: it may raise an alert, never move money.
+Row 1 is a summary that begins with ``*``, row 2 has the names, then come the data; the last row ends with ``*``. One of
+PayBy's pages has neither star. A fund statement has two rows of summary: names, and their values. Nothing in a
+statement is signed: it may raise an alert, but never move money.
 
-``read_sheet`` reads all of a file that can be read, and says what cannot; ``Statement.read`` refuses a file with any
-such line, which is right for a program.
+``read_sheet`` reads every line of a file that can be read and names those that cannot; ``Statement.read``, for
+programs, refuses a file that has such a line.
 """
 
 import io
@@ -41,7 +41,7 @@ _UNZIPPABLE = (
     RuntimeError,
     ValueError,
 )
-"""What zipfile raises for bytes that are no ZIP, or no longer."""
+"""What zipfile raises for bytes that are not a ZIP, or a damaged one."""
 
 
 class StatementKind(StrEnum):
@@ -66,7 +66,7 @@ class StatementRow:
 
     @property
     def origin_order_no(self) -> str:
-        """Of a refund: the number of the order that it gives back."""
+        """Of a refund: the number of its order."""
         return self._first("originMerchantOrderNo")
 
     @property
@@ -98,7 +98,7 @@ class StatementRow:
 
     @property
     def settled(self) -> str:
-        """The time of its settlement as it stands there: both versions have their own name for it."""
+        """The time of its settlement, unchanged: each version has its own name for it."""
         return self._first("settledTime", "settledTIme")
 
     @property
@@ -112,7 +112,7 @@ class StatementRow:
 
 @dataclass(slots=True)
 class StatementSheet:
-    """All of a file that can be read. ``flaws``: the line, or None for the file, and what is wrong with it.
+    """Every readable line of a file. ``flaws``: the line, or None for the file, and what is wrong with it.
 
     ``whole``: it is not cut off. ``head``: the line of the column names.
     """
@@ -124,7 +124,7 @@ class StatementSheet:
     head: int = 0
     rows: list[StatementRow] = field(default_factory=list)
     lines: int = 0
-    """Of data, those that are no rows included."""
+    """The number of data lines, including those that are not rows."""
     whole: bool = True
     flaws: list[tuple[int | None, str]] = field(default_factory=list)
 
@@ -144,7 +144,7 @@ class Statement:
         sheet = read_sheet(name, text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text)
         for line, what in sheet.flaws:
             raise BadWords(f"{name}{f' line {line}' if line else ''}: {what}")
-        assert sheet.kind is not None  # without a flaw it has columns
+        assert sheet.kind is not None  # a sheet without a flaw has columns
         return cls(name, sheet.kind, sheet.summary, tuple(sheet.rows))
 
 
@@ -161,12 +161,13 @@ def read_zip(data: bytes, *, funds: bool = False) -> list[Statement]:
 
 
 def is_fund_statement(name: str) -> bool:
+    """Does this name say that the file is a fund statement? ``Statement.kind`` says it by the content."""
     return _FUND_FILE in name.lower()
 
 
 def unpack(name: str, data: bytes, largest: int = MAX_FILE_BYTES) -> Iterator[tuple[str, bytes, str]]:
-    """Name, content and trouble of each CSV file of a ZIP, sorted by name; of a damaged one as much as can be had, and
-    no more than ``largest`` bytes of a file. Raises nothing."""
+    """Name, content and trouble of each CSV file of a ZIP, sorted by name; as much as possible of a damaged one, and no
+    more than ``largest`` bytes of a file. Raises nothing."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for info in sorted(archive.infolist(), key=lambda info: info.filename):
@@ -247,7 +248,7 @@ def _split(line: str) -> list[str]:
 
 
 def _lines(sheet: StatementSheet, data: bytes) -> Iterator[str]:
-    """A file's lines without their ends, blank ones at the end left out. One that is not UTF-8 is named, and read as
+    """A file's lines without their ends and without blank ones at the end. One that is not UTF-8 is named, and read as
     far as it is ASCII."""
     charset = _BOMS.get(data[:2])
     if charset:

@@ -1,7 +1,7 @@
 """PayBy's JSON read strictly: exact amounts, no duplicate keys, valid UTF-8 without a byte order mark.
 
-JSON libraries keep one of two equal keys in silence, and read 0.1 as a binary fraction; with money neither will do.
-What decides nothing is read as far as it can be: nobody is kept in for a fee of three decimals.
+JSON libraries silently keep one of two equal keys, and read 0.1 as a binary fraction; with money neither is acceptable.
+Fields that decide nothing are read leniently: a fee with three decimals must not keep a driver in.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from .plain_text import plain
 T = TypeVar("T")
 _AMOUNT = re.compile(r"\d{1,12}(\.\d{1,2})?", re.ASCII)
 _FIGURE = re.compile(r"-?\d{1,30}(\.\d{1,30})?", re.ASCII)
-_LONGEST_INT = 40  # digits; a longer one is no time, number or amount, and Python refuses those of thousands
+_LONGEST_INT = 40  # digits; a longer one is not a time, number or amount, and Python refuses thousands of digits
 
 
 class Amount(Decimal):
@@ -29,7 +29,7 @@ class Amount(Decimal):
 
     @classmethod
     def read(cls, value: object) -> "Amount":
-        """Take a JSON number or string; raises ValueError for all else, and for what is no amount of money."""
+        """Read a JSON number or string; raises ValueError for anything else, and for what is not an amount of money."""
         if isinstance(value, Number):
             text = value.text
         else:
@@ -51,7 +51,7 @@ class Figure(Decimal):
 
     @classmethod
     def read(cls, value: object) -> "Figure":
-        """Take a JSON number or string; raises ValueError for all else."""
+        """Read a JSON number or string; raises ValueError for anything else."""
         text = value.text if isinstance(value, Number) else str(value)
         if not isinstance(value, Number | int | str) or not _FIGURE.fullmatch(text):
             raise ValueError("no number")
@@ -72,15 +72,15 @@ class PlainLine(str):
 
     @classmethod
     def read(cls, value: object) -> "PlainLine":
-        """Take it as printable as it is; raises ValueError for what is neither a text nor a whole number."""
+        """Make it printable; raises ValueError for what is neither a text nor a whole number."""
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise ValueError("no text")
         return cls(plain(str(value)))
 
 
 class Number:
-    """A JSON number with a point or an exponent, or of very many digits, as written. It becomes an Amount or a Figure,
-    and fits no other type."""
+    """A JSON number with a point, an exponent or very many digits, as written. It can become an Amount or a Figure, and
+    fits no other type."""
 
     __slots__ = ("text",)
 
@@ -89,7 +89,7 @@ class Number:
 
 
 def _constant(_: str) -> object:
-    raise BadWords("NaN and Infinity are no JSON")
+    raise BadWords("NaN and Infinity are not JSON")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -112,7 +112,7 @@ _AS_DECIMALS = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal, 
 def load(body: str | bytes, *, decimals: bool = False) -> dict[str, Any]:
     """JSON text -> its top object; raises BadWords. Numbers with a point are for fit(), or Decimals on request."""
     try:
-        text = body.decode("utf-8") if isinstance(body, bytes) else body  # a byte order mark stays, and is no JSON
+        text = body.decode("utf-8") if isinstance(body, bytes) else body  # a byte order mark stays, and is not JSON
         found = (_AS_DECIMALS if decimals else _AS_WRITTEN).decode(text)
     except UnicodeDecodeError:
         raise BadWords("not UTF-8") from None
@@ -134,10 +134,10 @@ def _hook(kind: type, value: object) -> object:
 
 
 def fit(value: object, kind: type[T], what: str) -> T:
-    """What load() found -> a struct of ``kind``; raises BadWords that names ``what`` and the field, and echoes nothing.
+    """What load() read -> a struct of ``kind``; raises BadWords, which names ``what`` and the field and echoes nothing.
 
-    Whole numbers may come as strings of digits, as some of PayBy's pages have them. A field that has a default and is
-    not among the struct's ``DECIDES`` is absent where it does not fit.
+    Whole numbers may be strings of digits, as on some of PayBy's pages. A field that has a default and is
+    not in the struct's ``DECIDES`` counts as absent if it does not fit.
     """
     with contextlib.suppress(msgspec.ValidationError):
         return _convert(value, kind)
@@ -155,7 +155,7 @@ def _convert(value: object, kind: type[T]) -> T:
 
 
 def _fitting(value: object, kind: Any) -> object:
-    """An object without those of its fields that do not fit and decide nothing."""
+    """An object without its fields that do not fit and decide nothing."""
     if not isinstance(value, Mapping):
         return value
     kept = dict(value)
@@ -174,7 +174,7 @@ def _fitting(value: object, kind: Any) -> object:
 
 @cache
 def _fields(kind: Any) -> dict[str, tuple[Any, type[Any] | None, bool]]:
-    """By its name in JSON: each field's type, the struct in it, and whether it decides something."""
+    """By each field's JSON name: its type, the struct in it, and whether it decides something."""
     deciding = getattr(kind, "DECIDES", ())
     found = {}
     for field in msgspec.structs.fields(kind):

@@ -1,4 +1,4 @@
-"""One signed call to PayBy and its signed answer: bytes, bounds, signatures; ``client`` knows what the calls mean."""
+"""One signed call to PayBy and its signed answer: bytes, limits, signatures. ``client`` knows what the calls mean."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,13 +17,13 @@ from .signing import sign, verify
 from .strict_json import load
 
 MAX_ANSWER_BYTES = 1024 * 1024
-_DOUBTED = 0.3  # of a time-out shorter than 10 s, so that the second connection has time enough
-_REFUSED_MS = 60_000  # a corrected time nearer than this to the refused one corrects nothing
+_DOUBTED = 0.3  # part of a time-out under 10 s after which the second connection starts, so that it has enough time
+_REFUSED_MS = 60_000  # a corrected time closer than this to the refused one corrects nothing
 
 
 @dataclass(frozen=True, slots=True)
 class SignedAnswer:
-    """A signed success: its JSON, and its words unchanged."""
+    """A signed success: its JSON, and its unchanged words."""
 
     found: dict[str, Any]
     body: str
@@ -32,7 +32,7 @@ class SignedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedAnswer:
-    """A whole answer of which nothing has been believed yet. ``requested_ms``: the ``requestTime`` it answers to."""
+    """A whole answer, not yet verified. ``requested_ms``: the ``requestTime`` of its call."""
 
     status: int
     body: bytes
@@ -41,7 +41,8 @@ class UnverifiedAnswer:
 
 
 class SignedTransport:
-    """Signs, sends, bounds, verifies. ``session`` stays the caller's if it is passed in; else see Connections."""
+    """Signs, sends, limits and verifies. A ``session`` that is passed in stays the caller's; otherwise see
+    Connections."""
 
     def __init__(
         self,
@@ -75,12 +76,12 @@ class SignedTransport:
         await self._connections.close()
 
     async def open_ahead(self) -> None:
-        """Have a connection ready; on a session that was passed in there is nothing that could be opened."""
+        """Open a connection ahead; with a session that was passed in, do nothing."""
         if self._session is None:
             await self._connections.open_ahead(self._base_url, self._timeout_s)
 
     async def call(self, call: str, biz: bytes, turn: Turn) -> SignedAnswer:
-        """One call; once more where PayBy refused it, its time was wrong, and we know better now."""
+        """Make one call, and repeat it once if PayBy refused its wrong time and we now know the right one."""
         raw = await self.post(call, biz, turn)
         try:
             return self.read(call, raw)
@@ -90,7 +91,7 @@ class SignedTransport:
         return self.read(call, await self.post(call, biz, turn))
 
     def knows_better(self, error: CallFailed, raw: UnverifiedAnswer) -> bool:
-        """Did PayBy refuse a call because its time was wrong, and has its answer told us the right one?"""
+        """Did PayBy refuse the call because of its time, and has its answer told us the right one?"""
         said = error.hint if isinstance(error, OutcomeUnknown) else error
         return said is not None and said.code == "400" and abs(self.time.now_ms() - raw.requested_ms) >= _REFUSED_MS
 
@@ -135,9 +136,9 @@ class SignedTransport:
     async def _exchange(
         self, url: str, body: bytes, headers: dict[str, str], turn: Turn, timeout_s: float, limit: int
     ) -> HttpAnswer:
-        """The same bytes may arrive twice (see Connections.post). That does no harm: they bear the same number and
-        words, so PayBy answers both with one order or refund, as it does when a caller asks again; a second closing
-        finds the first one done, and says so; and ``requestTime`` holds for 15 minutes."""
+        """The same bytes may arrive twice (see Connections.post). That does no harm: they have the same number and
+        content, so PayBy answers both with one order or refund, as when a caller asks again; a second cancellation
+        finds the first one done, and says so; and ``requestTime`` is valid for 15 minutes."""
         if self._session is None:
             return await self._connections.post(
                 url,
@@ -152,13 +153,13 @@ class SignedTransport:
             return HttpAnswer(response.status, response.headers, await read_bounded(response.content, limit), sent)
 
     def read(self, call: str, raw: UnverifiedAnswer) -> SignedAnswer:
-        """A signed success; raises what else the answer is. Verifies first, then parses."""
+        """A signed success; raises the error for any other answer. Verifies first, then parses."""
         try:
             verify(self.payby_keys, raw.body, raw.sign)
         except BadSignature as error:
             unknown = OutcomeUnknown(call, why=f"HTTP {raw.status}, {error}")
             hint = _hint(call, raw.body)
-            if isinstance(hint, RateLimited):  # slowing down without need does no harm
+            if isinstance(hint, RateLimited):  # slowing down needlessly does no harm
                 self._limit.slow_down()
             raise unknown.hinting(hint) if hint else unknown from None
         try:
@@ -171,12 +172,12 @@ class SignedTransport:
             if isinstance(said, RateLimited):
                 self._limit.slow_down()
             raise said
-        assert raw.sign is not None  # verify() saw it
+        assert raw.sign is not None  # verify() has checked it
         return SignedAnswer(found, raw.body.decode(), raw.sign)
 
 
 def _hint(call: str, body: bytes) -> CallFailed | None:
-    """What an unsigned answer claims to be; None where it claims success or cannot be read."""
+    """The error that an unsigned answer claims; None if it claims success or cannot be read."""
     try:
         head = head_in(load(body))
     except BadWords:

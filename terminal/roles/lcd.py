@@ -1,8 +1,8 @@
 """The lcd role: `screen` messages and the worker's heartbeats become pictures on a panel.
 
-It shows no code that a trusted worker has not signed and no frame that could not be read back, counts down by its own
-steady clock, and says so when nobody is there to take the payment (Showing has these rules). Drawing and the panel's
-wire are a thread's work; a panel that hangs or fails harms nobody else.
+It shows no code that a trusted worker has not signed and no frame that cannot be read back. It counts down by its own
+steady clock, and asks for help when nobody is there to take the payment (``screen/presenter.py`` has these rules).
+Drawing and the panel's bus are a thread's work, so a panel that hangs or fails harms nothing else.
 """
 
 import asyncio
@@ -30,19 +30,19 @@ from terminal.screen.view import Site, View
 from terminal.threads import aside
 
 LOOK_EVERY_MS = 5_000
-"""A view that does not change by itself is looked at again this often: has somebody gone?"""
+"""How often an unchanging view is computed again, to notice that the worker or the broker has gone."""
 WHOLE_EVERY_MS = 60_000 - LOOK_EVERY_MS
-"""The panel gets a frame at the first look after so long, and thus each minute: SPI does not tell that one was
+"""The panel gets a frame at the first look after this time, so every minute: SPI does not tell when a panel was
 unplugged or lost its power."""
 BURST, DRAW_EVERY_MS = 8, 125
-"""Frames at once, then one in so much time: a visit's screens come without delay, a flood of messages does not."""
+"""How many frames go out at once, and then the time for each further one: a visit's screens come without delay."""
 RETRY_MS = 2_000
-"""After a failed frame."""
+"""The pause after a failed frame."""
 NEVER = Dimming()
 NO_WORKER = View("help", "no-answer")
-"""Nobody can be served, and no visit had begun: it may stand for a weekend."""
+"""States in which nobody can be served and no visit has begun: one may stand for a weekend."""
 PATIENCE_S = 5.0
-"""A frame that takes longer: the panel hangs."""
+"""A panel that takes longer than this for a frame hangs."""
 
 
 class PanelDriver(Protocol):
@@ -53,22 +53,22 @@ class PanelDriver(Protocol):
         """Width and height in px, as the driver sees the panel."""
 
     def show(self, image: Image.Image) -> None:
-        """Bring an RGB image of that size to the glass; may block. Raises OSError where it cannot."""
+        """Bring an RGB image of that size to the glass; may block. Raises OSError if it cannot."""
 
     @property
     def light(self) -> Callable[[float], None] | None:
-        """Sets the backlight, 0 for dark to 1; may block and raises OSError where it cannot. None: there is none."""
+        """Sets the backlight, 0 (dark) to 1; may block, and raises OSError if it cannot. None: there is none."""
 
     def close(self) -> None:
-        """Darken the glass and give it back; twice is harmless. May block; whoever opened the panel calls it."""
+        """Darken the glass and release it; may be called twice. May block; called by whoever opened the panel."""
 
 
 class LcdRole:
-    """Shows the endpoint's lane on ``panel`` (its configuration's name in ``name``), until cancelled.
+    """Shows the endpoint's lane on ``panel``, whose configured name is ``name``, until cancelled.
 
-    ``trusted``: the keys of `[lift] trusted`. ``idle``: the operator's own idle picture; ``no_idle`` says why there is
-    none although one is wanted. ``light`` sets the panel's backlight, in a thread, and may raise OSError; where there
-    is none the picture itself is dimmed. Raises ValueError for a panel or a picture of the wrong size.
+    ``trusted``: the keys of `[lift] trusted`. ``idle``: the operator's own idle picture; ``no_idle`` says why it cannot
+    be shown. ``light`` sets the panel's backlight, in a thread, and may raise OSError; without one the picture itself
+    is dimmed. Raises ValueError for a panel or a picture of the wrong size.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class LcdRole:
         self._renderer = Renderer(layout_for(name, *panel.size), site, idle=idle, dim=1 if light else dimming.share)
         self._presenter = ScreenPresenter(turns=self._renderer.turns, wifi=site.wifi is not None)
         self._quiet: tuple[str, str, int] | None = None
-        """State and reason while nobody is served, and since when."""
+        """State and reason while nobody is served, and since when (ms)."""
         self._presence = Presence(self._clock)
         self._news = asyncio.Event()
         self._connected_ms: int | None = None
@@ -108,17 +108,17 @@ class LcdRole:
         self._shown: tuple[View, int] | None = None
         """The last view that reached the glass, and when."""
         self._proven: frozenset[View] = frozenset()
-        """Views of one symbol whose frames could be read back; their seconds do not count."""
+        """Views of one symbol whose frames could be read back, whatever their seconds."""
         self._frames = Throttle(DRAW_EVERY_MS, burst=BURST)
         self._troubles: dict[str, str] = {}
 
     async def run(self) -> None:
-        """Show screens until cancelled; raises what ends the connection for good (BusError)."""
+        """Show screens until cancelled; raises what ends the connection for good (MqttError)."""
         self._connection(self._endpoint.mqtt_client.connected)
         undo = self._endpoint.mqtt_client.on_change(self._connection)
         if not fonts.raqm_available():
-            self._trouble("arabic", f"Arabic cannot be shown; {fonts.INSTALL}")
-        if self._no_idle:  # the screen of our own says the same as it should
+            self._trouble("arabic", f"Arabic cannot be shown; run: {fonts.INSTALL}")
+        if self._no_idle:  # our own idle screen stands in for it
             self._trouble("idle", self._no_idle)
             await self._endpoint.alert("idle-picture", self._no_idle)
         try:
@@ -141,7 +141,7 @@ class LcdRole:
         self._news.set()
 
     async def _listen_health(self) -> None:
-        # The worker's own, or the one will of a process with several roles; it may stand at any lane.
+        # The worker's own health, or the one will of a process with several roles, which may be on any lane's topic.
         with self._endpoint.subscribe("health/worker", "health/run", lane="+") as stream:
             async for received in stream:
                 received.ack()
@@ -158,13 +158,13 @@ class LcdRole:
                     self._news.set()
 
     async def _take(self, screen: Screen, *, retained: bool) -> None:
-        """Take a message in; of a live ``pay`` only what a trusted worker signed for this lane."""
+        """Take in a message; a live ``pay`` only if a trusted worker signed it for this lane."""
         if screen.state == "pay" and not retained:
             if check_screen(screen, self._endpoint.garage, self._lane, self._trusted):
-                text = "a QR code that no trusted worker signed for this lane was not shown"
+                text = "a QR code was not shown, because no trusted worker signed it for this lane"
                 await self._endpoint.alert("forged-screen", text)
                 return
-            await self._endpoint.clear("forged-screen", "a signed QR code came")
+            await self._endpoint.clear("forged-screen", "a signed QR code arrived")
         self._presenter.take(screen, self._clock.steady_ms(), retained=retained)
 
     # What is shown
@@ -184,12 +184,12 @@ class LcdRole:
         now = self._clock.steady_ms()
         if self._connected_ms is None:
             return self._presenter.view(now, away_ms=now - self._lost_ms)
-        # Heartbeats could not be heard while the broker was away: their absence then proves nothing.
+        # While the broker was away no heartbeat could arrive, so their absence proves nothing.
         silent_ms = min(self._presence.silent_ms("worker"), now - self._connected_ms)
         return self._presenter.view(now, silent_ms=silent_ms)
 
     async def _draw(self) -> None:
-        with contextlib.suppress(OSError, DoesNotFit, QrError):  # the first frame meets it again, and tells
+        with contextlib.suppress(OSError, DoesNotFit, QrError):  # the first frame meets the same error, and alerts
             await asyncio.to_thread(self._renderer.warm)
         while True:
             self._news.clear()
@@ -199,7 +199,7 @@ class LcdRole:
                     await self._news.wait()
 
     async def _step(self) -> int:
-        """Show what is to be seen now, if it is not there yet; returns when to look again, in ms."""
+        """Show the view of this moment, if it is not there yet; returns in how many ms to look again."""
         view, now = self._view(), self._clock.steady_ms()
         if self._shown is None or self._shown[0] != view or now - self._shown[1] >= WHOLE_EVERY_MS:
             if not self._frames.take(now):
@@ -213,7 +213,7 @@ class LcdRole:
         return LOOK_EVERY_MS
 
     async def _show(self, view: View) -> bool:
-        """Draw, prove and push one frame in a thread; False where nothing reached the glass."""
+        """Draw, read back and push one frame in a thread; False if nothing reached the glass."""
         work = asyncio.create_task(aside(partial(self._push, view), "lcd frame"), name="lcd frame")
         try:
             if not (await asyncio.wait({work}, timeout=self._patience_s))[0]:
@@ -222,13 +222,13 @@ class LcdRole:
         except QrError as error:
             await self._refuse(view, str(error))
             return True
-        except DoesNotFit as error:  # what can always be drawn stands there until the next view
-            screen, mend = f"{view.state} {view.reason}".strip(), "shorten garage.help_phone or the garage's name"
-            text = f"the screen {screen!r} does not fit on the {self._name}: {error}; {mend}, or take a larger panel"
+        except DoesNotFit as error:  # a screen that always fits stands there until the next view
+            screen, advice = f"{view.state} {view.reason}".strip(), "shorten garage.help_phone or the garage's name"
+            text = f"the screen {screen!r} does not fit on the {self._name}: {error}; {advice}, or take a larger panel"
             await self._alert_panel(text)
             return True
         except OSError as error:
-            await self._alert_panel(f"no frame can be shown: {error}")
+            await self._alert_panel(f"the panel shows no frame: {error}")
             return False
         finally:
             work.cancel()
@@ -242,7 +242,7 @@ class LcdRole:
     def _push(self, view: View) -> None:
         try:
             image = self._renderer.compose(view)
-        except DoesNotFit:  # told once the glass no longer bears what stood there, a payment's code perhaps
+        except DoesNotFit:  # the alert comes once the old picture, perhaps a payment's code, is gone
             self._bring(view, self._renderer.bare(view).image)
             raise
         frame = replace(view, left=None)  # the hints stand beside the code too
@@ -253,7 +253,7 @@ class LcdRole:
         self._bring(view, image)
 
     def _bring(self, view: View, image: Image.Image) -> None:
-        """Image and light to the glass."""
+        """Bring image and light to the glass."""
         share = self._dimming.share if view.dim else 1.0
         if self._light and share != self._lit:
             self._light(share)
@@ -261,7 +261,7 @@ class LcdRole:
         self._panel.show(image)
 
     async def _refuse(self, view: View, why: str) -> None:
-        """Show help in place of this code, and tell."""
+        """Show help in place of this code, and alert."""
         if view.symbol:
             self._presenter.refuse(view.symbol, why)
         self._news.set()

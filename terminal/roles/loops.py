@@ -1,5 +1,5 @@
-"""The loops role: is a vehicle waiting, which one, and is one under the boom. Said on change, after a connect and
-every 5 s.
+"""The loops role: publishes whether a vehicle waits, which one, and whether one is under the boom. It does so on each
+change, after each connect and every 5 s.
 
 A car gets its id as it drives onto the waiting loop and keeps it until that loop clears, also across a restart of
 this role: a driver who has just paid must not become another car because a process died.
@@ -20,11 +20,11 @@ from terminal.mqtt.heartbeat import SAID_AGAIN_S
 
 EVERY_S = 5.0
 RECALL_S = 1.0
-"""How long the broker may take, once it has granted the subscription, to hand out our own retained message."""
+"""How long the broker may take to deliver our own retained message once it has granted the subscription."""
 RECALL_AGE_MS = 60_000
-"""How old that message may be. A Raspberry Pi is back 45 s after a power cut; later it may well be another car."""
+"""The greatest age of that message. A Raspberry Pi is back 45 s after a power cut; later it may be another car."""
 STUCK_MS = 30 * 60_000
-"""A loop covered for so long needs a look: a car has broken down, or the loop has."""
+"""A loop that is covered for longer than this needs a look: the car or the loop has broken down."""
 
 
 class LoopsDriver(Protocol):
@@ -40,7 +40,7 @@ class LoopsDriver(Protocol):
 
     @property
     def trouble(self) -> str | None:
-        """What is wrong with a loop, in one line; None when nothing is."""
+        """What is wrong with a loop, in one line; None if nothing is."""
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Call ``callback``, in the event loop's thread, after each change of any of the three."""
@@ -57,17 +57,17 @@ class LoopsRole:
         self._every_s = every_s
         self._recall_s = recall_s
         self._seen: deque[tuple[bool, bool]] = deque()
-        """What the loops showed and is not said yet: a car that leaves while another drives up is two cars."""
+        """What the loops showed and is not published yet: a car that leaves as another drives up makes two messages."""
         self._news = asyncio.Event()
         self._again: asyncio.TimerHandle | None = None
         self._began_ms = 0
         self._waiting = False
         self._car: str | None = None
         self._since_ms: dict[str, int] = {}
-        """Since when, by the steady clock, each loop is covered."""
+        """When each loop was covered, by the steady clock (ms)."""
 
     async def run(self) -> None:
-        """Say what the loops show until cancelled; raises what ends the connection for good (BusError)."""
+        """Publish what the loops show until cancelled; raises MqttError when the connection ends for good."""
         undo = self._endpoint.mqtt_client.on_change(self._connection)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -78,8 +78,8 @@ class LoopsRole:
             self._connection(False)
 
     def _connection(self, connected: bool) -> None:
-        """Who lost the broker as well waits for our word, to know which car a lift is for: it comes at once, and again
-        after the heartbeat that is said again, without which it is not believed."""
+        """A barrier that also lost the broker waits for our message to know which car a lift is for. So it is published
+        at once, and again after the repeated heartbeat, without which it is not believed."""
         if self._again:
             self._again.cancel()
         if connected:
@@ -114,8 +114,8 @@ class LoopsRole:
     async def _recall(self) -> str | None:
         """The id of the car that waited when this role was last there, if that was just now.
 
-        It is asked of the broker as soon as there is one: until then nobody hears of this car by another id. A broker
-        that does not let us read our own words costs a waiting car its id, and nothing else.
+        The broker is asked as soon as there is a connection: until then nobody hears of this car by another id. If the
+        broker does not let us read our own messages, a waiting car loses its id, and nothing else.
         """
         with self._endpoint.subscribe("vehicle") as stream, contextlib.suppress(TimeoutError, SubscriptionRefused):
             await stream.granted()
@@ -142,16 +142,16 @@ class LoopsRole:
         await self._endpoint.publish(Vehicle(**self._endpoint.head(), waiting=waiting, car=car, under_boom=under_boom))
 
     async def _report(self) -> None:
-        """Health and alerts: a loop that cannot be right says so, and goes on being reported as it is."""
+        """Set health and alerts. A loop that cannot be right raises an alert, and is still reported as it is."""
         now = self._endpoint.clock.steady_ms()
         stuck = [name for name, since in self._since_ms.items() if now - since > STUCK_MS]
-        text = f"the {' and the '.join(stuck)} loop shows a vehicle since more than 30 minutes" if stuck else None
+        text = f"the {' and the '.join(stuck)} loop has shown a vehicle for more than 30 minutes" if stuck else None
         troubles: dict[AlertCode, str | None] = {"loop-bouncing": self._loops.trouble, "loop-stuck": text}
         for code, trouble in troubles.items():
             if trouble:
                 await self._endpoint.alert(code, trouble)
             else:
-                await self._endpoint.clear(code, "the loops are as they should be")
+                await self._endpoint.clear(code, "the loops work as they should")
         if reasons := [r for r in (self._loops.trouble, text) if r]:
             self._endpoint.degraded("; ".join(reasons))
         else:

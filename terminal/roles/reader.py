@@ -1,11 +1,10 @@
-"""The reader role: a ticket comes under the scanner, and `fee` says what is due, until the worker has heard it.
+"""The reader role: reads a ticket, and publishes a `fee` with the amount due until the worker has answered it.
 
-It stands at the kerb, where it may be stolen, so it holds no ticket key: it knows a ticket by its form, and what it
-says is due is a hint. The worker checks the key and reckons for itself.
+It stands at the kerb, where it may be stolen, so it holds no ticket key: it knows a ticket by its form, and its amount
+is a hint. The worker checks the key and reckons for itself.
 
-Nothing is kept on disk. A fee that was not yet answered when this process dies is lost with it, and so it may be: no
-order exists before the worker has the fee in its journal, the screen still asks for a ticket, and the driver holds
-his under the scanner once more.
+Nothing is kept on disk. If this process dies, an unanswered fee is lost with it. That does no harm: no order exists
+before the worker has journaled the fee, the screen still asks for a ticket, and the driver scans it once more.
 """
 
 import asyncio
@@ -24,20 +23,20 @@ from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.throttle import Throttle
 
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 2.5)
-"""Between the sayings of one fee: 30 s in all. Never longer than 4 s, so that a worker that is back within 5 s finds
-it; and the worker takes no fee that was read more than 60 s ago."""
+"""The pauses between the publications of one fee: 30 s in all. None is longer than 4 s, so that a worker that is back
+within 5 s gets it; the worker takes no fee that was read more than 60 s ago."""
 SAME_MS = 1000
-"""The same text again within so long is one reading: the ticket is still under the scanner."""
+"""The same text again within this time is the same reading: the ticket is still under the scanner."""
 REFUSED_EVERY_MS = 1000
-"""Refused readings are said no more often than this; garbage may come ten times a second."""
+"""The least time between two refused fees; garbage may come ten times a second."""
 OPENING_S = 2.0
-"""A scanner that takes longer to open than this is missing."""
+"""A scanner that takes longer than this to open is missing."""
 SHOWN = 64
-"""Characters of a refused text that are passed on."""
+"""How many characters of a refused text are passed on."""
 REFUSED_ROW = 10
-"""Tickets in a row of which not one was good: it is the scanner, or the tickets, and not one driver's."""
+"""This many refused tickets in a row are the fault of the scanner or the tickets, not of one driver."""
 NOT_OURS = {"ticket-unknown", "ticket-foreign", "ticket-future"}
-"""Why the worker refuses a ticket that was not made here; one that was used was, and read well."""
+"""Why the worker refuses a ticket that was not made here; a used ticket was made here, and read well."""
 SETTING = (
     "the scanner must send a code as it is, without a prefix, with CR as its suffix (serial: reader.baud, 8 data bits, "
     "no parity; keyboard: US layout, no caps lock, no change of case)"
@@ -53,7 +52,7 @@ class ScannedText(Protocol):
 
     @property
     def why(self) -> str | None:
-        """Why this is no ticket, as far as the scanner knows."""
+        """Why this is not a ticket, as far as the scanner knows."""
 
 
 class ScannerDriver(Protocol):
@@ -64,7 +63,7 @@ class ScannerDriver(Protocol):
 
     @property
     def trouble(self) -> str | None:
-        """Why nothing can be scanned, in one line; None when something can."""
+        """Why nothing can be scanned, in one line; None while scanning works."""
 
     def on_trouble(self, callback: Callable[[], None]) -> None:
         """Call ``callback``, in the event loop's thread, after each change of ``trouble``."""
@@ -77,16 +76,16 @@ class _UnansweredFee:
     fee: Fee
     answered: asyncio.Event = field(default_factory=asyncio.Event)
     judged: bool = False
-    """Has the worker said what it thinks of the ticket?"""
+    """Has the worker judged the ticket?"""
     task: asyncio.Task[None] | None = None
 
 
 class ReaderRole:
     """Publishes ``fee`` for the endpoint's lane from a scanner, until cancelled.
 
-    One fee of a ticket and one refused one are repeated at a time, each the newest of its kind: a ticket ends both,
-    while garbage does not make the reader forget a driver's ticket. ``kept``: is a clock that shows so many ms known to
-    be right? One that is not calls no ticket one from the future; the worker judges.
+    At any time one ticket's fee and one refused fee are repeated, each the newest of its kind: a ticket ends both, but
+    garbage does not make the reader forget a driver's ticket. ``kept`` takes the wall clock's ms and tells whether that
+    clock is known to be right. If it is not, no ticket counts as one from the future; the worker decides.
     """
 
     def __init__(
@@ -106,19 +105,19 @@ class ReaderRole:
         self._ticket: _UnansweredFee | None = None
         self._refused: _UnansweredFee | None = None
         self._vehicle: tuple[Vehicle, int] | None = None
-        """The last live one, and when it came by the steady clock."""
+        """The last live `vehicle`, and when it came by the steady clock."""
         self._last: tuple[ScannedText, int] | None = None
-        """The last reading, and when it was last under the scanner."""
+        """The last reading, and when the scanner last saw it."""
         self._refusals = Throttle(REFUSED_EVERY_MS)
         self._row = 0
         """Refused tickets since the last good one."""
         self._row_by_worker = False
-        """Did the worker refuse one of them? Then a ticket is good only once it takes one."""
+        """Did the worker refuse one of them? Then a ticket counts as good only when the worker takes one."""
         self._connected = asyncio.Event()
         self._trouble = asyncio.Event()
 
     async def run(self) -> None:
-        """Read tickets until cancelled; raises what ends the connection for good (BusError)."""
+        """Read tickets until cancelled; raises MqttError when the connection ends for good."""
         self._connection(self._endpoint.mqtt_client.connected)
         undo = self._endpoint.mqtt_client.on_change(self._connection)
         self._scanner.on_trouble(self._trouble.set)
@@ -146,7 +145,7 @@ class ReaderRole:
         fee = self._fee(reading)
         if fee.reason == "refused":
             if fee.why == "ticket-unknown":
-                text = f"read what is no ticket: {_fault(reading)}; {SETTING}"
+                text = f"the scanner read something that is not a ticket: {_fault(reading)}; {SETTING}"
                 await self._endpoint.alert("ticket-garbage", text)
             if not self._refusals.take(now):
                 return
@@ -172,7 +171,7 @@ class ReaderRole:
         await self._endpoint.clear("reader-refuses", "a good ticket was read")
 
     async def _judge(self, screen: Screen) -> None:
-        """What the worker makes of a ticket that is well-formed: it may be signed by nobody that the worker knows."""
+        """The worker judged a well-formed ticket: perhaps nobody that the worker knows signed it."""
         asked = self._ticket
         if asked is None or asked.judged or asked.fee.id != screen.fee:
             return
@@ -184,7 +183,7 @@ class ReaderRole:
             await self._end_row()
 
     def _fee(self, reading: ScannedText) -> Fee:
-        """The message that a reading comes to now."""
+        """The message for a reading, as of now."""
         head, exited_ms, car = self._endpoint.head(), self._endpoint.clock.wall_ms(), self._car()
         if reading.why is None:
             quoted = hint(
@@ -213,14 +212,14 @@ class ReaderRole:
         )
 
     def _car(self) -> str | None:
-        """The car that waits, as far as the loops say so live."""
+        """The car that waits, if the loops say so live."""
         if self._vehicle is None:
             return None
         vehicle, heard_ms = self._vehicle
         fresh = self._endpoint.clock.steady_ms() - heard_ms <= SILENT_MS
         return vehicle.car if vehicle.waiting and fresh else None
 
-    # What is said until it is answered
+    # What is published until it is answered
 
     def _ask(
         self, fee: Fee, tasks: asyncio.TaskGroup, *, instead_of: Sequence[_UnansweredFee | None]
@@ -233,7 +232,7 @@ class ReaderRole:
         return asked
 
     async def _repeat(self, asked: _UnansweredFee) -> None:
-        """Say the fee until it is answered; nothing is said into a lost connection, where it would only grow old."""
+        """Publish the fee until it is answered; not into a lost connection, where it would only grow old."""
         for pause_s in self._pauses_s:
             try:
                 async with asyncio.timeout(pause_s):
@@ -265,8 +264,8 @@ class ReaderRole:
     # The scanner itself
 
     async def _watch_scanner(self, tasks: asyncio.TaskGroup) -> None:
-        """The first heartbeat waits until tickets can be read, for opening a device drops what it held."""
-        if self._scanner.trouble:  # not open yet, which is no news for a moment
+        """Hold the first heartbeat back until tickets can be read, because opening a device drops what it held."""
+        if self._scanner.trouble:  # not open yet, which is normal for a moment
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(OPENING_S):
                     await self._trouble.wait()
@@ -280,12 +279,12 @@ class ReaderRole:
                 await self._endpoint.alert("scanner", trouble)
             else:
                 self._endpoint.healthy()
-                await self._endpoint.clear("scanner", "the scanner is there")
+                await self._endpoint.clear("scanner", "the scanner is back")
             await self._trouble.wait()
 
 
 def _fault(reading: ScannedText) -> str:
-    """Why ``reading`` is no ticket."""
+    """Why ``reading`` is not a ticket."""
     if reading.text.startswith("p1."):
-        return "its letters are small ones"
-    return reading.why or "nobody we know has signed it"
+        return "its letters are lower case"
+    return reading.why or "nobody we know signed it"

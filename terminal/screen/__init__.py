@@ -1,1 +1,1 @@
-"""A screen message -> an image: QR, texts in two languages, fonts, and when an LCD shows what."""
+"""A screen message -> an image: the QR code, texts in two languages, fonts, and when an LCD shows what."""

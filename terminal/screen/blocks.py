@@ -1,6 +1,6 @@
-"""The blocks that are set on a sheet from top to bottom.
+"""The blocks of a sheet, set from top to bottom.
 
-Heights are those of the ink, so gaps look as even as they are.
+Heights are those of the ink, so that even gaps look even.
 """
 
 from collections.abc import Sequence
@@ -21,9 +21,12 @@ class Block(Protocol):
     """Something with a height that can be set between two edges."""
 
     @property
-    def height(self) -> int: ...
+    def height(self) -> int:
+        """The height of the ink, in px."""
 
-    def set(self, sheet: Sheet, left: int, right: int, top: int) -> None: ...
+    def set(self, sheet: Sheet, left: int, right: int, top: int) -> None:
+        """Put it on ``sheet`` between two edges, its top at ``top`` (all px). Raises DoesNotFit if the room is too
+        small."""
 
 
 def _x(width: int, left: int, right: int, align: Align) -> int:
@@ -50,7 +53,7 @@ class TextLine:
 
 @dataclass(frozen=True)
 class TextRow:
-    """Lines beside each other on one baseline: at the left edge, in the middle of what is free, at the right edge."""
+    """Lines beside each other on one baseline: at the left edge, in the middle of the free room, at the right edge."""
 
     left: Ink | None = None
     middle: Ink | None = None
@@ -86,7 +89,7 @@ class TextRow:
 
 @dataclass(frozen=True)
 class Group:
-    """Lines beside each other on one baseline, ``gap`` px apart, together in the middle."""
+    """Lines beside each other on one baseline, ``gap`` px apart, centred together."""
 
     inks: Sequence[Ink]
     gap: int
@@ -138,7 +141,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Seconds:
-    """Room for the countdown's digits, each in a cell of its own, so that a second changes one of them; beside it a
+    """Room for the countdown's digits, each in its own cell, so that a second changes only one; beside it a
     small clock, where ``clock`` is given."""
 
     em: int
@@ -194,7 +197,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class Beside:
-    """A picture at the left, a block right of it, both in the middle of their height."""
+    """A picture at the left and a block to its right, both centred in height."""
 
     image: Image.Image
     block: Block
@@ -211,7 +214,7 @@ class Beside:
 
 @dataclass(frozen=True)
 class Halves:
-    """Two blocks beside each other, each with half of the room, both in the middle of their height."""
+    """Two blocks beside each other, each with half of the room, both centred in height."""
 
     first: Block
     second: Block
@@ -229,7 +232,7 @@ class Halves:
 
 @dataclass(frozen=True)
 class Blank:
-    """Room that nothing stands in, so that what comes later moves nothing around it."""
+    """Empty room, so that a later block moves nothing around it."""
 
     height: int
 
@@ -239,7 +242,7 @@ class Blank:
 
 @dataclass(frozen=True)
 class Slot:
-    """A block in the middle of a room of fixed height, so that another in its place moves nothing around it."""
+    """A block centred in a room of fixed height, so that another block in its place moves nothing around it."""
 
     block: Block
     height: int
@@ -251,14 +254,14 @@ class Slot:
 
 
 def needed(blocks: Sequence[Block], least: int) -> int:
-    """How high a box must be for ``flow`` to set these."""
+    """How high (px) a box must be for ``flow`` to set these blocks."""
     heights = [block.height for block in blocks if block.height]
     return sum(heights) + least * max(0, len(heights) - 1)
 
 
 def flow(sheet: Sheet, box: SheetBox, blocks: Sequence[Block], least: int, most: int = 1 << 16) -> list[int]:
-    """Set blocks from the box's top to its bottom with even gaps of at least ``least`` px; where more than ``most``
-    would be left between them, they stand in the middle. Returns where each begins. Raises DoesNotFit."""
+    """Set blocks from the box's top to its bottom with even gaps of at least ``least`` px; if more than ``most``
+    would be left between them, they are centred. Returns where each begins. Raises DoesNotFit."""
     left, top, right, bottom = box
     shown = [block for block in blocks if block.height]
     free = bottom - top - sum(block.height for block in shown)

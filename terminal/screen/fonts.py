@@ -1,8 +1,8 @@
 """Words as ink: one line of text in one language -> a mask, measured to the pixel.
 
 IBM Plex Sans Arabic (OFL 1.1, package fontpkg-ibm-plex-sans-arabic) has both scripts. Pillow joins and orders Arabic
-letters by Raqm, which its wheels hold, and FriBidi, which Debian's ``libfribidi0`` must bring. Arabic and Latin runs
-are shaped apart, each in its own direction, and set side by side.
+letters by Raqm, which is in its wheels, and FriBidi, which Debian's ``libfribidi0`` provides. Arabic and Latin runs
+are shaped separately, each in its own direction, and set side by side.
 """
 
 import re
@@ -16,13 +16,13 @@ from PIL import Image, ImageDraw, ImageFont, features
 Weight = Literal["Regular", "Medium", "SemiBold", "Bold"]
 
 INSTALL = "sudo apt-get install libfribidi0"
-"""The command that brings what Arabic needs."""
+"""The command that installs what Arabic needs."""
 
 CAPITAL = 0.698
 """Height of a capital letter and of a digit, in font sizes (the font's own figure)."""
 
 NARROWEST = 0.8
-"""How far a line may be squeezed sideways before it looks squeezed."""
+"""The narrowest share of its width to which a line may be squeezed without looking squeezed."""
 
 _LETTERS = r"\u0600-\u065F\u066E-\u06EF\u06FA-\u06FF"  # Arabic but its digits and their marks, which run left to right
 _RUNS = re.compile(rf"[{_LETTERS}]+(?: +[{_LETTERS}]+)*|[^{_LETTERS}]+")
@@ -30,12 +30,12 @@ _ARABIC = re.compile(f"[{_LETTERS}]")
 
 
 class DoesNotFit(ValueError):
-    """A text that has no room where the layout puts it; says which and where."""
+    """A text has no room where the layout puts it; the message says which text and where."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ink:
-    """A line's ink without margins: ``mask`` (mode L), of which ``above`` px stand above the baseline. ``em`` is the
+    """A line's ink without margins: ``mask`` (mode L), with ``above`` px above the baseline. ``em`` is the
     font's size in px; ``squeeze`` the share that is left of its natural width."""
 
     text: str
@@ -46,15 +46,17 @@ class Ink:
 
     @property
     def width(self) -> int:
+        """The width of the ink, in px."""
         return self.mask.width
 
     @property
     def height(self) -> int:
+        """The height of the ink above and below the baseline, in px."""
         return self.mask.height
 
 
 def raqm_available() -> bool:
-    """Can Arabic be shaped here? If not, INSTALL helps."""
+    """Can Arabic be shaped on this machine? If not, run INSTALL."""
     return bool(features.check_feature("raqm") and features.check_feature("fribidi"))
 
 
@@ -65,7 +67,7 @@ def rtl(lang: str) -> bool:
 
 @lru_cache(maxsize=64)
 def font(weight: Weight, em: int) -> ImageFont.FreeTypeFont:
-    """The font in one size (px); raises OSError where its package is missing or damaged."""
+    """The font in one size (px); raises OSError if its package is missing or damaged."""
     name = f"IBMPlexSansArabic-{weight}.ttf"
     try:
         path = files("fontpkg_ibm_plex_sans_arabic") / "files" / name
@@ -80,7 +82,7 @@ def font(weight: Weight, em: int) -> ImageFont.FreeTypeFont:
 
 
 def lacking(text: str) -> str:
-    """Those characters of a text that the font has no glyph for, and would show as boxes."""
+    """The characters of a text for which the font has no glyph, so that they would show as boxes."""
     face = font("Regular", 24)
     box = bytes(face.getmask("\U0010fffe"))
     return "".join(c for c in dict.fromkeys(text) if c != " " and bytes(face.getmask(c)) == box)
@@ -107,7 +109,7 @@ def ink(text: str, lang: str, em: int, weight: Weight = "SemiBold") -> Ink:
 
 
 def priced(text: str, mark: str, em: int, weight: Weight = "Bold") -> Ink:
-    """A number whose part from the decimal ``mark`` on is set at half the size, on the same baseline."""
+    """A number, with the part from the decimal ``mark`` on at half the size, on the same baseline."""
     whole, _, part = text.partition(mark)
     large, small = ink(whole, "en", em, weight), ink(mark + part, "en", max(6, em // 2), weight)
     gap = max(1, em // 20)
@@ -120,7 +122,7 @@ def priced(text: str, mark: str, em: int, weight: Weight = "Bold") -> Ink:
 
 
 def squeezed(line: Ink, width: int) -> Ink:
-    """The line at ``width`` px, no taller and no lower than it was; as it is where it is no wider."""
+    """The line squeezed to ``width`` px, no taller and no lower than it was; unchanged if it is no wider."""
     if line.width <= width:
         return line
     mask = line.mask.resize((width, line.height), Image.Resampling.BOX)
@@ -129,7 +131,7 @@ def squeezed(line: Ink, width: int) -> Ink:
 
 def near(em: int, wide: int, width: float, smallest: int) -> int:
     """Where to begin looking for the size that fills ``width`` px, if a line at ``em`` px is ``wide`` px wide: just
-    above it, since widths grow evenly but for rounding."""
+    above it, because widths grow evenly except for rounding."""
     return em if wide <= width else max(smallest, min(em, int(em * width / wide) + 2))
 
 
@@ -145,7 +147,7 @@ def fit(text: str, lang: str, width: int, largest: int, smallest: int, weight: W
 
 
 def cut(text: str, lang: str, width: int, largest: int, smallest: int, weight: Weight = "SemiBold") -> Ink:
-    """As ``fit``, for texts of the operator's: one that is too long loses its end for an ellipsis."""
+    """As ``fit``, for the operator's texts: a text that is too long ends in an ellipsis."""
     for length in range(len(text), 0, -1):
         shown = text if length == len(text) else text[:length].rstrip() + "…"
         try:
@@ -156,7 +158,7 @@ def cut(text: str, lang: str, width: int, largest: int, smallest: int, weight: W
 
 
 def wrapped(text: str, lang: str, width: int, em: int, lines: int, weight: Weight = "SemiBold") -> list[Ink]:
-    """The text in as few lines as ``width`` px need, at most ``lines``, of like length. Raises DoesNotFit."""
+    """The text in as few lines as ``width`` px need, at most ``lines``, of similar length. Raises DoesNotFit."""
     words = text.split()
     if not words:
         return []

@@ -1,4 +1,4 @@
-"""The operator's own idle picture: a PNG in the panel's own pixels, looked at before the lane opens."""
+"""The operator's own idle picture: a PNG of the panel's size, checked before the lane opens."""
 
 import warnings
 from pathlib import Path
@@ -8,16 +8,16 @@ from PIL import Image, UnidentifiedImageError
 from terminal.screen.qr import bears_code
 
 LARGEST = 8 * 1024 * 1024
-"""Bytes of a file that is read at all."""
+"""The most bytes of a file that is read at all."""
 
 
 class PictureError(ValueError):
-    """This file cannot be the idle picture; the text is one line that says why."""
+    """The file cannot be the idle picture; the text is one line that says why."""
 
 
 def load(path: Path, size: tuple[int, int]) -> Image.Image:
-    """The picture, RGB; what is transparent in it is white. Raises PictureError for what is no PNG of exactly ``size``,
-    is animated, bears a bar code (a panel shows no code to pay by that a worker has not signed), or cannot be read."""
+    """The picture, RGB, with white for what is transparent. Raises PictureError if it is not a PNG of exactly ``size``,
+    is animated, has a bar code (a panel must show no code that a worker has not signed), or cannot be read."""
     width, height = size
     try:
         if path.stat().st_size > LARGEST:
@@ -28,12 +28,12 @@ def load(path: Path, size: tuple[int, int]) -> Image.Image:
                 if image.size != size:
                     raise PictureError(f"{path} has {image.width}x{image.height} px; the panel has {width}x{height}")
                 if getattr(image, "n_frames", 1) > 1:
-                    raise PictureError(f"{path} moves; a still PNG is needed")
+                    raise PictureError(f"{path} is animated; use a still PNG")
                 layer = image.convert("RGBA")
     except PictureError:
         raise
     except UnidentifiedImageError:
-        raise PictureError(f"{path} is no PNG") from None
+        raise PictureError(f"{path} is not a PNG") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise PictureError(f"{path} has far more pixels than the panel's {width}x{height}") from None
     except FileNotFoundError:
@@ -42,5 +42,5 @@ def load(path: Path, size: tuple[int, int]) -> Image.Image:
         raise PictureError(f"{path} cannot be read: {error}") from None
     picture = Image.alpha_composite(Image.new("RGBA", size, "white"), layer).convert("RGB")
     if bears_code(picture):
-        raise PictureError(f"{path} bears a bar code; drivers would take it for the payment's")
+        raise PictureError(f"{path} has a bar code, which drivers would take for the payment's")
     return picture

@@ -1,7 +1,7 @@
-"""How each panel is laid out: four compositions for the pay screen, one for all others, and the sizes for each panel.
+"""Each panel's layout: four compositions for the pay screen, one for all others, and the sizes for each panel.
 
 Capitals of 3 mm are legible at 60 cm: ``plain`` is the font size that gives them on that panel, and nothing that must
-be read from the seat is smaller. Sizes are px on the panel named; any other size of picture scales the nearest one.
+be read from the seat is smaller. Sizes are px on the named panel; for any other picture size the nearest one is scaled.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -31,7 +31,7 @@ class Layout:
 
     @property
     def stacked(self) -> bool:
-        """Is there no room for a picture beside words?"""
+        """Is there no room for a picture beside the words?"""
         return self.style in ("square", "tall")
 
     def scaled(self, width: int, height: int) -> "Layout":
@@ -56,18 +56,18 @@ LAYOUTS = {
         _WIDE,
     )
 }
-"""By the panels' names in the configuration."""
+"""The layouts, by the panels' names in the configuration."""
 
 
 def pixels(panel: str, rotate: int) -> tuple[int, int]:
-    """Width and height of the pictures of a panel of the configuration, but ``png``, turned by so many quarters."""
+    """Width and height (px) of the pictures of a configured panel, except ``png``, turned by this many quarters."""
     layout = LAYOUTS[panel]
     return (layout.width, layout.height) if rotate % 2 == 0 else (layout.height, layout.width)
 
 
 def layout_for(panel: str, width: int, height: int) -> Layout:
-    """The layout of a panel, upright too; for ``png`` the one of the nearest shape and size, scaled. Raises ValueError
-    for a picture whose shorter side is under 120 px, and for one that is not of the panel's size."""
+    """The layout of a panel, also upright; for ``png`` the one of the nearest shape and size, scaled. Raises ValueError
+    for a picture whose shorter side is under 120 px, and for a picture that does not have the panel's size."""
     if min(width, height) < 120:
         raise ValueError(f"lcd.panel {panel!r}: {width}x{height} px are too few; the shorter side needs 120")
     known = [LAYOUTS[panel]] if panel in LAYOUTS else list(LAYOUTS.values())

@@ -1,6 +1,6 @@
-"""What stands below the call to scan: with which apps; after a while, that another phone may pay, or whom to call where
-there is no signal; once a phone has read the code, that its owner must confirm. Each is as large as its room lets it,
-and none moves what stands around it.
+"""The hints below the call to scan: with which apps; after a while, that another phone may pay, or whom to call without
+a signal; once a phone has read the code, that its owner must confirm. Each is as large as its room allows, and none
+moves what is around it.
 """
 
 import re
@@ -19,8 +19,8 @@ _APPS = re.compile(f"({'|'.join(APPS)})")
 def lines(
     typesetter: Typesetter, hint: Hint, width: int, largest: int, smallest: int, first: Block | None = None
 ) -> Slot:
-    """Where there is room for it: a line for each language. ``first`` stands in the place of what there is to begin
-    with, the apps; the call to scan is in it, so that the hint in its place needs words of its own."""
+    """For a wide room: a line for each language. ``first`` replaces the first hint, the apps; it contains the call to
+    scan, so a hint in its place needs words of its own."""
     gap = round(largest * 0.4)
     phone = cut(typesetter.site.help_phone, "en", width, largest * 5 // 4, smallest * 3 // 4)
     found: dict[Hint, Block] = {
@@ -38,14 +38,14 @@ def lines(
 
 
 def column(typesetter: Typesetter, hint: Hint, width: int, height: int, largest: int) -> Slot:
-    """In a narrow column of that height: words below each other."""
+    """For a narrow column of that height: words below each other."""
     make = {"": _apps, "second": _second, "signal": signal, "scanned": _confirm}[hint]
     block = typesetter.once(make, width, height, largest) or typesetter.once(_apps, width, height, largest)
     return Slot(block or typesetter.nothing(), height)
 
 
 def beside(typesetter: Typesetter, hint: Hint, picture: Picture, width: int, largest: int, smallest: int) -> Slot:
-    """Where no line of words has room: the apps' names beside ``picture``, which is enough in any language."""
+    """For a room without space for a line of words: the apps' names beside ``picture``, understood in any language."""
     image = picture.image
     room, gap = width - image.width - largest * 5 // 14, largest // 2
     names: list[Block] = [TextLine(fit(name, "en", room, largest, smallest), "left") for name in APPS]
@@ -59,7 +59,7 @@ def beside(typesetter: Typesetter, hint: Hint, picture: Picture, width: int, lar
 
 
 def signal(typesetter: Typesetter, width: int, height: int, largest: int) -> Block | None:
-    """Whom to call; None where there is nobody, or not enough room to say so."""
+    """Whom to call; None if there is nobody, or not enough room."""
 
     def block(em: int) -> Block:
         number = [TextLine(one) for one in wrapped(typesetter.site.help_phone, "en", width, em, 3)]
@@ -83,8 +83,8 @@ def _apps(typesetter: Typesetter, width: int, height: int, largest: int) -> Bloc
 
 
 def _sentence(typesetter: Typesetter, width: int, em: int) -> Block:
-    """The apps' names in ``em`` px, and in smaller ones what the languages put before, between and after them, English
-    left. Raises DoesNotFit for a language that names them otherwise."""
+    """The apps' names in ``em`` px, with each language's words before, between and after them in a smaller size,
+    English left. Raises DoesNotFit for a language that orders the names differently."""
     parts = {lang: _APPS.split(typesetter.texts.say("pay.with", lang)) for lang in typesetter.languages}
     if any(tuple(part[1::2]) != APPS for part in parts.values()):
         raise DoesNotFit("the apps are not named in their order")
@@ -106,7 +106,7 @@ def _within(line: Ink, width: int) -> Ink:
 
 
 def _largest(make: Callable[[int], Block], largest: int, height: int) -> Block | None:
-    """The block in the largest size that is at most ``height`` px high; none under a third of ``largest``."""
+    """The block in the largest size that is at most ``height`` px high; no block under a third of ``largest``."""
     for em in range(largest, largest // 3, -1):
         with suppress(DoesNotFit):
             if (block := make(em)).height <= height:
@@ -115,5 +115,5 @@ def _largest(make: Callable[[int], Block], largest: int, height: int) -> Block |
 
 
 def _slot(found: dict[Hint, Block], hint: Hint) -> Slot:
-    """One of several hints in the room of the largest, so that a change moves nothing else."""
+    """One of several hints, in the room of the largest, so that a change moves nothing else."""
     return Slot(found.get(hint, found[""]), max(block.height for block in found.values()))

@@ -1,9 +1,9 @@
 """The pay screen: the code with its quiet zone over the panel's whole height, words beside it.
 
-While the order is being placed, its words stand there already, and an hourglass in the code's room: once PayBy has
-answered, only the code and the words about it have to go over the wire.
+While the order is being placed, its words are already there, with an hourglass in the code's room: once PayBy has
+answered, only the code and the words about it must go over the wire.
 
-A square panel has no room beside the code. It shows the code alone, and now and then, for a moment, the words.
+A square panel has no room beside the code. It shows the code alone and, now and then, briefly the words.
 """
 
 from collections.abc import Callable
@@ -31,14 +31,14 @@ from terminal.screen.typesetting import Typesetter
 from terminal.screen.view import View
 
 _LEAST = 8
-"""Below this no word is read."""
+"""The smallest font size (px) at which a word can be read."""
 _DIGITS = {"latin": "0123456789", "arabic": "٠١٢٣٤٥٦٧٨٩"}
 
 
 def code(sheet: Sheet, typesetter: Typesetter, symbol: Symbol) -> None:
     """The code, with words on both sides of it, left of it or below; raises qr.QrError where the panel is too small.
 
-    In the middle it is read 4 % farther than at an edge, since there the camera looks at it straight.
+    In the middle it can be read 4 % farther than at an edge, because the camera looks at it straight.
     """
     left, side = _room(typesetter)
     qr.check_size(symbol, side)
@@ -46,7 +46,8 @@ def code(sheet: Sheet, typesetter: Typesetter, symbol: Symbol) -> None:
 
 
 def soon(sheet: Sheet, typesetter: Typesetter) -> None:
-    """In the code's place: please wait. It keeps within the modules, where the code changes everything anyway."""
+    """The picture for waiting, in the code's place. It keeps within the modules, where the code changes everything
+    anyway."""
     layout = typesetter.layout
     left, side = _room(typesetter)
     margin = side // 10
@@ -70,7 +71,7 @@ def _room(typesetter: Typesetter) -> tuple[int, int]:
 
 
 def wide(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
-    """Left of the code what is to be paid and until when, right of it how: 74 px each."""
+    """Left of the code what to pay and until when, right of it how: 74 px each."""
     layout = typesetter.layout
     u = layout.height / 320
     edge, top, bottom = round(6 * u), round(18 * u), layout.height - round(18 * u)
@@ -140,7 +141,7 @@ def narrow(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
     if view.hint != "signal":
         flow(sheet, box, blocks, layout.least)
         return
-    # The telephone takes the room of both: in that of the apps alone nobody could read it.
+    # The telephone number takes the room of both: in that of the apps alone nobody could read it.
     tops = flow(sheet, box, [Blank(block.height) if block in (call, apps) else block for block in blocks], layout.least)
     top, height = tops[2], tops[3] + apps.height - tops[2]
     whom = typesetter.once(pay_hints.signal, width, height, round(24 * u))
@@ -233,7 +234,7 @@ def _named(typesetter: Typesetter, key: str, value: Ink, em: int, gap: int) -> B
 
 
 def _facts(typesetter: Typesetter, view: View, largest: int, width: int) -> Block:
-    """Stay and ticket tail on one line as large as both have room, after the road sign for parking: no label has."""
+    """Stay and ticket tail on one line, as large as fits, after the road sign for parking, since no label would fit."""
     for em in range(largest, 5, -1):
         sign, stay, tail = picture("parking", em), typesetter.stay(view, em), ink(view.tail, "en", em)
         if sign.width + stay.width + tail.width + em <= width:
@@ -244,7 +245,7 @@ def _facts(typesetter: Typesetter, view: View, largest: int, width: int) -> Bloc
 
 
 def _call(view: View, make: Callable[[str, int, int], Block], largest: int, least: int) -> Block:
-    """What to do with the code, or that it is done; nothing in the same room before there is one. ``make`` takes a
+    """What to do with the code, or that it is done; before there is a code, the same room stays empty. ``make`` takes a
     text's key, and its largest and least size."""
     words = make("pay", largest, least)
     if view.state != "pay":
@@ -256,7 +257,7 @@ def _call(view: View, make: Callable[[str, int, int], Block], largest: int, leas
 
 
 def _seconds(typesetter: Typesetter, view: View, em: int, *, above: bool = False) -> Block:
-    """The countdown, with a clock beside or ``above`` it; nothing in the same room before it runs."""
+    """The countdown, with a clock beside or ``above`` it; before it runs, the same room stays empty."""
     clock, chars = picture("clock", round(em * 0.8)), _DIGITS[typesetter.site.digits]
     seconds = Stack([Picture(clock), Seconds(em, chars)], em // 4) if above else Seconds(em, chars, clock)
     return seconds if view.left is not None else Blank(seconds.height)

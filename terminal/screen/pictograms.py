@@ -1,7 +1,7 @@
-"""Pictures that say without words what to do, or what is the case; drawn, so that they are sharp at any size.
+"""Pictures that say without words what to do or what happens; drawn, so that they are sharp at any size.
 
-Each is drawn on a white field of 100 x 100 units, eight times too large, and reduced once. Dark ink carries the
-shape, one accent the meaning: blue for what to do, green for go, red for stop.
+Each is drawn on a white field of 100 x 100 units, eight times too large, and reduced once. Dark ink gives the shape,
+and one accent the meaning: blue for what to do, green for go, red for stop.
 """
 
 from collections.abc import Callable
@@ -64,7 +64,7 @@ class _Pen:
                 self.line(colour, width, (x + inward, y), (x, y), (x, y + down))
 
     def code(self, x: float, y: float, unit: float, colour: Colour) -> None:
-        """A QR symbol in little, 7 units a side: three finders and a few modules."""
+        """A small QR symbol, 7 units a side: three finders and a few modules."""
         for fx, fy in ((0, 0), (4.2, 0), (0, 4.2)):
             self.box(x + fx * unit, y + fy * unit, x + (fx + 2.8) * unit, y + (fy + 2.8) * unit, colour)
             self.box(x + (fx + 0.7) * unit, y + (fy + 0.7) * unit, x + (fx + 2.1) * unit, y + (fy + 2.1) * unit, WHITE)
@@ -85,7 +85,7 @@ def _ticket(pen: _Pen) -> None:
 
 
 def _hourglass(pen: _Pen) -> None:
-    """Sand that runs."""
+    """An hourglass."""
     pen.shape(INK, (26, 14), (74, 14), (74, 22), (55, 50), (74, 78), (74, 86), (26, 86), (26, 78), (45, 50), (26, 22))
     pen.shape(WHITE, (32, 14), (68, 14), (68, 21), (50, 47), (32, 21))
     pen.shape(WHITE, (32, 86), (68, 86), (68, 79), (50, 53), (32, 79))

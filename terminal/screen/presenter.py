@@ -1,8 +1,8 @@
-"""What an LCD shows at a moment, from what it has heard: the rules of ``screen``, without I/O.
+"""What an LCD shows at a moment, from the messages that it has got: the rules of ``screen``, without I/O.
 
-In words they stand in terminal/contract/README.md.
+terminal/contract/README.md has them in words.
 
-A code is shown only while a live message bears it, its time is not up, a frame of it could be read back, and somebody
+A code is shown only while a live message has it, its time is not up, a frame of it could be read back, and the worker
 is there to take the payment. Time is the LCD's own steady clock, in ms.
 """
 
@@ -17,29 +17,30 @@ from terminal.screen.view import Hint, PayPage, View, view_of
 HINT_AFTER_MS = 18_000
 HINT_MS = 6_000
 WIFI_MS = 8_000
-"""How long the page with the lane's Wi-Fi stands in the signal hint's place: it must be scanned meanwhile."""
+"""How long the page with the lane's Wi-Fi stands in the signal hint's place: long enough to scan it."""
 
 CODE_MS, WORDS_MS = 9_000, 3_000
-"""Where words have no room beside the code: how long each stands, the code first."""
+"""How long code and words stand, the code first, where words have no room beside the code."""
 
 STALE_MS = 150_000
-"""A message whose id is older than the newest one's, by less than this, is a late or a repeated one. By more: the
-worker's clock was put right, and no code can be that old and still have time left."""
+"""A message whose id is older than the newest one's by less than this is a late or repeated one. If it is older by
+more, the worker's clock was corrected, and no code can be that old and still have time left."""
 
 SCANNED_MS = 6_000
-"""Once a phone has read the code: how long each stands where they take turns, the words first. The code stays, since
-another phone may pay."""
+"""Once a phone has read the code: how long words and code stand where they take turns, the words first. The code stays,
+because another phone may pay."""
 
 _Side = tuple[PayPage, Hint, int]
-"""A side of the pay screen, its hint, and for how many ms it stands."""
+"""A side of the pay screen, its hint, and how many ms it stands."""
 
-_REMEMBERED = 64  # codes whose end is known, so that an old message said again cannot bring one back
+_REMEMBERED = 64  # codes whose end is known, so that a repeated old message cannot bring one back
 
 
 class ScreenPresenter:
-    """Feed it messages that may be believed (a ``pay``: whose signature holds), ask it for the view of a moment.
+    """Feed it messages that may be believed (a ``pay`` only with a good signature), and ask it for the view of a
+    moment.
 
-    ``turns``: the panel has no room for words beside the code. ``wifi``: the lane has a Wi-Fi to offer.
+    ``turns``: the panel has no room for words beside the code. ``wifi``: the lane offers a Wi-Fi.
     """
 
     def __init__(self, *, turns: bool = False, wifi: bool = False) -> None:
@@ -51,16 +52,16 @@ class ScreenPresenter:
         self._since_ms = self._scanned_ms = 0
         self._newest_ms = 0
         self._ends: OrderedDict[str, int] = OrderedDict()
-        """When a code's time is up, by the code and the end that the worker signed: it may sign a later one."""
+        """When a code's time is up, by the code and its signed end: the worker may sign a later end."""
 
     @property
     def screen(self) -> Screen | None:
-        """The message that holds now."""
+        """The message that is valid now."""
         return self._screen
 
     def take(self, screen: Screen, now: int, *, retained: bool = False) -> None:
-        """Note a message, unless a newer one came before it. Of a retained ``pay`` nothing is believed but that the
-        driver must wait for a live one."""
+        """Note a message, unless a newer one came before it. A retained ``pay`` only means that the driver must wait
+        for a live one."""
         age_ms = self._newest_ms - _made_ms(screen)
         if 0 < age_ms < STALE_MS:
             return
@@ -95,7 +96,7 @@ class ScreenPresenter:
             self._why_not = why
 
     def view(self, now: int, *, away_ms: int = 0, silent_ms: int = 0) -> View:
-        """What is to be seen. ``away_ms``: since the broker was lost; ``silent_ms``: since the worker was heard."""
+        """The view. ``away_ms``: since the broker was lost; ``silent_ms``: since the worker was last heard."""
         if away_ms >= SILENT_MS:
             return View("out-of-order", "broker")
         screen = self._screen
@@ -119,7 +120,7 @@ class ScreenPresenter:
         return view_of(screen, left, hint=hint, page=page)
 
     def next_ms(self, now: int) -> int | None:
-        """How long until the seconds of the code that is shown change; None where there are none."""
+        """How long (ms) until the seconds of the shown code change; None if there are none."""
         left_ms = self._left_ms(now)
         return None if left_ms <= 0 else (left_ms - 1) % 1000 + 1
 
@@ -129,7 +130,7 @@ class ScreenPresenter:
         return self._ends.get(_end_of(self._symbol, self._screen), now) - now
 
     def _page(self, shown_ms: int) -> tuple[PayPage, Hint]:
-        """The side of the pay screen, and its hint, after so long."""
+        """The side of the pay screen, and its hint, after this time (ms)."""
         at_ms = shown_ms if self._turns else shown_ms - HINT_AFTER_MS
         if at_ms < 0:
             return "code", ""
@@ -138,11 +139,11 @@ class ScreenPresenter:
             if at_ms < ms:
                 return page, hint
             at_ms -= ms
-        raise AssertionError("the sides' times make the turn")
+        raise AssertionError("the sides' times add up to the turn")
 
 
 def _sides(*, turns: bool, wifi: bool) -> tuple[_Side, ...]:
-    """What stands how long, one after the other and then from the beginning."""
+    """The sides and how long each stands, one after the other and then from the beginning."""
     network: _Side = ("wifi", "signal", WIFI_MS)
     if turns:
         alone: _Side = ("code", "", CODE_MS)
@@ -153,7 +154,7 @@ def _sides(*, turns: bool, wifi: bool) -> tuple[_Side, ...]:
 
 
 def _as_wait(screen: Screen) -> Screen:
-    """A retained ``pay`` as the ``wait`` that it comes to; its amount may be anybody's."""
+    """A retained ``pay`` as a ``wait``; its amount may be anybody's."""
     return Screen(id=screen.id, at=screen.at, state="wait", help_code=screen.help_code)
 
 
@@ -162,5 +163,5 @@ def _end_of(symbol: Symbol, screen: Screen) -> str:
 
 
 def _made_ms(screen: Screen) -> int:
-    """When the message was made, by its id (UUIDv7), ms since the epoch by its sender's clock."""
+    """When the message was made, by its id (UUIDv7): ms since the epoch by its sender's clock."""
     return int(screen.id[:8] + screen.id[9:13], 16)

@@ -1,11 +1,11 @@
 """A payment link <-> the modules of a QR symbol <-> pixels: what the contract's ``screen.qr`` holds.
 
 A link's long runs of digits go into numeric segments (3.3 bits a digit instead of 8), so that PayBy's 85 bytes need
-version 5 instead of 6, some of them 4: millimetres a module decide how far off a phone reads the code. zxing-cpp's
-encoder (zint) cuts the segments, at a thirtieth of segno's time. The smallest version that level L allows is taken,
-then the highest level that it still holds. The mask is fixed: which one is taken changes the distance by at most 4 %,
-and this one reads farthest on the recommended panel. ISO/IEC 18004 leaves the choice to the encoder; ``proven`` falls
-back on the others should a reader fail.
+version 5 instead of 6, and some of them 4: the millimetres of a module decide how far off a phone reads the code.
+zxing-cpp's encoder (zint) cuts the segments, in a thirtieth of segno's time. We take the smallest version that level L
+allows, then the highest level that it still holds. The mask is fixed: the choice changes the distance by at most 4 %,
+and this one reads farthest on the recommended panel. ISO/IEC 18004 leaves the choice to the encoder; ``proven`` tries
+the others if a reader fails.
 """
 
 import base64
@@ -25,7 +25,7 @@ QUIET = 4
 """Light modules around the symbol (ISO/IEC 18004)."""
 
 MIN_MODULE_PX = 4.0
-"""A module narrower than this is not shown: a token that needs it is too long for the panel."""
+"""A narrower module (px) is not shown: a token that needs it is too long for the panel."""
 
 MASK = 1
 _MASKS = (MASK, *(mask for mask in range(8) if mask != MASK))
@@ -38,7 +38,7 @@ _PIXELS = bytes.maketrans(b"01", b"\xff\x00")
 
 
 class QrError(ValueError):
-    """No symbol can be made of this, or none that a reader reads; the text says why."""
+    """No symbol, or no readable symbol, can be made of this; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Symbol:
 
     def __post_init__(self) -> None:
         if self.size not in range(21, 178, 4):
-            raise QrError(f"QR symbol: {self.size} modules a side is no size of a QR symbol (21, 25 … 177)")
+            raise QrError(f"QR symbol: {self.size} modules a side is not a size of a QR symbol (21, 25 … 177)")
         spare = -(self.size**2) % 8
         if len(self.bits) != (self.size**2 + spare) // 8 or self.bits[-1] & ((1 << spare) - 1):
             raise QrError(f"QR symbol: {len(self.bits)} bytes are not the modules of {self.size} x {self.size}")
@@ -63,8 +63,8 @@ class Symbol:
 
 
 def encode(url: str, mask: int = MASK) -> Symbol:
-    """A link -> its symbol; raises QrError for an empty link, one over 512 bytes, or one with other than printable
-    ASCII (a URL has nothing else, and readers guess differently about the rest)."""
+    """A link -> its symbol; raises QrError for an empty link, one over 512 bytes, or one that is not printable ASCII (a
+    URL has nothing else, and readers interpret the rest differently)."""
     if not url or len(url) > _MAX_URL or not (url.isascii() and url.isprintable()):
         raise QrError(f"QR code: 1 to {_MAX_URL} printable ASCII characters are needed, got {len(url)}: {url[:40]!r}")
     size, flat = _symbol(url, "L", mask)
@@ -78,7 +78,7 @@ def encode(url: str, mask: int = MASK) -> Symbol:
 
 
 def _symbol(url: str, level: str, mask: int, **version: int) -> tuple[int, bytes]:
-    """A symbol's modules a side, and its modules row after row, 0 = dark; raises ValueError where it does not fit."""
+    """A symbol's modules a side, and its modules row after row, 0 = dark; raises ValueError if it does not fit."""
     made = zxingcpp.create_barcode(url, _KIND, ec_level=level, data_mask=mask, **version)
     image = made.to_image(scale=1, add_quiet_zones=False)
     return image.shape[0], bytes(memoryview(image))  # type: ignore[arg-type]  # its stub forgets the buffer protocol
@@ -87,8 +87,8 @@ def _symbol(url: str, level: str, mask: int, **version: int) -> tuple[int, bytes
 def draw(symbol: Symbol, side: int) -> Image.Image:
     """The symbol with its quiet zone, filling ``side`` x ``side`` pixels exactly, mode L.
 
-    The same picture, but for one level of grey, as modules of 16 x 16 pixels resized once with BOX, at a tenth of the
-    work: each direction is enlarged just before it is reduced, and rows that are alike are made once. (A 1-bit image
+    It is the same picture, to within one level of grey, as modules of 16 x 16 pixels resized once with BOX, at a tenth
+    of the work: each direction is enlarged just before it is reduced, and equal rows are made once. (A 1-bit image
     would be resized with NEAREST, which costs 16 % of the distance.)
     """
     image = _plain(symbol)
@@ -114,33 +114,34 @@ def _plain(symbol: Symbol) -> Image.Image:
 
 
 def _says(symbol: Symbol) -> str | None:
-    """What a reader makes of the symbol by itself; of 3 px a module, which is the least work that reads every one."""
+    """The text that a reader finds in the symbol alone, at 3 px a module: the least work that reads every symbol."""
     image = _plain(symbol)
     return decode(image.resize((image.width * 3, image.height * 3), Image.Resampling.NEAREST))
 
 
 def module_px(symbol: Symbol, side: int) -> float:
-    """Width of one module where symbol and quiet zone fill ``side`` pixels."""
+    """The width (px) of one module if symbol and quiet zone fill ``side`` pixels."""
     return side / (symbol.size + 2 * QUIET)
 
 
 def check_size(symbol: Symbol, side: int) -> None:
-    """Raise QrError where the symbol has too many modules for ``side`` pixels: it is refused, not shrunk."""
+    """Raise QrError if the symbol has too many modules for ``side`` pixels: it is refused, not shrunk."""
     if module_px(symbol, side) < MIN_MODULE_PX:
         most = int(side / MIN_MODULE_PX) - 2 * QUIET
         raise QrError(f"QR code: {symbol.size} modules a side; {side} pixels hold at most {most}")
 
 
 def decode(image: Image.Image) -> str | None:
-    """What a reader sees in a finished frame of any mode: the text of its one QR code, None for none or several."""
+    """What a reader finds in a finished frame of any mode: the text of its one QR code; None for none or several."""
     grey = image if image.mode == "L" else image.convert("L")
     found = zxingcpp.read_barcodes(grey, formats=_QR)
     return found[0].text if len(found) == 1 and found[0].valid else None
 
 
 def shows(image: Image.Image, symbol: Symbol) -> bool:
-    """Does a reader find one code in a finished frame, and does it say what this symbol says by itself? Of a trusted
-    worker's symbol that is the token's link: the worker sends none that a reader does not give back (``proven``)."""
+    """Does a reader find exactly one code in a finished frame, with the text of this symbol alone? For a trusted
+    worker's symbol that is the token's link, because the worker sends only symbols that a reader gives back
+    (``proven``)."""
     text = decode(image)
     return text is not None and text == _says(symbol)
 
@@ -152,7 +153,7 @@ def bears_code(image: Image.Image) -> bool:
 
 @lru_cache(maxsize=4)
 def proven(url: str) -> Symbol:
-    """A link -> a symbol that a reader gave back as this very link; raises QrError where it does with none of the eight
+    """A link -> a symbol that a reader gave back as exactly this link; raises QrError if it does with none of the eight
     masks."""
     for mask in _MASKS:
         symbol = encode(url, mask)

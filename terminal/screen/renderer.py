@@ -1,7 +1,7 @@
 """A view -> the picture on the panel.
 
-White page, black modules, never inverted, full white beside the code. The code and its quiet zone fill the panel's
-height; words stand beside it and never at its cost. A second of countdown redraws its own digits and nothing else.
+The page is white and the modules black, never inverted, with full white beside the code. The code and its quiet zone
+fill the panel's height; words are beside it and never at its cost. A second of countdown redraws only its own digits.
 """
 
 from collections import OrderedDict
@@ -23,22 +23,22 @@ from terminal.screen.view import Site, View
 
 _BESIDE = {"wide": pay_screen.wide, "narrow": pay_screen.narrow, "tall": pay_screen.tall}
 _SAMPLE = "https://qr.payby.com?BIZ_TYPE=202&ft=00000000000000000000000000000000&t=0000000000000"
-_KEPT = 4  # sheets: a visit's screens
+_KEPT = 4  # sheets: the screens of a visit
 
 
 @dataclass(frozen=True)
 class ScreenImage:
-    """A finished picture (RGB), and what stands where on it."""
+    """A finished picture (RGB), and the boxes of everything on it."""
 
     image: Image.Image
     placed: tuple[Placed, ...]
 
 
 class Renderer:
-    """Draws the screens of one panel. ``arabic`` False leaves the languages out that cannot be shaped here. ``idle`` is
-    the operator's own idle picture, RGB and of the panel's size. A view that is ``dim`` has the ``dim`` share of light:
-    for panels whose backlight cannot be dimmed. Raises qr.QrError for a Wi-Fi whose code this panel cannot show, or
-    not so that it can be read."""
+    """Draws the screens of one panel. ``arabic`` False leaves out the languages that cannot be shaped here. ``idle`` is
+    the operator's own idle picture, RGB and of the panel's size. A ``dim`` view has the ``dim`` share of light, for
+    panels whose backlight cannot be dimmed. Raises qr.QrError for a Wi-Fi whose code this panel cannot show
+    readably."""
 
     def __init__(
         self,
@@ -73,8 +73,8 @@ class Renderer:
             self.compose(View(state, amount="0.00"))
 
     def compose(self, view: View) -> Image.Image:
-        """The picture for a view, mode RGB, the layout's size; a new one at each call. Raises qr.QrError for a symbol
-        that this panel cannot show, fonts.DoesNotFit for words that have no room on it."""
+        """The picture for a view, mode RGB, of the layout's size; a new one at each call. Raises qr.QrError for a
+        symbol that this panel cannot show, fonts.DoesNotFit for words that have no room on it."""
         return self.frame(view).image
 
     def frame(self, view: View) -> ScreenImage:
@@ -85,14 +85,14 @@ class Renderer:
             sheet.countdown.draw(image, words.digits(words.countdown(view.left), self._typesetter.site.digits))
         if view.moved:
             x, y = PLACES[view.moved]
-            image.paste(sheet.image, (x, y))  # at the edges stays what was there
+            image.paste(sheet.image, (x, y))  # the edges keep their content
             placed = tuple(replace(one, box=moved(one.box, x, y)) for one in placed)
         if view.dim and self._darker:
             image = image.point(self._darker)
         return ScreenImage(image, placed)
 
     def bare(self, view: View) -> ScreenImage:
-        """What stands for a view that raises DoesNotFit: no words, and no code."""
+        """The picture instead of a view that raises DoesNotFit: no words, and no code."""
         typesetter = self._typesetter
         sheet = Sheet(typesetter.layout.width, typesetter.layout.height)
         bare(sheet, typesetter, view)

@@ -1,4 +1,4 @@
-"""Every screen that there is, for those who draw them all: ``screens``, and ``check``."""
+"""Every screen that there is, for the commands that draw them all: ``screens`` and ``check``."""
 
 from dataclasses import replace
 
@@ -7,14 +7,14 @@ from terminal.screen import qr
 from terminal.screen.view import Hint, Site, View
 
 URL = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac14d5d372a459fbe948e83fcaae0cb&t=1765054600668"
-"""As long as PayBy's links are, with few digits in a row: one of those that need the larger symbol."""
+"""As long as PayBy's links, with few digits in a row: a link that needs the larger symbol."""
 
 SITE = Site("Marina Garage", "موقف المارينا", "+971 4 000 0000")
 _HINTS: tuple[Hint, ...] = ("second", "signal", "scanned")
 
 
 def views(url: str = URL) -> dict[str, View]:
-    """Every state with each of its reasons, by ``<state>[-<reason>]``; of the pay screen also the words that stand
+    """Every state with each of its reasons, by ``<state>[-<reason>]``; for the pay screen also the words that stand
     alone on a square panel, and the hints. Raises qr.QrError for what no QR code can carry."""
     visit = View("wait", amount="25.00", minutes=125, tail="4F2A")
     pay = replace(visit, state="pay", left=107, symbol=qr.proven(url))

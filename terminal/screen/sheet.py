@@ -1,6 +1,6 @@
-"""A white sheet, and what stands where on it.
+"""A white sheet, and the box of everything on it.
 
-Whatever is set is also noted with its box: tests read there that nothing is cut and nothing overlaps.
+Everything set is noted with its box, so that tests can check that nothing is cut and nothing overlaps.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ SheetBox = tuple[int, int, int, int]
 
 
 def moved(box: SheetBox, x: int, y: int) -> SheetBox:
-    """The box so many px further right and down."""
+    """The box, moved this many px right and down."""
     return box[0] + x, box[1] + y, box[2] + x, box[3] + y
 
 
@@ -32,7 +32,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Countdown:
-    """Where the seconds stand: digits in cells of one width, right-aligned at ``right``, on ``baseline``."""
+    """Where the seconds are: digits in cells of one width, right-aligned at ``right``, on ``baseline``."""
 
     right: int
     baseline: int
@@ -42,6 +42,7 @@ class Countdown:
     colon: int
 
     def draw(self, image: Image.Image, text: str) -> None:
+        """Draw digits and colons (``text``, such as 1:30) into ``image``, from the right; what was there stays."""
         pen, face, x = ImageDraw.Draw(image), font(self.weight, self.em), self.right
         for char in reversed(text):
             x -= self.colon if char == ":" else self.cell
@@ -51,7 +52,7 @@ class Countdown:
 
 @dataclass
 class Sheet:
-    """The picture as it grows."""
+    """The picture while it is being set."""
 
     width: int
     height: int

@@ -1,4 +1,4 @@
-"""Every screen without a code: a picture, what is the case, and what to do, in all languages."""
+"""Every screen without a code: a picture, what happens, and what to do, in all languages."""
 
 from terminal.screen.blocks import Beside, Block, Group, Picture, Rule, Stack, TextLine, TextRow, flow, needed
 from terminal.screen.fonts import cut
@@ -11,7 +11,7 @@ _TROUBLE = ("closed", "help", "out-of-order")
 
 
 def message(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
-    """The whole screen. What goes well has a large picture and few words; trouble has a smaller one, the reason, and
+    """The whole screen. Good news has a large picture and few words; trouble has a smaller one, the reason, and
     whom to call. A reason that the table does not know has no words of its own."""
     layout = typesetter.layout
     left, right, bottom = layout.margin, layout.width - layout.margin, layout.height - layout.margin
@@ -43,8 +43,8 @@ def _well(typesetter: Typesetter, view: View, width: int, height: int) -> list[B
 
 
 def _trouble(typesetter: Typesetter, view: View, width: int, height: int) -> list[Block]:
-    """The picture, what is the case and what to do; below a rule why, whom to call, and what to tell: these two as
-    large as width and height let them be."""
+    """The picture, what happens and what to do; below a line the reason, whom to call, and what to tell, the last two
+    as large as width and height allow."""
     layout, state = typesetter.layout, view.state
     image = picture(state, layout.picture * 3 // 4)
     room = width if layout.stacked else width - image.width - layout.margin
@@ -82,8 +82,8 @@ def _whom(typesetter: Typesetter, view: View, width: int, largest: int) -> list[
 
 
 def bare(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
-    """What can always be drawn, where the words of a screen do not fit: that help is needed, whom to call and what to
-    tell."""
+    """The screen that can always be drawn, if the words of another do not fit: that help is needed, whom to call and
+    what to tell."""
     layout = typesetter.layout
     width = layout.width - 2 * layout.margin
     lines: list[Block] = [

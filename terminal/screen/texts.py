@@ -1,20 +1,19 @@
 """Every word on the screens: a row for each text, a column for each language.
 
-Both languages stand on a screen at once; a panel has no room for more. The Arabic must be read by a native speaker
-before a release.
+A panel shows both languages at once and has no room for more. A native speaker must read the Arabic before a release.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 LANGUAGES = ("en", "ar")
-"""The columns, by BCP 47 codes; the last one stands above the other, as on the country's road signs."""
+"""The columns, by BCP 47 code; the last one stands above the other, as on the country's road signs."""
 
 GARAGE_WIDE = frozenset({"disk-full", "payby", "unauthorised", "journal"})
-"""The one worker's reasons: no other lane is better off."""
+"""Reasons of the one worker, which hold for every lane."""
 
 TEXTS: dict[str, tuple[str, ...]] = {
-    # what the driver is to do, or what is the case: the largest words of their screens
+    # what the driver must do, or what happens: the largest words of their screens
     "idle": ("Scan your ticket", "امسح تذكرتك"),
     "wait": ("Please wait", "يرجى الانتظار"),
     "pay": ("Scan", "امسح"),
@@ -83,8 +82,8 @@ class Texts:
         return any(self.rows.get(key, ()))
 
     def then(self, state: str, reason: str) -> str:
-        """The row that says what to do now: another lane helps only where the whole garage does not have the trouble.
-        Empty where there is none."""
+        """The row that says what to do now: another lane helps only if the trouble is not the whole garage's.
+        Empty if there is none."""
         key = "garage.then" if reason in GARAGE_WIDE else f"{state}.then"
         return key if self.has(key) else ""
 

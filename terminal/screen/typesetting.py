@@ -1,4 +1,4 @@
-"""What all screens of a panel share: its layout, its garage, and how words and numbers are set there."""
+"""What all screens of a panel share: its layout, its garage, and how words and numbers are set."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,7 +27,8 @@ class Typesetter:
     _kept: dict[tuple[object, ...], object] = field(default_factory=dict, compare=False, repr=False)
 
     def once(self, make: Callable[..., Made], *key: object) -> Made:
-        """``make(setting, *key)``, which depends on nothing else, is made once: a driver waits for a code's screen."""
+        """Return ``make(setting, *key)``, made once because it depends on nothing else: a driver waits for the
+        screen."""
         whole = make, *key
         if whole not in self._kept:
             self._kept[whole] = make(self, *key)
@@ -57,7 +58,7 @@ class Typesetter:
         return self.lines(key, width, em, smallest, round(em * 0.45))
 
     def label(self, key: str, at: int, em: int) -> Ink:
-        """A label in the first (0) or the last (-1) language, none where that is the same one."""
+        """A label in the first (0) or the last (-1) language; none if they are the same."""
         lang = self.languages[at]
         return ink(self.texts.say(key, lang) if at == 0 or len(self.languages) > 1 else "", lang, em, "Medium")
 
@@ -68,7 +69,7 @@ class Typesetter:
         return TextRow(self.label(key, 0, em), value, self.label(key, -1, em))
 
     def broken(self, key: str, width: int, em: int, *, lines: int = 3) -> Stack:
-        """A text in every language, each in at most so many lines. Raises DoesNotFit."""
+        """A text in every language, each in at most ``lines`` lines. Raises DoesNotFit."""
         found = [wrapped(self.texts.say(key, lang), lang, width, em, lines) for lang in reversed(self.languages)]
         gap = round(em * 0.3)
         return Stack([Stack([TextLine(one) for one in inks], gap) for inks in found], gap * 2)
@@ -78,9 +79,9 @@ class Typesetter:
         return words.digits(text, self.site.digits)
 
     def amount(self, view: View, width: int, largest: int, *, priced: bool = False) -> Ink:
-        """The amount, as large as ``width`` lets it be: squeezed a little before it gets smaller. ``priced`` sets the
-        fils at half the size, but not in Arabic digits, whose nought is a dot. What is too long at 6 px is squeezed
-        further, since it must be shown whole."""
+        """The amount, as large as ``width`` allows: squeezed a little before it gets smaller. ``priced`` sets the
+        fils at half the size, but not in Arabic digits, whose zero is a dot. An amount too long at 6 px is squeezed
+        further, because it must be shown whole."""
         text, mark = self.number(words.amount(view.amount)), self.number(".")
 
         def line(em: int) -> Ink:
@@ -95,11 +96,11 @@ class Typesetter:
         return squeezed(line(em), width)
 
     def stay(self, view: View, em: int, width: int = 1 << 16) -> Ink:
-        """The stay, h:mm, smaller where ``width`` px ask for it."""
+        """The stay, h:mm, smaller if ``width`` px require it."""
         if view.minutes is None:
             return ink("", "en", em)
         return fit(self.number(words.stay(view.minutes)), "en", width, em, min(em, 8))
 
     def nothing(self) -> Block:
-        """Nothing, in no room."""
+        """An empty block without a size."""
         return TextLine(ink("", "en", 8))

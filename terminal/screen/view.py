@@ -1,4 +1,4 @@
-"""What a screen shows, as plain words and numbers: a contract's ``screen`` and the seconds that are left of it."""
+"""What a screen shows, as plain words and numbers: the contract's ``screen`` and its remaining seconds."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,7 +12,7 @@ Hint = Literal["", "second", "signal", "scanned"]
 """What the pay screen adds once a driver has looked at it for a while, or once a phone has read the code."""
 
 PayPage = Literal["code", "words", "wifi"]
-"""Which side of the pay screen shows: the code; the words, where they have no room beside it; the lane's Wi-Fi."""
+"""The side of the pay screen that shows: the code; the words, if they have no room beside it; the lane's Wi-Fi."""
 
 _ARABIC = str.maketrans("0123456789.", "٠١٢٣٤٥٦٧٨٩٫")
 
@@ -38,9 +38,9 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One screen. ``amount`` in AED with two decimals; ``minutes`` of the stay; ``left`` s of the countdown; ``tail``
-    the last four characters of the session, which the ticket's text bears. What is empty or None is not shown. ``dim``
-    and ``moved``, a place of dimming.PLACES, for what stands there for long."""
+    """One screen. ``amount`` is in AED with two decimals; ``minutes`` is the stay; ``left`` is the countdown in s;
+    ``tail`` is the last four characters of the session, which the ticket's text has. What is empty or None is not
+    shown. ``dim`` and ``moved``, a place of dimming.PLACES, are for long-standing pictures."""
 
     state: ScreenState
     reason: str = ""
@@ -57,7 +57,7 @@ class View:
 
 
 def view_of(screen: Screen, left: int | None = None, *, hint: Hint = "", page: PayPage = "code") -> View:
-    """A message and the seconds that are left -> what is to be seen; raises qr.QrError for bits that are no symbol."""
+    """A message and its remaining seconds -> its view; raises qr.QrError for bits that are not a symbol."""
     return View(
         state=screen.state,
         reason=screen.reason or "",
@@ -73,12 +73,12 @@ def view_of(screen: Screen, left: int | None = None, *, hint: Hint = "", page: P
 
 
 def digits(text: str, kind: Digits) -> str:
-    """Numbers as the setting asks: 25.00, or ٢٥٫٠٠."""
+    """Numbers in the configured digits: 25.00, or ٢٥٫٠٠."""
     return text.translate(_ARABIC) if kind == "arabic" else text
 
 
 def amount(text: str) -> str:
-    """An amount for the eye: 1,234.00 above 9999.99, since long numbers are hard to take in."""
+    """An amount for people: 1,234.00 above 9999.99, because long numbers are hard to read."""
     whole, _, part = text.partition(".")
     return (f"{int(whole):,}" if len(whole) > 4 else whole) + "." + part
 

@@ -21,8 +21,8 @@ _GROUND, _PAPER = (88, 92, 98), (255, 255, 255)
 
 
 def pictures(panel: str, url: str = URL, site: Site = SITE) -> dict[str, Image.Image]:
-    """All screens of a panel (a key of layouts.LAYOUTS) by their names, that of a lane's Wi-Fi too; those that are the
-    same there as another one are left out."""
+    """All screens of a panel (a key of layouts.LAYOUTS) by their names, including a lane's Wi-Fi; screens that look the
+    same as another one there are left out."""
     renderer = Renderer(LAYOUTS[panel], replace(site, wifi=wifi(*_NETWORK)))
     shown = views(url)
     shown["pay-wifi"] = replace(shown["pay"], page="wifi", left=None)
@@ -36,8 +36,8 @@ def pictures(panel: str, url: str = URL, site: Site = SITE) -> dict[str, Image.I
 
 def run(out: Path, url: str | None = None, site: Site = SITE) -> list[Path]:
     """Write ``<panel>-<state>[-<reason>].png`` for every screen of every panel, in its own pixels, and
-    ``contact-sheet.png``; make the folder. Returns the files. Raises qr.QrError for what no QR code can carry, or none
-    of a panel that it names; OSError where nothing can be written."""
+    ``contact-sheet.png``; make the folder. Returns the files. Raises qr.QrError for a text that no QR code can carry,
+    or none on the panel that it names; OSError if nothing can be written."""
     qr.proven(url := URL if url is None else url)
     shown: dict[str, Image.Image] = {}
     for panel in LAYOUTS:
@@ -75,8 +75,9 @@ def contact_sheet(shown: dict[str, Image.Image]) -> Image.Image:
 
 
 def test_card(width: int, height: int, url: str = URL) -> Image.Image:
-    """What shows at a glance whether a panel is wired and set up well: a line along each edge (offsets), an arrow that
-    points up (rotation), red, green and blue by name (colour order), grey steps, and a QR code."""
+    """The test card, which shows at a glance whether a panel is wired and set up well: a line along each edge
+    (offsets), an arrow that points up (rotation), red, green and blue by name (colour order), grey steps, and a QR
+    code."""
     image = Image.new("RGB", (width, height), "white")
     pen = ImageDraw.Draw(image)
     pen.rectangle((0, 0, width - 1, height - 1), outline="black")

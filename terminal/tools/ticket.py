@@ -26,14 +26,14 @@ MODULE_PX = 8
 MARGIN_PX = 4 * MODULE_PX
 TEXT_PX = 14
 BLOCKS = "▀▄█"
-"""What a symbol is drawn with on a terminal that has them."""
+"""The characters that draw a symbol on a terminal that has them."""
 MOST_MINUTES = 60 * 24 * 366 * 20
-"""Entries further off than this, either way, are mistakes in writing the number."""
+"""Entries further away than this, either way, are typing mistakes."""
 
 
 @dataclass(frozen=True, slots=True)
 class MadeTicket:
-    """A ticket's text, and what the configured tariff asks for it now."""
+    """A ticket's text, and what it costs now by the configured tariff."""
 
     text: str
     quote: Quote
@@ -57,7 +57,7 @@ def make(settings: Settings, *, minutes_ago: int, now_ms: int) -> MadeTicket:
 
 
 def describe(ticket: MadeTicket, garage: sections.GarageSettings) -> str:
-    """Lines for a person: whose ticket, since when, and what it costs now."""
+    """Lines for a person: the ticket's garage, its entry, and what it costs now."""
     asked = ticket.quote
     if asked.entered_ms is None or asked.amount is None:
         return f"test ticket of garage {garage.id}\nrefused: {asked.why}"
@@ -93,8 +93,8 @@ def run(
     blocks: bool = True,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Print a ticket; with ``text_only`` nothing but its text, else with what it costs and a symbol to scan from the
-    terminal, drawn with BLOCKS or, larger, without them in blanks of two colours. ``png`` draws it as well. Raises
+    """Print a ticket; with ``text_only`` only its text, otherwise also its cost and a symbol to scan from the terminal,
+    drawn with BLOCKS or, larger, with blanks in two colours. ``png`` draws it as a picture too. Raises
     ConfigError, ValueError, and OSError for a file that cannot be written.
     """
     garage = settings.need(sections.GarageSettings)

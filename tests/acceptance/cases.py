@@ -1,7 +1,7 @@
 """PayBy's nine acceptance cases, begun from the payment terminal: a ticket under its scanner.
 
 Each takes a terminal that is open and a Seen to fill. What PayBy asks for is checked by PayBy's own record of calls;
-beside it, that the driver sees what he should and the boom rises for whoever paid, and for nobody else.
+besides, that the driver sees the right screens and that the boom rises only for the car that paid.
 """
 
 from collections.abc import Awaitable, Callable
@@ -59,7 +59,7 @@ async def nobody_pays(terminal: Station, seen: Seen) -> None:
 
 
 async def placing_is_a_system_error(terminal: Station, seen: Seen) -> None:
-    """PayBy has the order all the same; it gives no code for it."""
+    """PayBy still has the order, but gives no code for it."""
     terminal.sandbox.fail("placeOrder", Fault(code="500", msg="SYSTEM_ERROR", done=True), times=None)
     await _never_placed(terminal, seen, since=0.0)
 
@@ -203,7 +203,7 @@ async def _gives_another(terminal: Station, seen: Seen, mark: int, no: str) -> N
 
 
 def _told(terminal: Station, seen: Seen, no: str, failed: list[float], *, more_than: int) -> None:
-    """A person was told once, after more than so many failures or 10 s of them, and soon after that."""
+    """A person was alerted once, soon after more than this many failures or 10 s of them."""
     told = terminal.told("payby-silent", no)
     seen.holds(len(told) == 1, f"told {len(told)} times")
     for at in told:

@@ -9,7 +9,7 @@ from tests.acceptance.measured import Seen
 from tests.acceptance.station import station
 
 REFUSALS = ("unsigned", "signed")
-"""Whether what PayBy's gateway refuses bears a signature."""
+"""Whether the refusals of PayBy's gateway are signed."""
 
 
 async def run_case(case: Case, folder: Path, scale: float, refusals: str = REFUSALS[0]) -> Seen:

@@ -28,7 +28,7 @@ from terminal.payby.sandbox.command import key_pair
 from terminal.payby.signing import sign
 from tests.conftest import Mosquitto
 from tests.support.garage import Garage, Heard
-from tests.test_worker import to_json
+from tests.support.worker_lane import to_json
 
 PER_S, ALLOWED = 1_000, 2.0
 VISITS = 6

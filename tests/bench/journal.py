@@ -26,7 +26,7 @@ from terminal.eventstore.store import EventStore
 from terminal.roles.worker.journal_keeper import WorkerJournal
 from terminal.roles.worker.payby_requests import PayByRequests
 from tests.support.story import T0, TOKEN
-from tests.test_worker import TARIFF
+from tests.support.worker_lane import TARIFF
 
 LANE = "exit-1"
 FLUSHES, BYTES, REPLAY_S, REPLAY_ROWS = 6.0, 8_192, 1.0, 100_000

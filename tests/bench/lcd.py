@@ -38,8 +38,8 @@ from terminal.screen.layouts import layout_for
 from terminal.screen.renderer import Renderer
 from terminal.screen.view import Site, View
 from tests.models.pages import Pages, pages
-from tests.test_panel import set_up_bytes
-from tests.test_panel_bytes import MOST
+from tests.support.panel_cost import MOST
+from tests.support.panel_rig import set_up_bytes
 
 STEPS = ("first frame", "idle -> pay", "2:59 -> 2:58", "3:00 -> 2:59")
 TOKEN = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac14d5d372a459fbe948e83fcaae0cb&t=1765054600668"
@@ -304,38 +304,7 @@ def symbol_table(rounds: int) -> None:
 
 # Other threads
 
-SHIM = r"""
-#define _GNU_SOURCE
-#include <fcntl.h>
-#include <stdarg.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-/* /dev/spidev* leads to /dev/null, takes every ioctl, and is as slow as a bus of 32 MHz. */
-static char bus[4096];
-static int opened(const char *path, int flags, int mode) {
-    if (strncmp(path, "/dev/spidev", 11)) return syscall(SYS_openat, AT_FDCWD, path, flags, mode);
-    int fd = syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR, 0);
-    if (fd >= 0 && fd < sizeof bus) bus[fd] = 1;
-    return fd;
-}
-int open(const char *path, int flags, ...) {
-    va_list rest; va_start(rest, flags); int mode = va_arg(rest, int); va_end(rest);
-    return opened(path, flags, mode);
-}
-int open64(const char *path, int flags, ...) {
-    va_list rest; va_start(rest, flags); int mode = va_arg(rest, int); va_end(rest);
-    return opened(path, flags, mode);
-}
-int ioctl(int fd, unsigned long what, ...) {
-    va_list rest; va_start(rest, what); void *with = va_arg(rest, void *); va_end(rest);
-    return fd >= 0 && fd < sizeof bus && bus[fd] ? 0 : syscall(SYS_ioctl, fd, what, with);
-}
-ssize_t write(int fd, const void *data, size_t size) {
-    if (fd >= 0 && fd < sizeof bus && bus[fd]) usleep(size / 4);
-    return syscall(SYS_write, fd, data, size);
-}
-"""
+SHIM = Path(__file__).with_name("slow_bus.c")
 
 
 def bus_table() -> None:
@@ -349,9 +318,8 @@ def bus_table() -> None:
         print("\ngcc is not installed: nothing about the bus")
         return
     with tempfile.TemporaryDirectory() as folder:
-        source, library = Path(folder) / "bus.c", Path(folder) / "bus.so"
-        source.write_text(SHIM)
-        subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-o", library, source], check=True)
+        library = Path(folder) / "bus.so"
+        subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-o", library, SHIM], check=True)
         environment = {**os.environ, "LD_PRELOAD": str(library)}
         done = subprocess.run([sys.executable, __file__, "--bus-only"], env=environment, check=False)
         if done.returncode:

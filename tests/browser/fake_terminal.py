@@ -3,6 +3,9 @@
 It says the contract's messages in the order of a visit and shows real QR codes, so that page, lane and cars can be
 tested without a broker. ``mute`` holds back the kinds of messages named in it, ``refuse_all`` refuses every ticket, and
 with ``frame_first`` the glass is faster than the broker.
+
+The real roles take their seconds for each step, and cannot be told to be mute, late or early: a test of the page runs
+in a tenth of a second with this, and README's own commands run the demo with them (test_readme.py).
 """
 
 import asyncio

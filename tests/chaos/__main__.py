@@ -169,7 +169,9 @@ async def main_(asked: argparse.Namespace, folder: Path) -> int:
 def main() -> int:
     ask = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     ask.add_argument("--kills", type=int, default=1000, help="kill -9 in the scenario of that name (default 1000)")
-    ask.add_argument("--seconds", type=float, default=3600, help="a scenario ends after so many (default 3600)")
+    ask.add_argument(
+        "--seconds", type=float, default=3600, help="a scenario ends after this many seconds (default 3600)"
+    )
     ask.add_argument("--seed", type=int, default=1)
     ask.add_argument("--broker", choices=BROKERS, action="append", help="this one alone")
     ask.add_argument("--only", choices=list(SCENARIOS), action="append")

@@ -1,4 +1,4 @@
-"""Something happened: a bell that wakes whoever waits for anything."""
+"""A bell: something happened, and every waiter wakes."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class Bell:
-    """``rung`` counts; whoever saw it so waits with ``beyond``."""
+    """``rung`` counts the rings; wait for more than a count with ``beyond``."""
 
     def __init__(self) -> None:
         self.rung = 0
@@ -19,7 +19,7 @@ class Bell:
                 waiting.set_result(None)
 
     async def beyond(self, rung: int, limit_s: float) -> None:
-        """Until it has rung more often than that, or so long."""
+        """Wait until it has rung more often than that, or the time is over."""
         if self.rung > rung:
             return
         waiting = asyncio.get_running_loop().create_future()
@@ -30,7 +30,7 @@ class Bell:
         self._waiting.discard(waiting)
 
     async def until(self, so: Callable[[], bool], limit_s: float) -> bool:
-        """Until it is so, or so long; is it?"""
+        """Wait until the condition holds or the time is over; returns whether it holds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
                 while not so():

@@ -19,12 +19,12 @@ from tests.support.garage import Garage
 PRICE = 2000
 """Fils, of the stay of 90 minutes that every driver comes from but those who leave for free."""
 PATIENCE_S = 90.0
-"""Whoever is not out by then gives up; nobody should have to."""
+"""A driver who is not out by then gives up, which should never happen."""
 HELP_S = 6.0
-"""Whoever sees for so long that a person is needed is led away by one."""
+"""A driver who sees `help` for this long is led away by a person."""
 RESCAN_S = 6.0
 COPY_S = 8.0
-"""Whoever has a copy and is neither refused nor let out by then, for it is his lane that is out of order, goes."""
+"""A driver with a copy who is neither refused nor let out by then, because his lane is out of order, leaves."""
 FELT_S = 2.0
 """A car stands before the scanner so long before its driver holds his ticket under it, should no loop tell of it."""
 TOLD_S = 5.0

@@ -28,7 +28,7 @@ GARBAGE_EVERY_S = 0.05
 
 
 async def flood(scene: Scene, count: int, until: float, slack: float) -> list[str]:
-    """Cars leave all the same, and PayBy is answered in time though the listener is flooded."""
+    """Cars still leave, and PayBy is answered in time, although the listener is flooded."""
     await scene.car()
     before = await _genuine(scene)
     wrong = []

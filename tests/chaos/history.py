@@ -14,9 +14,9 @@ from terminal.core.model import OPEN, Payment
 from terminal.core.rules import Garage
 
 RAISES = 3
-"""A stay has so many in its life."""
+"""How many raises a stay has in its life."""
 GAVE_AWAY = frozenset({"credit", "refund", "refunded", "person"})
-"""Who holds the money's worth of a car that is not out."""
+"""The holder of the payment of a car that is not out."""
 
 
 @dataclass(frozen=True, slots=True)

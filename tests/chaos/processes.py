@@ -91,7 +91,7 @@ def passwords(folder: Path, names: Iterable[str] = USERS) -> dict[str, str]:
 
 
 def guard(folder: Path, known: Mapping[str, str], lanes: list[str]) -> str:
-    """Mosquitto's configuration for users with these passwords, who may do what the product's access list says."""
+    """Mosquitto's configuration for users with these passwords and the rights of the product's access list."""
     (folder / "acl").write_text(mosquitto_acl("marina", lanes))
     (folder / "passwords").write_text("".join(f"{name}:{password}\n" for name, password in known.items()))
     for name in ("acl", "passwords"):

@@ -1,4 +1,4 @@
-"""The worker's journal is put back from a copy, as whoever restores a backup does, with its head or without."""
+"""The worker's journal is put back from a copy, as when a backup is restored, with its head or without."""
 
 import time
 from pathlib import Path

@@ -85,7 +85,7 @@ def unsettled(scene: Scene) -> bool:
 
 
 def holder(scene: Scene, number: str) -> str | None:
-    """Who holds a payment, by the journal of a worker that is at work; None where it knows of none."""
+    """A payment's holder, by the journal of a running worker; None if it knows of no such payment."""
     stays = replayed(scene.folder / "journal.db", as_started=True).event_store.garage.stays.values()
     return next((p.holder for s in stays for p in s.payments if p.order_no == number), None)
 

@@ -22,7 +22,7 @@ BACK_S = 5.0
 NOTICED_S = 15.0
 """A half-open line is noticed so soon."""
 READY_S = 30.0
-"""Drivers of a storm wait so long for each other."""
+"""How long the drivers of a storm wait for each other."""
 COPIES = 50
 AWAY_S = 17.0
 """Longer than a role counts as there without a heartbeat, and than half of a lift's time."""

@@ -67,7 +67,7 @@ class Scene:
         """What was measured, for the table."""
         self.served_at_last = True
         self.granted: dict[str, str] = {}
-        """Session by lift, of a journal that is no more."""
+        """Session by lift, of a journal that no longer exists."""
         self.passwords: dict[str, str] = {}
         """Of the broker's users."""
         self.broker_back = asyncio.Event()

@@ -143,6 +143,6 @@ def _about(order: dict[str, Any]) -> Iterable[tuple[str, Message, bool]]:
 
 
 def _health(state: str) -> Health:
-    """Of somebody who was there long before."""
+    """A worker that was there long before."""
     since = {"instance": derived_id(1_000_000, "thief"), "since": stamp(1_000_000)}
     return Health(**_head(), state=state, version="9", **since)  # type: ignore[arg-type]

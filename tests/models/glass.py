@@ -118,7 +118,7 @@ class Model:
         self.lose_power()
 
     def lose_power(self) -> None:
-        """The panel alone loses its power, or is plugged in anew: who holds the other end of the wire hears nothing."""
+        """Only the panel loses its power, or is plugged in again: the other end of the wire notices nothing."""
         self._memory = Image.new("RGB", (self.chip.columns, self.chip.rows), (90, 20, 160))  # anything
         self._power_on()
 
@@ -299,7 +299,7 @@ def _from_666(size: tuple[int, int], data: bytes) -> Image.Image:
 
 
 def rounded(image: Image.Image, bits: tuple[int, int, int]) -> Image.Image:
-    """``image`` as a controller with so many bits for red, green and blue keeps it."""
+    """``image`` as a controller with these bits for red, green and blue stores it."""
     table = [widened(value >> (8 - n), n) for n in bits for value in range(256)]
     return image.point(table)
 

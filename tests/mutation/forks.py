@@ -4,6 +4,7 @@ import os
 import resource
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -40,8 +41,8 @@ class Forks:
             _quiet()
             _limit(limit_s)
             work()
-        except BaseException as error:
-            leave("broken", repr(error).encode())
+        except BaseException:
+            leave("broken", traceback.format_exc().encode())
         leave(SURVIVED)
 
     def wait(self) -> None:

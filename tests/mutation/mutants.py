@@ -112,11 +112,11 @@ def _changes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 
 
 def _nodes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """What runs, in order: annotations are mypy's."""
+    """What runs, in order: annotations are mypy's, and what an assertion says of its own failure is said to nobody."""
     if isinstance(node, cst.Annotation):
         return
     yield node
-    for child in node.children:
+    for child in [node.test] if isinstance(node, cst.Assert) else node.children:
         yield from _nodes(child)
 
 

@@ -61,7 +61,7 @@ class Plugin:
             self.failed()
 
     def run(self, items: Sequence[pytest.Item], failed: Callable[[pytest.Item], object]) -> None:
-        for item, following in zip(items, [*items[1:], None], strict=True):
+        for item, following in zip(items, [*items[1:], None], strict=False):  # of no items that is one more
             self.failed = lambda item=item: failed(item)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
 
@@ -144,7 +144,7 @@ class _Loaded(Plugin):
 
 
 def change(mutant: Mutant) -> None:
-    """Puts the changed code into the functions of its statement: whoever has got hold of one has the changed one."""
+    """Puts the changed code into the functions of its statement, so that every reference has the changed one."""
     module = sys.modules[module_of(mutant.file)]
     made = ModuleType("made")
     made.__dict__.update(vars(module))

@@ -15,7 +15,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from tests.sim.world import Options, Report, readable, run
+from tests.sim.report import Options, Report, readable
+from tests.sim.world import run
 
 CLIMATES = (
     *("", "storm", "copies", "", "intruder", "held open", "", "operator", "power"),
@@ -23,7 +24,7 @@ CLIMATES = (
 )
 """Of the worlds of a run, by their numbers."""
 TOLD_EVERY = 50_000
-"""A long run says after so many lives how far it is."""
+"""How many lives pass between two progress lines of a long run."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
     parser.add_argument("--real", action="store_true", help="real signatures, SQLite and PayBy client")
     parser.add_argument("--calm", action="store_true", help="nothing goes wrong")
-    parser.add_argument("--orders", type=int, default=60, help="about so many in a world (default 60)")
+    parser.add_argument("--orders", type=int, default=60, help="about this many in a world (default 60)")
     parser.add_argument("--climate", choices=sorted(set(CLIMATES) - {""}), help="what every world is full of")
     parser.add_argument("--only", default="", help="count only what is violated in these words")
     parser.add_argument("--world", help="run this world alone and print its trace")

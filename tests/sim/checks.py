@@ -13,35 +13,26 @@ from terminal.contract.messages import Answer, Lift
 from terminal.contract.messages import Order as OrderSaid
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import money
-from terminal.core.clock_turn import turn_of, turned
-from terminal.core.events import EVENTS, OrderReported
+from terminal.core.events import OrderReported
 from terminal.core.ids import parse_order_no
-from terminal.core.model import OPEN, REFUND_ENDS, Lane, Stay
-from terminal.core.outbox import owed
-from terminal.core.retention import NO_PROOF
-from terminal.core.rules import Garage, step
-from terminal.eventstore.store import EventStore, StoredEvent
-from terminal.journal.kinds import RECALLED, SHELVED
+from terminal.core.model import OPEN, Lane, Stay
+from terminal.core.rules import Garage
 from terminal.roles.worker.role import WorkerRole
 from tests.sim.effects import Effects
+from tests.sim.ending import Ending
 from tests.sim.kerb import Car, Site
-from tests.sim.payby import Order
+from tests.sim.payby_book import Order
+from tests.sim.replays import Replays
 from tests.sim.street import Street
 
 if TYPE_CHECKING:
-    from tests.sim.roles import WorkerProcess
     from tests.sim.world import World
 
 
 SKEW_MS = 45_000
 """Clocks further apart than this are beyond what a held lift allows for."""
 UNNAMED_S = 6.0
-"""After a ticket was read, the loops have so long to name its car."""
-
-
-def _bare(stay: Stay) -> Stay:
-    """Without the proofs: a stay that was put away and asked for again has them no more."""
-    return replace(stay, payments=tuple(replace(p, proof=NO_PROOF) for p in stay.payments)) if stay.left else stay
+"""How long the loops may take to name the car after a ticket was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +76,24 @@ class Checks:
     """Stays whose car drove out by its own lift, in plain sight, and when."""
     soft: Counter[str] = field(default_factory=Counter)
     """What may happen, and is worth counting."""
+    decided_s: dict[str, float] = field(default_factory=dict)
+    """When a barrier believed each lift; its pulse comes a flush later."""
     forgotten: set[str] = field(default_factory=set)
     """Stays of which a journal that was put back does not know what the one before knew."""
     readers: dict[str, Car] = field(default_factory=dict)
     """Who read a lost ticket, by the fee's id."""
     street: Street = field(init=False)
     effects: Effects = field(init=False)
-    _stays: dict[str, Stay] = field(default_factory=dict)
-    _lanes: dict[str, Lane] = field(default_factory=dict)
+    replays: Replays = field(init=False)
+    ending: Ending = field(init=False)
+    stays: dict[str, Stay] = field(default_factory=dict)
+    lanes: dict[str, Lane] = field(default_factory=dict)
     _payable: list[Order] = field(default_factory=list)
     """Those whose codes were shown, and that PayBy would still take money for."""
-    _before_death: tuple[EventStore, list[StoredEvent]] | None = None
 
     def __post_init__(self) -> None:
         self.street, self.effects = Street(self), Effects(self)
+        self.replays, self.ending = Replays(self), Ending(self)
 
     def wrong(self, text: str) -> None:
         if not self.violation and text.startswith(self.world.options.only):
@@ -111,14 +106,14 @@ class Checks:
     def look(self, worker: WorkerRole) -> None:
         """I3, I4 on what has changed since the last look."""
         garage = worker.event_store.garage
-        known, stays = self._stays, garage.stays
+        known, stays = self.stays, garage.stays
         for session, stay in stays.items():
             if known.get(session) is not stay:
                 known[session] = stay
                 self._stay(stay, garage)
         for name, lane in garage.lanes.items():
-            if self._lanes.get(name) is not lane:
-                self._lanes[name] = lane
+            if self.lanes.get(name) is not lane:
+                self.lanes[name] = lane
                 self._lane(lane, garage)
 
     def _stay(self, stay: Stay, garage: Garage) -> None:
@@ -164,85 +159,6 @@ class Checks:
         stay = garage.stays.get(lane.visit.fee.session) if lane.visit else None
         if lane.visit and (stay is None or stay.lane != lane.id):
             self.wrong(f"I2: the stay of lane {lane.id}'s visit is at {stay and stay.lane}")
-
-    def worker_died(self, process: "WorkerProcess") -> None:
-        """Keep what it knew and what is in its journal beyond that, to compare it with what the next one reads."""
-        self.street.died.append(self.world.loop.now)
-        event_store = process.worker.event_store
-        if process.lanes is not None:
-            event_store.garage.lanes, event_store.last_at = process.lanes, process.last_at
-        self._before_death = event_store, list(process.disk.after(process.applied))
-
-    def put_back(self, process: "WorkerProcess", length: int) -> None:
-        """The journal of a dead worker has only ``length`` rows now, as it had once. What was known of a stay beyond
-        that is forgotten, and nothing of it can be held against the next worker."""
-        assert self._before_death
-        known, lost = self._before_death
-        self._before_death = None
-        known.read(lost)
-        garage, old = known.garage, EventStore(known.garage.rules, process.disk, lambda _: b"")  # type: ignore[arg-type]
-        old.read(process.disk.replay())
-        stays, olds = garage.stays, old.garage.stays
-        changed = {s for s in {*stays, *olds} if stays.get(s) != olds.get(s)}
-        changed |= {
-            s for s in self._stays if known.resting_stays.row_of(s) != old.resting_stays.row_of(s)
-        }  # they had left memory
-        self.forgotten |= changed
-        self.street.put_back(length, dict.fromkeys(changed))
-        for session in changed:
-            self._stays.pop(session, None)
-            self.left.pop(session, None)
-        self._lanes.clear()
-
-    def replayed(self, worker: WorkerRole) -> None:
-        """I5: a worker knows just what the one before it knew, and what that one committed as it died."""
-        if self._before_death is None:
-            return
-        event_store, lost = self._before_death
-        self._before_death = None
-        event_store.read(lost)
-        ours, others = worker.event_store.garage, event_store.garage
-        if by := worker.event_store.last_at - event_store.last_at:  # one of them has turned its state to another clock
-            others.lanes, others.stays = turned(others.lanes, by), turned(others.stays, by)
-        for session in sorted({*ours.stays, *others.stays}):
-            one, other = ours.stays.get(session), others.stays.get(session)
-            if one and other is None:  # it comes back for the fact that is about to be written
-                other = event_store.find(session, self.world.worker.disk.at)
-            if one != other:
-                self.wrong(f"I5: the journal tells otherwise of stay {session}")
-        self._same_lanes(others, ours)
-
-    def _same_lanes(self, one: Garage, other: Garage) -> None:
-        for name in {*one.lanes, *other.lanes}:
-            if one.lanes.get(name, Lane(name)) != other.lanes.get(name, Lane(name)):
-                self.wrong(f"I5: the journal tells otherwise of lane {name}")
-
-    def _whole_story(self, process: "WorkerProcess", stays: dict[str, Stay]) -> None:
-        """I5: every fact from the first on, with nothing skipped, gives the same state. Stays that were put away are
-        not there for facts about all of them, such as a journal that was put back."""
-        garage = process.worker.event_store.garage
-        story = Garage(garage.rules)
-        resting: dict[str, Stay] = {}
-        last_at = 0
-        for row in process.disk.replay():
-            if row.kind == SHELVED:
-                for stay in msgspec.json.decode(row.data, type=list[Stay]):
-                    resting[stay.session] = story.stays.pop(stay.session)
-            elif row.kind == RECALLED:
-                session = msgspec.json.decode(row.data, type=Stay).session
-                story.stays[session] = resting.pop(session)
-            if kind := EVENTS.get(row.kind):
-                event = msgspec.json.decode(row.data, type=kind)
-                if by := turn_of(event, last_at):
-                    story.lanes, story.stays = turned(story.lanes, by), turned(story.stays, by)
-                last_at = event.at if by else max(last_at, event.at)
-                story.apply(step(story, event))
-        told = resting | story.stays
-        for session in sorted({*stays, *told}):
-            one, other = stays.get(session), told.get(session)
-            if one is None or other is None or _bare(one) != _bare(other):
-                self.wrong(f"I5: the whole journal tells otherwise of stay {session}")
-        self._same_lanes(story, replace(garage, lanes=process.lanes or garage.lanes))
 
     def fell(self, error: BaseException | None) -> None:
         """The worker ended and should not have."""
@@ -359,7 +275,7 @@ class Checks:
             self.street.pulsed(site, lift)
         if lift.reason != "operator":
             self._grant_of(site, lift)
-            if world.loop.now > self.left.get(lift.session, world.loop.now):
+            if self.decided_s.get(lift.id, world.loop.now) > self.left.get(lift.session, world.loop.now):
                 self.wrong(f"I2: the boom rises for {lift.session}, whose car has left at {self.left[lift.session]}")
         match lift.reason:
             case "operator":
@@ -375,6 +291,7 @@ class Checks:
     def decided(self, site: Site, lift: Lift) -> None:
         """I1: the barrier has just believed ``lift``; its car must be the one that stands there."""
         world = self.world
+        self.decided_s[lift.id] = world.loop.now
         front = site.front
         is_its = front is not None and (
             lift.session in front.sessions or front.name in self.paid_by.get(lift.session, ())
@@ -429,94 +346,3 @@ class Checks:
         rows = (row for row in self.world.worker.disk.replay() if row.kind == "OrderReported")
         said = (msgspec.json.decode(row.data, type=OrderReported) for row in rows)
         return any(event.order_no == order_no and event.status == "PAID" for event in said)
-
-    # The end
-
-    def finish(self) -> None:
-        """I3, I4, I5 when all is quiet and every deadline has passed."""
-        world = self.world
-        stays = self._found(world.worker)
-        net: Counter[str] = Counter()
-        price: Counter[str] = Counter()
-        for order in world.payby.orders.values():
-            name = parse_order_no(order.no)
-            assert name is not None
-            if name.session in self.forgotten:
-                continue
-            stay = stays.get(name.session)
-            ours = stay.order(order.no) if stay else None
-            if stay is None or ours is None:
-                self.wrong(f"I3: PayBy has {order.no}, the worker knows nothing of it")
-                return
-            if ours.stage in OPEN:
-                self.wrong(f"I8: order {order.no} is still {ours.stage} when all is quiet ({order.status} at PayBy)")
-            if order.no in world.payby.untold:
-                continue  # its refund begins when it is told
-            if order.is_paid:
-                net[name.session] += order.amount - order.given_back
-                price[name.session] = max(price[name.session], order.amount)
-                self._fate(order, stay)
-            elif ours.stage == "paid":
-                self.wrong(f"I1: order {order.no} counts as paid and is {order.status}")
-            elif order.status == "CREATED" and order.is_shown and world.payby.now_ms() < order.expires_ms:
-                self.wrong(f"I4: order {order.no} can still be paid and counts as {ours.stage}")
-        for session, amount in net.items():
-            if amount > price[session] and not self._with_a_person(stays[session]):
-                self.wrong(f"I4: stay {session} was charged {amount} fils, and costs {price[session]}")
-        for session, stay in stays.items():
-            if any(True for _ in owed(stay)):
-                self.wrong(f"I8: stay {session} still owes {[type(p).__name__ for p in owed(stay)]}")
-            if stay.grants:
-                self.wrong(f"I8: stay {session} still waits for lifts")
-            for refund in stay.refunds:
-                if refund.stage not in REFUND_ENDS:
-                    self.wrong(f"I3: refund {refund.no} of {refund.order_no} is still {refund.stage}")
-        self._whole_story(world.worker, stays)
-
-    def _found(self, process: "WorkerProcess") -> dict[str, Stay]:
-        """Every stay that there was, in memory or put away."""
-        event_store = process.worker.event_store
-        sessions = {*self._stays, *event_store.garage.stays, *self.forgotten}
-        found = ((session, event_store.find(session, process.disk.at)) for session in sessions)
-        return {session: stay for session, stay in found if stay}
-
-    def _with_a_person(self, stay: Stay) -> bool:
-        return any(p.holder == "person" for p in stay.payments) or any(o.stage == "quarantined" for o in stay.orders)
-
-    def _fate(self, order: Order, stay: Stay) -> None:
-        """I3: a raise for its car, or given back, or with a person who was told."""
-        payment = stay.payment(order.no)
-        ours = stay.order(order.no)
-        alerts = self.world.alerts
-        if payment is None:
-            if ours and ours.stage == "quarantined" and order.no in self.world.payby.wrong_notices:
-                if ("payment-mismatch", order.no) not in alerts:
-                    self.wrong(f"I3: {order.no} is quarantined and nobody was told")
-                return
-            self.wrong(f"I3: {order.no} is paid and counts as {ours and ours.stage}")
-            return
-        match payment.holder:
-            case "raised":
-                at = self.effects.lane_of.get(payment.grant or "")
-                is_lie = at is not None and at[0] == self.world.stolen_lane  # its thief says what he likes of its boom
-                if payment.grant not in self.pulses and not is_lie:
-                    self.wrong(f"I3: {order.no} counts as raised by {payment.grant}, which never raised")
-                elif order.given_back and order.no not in self.world.attendant.refunds:
-                    self.wrong(f"I3: {order.no} raised and was given back")
-            case "refunded":
-                if not order.given_back:
-                    self.wrong(f"I3: {order.no} counts as refunded and PayBy gave nothing back")
-                if payment.raised and order.no not in self.world.attendant.refunds:
-                    self.wrong(f"I3: the boom had risen for {order.no} by {payment.raised}, and it was given back")
-            case "used":
-                if order.given_back and order.no not in self.world.attendant.refunds:
-                    self.wrong(f"I3: {order.no} was used without a raise and was given back")
-                told_so = {("tailgating", stay.session), ("passed-open", stay.session)} & self.world.warned
-                if not told_so:
-                    self.wrong(f"I3: {order.no} was used without a raise and nobody was told")
-            case "person":
-                told = {code for code, no in alerts if no == order.no}
-                if not told & {"lift-unknown", "refund-failed", "raised-late", "payment-doubtful"}:
-                    self.wrong(f"I3: {order.no} is left to a person and nobody was told: {told}")
-            case _:
-                self.wrong(f"I3: {order.no} is still held by {payment.holder} when all is quiet")

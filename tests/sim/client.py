@@ -22,7 +22,8 @@ from terminal.payby.messages import AcquireOrder, Payer, RefundOrder
 from terminal.payby.signing import verify
 from terminal.payby.strict_json import Amount, Money
 from tests.sim.keys import Keys
-from tests.sim.payby import PAYEE, Order, Refund, Said, SimPayBy
+from tests.sim.payby import SimPayBy
+from tests.sim.payby_book import PAYEE, Order, Refund, Said
 
 TIMEOUT_S = 10.0
 

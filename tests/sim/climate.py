@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tests.sim.drivers import KINDS
 from tests.sim.net import Weather
+from tests.sim.plans import KINDS
 from tests.sim.trouble import FAULTS
 
 if TYPE_CHECKING:

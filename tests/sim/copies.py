@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 LOOKS_S = 0.2
 PATIENCE_S = 45.0
-"""So long a driver with a copy waits for the moment that he wants."""
+"""How long a driver with a copy waits for the right moment."""
 
 
 async def tries_copies(driver: "Driver") -> bool:

@@ -36,7 +36,7 @@ class Disk:
         return len(self._rows)
 
     def opens(self) -> None:
-        """A process starts, and whoever had it open is dead."""
+        """A process starts; any process that had it open is dead."""
 
     def replay(self) -> Iterable[StoredEvent]:
         return iter(self._rows)

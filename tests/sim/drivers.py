@@ -6,93 +6,24 @@ is drawn when he arrives (``Plan``).
 
 import asyncio
 import random
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from terminal.core.ticket import sign_ticket
 from tests.sim.copies import tries_copies
-from tests.sim.kerb import LOST, Car, Site
+from tests.sim.kerb import Car, Site
+from tests.sim.plans import make_plan
+from tests.sim.reader import LOST
 
 if TYPE_CHECKING:
-    from tests.sim.payby import Order
+    from tests.sim.payby_book import Order
     from tests.sim.world import World
-
-KINDS = {
-    "pays": 60.0,
-    "free": 8.0,
-    "slow": 6.0,
-    "never pays": 5.0,
-    "two phones": 4.0,
-    "backs out": 4.0,
-    "pays and backs out": 4.0,
-    "pays late and leaves": 2.0,
-    "other lane": 4.0,
-    "pays, other lane": 3.0,
-    "rescans": 3.0,
-    "garbage": 2.0,
-    "foreign": 1.0,
-    "used": 3.0,
-    "future": 0.5,
-    "lost": 2.0,
-    "tailgates": 3.0,
-    "two tickets": 1.5,
-    "twin ticket": 2.0,
-    "idles under": 1.0,
-    "motorcycle": 2.0,
-    "wavers": 1.5,
-}
 PATIENCE_S = 150.0
 UNSEEN_S = 6.0
 """Whom no loop notices reads his ticket and waits at least so long for an answer; from a car that has just stopped
 short of the loop, nobody could tell him sooner."""
 STAGES = ("arrives", "reads", "sees the code", "pays", "is raised for", "drives", "is gone")
 """Of a visit, as a driver with a copy of the ticket sees it from afar."""
-
-
-@dataclass(slots=True)
-class Plan:
-    """What this driver will do. ``ticket`` and ``session``: the one that he was given at the entry."""
-
-    kind: str
-    ticket: str
-    session: str
-    entered_ms: int
-    is_free: bool
-    think_s: float
-    pay_s: float
-    """From scanning the code to the payment; the phone pays even if the car is gone."""
-    others: list[str] = field(default_factory=list)
-    """Tickets that are held under the scanner first."""
-
-
-def make_plan(world: "World", dice: random.Random, kind: str) -> Plan:
-    """Draw a driver; of ``kind``, if it names one."""
-    kind = kind or dice.choices(tuple(world.kinds), tuple(world.kinds.values()))[0]
-    now = world.true_ms()
-    free = kind == "free" or (
-        kind in ("other lane", "rescans", "used", "twin ticket", "backs out") and dice.random() < 0.3
-    )
-    entered = now - (dice.randint(30, 500) if free else dice.choice((1900, 5400, 90_000))) * 1000
-    session = world.ids(entered)
-    ticket = sign_ticket(world.garage, session, entered, "k1", world.keys.ticket)
-    slow = kind in ("slow", "pays late and leaves")
-    pay_s = dice.uniform(20, 200) if slow else dice.uniform(0.5, 6)
-    plan = Plan(kind, ticket, session, entered, free, dice.uniform(0.5, 2.5), pay_s)
-    match kind:
-        case "garbage":
-            plan.others = dice.choices(("", "abc", "1234567890123", ticket[:-1] + "A", ticket.lower()), k=2)
-        case "foreign":
-            plan.others = [sign_ticket("souk", session, entered, "k1", world.keys.other_ticket)]
-        case "future":
-            plan.others = [sign_ticket(world.garage, world.ids(now), now + 600_000, "k1", world.keys.ticket)]
-        case "used" | "two tickets" if world.seen_tickets:
-            plan.others = [dice.choice(world.seen_tickets)]
-        case "twin ticket" if world.seen_tickets:
-            plan.ticket = dice.choice(world.seen_tickets[-6:])
-        case "lost":
-            plan.ticket = LOST
-    return plan
 
 
 def _finish(future: "asyncio.Future[None]") -> None:
@@ -259,7 +190,7 @@ class Driver:
         return sign_ticket(world.garage, world.ids(now - 5_400_000), now - 5_400_000, "k1", world.keys.ticket)
 
     async def looks_again(self, seconds: float) -> None:
-        """Until the arm is up or so much time has passed."""
+        """Wait until the arm is up or this time has passed."""
         loop = self.world.loop
         awake = loop.create_future()
         wake = partial(_finish, awake)

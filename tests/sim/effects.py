@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 KEPT = ("lift", "credit")
 """Holders of a payment that its driver still leaves by."""
 FORGEABLE = ("signature", "proof")
-"""Refusals that whoever has heard a lift can draw for it."""
+"""Refusals that anybody who has heard a lift can provoke for it."""
 Look = Callable[[Garage], None]
 
 
@@ -87,7 +87,7 @@ class Effects:
         return after
 
     def _its_stay(self, read: _Read, garage: Garage) -> None:
-        """Of a lost ticket the worker alone knows the stay: tell whoever read it."""
+        """Only the worker knows a lost ticket's stay: tell its reader."""
         visit = garage.lanes[read.lane].visit if read.lane in garage.lanes else None
         car = self._checks.readers.pop(read.fee.id, None)
         if car and visit and visit.fee.id == read.fee.id:

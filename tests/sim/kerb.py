@@ -9,19 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from terminal.contract.messages import Fee, Health, Order, Screen, Vehicle, stamp
-from terminal.contract.topics import GARAGE_WIDE
-from terminal.core import money
-from terminal.core.ids import lost_session
-from terminal.core.quote import quote
+from terminal.contract.messages import Health, Vehicle
+from tests.sim.lcd import Lcd
 from tests.sim.loop import Handle
-from tests.sim.net import Payload, SimBus, read
+from tests.sim.net import SimBus
+from tests.sim.reader import Reader
 
 if TYPE_CHECKING:
     from tests.sim.world import World
-
-FEE_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0)
-LOST = "LOST"
 EVERY_S = 11.0
 """Vehicle and barrier speak so often without cause: the contract says every 5 s, and 15 s of silence mean absence."""
 
@@ -48,7 +43,7 @@ class Arm:
         self.state: Literal["down", "rising", "up", "lowering"] = "down"
         self.is_stuck = False
         self.is_hasty = False
-        """It comes down soon, whoever still waits before it."""
+        """It comes down soon, even if a car still waits before it."""
         self.is_held = False
         """By hand, or by the fire alarm: it rises, and stays up."""
         self.lift: str | None = None
@@ -58,7 +53,7 @@ class Arm:
         self.covered = False
         """A car is under it; its own safety loop knows."""
         self.on_up: Callable[[], None] = lambda: None
-        """Whoever waits for it."""
+        """The cars that wait for it."""
         self._world = world
         self._rise_s, self._close_s = rise_s, close_s
         self._next: Handle | None = None
@@ -243,116 +238,6 @@ class Loops:
         self._bus.says(self._health, health, retain=True, latest_only=True)
 
 
-class Reader:
-    """The scanner and its role: says a fee until it is answered."""
-
-    def __init__(self, world: "World", lane: str, loops: Loops) -> None:
-        self._world, self._lane, self._loops = world, lane, loops
-        self._bus = SimBus(world.broker, f"reader {lane}", world.ids(world.true_ms()))
-        base = f"parking/{world.garage}/{lane}"
-        self._topic = f"{base}/fee"
-        self._bus.hears(self._hear, f"{base}/order", f"{base}/screen")
-        self._asked: Fee | None = None
-        self._timer: Handle | None = None
-        self.is_off = False
-        """Its machine has no power."""
-
-    def power(self, on: bool) -> None:
-        """The lane's machine. What it still had to say is forgotten."""
-        self.is_off = not on
-        self._asked = None
-
-    def scan(self, text: str) -> Fee:
-        """A ticket is held under it."""
-        world = self._world
-        now = world.true_ms()
-        head = world.head()
-        quoted = quote(
-            text,
-            now,
-            garage=world.garage,
-            keys=world.ticket_keys,
-            tariff=world.tariff,
-            lost_session=lost_session(world.garage, self._lane, self._loops.car, head["id"]),
-        )
-        known = quoted.amount is not None
-        fee = Fee(
-            **head,
-            ticket=text if known else text[:64],
-            reason=quoted.reason,
-            session=quoted.session,
-            car=self._loops.car,
-            entered=None if quoted.entered_ms is None else stamp(quoted.entered_ms),
-            exited=stamp(now),
-            minutes=quoted.minutes,
-            amount=None if quoted.amount is None else money.text(quoted.amount),
-            currency="AED" if known else None,
-            why=quoted.why,
-        )
-        if not self.is_off:
-            self._asked = fee
-            self._repeat(0)
-        return fee
-
-    def _repeat(self, count: int) -> None:
-        if self._timer:
-            self._timer.cancel()
-        if self._asked is None or count >= len(FEE_PAUSES_S):
-            return
-        self._bus.says(self._topic, self._asked)
-        self._timer = self._world.loop.after(FEE_PAUSES_S[count], self._repeat, count + 1)
-
-    def _hear(self, topic: str, payload: Payload, _: bool) -> None:
-        if self._asked:
-            kind: type[Order | Screen] = Order if topic.endswith("order") else Screen
-            if read(kind, payload).fee == self._asked.id:
-                self._asked = None
-
-
-class Lcd:
-    """The glass as the driver sees it; a code goes off when the worker has been silent for 15 s."""
-
-    def __init__(self, world: "World", lane: str) -> None:
-        self._world = world
-        self._lane = lane
-        self._bus = SimBus(world.broker, f"lcd {lane}", world.ids(world.true_ms()))
-        self._bus.hears(self._hear, f"parking/{world.garage}/{lane}/screen")
-        self._bus.hears(self._hear_worker, f"parking/{world.garage}/{GARAGE_WIDE}/health/worker", fleeting=True)
-        self._payload: Payload = b""
-        self._live = False
-        self._decoded: Screen | None = None
-        self._worker_at = 0.0
-        self.is_off = False
-        """Its machine has no power."""
-
-    def _hear(self, _: str, payload: Payload, retained: bool) -> None:
-        if retained and self._live:
-            return
-        self._payload, self._live, self._decoded = payload, not retained, None
-
-    def _hear_worker(self, _: str, payload: Payload, retained: bool) -> None:
-        if not retained and read(Health, payload).state != "offline":
-            self._worker_at = self._world.loop.now
-
-    def look(self) -> Screen | None:
-        """What is shown; None for a dark or confused screen."""
-        if not self._payload or self.is_off:
-            return None
-        if self._decoded is None:
-            self._decoded = read(Screen, self._payload)
-        screen = self._decoded
-        if screen.state == "pay" and (not self._live or self._world.loop.now - self._worker_at > 15):
-            return None
-        return screen
-
-    def token(self) -> str | None:
-        """What a phone reads off it."""
-        screen = self.look()
-        if screen is None or screen.state != "pay" or screen.qr is None:
-            return None
-        return self._world.token_of(screen.qr)
-
-
 @dataclass
 class Site:
     """One lane, its machines, and who stands there."""
@@ -369,12 +254,12 @@ class Site:
     since: float = 0.0
     """Since when this car stands there."""
     driver: Any = None
-    """Whoever has his turn there."""
+    """The car whose turn it is there."""
     barrier: Any = None
     log: list[tuple[float, str, str]] = field(default_factory=list)
     """Who passed when: (time, car, "passed" or "tailgated")."""
     on_clear: Callable[[], None] | None = None
-    """Whoever follows bumper to bumper: called in the moment in which the car under the boom drives on."""
+    """A car that follows bumper to bumper: called at the moment when the car under the boom drives on."""
 
     def stands(self, car: Car | None) -> None:
         self.front, self.since = car, self.loops.now

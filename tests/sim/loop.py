@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 BUSY_LIMIT = 1_000_000
-"""So many callbacks without time moving on: something runs in a circle."""
+"""This many callbacks without progress of time mean that something runs in a circle."""
 
 
 class Stuck(Exception):
@@ -144,7 +144,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return self._owner
 
     def after(self, delay: float, callback: Callable[..., object], *args: Any) -> Handle:
-        """call_later() for the simulation's own parts: it happens whoever of the programs has died meanwhile."""
+        """call_later() for the simulation's own parts: it happens even if programs have died meanwhile."""
         handle = Handle(callback, args, None, NOBODY)
         self._asked += 1
         heappush(self._timers, (self.now + delay if delay > 0 else self.now, self._asked, handle))

@@ -8,17 +8,16 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
-import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from terminal.payby.signing import sign
 from tests.sim.loop import VirtualLoop
+from tests.sim.payby_bodies import NAMED, PLACE, REFUND
+from tests.sim.payby_book import Order, Refund, Said
+from tests.sim.payby_moods import FATES, Mood
 
-PAYEE = "200000000888"
 REFUSED_TIME_MS = 15 * 60_000
 LONGEST_MOVE_MS = 15 * 24 * 3600 * 1000
 OF_PHONES = ("acquire2/getCashierUrlInfo", "acquire2/updateExpiredTime")
@@ -26,152 +25,7 @@ SEEN = 0.9
 """How likely PayBy sees a phone that reads a code."""
 RETRIES_S = (0.0, 120.0, 600.0, 600.0, 3600.0, 7200.0, 21600.0, 54000.0)
 """Before each try of one notification."""
-FATES = {
-    "request lost": 3.0,
-    "answer lost": 3.0,
-    "request late": 2.0,
-    "answer late": 2.0,
-    "500 not done": 1.0,
-    "500 done": 1.0,
-    "504 done": 1.0,
-    "404": 0.5,
-    "402": 1.0,
-    "forged": 1.0,
-    "html": 1.0,
-    "risk": 0.5,
-    "403": 0.3,
-    "twice": 1.0,
-    "misfit": 0.15,
-}
-SPELLS = ("request lost", "answer lost", "500 not done", "500 done", "402", "403", "forged", "html", "404")
-"""What may befall every call for a while."""
 
-
-@dataclass(slots=True)
-class Mood:
-    """How likely a call suffers; what befalls all of them until ``spell_until``; how notifications fare."""
-
-    trouble: float = 0.0
-    spell: str = ""
-    spell_until: float = 0.0
-    latency_s: float = 0.3
-    lost_notice: float = 0.0
-    late_notice: float = 0.0
-    twice_notice: float = 0.0
-    wrong_notice: float = 0.0
-    settles_at_once: float = 0.0
-    refund_fails: float = 0.0
-    revives: float = 0.0
-    """A payer who confirmed just before a cancellation may have paid nonetheless, though PayBy called it failed."""
-    dawdles: float = 0.0
-    """A payer whose phone is seen takes his time to confirm, or never does."""
-
-    def calm(self) -> None:
-        self.trouble = self.lost_notice = self.late_notice = self.twice_notice = self.wrong_notice = 0.0
-        self.refund_fails = self.revives = self.dawdles = 0.0
-        self.spell_until = 0.0
-
-
-@dataclass(slots=True)
-class Order:
-    no: str
-    biz: bytes
-    payby_no: str
-    token: str
-    amount: int
-    """Fils."""
-    expires_ms: int
-    placed_s: float
-    status: str = "CREATED"
-    is_shown: bool = False
-    """Its code was shown at a lane, so somebody may pay it."""
-    scanned_by: str = ""
-    """The phone that read its code last, masked, where PayBy sees phones."""
-    paid_s: float | None = None
-    cancelled_s: float | None = None
-    refunds: list["Refund"] = field(default_factory=list)
-
-    @property
-    def is_paid(self) -> bool:
-        return self.status in ("PAID_SUCCESS", "SETTLED")
-
-    @property
-    def given_back(self) -> int:
-        return sum(r.amount for r in self.refunds if r.status != "FAILURE")
-
-    def words(self, *, amount: int | None = None, payee: str = PAYEE, currency: str = "AED", **other: str) -> str:
-        """The ``acquireOrder`` of answers and notifications."""
-        fils = self.amount if amount is None else amount
-        status = other.get("status", self.status)
-        paid = ""
-        if self.paid_s is not None:
-            paid = f',"paymentInfo":{{"paidAmount":{{"amount":{fils / 100:.2f},"currency":"AED"}}}}'
-        return (
-            f'{{"merchantOrderNo":"{other.get("no", self.no)}","orderNo":"{other.get("payby_no", self.payby_no)}",'
-            f'"status":"{status}","totalAmount":{{"amount":{fils // 100}.{fils % 100:02d},"currency":"{currency}"}},'
-            f'"payeeMid":"{payee}","expiredTime":{self.expires_ms},"revoked":"{other.get("revoked", "false")}"{paid}}}'
-        )
-
-
-@dataclass(slots=True)
-class Refund:
-    no: str
-    biz: bytes
-    order: Order
-    amount: int
-    status: str
-
-    def words(self) -> str:
-        return (
-            f'{{"refundMerchantOrderNo":"{self.no}","orderNo":"19{self.no[1:12]}",'
-            f'"originMerchantOrderNo":"{self.order.no}","status":"{self.status}",'
-            f'"amount":{{"amount":{self.amount // 100}.{self.amount % 100:02d},"currency":"AED"}}}}'
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """An answer as it is on the wire. ``about`` is what it speaks of, ``genuine`` whether its signature is PayBy's."""
-
-    body: str
-    sign: str
-    code: str = "0"
-    msg: str = "SUCCESS"
-    about: Order | Refund | None = None
-    token: str | None = None
-    genuine: bool = True
-    status: str = ""
-    misfit: bool = False
-    payer: str = ""
-
-
-class _Money(msgspec.Struct):
-    amount: Decimal
-    currency: str
-
-
-class _Place(msgspec.Struct):
-    merchantOrderNo: str
-    totalAmount: _Money
-    paySceneCode: str
-    expiredTime: int
-    notifyUrl: str | None = None
-
-
-class _Refund(msgspec.Struct):
-    refundMerchantOrderNo: str
-    originMerchantOrderNo: str
-    amount: _Money
-
-
-class _Named(msgspec.Struct):
-    merchantOrderNo: str | None = None
-    refundMerchantOrderNo: str | None = None
-    tokenUrl: str = ""
-    expiredTime: int = 0
-
-
-_PLACE, _REFUND, _NAMED = (msgspec.json.Decoder(t) for t in (_Place, _Refund, _Named))
 Notify = Callable[[bytes, str], Awaitable[int]]
 Watch = Callable[[str, Order], None]
 
@@ -292,18 +146,18 @@ class SimPayBy:
             case "acquire2/refund/placeOrder":
                 return self._refund(biz)
             case "acquire2/refund/getOrder":
-                found = self.refunds.get(_NAMED.decode(biz).refundMerchantOrderNo or "")
+                found = self.refunds.get(NAMED.decode(biz).refundMerchantOrderNo or "")
                 return self._about_refund(found) if found else self._refusal("62007", "REFUND_NOT_EXIST")
             case "acquire2/getCashierUrlInfo":
-                return self._cashier(_NAMED.decode(biz).tokenUrl)
+                return self._cashier(NAMED.decode(biz).tokenUrl)
             case "acquire2/updateExpiredTime":
-                return self._move(self._find(biz), _NAMED.decode(biz).expiredTime)
+                return self._move(self._find(biz), NAMED.decode(biz).expiredTime)
         raise AssertionError(call)
 
     # The book
 
     def _place(self, biz: bytes) -> Said:
-        asked = _PLACE.decode(biz)
+        asked = PLACE.decode(biz)
         assert asked.paySceneCode == "DYNQR"
         assert asked.totalAmount.currency == "AED"
         order = self.orders.get(asked.merchantOrderNo)
@@ -330,7 +184,7 @@ class SimPayBy:
         return self._about(order, with_token=order.status == "CREATED")
 
     def _find(self, biz: bytes) -> Order | None:
-        order = self.orders.get(_NAMED.decode(biz).merchantOrderNo or "")
+        order = self.orders.get(NAMED.decode(biz).merchantOrderNo or "")
         if order:
             self._age(order)
         return order
@@ -374,7 +228,7 @@ class SimPayBy:
         return self._about(order)
 
     def _refund(self, biz: bytes) -> Said:
-        asked = _REFUND.decode(biz)
+        asked = REFUND.decode(biz)
         if known := self.refunds.get(asked.refundMerchantOrderNo):
             return self._about_refund(known) if known.biz == biz else self._refusal("62017", "REFUND_NO_EXIST")
         order = self.orders.get(asked.originMerchantOrderNo)

@@ -15,7 +15,7 @@ from terminal.contract.messages import Lift
 from terminal.core.ids import parse_order_no
 from terminal.core.model import Stay
 from tests.sim.kerb import Car, Site
-from tests.sim.payby import Order
+from tests.sim.payby_book import Order
 
 if TYPE_CHECKING:
     from tests.sim.checks import Checks
@@ -76,8 +76,8 @@ class Street:
         and who he was."""
         self._forgotten: dict[str, str] = {}
         """Of lifts that raised and that a journal which was put back does not hold: the orders."""
-        self._told_again: set[str] = set()
-        """Of these, the orders whose raise the barrier has named since."""
+        self._told_again: dict[str, int] = {}
+        """Of these, the orders whose raise the barrier has named since, and the row that says so."""
         self._paid_at: dict[str, float] = {}
         """When an order's payment was first seen in the worker's state."""
 
@@ -98,13 +98,14 @@ class Street:
                 continue
             told = _TOLD.decode(data)
             if told.lift in self._forgotten:
-                self._told_again.add(self._forgotten[told.lift])
+                self._told_again.setdefault(self._forgotten[told.lift], seq)
             if told.lift in self._by_lift and told.outcome == "raised" and told.lift not in self.heard:
                 self.heard[told.lift] = seq, self._world.loop.now
 
     def put_back(self, length: int, forgotten: Mapping[str, Any]) -> None:
-        """The journal has so many rows again; what came of those sessions is forgotten."""
+        """The journal has only this many rows again; what came of later sessions is forgotten."""
         self.heard = {lift: told for lift, told in self.heard.items() if told[0] <= length}
+        self._told_again = {no: seq for no, seq in self._told_again.items() if seq <= length}
         for session in forgotten:
             for raised in self._raises.pop(session, ()):
                 del self._by_lift[raised.lift.id]

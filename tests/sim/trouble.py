@@ -12,7 +12,7 @@ from terminal.core.ids import parse_order_no
 from tests.sim.drivers import Driver
 from tests.sim.kerb import Site
 from tests.sim.net import Payload, SimBus, read
-from tests.sim.payby import SPELLS
+from tests.sim.payby_moods import SPELLS
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -183,7 +183,8 @@ class Troubles:
 
 
 class Attendant:
-    """A person with a console: opens for who has waited too long, and at times gives an order of his own accord."""
+    """A person with a console: opens for drivers who have waited too long, and at times commands something by
+    himself."""
 
     def __init__(self, world: "World") -> None:
         self.world = world

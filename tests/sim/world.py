@@ -8,8 +8,7 @@ import hashlib
 import logging
 import random
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,58 +25,35 @@ from terminal.screen import qr
 from terminal.screen.qr import Symbol
 from tests.sim import climate
 from tests.sim import keys as keys_
+from tests.sim.barrier import BarrierProcess
 from tests.sim.checks import Checks
 from tests.sim.disk import Disk, FileDisk
-from tests.sim.drivers import KINDS, Driver
+from tests.sim.drivers import Driver
 from tests.sim.intruder import Intruder, StolenLane
-from tests.sim.kerb import Arm, Lcd, Loops, Reader, Site
+from tests.sim.kerb import Arm, Loops, Site
+from tests.sim.lcd import Lcd
+from tests.sim.listener import ListenerProcess
 from tests.sim.loop import Stuck, VirtualLoop
 from tests.sim.net import Broker, Ids, LightLink, Payload, SimLink, Weather, read, stamp_of
-from tests.sim.payby import PAYEE, Mood, SimPayBy
-from tests.sim.roles import BarrierProcess, ListenerProcess, WorkerProcess
+from tests.sim.payby import SimPayBy
+from tests.sim.payby_book import PAYEE
+from tests.sim.payby_moods import Mood
+from tests.sim.plans import KINDS
+from tests.sim.reader import Reader
+from tests.sim.report import Options, Report
 from tests.sim.trouble import FAULTS, Attendant, Troubles
+from tests.sim.worker import WorkerProcess
 
 EPOCH_MS = 1_795_000_000_000
 GARAGE = "marina"
 SERVED_WITHIN_S = 60.0
 """When nothing goes wrong, a driver who pays is out after this, from driving up to passing."""
 WIRE_EVERY = 16
-"""In one world of so many, messages are bytes on their way."""
+"""In one of this many worlds, messages travel as bytes."""
 REAL_EVERY = 16
-"""One world in so many runs the product's PayBy client over a pretended HTTP."""
+"""One in this many worlds runs the product's PayBy client over simulated HTTP."""
 SEES_PHONES = 0.3
-"""In so many worlds PayBy tells whether a phone has read a code; their owners may take their time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a run may ask for. ``orders``: how many a world should see before its last driver."""
-
-    orders: int = 60
-    faults: bool = True
-    real: bool = False
-    """RSA, Ed25519, SQLite and the whole PayBy client."""
-    tracing: bool = False
-    climate: str = ""
-    """What this run is to be full of (climate.py); empty for a bit of all."""
-    only: str = ""
-    """What is violated counts only if its text begins so."""
-
-
-@dataclass(slots=True)
-class Report:
-    """What came of a world."""
-
-    seed: str
-    orders: int
-    violation: str
-    trace: list[tuple[Any, ...]]
-    counts: dict[str, int] = field(default_factory=dict)
-    virtual_s: float = 0.0
-
-    def digest(self) -> str:
-        """The trace's hash; of a run that was traced."""
-        return hashlib.sha256(repr(self.trace).encode()).hexdigest()
+"""In this share of the worlds PayBy tells whether a phone has read a code; the owners may take their time."""
 
 
 class World:
@@ -114,7 +90,7 @@ class World:
         self.faults = FAULTS
         self.stolen_lane = ""
         self.stolen_every_s = 0.0
-        """How often whoever stole a lane's machine says something; 0 for never."""
+        """How often the thief of a lane's machine says something; 0 for never."""
         self.are_blind_below = False
         """No lane's loop under the boom works."""
         self._draw(dice)
@@ -337,7 +313,7 @@ class World:
         ):
             await self._pass(REFUND_QUERY_S[-1] * 1.2 + 20)  # of which PayBy said nothing while all went wrong
         if not self.checks.violation:
-            self.checks.finish()
+            self.checks.ending.finish()
 
     async def _pass(self, seconds: float) -> None:
         try:
@@ -377,7 +353,7 @@ def run(seed: str, options: Options | None = None) -> Report:
 
 
 def _live(seed: str, options: Options) -> Report:
-    with tempfile.TemporaryDirectory() if options.real else _nowhere() as folder, VirtualLoop() as loop:
+    with tempfile.TemporaryDirectory() if options.real else nullcontext("") as folder, VirtualLoop() as loop:
         world = World(seed, options, loop, Path(folder) if folder else None)
         try:
             loop.run(world.live())
@@ -406,19 +382,3 @@ def _report(world: World) -> Report:
         **{f"soft: {k}": v for k, v in checks.soft.items()},
     }
     return Report(world.seed, len(payby.orders), checks.violation, world.trace, counts, world.loop.now)
-
-
-class _nowhere:
-    def __enter__(self) -> str:
-        return ""
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
-def readable(trace: Sequence[tuple[Any, ...]], last: int = 200) -> str:
-    """The end of a trace, one line an entry."""
-    lines = []
-    for at, *what in trace[-last:]:
-        lines.append(f"{at:10.3f}  " + "  ".join(str(part)[:400] for part in what))
-    return "\n".join(lines)

@@ -1,7 +1,6 @@
 """A day to reconcile: stories told into journals, and PayBy's statement of them. What test_reconcile*.py stand on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,10 +12,11 @@ from terminal.core import money
 from terminal.core.actions import Action
 from terminal.core.model import Grant, PaymentProof, Rules, VisitOrder
 from terminal.journal.journal import Journal
+from terminal.journal.rows import Row
 from terminal.tools.reconcile.facts import Facts
 from terminal.tools.reconcile.journals import BarrierRecords, openings, read_barrier, read_worker
 from terminal.tools.reconcile.match import match
-from terminal.tools.reconcile.report import CalendarDay, Report
+from terminal.tools.reconcile.report import CalendarDay, Report, ReportLine
 from terminal.tools.reconcile.statements import StatementDay, read_papers
 from tests.support.story import T0, Story, an_id
 
@@ -33,16 +33,6 @@ V2 = (
     "paySceneCode|subject|originMerchantOrderNo|reserved|status|dccQuoteId"
 )
 SETTLED = "settledTIme|transactionType|direction|settlementAmount|orderCurrency|merchantOrderNo|orderNo|paidTime|status"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A journal's row."""
-
-    seq: int
-    at_ms: int
-    kind: str
-    data: bytes
 
 
 class Told(Story):
@@ -212,3 +202,9 @@ def at(hour: int, minute: int = 0, day: date = DATE) -> int:
 def texts(lines: Sequence[object]) -> str:
     """What lines say, as one text to search in."""
     return "\n".join(str(line) for line in lines)
+
+
+def only(report: Report, kind: str) -> ReportLine:
+    """The one line of a kind."""
+    (line,) = report.of(kind)  # type: ignore[arg-type]
+    return line

@@ -4,7 +4,8 @@
 
 gpiozero works here as on a Raspberry Pi; under it lies, in lgpio's place, a chip in memory that refuses HELD (``17,5``)
 in lgpio's words, and appends what is done with each other line to FOLDER/lines.log. FOLDER/gpiochip0 is its device. In
-spidev's place lies a bus that takes everything, and notes its mode.
+spidev's place lies a bus that takes everything, and notes its mode. The machines that test have no such chip, and
+where there is one, nobody else holds its lines.
 """
 
 import os

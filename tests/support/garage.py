@@ -252,7 +252,7 @@ class Garage:
             await asyncio.gather(*(process.kill() for process in self.running.values()))
 
     def words(self, command: str) -> list[str]:
-        """What Python is told, to run a command of exit-terminal."""
+        """Python's arguments to run a command of exit-terminal."""
         return ["-W", "error", "-m", "terminal", command, "--config", str(self.file)]
 
     async def start(self, *commands: str, env: dict[str, str] | None = None) -> None:
@@ -290,7 +290,7 @@ class Garage:
         await self.running.pop(command).kill()
 
     def ticket(self, minutes: int = 90) -> str:
-        """A fresh ticket of a stay that began so long ago."""
+        """A fresh ticket for a stay that began this long ago."""
         self._made += 1
         keys = load.read_ticket_keys(load.load(self.file, {}).ticket)  # type: ignore[arg-type]
         entered = self.clock.wall_ms() - minutes * 60_000

@@ -118,7 +118,8 @@ def raised(tried: Lift) -> Answer:
 
 
 class Reachable:
-    """A PayBy that answers when its time is asked, and that nothing else is asked of."""
+    """A PayBy that answers when its time is asked, and that nothing else is asked of: where it is not what is tested, a
+    sandbox for each worker would only take time."""
 
     skew_ms: int | None = None
 

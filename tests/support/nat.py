@@ -44,7 +44,7 @@ class Nat:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def forget(self) -> None:
-        """From now on nothing passes over any connection there is, and nobody is told."""
+        """From now on nothing passes over any existing connection, and neither side notices."""
         self._forgotten.update(self._open)
 
     def reset(self) -> None:

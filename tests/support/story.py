@@ -70,6 +70,10 @@ class Story:
         self._holds_together()
         for name, (phase, since) in self._phases().items():
             assert since == event.at or (phase, since) == phases[name], "a phase knows since when it is"
+        for alert in change.actions:
+            if isinstance(alert, RaiseAlert):
+                untold = self.garage.stays[alert.session].untold if alert.session in self.garage.stays else ()
+                assert alert.owed == any(told.code == alert.code for told in untold), "owed is what the state has so"
         if self.known is not None:
             for said in (in_general(line(action, self)) for action in change.actions):
                 assert said in self.known, f"not in tests/said.txt: {said}"

@@ -11,13 +11,13 @@ from terminal.core.value import replace
 
 
 def ticket_read(draft: Draft, event: TicketRead) -> None:
-    """A genuine ticket: it is refused, read again, or opens a visit in the place of what was there."""
+    """A genuine ticket was read: it is refused, continues its visit, or opens a visit in place of the one before."""
     lane, fee = draft.lane(event.lane), event.fee
     if fee.id in lane.fee_ids:
         return
     vehicle = lane.vehicle
     if vehicle and differ(fee.car, vehicle.car):
-        draft.put(_fee_taken(lane, fee.id))  # read for a car that has gone; the one that waits now has its own
+        draft.put(_fee_taken(lane, fee.id))  # read for a car that has gone; the one that waits now has its own ticket
         return
     if lane.closed or event.hindrance:
         draft.put(_fee_taken(lane, fee.id))
@@ -42,15 +42,15 @@ def ticket_read(draft: Draft, event: TicketRead) -> None:
         end_visit(draft, lane.id)
     if stay.lane is not None:
         end_visit(draft, stay.lane)
-    if draft.stay(fee.session).left is not None:  # its car was just driving out
+    if draft.stay(fee.session).left is not None:  # its car just drove out
         _refuse(draft, lane.id, fee.id, "ticket-used", ids.help_code(fee.session))
         return
     begin_visit(draft, lane.id, fee, car, draft.at - event.age)
 
 
 def _read_again(draft: Draft, visit: Visit, stay: Stay, fee: ParkingFee, age: int) -> Visit:
-    """The visit's own ticket. Once there is an order or a lift, what it was for counts, not this reading; and an
-    order's end."""
+    """The visit's own ticket was read again. Once there is an order or a lift, the fee that it was made for counts, not
+    this reading; so does the order's end."""
     first = visit.fee if visit.order_no or visit.lifts else fee
     kept = replace(fee, amount=first.amount, minutes=first.minutes, reason=first.reason)
     visit = replace(visit, fee=kept, waits_until=visit.waits_until and linger(draft, visit), read=draft.at - age)
@@ -64,26 +64,26 @@ def _read_again(draft: Draft, visit: Visit, stay: Stay, fee: ParkingFee, age: in
 
 
 def _refusal(draft: Draft, stay: Stay, fee: ParkingFee, name: str, car: str | None, *, again: bool) -> Obstacle:
-    """Why this ticket opens no visit here, in the words of `help`; empty where nothing speaks against it."""
+    """Why this ticket opens no visit here, empty where it may."""
     if fee.reason == "lost" and stay.lost is None and stay != Stay(stay.session):
-        text = "a lost ticket has the session of a stay that is known"
+        text = "the fee of a lost ticket names a stay that is already known"
         draft.alert("bad-fee", "warning", text, name, stay)
         return "refused"
     if stay.lane and stay.lane != name and _is_held(draft, draft.lane(stay.lane)):
-        text = f"a ticket was read at {name} whose car is at {stay.lane}"
+        text = f"a ticket was read at {name} while its car is at {stay.lane}"
         draft.alert("ticket-copied", "warning", text, name, stay)
         return "ticket-copied"
     if stay.left is not None or (not again and has_risen(stay) and not may_lift(draft, stay, car)):
-        text = "a ticket was read again for which the boom had risen"
+        text = "a ticket was read again after the boom had risen for it"
         draft.alert("ticket-copied", "warning", text, name, stay)
         return "ticket-used"
     return ""
 
 
 def _is_held(draft: Draft, lane: Lane) -> bool:
-    """Rule 11: is the visit's car there, by the word of its loop, or on its way under the boom that rose for it?"""
+    """Rule 11: does its loop see the visit's car, or is the car on its way under the boom that rose for it?"""
     visit = lane.visit
-    assert visit is not None, "a stay is where its visit is"
+    assert visit is not None, "a stay's lane has its visit"
     between = visit.raised and not (lane.boom and lane.boom.state == "down")
     return between or (visit.loop == "sees" and lane.vehicle is not None and car_waits(draft, lane, visit))
 
@@ -97,8 +97,8 @@ def _keeps_its_place(draft: Draft, lane: Lane, visit: Visit, car: str | None) ->
 
 
 def _same_loss(draft: Draft, lane: Lane, fee: ParkingFee, car: str | None) -> str:
-    """The session of a lost ticket: of the visit that is under way if it is read again, of the one that was paid just
-    now if the loop only names its vehicle anew, else its own."""
+    """The session of a lost ticket: the current visit's if it is read again, that of the one just paid if the loop only
+    gave its vehicle a new name, otherwise a session of its own."""
     visit = lane.visit
     if visit and visit.fee.reason == "lost" and not visit.raised and not differ(visit.car, car):
         return visit.fee.session
@@ -111,7 +111,7 @@ def _fee_taken(lane: Lane, fee_id: str) -> Lane:
 
 
 def ticket_refused(draft: Draft, event: TicketRefused) -> None:
-    """What was read is no ticket, or its fee is disputed, which is told."""
+    """The reading is not a ticket, or its fee is disputed; a person is told of a dispute."""
     lane = draft.lane(event.lane)
     if event.fee_id in lane.fee_ids:
         return
@@ -122,7 +122,7 @@ def ticket_refused(draft: Draft, event: TicketRefused) -> None:
 
 
 def _refuse(draft: Draft, name: str, fee_id: str, reason: HelpReason, help_code: str) -> None:
-    """Show a refusal; a visit that is under way goes on behind it."""
+    """Show a refusal; a visit that is under way continues behind it."""
     lane = _fee_taken(draft.lane(name), fee_id)
     shown = NOTICE_OVER_VISIT_MS if lane.visit else NOTICE_MS if lane.vehicle else LINGER_MS
     draft.put(replace(lane, notice=RefusalNotice(reason, help_code, draft.at + shown)))

@@ -12,7 +12,7 @@ from terminal.core.value import replace
 
 
 def boom_seen(draft: Draft, event: BoomSeen) -> None:
-    """The barrier's word: what the arm does, how its clock stands, and which lift raised it last."""
+    """The barrier told what the arm does, its clock's time, and which lift raised the arm last."""
     lane = draft.lane(event.lane)
     before = lane.boom
     since = before.since if before and before.state == event.state else draft.at
@@ -28,7 +28,7 @@ def boom_seen(draft: Draft, event: BoomSeen) -> None:
     if event.state == "fault" and not (before and before.state == "fault"):
         draft.alert_until_cleared("boom-fault", "critical", "the barrier reports a fault of the arm", lane.id)
     elif before and before.state == "fault" and event.state != "fault":
-        draft.clear("boom-fault", "the barrier reports no fault any more", lane.id)
+        draft.clear("boom-fault", "the barrier no longer reports a fault", lane.id)
     if event.state == "up" and before and before.state in ("down", "lowering") and event.lift == before.lift:
         draft.alert("boom-open", "warning", "the arm is up and no lift raised it", lane.id)
     visit = lane.visit
@@ -48,7 +48,7 @@ def boom_seen(draft: Draft, event: BoomSeen) -> None:
 
 
 def barrier_gone(draft: Draft, event: BarrierGone) -> None:
-    """Nobody knows of the arm until the barrier is back."""
+    """The barrier went offline: nobody knows where the arm is until it is back."""
     draft.put(watched(replace(draft.lane(event.lane), boom=None)))
 
 
@@ -64,7 +64,7 @@ def _named(draft: Draft, event: BoomSeen, lift: str) -> None:
         return
     if len(lane.lifts) == REMEMBERED_LIFTS and ids.moment_of(lift) <= ids.moment_of(lane.lifts[0]):
         return
-    text = "a barrier names a lift of ours that the journal does not hold: it was put back, and a person decides"
+    text = "a barrier names a lift of ours that the journal lacks: an older journal was put back; a person must decide"
     draft.alert("journal-behind", "critical", text, lane.id)
     draft.doubts = True
     doubt_all(draft)

@@ -1,4 +1,4 @@
-"""What an operator asks for, once for each command."""
+"""An operator's commands, each obeyed once."""
 
 from terminal.core.events import CommandGiven
 from terminal.core.model import HOLD_MS, OPEN, SpentCommand
@@ -10,7 +10,7 @@ from terminal.core.value import replace
 
 
 def command_given(draft: Draft, event: CommandGiven) -> None:
-    """Obeyed once; a repetition is answered as the first was."""
+    """Obey a command once; a repetition gets the first one's answer."""
     lane = draft.lane(event.lane)
     if spent := next((s for s in lane.spent if s.id == event.id), None):
         draft.reply(spent.outcome, spent.why)
@@ -24,7 +24,7 @@ def command_given(draft: Draft, event: CommandGiven) -> None:
 
 
 def _obey(draft: Draft, event: CommandGiven) -> str:
-    """Do what is asked, or say why not."""
+    """Do what is asked; returns why not, or an empty text."""
     lane = draft.lane(event.lane)
     visit = lane.visit
     match event.command:

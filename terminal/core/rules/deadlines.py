@@ -1,4 +1,4 @@
-"""Rules 5 and 6: times that a stay waits for, wherever its visit is."""
+"""Rules 5 and 6: the times that a stay waits for, wherever its visit is."""
 
 from terminal.core.events import TimePassed
 from terminal.core.model import Grant, Payment, Stay
@@ -10,7 +10,7 @@ from terminal.core.value import replace
 
 
 def time_passed(draft: Draft, event: TimePassed) -> None:
-    """A lane that waited is advanced; of a stay that waited, what is due is done."""
+    """Advance a lane that waited; do what is due for a stay that waited."""
     if event.lane is not None:
         draft.touch(event.lane)
     if event.session is not None:
@@ -32,8 +32,8 @@ def _stay_matured(draft: Draft, stay: Stay) -> None:
 
 
 def _unanswered(draft: Draft, stay: Stay, grant: Grant) -> None:
-    """Its payment becomes credit, so that its driver can leave elsewhere; the barrier is asked on."""
-    text = "a lift was never answered"
+    """Its payment becomes credit, so that its driver can leave at another lane; the barrier is still asked."""
+    text = "the barrier never answered a lift"
     draft.alert("lift-unanswered", "critical", text, grant.lane, stay, grant.order_no)
     asked = replace(grant, dropped=True, overdue=True)
     stay = replace(stay, grants=tuple(asked if g.id == grant.id else g for g in stay.grants))
@@ -46,19 +46,19 @@ def _unanswered(draft: Draft, stay: Stay, grant: Grant) -> None:
 
 
 def _credit_matured(draft: Draft, stay: Stay, payment: Payment) -> None:
-    """Rule 6: nobody used it while it could lift."""
+    """Rule 6: a credit that nobody used while it could lift."""
     lifts = [g for g in stay.given if g.order_no == payment.order_no]
     may_have_left = stay.left is not None or stay.perhaps_left
     if not may_have_left and all(g.outcome == "refused" for g in lifts):
         ask_refund(draft, stay, payment, payment.amount, "credit not used", "worker", payment.order_no)
         return
     if stay.slipped_out and all(g.outcome != "unknown" for g in lifts):
-        draft.put(with_holder(stay, replace(payment, holder="used")))  # what is told of it is owed since it left
+        draft.put(with_holder(stay, replace(payment, holder="used")))  # its alert is owed from the moment it left
         return
-    text = "paid, and its vehicle left though no lift is known to have raised: a person decides"
+    text = "paid, and its vehicle left although no lift is known to have raised the boom: a person must decide"
     if not may_have_left:
-        text = "paid, and nobody answered whether a lift of it raised: a person decides"
+        text = "paid, and the barrier never said whether a lift for it raised the boom: a person must decide"
     elif stay.left is None:
-        text = "paid, and its vehicle may have left while the arm was not seen down: a person decides"
+        text = "paid, and its vehicle may have left while the arm was not seen down: a person must decide"
     draft.alert("lift-unknown", "critical", text, None, stay, payment.order_no)
     draft.put(with_holder(stay, replace(payment, holder="person")))

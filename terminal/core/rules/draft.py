@@ -10,41 +10,42 @@ from terminal.core.model import OPEN, Lane, Rules, Stay
 
 @dataclass(slots=True)
 class Garage:
-    """All lanes and stays by id and session. step() never changes it; apply() does."""
+    """All lanes by id and all stays by session. step() never changes it; apply() does."""
 
     rules: Rules
     lanes: dict[str, Lane] = field(default_factory=dict)
     stays: dict[str, Stay] = field(default_factory=dict)
 
     def apply(self, change: "Change") -> None:
+        """Put the nouns of step()'s ``change`` in place of the old ones; its actions are left to the caller."""
         self.rules = change.rules or self.rules
         self.lanes.update(change.lanes)
         self.stays.update(change.stays)
 
     @property
     def in_doubt(self) -> bool:
-        """Might an order still be paid of which a damaged journal lost what became of it?"""
+        """May an order still be paid whose fate a damaged journal lost?"""
         return any(o.doubtful and o.stage in OPEN for stay in self.stays.values() for o in stay.orders)
 
 
 @dataclass(slots=True)
 class Change:
-    """The nouns that a step made anew, and what it asks to be said."""
+    """The nouns that a step made anew, and the actions that follow."""
 
     lanes: dict[str, Lane]
     stays: dict[str, Stay]
     actions: list[Action]
     rules: Rules | None = None
-    """Those in force from here on, where they are others."""
+    """The rules in force from here on, if they changed."""
     doubts: bool = False
-    """The journal was found to lack what happened: PayBy must be asked which orders it has of us."""
+    """The journal turned out to lack facts: PayBy must be asked which of our orders it has."""
 
     def __bool__(self) -> bool:
         return bool(self.lanes or self.stays or self.actions or self.rules)
 
 
 class Draft:
-    """Reads through to the garage; what is put here differs from what is there."""
+    """Reads through to the garage; what a rule puts here replaces what is there."""
 
     def __init__(self, garage: Garage, at: int) -> None:
         self.at = at
@@ -58,22 +59,28 @@ class Draft:
         self._touched: list[str] = []
 
     def lane(self, name: str) -> Lane:
+        """The lane as the rules have it now; one that nobody has mentioned yet is new and empty."""
         return self.lanes.get(name) or self._garage.lanes.get(name) or Lane(name)
 
     def stay(self, session: str) -> Stay:
+        """The stay as the rules have it now; an unknown one is new and empty (see knows())."""
         return self.stays.get(session) or self._garage.stays.get(session) or Stay(session)
 
     def knows(self, session: str) -> bool:
-        """Is the stay in memory? One that was put away is not to be made anew in its place."""
+        """Is the stay in memory? One that has left it must not be made anew."""
         return session in self.stays or session in self._garage.stays
 
     def all_lanes(self) -> Iterable[Lane]:
+        """Every lane of the garage as the rules have it now, without those that are new in this draft."""
         return [self.lane(name) for name in self._garage.lanes]
 
     def all_stays(self) -> Iterable[Stay]:
+        """Every stay in memory as it was before this draft; stay() has the present one."""
         return list(self._garage.stays.values())
 
     def put(self, noun: Lane | Stay) -> None:
+        """Put a lane or stay in place of the one with its id. A lane is touched by it; an equal noun changes
+        nothing."""
         if isinstance(noun, Lane):
             self.touch(noun.id)
             if noun != self.lane(noun.id):
@@ -82,11 +89,12 @@ class Draft:
             self.stays[noun.session] = noun
 
     def touch(self, lane: str) -> None:
+        """Note that the lane must be looked at again after the event: what is due there may have changed."""
         if lane not in self._touched:
             self._touched.append(lane)
 
     def touched(self) -> Iterable[str]:
-        """Lanes in the order of their first touch, those touched meanwhile included."""
+        """Lanes in the order of their first touch, including those touched during the iteration."""
         yield from self._touched
 
     def alert(
@@ -101,8 +109,8 @@ class Draft:
         help_code: str | None = None,
         owed: bool = False,
     ) -> None:
-        """Tell a person of an occurrence; ``lane`` None: it concerns the garage, not a lane. ``owed``: the state has it
-        as untold."""
+        """Alert a person of an occurrence. ``lane`` None: it concerns the garage, not a lane. ``owed``: the state holds
+        it as untold."""
         session = stay.session if stay else None
         self.actions.append(RaiseAlert(code, severity, text, lane, session, order_no, True, help_code, owed))
 
@@ -115,15 +123,17 @@ class Draft:
         stay: Stay | None = None,
         order_no: str | None = None,
     ) -> None:
-        """Tell a person of a condition that lasts until clear() says that it is over, or a person does."""
+        """Alert a person of a condition that lasts until clear(), or until a person ends it."""
         self.actions.append(RaiseAlert(code, severity, text, lane, stay.session if stay else None, order_no))
 
     def clear(self, code: RuleAlertCode, text: str, lane: str | None) -> None:
+        """End the alert that alert_until_cleared() raised. ``lane`` None: it concerns the garage, not a lane."""
         self.actions.append(ClearAlert(code, text, lane))
 
     def reply(self, outcome: ReceiptOutcome, why: str = "") -> None:
+        """Answer the operator's command or PayBy's notification with a receipt."""
         self.actions.append(SendReceipt(outcome, why))
 
     def change(self) -> Change:
-        """What was written here."""
+        """Everything that was put here, as a change."""
         return Change(self.lanes, self.stays, self.actions, self.new_rules, self.doubts)

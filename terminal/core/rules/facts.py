@@ -1,4 +1,4 @@
-"""Which rule writes down which event."""
+"""Which rule records which event."""
 
 from typing import assert_never
 
@@ -37,7 +37,7 @@ from terminal.core.rules.restart import alert_told, damaged, started, stay_faile
 
 
 def record(draft: Draft, event: Event) -> None:
-    """Write down what an event says by itself; what follows from it is for progress."""
+    """Record what an event says by itself; progress decides what follows from it."""
     match event:
         case Started():
             started(draft, event)

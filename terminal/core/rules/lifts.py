@@ -19,12 +19,12 @@ def lift_reason(lane: str, stay: Stay, payment: Payment) -> GrantReason:
 
 
 def grant_lift(draft: Draft, name: str, reason: GrantReason, payment: Payment | None) -> None:
-    """Another lift for the lane's visit, by this payment if any; an order that is still open is closed."""
+    """Grant another lift for the lane's visit, by this payment if any; an order that is still open is closed."""
     lane = draft.lane(name)
     visit = lane.visit
     assert visit is not None
     stay = draft.stay(visit.fee.session)
-    car = visit.car if lane.vehicle else None  # while loops speak, the one that the ticket was read for and no other
+    car = visit.car if lane.vehicle else None  # while loops speak, only the car that the ticket was read for
     rules = draft.rules
     lift = ids.lift_id(draft.at, rules.mark, rules.garage, name, stay.session, reason, str(stay.lifts + 1))
     number = payment.order_no if payment else None
@@ -61,7 +61,7 @@ def grant_lift(draft: Draft, name: str, reason: GrantReason, payment: Payment | 
 
 
 def lift_answered(draft: Draft, event: LiftAnswered) -> None:
-    """The barrier's answer, which counts for a lift of its own lane that has not raised."""
+    """The barrier's answer; it counts only for a lift of its own lane that has not raised."""
     stay = draft.stay(event.session)
     given, grant = stay.lift(event.lift), stay.grant(event.lift)
     if given is None or given.lane != event.lane or given.outcome == "raised":
@@ -76,13 +76,13 @@ def lift_answered(draft: Draft, event: LiftAnswered) -> None:
         case "refused", "busy":
             pass  # unspent: it is repeated until the arm is down
         case "refused", "signature" | "proof":
-            # Whoever can publish a lift can draw this answer for an id of ours; our own lift may still raise.
+            # Anybody who can publish a lift can provoke this answer for an id of ours; our own lift may still raise.
             what = "its signature" if event.why == "signature" else "its proof"
-            text = f"the barrier refused a lift with an id of ours for {what}"
+            text = f"the barrier refused a lift that bears an id of ours: {what} is wrong"
             draft.alert("lift-refused", "critical", text, grant.lane, stay, grant.order_no)
-        case "refused", "expired" | "too-far":  # the copy that was answered is; the last one's deadline is ours to know
+        case "refused", "expired" | "too-far":  # the copy that was answered, perhaps not the last one
             visit = draft.lane(grant.lane).visit
-            current = visit is not None and visit.grant == grant.id  # of a free stay, another may have followed it
+            current = visit is not None and visit.grant == grant.id  # for a free stay, another lift may have followed
             if current and not grant.dropped and grant.signed < MAX_SIGNED:
                 renew_lift(draft, stay, grant)
         case "refused", "journal":
@@ -94,8 +94,8 @@ def lift_answered(draft: Draft, event: LiftAnswered) -> None:
 
 
 def _answered_late(draft: Draft, stay: Stay, given: GivenLift, event: LiftAnswered) -> None:
-    """Its payment has passed on. One that was never spent and is no more valid did not raise; where the barrier does
-    not know, credit that is still there is for a person."""
+    """A lift was answered after its payment had passed on. A lift that was never spent and is no longer valid did not
+    raise. If the barrier does not know, a person must decide about credit that is still there."""
     if event.outcome == "refused":
         if event.why in ("expired", "spent") and given.outcome == "":
             draft.put(with_outcome(stay, given.id, "refused"))
@@ -106,14 +106,14 @@ def _answered_late(draft: Draft, stay: Stay, given: GivenLift, event: LiftAnswer
     payment = stay.payment(given.order_no)
     if payment is None or payment.holder in ("person", "raised"):
         return
-    text = f"the boom may have risen for a payment that meanwhile is held by: {payment.holder}"
+    text = f"the boom may have risen for a payment that has since passed on (now: {payment.holder})"
     draft.alert("lift-unknown", "critical", text, given.lane, stay, payment.order_no)
     if payment.holder == "credit":
         draft.put(with_holder(draft.stay(stay.session), replace(payment, holder="person", unknown=True)))
 
 
 def lift_raised(draft: Draft, stay: Stay, given: GivenLift) -> None:
-    """A lift raised the boom, by the barrier's answer or because it names it; whatever became of the stay meanwhile."""
+    """A lift raised the boom, as the barrier's answer or its state tells; whatever has become of the stay since."""
     if given.outcome == "raised":
         return
     grant = stay.grant(given.id)
@@ -131,45 +131,50 @@ def lift_raised(draft: Draft, stay: Stay, given: GivenLift) -> None:
         visit = replace(visit, phase="leaving", reason="", raised=True, was_up=up, since=draft.at)
         draft.put(replace(lane, visit=visit))
     elif stay.lane is None:
-        stay = replace(stay, left=stay.left or draft.at)  # it rose when its visit had ended: the ticket is used
+        stay = replace(stay, left=stay.left or draft.at)  # it rose after its visit had ended: the ticket is used
     draft.put(stay)
     if stay.lane:
         draft.touch(stay.lane)
 
 
 def _raised_for(draft: Draft, stay: Stay, payment: Payment, given: GivenLift) -> Stay:
-    """The payment has raised. It is used by that, unless its money is on its way back or it is held by another lift."""
+    """The payment has raised the boom and is used, unless its money is on its way back or another lift holds it."""
     if payment.holder == "lift" and payment.grant == given.id:
         return with_holder(stay, replace(payment, holder="raised", raised=given.id))
     twice = payment.raised is not None
-    text = f"the boom had risen for a payment that meanwhile is held by: {payment.holder}"
-    text = "the boom has risen for a second time for one payment, at another time or lane" if twice else text
+    text = f"the boom had risen for a payment that has since passed on (now: {payment.holder})"
+    text = "the boom rose a second time for one payment, at another time or lane" if twice else text
     draft.alert("raised-late", "critical", text, given.lane, stay, payment.order_no)
-    if payment.holder in ("credit", "person"):  # what a person was asked to decide does not lift by itself either
+    if payment.holder in ("credit", "person"):  # nor does what a person was asked to decide lift by itself
         until = payment.until if payment.holder == "credit" else 0
         payment = replace(payment, holder="raised", grant=given.id, until=until)
     return with_holder(stay, replace(payment, raised=given.id))
 
 
 def _unknown(draft: Draft, stay: Stay, grant: Grant) -> None:
-    """The barrier meant to raise and does not know whether it did."""
+    """The barrier meant to raise the boom and does not know whether it did."""
     boom, given = draft.lane(grant.lane).boom, stay.lift(grant.id)
     if given and boom and boom.state in ("rising", "up") and boom.lift in (None, grant.id):
         lift_raised(draft, stay, given)
         return
     draft.alert(
-        "lift-unknown", "critical", "the barrier does not know whether it raised", grant.lane, stay, grant.order_no
+        "lift-unknown",
+        "critical",
+        "the barrier does not know whether it raised the boom",
+        grant.lane,
+        stay,
+        grant.order_no,
     )
     _pass_on(draft, stay, grant, "person")
 
 
 def _unwritten(draft: Draft, stay: Stay, grant: Grant) -> None:
-    """The barrier can write nothing down, so it cannot promise to refuse the next copy too: the payment is held until
+    """The barrier cannot write its journal, so it cannot promise to refuse the next copy too: the payment is held until
     no copy is valid any more."""
     draft.alert(
         "lift-refused",
         "critical",
-        "the barrier refused a lift: its journal takes nothing",
+        "the barrier refused a lift because it cannot write its journal",
         grant.lane,
         stay,
         grant.order_no,
@@ -186,8 +191,8 @@ def _not_raised(draft: Draft, stay: Stay, grant: Grant, why: str) -> None:
 
 
 def _pass_on(draft: Draft, stay: Stay, grant: Grant, holder: Literal["credit", "person"]) -> None:
-    """The grant is over without a raise that anyone saw: refused (``credit``), or nobody knows (``person``). Its
-    payment goes there, unless an earlier lift had raised for it, or may have."""
+    """The grant is over and nobody saw a raise. Its payment becomes ``credit`` (it was refused) or goes to a ``person``
+    (nobody knows), unless an earlier lift had raised for it, or may have."""
     stay = with_outcome(stay, grant.id, "refused" if holder == "credit" else "unknown")
     draft.put(let_go(draft, stay, grant, holder))
     lane = draft.lane(grant.lane)
@@ -198,7 +203,7 @@ def _pass_on(draft: Draft, stay: Stay, grant: Grant, holder: Literal["credit", "
 
 
 def let_go(draft: Draft, stay: Stay, grant: Grant, holder: Literal["credit", "person"]) -> Stay:
-    """The stay, with the payment that this lift held in the hands of the next holder; nothing is put."""
+    """The stay, with the payment that this lift held passed to its next holder; the draft is not changed."""
     payment = stay.payment(grant.order_no)
     if payment is None or payment.grant != grant.id or payment.holder != "lift":
         return stay
@@ -212,7 +217,7 @@ def let_go(draft: Draft, stay: Stay, grant: Grant, holder: Literal["credit", "pe
 
 
 def renew_lift(draft: Draft, stay: Stay, grant: Grant) -> None:
-    """Sign it once more, with a later deadline."""
+    """Have it signed once more, with a later deadline."""
     ahead = draft.rules.lift if grant.car else draft.rules.lift_unknown_car
     grant = replace(grant, not_after=draft.at + ahead, signed=grant.signed + 1)
     draft.put(replace(stay, grants=tuple(grant if g.id == grant.id else g for g in stay.grants)))

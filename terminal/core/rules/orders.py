@@ -13,11 +13,11 @@ from terminal.core.value import replace
 
 
 def order_reported(draft: Draft, event: OrderReported) -> None:
-    """PayBy's signed word of how an order stands. It is answered in any case."""
+    """PayBy told, signed, an order's status. It is answered in any case."""
     found = find_order(draft, event.order_no)
     if found is None:
         if event.status == "PAID":
-            text = "PayBy reports a payment for an order that we never made"
+            text = "PayBy reports a payment for an order that we never placed"
             draft.alert("payment-unknown", "critical", text, None, order_no=event.order_no)
         draft.reply("refused", "no such order")
         return
@@ -25,7 +25,7 @@ def order_reported(draft: Draft, event: OrderReported) -> None:
     if wrong := event.wrong or _misfit(order, event):
         _misreported(draft, stay, order, event, wrong)
         return
-    # That it is still open does not make up for calls that were to place or to close it.
+    # That an order is still open does not make up for failed calls to place or close it.
     if event.status != "CREATED" or order.stage == "created" or (order.stage == "placing" and event.token_url):
         order = _heard_again(draft, order)
     payby_no = order.payby_no or event.payby_no
@@ -49,7 +49,7 @@ def order_reported(draft: Draft, event: OrderReported) -> None:
                 draft.alert("scanned-unpaid", "info", text, order.lane, stay, order.no)
             draft.reply("noted")
         case "FAILURE", "paid":
-            text = "PayBy reports an order as failed that it had reported as paid"
+            text = "PayBy had reported an order as paid and now reports it as failed"
             draft.alert("paid-then-failed", "critical", text, order.lane, stay, order.no)
             draft.reply("noted")
         case "OTHER", _:
@@ -61,14 +61,14 @@ def order_reported(draft: Draft, event: OrderReported) -> None:
 
 
 def order_scanned(draft: Draft, event: OrderScanned) -> None:
-    """A phone has read the code that is shown."""
+    """A phone has read the code on the screen."""
     found = find_order(draft, event.order_no)
     if found and found[1].stage == "created" and not found[1].scanned:
         set_stage(draft, replace(found[1], scanned=True, scanned_by=event.payer), "created")
 
 
 def extend_order(draft: Draft, order: VisitOrder, visit: Visit) -> bool:
-    """Rule 3: does whoever scanned it get time to confirm?"""
+    """Rule 3: does the driver who scanned it get more time to confirm?"""
     more = draft.rules.scanned_more
     late = draft.at >= order.expires + more
     if late or not order.scanned or order.extended or order.stage != "created" or visit.phase != "paying":
@@ -86,15 +86,15 @@ def _heard_again(draft: Draft, order: VisitOrder) -> VisitOrder:
 
 def _misfit(order: VisitOrder, event: OrderReported) -> str:
     if event.amount != order.amount:
-        return f"amount is {event.amount} fils, the order's {order.amount}"
+        return f"amount is {event.amount} fils, but the order's is {order.amount}"
     if order.payby_no and event.payby_no and event.payby_no != order.payby_no:
         return "orderNo is not the one that PayBy gave this order"
     return ""
 
 
 def _misreported(draft: Draft, stay: Stay, order: VisitOrder, event: OrderReported, wrong: str) -> None:
-    """Rule 7. A notification alone decides nothing more (the query goes on); PayBy's own answer ends the order."""
-    text = f"PayBy's words do not fit the order: {wrong}"
+    """Rule 7. A notification alone decides nothing more (the query goes on); PayBy's answer to us ends the order."""
+    text = f"PayBy's words do not match the order: {wrong}"
     draft.alert("payment-mismatch", "critical", text, order.lane, stay, order.no)
     draft.reply("refused", wrong)
     if event.status == "PAID" and not event.notified and order.stage in OPEN:
@@ -114,13 +114,18 @@ def _paid(draft: Draft, order: VisitOrder, event: OrderReported) -> None:
     draft.put(replace(stay, payments=(*stay.payments, payment)))
     stay = draft.stay(order.session)
     if order.doubtful:
-        text = "paid, and nobody knows whether it was served before the journal was damaged: a person decides"
+        text = "paid, and the damaged journal no longer shows whether the car was let out: a person must decide"
         draft.alert("payment-doubtful", "critical", text, order.lane, stay, order.no)
         draft.reply("late", "a person decides")
         return
     if standing:
         draft.alert(
-            "paid-twice", "critical", "a stay was paid twice; the second is refunded", order.lane, stay, order.no
+            "paid-twice",
+            "critical",
+            "a stay was paid twice: the second payment is refunded",
+            order.lane,
+            stay,
+            order.no,
         )
         ask_refund(draft, stay, payment, payment.amount, "paid twice", "worker", order.no)
         draft.reply("late", "paid twice; it is refunded")
@@ -139,25 +144,25 @@ def _paid(draft: Draft, order: VisitOrder, event: OrderReported) -> None:
 
 
 def _lateness(stay: Stay) -> tuple[str, str]:
-    """What becomes of a payment whose vehicle is gone (rules/deadlines): for the alert, and for its answer."""
+    """What becomes of a payment whose vehicle is gone (rules/deadlines): for the alert, and for the receipt."""
     if stay.slipped_out:
         return (
-            "paid when its vehicle had left without a raise of its own: the payment is kept, the ticket is used",
+            "paid after its vehicle had left without a raise of its own: the payment is kept and the ticket is used",
             "its vehicle has left; the payment is kept",
         )
     if stay.left is not None or stay.perhaps_left:
         return (
-            "paid when its vehicle had left or may have: a person decides when the exit grace ends",
+            "paid after its vehicle left, or may have left: a person must decide when the exit grace ends",
             "its vehicle may have left; a person decides",
         )
     return (
-        "paid when its vehicle was gone: credit for its ticket until the exit grace ends, then a refund",
+        "paid after its vehicle was gone: its ticket has credit until the exit grace ends, then the money is refunded",
         "its vehicle is gone; the ticket has credit",
     )
 
 
 def order_unheard(draft: Draft, event: OrderUnheard) -> None:
-    """A call whose outcome nobody knows; the fourth in a row is told."""
+    """A call had an unknown outcome; a person is told of the fourth in a row."""
     found = find_order(draft, event.order_no)
     if found is None or found[1].unheard >= ALERT_AFTER_UNHEARD:
         return
@@ -174,7 +179,7 @@ def _has_paid(visit: Visit) -> bool:
 
 
 def order_denied(draft: Draft, event: OrderDenied) -> None:
-    """PayBy will not do it: the order ends, or is closed under the same number, as far as the word is signed."""
+    """PayBy refused a call: the order ends, or is closed under the same number, if the refusal is signed."""
     found = find_order(draft, event.order_no)
     if found is None or found[1].stage not in OPEN:
         return
@@ -187,7 +192,7 @@ def order_denied(draft: Draft, event: OrderDenied) -> None:
         case "dead":
             set_stage(draft, _heard_again(draft, order), "closed")
         case "unknown":
-            # Of an order whose code was shown, PayBy's word that it has nothing to cancel is asked for as well.
+            # If the order's code was shown, PayBy must also say that it has nothing to cancel.
             if order.stage == "closing" and (not order.token_url or event.call == "cancelOrder"):
                 set_stage(draft, _heard_again(draft, order), "closed")
             elif order.token_url:
@@ -200,12 +205,12 @@ def order_denied(draft: Draft, event: OrderDenied) -> None:
                 if current:
                     call_help(draft, order.lane, "refused")
         case "mistake":
-            # Our clock may be wrong and not yet known to be; PayBy's answer tells, and the next order's words heed it.
+            # Our clock may be wrong without our knowing it; PayBy's answer tells, and the next order uses its time.
             ahead = event.code in EXPIRY_REFUSED and placing
             code = "payby-clock" if ahead else "payby-mistake"
             draft.alert(code, "critical", text, order.lane, stay, order.no)
             if placing:
-                # PayBy may have that number with other words: an order that a damaged journal lost.
+                # PayBy may have that number with other parameters: an order that a damaged journal lost.
                 doubtful = order.doubtful or event.code == NUMBER_TAKEN
                 set_stage(draft, replace(order, doubtful=doubtful), "closing")
                 if current and ahead:

@@ -1,4 +1,4 @@
-"""Every visit goes as far as the rules allow, after each fact and each time that its lane waited for."""
+"""Moves every visit as far as the rules allow, after each fact and each time that its lane waited for."""
 
 from terminal.core import ids
 from terminal.core.model import OPEN, Grant, Lane, Obstacle, Payment, Stay, Visit, VisitOrder
@@ -34,7 +34,7 @@ def advance(draft: Draft, name: str) -> None:
 
 
 def move(draft: Draft, name: str) -> bool:
-    """Move a lane's visit by one step, if the rules allow one; says whether they did."""
+    """Move a lane's visit by one step; returns whether the rules allowed one."""
     lane = draft.lane(name)
     visit = lane.visit
     if visit is None:
@@ -91,24 +91,24 @@ def _advance_paying(draft: Draft, lane: Lane, visit: Visit) -> None:
         case "reordering":
             set_phase(draft, lane.id, "blocked")
         case "blocked":
-            if obstacle := _obstacle(draft, lane, stay):
+            if obstacle := _obstacle(draft, lane, visit, stay):
                 if draft.at >= visit.since + WAIT_LIMIT_MS:
                     call_help(draft, lane.id, obstacle)
             elif visit.fee.reason == "lost" and (paid := paid_loss(draft, lane)) not in (None, stay.session):
                 assert paid is not None
-                end_visit(draft, lane.id)  # the same loss, which was paid while its vehicle had another name
+                end_visit(draft, lane.id)  # the same lost ticket, paid while its vehicle had another name
                 begin_visit(draft, lane.id, replace(visit.fee, session=paid), visit.car, visit.read)
             else:
                 _place(draft, lane, visit, stay)
         case "helping" if order and order.stage == "created":
             set_phase(draft, lane.id, "paying")
         case "helping" if visit.reason in ("no-answer", "barrier") and not visit.lifts:
-            if visit.attempts < draft.rules.attempts and not _obstacle(draft, lane, stay):
+            if visit.attempts < draft.rules.attempts and not _obstacle(draft, lane, visit, stay):
                 _place(draft, lane, visit, stay)
 
 
-def _obstacle(draft: Draft, lane: Lane, stay: Stay) -> Obstacle:
-    """Why no order may be placed here now, in the words of `help`; empty when nothing stands in the way."""
+def _obstacle(draft: Draft, lane: Lane, visit: Visit, stay: Stay) -> Obstacle:
+    """Why no order may be placed here now; empty when nothing stands in the way."""
     if any(grant.reason == "free" and draft.at < grant.not_after for grant in stay.grants):
         return "no-answer"  # it was free at another lane, where its lift may still raise
     if lane.boom is None or lane.boom_fault or lane.boom.state == "fault":
@@ -118,16 +118,16 @@ def _obstacle(draft: Draft, lane: Lane, stay: Stay) -> Obstacle:
     if lane.open_sessions or any(o.stage in OPEN for o in stay.orders):
         return "no-answer"
     if any(stay.kept(p) for p in stay.payments) or any(o.stage == "quarantined" for o in stay.orders):
-        return "no-answer"  # its money is here: it lifts, goes back, or a person decides; nobody pays twice
+        return "no-answer"  # we have its money: it lifts, goes back, or a person decides; nobody pays twice
     if _attempt(lane, stay) > ids.ATTEMPTS:
         return "no-answer"
-    if not may_lift(draft, stay, lane.visit.car if lane.visit else None):
-        return "barrier"  # who paid could not be let out
+    if not may_lift(draft, stay, visit.car):
+        return "barrier"  # a driver who paid could not be let out
     return ""
 
 
 def _attempt(lane: Lane, stay: Stay) -> int:
-    """The number of a stay's next order at a lane; of those before, a damaged journal may have lost some."""
+    """The number of a stay's next order at a lane; a damaged journal may have lost some of the earlier ones."""
     return 1 + max((o.attempt for o in stay.orders if o.lane == lane.id), default=0)
 
 
@@ -175,7 +175,7 @@ def _advance_leaving(draft: Draft, lane: Lane, visit: Visit) -> None:
         _drop(draft, stay, grant)
         call_help(draft, lane.id, "ticket-used")
     elif visit.loop != "sees" and visit.raised and ((visit.was_up and down) or not waits):
-        end_visit(draft, lane.id)  # nobody can tell better: the arm rose and came down
+        end_visit(draft, lane.id)  # without loops this is all there is to see: the arm rose and came down
     elif not waits and (not visit.raised or down):
         end_visit(draft, lane.id)
     elif grant is not None:
@@ -192,24 +192,24 @@ def _advance_leaving(draft: Draft, lane: Lane, visit: Visit) -> None:
         if down and settled and not (lane.vehicle and lane.vehicle.under_boom):
             _lift_again(draft, lane, visit, stay, 2)
         elif down and boom is not None and draft.at >= boom.since + WAIT_LIMIT_MS:
-            call_help(draft, lane.id, "barrier")  # a loop that is stuck, or a vehicle as long as both
+            call_help(draft, lane.id, "barrier")  # a stuck loop, or a vehicle that covers both
     elif draft.at >= visit.since + RISE_LIMIT_MS or (boom is not None and boom.state == "fault"):
         _rise_again(draft, lane, visit, down=down)
 
 
 def _is_barred(stay: Stay, grant: Grant) -> bool:
-    """Rule 8: did it show, while this lift was on its way, that its stay has left, or was raised for elsewhere?"""
+    """Rule 8: did its stay turn out, while this lift was on its way, to have left or been raised for elsewhere?"""
     return stay.left is not None or has_risen_for_another(stay, grant.car, but=grant.id)
 
 
 def _drop(draft: Draft, stay: Stay, grant: Grant) -> None:
-    """Send it no more; it may raise as long as a copy of it is valid."""
+    """Stop sending it; it may still raise while a copy of it is valid."""
     dropped = replace(grant, dropped=True)
     draft.put(replace(stay, grants=tuple(dropped if g.id == grant.id else g for g in stay.grants)))
 
 
 def _rise_again(draft: Draft, lane: Lane, visit: Visit, *, down: bool) -> None:
-    """The arm did not rise though it was told to."""
+    """The arm was told to rise and did not."""
     stay = draft.stay(visit.fee.session)
     if down:
         stay = replace(stay, unpassed=True)
@@ -221,7 +221,7 @@ def _rise_again(draft: Draft, lane: Lane, visit: Visit, *, down: bool) -> None:
         lane = replace(lane, boom_fault=True)
         draft.put(lane)
     for payment in [p for p in stay.payments if p.holder == "raised" and visit.lifts >= draft.rules.lifts]:
-        text = "paid, and the arm was not seen to rise though it was told to: a person decides"
+        text = "paid, and the arm was told to rise but was not seen to: a person must decide"
         draft.alert("lift-unknown", "critical", text, lane.id, stay, payment.order_no)
         draft.put(with_holder(draft.stay(stay.session), replace(payment, holder="person")))
     _lift_again(draft, lane, visit, draft.stay(stay.session), draft.rules.lifts)
@@ -233,11 +233,13 @@ def _lift_again(draft: Draft, lane: Lane, visit: Visit, stay: Stay, most: int) -
     if visit.lifts >= most or not has_right or not may_lift(draft, stay, visit.car):
         call_help(draft, lane.id, "barrier")
         return
-    draft.alert("lift-again", "warning", f"lift {visit.lifts + 1} for one visit", lane.id, stay)
+    draft.alert(
+        "lift-again", "warning", f"the arm is down and the car still waits: lift {visit.lifts + 1}", lane.id, stay
+    )
     grant_lift(draft, lane.id, "credit" if payment else "free", payment)
 
 
 def _may_lift_again(stay: Stay, payment: Payment) -> bool:
-    """Nothing of it was given back, and whoever waits here is the one that it was to raise for."""
+    """Nothing of it was given back, and the car that waits here is the one that it was to raise for."""
     whole = payment.refund_no is None and stay.kept(payment) == payment.amount
     return whole and (payment.holder in ("credit", "raised") or (payment.holder == "person" and payment.unknown))

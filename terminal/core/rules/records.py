@@ -1,4 +1,4 @@
-"""What a rule looks up in the nouns, and what one noun becomes by what is known now. Nothing here says anything."""
+"""What a rule looks up in the nouns, and how a noun changes by what is known now. Nothing here raises an alert."""
 
 from typing import Literal
 
@@ -17,7 +17,7 @@ def stands_there(lane: Lane, visit: Visit) -> bool:
 
 
 def paid_loss(draft: Draft, lane: Lane) -> str | None:
-    """The lane's last lost stay that is paid and has not raised, if that is only just so."""
+    """The lane's last lost stay, if it was paid just now and has not raised."""
     for session in reversed(lane.lost):
         stay = draft.stay(session)
         paid = [p.paid for p in stay.payments if p.holder in ("lift", "credit")]
@@ -33,7 +33,7 @@ def differ(one: str | None, other: str | None) -> bool:
 
 
 def watched(lane: Lane) -> Lane:
-    """With what is known now of whether the visit's car may have left without a raise of its own."""
+    """The visit, with what is known now of whether its car may have left without a raise of its own."""
     visit, boom = lane.visit, lane.boom
     if visit is None or (boom and boom.state == "down" and not stands_there(lane, visit)):
         return lane
@@ -48,25 +48,25 @@ def watched(lane: Lane) -> Lane:
 
 
 def car_waits(draft: Draft, lane: Lane, visit: Visit) -> bool:
-    """Is the visit's car still there, as far as anyone can tell?"""
+    """Is the visit's car still there, as far as can be known?"""
     if visit.gone_since is not None and lane.vehicle is not None:
         return draft.at - visit.gone_since < GONE_MS
     return visit.waits_until is None or draft.at < visit.waits_until
 
 
 def loops_unheard(draft: Draft, lane: Lane, visit: Visit) -> bool:
-    """Has a worker that came back still to hear from the loops, which spoke when the ticket was read? Another may stand
+    """Must a worker that came back still hear from the loops, which spoke when the ticket was read? Another car may be
     there now, and a lift without a car would let it out."""
     return visit.loop != "unknown" and lane.vehicle is None and draft.at < lane.began + LOOPS_MS
 
 
 def linger(draft: Draft, visit: Visit) -> int | None:
-    """Until when a car that no loop vouches for counts as waiting; None: its loop tells."""
+    """Until when a car that no loop sees counts as waiting; None: its loop tells."""
     return None if visit.loop == "sees" else draft.at + LINGER_MS
 
 
 def find_order(draft: Draft, order_no: str) -> tuple[Stay, VisitOrder] | None:
-    """The order with this number and its stay; None where the garage never made it."""
+    """The order with this number and its stay; None where the garage never placed it."""
     name = ids.parse_order_no(order_no)
     if name is None or name.garage != draft.rules.garage:
         return None
@@ -76,7 +76,7 @@ def find_order(draft: Draft, order_no: str) -> tuple[Stay, VisitOrder] | None:
 
 
 def has_risen(stay: Stay) -> bool:
-    """Did the boom rise for it, or may it have, by a barrier's word?"""
+    """Did the boom rise for it, or may it have, according to a barrier?"""
     return any(g.outcome in ("raised", "unknown") for g in stay.given)
 
 
@@ -88,8 +88,8 @@ def may_lift(draft: Draft, stay: Stay, car: str | None) -> bool:
 
 
 def has_risen_for_another(stay: Stay, car: str | None, but: str | None = None) -> bool:
-    """Did the boom rise for it, or may it have, for a car that is not this one by all that is known? ``but``: a lift
-    that does not count."""
+    """Did the boom rise for the stay, or may it have, for a car that by all signs is not this one? ``but``: a lift that
+    does not count."""
     rose = [g for g in stay.given if g.id != but and g.outcome in ("raised", "unknown")]
     return bool(rose) and not stay.unpassed and (car is None or rose[-1].car != car)
 
@@ -102,7 +102,7 @@ def with_holder(stay: Stay, payment: Payment) -> Stay:
 
 
 def with_outcome(stay: Stay, lift: str, outcome: Literal["raised", "refused", "unknown"]) -> Stay:
-    """What came of a lift is known: it is waited for no more."""
+    """The outcome of a lift is known, so it is no longer waited for."""
     return replace(
         stay,
         grants=tuple(g for g in stay.grants if g.id != lift),

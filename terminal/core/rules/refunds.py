@@ -1,4 +1,4 @@
-"""Refunds: who asks for one, and what PayBy says of it."""
+"""Refunds: who asks for one, and what PayBy says about it."""
 
 from terminal.core import ids
 from terminal.core.actions import PublishRefund
@@ -11,7 +11,7 @@ from terminal.core.value import replace
 
 
 def ask_refund(draft: Draft, stay: Stay, payment: Payment, amount: int, reason: str, by: str, cause: str) -> None:
-    """``cause``: the UUID of the command, or the order's number; the refund's number follows from it."""
+    """Ask for a refund, whose number follows from ``cause``: the UUID of the command, or the order's number."""
     no = ids.refund_no(ids.derived_id(draft.at, "refund", cause) if ids.parse_order_no(cause) else cause)
     refund = VisitRefund(no, payment.order_no, amount, reason, by)
     holder: Holder = "lift" if payment.holder == "lift" else "refund"
@@ -19,11 +19,11 @@ def ask_refund(draft: Draft, stay: Stay, payment: Payment, amount: int, reason: 
     stay = replace(stay, refunds=(*stay.refunds, refund))
     draft.put(with_holder(stay, payment))
     draft.actions.append(PublishRefund(refund))
-    draft.alert("refund", "info", f"a refund was asked: {reason}", None, stay, payment.order_no)
+    draft.alert("refund", "info", f"a refund was asked for: {reason}", None, stay, payment.order_no)
 
 
 def refund_reported(draft: Draft, event: RefundReported) -> None:
-    """PayBy's signed word of how a refund stands. It is answered in any case."""
+    """PayBy told, signed, a refund's status. It is answered in any case."""
     found = find_order(draft, event.order_no)
     refund = found[0].refund(event.refund_no) if found else None
     draft.reply("noted")
@@ -34,19 +34,19 @@ def refund_reported(draft: Draft, event: RefundReported) -> None:
         if found and payment and payment.holder == "credit" and event.stage in ("settled", "success"):
             draft.put(
                 with_holder(found[0], replace(payment, holder="person"))
-            )  # how much is left of it a person must see
+            )  # a person must see how much of it is left
         return
     told = replace(refund, stage=event.stage, unheard=0)
     match refund.stage, event.stage:
         case "settled" | "success", "failed":
-            text = "PayBy calls a refund failed that it had called done"
+            text = "PayBy had called a refund done and now calls it failed"
             draft.alert("refund-contradicted", "critical", text, None, found[0], refund.order_no)
         case "failed", "settled" | "success":
-            text = "PayBy made a refund that it had called failed; nobody may give that money back again"
+            text = "PayBy had called a refund failed and has now made it: do not give that money back again"
             draft.alert("refund-contradicted", "critical", text, None, found[0], refund.order_no)
             _refund_stage(draft, found[0], refund, told)
         case ("settled" | "success" | "failed") as ended, stage if (ended, stage) != ("settled", "success"):
-            pass  # an older word that comes late
+            pass  # an older status that comes late
         case _:
             _refund_stage(draft, found[0], refund, told)
 
@@ -60,10 +60,11 @@ def _refund_stage(draft: Draft, stay: Stay, before: VisitRefund, refund: VisitRe
         ended = replace(payment, holder="person" if refund.stage == "failed" or rest else "refunded", refund_no=None)
         stay = replace(stay, payments=tuple(ended if p is payment else p for p in stay.payments))
         if rest and refund.stage != "failed":
-            text = "a part was given back; a person decides about the rest"
+            text = "a part was given back: a person must decide about the rest"
             draft.alert("lift-unknown", "critical", text, None, stay, refund.order_no)
     if refund.stage == "failed":
-        draft.alert("refund-failed", "critical", "PayBy will not refund it; a person must", None, stay, refund.order_no)
+        text = "PayBy will not make this refund: a person must give the money back"
+        draft.alert("refund-failed", "critical", text, None, stay, refund.order_no)
     draft.put(stay)
     if stay.lane:
         draft.touch(stay.lane)
@@ -72,7 +73,7 @@ def _refund_stage(draft: Draft, stay: Stay, before: VisitRefund, refund: VisitRe
 
 
 def refund_unheard(draft: Draft, event: RefundUnheard) -> None:
-    """A call whose outcome nobody knows, or PayBy's word that it will never be done."""
+    """A call had an unknown outcome, or PayBy said that it will never make the refund."""
     found = find_order(draft, event.order_no)
     refund = found[0].refund(event.refund_no) if found else None
     if found is None or refund is None or refund.stage in REFUND_ENDS:

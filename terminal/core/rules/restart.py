@@ -1,4 +1,4 @@
-"""Rules 9 and 10: a worker begins, its journal was damaged, or our own code failed on a stay."""
+"""Rules 9 and 10: a worker starts, its journal was damaged, or our own code failed on a stay."""
 
 from terminal.core.alert_codes import RuleAlertCode
 from terminal.core.events import AlertTold, Damaged, Started, StayFailed
@@ -17,12 +17,12 @@ def started(draft: Draft, event: Started) -> None:
     for lane in draft.all_lanes():
         visit = lane.visit and replace(lane.visit, gone_since=None)
         draft.put(watched(replace(lane, vehicle=None, boom=None, notice=None, visit=visit, began=draft.at)))
-    for stay in sorted(draft.all_stays(), key=lambda stay: stay.session):  # whatever left memory and came back
+    for stay in sorted(draft.all_stays(), key=lambda stay: stay.session):  # in one order, whichever left memory
         _remind(draft, stay)
 
 
 def _remind(draft: Draft, stay: Stay) -> None:
-    """What waits for a person is told again: the worker may have died before it could tell."""
+    """Raise again the alert about what waits for a person: the worker may have died before it could raise it."""
     for payment in stay.payments:
         if payment.holder == "person" and draft.at < payment.paid + REMIND_MS:
             failed = any(r.order_no == payment.order_no and r.stage == "failed" for r in stay.refunds)
@@ -33,7 +33,7 @@ def _remind(draft: Draft, stay: Stay) -> None:
             draft.alert(code, "critical", text, None, stay, payment.order_no)
     for order in stay.orders:
         if order.stage == "quarantined" and draft.at < order.placed + REMIND_MS:
-            text = "an order of which PayBy's words do not fit still waits for a person"
+            text = "PayBy's words did not match an order: it still waits for a person"
             draft.alert("payment-mismatch", "critical", text, order.lane, stay, order.no)
     for untold in stay.untold:
         if draft.at < untold.since + REMIND_MS:
@@ -68,8 +68,8 @@ def doubt_all(draft: Draft) -> None:
 
 
 def _doubted(stay: Stay) -> Stay:
-    """A stay of which the lost facts may have told more: its orders are closed, its lifts given up, and what a payment
-    might still have bought is for a person to say. A refund that was asked for goes on under its number."""
+    """A stay about which the lost facts may have said more: its orders are closed, its lifts are given up, and a person
+    decides about its payments. A refund that was asked for goes on under its number."""
     for payment in stay.payments:
         if payment.holder in ("lift", "credit"):
             stay = with_holder(stay, replace(payment, holder="person"))
@@ -84,7 +84,7 @@ def stay_failed(draft: Draft, event: StayFailed) -> None:
     stay = draft.stay(event.session)
     name = stay.lane
     draft.put(replace(_doubted(stay), lane=name))
-    text = f"what came of a stay is not known, since our own code failed on it: {event.text}"
+    text = f"the program failed on a stay and does not know what came of it: {event.text}"
     draft.alert("stay-failed", "critical", text, name, stay)
     if name:
         call_help(draft, name, "refused")

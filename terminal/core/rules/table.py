@@ -1,11 +1,12 @@
-"""What may become of a lane's visit: by each event, and by progress, in each phase.
+"""What may become of a lane's visit in each phase: by each event, and by progress.
 
-An event may bring a visit from the phase on the left to one of those on the right by what it says. Where it has no such
-line it may leave a mark on a visit, a stay or a lane, and the phase stays. After every event progress moves the visits
-of the lanes that it touched, a step at a time, until none is left to take: a limit has passed, or what stood in the way
-is gone. `none`: the lane has no visit. A visit that gives way to another is over first.
+An event may move a visit from the phase on the left to one of those on the right. Where an event has no line for a
+phase, it may leave a mark on a visit, a stay or a lane, and the phase stays. After every event, progress moves the
+visits of the touched lanes, a step at a time, until no step is left: a limit has passed, or an obstacle is gone.
+`none`: the lane has no visit. A visit that gives way to another ends first.
 
-Nothing is looked up here: the rules say when, and tests hold that they do all of this and nothing else.
+The rules do not read this table. They say when each move happens, and tests check that they make all of these moves and
+no others.
 """
 
 from collections.abc import Mapping
@@ -40,7 +41,7 @@ Moves = Mapping[VisitPhase, tuple[VisitPhase, ...]]
 
 
 class EventRow(NamedTuple):
-    """What an event is called in the diagram of CONTRIBUTING.md, and what it may do."""
+    """An event's name in the diagram of CONTRIBUTING.md, and the moves that it may make."""
 
     words: str
     moves: Moves

@@ -1,4 +1,4 @@
-"""How a visit begins, goes from phase to phase and ends, and what an order's next stage means for it."""
+"""How a visit begins, moves from phase to phase and ends, and what an order's next stage means for it."""
 
 from terminal.core.model import (
     OPEN,
@@ -20,14 +20,15 @@ from terminal.core.value import replace
 
 
 def begin_visit(draft: Draft, name: str, fee: ParkingFee, car: str | None, read: int) -> None:
-    """A car with this ticket, which was read at ``read``, is at the lane, as far as its loops say. The lane has no
-    visit, nor has the stay."""
+    """Open a visit for this ticket, read at ``read`` (ms), with the car that the lane's loops see. Neither the lane nor
+    the stay may have a visit."""
     lane, stay = draft.lane(name), draft.stay(fee.session)
+    stay = replace(stay, lane=name)
     if fee.reason == "lost":
         stay = replace(stay, lost=draft.at)
         others = (session for session in lane.lost if session != fee.session)
         lane = replace(lane, lost=(*others, fee.session)[-REMEMBERED_LOST:])
-    draft.put(replace(stay, lane=name))
+    draft.put(stay)
     visit = Visit(fee, "blocked", draft.at, car, read=read)
     if lane.vehicle is None:
         visit = replace(visit, loop="unknown", waits_until=draft.at + LINGER_MS)
@@ -38,7 +39,7 @@ def begin_visit(draft: Draft, name: str, fee: ParkingFee, car: str | None, read:
 
 
 def end_visit(draft: Draft, name: str) -> None:
-    """The visit is over: close its order, send its lift no more; its payment, if any, keeps its holder."""
+    """End the visit: close its order and stop sending its lift. Its payment, if any, keeps its holder."""
     lane = draft.lane(name)
     visit = lane.visit
     if visit is None:
@@ -63,25 +64,25 @@ def end_visit(draft: Draft, name: str) -> None:
 
 
 def _slipped_out(draft: Draft, lane: Lane, visit: Visit, stay: Stay) -> UntoldAlert | None:
-    """Did its car leave under another's raise, or under an arm that is held open? Then its ticket is used, and this is
-    to be told: nothing else will say what became of its payment."""
+    """If its car left under another's raise, or under an arm that is held open, the alert to raise: the ticket is used,
+    and nothing else will tell what became of the payment."""
     may_leave = visit.fee.reason == "free" or any(p.holder in ("lift", "credit") for p in stay.payments)
     if not visit.follows and not (visit.escape in ("open", "tailgating") and may_leave):
         return None
     for_another = visit.escape == "tailgating" or lane.risen_for is not None or lane.passages > 1
-    how = "under the raise of another" if for_another else "under an arm that no lift of it had raised"
-    text = f"a vehicle left {how}: its ticket is used" if may_leave else f"a vehicle left {how}, unpaid"
+    how = "under another vehicle's raise" if for_another else "under an arm that none of its own lifts had raised"
+    text = f"a vehicle left {how}: its ticket is used" if may_leave else f"an unpaid vehicle left {how}"
     number = stay.payments[-1].order_no if stay.payments else None
     return UntoldAlert(draft.at, "tailgating" if for_another else "passed-open", text, lane.id, number)
 
 
 def tell_untold(draft: Draft, stay: Stay, what: UntoldAlert) -> None:
-    """Tell what the state holds until the broker has it."""
+    """Raise an alert that the state holds until the broker has it."""
     draft.alert(what.code, "warning", what.text, what.lane, stay, what.order_no, owed=True)
 
 
 def set_phase(draft: Draft, name: str, phase: Phase, reason: Obstacle = "") -> Visit:
-    """The lane's visit, in this phase from now on. ``reason``: why a person is needed, with `helping` alone."""
+    """Move the lane's visit to this phase. ``reason``: why a person is needed, for `helping` only."""
     lane = draft.lane(name)
     assert lane.visit is not None
     visit = replace(lane.visit, phase=phase, since=draft.at, reason=reason)
@@ -90,14 +91,14 @@ def set_phase(draft: Draft, name: str, phase: Phase, reason: Obstacle = "") -> V
 
 
 def call_help(draft: Draft, name: str, reason: HelpReason) -> None:
-    """A person is needed."""
+    """Call a person."""
     visit = set_phase(draft, name, "helping", reason)
     stay = draft.stay(visit.fee.session)
     draft.alert("help", "warning", f"a driver needs help: {reason}", name, stay, visit.order_no)
 
 
 def set_stage(draft: Draft, order: VisitOrder, stage: OrderStage) -> VisitOrder:
-    """An order's next stage; a lane and a visit learn when it can no longer be paid."""
+    """Move an order to its next stage; its lane and visit learn when it can no longer be paid."""
     order = replace(order, stage=stage)
     stay = draft.stay(order.session)
     draft.put(replace(stay, orders=tuple(order if o.no == order.no else o for o in stay.orders)))

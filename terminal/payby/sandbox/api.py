@@ -1,4 +1,4 @@
-"""What becomes of a call: is it our merchant's and of now, and what does it do to the book. No HTTP and no faults."""
+"""What becomes of a call: whether it is our merchant's and current, and what it changes. No HTTP and no faults."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ class Call:
     headers: Mapping[str, str]
     biz: Mapping[str, Any] = field(default_factory=dict)
     code: str | None = None
-    """What was answered; None: nothing."""
+    """The answer; None: no answer."""
     fault: Fault | None = None
 
 
@@ -54,7 +54,8 @@ class UnknownSigner(Refusal):
 
 
 def genuine(call: Call, partner_id: str, merchant_keys: Sequence[rsa.RSAPublicKey]) -> int:
-    """The call's requestTime, its parameters put into ``biz``; Refusal for what is not our merchant's, or not now."""
+    """The call's requestTime, its parameters put into ``biz``; raises Refusal unless the call is our merchant's and
+    current."""
     if call.headers.get("Partner-Id") != partner_id:
         raise Refusal("403", "UNAUTHORIZED")
     try:
@@ -83,7 +84,7 @@ def genuine(call: Call, partner_id: str, merchant_keys: Sequence[rsa.RSAPublicKe
 def perform(
     call: Call, requested_ms: int, book: OrderBook, version: Version, *, stars: bool = True
 ) -> tuple[dict[str, Any] | bytes, SandboxRefund | None]:
-    """The answer's body, or the statement's ZIP; and the refund that was made. Raises Refusal."""
+    """The answer's body or the statement's ZIP, and the refund that was made. Raises Refusal."""
     now, biz = call.at_ms, call.biz
     match call.name:
         case "placeOrder":

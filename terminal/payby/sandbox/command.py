@@ -1,4 +1,4 @@
-"""``exit-terminal sandbox``: the sandbox for a merchant's key, with what belongs into the configuration."""
+"""``exit-terminal sandbox``: the sandbox for a merchant's key; prints what belongs in the configuration."""
 
 import asyncio
 import os
@@ -22,9 +22,9 @@ async def serve(
     *,
     time_scale: float = 1.0,
 ) -> None:
-    """Serve until cancelled. Keys are made in ``keys_folder`` where they are absent, and kept; raises BadKey, OSError.
+    """Serve until cancelled. Missing keys are made in ``keys_folder`` and kept. Raises BadKey, OSError.
 
-    PayBy's pair always lies there; the merchant's too, unless ``merchant_public_key`` names one.
+    PayBy's pair is always there; the merchant's too, unless ``merchant_public_key`` names one.
     """
     folder, payby, merchant = _keys(keys_folder, merchant_public_key)
     sandbox = Sandbox(
@@ -36,7 +36,7 @@ async def serve(
         time_scale=time_scale,
     )
     async with sandbox:
-        print(f"PayBy sandbox at http://{sandbox.host}:{sandbox.port}/sandbox/orders; in the configuration:")
+        print(f"PayBy sandbox at http://{sandbox.host}:{sandbox.port}/sandbox/orders; put into the configuration:")
         print("[payby]")
         print(f'base_url = "{sandbox.base_url}"')
         print(f'partner_id = "{partner_id}"')
@@ -57,7 +57,8 @@ def _keys(folder: Path, merchant: Path | None) -> tuple[Path, rsa.RSAPrivateKey,
 
 
 def key_pair(folder: Path, name: str) -> rsa.RSAPrivateKey:
-    """The pair ``name.pem`` and ``name.pub.pem`` of a folder, made where it is absent; the private half ours alone."""
+    """The pair ``name.pem`` and ``name.pub.pem`` of a folder, made if absent; only its owner may read the private
+    half."""
     private, public = folder / f"{name}.pem", folder / f"{name}.pub.pem"
     if not private.exists():
         made = rsa.generate_private_key(65537, 2048)

@@ -1,4 +1,4 @@
-"""The sandbox's levers over HTTP, under ``/sandbox/``: for a page with a pretended phone, and for scripts.
+"""Controls the sandbox over HTTP, under ``/sandbox/``: for a page with a simulated phone, and for scripts.
 
 =====================================  ==============================================================================
 ``GET  /sandbox/orders``               all orders
@@ -18,7 +18,7 @@
 ``POST /sandbox/heal``                 no more faults, PayBy is back
 =====================================  ==============================================================================
 
-Answers are JSON; 404 for an unknown order, 409 for what the order's state forbids, 400 for what is not understood.
+Answers are JSON; 404 for an unknown order, 409 if the order's state forbids it, 400 for a malformed request.
 """
 
 import dataclasses
@@ -72,33 +72,57 @@ class _Ref(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SandboxLevers(Protocol):
-    """What the routes move of a sandbox; ``server.Sandbox`` says what each does."""
+    """The part of a sandbox that the routes use; ``server.Sandbox`` says what each method does."""
 
     notify_fault: NotifyFault
     cut_off: bool
 
     @property
-    def book(self) -> OrderBook: ...
-    @property
-    def calls(self) -> Sequence[Call]: ...
-    @property
-    def orders(self) -> Mapping[str, SandboxOrder]: ...
-    @property
-    def deliveries(self) -> Sequence[NotificationAttempt]: ...
-    @property
-    def public_key(self) -> rsa.RSAPublicKey: ...
+    def book(self) -> OrderBook:
+        """The orders and refunds themselves, and the merchant's register of devices."""
 
-    def fail(self, call: str, fault: Fault, times: int | None) -> None: ...
-    def heal(self) -> None: ...
-    def notify(self, ref: str) -> None: ...
+    @property
+    def calls(self) -> Sequence[Call]:
+        """Every call about orders, refunds and reports so far, in order."""
+
+    @property
+    def orders(self) -> Mapping[str, SandboxOrder]:
+        """All orders by our number."""
+
+    @property
+    def deliveries(self) -> Sequence[NotificationAttempt]:
+        """Every notification posted so far, retries included."""
+
+    @property
+    def public_key(self) -> rsa.RSAPublicKey:
+        """The key with which the merchant verifies PayBy's words."""
+
+    def fail(self, call: str, fault: Fault, times: int | None) -> None:
+        """Give the next ``times`` calls of this name (``*``: of any name) this fault; None: until heal()."""
+
+    def heal(self) -> None:
+        """Clear every fault, and be reachable again."""
+
+    def notify(self, ref: str) -> None:
+        """Begin to notify of the order as it stands; raises KeyError for an unknown order."""
 
     async def pay(
         self, ref: str, *, payer: str, paid_amount: Decimal | None, settle: bool, notify: bool
-    ) -> SandboxOrder: ...
-    async def scan(self, ref: str, *, payer: str) -> SandboxOrder: ...
-    async def decline(self, ref: str, *, payer: str) -> SandboxOrder: ...
-    async def settle(self, ref: str) -> SandboxOrder: ...
-    async def charge_back(self, ref: str, *, amount: Decimal | None, case: str) -> SandboxChargeback: ...
+    ) -> SandboxOrder:
+        """Pay the order; ``paid_amount`` (AED; None: all of it) is less with a discount. Raises what scan() raises."""
+
+    async def scan(self, ref: str, *, payer: str) -> SandboxOrder:
+        """A phone reads the code. Raises KeyError for an unknown order, Refusal if its payer cannot pay it."""
+
+    async def decline(self, ref: str, *, payer: str) -> SandboxOrder:
+        """A phone reads the code, and nobody pays; raises what scan() raises."""
+
+    async def settle(self, ref: str) -> SandboxOrder:
+        """A paid order's money reaches the merchant. Raises KeyError if it is unknown, Refusal if it is unpaid."""
+
+    async def charge_back(self, ref: str, *, amount: Decimal | None, case: str) -> SandboxChargeback:
+        """The bank takes ``amount`` (AED; None: all) back. Raises KeyError if the order is unknown, Refusal if it is
+        unpaid."""
 
 
 def control_routes(sandbox: SandboxLevers) -> list[web.RouteDef]:
@@ -199,7 +223,7 @@ async def _read(request: web.Request, kind: type[T]) -> T:
 
 
 def _known(fields: dict[str, Any], kind: type[F]) -> F:
-    """The fields of a fault; a mistyped name is refused, not ignored."""
+    """The fields of a fault; an unknown name is refused, not ignored."""
     if unknown := fields.keys() - {field.name for field in dataclasses.fields(kind)}:
         raise msgspec.ValidationError(f"unknown: {', '.join(sorted(unknown))}")
     return msgspec.convert(fields, kind)

@@ -1,4 +1,4 @@
-"""What may go wrong on demand, for tests and for people who want to see it."""
+"""Faults on demand, for tests and for people who want to see them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ Signature = Literal["good", "wrong", "malformed", "absent"]
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One call's fate. Without ``done`` a fault that refuses or cuts does so before the call has done anything.
+    """One call's fate. Without ``done`` a fault that refuses or cuts does so before the call does anything.
 
     ``code`` and ``msg`` answer with that error. ``delay_s`` passes before the answer. ``drop`` ends the connection
     without an answer, ``half`` in the middle of it; ``html`` answers as a proxy's error page; ``edit`` overwrites
@@ -73,7 +73,7 @@ class Faults:
         self._waiting = [entry for entry in self._waiting if call is not None and entry[0] != call]
 
     def take(self, call: str) -> Fault | None:
-        """The fate of this call, used up."""
+        """Take the fate of this call."""
         for index, (name, fault, times) in enumerate(self._waiting):
             if name in (call, "*"):
                 if times is not None:

@@ -1,4 +1,4 @@
-"""A web application on a port, and its end, which leaves no connection behind."""
+"""A web application on a port, which leaves no connection behind when it ends."""
 
 import asyncio
 import socket
@@ -7,7 +7,7 @@ from aiohttp import web
 
 
 class HttpSite:
-    """``app`` from start() to stop(); ``shutdown_s`` is what a request under way has to end."""
+    """Serves ``app`` from start() to stop(); a request under way has ``shutdown_s`` to end."""
 
     def __init__(self, app: web.Application, *, shutdown_s: float) -> None:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_s)
@@ -23,8 +23,8 @@ class HttpSite:
     async def stop(self) -> None:
         """Close every connection, then stop serving; may be called twice, or without start()."""
         if self._door is not None:
-            # The event loop hands a connection over two turns after it took it, and one that finds its server closed
-            # by then stays open: so none is taken any more, and these are let in.
+            # The event loop hands a connection over two turns after it accepted it, and one that finds its server
+            # closed by then stays open. So no more are accepted, and those under way are let in.
             asyncio.get_running_loop().remove_reader(self._door)
             for _ in range(3):
                 await asyncio.sleep(0)

@@ -78,11 +78,12 @@ class Notifier:
             task.add_done_callback(self._tasks.discard)
 
     async def settle(self) -> None:
-        """Return when nothing is under way any more, retries included."""
+        """Return when no notification is under way any more, retries included."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
     async def close(self) -> None:
+        """Give up every notification that is under way, and close the connections."""
         for task in list(self._tasks):
             task.cancel()
         await self.settle()

@@ -27,8 +27,8 @@ REFUND_WINDOW_MS = 180 * _DAY_MS
 class OrderBook:
     """All orders of one merchant. The methods of calls return the answer's ``body`` or raise Refusal.
 
-    ``refund_status`` is what a new refund becomes at once; CREATED leaves it to finish_refund(). ``devices`` is the
-    merchant's register of devices: which there are, and whether each may take payments.
+    ``refund_status`` is the status of a new refund; CREATED leaves the rest to finish_refund(). ``devices`` is the
+    merchant's register: each device, and whether it may take payments.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class OrderBook:
         return body
 
     def get(self, biz: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
-        """getOrder: an order of a device is found by our number only beside its device."""
+        """getOrder: an order with a device is found by our number only together with the device."""
         order, device = self._named(biz, now_ms), parameters.device(biz)
         if biz.get("merchantOrderNo") is not None and order.asked.get("deviceId") != device:
             raise Refusal("62004", "MERCHANT_ORDER_NO_NOT_EXIST")
@@ -194,7 +194,7 @@ class OrderBook:
         }
 
     def cashier(self, biz: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
-        """getCashierUrlInfo: the phone that read the code of an open order last."""
+        """getCashierUrlInfo: the phone that last read the code of an open order."""
         token_url = parameters.token_url(biz)
         for order in self.orders.values():
             if order.token_url == token_url and self._aged(order, now_ms) and order.status == "CREATED":
@@ -219,7 +219,7 @@ class OrderBook:
         raise KeyError(ref)
 
     def scan(self, ref: str, payer: str, now_ms: int) -> SandboxOrder:
-        """A payer's phone reads the code; raises Refusal where the order cannot be paid by this payer."""
+        """A payer's phone reads the code; raises Refusal if this payer cannot pay the order."""
         order = self.find(ref, now_ms)
         scene = order.asked.get("paySceneParams") or {}
         if order.status != "CREATED":
@@ -230,14 +230,14 @@ class OrderBook:
         return order
 
     def pay(self, ref: str, payer: str, now_ms: int, paid_amount: Decimal | None = None) -> SandboxOrder:
-        """The payer pays; ``paid_amount`` is less than the total where there is a discount."""
+        """The payer pays; with a discount ``paid_amount`` is less than the total."""
         order = self.scan(ref, payer, now_ms)
         order.status, order.paid_ms = "PAID_SUCCESS", now_ms
         order.paid_amount = order.amount if paid_amount is None else paid_amount
         return order
 
     def settle(self, ref: str, now_ms: int) -> SandboxOrder:
-        """The money of a paid order is with the merchant."""
+        """The money of a paid order reaches the merchant."""
         order = self.find(ref, now_ms)
         if order.status != "PAID_SUCCESS":
             raise Refusal("62015", f"order is {order.status}")

@@ -31,11 +31,12 @@ class SandboxOrder:
 
     @property
     def is_paid(self) -> bool:
+        """Has a payer paid it, whether or not the money has reached the merchant?"""
         return self.status in ("PAID_SUCCESS", "SETTLED")
 
     @property
     def refundable(self) -> Decimal:
-        """What is left after all refunds but failed ones."""
+        """What is left after all refunds except failed ones."""
         return self.amount - sum((r.amount for r in self.refunds if r.status != "FAILURE"), Decimal(0))
 
     def words(self) -> dict[str, Any]:
@@ -120,7 +121,7 @@ class SandboxChargeback:
 
 
 def masked(payer: str) -> str:
-    """A payer's number, as much of it as PayBy tells."""
+    """A payer's number, masked as PayBy does."""
     return f"+971-58*{payer[-2:]}"
 
 

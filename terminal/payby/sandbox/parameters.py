@@ -1,4 +1,4 @@
-"""What the sandbox takes as parameters: PayBy's limits, checked from PayBy's side and so not with our own builders."""
+"""The sandbox's checks of parameters: PayBy's limits from PayBy's side, so not with our own builders."""
 
 import re
 from collections.abc import Mapping
@@ -24,6 +24,8 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class OrderAsked:
+    """What placeOrder asks for: ``amount`` in AED, ``expires_ms`` in ms since the epoch (None: PayBy's default)."""
+
     no: str
     amount: Decimal
     payee_mid: str | None
@@ -33,12 +35,16 @@ class OrderAsked:
 
 @dataclass(frozen=True)
 class RefundAsked:
+    """What refund/placeOrder asks for: the refund's own number, and ``amount`` in AED."""
+
     no: str
     amount: Decimal
 
 
 @dataclass(frozen=True)
 class PageAsked:
+    """A page of orders or refunds: both days count, no device or status means any, ``number`` counts from 0."""
+
     start: date
     end: date
     devices: tuple[str, ...]
@@ -48,7 +54,7 @@ class PageAsked:
 
 
 def invalid(field: str) -> Refusal:
-    """The refusal of a parameter; the real one does not name it, which helps nobody."""
+    """The refusal of a parameter. It names the parameter, which the real PayBy does not."""
     return Refusal("400", f"INVALID_PARAMETER {field}")
 
 
@@ -93,7 +99,7 @@ def place_refund(biz: Mapping[str, Any]) -> RefundAsked:
 
 
 def order_page(biz: Mapping[str, Any], known: frozenset[str] = STATUSES) -> PageAsked:
-    """Parameters of queryOrderPage, or with other statuses of queryRefundOrderPage."""
+    """Parameters of queryOrderPage or, with other statuses, queryRefundOrderPage."""
     sort = biz.get("sortPageParam")
     if not isinstance(sort, dict):
         raise invalid("sortPageParam")
@@ -107,7 +113,7 @@ def order_page(biz: Mapping[str, Any], known: frozenset[str] = STATUSES) -> Page
 
 
 def refund_page(biz: Mapping[str, Any]) -> PageAsked:
-    """Parameters of queryRefundOrderPage, which has codes of its own for its two dates."""
+    """Parameters of queryRefundOrderPage, which has its own codes for its two dates."""
     for name, code in (("startDate", "71002"), ("endDate", "71003")):
         try:
             day(biz, name)
@@ -126,7 +132,7 @@ def token_url(biz: Mapping[str, Any]) -> str:
 
 
 def one_of(biz: Mapping[str, Any], ours: str, theirs: str) -> tuple[str | None, str | None]:
-    """The one of two names that is there; both or none are refused."""
+    """The one of two names that is present; both or neither are refused."""
     if (biz.get(ours) is None) == (biz.get(theirs) is None):
         raise invalid(f"{ours} or {theirs}, not both")
     return _text(biz, ours, 64), _text(biz, theirs, 64)

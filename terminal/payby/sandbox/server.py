@@ -1,11 +1,11 @@
 """The sandbox as an HTTP server: the API under ``/sgs/api/``, and ``/sandbox/`` for pages and scripts::
 
     async with Sandbox(merchant_keys=[key.public_key()]) as sandbox:
-        payby = PayBy(sandbox.base_url, sandbox.partner_id, key, [sandbox.public_key])
+        payby = PayByClient(sandbox.base_url, sandbox.partner_id, key, [sandbox.public_key])
         answer = await payby.place_order(...)
         await sandbox.pay(answer.token_url)
 
-What a call does is in ``desk`` and ``book``.
+``api`` and ``order_book`` say what a call does.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ _HTML = (
     b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
 )
 _PROBE = b'{"merchantOrderNo":"probe"}'
-"""What client.PayBy.probe() asks for."""
+"""What PayByClient.probe() asks for."""
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -50,7 +50,8 @@ class Sandbox:
     ``clock`` is PayBy's: the 15 minutes, expiry and the Date header go by it. ``time_scale`` shortens the waits between
     repeated notifications. ``seed`` makes tokens and order numbers repeatable. ``unsigned_errors``: leave the
     signature off every error answer, or off none; None: off those that PayBy's gateway gives (400, 403, 500, 601, …).
-    ``devices``: those of the merchant's portal. ``statement_stars``: one of PayBy's pages shows statements without.
+    ``devices``: those of the merchant's portal. ``statement_stars``: one of PayBy's pages shows statements without
+    them.
     """
 
     def __init__(
@@ -78,10 +79,10 @@ class Sandbox:
         self.clock = clock or LocalSystemClock()
         self.book = OrderBook(partner_id, random.Random(seed), devices=devices)
         self.calls: list[Call] = []
-        """About orders, refunds and reports; what only asks whether PayBy is there is in ``probes``."""
+        """The calls about orders, refunds and reports; ``probes`` has those that only ask whether PayBy answers."""
         self.probes = 0
         self.cut_off = False
-        """True: every call's connection ends without an answer, as if PayBy were gone."""
+        """True: every call's connection ends without an answer, as if PayBy were down."""
         self.on_call: Callable[[Call], Awaitable[None] | None] | None = None
         """Called with each genuine call before it does anything; may wait."""
         self.notify_fault = NotifyFault()
@@ -112,12 +113,12 @@ class Sandbox:
 
     @property
     def base_url(self) -> str:
-        """What belongs into ``payby.base_url``."""
+        """The value for ``payby.base_url``."""
         return f"http://{self.host}:{self.port}{BASE_PATH.rstrip('/')}"
 
     @property
     def public_key(self) -> rsa.RSAPublicKey:
-        """What the merchant verifies our words with."""
+        """The key with which the merchant verifies our words."""
         return self.private_key.public_key()
 
     @property
@@ -140,11 +141,11 @@ class Sandbox:
         return [call for call in self.calls if call.name == name]
 
     def fail(self, call: str, fault: Fault, times: int | None = 1) -> None:
-        """Let the next ``times`` calls of this name (``*``: of any) meet this fault; None: until heal()."""
+        """Give the next ``times`` calls of this name (``*``: of any name) this fault; None: until heal()."""
         self._faults.add(call, fault, times)
 
     def heal(self, call: str | None = None) -> None:
-        """No more faults, of one call or at all; PayBy is there again."""
+        """Clear the faults of one call or all; PayBy is up again."""
         self._faults.clear(call)
         if call is None:
             self.cut_off = False
@@ -159,7 +160,7 @@ class Sandbox:
         settle: bool = False,
         notify: bool = True,
     ) -> SandboxOrder:
-        """Pay by order number or token URL. Raises KeyError for none of ours, Refusal where it cannot be paid."""
+        """Pay by order number or token URL. Raises KeyError for an unknown order, Refusal if it cannot be paid."""
         order = self.book.pay(ref, payer, self.clock.wall_ms(), paid_amount)
         if settle:
             self.book.settle(order.no, self.clock.wall_ms())
@@ -168,7 +169,8 @@ class Sandbox:
         return order
 
     async def scan(self, ref: str, *, payer: str = "100000012396") -> SandboxOrder:
-        """A phone reads the code, as getCashierUrlInfo tells: the order stays CREATED, and may be its alone now."""
+        """A phone reads the code, as getCashierUrlInfo tells: the order stays CREATED, and may now be reserved for
+        it."""
         return self.book.scan(ref, payer, self.clock.wall_ms())
 
     async def decline(self, ref: str, *, payer: str = "100000012396") -> SandboxOrder:

@@ -49,11 +49,11 @@ _FUND_COLUMNS = (
     "ACCOUNTING_TIME|TXN_NO|PRODUCT|BUSINESS_TYPE|DIRECTION|TXN_AMT|BEFORE_AMT|AFTER_AMT|ACCOUNT_TYPE|"
     "MERCHANT_ORDER_NO|ORDER_NO"
 )
-_BEGINNING = Decimal("1000.0000")  # whatever the account held
+_BEGINNING = Decimal("1000.0000")  # any balance will do
 
 
 def statement_zip(book: OrderBook, day: date, version: Version, *, stars: bool = True) -> bytes | None:
-    """The ZIP of one Dubai day; None where nothing happened on it."""
+    """The ZIP of one Dubai day; None if nothing happened on it."""
     paid = [_payment(order) for order in book.paid_orders() if _day(order.paid_ms) == day]
     back = [
         _common(refund.order, refund.asked_ms)
@@ -163,7 +163,7 @@ def _settlement(order: SandboxOrder) -> dict[str, str]:
 
 
 def _at(settled: str) -> dict[str, str]:
-    """Under the name of either version."""
+    """The value under the name that either version gives it."""
     return {"settledTIme": settled, "settledTime": settled}
 
 

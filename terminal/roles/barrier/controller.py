@@ -1,6 +1,6 @@
-"""What the barrier decides: messages and the boom's state in, effects out. No wait, no socket, no pin.
+"""The barrier's decisions: messages and the boom's state in, effects out. No wait, no socket, no pin.
 
-The shell (``__init__.py``) performs the effects in their order; a simulator can do the same with clocks of its own.
+``role.py`` performs the effects in their order; a simulator can do the same with clocks of its own.
 """
 
 from collections.abc import Sequence
@@ -19,36 +19,36 @@ from terminal.roles.barrier.spent_lifts import LastRaise, SpentLifts
 HOLD_MS = 5_500
 """How long after a connect a lift for a car waits for the first ``vehicle``, which comes every 5 s."""
 LASTING = frozenset({"car"})
-"""Reasons that may pass while the lift is still valid, and for which its sender passes its payment on."""
+"""Reasons that may pass while the lift is still valid; its sender passes the payment on for them."""
 FORGEABLE = frozenset({"signature", "proof"})
-"""Reasons that anybody can draw for a copy of a genuine lift, by what is not signed of it: they have no consequence."""
+"""Reasons that anybody can provoke with a copy of a genuine lift, by its unsigned parts: they have no consequence."""
 KEPT_MS = 1_000
-"""How long after a connect one for no named car waits, where nothing is known of loops, until caught_up(): the broker
-hands out the lifts of meanwhile before the ``vehicle`` that it keeps, by which there are loops."""
+"""How long after a connect a lift that names no car waits for caught_up(), while it is unknown whether there are loops:
+the broker delivers the lifts of the cut before the retained ``vehicle`` that shows that there are loops."""
 HELD = 16
-"""Lifts that may wait so at once."""
+"""How many lifts may wait at once."""
 FORGED_EVERY_MS = 60_000
-"""One alert about forged lifts in so much time; the others are counted."""
+"""The least time between two alerts about forged lifts; those between are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublishBarrier:
-    """Publish ``barrier``; with an answer, if one is due."""
+    """Publish ``barrier``, with an answer if one is due."""
 
     answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RaiseBoom:
-    """Journal the intent, say so by intended(), pulse the relay once, then tell the gate what came of it: raised(),
-    failed(), or unwritten()."""
+    """Journal the intent, call intended(), pulse the relay once, then tell the controller the outcome by raised(),
+    failed() or unwritten()."""
 
     lift: Lift
 
 
 @dataclass(frozen=True, slots=True)
 class RefuseLift:
-    """Journal the refusal, then tell the gate what came of it: refused(), unrefused()."""
+    """Journal the refusal, then tell the controller the outcome by refused() or unrefused()."""
 
     lift: Lift
     why: RefusalReason
@@ -56,7 +56,7 @@ class RefuseLift:
 
 @dataclass(frozen=True, slots=True)
 class ReportForgery:
-    """Tell a person that somebody tries to open the boom."""
+    """Alert a person that somebody tries to open the boom."""
 
     text: str
 
@@ -65,8 +65,8 @@ Effect = PublishBarrier | RaiseBoom | RefuseLift | ReportForgery
 
 
 class BarrierController:
-    """``mistrust_ms``: refuse every lift for so long, because what was spent before may be forgotten. With 60 s,
-    every lift signed before has expired by then."""
+    """``mistrust_ms``: how long to refuse every lift, because what was spent before may be forgotten. After 60 s every
+    lift signed before has expired."""
 
     def __init__(
         self, trust: BarrierTrust, spent: SpentLifts, clock: Clock, *, state: BoomState, mistrust_ms: int = 0
@@ -90,7 +90,7 @@ class BarrierController:
 
     @property
     def mistrusts(self) -> bool:
-        """Is every lift still refused, for what may be forgotten?"""
+        """Is every lift still refused, because spent lifts may be forgotten?"""
         return self._clock.steady_ms() < self._trusted_from_ms
 
     @property
@@ -109,14 +109,14 @@ class BarrierController:
         )
 
     def on_lift(self, lift: Lift) -> Sequence[Effect]:
-        """A lift came; the first time or again."""
+        """A lift came, for the first time or again."""
         why = refusal(lift, self._trust, self._situation())
         if why == "spent" and lift.id in self._spent.ids:
             if self._raising and self._raising.lift == lift.id:
-                return []  # its answer follows the pulse
+                return []  # the pulse brings its answer
             return [PublishBarrier(Answer(lift.id, self._spent.outcome(lift.id), None, lift.order_no))]
         if lift.id in self._refusing:
-            return []  # its answer follows the flush
+            return []  # the flush brings its answer
         if why not in ("spent", "expired", *FORGEABLE) and (before := self._spent.refused_before(lift)):
             return [PublishBarrier(Answer(lift.id, "refused", before, lift.order_no))]
         if self._waits_for_loops(lift, why):
@@ -133,7 +133,7 @@ class BarrierController:
         return [RaiseBoom(lift)]
 
     def on_vehicle(self, vehicle: Vehicle, *, retained: bool) -> Sequence[Effect]:
-        """The loops spoke; a retained message says what was, not what is, and that there are loops."""
+        """The loops spoke. A retained message tells what was, not what is, and that there are loops."""
         self._has_loops = True
         if retained:
             return []
@@ -141,7 +141,7 @@ class BarrierController:
         return self._judge_held()
 
     def on_health(self, topic: Topic, health: Health, *, retained: bool) -> None:
-        """A role of this lane is there, or no longer."""
+        """A role of this lane came or went."""
         self._presence.take(topic, health, retained=retained)
 
     def on_boom(self, state: BoomState) -> Sequence[Effect]:
@@ -150,26 +150,26 @@ class BarrierController:
         return [PublishBarrier()]
 
     def on_connected(self) -> None:
-        """From now on the loops can be heard (again)."""
+        """There is a connection: from now on the loops can be heard."""
         self._heard_since_ms = self._clock.steady_ms()
         self._kept_until_ms = self._heard_since_ms + KEPT_MS
 
     def caught_up(self) -> Sequence[Effect]:
-        """What the broker had kept is heard."""
+        """Everything that the broker had retained has arrived."""
         self._kept_until_ms = self._clock.steady_ms()
         return self._judge_held()
 
     @property
     def due_ms(self) -> int | None:
-        """When on_time() must be called, by the steady clock; None for never."""
+        """When on_time() must be called (ms, steady clock); None: never."""
         return min(map(self._held_until_ms, self._held.values()), default=None)
 
     def on_time(self) -> Sequence[Effect]:
-        """Lifts that waited for a vehicle's word in vain are answered; the others go on waiting."""
+        """Answer the lifts that waited in vain for the loops; the others go on waiting."""
         return self._judge_held()
 
     def intended(self) -> None:
-        """The intent is journaled, and the pulse follows: if the boom moves from now on, it is by this lift."""
+        """The intent is journaled and the pulse follows: if the boom moves from now on, this lift moved it."""
         self._pulsing = self._raising
 
     def raised(self, lift: Lift) -> Sequence[Effect]:
@@ -179,12 +179,12 @@ class BarrierController:
         return [PublishBarrier(Answer(lift.id, "raised", None, lift.order_no))]
 
     def failed(self, lift: Lift) -> Sequence[Effect]:
-        """The relay failed: whether the boom heard of it is unknown, and stays so."""
+        """The relay failed: whether the boom got the pulse is unknown, and stays so."""
         self._raising = self._pulsing = None
         return [PublishBarrier(Answer(lift.id, "unknown", None, lift.order_no))]
 
     def unwritten(self, lift: Lift) -> Sequence[Effect]:
-        """The intent could not be journaled, and nothing was pulsed."""
+        """The intent could not be journaled, so there was no pulse."""
         self._raising = None
         self._spent.withdraw(lift)
         return [PublishBarrier(Answer(lift.id, "refused", "journal", lift.order_no))]
@@ -196,7 +196,7 @@ class BarrierController:
         return [PublishBarrier(Answer(lift.id, "refused", why, lift.order_no))]
 
     def unrefused(self, lift: Lift) -> None:
-        """The refusal could not be journaled, so it is not said: the lift runs out, or its next copy is judged."""
+        """The refusal could not be journaled, so it is not published: the lift expires, or its next copy is judged."""
         self._refusing.discard(lift.id)
 
     def _situation(self) -> BarrierSituation:
@@ -211,20 +211,20 @@ class BarrierController:
         )
 
     def _live_vehicle(self) -> Vehicle | None:
-        """The last live message of the loops, unless it is old or they are offline. Another vendor's device may
-        publish ``vehicle`` and no health; then its age alone counts."""
+        """The last live message of the loops; None if it is old or they are offline. Another vendor's device may
+        publish ``vehicle`` without a health; then only the message's age counts."""
         if self._vehicle is None or self._clock.steady_ms() - self._vehicle_ms > SILENT_MS:
             return None
         beats = any(peer.role == "loops" and peer.at_ms is not None for peer in self._presence.all())
         return None if beats and not self._presence.online("loops") else self._vehicle
 
     def _news(self) -> Vehicle | None:
-        """The same, said since the last connect: during a cut another car may have driven up unheard."""
+        """The same, if it came since the last connect: during a cut another car may have driven up unnoticed."""
         return self._live_vehicle() if self._vehicle_ms >= self._heard_since_ms else None
 
     def _waits_for_loops(self, lift: Lift, why: RefusalReason | None) -> bool:
-        """Is it too early to say whether its car waits, or anybody? After a connect the lift may well come before the
-        loops' next word."""
+        """Is it too early to know whether its car, or any car, waits? After a connect the lift may come before the
+        loops' next message."""
         if why != "car" and not (why is None and lift.car is None):
             return False
         unheard = self._news() is None
@@ -240,12 +240,12 @@ class BarrierController:
         return [effect for lift in held.values() for effect in self.on_lift(lift)]
 
     def _refuse(self, lift: Lift, why: RefusalReason) -> Sequence[Effect]:
-        """Say no. Whoever sent the lift then passes its payment on, so that no copy of it may raise any more: where one
-        might, later or after a restart, the refusal is journaled first."""
-        if why == "signature":  # of such a lift nothing is believed, its order number neither
+        """Refuse a lift. Its sender then passes the payment on, so no copy of it may raise any more: if one might,
+        later or after a restart, the refusal is journaled first."""
+        if why == "signature":  # nothing of such a lift is believed, not even its order number
             return [
                 PublishBarrier(Answer(lift.id, "refused", why)),
-                *self._count_forged("its signature is not one that counts"),
+                *self._count_forged("no trusted key signed it"),
             ]
         if why in LASTING:
             self._refusing.add(lift.id)
@@ -253,7 +253,7 @@ class BarrierController:
         else:
             answer = PublishBarrier(Answer(lift.id, "refused", why, lift.order_no))
         if why == "proof":
-            return [answer, *self._count_forged("PayBy's words do not bear out what it says")]
+            return [answer, *self._count_forged("PayBy's signed words do not prove what it says")]
         return [answer]
 
     def _count_forged(self, text: str) -> Sequence[Effect]:

@@ -1,8 +1,8 @@
-"""The barrier: hears lifts, and pulses the relay once for each that may raise the boom.
+"""The barrier: takes lifts, and pulses the relay once for each that may raise the boom.
 
-Between a lift and the pin there is one flush, that of the intent, and nothing else is waited for. Every lift is
-answered, repeats included. Whether a lift may raise is decided in ``contract/lift_rules.py``; when and how it is
-answered in ``controller.py``; what is kept in ``spent_lifts.py``. Here is what waits.
+Between a lift and the pin there is one flush, that of the intent, and no other wait. Every lift is answered, repeats
+included. ``contract/lift_rules.py`` decides whether a lift may raise, ``controller.py`` when and how it is answered,
+``spent_lifts.py`` what is kept. This file has everything that waits.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ from terminal.roles.barrier.spent_lifts import MISTRUST_MS, BarrierJournal, done
 logger = logging.getLogger(__name__)
 
 EVERY_S = 5.0
-"""``barrier`` is said at least so often: its ``at`` lets the worker compare clocks."""
+"""``barrier`` is published at least this often: its ``at`` lets the worker compare clocks."""
 DISK_EVERY_S = 60.0
 PLACE_EVERY_S = 2.0
-"""How often it is looked whether the journal's path still names the open file."""
+"""How often to check that the journal's path still names the open file."""
 FULL_AT = 0.9
 KEEP_ROWS = 200_000
-"""Two rows a lift: what is older than the last 100,000 lifts is forgotten. So many rows are replayed in 2 s."""
+"""Two rows a lift: the last 100,000 lifts are remembered. A start replays these rows in 2 s."""
 LAST_WORDS_S = 1.0
 
 
@@ -53,17 +53,17 @@ class RelayDriver(Protocol):
         """Close the relay once, and return when it is open again; raises what the pin raises."""
 
     def under_boom(self, covered: bool) -> None:
-        """Tell what the loop under the boom says."""
+        """Tell the driver whether the loop under the boom is covered."""
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Call ``callback``, in the event loop's thread, after each change of ``state``."""
 
     def close(self) -> None:
-        """End a running pulse with the relay off; twice is harmless."""
+        """End a running pulse with the relay off; may be called twice."""
 
 
 class BarrierRole:
-    """One lane's barrier, until cancelled. ``book`` is its own journal (``BarrierJournal.open``)."""
+    """One lane's barrier. ``book`` is its own journal (``BarrierJournal.open``)."""
 
     def __init__(
         self,
@@ -88,14 +88,14 @@ class BarrierRole:
         self._outbox: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
         self._wrong: dict[AlertCode, str] = {}
-        """What is wrong, by the alert's code; health tells all of it."""
+        """What is wrong now, by the alert's code; the role's health names all of it."""
         self._keep_rows = keep_rows
         self._pruned = 0
         self._group: asyncio.TaskGroup
 
     async def run(self) -> None:
-        """Serve until cancelled. Raises JournalError when its journal failed, and what ends the connection for good
-        (BusError). However it ends, the relay is off."""
+        """Serve until cancelled. Raises JournalError when its journal fails, and MqttError when the connection ends for
+        good. However it ends, the relay is off."""
         undo = self._endpoint.mqtt_client.on_change(lambda up: self._controller.on_connected() if up else None)
         if self._endpoint.mqtt_client.connected:
             self._controller.on_connected()
@@ -134,15 +134,15 @@ class BarrierRole:
                 received.ack()
 
     def _hear_of_barrier(self, health: Health, *, retained: bool) -> None:
-        """This barrier's own heartbeat came back, which went out after the subscription; or there is another."""
+        """A heartbeat of this lane's barrier came: our own, sent after the subscription, or another barrier's."""
         if health.instance == self._endpoint.mqtt_client.instance and not retained:
             self._perform(self._controller.caught_up())
         self._second.note_health(health, retained=retained)
         if self._second.is_there and "second-barrier" not in self._wrong:
-            self._trouble("second-barrier", "a second barrier serves this lane; a lift may raise the boom twice")
+            self._trouble("second-barrier", "a second barrier serves this lane, so one lift may raise the boom twice")
 
     def _perform(self, effects: Sequence[Effect], received: ReceivedMessage | None = None) -> None:
-        """``received``: the lift that they follow from, acknowledged when it is journaled or needs no journaling."""
+        """Perform effects. ``received``: the lift behind them, acknowledged once it is journaled or need not be."""
         for effect in effects:
             match effect:
                 case PublishBarrier(answer):
@@ -161,7 +161,7 @@ class BarrierRole:
         self._plan()
 
     def _plan(self) -> None:
-        """Be back when the gate wants to be."""
+        """Call the controller when it wants to be called."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
@@ -181,7 +181,7 @@ class BarrierRole:
         self._controller.intended()
         try:
             await self._relay.pulse()
-        except Exception as error:  # whatever the pin raised: the lift is answered, a person told
+        except Exception as error:  # whatever the pin raised: the lift is answered and a person alerted
             logger.exception("the relay failed")
             self._perform(self._controller.failed(lift), received)
             self._trouble("relay", f"the relay failed: {error!r}")
@@ -203,28 +203,28 @@ class BarrierRole:
         self._perform(self._controller.refused(lift, why), received)
 
     async def _write(self, row: tuple[str, bytes]) -> None:
-        """One flush; on a full disk the ballast is given up for it."""
+        """Write rows in one flush; a full disk costs the ballast."""
         journal, now_ms = self._book.journal, self._endpoint.clock.wall_ms()
         try:
             await journal.append([row], now_ms)
         except JournalFull:
             if not await asyncio.to_thread(journal.ballast.release):
                 raise
-            self._trouble("disk-full", "the disk is full; the barrier's reserve is used up now")
+            self._trouble("disk-full", "the disk is full, and the barrier's reserve is now used up: free some space")
             await journal.append([row], now_ms)
 
     async def _journal_failed(self, error: JournalError) -> None:
-        """A full disk may have room again; whatever else it is, only a new start can tell what is on the disk."""
+        """A write failed. A full disk may have room later; after any other failure only a new start can tell."""
         self._trouble("journal", f"no lift can be journaled, so none raises the boom: {error.reason}")
         if isinstance(error, JournalFull):
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS_S):
-                await self._outbox.join()  # the answer first: the payment must not wait for this barrier
+                await self._outbox.join()  # publish the answer first: the payment must not wait for this barrier
         raise error
 
     async def _speak(self) -> NoReturn:
-        """All that is said goes out here, in the order in which it came to be."""
+        """Publish everything, in the order in which it was queued."""
         while True:
             say = await self._outbox.get()
             await say()
@@ -235,9 +235,9 @@ class BarrierRole:
             self._trouble("journal-damaged", f"no lift raises the boom for a minute: {self._book.damaged}")
         while True:
             self._perform([PublishBarrier()])
-            self._relay.under_boom(self._controller.under_boom)  # what the loops said may have grown old
+            self._relay.under_boom(self._controller.under_boom)  # the last word of the loops may be too old now
             if not self._second.is_there:
-                self._well("second-barrier", "no second barrier is heard of any more")
+                self._well("second-barrier", "the second barrier is silent")
             if not self._controller.mistrusts:
                 self._well("journal-damaged", "lifts raise the boom again")
             await asyncio.sleep(self._every_s)
@@ -245,12 +245,12 @@ class BarrierRole:
     def _moved(self) -> None:
         self._perform(self._controller.on_boom(self._relay.state))
         if self._relay.state == "fault":
-            self._trouble("arm", "the arm does not do as it should, by its limit switches")
+            self._trouble("arm", "by its limit switches, the arm does not move as it should")
         else:
             self._well("arm", "the arm moves again")
 
     async def _watch_disk(self) -> NoReturn:
-        """A disk that fills is told before it is full; what nobody needs any more is given back."""
+        """Alert before the disk is full, and prune rows that nobody needs any more."""
         journal = self._book.journal
         while True:
             await self._tell_usage()
@@ -258,7 +258,7 @@ class BarrierRole:
                 self._well("disk-full", "there is room for a reserve again")
                 self._well("journal", "lifts can be journaled again")
             else:
-                self._trouble("disk-full", "the disk has no room for the barrier's reserve")
+                self._trouble("disk-full", "the disk has no room for the barrier's reserve: free some space")
             if journal.last_seq - self._pruned > self._keep_rows * 5 // 4:
                 self._pruned = journal.last_seq - self._keep_rows
                 await journal.prune(self._pruned)
@@ -267,8 +267,8 @@ class BarrierRole:
     async def _tell_usage(self) -> None:
         try:
             usage = await asyncio.to_thread(self._book.journal.usage)
-        except OSError as error:  # its folder is gone, perhaps: that is told when it is looked for
-            logger.warning("nobody knows how full the disk is: %s", error)
+        except OSError as error:  # its folder may be gone, which the place check tells
+            logger.warning("cannot tell how full the disk is: %s", error)
             return
         if usage.used >= FULL_AT:
             await self._endpoint.alert("disk", f"the disk under the barrier's journal is {usage.used:.0%} full")
@@ -276,7 +276,7 @@ class BarrierRole:
             await self._endpoint.clear("disk", "there is room on the disk under the barrier's journal")
 
     async def _watch_place(self) -> NoReturn:
-        """Lifts go on: what was spent is known here, and copied out."""
+        """Alert when the journal was taken away. Lifts go on: what was spent is known in memory, and is copied out."""
         while True:
             text = await asyncio.to_thread(self._book.look_at_place, self._endpoint.clock.wall_ms())
             if text:

@@ -1,7 +1,7 @@
-"""Exactly one barrier moves a boom: another one of its lane is noticed by what is said of its health.
+"""Exactly one barrier moves a boom: another one at its lane is noticed by its heartbeats.
 
-Two of them have two journals, and a lift that both hear is pulsed twice. A person is told, and no more is done:
-heartbeats are not signed, and one that somebody forged must not stop a lane.
+Two of them have two journals, and a lift that both receive is pulsed twice. A person is alerted, and nothing more is
+done: heartbeats are not signed, and a forged one must not stop a lane.
 """
 
 from collections import deque
@@ -10,13 +10,13 @@ from terminal.clock import Clock
 from terminal.contract.messages import Health
 
 GONE_MS = 60_000
-"""Another barrier that was not heard of for so long is gone; so there is at most one alert in so much time. Two that
-have one name at the broker cut each other off, and each hears of the other only when it is back."""
+"""How long another barrier must be silent to count as gone, so this is also the least time between two alerts. Two
+barriers with one name at the broker cut each other off, and each hears of the other only when it is back itself."""
 KNOWN = 16
 
 
 class SecondBarrier:
-    """What is heard of other barriers of this lane; ``instance`` is the own process's."""
+    """Watches for other barriers of this lane; ``instance`` is this process's own."""
 
     def __init__(self, instance: str, clock: Clock) -> None:
         self._instance, self._clock = instance, clock
@@ -25,7 +25,7 @@ class SecondBarrier:
         self._heard_ms = 0
 
     def note_health(self, health: Health, *, retained: bool) -> None:
-        """A message of ``health/barrier`` of this lane."""
+        """Take in a message of this lane's ``health/barrier``."""
         if health.instance == self._instance or health.id in self._known:
             return
         if self._is_gone:
@@ -37,7 +37,7 @@ class SecondBarrier:
 
     @property
     def is_there(self) -> bool:
-        """One word, and the will after it, are those of the process before us: the broker may have kept them."""
+        """One message and the will after it belong to the process before us: the broker may have kept them."""
         return not self._is_gone and (self._live >= 2 or self._any >= 3)
 
     @property

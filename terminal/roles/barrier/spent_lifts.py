@@ -1,7 +1,7 @@
-"""What was spent at this barrier: in its journal, and in memory small enough for years of lifts.
+"""What was spent at this barrier: in its journal, and in memory, compact enough for years of lifts.
 
 A lift leaves two rows: ``intent``, the lift itself without its proof, flushed before the pulse, and ``done``, its id,
-after it. An intent that was not done was pulsed or not: nobody knows, and it is never pulsed again. A refusal that must
+after it. Nobody knows whether an intent without ``done`` was pulsed, and it is never pulsed again. A refusal that must
 outlast this process leaves ``refused``, a damage ``repaired``.
 """
 
@@ -25,18 +25,18 @@ from terminal.journal.repair import finish, rebuild
 from terminal.journal.rows import JournalDamaged, JournalForeign, Row, connect
 
 MISTRUST_MS = 60_000
-"""So long after a damage no lift raises the boom: every one that was spent before has expired by then."""
+"""How long after a damage no lift raises the boom: every lift spent before has expired by then."""
 REFUSALS = 100
-"""So many are kept in memory before those of which no copy can be valid any more are dropped."""
+"""How many are kept in memory before those are dropped of which no copy can still be valid."""
 LATE_MS = 60 * 60_000
-"""Kept so long after the lift's deadline, for clocks that jump."""
+"""How long after its deadline a lift is kept, for clocks that jump."""
 FLUSH_MS = 5_000
-"""An intent's time is taken before its flush, and the pulse comes after it; a slow disk may need so long."""
+"""How long after its intent's time a pulse may come: the flush lies between, and a disk may be slow."""
 SpentOutcome = Literal["raised", "unknown"]
 
 
 class LastRaise(NamedTuple):
-    """The lift that raised the boom last, as far as ``barrier`` tells it."""
+    """The lift that raised the boom last: the part that ``barrier`` tells of it."""
 
     lift: str
     session: str
@@ -44,7 +44,7 @@ class LastRaise(NamedTuple):
 
 
 class _Intent(msgspec.Struct, frozen=True):
-    """What an intent's row says, as far as a replay needs it."""
+    """The part of an intent's row that a replay needs."""
 
     id: str
     session: str
@@ -71,16 +71,16 @@ class SpentLifts:
         self.ids = Digests()
         self.numbers = Digests()
         self.unknown: set[str] = set()
-        """Intents that were not done."""
+        """Intents without a ``done``."""
         self.last: LastRaise | None = None
         self.pulsed_ms: int | None = None
-        """When the last pulse before this start was given at the latest, by the wall clock of then."""
+        """The latest time of the last pulse before this start, by the wall clock of that time."""
         self.repaired_ms: int | None = None
-        """When rows were lost last."""
+        """When rows were last lost."""
         self._refused: dict[str, tuple[RefusalReason, int]] = {}
 
     def replay(self, rows: Iterable[Row]) -> None:
-        """Learn from a whole journal; raises ValueError for rows that are no barrier's."""
+        """Learn from a whole journal; raises ValueError for rows that are not a barrier's."""
         ids, numbers = array("Q"), array("Q")
         decode = msgspec.json.Decoder(_Intent).decode
         decode_refusal = msgspec.json.Decoder(_Refusal).decode
@@ -101,50 +101,50 @@ class SpentLifts:
             elif row.kind == REPAIRED:
                 self.repaired_ms = row.at_ms
             else:
-                raise ValueError(f"row {row.seq} of kind {row.kind!r} is no barrier's")
+                raise ValueError(f"row {row.seq} of kind {row.kind!r} is not a barrier's")
         self.ids, self.numbers, self.unknown = Digests(ids), Digests(numbers), set(intents)
 
     def dated(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """The same rows, for replay(); of those that pulsed the time is noted."""
+        """The same rows, for replay(); notes the times of those that pulsed."""
         for row in rows:
             if row.kind in (INTENT, DONE):
                 self.pulsed_ms = row.at_ms + (FLUSH_MS if row.kind == INTENT else 0)
             yield row
 
     def quiet_ms(self, clock: Clock) -> int:
-        """For how long surely no pulse was given, asked at a start: by the journal's times, but not for longer than
-        this machine is up, which is what its steady clock tells on Linux.
+        """For how long (ms) there was certainly no pulse, at a start: by the journal's times, but no longer than this
+        machine is up, which is what its steady clock tells on Linux.
 
-        So a pulse before the last boot lies at least so long back, whatever the wall clock said then or says now. One
-        since that boot is taken for older than it is only if the clock was set forward between it and this start: then
-        a lift within the next seconds may be pulsed to an arm that is not yet down, instead of being answered ``busy``;
-        it spends its own id, and opens for nobody who has none.
+        So a pulse before the last boot is at least that old, whatever the wall clock said then or says now. A pulse
+        since the boot seems older than it is only if the clock was set forward between it and this start. Then a lift
+        within the next seconds may be pulsed to an arm that is not yet down, instead of being answered ``busy``; it
+        spends its own id, and lets out nobody who has no lift.
         """
         steady_ms = clock.steady_ms()
         since_ms = steady_ms if self.pulsed_ms is None else clock.wall_ms() - self.pulsed_ms
         return max(0, min(since_ms, steady_ms))
 
     def intend(self, lift: Lift) -> None:
-        """It is about to be journaled and pulsed."""
+        """``lift`` is about to be journaled and pulsed."""
         self.ids.add(lift.id)
         self.unknown.add(lift.id)
         if number := lift_rules.spends(lift):
             self.numbers.add(number)
 
     def withdraw(self, lift: Lift) -> None:
-        """Its intent could not be journaled: it was not spent."""
+        """The intent could not be journaled: the lift was not spent."""
         self.ids.discard(lift.id)
         self.unknown.discard(lift.id)
         if number := lift_rules.spends(lift):
             self.numbers.discard(number)
 
     def done(self, lift: Lift) -> None:
-        """Its pulse was given."""
+        """The pulse was given."""
         self.unknown.discard(lift.id)
         self.last = LastRaise(lift.id, lift.session, lift.reason)
 
     def refuse(self, lift: Lift, why: RefusalReason, now_ms: int) -> None:
-        """It was refused, and that is in the journal."""
+        """The lift was refused, and that is in the journal."""
         self._note(_Refusal(lift.id, lift.not_after, why), now_ms)
 
     def refused_before(self, lift: Lift) -> RefusalReason | None:
@@ -184,16 +184,16 @@ class BarrierJournal:
         self.journal = journal
         self.spent = spent
         self.damaged = damaged
-        """What was lost of late, and where it is kept; empty where nothing was."""
+        """What was lost recently, and where it is kept; empty if nothing was."""
         self._displaced = Displaced()
 
     @classmethod
     def open(cls, path: Path, now_ms: int, **options: Unpack[JournalOptions]) -> Self:
         """Open, check and read the journal at ``path``; ``options`` go to Journal.open().
 
-        What is intact of a damaged one goes on in a new one, whole before it takes its place: a barrier without a
-        journal would leave every driver waiting, and one that forgot would raise twice. Raises what else a Journal
-        raises.
+        The intact rows of a damaged journal go on in a new one, which is complete before it takes the old one's place:
+        a barrier without a journal would leave every driver waiting, and one that forgot would raise twice. Raises what
+        else a Journal raises.
         """
         finish(path)
         damaged = ""
@@ -205,14 +205,15 @@ class BarrierJournal:
             damaged = _repair(error, now_ms, options)
             journal, spent = _read(path, options)
         if spent.repaired_ms is not None and now_ms < spent.repaired_ms + MISTRUST_MS:
-            damaged = damaged or "it was repaired a moment ago, and what was lost may be a lift that can still come"
+            damaged = damaged or "it was repaired a moment ago, and a lost lift may still be repeated"
         return cls(journal, spent, damaged)
 
     def look_at_place(self, now_ms: int) -> str:
-        """What a person must know of a journal whose path no longer names it; it is copied out then. Blocks."""
+        """What a person must know if the path no longer names the journal, which is then copied out. Blocks."""
         return self._displaced.look(self.journal, now_ms)
 
     def close(self) -> None:
+        """Close the journal, after a copy of it if its path no longer names it. Blocks."""
         self.look_at_place(time.time_ns() // 1_000_000)
         self.journal.close()
 
@@ -228,9 +229,12 @@ def _read(path: Path, options: JournalOptions) -> tuple[Journal, SpentLifts]:
     try:
         spent = SpentLifts()
         spent.replay(spent.dated(journal.replay()))
-    except (ValueError, msgspec.MsgspecError) as error:  # it is as it was written, so whoever wrote it knows more
+    except (
+        ValueError,
+        msgspec.MsgspecError,
+    ) as error:  # the rows are intact, so a newer program wrote them
         journal.close()
-        raise JournalForeign(path, f"{error}; a newer program wrote it, perhaps") from error
+        raise JournalForeign(path, f"{error}; a newer program may have written it") from error
     except BaseException:
         journal.close()
         raise
@@ -238,7 +242,7 @@ def _read(path: Path, options: JournalOptions) -> tuple[Journal, SpentLifts]:
 
 
 def _repair(error: JournalDamaged, now_ms: int, options: JournalOptions) -> str:
-    """Put a whole journal in the damaged one's place; returns what to tell a person."""
+    """Put a whole journal in the damaged one's place; returns the text for a person."""
 
     def tell(_: int, later: Iterator[Row]) -> Iterator[tuple[str, bytes, int]]:
         yield from ((row.kind, row.data, row.at_ms) for row in later if row.kind in BARRIERS)

@@ -1,16 +1,16 @@
-"""The listener role: PayBy's notifications come in, and are answered SUCCESS once the worker has journaled them.
+"""The listener role: takes PayBy's notifications, and answers SUCCESS once the worker has journaled them.
 
-It keeps no state: whatever it forgets, PayBy sends again. The signature over the raw bytes decides who spoke, so the
-Content-Type is not looked at, and nothing that was not signed is parsed, repeated or answered with more than a status.
+It keeps no state: whatever it forgets, PayBy sends again. The signature over the raw bytes decides who spoke. So the
+Content-Type does not matter, and nothing unsigned is parsed, repeated or answered with more than a status.
 
 ======  =====================================================================================================
-200     ``{"response": "SUCCESS"}``: a receipt came, whatever its outcome; or it is about a payment to another merchant,
+200     ``{"response": "SUCCESS"}``: a receipt came, whatever its outcome; or the payment is another merchant's,
         which is counted, alerted at most once in ten minutes, and not passed on
-400     signed by PayBy, but no notification (alert ``bad-notification``); or no HTTP
-401     signature absent, malformed or wrong; late while many connections are open, which slows a flood down
+400     signed by PayBy, but not a notification (alert ``bad-notification``); or not HTTP
+401     signature absent, malformed or wrong; delayed while many connections are open, to slow a flood down
 404     another path; 405 another method
 408     the body did not arrive within 5 s
-413     a body over 64 KiB, or one that no message can hold even deflated (alert ``bad-notification``)
-503     no receipt within 3 s, or too many notifications wait for theirs: PayBy tries again
+413     a body over 64 KiB, or one too large for a message even when deflated (alert ``bad-notification``)
+503     no receipt within 3 s, or too many notifications are waiting for theirs: PayBy tries again
 ======  =====================================================================================================
 """

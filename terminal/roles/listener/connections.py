@@ -1,7 +1,7 @@
-"""Connections that cannot hurt: bounded in number, in time and in size, and with nothing in the log or the answer.
+"""Connections that cannot hurt: bounded in number, time and size, and echoed neither in the log nor in the answer.
 
-aiohttp itself waits for a slow client as long as it likes, logs a traceback for each malformed request, and repeats
-what it could not parse in its answer.
+By itself aiohttp waits for a slow client without a limit, logs a traceback for each malformed request, and repeats in
+its answer what it could not parse.
 """
 
 import asyncio
@@ -15,21 +15,21 @@ from aiohttp import web
 from terminal.contract import deflated
 
 MAX_BODY_BYTES = deflated.MOST
-"""Instalment terms, which PayBy puts into a notification, have no limit of their own."""
+"""The largest body, bytes: instalment terms, which PayBy puts into a notification, have no limit of their own."""
 IDLE_S = 75.0
-"""How long a kept connection may be silent; a reverse proxy should give up earlier (nginx: 60 s)."""
+"""How long an open connection may be silent (s); a reverse proxy should give up earlier (nginx: 60 s)."""
 _SILENT = logging.Logger("listener.http")
 _SILENT.disabled = True
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """What the listener bears.
+    """The listener's limits.
 
-    ``read_s``: a connection's first request must be here whole within this time, and so must every body.
-    ``receipt_s``: how long PayBy waits for the worker's receipt; ``again_s``: when to say it to the worker again.
-    ``waiting``: notifications that may wait for theirs, copies apart. Up to ``calm_connections`` open connections a
-    bad signature is answered at once; with more, after ``flood_delay_s``.
+    ``read_s``: the time for a connection's first whole request, and for every body. ``receipt_s``: how long PayBy waits
+    for the worker's receipt; ``again_s``: when to publish to the worker again. ``waiting``: how many notifications may
+    wait for a receipt, not counting copies. With up to ``calm_connections`` open connections a bad signature is
+    answered at once; with more, after ``flood_delay_s``.
     """
 
     read_s: float = 5.0
@@ -45,7 +45,7 @@ LIMITS = ConnectionLimits()
 
 
 class ConnectionLimiter:
-    """All open connections. Of those whose request is not yet here, the oldest makes room for a new one."""
+    """All open connections. The oldest one whose request has not yet arrived makes room for a new one."""
 
     def __init__(self, limits: ConnectionLimits) -> None:
         self.limits = limits
@@ -56,7 +56,7 @@ class ConnectionLimiter:
         return len(self._open)
 
     def opened(self, connection: "HttpConnection") -> None:
-        """Let it in, or, where nobody can make room, not."""
+        """Admit a connection; close it if no other can make room."""
         if len(self._open) >= self.limits.connections:
             unwanted = next(iter(self._idle), connection)
             self.closed(unwanted)
@@ -67,16 +67,16 @@ class ConnectionLimiter:
         self._idle[connection] = None
 
     def idle(self, connection: "HttpConnection") -> None:
-        """It may make room for another."""
+        """Note that a connection may make room for another."""
         if connection in self._open:
             self._idle[connection] = None
 
     def busy(self, connection: "HttpConnection") -> None:
-        """It stays until it has its answer."""
+        """Note that a connection must stay until it has its answer."""
         self._idle.pop(connection, None)
 
     def closed(self, connection: "HttpConnection") -> None:
-        """It is gone."""
+        """Note that a connection is gone."""
         self._open.discard(connection)
         self._idle.pop(connection, None)
 
@@ -100,45 +100,50 @@ class HttpConnection(web.RequestHandler):
             logger=_SILENT,
             access_log=_SILENT,
             lingering_time=2.0,
-            auto_decompress=False,  # signatures are over the bytes as sent
+            auto_decompress=False,  # the signature covers the bytes as sent
         )
         self._limiter = limiter
         self._no_http = no_http
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio's: begin the time limit for the first request, and take a place or be closed."""
         super().connection_made(transport)
         self._deadline = asyncio.get_running_loop().call_later(self._limiter.limits.read_s, self.force_close)
         self._limiter.opened(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        """asyncio's: end the time limit, and give the place back."""
         self._limiter.closed(self)
         if self._deadline:
             self._deadline.cancel()
         super().connection_lost(exc)
 
     def complete(self) -> None:
-        """A whole request is here."""
+        """A whole request has arrived."""
         if self._deadline:
             self._deadline.cancel()
             self._deadline = None
         self._limiter.busy(self)
 
     def idle(self) -> None:
-        """Nothing is owed on this connection."""
+        """No answer is owed on this connection."""
         self._limiter.idle(self)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
+        """aiohttp's: an empty answer with ``status``, then the end. Raises ConnectionError if an answer has already
+        begun."""
         self._no_http(exc)
         if request.writer.output_size > 0:
-            raise ConnectionError("an answer has begun already")
+            raise ConnectionError("an answer has already begun")
         response = web.Response(status=status)
         response.force_close()
         return response
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
+        """aiohttp's: count the error, and log at most its type now and then, never a request's bytes."""
         self._no_http(kw.get("exc_info"))
 
 
@@ -149,7 +154,7 @@ def make_request(message: Any, payload: Any, protocol: Any, writer: Any, task: A
 
 
 def connection_of(request: web.BaseRequest) -> HttpConnection:
-    """The connection that a request came on."""
+    """The connection of a request."""
     connection = request.protocol
     assert isinstance(connection, HttpConnection)
     return connection

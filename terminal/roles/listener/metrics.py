@@ -1,4 +1,4 @@
-"""What the listener counts, as Prometheus reads it."""
+"""The listener's metrics for Prometheus."""
 
 from collections.abc import Callable
 
@@ -9,10 +9,10 @@ BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
 class Metrics:
-    """The figures of one listener. ``connections`` and ``waiting`` are asked whenever somebody looks."""
+    """The metrics of one listener. ``connections`` and ``waiting`` are called at every scrape."""
 
     def __init__(self, connections: Callable[[], int], waiting: Callable[[], int]) -> None:
-        disable_created_metrics()  # else each outcome has a second series that says since when it is counted
+        disable_created_metrics()  # otherwise each outcome has a second series with the time of its creation
         self._registry = registry = CollectorRegistry()
         self._outcomes = Counter(
             "payby_notifications",
@@ -34,14 +34,14 @@ class Metrics:
         in_hand.set_function(waiting)
 
     def count(self, outcome: str) -> None:
-        """One more request ended so; ``outcome`` is one of a few words of ours."""
+        """Count a request by its outcome, one of a few fixed words."""
         self._outcomes.labels(outcome).inc()
 
     def observe(self, seconds: float) -> None:
-        """A genuine notification was answered after so long."""
+        """Record how long (s) a genuine notification took to be answered."""
         self._seconds.observe(seconds)
 
     def page(self, accept: str) -> tuple[bytes, str]:
-        """All of it in the format that the Accept header asks for, and the name of that format."""
+        """All metrics in the format that the Accept header asks for, and that format's content type."""
         encode, content_type = choose_encoder(accept)
         return encode(self._registry), content_type

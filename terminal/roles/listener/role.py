@@ -1,4 +1,4 @@
-"""The listener role itself; what it answers when stands in the package's docstring."""
+"""The listener role itself. The package's docstring says what it answers when."""
 
 import asyncio
 import contextlib
@@ -38,20 +38,20 @@ from terminal.roles.listener.metrics import Metrics
 
 PATH = "/payby/notify"
 LOG_EVERY_MS, ALERT_EVERY_MS = 10_000, 600_000
-"""Of equal events one is logged, and one alerted, in so much time, with the number of them."""
+"""The least time between two log lines, or two alerts, of the same kind; each has the number since the last."""
 REMEMBERED, REMEMBERED_S = 1000, 600.0
-"""So many bodies that the worker has answered are known for so long; PayBy's copies of them need no other answer."""
+"""How many answered bodies are remembered, and for how long: PayBy's copies of them get the same answer."""
 SUCCESS = b'{"response": "SUCCESS"}'
 ANSWERED_BY = {"X-Answered-By": "exit-terminal"}
-"""By this `check` knows that an address leads here."""
+"""The header by which `check` knows that an address leads here."""
 NO_ORDER = "none"
-"""In an order number's place, where a notification is of a kind that is new."""
+"""Stands in an order number's place for a notification of an unknown kind."""
 
 log = logging.getLogger(__name__)
 
 
 class _Waiting:
-    """One notification that waits for its receipt; concurrent copies of it share this. One timer at a time."""
+    """One notification that waits for its receipt; its concurrent copies share this. One timer at a time."""
 
     __slots__ = ("_began_s", "_loop", "_moments_s", "_say_again", "_timer", "order_no", "receipt")
 
@@ -65,7 +65,7 @@ class _Waiting:
         self._timer = self._loop.call_at(self._began_s + next(self._moments_s), self._wake)
 
     def settle(self, is_journaled: bool) -> None:
-        """The receipt is here, or will not come; only the first word counts."""
+        """The receipt has come, or will not; only the first call counts."""
         self._timer.cancel()
         if not self.receipt.done():
             self.receipt.set_result(is_journaled)
@@ -82,7 +82,7 @@ class ListenerRole:
     """``run()`` serves until cancelled; ``started`` is set and ``port`` is the real one once it takes connections.
 
     ``payby_keys``: several while PayBy rotates its key. ``payee_mid``: whose payments are passed on; empty: all.
-    run() raises OSError where the address cannot be had.
+    run() raises OSError if the address cannot be bound.
     """
 
     def __init__(
@@ -108,14 +108,14 @@ class ListenerRole:
         self._copies: dict[tuple[str, bytes], _Waiting] = {}
         self._waiting: dict[str, list[_Waiting]] = {}
         self._journaled: OrderedDict[bytes, float] = OrderedDict()
-        """Bodies (their digests) that the worker has answered, and when."""
+        """The digests of bodies that the worker has answered, and when."""
         self._alerts: set[asyncio.Task[None]] = set()
         self._in_hand = 0
         self._metrics = Metrics(lambda: len(self._limiter), lambda: self._in_hand)
         self._is_deaf = False
 
     async def run(self) -> None:
-        """Take notifications, and hear receipts, until cancelled. Raises ConfigError where it cannot listen."""
+        """Take notifications and receipts until cancelled. Raises ConfigError if it cannot listen."""
         loop = asyncio.get_running_loop()
         server = web.Server(self._answer, request_factory=make_request)
         try:
@@ -180,7 +180,7 @@ class ListenerRole:
         return response
 
     async def _notified(self, request: web.BaseRequest, connection: HttpConnection) -> tuple[str, int]:
-        """Outcome for the metrics, and status."""
+        """Handle a request; returns the outcome for the metrics, and the status."""
         try:
             body = await read_body(request, self._limits.read_s)
         except web.HTTPRequestEntityTooLarge:
@@ -194,20 +194,22 @@ class ListenerRole:
         try:
             verify(self._keys, body, request.headers.get("sign"))
         except BadSignature as error:
-            connection.idle()  # nothing is owed to it, so it may make room for another
+            connection.idle()  # no answer is owed, so it may make room for another
             if error.why == "wrong":
-                self._alert_seldom("bad-signature", "notifications with a wrong signature: forged, or PayBy's new key")
+                self._alert_seldom(
+                    "bad-signature", "notifications came with a wrong signature: forged, or PayBy has a new key"
+                )
             if len(self._limiter) > self._limits.calm_connections:
                 await asyncio.sleep(self._limits.flood_delay_s)
             return self._seldom_logged(f"signature-{error.why}", 401)
         try:
             notification = read_notification(body)
             if self._is_anothers(notification):
-                self._alert_seldom("foreign-payment", "genuine notifications of payments to another merchant")
+                self._alert_seldom("foreign-payment", "genuine notifications came of payments to another merchant")
                 return "another-payee", 200
             message, lane = self._message(notification, body.decode(), request.headers["sign"])
         except BadWords as error:
-            self._alert_seldom("bad-notification", f"signed by PayBy and no notification: {error}")
+            self._alert_seldom("bad-notification", f"PayBy signed something that is not a notification: {error}")
             return self._seldom_logged("bad-notification", 400)
         digest = hashlib.sha256(body).digest()
         if arrived_s - self._journaled.get(digest, -REMEMBERED_S) < REMEMBERED_S:
@@ -216,8 +218,8 @@ class ListenerRole:
         try:
             self._in_hand += 1
             is_journaled = await self._relay(notification.notify_id, body, pack(message), lane)
-        except BadMessage:  # packed it is too long as well; of a payment the worker's query finds out in other words
-            self._alert_seldom("bad-notification", "signed by PayBy and too long to be handed on")
+        except BadMessage:  # too long even when packed; a payment is found by the worker's query
+            self._alert_seldom("bad-notification", "PayBy signed a notification that is too long to be passed on")
             return self._seldom_logged("too-large", 413)
         finally:
             self._in_hand -= 1
@@ -230,22 +232,22 @@ class ListenerRole:
         return ("success", 200) if is_journaled else self._seldom_logged("no-receipt", 503)
 
     def _is_anothers(self, notification: Notification) -> bool:
-        """Is it about money that is not ours? Of refunds and voids PayBy does not say whose they are."""
+        """Is it about another merchant's money? PayBy does not say whose refunds and voids are."""
         order = notification.acquire_order
         return bool(self._payee_mid and order and order.payee_mid != self._payee_mid)
 
     def _message(self, notification: Notification, body: str, sign: str) -> tuple[Paid | Refund, str]:
-        """What to tell the worker, and at which lane; raises BadWords.
+        """The message for the worker, and its lane; raises BadWords.
 
-        What is about no payment and no refund (a chargeback, a voided pre-authorisation, a kind that is new) goes as
-        ``paid`` as well: the worker journals it, finds no order in it, and alerts.
+        A notification about neither a payment nor a refund (a chargeback, a voided pre-authorisation, an unknown kind)
+        goes as ``paid`` too: the worker journals it, finds no order in it, and alerts.
         """
         told: dict[str, Any] = {"notify_id": notification.notify_id, "body": body, "sign": sign}
         if refund := notification.refund_order:
             order_no = refund.origin_merchant_order_no
             if order_no is None:
                 raise BadWords("refundOrder: originMerchantOrderNo is missing")
-            status = refund.stage or "created"  # one we do not know makes the worker look it up
+            status = refund.stage or "created"  # an unknown status makes the worker look the refund up
             amount, currency = f"{refund.amount.amount:.2f}", refund.amount.currency
             if currency != "AED":
                 raise BadWords("refundOrder: another currency than AED")
@@ -274,7 +276,7 @@ class ListenerRole:
         return name.lane if name and name.garage == self._endpoint.garage else GARAGE_WIDE
 
     async def _relay(self, notify_id: str, body: bytes, message: Paid | Refund, lane: str) -> bool:
-        """Say it until its receipt comes; False: none within 3 s. Copies that come meanwhile are not said again."""
+        """Publish it until its receipt comes; False: none within 3 s. Copies that come meanwhile are not published."""
         if same := self._copies.get((notify_id, body)):
             return await asyncio.shield(same.receipt)
         if len(self._copies) >= self._limits.waiting:
@@ -297,11 +299,11 @@ class ListenerRole:
         return is_journaled
 
     async def _say_again(self, message: Paid | Refund, lane: str) -> None:
-        with contextlib.suppress(MqttError):  # the answer is 503 then, and PayBy comes again
+        with contextlib.suppress(MqttError):  # PayBy then gets 503, and sends it again
             await self._endpoint.publish(message, lane=lane)
 
     def _heard_from_worker(self, is_journaled: bool) -> None:
-        """Tell health and operators when the worker falls silent, and when it is back."""
+        """Set health and alert when the worker falls silent, and clear both when it is back."""
         if is_journaled is not self._is_deaf:
             return
         self._is_deaf = not is_journaled
@@ -309,18 +311,18 @@ class ListenerRole:
             self._endpoint.healthy()
             self._later(self._endpoint.clear("no-receipt", "notifications are journaled again"))
         else:
-            text = "PayBy's notifications are not journaled: is the worker there?"
+            text = "PayBy's notifications are not journaled: check that the worker is running"
             self._endpoint.degraded("no receipt")
             self._later(self._endpoint.alert("no-receipt", text))
 
     def _no_http(self, error: BaseException | None) -> None:
         self._metrics.count("no-http")
         if error is not None and (count := self._log_lines["no-http"].take(_now_ms())):
-            log.warning("%d requests that are no HTTP, or failed; the last: %s", count, type(error).__name__)
+            log.warning("%d requests were not HTTP or failed; the last one: %s", count, type(error).__name__)
 
     def _seldom_logged(self, outcome: str, status: int) -> tuple[str, int]:
         if count := self._log_lines[outcome].take(_now_ms()):
-            log.warning("notification answered %d (%s), %d since the last such line", status, outcome, count)
+            log.warning("answered a notification with %d (%s); %d since the last such line", status, outcome, count)
         return outcome, status
 
     def _alert_seldom(self, code: AlertCode, text: str) -> None:
@@ -328,7 +330,7 @@ class ListenerRole:
             self._later(self._endpoint.alert(code, f"{count} {text}"))
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do not let an alert hold an answer up."""
+        """Send an alert without delaying an answer."""
         task = asyncio.create_task(work, name="listener alert")
         self._alerts.add(task)
         task.add_done_callback(self._alerts.discard)

@@ -1,4 +1,4 @@
-"""What is said once: alerts, their end, and a refund's progress."""
+"""What is published once: alerts, their end, and a refund's progress."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -13,12 +13,12 @@ from terminal.mqtt.endpoint import Endpoint
 from terminal.roles.worker.message_builder import MessageBuilder
 
 TOLD_LIMIT_S = 3600.0
-"""An alert that the broker has not taken by then is told again by the next start."""
+"""How long the broker may take for an owed alert; if it takes longer, the next start raises the alert again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Announcer:
-    """``post`` takes the event that an owed alert has reached the broker; ``spawn`` runs what waits for that."""
+    """``post`` takes the event that an owed alert has reached the broker; ``spawn`` runs the task that waits for it."""
 
     endpoint: Endpoint
     builder: MessageBuilder
@@ -51,7 +51,7 @@ class Announcer:
                 lane = name.lane if name else GARAGE_WIDE
                 await endpoint.publish(self.builder.refund(endpoint.head(), refund), lane=lane)
             case SendReceipt():
-                pass  # answered by whoever asked
+                pass  # answered where the message came in
 
     async def _until_told(self, session: str, code: str) -> None:
         try:

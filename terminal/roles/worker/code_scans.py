@@ -1,7 +1,7 @@
-"""Whether a phone has read the code that a lane shows, and more time for whoever confirms: for the driver's sake alone.
+"""Whether a phone has read the code that a lane shows, and more time for the driver who confirms.
 
-No money hangs on it. It is asked between two queries of an order, shares their rate limit, and says nothing about how
-PayBy is doing: an endpoint that is not there, or not for this merchant, is left alone for an hour.
+No money depends on it. PayBy is asked between two queries of an order, within the same rate limit, and a failure says
+nothing about PayBy's health: an endpoint that does not exist, or not for this merchant, is left alone for an hour.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from terminal.roles.worker.payby_calls import PayByScans
 
 GIVEN_UP_S = 3600.0
 LIMIT_S = 3.0
-"""An answer that takes longer is of no use: the driver has moved on."""
+"""An answer that takes longer is useless: the driver has moved on."""
 TRIES = 3
-"""So often PayBy is told a later end; the one that it has lies ten minutes after ours."""
+"""How often at most PayBy is told a later end; the end that it has lies ten minutes after ours."""
 logger = logging.getLogger(__name__)
 
 
@@ -34,7 +34,7 @@ async def _not_extended(_: str, __: int) -> None:
 
 @dataclass(slots=True)
 class CodeScans:
-    """``ask`` tells which phone has read a token URL; ``extend`` gives an order a later end, ms since the epoch by
+    """``ask`` tells which phone has read a token URL; ``extend`` gives an order a later end, in ms since the epoch by
     PayBy's clock, which is ``ahead`` of ours; ``post`` takes an event; ``tell`` an operator."""
 
     ask: Callable[[str], Awaitable[Payer | None]] = _unknown
@@ -48,7 +48,7 @@ class CodeScans:
     _not_before_s: float = 0.0
 
     def between(self, group: asyncio.TaskGroup, order: VisitOrder, after_s: float) -> None:
-        """A query of the order begins now, and another follows after twice ``after_s``."""
+        """A query of the order begins now, and the next follows after twice ``after_s``."""
         if order.extended:
             if self._tries.get(order.no, 0) < TRIES:
                 self._tries[order.no] = self._tries.get(order.no, 0) + 1
@@ -57,7 +57,7 @@ class CodeScans:
             group.create_task(self._ask(order, after_s), name=f"getCashierUrlInfo {order.no}")
 
     def forget(self, no: str) -> None:
-        """An order that is pursued no more."""
+        """Forget an order that is no longer pursued."""
         self._tries.pop(no, None)
 
     def _is_given_up(self) -> bool:
@@ -85,10 +85,10 @@ class CodeScans:
         if not absent and not isinstance(said, Unauthorised | OurMistake):
             return
         if self._is_given_up():
-            return  # another lane's call found out as well
+            return  # another lane's call found out too
         self._not_before_s = asyncio.get_running_loop().time() + GIVEN_UP_S
         if self.tell:
-            await self.tell(f"PayBy does not tell whether a code was scanned, and is asked again in an hour: {error}")
+            await self.tell(f"PayBy does not tell whether a code was scanned; it is asked again in an hour: {error}")
 
     async def _extend(self, order: VisitOrder) -> None:
         try:
@@ -107,7 +107,7 @@ def codes_of(
     ahead: Callable[[], int],
     post: Callable[[Event], None],
 ) -> CodeScans:
-    """As a worker asks them."""
+    """The code scans of a worker."""
     return CodeScans(
         ask=payby.get_cashier_url_info,
         extend=lambda no, ms: payby.update_expired_time(no, expires_ms=ms),

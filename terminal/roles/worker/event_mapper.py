@@ -1,6 +1,6 @@
-"""What a message comes to: the worker's own judgement turns it into an event, or refuses it.
+"""From a message to an event: the worker judges each message, and makes an event of it or refuses it.
 
-Of a `fee` only the ticket's text is believed, of a `paid` only PayBy's signature (terminal/contract/README.md,
+It believes only the ticket's text of a `fee`, and only PayBy's signature of a `paid` (terminal/contract/README.md,
 "What the worker believes").
 """
 
@@ -24,11 +24,11 @@ from terminal.payby.messages import CREATED, FAILURE, AcquireOrder, RefundOrder,
 from terminal.payby.signing import verify
 
 FRESH_MS = 60_000
-"""A ticket must have been read this short a time ago, by our own clock."""
+"""The longest time since a ticket's reading, by our own clock."""
 _REFUSALS: Mapping[str | None, HelpReason] = {why: why for why in get_args(Literal[Why, "ticket-used"])}
-"""Why a reader may have refused a ticket; anything else that it says is `ticket-unknown`."""
+"""Why a reader may have refused a ticket; any other reason counts as `ticket-unknown`."""
 _UNPAID: Mapping[str, ReportedStatus] = {CREATED: "CREATED", FAILURE: "FAILURE"}
-"""Of an order of which PayBy does not say that it was paid; every other status is OTHER."""
+"""The statuses of an order that PayBy does not call paid; every other status is OTHER."""
 TICKET_SHOWN = 64
 
 
@@ -54,16 +54,17 @@ def ticket_event(
     knows: Callable[[str], bool] = lambda _: False,
     skew: int = 0,
 ) -> TicketRead | TicketRefused:
-    """``at``: the worker's steady time; ``wall``: ms since the epoch by its own clock, and ``skew`` how far the true
-    time is ahead of that, as far as it is known; ``knows``: is this a stay that was seen before?
+    """The event for a `fee`. ``at``: the worker's steady time (ms); ``wall``: ms since the epoch by its own clock;
+    ``skew``: how many ms the true time is ahead of that, if known; ``knows``: was this stay seen before?
 
-    It must have been read now: by our own clock, which the reader may share, or by the true time, which the reader's
-    may keep. What is due is reckoned by the true time, so where the two differ the fee's amount is not. While nobody
-    knows the time (``hindrance`` is `clock`) it opens nothing, and neither its age nor its entry is held against it.
+    The ticket must have been read now: by our own clock, which the reader may share, or by the true time, which the
+    reader's clock may show. The amount due is reckoned by the true time, so if the two differ, the fee's amount is not
+    the one that is due. While nobody knows the time (``hindrance`` is `clock`) a fee opens nothing, and neither its age
+    nor its entry is held against it.
 
-    A fee must be what a reader without a key makes of its ticket at its `exited`: one that says otherwise is disputed.
-    Whether the ticket is genuine is then the worker's to say, and no lie where it is not. A lost ticket names no stay:
-    the worker derives it, whatever `session` says, and a fee that names somebody else's is refused.
+    A fee must say what a reader without a key makes of its ticket at its `exited`: any other is disputed. Whether the
+    ticket is genuine is for the worker to find out; a fee for a false one is not disputed. A lost ticket names no stay:
+    the worker derives one, whatever `session` says, and refuses a fee that names somebody else's stay.
     """
 
     ticket = fee.ticket[:TICKET_SHOWN]  # kept as scanned, no longer than a screen or a report can show
@@ -77,22 +78,22 @@ def ticket_event(
     exited = moment(fee.exited or fee.at)
     ago = min(wall - exited, wall + skew - exited, key=abs)
     if timely and abs(ago) > FRESH_MS:
-        return refused("refused", f"a fee says it was read {ago / 1000:.0f} s ago; 60 s are taken")
+        return refused("refused", f"a fee's ticket was read {ago / 1000:.0f} s ago; at most 60 s are accepted")
     read = wall + skew - ago
     garage, tariff, session = judgement.garage, judgement.tariff, lost_session(judgement.garage, lane, fee.car, fee.id)
     told = hint(fee.ticket, exited, garage=garage, tariff=tariff, lost_session=session, kept=False)
     if told.why:
-        return refused(told.why, f"a fee for a ticket that is {told.why}")
+        return refused(told.why, f"a fee came for a ticket that is refused: {told.why}")
     amount = told.amount or 0
     named = fee.session
     if fee.reason == "lost" and named != session:
         if named and knows(named):
-            return refused("refused", "a fee for a lost ticket names a stay that is known already")
+            return refused("refused", "the fee of a lost ticket names a stay that is already known")
         named = session
     said = (fee.reason, named, fee.amount, fee.minutes, fee.entered and moment(fee.entered))
     reckoned = (told.reason, told.session, money.text(amount), told.minutes, told.entered_ms)
     if said != reckoned or (told.reason == "lost" and not amount):
-        return refused("refused", f"a fee says {fee.reason} {fee.amount}, the tariff {reckoned[0]} {reckoned[2]}")
+        return refused("refused", f"a fee says {fee.reason} {fee.amount}, but the tariff {reckoned[0]} {reckoned[2]}")
     keys = judgement.ticket_keys
     ours = quote(fee.ticket, read, garage=garage, keys=keys, tariff=tariff, lost_session=session, kept=timely)
     if ours.session is None or ours.reason == "refused":
@@ -104,7 +105,7 @@ def ticket_event(
 def order_report(
     order: AcquireOrder, proof: PaymentProof, *, at: int, payee_mid: str, token_url: str = "", notified: bool = False
 ) -> OrderReported:
-    """PayBy's signed words about an order as a fact; ``wrong`` says what of them cannot be ours."""
+    """PayBy's signed words about an order, as an event; its ``wrong`` says what in them cannot be ours."""
     wrong = ""
     if order.was_paid and order.is_revoked:
         wrong = "it is revoked"
@@ -112,7 +113,7 @@ def order_report(
         wrong = "payeeMid is another merchant's"
     amount = _fils(order.total_amount.amount)
     if order.total_amount.currency != "AED" or amount is None:
-        wrong = "currency or amount is none of ours"
+        wrong = "currency or amount cannot be ours"
     return OrderReported(
         at,
         order.merchant_order_no,
@@ -129,7 +130,7 @@ def order_report(
 def notification_event(
     paid: messages.Paid | messages.Refund, *, at: int, judgement: JudgementSettings
 ) -> OrderReported | RefundReported | None:
-    """A genuine notification as a fact, None for one of which the rules hear nothing (see ``notices``).
+    """A genuine notification as an event; None for one that the rules do not take (see ``payby_notices``).
 
     Raises BadSignature or BadWords for one that PayBy did not say.
     """
@@ -143,7 +144,7 @@ def notification_event(
 
 
 def refund_report(refund: RefundOrder, *, at: int, notified: bool = False) -> RefundReported | None:
-    """PayBy's signed words about a refund; None for a status that no refund should have."""
+    """PayBy's signed words about a refund, as an event; None for a status that no refund should have."""
     stage = refund.stage
     if stage is None or refund.origin_merchant_order_no is None:
         return None
@@ -151,7 +152,7 @@ def refund_report(refund: RefundOrder, *, at: int, notified: bool = False) -> Re
 
 
 def command_event(command: messages.Command, lane: str, *, at: int, wall: int) -> CommandGiven:
-    """A command whose signature and deadline hold, as a fact; its deadline by the worker's steady clock."""
+    """A command whose signature and deadline are good, as an event; its deadline by the worker's steady clock."""
     return CommandGiven(
         at,
         lane,

@@ -1,10 +1,10 @@
-"""What goes wrong with one stay concerns that stay: the others are served, and nothing is swallowed.
+"""A failure over one stay concerns that stay only: all others are served, and no failure is hidden.
 
-Something nobody foresaw (a fault of ours, words that no page of PayBy's has) may raise wherever a message is heard, an
-event is taken or an order is pursued. That must not end the process, which serves every lane and would fall again at
-the same place after each start. So it is told, and the stay goes to a person; where it is not one stay but everything,
-lanes are out of order until it is over. What means that the process cannot serve goes through: a journal that fails, a
-broker that refuses us, a second worker.
+An unforeseen exception (a fault of ours, words that are on no page of PayBy's) may be raised wherever a message is
+taken in, an event is stepped or an order is pursued. It must not end the process, which serves every lane and would
+fail at the same place after each start. So a person is alerted and decides about the stay; if everything fails and not
+one stay, lanes are out of order until that is over. Exceptions that mean that the process cannot serve pass through: a
+journal that fails, a broker that refuses us, a second worker.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ from terminal.payby.plain_text import plain
 from terminal.roles.worker.payby_health import WorkerTroubles
 
 GOES_THROUGH = (MqttError, JournalError, SecondWorker)
-"""Of these the process ends, as it must."""
+"""These exceptions end the process, as they must."""
 SUBJECTS, WITHIN_S, OVER_S = 3, 300.0, 60.0
-"""So many stays or lanes that fail within so long are no matter of one stay; so long without any, it is over."""
+"""If this many stays or lanes fail within this time, the fault is general; OVER_S without a failure ends it."""
 TOLD_AGAIN_S = 600.0
-"""A stay, or a lane, that fails again and again is told, and sent to a person, no more often."""
+"""The least time between two alerts about a stay or lane that fails again and again."""
 KEPT = 1000
 logger = logging.getLogger(__name__)
 
@@ -52,21 +52,21 @@ class StayFailures:
         self._now, self._post, self._is_known = now, post, is_known
         self._changed, self._spawn = changed, spawn
         self._last_s: OrderedDict[str, float] = OrderedDict()
-        """When a stay, a lane or a part of ours failed last."""
+        """When a stay, a lane or a part of the worker last failed."""
         self._told_s: OrderedDict[str, float] = OrderedDict()
         self._is_general = False
 
     @property
     def hindrance(self) -> str:
-        """Why no new visit may begin: a reason of the contract's `out-of-order`, or nothing."""
+        """Why no new visit may begin: one of the contract's `out-of-order` reasons, or nothing."""
         return "journal" if self._is_general else ""
 
     def alone(self, what: str, session: str | None = None, *, lane: str | None = None) -> "Isolated":
-        """``with`` this: what is raised inside ends there, and is told."""
+        """A context manager: an exception inside it ends there, and is alerted."""
         return Isolated(lambda error: self.note(what, error, session=session, lane=lane))
 
     def note(self, what: str, error: Exception | str, *, session: str | None = None, lane: str | None = None) -> None:
-        """``what`` failed, for this stay, at this lane."""
+        """Note that ``what`` failed for this stay, at this lane."""
         place = ""
         if isinstance(error, Exception):
             while isinstance(error, ExceptionGroup):
@@ -86,7 +86,7 @@ class StayFailures:
 
     def _send_to_a_person(self, text: str, session: str | None, lane: str | None) -> None:
         if session and self._is_known(session):
-            self._post(events.StayFailed(self._now(), session, text))  # it alerts
+            self._post(events.StayFailed(self._now(), session, text))  # the rules alert
             return
         alert = self._endpoint.alert(
             "stay-failed",
@@ -98,20 +98,22 @@ class StayFailures:
         self._spawn(alert, "stay failed")
 
     async def _out_of_order(self, text: str) -> None:
-        """Say so, and that it is over."""
-        await self._troubles.tell("worker-failing", f"the worker fails for more than one stay; the last: {text}")
+        """Raise the alert, and clear it when it is over."""
+        await self._troubles.tell(
+            "worker-failing", f"the worker fails for more than one stay; the last failure: {text}"
+        )
         await self._changed()
         loop = asyncio.get_running_loop()
         while (left_s := max(self._last_s.values()) + OVER_S - loop.time()) > 0:  # noqa: ASYNC110 - nothing tells an end
             await asyncio.sleep(left_s)
         self._is_general = False
         self._last_s.clear()
-        await self._troubles.over("worker-failing", f"nothing failed for {OVER_S:.0f} s")
+        await self._troubles.over("worker-failing", f"nothing has failed for {OVER_S:.0f} s")
         await self._changed()
 
 
 class Isolated:
-    """A ``with`` that ends what is raised inside, but for what must go through, and tells ``note``."""
+    """A context manager that ends exceptions, except those that must pass, and reports them to ``note``."""
 
     def __init__(self, note: Callable[[Exception], None]) -> None:
         self._note = note
@@ -136,7 +138,7 @@ def _put(table: OrderedDict[str, float], key: str, value: float) -> None:
 
 
 def _place(error: BaseException) -> str:
-    """Where it was raised, in one line: a traceback would bring others' words into the log as they are."""
+    """Where it was raised, in one line: a traceback would bring others' texts into the log unchanged."""
     frames = traceback.extract_tb(error.__traceback__)[-3:]
     return ", at " + " < ".join(f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in reversed(frames))
 

@@ -1,4 +1,4 @@
-"""How what was heard gets into the worker's queue of events."""
+"""How received messages get into the worker's queue of events."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -7,7 +7,7 @@ from terminal.core.events import Event
 from terminal.core.rules import Change
 
 Done = Callable[[Change | None], Awaitable[None]]
-"""What to do once an event is taken; it gets None where the event could not be taken."""
+"""Called once an event is taken; gets None if the event could not be taken."""
 
 
 class PostEvent(Protocol):

@@ -1,7 +1,7 @@
-"""The worker's journal on a disk that may fill up, be damaged, or have too much on it; and what a person hears of it.
+"""The worker's journal on a disk that may fill up or be damaged, what is pruned, and the alerts about it.
 
-Full: the reserve is given up, lanes take no new tickets, open orders end. Damaged: what is intact goes on in a new
-journal; what is lost puts orders in doubt, and lanes are out of order until PayBy has said how each of them ended.
+Full: the reserve is given up, lanes take no new tickets, open orders end. Damaged: the intact rows go on in a new
+journal; lost rows put orders in doubt, and lanes are out of order until PayBy has said how each of them ended.
 """
 
 import asyncio
@@ -32,23 +32,23 @@ from terminal.roles.worker.payby_calls import PayByOrderList
 from terminal.roles.worker.payby_health import WorkerTroubles
 
 EVERY_S, FULL_EVERY_S = 60.0, 5.0
-"""How often the disk is looked at; the second while it is full."""
+"""How often the disk is checked; the second value holds while it is full."""
 FULL_AT = 0.9
 PLACE_EVERY_S = 2.0
-"""How often it is looked whether the journal's path still names the open file."""
+"""How often to check that the journal's path still names the open file."""
 PRUNE_EVERY_S = 6 * 3600.0
 KEEP_MS = 92 * 86_400_000
-"""Rows younger than this stay in the journal: longer than a statement or a dispute is asked for."""
+"""Rows younger than this stay in the journal: longer than anybody asks for a statement or about a dispute."""
 PRUNE_ROWS = 5_000
-"""Fewer are not worth the while."""
+"""Fewer rows are not worth pruning."""
 ASK_AGAIN_S = 15.0
 DOUBT_EVERY_S = 1.0
-"""How often it is looked whether anything is in doubt, or still is."""
+"""How often to check whether anything is in doubt."""
 REFUSALS = 3
-"""Signed refusals of the list after which a lane serves without it."""
+"""How many signed refusals of the list make the lanes serve without it."""
 PAGE = 100
 LISTED_DAYS = 2
-"""PayBy's list is read from the day of the last intact row, but not further back than so many days."""
+"""PayBy's list is read from the day of the last intact row, but not further back than this many days."""
 PAYBY_ZONE_S = 4 * 3600
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class WorkerJournal:
         """open() calls this."""
         self.journal = journal
         self.damaged = ""
-        """What was repaired at this start; empty where nothing was."""
+        """What was repaired at this start; empty if nothing was."""
         self.is_full = not journal.ballast.held
         self.on_full: Callable[[], None] = lambda: None
         self._options, self._now_ms = options, now_ms
@@ -69,7 +69,7 @@ class WorkerJournal:
 
     @classmethod
     def open(cls, path: Path, now_ms: Callable[[], int], **options: Unpack[JournalOptions]) -> Self:
-        """``options`` go to Journal.open(); raises what that raises, but for damage, which is repaired."""
+        """``options`` go to Journal.open(); raises what that raises, except for damage, which is repaired."""
         finish(path)
         try:
             return cls(Journal.open(path, role="worker", **options), options, now_ms)
@@ -82,7 +82,7 @@ class WorkerJournal:
             return store
 
     def replay(self) -> Iterator[Row]:
-        """Every row in order; where one is found damaged, the journal is repaired and goes on as it is then."""
+        """Every row in order; if one is damaged, the journal is repaired, and the repaired one's rows follow."""
         seen = 0
         try:
             for row in self.journal.replay():
@@ -95,7 +95,7 @@ class WorkerJournal:
             yield from (row for row in self.journal.replay() if row.seq > seen)
 
     async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
-        """One flush, for what was noted as well. On a full disk the reserve is given up for it; raises JournalFull when
+        """One flush, which also writes what was noted. A full disk costs the reserve; raises JournalFull when
         that is not enough: nothing is acknowledged, and the worker begins anew."""
         wanted, self._noted = [*self._noted, *rows], []
         try:
@@ -114,12 +114,12 @@ class WorkerJournal:
         return row.data if row else None
 
     def close(self) -> None:
-        """What was noted is written, if the disk takes it: whoever starts next could do without."""
+        """Write what was noted, if the disk takes it: the next start could do without."""
         if self._noted:
             try:
                 self.journal.append_now(self._noted, self._now_ms())
             except Exception as error:
-                logger.warning("what was seen last is not in the journal: %s", error)
+                logger.warning("the last observations are not in the journal: %s", error)
             self._noted.clear()
         self.look_at_place()
         self.journal.close()
@@ -131,11 +131,11 @@ class WorkerJournal:
         self.close()
 
     def look_at_place(self) -> str:
-        """What a person must know of a journal whose path no longer names it; it is copied out then. Blocks."""
+        """What a person must know if the path no longer names the journal, which is then copied out. Blocks."""
         return self._displaced.look(self.journal, self._now_ms())
 
     def room_again(self) -> bool:
-        """Is there room for the reserve (again)? Looks at the disk."""
+        """Is there room for the reserve? Looks at the disk."""
         self.is_full = not self.journal.ballast.hold()
         return not self.is_full
 
@@ -176,7 +176,7 @@ class JournalKeeper:
         store.on_full = self._news.set
 
     def hindrance(self) -> str:
-        """Why no new visit may begin, as the contract's `closed` or `out-of-order` has it."""
+        """Why no new visit may begin: one of the contract's reasons for `closed` or `out-of-order`."""
         if self._store.is_full:
             return "disk-full"
         return "journal" if self._event_store.in_doubt or self._is_displaced else ""
@@ -203,11 +203,11 @@ class JournalKeeper:
                         await asyncio.to_thread(self._store.room_again)
 
     async def _look(self) -> None:
-        """Tell how full the disk is."""
+        """Alert when the disk is nearly full or full, and clear that."""
         try:
             usage = await asyncio.to_thread(self._store.journal.usage)
-        except OSError as error:  # its folder is gone, perhaps: that is told when it is looked for
-            logger.warning("nobody knows how full the disk is: %s", error)
+        except OSError as error:  # its folder may be gone, which the place check tells
+            logger.warning("cannot tell how full the disk is: %s", error)
             return
         if usage.used >= FULL_AT:
             await self._endpoint.alert("disk", f"the disk under the worker's journal is {usage.used:.0%} full")
@@ -215,13 +215,13 @@ class JournalKeeper:
             await self._endpoint.clear("disk", "there is room on the disk under the worker's journal")
         self._nearly = usage.used >= FULL_AT
         if self._store.is_full:
-            text = "the disk is full: new tickets are refused, open orders end on the worker's reserve"
+            text = "the disk is full: new tickets are refused, open orders end on the worker's reserve; free some space"
             await self._troubles.tell("disk-full", text)
         else:
             await self._troubles.over("disk-full", "there is room for the worker's reserve again")
 
     async def _watch_place(self) -> NoReturn:
-        """Open visits go on in a file that nobody would find; new ones do not begin."""
+        """Alert when the journal was taken away: open visits go on in a lost file, and new ones do not begin."""
         while True:
             text = await asyncio.to_thread(self._store.look_at_place)
             if text:
@@ -234,7 +234,7 @@ class JournalKeeper:
             await asyncio.sleep(PLACE_EVERY_S)
 
     async def _watch_doubt(self) -> NoReturn:
-        """Settle what a damage put in doubt; at any time a barrier may show that the journal was put back."""
+        """Settle what a damage put in doubt. At any time a barrier may show that the journal was put back."""
         damage = self._store.damaged
         while True:
             if damage or self._event_store.in_doubt:
@@ -243,9 +243,9 @@ class JournalKeeper:
             await asyncio.sleep(DOUBT_EVERY_S)
 
     async def _settle_doubt(self, damage: str) -> None:
-        """Ask PayBy for its list of orders, and say when nothing is in doubt any more."""
+        """Ask PayBy for its list of orders, and clear the alert when nothing is in doubt any more."""
         lost = " Lanes serve again when PayBy has said how each order ended." if self._event_store.in_doubt else ""
-        text = f"the journal was damaged: {damage or 'orders of before are in doubt'}.{lost}"
+        text = f"the journal was damaged: {damage or 'earlier orders are in doubt'}.{lost}"
         await self._troubles.tell("journal-damaged", text)
         self._news.set()
         listed: int | None = None
@@ -259,22 +259,22 @@ class JournalKeeper:
         await self._troubles.over("journal-damaged", "no order is in doubt any more")
 
     async def _asked_list(self, since: int) -> Damaged:
-        """PayBy's list, once it gives one; after some signed refusals one with nothing in it."""
+        """PayBy's list, once it gives one; after some signed refusals, an empty one."""
         refusals = 0
         while True:
             try:
                 return await self._list(since)
             except CallFailed as error:
-                logger.warning("PayBy's list of orders is wanted: %s", error)
+                logger.warning("PayBy's list of orders is still needed: %s", error)
                 refusals += not isinstance(error, OutcomeUnknown | NotSent | RateLimited)
             if refusals >= REFUSALS:
-                text = "PayBy gives no list of its orders: those that the journal lost whole are not looked for"
+                text = "PayBy gives no list of its orders, so orders that the journal lost whole are not looked for"
                 await self._endpoint.alert("orders-unlisted", text)
                 return Damaged(self._now(), text, listed=True)
             await asyncio.sleep(self._ask_again_s)
 
     async def _list(self, since: int) -> Damaged:
-        """The orders that PayBy has and this journal has not. What PayBy calls dead is; the others are looked up."""
+        """The orders that PayBy has and this journal lacks, except those that PayBy calls dead; they are looked up."""
         lost: list[VisitOrder] = []
         today = _payby_day(self._now())
         first = max(_payby_day(since), today - timedelta(days=LISTED_DAYS))
@@ -306,8 +306,7 @@ class JournalKeeper:
             await asyncio.sleep(PRUNE_EVERY_S)
 
     async def prune(self) -> int:
-        """Move what is old into the archive, up to a checkpoint, in a thread and between commits; returns how many rows
-        were moved."""
+        """Move old rows into the archive, up to a checkpoint, in a thread and between commits; returns how many."""
         journal, event_store = self._store.journal, self._event_store
         if await asyncio.to_thread(journal.displaced):  # the archive is filled from what the path names
             return 0
@@ -321,12 +320,12 @@ class JournalKeeper:
         except (JournalError, OSError) as error:
             if isinstance(error, JournalError) and error.path == journal.path and not isinstance(error, JournalFull):
                 raise
-            logger.warning("nothing is pruned: %s", error)
+            logger.warning("nothing was pruned: %s", error)
             return 0
 
 
 def _repair(error: JournalDamaged, options: JournalOptions, now_ms: int) -> str:
-    """Put a whole journal in the damaged one's place; returns what to tell a person."""
+    """Put a whole journal in the damaged one's place; returns the text for a person."""
 
     def tell(last_ms: int, later: Iterator[Row]) -> list[tuple[str, bytes, int]]:
         at = max(last_ms, now_ms)
@@ -334,7 +333,7 @@ def _repair(error: JournalDamaged, options: JournalOptions, now_ms: int) -> str:
         return [(Damaged.__name__, msgspec.json.encode(event), at)]
 
     rebuilt = rebuild(error.path, "worker", tell, now_ms, options.get("connect", connect))
-    what = "history is lost, and nothing is in doubt" if rebuilt.known else "what came after it is in doubt"
+    what = "only history is lost, and nothing is in doubt" if rebuilt.known else "what came after it is in doubt"
     return f"{error}; {what}; it is kept as {rebuilt.aside.name}"
 
 
@@ -343,14 +342,14 @@ class _Total(msgspec.Struct, frozen=True):
 
 
 class _OrderAsked(msgspec.Struct, frozen=True, rename="camel"):
-    """What a request to place an order says, as far as it is needed to close it."""
+    """The part of a placeOrder request that is needed to close the order."""
 
     total_amount: _Total
     expired_time: int = 0
 
 
 def _lost(rows: Iterator[Row]) -> Iterator[VisitOrder]:
-    """The orders that were asked for in ``rows``."""
+    """The orders that ``rows`` asked PayBy for."""
     seen: set[str] = set()
     for row in rows:
         name, _, body = row.data.partition(b"\n") if row.kind == WORDS else (b"", b"", b"")

@@ -1,8 +1,8 @@
-"""What a lane may say: so much that no visit ever needs more, and no lane keeps the others from being served.
+"""How much a lane may say: more than any visit needs, and too little to keep other lanes from being served.
 
-A token bucket for each lane and kind of message. What is over it is dropped before it costs anything: whoever says
-something of weight repeats it (a reader its fee, loops and barrier every 5 s, PayBy its notification). Garbage, which
-costs next to nothing, is not counted here (Endpoint.bad_message), so that it takes nothing from what is meant.
+There is a token bucket for each lane and kind of message. The excess is dropped before it costs anything: everybody who
+says something of weight repeats it (a reader its fee, loops and barrier every 5 s, PayBy its notification). Garbage
+costs next to nothing and is not counted here (Endpoint.bad_message), so it uses up none of the budget.
 """
 
 import asyncio
@@ -23,21 +23,21 @@ BUDGETS: dict[str, tuple[int, int]] = {
     "refund": (50, 200),
     "command": (500, 20),
 }
-"""One message in so many ms as time goes on, and so many at once. A reader repeats a fee after 0.5 s and then more
-slowly; loops that bounce change some times a second; a broker that restarted delivers what waited."""
+"""The ms for each further message, and how many may come at once. A reader repeats a fee after 0.5 s and then more
+slowly; bouncing loops change a few times a second; a broker that restarted delivers what waited."""
 TOLD_AFTER_S, TOLD_EVERY_S = 1.0, 60.0
 LANES = 1000
-"""Lanes that are told apart; whoever may publish for all lanes can invent more."""
+"""How many lanes are told apart; a user who may publish for all lanes can invent more."""
 
 
 class LaneBudget:
-    """``spawn`` runs what tells of a flood."""
+    """``spawn`` runs the task that alerts about a flood."""
 
     def __init__(self, endpoint: Endpoint, spawn: Callable[[Coroutine[Any, Any, None], str], object]) -> None:
         self._endpoint, self._spawn = endpoint, spawn
         self._buckets: OrderedDict[tuple[str, str], Throttle] = OrderedDict()
         self._dropped: dict[str, Counter[str]] = {}
-        """By lane: what was dropped and is not told yet."""
+        """By lane: what was dropped since the last alert."""
 
     def admits(self, topic: Topic) -> bool:
         """Is a message on this topic within its lane's budget?"""
@@ -57,12 +57,12 @@ class LaneBudget:
         return False
 
     async def _tell(self, lane: str) -> None:
-        """One alert a minute as long as it lasts."""
+        """Raise one alert a minute while it lasts."""
         await asyncio.sleep(TOLD_AFTER_S)
         while dropped := self._dropped[lane]:
             self._dropped[lane] = Counter()
             what = ", ".join(f"{count} `{kind}`" for kind, count in dropped.most_common())
-            text = f"{lane} says more than a lane needs: {what} were dropped"
+            text = f"{lane} sends more than a lane needs: {what} were dropped"
             await self._endpoint.alert("lane-flood", text, lane=lane)
             await asyncio.sleep(TOLD_EVERY_S)
         del self._dropped[lane]

@@ -16,8 +16,8 @@ from terminal.roles.worker.lift_index import LiftIndex
 
 
 class LaneDevices:
-    """``post`` takes an event, and what to do once it is taken; ``hurry`` sends a lane's lift at once; ``expect`` hears
-    that a driver has come."""
+    """``post`` takes an event, and a callback for when it is taken; ``hurry`` sends a lane's lift at once; ``expect``
+    is called when a driver has come."""
 
     def __init__(
         self,
@@ -35,11 +35,11 @@ class LaneDevices:
         self._timers: dict[str, LaneTimers] = {}
 
     def known(self, lane: str) -> None:
-        """There is such a lane, whatever happened there."""
+        """Note that there is such a lane, even if nothing happened there."""
         self._event_store.garage.lanes.setdefault(lane, Lane(lane))
 
     async def hear_vehicle(self, received: ReceivedMessage) -> None:
-        """What the loops see."""
+        """Take in a `vehicle`: what the loops see."""
         vehicle, lane = received.message, received.topic.lane
         assert isinstance(vehicle, Vehicle)
         received.ack()
@@ -56,7 +56,7 @@ class LaneDevices:
         self._post(events.VehicleSeen(self._now(), lane, vehicle.waiting, vehicle.under_boom, vehicle.car))
 
     async def hear_barrier(self, received: ReceivedMessage) -> None:
-        """What the boom does, and what became of a lift."""
+        """Take in a `barrier`: what the boom does, and what came of a lift."""
         barrier, lane = received.message, received.topic.lane
         assert isinstance(barrier, Barrier)
         apart = moment(barrier.at) - self._endpoint.clock.wall_ms()
@@ -71,7 +71,7 @@ class LaneDevices:
         answer, lift = barrier.answer, barrier.lift
         if others := self._others(lane, lift, answer.lift if answer else None):
             await self._endpoint.bad_message(
-                str(received.topic), f"what a barrier said of a lift of {others} was dropped"
+                str(received.topic), f"a barrier answered for a lift of {others}; the answer was dropped"
             )
             answer, lift = None, None
         news: list[events.Event] = []
@@ -95,7 +95,7 @@ class LaneDevices:
             received.ack()
 
     def _others(self, lane: str, *lifts: str | None) -> str:
-        """The other lane that one of these lifts is for; empty where there is none."""
+        """The other lane that one of these lifts is for; empty if there is none."""
         lanes = (self._lifts.lane_of(lift) for lift in lifts if lift)
         return next((found for found in lanes if found not in (None, lane)), None) or ""
 

@@ -8,10 +8,10 @@ from terminal.roles.worker.barrier_clock import BarrierClock
 
 @dataclass(slots=True)
 class LaneTimers:
-    """What a lane is waited for, and what it was last heard to say."""
+    """What is waited for at a lane, and what it last said."""
 
     vehicle_silent: asyncio.TimerHandle | None = None
     waiting: bool = False
-    """What the loops said last."""
+    """What the loops last said."""
     barrier_silent: asyncio.TimerHandle | None = None
     rhythm: BarrierClock = field(default_factory=BarrierClock)

@@ -1,4 +1,4 @@
-"""Which stay a lift belongs to, for a barrier's answer names the lift alone; and when a lift may be sent."""
+"""Which stay a lift belongs to, since a barrier's answer names only the lift; and when a lift may be sent."""
 
 from terminal.core.model import Grant, Stay
 from terminal.core.rules import Garage
@@ -7,7 +7,7 @@ from terminal.mqtt.endpoint import Endpoint
 
 
 class LiftIndex:
-    """Lifts of stays that are in memory."""
+    """The lifts of stays in memory."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, str] = {}
@@ -19,11 +19,11 @@ class LiftIndex:
         return self._sessions.get(lift)
 
     def lane_of(self, lift: str) -> str | None:
-        """The lane that it names."""
+        """The lane that a lift names."""
         return self._lanes.get(lift)
 
     def know(self, stay: Stay) -> None:
-        """Know a stay by all its lifts: what raised matters for ever."""
+        """Know a stay by all its lifts: that one raised matters for ever."""
         lifts = {given.id for given in stay.given}
         for lift in self._lifts_of.get(stay.session, set()) - lifts:
             self._drop(lift)
@@ -32,7 +32,7 @@ class LiftIndex:
         self._lifts_of[stay.session] = lifts
 
     def forget(self, stay: Stay) -> None:
-        """The stay has left memory."""
+        """Forget a stay that has left memory."""
         for lift in self._lifts_of.pop(stay.session, ()):
             self._drop(lift)
 
@@ -42,8 +42,8 @@ class LiftIndex:
 
 
 class LiftWindow:
-    """The worker's line to the broker: while it is down, and until the loops could have spoken once it is back, nobody
-    knows who stands there."""
+    """The worker's connection to the broker: while it is down, and until the loops could have spoken once it is back,
+    nobody knows which car is at a lane."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -55,8 +55,8 @@ class LiftWindow:
             self._up_ms = self._endpoint.clock.steady_ms()
 
     def carries(self, grant: Grant, garage: Garage) -> bool:
-        """May a lift be sent now? One that names no car, because the loops fell silent, would let another car out. One
-        that is overdue is sent for its answer alone, so that no barrier may take it for valid by a wrong clock."""
+        """May a lift be sent now? One that names no car, because the loops fell silent, could let another car out. An
+        overdue lift is sent only to be answered, and never while a barrier with a wrong clock may take it for valid."""
         lane = garage.lanes.get(grant.lane)
         if grant.overdue:
             return lane is not None and lane.boom is not None and abs(lane.skew) < SKEW_ALERT_MS

@@ -1,4 +1,4 @@
-"""What the state comes to on the wire: the `screen`, `order` and `lift` messages of a lane."""
+"""Makes messages of the state: the `screen`, `order` and `lift` of a lane."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -20,27 +20,27 @@ Head = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class WorkerSigner:
-    """The worker's Ed25519 key and the name that its public half has in `trusted`."""
+    """The worker's Ed25519 key, and the name of its public half in `trusted`."""
 
     name: str
     key: Ed25519PrivateKey
 
     @property
     def mark(self) -> str:
-        """A secret that follows from the key: what our lifts' ids are marked with (core.numbers.lift_id)."""
+        """A secret that follows from the key and marks the ids of our lifts (core/ids.py, lift_id)."""
         return hashlib.sha256(self.key.sign(b"the mark in the ids of lifts")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class MessageBuilder:
-    """Makes messages; ``to_wall`` turns the worker's steady time into ms since the epoch."""
+    """Makes messages; ``to_wall`` turns the worker's steady time (ms) into ms since the epoch."""
 
     garage: str
     signer: WorkerSigner
     to_wall: Callable[[int], int]
 
     def screen(self, head: Head, lane: str, shown: LaneDisplay, symbol: qr.Symbol | None, now: int) -> messages.Screen:
-        """The screen message; one in state `pay` is signed over its QR."""
+        """The screen message; in state `pay` the signature covers its QR code."""
         fields: dict[str, Any] = {
             **head,
             "state": shown.state,
@@ -64,7 +64,7 @@ class MessageBuilder:
         return signatures.sign_screen(self.signer.key, self.garage, lane, key=self.signer.name, **fields)
 
     def order_facts(self, lane: Lane, stay: Stay | None, now: int) -> dict[str, Any]:
-        """How the visit's order stands; of no visit, and while the refusal of another fee shows, there is none."""
+        """The status of the visit's order; there is none without a visit, and while another fee's refusal shows."""
         visit = lane.visit
         if visit is None or (lane.notice and now < lane.notice.until):
             last = lane.fee_ids[-1] if lane.fee_ids else None

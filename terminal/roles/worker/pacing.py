@@ -1,11 +1,11 @@
-"""How often something is asked: turns between two bounds, and pauses that grow."""
+"""How often something is asked: turns within two bounds, and pauses that grow."""
 
 import asyncio
 from collections.abc import Callable, Iterable
 
 
 class Pace:
-    """Turns that begin ``fast`` to ``slow`` seconds apart, counted from start to start."""
+    """Turns that begin ``fast`` to ``slow`` seconds apart, from start to start."""
 
     def __init__(self, pause: Callable[[float, float], float], fast: float, slow: float, *, at_once: bool) -> None:
         self._pause = pause
@@ -20,12 +20,12 @@ class Pace:
         return True
 
     def within(self, seconds: float) -> None:
-        """Begin the next turn no later than so."""
+        """Begin the next turn no later than this many seconds from now."""
         self._next = min(self._next, asyncio.get_running_loop().time() + seconds)
 
 
 def lengthening(pauses: tuple[float, ...]) -> Iterable[float]:
-    """Give them in turn; the last one goes on."""
+    """Yield each in turn, then the last one for ever."""
     yield from pauses
     while True:
         yield pauses[-1]

@@ -1,4 +1,4 @@
-"""How PayBy is doing: told by every call, shown on idle lanes and in the worker's health, probed while in trouble."""
+"""Whether PayBy works: every call tells, idle lanes and the worker's health show it, probes find its return."""
 
 import asyncio
 import logging
@@ -13,9 +13,10 @@ from terminal.roles.worker.payby_calls import PayByConnection
 
 PROBE_S = 15.0
 TROUBLED_AFTER = 4
-"""Calls in a row without an answer after which an idle lane is out of order."""
+"""How many calls in a row without an answer put idle lanes out of order."""
 SKEW_TOLD_MS = 60_000
-"""What we say to PayBy is corrected; tickets, deadlines and reports go by this machine's clock, so a person is told."""
+"""From this skew on a person is alerted: calls to PayBy are corrected, but tickets, deadlines and reports go by this
+machine's clock."""
 Trouble = Literal["", "payby", "unauthorised", "clock"]
 TROUBLE_CODES: dict[Trouble, AlertCode] = {
     "payby": "payby-payby",
@@ -26,20 +27,20 @@ logger = logging.getLogger(__name__)
 
 
 class WorkerTroubles:
-    """What is wrong with the worker, by the alert's code; its health tells all of it."""
+    """What is wrong with the worker now, by the alert's code; its health names all of it."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._texts: dict[AlertCode, str] = {}
 
     async def tell(self, code: AlertCode, text: str) -> None:
-        """It is wrong: ``degraded``, and a critical alert of the garage until over()."""
+        """Something is wrong: set ``degraded``, and raise a critical alert of the garage until over()."""
         self._texts[code] = text
         self._endpoint.degraded("; ".join(self._texts.values()))
         await self._endpoint.alert(code, text, once=False)
 
     async def over(self, code: AlertCode, text: str) -> None:
-        """It is right (again); nothing to say where it was not wrong."""
+        """It is right again: clear the alert, if it was raised."""
         if self._texts.pop(code, None) is None:
             return
         if self._texts:
@@ -50,8 +51,8 @@ class WorkerTroubles:
 
 
 class PayByHealth:
-    """``trouble`` is a reason of the contract's `out-of-order`, empty while PayBy answers. ``changed`` is awaited after
-    each change of it."""
+    """``trouble`` is one of the contract's `out-of-order` reasons, empty while PayBy answers. ``changed`` is awaited
+    after each change of it."""
 
     def __init__(
         self,
@@ -68,7 +69,7 @@ class PayByHealth:
         self._probing: asyncio.Task[None] | None = None
 
     def expect_call(self) -> None:
-        """A driver has come: have a connection ready."""
+        """A driver has come: open a connection ahead."""
         self._spawn(self._payby.open_ahead(), "worker opens a connection")
 
     def heard(self) -> None:
@@ -79,8 +80,8 @@ class PayByHealth:
         self._look_at_clock()
 
     def unheard(self, error: errors.CallFailed) -> None:
-        """A call failed; a signed refusal is an answer all the same. What PayBy's gateway says of us without a
-        signature is believed here, where it moves nothing."""
+        """A call failed; a signed refusal still counts as an answer. What PayBy's gateway says about us without a
+        signature is believed here, because it moves no money."""
         said = error.said if isinstance(error, errors.OutcomeUnknown) else None
         match said if isinstance(said, errors.ClockWrong | errors.Unauthorised) else error:
             case errors.ClockWrong():
@@ -106,7 +107,7 @@ class PayByHealth:
     async def _tell_clock(self, skew_ms: int, is_off: bool) -> None:
         if is_off:
             away = f"{abs(skew_ms) / 1000:.0f} s {'behind' if skew_ms > 0 else 'ahead of'} PayBy's"
-            await self._troubles.tell("clock-skew", f"this machine's clock is {away}")
+            await self._troubles.tell("clock-skew", f"this machine's clock is {away}; set it by the network")
         else:
             await self._troubles.over("clock-skew", "this machine's clock agrees with PayBy's again")
 
@@ -126,12 +127,12 @@ class PayByHealth:
         await self._changed()
 
     async def _probe(self) -> None:
-        """Ask every 15 s while it is in trouble, so that an idle garage learns when it is over."""
+        """Probe every 15 s while PayBy is in trouble, so that an idle garage learns when that is over."""
         while self.trouble:
             await asyncio.sleep(PROBE_S)
             try:
                 await self._payby.probe()
             except errors.CallFailed as error:
-                logger.info("PayBy is still in trouble: %s", error)
+                logger.info("PayBy still does not work: %s", error)
             else:
                 self.heard()

@@ -1,7 +1,7 @@
-"""PayBy's signed words that move nothing here: a person is told, and what the rules do not hear is written down.
+"""PayBy's signed words that change no state: a person is alerted, and what the rules do not take is journaled.
 
-A chargeback takes money back weeks after its car has left. Of a kind that is new, nobody can say yet what it means;
-refusing it would help nobody.
+A chargeback takes money back weeks after the car has left. Nobody can yet say what an unknown kind means, and refusing
+it would help nobody.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from terminal.payby.messages import FAILURE, AcquireOrder, Chargeback, RefundOrd
 from terminal.payby.strict_json import Sum
 
 REMEMBERED = 1_000
-"""Notifications whose repetitions are not told again."""
+"""How many notifications are remembered, so that repetitions raise no new alert."""
 
 
 class PayByNotices:
@@ -29,7 +29,7 @@ class PayByNotices:
         self._known: dict[str, None] = {}
 
     async def handle(self, said: Paid | Refund, *, is_all: bool) -> None:
-        """A genuine notification; ``is_all``: the rules hear nothing of it. The same one again changes nothing."""
+        """Take in a genuine notification; ``is_all``: the rules do not take it. A repetition changes nothing."""
         body = said.body or ""
         notification = read_notification(body)
         if what := notification.acquire_order or notification.refund_order:
@@ -41,11 +41,12 @@ class PayByNotices:
         if notification.acquire_chargeback is not None:
             await self._charged_back(notification.acquire_chargeback)
         else:
-            text = f"PayBy signed a notification that says nothing to this program: {', '.join(notification.kinds)}"
+            kinds = ", ".join(notification.kinds)
+            text = f"PayBy signed a notification of a kind that this program does not know: {kinds}"
             await self._endpoint.alert("notification-unknown", text, lane=GARAGE_WIDE)
 
     async def failed(self, what: AcquireOrder | RefundOrder) -> None:
-        """PayBy's reason for the end of an order or a refund, where it gives one; told once."""
+        """Raise one alert with PayBy's reason why an order or a refund failed, if it gives one."""
         if what.status != FAILURE or not (what.fail_code or what.fail_des):
             return
         refund = what.refund_merchant_order_no if isinstance(what, RefundOrder) else None
@@ -57,7 +58,7 @@ class PayByNotices:
         await self._tell("payby-failed", text, no, severity="warning" if refund else "info")
 
     def _has(self, notice: str) -> bool:
-        """Was it told before? Now it is."""
+        """Was this alerted before? Notes it."""
         known = notice in self._known
         self._known[notice] = None
         if len(self._known) > REMEMBERED:
@@ -68,7 +69,7 @@ class PayByNotices:
         ours = self._ours(said.merchant_order_no)
         text = (
             f"chargeback of {_aed(said.chargeback_amount)} of {_aed(said.pay_amount)} ({said.case_type or 'no case'}),"
-            f" order {said.merchant_order_no}, {f'lane {ours.lane}' if ours else 'no order number of ours'}"
+            f" order {said.merchant_order_no}, {f'lane {ours.lane}' if ours else 'not one of our order numbers'}"
         )
         await self._tell("chargeback", text, said.merchant_order_no)
 
@@ -92,4 +93,4 @@ class PayByNotices:
 
 
 def _aed(amount: Sum | None) -> str:
-    return f"{amount.currency} {amount.amount}" if amount else "an amount that is not said"
+    return f"{amount.currency} {amount.amount}" if amount else "an unknown amount"

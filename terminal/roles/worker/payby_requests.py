@@ -1,4 +1,4 @@
-"""What we say to PayBy about an order, a cancellation or a refund: the bizContent, made once and journaled."""
+"""Our requests to PayBy for an order, a cancellation or a refund: the bizContent, made once and journaled."""
 
 import re
 from collections.abc import Mapping
@@ -18,8 +18,8 @@ _MARKS = re.compile("[\u064b-\u0652\u0640]")  # vowel signs, and the stroke that
 
 @dataclass(frozen=True, slots=True)
 class PayByRequests:
-    """What every order of a garage says; names as the driver sees them in the PayBy or BOTIM app. ``device_ids``: of
-    the lanes that have a device in the merchant's portal."""
+    """What every order of a garage says; the driver sees the names in the PayBy or BOTIM app. ``device_ids``: by lane,
+    for lanes that have a device in the merchant's portal."""
 
     garage: str
     name: str
@@ -29,7 +29,7 @@ class PayByRequests:
     device_ids: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, pursuit: Pursuit, ahead_ms: int) -> bytes:
-        """``ahead_ms``: PayBy's clock minus the worker's steady one."""
+        """The bizContent of a pursuit. ``ahead_ms``: PayBy's clock minus the worker's steady one."""
         match pursuit:
             case PlaceOrder(order):
                 return requests.OrderRequest(
@@ -37,10 +37,10 @@ class PayByRequests:
                     amount=_aed(order.amount),
                     subject=_once("Parking", self.name or self.garage, PARKING)[:64],
                     subject_ar=_once("موقف", self.name_ar, PARKING_AR)[:200] if self.name_ar else None,
-                    change_payer=False,  # PayBy's words for: another phone may scan the code after the first
+                    change_payer=False,  # PayBy's setting that lets another phone scan the code after the first
                     expires_ms=order.payby_expires + ahead_ms,
                     notify_url=self.notify_url,
-                    device_id=self.device_ids.get(order.lane),  # one that the portal does not have is refused (62036)
+                    device_id=self.device_ids.get(order.lane),  # PayBy refuses a device that the portal lacks (62036)
                     reserved=order.lane,
                     vat=_aed(self.tariff.vat(order.amount)),
                     goods_id=GOODS,
@@ -67,7 +67,7 @@ class PayByRequests:
 
 
 def _once(word: str, name: str, same: frozenset[str]) -> str:
-    """The name of a garage behind the word for parking, unless it has it already."""
+    """The garage's name after the word for parking, unless the name already has that word."""
     words = (_MARKS.sub("", part).casefold() for part in re.split(r"[\W_]+", _MARKS.sub("", name)))
     return name if any(part.removeprefix("ال") in same for part in words) else f"{word} {name}"
 

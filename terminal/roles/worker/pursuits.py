@@ -1,7 +1,7 @@
-"""What is pursued until it is answered: orders, refunds and lifts, each by a task of its own.
+"""Pursues orders, refunds and lifts until they are answered, each by a task of its own.
 
-A task asks, tells the worker what came of it as an event, and goes on until the state no longer owes it; then it is
-cancelled. It decides nothing: what an answer means is the rules' business.
+A task asks, posts the outcome to the worker as an event, and goes on until the state no longer owes it; then it is
+cancelled. It decides nothing: the rules say what an answer means.
 """
 
 import asyncio
@@ -32,27 +32,27 @@ from terminal.roles.worker.pacing import Pace, lengthening
 from terminal.roles.worker.payby_calls import PayByOrders
 
 LIFT_REPEATS_S = (0.5, 1.0, 2.0, 3.0)
-"""Pauses between the sendings of an unanswered lift; the last one goes on."""
+"""The pauses (s) between publications of an unanswered lift; the last one repeats."""
 LIFT_ASKED_S = 30.0
-"""The pause between two questions about a lift whose deadline went by unanswered."""
+"""The pause between two questions about a lift whose deadline passed unanswered."""
 REFUND_QUERY_S = (5.0, 15.0, 60.0, 300.0)
 QUERY_EVERY_S = (2.2, 5.8)
-"""PayBy's cases ask for 2 to 6 s between two queries, and it counts at its own door."""
+"""PayBy's acceptance cases ask for 2 to 6 s between two queries, as they arrive at PayBy."""
 PLACING_QUERY_S = (2.5, 4.0)
-"""The pace where nobody knows whether there is an order."""
+"""The pace while it is unknown whether there is an order."""
 CLOSE_EVERY_S = (3.2, 5.0)
-"""They ask for 3 to 10 s between two cancellations, each of which has a query before it here."""
+"""They ask for 3 to 10 s between two cancellations; we send a query before each."""
 CALL_LIMIT_S = 5.5
-"""A query or cancellation that lasts longer has failed: the next one is due."""
+"""A query or cancellation that takes longer has failed: the next one is due."""
 REACHED_S = 2.0
-"""So long after it began a call to place an order has reached PayBy, whether or not it is answered."""
+"""How long after its start a placeOrder has certainly reached PayBy, answered or not."""
 CLOSING_QUERY_LIMIT_S = 4.0
-"""Together with CALL_LIMIT_S less than the 10 s between two cancellations."""
+"""Together with CALL_LIMIT_S, less than the 10 s between two cancellations."""
 LOOKS = 2
-"""So often PayBy's words that an order is paid may be too long for a lift; then a person decides."""
-TOO_LONG = "PayBy's signed words are too long to prove it to a barrier"
+"""How often PayBy's proof of a payment may be too long for a lift before a person decides."""
+TOO_LONG = "PayBy's signed words are too long for a lift, so no barrier can check them"
 FAILED_PAUSES_S = (5.0, 15.0, 60.0, 300.0)
-"""Pauses before a pursuit is begun again that raised what nobody foresaw; the last one goes on."""
+"""The pauses (s) before a pursuit that failed unexpectedly starts again; the last one repeats."""
 DENIALS: Mapping[type[errors.CallFailed], Denial] = {
     errors.Refused: "refused",
     errors.OrderDead: "dead",
@@ -61,23 +61,23 @@ DENIALS: Mapping[type[errors.CallFailed], Denial] = {
     errors.ClockWrong: "clock",
     errors.OurMistake: "mistake",
 }
-"""What PayBy's refusals mean to an order; every other failure says nothing about it."""
+"""What PayBy's refusals mean for an order; any other failure says nothing about it."""
 UNSIGNED: Mapping[type[errors.CallFailed], Denial] = {
     errors.Refused: "refused",
     errors.Unauthorised: "unauthorised",
     errors.ClockWrong: "clock",
     errors.OurMistake: "mistake",
 }
-"""What its gateway's unsigned refusals mean: they steer, and end no order."""
+"""What the unsigned refusals of PayBy's gateway mean: they change what is asked next, and end no order."""
 NOTHING_NEW = (errors.OrderPaid, errors.RateLimited, errors.NotSent)
-"""Of these the next query says more, or nothing was asked at all."""
+"""After these failures the next query tells more, or nothing was sent at all."""
 NEVER_REFUNDED = errors.RefundRejected | errors.OurMistake | errors.OrderDead | errors.OrderUnknown
-"""Refusals of a refund that asking again will not change; the last two say that PayBy has no payment to give back."""
+"""Refusals of a refund that asking again will not change; the last two mean that PayBy has no payment to refund."""
 logger = logging.getLogger(__name__)
 
 
 class _PlacedDevice(msgspec.Struct):
-    """What a request to place an order says of its device."""
+    """The device in a placeOrder request."""
 
     deviceId: str | None = None
 
@@ -87,17 +87,17 @@ class _Running:
     pursuit: Pursuit
     news: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] = field(init=False)
-    """Needs the record by its first line, so it comes second."""
+    """A record that needs the one before it, so it comes second."""
 
 
 @dataclass(slots=True)
 class Pursuits:
-    """``say_lift`` signs and publishes; ``pause`` gives seconds between two bounds.
+    """``say_lift`` signs and publishes; ``pause`` returns seconds within two bounds.
 
-    ``heard`` and ``unheard`` tell how PayBy is doing: an answer that counts, or a failure. ``alone`` keeps what a
-    pursuit of a session raises from the others: it is told, and the pursuit begins again after a pause. ``device_ids``:
-    by lane, for orders whose own words are not here any more. ``failed`` hears of what PayBy gives a reason for;
-    ``codes`` asks whether a phone has read them.
+    ``heard`` and ``unheard`` are told of each answer that counts and each failure. ``alone`` keeps an exception of one
+    session's pursuit from the others: it alerts, and the pursuit starts again after a pause. ``device_ids``: by lane,
+    for orders whose own request is no longer here. ``failed`` is told of failures for which PayBy gives a reason;
+    ``codes`` asks whether a phone has read a code.
     """
 
     payby: PayByOrders
@@ -117,17 +117,17 @@ class Pursuits:
     codes: CodeScans = field(default_factory=CodeScans)
     _running: dict[str, dict[PursuitKey, _Running]] = field(default_factory=dict)
     _asked: dict[str, float] = field(default_factory=dict)
-    """When an order was last queried, by the event loop's time."""
+    """When an order was last queried, by the event loop's clock (s)."""
     _reached: dict[str, int] = field(default_factory=dict)
-    """By when an order had reached PayBy, which counts from there; by the worker's time."""
+    """By when an order had reached PayBy, which counts its time from there; by the worker's time (ms)."""
     _too_long: dict[str, int] = field(default_factory=dict)
-    """How often PayBy has said at too much length that an order is paid."""
+    """How often PayBy's proof of a payment was too long."""
     _looking: set[str] = field(default_factory=set)
     _told: dict[str, set[str]] = field(default_factory=dict)
-    """The kinds of unsigned refusals that an order has met."""
+    """The kinds of unsigned refusals that an order has got."""
 
     def follow(self, session: str, wanted: Iterable[Pursuit], *, restarted: bool = False) -> None:
-        """Pursue just this for a stay from now on; ``restarted``: nothing of it was asked by this process yet."""
+        """Pursue exactly these for a stay from now on; ``restarted``: this process has asked for none of them yet."""
         running = self._running.setdefault(session, {})
         now_wanted = {key_of(p): p for p in wanted}
         for key in running.keys() - now_wanted.keys():
@@ -150,7 +150,7 @@ class Pursuits:
             del self._running[session]
 
     def hurry(self, lane: str) -> None:
-        """The arm is down: a lift that was answered `busy` is worth sending at once."""
+        """The arm is down: send a lift that was answered `busy` again at once."""
         for running in self._running.values():
             for record in running.values():
                 if isinstance(record.pursuit, SendLift) and record.pursuit.grant.lane == lane:
@@ -164,7 +164,7 @@ class Pursuits:
         self._running.clear()
 
     async def _guarded(self, session: str, key: PursuitKey, record: _Running, restarted: bool) -> None:
-        """Every pursuit goes on until it is cancelled: one that ended has failed."""
+        """A pursuit goes on until it is cancelled, so one that ended has failed."""
         for pause_s in lengthening(FAILED_PAUSES_S):
             with self.alone(f"{key.what} {key.number}", session):
                 await self._pursue(record, restarted)
@@ -185,8 +185,8 @@ class Pursuits:
                 await self._lift(record)
 
     async def _place(self, record: _Running, restarted: bool) -> None:
-        """Place; when nobody knows what came of it, query every 2 to 6 s, and place again with the same words when
-        PayBy does not have it, or has it and its token is not here."""
+        """Place the order. If the outcome is unknown, query every 2 to 6 s, and place again with the same request if
+        PayBy does not have it, or has it and we lack its token."""
         assert isinstance(record.pursuit, PlaceOrder)
         order = record.pursuit.order
         words = self.words[key_of(record.pursuit)]
@@ -218,16 +218,16 @@ class Pursuits:
         no = record.pursuit.order.no
         async with asyncio.TaskGroup() as group:
             while await pace.turn():
-                if (asked_s := self._asked_ago(no)) < least:  # by a look-up: another now would follow it too fast
+                if (asked_s := self._asked_ago(no)) < least:  # a look-up asked just now
                     pace.within(least - asked_s)
                     continue
                 self.codes.between(group, record.pursuit.order, fast / 2)
                 await self._query_once(no)
 
     async def _close(self, record: _Running) -> None:
-        """Query, and cancel what is not known to be closed, until PayBy's word ends it. An order that PayBy does not
-        have is cancelled as well as long as the rules ask: its placeOrder may still be on the way. One that ran out is
-        not cancelled before its time has gone by for PayBy, too, which counts from when it had it."""
+        """Query the order, and cancel it unless it is known to be closed, until PayBy's word ends it. An order that
+        PayBy does not have is cancelled too, as long as the rules ask: its placeOrder may still be on the way. An order
+        that ran out is not cancelled before its time is over for PayBy, too, which counts from its arrival there."""
         assert isinstance(record.pursuit, CloseOrder)
         order, loop = record.pursuit.order, asyncio.get_running_loop()
         no, not_before_s = order.no, loop.time()
@@ -237,8 +237,8 @@ class Pursuits:
         pace = Pace(self.pause, *CLOSE_EVERY_S, at_once=True)
         while await pace.turn():
             said = None
-            if (asked_s := self._asked_ago(no)) < QUERY_EVERY_S[0]:  # another now would follow it too fast
-                pace.within(CLOSE_EVERY_S[0] + QUERY_EVERY_S[0] - asked_s)  # and after a whole turn, too slowly
+            if (asked_s := self._asked_ago(no)) < QUERY_EVERY_S[0]:  # another query now would follow too fast
+                pace.within(CLOSE_EVERY_S[0] + QUERY_EVERY_S[0] - asked_s)  # and one after a whole turn, too slowly
             else:
                 said = await self._query_once(no, CLOSING_QUERY_LIMIT_S)
             if not isinstance(said, OrderReported) or said.status == "CREATED":
@@ -247,7 +247,7 @@ class Pursuits:
                 not_before_s = loop.time() + CLOSE_EVERY_S[0]
                 cancelling = self.payby.cancel_order(no)
                 refusal = await self._report(no, "cancelOrder", cancelling, limit_s=CALL_LIMIT_S - held_s)
-                if isinstance(refusal, errors.OrderPaid):  # believed after a look-up, which brings the proof
+                if isinstance(refusal, errors.OrderPaid):  # believed only after a look-up, which brings the proof
                     await self._query_once(no)
 
     def _asked_ago(self, no: str) -> float:
@@ -270,10 +270,10 @@ class Pursuits:
         return self.device_ids.get(name.lane) if name else None
 
     async def look(self, no: str, done: Done) -> None:
-        """Ask about an order once, soon: PayBy's notification of it was too long to be a proof. What is said is posted
-        with ``done``, which gets None where nothing is said that counts."""
+        """Ask about an order once, soon: PayBy's notification of it was too long to be a proof. The answer is posted
+        with ``done``, which gets None if no answer counts."""
         if no in self._looking:
-            await done(None)  # the one before has the answer
+            await done(None)  # the look-up before it gets the answer
             return
         self._looking.add(no)
         try:
@@ -319,7 +319,7 @@ class Pursuits:
         denial = said or error
         kind = (UNSIGNED if said else DENIALS).get(type(denial))
         if mend := advice(denial.code):
-            kind = "unauthorised"  # a wrong setting is no fault of this program
+            kind = "unauthorised"  # a wrong setting is not a fault of this program
         if kind and (said is None or self._news(no, kind, call)):
             text = denial.msg + mend
             self.post(OrderDenied(self.now(), no, call, denial.code, text, kind, said is not None))
@@ -329,14 +329,14 @@ class Pursuits:
         return error
 
     def _news(self, no: str, kind: str, call: str) -> bool:
-        """Is an unsigned refusal told the first time? A query is repeated all the same, a refused placeOrder is not."""
+        """Is this the first unsigned refusal of its kind? A query is repeated anyway, a refused placeOrder is not."""
         told = self._told.setdefault(no, set())
         known = kind in told
         told.add(kind)
         return call == "placeOrder" or not known
 
     async def _refund(self, record: _Running) -> None:
-        """Ask under its own number, then query until it ended; an unknown outcome is looked up first."""
+        """Ask for the refund under its own number, then query until it has ended; look up an unknown outcome first."""
         assert isinstance(record.pursuit, PlaceRefund)
         refund = record.pursuit.refund
         words = self.words[key_of(record.pursuit)]
@@ -347,7 +347,7 @@ class Pursuits:
             except errors.CallFailed as error:
                 if asked and isinstance(error, errors.RefundUnknown):
                     asked = False
-                    continue  # PayBy never had it: it is asked for at once
+                    continue  # PayBy never had it: ask for it at once
                 self.unheard(error)
                 final = isinstance(error, NEVER_REFUNDED if not asked else errors.RefundRejected | errors.OurMistake)
                 self.post(RefundUnheard(self.now(), refund.no, refund.order_no, str(error), error.code, final))
@@ -364,8 +364,8 @@ class Pursuits:
             self.failed(what)
 
     async def _lift(self, record: _Running) -> None:
-        """Send it until its deadline; a renewed deadline, or an arm that came down, sends it at once. One that is
-        overdue is sent now and then, to be answered."""
+        """Publish the lift until its deadline; a renewed deadline, or an arm that came down, publishes it at once. An
+        overdue lift is published now and then, to get its answer."""
         for pause_s in lengthening(LIFT_REPEATS_S):
             assert isinstance(record.pursuit, SendLift)
             record.news.clear()

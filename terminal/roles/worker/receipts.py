@@ -1,4 +1,4 @@
-"""What gets a receipt: PayBy's notifications and operators' commands, each signed by somebody outside the lane."""
+"""Takes what gets a receipt: PayBy's notifications and operators' commands, signed by somebody outside the lane."""
 
 import hashlib
 from collections import OrderedDict
@@ -22,12 +22,12 @@ from terminal.roles.worker.payby_notices import PayByNotices
 from terminal.roles.worker.settings import WorkerSettings
 
 REMEMBERED = 1000
-"""So many of PayBy's words are journaled once, however often they are said."""
+"""How many of PayBy's notifications are remembered, so that repetitions are not journaled again."""
 
 
 class Receipts:
-    """``post`` takes an event, and what to do once it is taken; ``order`` finds one of ours; ``look`` asks PayBy about
-    one, and hands over what it says, with what to do once that is taken."""
+    """``post`` takes an event, and a callback for when it is taken; ``order`` finds one of our orders; ``look`` asks
+    PayBy about one and posts the answer, with a callback for when that is taken."""
 
     def __init__(
         self,
@@ -43,13 +43,13 @@ class Receipts:
         self._endpoint, self._settings, self._now, self._post = endpoint, settings, now, post
         self._notices, self._order, self._look = notices, order, look
         self._answers: OrderedDict[bytes, SendReceipt | None] = OrderedDict()
-        """What came of PayBy's words (their digest), and is said of a copy; None: they are being taken."""
+        """By the digest of PayBy's words: their outcome, which a copy gets too; None: they are being taken."""
 
     async def hear_notification(self, received: ReceivedMessage) -> None:
-        """PayBy's words, as the listener or anybody else hands them on."""
+        """Take in PayBy's words, as the listener or anybody else passes them on."""
         said = received.message
         assert isinstance(said, Paid | Refund)
-        if said.sign is None or said.notify_id is None:  # a refund's progress as a worker says it
+        if said.sign is None or said.notify_id is None:  # a refund's progress as a worker publishes it
             received.ack()
             return
         try:
@@ -68,7 +68,7 @@ class Receipts:
             event = notification_event(said, at=self._now(), judgement=self._settings.judgement)
         except (BadSignature, BadWords) as error:
             received.ack()
-            text = f"a `{received.topic.kind}` that PayBy did not say was dropped: {error}"
+            text = f"a `{received.topic.kind}` without PayBy's genuine signature was dropped: {error}"
             await self._endpoint.alert("forged-paid", text, lane=self._place(said.order_no))
             return
         await self._notices.handle(said, is_all=event is None)
@@ -78,7 +78,7 @@ class Receipts:
 
         async def done(change: Change | None) -> None:
             received.ack()
-            if change is None:  # it is not in the journal: PayBy, which gets no SUCCESS, says it again
+            if change is None:  # not journaled: PayBy gets no SUCCESS and sends it again
                 self._answers.pop(digest, None)
                 return
             reply = next((a for a in change.actions if isinstance(a, SendReceipt)), SendReceipt("noted"))
@@ -100,7 +100,7 @@ class Receipts:
         await self._endpoint.publish(receipt, lane=self._place(order_no))
 
     def _needs_a_proof(self, event: OrderReported, body: str, sign: str) -> bool:
-        """Is this the news of a payment, in words that no lift has room for?"""
+        """Is this the news of a payment, in words too long for a lift?"""
         if event.status != "PAID" or event.wrong or grants.fits(Proof(body, sign)):
             return False
         order = self._order(event.order_no)
@@ -115,14 +115,14 @@ class Receipts:
         return self.lane_of(order_no) or GARAGE_WIDE
 
     async def hear_command(self, received: ReceivedMessage) -> None:
-        """What an operator asks for."""
+        """Take in an operator's command."""
         command, lane = received.message, received.topic.lane
         assert isinstance(command, Command)
         wall = self._endpoint.clock.wall_ms()
         why = signatures.check_command(command, self._settings.garage, lane, self._settings.trusted, wall)
         if why == "signature":
             received.ack()
-            text = f"a `{command.command}` that no console of ours signed was dropped"
+            text = f"a `{command.command}` was dropped, because no trusted console signed it"
             await self._endpoint.alert("forged-command", text, lane=lane)
             return
         if why is not None:

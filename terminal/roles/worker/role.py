@@ -1,7 +1,7 @@
-"""The worker: takes an event, journals it, steps, performs what is asked; the one role that speaks to PayBy.
+"""The worker: takes events, journals them, steps, and performs the actions; the only role that calls PayBy.
 
-It serves every lane of its garage. Messages become events (event_mapper), events change the state (eventstore,
-core/rules); from it follow the screens (message_builder) and what is pursued until it is answered (pursuits).
+It serves every lane of its garage. Messages become events (event_mapper); events change the state (eventstore,
+core/rules); the screens (message_builder) and the pursuits (pursuits) follow from the state.
 """
 
 import asyncio
@@ -47,17 +47,17 @@ KEEP_AGAIN_S = 5.0
 
 @dataclass(slots=True)
 class _Item:
-    """An event on its way into the journal; ``done`` runs after the commit and what follows from it, with None where
-    the event could not be taken."""
+    """An event on its way into the journal; ``done`` runs after the commit and its consequences, with None if the event
+    could not be taken."""
 
     event: events.Event
     done: Callable[[Change | None], Awaitable[None]] | None = None
 
 
 class WorkerRole:
-    """``log``: its journal; a WorkerJournal is watched as well. ``seed`` makes pauses repeatable in tests; ``hindered``
-    says why no new visit may begin where nobody watches the journal; ``encode`` makes a link's QR symbol. ``kept``: is
-    a wall clock that shows so many ms right, by the kernel's word?"""
+    """``log``: its journal; a WorkerJournal is also watched. ``seed`` makes pauses repeatable in tests; ``hindered``
+    says why no new visit may begin if nobody watches the journal; ``encode`` makes a link's QR symbol. ``kept`` takes
+    the wall clock's ms and tells whether the kernel calls that clock right."""
 
     def __init__(
         self,
@@ -138,7 +138,7 @@ class WorkerRole:
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = self._group.create_task(self._alone(work, name), name=name)
-        task.add_done_callback(lambda _: work.close())  # it never began, where the task was cancelled before
+        task.add_done_callback(lambda _: work.close())  # closes work that never began because its task was cancelled
         return task
 
     async def _alone(self, work: Coroutine[Any, Any, None], name: str) -> None:
@@ -155,14 +155,14 @@ class WorkerRole:
     # -- time ----------------------------------------------------------------------------------------------------
 
     def now(self) -> int:
-        """Steady ms; what the rules reckon with."""
+        """The worker's steady time in ms, by which the rules reckon."""
         return self._steady.now()
 
     def _to_wall(self, steady: int) -> int:
         return steady + self._endpoint.clock.wall_ms() - self.now()
 
     def _ahead(self) -> int:
-        """PayBy's clock minus our steady one."""
+        """PayBy's clock minus our steady one, in ms."""
         return self._endpoint.clock.wall_ms() - self.now() + (self._payby.skew_ms or 0)
 
     def _words(self, pursuit: Pursuit) -> bytes:
@@ -171,7 +171,7 @@ class WorkerRole:
     # -- life ----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Serve until cancelled; raises SecondWorker, or what the journal raises."""
+        """Serve until cancelled; raises SecondWorker, JournalError, and MqttError when the connection ends for good."""
         self.event_store.replay()
         await self._time.first_word()
         self._steady = Steady(self._time.begin(self.event_store.last_at), self._endpoint.clock.steady_ms)
@@ -195,7 +195,7 @@ class WorkerRole:
                 failed=lambda what: self._spawn(self._notices.failed(what), "PayBy's reason"),
             )
             await self._start()
-            for kind, hear in (  # of what waits after a start, lanes come first: a fee is judged by what stands there
+            for kind, hear in (  # lanes first: a fee that waited is judged by what is at its lane
                 ("health", self._hear_health),
                 ("vehicle", self._devices.hear_vehicle),
                 ("barrier", self._devices.hear_barrier),
@@ -213,7 +213,7 @@ class WorkerRole:
             group.create_task(self._screens.keep(), name="worker screens")
 
     async def _start(self) -> None:
-        """Owe what the state owes, and nothing that was done before."""
+        """Pursue what the state owes; nothing that was done before is repeated."""
         for kind, session, why in self.event_store.unread:
             self._failures.note(f"the journal's {kind}", why, session=session)
         await self._take(_Item(events.Started(self.now(), self._settings.version, self._settings.rules)))
@@ -231,7 +231,7 @@ class WorkerRole:
         with self._endpoint.subscribe(kind, lane="+") as stream:
             async for heard in stream:
                 if heard.topic.is_misplaced:
-                    text = f"a `{kind}` belongs to a lane, and no lane is `garage`"
+                    text = f"a `{kind}` must name a lane, and `garage` is none"
                     await self._endpoint.bad_message(str(heard.topic), text)
                 elif self._budget.admits(heard.topic):
                     with self._failures.alone(f"a `{kind}`", lane=heard.topic.lane):
@@ -246,7 +246,7 @@ class WorkerRole:
             await asyncio.sleep(KEEP_AGAIN_S)
 
     def post(self, event: events.Event, done: Callable[[Change | None], Awaitable[None]] | None = None) -> None:
-        """Hand over an event; it is taken in its turn. ``done`` gets None where it could not be taken."""
+        """Hand over an event, which is taken in its turn. ``done`` gets None if it could not be taken."""
         self._inbox.put_nowait(_Item(event, done))
 
     async def _consume(self) -> None:
@@ -258,8 +258,8 @@ class WorkerRole:
                 await self._take(item)
 
     async def _begin_anew(self, item: _Item) -> None:
-        """This process began with a clock that nobody had confirmed, and now knows that it is wrong: a start by the
-        true time, and then what waited."""
+        """This process started with an unconfirmed clock and now knows that it is wrong: start anew by the true time,
+        and then take what waited."""
         waiting = [item, *(self._inbox.get_nowait() for _ in range(self._inbox.qsize()))]
         self._pursuits.cancel()
         self._steady = Steady(self._time.begin(self.event_store.last_at), self._endpoint.clock.steady_ms)
@@ -293,7 +293,7 @@ class WorkerRole:
             if lane := self._receipts.lane_of(event.order_no):
                 lanes[lane] = None
         elif isinstance(event, events.TimePassed) and event.lane:
-            lanes[event.lane] = None  # it waits for its next time, though nothing came of this one
+            lanes[event.lane] = None  # it waits for its next time although this event came to nothing
         for lane in lanes:
             with alone("a screen", lane=lane):
                 await self._screens.show(lane)
@@ -303,7 +303,7 @@ class WorkerRole:
                 await self._announcer.announce(action)
 
     async def _give_up(self, item: _Item, error: Exception) -> None:
-        """An event that is too much for us: it is told, and whoever waits for it hears so."""
+        """An event on which our code fails: alert, and tell whoever waits for it."""
         event = item.event
         session, lane = concerned(event, self.event_store.garage)
         self._failures.note(f"{type(event).__name__} was not taken", error, session=session, lane=lane)
@@ -314,7 +314,7 @@ class WorkerRole:
                 await item.done(None)
 
     def _follow(self, stay: Stay, since: int, *, restarted: bool = False) -> None:
-        """``since``: when it became as it is; what was due after that may have gone by meanwhile."""
+        """``since``: when the state became what it is; what was due after that may have passed meanwhile."""
         self._pursuits.follow(stay.session, outbox.owed(stay), restarted=restarted)
         self._lifts.know(stay)
         self._wakes.set(outbox.stay_due(stay, since), session=stay.session)
@@ -326,7 +326,7 @@ class WorkerRole:
         return stay.order(order_no) if stay else None
 
     def _forget(self, stay: Stay) -> None:
-        """It has left memory: nothing is owed or waited for."""
+        """A stay has left memory: nothing of it is owed or waited for."""
         self._lifts.forget(stay)
         self._screens.confirmed -= {order.no for order in stay.orders}
 

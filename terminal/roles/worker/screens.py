@@ -1,4 +1,4 @@
-"""What each lane shows, published when it is news: the `screen` and `order` topics."""
+"""Publishes what each lane shows when it changes: the `screen` and `order` topics."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -13,7 +13,7 @@ from terminal.roles.worker.message_builder import MessageBuilder
 from terminal.screen import qr
 
 PAY_REFRESH_S = 5.0
-"""A pay screen is said again this often, so that an LCD that just started can confirm it."""
+"""A pay screen is repeated this often, so that an LCD that just started can confirm it."""
 
 
 @dataclass(slots=True)
@@ -45,16 +45,16 @@ class Screens:
         self._said: dict[str, _Said] = {}
         self._is_over = False
         self.confirmed: set[str] = set()
-        """Orders that PayBy has spoken of since this process began; no other's code is shown."""
+        """Orders that PayBy has told of since this process started; no other order's code is shown."""
 
     async def show_all(self) -> None:
-        """Say what is news at any lane."""
+        """Publish what has changed at any lane."""
         for lane in list(self._event_store.garage.lanes):
             await self.show(lane)
 
     async def keep(self) -> NoReturn:
-        """Say everything again after each connect (a broker that was away may have forgotten it) until cancelled; then
-        nothing any more."""
+        """Publish everything again after each connect (a broker that was away may have forgotten it) until cancelled,
+        and nothing after that."""
         undo = self._endpoint.mqtt_client.on_change(lambda connected: self._repeat() if connected else None)
         try:
             await asyncio.Event().wait()
@@ -68,7 +68,7 @@ class Screens:
             self._later(0, lane, again=True)
 
     async def show(self, name: str, *, again: bool = False) -> None:
-        """Publish a lane's screen and order where they are news, or ``again``."""
+        """Publish a lane's screen and order if they have changed, or ``again``."""
         lane = self._event_store.garage.lanes.get(name) or Lane(name)
         said, now = self._said.setdefault(name, _Said()), self._now()
         session = lane.visit.fee.session if lane.visit else None
@@ -106,14 +106,14 @@ class Screens:
         return asyncio.get_running_loop().call_later(seconds, show)
 
     async def _symbol(self, said: _Said, lane: str, shown: LaneDisplay) -> qr.Symbol | None:
-        """The code of a token URL, made once; None, with an alert, where it makes none."""
+        """The QR symbol of a token URL, made once; None, with an alert, if there is none."""
         url = shown.token_url or ""
         if said.symbol is None or said.symbol[0] != url:
             try:
                 said.symbol = (url, self._encode(url))
             except qr.QrError as error:
-                why = f"the token URL makes no QR code: {error}"
+                why = f"PayBy's link makes no QR code: {error}"
                 await self._endpoint.alert("qr-unreadable", why, lane=lane, help_code=shown.help_code)
                 return None
-            await self._endpoint.clear("qr-unreadable", "a token URL makes a QR code again", lane=lane)
+            await self._endpoint.clear("qr-unreadable", "PayBy's links make QR codes again", lane=lane)
         return said.symbol[1]

@@ -1,8 +1,8 @@
-"""Exactly one worker serves a garage: of two that hear each other's live heartbeats the later one stops.
+"""Exactly one worker serves a garage: of two that hear each other's live heartbeats, the later one stops.
 
-Whoever may publish on the broker may say a heartbeat, so only one that a trusted worker signed counts. And whoever
-hears one may say it again later: the later worker stops only for an older one that names it, which no heartbeat of
-before it began can do.
+Anybody who may publish on the broker can publish a heartbeat, so only one that a trusted worker signed counts. And
+anybody can repeat a recorded one later, so the later worker stops only for an older worker's heartbeat that names it,
+which no heartbeat from before its start can do.
 """
 
 from msgspec.structs import replace
@@ -24,12 +24,12 @@ class RivalWorkers:
     def __init__(self, endpoint: Endpoint, signer: WorkerSigner, trusted: TrustedKeys) -> None:
         self._endpoint, self._signer, self._trusted = endpoint, signer, trusted
         self._later: tuple[str, int] | None = None
-        """The later worker that was heard last, and when."""
+        """The later worker that was last heard, and when."""
         self._forgeries = Throttle(ALERT_EVERY_MS)
         endpoint.seal = self._seal
 
     async def note_health(self, health: Health, *, retained: bool) -> None:
-        """Raise SecondWorker where an older worker has heard this one, and lives."""
+        """Raise SecondWorker if an older worker is alive and has heard this one."""
         own, now_ms = self._endpoint.mqtt_client.instance, self._endpoint.clock.steady_ms()
         if retained or health.state == "offline" or health.instance == own:
             return
@@ -42,11 +42,11 @@ class RivalWorkers:
                 self._endpoint.send_heartbeat()
         elif health.rival == own:
             await self._endpoint.alert("second-worker", "a second worker was started for this garage; it stops")
-            raise SecondWorker("another worker already serves this garage; exactly one may")
+            raise SecondWorker("another worker already serves this garage, and there may be only one: stop one of them")
 
     async def _alert(self, now_ms: int) -> None:
         if count := self._forgeries.take(now_ms):
-            text = f"{count} heartbeats of a worker that no trusted key signed were dropped"
+            text = f"{count} heartbeats of a worker were dropped, because no trusted key signed them"
             await self._endpoint.alert("forged-worker", text)
 
     def _seal(self, health: Health) -> Health:

@@ -1,4 +1,4 @@
-"""What the worker is told at its start."""
+"""The worker's settings."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from terminal.roles.worker.message_builder import WorkerSigner
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """What the worker is told at its start. ``words_for`` makes the bizContent of an order, refund or cancellation."""
+    """The worker's settings. ``words_for`` makes the bizContent of an order, refund or cancellation."""
 
     garage: str
     rules: Rules

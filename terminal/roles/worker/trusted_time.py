@@ -1,7 +1,7 @@
-"""What time it is, where money depends on it: by PayBy's word, by the kernel's, or by nobody's.
+"""The time where money depends on it: confirmed by PayBy, by the kernel, or by nobody.
 
-A clock that PayBy contradicts by a minute or more is corrected by PayBy's; one that nobody has confirmed since the
-worker began prices nobody (`out-of-order`, `clock`).
+A clock that differs from PayBy's by a minute or more is corrected by PayBy's. A clock that nobody has confirmed since
+the worker started prices nothing (`out-of-order`, `clock`).
 """
 
 import asyncio
@@ -15,16 +15,16 @@ from terminal.roles.worker.payby_calls import PayByClock
 from terminal.roles.worker.payby_health import SKEW_TOLD_MS, PayByHealth, WorkerTroubles
 
 FIRST_WORD_S = 3.0
-"""A start waits no longer for PayBy to tell the time."""
+"""The longest that a start waits for PayBy to tell the time."""
 LOOK_S = 1.0
 ASK_AGAIN_S = 5.0
-"""While nobody has confirmed the clock, no lane serves."""
+"""The pause between two questions while nobody has confirmed the clock and no lane serves."""
 CODE: AlertCode = "clock-unconfirmed"
 
 
 class TrustedTime:
-    """``kept``: is a wall clock that shows so many ms right, by the kernel's word? ``changed`` is awaited when the
-    clock is confirmed, or found not to be."""
+    """``kept`` takes the wall clock's ms and tells whether the kernel calls that clock right. ``changed`` is awaited
+    when the clock becomes confirmed or unconfirmed."""
 
     def __init__(
         self,
@@ -44,26 +44,26 @@ class TrustedTime:
 
     @property
     def skew(self) -> int:
-        """How far the true time is ahead of this machine's clock, ms; 0 where money would not feel it."""
+        """How far the true time is ahead of this machine's clock, in ms; 0 where it makes no difference to money."""
         skew = self._payby.skew_ms
         return skew if skew is not None and abs(skew) >= SKEW_TOLD_MS else 0
 
     @property
     def confirmed(self) -> bool:
-        """Has anybody confirmed the clock, or told by how much it is wrong, since this process began?"""
+        """Has anybody confirmed the clock, or told by how much it is wrong, since this process started?"""
         if not self._confirmed:
             told = self._payby.skew_ms is not None
             self._confirmed = told or self._kept(self._clock.wall_ms())
         return self._confirmed
 
     def hindrance(self) -> str:
-        """Why no new visit may begin, in the contract's word for `out-of-order`."""
+        """Why no new visit may begin: the contract's `out-of-order` reason, or nothing."""
         return "" if self.confirmed else "clock"
 
     def begin(self, last_at: int) -> int:
-        """Where the worker's steady time begins, given the journal's last: at the true time, but no earlier than that
-        unless the clock was wrong then. A clock that nobody has confirmed may be ahead, and would let deadlines pass
-        that nobody waited for; so it goes on where the journal ends."""
+        """Where the worker's steady time begins, given the journal's last time: at the true time, but not before the
+        journal's unless the clock was wrong then. An unconfirmed clock may be ahead, and would let deadlines pass that
+        nobody waited for, so the steady time continues where the journal ends."""
         true = self._clock.wall_ms() + self.skew
         self._began_blind = not self.confirmed
         if self._began_blind:
@@ -71,13 +71,13 @@ class TrustedTime:
         return true if true < last_at - BACK_MS else max(true, last_at)
 
     def is_apart(self, steady: int) -> bool:
-        """Is the worker's steady time, which began with an unconfirmed clock, found to be wrong?"""
+        """Did the worker's steady time begin with an unconfirmed clock that turned out to be wrong?"""
         if not (self._began_blind and self.confirmed):
             return False
         return abs(self._clock.wall_ms() + self.skew - steady) > BACK_MS
 
     async def first_word(self) -> None:
-        """Wait a moment for PayBy's, where the kernel has none."""
+        """Wait briefly for PayBy's time if the kernel does not confirm the clock."""
         if not self.confirmed:
             self._asking = asyncio.create_task(self._ask(), name="PayBy's time")
             await asyncio.wait({self._asking}, timeout=FIRST_WORD_S)
@@ -109,7 +109,7 @@ class TrustedTime:
         return None
 
     def _report(self, failed: errors.CallFailed | None) -> None:
-        """How PayBy is doing follows from its answer to this call as to any other."""
+        """PayBy's health follows from its answer to this call as to any other."""
         if failed:
             self._health.unheard(failed)
         else:

@@ -1,4 +1,4 @@
-"""When the state wants to hear that time has passed: one timer for each lane and each stay."""
+"""Wakes the state when time has passed: one timer for each lane and each stay."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,14 +7,14 @@ from terminal.core.events import TimePassed
 
 
 class Wakes:
-    """``post`` takes the events; ``now`` is the rules' own time, steady ms."""
+    """``post`` takes the events; ``now`` is the rules' own time, in steady ms."""
 
     def __init__(self, now: Callable[[], int], post: Callable[[TimePassed], None]) -> None:
         self._now, self._post = now, post
         self._timers: dict[tuple[str | None, str | None], asyncio.TimerHandle] = {}
 
     def set(self, due: int | None, *, lane: str | None = None, session: str | None = None) -> None:
-        """Wake this lane, or this stay, at ``due``, now where that has gone by; None: not any more."""
+        """Wake this lane or this stay at ``due`` (ms), at once if that has passed; None: no longer."""
         name = lane, session
         if timer := self._timers.pop(name, None):
             timer.cancel()

@@ -1,7 +1,7 @@
-"""``exit-terminal check``: is this installation ready? A line for each part, and what to do about a failure.
+"""``exit-terminal check``: is this installation ready? Prints a line for each part, and what to do about a failure.
 
-Each check is a function from the settings to findings; none of them changes anything, so that a lane at work may be
-checked. What a machine has no section for is not checked there.
+Each check is a function from the settings to findings. None of them changes anything, so a running lane may be checked.
+A machine is checked only for the sections that it has.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ LONGEST_S = 120.0
 
 
 async def check(settings: Settings, machine: Machine, report: CheckReport) -> bool:
-    """CheckReport each finding as it is known; True where all are well. Raises TimeoutError after LONGEST_S."""
+    """Report each finding as it comes; returns whether all are good. Raises TimeoutError after LONGEST_S."""
     good = True
     async with asyncio.timeout(LONGEST_S):
         for part in _PARTS:
@@ -36,6 +36,7 @@ async def check(settings: Settings, machine: Machine, report: CheckReport) -> bo
 
 
 async def configuration(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    """Does every role whose section is there have all that it needs?"""
     roles = settings.roles()
     try:
         settings.require(*roles)
@@ -46,7 +47,9 @@ async def configuration(settings: Settings, _: Machine) -> AsyncIterator[Finding
     if roles:
         yield Finding("configuration", True, text)
     else:
-        yield Finding("configuration", False, "no role's section is there", "see deploy/exit-terminal.toml")
+        yield Finding(
+            "configuration", False, "the configuration has no section for any role", "see deploy/exit-terminal.toml"
+        )
 
 
 _PARTS = (

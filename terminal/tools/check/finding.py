@@ -1,4 +1,4 @@
-"""What a check finds, and what it may touch of the machine."""
+"""What a check finds, and the parts of the machine that it may use."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ FindingOutcome = Literal["proved", "failed", "unproven", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: ``advice`` says what to do where it is not ``ok``. ``but``: of one that is ok, that it could not be
-    proven here, or that somebody should look at it all the same. ``about``: the key, where no words of it name one."""
+    """One line. ``advice`` says what to do if it is not ``ok``. ``but``: although it is ok, it could not be proven
+    here, or somebody should look at it. ``about``: the configuration key, if the text names none."""
 
     name: str
     ok: bool
@@ -24,11 +24,12 @@ class Finding:
 
     @property
     def outcome(self) -> FindingOutcome:
+        """Its one word, for programs; ``but`` says which one where it is ok and not proven."""
         return "failed" if not self.ok else self.but or "proved"
 
     @property
     def key(self) -> str:
-        """The key of the configuration that it is about; empty where it is about none."""
+        """The configuration key that it is about; empty if there is none."""
         named, told = key_in(self.name), key_in(self.text)
         closer = told if told.startswith(f"{named}.") else named  # lift.trusted.console, of lift.trusted
         return self.about or closer or told or key_in(self.advice)
@@ -42,23 +43,25 @@ class Finding:
 class Pins(Protocol):
     """An opened GPIO chip."""
 
-    def close(self) -> object: ...
+    def close(self) -> object:
+        """Let go of the chip and of every line that was claimed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What has a cable, and this machine's state; `app` passes in the real ones.
+    """The hardware and this machine's state; `app` passes in the real ones.
 
-    ``open_pins`` opens the GPIO chip (``auto``) or mock pins, and raises an exception that says why it cannot.
-    ``ntp`` tells whether the clock is kept by the network; None where nobody knows.
-    ``datasheet_hz`` tells the fastest write clock that a panel's controller promises.
-    ``check_offset`` raises ValueError where a panel's glass cannot begin there, right and down, in its memory.
-    ``spi_bytes`` is the kernel's file with how many bytes it takes in one transfer.
-    ``claim`` takes one line of the opened chip and gives it back, and raises an exception that says why it cannot.
-    ``serves`` tells whether the service is at work on this machine: its lines are then its own.
-    ``connected_to`` tells whether a process of ours has a connection to that host and port, ``listens`` whether one
+    ``open_pins`` opens the GPIO chip (``auto``) or mock pins, or raises an exception that says why it cannot.
+    ``ntp`` tells whether the network keeps the clock; None: unknown.
+    ``datasheet_hz`` tells the fastest write clock (Hz) in the data sheet of a panel's controller.
+    ``check_offset`` raises ValueError if a panel's glass cannot begin at that offset, right and down, in its memory.
+    ``spi_bytes`` is the kernel's file that says how many bytes it takes in one transfer.
+    ``claim`` takes one line of the opened chip and releases it, or raises an exception that says why it cannot.
+    ``serves`` tells whether the service is running on this machine: then it holds its lines.
+    ``connected_to`` tells whether one of our processes has a connection to that host and port, ``listens`` whether one
     listens on that port, ``locked`` whose process holds the lock of that file.
-    ``user``: as whom it is looked at; empty where that is not to be told. ``to_come``: roles of a later version.
+    ``user`` is the user that the check runs as; empty if the lines need not name it. ``to_come``: roles of a later
+    version.
     """
 
     open_pins: Callable[[str], Pins]

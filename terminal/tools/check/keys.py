@@ -1,4 +1,4 @@
-"""Keys and passwords: are the files there, closed to others, and do the pairs fit?"""
+"""Keys and passwords: are the files there and closed to others, and do the pairs match?"""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -19,6 +19,8 @@ _SOON = timedelta(days=60)
 
 
 async def keys(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    """PayBy's keys, the merchant's, those of lifts and of tickets; and no ticket key on a machine that stands at a
+    lane."""
     if payby := settings.payby:
         advice = "download PayBy's public key from its portal: deploy/payby.md, 2"
         yield _tried("keys payby.payby_public_key", lambda: _payby_keys(payby), advice)
@@ -42,7 +44,7 @@ async def keys(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
         advice = "`exit-terminal init` makes one; the entry terminal has the same"
         roles = settings.roles()
         if "worker" not in roles and not {*KERB}.isdisjoint(roles):
-            text = "a lane's machine, which may be stolen, holds keys that tickets are signed with"
+            text = "this lane's machine, which may be stolen, holds the keys that sign tickets"
             advice = "take [ticket] and its files off this machine: the worker alone needs them"
             yield Finding("keys ticket.keys", False, text, advice)
             return
@@ -50,6 +52,7 @@ async def keys(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
 
 
 async def passwords(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    """The file with this machine's password for the broker; unproven where the embedded broker will make it."""
     mqtt, broker = settings.mqtt, settings.broker
     if broker and (wrong := _wrong_user_file(broker, mqtt.password_file if mqtt else None)):
         yield wrong
@@ -57,7 +60,7 @@ async def passwords(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
         return
     name = "password mqtt.password_file"
     if broker and mqtt.password_file == broker.users / mqtt.username and not mqtt.password_file.exists():
-        yield Finding(name, True, "not there yet; the embedded broker makes it", but="unproven")
+        yield Finding(name, True, "not there yet; the embedded broker will make it", but="unproven")
         return
     advice = "give the file the password of this user of the broker, and close it to others: chmod o= FILE"
     found = _tried(name, lambda: f"{len(build.password(mqtt))} characters", advice)
@@ -139,10 +142,10 @@ def _payby_keys(payby: PaybySettings) -> str:
     found = build.payby_public_keys(payby)
     own = None
     if payby.private_key:
-        with suppress(ConfigError):  # told by the merchant key's own line
+        with suppress(ConfigError):  # the merchant key's own line reports it
             own = build.merchant_key(payby).public_key()
     if own in found:
-        raise ConfigError("payby.payby_public_key: is the merchant's own public key")
+        raise ConfigError("payby.payby_public_key: this is the merchant's own public key, not PayBy's")
     return f"{len(found)} of PayBy's"
 
 

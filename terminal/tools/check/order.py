@@ -1,5 +1,5 @@
-"""``check --order``: a real order, paid with a phone and given back, so that DYNQR, deviceId, expiry and notifyUrl are
-proven before the first driver. Money moves here: the order's amount, there and back.
+"""``check --order``: a real order, paid with a phone and refunded, which proves DYNQR, deviceId, expiry and notifyUrl
+before the first driver comes. Money moves here: the order's amount, there and back.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from terminal.tools.check.report import CheckReport
 from terminal.tools.check.services import what_to_do
 
 NOTIFIED_S = 15.0
-"""So long after the payment PayBy's notification may come."""
+"""How long after the payment PayBy's notification may come."""
 REFUNDED_S = 30.0
 _MARGIN_MS = 600_000
 _MOST = Decimal(100)
@@ -50,7 +50,7 @@ async def prove(
     report: CheckReport,
     wait_s: float | None = None,
 ) -> bool:
-    """CheckReport each step as it is known; True where all went well. ``wait_s``: how long the payer has, by default
+    """Report each step as it happens; returns whether all went well. ``wait_s``: how long the payer has, by default
     as long as a driver. Raises ConfigError, BadKey."""
     payby = settings.need(PaybySettings)
     lane = settings.lane.id if settings.lane else ""
@@ -70,7 +70,7 @@ class _OrderProof:
         self._no = f"check-{uuid.uuid4().hex}"
         self._good = True
         self._deaf = ""
-        """Why no notification can be seen here."""
+        """Why no notification can be seen here; empty if it can."""
         self._notified = asyncio.Event()
 
     async def run(self, amount: Decimal, blocks: bool, wait_s: float) -> bool:
@@ -116,7 +116,7 @@ class _OrderProof:
         return answer
 
     async def _wait(self, placed: OrderAnswer, wait_s: float) -> OrderAnswer | None:
-        """Query as a lane does, until it is paid; close it when nobody pays."""
+        """Query as a lane does, until the order is paid; close it if nobody pays."""
         loop, scanned, asks = asyncio.get_running_loop(), False, True
         until = loop.time() + wait_s
         while loop.time() < until:
@@ -132,16 +132,16 @@ class _OrderProof:
         except errors.OrderPaid:
             return self._ended(await self._client.get_order(self._no, device_id=self._device, attempts=3), placed)
         except errors.PayByError as error:
-            text = f"nobody paid within {wait_s:.0f} s, and it was not cancelled: {error}"
+            text = f"nobody paid within {wait_s:.0f} s, and the order could not be cancelled: {error}"
         self._tell("paid", False, text, "scan the code above with a phone that can pay")
         return None
 
     async def _scanned(self, token_url: str) -> tuple[bool, bool]:
-        """Is it worth asking again; and was it scanned?"""
+        """Ask whether it was scanned; returns whether to ask again."""
         try:
             payer = await self._client.get_cashier_url_info(token_url)
         except errors.PayByError as error:
-            self._not_proven("scanned", f"not told by PayBy, and not needed: {error}")
+            self._not_proven("scanned", f"PayBy does not tell, and it is not needed: {error}")
             return False, False
         if payer is None:
             return True, False
@@ -152,15 +152,13 @@ class _OrderProof:
         order, info = answer.order, answer.order.payment_info
         mid = self._payby.payee_mid or self._payby.partner_id
         if not order.is_paid:
-            why = " ".join(filter(None, (order.fail_code, order.fail_des))) or "no reason is given"
+            why = " ".join(filter(None, (order.fail_code, order.fail_des))) or "PayBy gives no reason"
             self._tell("paid", False, f"the order is {order.status}: {why}", "try again; then ask PayBy")
             return None
         if order.payee_mid != mid:
-            self._tell("paid", False, f"to payeeMid {order.payee_mid}, not to {mid}", "mend payby.payee_mid")
+            self._tell("paid", False, f"paid to payeeMid {order.payee_mid}, not to {mid}", "correct payby.payee_mid")
         elif order.total_amount != placed.order.total_amount or order.total_amount.currency != "AED":
-            self._tell(
-                "paid", False, "PayBy names another amount than was asked for", "ask PayBy, with the order number"
-            )
+            self._tell("paid", False, "PayBy names another amount than the order's", "ask PayBy, with the order number")
         else:
             channel = f", by {info.pay_channel}" if info and info.pay_channel else ""
             self._tell("paid", True, f"AED {order.total_amount.amount} to {mid}{channel}; orderNo {order.order_no}")
@@ -169,7 +167,7 @@ class _OrderProof:
     async def _hear(self) -> None:
         url = self._payby.notify_url
         if url is None:
-            text = "none was asked for: payby.notify_url is not set; queries find payments"
+            text = "none was asked for, because payby.notify_url is not set; queries find payments"
             self._not_proven("notification", text)
         elif self._deaf:
             self._not_proven("notification", f"not seen here: {self._deaf}")
@@ -177,11 +175,11 @@ class _OrderProof:
             try:
                 async with asyncio.timeout(NOTIFIED_S):
                     await self._notified.wait()
-                self._tell("notification", True, f"PayBy's own came by {url}")
+                self._tell("notification", True, f"PayBy's own came through {url}")
             except TimeoutError:
-                text = f"none came by {url} within {NOTIFIED_S:.0f} s"
+                text = f"none came through {url} within {NOTIFIED_S:.0f} s"
                 advice = (
-                    "is the address public, its certificate one of a public authority, and does it lead to [listener]?"
+                    "make sure that the address is public, has a public authority's certificate and leads to [listener]"
                 )
                 self._tell("notification", False, text, advice)
 
@@ -206,7 +204,7 @@ class _OrderProof:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Take notifications in the listener's place, unless that is at work, or is not here."""
+        """Take notifications in place of the listener, unless that is running or not configured."""
         async with AsyncExitStack() as stack:
             listener = self._settings.listener
             if self._payby.notify_url and listener:
@@ -218,9 +216,9 @@ class _OrderProof:
                 try:
                     await web.TCPSite(runner, listener.host, listener.port).start()
                 except OSError:
-                    self._deaf = "the listener is at work, and has it; look at its /metrics, or stop it for this test"
+                    self._deaf = "the running listener got it; look at its /metrics, or stop it for this test"
             else:
-                self._deaf = "there is no [listener] in this configuration"
+                self._deaf = "this configuration has no [listener]"
             yield
 
     async def _heard(self, request: web.Request) -> web.Response:
@@ -233,7 +231,7 @@ class _OrderProof:
         except errors.PayByError:
             return web.Response(status=400)
         if order is None or order.merchant_order_no != self._no:
-            return web.Response(status=503)  # of another: PayBy says it again once the listener is back
+            return web.Response(status=503)  # another order's: PayBy sends it again once the listener is back
         self._notified.set()
         return web.json_response({"response": "SUCCESS"})
 

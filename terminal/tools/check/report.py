@@ -1,4 +1,4 @@
-"""How the findings are said: a line each as they are known, or one JSON document when all are there."""
+"""How the findings are reported: a line each as they come, or one JSON document at the end."""
 
 import json
 from collections.abc import Callable
@@ -10,15 +10,16 @@ from terminal.tools.check.finding import Finding
 
 
 class CheckReport(Protocol):
-    """Hears what a check finds, in its order."""
+    """Takes the findings of a check, in order."""
 
-    def found(self, finding: Finding) -> None: ...
+    def found(self, finding: Finding) -> None:
+        """Report one finding, or keep it for the end."""
 
     def show(self, text: str) -> None:
-        """What whoever pays the test order needs: its code, and how."""
+        """Show the payer of the test order what is needed: the code, and how to pay."""
 
     def judge(self, ready: bool) -> None:
-        """Every part has been looked at."""
+        """Every part has been checked."""
 
 
 class Lines:
@@ -38,10 +39,10 @@ class Lines:
 
 
 class Document:
-    """All of it as one JSON document, for programs; ``show`` is where a payer looks, for its stdout is the document's.
+    """Everything as one JSON document, for programs; ``show`` prints for the payer, because stdout has the document.
 
-    ``v`` (1) counts changes that a reader must know of; a reader ignores what it does not know, and what is absent is
-    left out. ``verdict`` is `ready` where the exit status is 0, and only there.
+    ``v`` (1) counts changes that a reader must know of; a reader ignores what it does not know, and absent fields are
+    left out. ``verdict`` is `ready` if and only if the exit status is 0.
     """
 
     def __init__(self, show: Callable[[str], None]) -> None:
@@ -56,7 +57,7 @@ class Document:
         self._judged = ready
 
     def text(self, settings: Settings | None, error: str = "") -> str:
-        """The document. ``settings`` None: they did not load. ``error``: what ended the check before its end."""
+        """The document. ``settings`` None: they did not load. ``error``: what ended the check early."""
         ready = self._judged and not error and all(finding.ok for finding in self._findings)
         said: dict[str, Any] = {"v": 1, "version": __version__}
         if settings and settings.file:

@@ -15,6 +15,7 @@ from terminal.tools.check.finding import Finding, Machine
 
 
 async def fonts(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    """Are the screens' fonts there, and can Arabic be shaped?"""
     if settings.lcd:
         try:
             font("Regular", 12)
@@ -28,47 +29,50 @@ async def fonts(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
 
 
 async def lane_wifi(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    """Does the lane's Wi-Fi code fit on the panel, and can its password be read?"""
     if (lcd := settings.lcd) and lcd.wifi:
         try:
             renderer = Renderer(layout_for(lcd.panel, *_size(lcd)), build.site(settings.garage, lcd, build.wifi(lcd)))
             renderer.compose(View("pay", page="wifi"))
         except (ConfigError, OSError, ValueError) as error:
-            yield Finding("wifi", False, str(error), "mend lcd.wifi and its password's file, or leave them out")
+            yield Finding("wifi", False, str(error), "correct lcd.wifi and its password file, or leave both out")
         else:
             opened = "" if lcd.wifi_password_file else "; an open network"
-            yield Finding("wifi", True, f"{lcd.wifi} fits the panel{opened}")
+            yield Finding("wifi", True, f"{lcd.wifi} fits on the panel{opened}")
 
 
 async def idle_picture(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    """Is the operator's own picture a PNG of the panel's size?"""
     if (lcd := settings.lcd) and lcd.idle_picture:
         try:
             picture_file.load(lcd.idle_picture, _size(lcd))
         except picture_file.PictureError as error:
-            advice = "a still PNG in the panel's own pixels is needed; or leave lcd.idle_picture out"
+            advice = "use a still PNG of exactly the panel's size, or leave lcd.idle_picture out"
             yield Finding("idle picture", False, str(error), advice)
         else:
             yield Finding("idle picture", True, f"{lcd.idle_picture} fits the panel")
 
 
 async def screens(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
+    """Does every screen fit on the panel with the garage's own words? Silent where fonts or panel failed before."""
     if not (lcd := settings.lcd):
         return
     site = build.site(settings.garage, lcd)
     try:
         for key in ("name", "name_ar", "help_phone"):
             if unknown := lacking(getattr(site, key)):
-                text, advice = f"the screens' font has no {' '.join(unknown)}", "write it with other characters"
+                text, advice = f"the screens' font lacks {' '.join(unknown)}", "use other characters"
                 yield Finding(f"screens garage.{key}", False, text, advice)
         layout = layout_for(lcd.panel, *_size(lcd))
     except (OSError, ValueError):
-        return  # told by the fonts' line or the panel's
+        return  # the fonts' line or the panel's reports it
     wrong = _wrong(Renderer(layout, site))
     if wrong:
-        text = f"{', '.join(wrong)}: no room on the {lcd.panel}: {next(iter(wrong.values()))}"
+        text = f"{', '.join(wrong)} do not fit on the {lcd.panel}: {next(iter(wrong.values()))}"
         advice = "shorten garage.help_phone or the garage's name, or take a larger panel"
         yield Finding("screens", False, text, advice)
     else:
-        yield Finding("screens", True, f"every one of them fits the {lcd.panel}")
+        yield Finding("screens", True, f"all of them fit on the {lcd.panel}")
 
 
 def _wrong(renderer: Renderer) -> dict[str, str]:

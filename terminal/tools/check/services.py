@@ -1,4 +1,4 @@
-"""PayBy must answer, and by its answer the clock is right."""
+"""PayBy must answer; and the clock, by PayBy's answer."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -15,14 +15,15 @@ _QUICKEST_S = 10.0
 
 
 async def payby_and_clock(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
+    """Does PayBy answer the merchant's key (for at most 10 s), and is this machine's clock right?"""
     skew_ms = None
     payby = settings.payby
     if payby and payby.private_key and payby.base_url and payby.partner_id:
         try:
             client = build.payby_client(payby, timeout_s=min(payby.timeout, _QUICKEST_S))
-        except ConfigError:  # told by the keys' lines
+        except ConfigError:  # the keys' own lines report it
             yield Finding(
-                "PayBy", True, "not asked: a key is to be mended first", but="unproven", about="payby.base_url"
+                "PayBy", True, "not asked: a key must be corrected first", but="unproven", about="payby.base_url"
             )
         else:
             async with client:
@@ -32,18 +33,18 @@ async def payby_and_clock(settings: Settings, machine: Machine) -> AsyncIterator
 
 
 async def _ask(client: PayByClient, payby: PaybySettings) -> Finding:
-    """Ask for an order that cannot be: "no such order" is the answer that only a known merchant gets."""
+    """Ask for an impossible order: only a known merchant gets the answer "no such order"."""
     try:
         await client.get_order(f"check-{uuid.uuid4().hex}")
     except errors.OrderUnknown:
         return Finding("PayBy", True, f"{payby.base_url} knows {payby.partner_id} and its key")
     except errors.PayByError as error:
         return Finding("PayBy", False, str(error), what_to_do(error))
-    return Finding("PayBy", False, "knows an order that was never placed", "is payby.base_url PayBy's?")
+    return Finding("PayBy", False, "it knows an order that was never placed", "check that payby.base_url is PayBy's")
 
 
 def what_to_do(error: errors.PayByError) -> str:
-    """The same for a refusal with and without a signature."""
+    """The advice for a refusal, with or without a signature."""
     match error:
         case errors.ClockWrong():
             return "set this machine's clock: sudo timedatectl set-ntp true"
@@ -60,7 +61,7 @@ def what_to_do(error: errors.PayByError) -> str:
         case errors.OutcomeUnknown(said=errors.CallFailed() as said):
             return what_to_do(said)
         case errors.OutcomeUnknown():
-            return "mend payby.base_url, or the way to the internet"
+            return "correct payby.base_url, or check the internet connection"
     return "ask PayBy, with the trace code"
 
 
@@ -69,9 +70,13 @@ _ENROL = "in PayBy's portal: upload merchant.pub.pem, enter this machine's outgo
 
 def _clock(ntp: bool | None, skew_ms: int | None, *, prices: bool) -> Finding:
     if prices and not ntp and skew_ms is None:
-        text = "confirmed by nobody, neither the network nor PayBy: no ticket would be taken"
-        return Finding("clock", False, text, "sudo timedatectl set-ntp true, and mend the way to PayBy")
-    kept = {True: "kept by the network", False: "not kept by the network", None: "who keeps it is not known here"}[ntp]
+        text = "neither the network nor PayBy has confirmed it: no ticket would be taken"
+        return Finding("clock", False, text, "run sudo timedatectl set-ntp true, and check the connection to PayBy")
+    kept = {
+        True: "kept by the network",
+        False: "not kept by the network",
+        None: "whether the network keeps it is unknown",
+    }[ntp]
     text = (
         kept
         if skew_ms is None

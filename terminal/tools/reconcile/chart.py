@@ -1,6 +1,6 @@
-"""The day at a glance: what was paid and how the arm was raised, hour by hour, and what nobody can explain.
+"""The day at a glance: payments and raises, hour by hour, and everything unexplained.
 
-One layout, drawn on either of two canvases: pixels (PNG), or lines of SVG in a page that needs nothing else (HTML).
+One layout, drawn on one of two canvases: pixels (PNG), or SVG in a page that needs nothing else (HTML).
 """
 
 import html
@@ -36,7 +36,9 @@ RAISES: Mapping[str, tuple[str, str]] = {
 class Canvas(Protocol):
     """Colours as ``#rrggbb``, lengths in px from the top left corner, a text's ``y`` on its baseline."""
 
-    def box(self, x: float, y: float, width: float, height: float, colour: str) -> None: ...
+    def box(self, x: float, y: float, width: float, height: float, colour: str) -> None:
+        """Fill a rectangle; ``x`` and ``y`` are its top left corner."""
+
     def text(
         self,
         x: float,
@@ -46,7 +48,8 @@ class Canvas(Protocol):
         colour: str,
         anchor: Anchor = "start",
         weight: Weight = "Regular",
-    ) -> None: ...
+    ) -> None:
+        """Write one line, ``size`` px high; ``anchor`` says which part of it stands at ``x``."""
 
 
 class Pixels:
@@ -112,7 +115,7 @@ def as_png(report: Report) -> Image.Image:
 
 
 def as_html(report: Report) -> str:
-    """The picture, and every line below it, in one file without scripts."""
+    """The picture with every line below it, in one file without scripts."""
     canvas = Svg()
     draw(report, canvas)
     title = f"{report.garage} {report.day.date}"
@@ -154,7 +157,7 @@ def _row(report: Report, line: ReportLine) -> str:
 
 
 def draw(report: Report, canvas: Canvas) -> None:
-    """All of it, from the top."""
+    """Draw everything, from the top."""
     canvas.text(MARGIN, 66, f"{report.day.date:%A, %-d %B %Y}", 30, INK, weight="SemiBold")
     canvas.text(MARGIN, 94, f"garage {report.garage}, {report.day.zone}", 17, MUTED)
     _tiles(report, canvas)
@@ -176,7 +179,7 @@ def _tiles(report: Report, canvas: Canvas) -> None:
         ("paid, by the statement", f"AED {_grouped(paid[1])}", f"{paid[0]} payments", INK),
         ("refunded", f"AED {_grouped(back[1])}", f"{back[0]} refunds", INK),
         ("opened without payment", str(len(without)), _reasons(without), INK),
-        ("unexplained", str(bad), "look at the list below" if bad else "nothing to look at", ALARM if bad else WELL),
+        ("unexplained", str(bad), "see the list below" if bad else "nothing to check", ALARM if bad else WELL),
     )
     width = (WIDTH - 2 * MARGIN) / len(tiles)
     for number, (title, value, below, colour) in enumerate(tiles):
@@ -283,7 +286,7 @@ def _exceptions(report: Report, canvas: Canvas) -> None:
 
 
 def _cut(text: str) -> str:
-    """As much of a text as one line has room for."""
+    """As much of a text as fits on one line."""
     face, room = font("Regular", 15), WIDTH - 2 * MARGIN
     if face.getlength(text) <= room:
         return text

@@ -1,8 +1,8 @@
-"""``exit-terminal reconcile --date D``: does PayBy's statement, our journal and the boom's tell the same day?
+"""``exit-terminal reconcile --date D``: do PayBy's statement, our journal and the barriers' agree about a day?
 
-Reads only, and may run while the worker works: journals are read without the writer's lock, and no word of a
-statement, which nobody signed, moves any money. Here is what has to do with files and the network; the matching is
-pure: ``papers`` (the statement) and ``records`` (the journals) become ``facts``, ``match`` makes of them a ``report``.
+It only reads, and may run while the worker is running: journals are read without the writer's lock, and a statement,
+which nobody signs, moves no money. This file does the files and the network. The matching is pure: ``statements`` and
+``journals`` become ``facts``, and ``match`` makes a ``report`` of them.
 """
 
 import asyncio
@@ -37,14 +37,14 @@ from terminal.tools.reconcile.statements import PAYBY_ZONE, StatementFlaw, read_
 
 Files = Sequence[tuple[str, bytes]]
 Listed = tuple[Sequence[RefundOrder], str]
-"""Refunds that PayBy has of a day, and why there may be more."""
+"""PayBy's refunds of a day, and why there may be more."""
 _MOST_PAGES = 100
-_BEFORE_MS = 2 * 86_400_000  # what a day's payments may still have to do with
+_BEFORE_MS = 2 * 86_400_000  # how far back a day's payments may reach
 _FIRST_YEAR, _LAST_YEAR = 2000, 9000  # beyond them Python's own dates end
 
 
 class ReconcileFailed(Exception):
-    """There is nothing to match with; one line for a person."""
+    """There is nothing to match; the text is one line for a person."""
 
 
 def run(
@@ -60,9 +60,9 @@ def run(
     complain: Callable[[str], None] = lambda text: print(f"exit-terminal: {text}", file=sys.stderr),
     now_ms: int | None = None,
 ) -> int:
-    """Reconcile one day (``YYYY-MM-DD``, where the garage is): say the report, write what was asked for.
+    """Reconcile one day (``YYYY-MM-DD``, in the garage's time zone): print the report, and write the files asked for.
 
-    0: everything is explained, 1: something is not, or there is no statement. ``statements`` (ZIP or CSV) stand in for
+    Returns 0 if everything is explained, 1 if not or if there is no statement. ``statements`` (ZIP or CSV) replace
     the download, which needs the merchant's key. Raises ConfigError for wrong use, BadKey, OSError for a file that
     cannot be written.
     """
@@ -104,10 +104,10 @@ def reconcile(
     now_ms: int | None = None,
     listed: Listed = ((), ""),
 ) -> Report:
-    """Match a day's statement files, each with its name, with the journals of this machine and those named; ``listed``
+    """Match a day's statement files, each with its name, with this machine's journals and those named; ``listed``
     is what refunds_listed() gives.
 
-    Raises ConfigError where a journal is absent, ReconcileFailed where the worker's is of no use.
+    Raises ConfigError if a journal is absent, ReconcileFailed if the worker's cannot be used.
     """
     flaws: list[StatementFlaw] = []
     notes: list[str] = [listed[1]] if listed[1] else []
@@ -120,7 +120,7 @@ def reconcile(
     raises = openings(records, arms)
     if blind := {o.lane for o in raises if o.at_ms in day} - {arm.lane for arm in arms}:
         lanes = ", ".join(sorted(blind))
-        notes.append(f"no barrier's journal of {lanes} is here: its raises are those that the worker heard of")
+        notes.append(f"no barrier's journal of {lanes} is here, so its raises are those that the worker heard of")
     facts = Facts(
         settings.need(sections.GarageSettings).id,
         day,
@@ -135,10 +135,10 @@ def reconcile(
 
 
 async def download(settings: Settings, day: CalendarDay) -> list[tuple[str, bytes]]:
-    """The statements of the PayBy days that ``day`` falls into: one where the garage has PayBy's time.
+    """The statements of the PayBy days that ``day`` falls into: one, if the garage has PayBy's time zone.
 
-    Raises ConfigError for what the configuration lacks, BadKey, ReconcileFailed where there is no statement (yet),
-    CallFailed for what else PayBy answers.
+    Raises ConfigError for what the configuration lacks, BadKey, ReconcileFailed if there is no statement (yet),
+    CallFailed for any other answer of PayBy's.
     """
     first, last = _payby_days(day)
     found = []
@@ -156,8 +156,8 @@ async def download(settings: Settings, day: CalendarDay) -> list[tuple[str, byte
 
 
 async def refunds_listed(settings: Settings, day: CalendarDay) -> Listed:
-    """PayBy's own list of the day's refunds, those made in its portal included; or why it was not had, which is no
-    reason not to match. Raises as download() does for the configuration."""
+    """PayBy's own list of the day's refunds, including those made in its portal; or why it could not be read, which
+    does not stop the matching. Raises what download() raises for the configuration."""
     first, last = _payby_days(day)
     found: list[RefundOrder] = []
     async with build.payby_client(settings.need(sections.PaybySettings)) as client:
@@ -168,7 +168,7 @@ async def refunds_listed(settings: Settings, day: CalendarDay) -> Listed:
                 if number + 1 >= page.total_pages:
                     return found, ""
         except CallFailed as error:
-            return found, f"PayBy's list of refunds was not had: {error}"
+            return found, f"PayBy's list of refunds could not be read: {error}"
     return found, f"PayBy's list of refunds has more than {_MOST_PAGES} pages; the rest was not read"
 
 
@@ -200,7 +200,7 @@ def _given(path: Path) -> tuple[str, bytes]:
 
 
 def _rows(path: Path, flaws: list[StatementFlaw], since_ms: int | None = None) -> Iterator[JournalRow]:
-    """A journal's rows, up to the first in doubt; those of its archive first, where it begins after ``since_ms``."""
+    """A journal's rows, up to the first in doubt; its archive's first, if the journal begins after ``since_ms``."""
     try:
         first = next(iter(reading.read(path)), None) if since_ms is not None else None
         reader = archive.read_all if first and since_ms is not None and first.at_ms > since_ms else reading.read

@@ -1,5 +1,5 @@
-"""What is matched, and the same by what it is looked up by. Everything is matched by number, never by time; time only
-says what belongs to the day, and what must stand in its statement."""
+"""What is matched, and its indexes. Everything is matched by number, never by time; time only says what belongs to the
+day, and what must be in its statement."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,12 +12,12 @@ from terminal.tools.reconcile.report import CalendarDay, Sums
 from terminal.tools.reconcile.statements import StatementDay, StatementEntry
 
 GOOD, BAD, OPEN = ("settled", "success"), ("failed",), ("asked", "created")
-"""What a refund's stages come to."""
+"""What a refund's stages mean."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is matched. ``now_ms``: when the journals were read. ``payee_mid`` empty: not compared."""
+    """What is matched. ``now_ms``: when the journals were read. ``payee_mid`` empty: it is not compared."""
 
     garage: str
     day: CalendarDay
@@ -27,7 +27,7 @@ class Facts:
     openings: Sequence[Opening]
     payee_mid: str = ""
     listed: Mapping[str, RefundOrder] = field(default_factory=dict)
-    """PayBy's own list of refunds, by their number; empty: it was not had."""
+    """PayBy's own list of refunds, by their number; empty: it could not be read."""
 
 
 class Index:
@@ -54,7 +54,7 @@ class Index:
                 self.rest.append(entry)
         paid = [no for no, paid in self.records.paid.items() if paid.paid_ms in self.day]
         self.today = dict.fromkeys([*paid, *(no for no in self.rows if no in self.records.orders)])
-        """Our orders that were paid on the day, by our word or the statement's, in order."""
+        """Our orders that were paid on the day, according to us or to the statement, in order."""
         self.refunds: dict[str, list[ReturnedRefund]] = defaultdict(list)
         for returned in self.records.refunds.values():
             self.refunds[returned.refund.order_no].append(returned)
@@ -70,7 +70,7 @@ class Index:
         for opening in self.facts.openings:
             if opening.order_no:
                 (self.raised if opening.sure else self.unsure)[opening.order_no].append(opening)
-        for opening in self.facts.openings:  # an operator lets out who has paid and whom no lift has let out
+        for opening in self.facts.openings:  # an operator lets out a driver who paid and got no lift
             if opening.reason == "operator" and opening.sure and (payments := self.stays.get(opening.session)):
                 first = payments[0]
                 if opening.at_ms >= first.paid_ms and not any(self.raised.get(p.order.no) for p in payments):
@@ -81,16 +81,16 @@ class Index:
         return sum(r.refund.amount for r in self.refunds.get(order_no, ()) if r.refund.stage in stages)
 
     def due(self, first_ms: int, last_ms: int) -> bool:
-        """Must what happened at some time from ``first_ms`` to ``last_ms`` stand in the statement?"""
+        """Must something that happened at some time from ``first_ms`` to ``last_ms`` be in the statement?"""
         papers = self.facts.papers
         return papers.covers(first_ms, last_ms) if papers.periods else (first_ms in self.day and last_ms in self.day)
 
     def where(self, order_no: str) -> str:
-        """The rows of the statement that have this order's payment."""
+        """The statement's rows with this order's payment."""
         return places(self.rows.get(order_no, ()))
 
     def sums(self) -> Sums:
-        """Of our own orders and refunds."""
+        """The rows of our own orders and refunds."""
         paid = [p for p in self.records.paid.values() if p.paid_ms in self.day]
         ended = [r for r in self.records.refunds.values() if r.refund.stage in GOOD and r.ended_ms in self.day]
         settlements = [e for e in self.rest if e.kind is StatementKind.SETTLEMENTS and e.transaction == "PAYMENT"]

@@ -1,6 +1,6 @@
-"""What our own journals say: the worker's about orders, payments, refunds and lifts, the barriers' about raises.
+"""What our own journals tell: the worker's about orders, payments, refunds and lifts, the barriers' about raises.
 
-The worker's events are stepped through the very rules that heard them first, so nothing is decided here that
+The worker's events are stepped through the rules that first took them, so nothing is decided here that
 ``core/rules/`` decides. Pure: rows come in, facts come out.
 """
 
@@ -24,24 +24,31 @@ from terminal.payby.messages import read_notification, read_order
 
 _DAY_MS = 86_400_000
 _PROMPT_MS = 120_000
-"""A lift is refused 60 s after it was signed; the rest is left to clocks that disagree."""
+"""A lift is refused 60 s after it was signed; the rest allows for clocks that disagree."""
 
 
 class JournalRow(Protocol):
-    """A journal's row, as far as it matters here."""
+    """A journal's row, as the report needs it."""
 
     @property
-    def seq(self) -> int: ...
+    def seq(self) -> int:
+        """Its number, which counts from 1 without gaps."""
+
     @property
-    def at_ms(self) -> int: ...
+    def at_ms(self) -> int:
+        """When it was written, in ms since the epoch."""
+
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """What it tells; see journal/kinds."""
+
     @property
-    def data(self) -> bytes: ...
+    def data(self) -> bytes:
+        """Its content, as its kind has it: mostly JSON in UTF-8."""
 
 
 class UnreadableRow(ValueError):
-    """A row that is none of this journal's, or of a newer program's."""
+    """The row does not belong to this journal, or is a newer program's."""
 
 
 # -- the worker's ----------------------------------------------------------------------------------------------------
@@ -67,7 +74,7 @@ class ReturnedRefund:
 
 @dataclass(frozen=True, slots=True)
 class ChargedBack:
-    """A chargeback that PayBy told of at ``at_ms``; ``fils`` is None where it says no amount of whole fils."""
+    """A chargeback that PayBy notified at ``at_ms``; ``fils`` is None if it gives no amount in whole fils."""
 
     order_no: str
     at_ms: int
@@ -85,7 +92,7 @@ class BoomSighting:
 
 @dataclass(slots=True)
 class WorkerRecords:
-    """The worker's journal, whose first row is of ``first_ms``; ``whole``: nothing before that was pruned."""
+    """The worker's journal, whose first row has the time ``first_ms``; ``whole``: nothing was pruned."""
 
     orders: dict[str, VisitOrder] = field(default_factory=dict)
     paid: dict[str, PaidOrder] = field(default_factory=dict)
@@ -93,7 +100,7 @@ class WorkerRecords:
     fees: dict[str, ParkingFee] = field(default_factory=dict)
     grants: dict[str, Grant] = field(default_factory=dict)
     raised: dict[str, BoomSighting] = field(default_factory=dict)
-    """By lift, those included that the worker did not grant."""
+    """By lift, including lifts that the worker did not grant."""
     forced: list[BoomSighting] = field(default_factory=list)
     """The arm rose, and no lift raised it."""
     chargebacks: list[ChargedBack] = field(default_factory=list)
@@ -102,7 +109,7 @@ class WorkerRecords:
     first_ms: int | None = None
     whole: bool = True
     lost: list[int] = field(default_factory=list)
-    """When rows were lost by a damage; the time of the first one after them, or of the repair."""
+    """When a damage lost rows: the time of the first row after them, or of the repair."""
 
 
 def read_worker(rows: Iterable[JournalRow], rules: Rules) -> WorkerRecords:
@@ -137,7 +144,7 @@ def read_worker(rows: Iterable[JournalRow], rules: Rules) -> WorkerRecords:
 
 
 def _charged_back(row: JournalRow) -> ChargedBack | None:
-    """What a NOTICE says, if it is a chargeback."""
+    """The chargeback in a NOTICE, if it has one."""
     try:
         said = read_notification(row.data.partition(b"\n")[2]).acquire_chargeback
     except BadWords as error:
@@ -152,8 +159,8 @@ def _charged_back(row: JournalRow) -> ChargedBack | None:
 
 
 def _resume(garage: Garage, row: JournalRow) -> None:
-    """What a pruned or repaired journal no longer tells: a row bears the state, and a stay comes back whole. Stays that
-    have left the worker's memory since are not in it, and wanted here."""
+    """What a pruned or repaired journal no longer tells: a row has the state, and a stay comes back whole. Stays that
+    have left the worker's memory since are not in it, but needed here."""
     try:
         if row.kind == CHECKPOINT:
             state = read_checkpoint(row.data)
@@ -168,7 +175,7 @@ def _resume(garage: Garage, row: JournalRow) -> None:
 
 
 def _hear(records: WorkerRecords, event: Event, last: dict[str, str | None]) -> None:
-    """What an event says that the state does not keep. ``last``: the lift that each lane's barrier named last."""
+    """What an event tells that the state does not keep. ``last``: the lift that each lane's barrier last named."""
     match event:
         case TicketRead(fee=fee):
             records.fees[fee.session] = fee
@@ -199,7 +206,7 @@ def _keep(records: WorkerRecords, change: Change, at_ms: int) -> None:
 
 
 def _paid_ms(order: VisitOrder, payment: Payment) -> int:
-    """PayBy's word for it, unless it says nothing or a time that cannot be."""
+    """PayBy's time for it, unless it gives none or an impossible one."""
     try:
         info = read_order(payment.proof.body).payment_info
     except BadWords:
@@ -212,7 +219,7 @@ def _paid_ms(order: VisitOrder, payment: Payment) -> int:
 
 
 class Intent(msgspec.Struct, frozen=True):
-    """A lift as the barrier journals it, as far as it matters here."""
+    """A lift in the barrier's journal, as the report needs it."""
 
     id: str
     session: str
@@ -235,7 +242,7 @@ class Pulse:
 
 @dataclass(frozen=True, slots=True)
 class BarrierRecords:
-    """One barrier's journal. ``lane``: by the configuration or the worker's journal; empty where neither tells it."""
+    """One barrier's journal. ``lane``: from the configuration or the worker's journal; empty if neither tells it."""
 
     name: str
     lane: str
@@ -243,7 +250,7 @@ class BarrierRecords:
     first_ms: int
     last_ms: int
     lost: tuple[int, ...] = ()
-    """When rows were lost by a damage."""
+    """When a damage lost rows."""
 
 
 def read_barrier(name: str, rows: Iterable[JournalRow], records: WorkerRecords, lane: str = "") -> BarrierRecords:
@@ -265,14 +272,14 @@ def read_barrier(name: str, rows: Iterable[JournalRow], records: WorkerRecords, 
         elif row.kind == REPAIRED:
             lost.append(row.at_ms)
         elif row.kind not in BARRIERS:
-            raise UnreadableRow(f"row {row.seq} of kind {row.kind!r} is no barrier's")
+            raise UnreadableRow(f"row {row.seq} of kind {row.kind!r} is not a barrier's")
     pulses = tuple(Pulse(intent, at, intent.id in done) for intent, at in intents.values())
     lanes = (_lane_of(pulse.intent, records) for pulse in pulses)
     return BarrierRecords(name, lane or next(filter(None, lanes), ""), pulses, first or 0, last or 0, tuple(lost))
 
 
 def _pulsed_ms(intent: Intent, written_ms: int) -> int:
-    """When it was taken. A journal that was salvaged has its rows written anew, long after the lift was signed."""
+    """When the lift was taken. A salvaged journal's rows were written anew, long after the lift was signed."""
     try:
         signed_ms = moment(intent.at)
     except ValueError:
@@ -287,7 +294,7 @@ def _lane_of(intent: Intent, records: WorkerRecords) -> str:
     return name.lane if name else ""
 
 
-_NOBODYS = "raised by a lift that no journal here holds; an operator's shows in the barrier's journal"
+_NOBODYS = "raised by a lift that no journal here holds; the barrier's journal would show an operator's lift"
 
 
 # -- both ------------------------------------------------------------------------------------------------------------
@@ -310,10 +317,10 @@ class Opening:
 
 
 def openings(records: WorkerRecords, arms: Sequence[BarrierRecords]) -> list[Opening]:
-    """Every raise that any journal tells of, once, in order of time."""
+    """Every raise in any journal, once, in order of time."""
     told: dict[str, tuple[BarrierRecords, Pulse]] = {}
     for arm in arms:
-        for pulse in arm.pulses:  # of a barrier whose journal was moved aside, both may be here
+        for pulse in arm.pulses:  # if a barrier's journal was moved aside, both may be here
             if pulse.done or pulse.intent.id not in told:
                 told[pulse.intent.id] = arm, pulse
     found = [_pulsed(records, arm, pulse) for arm, pulse in told.values()]
@@ -328,7 +335,7 @@ def _pulsed(records: WorkerRecords, arm: BarrierRecords, pulse: Pulse) -> Openin
     if not sure:
         odd = "the barrier was interrupted: nobody knows whether the arm rose"
     elif grant is None and intent.reason != "operator":
-        odd = "a worker's lift that the worker's journal does not hold"
+        odd = "the worker signed this lift, and its journal does not hold it"
     elif grant and (grant.reason, grant.order_no, grant.session) != (intent.reason, intent.order_no, intent.session):
         odd = "the barrier's journal and the worker's differ about this lift"
     return Opening(

@@ -1,4 +1,4 @@
-"""The statement, the worker's journal and the arms' raises, matched: data in, report out.
+"""Matches the statement, the worker's journal and the arms' raises: data in, report out.
 
 Whatever no rule here explains is unexplained.
 """
@@ -21,7 +21,7 @@ _OPENED: Mapping[str, LineKind] = {"free": "opened-free", "operator": "opened-op
 
 
 def match(facts: Facts, notes: Sequence[str] = (), flaws: Sequence[StatementFlaw] = ()) -> Report:
-    """A day's report; ``notes`` and ``flaws`` are what was found besides, while reading."""
+    """A day's report; ``notes`` and ``flaws`` are what else was found while reading."""
     found = Index(facts)
     lines = [
         *payments(found),
@@ -49,10 +49,10 @@ def _wrong_day(facts: Facts) -> Iterator[StatementFlaw]:
     day, periods = facts.day, facts.papers.periods
     if periods and not any(start < day.end_ms and day.start_ms < end for start, end in periods):
         start, end = (day.local(at) for at in periods[0])
-        yield StatementFlaw("statement", f"of another day: {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
+        yield StatementFlaw("statement", f"for another day: {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
 
 
-# -- what the statement has and we have not --------------------------------------------------------------------------
+# -- what the statement has and we do not ----------------------------------------------------------------------------
 
 
 def _strangers(found: Index) -> Iterator[ReportLine]:
@@ -73,20 +73,22 @@ def _strangers(found: Index) -> Iterator[ReportLine]:
 def _stranger(found: Index, row: StatementEntry) -> ReportLine:
     refund = row.transaction == "REFUND"
     about = row.origin_no if refund else row.order_no
-    line = ReportLine("not-ours", False, row.at_ms, "no order number of ours", "", "", about, row.fils, where=row.where)
+    line = ReportLine(
+        "not-ours", False, row.at_ms, "not one of our order numbers", "", "", about, row.fils, where=row.where
+    )
     order, name = found.records.orders.get(about), parse_order_no(about)
     if refund and order:
         line = replace(line, lane=order.lane, session=order.session)
         made = found.facts.listed.get(row.order_no)
         if made and made.origin_merchant_order_no == about and made.status != "FAILURE":
             return replace(line, kind="refund", explained=True, text=f"{row.order_no}, made in PayBy's portal")
-        return replace(line, text=f"a refund, {row.order_no}, that was not asked for here")
+        return replace(line, text=f"refund {row.order_no} was not asked for here")
     if name and name.garage != found.facts.garage:
         return replace(line, kind="elsewhere", explained=True, text=f"of garage {name.garage}")
     if _TEST_ORDER.fullmatch(about):
         return replace(line, kind="elsewhere", explained=True, text="a test order of `check --order`")
     if name:
-        text = "an order number of this garage that its journal does not hold"
+        text = "an order number of this garage, but its journal does not hold it"
         return replace(line, text=text, lane=name.lane, session=name.session)
     return line
 
@@ -95,7 +97,7 @@ def _stranger(found: Index, row: StatementEntry) -> ReportLine:
 
 
 def _chargebacks(found: Index) -> Iterator[ReportLine]:
-    """Each order of which money was taken back, by PayBy's notification of the day or by the statement."""
+    """Each order whose money was taken back, by PayBy's notification of the day or by the statement."""
     told: dict[str, list[ChargedBack]] = defaultdict(list)
     for one in found.records.chargebacks:
         told[one.order_no].append(one)
@@ -114,7 +116,7 @@ def _chargeback(found: Index, no: str, told: Sequence[ChargedBack], rows: Sequen
     if name and name.garage != found.facts.garage:
         return replace(line, text=f"of garage {name.garage}")
     if not told:
-        return replace(line, explained=False, text="in the statement, and PayBy did not tell of it here")
+        return replace(line, explained=False, text="in the statement, but PayBy did not notify us of it")
     if rows and said != listed:
         return replace(line, explained=False, said_fils=listed, text=f"{case}: the statement has another amount")
     return line if rows else replace(line, text=f"{case}; the statement of another day has it")
@@ -124,7 +126,7 @@ def _chargeback(found: Index, no: str, told: Sequence[ChargedBack], rows: Sequen
 
 
 def _raises(found: Index) -> Iterator[ReportLine]:
-    """Those of the day that no `paid-opened` tells of."""
+    """The day's raises that no `paid-opened` covers."""
     for opening in found.facts.openings:
         if opening.at_ms in found.day and (line := _raise(found, opening)):
             yield line
@@ -154,7 +156,7 @@ def _raise(found: Index, opening: Opening) -> ReportLine | None:
 
 
 def _settled(found: Index, opening: Opening) -> bool:
-    """Did the payment of a lift of unknown outcome find its end in another way?"""
+    """Did the payment of a lift with an unknown outcome end in another way?"""
     paid = found.records.paid.get(opening.order_no)
     if paid is None:
         return False

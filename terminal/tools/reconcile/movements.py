@@ -1,4 +1,4 @@
-"""The day's payments and refunds: what each came to, and whether the statement says the same of it."""
+"""The day's payments and refunds: what became of each, and whether the statement agrees."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ IN_FLIGHT_MS = 10 * 60_000
 
 
 def payments(found: Index) -> Iterator[ReportLine]:
-    """Of every order that was paid on the day, by our word or PayBy's: what it bought, and what does not fit."""
+    """For every order that was paid on the day, according to us or PayBy: what it bought, and what does not match."""
     for no in found.today:
         yield from _payment(found, no)
     for stay in found.stays.values():
@@ -25,7 +25,7 @@ def payments(found: Index) -> Iterator[ReportLine]:
 
 
 def refunds(found: Index) -> Iterator[ReportLine]:
-    """Of every refund that was asked or ended on the day, or stands in the statement."""
+    """For every refund that was asked for or ended on the day, or is in the statement."""
     for no, returned in found.records.refunds.items():
         rows = found.returns.get(no, [])
         if rows or returned.asked_ms in found.day or returned.ended_ms in found.day:
@@ -39,7 +39,11 @@ def _payment(found: Index, no: str) -> Iterator[ReportLine]:
         yield _outcome(found, paid)
         if not rows:
             due = found.due(paid.paid_ms, paid.paid_ms)
-            text = "PayBy's statement does not have it" if due else "outside this statement: see the one beside it"
+            text = (
+                "PayBy's statement does not have it"
+                if due
+                else "outside this statement: see the previous or next day's"
+            )
             yield replace(base, kind="missing", explained=not due, at_ms=paid.paid_ms, text=text)
     else:
         text = f"the journal has this order as {order.stage}"
@@ -56,7 +60,7 @@ def _payment(found: Index, no: str) -> Iterator[ReportLine]:
 def _unlike(
     found: Index, base: ReportLine, rows: Sequence[StatementEntry], done: Sequence[str], payby_no: str = ""
 ) -> Iterator[ReportLine]:
-    """A line for each thing in which a row differs from ``base``."""
+    """A line for each difference of a row from ``base``."""
     payee = found.facts.payee_mid
     for row in rows:
         line = replace(base, at_ms=row.at_ms, where=row.where)
@@ -94,19 +98,19 @@ def _outcome(found: Index, paid: PaidOrder) -> ReportLine:
     if payment.holder == "credit" and found.facts.now_ms < payment.until:
         return replace(line, text=f"credit for its ticket until {found.day.shown(payment.until)}")
     if payment.holder == "used":
-        return replace(line, kind="paid-opened", text="left under another's raise, or an open arm")
+        return replace(line, kind="paid-opened", text="left under another's raise, or under an open arm")
     if payment.holder == "lift" and found.facts.now_ms < payment.paid + IN_FLIGHT_MS:
         return replace(line, text="its lift is under way")
     text = f"no raise, and no refund that ended (the payment's holder: {payment.holder})"
     if found.unsure.get(order.no):
-        text = "the barrier does not know whether it raised"
+        text = "the barrier does not know whether it raised the boom"
     elif payment.holder == "raised":
-        text = "the worker took it for raised, and no journal here holds the raise"
+        text = "the worker counted it as raised, but no journal here holds the raise"
     return replace(line, explained=False, text=text)
 
 
 def _twice(found: Index, stay: Sequence[PaidOrder]) -> Iterator[ReportLine]:
-    """Of a stay's payments one may be kept."""
+    """Only one of a stay's payments may be kept."""
     kept = sum(found.given(p.order.no, GOOD + OPEN) < p.payment.amount for p in stay)
     fate = "one is kept" if kept == 1 else f"{kept} are kept"
     for number, paid in enumerate(stay, 1):
@@ -136,14 +140,22 @@ def _refund(found: Index, returned: ReturnedRefund, rows: Sequence[StatementEntr
     if refund.stage in BAD:
         again = found.given(order.no, GOOD + OPEN) >= refund.amount
         explained = again or bool(raised)
-        text += "; refunded under another number" if again else "; PayBy will not: a person must see to it"
+        text += (
+            "; refunded under another number"
+            if again
+            else "; PayBy will not make it: a person must give the money back"
+        )
     elif refund.by == "worker" and raised:
         text, explained = f"{text}; yet the boom rose for it", False
     yield replace(base, text=text, explained=explained, where=places(rows))
     wrong = replace(base, kind="difference", explained=False)
     if refund.stage in GOOD and not rows:
         due = found.due(returned.asked_ms, at)
-        fate = "PayBy's statement does not have this refund" if due else "it may stand in the statement beside this one"
+        fate = (
+            "PayBy's statement does not have this refund"
+            if due
+            else "it may be in the previous or next day's statement"
+        )
         yield replace(wrong, kind="missing", explained=not due, text=base.text + fate)
     if refund.stage in BAD and rows:
         yield replace(wrong, text=f"{base.text}failed here, and in the statement", where=places(rows))

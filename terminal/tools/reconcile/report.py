@@ -1,4 +1,4 @@
-"""What a day comes to: lines, sums by hour, and what nobody can explain; as a table, CSV and JSON."""
+"""A day's report: lines, sums by hour, and everything unexplained; as a table, CSV and JSON."""
 
 import csv
 import datetime as dt
@@ -40,32 +40,35 @@ KINDS: Mapping[LineKind, str] = {
 }
 """Every kind of line and what it is called, in the order of the table."""
 _LISTED = frozenset(KINDS) - {"paid-opened", "opened-free", "elsewhere"}
-"""Kinds of which each line is printed, not only the sum."""
+"""The kinds of which each line is printed, not only the sum."""
 
 
 @dataclass(frozen=True, slots=True)
 class CalendarDay:
-    """A calendar day where the garage is."""
+    """A calendar day in the garage's time zone."""
 
     date: dt.date
     zone: ZoneInfo
 
     @property
     def start_ms(self) -> int:
+        """Its first moment, in ms since the epoch."""
         return self._midnight(self.date)
 
     @property
     def end_ms(self) -> int:
+        """The first moment of the next day, in ms since the epoch; a day may have 23 or 25 hours."""
         return self._midnight(self.date + dt.timedelta(days=1))
 
     def __contains__(self, at_ms: int | None) -> bool:
         return at_ms is not None and self.start_ms <= at_ms < self.end_ms
 
     def local(self, at_ms: int) -> dt.datetime:
+        """The garage's own time at ``at_ms`` (ms since the epoch), on whichever day."""
         return dt.datetime.fromtimestamp(at_ms / 1000, self.zone)
 
     def shown(self, at_ms: int) -> str:
-        """The time; of another day with its date."""
+        """The time; with the date if it is another day's."""
         at = self.local(at_ms)
         return f"{at:%H:%M:%S}" if at.date() == self.date else f"{at:%Y-%m-%d %H:%M:%S}"
 
@@ -75,7 +78,7 @@ class CalendarDay:
 
 @dataclass(frozen=True, slots=True)
 class ReportLine:
-    """One thing of the day. ``fils`` is our amount, ``said_fils`` the statement's where it differs; ``where`` is
+    """One line of the day. ``fils`` is our amount, ``said_fils`` the statement's if it differs; ``where`` is
     ``file:line`` of the statement; ``by`` is who opened or refunded."""
 
     kind: LineKind
@@ -93,7 +96,7 @@ class ReportLine:
 
 @dataclass(slots=True)
 class Hour:
-    """One hour's sums, in fils and raises. ``exceptions``: lines that nobody can explain."""
+    """One hour's sums, in fils and raises. ``exceptions``: the number of unexplained lines."""
 
     opened_fils: int = 0
     """Paid, and the boom rose."""
@@ -106,19 +109,19 @@ class Hour:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Of this garage's orders: number and fils."""
+    """This garage's orders: number and fils."""
 
     statement: tuple[int, int] = (0, 0)
     journal: tuple[int, int] = (0, 0)
     statement_refunds: tuple[int, int] = (0, 0)
     journal_refunds: tuple[int, int] = (0, 0)
     settled: tuple[int, int] = (0, 0)
-    """In files of settlements, as they say it: of whatever days, after PayBy's commission."""
+    """In files of settlements, as they give it: of any days, after PayBy's commission."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A day, matched."""
+    """A matched day."""
 
     garage: str
     day: CalendarDay
@@ -128,7 +131,7 @@ class Report:
     notes: tuple[str, ...]
     sums: Sums
     hours: tuple[Hour, ...]
-    """24 of them, by the clock on the wall."""
+    """24 hours, by the wall clock."""
 
     @property
     def unexplained(self) -> int:
@@ -136,6 +139,7 @@ class Report:
         return len(self.flaws) + sum(not line.explained for line in self.lines)
 
     def of(self, kind: LineKind) -> list[ReportLine]:
+        """The lines of one kind, in the report's order."""
         return [line for line in self.lines if line.kind == kind]
 
 
@@ -206,7 +210,7 @@ def as_csv(report: Report) -> str:
 
 
 def _cell(value: object) -> str:
-    """No cell may look like a formula to the program that opens the file."""
+    """No cell may look like a formula to a spreadsheet program."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = str(value)
@@ -252,7 +256,7 @@ def as_json(report: Report) -> str:
 
 
 def _line(day: CalendarDay, line: ReportLine) -> dict[str, Any]:
-    """What a line says, without what it leaves open."""
+    """A line's fields, without those that are empty."""
     said = {
         "kind": line.kind,
         "explained": line.explained,
@@ -271,7 +275,7 @@ def _line(day: CalendarDay, line: ReportLine) -> dict[str, Any]:
 
 
 def hours(day: CalendarDay, lines: Sequence[ReportLine], raises: Sequence[tuple[int, str]]) -> tuple[Hour, ...]:
-    """Sums by hour. ``raises``: time and reason of each."""
+    """Sums by hour. ``raises``: the time and reason of each."""
     found = tuple(Hour() for _ in range(24))
     for line in lines:
         if line.at_ms is None or line.at_ms not in day:

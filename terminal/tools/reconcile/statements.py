@@ -1,6 +1,6 @@
-"""What PayBy's statement says, line by line; what cannot be read is named by file and line, and the rest is kept.
+"""PayBy's statement, line by line; unreadable lines are named by file and line, and the rest is kept.
 
-``payby/statement_reader.py`` reads the files; here is what a person who reconciles a day needs of every line
+``payby/statement_reader.py`` reads the files; this file extracts what a person who reconciles a day needs of every line
 that is good.
 """
 
@@ -25,9 +25,9 @@ from terminal.payby.statement_reader import (
 from terminal.payby.strict_json import Figure
 
 PAYBY_ZONE = timezone(timedelta(hours=4))
-"""Of a statement's times that bear no offset: its period, and in some versions the payments."""
+"""The zone of a statement's times that have no offset: its period, and in some versions the payments."""
 EDGE_MS = 120_000
-"""So near to the ends of a statement's period, what is not in it may stand in the next one."""
+"""What is missing this close to the ends of a statement's period may be in the next one."""
 FLAWS_A_FILE = 20
 _NEEDED: Mapping[StatementKind, tuple[tuple[str, ...], ...]] = {
     StatementKind.TRANSACTIONS: (("merchantOrderNo",), ("transactionType",), ("totalAmount",), ("paidTime",)),
@@ -38,7 +38,7 @@ _NEEDED: Mapping[StatementKind, tuple[tuple[str, ...], ...]] = {
         ("settledTime", "settledTIme"),
     ),
 }
-"""Columns, each by the names that it has in one version or another."""
+"""The columns, each with the names that it has in the versions."""
 _FUND_DAY = "ACCOUNTING_DATE"
 _FUND_SUMS = ("BEGINNING_BALANCE", "ENDING_BALANCE", "AMOUNT_INCOME", "AMOUNT_PAYOUT")
 _NUMBERED = re.compile(r"(.*)_(\d{3})\.csv", re.IGNORECASE)
@@ -46,7 +46,7 @@ _NUMBERED = re.compile(r"(.*)_(\d{3})\.csv", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class StatementEntry:
-    """One row. ``where`` is ``file:line``; ``fils`` and ``at_ms`` are None where the row does not say them readably."""
+    """One row. ``where`` is ``file:line``; ``fils`` and ``at_ms`` are None if the row does not give them readably."""
 
     where: str
     kind: StatementKind
@@ -80,13 +80,13 @@ class StatementDay:
     periods: tuple[tuple[int, int], ...] = ()
 
     def covers(self, first_ms: int, last_ms: int) -> bool:
-        """Must something that happened at some time from ``first_ms`` to ``last_ms`` stand in these files?"""
+        """Must something that happened at some time from ``first_ms`` to ``last_ms`` be in these files?"""
         return any(start + EDGE_MS <= first_ms and last_ms < end - EDGE_MS for start, end in self.periods)
 
 
 @dataclass(slots=True)
 class _FileContent:
-    """What is found in one file. ``kind`` None: nothing of it can be matched."""
+    """The content of one file. ``kind`` None: nothing of it can be matched."""
 
     sheet: StatementSheet
     kind: StatementKind | None = None
@@ -112,7 +112,7 @@ def read_papers(files: Iterable[tuple[str, bytes]], *, largest: int = MAX_FILE_B
     for name, data, trouble in _unpacked(files, largest):
         digest = hashlib.sha256(data).digest()
         if digest in seen and not trouble:
-            notes.append(f"{name} was given twice, and is read once")
+            notes.append(f"{name} was given twice and is read once")
             continue
         seen.add(digest)
         one = _FileContent(read_sheet(name, data) if data or not trouble else StatementSheet(name))
@@ -140,7 +140,7 @@ def read_papers(files: Iterable[tuple[str, bytes]], *, largest: int = MAX_FILE_B
 
 
 def _unpacked(files: Iterable[tuple[str, bytes]], largest: int) -> Iterator[tuple[str, bytes, str]]:
-    """Name, content and trouble of each CSV file; of a damaged ZIP as much as can be had."""
+    """Name, content and trouble of each CSV file; as much as possible of a damaged ZIP."""
     for name, data in files:
         if data[:2] != b"PK":
             yield _clean(name), data, ""
@@ -171,7 +171,7 @@ def _read(found: _FileContent) -> None:
     last = sheet.head + sheet.lines
     for row in sheet.rows:
         if half and row.line == last:
-            continue  # its last value may be half of one
+            continue  # its last value may be cut off
         found.entries.append(_entry(found, sheet.kind, row, missing))
 
 
@@ -205,10 +205,10 @@ def _moment(found: _FileContent, line: int, text: str) -> int | None:
             found.flaw(line, "no time")
         return None
     if not 2000 <= at.year <= 9000:  # beyond them Python's own dates end
-        found.flaw(line, "no time of these days")
+        found.flaw(line, "the time cannot be right")
         return None
     if at.tzinfo is None:
-        note = f"{found.sheet.name}: times without an offset are taken for Dubai's"
+        note = f"{found.sheet.name}: times without an offset are read as Dubai time"
         if note not in found.notes:
             found.notes.append(note)
         at = at.replace(tzinfo=PAYBY_ZONE)
@@ -231,18 +231,18 @@ def _period(summary: Mapping[str, str]) -> tuple[int, int] | None:
 
 
 def _gaps(sheets: Sequence[StatementSheet]) -> Iterator[StatementFlaw]:
-    """Files are numbered 001, 002, … without gaps."""
+    """Check that files are numbered 001, 002, … without gaps."""
     numbers: dict[str, set[int]] = {}
     for sheet in sheets:
         if named := _NUMBERED.fullmatch(sheet.name):
             numbers.setdefault(named[1], set()).add(int(named[2]))
     for stem, there in numbers.items():
         for number in sorted(set(range(1, max(there))) - there):
-            yield StatementFlaw(f"{stem}_{number:03d}.csv", "this file is not among the statement's")
+            yield StatementFlaw(f"{stem}_{number:03d}.csv", "this file of the statement is missing")
 
 
 def _miscounts(found: Sequence[_FileContent]) -> Iterator[StatementFlaw]:
-    """A summary counts the rows of its own file, or those of all numbered files of its kind and period together."""
+    """Check that a summary counts its own file's rows, or those of all numbered files of its kind and period."""
     groups: dict[tuple[StatementKind, str, str], list[StatementSheet]] = {}
     for one in found:
         summary = one.sheet.summary
@@ -254,18 +254,19 @@ def _miscounts(found: Sequence[_FileContent]) -> Iterator[StatementFlaw]:
         for sheet in group:
             if int(sheet.summary["totalCount"]) not in (sheet.lines, rows):
                 yield StatementFlaw(
-                    f"{sheet.name}:1", f"counts {sheet.summary['totalCount']} rows; {sheet.lines} are there"
+                    f"{sheet.name}:1", f"counts {sheet.summary['totalCount']} rows, but there are {sheet.lines}"
                 )
 
 
 def _about_funds(found: Sequence[_FileContent]) -> Iterator[str]:
-    """What of a fund statement does not fit. No payment is matched with it, so none of that is unexplained."""
+    """What does not add up in a fund statement. No payment is matched with it, so none of this is unexplained."""
     for flaw in (*(flaw for one in found for flaw in one.flaws), *_misfunded(found)):
         yield f"{flaw.where}: {flaw.text}"
 
 
 def _misfunded(found: Sequence[_FileContent]) -> Iterator[StatementFlaw]:
-    """A fund statement's balances fit its sums, and its sums the rows of all numbered files of its day."""
+    """Check a fund statement's balances against its sums, and its sums against the rows of all its day's numbered
+    files."""
     days: dict[str, list[StatementSheet]] = {}
     for one in found:
         if one.kind is StatementKind.FUNDS and not one.flaws:
@@ -297,5 +298,5 @@ def _misfunded(found: Sequence[_FileContent]) -> Iterator[StatementFlaw]:
 
 
 def _clean(text: str) -> str:
-    """Printable and short, whatever a file says: it goes to terminals."""
+    """Make a file's text printable and short: it goes to terminals."""
     return "".join(letter if letter.isprintable() else "?" for letter in text[:100])

@@ -1,8 +1,8 @@
 """``exit-terminal refund ORDER``: asks the worker to give money back, and follows it to the end.
 
-Nothing is refunded here. The worker alone knows who holds a payment, so it gets a `command` signed with the console's
-key, the same one again and again until its `receipt` shows; what PayBy makes of it comes as `refund` messages.
-``known`` reads the journal, ``following`` sends and listens.
+Nothing is refunded here. Only the worker knows who holds a payment, so it gets a `command` signed with the console's
+key, repeated until its `receipt` comes; what PayBy does then comes as `refund` messages. ``lookup`` reads the journal,
+``follow_up`` sends and listens.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from terminal.tools.refund.follow_up import LIMITS, FollowUpLimits, RefundFollow
 from terminal.tools.refund.lookup import RefundWish, about
 
 REASON_MAX = 64
-"""What PayBy takes of a reason."""
+"""The most characters of a reason that PayBy takes."""
 _ANOTHER_ID = REFUSALS["Client identifier not valid"]
 
 
@@ -45,11 +45,11 @@ def run(
     complain: Callable[[str], None] = lambda text: print(f"exit-terminal: {text}", file=sys.stderr),
     limits: FollowUpLimits = LIMITS,
 ) -> int:
-    """Ask back (by ``prompt``, None where there is no terminal), refund, follow. 0: the money is on its way back;
-    1: it is not, or nobody knows yet. Raises ConfigError for wrong use, BusError, BadKeyFile."""
+    """Ask for confirmation (by ``prompt``; None: no terminal), refund, and follow. Returns 0: the money is on its way
+    back; 1: it is not, or nobody knows yet. Raises ConfigError for wrong use, MqttError, BadKeyFile."""
     wish = read_wish(settings, order_no, amount, reason)
     if not yes and prompt is None:
-        raise ConfigError("refund: it asks before it gives money back: call it from a terminal, or with --yes")
+        raise ConfigError("refund: it asks before it gives money back: run it from a terminal, or with --yes")
     signer = ConsoleSigner.load(settings)
     for line in about(settings, wish):
         say(line)
@@ -61,25 +61,27 @@ def run(
 
 def _agreed(prompt: Callable[[str], str]) -> bool:
     try:
-        return prompt("give it back? (yes/no) ").strip().lower() in ("y", "yes")
+        return prompt("Give the money back? (yes/no) ").strip().lower() in ("y", "yes")
     except EOFError:
         return False
 
 
 def read_wish(settings: Settings, order_no: str, amount: str | None, reason: str) -> RefundWish:
-    """Check what was typed; raises ConfigError."""
+    """Check the arguments; raises ConfigError."""
     garage = settings.need(sections.GarageSettings).id
     name = ids.parse_order_no(order_no)
     if name is None:
-        raise ConfigError(f"refund: got {order_no[:70]!r}, takes an order number, as {garage}-exit-1-<32 hex digits>")
+        raise ConfigError(
+            f"refund: got {order_no[:70]!r}, takes an order number, such as {garage}-exit-1-<32 hex digits>"
+        )
     if name.garage != garage:
-        raise ConfigError(f"refund: order {order_no} is of garage {name.garage}, this is {garage}")
+        raise ConfigError(f"refund: order {order_no} belongs to garage {name.garage}, and this is {garage}")
     try:
         fils = None if amount is None else money.parse(amount)
         if fils == 0:
             raise ValueError
     except ValueError:
-        raise ConfigError(f"refund: --amount: got {str(amount)[:40]!r}, takes dirhams above 0, as 12.50") from None
+        raise ConfigError(f"refund: --amount: got {str(amount)[:40]!r}, takes dirhams above 0, such as 12.50") from None
     if len(reason) > REASON_MAX or "|" in reason or not reason.isprintable():
         raise ConfigError(f"refund: --reason: takes up to {REASON_MAX} characters on one line, without |")
     return RefundWish(order_no, name.lane, name.session, fils, reason)
@@ -87,7 +89,7 @@ def read_wish(settings: Settings, order_no: str, amount: str | None, reason: str
 
 @dataclass(frozen=True, slots=True)
 class ConsoleSigner:
-    """The console's key, and the name that its public half has in ``trusted``."""
+    """The console's key, and the name of its public half in ``trusted``."""
 
     name: str
     key: Ed25519PrivateKey
@@ -100,7 +102,7 @@ class ConsoleSigner:
 
     @property
     def by(self) -> str:
-        """Who asks: the key, and the one who is logged in."""
+        """Who asks: the key, and the user who is logged in."""
         with contextlib.suppress(OSError, KeyError):
             user = getpass.getuser()
             if user.isprintable() and "|" not in user:
@@ -117,7 +119,7 @@ async def give_back(
     complain: Callable[[str], None],
     limits: FollowUpLimits,
 ) -> int:
-    """Send the command and follow its refund; the exit status. Raises ConfigError, BusError."""
+    """Send the command and follow its refund; the exit status. Raises ConfigError, MqttError."""
     clock = SystemClock()
     async with _connected(settings, wish) as mqtt_client:
         endpoint = Endpoint(
@@ -149,8 +151,8 @@ async def give_back(
 
 @contextlib.asynccontextmanager
 async def _connected(settings: Settings, wish: RefundWish) -> AsyncIterator[MqttClient]:
-    """As the console on our own broker of this machine, else as the configured user, under a client id of our own
-    where the broker takes one: with a running role's it would be pushed out."""
+    """Connect as the console on this machine's own broker, otherwise as the configured user, under a client id of our
+    own if the broker takes one: with a running role's id we would push the role out."""
     broker, mqtt = settings.broker, settings.mqtt
     if broker:
         mqtt = build.embedded_user(broker, mqtt, "console")
@@ -159,7 +161,7 @@ async def _connected(settings: Settings, wish: RefundWish) -> AsyncIterator[Mqtt
     garage, user = settings.need(sections.GarageSettings).id, mqtt.username
     known = user.partition(".")[0] in access.USERS
     if known and not access.may_publish(user, topic(garage, wish.lane, "command"), garage=garage):
-        raise ConfigError(f"mqtt.username: {user} may not give commands; takes console, or lane")
+        raise ConfigError(f"mqtt.username: {user} may not send commands; use console or lane")
     async with contextlib.AsyncExitStack() as stack:
         try:
             opened = await stack.enter_async_context(build.mqtt_client(mqtt, f"{user}-refund", clean=True))

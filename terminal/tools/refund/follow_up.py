@@ -1,4 +1,4 @@
-"""One command for a refund, sent until the worker has it, and what PayBy makes of it.
+"""One command for a refund, repeated until the worker has it, and what PayBy makes of it.
 
 The refund's number follows from the command's id, so no repetition can become a second refund.
 """
@@ -19,7 +19,7 @@ from terminal.tools.refund.lookup import ILL, WELL, look_up
 @dataclass(frozen=True, slots=True)
 class FollowUpLimits:
     """Seconds. The command is sent again until ``answer_s``, when its own time runs out; its refund is followed for
-    ``end_s`` from when the worker took it. A command may live 60 s: the rest is left to clocks that disagree."""
+    ``end_s`` from when the worker took it. A command may live 60 s: the rest allows for clocks that disagree."""
 
     answer_s: float = 45.0
     end_s: float = 120.0
@@ -66,7 +66,7 @@ class RefundFollowUp:
                             stage = status
                         case _:
                             continue
-                    if not self._stage:  # it was taken: from now on it is PayBy's turn
+                    if not self._stage:  # the worker took it: from now on it is PayBy's turn
                         sending.cancel()
                         limit.reschedule(asyncio.get_running_loop().time() + self._limits.end_s)
                     if (status_of_exit := self._heard(stage)) is not None:
@@ -80,38 +80,38 @@ class RefundFollowUp:
         return await self._without_an_end()
 
     async def _send(self) -> None:
-        """The same command again and again; what it comes to is heard elsewhere."""
+        """Publish the same command again and again; another task takes the answers."""
         while True:
             await self._endpoint.publish(self._command)
             await asyncio.sleep(self._limits.repeat_s)
 
     def _heard(self, stage: str) -> int | None:
-        """Tell a stage that is news; the exit status once it is the last."""
+        """Print a new stage; returns the exit status once it is the last."""
         if stage == self._stage or (self._stage and stage == "asked"):
             return None
         self._stage = stage
         if stage in ILL:
-            self._complain(f"refund {self._no}: PayBy will not refund it; a person must")
+            self._complain(f"refund {self._no}: PayBy will not make this refund: a person must give the money back")
             return 1
         self._say(f"refund {self._no}: {stage}")
         return 0 if stage in WELL else None
 
     async def _without_an_end(self) -> int:
-        """The time is over. Where the worker's journal is, it may know more than was heard."""
+        """The time is over. If the worker's journal is on this machine, it may know more than the messages told."""
         with contextlib.suppress(rows.JournalError):
             stay = await asyncio.to_thread(look_up, self._settings, self._session)
             if stay and (refund := stay.refund(self._no)) and (ended := self._heard(refund.stage)) is not None:
                 return ended
         if self._stage:
             self._complain(
-                f"refund {self._no}: {self._stage}, and no end within {self._limits.end_s:g} s; the worker goes on with"
-                " it, and reconcile shows what came of it"
+                f"refund {self._no}: {self._stage}, not finished within {self._limits.end_s:g} s; the worker goes on"
+                " with it, and reconcile shows what came of it"
             )
         else:
             trouble = self._endpoint.mqtt_client.trouble
             self._complain(
                 f"refund: no answer from the worker within {self._limits.answer_s:g} s"
-                f" ({trouble or 'is it running, and may this user give commands?'}); the command has expired"
+                f" ({trouble or 'is it running, and may this user send commands?'}); the command has expired"
             )
         return 1
 

@@ -1,4 +1,4 @@
-"""What this machine knows of an order: what the worker's journal says, where it is here."""
+"""What this machine knows of an order: the worker's journal tells, if it is here."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ WELL, ILL = ("settled", "success"), ("failed",)
 
 @dataclass(frozen=True, slots=True)
 class RefundWish:
-    """What is asked for; ``fils`` None: all that is left of the payment."""
+    """The refund that is asked for; ``fils`` None: all that is left of the payment."""
 
     order_no: str
     lane: str
@@ -37,8 +37,8 @@ _HELD = {
     "credit": "credit for its ticket",
     "refund": "a refund is under way",
     "refunded": "refunded",
-    "used": "its car left under another's raise, or an open arm",
-    "person": "it waits for a person",
+    "used": "its car left under another's raise, or under an open arm",
+    "person": "a person must decide",
 }
 
 
@@ -62,8 +62,8 @@ class _ReadOnlyJournal:
 
 
 def look_up(settings: Settings, session: str) -> Stay | None:
-    """A stay as the worker's journal has it, while the worker may be at work; None where it is not on this machine or
-    does not know the stay. Raises JournalError."""
+    """A stay from the worker's journal, which may be in use; None if the journal is not on this machine or does not
+    know the stay. Raises JournalError."""
     if settings.journal is None or not settings.journal.path.exists():
         return None
     event_store = EventStore(build.rules(settings), _ReadOnlyJournal(settings.journal.path), _no_words)

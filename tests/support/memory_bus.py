@@ -1,4 +1,4 @@
-"""A broker and its connection in memory, for tests of roles: it acts like bus.Bus and remembers what was said."""
+"""A broker and its connection in memory, for tests of roles: it acts like an MqttClient and remembers what was said."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 from terminal.contract.messages import MESSAGES, Message, decode, encode
 from terminal.contract.topics import parse
 from terminal.mqtt.client import MqttClient
-from terminal.mqtt.errors import SubscriptionRefused
+from terminal.mqtt.errors import MqttError, SubscriptionRefused
 from terminal.mqtt.subscription import Arrival, Subscription, matches
 
 M = TypeVar("M", bound=Message)
@@ -23,8 +23,10 @@ class MemoryBus:
         self.retained: dict[str, bytes] = {}
         self.refused: set[str] = set()
         """Filters that nobody may read."""
+        self.refusal: MqttError | None = None
+        """With what every publish fails, as where there will be no connection."""
         self.unacknowledged = 0
-        self._subscriptions: list[Subscription] = []
+        self.subscriptions: list[Subscription] = []
         self._listeners: list[Callable[[bool], None]] = []
         self._news = asyncio.Event()
 
@@ -32,11 +34,13 @@ class MemoryBus:
         return cast(MqttClient, self)
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False, latest_only: bool = False) -> None:
+        if self.refusal:
+            raise self.refusal
         self.said.append((topic, payload, retain))
         self._news.set()
         if retain:
             self.retained[topic] = payload
-        for subscription in self._subscriptions:
+        for subscription in self.subscriptions:
             self._offer(subscription, topic, payload, retained=False)
 
     async def settled(self) -> bool:
@@ -47,8 +51,8 @@ class MemoryBus:
 
     def subscribe(self, *filters: str, fleeting: Iterable[str] = ()) -> Subscription:
         wanted = dict.fromkeys(filters, 1) | dict.fromkeys(fleeting, 0)
-        subscription = Subscription(wanted, self._subscriptions.remove)
-        self._subscriptions.append(subscription)
+        subscription = Subscription(wanted, self.subscriptions.remove)
+        self.subscriptions.append(subscription)
         subscription.grant(self.connected)
         if refused := tuple(self.refused.intersection(wanted)):
             subscription.fail(SubscriptionRefused(refused))
@@ -58,7 +62,7 @@ class MemoryBus:
 
     def redeliver(self, *subscriptions: Subscription) -> None:
         """Hand out the retained messages, as a broker does at every subscribing, to these or to all."""
-        for subscription in subscriptions or self._subscriptions:
+        for subscription in subscriptions or self.subscriptions:
             for topic, payload in self.retained.items():
                 self._offer(subscription, topic, payload, retained=True)
 
@@ -70,7 +74,7 @@ class MemoryBus:
         """Lose the connection, or have it again."""
         self.connected = connected
         self._news.set()
-        for subscription in self._subscriptions:
+        for subscription in self.subscriptions:
             subscription.grant(connected)
         for tell in list(self._listeners):
             tell(connected)
@@ -81,7 +85,7 @@ class MemoryBus:
 
     async def hears_bytes(self, topic: str, payload: bytes) -> None:
         """Somebody says whatever he likes."""
-        for subscription in self._subscriptions:
+        for subscription in self.subscriptions:
             self._offer(subscription, topic, payload, retained=False)
         await asyncio.sleep(0)
 
@@ -104,23 +108,3 @@ class MemoryBus:
 
     def _acknowledged(self) -> None:
         self.unacknowledged -= 1
-
-
-class TestClock:
-    """Both clocks stand still until a test turns them."""
-
-    __test__ = False
-
-    def __init__(self, wall_ms: int = 1_795_000_000_000) -> None:
-        self.wall = wall_ms
-        self.steady = 1_000_000
-
-    def wall_ms(self) -> int:
-        return self.wall
-
-    def steady_ms(self) -> int:
-        return self.steady
-
-    def turn(self, ms: int) -> None:
-        self.wall += ms
-        self.steady += ms
