@@ -33,8 +33,19 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _to_write(text: str) -> Path:
+def _path(text: str) -> Path:
+    """Raises ArgumentTypeError for a name that the system does not accept, such as one that is too long."""
     path = Path(text)
+    try:
+        path.exists()
+    except OSError as error:
+        why = (error.strerror or type(error).__name__).lower()
+        raise argparse.ArgumentTypeError(f"got {text[:40]!r}, {why}; takes another name") from None
+    return path
+
+
+def _to_write(text: str) -> Path:
+    path = _path(text)
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"got {text!r}, a folder; takes a file's name")
     if not path.parent.is_dir():
@@ -45,7 +56,7 @@ def _to_write(text: str) -> Path:
 
 
 def _to_read(text: str) -> Path:
-    path = Path(text)
+    path = _path(text)
     if not path.is_file():
         raise argparse.ArgumentTypeError(f"got {text!r}, takes a file that is there")
     if not os.access(path, os.R_OK):
@@ -54,7 +65,7 @@ def _to_read(text: str) -> Path:
 
 
 def _folder(text: str) -> Path:
-    path = Path(text)
+    path = _path(text)
     there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise argparse.ArgumentTypeError(f"got {text!r}, takes a folder that can be made or written")
