@@ -17,7 +17,7 @@ class PortInUse(BrokerError):
 
 
 class BadUsers(BrokerError):
-    """A user's password file, or their folder, will not do."""
+    """A user's password file, or the folder of these files, cannot be used."""
 
 
 class UnsafeBroker(BrokerError):

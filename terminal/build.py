@@ -66,7 +66,7 @@ def mqtt_client(
 
 
 def password(mqtt: sections.MqttSettings) -> str:
-    """The user's; raises ConfigError for a file that cannot be one."""
+    """The password of the broker's user; raises ConfigError if the file cannot hold one."""
     try:
         return read_secret(mqtt.password_file, "mqtt.password_file").decode()
     except UnicodeDecodeError:
@@ -74,7 +74,7 @@ def password(mqtt: sections.MqttSettings) -> str:
 
 
 def check_certificate_files(mqtt: sections.MqttSettings) -> None:
-    """Raise ConfigError naming the key of the certificate file, of those for TLS, that is of no use."""
+    """Raise ConfigError that names the key of the first file for TLS that cannot be used."""
     if mqtt.ca_file:
         read_file(mqtt.ca_file, "mqtt.ca_file")
         try:
@@ -94,7 +94,8 @@ def check_certificate_files(mqtt: sections.MqttSettings) -> None:
 
 
 def trusted(lift: sections.LiftSettings) -> signatures.TrustedKeys:
-    """Whose lifts, commands, screens and heartbeats count; raises ConfigError naming the key of the file at fault."""
+    """The keys whose lifts, commands, screens and heartbeats count; raises ConfigError that names the key of the wrong
+    file."""
     for name, path in lift.trusted.items():
         with _naming(f"lift.trusted.{name}"):
             signatures.load_trusted({name: path})
@@ -115,7 +116,7 @@ def signing_key(key: str, path: Path | None, lift: sections.LiftSettings) -> tup
 
 
 def payby_public_keys(payby: sections.PaybySettings) -> list["RSAPublicKey"]:
-    """PayBy's; raises ConfigError."""
+    """PayBy's public keys; raises ConfigError."""
     from terminal.payby.errors import BadKey
     from terminal.payby.signing import load_public_keys
 
@@ -124,7 +125,7 @@ def payby_public_keys(payby: sections.PaybySettings) -> list["RSAPublicKey"]:
 
 
 def merchant_key(payby: sections.PaybySettings) -> "RSAPrivateKey":
-    """The merchant's; raises ConfigError."""
+    """The merchant's private key; raises ConfigError."""
     from terminal.payby.errors import BadKey
     from terminal.payby.signing import load_private_key
 
@@ -134,7 +135,7 @@ def merchant_key(payby: sections.PaybySettings) -> "RSAPrivateKey":
 
 @contextmanager
 def _naming(key: str, bad: type[Exception] = signatures.BadKeyFile) -> Iterator[None]:
-    """What is wrong with a key's file (``bad``) is told with the key of the configuration that names it."""
+    """Raise ConfigError with the configuration key in place of ``bad``, which says what is wrong with a key file."""
     try:
         yield
     except bad as error:
@@ -159,24 +160,24 @@ def payby_client(
 
 
 def cannot_listen(section: str, host: str, port: int, error: OSError) -> tuple[str, str, str]:
-    """Why a server of ``section`` cannot listen there: the key at fault, what is wrong, and what to do."""
+    """Why a server of ``section`` cannot listen there: returns the wrong key, what is wrong, and what to do."""
     place = f"{host}, port {port},"
     match error.errno:
         case errno.EADDRINUSE:
-            advice = f"stop the program that has it (`sudo ss -ltnp` names it), or mend {section}.port"
+            advice = f"stop the program that has it (`sudo ss -ltnp` names it), or correct {section}.port"
             return f"{section}.port", f"{place} is in use", advice
         case errno.EACCES:
-            advice = f"mend {section}.port: 1024 or above; the reverse proxy has those below"
+            advice = f"correct {section}.port: 1024 or above; the reverse proxy has those below"
             return f"{section}.port", f"this user may not listen on port {port}", advice
         case errno.EADDRNOTAVAIL:
-            advice = f"mend {section}.host: 127.0.0.1, or an address of this machine (`ip address` names them)"
+            advice = f"correct {section}.host: 127.0.0.1, or an address of this machine (`ip address` names them)"
             return f"{section}.host", f"{host} is no address of this machine", advice
         case _ if isinstance(error, socket.gaierror):
-            advice = f"mend {section}.host: 127.0.0.1, or an address of this machine"
+            advice = f"correct {section}.host: 127.0.0.1, or an address of this machine"
             return f"{section}.host", f"{host} is no name that this machine knows", advice
         case _:
             why = (error.strerror or type(error).__name__).lower()
-            return f"{section}.port", f"{place} cannot be had: {why}", f"mend {section}.host and {section}.port"
+            return f"{section}.port", f"{place} cannot be had: {why}", f"correct {section}.host and {section}.port"
 
 
 def site(

@@ -351,7 +351,7 @@ def test_root_makes_files_for_the_service_s_user_and_others_for_themselves() -> 
     assert owner_of("pi", 1000, "pi").name == "pi"
     nobody = owner_of("nobody", 0, "root")
     assert (nobody.name, nobody.uid) == ("nobody", 65534)
-    with pytest.raises(ConfigError, match="--user: got 'nobody', takes 'pi' alone: only root makes files for others"):
+    with pytest.raises(ConfigError, match="--user: got 'nobody', takes only 'pi': only root makes files for others"):
         owner_of("nobody", 1000, "pi")
     with pytest.raises(ConfigError, match="--user: got 'no-such-user', takes a user of this machine"):
         owner_of("no-such-user", 0, "root")

@@ -67,7 +67,7 @@ async def _coroutine(run: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _enter_broker(stack: AsyncExitStack, settings: Settings) -> None:
-    """Raises ConfigError that names the key, BrokerError for what is no setting's fault."""
+    """Raises ConfigError that names the key; BrokerError if no setting is wrong."""
     from broker.errors import BadUsers, PortInUse
 
     try:
@@ -75,7 +75,7 @@ async def _enter_broker(stack: AsyncExitStack, settings: Settings) -> None:
     except BadUsers as error:
         raise ConfigError(f"broker.users: {error}") from None
     except PortInUse as error:
-        advice = "stop the program that has it (`sudo ss -ltnp` names it), or mend broker.port and mqtt.url"
+        advice = "stop the program that has it (`sudo ss -ltnp` names it), or correct broker.port and mqtt.url"
         raise ConfigError(f"broker.port: {error}; {advice}") from None
 
 
@@ -112,8 +112,8 @@ def _mqtt_client(settings: Settings, roles: Sequence[str], process: str, clock: 
 
 
 def _check_user(settings: Settings, roles: Sequence[str], process: str, user: str) -> None:
-    """The embedded broker takes nobody whose will it may not publish, and says no more than that: raises ConfigError
-    with what is wrong, in place of connecting for ever."""
+    """The embedded broker refuses a user whose will it may not publish, and does not say why. So this raises
+    ConfigError that says what is wrong, instead of letting the role connect for ever."""
     garage, lane = settings.need(sections.GarageSettings).id, settings.lane.id if settings.lane else None
     if user not in access.USERS:
         raise ConfigError(f"mqtt.username: the embedded broker knows no {user}; there are {', '.join(access.USERS)}")

@@ -56,7 +56,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
 
 def parse(text: str, path: Path) -> Settings:
-    """What `load` would make of a file with that text; raises ConfigError."""
+    """The settings that `load` returns for a file with that text; raises ConfigError."""
     return _settle(_given(_tables(text.encode(), path), path.parent), path)
 
 
@@ -91,7 +91,7 @@ def _settle(given: dict[str, dict[str, Any]], path: Path | None) -> Settings:
 
 
 def checked(key: str, text: str) -> Any:
-    """What the key, as ``garage.id``, makes of a text that a person wrote; raises ConfigError where it takes none."""
+    """The value that a key, such as ``garage.id``, takes from a text that a person wrote; raises ConfigError."""
     section, _, name = key.partition(".")
     value = _value(section, name, (text,), Path.cwd())
     if key == "garage.timezone":
@@ -226,7 +226,7 @@ def _read(path: Path, what: str, *, private: bool = False) -> bytes:
 
 
 def read_file(path: Path, key: str) -> bytes:
-    """The bytes of a file that holds no secret; raises ConfigError, which names `key`, where it cannot be read."""
+    """The bytes of a file that holds no secret; raises ConfigError, which names `key`, if it cannot be read."""
     return _read(path, key)
 
 

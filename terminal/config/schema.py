@@ -118,8 +118,7 @@ class LiftSettings(Section, frozen=True):
 
 
 class TicketSettings(Section, frozen=True):
-    """`keys` maps an id to its file, in the file's order; the first one signs new tickets. For the worker and the
-    command `ticket`, never at a lane."""
+    """`keys` maps ids to files; the first signs new tickets. For the worker and the command `ticket`, not a lane."""
 
     keys: Annotated[
         Mapping[Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{1,8}\Z")], Path],

@@ -125,8 +125,8 @@ def writable(user: str, *, garage: str) -> list[str]:
 
 
 def lacks(user: str, roles: Iterable[str], *, garage: str, lane: str | None, process: str) -> str:
-    """The first topic that ``process`` (a role, or ``run`` with all of ``roles``) must say or hear as ``user``, and
-    may not; empty where it may all. ``lane``: where its kerb-side roles stand."""
+    """The first topic that ``process`` (a role, or ``run`` with all of ``roles``) needs and ``user`` may not publish or
+    subscribe to; empty if there is none. ``lane`` is the lane of its kerb-side roles."""
     own = f"parking/{garage}/{lane if lane and not {*KERB}.isdisjoint(roles) else GARAGE_WIDE}/health/{process}"
     if not may_publish(user, own, garage=garage):
         return own
@@ -146,7 +146,7 @@ def lacks(user: str, roles: Iterable[str], *, garage: str, lane: str | None, pro
 
 
 def knows(user: str) -> bool:
-    """Is it a user of ours, whose rights are known?"""
+    """Is it one of our users, whose rights are known?"""
     return _user(user) is not None
 
 

@@ -1,8 +1,8 @@
 """The broker: does it answer, by TLS if it should, and may this user do there what `run` does?
 
-Step by step, so that each fault gets its own word: the user's rights as they are known, the socket, the handshake, then
-the connection. Where a process of ours is connected, no second connection is made: some brokers (ours for Mosquitto
-binds client ids to users) would end the first, and a lane at work with it.
+It goes step by step, so that each fault gets its own message: the user's rights as they are known, the socket, the
+handshake, then the connection. If a process of ours is connected, the check makes no second connection: some brokers
+(our configuration of Mosquitto binds client ids to users) would end the first, and with it a lane at work.
 """
 
 import asyncio
@@ -23,6 +23,8 @@ _LOOPBACK = ("127.0.0.1", "localhost")
 
 
 async def broker(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
+    """Does the broker let this user in, and may it do there what `run` does? Unproven while the embedded broker is not
+    running, or the running service is connected."""
     if not (mqtt := settings.mqtt):
         return
     try:
@@ -37,12 +39,12 @@ async def broker(settings: Settings, machine: Machine) -> AsyncIterator[Finding]
             return
     if settings.broker:
         if settings.broker.port != port:
-            text = f"mqtt.url has port {port}, the embedded broker listens on {settings.broker.port}"
+            text = f"mqtt.url has port {port}, but the embedded broker listens on {settings.broker.port}"
             yield Finding("broker", False, text, "make mqtt.url and broker.port agree")
             return
         if host not in _LOOPBACK or secure:
-            text = f"mqtt.url is {mqtt.url}, the embedded broker is at mqtt://127.0.0.1:{port}"
-            yield Finding("broker", False, text, "mend mqtt.url, or leave [broker] out", about="mqtt.url")
+            text = f"mqtt.url is {mqtt.url}, but the embedded broker is at mqtt://127.0.0.1:{port}"
+            yield Finding("broker", False, text, "correct mqtt.url, or leave [broker] out", about="mqtt.url")
             return
         if not machine.listens(port):
             yield Finding("broker", True, "embedded, not running; run starts it", but="unproven", about="mqtt.url")
@@ -51,7 +53,7 @@ async def broker(settings: Settings, machine: Machine) -> AsyncIterator[Finding]
 
 
 def _user(settings: Settings, mqtt: MqttSettings) -> Finding | None:
-    """What is known of its rights without asking anybody; None where they are enough."""
+    """What is known of its rights without asking the broker; None if they are enough."""
     roles = tuple(role for role in settings.roles() if role not in ("broker",))
     garage, lane = settings.garage, settings.lane.id if settings.lane else None
     name, user, about = "user mqtt.username", mqtt.username, "mqtt.username"
@@ -79,8 +81,8 @@ async def _reach(mqtt: MqttSettings, host: str, port: int, secure: bool, machine
         build.check_certificate_files(mqtt)
         context = tls_context(mqtt.ca_file, mqtt.cert_file, mqtt.key_file) if secure else None
         build.password(mqtt)
-    except ConfigError:  # told by their own lines
-        return Finding("broker", True, "not asked: [mqtt] names a file that is to be mended first", but="unproven")
+    except ConfigError:  # their own lines report it
+        return Finding("broker", True, "not asked: [mqtt] names a file that must be corrected first", but="unproven")
     try:
         async with asyncio.timeout(_LIMIT_S):
             _, writer = await asyncio.open_connection(host, port, ssl=context)
@@ -105,47 +107,47 @@ def trouble(error: BaseException, mqtt: MqttSettings) -> tuple[str, str, str]:
             advice = "set this machine's clock: sudo timedatectl set-ntp true"
             return "shows a certificate whose time has not begun", advice, "mqtt.url"
         case ssl.SSLCertVerificationError(verify_code=62 | 64):
-            advice = "mend mqtt.url: the name or address that the broker's certificate has, or issue it for this one"
+            advice = "correct mqtt.url: the name or address that the broker's certificate has, or issue it for this one"
             return "shows a certificate for another name", advice, "mqtt.url"
         case ssl.SSLCertVerificationError(verify_code=23):
             return "shows a certificate that was revoked", "issue the broker's certificate anew", "mqtt.url"
         case ssl.SSLCertVerificationError():
             ca = mqtt.ca_file or "the system's authorities"
-            advice = "mend mqtt.ca_file: the certificate of the authority that issued the broker's"
+            advice = "correct mqtt.ca_file: the certificate of the authority that issued the broker's"
             return f"shows a certificate that {ca} did not issue", advice, "mqtt.ca_file"
         case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "RECORD_LAYER_FAILURE") | ConnectionResetError():
-            advice = "mend mqtt.url: mqtt:// or mqtts://, as the broker has it on this port"
+            advice = "correct mqtt.url: mqtt:// or mqtts://, as the broker has it on this port"
             return "does not speak TLS on this port", advice, "mqtt.url"
         case ssl.SSLError():
-            advice = "mend mqtt.cert_file and mqtt.key_file: a certificate of the broker's own authority"
+            advice = "correct mqtt.cert_file and mqtt.key_file: a certificate of the broker's own authority"
             return f"ends the TLS handshake ({(error.reason or 'unknown').lower()})", advice, "mqtt.cert_file"
         case ConnectionRefusedError():
-            return "cannot be reached: nobody listens there", "start the broker, or mend mqtt.url", "mqtt.url"
+            return "cannot be reached: nobody listens there", "start the broker, or correct mqtt.url", "mqtt.url"
         case socket.gaierror() | UnicodeError():
-            return "names a host that is not known here", "mend mqtt.url, or this machine's DNS", "mqtt.url"
+            return "names a host that is not known here", "correct mqtt.url, or this machine's DNS", "mqtt.url"
         case TimeoutError():
-            return "does not answer", "look at the network and the broker's firewall, or mend mqtt.url", "mqtt.url"
+            return "does not answer", "look at the network and the broker's firewall, or correct mqtt.url", "mqtt.url"
         case _:
             why = (getattr(error, "strerror", "") or type(error).__name__).lower()
-            return f"cannot be reached: {why}", "look at the network, start the broker, or mend mqtt.url", "mqtt.url"
+            return f"cannot be reached: {why}", "look at the network, start the broker, or correct mqtt.url", "mqtt.url"
 
 
 async def _knock(mqtt: MqttSettings) -> Finding:
-    """Connect, under a client id that no role has."""
+    """Connect under a client id that no role has, because this check would push out a role that has it."""
     try:
         async with build.mqtt_client(mqtt, f"{mqtt.username}-check", clean=True) as mqtt_client:
             connected, why = mqtt_client.connected, mqtt_client.trouble
     except ConnectionRefused as error:
-        if _WRONG_ID not in str(error):  # a broker that binds ids to users has looked at the password first
-            advice = "mend mqtt.username, or the password in mqtt.password_file"
+        if _WRONG_ID not in str(error):  # a broker that binds ids to users has checked the password first
+            advice = "correct mqtt.username, or the password in mqtt.password_file"
             return Finding("broker", False, str(error), advice, about="mqtt.username")
         connected, why = True, ""
     except (MqttError, ConfigError) as error:
-        return Finding("broker", False, str(error), "mend [mqtt]")
+        return Finding("broker", False, str(error), "correct [mqtt]")
     if connected:
-        return Finding("broker", True, f"{mqtt.url} takes {mqtt.username}'s password", about="mqtt.url")
+        return Finding("broker", True, f"{mqtt.url} accepts {mqtt.username}'s password", about="mqtt.url")
     if mqtt.url.startswith("mqtts:") and not mqtt.cert_file:
-        advice = "mend mqtt.cert_file and mqtt.key_file, if the broker asks for a client certificate"
+        advice = "correct mqtt.cert_file and mqtt.key_file, if the broker asks for a client certificate"
         return Finding("broker", False, f"{mqtt.url} ends the connection: {why}", advice, about="mqtt.cert_file")
-    advice = "mend mqtt.username and mqtt.password_file, or look into the broker's log"
+    advice = "correct mqtt.username and mqtt.password_file, or look into the broker's log"
     return Finding("broker", False, f"{mqtt.url} ends the connection: {why}", advice, about="mqtt.url")

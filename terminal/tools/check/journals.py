@@ -15,6 +15,8 @@ _BESIDE = ("", "-wal", "-shm", ".head", ".ballast")
 
 
 async def disk(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
+    """Can both journals be written, are they the right role's, does nobody else write them, and is there room
+    (ENOUGH_DISK bytes)?"""
     for key, role, path in (
         ("journal.path", "worker", settings.journal and settings.journal.path),
         ("barrier.journal", "barrier", settings.barrier and settings.barrier.journal),
@@ -34,11 +36,11 @@ def _journal(key: str, role: str, path: Path, machine: Machine) -> Finding:
     try:
         refuse_strangers(path, role)
     except JournalForeign as error:
-        return Finding(name, False, str(error), f"mend {key}")
+        return Finding(name, False, str(error), f"correct {key}")
     if holder := machine.locked(path.with_name(path.name + ".head")):
         if holder == "ours":
             return Finding(name, True, f"{path} is the running service's", but="unproven")
-        advice = "stop the program that has it, or mend the path: exactly one process writes a journal"
+        advice = "stop the program that has it, or correct the path: exactly one process writes a journal"
         return Finding(name, False, f"{path}: another process writes this journal", advice)
     system = os.statvfs(folder)
     free = system.f_bavail * system.f_frsize

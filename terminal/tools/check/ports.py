@@ -1,4 +1,4 @@
-"""Ports that `run` listens on: can they be had, on this machine, by this user?"""
+"""Can `run` listen on its ports, on this machine and as this user?"""
 
 import errno
 import socket
@@ -10,6 +10,7 @@ from terminal.tools.check.finding import Finding, Machine
 
 
 async def ports(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
+    """Can each port that `run` listens on be bound? One that the running service has is unproven."""
     roles = settings.roles()
     listener, console, broker = settings.listener, settings.console, settings.broker
     if listener and "listener" in roles:

@@ -1,5 +1,5 @@
-"""Which of our commands are at work on this machine, and whether one of them is connected to an address: what they hold
-is theirs, and a check must not take it from them. From the kernel's /proc; nothing is touched."""
+"""Which of our commands are running on this machine, and whether one of them is connected to an address. A check must
+not take from them what they hold. This reads the kernel's /proc and changes nothing."""
 
 import os
 import socket
@@ -20,7 +20,8 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A process of ours: its command, and for how long it has been at work. ``plain``: called as a service calls it."""
+    """A process of ours: its command, its folder in /proc, and for how many seconds it has run. ``plain``: it was
+    started as a service starts it."""
 
     command: str
     folder: Path
@@ -29,14 +30,14 @@ class Running:
 
 
 def running(proc: Path = PROC) -> Iterator[Running]:
-    """Each process of ours that this user may see; never this one, which is a `check`."""
+    """Each process of ours that this user may see, except this one, which is a `check`."""
     for folder in proc.glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
             began_s = int((folder / "stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
             up_s = float((proc / "uptime").read_text().split()[0])
         except (OSError, ValueError, IndexError):
-            continue  # it has ended meanwhile, or is none of ours to see
+            continue  # it has ended meanwhile, or we may not look at it
         named = any(Path(word).name == "exit-terminal" for word in words[:2])
         as_module = ["-m", "terminal"] in [words[at : at + 2] for at in range(1, len(words))]
         if (named or as_module) and (command := next((word for word in words[1:] if word in COMMANDS), "")):
@@ -44,14 +45,14 @@ def running(proc: Path = PROC) -> Iterator[Running]:
 
 
 def service_runs(proc: Path = PROC) -> bool:
-    """Is a role with pins at work on this machine? One that began a few seconds ago may be on its way out again, since
-    it cannot have its pins: it does not count."""
+    """Is a role with pins running on this machine? A role that started a few seconds ago does not count: it may be
+    about to end because it cannot get its pins."""
     return any(found.plain and found.command in WITH_PINS and found.for_s > _SETTLED_S for found in running(proc))
 
 
 def connected_to(host: str, port: int, proc: Path = PROC) -> bool:
-    """Has one of our processes an open connection to that address? Also where we may not look into it, and cannot
-    tell: then it is taken for connected."""
+    """Has one of our processes an open connection to that address? If this user may not look into a process, it
+    counts as connected."""
     try:
         there = {str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
     except OSError:
@@ -67,7 +68,7 @@ def listens(port: int, proc: Path = PROC) -> bool:
 
 
 def locked(path: Path, proc: Path = PROC) -> Literal["", "ours", "another's"]:
-    """Whose process holds a lock on that file, if any does."""
+    """Whose process holds a lock on that file; empty if none does."""
     try:
         number = path.stat().st_ino
         lines = (proc / "locks").read_text().splitlines()

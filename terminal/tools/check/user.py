@@ -1,4 +1,4 @@
-"""For whom is it looked at? What root may do, the service's user may not: `--user` looks as that one."""
+"""The user that the check runs as. Root may do what the service's user may not, so `--user` names the latter."""
 
 import grp
 import os
@@ -9,11 +9,11 @@ from terminal.config.schema import ConfigError, Settings
 from terminal.tools.check.finding import Finding, Machine
 
 SERVICE_GROUPS = ("gpio", "spi", "dialout", "input")
-"""Which the units in deploy/systemd add to the user's own."""
+"""The groups that the units in deploy/systemd add to the user's own."""
 
 
 def become(name: str) -> None:
-    """Go on as that user, for good, in the groups that the service has; raises ConfigError."""
+    """Make this process run as that user, for good, in the groups that the service has. Raises ConfigError."""
     try:
         entry = pwd.getpwnam(name)
     except (KeyError, ValueError):
@@ -21,7 +21,7 @@ def become(name: str) -> None:
     if os.getuid() == entry.pw_uid:
         return
     if os.getuid() != 0:
-        raise ConfigError(f"check: --user: got {name!r}, takes another user from root alone: sudo exit-terminal check")
+        raise ConfigError(f"check: --user: got {name!r}, takes another user only from root: sudo exit-terminal check")
     groups = set(os.getgrouplist(name, entry.pw_gid))
     groups |= {group.gr_gid for group in grp.getgrall() if group.gr_name in SERVICE_GROUPS}
     os.setgroups(sorted(groups))
@@ -30,7 +30,7 @@ def become(name: str) -> None:
 
 
 def me() -> str:
-    """Who is looking, by name; the number where it has none."""
+    """The name of the user that this process runs as; the number if it has no name."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
@@ -38,6 +38,7 @@ def me() -> str:
 
 
 async def user(_: Settings, machine: Machine) -> AsyncIterator[Finding]:
+    """As which user does the check run? A warning for root, who may do what the service's user may not."""
     name = machine.user
     if name == "root":
         text = "looked at as root, who may read and write what the service's user may not"

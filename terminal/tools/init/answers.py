@@ -1,5 +1,5 @@
-"""What must be known of a garage before its configuration can be written, and how it is found out: by an option, else
-by asking, else by a value that stands in for it until somebody sets it."""
+"""What must be known about a garage before its configuration can be written. An option answers it, else a person is
+asked, else a default stands in until somebody sets the value."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,8 +20,8 @@ MQTT_PORT = 8883
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """``key`` of the configuration that an answer is for, ``option`` that gives it, ``default`` if nobody does.
-    ``must``: the default stands in for what only the garage knows. ``only``: shapes that need it."""
+    """``key`` is the configuration key that the answer is for, ``option`` the option that gives it, ``default`` its
+    value if nobody answers. ``must``: only the garage knows the real value. ``only``: the shapes that need it."""
 
     key: str
     option: str
@@ -32,7 +32,7 @@ class Question:
 
 
 def questions(host: str) -> tuple[Question, ...]:
-    """All of them, in the order in which they are asked; ``host``: this machine's name on its network."""
+    """All questions, in the order in which they are asked. ``host`` is this machine's name on its network."""
     whole = (SINGLE, SERVER)
     kerb = (SINGLE, LANE)
     return (
@@ -58,7 +58,7 @@ def questions(host: str) -> tuple[Question, ...]:
 
 @dataclass
 class Answers:
-    """By the key of the configuration; ``to_set`` are those that only stand in."""
+    """The answers by configuration key; ``to_set`` has the keys whose default only stands in."""
 
     values: dict[str, str] = field(default_factory=dict)
     to_set: list[str] = field(default_factory=list)
@@ -67,10 +67,12 @@ class Answers:
         return self.values[key]
 
     def get(self, key: str) -> str:
+        """The answer for that key; empty if there is none."""
         return self.values.get(key, "")
 
 
 def option_name(question: Question) -> str:
+    """The option of `init` that answers it, as ``--name-ar``."""
     return f"--{question.option.replace('_', '-')}"
 
 
@@ -81,8 +83,8 @@ def gather(
     prompt: Callable[[str], str] | None,
     say: Callable[[str], None],
 ) -> Answers:
-    """``given``: the options, by their names; ``prompt`` asks a person, or is None where there is none. Raises
-    ConfigError for an option's value that its key does not take, and where a person gives no answer."""
+    """Returns all answers. ``given`` has the options by name; ``prompt`` asks a person, and is None if nobody can be
+    asked. Raises ConfigError if an option's value is not one that its key takes, or if a person gives no answer."""
     answers = Answers()
     for question in questions(host):
         told = given.get(question.option)

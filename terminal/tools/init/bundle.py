@@ -1,6 +1,6 @@
 """What a lane's machine gets from its garage's server: one tar file to carry, with a configuration, public keys, and
-the lane's own user of the broker. No private key of worker, console or merchant is in it, and no ticket key: who steals
-a lane's machine opens no other, and makes neither tickets nor money.
+the lane's own user of the broker. It holds no private key of worker, console or merchant, and no ticket key: a stolen
+lane machine opens no other lane, and can neither make a ticket nor move money.
 """
 
 import io
@@ -26,13 +26,15 @@ Any value may come from the environment as EXIT_TERMINAL_<SECTION>_<KEY>."""
 
 
 def file_of(lane: str) -> str:
+    """The name of a lane's file, below the server's folder."""
     return f"lanes/{lane}.tar"
 
 
 def lane_files(
     folder: Folder, settings: Settings, answers: Answers, url: str, authority: Authority | None
 ) -> tuple[dict[str, bytes], list[str]]:
-    """The files that the lane gets, by their names there, and what is not here yet to be put in. Makes the lane's user.
+    """The files that the lane gets, by their names there, and the names of those that are still absent here. Makes the
+    lane's user.
 
     Raises ConfigError for a key file of the server's configuration that cannot be used.
     """
@@ -59,7 +61,8 @@ def lane_files(
 
 
 def _public(path: Path, key: str) -> bytes:
-    """A public key as PEM, whatever else the file has; a private one in its place is not carried to a lane."""
+    """The file's public key as PEM, in whatever form it is there. Raises ConfigError for a private key, which must not
+    get to a lane."""
     found = find_key(read_file(path, key))
     if found.kind not in (PUBLIC, CERTIFICATE):
         raise ConfigError(f"{key}: {path} has {found.what}, takes a public key")
@@ -68,7 +71,8 @@ def _public(path: Path, key: str) -> bytes:
 
 
 def pack(files: Mapping[str, bytes], now_s: int) -> bytes:
-    """As a tar file; unpacked by root, its files are the service's user's."""
+    """The files as a tar file, dated ``now_s`` (seconds since 1970). If root unpacks it, they belong to the service's
+    user."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, content in sorted(files.items()):
@@ -80,7 +84,7 @@ def pack(files: Mapping[str, bytes], now_s: int) -> bytes:
 
 
 def unpack(path: Path) -> dict[str, bytes]:
-    """What pack() has put into the file; raises ConfigError for what is none of ours."""
+    """The files that pack() put into it; raises ConfigError if it is not such a file."""
     try:
         with tarfile.open(path, "r:") as tar:
             entries = tar.getmembers()
@@ -104,6 +108,6 @@ def _mode(name: str) -> int:
 
 
 def put(folder: Folder, files: Mapping[str, bytes]) -> None:
-    """Each in its place, the configuration last: where it is, all of them are."""
+    """Write each file, the configuration last: if that is there, all of them are."""
     for name in sorted(files, key=lambda name: name == CONFIGURATION):
         folder.write(name, files[name], _mode(name))

@@ -145,7 +145,7 @@ def _bundles(request: Request, around: Surroundings, folder: Folder, settings: S
     for option, told in request.given.items():
         if told is not None and option not in (*_KERB_OPTIONS, "mqtt_url"):
             name = f"--{option.replace('_', '-')}"
-            raise ConfigError(f"init: {name}: a lane takes it from this server's configuration; mend it there")
+            raise ConfigError(f"init: {name}: a lane takes it from this server's configuration; correct it there")
     url = request.given.get("mqtt_url") or (settings.mqtt.url if settings.mqtt else "")
     for lane in request.lanes:
         _bundle(lane, request.replace, around, folder, settings, url, given)

@@ -1,5 +1,5 @@
-"""The folder of an installation: files are made whole, closed to others, given to the service's user, and never
-written over."""
+"""The folder of an installation. Files are written whole, closed to others, given to the service's user, and never
+overwritten."""
 
 import errno
 import grp
@@ -14,7 +14,7 @@ from terminal.config.schema import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose the files are to be; ``uid`` None: whoever makes them."""
+    """The user that the files are for; if ``uid`` is None, they stay with the user who makes them."""
 
     name: str
     uid: int | None = None
@@ -26,15 +26,15 @@ SERVICE_USER = "exit-terminal"
 
 
 def owner_of(asked: str | None, uid: int, me: str) -> Owner:
-    """``asked``: by --user, or None; else root makes files for the service's user, where there is one, and anybody
-    else for himself. Raises ConfigError."""
+    """The user of --user (``asked``). Without it, root makes files for the service's user, if there is one, and other
+    users for themselves. Raises ConfigError."""
     name = asked or (SERVICE_USER if uid == 0 and _known(SERVICE_USER) else me)
     if name == me:
         return Owner(name)
     if not _known(name):
         raise ConfigError(f"init: --user: got {name[:40]!r}, takes a user of this machine: useradd --system makes one")
     if uid != 0:
-        raise ConfigError(f"init: --user: got {name!r}, takes {me!r} alone: only root makes files for others (sudo)")
+        raise ConfigError(f"init: --user: got {name!r}, takes only {me!r}: only root makes files for others (sudo)")
     entry = pwd.getpwnam(name)
     return Owner(name, entry.pw_uid, entry.pw_gid)
 
@@ -49,8 +49,8 @@ def _known(name: str) -> bool:
 
 @dataclass
 class Folder:
-    """What is made below ``root``. Names are relative to it. Methods raise ConfigError where the disk or its rights do
-    not allow it."""
+    """Makes files below ``root``; names are relative to it. ``made`` and ``kept`` have the names so far. The methods
+    raise ConfigError if the disk or its rights do not allow it."""
 
     root: Path
     owner: Owner
@@ -58,17 +58,19 @@ class Folder:
     kept: list[str] = field(default_factory=list)
 
     def has(self, name: str) -> bool:
+        """Is that file there?"""
         return (self.root / name).exists()
 
     def read(self, name: str) -> bytes:
+        """The content of that file."""
         try:
             return (self.root / name).read_bytes()
         except OSError as error:
             raise _refused(self.root / name, error) from None
 
     def write(self, name: str, content: bytes, mode: int = 0o600, *, group: str = "", replace: bool = False) -> bool:
-        """Make a file, unless it is there; returns whether it was made. ``group`` may read it, where root makes it
-        and there is such a group. ``replace``: it is made from others, and is made anew."""
+        """Make a file, unless it is there; returns whether it was made. ``group`` may read it, if root makes it and
+        there is such a group. ``replace``: an existing file is replaced, because it is made from others."""
         path = self.root / name
         try:
             if not replace and path.exists():
@@ -117,7 +119,7 @@ class Folder:
 
 
 _OPEN = frozenset({"upload", "certs"})
-"""Folders with nothing in them that others must not see."""
+"""Folders that hold nothing secret."""
 
 
 def _refused(path: Path, error: OSError) -> ConfigError:

@@ -17,17 +17,17 @@ MERCHANT, WORKER, CONSOLE, TICKET = "secrets/merchant.pem", "secrets/worker", "s
 PAYBY_KEY = "secrets/payby.pub.pem"
 PASSWORDS = "secrets/mqtt"
 RUN_USER = "lane"
-"""Who `run` is to the broker where the worker is: only this user may do all that its roles do."""
+"""The broker's user for the `run` that has the worker: only this user may do all that its roles do."""
 _TRUSTED = {"worker": f"{WORKER}.pub.pem", "console": f"{CONSOLE}.pub.pem"}
 
 
 def user_of(shape: str, lane: str) -> str:
-    """Who `run` is to the broker."""
+    """The broker's user for `run`."""
     return f"lane.{lane}" if shape == LANE else RUN_USER
 
 
 def users(shape: str) -> list[str]:
-    """Whose passwords are made here."""
+    """The users whose passwords are made on this machine."""
     return [] if shape == LANE else [*USERS]
 
 
@@ -37,11 +37,12 @@ def certificate(user: str) -> tuple[str, str]:
 
 
 def secure(url: str) -> bool:
+    """Is it MQTT over TLS?"""
     return urlsplit(url).scheme == "mqtts"
 
 
 def values(shape: str, answers: Answers, payby: str, *, console: bool) -> dict[str, Value]:
-    """``payby``: a key of PAYBY. ``console``: this version has that role."""
+    """The configuration by key. ``payby`` is a key of PAYBY; ``console`` says whether this version has that role."""
     made: dict[str, Value] = {key: value for key, value in answers.values.items() if value or key != "payby.notify_url"}
     made |= _mqtt(answers.get("mqtt.url"), user_of(shape, answers.get("lane.id")))
     made |= dict(_tariff(TariffSettings()))
@@ -68,7 +69,7 @@ def values(shape: str, answers: Answers, payby: str, *, console: bool) -> dict[s
 
 
 def bundle_values(settings: Settings, answers: Answers, url: str) -> dict[str, Value]:
-    """Of a lane's machine, by its garage server's settings: what the two must agree on, and the lane's hardware."""
+    """A lane's configuration by key: what it must have in common with its garage's server, and the lane's hardware."""
     garage, payby = settings.garage, settings.payby
     assert garage and payby
     lane = answers["lane.id"]
@@ -88,7 +89,7 @@ def bundle_values(settings: Settings, answers: Answers, url: str) -> dict[str, V
 
 
 def payby_keys(settings: Settings) -> list[tuple[str, Path]]:
-    """Where each public key of PayBy's lies at a lane, and here."""
+    """Each of PayBy's public keys: its name on a lane's machine, and its path on this one."""
     assert settings.payby
     return [
         (f"secrets/payby{number or ''}.pub.pem", path) for number, path in enumerate(settings.payby.payby_public_key)
@@ -108,7 +109,7 @@ def _mqtt(url: str, user: str) -> dict[str, Value]:
 
 
 def _payee(merchant: str) -> dict[str, Value]:
-    """Who must have been paid, for a lane, which has no more to do with PayBy."""
+    """The payee that every payment must name; a lane needs nothing else of the merchant's."""
     return {"payby.payee_mid" if re.fullmatch("[0-9]{12}", merchant) else "payby.partner_id": merchant}
 
 

@@ -1,4 +1,4 @@
-"""What ``init`` says: what it made, what still stands in for something else, and what to do next."""
+"""What ``init`` prints: what it made, which values still stand in, and what to do next."""
 
 import ipaddress
 from collections.abc import Collection, Mapping
@@ -21,6 +21,7 @@ _PROGRAM = "exit-terminal --config"
 
 
 def made(shape: str, folder: Folder) -> str:
+    """The files that were made, and those that were there before."""
     lines = [f"Made for a {shape} in {folder.root}, for the user {folder.owner.name}:"]
     lines += [f"  {name}" for name in sorted(folder.made)]
     if folder.kept:
@@ -29,13 +30,14 @@ def made(shape: str, folder: Folder) -> str:
 
 
 def stand_ins(keys: Collection[str], values: Mapping[str, Value]) -> str:
+    """The keys that somebody must still set, with the values that stand there."""
     return "\n".join(
         ["Still to be set in the configuration, where a value only stands in:", *(f"  {k} = {values[k]}" for k in keys)]
     )
 
 
 def next_steps(shape: str, folder: Folder, file: Path, settings: Settings) -> str:
-    """In the order in which they are done."""
+    """What a person does next, in that order."""
     root, steps = folder.root, []
     if shape == LANE:
         steps += _missing_at_lane(settings)
@@ -67,7 +69,7 @@ def _payby_key(settings: Settings) -> list[str]:
     if payby.base_url.startswith("http:"):
         folder = absent.parent
         return [
-            f"start the sandbox in PayBy's place: exit-terminal sandbox --folder {folder}"
+            f"start the sandbox in place of PayBy: exit-terminal sandbox --folder {folder}"
             f" --merchant-key {folder.parent / UPLOAD}/merchant.pub.pem"
         ]
     return [f"download PayBy's public key from its portal as {absent}: deploy/payby.md, 2"]
@@ -89,6 +91,7 @@ def _missing_at_lane(settings: Settings) -> list[str]:
 
 
 def bundle_made(lane: str, folder: Folder, files: Collection[str], absent: Collection[str], url: str) -> str:
+    """What is in a lane's file, what is still absent, and how it gets to the lane; ``url`` is the broker's."""
     path = folder.root / file_of(lane)
     lines = [f"{path}: what the lane {lane} needs, and nothing that makes tickets, orders or lifts:"]
     lines += [f"  {name}" for name in sorted(files)]
@@ -99,7 +102,7 @@ def bundle_made(lane: str, folder: Folder, files: Collection[str], absent: Colle
         )
     if _is_loopback(url):
         lines.append(
-            f"The lane cannot reach {url}: mend mqtt.url, or give --mqtt-url, and make it anew with --replace."
+            f"The lane cannot reach {url}: correct mqtt.url, or give --mqtt-url, and make it anew with --replace."
         )
     lines += [
         "Next:",
