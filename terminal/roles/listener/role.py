@@ -120,13 +120,15 @@ class ListenerRole:
         server = web.Server(self._answer, request_factory=make_request)
         try:
             socket = await loop.create_server(
-                lambda: HttpConnection(server, loop, self._limiter, self._no_http), self._host, self.port, backlog=512
-            )
+                lambda: HttpConnection(server, loop, self._limiter, self._no_http), self._host, self.port, backlog=512,
+                start_serving=False,  # it waits once its port is open, and cancelled there would leave it open
+            )  # fmt: skip
         except OSError as error:
             key, why, advice = cannot_listen("listener", self._host, self.port, error)
             raise ConfigError(f"{key}: {why}; {advice}") from None
-        self.port = socket.sockets[0].getsockname()[1]
         try:
+            await socket.start_serving()
+            self.port = socket.sockets[0].getsockname()[1]
             with self._endpoint.subscribe("receipt", lane="+") as receipts:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._endpoint.run_heartbeat(), name="listener health")
