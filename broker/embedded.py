@@ -13,7 +13,7 @@ from typing import Self
 
 from amqtt.errors import BrokerError as AmqttError
 
-from broker.errors import BrokerError, PortInUse, UnsafeBroker
+from broker.errors import BadUsers, BrokerError, PortInUse, UnsafeBroker
 from broker.guard import Guard, May
 from broker.packets import Packet, encode_length, encode_publish, read_frame
 from broker.tables import Counts
@@ -88,7 +88,7 @@ class EmbeddedBroker:
             self._guard = Guard(users, self._host, self._port, self._may_publish, self._may_subscribe)
             await self._guard.start()
         except UsersError as error:
-            raise BrokerError(str(error)) from None
+            raise BadUsers(str(error)) from None
         except AmqttError as error:
             cause = error.__cause__
             if isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE:

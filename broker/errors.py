@@ -7,12 +7,17 @@ class BrokerError(Exception):
 
     BrokerError
     ├── PortInUse
+    ├── BadUsers        a user's password file, or the folder of these files, cannot be used
     └── UnsafeBroker    it would let in or pass on what it must not
     """
 
 
 class PortInUse(BrokerError):
     """Another program already listens on that port."""
+
+
+class BadUsers(BrokerError):
+    """A user's password file, or the folder of these files, cannot be used."""
 
 
 class UnsafeBroker(BrokerError):

@@ -3,6 +3,7 @@
 import argparse
 import errno
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from terminal import __version__
 from terminal.config.schema import ConfigError
 
 PROGRAM = "exit-terminal"
-NOT_YET = ("console", "init")
+NOT_YET = ("console",)
 """Commands that a later version will have."""
 
 
@@ -20,8 +21,10 @@ class Parser(argparse.ArgumentParser):
     """argparse, with errors of one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Print ``message`` as one line on stderr and raise SystemExit with status 2."""
-        self.exit(2, f"{self.prog}: {message} (see {PROGRAM} --help)\n")
+        """Print ``message`` as one line of at most 400 characters on stderr and raise SystemExit with status 2."""
+        said = " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", message).split())
+        said = re.sub(r"://[^'\"]*@", "://…@", said)  # somebody may write a password into a URL
+        self.exit(2, f"{self.prog}: {said if len(said) <= 400 else said[:400] + '…'} (see {PROGRAM} --help)\n")
 
 
 def _count(text: str) -> int:
@@ -34,6 +37,51 @@ def _year(text: str) -> int:
     if not text.isdecimal() or not 2000 <= int(text) <= 2100:
         raise argparse.ArgumentTypeError(f"got {text!r}, takes a year from 2000 to 2100")
     return int(text)
+
+
+def _path(text: str) -> Path:
+    """Raises ArgumentTypeError for a name that the system does not accept, such as one that is too long."""
+    path = Path(text)
+    try:
+        path.exists()
+    except OSError as error:
+        why = (error.strerror or type(error).__name__).lower()
+        raise argparse.ArgumentTypeError(f"got {text[:40]!r}, {why}; takes another name") from None
+    return path
+
+
+def _to_write(text: str) -> Path:
+    path = _path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"got {text!r}, a folder; takes a file's name")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"got {text!r}, takes a file in a folder that is there")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"got {text!r}, which cannot be written")
+    return path
+
+
+def _to_read(text: str) -> Path:
+    path = _path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"got {text!r}, takes a file that is there")
+    if not os.access(path, os.R_OK):
+        raise argparse.ArgumentTypeError(f"got {text!r}, which cannot be read")
+    return path
+
+
+def _folder(text: str) -> Path:
+    path = _path(text)
+    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise argparse.ArgumentTypeError(f"got {text!r}, takes a folder that can be made or written")
+    return path
+
+
+def _merchant(text: str) -> str:
+    if not re.fullmatch("[A-Za-z0-9]{1,12}", text):
+        raise argparse.ArgumentTypeError(f"got {text!r}, takes up to 12 letters and digits")
+    return text
 
 
 def _port(text: str) -> int:
@@ -73,17 +121,23 @@ def parser() -> Parser:
     sandbox.add_argument(
         "--folder",
         metavar="DIR",
-        type=Path,
+        type=_folder,
         default=Path("sandbox"),
         help="the folder of the keys, made if absent (default: sandbox)",
     )
-    sandbox.add_argument("--merchant-key", metavar="FILE", type=Path, help="the merchant's public key, if it has one")
-    sandbox.add_argument("--partner-id", metavar="ID", default="200000000888", help="(default: %(default)s)")
+    sandbox.add_argument(
+        "--merchant-key", metavar="FILE", type=_to_read, help="the merchant's public key, if it has one"
+    )
+    sandbox.add_argument(
+        "--partner-id", metavar="ID", type=_merchant, default="200000000888", help="(default: %(default)s)"
+    )
+    _add_init(command("init", "write a configuration with fresh keys into a folder, and say what to do next"))
     check = command("check", "is this installation ready? A line for each part, and what to do about a failure")
     check.add_argument("--order", action="store_true", help="then prove it by a real order that is paid and refunded")
     check.add_argument(
         "--amount", metavar="AED", default="1.00", help="the amount of that order (default: %(default)s)"
     )
+    check.add_argument("--user", metavar="USER", help="check as the user that the service runs as; only for root")
     check.add_argument("--json", action="store_true", help="one JSON document in place of the lines")
     watch = command("watch", "the garage's messages as they come, a readable line each, until Ctrl-C")
     watch.add_argument("--lane", metavar="LANE", action="append", default=[], help="only of this lane; may be repeated")
@@ -104,7 +158,7 @@ def parser() -> Parser:
     )
     ticket.add_argument("--key", metavar="ID", help="the key that signs it (default: the first one)")
     ticket.add_argument("--text", action="store_true", help="print only its text, as the last line")
-    ticket.add_argument("--png", metavar="FILE", type=Path, help="draw it")
+    ticket.add_argument("--png", metavar="FILE", type=_to_write, help="draw it")
     tariff = command("tariff", "explain the fee of a stay, list where fees change, or draw them")
     tariff.add_argument("--entered", metavar="TIME", help='such as "2026-11-30 09:00", by the garage\'s clock')
     tariff.add_argument("--exited", metavar="TIME", help="explain the fee of a stay from --entered to this")
@@ -116,12 +170,12 @@ def parser() -> Parser:
         "--earlier", metavar="TIME/TIME", action="append", default=[], help="an earlier stay that this one may continue"
     )
     tariff.add_argument("--check", action="store_true", help="list each length of stay after which the fee changes")
-    tariff.add_argument("--chart", metavar="FILE", type=Path, help="draw the fee over the stay, as PNG")
+    tariff.add_argument("--chart", metavar="FILE", type=_to_write, help="draw the fee over the stay, as PNG")
     tariff.add_argument("--until", metavar="LENGTH", help='the longest stay of --check and --chart, such as "6 h"')
     tariff.add_argument("--holidays", metavar="YEAR", type=_year, help="print the year's public holidays to confirm")
     tariff.add_argument("--country", metavar="CODE", default="AE", help="for --holidays (default: %(default)s)")
     screens = command("screens", "draw every screen of every panel; with --config in that garage's words")
-    screens.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder for the pictures")
+    screens.add_argument("--out", metavar="DIR", type=_folder, required=True, help="the folder for the pictures")
     screens.add_argument("--url", help="what the pay screen's QR code carries")
     screens.add_argument("--digits", choices=("latin", "arabic"), help="(default: the configuration's, or latin)")
     refund = command("refund", "give a payment back, through the worker, and follow it to its end")
@@ -131,22 +185,52 @@ def parser() -> Parser:
     refund.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     reconcile = command("reconcile", "match a day's statement with the journals and the barrier's raises")
     reconcile.add_argument("--date", metavar="YYYY-MM-DD", required=True, help="in the garage's time zone")
-    reconcile.add_argument("--json", metavar="FILE", type=Path, help="write the report as JSON")
-    reconcile.add_argument("--csv", metavar="FILE", type=Path, help="write its rows as CSV")
-    reconcile.add_argument("--picture", metavar="FILE", type=Path, help="draw the day, as .png or .html")
+    reconcile.add_argument("--json", metavar="FILE", type=_to_write, help="write the report as JSON")
+    reconcile.add_argument("--csv", metavar="FILE", type=_to_write, help="write its rows as CSV")
+    reconcile.add_argument("--picture", metavar="FILE", type=_to_write, help="draw the day, as .png or .html")
     reconcile.add_argument(
-        "--statement", metavar="FILE", type=Path, nargs="+", default=[], help="ZIP or CSV (default: PayBy is asked)"
+        "--statement", metavar="FILE", type=_to_read, nargs="+", default=[], help="ZIP or CSV (default: PayBy is asked)"
     )
     reconcile.add_argument(
         "--barrier-journal",
         metavar="FILE",
-        type=Path,
+        type=_to_read,
         nargs="+",
         default=[],
         help="journals of barriers on other machines",
     )
     command("contract", "print topics and messages as AsyncAPI")
     return top
+
+
+def _add_init(init: argparse.ArgumentParser) -> None:
+    """What nobody tells by an option is asked, where there is a terminal."""
+    init.add_argument(
+        "folder", metavar="FOLDER", type=Path, nargs="?", default=Path(), help="(default: where this is run)"
+    )
+    init.add_argument("--folder", metavar="DIR", type=Path, dest="into", help="the same")
+    init.add_argument("--shape", choices=("single", "server", "lane"), help="what the machine is (default: single)")
+    init.add_argument(
+        "--lane", metavar="LANE", action="append", default=[], help="this lane; at a server: make that lane's bundle"
+    )
+    init.add_argument("--from", metavar="FILE", type=Path, dest="bundle", help="unpack a lane's bundle here")
+    init.add_argument("--replace", action="store_true", help="make a lane's bundle anew")
+    init.add_argument("--user", metavar="USER", help="whose the files are to be, where root makes them")
+    init.add_argument(
+        "--payby", choices=("uat", "production", "sandbox"), help="PayBy's environment (default: uat, for trials)"
+    )
+    init.add_argument("--garage", metavar="ID", help="1 to 12 of a-z and 0-9")
+    init.add_argument("--name", metavar="TEXT", help="the garage's name, for drivers")
+    init.add_argument("--name-ar", metavar="TEXT", help="the same in Arabic")
+    init.add_argument("--help-phone", metavar="NUMBER", help="for drivers who need help")
+    init.add_argument("--timezone", metavar="ZONE", help="of the garage, as Asia/Dubai")
+    init.add_argument("--partner-id", metavar="ID", help="the merchant's, in PayBy's portal")
+    init.add_argument("--notify-url", metavar="URL", help="where PayBy's notifications go")
+    init.add_argument("--mqtt-url", metavar="URL", help="where lanes reach the server's broker")
+    init.add_argument("--reader", metavar="DRIVER", help="serial, hid or stdin")
+    init.add_argument("--device", metavar="PATH", help="the scanner's")
+    init.add_argument("--panel", metavar="PANEL", help="the LCD's, or png")
+    init.add_argument("--pins", metavar="KIND", help="auto, or mock without hardware")
 
 
 def _command(words: list[str]) -> str | None:
@@ -175,9 +259,15 @@ def main(argv: Sequence[str] | None = None, run: Callable[[argparse.Namespace], 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        return _say(str(error), 2 if error.errno == errno.EADDRINUSE else 1)
+        return _say(_plainly(error), 2 if error.errno == errno.EADDRINUSE else 1)
     except KeyboardInterrupt:
         return 1
+
+
+def _plainly(error: OSError) -> str:
+    """Without a number that says nothing to a person, and with the file."""
+    why = (error.strerror or str(error) or type(error).__name__).lower()
+    return f"{error.filename}: {why}" if error.filename else why
 
 
 def _say(text: str, status: int) -> int:

@@ -3,7 +3,11 @@
 PayBy's client and the screens are imported when they are needed: a barrier that starts alone waits for neither.
 """
 
-from collections.abc import Callable
+import errno
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -12,15 +16,20 @@ import msgspec
 from terminal import __version__
 from terminal.clock import Clock
 from terminal.config import schema as sections
-from terminal.config.load import read_secret
+from terminal.config.load import read_file, read_secret
 from terminal.config.schema import ConfigError, Settings, present
+from terminal.contract import signatures
 from terminal.core.model import Rules
 from terminal.core.tariff import TariffHistory
 from terminal.core.tariff.reading import read
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.errors import Will
+from terminal.mqtt.transport import tls_context
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+
     from terminal.payby.client import PayByClient
     from terminal.screen.view import Site, Wifi
 
@@ -50,41 +59,142 @@ def embedded_user(
 ) -> sections.MqttSettings:
     """How ``user`` connects to the embedded broker of this machine."""
     url = mqtt.url if mqtt else f"mqtt://127.0.0.1:{broker.port}"
-    return sections.MqttSettings(url, user, broker.users / user, mqtt.ca_file if mqtt else None)
+    if mqtt is None:
+        return sections.MqttSettings(url, user, broker.users / user)
+    return sections.MqttSettings(url, user, broker.users / user, mqtt.ca_file, mqtt.cert_file, mqtt.key_file)
 
 
 def mqtt_client(
     mqtt: sections.MqttSettings, client_id: str, *, will: Callable[[], Will] | None = None, clean: bool = False
 ) -> MqttClient:
-    """A connection, not entered yet; raises ConfigError, MqttError, and UnicodeDecodeError for a password that is not
-    UTF-8."""
+    """A connection, not entered yet; raises ConfigError, MqttError."""
+    check_certificate_files(mqtt)
     return MqttClient(
         mqtt.url,
         client_id=client_id,
         username=mqtt.username,
-        password=read_secret(mqtt.password_file, "mqtt.password_file").decode(),
+        password=password(mqtt),
         ca_file=mqtt.ca_file,
+        cert_file=mqtt.cert_file,
+        key_file=mqtt.key_file,
         will=will,
         clean=clean,
     )
 
 
+def password(mqtt: sections.MqttSettings) -> str:
+    """The password of the broker's user; raises ConfigError if the file cannot hold one."""
+    try:
+        return read_secret(mqtt.password_file, "mqtt.password_file").decode()
+    except UnicodeDecodeError:
+        raise ConfigError(f"mqtt.password_file: {mqtt.password_file} is not UTF-8, takes a password in it") from None
+
+
+def check_certificate_files(mqtt: sections.MqttSettings) -> None:
+    """Raise ConfigError that names the key of the first file for TLS that cannot be used."""
+    if mqtt.ca_file:
+        read_file(mqtt.ca_file, "mqtt.ca_file")
+        try:
+            tls_context(mqtt.ca_file, None, None)
+        except OSError:
+            raise ConfigError(f"mqtt.ca_file: {mqtt.ca_file} has no certificate, takes PEM") from None
+    if mqtt.cert_file and mqtt.key_file:
+        read_file(mqtt.cert_file, "mqtt.cert_file")
+        read_secret(mqtt.key_file, "mqtt.key_file")
+        try:
+            tls_context(mqtt.ca_file, mqtt.cert_file, mqtt.key_file)
+        except OSError:
+            raise ConfigError(
+                f"mqtt.cert_file: {mqtt.cert_file} and mqtt.key_file ({mqtt.key_file}) are no pair; they take PEM, the"
+                " key without a password"
+            ) from None
+
+
+def trusted(lift: sections.LiftSettings) -> signatures.TrustedKeys:
+    """The keys whose lifts, commands, screens and heartbeats count; raises ConfigError that names the key of the wrong
+    file."""
+    for name, path in lift.trusted.items():
+        with _naming(f"lift.trusted.{name}"):
+            signatures.load_trusted({name: path})
+    with _naming("lift.trusted"):
+        return signatures.load_trusted(lift.trusted)
+
+
+def signing_key(key: str, path: Path | None, lift: sections.LiftSettings) -> tuple[str, "Ed25519PrivateKey"]:
+    """The private key of ``key`` (lift.private_key or console.lift_private_key), and the name by which it is trusted.
+    Raises ConfigError."""
+    names = trusted(lift)
+    with _naming(key):
+        private = signatures.load_signing_key(present(path, key))
+    kind, name = key.partition(".")[0].replace("lift", "worker"), names.name_of(private)
+    if name is None or not name.startswith(kind):
+        raise ConfigError(f"{key}: lift.trusted has no {kind} with its public half")
+    return name, private
+
+
+def payby_public_keys(payby: sections.PaybySettings) -> list["RSAPublicKey"]:
+    """PayBy's public keys; raises ConfigError."""
+    from terminal.payby.errors import BadKey
+    from terminal.payby.signing import load_public_keys
+
+    with _naming("payby.payby_public_key", BadKey):
+        return load_public_keys(payby.payby_public_key)
+
+
+def merchant_key(payby: sections.PaybySettings) -> "RSAPrivateKey":
+    """The merchant's private key; raises ConfigError."""
+    from terminal.payby.errors import BadKey
+    from terminal.payby.signing import load_private_key
+
+    with _naming("payby.private_key", BadKey):
+        return load_private_key(present(payby.private_key, "payby.private_key"))
+
+
+@contextmanager
+def _naming(key: str, bad: type[Exception] = signatures.BadKeyFile) -> Iterator[None]:
+    """Raise ConfigError with the configuration key in place of ``bad``, which says what is wrong with a key file."""
+    try:
+        yield
+    except bad as error:
+        raise ConfigError(f"{key}: {error}") from None
+
+
 def payby_client(
     payby: sections.PaybySettings, *, timeout_s: float | None = None, clock: Clock | None = None
 ) -> "PayByClient":
-    """PayBy's client, to be entered; ``timeout_s`` replaces the configured one. Raises ConfigError, BadKey."""
+    """PayBy's client, to be entered; ``timeout_s`` replaces the configured one. Raises ConfigError."""
     from terminal.payby.client import PayByClient
-    from terminal.payby.signing import load_private_key, load_public_keys
 
     return PayByClient(
         present(payby.base_url or None, "payby.base_url"),
         present(payby.partner_id or None, "payby.partner_id"),
-        load_private_key(present(payby.private_key, "payby.private_key")),
-        load_public_keys(payby.payby_public_key),
+        merchant_key(payby),
+        payby_public_keys(payby),
         timeout_s=payby.timeout if timeout_s is None else timeout_s,
         clock=clock,
         user_agent=f"exit-terminal/{__version__}",
     )
+
+
+def cannot_listen(section: str, host: str, port: int, error: OSError) -> tuple[str, str, str]:
+    """Why a server of ``section`` cannot listen there: returns the wrong key, what is wrong, and what to do."""
+    place = f"{host}, port {port},"
+    match error.errno:
+        case errno.EADDRINUSE:
+            advice = f"stop the program that has it (`sudo ss -ltnp` names it), or correct {section}.port"
+            return f"{section}.port", f"{place} is in use", advice
+        case errno.EACCES:
+            advice = f"correct {section}.port: 1024 or above; the reverse proxy has those below"
+            return f"{section}.port", f"this user may not listen on port {port}", advice
+        case errno.EADDRNOTAVAIL:
+            advice = f"correct {section}.host: 127.0.0.1, or an address of this machine (`ip address` names them)"
+            return f"{section}.host", f"{host} is no address of this machine", advice
+        case _ if isinstance(error, socket.gaierror):
+            advice = f"correct {section}.host: 127.0.0.1, or an address of this machine"
+            return f"{section}.host", f"{host} is no name that this machine knows", advice
+        case _:
+            why = (error.strerror or type(error).__name__).lower()
+            return f"{section}.port", f"{place} cannot be had: {why}", f"correct {section}.host and {section}.port"
 
 
 def site(

@@ -223,7 +223,10 @@ async def test_a_kerb_machine_is_not_asked_for_the_merchant_s_key(place: Path, e
     settings = load(None, {f"EXIT_TERMINAL_{name}": value for name, value in values.items()})
     ready, lines = await lines_of(settings, machine(place))
     assert ready
-    assert list(lines) == ["configuration", "password mqtt.password_file", "pins", "broker", "clock"]
+    assert list(lines) == [
+        *("configuration", "password mqtt.password_file", "pins", "user mqtt.username", "broker", "clock")
+    ]
+    assert "loops may serve as `exit-terminal loops`, and not by run" in lines["user mqtt.username"]
 
 
 @pytest.mark.fault("clock-for-money")

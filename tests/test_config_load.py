@@ -176,7 +176,7 @@ CHANGES = [
     ('name = "Marina Garage"', 'name = "a|b"', "garage.name: got 'a|b', takes"),
     ('"Asia/Dubai"', '"Asia/Dubay"', "garage.timezone: got 'Asia/Dubay', takes a time zone"),
     ('"Asia/Dubai"', '"../etc/passwd"', "garage.timezone: got '../etc/passwd', takes a time zone"),
-    ('"mqtt://127.0.0.1:1883"', '"http://127.0.0.1"', "mqtt.url: got a text of 16 characters, takes mqtt://"),
+    ('"mqtt://127.0.0.1:1883"', '"http://127.0.0.1"', "mqtt.url: got 'http://127.0.0.1', takes mqtt://"),
     ("port = 8080", "port = 65536", "listener.port: got 65536, takes a port, 0 to 65535"),
     ("port = 8080", "port = true", "listener.port: got true, takes a port, 0 to 65535"),
     ('block_price = "10.00"', "block_price = 10.00", "tariff.block_price: got 10.0, takes dirhams in quotes"),

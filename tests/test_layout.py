@@ -1,10 +1,7 @@
 """The tree itself: what is packed, what may import what, and what must not be in it."""
 
 import ast
-import configparser
-import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -16,7 +13,6 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from terminal.__main__ import parser
 from tests.support.docstrings import UndocumentedNames, definitions
 
 TREE = Path(__file__).parents[1]
@@ -337,56 +333,3 @@ def test_everything_that_is_imported_is_asked_for() -> None:
         for name in imported(path)
     }
     assert found - known == set()
-
-
-# --- scripts and services -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("script", [".ci/run", "deploy/packages"])
-def test_a_script_can_be_run_and_parses(script: str) -> None:
-    path = TREE / script
-    assert os.access(path, os.X_OK)
-    shell = path.read_text(encoding="utf-8").partition("\n")[0].rpartition("/")[2].rpartition(" ")[2]
-    assert subprocess.run([shell, "-n", path], capture_output=True, check=False).stderr == b""
-
-
-def test_ci_runs_what_the_readme_says() -> None:
-    assert "\nmake test\n" in (TREE / ".ci/run").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize(("unit", "command"), [("exit-terminal.service", "run"), ("exit-terminal@.service", "worker")])
-def test_a_service_starts_a_command_that_is_there(unit: str, command: str) -> None:
-    file = configparser.RawConfigParser(strict=False)
-    file.optionxform = str  # type: ignore[assignment,method-assign]
-    file.read_string((TREE / "deploy/systemd" / unit).read_text(encoding="utf-8"))
-    program, *words = file["Service"]["ExecStart"].replace("%i", command).split()
-    assert program == "/opt/exit-terminal/.venv/bin/exit-terminal"
-    arguments = parser().parse_args(words)
-    assert arguments.command == command
-    assert arguments.config.parent == Path(file["Service"]["WorkingDirectory"])
-    assert file["Service"]["NoNewPrivileges"] == "yes"
-
-
-@pytest.mark.parametrize("unit", ["exit-terminal.service", "exit-terminal@.service"])
-def test_a_service_waits_for_the_clock_and_may_ask_the_kernel_for_it(unit: str) -> None:
-    text = (TREE / "deploy/systemd" / unit).read_text(encoding="utf-8")
-    for key in ("After", "Wants"):
-        (line,) = [line for line in text.splitlines() if line.startswith(f"{key}=")]
-        assert "exit-terminal-clock.service" in line
-    assert "SystemCallFilter=adjtimex clock_adjtime" in text
-    assert "ProtectClock=yes" not in text, "it would forbid the question as well"
-
-
-@pytest.mark.parametrize(("answer", "status"), [("yes", 0), ("no", 124)])
-def test_the_wait_for_the_clock_ends_with_its_synchronisation_or_at_its_limit(
-    answer: str, status: int, tmp_path: Path
-) -> None:
-    (tmp_path / "timedatectl").write_text(f"#!/bin/sh\necho {answer}\n")
-    (tmp_path / "timedatectl").chmod(0o755)
-    text = (TREE / "deploy/systemd/exit-terminal-clock.service").read_text(encoding="utf-8")
-    assert "SuccessExitStatus=124" in text, "a garage without network time starts all the same"
-    command = text.partition("ExecStart=")[2].partition("\n")[0].replace("$$", "$")
-    assert command.startswith("/usr/bin/timeout 45 ")
-    words = shlex.split(command.replace(" 45 ", " 0.3 "))
-    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    assert subprocess.run(words, env=path, check=False, timeout=10).returncode == status

@@ -7,6 +7,7 @@ import socket
 import aiohttp
 import pytest
 
+from terminal.config.schema import ConfigError
 from terminal.payby.signing import sign
 from terminal.roles.listener.connections import ConnectionLimits
 from terminal.roles.listener.role import ListenerRole
@@ -103,7 +104,7 @@ async def test_a_flood_over_many_connections_is_slowed_down(worker: PlayedWorker
 
 async def test_an_address_in_use_is_told_at_once(worker: PlayedWorker, client: Client) -> None:
     second = ListenerRole(worker.endpoint, payby_keys=[PAYBY.public_key()], host="127.0.0.1", port=client.port)
-    with pytest.raises(OSError, match="in use"):
+    with pytest.raises(ConfigError, match=rf"^listener\.port: 127\.0\.0\.1, port {client.port}, is in use"):
         await second.run()
 
 

@@ -14,7 +14,7 @@ from terminal.config.schema import ConfigError
 
 COMMANDS = [
     *("demo", "run", "reader", "worker", "listener", "barrier", "lcd", "loops", "broker"),
-    *("sandbox", "check", "watch", "ticket", "tariff", "screens", "refund", "reconcile", "contract"),
+    *("sandbox", "init", "check", "watch", "ticket", "tariff", "screens", "refund", "reconcile", "contract"),
 ]
 
 
@@ -129,12 +129,12 @@ def test_wrong_use_is_one_line_and_status_2(words: list[str], line: str, capsys:
     ("error", "status", "line"),
     [
         (ConfigError("payby.query_every: got 9, takes seconds, 2 to 6"), 2, "payby.query_every: got 9, takes"),
-        (OSError(errno.EADDRINUSE, "address already in use"), 2, "[Errno 98] address already in use"),
-        (OSError(errno.ENOSPC, "no space left on device"), 1, "[Errno 28] no space left on device"),
+        (OSError(errno.EADDRINUSE, "address already in use"), 2, "address already in use"),
+        (OSError(errno.ENOSPC, "no space left on device"), 1, "no space left on device"),
         (
             PermissionError(errno.EACCES, "permission denied", "journal.db"),
             1,
-            "[Errno 13] permission denied: 'journal.db'",
+            "journal.db: permission denied",
         ),
     ],
 )

@@ -3,14 +3,12 @@
 import asyncio
 import os
 import re
-import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization as ser
-from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from terminal.journal.journal import Journal
 from terminal.payby.sandbox.server import Sandbox
@@ -50,18 +48,6 @@ path = "journal.db"
 """
 
 
-def keys_by_the_page(folder: Path) -> None:
-    """The page's own lines for a shell; and the other keys of an installation."""
-    lines = [line for line in SHELL if not line.startswith(".venv/")]
-    subprocess.run(["sh", "-ec", "\n".join(lines)], cwd=folder, check=True, capture_output=True)
-    worker = ed25519.Ed25519PrivateKey.generate()
-    pem = worker.private_bytes(ser.Encoding.PEM, ser.PrivateFormat.PKCS8, ser.NoEncryption())
-    public = worker.public_key().public_bytes(ser.Encoding.PEM, ser.PublicFormat.SubjectPublicKeyInfo)
-    for name, data in (("worker.pem", pem), ("worker.pub.pem", public), ("ticket-k1", b"ab" * 32 + b"\n")):
-        (folder / "secrets" / name).write_bytes(data)
-        (folder / "secrets" / name).chmod(0o600)
-
-
 async def terminal(folder: Path, words: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "terminal", "--config", "exit.toml", *words.split()),
@@ -69,6 +55,7 @@ async def terminal(folder: Path, words: str) -> tuple[int, str]:
         env=os.environ | {"PYTHONPATH": str(TREE), "PYTHONIOENCODING": "utf-8"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        stdin=asyncio.subprocess.DEVNULL,
     )
     async with asyncio.timeout(60):
         said, _ = await process.communicate()
@@ -90,12 +77,14 @@ async def pay_what_is_shown(sandbox: Sandbox) -> None:
 
 
 def test_the_page_s_commands_are_these() -> None:
-    assert [words.split()[0] for words in TERMINAL] == ["check", "check", "ticket", "ticket", "reconcile"]
+    assert [words.split()[0] for words in TERMINAL] == ["init", "check", "check", "ticket", "ticket", "reconcile"]
 
 
 async def test_every_command_of_the_page_does_what_it_says(tmp_path: Path) -> None:
-    keys_by_the_page(tmp_path)
-    merchant = load_public_keys([tmp_path / "secrets/merchant.pub.pem"])
+    assert not [line for line in SHELL if not line.startswith(".venv/")]
+    status, said = await terminal(tmp_path, TERMINAL[0])
+    assert status == 0, said
+    merchant = load_public_keys([tmp_path / "upload/merchant.pub.pem"])
     async with Sandbox(merchant_keys=merchant) as sandbox:
         public = sandbox.public_key.public_bytes(ser.Encoding.PEM, ser.PublicFormat.SubjectPublicKeyInfo)
         (tmp_path / "secrets/payby.pub.pem").write_bytes(public)
@@ -105,7 +94,7 @@ async def test_every_command_of_the_page_does_what_it_says(tmp_path: Path) -> No
         (tmp_path / "exit.toml").write_text(payby + REST.format(broker=free_port(), listener=listener))
         phone = asyncio.create_task(pay_what_is_shown(sandbox))
         try:
-            for words in TERMINAL:
+            for words in TERMINAL[1:]:
                 today = (datetime.now(UTC) + timedelta(hours=4)).date()
                 Journal.open(tmp_path / "journal.db", role="worker").close()
                 status, said = await terminal(tmp_path, re.sub(r"\d{4}-\d\d-\d\d", str(today), words))

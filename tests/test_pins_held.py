@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from terminal.tools.check.machine import service_runs
+from terminal.tools.check.processes import service_runs
 from tests.conftest import Mosquitto
 from tests.support.eventually import eventually
 from tests.support.garage import Garage

@@ -4,9 +4,11 @@ on stderr and an exit status: 1 if something failed, 2 if something must be corr
 
 import argparse
 import asyncio
+import errno
 import json
 import logging
 import os
+import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -30,7 +32,7 @@ from terminal.mqtt.presence import SecondWorker
 from terminal.payby.errors import BadKey
 from terminal.payby.plain_text import plain
 from terminal.threads import aside
-from terminal.tools.check import finding, machine, order, report
+from terminal.tools.check import finding, machine, order, processes, report, user
 
 NOT_YET = ("console",)
 """Roles that a later version will have."""
@@ -48,6 +50,7 @@ def main(args: argparse.Namespace) -> int:
         "demo": _demo,
         "ticket": _ticket,
         "tariff": _tariff,
+        "init": _init,
         "check": _check,
         "refund": _refund,
         "reconcile": _reconcile,
@@ -154,14 +157,46 @@ def _ticket(args: argparse.Namespace) -> int:
     return 0
 
 
+def _init(args: argparse.Namespace) -> int:
+    from terminal.tools.init import command
+
+    options = ("garage", "name", "name_ar", "help_phone", "timezone", "mqtt_url", "partner_id", "notify_url")
+    given = {option: getattr(args, option) for option in (*options, "reader", "device", "panel", "pins")}
+    request = command.Request(
+        args.config or (args.into or args.folder) / "exit-terminal.toml",
+        given,
+        shape=args.shape,
+        lanes=tuple(args.lane),
+        payby=args.payby,
+        user=args.user,
+        bundle_from=args.bundle,
+        replace=args.replace,
+    )
+    prompt = input if sys.stdin.isatty() else None
+    around = command.Surroundings(os.environ, command.utc_now(), socket.gethostname(), prompt, to_come=NOT_YET)
+    return command.run(request, around)
+
+
 def _check(args: argparse.Namespace) -> int:
     from drivers.panel_kinds import check_offset, datasheet_hz
     from terminal.tools.check import command
 
+    if args.user:
+        user.become(args.user)
     # a broker that does not answer is a finding, not a warning
     logging.getLogger("terminal.mqtt.client").setLevel(logging.ERROR)
     here = finding.Machine(
-        open_pins, machine.network_time, datasheet_hz, check_offset, claim=claim, serves=machine.service_runs
+        open_pins,
+        machine.network_time,
+        datasheet_hz,
+        check_offset,
+        claim=claim,
+        serves=processes.service_runs,
+        connected_to=processes.connected_to,
+        listens=processes.listens,
+        locked=processes.locked,
+        user=user.me(),
+        to_come=NOT_YET,
     )
     document = report.Document(lambda text: print(text, file=sys.stderr)) if args.json else None
     lines, payers = document or report.Lines(), sys.stderr if document else sys.stdout
@@ -243,17 +278,28 @@ def _watch(args: argparse.Namespace) -> int:
 
 def _sandbox(args: argparse.Namespace) -> int:
     from terminal.payby.sandbox.command import serve
+    from terminal.payby.signing import load_public_keys
 
-    return _until_stopped(
-        lambda: serve(
-            "127.0.0.1",
-            args.port,
-            args.folder,
-            args.merchant_key,
-            args.partner_id,
-            lambda line: print(line, flush=True),
+    if args.merchant_key:
+        try:
+            load_public_keys([args.merchant_key])
+        except BadKey as error:
+            raise ConfigError(f"sandbox: --merchant-key: {error}") from None
+    try:
+        return _until_stopped(
+            lambda: serve(
+                "127.0.0.1",
+                args.port,
+                args.folder,
+                args.merchant_key,
+                args.partner_id,
+                lambda line: print(line, flush=True),
+            )
         )
-    )
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            raise
+        raise ConfigError(f"sandbox: --port: port {args.port} cannot be had; take another") from None
 
 
 def _demo(args: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from terminal.clock import Clock, SystemClock, kernel_keeps
 from terminal.config import schema as sections
 from terminal.config.load import read_ticket_keys
 from terminal.config.schema import ConfigError, Settings, present
-from terminal.contract import access, lift_rules, signatures
+from terminal.contract import access, lift_rules
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.heartbeat import HEARTBEAT_S, SELDOM_S, last_will
@@ -49,7 +49,7 @@ async def run_roles(
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         if "broker" in roles:
-            await stack.enter_async_context(open_broker(settings))
+            await _enter_broker(stack, settings)
         mqtt_client = await stack.enter_async_context(_mqtt_client(settings, roles, process, clock))
         opener = _Opener(settings, hardware, stack, mqtt_client, clock, process)
         runs = [(role, await opener.open(role)) for role in sorted(roles, key=_GLASS_FIRST.index)]
@@ -64,6 +64,19 @@ async def run_roles(
 
 async def _coroutine(run: Callable[[], Awaitable[None]]) -> None:
     await run()
+
+
+async def _enter_broker(stack: AsyncExitStack, settings: Settings) -> None:
+    """Raises ConfigError that names the key; BrokerError if no setting is wrong."""
+    from broker.errors import BadUsers, PortInUse
+
+    try:
+        await stack.enter_async_context(open_broker(settings))
+    except BadUsers as error:
+        raise ConfigError(f"broker.users: {error}") from None
+    except PortInUse as error:
+        advice = "stop the program that has it (`sudo ss -ltnp` names it), or correct broker.port and mqtt.url"
+        raise ConfigError(f"broker.port: {error}; {advice}") from None
 
 
 def open_broker(settings: Settings) -> "EmbeddedBroker":
@@ -87,6 +100,8 @@ def _mqtt_client(settings: Settings, roles: Sequence[str], process: str, clock: 
     if broker and (mqtt is None or process != "run"):  # on our own broker, a role that runs alone has its own user
         mqtt = build.embedded_user(broker, mqtt, process)
     mqtt = present(mqtt, "mqtt.url")
+    if broker:
+        _check_user(settings, roles, process, mqtt.username)
     lane = None if set(roles) <= set(GARAGE_ROLES) or settings.lane is None else settings.lane.id
     # On another broker one user may serve several roles, which would push each other out under one client id.
     own = mqtt.username if process == "run" or mqtt.username.split(".")[0] == process else f"{mqtt.username}-{process}"
@@ -95,6 +110,17 @@ def _mqtt_client(settings: Settings, roles: Sequence[str], process: str, clock: 
         garage=garage, lane=lane, role=process, version=__version__, instance=mqtt_client.instance, clock=clock
     )
     return mqtt_client
+
+
+def _check_user(settings: Settings, roles: Sequence[str], process: str, user: str) -> None:
+    """The embedded broker refuses a user whose will it may not publish, and does not say why. So this raises
+    ConfigError that says what is wrong, instead of letting the role connect for ever."""
+    garage, lane = settings.need(sections.GarageSettings).id, settings.lane.id if settings.lane else None
+    if user not in access.USERS:
+        raise ConfigError(f"mqtt.username: the embedded broker knows no {user}; there are {', '.join(access.USERS)}")
+    asks = [role for role in roles if role != "broker"]
+    if process == "run" and (topic := access.lacks(user, asks, garage=garage, lane=lane, process=process)):
+        raise ConfigError(f'mqtt.username: {user} may not use {topic}, which run needs; "lane" is the one for run')
 
 
 class _Opener:
@@ -164,7 +190,6 @@ class _Opener:
         return ReaderRole(endpoint, scanner, tariff=build.tariff(self._settings), kept=kernel_keeps).run
 
     async def _worker(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
-        from terminal.payby.signing import load_public_keys
         from terminal.roles.worker.event_mapper import JudgementSettings
         from terminal.roles.worker.journal_keeper import WorkerJournal
         from terminal.roles.worker.message_builder import WorkerSigner
@@ -174,12 +199,9 @@ class _Opener:
 
         settings, garage = self._settings, self._garage
         payby, lift = settings.need(sections.PaybySettings), settings.need(sections.LiftSettings)
-        trusted = signatures.load_trusted(lift.trusted)
-        key = signatures.load_signing_key(present(lift.private_key, "lift.private_key"))
-        name = trusted.name_of(key)
-        if name is None or not name.startswith("worker"):
-            raise ConfigError("lift.private_key: its public half is not among lift.trusted under a worker's name")
-        payby_keys, tariff = load_public_keys(payby.payby_public_key), build.tariff(settings)
+        trusted = build.trusted(lift)
+        name, key = build.signing_key("lift.private_key", lift.private_key, lift)
+        payby_keys, tariff = build.payby_public_keys(payby), build.tariff(settings)
         client = await self._stack.enter_async_context(build.payby_client(payby, clock=self._clock))
         signer = WorkerSigner(name, key)
         journal = settings.need(sections.JournalSettings).path
@@ -214,17 +236,15 @@ class _Opener:
         ).run
 
     def _listener(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
-        from terminal.payby.signing import load_public_keys
         from terminal.roles.listener.role import ListenerRole
 
         payby, listener = self._settings.need(sections.PaybySettings), self._settings.need(sections.ListenerSettings)
-        keys = load_public_keys(payby.payby_public_key)
+        keys = build.payby_public_keys(payby)
         return ListenerRole(
             endpoint, payby_keys=keys, host=listener.host, port=listener.port, payee_mid=payby.payee_mid
         ).run
 
     async def _barrier(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
-        from terminal.payby.signing import load_public_keys
         from terminal.roles.barrier.role import BarrierRole
         from terminal.roles.barrier.spent_lifts import BarrierJournal
 
@@ -233,8 +253,8 @@ class _Opener:
         trust = lift_rules.BarrierTrust(
             self._garage.id,
             settings.need(sections.LaneSettings).id,
-            signatures.load_trusted(settings.need(sections.LiftSettings).trusted),
-            load_public_keys(payby.payby_public_key),
+            build.trusted(settings.need(sections.LiftSettings)),
+            build.payby_public_keys(payby),
             payby.payee_mid,
         )
 
@@ -260,7 +280,7 @@ class _Opener:
 
         lcd, garage = self._settings.need(sections.LcdSettings), self._garage
         panel = await self._stack.enter_async_context(self._hardware.panel())
-        trusted = signatures.load_trusted(self._settings.need(sections.LiftSettings).trusted)
+        trusted = build.trusted(self._settings.need(sections.LiftSettings))
         idle, no_idle = None, ""
         if lcd.idle_picture:
             try:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from terminal.config import toml_faults
 from terminal.config.schema import (
     CLOCKS,
     SECTIONS,
@@ -46,8 +47,20 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     overrides = dict(_overrides(environ))
     if path is None and not overrides:
         raise ConfigError(f"no configuration: give --config FILE, or set {CONFIG_VARIABLE}")
-    tables = _read_tables(path) if path else {}
     base = Path(os.path.abspath(path)).parent if path else Path.cwd()
+    given = _given(_read_tables(path) if path else {}, base)
+    for (name, key), (variable, text) in overrides.items():
+        readings = _readings(text)
+        given.setdefault(name, {})[key] = _value(name, key, readings, base, said_by=variable)
+    return _settle(given, path)
+
+
+def parse(text: str, path: Path) -> Settings:
+    """The settings that `load` returns for a file with that text; raises ConfigError."""
+    return _settle(_given(_tables(text.encode(), path), path.parent), path)
+
+
+def _given(tables: Mapping[str, Any], base: Path) -> dict[str, dict[str, Any]]:
     given: dict[str, dict[str, Any]] = {}
     for name, table in tables.items():
         if name not in SECTIONS:
@@ -55,10 +68,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         if not isinstance(table, dict):
             raise ConfigError(f"{name}: got {_got(table)}, takes a section: [{name}]")
         given[name] = {key: _value(name, key, (value,), base) for key, value in table.items()}
-    for (name, key), (variable, text) in overrides.items():
-        readings = _readings(text)
-        given.setdefault(name, {})[key] = _value(name, key, readings, base, said_by=variable)
-    return _settle(given, path)
+    return given
 
 
 def _settle(given: dict[str, dict[str, Any]], path: Path | None) -> Settings:
@@ -74,7 +84,10 @@ def _settle(given: dict[str, dict[str, Any]], path: Path | None) -> Settings:
         except TypeError:  # msgspec's word for a missing field
             absent[name] = first_key(SECTIONS[name], values)
     settings = Settings(**built, file=path, absent=absent)
-    for check in (_check_zone, _check_url, _check_ticket, _check_reader, _check_png, _check_amounts, _check_pins):
+    for check in (
+        *(_check_garage, _check_url, _check_mqtt, _check_ticket, _check_reader, _check_png, _check_amounts),
+        _check_pins,
+    ):
         check(settings)
     return settings
 
@@ -87,6 +100,15 @@ def _choose_form(values: dict[str, Any]) -> None:
                 raise ConfigError(f"tariff.{key}: got it beside tariff.rate, takes one of the two forms")
         values.setdefault("free_minutes", 0)
         values.setdefault("day_cap", "")
+
+
+def checked(key: str, text: str) -> Any:
+    """The value that a key, such as ``garage.id``, takes from a text that a person wrote; raises ConfigError."""
+    section, _, name = key.partition(".")
+    value = _value(section, name, (text,), Path.cwd())
+    if key == "garage.timezone":
+        _check_zone(text)
+    return value
 
 
 # --- one value ------------------------------------------------------------------------------------------------
@@ -115,12 +137,17 @@ def _value(section: str, key: str, readings: tuple[Any, ...], base: Path, *, sai
         except msgspec.ValidationError:
             continue
         return converted
-    raise ConfigError(f"{shown}: got {_got(readings[0], quiet=_may_be_secret(hint))}, takes {takes(hint)}")
+    got = readings[0]
+    if (section, key) == ("mqtt", "url"):
+        raise ConfigError(f"{shown}: got {_got(got)}, takes {takes(hint)}, without a user")
+    raise ConfigError(f"{shown}: got {_got(got, quiet=_may_be_secret(hint))}, takes {takes(hint)}")
 
 
 def _may_be_empty(section: str, key: str) -> bool:
     return (section, key) in {
         ("mqtt", "ca_file"),
+        ("mqtt", "cert_file"),
+        ("mqtt", "key_file"),
         ("payby", "payee_mid"),
         ("payby", "notify_url"),
         ("lcd", "idle_picture"),
@@ -145,6 +172,7 @@ def _got(value: object, *, quiet: bool = False) -> str:
         case bool():
             return "true" if value else "false"
         case str():
+            value = re.sub(r"^([a-z]*://)?.*@", r"\1…@", value, flags=re.DOTALL)  # who writes a password into a URL
             return repr(value if len(value) <= 60 else value[:60] + "…")
         case _:
             return str(value)
@@ -154,14 +182,21 @@ def _got(value: object, *, quiet: bool = False) -> str:
 
 
 def _read_tables(path: Path) -> dict[str, Any]:
-    raw = _read(path, "configuration")
+    return _tables(_read(path, "configuration"), path)
+
+
+def _tables(raw: bytes, path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(raw.decode("utf-8"))
+        text = raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8")  # some editors write a mark before the text
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}: line {line} is not UTF-8") from None
+        raise ConfigError(f"{path}: line {line} is not UTF-8; save the file as UTF-8") from None
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        raise ConfigError(f"{path}: {toml_faults.said(text, error)}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: lists in lists without end, takes none deeper than a few") from None
 
 
 def _overrides(environ: Mapping[str, str]) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
@@ -202,6 +237,11 @@ def _read(path: Path, what: str, *, private: bool = False) -> bytes:
     return raw
 
 
+def read_file(path: Path, key: str) -> bytes:
+    """The bytes of a file that holds no secret; raises ConfigError, which names `key`, if it cannot be read."""
+    return _read(path, key)
+
+
 def read_secret(path: Path, key: str = "secret") -> bytes:
     """The bytes of a private key, password or ticket key, without one trailing newline.
 
@@ -233,24 +273,50 @@ def read_ticket_keys(ticket: TicketSettings) -> dict[str, bytes]:
 # --- what one key cannot say ----------------------------------------------------------------------------------
 
 
-def _check_zone(settings: Settings) -> None:
+def _check_garage(settings: Settings) -> None:
     if settings.garage:
-        try:
-            zoneinfo.ZoneInfo(settings.garage.timezone)
-        except (KeyError, ValueError, OSError):
-            raise ConfigError(
-                f"garage.timezone: got {_got(settings.garage.timezone)}, takes a time zone that this machine knows,"
-                ' such as "Asia/Dubai"'
-            ) from None
+        _check_zone(settings.garage.timezone)
+
+
+def _check_zone(name: str) -> None:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ConfigError(
+            f'garage.timezone: got {_got(name)}, takes a time zone that this machine knows, such as "Asia/Dubai"'
+        ) from None
 
 
 def _check_url(settings: Settings) -> None:
     """Plain HTTP would show orders to everybody on the way, so it is for a sandbox on this machine only."""
     parts = urlsplit(settings.payby.base_url if settings.payby else "")
+    if settings.payby:
+        _check_port("payby.base_url", settings.payby.base_url)
+        _check_port("payby.notify_url", settings.payby.notify_url or "")
     if parts.scheme == "http" and not _LOOPBACK.fullmatch(parts.hostname or ""):
         raise ConfigError(
             f"payby.base_url: got http:// to {parts.hostname}, takes https:// for every host but this machine"
         )
+
+
+def _check_mqtt(settings: Settings) -> None:
+    """A client certificate and its key come together; plain MQTT shows neither."""
+    if mqtt := settings.mqtt:
+        _check_port("mqtt.url", mqtt.url)
+        for key, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
+            if getattr(mqtt, key) and not getattr(mqtt, other):
+                raise ConfigError(f"mqtt.{other}: missing; mqtt.{key} takes both, or leave both out")
+        if mqtt.cert_file and mqtt.url.startswith("mqtt:"):
+            raise ConfigError("mqtt.cert_file: got a certificate for mqtt://, takes one with mqtts:// alone")
+
+
+def _check_port(key: str, url: str) -> None:
+    try:
+        known = urlsplit(url).port != 0
+    except ValueError:  # of a port that is none, and of brackets that hold no address
+        known = False
+    if not known:
+        raise ConfigError(f"{key}: got a text whose host or port is none, takes a port from 1 to 65535, as HOST:8883")
 
 
 def _check_ticket(settings: Settings) -> None:

@@ -64,6 +64,8 @@ class MqttSettings(Section, frozen=True):
     username: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z", description="a user of the broker")]
     password_file: File
     ca_file: File | None = None
+    cert_file: File | None = None
+    key_file: File | None = None
 
 
 class BrokerSettings(Section, frozen=True):
@@ -107,8 +109,7 @@ class LiftSettings(Section, frozen=True):
 
 
 class TicketSettings(Section, frozen=True):
-    """`keys` maps an id to its file, in the file's order; the first one signs new tickets. For the worker and the
-    command `ticket`, never at a lane."""
+    """`keys` maps ids to files; the first signs new tickets. For the worker and the command `ticket`, not a lane."""
 
     keys: Annotated[
         Mapping[Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{1,8}\Z")], Path],

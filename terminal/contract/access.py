@@ -11,7 +11,7 @@ Mosquitto.
 
 import argparse
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from terminal.contract.messages import MESSAGES
@@ -135,6 +135,30 @@ def writable(user: str, *, garage: str, watchers: Collection[str] = WATCHERS) ->
     if lane != "+" and "alert" in rights.says:
         topics.append(f"{place}/{GARAGE_WIDE}/alert")
     return [*topics, *(f"{place}/{lane}/{kind}/{'+' if kind in rights.says else role}" for kind in sorted(BY_ROLE))]
+
+
+def lacks(user: str, roles: Iterable[str], *, garage: str, lane: str | None, process: str) -> str:
+    """The first topic that ``process`` (a role, or ``run`` with all of ``roles``) needs and ``user`` may not publish or
+    subscribe to; empty if there is none. ``lane`` is the lane of its kerb-side roles."""
+    own = f"parking/{garage}/{lane if lane and not {*KERB}.isdisjoint(roles) else GARAGE_WIDE}/health/{process}"
+    if not may_publish(user, own, garage=garage):
+        return own
+    for role in roles:
+        place = f"parking/{garage}/{lane if role in KERB else '+'}"
+        said = [f"{place}/{kind}" for kind in sorted(ROLES[role].says)]
+        for text in said:
+            if not any(_covers(allowed, text) for allowed in writable(user, garage=garage)):
+                return text
+        hears = ROLES[role].hears
+        for text in [f"{place}/#"] if hears == EVERYTHING else [f"{place}/{kind}" for kind in sorted(hears - BY_ROLE)]:
+            if not may_subscribe(user, text, garage=garage):
+                return text
+    return ""
+
+
+def knows(user: str) -> bool:
+    """Is it one of our users, whose rights are known?"""
+    return _user(user, WATCHERS) is not None
 
 
 def withheld(user: str, *, garage: str, watchers: Collection[str] = WATCHERS) -> list[str]:

@@ -108,5 +108,5 @@ def tls_context(ca_file: Path | None, cert_file: Path | None, key_file: Path | N
     shows our own certificate if there is one. Raises OSError, also for a file that is not a certificate."""
     context = ssl.create_default_context(cafile=ca_file)
     if cert_file:
-        context.load_cert_chain(cert_file, key_file)
+        context.load_cert_chain(cert_file, key_file, password="")  # else OpenSSL asks for one on the terminal
     return context

@@ -12,6 +12,8 @@ from typing import Any
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from terminal.build import cannot_listen
+from terminal.config.schema import ConfigError
 from terminal.contract.alerts import AlertCode
 from terminal.contract.deflated import pack
 from terminal.contract.messages import BadMessage, Paid, Receipt, Refund
@@ -113,16 +115,17 @@ class ListenerRole:
         self._is_deaf = False
 
     async def run(self) -> None:
-        """Take notifications and receipts until cancelled."""
+        """Take notifications and receipts until cancelled. Raises ConfigError if it cannot listen."""
         loop = asyncio.get_running_loop()
         server = web.Server(self._answer, request_factory=make_request)
-        socket = await loop.create_server(
-            lambda: HttpConnection(server, loop, self._limiter, self._no_http),
-            self._host,
-            self.port,
-            backlog=512,
-            start_serving=False,  # it would wait once its port is open, and cancelled there leave it open
-        )
+        try:
+            socket = await loop.create_server(
+                lambda: HttpConnection(server, loop, self._limiter, self._no_http), self._host, self.port, backlog=512,
+                start_serving=False,  # it waits once its port is open, and cancelled there would leave it open
+            )  # fmt: skip
+        except OSError as error:
+            key, why, advice = cannot_listen("listener", self._host, self.port, error)
+            raise ConfigError(f"{key}: {why}; {advice}") from None
         try:
             await socket.start_serving()
             self.port = socket.sockets[0].getsockname()[1]

@@ -9,13 +9,17 @@ from collections.abc import AsyncIterator
 
 from terminal import build
 from terminal.config.schema import ConfigError, Settings
+from terminal.tools.check.broker import broker
 from terminal.tools.check.finding import Finding, Machine
-from terminal.tools.check.keys import keys, passwords
-from terminal.tools.check.machine import disk, panel, pins, scanner
+from terminal.tools.check.journals import disk
+from terminal.tools.check.keys import certificates, keys, passwords
+from terminal.tools.check.machine import panel, pins, scanner
 from terminal.tools.check.notifications import notifications
+from terminal.tools.check.ports import ports
 from terminal.tools.check.report import CheckReport
 from terminal.tools.check.screens import fonts, idle_picture, lane_wifi, screens
-from terminal.tools.check.services import broker, payby_and_clock
+from terminal.tools.check.services import payby_and_clock
+from terminal.tools.check.user import user
 
 LONGEST_S = 120.0
 
@@ -52,6 +56,6 @@ async def configuration(settings: Settings, _: Machine) -> AsyncIterator[Finding
 
 
 _PARTS = (
-    configuration, keys, passwords, disk, fonts, pins, panel, screens, idle_picture, lane_wifi, scanner, broker,
-    payby_and_clock, notifications,
+    user, configuration, keys, passwords, certificates, disk, fonts, pins, panel, screens, idle_picture, lane_wifi,
+    scanner, ports, broker, payby_and_clock, notifications,
 )  # fmt: skip

@@ -30,7 +30,9 @@ class Finding:
     @property
     def key(self) -> str:
         """The configuration key that it is about; empty if there is none."""
-        return self.about or key_in(self.name) or key_in(self.text) or key_in(self.advice)
+        named, told = key_in(self.name), key_in(self.text)
+        closer = told if told.startswith(f"{named}.") else named  # lift.trusted.console, of lift.trusted
+        return self.about or closer or told or key_in(self.advice)
 
     def __str__(self) -> str:
         return f"{'ok  ' if self.ok else 'FAIL'}  {self.name}: {self.text}" + (
@@ -56,6 +58,10 @@ class Machine:
     ``spi_bytes`` is the kernel's file that says how many bytes it takes in one transfer.
     ``claim`` takes one line of the opened chip and releases it, or raises an exception that says why it cannot.
     ``serves`` tells whether the service is running on this machine: then it holds its lines.
+    ``connected_to`` tells whether one of our processes has a connection to that host and port, ``listens`` whether one
+    listens on that port, ``locked`` whose process holds the lock of that file.
+    ``user`` is the user that the check runs as; empty if the lines need not name it. ``to_come``: roles of a later
+    version.
     """
 
     open_pins: Callable[[str], Pins]
@@ -66,3 +72,8 @@ class Machine:
     spi_bytes: Path = Path("/sys/module/spidev/parameters/bufsiz")
     claim: Callable[[Pins, int], object] = lambda chip, number: None
     serves: Callable[[], bool] = lambda: False
+    connected_to: Callable[[str, int], bool] = lambda host, port: False
+    listens: Callable[[int], bool] = lambda port: False
+    locked: Callable[[Path], Literal["", "ours", "another's"]] = lambda path: ""
+    user: str = ""
+    to_come: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""This machine: disk, pins, panel, scanner, clock."""
+"""This machine: pins, panel, scanner, clock."""
 
 import os
 from collections.abc import AsyncIterator, Callable
@@ -6,45 +6,8 @@ from pathlib import Path
 
 from terminal.clock import SystemClock, kernel_keeps
 from terminal.config.schema import LcdSettings, Settings
-from terminal.journal.reading import refuse_strangers
-from terminal.journal.rows import JournalForeign
 from terminal.screen.layouts import layout_for
 from terminal.tools.check.finding import Finding, Machine
-
-ENOUGH_DISK = 200 * 1024 * 1024
-_WITH_PINS = {"run", "barrier", "loops", "lcd"}
-"""Commands that hold GPIO lines."""
-_AT_WORK_S = 10.0
-
-
-async def disk(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
-    """Can both journals be written, are they the right role's, and is there room (ENOUGH_DISK bytes)?"""
-    for key, role, path in (
-        ("journal.path", "worker", settings.journal and settings.journal.path),
-        ("barrier.journal", "barrier", settings.barrier and settings.barrier.journal),
-    ):
-        if not path:
-            continue
-        name, folder = f"disk {key}", path.parent
-        if not folder.is_dir() or not os.access(folder, os.W_OK):
-            yield Finding(
-                name, False, f"{folder} cannot be written", "make the folder, and give it to the service's user"
-            )
-            continue
-        try:
-            refuse_strangers(path, role)
-        except JournalForeign as error:
-            yield Finding(name, False, str(error), f"correct {key}")
-            continue
-        system = os.statvfs(folder)
-        free = system.f_bavail * system.f_frsize
-        text = f"{free // (1024 * 1024)} MiB free at {folder}"
-        yield Finding(
-            name,
-            free >= ENOUGH_DISK,
-            text,
-            "" if free >= ENOUGH_DISK else "make room; new tickets are refused before it is full",
-        )
 
 
 async def pins(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
@@ -87,9 +50,12 @@ async def panel(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
         try:
             layout_for(lcd.panel, *lcd.pixels)
         except ValueError as error:
-            yield Finding("panel", False, str(error), "correct lcd.size")
+            yield Finding("panel", False, str(error), "correct lcd.size", about="lcd.size")
             return
-        fit = os.access(lcd.folder if lcd.folder.exists() else lcd.folder.parent, os.W_OK)
+        if lcd.folder.exists() and not lcd.folder.is_dir():
+            yield Finding("panel", False, f"{lcd.folder} is no folder", "correct lcd.folder", about="lcd.folder")
+            return
+        fit = os.access(lcd.folder if lcd.folder.exists() else lcd.folder.parent, os.W_OK | os.X_OK)
         text = f"pictures of {lcd.size} go to {lcd.folder}" + ("" if fit else ", which cannot be written")
         advice = "" if fit else "make the folder, and give it to the service's user"
         yield Finding("panel", fit, text, advice, about="lcd.folder")
@@ -131,8 +97,10 @@ def _spi_bytes(machine: Machine) -> int:
 
 
 async def scanner(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
-    """Is the scanner's device there, and may this user read it?"""
-    if (reader := settings.reader) and reader.device:
+    """Is the scanner's device there, and may this user read it? Standard input has none."""
+    if (reader := settings.reader) and reader.driver == "stdin":
+        yield Finding("scanner", True, "tickets are lines of standard input")
+    elif reader and reader.device:
         if not reader.device.exists():
             yield Finding(
                 "scanner", False, f"{reader.device} is not there", "plug the scanner in, or correct reader.device"
@@ -143,22 +111,6 @@ async def scanner(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
             yield Finding("scanner", False, f"this user may not read {reader.device}", advice, about="reader.device")
         else:
             yield Finding("scanner", True, f"{reader.driver} at {reader.device}")
-
-
-def service_runs(proc: Path = Path("/proc")) -> bool:
-    """Is a role with pins running on this machine? A role that started a few seconds ago does not count: it may be
-    about to end because it cannot get its pins."""
-    for folder in proc.glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
-            began_s = int((folder / "stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
-            up_s = float((proc / "uptime").read_text().split()[0])
-        except (OSError, ValueError, IndexError):
-            continue  # it has ended meanwhile, or we may not look at it
-        ours = any(Path(word).name == "exit-terminal" for word in words[:2]) or words[1:3] == ["-m", "terminal"]
-        if ours and _WITH_PINS & set(words[1:]) and up_s - began_s > _AT_WORK_S:
-            return True
-    return False
 
 
 def network_time(

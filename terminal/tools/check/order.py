@@ -18,7 +18,7 @@ from terminal.payby import errors
 from terminal.payby.client import OrderAnswer, PayByClient
 from terminal.payby.messages import REFUNDED, read_notification
 from terminal.payby.requests import OrderRequest, RefundRequest
-from terminal.payby.signing import load_public_keys, verify
+from terminal.payby.signing import verify
 from terminal.tools.check.finding import Finding
 from terminal.tools.check.report import CheckReport
 from terminal.tools.check.services import what_to_do
@@ -224,7 +224,7 @@ class _OrderProof:
     async def _heard(self, request: web.Request) -> web.Response:
         body = await request.read()
         try:
-            verify(load_public_keys(self._payby.payby_public_key), body, request.headers.get("sign"))
+            verify(build.payby_public_keys(self._payby), body, request.headers.get("sign"))
             order = read_notification(body).acquire_order
         except errors.BadSignature:
             return web.Response(status=401)

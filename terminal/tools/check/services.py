@@ -1,14 +1,10 @@
-"""What must answer: the broker and PayBy; and the clock, by PayBy's answer."""
+"""PayBy must answer; and the clock, by PayBy's answer."""
 
-import socket
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import suppress
-from urllib.parse import urlsplit
 
 from terminal import build
-from terminal.config.schema import MENDS, ConfigError, MqttSettings, PaybySettings, Settings
-from terminal.mqtt.errors import REFUSALS, ConnectionRefused, MqttError
+from terminal.config.schema import MENDS, ConfigError, PaybySettings, Settings
 from terminal.payby import errors
 from terminal.payby.client import PayByClient
 from terminal.tools.check.finding import Finding, Machine
@@ -16,46 +12,6 @@ from terminal.tools.check.finding import Finding, Machine
 PAYBY_SKEW_MS = 60_000
 """The clock alarm of the worker; PayBy itself refuses at 15 minutes."""
 _QUICKEST_S = 10.0
-_WRONG_ID = REFUSALS["Client identifier not valid"]
-
-
-async def broker(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
-    """Does the broker let this user in? Unproven while the embedded one is not running."""
-    if not (mqtt := settings.mqtt):
-        return
-    url = urlsplit(mqtt.url)
-    port = url.port or (8883 if url.scheme == "mqtts" else 1883)
-    if settings.broker and settings.broker.port != port:
-        text = f"mqtt.url has port {port}, but the embedded broker listens on {settings.broker.port}"
-        yield Finding("broker", False, text, "make mqtt.url and broker.port agree")
-    elif settings.broker and not _answers(url.hostname or "", port):
-        yield Finding("broker", True, "embedded, not running; run starts it", but="unproven", about="mqtt.url")
-    else:
-        yield await _knock(mqtt)
-
-
-def _answers(host: str, port: int) -> bool:
-    with suppress(OSError), socket.create_connection((host, port), 1):
-        return True
-    return False
-
-
-async def _knock(mqtt: MqttSettings) -> Finding:
-    """Connect under a client id that no role has, because this check would push out a role that has it."""
-    try:
-        async with build.mqtt_client(mqtt, f"{mqtt.username}-check") as mqtt_client:
-            trouble = "" if mqtt_client.connected else mqtt_client.trouble
-    except ConnectionRefused as error:
-        if _WRONG_ID not in str(error):  # a broker that binds ids to users has checked the password first
-            return Finding("broker", False, str(error), "correct mqtt.username, or the password in mqtt.password_file")
-        trouble = ""
-    except (MqttError, ConfigError, UnicodeDecodeError) as error:
-        return Finding("broker", False, str(error), "correct [mqtt]")
-    if trouble:
-        return Finding(
-            "broker", False, f"{mqtt.url} cannot be reached: {trouble}", "start the broker, or correct mqtt.url"
-        )
-    return Finding("broker", True, f"{mqtt.url} accepts {mqtt.username}'s password", about="mqtt.url")
 
 
 async def payby_and_clock(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
@@ -65,8 +21,10 @@ async def payby_and_clock(settings: Settings, machine: Machine) -> AsyncIterator
     if payby and payby.private_key and payby.base_url and payby.partner_id:
         try:
             client = build.payby_client(payby, timeout_s=min(payby.timeout, _QUICKEST_S))
-        except errors.PayByError as error:
-            yield Finding("PayBy", False, f"not asked: {error}", "correct the key first")
+        except ConfigError:  # the keys' own lines report it
+            yield Finding(
+                "PayBy", True, "not asked: a key must be corrected first", but="unproven", about="payby.base_url"
+            )
         else:
             async with client:
                 yield await _ask(client, payby)

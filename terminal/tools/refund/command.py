@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from terminal import __version__, build
 from terminal.clock import SystemClock
 from terminal.config import schema as sections
-from terminal.config.schema import ConfigError, Settings, present
+from terminal.config.schema import ConfigError, Settings
 from terminal.contract import access, signatures
 from terminal.contract.messages import stamp
 from terminal.contract.topics import topic
@@ -96,13 +96,9 @@ class ConsoleSigner:
 
     @classmethod
     def load(cls, settings: Settings) -> "ConsoleSigner":
-        """Raises ConfigError, BadKeyFile."""
-        path = present(settings.need(sections.ConsoleSettings).lift_private_key, "console.lift_private_key")
-        key = signatures.load_signing_key(path)
-        name = signatures.load_trusted(settings.need(sections.LiftSettings).trusted).name_of(key)
-        if name is None or not name.startswith("console"):
-            raise ConfigError("console.lift_private_key: its public half is not in lift.trusted under a console's name")
-        return cls(name, key)
+        """Raises ConfigError."""
+        path = settings.need(sections.ConsoleSettings).lift_private_key
+        return cls(*build.signing_key("console.lift_private_key", path, settings.need(sections.LiftSettings)))
 
     @property
     def by(self) -> str:

@@ -1,0 +1,90 @@
+"""Scripts and systemd's units: do they parse, start what is there, and wait for the clock?"""
+
+import configparser
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from terminal.__main__ import parser
+
+TREE = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("script", [".ci/run", "deploy/packages"])
+def test_a_script_can_be_run_and_parses(script: str) -> None:
+    path = TREE / script
+    assert os.access(path, os.X_OK)
+    shell = path.read_text(encoding="utf-8").partition("\n")[0].rpartition("/")[2].rpartition(" ")[2]
+    assert subprocess.run([shell, "-n", path], capture_output=True, check=False).stderr == b""
+
+
+def test_ci_runs_what_the_readme_says() -> None:
+    assert "\nmake test\n" in (TREE / ".ci/run").read_text(encoding="utf-8")
+
+
+UNITS = {"exit-terminal.service": "run", "exit-terminal-server.service": "run", "exit-terminal@.service": "worker"}
+
+
+@pytest.mark.parametrize(("unit", "command"), UNITS.items())
+def test_a_service_starts_a_command_that_is_there(unit: str, command: str) -> None:
+    file = configparser.RawConfigParser(strict=False)
+    file.optionxform = str  # type: ignore[assignment,method-assign]
+    file.read_string((TREE / "deploy/systemd" / unit).read_text(encoding="utf-8"))
+    program, *words = file["Service"]["ExecStart"].replace("%i", command).split()
+    assert program == "/opt/exit-terminal/.venv/bin/exit-terminal"
+    arguments = parser().parse_args(words)
+    assert arguments.command == command
+    assert arguments.config.parent == Path(file["Service"]["WorkingDirectory"])
+    assert file["Service"]["NoNewPrivileges"] == "yes"
+    assert file["Service"]["RestartPreventExitStatus"] == "2", "what must be set right first is not tried for ever"
+    assert ("SupplementaryGroups" in file["Service"]) == ("server" not in unit), "a server has no gpio and spi"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
+@pytest.mark.parametrize("unit", ["exit-terminal.service", "exit-terminal-server.service"])
+def test_systemd_takes_a_unit_and_finds_it_closed(unit: str, tmp_path: Path) -> None:
+    """Offline: no unit is loaded or started. The program's place is one that is there, and 2.0 the most exposure."""
+    text = (TREE / "deploy/systemd" / unit).read_text(encoding="utf-8")
+    for name in (unit, "exit-terminal-clock.service"):
+        own = text if name == unit else (TREE / "deploy/systemd" / name).read_text(encoding="utf-8")
+        (tmp_path / name).write_text(
+            own.replace("/opt/exit-terminal/.venv/bin/exit-terminal", "/bin/true"), encoding="utf-8"
+        )
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", tmp_path / unit], capture_output=True, text=True, check=False
+    )
+    assert unit not in verified.stderr, verified.stderr
+    judged = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", tmp_path / unit],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert judged.returncode == 0, judged.stdout[-300:]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_service_waits_for_the_clock_and_may_ask_the_kernel_for_it(unit: str) -> None:
+    text = (TREE / "deploy/systemd" / unit).read_text(encoding="utf-8")
+    for key in ("After", "Wants"):
+        (line,) = [line for line in text.splitlines() if line.startswith(f"{key}=")]
+        assert "exit-terminal-clock.service" in line
+    assert "SystemCallFilter=adjtimex clock_adjtime" in text
+    assert "ProtectClock=yes" not in text, "it would forbid the question as well"
+
+
+@pytest.mark.parametrize(("answer", "status"), [("yes", 0), ("no", 124)])
+def test_the_wait_for_the_clock_ends_with_its_synchronisation_or_at_its_limit(
+    answer: str, status: int, tmp_path: Path
+) -> None:
+    (tmp_path / "timedatectl").write_text(f"#!/bin/sh\necho {answer}\n")
+    (tmp_path / "timedatectl").chmod(0o755)
+    text = (TREE / "deploy/systemd/exit-terminal-clock.service").read_text(encoding="utf-8")
+    assert "SuccessExitStatus=124" in text, "a garage without network time starts all the same"
+    command = text.partition("ExecStart=")[2].partition("\n")[0].replace("$$", "$")
+    assert command.startswith("/usr/bin/timeout 45 ")
+    words = shlex.split(command.replace(" 45 ", " 0.3 "))
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    assert subprocess.run(words, env=path, check=False, timeout=10).returncode == status
