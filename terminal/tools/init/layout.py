@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from terminal.config.schema import LcdSettings, Settings, TariffSettings
+from terminal.config.schema import LcdSettings, Settings
+from terminal.config.tariff_settings import TariffSettings
 from terminal.contract.access import USERS
 from terminal.tools.init.answers import LANE, PAYBY, SERVER, SINGLE, Answers
 from terminal.tools.init.certificates import AUTHORITY
