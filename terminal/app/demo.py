@@ -189,7 +189,6 @@ async def run_demo(port: int, cars: int | None) -> int:
             settings = replace(
                 settings, broker=None, mqtt=sections.MqttSettings(broker.url, mqtt.username, mqtt.password_file)
             )
-            print(f"Its messages: {PROGRAM} --config {settings.file} watch", file=sys.stderr, flush=True)
             hardware = SimulatedHardware(settings, hold_s=2.0 if cars else 30.0)
             stack.callback(hardware.arm.close)
             watch = await stack.enter_async_context(_tap(settings, folder))
@@ -199,20 +198,23 @@ async def run_demo(port: int, cars: int | None) -> int:
                     group.create_task(lane.run(), name="demo lane"),
                     group.create_task(run_roles(settings, ROLES, process="run", hardware=hardware), name="roles"),
                 ]
-                status = await _drive(lane, port, cars)
+                status = await _drive(lane, f"{PROGRAM} --config {settings.file} watch", port, cars)
                 for task in tasks:
                     task.cancel()
     return status
 
 
-async def _drive(lane: DemoLane, port: int, cars: int | None) -> int:
+async def _drive(lane: DemoLane, watch: str, port: int, cars: int | None) -> int:
+    """``watch``: the command that shows the lane's messages."""
     if cars is not None:
+        print(f"Its messages: {watch}", file=sys.stderr, flush=True)
         return 0 if (await run_cars(lane, cars)).ok else 1
     page = Page(lane)
     try:
         print(f"The lane is at {await page.start(port)} (Ctrl-C ends it).", flush=True)
     except OSError as error:
         raise ConfigError(f"--port: port {port} cannot be used ({error.strerror}); take another") from None
+    print(f"Its messages: {watch}", file=sys.stderr, flush=True)
     try:
         await asyncio.Event().wait()
     finally:
