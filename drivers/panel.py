@@ -7,9 +7,10 @@ from typing import Protocol, Self
 
 from PIL import Image
 
-from drivers.panel_frames import Box, changed, turned, turned_box
+from drivers.panel_frames import Box, PixelFormat, turned, turned_box
 from drivers.panel_kinds import (
     CASET,
+    COLMOD,
     DISPOFF,
     DISPON,
     RAMWR,
@@ -20,6 +21,7 @@ from drivers.panel_kinds import (
     panel_size,
     set_up_steps,
 )
+from drivers.panel_windows import windows
 
 WHOLE_EVERY_S = 50.0
 """How often (s) the panel is set up again and gets the whole picture: SPI does not tell when it lost its power or was
@@ -96,6 +98,9 @@ class SpiPanel:
         """The picture that was sent; None while that is not certain."""
         self._whole_at = 0.0
         self._light = 1.0
+        self._format = self._kind.pixels
+        self._window: dict[int, bytes] = {}
+        """The parameters of the column and row address that the controller keeps."""
 
     def __enter__(self) -> Self:
         return self
@@ -157,10 +162,10 @@ class SpiPanel:
         now = self._clock()
         if glass is not None and now - self._whole_at < WHOLE_EVERY_S:
             kind = self._kind
-            for box in changed(glass, image, pixel_bytes=kind.pixel_bytes, window_bytes=kind.window_bytes):
-                part = image.crop(box)
-                self._send(part, box)
-                glass.paste(part, box)
+            for window in windows(glass, image, kind.wire):
+                self._send(image.crop(window.box), window.box, kind.few if window.few and kind.few else kind.pixels)
+            self._in_format(kind.pixels)
+            glass.paste(image)
             return glass
         if fresh := self._wire is None:
             self._wire = self._open_wire()
@@ -168,7 +173,7 @@ class SpiPanel:
         wire = self._wire
         assert wire is not None
         self._set_up(wire)
-        self._send(image, (0, 0, *image.size))
+        self._send(image, (0, 0, *image.size), self._kind.pixels)
         wire.command(DISPON)  # only now, so that nobody sees what the memory held at power-on
         if fresh:
             wire.light(self._light)
@@ -184,17 +189,30 @@ class SpiPanel:
                 wire.data(parameters)
             if code == SLPOUT:
                 self._pause(AWAKE_S)
+        self._format, self._window = self._kind.pixels, {}
 
-    def _send(self, part: Image.Image, box: Box) -> None:
-        """Send one window: where ``part`` goes, and its pixels."""
+    def _send(self, part: Image.Image, box: Box, pixels: PixelFormat) -> None:
+        """Send one window: where ``part`` goes, as far as the controller does not have it, and its pixels."""
         wire, (x, y) = self._wire, self._offset
         assert wire is not None
+        self._in_format(pixels)
         left, top, right, bottom = turned_box(box, self.size, self._quarters)
         for code, first, last in ((CASET, left + x, right + x - 1), (RASET, top + y, bottom + y - 1)):
-            wire.command(code)
-            wire.data(self._kind.parameters(first >> 8, first & 0xFF, last >> 8, last & 0xFF))
+            parameters = self._kind.parameters(first >> 8, first & 0xFF, last >> 8, last & 0xFF)
+            if self._window.get(code) != parameters:
+                wire.command(code)
+                wire.data(parameters)
+                self._window[code] = parameters
         wire.command(RAMWR)
-        wire.data(self._kind.encode(turned(part, self._quarters)))
+        wire.data(pixels.encode(turned(part, self._quarters)))
+
+    def _in_format(self, pixels: PixelFormat) -> None:
+        """Tell the controller the format of the pixels that follow, if it is another one."""
+        if pixels is not self._format:
+            assert self._wire is not None
+            self._wire.command(COLMOD)
+            self._wire.data(self._kind.parameters(pixels.colmod))
+            self._format = pixels
 
     def _drop(self) -> None:
         wire, self._wire, self._glass = self._wire, None, None
