@@ -29,6 +29,7 @@ plugged in again and sleeps. It is less than the 55 s after which the lcd role s
 no such picture comes a moment too early and counts as unchanged."""
 AWAKE_S = 0.12
 """The pause (s) that all four controllers need after ``sleep out`` before they show anything."""
+_FEW_WINDOWS = 4
 PATIENCE_S = 2.0
 """How long (s) close() waits for a frame under way: a whole one takes a third of that on the slowest bus."""
 
@@ -162,8 +163,16 @@ class SpiPanel:
         now = self._clock()
         if glass is not None and now - self._whole_at < WHOLE_EVERY_S:
             kind = self._kind
-            for window in windows(glass, image, kind.wire):
-                self._send(image.crop(window.box), window.box, kind.few if window.few and kind.few else kind.pixels)
+            found = windows(glass, image, kind.wire)
+            # A conversion costs more than a crop of what is converted.
+            encoded = kind.pixels.encoded(image) if len(found) > _FEW_WINDOWS else None
+            for window in found:
+                if window.few and kind.few:
+                    self._send(kind.few, window.box, kind.few.encoded(self._turned(image.crop(window.box))))
+                elif encoded:
+                    self._send(kind.pixels, window.box, self._turned(encoded.crop(window.box)))
+                else:
+                    self._send(kind.pixels, window.box, kind.pixels.encoded(self._turned(image.crop(window.box))))
             self._in_format(kind.pixels)
             glass.paste(image)
             return glass
@@ -173,7 +182,7 @@ class SpiPanel:
         wire = self._wire
         assert wire is not None
         self._set_up(wire)
-        self._send(image, (0, 0, *image.size), self._kind.pixels)
+        self._send(self._kind.pixels, (0, 0, *image.size), self._kind.pixels.encoded(self._turned(image)))
         wire.command(DISPON)  # only now, so that nobody sees what the memory held at power-on
         if fresh:
             wire.light(self._light)
@@ -191,8 +200,12 @@ class SpiPanel:
                 self._pause(AWAKE_S)
         self._format, self._window = self._kind.pixels, {}
 
-    def _send(self, part: Image.Image, box: Box, pixels: PixelFormat) -> None:
-        """Send one window: where ``part`` goes, as far as the controller does not have it, and its pixels."""
+    def _turned(self, image: Image.Image) -> Image.Image:
+        return turned(image, self._quarters)
+
+    def _send(self, pixels: PixelFormat, box: Box, encoded: Image.Image) -> None:
+        """Send one window: the format and where it goes, as far as the controller does not have them, and its pixels,
+        turned and in that format."""
         wire, (x, y) = self._wire, self._offset
         assert wire is not None
         self._in_format(pixels)
@@ -204,7 +217,7 @@ class SpiPanel:
                 wire.data(parameters)
                 self._window[code] = parameters
         wire.command(RAMWR)
-        wire.data(pixels.encode(turned(part, self._quarters)))
+        wire.data(encoded.tobytes())
 
     def _in_format(self, pixels: PixelFormat) -> None:
         """Tell the controller the format of the pixels that follow, if it is another one."""

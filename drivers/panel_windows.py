@@ -13,13 +13,13 @@ from PIL import Image, ImageChops
 
 from drivers.panel_frames import Box, area
 
-CALLS_BYTES = 400
-"""What a window costs beside its bytes, as bytes at 32 MHz: 0.1 ms. It takes six transfers and six settings of the
-data/command pin, a dozen calls of the kernel, which with Python's part are 20 to 30 us of CPU on a desktop's core, and
-four or five times that on a Raspberry Pi."""
+CALLS_BYTES = 600
+"""What a window costs beside its bytes, as bytes at 32 MHz: 0.15 ms. It takes six transfers and six settings of the
+data/command pin, a dozen calls of the kernel. With Python's part they took 30 us of CPU on the desktop's core where
+this was measured, on a bus that takes no time, and take four or five times that on a Raspberry Pi."""
 TILES = 5
 """luma.lcd looks for changes in 5 x 5 tiles, and sends a window for each tile that has any."""
-_SMALL = 2_000
+_SMALL = 4_000
 """Pixels. Nothing smaller is cut where everything changed, nor looked at as a lattice."""
 _CELL = 4
 """Pixels. As fine as such cuts, and windows of few colours, are placed."""
@@ -235,13 +235,15 @@ class _Cover:
         coarse = part.reduce(cell)
         (width, height), cells = coarse.size, coarse.tobytes()
         unit = (whole - self._window) / (width * height)
+        if cells.count(0) * unit <= self._window:
+            return []  # nothing that could be left out is worth a window
         across, columns = _cheapest_bands([cells[x::width] for x in range(width)], unit, self._window)
         down, rows = _cheapest_bands([cells[y * width : (y + 1) * width] for y in range(height)], unit, self._window)
-        if min(across, down) >= whole:
-            return []
-        if across < down:
+        if across < down and len(columns) > 1:
             return [(start * cell, 0, min(end * cell, part.width), part.height) for start, end in columns]
-        return [(0, start * cell, part.width, min(end * cell, part.height)) for start, end in rows]
+        if down <= across and len(rows) > 1:
+            return [(0, start * cell, part.width, min(end * cell, part.height)) for start, end in rows]
+        return []
 
 
 def _cheapest_bands(lines: Sequence[bytes], unit: float, window: int) -> tuple[float, list[tuple[int, int]]]:

@@ -33,17 +33,17 @@ pixels = st.tuples(*[st.integers(0, 255)] * 3)
 def test_rgb565_keeps_the_upper_bits_of_every_pixel_high_byte_first(row: list[tuple[int, int, int]]) -> None:
     image = Image.new("RGB", (len(row), 1))
     image.putdata(row)
-    assert rgb565(image) == b"".join(
+    assert rgb565(image).tobytes() == b"".join(
         ((red >> 3) << 11 | (green >> 2) << 5 | blue >> 3).to_bytes(2) for red, green, blue in row
     )
-    assert rgb888(image) == bytes(value for pixel in row for value in pixel)
+    assert rgb888(image).tobytes() == bytes(value for pixel in row for value in pixel)
 
 
 @pytest.mark.parametrize("size", [(240, 240), (320, 240), (480, 320), (7, 3)])
 def test_rows_follow_each_other_from_the_top(size: tuple[int, int]) -> None:
     image = Image.new("RGB", size, "white")
     image.paste((200, 30, 9), (0, 1, size[0], 2))
-    data, row = rgb565(image), size[0] * 2
+    data, row = rgb565(image).tobytes(), size[0] * 2
     assert len(data) == size[1] * row
     assert data[:row] == b"\xff\xff" * size[0] and data[row : 2 * row] == b"\xc8\xe1" * size[0]
 
@@ -57,5 +57,6 @@ def test_rgb111_keeps_the_highest_bit_of_every_channel_the_left_pixel_of_two_fir
     image.putdata(row * rows)
     threes = [(red >> 7) << 2 | (green >> 7) << 1 | blue >> 7 for red, green, blue in row]
     assert (
-        rgb111(image) == bytes(left << 3 | right for left, right in zip(threes[::2], threes[1::2], strict=True)) * rows
+        rgb111(image).tobytes()
+        == bytes(left << 3 | right for left, right in zip(threes[::2], threes[1::2], strict=True)) * rows
     )

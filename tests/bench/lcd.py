@@ -224,8 +224,8 @@ def conversion_table(rounds: int) -> None:
     print("\nCPU of a whole frame -> RGB565")
     for width, height in ((240, 240), (320, 240), (480, 320)):
         frame = pages(width, height).pay_259
-        assert trick(frame) == rgb565(frame) == plain(frame)
-        ways = {"numpy": trick, "plain": plain, "ours": rgb565}
+        assert trick(frame) == rgb565(frame).tobytes() == plain(frame)
+        ways = {"numpy": trick, "plain": plain, "ours": lambda image: rgb565(image).tobytes()}
         took = interleaved({name: partial(way, frame) for name, way in ways.items()}, rounds)
         mine = took["ours"]
         verdict = target(f"{width}x{height} -> RGB565 beside Pillow's plain way", mine / took["plain"], PLAIN)
@@ -237,7 +237,7 @@ def conversion_table(rounds: int) -> None:
 
 def symbol_table(rounds: int) -> None:
     def frame() -> None:
-        rgb565(qr.draw(qr.encode(TOKEN), 240).convert("RGB"))
+        rgb565(qr.draw(qr.encode(TOKEN), 240).convert("RGB")).tobytes()
 
     took = interleaved({"segno": partial(segno.make, TOKEN, micro=False), "ours": frame}, max(10, rounds // 5))
     ratio = took["ours"] / took["segno"]
