@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol, Self
 
 from PIL import Image
@@ -62,7 +63,8 @@ class SpiPanel:
 
     Only changes are sent; after an error and every WHOLE_EVERY_S everything is, set-up included. ``rotate`` turns the
     picture by quarters clockwise. ``x_offset`` and ``y_offset`` say where the glass begins in the controller's memory,
-    in the controller's own axes, that is, before the turn. ``bgr`` is for glass with red and blue exchanged.
+    in the controller's own axes, that is, before the turn. ``bgr`` is for glass with red and blue exchanged. Without
+    ``three_bit`` an ILI9488, too, gets every pixel in its usual format.
 
     show() and close() may be called from any thread and block while bytes are sent, so call them outside the event
     loop's thread. The first show() opens the panel; close() darkens the glass, so that nobody scans a stale code.
@@ -77,12 +79,13 @@ class SpiPanel:
         x_offset: int = 0,
         y_offset: int = 0,
         bgr: bool = False,
+        three_bit: bool = True,
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         patience_s: float = PATIENCE_S,
     ) -> None:
         """Raises ValueError for a kind, turn or offset that does not exist."""
-        self._kind = kind_of(kind)
+        self._kind = kind_of(kind) if three_bit else replace(kind_of(kind), few=None)
         if rotate not in range(4):
             raise ValueError(f"rotate is 0 to 3 quarter turns, not {rotate}")
         check_offset(kind, x_offset, y_offset)
@@ -174,7 +177,10 @@ class SpiPanel:
                 else:
                     self._send(kind.pixels, window.box, kind.pixels.encoded(self._turned(image.crop(window.box))))
             self._in_format(kind.pixels)
-            glass.paste(image)
+            if len(found) == 1:  # a second of countdown
+                glass.paste(image.crop(found[0].box), found[0].box)
+            else:
+                glass.paste(image)
             return glass
         if fresh := self._wire is None:
             self._wire = self._open_wire()

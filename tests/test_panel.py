@@ -259,6 +259,15 @@ def test_eight_colours_go_in_three_bits_and_the_format_is_the_usual_one_between_
     assert [values for code, values in rig.model.writes if code == 0x3A][-2:] == [b"\x61", b"\x66"]
 
 
+def test_a_panel_whose_three_bit_colour_is_switched_off_gets_every_pixel_in_its_usual_format() -> None:
+    rig = Rig("ili9488", three_bit=False)
+    rig.show(rig.blank())
+    picture = rig.blank()
+    picture.paste("black", (40, 40, 240, 240))
+    assert rig.show(picture) == 200 * 200 * 3 + 11
+    assert rig.seen() == picture
+
+
 def test_a_window_says_only_what_the_last_one_did_not() -> None:
     rig = Rig("ili9341")
     picture = rig.blank()

@@ -11,6 +11,7 @@ from drivers.panel_kinds import KINDS
 from terminal.screen import fonts, qr
 from terminal.screen.sample_views import URL
 from terminal.screen.view import Digits, PayPage, View
+from terminal.tools import screens as screens_tool
 from tests.models.glass import rounded
 from tests.panel_bytes import BOTH, RECORD, measured, recorded, table
 from tests.support.panel_rig import BITS, Rig
@@ -93,3 +94,12 @@ def test_every_screen_ends_on_the_glass_as_it_was_drawn_whatever_came_before(kin
     for name in walk([*shown][::3]):
         rig.show(shown[name])
         assert rig.seen() == rounded(shown[name], BITS[kind]), name
+
+
+def test_the_test_card_after_white_shows_three_bit_colour_beside_the_usual_one() -> None:
+    rig = Rig("ili9488")
+    card = screens_tool.test_card(*rig.panel.size)
+    rig.show(rig.blank())
+    rig.show(card)
+    assert rig.seen() == rounded(card, BITS["ili9488"])
+    assert (0x3A, b"\x61") in rig.model.writes
