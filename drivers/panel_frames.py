@@ -18,7 +18,7 @@ _RED = bytes(value & 0xF8 for value in range(256))
 _GREEN_HIGH = bytes(value >> 5 for value in range(256))
 _GREEN_LOW = bytes((value & 0x1C) << 3 for value in range(256))
 _BLUE = bytes(value >> 3 for value in range(256))
-_EIGHT = [bytes((value >> 7) << bit for value in range(256)) for bit in (2, 1, 0)]
+_EIGHT = [bytes((value >= 224) << bit for value in range(256)) for bit in (2, 1, 0)]
 
 
 def turned(image: Image.Image, quarters: int) -> Image.Image:
@@ -67,8 +67,11 @@ def rgb565(image: Image.Image) -> Image.Image:
 
 
 def rgb111(image: Image.Image) -> Image.Image:
-    """Two pixels a byte, the left one first: --rgbrgb, the highest bit of each channel; of mode L and half as wide.
-    ``image`` has an even width."""
+    """Two pixels a byte, the left one first: --rgbrgb; of mode L and half as wide. ``image`` has an even width.
+
+    A channel is 1 only where it is nearly full: what has a colour between is dark until a later window brings that, and
+    no green or red flashes up.
+    """
     red, green, blue = (
         int.from_bytes(_band(image, name).translate(table)) for name, table in zip("RGB", _EIGHT, strict=True)
     )

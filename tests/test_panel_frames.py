@@ -49,13 +49,13 @@ def test_rows_follow_each_other_from_the_top(size: tuple[int, int]) -> None:
 
 
 @given(row=st.lists(pixels, min_size=1, max_size=25), rows=st.integers(1, 3))
-def test_rgb111_keeps_the_highest_bit_of_every_channel_the_left_pixel_of_two_first(
+def test_rgb111_has_a_bit_for_every_channel_that_is_nearly_full_the_left_pixel_of_two_first(
     row: list[tuple[int, int, int]], rows: int
 ) -> None:
     row *= 2
     image = Image.new("RGB", (len(row), rows))
     image.putdata(row * rows)
-    threes = [(red >> 7) << 2 | (green >> 7) << 1 | blue >> 7 for red, green, blue in row]
+    threes = [(red >= 224) << 2 | (green >= 224) << 1 | (blue >= 224) for red, green, blue in row]
     assert (
         rgb111(image).tobytes()
         == bytes(left << 3 | right for left, right in zip(threes[::2], threes[1::2], strict=True)) * rows

@@ -36,7 +36,7 @@ def after(old: Image.Image, new: Image.Image, sent: list[Window]) -> Image.Image
     for window in sent:
         part = new.crop(window.box)
         glass.paste(
-            part.point(lambda value: 255 * (value > 127)) if window.few else rounded(part, (6, 6, 6)), window.box
+            part.point(lambda value: 255 * (value >= 224)) if window.few else rounded(part, (6, 6, 6)), window.box
         )
     return glass
 
