@@ -60,8 +60,8 @@ KINDS = {
         # Linux's own drivers use it: drivers/staging/fbtft/fb_ili9486.c, drivers/gpu/drm/tiny/ili9486.c).
         PanelKind("ili9486", "ili9486", (320, 480), (320, 480), 1, 20_000_000, RGB565, words=True),
         # Over SPI the ILI9488 takes 3 or 18 bits a pixel, not 16 (data sheet 4.7.2, interface pixel format 3Ah: 001 or
-        # 110), and keeps 18 bits of each in its memory. What has one of the eight colours goes in 3 bits, two pixels a
-        # byte, and the rest in 18, so every picture looks as if all of it had gone in 18.
+        # 110), and keeps 18 bits of each in its memory, so both may be mixed in one picture. What has one of the eight
+        # colours goes in 3 bits, two pixels a byte, and the rest in 18: the glass ends as if all had gone in 18.
         PanelKind("ili9488", "ili9488", (480, 320), (480, 320), 0, 20_000_000, RGB666, RGB111),
     )
 }
