@@ -250,27 +250,29 @@ def _cheapest_bands(lines: Sequence[bytes], unit: float, window: int) -> tuple[f
     """``lines``, none of which is empty, in bands of neighbours: the least sum of the cost of the boxes around what is
     not 0 in each, at ``unit`` a cell and ``window`` a box, and the bands."""
     spans = [(len(line) - len(line.lstrip(b"\0")), len(line.rstrip(b"\0"))) for line in lines]
+    # A cut between two lines alike is never better than one at an end of the lines that are alike.
+    edges = [0, *(at for at in range(1, len(spans)) if spans[at] != spans[at - 1]), len(spans)]
     costs, starts = [0.0], [0]
-    for end in range(1, len(spans) + 1):
-        low, high = spans[end - 1]
-        least, start = float("inf"), end - 1
-        for first in range(end - 1, -1, -1):
-            span = spans[first]
+    for last, end in enumerate(edges[1:]):
+        low, high = spans[edges[last]]
+        least, start = float("inf"), last
+        for first in range(last, -1, -1):
+            span = spans[edges[first]]
             if span[0] < low:
                 low = span[0]
             if span[1] > high:
                 high = span[1]
-            box = (end - first) * (high - low) * unit + window
+            box = (end - edges[first]) * (high - low) * unit + window
             if box >= least:
                 break
             if costs[first] + box < least:
                 least, start = costs[first] + box, first
         costs.append(least)
         starts.append(start)
-    bands, end = [], len(spans)
-    while end:
-        bands.append((starts[end], end))
-        end = starts[end]
+    bands, at = [], len(edges) - 1
+    while at:
+        bands.append((edges[starts[at]], edges[at]))
+        at = starts[at]
     return costs[-1], bands[::-1]
 
 
