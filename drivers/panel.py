@@ -64,7 +64,8 @@ class SpiPanel:
     Only changes are sent; after an error and every WHOLE_EVERY_S everything is, set-up included. ``rotate`` turns the
     picture by quarters clockwise. ``x_offset`` and ``y_offset`` say where the glass begins in the controller's memory,
     in the controller's own axes, that is, before the turn. ``bgr`` is for glass with red and blue exchanged. Without
-    ``three_bit`` an ILI9488, too, gets every pixel in its usual format.
+    ``three_bit`` an ILI9488, too, gets every pixel in its usual format. ``speed_hz`` is the bus's: the slower, the more
+    bytes count beside calls of the kernel.
 
     show() and close() may be called from any thread and block while bytes are sent, so call them outside the event
     loop's thread. The first show() opens the panel; close() darkens the glass, so that nobody scans a stale code.
@@ -80,6 +81,7 @@ class SpiPanel:
         y_offset: int = 0,
         bgr: bool = False,
         three_bit: bool = True,
+        speed_hz: int = 32_000_000,
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         patience_s: float = PATIENCE_S,
@@ -93,6 +95,7 @@ class SpiPanel:
         self._quarters = (self._kind.quarters + rotate) % 4
         self._offset = x_offset, y_offset
         self._bgr = bgr
+        self._cost = self._kind.wire(speed_hz)
         self._open_wire, self._pause, self._clock = open_wire, pause, clock
         self._patience_s = patience_s
         self._lock = threading.Lock()
@@ -166,7 +169,7 @@ class SpiPanel:
         now = self._clock()
         if glass is not None and now - self._whole_at < WHOLE_EVERY_S:
             kind = self._kind
-            found = windows(glass, image, kind.wire)
+            found = windows(glass, image, self._cost)
             # A conversion costs more than a crop of what is converted.
             encoded = kind.pixels.encoded(image) if len(found) > _FEW_WINDOWS else None
             for window in found:

@@ -40,9 +40,13 @@ class PanelKind:
     """Parameters travel as 16-bit words."""
 
     @property
-    def wire(self) -> Wire:
-        """What pixels and windows cost. To set a window takes three commands and eight parameters."""
-        return Wire(self.pixels.bits, 19 if self.words else 11, self.few.bits if self.few else 0)
+    def window_bytes(self) -> int:
+        """How many bytes it costs to set a window: three commands and eight parameters."""
+        return 19 if self.words else 11
+
+    def wire(self, speed_hz: int) -> Wire:
+        """What pixels and windows cost on a bus of that speed."""
+        return Wire(self.pixels.bits, self.window_bytes, self.few.bits if self.few else 0, speed_hz)
 
     def parameters(self, *values: int) -> bytes:
         """``values``, a byte each, as this kind takes parameters."""

@@ -13,10 +13,10 @@ from PIL import Image, ImageChops
 
 from drivers.panel_frames import Box, area
 
-CALLS_BYTES = 600
-"""What a window costs beside its bytes, as bytes at 32 MHz: 0.15 ms. It takes six transfers and six settings of the
-data/command pin, a dozen calls of the kernel. With Python's part they took 30 us of CPU on the desktop's core where
-this was measured, on a bus that takes no time, and take four or five times that on a Raspberry Pi."""
+CALLS_S = 0.000_15
+"""What a window costs (s) beside its bytes: six transfers and six settings of the data/command pin, a dozen calls of
+the kernel. With Python's part they took 30 us of CPU on the desktop's core where this was measured, on a bus that takes
+no time, and take four or five times that on a Raspberry Pi."""
 TILES = 5
 """luma.lcd looks for changes in 5 x 5 tiles, and sends a window for each tile that has any."""
 _SMALL = 4_000
@@ -49,12 +49,18 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """What a pixel (in bits) and the setting of a window (in bytes) cost. ``few_bits``: of a pixel in 3-bit colour, 0
-    for a panel that has none."""
+    """What a pixel (in bits) and the setting of a window (in bytes) cost on a bus of ``speed_hz``. ``few_bits``: of a
+    pixel in 3-bit colour, 0 for a panel that has none."""
 
     pixel_bits: int
     window_bytes: int
     few_bits: int = 0
+    speed_hz: int = 32_000_000
+
+    @property
+    def calls_bits(self) -> int:
+        """How many bits leave while a window's calls of the kernel are made."""
+        return round(CALLS_S * self.speed_hz)
 
     def sent(self, windows: Sequence[Window]) -> int:
         """How many bytes these take at most; a window that keeps its predecessor's rows or columns takes fewer."""
@@ -83,7 +89,7 @@ def windows(old: Image.Image, new: Image.Image, wire: Wire) -> list[Window]:
     part = new.crop(box)
     mask = _marked(ImageChops.difference(old.crop(box), part))
     little = area(box) * _LITTLE < new.width * new.height
-    window = 8 * (wire.window_bytes + (0 if little else CALLS_BYTES))
+    window = 8 * wire.window_bytes + (0 if little else wire.calls_bits)
     found = _of_two_formats(mask, part, wire, window) if wire.few_bits else _of_one_format(mask, wire, window)
     if len(tiles) > 1:
         stock = [one for tile in tiles if (one := _tight(mask, _moved(tile, -x, -y)))]

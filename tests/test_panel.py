@@ -84,7 +84,7 @@ def test_a_change_costs_its_box_and_a_window(kind: str) -> None:
     rig.show(rig.blank())
     picture = rig.blank()
     picture.paste("black", (40, 50, 47, 59))
-    assert rig.show(picture) == 7 * 9 * (KINDS[kind].pixels.bits // 8) + KINDS[kind].wire.window_bytes
+    assert rig.show(picture) == 7 * 9 * (KINDS[kind].pixels.bits // 8) + KINDS[kind].window_bytes
 
 
 @pytest.mark.parametrize(

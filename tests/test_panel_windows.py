@@ -9,7 +9,7 @@ from luma.core.framebuffer import diff_to_previous
 from PIL import Image, ImageChops
 
 from drivers.panel_frames import Box, area
-from drivers.panel_windows import CALLS_BYTES, Window, Wire, windows
+from drivers.panel_windows import Window, Wire, windows
 from tests.models.glass import rounded
 
 SIZE = 120, 90
@@ -72,9 +72,11 @@ def test_changes_far_apart_are_windows_of_their_own() -> None:
 
 @pytest.mark.parametrize(("more", "count"), [(0, 1), (1, 2)])
 def test_a_gap_is_spared_only_if_it_costs_more_than_a_window(more: int, count: int) -> None:
-    gap = (PLAIN.window_bytes + CALLS_BYTES) // 2 // 40 + more
-    two = (0, 0, 100, 40), (100 + gap, 0, 200 + gap, 40)
-    assert len(found(page(size=(600, 100)), page(*two, size=(600, 100)))) == count
+    for speed_hz in (8_000_000, 32_000_000, 52_000_000):
+        wire = Wire(16, 11, speed_hz=speed_hz)
+        gap = (8 * 11 + wire.calls_bits) // 16 // 40 + more
+        two = (0, 0, 100, 40), (100 + gap, 0, 200 + gap, 40)
+        assert len(found(page(size=(600, 100)), page(*two, size=(600, 100)), wire)) == count
 
 
 @pytest.mark.parametrize(("gap", "count"), [(5, 1), (6, 2)])

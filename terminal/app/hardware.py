@@ -168,6 +168,7 @@ class RealHardware:
                 y_offset=lcd.y_offset,
                 bgr=lcd.bgr,
                 three_bit=lcd.three_bit,
+                speed_hz=lcd.speed_hz,
             )
         except ValueError as error:
             raise ConfigError(f"lcd: {error}") from None

@@ -90,7 +90,7 @@ def counted(kind: str) -> tuple[Callable[[Image.Image], tuple[int, int]], SpiPan
 
 def luma_bytes(kind: str, before: Image.Image, after: Image.Image) -> int:
     """How many bytes stock luma.lcd sends for this step; its st7789 always sends everything."""
-    window = KINDS[kind].wire.window_bytes
+    window = KINDS[kind].window_bytes
     if KINDS[kind].luma == "st7789":
         return after.width * after.height * 3 + window
     tiles = diff_to_previous(num_segments=25)
