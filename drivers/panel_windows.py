@@ -91,10 +91,9 @@ def windows(old: Image.Image, new: Image.Image, wire: Wire) -> list[Window]:
     little = area(box) * _LITTLE < new.width * new.height
     window = 8 * wire.window_bytes + (0 if little else wire.calls_bits)
     found = _of_two_formats(mask, part, wire, window) if wire.few_bits else _of_one_format(mask, wire, window)
-    if len(tiles) > 1:
-        stock = [one for tile in tiles if (one := _tight(mask, _moved(tile, -x, -y)))]
-        if wire.sent(found) > sum(area(one) * 3 + wire.window_bytes for one in stock):
-            found = [Window(one) for one in stock]
+    stock = [one for tile in tiles if (one := _tight(mask, _moved(tile, -x, -y)))]
+    if wire.sent(found) > sum(area(one) * 3 + wire.window_bytes for one in stock):
+        found = [Window(one) for one in stock]
     return [Window(_moved(window.box, x, y), window.few) for window in found]
 
 

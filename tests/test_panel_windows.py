@@ -187,6 +187,18 @@ def test_any_change_ends_in_the_new_picture_and_never_takes_more_bytes_than_luma
     assert all(edge % 2 == 0 for window in sent if window.few for edge in window.box)
 
 
+@settings(max_examples=150)
+@given(before=pictures, edge=st.integers(0, 12), shift=st.integers(0, 3))
+def test_a_change_within_one_of_luma_s_tiles_takes_no_more_bytes_than_luma(
+    before: list[tuple[Box, tuple[int, int, int] | str]], edge: int, shift: int
+) -> None:
+    old = drawn(before)
+    new = old.copy()
+    new.paste("white", (50, 34, 70 + edge, 50 + edge % 5))
+    new.paste(INK, (50 + shift, 34 + shift, 70, 50))
+    assert TWO_FORMATS.sent(windows(old, new, TWO_FORMATS)) <= by_luma(old, new, TWO_FORMATS)
+
+
 def test_many_small_changes_far_apart_take_no_more_bytes_than_luma_although_its_windows_are_many() -> None:
     old, new = page(size=(480, 320)), page(size=(480, 320))
     for x in range(4, 480, 96):
