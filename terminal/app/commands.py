@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from broker.errors import BrokerError
@@ -310,6 +311,8 @@ def _demo(args: argparse.Namespace) -> int:
 
 def _lcd_test(settings: Settings) -> int:
     """Show the test card on the real panel until Ctrl-C."""
+    from PIL import Image
+
     from terminal.screen.layouts import layout_for
     from terminal.tools.screens import test_card
 
@@ -320,7 +323,10 @@ def _lcd_test(settings: Settings) -> int:
                 layout_for(settings.need(LcdSettings).panel, width, height)
             except ValueError as error:
                 raise ConfigError(str(error)) from None
-            await aside(lambda: panel.show(test_card(width, height)), "test card")
+            card = test_card(width, height)
+            # As a change of a white picture, so that it shows a panel's 3-bit colour beside its usual one.
+            for picture in (Image.new("RGB", card.size, "white"), card):
+                await aside(partial(panel.show, picture), "test card")
             print("The test card is on the panel; its code must scan (Ctrl-C ends the test).", flush=True)
             await asyncio.Event().wait()
 

@@ -161,7 +161,14 @@ class RealHardware:
 
         try:
             return SpiPanel(
-                lcd.panel, open_wire, rotate=lcd.rotate, x_offset=lcd.x_offset, y_offset=lcd.y_offset, bgr=lcd.bgr
+                lcd.panel,
+                open_wire,
+                rotate=lcd.rotate,
+                x_offset=lcd.x_offset,
+                y_offset=lcd.y_offset,
+                bgr=lcd.bgr,
+                three_bit=lcd.three_bit,
+                speed_hz=lcd.speed_hz,
             )
         except ValueError as error:
             raise ConfigError(f"lcd: {error}") from None
