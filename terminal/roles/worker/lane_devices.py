@@ -1,6 +1,7 @@
 """What loops and barriers say: whether a vehicle waits, what the boom does, and how a lift was answered."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from terminal.contract.messages import Barrier, Vehicle, moment
@@ -13,6 +14,9 @@ from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
 from terminal.roles.worker.inbox import PostEvent
 from terminal.roles.worker.lane_timers import LaneTimers
 from terminal.roles.worker.lift_index import LiftIndex
+
+BARRIER_S = 0.025
+"""How long the rest of an event's consequences waits for the barrier to take its lift."""
 
 
 class LaneDevices:
@@ -33,6 +37,7 @@ class LaneDevices:
         self._endpoint, self._event_store, self._lifts = endpoint, event_store, lifts
         self._now, self._post, self._hurry, self._expect = now, post, hurry, expect
         self._timers: dict[str, LaneTimers] = {}
+        self._heard_barrier = asyncio.Event()
 
     def known(self, lane: str) -> None:
         """Note that there is such a lane, even if nothing happened there."""
@@ -63,6 +68,8 @@ class LaneDevices:
         if received.retained and abs(apart) > SILENT_MS:
             received.ack()
             return
+        if not received.retained:
+            self._heard_barrier.set()
         self.known(lane)
         before = self._event_store.garage.lanes[lane].boom
         skew: int | None = self._event_store.garage.lanes[lane].skew
@@ -93,6 +100,14 @@ class LaneDevices:
             self._post(news[-1], done)
         else:
             received.ack()
+
+    async def barrier_first(self) -> None:
+        """Return once a barrier has said something, as it does when it pulses, or after a moment. A lift has just gone
+        out: what is published now would be taken and drawn, perhaps in this process, while the boom is to rise."""
+        self._heard_barrier.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BARRIER_S):
+                await self._heard_barrier.wait()
 
     def _others(self, lane: str, *lifts: str | None) -> str:
         """The other lane that one of these lifts is for; empty if there is none."""

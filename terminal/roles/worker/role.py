@@ -287,8 +287,8 @@ class WorkerRole:
         for stay in change.stays.values():
             with alone(what, stay.session):
                 lifts |= await self._follow(stay, event.at)
-        if lifts:  # the barrier may be in this process: let it hear its lift before the rest is told
-            await asyncio.sleep(0)
+        if lifts:
+            await self._devices.barrier_first()
         if item.done:
             with alone(what, concerned(event, self.event_store.garage)[0]):
                 await item.done(change)
