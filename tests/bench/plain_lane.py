@@ -19,7 +19,7 @@ from typing import Any
 
 import aiohttp
 import paho.mqtt.client as mqtt
-import zxingcpp
+import segno
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -71,11 +71,9 @@ class PlainLane:
     async def paid(self, said: dict[str, Any]) -> None:
         if (amount := self.orders.pop(said["order_no"], None)) is None:
             return
-        self.relay.on()
+        self.relay.blink(on_time=0.1, off_time=0, n=1)
         self.show("Paid, thank you", f"AED {amount}")
-        await asyncio.sleep(0.1)
-        self.relay.off()
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.6)
         self.show("Scan your ticket")
 
     async def order(self, fee: dict[str, Any]) -> None:
@@ -108,8 +106,10 @@ class PlainLane:
         pen.text((10, 20), title, "black", self.font)
         pen.text((10, 80), text, "black", self.font)
         if url:
-            code = zxingcpp.create_barcode(url, zxingcpp.BarcodeFormat.QRCode, ec_level="M")
-            image.paste(Image.fromarray(code.to_image(scale=1)).resize((310, 310)), (165, 5))
+            code = segno.make(url, error="m", micro=False)
+            picture = Image.new("L", code.symbol_size(border=4))
+            picture.putdata([0 if dark else 255 for row in code.matrix_iter(border=4) for dark in row])
+            image.paste(picture.resize((310, 310)), (165, 5))
         image.save(Path(self.told["glass"]) / "new.png", compress_level=1)
         (Path(self.told["glass"]) / "new.png").replace(Path(self.told["glass"]) / "latest.png")
 
