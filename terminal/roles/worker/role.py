@@ -17,7 +17,7 @@ from terminal.clock import Steady
 from terminal.contract import messages
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import events, ids, outbox
-from terminal.core.actions import Pursuit, SendLift
+from terminal.core.actions import Pursuit
 from terminal.core.model import Lane, ScreenState, Stay, VisitOrder
 from terminal.core.rules import Change
 from terminal.eventstore.store import EventLog, EventNotTaken, EventStore
@@ -29,7 +29,8 @@ from terminal.roles.worker.failures import StayFailures, concerned
 from terminal.roles.worker.journal_keeper import JournalKeeper, WorkerJournal
 from terminal.roles.worker.lane_budget import LaneBudget
 from terminal.roles.worker.lane_devices import LaneDevices
-from terminal.roles.worker.lift_index import LiftIndex, LiftWindow
+from terminal.roles.worker.lift_index import LiftIndex
+from terminal.roles.worker.lift_sender import LiftSender
 from terminal.roles.worker.message_builder import MessageBuilder
 from terminal.roles.worker.payby_calls import PayByCalls
 from terminal.roles.worker.payby_health import PayByHealth, WorkerTroubles
@@ -78,13 +79,19 @@ class WorkerRole:
         self._random = random.Random(seed)
         self._steady = Steady(endpoint.clock.wall_ms(), endpoint.clock.steady_ms)
         self.event_store = EventStore(
-            settings.rules, log, self._words, checkpoint_rows=settings.checkpoint_rows, away=self._forget
+            settings.rules,
+            log,
+            self._words,
+            checkpoint_rows=settings.checkpoint_rows,
+            away=self._forget,
+            meanwhile=lambda change: self._sender.sign(change),
         )
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         self._builder = MessageBuilder(settings.garage, settings.signer, self._to_wall)
         self._announcer = Announcer(endpoint, self._builder, self.now, self.post, self._spawn)
         self._wakes = Wakes(self.now, self.post)
-        self._lifts, self._line, self._visits = LiftIndex(), LiftWindow(endpoint), VisitLog()
+        self._lifts, self._visits = LiftIndex(), VisitLog()
+        self._sender = LiftSender(endpoint, self._builder, lambda: self.event_store.garage)
         self._devices = LaneDevices(
             endpoint,
             self.event_store,
@@ -185,7 +192,7 @@ class WorkerRole:
                 words=self.event_store.words,
                 now=self.now,
                 post=self.post,
-                say_lift=self._say_lift,
+                say_lift=self._sender.send,
                 pause=lambda low, high: low + (high - low) * self._random.random(),
                 query_every=self._settings.query_every,
                 heard=self._health.heard,
@@ -388,7 +395,3 @@ class WorkerRole:
         if reason := self._hindered():
             return ("closed" if reason == "disk-full" else "out-of-order"), reason
         return ("out-of-order", self._health.trouble) if self._health.trouble else None
-
-    async def _say_lift(self, send: SendLift) -> None:
-        if self._line.carries(send.grant, self.event_store.garage):
-            await self._endpoint.publish(self._builder.lift(self._endpoint.head(), send), lane=send.grant.lane)
