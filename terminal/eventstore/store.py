@@ -8,7 +8,6 @@ leave memory, and come back when they are mentioned. And what a loop or an arm m
 worker that dies before it simply has not heard it.
 """
 
-import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
@@ -98,8 +97,7 @@ _STAY, _NAMES = msgspec.json.Decoder(Stay), msgspec.json.Decoder(list[_Named])
 
 class EventStore:
     """``word_for`` makes the bizContent of a pursuit that changes something at PayBy; it is called once for each.
-    ``away`` is called for each stay that leaves memory. ``meanwhile`` is called while an event is being written, with
-    what will follow from it: to prepare that, and to show nothing of it.
+    ``away`` is called for each stay that leaves memory.
     """
 
     def __init__(
@@ -110,7 +108,6 @@ class EventStore:
         *,
         checkpoint_rows: int = CHECKPOINT_ROWS,
         away: Callable[[Stay], None] = lambda _: None,
-        meanwhile: Callable[[Change], None] | None = None,
     ) -> None:
         self.garage = Garage(rules)
         self.words: dict[PursuitKey, bytes] = {}
@@ -125,7 +122,7 @@ class EventStore:
         self._log = log
         self._word_for = word_for
         self._checkpoint_rows = checkpoint_rows
-        self._away, self._meanwhile = away, meanwhile
+        self._away = away
         self._resting: list[tuple[int, str]] = []
         self._since = 0
         """Rows since the last checkpoint."""
@@ -277,8 +274,6 @@ class EventStore:
         if self._since >= self._checkpoint_rows * max(1, nouns / NOUNS_FREE):
             ahead.append((CHECKPOINT, self._checkpoint(resting)))
             self._since = len(rows)
-        if self._meanwhile:
-            asyncio.get_running_loop().call_soon(self._meanwhile, change)
         last = await self._log.append([*ahead, *rows], event.at)
         for stay in resting:
             self._put_away(stay, last - len(rows) - len(ahead) + (2 if recalled else 1))

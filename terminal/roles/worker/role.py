@@ -17,7 +17,7 @@ from terminal.clock import Steady
 from terminal.contract import messages
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import events, ids, outbox
-from terminal.core.actions import Pursuit
+from terminal.core.actions import Pursuit, SendLift
 from terminal.core.model import Lane, ScreenState, Stay, VisitOrder
 from terminal.core.rules import Change
 from terminal.eventstore.store import EventLog, EventNotTaken, EventStore
@@ -29,8 +29,7 @@ from terminal.roles.worker.failures import StayFailures, concerned
 from terminal.roles.worker.journal_keeper import JournalKeeper, WorkerJournal
 from terminal.roles.worker.lane_budget import LaneBudget
 from terminal.roles.worker.lane_devices import LaneDevices
-from terminal.roles.worker.lift_index import LiftIndex
-from terminal.roles.worker.lift_sender import LiftSender
+from terminal.roles.worker.lift_index import LiftIndex, LiftWindow
 from terminal.roles.worker.message_builder import MessageBuilder
 from terminal.roles.worker.payby_calls import PayByCalls
 from terminal.roles.worker.payby_health import PayByHealth, WorkerTroubles
@@ -46,6 +45,8 @@ from terminal.roles.worker.wakes import Wakes
 from terminal.screen import qr
 
 KEEP_AGAIN_S = 5.0
+TURNS = 3
+"""Turns of the event loop until a new pursuit's request is on its way."""
 
 
 @dataclass(slots=True)
@@ -79,19 +80,13 @@ class WorkerRole:
         self._random = random.Random(seed)
         self._steady = Steady(endpoint.clock.wall_ms(), endpoint.clock.steady_ms)
         self.event_store = EventStore(
-            settings.rules,
-            log,
-            self._words,
-            checkpoint_rows=settings.checkpoint_rows,
-            away=self._forget,
-            meanwhile=lambda change: self._sender.sign(change),
+            settings.rules, log, self._words, checkpoint_rows=settings.checkpoint_rows, away=self._forget
         )
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         self._builder = MessageBuilder(settings.garage, settings.signer, self._to_wall)
         self._announcer = Announcer(endpoint, self._builder, self.now, self.post, self._spawn)
         self._wakes = Wakes(self.now, self.post)
-        self._lifts, self._visits = LiftIndex(), VisitLog()
-        self._sender = LiftSender(endpoint, self._builder, lambda: self.event_store.garage)
+        self._lifts, self._line, self._visits = LiftIndex(), LiftWindow(endpoint), VisitLog()
         self._devices = LaneDevices(
             endpoint,
             self.event_store,
@@ -192,7 +187,7 @@ class WorkerRole:
                 words=self.event_store.words,
                 now=self.now,
                 post=self.post,
-                say_lift=self._sender.send,
+                say_lift=self._say_lift,
                 pause=lambda low, high: low + (high - low) * self._random.random(),
                 query_every=self._settings.query_every,
                 heard=self._health.heard,
@@ -296,6 +291,9 @@ class WorkerRole:
                 lifts |= await self._follow(stay, event.at)
         if lifts:
             await self._devices.barrier_first()
+        elif change.stays:  # a new request goes to PayBy before the lane is told of it
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
         if item.done:
             with alone(what, concerned(event, self.event_store.garage)[0]):
                 await item.done(change)
@@ -395,3 +393,7 @@ class WorkerRole:
         if reason := self._hindered():
             return ("closed" if reason == "disk-full" else "out-of-order"), reason
         return ("out-of-order", self._health.trouble) if self._health.trouble else None
+
+    async def _say_lift(self, send: SendLift) -> None:
+        if self._line.carries(send.grant, self.event_store.garage):
+            await self._endpoint.publish(self._builder.lift(self._endpoint.head(), send), lane=send.grant.lane)
