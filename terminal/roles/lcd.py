@@ -92,6 +92,7 @@ class LcdRole:
         dimming: Dimming = NEVER,
         light: Callable[[float], None] | None = None,
         patience_s: float = PATIENCE_S,
+        wait_after_s: float = WAIT_AFTER_S,
     ) -> None:
         if endpoint.lane is None:
             raise ValueError("an LCD needs a lane")
@@ -99,7 +100,7 @@ class LcdRole:
         self._clock = endpoint.clock
         self._panel, self._name = panel, name
         self._trusted = trusted
-        self._patience_s = patience_s
+        self._patience_s, self._wait_after_s = patience_s, wait_after_s
         if idle and idle.size != panel.size:
             raise ValueError(f"an idle picture of {idle.size} px for a panel of {panel.size}")
         self._no_idle = no_idle
@@ -123,7 +124,7 @@ class LcdRole:
         self._thread = OneThread("lcd")
         self._waits_since_s: float | None = None
         """Since when to ask to wait, by the event loop's clock; None: something else is to be shown."""
-        self._drawn_ahead: Symbol | None = None
+        self.drawn_ahead: Symbol | None = None
         """The code for which what may follow it is drawn."""
         self._troubles: dict[str, str] = {}
 
@@ -240,18 +241,18 @@ class LcdRole:
             return 0
         now_s = asyncio.get_running_loop().time()
         self._waits_since_s = self._waits_since_s or now_s
-        return max(0, math.ceil((self._waits_since_s + WAIT_AFTER_S - now_s) * 1000))
+        return max(0, math.ceil((self._waits_since_s + self._wait_after_s - now_s) * 1000))
 
     async def _draw_ahead(self, view: View) -> None:
         """Draw what may follow this code, each in its turn: what is to be shown meanwhile waits for one at most."""
-        if self._drawn_ahead == view.symbol:
+        if self.drawn_ahead == view.symbol:
             return
         for state in AHEAD:
             if self._news.is_set():
                 return
             with contextlib.suppress(DoesNotFit):  # whoever shows it alerts
                 await self._thread.run(partial(self._renderer.prepare, replace(view, state=state, symbol=None)))
-        self._drawn_ahead = view.symbol
+        self.drawn_ahead = view.symbol
 
     async def _show(self, view: View) -> bool:
         """Draw, read back and push one frame in a thread; False if nothing reached the glass."""
