@@ -46,7 +46,7 @@ from terminal.screen import qr
 
 KEEP_AGAIN_S = 5.0
 TURNS = 3
-"""Turns of the event loop until a new pursuit's request is on its way."""
+"""Turns of the event loop until a new order's request is on its way."""
 
 
 @dataclass(slots=True)
@@ -291,7 +291,7 @@ class WorkerRole:
                 lifts |= await self._follow(stay, event.at)
         if lifts:
             await self._devices.barrier_first()
-        elif change.stays:  # a new request goes to PayBy before the lane is told of it
+        elif isinstance(event, events.TicketRead):  # its order goes to PayBy before the lane is told of it
             for _ in range(TURNS):
                 await asyncio.sleep(0)
         if item.done:
