@@ -16,7 +16,7 @@ from typing import Any, cast
 import aiohttp
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from terminal.contract.messages import Answer, Barrier, Lift, Receipt, Screen
+from terminal.contract.messages import Answer, Barrier, Health, Lift, Receipt, Screen, stamp
 from terminal.contract.topics import parse
 from terminal.mqtt.endpoint import Endpoint
 from terminal.payby.client import PayByClient
@@ -159,10 +159,17 @@ async def test_between_a_notification_and_the_pulse_are_two_flushes_two_messages
         }
 
 
+async def barrier_is_here(lane: Lane) -> None:
+    """The lane's barrier runs in the worker's process."""
+    health = Health(**lane.head(), state="online", version="1", instance=lane.bus.instance, since=stamp(0))
+    await lane.bus.hears(lane.topic("health/barrier"), health)
+
+
 async def test_nothing_is_told_of_a_payment_before_its_lift_and_the_rest_waits_for_the_barrier(
     sandbox: Sandbox,
 ) -> None:
     async with working(sandbox) as lane:
+        await barrier_is_here(lane)
         order: Any = await lane.pays_at_the_qr()
         await lane.until(Screen, state="pay")
         await sandbox.pay(order.order_no, notify=False)
@@ -179,8 +186,20 @@ async def test_nothing_is_told_of_a_payment_before_its_lift_and_the_rest_waits_f
         assert kinds(lane.bus, mark)[:3] == ["lift", "receipt", "screen"]
 
 
+async def test_a_lift_for_another_process_keeps_nothing_waiting(sandbox: Sandbox) -> None:
+    async with working(sandbox) as lane:
+        order: Any = await lane.pays_at_the_qr()
+        await lane.until(Screen, state="pay")
+        await sandbox.pay(order.order_no, notify=False)
+        mark = len(lane.bus.said)
+        await lane.bus.hears(lane.topic("paid"), notification(sandbox, order.order_no))
+        await lane.until(Lift, order_no=order.order_no)
+        assert kinds(lane.bus, mark)[:3] == ["lift", "receipt", "screen"]
+
+
 async def test_a_barrier_that_says_nothing_keeps_nobody_waiting(sandbox: Sandbox) -> None:
     async with working(sandbox) as lane:
+        await barrier_is_here(lane)
         order: Any = await lane.pays_at_the_qr()
         await lane.until(Screen, state="pay")
         await sandbox.pay(order.order_no, notify=False)

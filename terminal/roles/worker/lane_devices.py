@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
-from terminal.contract.messages import Barrier, Vehicle, moment
-from terminal.contract.topics import SILENT_MS
+from terminal.contract.messages import Barrier, Health, Vehicle, moment
+from terminal.contract.topics import SILENT_MS, Topic
 from terminal.core import events
 from terminal.core.model import Lane
 from terminal.core.rules import Change
@@ -16,7 +16,7 @@ from terminal.roles.worker.lane_timers import LaneTimers
 from terminal.roles.worker.lift_index import LiftIndex
 
 BARRIER_S = 0.025
-"""How long the rest of an event's consequences waits for the barrier to take its lift."""
+"""How long the rest of an event's consequences waits for a barrier in this process to take its lift."""
 
 
 class LaneDevices:
@@ -38,6 +38,8 @@ class LaneDevices:
         self._now, self._post, self._hurry, self._expect = now, post, hurry, expect
         self._timers: dict[str, LaneTimers] = {}
         self._heard_barrier = asyncio.Event()
+        self._near: str | None = None
+        """The lane whose barrier runs in this process."""
 
     def known(self, lane: str) -> None:
         """Note that there is such a lane, even if nothing happened there."""
@@ -68,7 +70,7 @@ class LaneDevices:
         if received.retained and abs(apart) > SILENT_MS:
             received.ack()
             return
-        if not received.retained:
+        if not received.retained and lane == self._near:
             self._heard_barrier.set()
         self.known(lane)
         before = self._event_store.garage.lanes[lane].boom
@@ -101,9 +103,17 @@ class LaneDevices:
         else:
             received.ack()
 
-    async def barrier_first(self) -> None:
-        """Return once a barrier has said something, as it does when it pulses, or after a moment. A lift has just gone
-        out: what is published now would be taken and drawn, perhaps in this process, while the boom is to rise."""
+    def hear_health(self, topic: Topic, health: Health) -> None:
+        """Note which lane's barrier shares our connection, and so our process."""
+        if topic.role == "barrier" and health.instance == self._endpoint.mqtt_client.instance:
+            self._near = topic.lane
+
+    async def barrier_first(self, lanes: Collection[str | None]) -> None:
+        """A lift has just gone out to these lanes. If one of their barriers is in this process, return once it has said
+        something, as it does when it pulses, or after a moment: what is published now would be taken and drawn here
+        while the boom is to rise."""
+        if self._near is None or self._near not in lanes:
+            return
         self._heard_barrier.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(BARRIER_S):

@@ -285,12 +285,12 @@ class WorkerRole:
             await self._give_up(item, cause if isinstance(cause, Exception) else error)
             return
         what = f"what follows from {type(event).__name__}"
-        lifts = False
+        lifted = list[str | None]()
         for stay in change.stays.values():
             with alone(what, stay.session):
-                lifts |= await self._follow(stay, event.at)
-        if lifts:
-            await self._devices.barrier_first()
+                lifted += [stay.lane] * await self._follow(stay, event.at)
+        if lifted:
+            await self._devices.barrier_first(lifted)
         elif isinstance(event, events.TicketRead):  # its order goes to PayBy before the lane is told of it
             for _ in range(TURNS):
                 await asyncio.sleep(0)
@@ -379,6 +379,7 @@ class WorkerRole:
                 await self._rivals.note_health(health, retained=heard.retained)
             return
         gone = health.state == "offline"
+        self._devices.hear_health(topic, health)
         if topic.role == "barrier" and gone:
             self.post(events.BarrierGone(self.now(), topic.lane))
         elif topic.role == "loops" and gone:
