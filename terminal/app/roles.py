@@ -1,6 +1,7 @@
 """The wiring of the roles: concrete classes, chosen by the configuration and opened in order in one exit stack."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -53,6 +54,7 @@ async def run_roles(
         mqtt_client = await stack.enter_async_context(_mqtt_client(settings, roles, process, clock))
         opener = _Opener(settings, hardware, stack, mqtt_client, clock, process)
         runs = [(role, await opener.open(role)) for role in sorted(roles, key=_GLASS_FIRST.index)]
+        gc.freeze()  # what is imported and opened by now stays: no search for circles need look at it during a visit
         async with asyncio.TaskGroup() as group:
             if process == "run":
                 own = opener.endpoint("run", at_lane=True)

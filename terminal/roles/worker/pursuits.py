@@ -86,6 +86,7 @@ class _PlacedDevice(msgspec.Struct):
 class _Running:
     pursuit: Pursuit
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    is_new: bool = True
     task: asyncio.Task[None] = field(init=False)
     """A record that needs the one before it, so it comes second."""
 
@@ -148,6 +149,15 @@ class Pursuits:
                 record.task = self.spawn(self._guarded(session, key, record, restarted), f"{key.what} {key.number}")
         if not running:
             del self._running[session]
+
+    async def send_lifts(self, session: str) -> bool:
+        """Send a stay's new lifts now, not when their tasks have a turn: a driver waits. Returns whether it had any."""
+        running = self._running.get(session, {}).values()
+        new = [record for record in running if isinstance(record.pursuit, SendLift) and record.is_new]
+        for record in new:
+            record.is_new = False
+            await self._send(record)
+        return bool(new)
 
     def hurry(self, lane: str) -> None:
         """The arm is down: send a lift that was answered `busy` again at once."""
@@ -366,18 +376,24 @@ class Pursuits:
     async def _lift(self, record: _Running) -> None:
         """Publish the lift until its deadline; a renewed deadline, or an arm that came down, publishes it at once. An
         overdue lift is published now and then, to get its answer."""
+        was_sent, record.is_new = not record.is_new, False
         for pause_s in lengthening(LIFT_REPEATS_S):
-            assert isinstance(record.pursuit, SendLift)
             record.news.clear()
-            grant = record.pursuit.grant
-            if grant.overdue or self.now() < grant.not_after:
-                await self.say_lift(record.pursuit)
-            pause_s = LIFT_ASKED_S if grant.overdue else pause_s
+            if not was_sent:
+                await self._send(record)
+            was_sent = False
+            assert isinstance(record.pursuit, SendLift)
+            pause_s = LIFT_ASKED_S if record.pursuit.grant.overdue else pause_s
             try:
                 async with asyncio.timeout(pause_s):
                     await record.news.wait()
             except TimeoutError:
                 continue
+
+    async def _send(self, record: _Running) -> None:
+        assert isinstance(record.pursuit, SendLift)
+        if (grant := record.pursuit.grant).overdue or self.now() < grant.not_after:
+            await self.say_lift(record.pursuit)
 
 
 async def _nothing(_: Change | None) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -44,6 +45,8 @@ from terminal.roles.worker.wakes import Wakes
 from terminal.screen import qr
 
 KEEP_AGAIN_S = 5.0
+TURNS = 3
+"""Turns of the event loop until a new order's request is on its way."""
 
 
 @dataclass(slots=True)
@@ -57,8 +60,8 @@ class _Item:
 
 class WorkerRole:
     """``log``: its journal; a WorkerJournal is also watched. ``seed`` makes pauses repeatable in tests; ``hindered``
-    says why no new visit may begin if nobody watches the journal; ``encode`` makes a link's QR symbol. ``kept`` takes
-    the wall clock's ms and tells whether the kernel calls that clock right."""
+    says why no new visit may begin if nobody watches the journal; ``encode`` makes a link's QR symbol, where ``thread``
+    calls it. ``kept`` takes the wall clock's ms and tells whether the kernel calls that clock right."""
 
     def __init__(
         self,
@@ -70,6 +73,7 @@ class WorkerRole:
         seed: int | None = None,
         hindered: Callable[[], str] = str,
         encode: Callable[[str], qr.Symbol] = qr.proven,
+        thread: Callable[[Callable[[], qr.Symbol]], Awaitable[qr.Symbol]] = asyncio.to_thread,
         kept: Callable[[int], bool] = lambda _: True,
     ) -> None:
         self._endpoint, self._payby, self._settings = endpoint, payby, settings
@@ -117,9 +121,8 @@ class WorkerRole:
         )
         self._health = PayByHealth(troubles, payby, changed=lambda: self._screens.show_all(), spawn=self._spawn)
         now, spawn, hindrance = self.now, self._spawn, self._idle_reason
-        self._screens = Screens(
-            endpoint, self._builder, self.event_store, now=now, hindrance=hindrance, spawn=spawn, encode=encode
-        )
+        told, draw = self.event_store, lambda url: thread(partial(encode, url))
+        self._screens = Screens(endpoint, self._builder, told, now=now, hindrance=hindrance, spawn=spawn, draw=draw)
         self._budget = LaneBudget(endpoint, self._spawn)
         self._time = TrustedTime(endpoint.clock, payby, kept, troubles, self._health, changed=self._clock_is_news)
         self._rivals = RivalWorkers(endpoint, settings.signer, settings.trusted)
@@ -220,7 +223,7 @@ class WorkerRole:
         await self._take(_Item(events.Started(self.now(), self._settings.version, self._settings.rules)))
         for stay in list(self.event_store.garage.stays.values()):
             with self._failures.alone("a stay of before", stay.session):
-                self._follow(stay, self.now(), restarted=True)
+                await self._follow(stay, self.now(), restarted=True)
             if stay.grants or any(p.holder == "credit" for p in stay.payments):
                 self.post(events.TimePassed(self.now(), session=stay.session))
         for lane in list(self.event_store.garage.lanes.values()):
@@ -282,9 +285,15 @@ class WorkerRole:
             await self._give_up(item, cause if isinstance(cause, Exception) else error)
             return
         what = f"what follows from {type(event).__name__}"
+        lifted = list[str | None]()
         for stay in change.stays.values():
             with alone(what, stay.session):
-                self._follow(stay, event.at)
+                lifted += [stay.lane] * await self._follow(stay, event.at)
+        if lifted:
+            await self._devices.barrier_first(lifted)
+        elif isinstance(event, events.TicketRead):  # its order goes to PayBy before the lane is told of it
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
         if item.done:
             with alone(what, concerned(event, self.event_store.garage)[0]):
                 await item.done(change)
@@ -314,11 +323,13 @@ class WorkerRole:
             with self._failures.alone("an answer", session, lane=lane):
                 await item.done(None)
 
-    def _follow(self, stay: Stay, since: int, *, restarted: bool = False) -> None:
-        """``since``: when the state became what it is; what was due after that may have passed meanwhile."""
-        self._pursuits.follow(stay.session, outbox.owed(stay), restarted=restarted)
+    async def _follow(self, stay: Stay, since: int, *, restarted: bool = False) -> bool:
+        """``since``: when the state became what it is; what was due after that may have passed meanwhile. Returns
+        whether a lift went out."""
         self._lifts.know(stay)
         self._wakes.set(outbox.stay_due(stay, since), session=stay.session)
+        self._pursuits.follow(stay.session, outbox.owed(stay), restarted=restarted)
+        return await self._pursuits.send_lifts(stay.session)
 
     def _order(self, order_no: str) -> VisitOrder | None:
         """An order of a stay that is in memory."""
@@ -368,6 +379,7 @@ class WorkerRole:
                 await self._rivals.note_health(health, retained=heard.retained)
             return
         gone = health.state == "offline"
+        self._devices.hear_health(topic, health)
         if topic.role == "barrier" and gone:
             self.post(events.BarrierGone(self.now(), topic.lane))
         elif topic.role == "loops" and gone:
