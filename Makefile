@@ -5,6 +5,7 @@
 # make chaos         real processes that are killed, cut off and flooded, and what became of every payment
 # make acceptance    PayBy's nine acceptance cases at full length, refusals unsigned and signed, and a table
 # make mutation      does a test fail for every change of core/, except those that are listed with a reason?
+# make counts        what a visit costs in messages, flushes, signatures and bytecodes, against what was recorded
 # make faults        each fault that a lane must survive, with the tests that show it
 # Each sets up what it needs: .venv from requirements.lock (all but the demo also from requirements-dev.lock), and Debian's
 # packages (installed as root, otherwise named).
@@ -24,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 LIVES ?= 3000
 SEED ?= 1
 .PHONY: help demo test check-system lint types imports unit browser sim chaos acceptance faults coverage mutation \
-	bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff lock clean
+	counts bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -75,6 +76,11 @@ coverage: $(READY_DEV)
 # tests/mutation/accepted.txt, or if one in it does not survive. `ARGS='--only rules/visits.py:end_visit'` takes a function or a file.
 mutation: $(READY_DEV)
 	PYTHONHASHSEED=0 $(BIN)/python -m tests.mutation $(ARGS) $(CORE_TESTS)
+
+# Counts that are the same on every machine, within the bounds of tests/bench/bounds.txt. `ARGS=--write` records them.
+counts: $(READY_DEV)
+	@deploy/packages test
+	$(BIN)/python -m tests.bench.counts $(ARGS)
 
 # Measurements: ratios in one interleaved run. They end with status 1 if a target is missed, and need a quiet machine.
 bench-mqtt bench-lcd bench-journal bench-flood bench-tariff: bench-%: $(READY_DEV)
