@@ -6,6 +6,7 @@
 # make acceptance    PayBy's nine acceptance cases at full length, refusals unsigned and signed, and a table
 # make mutation      does a test fail for every change of core/, except those that are listed with a reason?
 # make counts        what a visit costs in messages, flushes, signatures and bytecodes, against what was recorded
+# make soak VISITS=10000   a week of a garage within an hour, faults on: does memory or anything else grow?
 # make faults        each fault that a lane must survive, with the tests that show it
 # Each sets up what it needs: .venv from requirements.lock (all but the demo also from requirements-dev.lock), and Debian's
 # packages (installed as root, otherwise named).
@@ -25,7 +26,7 @@ unexport PYTHONDONTWRITEBYTECODE
 LIVES ?= 3000
 SEED ?= 1
 .PHONY: help demo test check-system lint types imports unit browser sim chaos acceptance faults coverage mutation \
-	counts bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff lock clean
+	counts soak bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -81,6 +82,12 @@ mutation: $(READY_DEV)
 counts: $(READY_DEV)
 	@deploy/packages test
 	$(BIN)/python -m tests.bench.counts $(ARGS)
+
+# About four visits a second. `ARGS='--png soak.png'` draws it.
+VISITS ?= 10000
+soak: $(READY_DEV)
+	@deploy/packages test
+	$(BIN)/python -m tests.bench.soak --visits $(VISITS) $(ARGS)
 
 # Measurements: ratios in one interleaved run. They end with status 1 if a target is missed, and need a quiet machine.
 bench-mqtt bench-lcd bench-journal bench-flood bench-tariff: bench-%: $(READY_DEV)
