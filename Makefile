@@ -7,6 +7,7 @@
 # make mutation      does a test fail for every change of core/, except those that are listed with a reason?
 # make counts        what a visit costs in messages, flushes, signatures and bytecodes, against what was recorded
 # make soak VISITS=10000   a week of a garage within an hour, faults on: does memory or anything else grow?
+# make growth        what a visit costs by lanes, by watchers, and by visits in the journal
 # make faults        each fault that a lane must survive, with the tests that show it
 # Each sets up what it needs: .venv from requirements.lock (all but the demo also from requirements-dev.lock), and Debian's
 # packages (installed as root, otherwise named).
@@ -26,7 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 LIVES ?= 3000
 SEED ?= 1
 .PHONY: help demo test check-system lint types imports unit browser sim chaos acceptance faults coverage mutation \
-	counts soak bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff lock clean
+	counts soak growth bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -88,6 +89,11 @@ VISITS ?= 10000
 soak: $(READY_DEV)
 	@deploy/packages test
 	$(BIN)/python -m tests.bench.soak --visits $(VISITS) $(ARGS)
+
+# A million visits in a journal take half an hour and 7 GB: `ARGS='--visits 100000'` takes three minutes.
+growth: $(READY_DEV)
+	@deploy/packages test
+	$(BIN)/python -m tests.bench.growth $(ARGS)
 
 # Measurements: ratios in one interleaved run. They end with status 1 if a target is missed, and need a quiet machine.
 bench-mqtt bench-lcd bench-journal bench-flood bench-tariff: bench-%: $(READY_DEV)

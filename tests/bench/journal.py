@@ -145,7 +145,7 @@ class Replay:
 
 
 async def grow(path: Path, visits: int, progress: Progress = lambda _: None) -> AsyncIterator[Point]:
-    """Visits, up to so many; a point at each decade, of the last ``LAST`` before it, or of all since the decade before."""
+    """Visits, up to so many; a point at each decade: of the last ``LAST`` before it, or all since the decade before."""
     steps = [n for n in (100, 1_000, 10_000, 100_000, 1_000_000) if n < visits] + [visits]
     dice = random.Random(1)
     with WorkerJournal.open(path, lambda: T0, connect=connect) as store:
