@@ -6,6 +6,7 @@
 # make acceptance    PayBy's nine acceptance cases at full length, refusals unsigned and signed, and a table
 # make mutation      does a test fail for every change of core/, except those that are listed with a reason?
 # make counts        what a visit costs in messages, flushes, signatures and bytecodes, against what was recorded
+# make bench         each step of a visit and the whole line, beside what else one could take and beside its floor
 # make soak VISITS=10000   a week of a garage within an hour, faults on: does memory or anything else grow?
 # make growth        what a visit costs by lanes, by watchers, and by visits in the journal
 # make faults        each fault that a lane must survive, with the tests that show it
@@ -99,7 +100,18 @@ growth: $(READY_DEV)
 bench-mqtt bench-lcd bench-journal bench-flood bench-tariff: bench-%: $(READY_DEV)
 	$(BIN)/python -m tests.bench.$* $(ARGS)
 
-bench: bench-mqtt bench-lcd bench-journal bench-flood bench-tariff
+# One table of everything beside its peers, which have an environment of their own. The pictures in deploy/pictures are
+# drawn with `ARGS='--png deploy/pictures/bench.png'`.
+READY_BENCH := .venv-bench/.ready
+bench: $(READY_DEV) $(READY_BENCH)
+	@deploy/packages test
+	@deploy/packages bench
+	$(BIN)/python -m tests.bench --json bench.json --png bench.png $(ARGS)
+
+$(READY_BENCH): requirements-bench.lock
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-bench.lock
+	@touch $(READY_BENCH)
 
 # What the product needs for a lane and `make demo`; and what developers need besides.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
@@ -125,6 +137,7 @@ lock:
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --extra dev --output-file requirements-dev.lock
 	$(COMPILE) --extra pi --output-file requirements-pi.lock
+	$(COMPILE) --extra bench --output-file requirements-bench.lock
 
 clean:
-	rm -rf .venv .lock build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-bench .lock build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

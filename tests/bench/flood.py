@@ -18,6 +18,7 @@ from pathlib import Path
 
 from terminal.contract.messages import Fee, encode
 from terminal.mqtt.client import MqttClient
+from tests.bench.rows import Progress, Row
 from tests.bench.visits import Visits, head, topic
 from tests.conftest import Mosquitto
 from tests.support.garage import Garage, Heard
@@ -57,7 +58,10 @@ class Lane(Heard):
                 self._news.notify_all()
 
 
-async def measure(rounds: int, folder: Path) -> int:
+async def compared(
+    rounds: int, folder: Path, progress: Progress = lambda _: None
+) -> tuple[list[float], list[float], list[float], list[str]]:
+    """Seconds of a visit without the flood and with it, the flood's rates, and the alerts of it."""
     server = Mosquitto(folder)
     server.start()
     quiet: list[float] = []
@@ -71,7 +75,8 @@ async def measure(rounds: int, folder: Path) -> int:
             await garage.start("worker")
             visits = Visits(garage)
             await visits.one()
-            for _ in range(rounds):
+            for number in range(rounds):
+                progress(f"flood, round {number + 1} of {rounds}")
                 quiet += [await visits.one() for _ in range(VISITS)]
                 flooder = await asyncio.create_subprocess_exec(
                     sys.executable, "-m", "tests.bench.flood", "--flood", server.url, stdout=asyncio.subprocess.PIPE
@@ -88,7 +93,15 @@ async def measure(rounds: int, folder: Path) -> int:
             alerts = [message["text"] for _, message in garage.heard.all if message.get("code") == "lane-flood"]
     finally:
         server.stop()
-    return told(quiet, flooded, rates, alerts)
+    return quiet, flooded, rates, alerts
+
+
+def measure(progress: Progress, rounds: int = 3) -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        quiet, flooded, _, _ = asyncio.run(compared(rounds, Path(folder), progress))
+    figures = [statistics.median(values) * 1000 for values in (flooded, quiet)]
+    step = f"a visit while a lane says {PER_S:,} fees a second"
+    return [Row(step, figures[0], "the same without", figures[1], "ms", ALLOWED)]
 
 
 def told(quiet: list[float], flooded: list[float], rates: list[float], alerts: list[str]) -> int:
@@ -112,7 +125,7 @@ def main() -> int:
         asyncio.run(flood(arguments.flood))
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(measure(arguments.rounds, Path(folder)))
+        return told(*asyncio.run(compared(arguments.rounds, Path(folder))))
 
 
 if __name__ == "__main__":

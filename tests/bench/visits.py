@@ -41,25 +41,33 @@ class Visits:
         self.tariff = build.tariff(Settings())
         self.keys = {"k1": bytes.fromhex((garage.folder / "secrets" / "ticket-k1").read_text().strip())}
         self.payby = key_pair(garage.folder / "secrets", "payby")
+        self.began = 0.0
+        """When (``perf_counter``) the last ticket was read."""
 
     async def says(self, lane: str, what: str, message: Message) -> None:
         await self.garage.bus.publish(topic(lane, what), encode(message), retain=what == "barrier")
 
-    async def one(self, lane: str = "exit-1") -> float:
-        """Seconds of a visit: what its driver waits for."""
-        heard, sandbox = self.garage.heard, self.garage.sandbox
+    async def order(self, lane: str) -> dict[str, Any]:
+        """A ticket is read under a closed arm, and its order created."""
         await self.says(lane, "barrier", Barrier(**head(), state="down"))
-        text, mark, at = self.garage.ticket(), len(heard.all), CLOCK.wall_ms()
+        text, mark, at = self.garage.ticket(), len(self.garage.heard.all), CLOCK.wall_ms()
         found = quote(text, at, garage="marina", keys=self.keys, tariff=self.tariff, lost_session="")
         fee = Fee(
             **head(), ticket=text, reason=found.reason, session=found.session, entered=stamp(found.entered_ms or 0),
             exited=stamp(at), minutes=found.minutes, amount=money.text(found.amount or 0), currency="AED",
         )  # fmt: skip
-        began = time.perf_counter()
+        self.began = time.perf_counter()
         repeating = asyncio.create_task(self.repeat(lane, fee))
-        order = await heard.until("order", since=mark, status="created", session=found.session)
-        repeating.cancel()
-        took = time.perf_counter() - began
+        try:
+            return await self.garage.heard.until("order", since=mark, status="created", session=found.session)
+        finally:
+            repeating.cancel()
+
+    async def one(self, lane: str = "exit-1") -> float:
+        """Seconds of a visit: what its driver waits for."""
+        heard, sandbox, mark = self.garage.heard, self.garage.sandbox, len(self.garage.heard.all)
+        order = await self.order(lane)
+        took = time.perf_counter() - self.began
         await sandbox.pay(order["order_no"], notify=False)
         body = to_json({
             "acquireOrder": sandbox.book.orders[order["order_no"]].words(), "notify_id": order["id"],
