@@ -63,10 +63,11 @@ def test_flushes_and_messages_between_payment_and_pin_are_told_from_the_others()
     passed += [Passed(at, False, "parking/marina/exit-1/fee", 100) for at in (12, 90)]
     passed.append(Passed(15, True, "parking/marina/exit-1/health/run", 100))
     calls = [(at, "flush", "/tmp/g/journal.db-wal") for at in (12, 25, 70)] + [(45, "flush", "/tmp/g/barrier.db-wal")]
+    calls += [(at, "flush", "/tmp/mosquitto.db.new") for at in (11, 26, 46)]
     calls += [(50, "pin", "GPIO17 1"), (55, "pin", "GPIO17 0"), (22, "verify", "RSAPublicKey"), (99, "sign", "late")]
     found = Window(sorted(calls), passed, 0, 80).counts()
     assert found == {
         "messages": 5, "bytes of messages": 500, "hops to the pin": 3, "flushes to the pin": 2,
-        "flushes of the worker": 3, "flushes of the barrier": 1, "flushes of anything else": 0, "signatures": 0,
-        "verifications": 1, "keys parsed": 0, "pulses": 1,
+        "flushes of the worker": 3, "flushes of the barrier": 1, "flushes of the broker": 3,
+        "flushes of anything else": 0, "signatures": 0, "verifications": 1, "keys parsed": 0, "pulses": 1,
     }  # fmt: skip

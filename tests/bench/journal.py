@@ -17,24 +17,33 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from terminal.core import events as e
 from terminal.core.ids import derived_id
 from terminal.core.model import ParkingFee, PaymentProof, Rules
+from terminal.core.retention import slim
 from terminal.eventstore.store import EventStore
+from terminal.journal.kinds import CHECKPOINT, SHELVED
 from terminal.roles.worker.journal_keeper import WorkerJournal
 from terminal.roles.worker.payby_requests import PayByRequests
 from tests.bench.rows import Progress
+from tests.support.memory_journal import MemoryJournal
 from tests.support.story import T0, TOKEN
 from tests.support.worker_lane import TARIFF
 
 LANE = "exit-1"
 FLUSHES, BYTES, REPLAY_S, REPLAY_ROWS = 6.0, 8_192, 1.0, 100_000
 LAST, RECALLS = 1_000, 20
+TOLD, BULK = 20_000, 160
+"""So many visits are told to the store; beyond, what they would have written is written, so many in one commit."""
 GROWS_BY = 1.3
 """CPU of a visit at the end against the beginning: the machine's own noise is allowed for."""
 WORDING = PayByRequests("marina", "Marina Garage", "مواقف المارينا", "https://pay.example.com/payby/notify", TARIFF)
@@ -157,9 +166,11 @@ async def grow(path: Path, visits: int, progress: Progress = lambda _: None) -> 
         done = 50
         for step in steps:
             while done < step + 50 - LAST:
-                await visit(event_store, done)
-                done += 1
-                if done % 10_000 == 0:
+                if done < TOLD:
+                    await visit(event_store, done)
+                    done += 1
+                else:
+                    done = written(event_store, store, done, min(step + 50 - LAST, done + 10_000))
                     progress(f"{done:,} visits in the journal")
             flushes, size, rows = Counted.flushes, stored(path), store.journal.last_seq
             count, cpu = step + 50 - done, time.process_time()
@@ -178,6 +189,43 @@ async def grow(path: Path, visits: int, progress: Progress = lambda _: None) -> 
                 step, flushes / count, grown / count, rows / count, cpu / count * 1e6, again / RECALLS * 1e6,
                 len(event_store.garage.stays), memory_mib(),
             )  # fmt: skip
+
+
+def written(event_store: EventStore, store: WorkerJournal, since: int, until: int) -> int:
+    """Visits that are written as one was once told, under other names: what a start or a later visit reads of them."""
+    rows, stay, old = told_once()
+    for first in range(since, until, BULK):
+        last, ahead = min(until, first + BULK), store.journal.last_seq
+        sealed: list[tuple[str, bytes]] = []
+        for number in range(first, last):
+            session = derived_id(T0 + number * 45_000, "stay", str(number))
+            new = session.encode()
+            sealed += [(kind, data.replace(old, new)) for kind, data in rows]
+            sealed.append((SHELVED, stay.replace(old, new)))
+            event_store.resting_stays.put(session, ahead + len(sealed))
+        sealed.append((CHECKPOINT, event_store._checkpoint(())))  # as often as the store would have made one
+        store.journal.append_now(sealed, T0 + last * 45_000)
+    return until
+
+
+@cache
+def told_once() -> tuple[list[tuple[str, bytes]], bytes, bytes]:
+    """The rows of a visit, the list of its one stay as it is shelved, and its session."""
+    memory = MemoryJournal()
+    event_store = EventStore(Rules("marina"), memory, lambda pursuit: WORDING(pursuit, 0))
+    driven(event_store.take(e.BoomSeen(T0, LANE, "down")))
+    before = len(memory.rows)
+    driven(visit(event_store, 1))
+    (stay,) = event_store.garage.stays.values()
+    rows = [(row.kind, row.data) for row in memory.rows[before:]]
+    return rows, msgspec.json.encode([slim(stay)]), stay.session.encode()
+
+
+def driven(taking: Coroutine[Any, Any, object]) -> None:
+    """What waits for nobody is done at once."""
+    with suppress(StopIteration):
+        taking.send(None)
+        raise AssertionError("a store in memory made somebody wait")
 
 
 def stored(path: Path) -> int:
