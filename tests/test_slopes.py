@@ -23,3 +23,14 @@ def test_noise_is_no_growth_and_a_leak_in_noise_is_one() -> None:
     found = growth("worker: memory", leak, "MiB", least=1.5, part=0.03)
     assert not found.well and 3.5 < found.grown < 4.8
     assert found.line().endswith("GROWS")
+
+
+def test_what_is_loaded_once_is_no_growth_whenever_that_is() -> None:
+    for at in (5, 25, 30, 45, 55):
+        step = [(100.0 * n, 60.0 if n < at else 66.0) for n in range(60)]
+        assert growth("exit-3: memory", step, "MiB", least=1.5, part=0.03).grown == 0
+
+
+def test_a_leak_that_comes_in_lumps_is_growth() -> None:
+    lumps = [(100.0 * n, 60.0 + n // 8) for n in range(60)]
+    assert not growth("exit-3: memory", lumps, "MiB", least=1.5, part=0.03).well

@@ -42,7 +42,7 @@ def part(name: str) -> Any:
     return line if name == "line" else importlib.import_module(f"tests.bench.{name}").measure
 
 
-PARTS = ("line", "found", "listener", "mqtt", "commit", "code", "instructions", "wire", "flood")
+PARTS = ("line", "syscalls", "found", "listener", "mqtt", "commit", "code", "instructions", "wire", "flood")
 """In the order of a visit, from the whole to its parts; each is the file of its name, but the first."""
 
 

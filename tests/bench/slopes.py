@@ -33,7 +33,13 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
 
 
 def growth(name: str, points: Sequence[tuple[float, float]], unit: str, *, least: float, part: float) -> Growth:
-    """``least`` and ``part`` of its level: so much it may grow over all the samples, whichever is more."""
+    """``least`` and ``part`` of its level: so much it may grow over all the samples, whichever is more.
+
+    What counts is the middle one of the slopes of three thirds: something that is loaded once, whenever it is first
+    needed, is a step in one of them, and a leak goes on in all.
+    """
     level = statistics.median(y for _, y in points)
-    span = max(x for x, _ in points) - min(x for x, _ in points)
-    return Growth(name, level, slope(points) * span, max(least, part * level), unit)
+    span, third = points[-1][0] - points[0][0], max(2, len(points) // 3)
+    thirds = points[:third], points[third:-third], points[-third:]
+    middle = statistics.median(slope(some) for some in thirds)
+    return Growth(name, level, middle * span, max(least, part * level), unit)

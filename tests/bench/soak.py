@@ -88,14 +88,17 @@ class Series:
     written: list[tuple[float, float]] = field(default_factory=list)
 
     def take(self, visits: int) -> None:
+        """Nothing of a process that has just died."""
         proc = Path(f"/proc/{self.pid}")
-        kept = [line.split() for line in (proc / "smaps_rollup").read_text().splitlines()[1:]]
-        private = sum(int(words[1]) for words in kept if words[0] in ("Private_Clean:", "Private_Dirty:"))
-        self.memory.append((visits, private / 1024))
-        self.descriptors.append((visits, len(list((proc / "fd").iterdir()))))
-        self.threads.append((visits, len(list((proc / "task").iterdir()))))
-        told = dict(line.split(": ") for line in (proc / "io").read_text().splitlines())
-        self.written.append((visits, int(told["write_bytes"]) / 1024))
+        with contextlib.suppress(OSError):
+            kept = [line.split() for line in (proc / "smaps_rollup").read_text().splitlines()[1:]]
+            told = dict(line.split(": ") for line in (proc / "io").read_text().splitlines())
+            held, tasks = len(list((proc / "fd").iterdir())), len(list((proc / "task").iterdir()))
+            private = sum(int(words[1]) for words in kept if words[0] in ("Private_Clean:", "Private_Dirty:"))
+            self.memory.append((visits, private / 1024))
+            self.descriptors.append((visits, held))
+            self.threads.append((visits, tasks))
+            self.written.append((visits, int(told["write_bytes"]) / 1024))
 
     def writes(self) -> list[tuple[float, float]]:
         """KiB a visit, between the samples."""
@@ -191,16 +194,12 @@ class Run:
             series = self.series.get(name)
             if series is None or series.pid != pid:
                 series = self.series[name] = Series(pid)
-            with contextlib.suppress(OSError):
-                series.take(self.ended)
+            series.take(self.ended)
         pace = self.ended / (time.monotonic() - self._began)
-        worker = self.series["worker"]
-        print(
-            f"{self.ended:>7,} of {self.visits:,} visits, {pace:.1f} a second; worker {worker.memory[-1][1]:.1f} MiB, "
-            f"{worker.descriptors[-1][1]:.0f} descriptors",
-            file=sys.stderr,
-            flush=True,
-        )
+        said = f"{self.ended:>7,} of {self.visits:,} visits, {pace:.1f} a second"
+        if (worker := self.series.get("worker")) and worker.memory:
+            said += f"; worker {worker.memory[-1][1]:.1f} MiB, {worker.descriptors[-1][1]:.0f} descriptors"
+        print(said, file=sys.stderr, flush=True)
 
     def growths(self) -> list[Growth]:
         found = []
@@ -228,8 +227,16 @@ class Run:
 
 
 def picture(run: Run) -> Any:
+    """The roles of the first lane one by one, and the other lanes' processes as their mean."""
+    lanes = [kerb.name for kerb in run.scene.kerbs[1:]]
+
     def of(values: Callable[[Series], list[tuple[float, float]]]) -> list[Curve]:
-        return [Curve(name, values(series)) for name, series in run.series.items()]
+        found = [Curve(name, values(one)) for name, one in run.series.items() if name not in (*lanes, "mosquitto")]
+        mean = [
+            (at[0][0], sum(value for _, value in at) / len(at))
+            for at in zip(*(values(run.series[name]) for name in lanes if name in run.series), strict=False)
+        ]
+        return [*found, Curve("another lane", mean)]
 
     plots = [
         Plot("memory of its own, MiB", "visits", of(lambda s: s.memory)),
@@ -266,9 +273,10 @@ async def measure(asked: argparse.Namespace, folder: Path) -> int:
     if asked.png:
         save(picture(run), asked.png)
     if asked.json:
+        memory = {name: series.memory for name, series in run.series.items()}
         told = {one.name: [one.level, one.grown, one.allowed, one.unit] for one in found}
         asked.json.write_text(
-            json.dumps({"visits": run.ended, "seconds": took, "growth": told, "wrong": wrong}, indent=1)
+            json.dumps({"visits": run.ended, "seconds": took, "growth": told, "wrong": wrong, "memory": memory})
         )
     return int(bool(grows or wrong))
 
