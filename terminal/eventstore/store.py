@@ -230,6 +230,7 @@ class EventStore:
         """Step an event, commit, apply. An event that changes no state and alerts nobody is not written. Raises
         EventNotTaken if our code fails on the event, and what the journal raises."""
         recalled = await self._recall(event)
+        resting = {recalled.session: recalled} if recalled else {}  # again, unless the event wakes it
         self._turn_back(event)  # what follows goes by the clock of this start
         try:
             try:
@@ -251,7 +252,7 @@ class EventStore:
         self.words.update(words)
         self.garage.apply(change)
         self._heard(event, change)
-        for stay in change.stays.values():
+        for stay in {**resting, **change.stays}.values():
             if due := rests_until(stay, event.at):
                 heappush(self._resting, (due, stay.session))
         return change
