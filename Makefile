@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 LIVES ?= 3000
 SEED ?= 1
 .PHONY: help demo test check-system lint types imports unit browser sim chaos acceptance faults coverage mutation \
-	bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff lock clean
+	bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-small lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -77,10 +77,10 @@ mutation: $(READY_DEV)
 	PYTHONHASHSEED=0 $(BIN)/python -m tests.mutation $(ARGS) $(CORE_TESTS)
 
 # Measurements: ratios in one interleaved run. They end with status 1 if a target is missed, and need a quiet machine.
-bench-mqtt bench-lcd bench-journal bench-flood bench-tariff: bench-%: $(READY_DEV)
+bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-small: bench-%: $(READY_DEV)
 	$(BIN)/python -m tests.bench.$* $(ARGS)
 
-bench: bench-mqtt bench-lcd bench-journal bench-flood bench-tariff
+bench: bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-small
 
 # What the product needs for a lane and `make demo`; and what developers need besides.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
