@@ -49,7 +49,7 @@ async def test_a_retained_message_comes_with_its_flag_and_first(new_bus: NewBus)
 
 
 async def test_what_was_not_acknowledged_comes_again_after_a_reconnect_and_the_rest_does_not(new_bus: NewBus) -> None:
-    async with new_bus("lane") as publisher, new_bus("watch") as reader:
+    async with new_bus("lane") as publisher, new_bus("worker") as reader:
         subscription = reader.subscribe(FEE)
         await subscription.granted()
         for payload in (b"1", b"2", b"3"):
@@ -68,7 +68,7 @@ async def test_what_was_not_acknowledged_comes_again_after_a_reconnect_and_the_r
 
 
 async def test_a_message_of_two_subscriptions_stays_with_the_broker_until_both_are_done(new_bus: NewBus) -> None:
-    async with new_bus("lane") as publisher, new_bus("watch") as reader:
+    async with new_bus("lane") as publisher, new_bus("worker") as reader:
         one, two = reader.subscribe(FEE), reader.subscribe(FEE)
         await one.granted()
         await two.granted()
@@ -81,38 +81,38 @@ async def test_a_message_of_two_subscriptions_stays_with_the_broker_until_both_a
 
 
 async def test_messages_wait_for_a_program_that_is_away_even_if_it_subscribes_late(new_bus: NewBus) -> None:
-    async with new_bus("watch") as reader:
+    async with new_bus("worker") as reader:
         await reader.subscribe(FEE).granted()
     async with new_bus("lane") as publisher:
         await publisher.publish(FEE, b"while away")
-    async with new_bus("watch") as reader:
+    async with new_bus("worker") as reader:
         await round_trip(reader)  # the broker sends it at once, before anybody has subscribed here
         assert await collect(reader.subscribe(FEE), 1) == [b"while away"]
 
 
 async def test_what_a_stopped_program_had_not_dealt_with_stays_with_the_broker(new_bus: NewBus) -> None:
     async with new_bus("lane") as publisher:
-        async with new_bus("watch") as reader:
+        async with new_bus("worker") as reader:
             with reader.subscribe(FEE) as subscription:
                 await subscription.granted()
                 await publisher.publish(FEE, b"1")
                 await publisher.publish(FEE, b"2")
                 (await anext(subscription)).ack()
                 await anext(subscription)
-        async with new_bus("watch") as reader:
+        async with new_bus("worker") as reader:
             assert await collect(reader.subscribe(FEE), 1) == [b"2"]
 
 
 async def test_of_what_is_fleeting_nothing_comes_late(new_bus: NewBus) -> None:
     async with new_bus("lane") as publisher:
-        async with new_bus("watch") as reader:
+        async with new_bus("worker") as reader:
             subscription = reader.subscribe(FEE, fleeting=[HEALTH])
             await subscription.granted()
             await publisher.publish(HEALTH, b"live")
             assert await collect(subscription, 1) == [b"live"]
         await publisher.publish(HEALTH, b"while away")
         await publisher.publish(FEE, b"while away")
-        async with new_bus("watch") as reader:
+        async with new_bus("worker") as reader:
             subscription = reader.subscribe(FEE, fleeting=[HEALTH])
             assert (await anext(subscription)).topic == FEE
             await publisher.publish(HEALTH, b"live again")

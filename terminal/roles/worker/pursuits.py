@@ -253,8 +253,7 @@ class Pursuits:
                     await self._query_once(no)
 
     def _is_pursued(self, no: str) -> bool:
-        name = ids.parse_order_no(no)
-        return name is not None and any(key.number == no for key in self._running.get(name.session, ()))
+        return any(key.number == no for running in self._running.values() for key in running)
 
     def _asked_ago(self, no: str) -> float:
         """Seconds since the last query of an order began."""
