@@ -19,9 +19,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker.embedded import EmbeddedBroker
 from drivers.loops import InductionLoops
+from drivers.panel_memory import MemoryPanel
 from drivers.pins import MockPins
 from drivers.relay import RelayBarrier
-from drivers.simulated import MemoryPanel, SimulatedArm, SimulatedLoops, SimulatedRelay, SimulatedScanner
+from drivers.simulated import SimulatedArm, SimulatedLoops, SimulatedRelay
+from drivers.simulated_scanner import SimulatedScanner
 from terminal import build
 from terminal.app.roles import open_broker, run_roles
 from terminal.config import load

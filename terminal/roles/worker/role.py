@@ -26,8 +26,9 @@ from terminal.roles.worker.announcements import Announcer
 from terminal.roles.worker.code_scans import codes_of
 from terminal.roles.worker.event_mapper import ticket_event
 from terminal.roles.worker.failures import StayFailures, concerned
+from terminal.roles.worker.inbox import Inbox
 from terminal.roles.worker.journal_keeper import JournalKeeper, WorkerJournal
-from terminal.roles.worker.lane_budget import LaneBudget
+from terminal.roles.worker.lane_budget import LANES, LaneBudget
 from terminal.roles.worker.lane_devices import LaneDevices
 from terminal.roles.worker.lift_index import LiftIndex, LiftWindow
 from terminal.roles.worker.message_builder import MessageBuilder
@@ -82,7 +83,7 @@ class WorkerRole:
         self.event_store = EventStore(
             settings.rules, log, self._words, checkpoint_rows=settings.checkpoint_rows, away=self._forget
         )
-        self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
+        self._inbox: Inbox[_Item] = Inbox()
         self._builder = MessageBuilder(settings.garage, settings.signer, self._to_wall)
         self._announcer = Announcer(endpoint, self._builder, self.now, self.post, self._spawn)
         self._wakes = Wakes(self.now, self.post)
@@ -195,6 +196,7 @@ class WorkerRole:
                 spawn=self._spawn,
                 alone=self._failures.alone,
                 device_ids=self._settings.device_ids,
+                room=self._inbox.room,
                 codes=codes_of(self._payby, self._endpoint, now=self.now, ahead=self._ahead, post=self.post),
                 failed=lambda what: self._spawn(self._notices.failed(what), "PayBy's reason"),
             )
@@ -227,6 +229,7 @@ class WorkerRole:
             if stay.grants or any(p.holder == "credit" for p in stay.payments):
                 self.post(events.TimePassed(self.now(), session=stay.session))
         for lane in list(self.event_store.garage.lanes.values()):
+            self._budget.lanes.add(lane.id)
             self.post(events.TimePassed(self.now(), lane=lane.id))
             with self._failures.alone("a screen", lane=lane.id):
                 await self._screens.show(lane.id)
@@ -237,7 +240,10 @@ class WorkerRole:
                 if heard.topic.is_misplaced:
                     text = f"a `{kind}` must name a lane, and `garage` is none"
                     await self._endpoint.bad_message(str(heard.topic), text)
+                elif not self._budget.knows(heard.topic):
+                    await self._endpoint.bad_message(str(heard.topic), f"a garage has at most {LANES} lanes")
                 elif self._budget.admits(heard.topic):
+                    await self._inbox.room()
                     with self._failures.alone(f"a `{kind}`", lane=heard.topic.lane):
                         await hear(heard)
                         continue
@@ -298,7 +304,7 @@ class WorkerRole:
             with alone(what, concerned(event, self.event_store.garage)[0]):
                 await item.done(change)
         lanes = dict.fromkeys((*change.lanes, *(s.lane for s in change.stays.values() if s.lane)))
-        if isinstance(event, events.OrderReported) and event.order_no not in self._screens.confirmed:
+        if isinstance(event, events.OrderReported) and self._is_first_word_of(event.order_no):
             self._screens.confirmed.add(event.order_no)
             lanes |= dict.fromkeys(filter(None, [self._receipts.lane_of(event.order_no)]))
         elif isinstance(event, events.TimePassed) and event.lane:
@@ -336,6 +342,10 @@ class WorkerRole:
         name = ids.parse_order_no(order_no)
         stay = self.event_store.garage.stays.get(name.session) if name else None
         return stay.order(order_no) if stay else None
+
+    def _is_first_word_of(self, order_no: str) -> bool:
+        """Of an order in memory; PayBy also signs words about orders of other garages, which nobody would forget."""
+        return order_no not in self._screens.confirmed and self._order(order_no) is not None
 
     def _forget(self, stay: Stay) -> None:
         """A stay has left memory: nothing of it is owed or waited for."""
