@@ -32,6 +32,12 @@ class Authority:
         )
         return files
 
+    def private(self) -> bytes:
+        """Its own key, as PEM."""
+        return self.key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
     def _sign(
         self,
         subject: x509.Name,
