@@ -219,6 +219,12 @@ def _add_init(init: argparse.ArgumentParser) -> None:
     init.add_argument(
         "--payby", choices=("uat", "production", "sandbox"), help="PayBy's environment (default: uat, for trials)"
     )
+    init.add_argument(
+        "--ca", metavar="FILE", type=_to_read, help="the garage's own certificate authority, PEM (default: one is made)"
+    )
+    init.add_argument(
+        "--ca-key", metavar="FILE", type=_to_read, help="its key (default: requests are made, for it to sign)"
+    )
     init.add_argument("--garage", metavar="ID", help="1 to 12 of a-z and 0-9")
     init.add_argument("--name", metavar="TEXT", help="the garage's name, for drivers")
     init.add_argument("--name-ar", metavar="TEXT", help="the same in Arabic")

@@ -170,6 +170,8 @@ def _init(args: argparse.Namespace) -> int:
         payby=args.payby,
         user=args.user,
         bundle_from=args.bundle,
+        ca=args.ca,
+        ca_key=args.ca_key,
         replace=args.replace,
     )
     prompt = input if sys.stdin.isatty() else None

@@ -31,6 +31,7 @@ from terminal.payby.sandbox.server import Sandbox
 from terminal.screen import qr
 from tests.support.leash import LEASH
 from tests.support.ports import free_port
+from tests.support.shipped_mosquitto import TESTER, ShippedMosquitto
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 30.0
@@ -172,13 +173,14 @@ class Garage:
     """``async with Garage(...)``: keys, configuration, PayBy and a scanner; start() what is to run.
 
     ``clock`` and ``sleep`` are PayBy's, and the clock the tickets' and the loops' too. ``more``: of the configuration.
-    ``user`` and ``client``: who the test is to the broker, which it watches.
+    ``user`` and ``client``: who the test is to the broker, which it watches. ``broker`` is an URL, or the Mosquitto of
+    deploy/: then each process has the certificate of its own user.
     """
 
     def __init__(
         self,
         folder: Path,
-        broker: str,
+        broker: str | ShippedMosquitto,
         *,
         loops: str = "",
         notify: bool = True,
@@ -190,7 +192,9 @@ class Garage:
         user: str = "lane",
         client: str = "test-watch",
     ) -> None:
-        self.folder, self.broker = folder, broker
+        self.folder = folder
+        self.secured = None if isinstance(broker, str) else broker
+        self.broker = broker if isinstance(broker, str) else broker.url
         self.clock, self._sleep = clock or SystemClock(), sleep
         self._loops, self._notify, self._seed, self._password = loops, notify, seed, password
         self._more, self._user, self._client = more, user, client
@@ -241,7 +245,9 @@ class Garage:
         )
         (self.folder / "glass").mkdir()
         self.bus = await self._stack.enter_async_context(
-            MqttClient(self.broker, username=self._user, client_id=self._client, password=self._password)
+            self.secured.bus(TESTER)
+            if self.secured
+            else MqttClient(self.broker, username=self._user, client_id=self._client, password=self._password)
         )
         await self.bus.wait_connected()
         following = asyncio.create_task(self.heard.follow(self.bus), name="test hears")
@@ -276,10 +282,20 @@ class Garage:
                 stderr=out,
                 stdin=asyncio.subprocess.DEVNULL,
                 cwd=ROOT,
-                env={**os.environ, **(env or {})},
+                env={**os.environ, **self._certificate(command), **(env or {})},
             )
         self.running[command] = Process(process, log)
         return self.running[command]
+
+    def _certificate(self, command: str) -> dict[str, str]:
+        """Who that command is to a broker that knows its users by certificates."""
+        if not self.secured:
+            return {}
+        user = "lane" if command == "run" else command
+        certificate, key = self.secured.authority.issue(user)
+        key.chmod(0o600)
+        files = {"username": user, "ca_file": self.secured.authority.file, "cert_file": certificate, "key_file": key}
+        return {f"EXIT_TERMINAL_MQTT_{name.upper()}": str(value) for name, value in files.items()}
 
     async def online(self, role: str, *, since: int = 0, limit_s: float = LIMIT_S) -> None:
         """Until a heartbeat of ``role`` came live; the reader's must say that its scanner is open."""

@@ -14,6 +14,10 @@ DEPLOY = Path(__file__).parents[2] / "deploy" / "mosquitto"
 PASSWORD_VARIANT = "require_certificate false\npassword_file {folder}/passwords\n"
 
 
+TESTER = "tester"
+"""A user who may do everything: another vendor's loops, an intruder, and who listens to them all."""
+
+
 class ShippedMosquitto:
     """``deploy/mosquitto/mosquitto.conf`` with its paths moved into ``folder``; start() it and stop() it at will.
 
@@ -36,7 +40,8 @@ class ShippedMosquitto:
         """``rules``: the access list, if not the one that is shipped."""
         acl = self.folder / "acl"
         if rules is not None or not acl.exists():
-            acl.write_text(mosquitto_acl("marina") if rules is None else rules)
+            own = f"user {TESTER}\ntopic readwrite parking/#\n"
+            acl.write_text(f"{mosquitto_acl('marina')}\n{own}" if rules is None else rules)
             acl.chmod(0o600)
         text = (DEPLOY / "mosquitto.conf").read_text()
         if self.passwords:

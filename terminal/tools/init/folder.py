@@ -118,7 +118,7 @@ class Folder:
             os.fchown(file, 0 if self.owner.uid is None else self.owner.uid, 0 if gid is None else gid)
 
 
-_OPEN = frozenset({"upload", "certs"})
+_OPEN = frozenset({"upload", "certs", "requests"})
 """Folders that hold nothing secret."""
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from terminal.config.schema import LcdSettings, Settings
 from terminal.config.tariff_settings import TariffSettings
-from terminal.contract.access import USERS
+from terminal.contract.access import USERS, WATCHERS
 from terminal.tools.init.answers import LANE, PAYBY, SERVER, SINGLE, Answers
 from terminal.tools.init.certificates import AUTHORITY
 from terminal.tools.init.configuration import Value
@@ -29,7 +29,7 @@ def user_of(shape: str, lane: str) -> str:
 
 def users(shape: str) -> list[str]:
     """The users whose passwords are made on this machine."""
-    return [] if shape == LANE else [*USERS]
+    return [] if shape == LANE else [*USERS, *WATCHERS]
 
 
 def certificate(user: str) -> tuple[str, str]:
