@@ -22,6 +22,7 @@ from terminal.app import output
 from terminal.app.hardware import RealHardware
 from terminal.app.log_stream import log_to_stderr
 from terminal.app.roles import run_roles
+from terminal.app.service_manager import ServiceManager
 from terminal.app.signals import ended_by_signals
 from terminal.config import load
 from terminal.config.schema import ConfigError, GarageSettings, LcdSettings, Settings
@@ -32,7 +33,7 @@ from terminal.mqtt.presence import SecondWorker
 from terminal.payby.errors import BadKey
 from terminal.payby.plain_text import plain
 from terminal.threads import aside
-from terminal.tools.check import finding, machine, order, processes, report, user
+from terminal.tools.check import credentials, finding, machine, order, processes, report, user
 
 NOT_YET = ("console",)
 """Roles that a later version will have."""
@@ -66,6 +67,7 @@ def main(args: argparse.Namespace) -> int:
         if not isinstance(leaf, SET_RIGHT + FAILED):
             raise leaf from None
         print(f"exit-terminal: {plain(str(leaf), 1_000)}", file=sys.stderr)
+        ServiceManager(os.environ).status(str(leaf))
         return 2 if isinstance(leaf, SET_RIGHT) else 1
 
 
@@ -184,6 +186,8 @@ def _check(args: argparse.Namespace) -> int:
     from terminal.tools.check import command
 
     if args.user:
+        user.known(args.user)
+        credentials.lend(args.config, args.user, os.environ)
         user.become(args.user)
     # a broker that does not answer is a finding, not a warning
     logging.getLogger("terminal.mqtt.client").setLevel(logging.ERROR)
@@ -334,14 +338,22 @@ def _lcd_test(settings: Settings) -> int:
 
 def serve(settings: Settings, roles: Sequence[str], *, process: str) -> int:
     """Run ``roles`` until a signal ends them."""
-    return _until_stopped(lambda: run_roles(settings, roles, process=process, hardware=RealHardware(settings)))
+    manager, hardware = ServiceManager(os.environ), RealHardware(settings)
+    return _until_stopped(
+        lambda: run_roles(settings, roles, process=process, hardware=hardware, manager=manager), manager.stopping
+    )
 
 
-def _until_stopped(work: Callable[[], Awaitable[int | None]]) -> int:
+def _until_stopped(work: Callable[[], Awaitable[int | None]], ending: Callable[[], None] = lambda: None) -> int:
     async def guarded() -> int:
         task = asyncio.current_task()
         assert task is not None
-        with ended_by_signals(asyncio.get_running_loop(), task.cancel):
+
+        def end() -> None:
+            ending()
+            task.cancel()
+
+        with ended_by_signals(asyncio.get_running_loop(), end):
             try:
                 return await work() or 0
             except asyncio.CancelledError:

@@ -21,7 +21,7 @@ from terminal.config.schema import ConfigError
 from terminal.tools.init import keys
 from terminal.tools.init.folder import Folder
 
-AUTHORITY, AUTHORITY_KEY, REQUESTS = "certs/ca.crt", "secrets/ca.key", "requests"
+AUTHORITY, AUTHORITY_KEY, REQUESTS = "certs/ca.crt", "authority/ca.key", "requests"
 YEARS = 20
 _FIRST = datetime(2025, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
