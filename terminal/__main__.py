@@ -132,6 +132,16 @@ def parser() -> Parser:
         "--partner-id", metavar="ID", type=_merchant, default="200000000888", help="(default: %(default)s)"
     )
     _add_init(command("init", "write a configuration with fresh keys into a folder, and say what to do next"))
+    backup = command("backup", "everything that this machine's installation consists of in one file, while it runs")
+    backup.add_argument("file", metavar="FILE", type=_to_write, help="the file to write; an older one is replaced")
+    backup.add_argument("--no-secrets", action="store_true", help="leave keys and passwords out")
+    restore = command("restore", "put a backup back; nothing that is there is written over")
+    restore.add_argument("file", metavar="FILE", type=_to_read, help="a file that backup made")
+    restore.add_argument("folder", metavar="FOLDER", type=_folder, help="of the configuration")
+    restore.add_argument(
+        "--complete", action="store_true", help="the service was stopped before the backup and has not run since"
+    )
+    restore.add_argument("--user", metavar="USER", help="whose the files are to be, where root makes them")
     check = command("check", "is this installation ready? A line for each part, and what to do about a failure")
     check.add_argument("--order", action="store_true", help="then prove it by a real order that is paid and refunded")
     check.add_argument(

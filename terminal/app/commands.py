@@ -52,6 +52,8 @@ def main(args: argparse.Namespace) -> int:
         "ticket": _ticket,
         "tariff": _tariff,
         "init": _init,
+        "backup": _backup,
+        "restore": _restore,
         "check": _check,
         "refund": _refund,
         "reconcile": _reconcile,
@@ -179,6 +181,19 @@ def _init(args: argparse.Namespace) -> int:
     prompt = input if sys.stdin.isatty() else None
     around = command.Surroundings(os.environ, command.utc_now(), socket.gethostname(), prompt, to_come=NOT_YET)
     return command.run(request, around)
+
+
+def _backup(args: argparse.Namespace) -> int:
+    from terminal.tools.backup import save
+
+    now_ms = time.time_ns() // 1_000_000
+    return save.run(_load(args), args.file, secrets=not args.no_secrets, now_ms=now_ms, locked=processes.locked)
+
+
+def _restore(args: argparse.Namespace) -> int:
+    from terminal.tools.backup import restore
+
+    return restore.run(args.file, args.folder, complete=args.complete, user=args.user)
 
 
 def _check(args: argparse.Namespace) -> int:
