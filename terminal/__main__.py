@@ -225,6 +225,10 @@ def _add_init(init: argparse.ArgumentParser) -> None:
     )
     init.add_argument("--from", metavar="FILE", type=Path, dest="bundle", help="unpack a lane's bundle here")
     init.add_argument("--replace", action="store_true", help="make a lane's bundle anew")
+    init.add_argument(
+        "--renew", metavar="WHAT", action="append", default=[],
+        help="make anew: merchant, worker, console, ticket, ca, server, or a user of the broker; may be repeated",
+    )  # fmt: skip
     init.add_argument("--user", metavar="USER", help="whose the files are to be, where root makes them")
     init.add_argument(
         "--payby", choices=("uat", "production", "sandbox"), help="PayBy's environment (default: uat, for trials)"

@@ -174,6 +174,7 @@ def _init(args: argparse.Namespace) -> int:
         payby=args.payby,
         user=args.user,
         bundle_from=args.bundle,
+        renew=tuple(args.renew),
         ca=args.ca,
         ca_key=args.ca_key,
         replace=args.replace,

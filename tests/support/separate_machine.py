@@ -23,8 +23,12 @@ _SHIMS = {
     "systemctl": """#!/bin/sh
 case "$1 $2" in
 "restart mosquitto")
-    [ -e /run/mosquitto.pid ] && kill "$(cat /run/mosquitto.pid)"
+    if [ -e /run/mosquitto.pid ]; then
+        old=$(cat /run/mosquitto.pid); kill "$old"
+        while [ -e "/proc/$old/exe" ]; do sleep 0.05; done
+    fi
     setsid mosquitto -c /etc/mosquitto/mosquitto.conf >>/run/mosquitto.log 2>&1 & echo $! >/run/mosquitto.pid ;;
+*" exit-terminal"*) ;;
 "reload mosquitto") kill -HUP "$(cat /run/mosquitto.pid)" ;;
 *) exit 1 ;;
 esac
