@@ -111,8 +111,21 @@ def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
 @pytest.fixture(params=["open", "shipped"])
 def either_mosquitto(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str | ShippedMosquitto]:
     """For a Garage: the URL of the stock Mosquitto that lets everybody in, and then the one that deploy/ ships."""
+    yield from _broker(request, tmp_path)
+
+
+@pytest.fixture(params=["open", "shipped", "embedded"])
+def each_broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str | ShippedMosquitto]:
+    """For a Garage to which the test only listens: those two, and then the one that `run` has itself."""
+    yield from _broker(request, tmp_path)
+
+
+def _broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str | ShippedMosquitto]:
     if request.param == "open":
         yield request.getfixturevalue("mosquitto").url
+        return
+    if request.param == "embedded":
+        yield "embedded"
         return
     if shutil.which("mosquitto") is None:
         pytest.skip("no mosquitto here: apt-get install mosquitto")

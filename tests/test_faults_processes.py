@@ -63,9 +63,9 @@ async def test_a_ticket_read_while_the_worker_is_dead_counts_once_when_it_is_bac
 
 @pytest.mark.fault("notified-often")
 async def test_fifty_copies_of_a_notification_at_once_are_each_answered_and_lift_once(
-    tmp_path: Path, either_mosquitto: str | ShippedMosquitto
+    tmp_path: Path, each_broker: str | ShippedMosquitto
 ) -> None:
-    async with opened(garage(tmp_path, either_mosquitto), ["run"]) as lane:
+    async with opened(garage(tmp_path, each_broker), ["run"]) as lane:
         mark = lane.scan(lane.ticket())
         order = await lane.order(since=mark)
         lane.sandbox.notify_fault = NotifyFault(copies=50)

@@ -22,8 +22,8 @@ def garage(tmp_path: Path, broker: Mosquitto | ShippedMosquitto | str, **more: b
     return Garage(tmp_path, broker.url if isinstance(broker, Mosquitto) else broker, **more)  # type: ignore[arg-type]
 
 
-async def test_run_lets_a_paid_car_out_with_one_raise(tmp_path: Path, either_mosquitto: str | ShippedMosquitto) -> None:
-    async with opened(garage(tmp_path, either_mosquitto), ["run"]) as lane:
+async def test_run_lets_a_paid_car_out_with_one_raise(tmp_path: Path, each_broker: str | ShippedMosquitto) -> None:
+    async with opened(garage(tmp_path, each_broker), ["run"]) as lane:
         mark = lane.scan(lane.ticket())
         order = await lane.order(since=mark)
         assert order["order_no"].startswith("marina-exit-1-") and order["amount"] == "20.00"
@@ -49,8 +49,8 @@ async def test_a_payment_without_a_notification_is_found_by_the_query(tmp_path: 
         assert lane.heard.of("paid") == []
 
 
-async def test_a_free_stay_leaves_without_an_order(tmp_path: Path, either_mosquitto: str | ShippedMosquitto) -> None:
-    async with opened(garage(tmp_path, either_mosquitto), ["run"]) as lane:
+async def test_a_free_stay_leaves_without_an_order(tmp_path: Path, each_broker: str | ShippedMosquitto) -> None:
+    async with opened(garage(tmp_path, each_broker), ["run"]) as lane:
         mark = lane.scan(lane.ticket(minutes=5))
         raised = await lane.heard.until("barrier", since=mark, state=lambda s: s in ("rising", "up"))
         assert raised["reason"] == "free"

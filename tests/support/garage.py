@@ -34,6 +34,7 @@ from tests.support.ports import free_port
 from tests.support.shipped_mosquitto import TESTER, ShippedMosquitto
 
 ROOT = Path(__file__).resolve().parents[2]
+EMBEDDED = "embedded"
 LIMIT_S = 30.0
 """The longest that a test waits for anything."""
 
@@ -174,7 +175,8 @@ class Garage:
 
     ``clock`` and ``sleep`` are PayBy's, and the clock the tickets' and the loops' too. ``more``: of the configuration.
     ``user`` and ``client``: who the test is to the broker, which it watches. ``broker`` is an URL, or the Mosquitto of
-    deploy/: then each process has the certificate of its own user.
+    deploy/: then each process has the certificate of its own user. With EMBEDDED `run` has its own, and the test only
+    watches.
     """
 
     def __init__(
@@ -198,6 +200,11 @@ class Garage:
         self.clock, self._sleep = clock or SystemClock(), sleep
         self._loops, self._notify, self._seed, self._password = loops, notify, seed, password
         self._more, self._user, self._client = more, user, client
+        self._is_embedded = broker == EMBEDDED
+        if self._is_embedded:
+            self.broker = f"mqtt://127.0.0.1:{(port := free_port())}"
+            self._more += f'\n[broker]\nport = {port}\nusers = "secrets/mqtt"\nwatchers = ["{TESTER}"]\n'
+            self._user, self._client = TESTER, f"{TESTER}-1"
         self.heard = Heard()
         self.running: dict[str, Process] = {}
         self._made = 0
@@ -214,6 +221,10 @@ class Garage:
         secrets = self.folder / "secrets"
         (secrets / "password").write_text(self._password + "\n")
         (secrets / "password").chmod(0o600)
+        for name in ("lane", TESTER) if self._is_embedded else ():
+            (secrets / "mqtt").mkdir(exist_ok=True)
+            (secrets / "mqtt" / name).write_text(self._password + "\n")
+            (secrets / "mqtt" / name).chmod(0o600)
         self.sandbox = await self._stack.enter_async_context(
             Sandbox(
                 merchant_keys=[key_pair(secrets, "merchant").public_key()],
@@ -249,7 +260,8 @@ class Garage:
             if self.secured
             else MqttClient(self.broker, username=self._user, client_id=self._client, password=self._password)
         )
-        await self.bus.wait_connected()
+        if not self._is_embedded:
+            await self.bus.wait_connected()
         following = asyncio.create_task(self.heard.follow(self.bus), name="test hears")
         self._stack.callback(following.cancel)
 
