@@ -66,6 +66,17 @@ def nothing_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
     assert not left, "processes are left behind"
 
 
+@pytest.fixture(autouse=True)
+def signals_are_as_before() -> Iterator[None]:
+    """A program leaves signals without effect as it ends; one that ran in this process would leave them so to all that
+    later tests start."""
+    before = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    yield
+    for number, was in before.items():
+        if was is not None and signal.getsignal(number) is not was:
+            signal.signal(number, was)
+
+
 class Mosquitto:
     """A stock Mosquitto, with an open listener, that survives a kill; ``stop()`` and ``start()`` it at will."""
 
