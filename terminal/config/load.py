@@ -85,8 +85,8 @@ def _settle(given: dict[str, dict[str, Any]], path: Path | None) -> Settings:
             absent[name] = first_key(SECTIONS[name], values)
     settings = Settings(**built, file=path, absent=absent)
     for check in (
-        *(_check_garage, _check_url, _check_mqtt, _check_ticket, _check_reader, _check_png, _check_amounts),
-        _check_pins,
+        *(_check_garage, _check_url, _check_mqtt, _check_ticket, _check_lookup, _check_reader, _check_png),
+        *(_check_amounts, _check_pins),
     ):
         check(settings)
     return settings
@@ -148,6 +148,9 @@ def _may_be_empty(section: str, key: str) -> bool:
         ("mqtt", "ca_file"),
         ("mqtt", "cert_file"),
         ("mqtt", "key_file"),
+        ("lookup", "url"),
+        ("lookup", "token_file"),
+        ("lookup", "ca_file"),
         ("payby", "payee_mid"),
         ("payby", "notify_url"),
         ("lcd", "idle_picture"),
@@ -289,14 +292,39 @@ def _check_zone(name: str) -> None:
 
 def _check_url(settings: Settings) -> None:
     """Plain HTTP would show orders to everybody on the way, so it is for a sandbox on this machine only."""
-    parts = urlsplit(settings.payby.base_url if settings.payby else "")
     if settings.payby:
         _check_port("payby.base_url", settings.payby.base_url)
         _check_port("payby.notify_url", settings.payby.notify_url or "")
+        _check_plain("payby.base_url", settings.payby.base_url)
+
+
+def _check_plain(key: str, url: str) -> None:
+    parts = urlsplit(url)
     if parts.scheme == "http" and not _LOOPBACK.fullmatch(parts.hostname or ""):
-        raise ConfigError(
-            f"payby.base_url: got http:// to {parts.hostname}, takes https:// for every host but this machine"
-        )
+        raise ConfigError(f"{key}: got http:// to {parts.hostname}, takes https:// for every host but this machine")
+
+
+def _check_lookup(settings: Settings) -> None:
+    """A number must be no ticket of ours; and whoever can change an answer on its way can let cars out."""
+    if (lookup := settings.lookup) is None:
+        return
+    try:
+        numbers = re.compile(lookup.numbers)
+    except (re.error, RecursionError, OverflowError):
+        raise ConfigError(f"lookup.numbers: got {_got(lookup.numbers)}, takes a regular expression") from None
+    for text in ("LOST", "lost", ""):
+        if numbers.fullmatch(text):
+            raise ConfigError(
+                f"lookup.numbers: got {_got(lookup.numbers)}, which also fits {text!r}; takes numbers alone"
+            )
+    if lookup.url:
+        _check_port("lookup.url", lookup.url)
+        _check_plain("lookup.url", lookup.url)
+    for key in ("token_file", "ca_file"):
+        if getattr(lookup, key) and not lookup.url:
+            raise ConfigError(f"lookup.{key}: got a file, takes one with lookup.url alone")
+    if (lookup.on_failure == "flat") != bool(float(lookup.flat_fee or 0)):
+        raise ConfigError('lookup.flat_fee: takes an amount above 0.00 with on_failure = "flat", and none without')
 
 
 def _check_mqtt(settings: Settings) -> None:

@@ -17,6 +17,9 @@ from terminal.contract.topics import BY_ROLE, FLEETING, RETAINED
 
 MEANINGS = {
     "fee": "A ticket was read, and this is what is due.",
+    "plate": "A camera has read the plate of the vehicle that waits, in place of a ticket.",
+    "lookup": "The worker asks another system when the stay of one of its tickets, or of a plate, began.",
+    "found": "The other system's answer to a `lookup`.",
     "order": "The lane's PayBy order and how it stands.",
     "screen": "What the LCD shows now, the QR bitmap included.",
     "paid": "PayBy says that an order is paid, in PayBy's own signed words.",
@@ -53,7 +56,8 @@ def _when(kind: str, field: str, values: list[str], needed: list[str]) -> None:
 
 # What the types' __post_init__ asks for; tests compare the two.
 _when("Fee", "reason", ["refused"], ["why"])
-_when("Fee", "reason", ["due", "free", "lost"], ["exited", "amount", "currency"])
+_when("Fee", "reason", ["due", "free", "lost", "number"], ["exited"])
+_when("Fee", "reason", ["due", "free", "lost"], ["amount", "currency"])
 _when("Fee", "reason", ["due", "free"], ["session", "entered", "minutes"])
 _when("Screen", "state", ["pay"], ["session", "amount", "currency", "expires", "remaining", "qr", "key", "sign"])
 _when("Command", "command", ["cancel", "refund"], ["order_no"])

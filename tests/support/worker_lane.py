@@ -30,6 +30,8 @@ from terminal.roles.worker.message_builder import WorkerSigner
 from terminal.roles.worker.payby_requests import PayByRequests
 from terminal.roles.worker.role import WorkerRole
 from terminal.roles.worker.settings import WorkerSettings
+from terminal.roles.worker.ticket_readings import ForeignTicketSettings
+from terminal.roles.worker.ticket_source import TicketSource
 from tests.support.lifts import GARAGE, LANE, PAYEE, payby_key, private_key, trusted
 from tests.support.memory_bus import MemoryBus
 from tests.support.memory_journal import MemoryJournal
@@ -54,6 +56,7 @@ def worker_settings(
     words_for: Callable[[Pursuit, int], bytes] | None = None,
     device_ids: Mapping[str, str] | None = None,
     rules: Rules | None = None,
+    foreign: ForeignTicketSettings | None = None,
 ) -> WorkerSettings:
     devices = device_ids or {}
     return WorkerSettings(
@@ -66,6 +69,7 @@ def worker_settings(
         words_for or replace(WORDING, device_ids=devices),
         "test",
         device_ids=devices,
+        foreign=foreign or ForeignTicketSettings(),
     )
 
 
@@ -82,9 +86,11 @@ class Lane:
         device_ids: Mapping[str, str] | None = None,
         timeout_s: float = 2.0,
         rules: Rules | None = None,
+        foreign: ForeignTicketSettings | None = None,
+        tickets: Callable[[Endpoint], TicketSource] | None = None,
         **options: Any,
     ) -> None:
-        """``payby`` may stand between the worker and its client."""
+        """``payby`` may stand between the worker and its client; ``tickets`` makes whom it asks of others' tickets."""
         self.sandbox = sandbox
         self.log = log or MemoryJournal()
         self.bus = MemoryBus()
@@ -92,7 +98,8 @@ class Lane:
         endpoint = Endpoint(self.bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="test", clock=CLOCK)
         payby_keys = [payby_key("payby").public_key()]
         self.payby = PayByClient(sandbox.base_url, PAYEE, payby_key("merchant"), payby_keys, timeout_s=timeout_s)
-        told = worker_settings(words_for, device_ids or {}, rules)
+        told = worker_settings(words_for, device_ids or {}, rules, foreign)
+        options["tickets"] = tickets(endpoint) if tickets else None
         self.worker = WorkerRole(endpoint, payby(self.payby), self.log, told, seed=1, **options)
         self._count = itertools.count()
 
@@ -125,6 +132,11 @@ class Lane:
             "currency": "AED",
         }
         return Fee(**{**fields, **changes})
+
+    def number(self, number: str = "000123456789", *, exited: int | None = None, **changes: Any) -> Fee:
+        """What a reader says of another system's ticket."""
+        exited = CLOCK.wall_ms() if exited is None else exited
+        return Fee(**{**self.head(), "ticket": number, "reason": "number", "exited": stamp(exited), **changes})
 
     async def reads(self, fee: Fee, lane: str = LANE) -> None:
         await self.bus.hears(self.topic("fee", lane), fee)

@@ -23,7 +23,6 @@ from terminal.eventstore.store import EventLog, EventNotTaken, EventStore
 from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
 from terminal.roles.worker.announcements import Announcer
 from terminal.roles.worker.code_scans import codes_of
-from terminal.roles.worker.event_mapper import ticket_event
 from terminal.roles.worker.failures import StayFailures, concerned
 from terminal.roles.worker.journal_keeper import JournalKeeper, WorkerJournal
 from terminal.roles.worker.lane_budget import LaneBudget
@@ -38,6 +37,9 @@ from terminal.roles.worker.receipts import Receipts
 from terminal.roles.worker.screens import Screens
 from terminal.roles.worker.second_worker import RivalWorkers
 from terminal.roles.worker.settings import WorkerSettings
+from terminal.roles.worker.ticket_lookup import LookupWorld
+from terminal.roles.worker.ticket_readings import TicketReadings
+from terminal.roles.worker.ticket_source import TicketSource
 from terminal.roles.worker.trusted_time import TrustedTime
 from terminal.roles.worker.visit_log import VisitLog
 from terminal.roles.worker.wakes import Wakes
@@ -58,7 +60,8 @@ class _Item:
 class WorkerRole:
     """``log``: its journal; a WorkerJournal is also watched. ``seed`` makes pauses repeatable in tests; ``hindered``
     says why no new visit may begin if nobody watches the journal; ``encode`` makes a link's QR symbol. ``kept`` takes
-    the wall clock's ms and tells whether the kernel calls that clock right."""
+    the wall clock's ms and tells whether the kernel calls that clock right. ``tickets``: who knows the entries of other
+    systems' tickets."""
 
     def __init__(
         self,
@@ -71,12 +74,20 @@ class WorkerRole:
         hindered: Callable[[], str] = str,
         encode: Callable[[str], qr.Symbol] = qr.proven,
         kept: Callable[[int], bool] = lambda _: True,
+        tickets: TicketSource | None = None,
     ) -> None:
         self._endpoint, self._payby, self._settings = endpoint, payby, settings
         self._random = random.Random(seed)
         self._steady = Steady(endpoint.clock.wall_ms(), endpoint.clock.steady_ms)
+        world = LookupWorld(self.now, self._skew, self._hindered, self._store, self._show, self.post, self._spawn)
+        self._readings = TicketReadings(endpoint, settings.judgement, settings.foreign, tickets, log, world)
         self.event_store = EventStore(
-            settings.rules, log, self._words, checkpoint_rows=settings.checkpoint_rows, away=self._forget
+            settings.rules,
+            log,
+            self._words,
+            checkpoint_rows=settings.checkpoint_rows,
+            away=self._forget,
+            aside=self._readings.aside,
         )
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         self._builder = MessageBuilder(settings.garage, settings.signer, self._to_wall)
@@ -111,14 +122,21 @@ class WorkerRole:
             troubles,
             now=self.now,
             post=self.post,
-            is_known=self._is_known,
+            is_known=self.event_store.knows,
             changed=lambda: self._screens.show_all(),
             spawn=self._spawn,
         )
         self._health = PayByHealth(troubles, payby, changed=lambda: self._screens.show_all(), spawn=self._spawn)
         now, spawn, hindrance = self.now, self._spawn, self._idle_reason
         self._screens = Screens(
-            endpoint, self._builder, self.event_store, now=now, hindrance=hindrance, spawn=spawn, encode=encode
+            endpoint,
+            self._builder,
+            self.event_store,
+            now=now,
+            hindrance=hindrance,
+            spawn=spawn,
+            encode=encode,
+            asking=self._readings.is_asking,
         )
         self._budget = LaneBudget(endpoint, self._spawn)
         self._time = TrustedTime(endpoint.clock, payby, kept, troubles, self._health, changed=self._clock_is_news)
@@ -150,14 +168,20 @@ class WorkerRole:
         """Why no new visit may begin."""
         return self._time.hindrance() or self._outer_hindrance() or self._failures.hindrance
 
-    def _is_known(self, session: str) -> bool:
-        return session in self.event_store.garage.stays or self.event_store.resting_stays.row_of(session) is not None
+    def _store(self) -> EventStore:
+        return self.event_store
+
+    async def _show(self, name: str, *, again: bool = False) -> None:
+        await self._screens.show(name, again=again)
 
     # -- time ----------------------------------------------------------------------------------------------------
 
     def now(self) -> int:
         """The worker's steady time in ms, by which the rules reckon."""
         return self._steady.now()
+
+    def _skew(self) -> int:
+        return self._time.skew
 
     def _to_wall(self, steady: int) -> int:
         return steady + self._endpoint.clock.wall_ms() - self.now()
@@ -200,13 +224,15 @@ class WorkerRole:
                 ("health", self._hear_health),
                 ("vehicle", self._devices.hear_vehicle),
                 ("barrier", self._devices.hear_barrier),
-                ("fee", self._hear_fee),
+                ("fee", self._readings.hear_fee),
+                *([("plate", self._readings.hear_plate)] if self._settings.foreign.least_confidence else []),
                 ("paid", self._receipts.hear_notification),
                 ("refund", self._receipts.hear_notification),
                 ("command", self._receipts.hear_command),
             ):
                 group.create_task(self._listen(kind, hear), name=f"worker hears {kind}")
             group.create_task(self._consume(), name="worker")
+            self._spawn(self._readings.run(), "worker asks about tickets")
             self._spawn(self._time.run(), "worker's time")
             if self._keeper:
                 group.create_task(self._keep(self._keeper), name="worker watches its journal")
@@ -336,28 +362,6 @@ class WorkerRole:
         self._wakes.set(outbox.lane_due(lane, stay, since), lane=lane.id)
 
     # -- hearing -------------------------------------------------------------------------------------------------
-
-    async def _hear_fee(self, heard: ReceivedMessage) -> None:
-        fee, lane = heard.message, heard.topic.lane
-        assert isinstance(fee, messages.Fee)
-        self._devices.known(lane)
-        event = ticket_event(
-            fee,
-            lane,
-            at=self.now(),
-            wall=self._endpoint.clock.wall_ms(),
-            judgement=self._settings.judgement,
-            hindrance=self._hindered(),
-            skew=self._time.skew,
-            knows=self._is_known,
-        )
-
-        async def done(change: Change | None) -> None:
-            heard.ack()
-            if change is not None and not change:
-                await self._screens.show(lane, again=True)
-
-        self.post(event, done)
 
     async def _hear_health(self, heard: ReceivedMessage) -> None:
         health, topic = heard.message, heard.topic

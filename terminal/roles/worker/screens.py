@@ -27,7 +27,8 @@ class _Said:
 
 
 class Screens:
-    """``hindrance``: what keeps idle lanes from serving, as (state, reason). ``encode`` makes a link's QR symbol."""
+    """``hindrance``: what keeps idle lanes from serving, as (state, reason). ``asking``: is another system being asked
+    about a ticket of this lane? ``encode`` makes a link's QR symbol."""
 
     def __init__(
         self,
@@ -39,9 +40,10 @@ class Screens:
         hindrance: Callable[[], tuple[ScreenState, str] | None],
         spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
         encode: Callable[[str], qr.Symbol],
+        asking: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._endpoint, self._builder, self._event_store, self._now = endpoint, builder, event_store, now
-        self._hindrance, self._spawn, self._encode = hindrance, spawn, encode
+        self._hindrance, self._spawn, self._encode, self._asking = hindrance, spawn, encode, asking
         self._said: dict[str, _Said] = {}
         self._is_over = False
         self.confirmed: set[str] = set()
@@ -73,7 +75,7 @@ class Screens:
         said, now = self._said.setdefault(name, _Said()), self._now()
         session = lane.visit.fee.session if lane.visit else None
         stay = self._event_store.garage.stays.get(session) if session else None
-        shown = screen(lane, stay, now, hindrance=self._hindrance())
+        shown = screen(lane, stay, now, hindrance=self._hindrance(), asking=self._asking(name))
         symbol = None
         if shown.state == "pay":
             symbol = await self._symbol(said, name, shown)
