@@ -152,13 +152,27 @@ def parser() -> Parser:
     watch.add_argument("--url", metavar="URL", help="of the broker (default: mqtt.url)")
     watch.add_argument("--user", metavar="NAME", help="the broker's user (default: the first of broker.watchers)")
     watch.add_argument("--password-file", metavar="FILE", type=Path, help="of that user (default: beside the others)")
-    ticket = command("ticket", "print a test ticket")
+    ticket = command("ticket", "make a ticket: print its text, draw it, or print it on paper")
     ticket.add_argument(
         "--minutes-ago", metavar="N", type=int, default=90, help="how long ago it entered (default: %(default)s)"
     )
     ticket.add_argument("--key", metavar="ID", help="the key that signs it (default: the first one)")
+    ticket.add_argument(
+        "--code", choices=("qr", "code128", "both"), default="qr", help="its symbols (default: %(default)s)"
+    )
+    ticket.add_argument("--lost", action="store_true", help="the card for a lost ticket")
     ticket.add_argument("--text", action="store_true", help="print only its text, as the last line")
     ticket.add_argument("--png", metavar="FILE", type=_to_write, help="draw it")
+    ticket.add_argument(
+        "--printer", metavar="WHERE", help="print it: /dev/usb/lp0, or tcp://HOST of an ESC/POS printer"
+    )
+    ticket.add_argument(
+        "--dots",
+        type=int,
+        choices=(576, 512, 384),
+        default=576,
+        help="the printer's dots a line: 576 or 512 on 80 mm paper, 384 on 58 mm (default: %(default)s)",
+    )
     tariff = command("tariff", "explain the fee of a stay, list where fees change, or draw them")
     tariff.add_argument("--entered", metavar="TIME", help='such as "2026-11-30 09:00", by the garage\'s clock')
     tariff.add_argument("--exited", metavar="TIME", help="explain the fee of a stay from --entered to this")

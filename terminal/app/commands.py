@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from broker.errors import BrokerError
 from drivers.pins import NoGpio, claim, open_pins
+from drivers.printer import PrinterError, TicketPrinter
 from terminal import __version__, build
 from terminal.app import output
 from terminal.app.hardware import RealHardware
@@ -38,7 +39,7 @@ NOT_YET = ("console",)
 """Roles that a later version will have."""
 SET_RIGHT = (BadKey, BrokerError, MqttError, ConfigError, JournalForeign, JournalLocked, NoGpio, signatures.BadKeyFile)
 """Errors that no repetition mends: exit status 2."""
-FAILED = (JournalError, SecondWorker)
+FAILED = (JournalError, PrinterError, SecondWorker)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -138,18 +139,17 @@ def _screens(args: argparse.Namespace) -> int:
 
 
 def _ticket(args: argparse.Namespace) -> int:
-    from terminal.tools import ticket
+    from terminal.tools.ticket import command
 
     settings = _load(args)
     settings.require("ticket")
+    wish = command.TicketWish(args.minutes_ago, args.key, args.code, args.lost, args.text, args.png, args.dots)
     try:
-        ticket.run(
+        command.run(
             settings,
-            minutes_ago=args.minutes_ago,
-            text_only=args.text,
-            png=args.png,
-            key_id=args.key,
-            blocks=output.takes(sys.stdout, ticket.BLOCKS),
+            wish,
+            printer=TicketPrinter(args.printer, args.dots) if args.printer else None,
+            blocks=output.takes(sys.stdout, command.BLOCKS),
             now_ms=time.time_ns() // 1_000_000,
         )
     except ValueError as error:

@@ -13,6 +13,7 @@ from terminal.tools.check.broker import broker
 from terminal.tools.check.finding import Finding, Machine
 from terminal.tools.check.journals import disk
 from terminal.tools.check.keys import certificates, keys, passwords
+from terminal.tools.check.lost_fee import lost_fee
 from terminal.tools.check.machine import panel, pins, scanner
 from terminal.tools.check.notifications import notifications
 from terminal.tools.check.ports import ports
@@ -56,6 +57,6 @@ async def configuration(settings: Settings, _: Machine) -> AsyncIterator[Finding
 
 
 _PARTS = (
-    user, configuration, keys, passwords, certificates, disk, fonts, pins, panel, screens, idle_picture, lane_wifi,
-    scanner, ports, broker, payby_and_clock, notifications,
+    user, configuration, lost_fee, keys, passwords, certificates, disk, fonts, pins, panel, screens, idle_picture,
+    lane_wifi, scanner, ports, broker, payby_and_clock, notifications,
 )  # fmt: skip
