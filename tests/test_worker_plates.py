@@ -172,6 +172,21 @@ async def test_a_plate_at_a_closed_lane_or_in_the_garages_place_opens_nothing(la
     assert (lane.sandbox.calls_of("placeOrder"), lane.bus.of(Lift)) == ([], [])
 
 
+async def test_a_plate_that_was_read_before_a_visit_could_begin_is_taken_in_once_it_can(sandbox: Sandbox) -> None:
+    """At a start, nothing has confirmed the clock for a moment; only the newest plate of a lane waits."""
+    why = ["clock"]
+    async with working(sandbox, foreign=PLATES, hindered=lambda: why[0]) as lane:
+        await lane.boom_is_down()
+        await camera_reads(lane, plate(lane, text="E 1"))
+        newest = plate(lane)
+        await camera_reads(lane, newest)
+        await lane.bus.until(Screen, 1)
+        assert lane.sandbox.calls_of("placeOrder") == []
+        why[0] = ""
+        assert (await lane.until(Order, status="created")).fee == newest.id
+        assert len(lane.sandbox.calls_of("placeOrder")) == 1
+
+
 async def test_without_a_plate_section_nobody_hears_cameras(sandbox: Sandbox) -> None:
     async with working(sandbox) as lane:
         await lane.boom_is_down()

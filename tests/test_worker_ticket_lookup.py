@@ -14,6 +14,8 @@ from terminal.clock import new_id
 from terminal.contract.messages import Alert, Lift, Order, Screen, Vehicle, moment
 from terminal.core.foreign_ticket import ForeignEntry, ForeignTicket, told_stay
 from terminal.core.ids import derived_id
+from terminal.core.model import Rules
+from terminal.eventstore.store import EventStore
 from terminal.journal.kinds import ASKED, TOLD
 from terminal.journal.rows import Row
 from terminal.payby.sandbox.server import Sandbox
@@ -288,3 +290,22 @@ async def test_what_was_told_before_a_kill_holds_after_it(sandbox: Sandbox, syst
         await lane.reads(fee)
         order = await lane.until(Order, status="created", fee=fee.id)
         assert (order.session, order.amount) == (stay.session, "20.00")
+
+
+async def test_a_replay_gives_the_same_though_nobody_answers_any_more(sandbox: Sandbox, system: TicketSystem) -> None:
+    async with working(sandbox, **over_http(system, FLAT)) as lane:
+        await lane.boom_is_down()
+        await lane.reads(lane.number())
+        order = await lane.until(Order, status="created", amount="20.00")
+        await lane.sandbox.pay(order.order_no or "", notify=False)
+        await lane.until(Lift, order_no=order.order_no)
+        system.answering = replies(status=500)
+        other = lane.number("111111111111")
+        await lane.boom_is_down("exit-2")
+        await lane.reads(other, "exit-2")
+        await lane.until(Order, status="created", amount="25.00")
+        lived = lane.worker.event_store
+    again = EventStore(Rules(GARAGE), lane.log, lambda _: pytest.fail("nothing is asked of PayBy by a replay"))
+    again.replay()
+    assert again.unread == []
+    assert (again.garage.lanes, again.garage.stays) == (lived.garage.lanes, lived.garage.stays)

@@ -57,12 +57,13 @@ def worker_settings(
     device_ids: Mapping[str, str] | None = None,
     rules: Rules | None = None,
     foreign: ForeignTicketSettings | None = None,
+    keys: Mapping[str, bytes] = KEYS,
 ) -> WorkerSettings:
     devices = device_ids or {}
     return WorkerSettings(
         GARAGE,
         rules or Rules(GARAGE),
-        JudgementSettings(GARAGE, KEYS, TARIFF, [payby_key("payby").public_key()], PAYEE),
+        JudgementSettings(GARAGE, keys, TARIFF, [payby_key("payby").public_key()], PAYEE),
         WorkerSigner("worker", private_key("worker")),
         trusted(),
         2.0,
@@ -88,6 +89,7 @@ class Lane:
         rules: Rules | None = None,
         foreign: ForeignTicketSettings | None = None,
         tickets: Callable[[Endpoint], TicketSource] | None = None,
+        keys: Mapping[str, bytes] = KEYS,
         **options: Any,
     ) -> None:
         """``payby`` may stand between the worker and its client; ``tickets`` makes whom it asks of others' tickets."""
@@ -98,7 +100,7 @@ class Lane:
         endpoint = Endpoint(self.bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="test", clock=CLOCK)
         payby_keys = [payby_key("payby").public_key()]
         self.payby = PayByClient(sandbox.base_url, PAYEE, payby_key("merchant"), payby_keys, timeout_s=timeout_s)
-        told = worker_settings(words_for, device_ids or {}, rules, foreign)
+        told = worker_settings(words_for, device_ids or {}, rules, foreign, keys)
         options["tickets"] = tickets(endpoint) if tickets else None
         self.worker = WorkerRole(endpoint, payby(self.payby), self.log, told, seed=1, **options)
         self._count = itertools.count()
@@ -117,9 +119,16 @@ class Lane:
         session = derived_id(entered, "stay", str(next(self._count)))
         return sign_ticket(GARAGE, session, entered, "k1", KEYS["k1"])
 
-    def fee(self, text: str | None = None, *, exited: int | None = None, **changes: Any) -> Fee:
+    def fee(
+        self,
+        text: str | None = None,
+        *,
+        exited: int | None = None,
+        keys: Mapping[str, bytes] = KEYS,
+        **changes: Any,
+    ) -> Fee:
         text, at = text or self.ticket(), CLOCK.wall_ms() if exited is None else exited
-        found = quote(text, at, garage=GARAGE, keys=KEYS, tariff=TARIFF, lost_session="")
+        found = quote(text, at, garage=GARAGE, keys=keys, tariff=TARIFF, lost_session="")
         fields: dict[str, Any] = {
             **self.head(),
             "ticket": text,

@@ -1,5 +1,6 @@
 """What readers and cameras say: the worker's own tickets become events at once, others once their entry is known."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ from terminal.roles.worker.event_mapper import FRESH_MS, JudgementSettings, sinc
 from terminal.roles.worker.inbox import Done
 from terminal.roles.worker.ticket_lookup import ForeignReading, ForeignTicketPolicy, LookupWorld, TicketLookups
 from terminal.roles.worker.ticket_source import TicketSource
+
+HELD_LOOK_S, HELD_LOOKS = 0.5, 60
+"""How often (s) is looked whether a plate that is held can be taken in, and how many times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class TicketReadings:
     ) -> None:
         self._endpoint, self._judgement, self._foreign, self._world = endpoint, judgement, foreign, world
         self._lookups = TicketLookups(endpoint, source, foreign.policy, judgement.tariff, log, world)
+        self._held: dict[str, ReceivedMessage] = {}
+        """By lane: the plate that was read while no new visit could begin."""
         self.aside, self.is_asking, self.run = self._lookups.aside, self._lookups.is_asking, self._lookups.run
 
     def _lane(self, name: str) -> Lane:
@@ -97,12 +103,11 @@ class TicketReadings:
         assert isinstance(plate, Plate)
         lane, least = self._lane(name), self._foreign.least_confidence
         ago, read_ms = since_read(moment(plate.at), self._endpoint.clock.wall_ms(), self._world.skew())
-        hindrance, number = self._world.hindrance(), plate_of(plate.plate)
+        number = plate_of(plate.plate)
         known = self._lookups.known(ForeignTicket("plate", number))
         sure = bool(number) and least is not None and plate.confidence >= least
         if (
             least is None
-            or hindrance
             or heard.retained
             or lane.closed
             or plate.id in lane.fee_ids
@@ -110,6 +115,8 @@ class TicketReadings:
             or is_in_the_way(lane, plate.car, known.session if known and sure else None)
         ):
             heard.ack()
+        elif self._world.hindrance():
+            await self._hold(heard)
         elif abs(ago) > FRESH_MS:
             heard.ack()
             text = f"a plate was read {ago / 1000:.0f} s ago; at most 60 s are accepted"
@@ -120,6 +127,27 @@ class TicketReadings:
             entry = None if plate.entered is None else ForeignEntry(moment(plate.entered))
             reading = ForeignReading(plate.id, name, ForeignTicket("plate", number), read_ms, plate.car, entry)
             await self._lookups.take(reading, heard.ack)
+
+    async def _hold(self, heard: ReceivedMessage) -> None:
+        """No new visit may begin now, and a camera does not repeat what it read: take it in if that is over soon. Of a
+        lane's plates only the newest is held."""
+        lane = heard.topic.lane
+        if older := self._held.pop(lane, None):
+            older.ack()
+        self._held[lane] = heard
+        self._world.spawn(self._take_held(lane, heard), f"plate held at {lane}")
+
+    async def _take_held(self, lane: str, heard: ReceivedMessage) -> None:
+        for _ in range(HELD_LOOKS):
+            await asyncio.sleep(HELD_LOOK_S)  # nothing tells of every hindrance's end
+            if self._held.get(lane) is not heard:
+                return
+            if not self._world.hindrance():
+                del self._held[lane]
+                await self.hear_plate(heard)
+                return
+        del self._held[lane]
+        heard.ack()
 
     async def _unsure(self, plate: Plate, lane: str, ack: Callable[[], None]) -> None:
         notice, now = self._lane(lane).notice, self._world.now()
