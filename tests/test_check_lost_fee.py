@@ -6,7 +6,7 @@ import pytest
 
 from terminal import build
 from terminal.config.load import load
-from terminal.tools.check.finding import Finding
+from terminal.tools.check.finding import Finding, Machine
 from terminal.tools.check.lost_fee import dearest_day, lost_fee
 from tests.support.config_files import WHOLE, file, read
 from tests.support.tariffs import FOLDER, HOURLY, history
@@ -16,8 +16,8 @@ MONDAY = 1_796_000_400_000  # 2026-11-30, 01:00 in Dubai
 
 
 async def findings(file: Path, text: str) -> list[Finding]:
-    settings = read(file, text)
-    return [finding async for finding in lost_fee(settings, None)]  # type: ignore[arg-type]
+    machine = Machine(lambda _: None, lambda: None, lambda _: 0, lambda panel, x, y: None)
+    return [finding async for finding in lost_fee(read(file, text), machine)]
 
 
 async def test_a_lost_ticket_that_costs_less_is_a_warning_that_names_the_key(file: Path) -> None:

@@ -1,12 +1,15 @@
 """What is believed of tickets that this garage did not make: one car is one stay, whatever is told later."""
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, fields, replace
+from typing import Any
 
 import pytest
 
 from terminal.core.foreign_ticket import (
     LONGEST_MS,
+    NUMBER_MOST,
     ForeignEntry,
+    ForeignStay,
     ForeignStays,
     ForeignTicket,
     entry_fault,
@@ -19,6 +22,7 @@ from terminal.core.foreign_ticket import (
 from terminal.core.ids import derived_id
 from terminal.core.model import Lane, ParkingFee, Visit, WaitingVehicle
 from terminal.core.money import Fils
+from terminal.core.quote import Quote
 from terminal.core.ticket import FUTURE_ALLOWANCE_MS
 from tests.support.tariffs import HOURLY, history
 
@@ -31,6 +35,8 @@ FIRST = told_stay("marina", TICKET, ENTRY, READ)
 
 
 def test_the_session_follows_from_number_and_entry() -> None:
+    session = derived_id(ENTRY.entered_ms, "number", "marina", TICKET.number)
+    assert ForeignStay(TICKET, session, READ, ENTRY.entered_ms, "", 0) == FIRST
     assert told_stay("marina", TICKET, ENTRY, READ + 5) == replace(FIRST, told_ms=READ + 5)
     others = [
         told_stay("marina", ForeignTicket("number", "1"), ENTRY, READ),
@@ -45,8 +51,7 @@ def test_the_session_follows_from_number_and_entry() -> None:
 @pytest.mark.parametrize("by", [-HOUR_MS, -1, 0, 1, 2 * HOUR_MS])
 def test_an_entry_that_is_told_differently_later_is_no_second_stay(by: int) -> None:
     again = told_stay("marina", TICKET, ForeignEntry(ENTRY.entered_ms + by, "m"), READ + 60_000, FIRST)
-    assert (again.session, again.entered_ms) == (FIRST.session, FIRST.entered_ms)
-    assert (again.ticket_class, again.told_ms) == ("m", READ + 60_000)
+    assert again == replace(FIRST, ticket_class="m", told_ms=READ + 60_000)
 
 
 def test_an_entry_after_the_last_reading_is_a_new_stay() -> None:
@@ -62,16 +67,16 @@ def test_an_older_reading_that_is_told_of_late_does_not_turn_the_time_back() -> 
 
 def test_a_flat_fee_becomes_the_true_one_of_the_same_stay_once_the_entry_is_told() -> None:
     flat = flat_stay("marina", TICKET, READ, Fils(2500))
-    assert foreign_quote(flat, READ, TARIFF).amount == 2500
-    assert foreign_quote(flat, READ, TARIFF).minutes is None
+    session = derived_id(READ, "flat", "marina", TICKET.number)
+    assert flat == ForeignStay(TICKET, session, READ, None, "", 2500)
+    assert foreign_quote(flat, READ + 5, TARIFF) == Quote("due", READ + 5, session, None, None, Fils(2500))
     told = told_stay("marina", TICKET, ENTRY, READ + 1000, flat)
     assert (told.session, told.entered_ms, told.flat) == (flat.session, ENTRY.entered_ms, 0)
 
 
 def test_a_stay_costs_what_the_tariff_says_of_its_class() -> None:
     due = foreign_quote(FIRST, READ, TARIFF)
-    assert (due.reason, due.session, due.minutes, due.exited_ms) == ("due", FIRST.session, 120, READ)
-    assert due.amount == TARIFF.fee(ENTRY.entered_ms, READ)
+    assert due == Quote("due", READ, FIRST.session, ENTRY.entered_ms, 120, TARIFF.fee(ENTRY.entered_ms, READ))
     member = told_stay("marina", TICKET, ForeignEntry(ENTRY.entered_ms, "m"), READ)
     assert foreign_quote(member, READ, TARIFF).amount == 100
 
@@ -81,6 +86,10 @@ def test_an_entry_a_little_ahead_is_a_stay_of_zero_length() -> None:
     free = history(HOURLY, free_minutes=5)
     assert foreign_quote(ahead, READ, free).reason == "free"
     assert foreign_quote(ahead, READ, free).minutes == 0
+
+
+def test_a_year_is_the_longest_stay_and_a_number_has_64_characters() -> None:
+    assert (LONGEST_MS, NUMBER_MOST) == (31_622_400_000, 64)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +153,14 @@ def test_what_is_believed_is_bounded_and_the_oldest_goes_first() -> None:
         stays.put(stay)
     assert [stays.get(stay.ticket) for stay in told] == [told[0], None, told[2]]
     assert len(stays) == 2
+
+
+@pytest.mark.parametrize("noun", [TICKET, ENTRY, FIRST])
+def test_what_is_believed_is_frozen_and_has_no_room_for_more(noun: Any) -> None:
+    assert not hasattr(noun, "__dict__")
+    for part in fields(noun):
+        with pytest.raises(FrozenInstanceError):
+            setattr(noun, part.name, None)
 
 
 def test_what_was_told_counts_for_a_while_and_until_its_car_has_left() -> None:

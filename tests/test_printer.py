@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zxingcpp
@@ -19,8 +20,8 @@ def ticket_picture(dots: int, height: int = 300) -> Image.Image:
     """Anything with a symbol in it that begins and ends at the paper's edges."""
     picture = Image.new("L", (dots, height), 255)
     made = zxingcpp.create_barcode("TICKET 1", zxingcpp.BarcodeFormat.QRCode)
-    code = made.to_image(scale=6, add_quiet_zones=False)
-    picture.paste(Image.frombytes("L", code.shape[::-1], bytes(memoryview(code))), (60, 60))  # type: ignore[arg-type]
+    code: Any = made.to_image(scale=6, add_quiet_zones=False)
+    picture.paste(Image.frombytes("L", code.shape[::-1], bytes(memoryview(code))), (60, 60))
     ImageDraw.Draw(picture).rectangle((0, 0, dots - 1, height - 1), outline=0)
     return picture
 

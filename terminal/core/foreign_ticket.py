@@ -124,7 +124,7 @@ class ForeignStays:
         self._stays[stay.ticket] = stay
         self._stays.move_to_end(stay.ticket)
         if len(self._stays) > self._most:
-            self._stays.popitem(last=False)
+            del self._stays[next(iter(self._stays))]
 
     def current(self, ticket: ForeignTicket, now_ms: int, within_ms: int, has_left: Callable[[str], bool]) -> bool:
         """Is what is believed good enough not to ask again? It was told within this time, and the stay goes on."""

@@ -118,8 +118,8 @@ def is_lost(text: str) -> bool:
 
 
 def _number_tag(signed: str, garage: str, key: bytes) -> str:
-    digest = hmac.digest(key, f"N1.{garage.upper()}.{signed}".encode("ascii"), hashlib.sha256)
-    return f"{int.from_bytes(digest[:16], 'big') % 10**16:016d}"
+    digest = hmac.digest(key, f"N1.{garage.upper()}.{signed}".encode(), hashlib.sha256)
+    return f"{int.from_bytes(digest[:16]) % 10**16:016d}"
 
 
 def _tag(signed: str, key: bytes) -> str:

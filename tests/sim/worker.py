@@ -132,6 +132,7 @@ class WorkerProcess:
             seed=world.dice.getrandbits(32),
             hindered=world.hindrance,
             encode=world.symbol_of,
+            tickets=world.foreign,
         )
         world.note("worker", "starts", len(self.disk))
         self._owner = Owner("worker")

@@ -1,6 +1,7 @@
 """The symbols on a ticket: a QR code, and a Code 128 for scanners that read only bars."""
 
 import io
+from typing import Any
 
 import segno
 import zxingcpp
@@ -40,9 +41,9 @@ def bars_picture(text: str, width: int, height: int) -> Image.Image:
     """The Code 128 with its quiet zones, as wide as ``width`` px allow in whole px a module (mode L). Raises
     TooWide."""
     made = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.Code128)
-    row = made.to_image(scale=1, add_hrt=False, add_quiet_zones=False)
+    row: Any = made.to_image(scale=1, add_hrt=False, add_quiet_zones=False)
     modules = row.shape[1]
-    line = Image.frombytes("L", (modules, 1), bytes(memoryview(row))[:modules])  # type: ignore[arg-type]
+    line = Image.frombytes("L", (modules, 1), bytes(memoryview(row))[:modules])
     whole = Image.new("L", (modules + 2 * QUIET_BARS, 1), 255)
     whole.paste(line, (QUIET_BARS, 0))
     if (module := min(width // whole.width, MODULE_MOST // 2)) < BAR_LEAST:
