@@ -17,6 +17,7 @@ from terminal.core.foreign_ticket import (
     foreign_quote,
     is_in_the_way,
     plate_of,
+    stays_the_same,
     told_stay,
 )
 from terminal.core.ids import derived_id
@@ -144,6 +145,17 @@ def test_a_plate_leaves_the_visit_of_the_same_car_alone(
 ) -> None:
     vehicle = WaitingVehicle(True, seen, False) if seen else None
     assert is_in_the_way(Lane("exit-1", visit, vehicle), said, session) is in_the_way
+
+
+@pytest.mark.parametrize(
+    ("after_ms", "over", "same"),
+    [(0, True, True), (43_200_000, True, True), (43_200_001, True, False), (43_200_001, False, True)],
+)
+def test_without_an_entry_a_ticket_is_the_same_stay_for_half_a_day_or_until_its_car_has_left(
+    after_ms: int, over: bool, same: bool
+) -> None:
+    assert stays_the_same(FIRST, READ + after_ms, lambda session: over and session == FIRST.session) is same
+    assert not stays_the_same(None, READ, lambda _: False)
 
 
 def test_what_is_believed_is_bounded_and_the_oldest_goes_first() -> None:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from terminal.clock import new_id
-from terminal.contract.messages import Alert, Lift, Order, Screen, Vehicle, moment
+from terminal.contract.messages import Alert, Answer, Barrier, LastLift, Lift, Order, Screen, Vehicle, moment
 from terminal.core.foreign_ticket import ForeignEntry, ForeignTicket, told_stay
 from terminal.core.ids import derived_id
 from terminal.core.model import Rules
@@ -181,6 +181,28 @@ async def test_the_same_number_again_is_the_same_visit_and_is_not_asked_for_agai
         await lane.reads(again)
         assert (await lane.until(Order, fee=again.id, status="created")).order_no == order.order_no
         assert (len(system.asked), len(lane.sandbox.calls_of("placeOrder"))) == (1, 1)
+
+
+async def test_who_has_left_is_not_charged_the_flat_fee_though_nobody_answers(
+    sandbox: Sandbox, system: TicketSystem
+) -> None:
+    """A car that rolled back under the boom, or a copy: with an answer its ticket would be used, so it is without."""
+    async with working(sandbox, **over_http(system, FLAT)) as lane:
+        await lane.boom_is_down()
+        await lane.reads(lane.number())
+        order = await lane.until(Order, status="created")
+        await lane.sandbox.pay(order.order_no or "", notify=False)
+        lift = await lane.until(Lift, order_no=order.order_no)
+        raised = Answer(lift=lift.id, outcome="raised", order_no=order.order_no)
+        await lane.bus.hears(lane.topic("barrier"), Barrier(**lane.head(), state="rising", lift=lift.id, answer=raised))
+        await lane.bus.hears(lane.topic("barrier"), Barrier(**lane.head(), state="up", lift=lift.id))
+        await lane.boom_is_down(last=LastLift(lift.id, lift.session, "paid"))
+        await lane.until(Screen, state="idle", fee=order.fee)
+        system.answering = system.hangs
+        again = lane.number()
+        await lane.reads(again)
+        assert await help_shows(lane, again) == "ticket-used"
+        assert len(lane.sandbox.calls_of("placeOrder")) == 1
 
 
 async def test_of_two_numbers_at_one_lane_the_newer_counts(sandbox: Sandbox, system: TicketSystem) -> None:

@@ -20,6 +20,9 @@ from terminal.core.ticket import FUTURE_ALLOWANCE_MS
 ForeignKind = Literal["number", "plate"]
 LONGEST_MS = 366 * 24 * 3_600_000
 """An entry longer ago than this is an error of whoever tells it."""
+SAME_STAY_MS = 12 * 3_600_000
+"""While nobody tells an entry, a ticket that was told of within this time is the same stay, though its car has left: a
+flat fee would charge somebody a second time who rolled back under the boom."""
 NUMBER_MOST = 64
 PLATE_MOST = 16
 
@@ -103,6 +106,11 @@ def is_in_the_way(lane: Lane, car: str | None, session: str | None) -> bool:
         return False
     there = (lane.vehicle.car if lane.vehicle else None) or car
     return visit.car is None or there is None or visit.car == there
+
+
+def stays_the_same(before: ForeignStay | None, read_ms: int, is_over: Callable[[str], bool]) -> bool:
+    """Does what was believed before hold for a ticket that is read while nobody tells its entry?"""
+    return before is not None and (read_ms - before.told_ms <= SAME_STAY_MS or not is_over(before.session))
 
 
 class ForeignStays:

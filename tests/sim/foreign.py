@@ -35,6 +35,8 @@ class ForeignSystem:
         self._entries: dict[str, int] = {}
         self._read: dict[str, tuple[str, float]] = {}
         """By fee: which number was read, and when by the loop's time."""
+        self.stays: dict[str, set[str]] = {}
+        """By number: the stays that the worker took it for."""
         self.asked = 0
         self._late: LateAnswer | None = None
         self._fails, self._odd, self._slow, self._wavers, self._forgets = (
@@ -67,6 +69,7 @@ class ForeignSystem:
         """The worker took the number for this stay: when was it read, and may it be free?"""
         number, at_s = self._read[fee_id]
         world, read_ms = self._world, self._world.epoch_ms + round(at_s * 1000)
+        self.stays.setdefault(number, set()).add(session)
         world.checks.read_at.setdefault(session, at_s)
         if not world.tariff.fee(min(read_ms, self._entries[number] + MOST_AHEAD_MS), read_ms):
             world.checks.free.add(session)

@@ -25,6 +25,7 @@ from terminal.core.foreign_ticket import (
     entry_fault,
     flat_stay,
     foreign_quote,
+    stays_the_same,
     told_stay,
 )
 from terminal.core.model import HelpReason, ParkingFee
@@ -283,7 +284,7 @@ class TicketLookups:
         if isinstance(error, OddAnswer):
             await self._alert_odd(ticket, str(error))
         before = self._stays.get(ticket)
-        if before and not self._is_over(before.session):
+        if stays_the_same(before, reading.read_ms, self._is_over):
             return before
         if not self._policy.flat:
             return None
