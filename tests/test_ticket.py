@@ -194,3 +194,15 @@ def test_during_a_rotation_numbers_of_the_old_and_the_new_key_read() -> None:
 def test_what_no_number_can_say_is_not_signed(serial: int, entered_ms: int) -> None:
     with pytest.raises(ValueError, match="does not fit into its digits"):
         ticket.sign_number("marina", serial, entered_ms, KEYS["k1"])
+
+
+@pytest.mark.parametrize("text", [SESSION, SESSION.upper(), SESSION.replace("-", "")])
+def test_a_session_is_read_off_a_damaged_ticket(text: str) -> None:
+    assert ticket.session_in(text) == SESSION
+
+
+@pytest.mark.parametrize(
+    "text", ["", NUMBER, TEXT, SESSION[:-1], SESSION + "0", SESSION.replace("7abc", "4abc"), "LOST"]
+)
+def test_what_is_no_session_is_none(text: str) -> None:
+    assert ticket.session_in(text) is None

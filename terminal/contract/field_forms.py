@@ -34,6 +34,13 @@ FEE_NEEDS: Mapping[str, tuple[str, ...]] = {
     "refused": ("why",),
 }
 """The fields that a `fee` must have, by its reason."""
+COMMAND_NEEDS: Mapping[str, tuple[str, ...]] = {
+    "cancel": ("order_no",),
+    "refund": ("order_no",),
+    "reset": ("session",),
+    "ticket": ("reason",),
+}
+"""The fields that a `command` must have, by what it asks for."""
 SIGNED_FIELDS: Mapping[str, tuple[str, ...]] = {
     "Lift": ("session", "car", "reason", "by", "note", "not_after", "order_no", "amount", "key"),
     "Screen": ("session", "amount", "expires", "key"),

@@ -158,7 +158,10 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "session": "the stay whose visit must end",
         "order_no": "the order to cancel, or to give back",
         "amount": "how much to give back; absent: all that is left",
-        "reason": "the reason of a refund, for PayBy and the journal",
+        "reason": (
+            "the reason of a refund, for PayBy and the journal; of `ticket`: the ticket's text or number, another "
+            "system's number, `LOST`, or the session on a damaged ticket, for which the operator vouches"
+        ),
     },
     "Refund": {
         "order_no": "the order that was paid",

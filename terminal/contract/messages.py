@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from terminal.contract.field_forms import (
+    COMMAND_NEEDS,
     FEE_NEEDS,
     SIGNED_FIELDS,
     AmountText,
@@ -277,7 +278,7 @@ class Found(Message, frozen=True, kw_only=True):
 class Command(Message, frozen=True, kw_only=True):
     """What an operator asks for, signed by a console."""
 
-    command: CommandName
+    command: Literal[CommandName, "ticket"]
     by: str
     not_after: Stamp
     key: str
@@ -289,10 +290,7 @@ class Command(Message, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.command in ("cancel", "refund"):
-            self.need("order_no", where=f"command `{self.command}`")
-        if self.command == "reset":
-            self.need("session", where="command `reset`")
+        self.need(*COMMAND_NEEDS.get(self.command, ()), where=f"command `{self.command}`")
 
 
 class Refund(Message, frozen=True, kw_only=True):

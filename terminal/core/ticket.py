@@ -106,6 +106,12 @@ def read_form(text: str, garage: str) -> ParkingTicket:
     return ParkingTicket(str(UUID(session)), int(entered) * 1000, key_id)
 
 
+def session_in(text: str) -> str | None:
+    """The session that a person read off a damaged ticket: 32 hex digits, dashes or not; None if it is none."""
+    digits = text.replace("-", "").upper()
+    return str(UUID(digits)) if _SESSION.fullmatch(digits) else None
+
+
 def check_entry(entered_ms: int, exited_ms: int) -> None:
     """Raise TicketError (`ticket-future`) for an entry later than the exit by more than FUTURE_ALLOWANCE_MS."""
     if entered_ms > exited_ms + FUTURE_ALLOWANCE_MS:

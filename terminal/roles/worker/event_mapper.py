@@ -159,6 +159,7 @@ def refund_report(refund: RefundOrder, *, at: int, notified: bool = False) -> Re
 
 def command_event(command: messages.Command, lane: str, *, at: int, wall: int) -> CommandGiven:
     """A command whose signature and deadline are good, as an event; its deadline by the worker's steady clock."""
+    assert command.command != "ticket", "a ticket that is read out is no command to the rules"
     return CommandGiven(
         at,
         lane,

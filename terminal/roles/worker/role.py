@@ -112,6 +112,7 @@ class WorkerRole:
             post=self.post,
             order=self._order,
             look=lambda no, done: self._spawn(self._pursuits.look(no, done), f"getOrder {no}"),
+            read_out=self._readings.read_out,
         )
         self._lcds: dict[str, str] = {}
         self._group: asyncio.TaskGroup

@@ -215,6 +215,10 @@ class TicketLookups:
                 asking.task.cancel()
             await self._journal(TOLD, ToldTicket(asking.reading.id, "another ticket took its place"))
 
+    async def note(self, reading_id: str, text: str) -> None:
+        """Journal where a reading comes from."""
+        await self._journal(TOLD, ToldTicket(reading_id, plain(text)))
+
     def _throttle(self, lane: str) -> Throttle:
         return self._throttles.setdefault(lane, Throttle(ASKED_EVERY_MS, burst=ASKED_BURST))
 

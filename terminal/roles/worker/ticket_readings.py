@@ -5,15 +5,17 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from terminal.contract.messages import Fee, Plate, moment
+from terminal.contract.messages import Command, Fee, Plate, moment
 from terminal.core import events, ids
-from terminal.core.foreign_ticket import ForeignEntry, ForeignTicket, is_in_the_way, plate_of
+from terminal.core.foreign_ticket import ForeignEntry, ForeignTicket, entry_fault, is_in_the_way, plate_of
 from terminal.core.model import HelpReason, Lane, ParkingFee
+from terminal.core.quote import quote, vouched
 from terminal.core.rules import Change
+from terminal.core.ticket import session_in
 from terminal.eventstore.store import EventLog
 from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
-from terminal.roles.worker.event_mapper import FRESH_MS, JudgementSettings, since_read, ticket_event
-from terminal.roles.worker.inbox import Done
+from terminal.roles.worker.event_mapper import FRESH_MS, TICKET_SHOWN, JudgementSettings, since_read, ticket_event
+from terminal.roles.worker.inbox import Done, Reply
 from terminal.roles.worker.ticket_lookup import ForeignReading, ForeignTicketPolicy, LookupWorld, TicketLookups
 from terminal.roles.worker.ticket_source import TicketSource
 
@@ -95,6 +97,46 @@ class TicketReadings:
             self._world.post(refused(text), self._answered(lane, ack))
         else:
             await self._lookups.take(ForeignReading(fee.id, lane, ticket, read_ms, fee.car), ack)
+
+    async def read_out(self, command: Command, name: str, reply: Reply) -> None:
+        """An operator read a ticket that no scanner can read, in ``reason``: its text, its number, another system's
+        number, or the session that stands on it, for which he vouches."""
+        text, lane = (command.reason or "").replace(" ", ""), self._lane(name)
+        if why := self._world.hindrance() or ("the lane is closed" if lane.closed else ""):
+            await reply("refused", why)
+            return
+        read_ms = self._endpoint.clock.wall_ms() + self._world.skew()
+        car = lane.vehicle.car if lane.vehicle and lane.vehicle.waiting else None
+        await self._lookups.note(command.id, f"read out by {command.by}: {text}")
+        told, numbers = self._judgement, self._foreign.numbers
+        if session := session_in(text):
+            due = vouched(session, read_ms, tariff=told.tariff)
+        else:
+            lost = ids.lost_session(told.garage, name, car, command.id)
+            garage, keys, tariff = told.garage, told.ticket_keys, told.tariff
+            due = quote(text, read_ms, garage=garage, keys=keys, tariff=tariff, lost_session=lost)
+        if due.why == "ticket-unknown" and numbers and numbers.fullmatch(text):
+            reading = ForeignReading(command.id, name, ForeignTicket("number", text), read_ms, car)
+            await self._lookups.take(reading, lambda: None)
+            await reply("done", "it is looked up")
+            return
+        if due.session is None or due.reason == "refused":
+            await reply("refused", due.why or "ticket-unknown")
+            return
+        if due.entered_ms is not None and entry_fault(due.entered_ms, read_ms):
+            await reply("refused", "ticket-unknown")  # a digit of its session was read wrong
+            return
+        fee = ParkingFee(command.id, due.session, text[:TICKET_SHOWN], due.amount or 0, due.reason, due.minutes, car)
+
+        async def done(change: Change | None) -> None:
+            now = self._lane(name)
+            if now.visit and now.visit.fee.id == command.id:
+                await reply("done", "")
+            else:
+                await reply("refused", now.notice.reason if now.notice else "nothing came of it")
+
+        await self._lookups.give_way(name)
+        self._world.post(events.TicketRead(self._world.now(), name, fee), done)
 
     async def hear_plate(self, heard: ReceivedMessage) -> None:
         """Take in a `plate`: a person decides about one that was read with too little confidence. One that is read
