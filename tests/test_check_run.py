@@ -183,6 +183,10 @@ def key(**values: object) -> Callable[[Box], None]:
     return lambda box: box.set(**values)
 
 
+def look_up(**values: object) -> Callable[[Box], None]:
+    return key(lookup_numbers="[0-9]{12}", lookup_url="https://other.example/{number}", **values)
+
+
 BROKEN: dict[str, tuple[Callable[[Box], Any], str]] = {
     "a user that the broker does not have": (key(mqtt_username="nobody"), "mqtt.username"),
     "run as a role's user": (key(mqtt_username="worker", mqtt_password_file="secrets/mqtt/worker"), "mqtt.username"),
@@ -221,6 +225,8 @@ BROKEN: dict[str, tuple[Callable[[Box], Any], str]] = {
     "a ticket key that is short": (file("secrets/ticket-k1", b"ab"), "ticket.keys.k1"),
     "no GPIO chip": (key(gpio_pins="auto"), "gpio.pins"),
     "a tariff that takes nothing": (key(tariff_block_price="0.00"), "tariff.block_price"),
+    "a look-up's token that is absent": (look_up(lookup_token_file="absent"), "lookup.token_file"),
+    "a look-up's authority that is none": (look_up(lookup_ca_file="secrets/ticket-k1"), "lookup.ca_file"),
     "an unknown key": (key(garage_colour="blue"), "garage.colour"),
 }
 

@@ -24,7 +24,6 @@ Look = Callable[[Garage], None]
 class _Fee(msgspec.Struct):
     id: str
     session: str
-    reason: str = ""
 
 
 class _Read(msgspec.Struct):
@@ -94,8 +93,6 @@ class Effects:
         if car and visit and visit.fee.id == read.fee.id:
             car.sessions.add(visit.fee.session)
             car.owned.add(visit.fee.session)
-            if self._checks.world.foreign and read.fee.reason != "lost":
-                self._checks.world.foreign.becomes(read.fee.id, visit.fee.session)
 
     def _word(self, what: str, here: set[str], garage: Garage) -> Look:
         """It must change nothing but the lanes ``here`` and their visits."""

@@ -3,7 +3,10 @@
 import asyncio
 import random
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from terminal.core.foreign_ticket import LONGEST_MS, ForeignEntry, ForeignTicket
 from terminal.roles.worker.ticket_lookup import ForeignTicketPolicy
@@ -25,6 +28,18 @@ HOLDERS = frozenset(
 TIMEOUT_S = 3.0
 MOST_AHEAD_MS = 20_000
 """How much later than the true entry it may tell."""
+
+
+class _Fee(msgspec.Struct):
+    id: str
+    session: str
+
+
+class _Read(msgspec.Struct):
+    fee: _Fee
+
+
+_READ = msgspec.json.Decoder(_Read)
 
 
 class ForeignSystem:
@@ -65,9 +80,17 @@ class ForeignSystem:
         """One of its numbers is held under a scanner."""
         self._read[fee_id] = number, self._world.loop.now
 
-    def becomes(self, fee_id: str, session: str) -> None:
-        """The worker took the number for this stay: when was it read, and may it be free?"""
+    def journaled(self, rows: Sequence[tuple[str, bytes]]) -> None:
+        """Rows are on the worker's disk: for which stay did it take a number, and may that be free?"""
+        for kind, data in rows:
+            if kind == "TicketRead" and (fee := _READ.decode(data).fee).id in self._read:
+                self._becomes(fee.id, fee.session)
+
+    def _becomes(self, fee_id: str, session: str) -> None:
         number, at_s = self._read[fee_id]
+        if car := self._world.checks.readers.get(fee_id):
+            car.sessions.add(session)
+            car.owned.add(session)
         world, read_ms = self._world, self._world.epoch_ms + round(at_s * 1000)
         self.stays.setdefault(number, set()).add(session)
         world.checks.read_at.setdefault(session, at_s)

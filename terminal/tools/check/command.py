@@ -44,6 +44,9 @@ async def configuration(settings: Settings, _: Machine) -> AsyncIterator[Finding
         settings.require(*roles)
         if not {"reader", "worker"}.isdisjoint(roles):
             build.tariff(settings)
+        if settings.lookup and "worker" in roles:
+            build.lookup_token(settings.lookup)
+            build.lookup_tls(settings.lookup)
     except ConfigError as error:
         yield Finding("configuration", False, str(error), f"write it into {settings.file or 'the environment'}")
         return
