@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from terminal.clock import SystemClock, new_id
 from terminal.contract.messages import Found, Lookup, Plate, decode, encode, stamp
 from tests.conftest import Mosquitto
@@ -50,6 +52,7 @@ async def test_a_number_is_asked_for_over_http_paid_and_let_out(tmp_path: Path, 
             assert "ticket-garbage" not in {alert["code"] for alert in lane.heard.of("alert")}
 
 
+@pytest.mark.fault("lookup-cut")
 async def test_a_worker_killed_while_it_asks_asks_again_and_charges_once(tmp_path: Path, mosquitto: Mosquitto) -> None:
     async with ticket_system() as system:
         system.entries[NUMBER] = ago(90)
@@ -123,6 +126,7 @@ async def test_a_plate_that_came_while_the_worker_was_away_is_served_once_it_is_
         assert len([call for call in lane.sandbox.calls if call.name == "placeOrder"]) == 1
 
 
+@pytest.mark.fault("plate-unsure")
 async def test_an_unsure_plate_asks_for_a_person_on_the_glass(tmp_path: Path, mosquitto: Mosquitto) -> None:
     async with opened(garage(tmp_path, mosquitto, ""), ["run"]) as lane:
         await hears_cameras(lane)

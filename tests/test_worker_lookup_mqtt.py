@@ -44,7 +44,7 @@ async def test_over_mqtt_the_question_is_repeated_and_the_answer_believed(sandbo
 
 
 @pytest.mark.parametrize(
-    "changes", [{"number": "1"}, {"entered": stamp(CLOCK.wall_ms() + 3_600_000)}, {"entered": stamp(0)}], ids=str
+    "changes", [{"number": "1"}, {"entered": "2199-01-01T00:00:00Z"}, {"entered": stamp(0)}], ids=str
 )
 async def test_an_odd_answer_over_mqtt_is_a_failure(sandbox: Sandbox, changes: dict[str, Any]) -> None:
     async with working(sandbox, **over_mqtt()) as lane:
@@ -100,6 +100,7 @@ async def test_a_late_answer_serves_the_next_reading_and_not_this_one(sandbox: S
         assert len(lane.bus.of(Lookup)) == 1
 
 
+@pytest.mark.fault("lookup-fails")
 async def test_a_late_answer_after_a_flat_fee_charges_nobody_again(sandbox: Sandbox) -> None:
     async with working(sandbox, **over_mqtt(FLAT)) as lane:
         await lane.boom_is_down()

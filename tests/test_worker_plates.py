@@ -62,6 +62,7 @@ async def test_a_short_stay_by_plate_is_free(lane: Lane) -> None:
     assert (await lane.until(Lift)).reason == "free"
 
 
+@pytest.mark.fault("plate-unsure")
 async def test_a_plate_of_low_confidence_gets_help_with_its_reason_and_an_alert_and_is_charged_nothing(
     lane: Lane,
 ) -> None:
@@ -139,10 +140,10 @@ async def test_the_drivers_own_ticket_takes_the_place_of_a_plate_and_one_of_the_
     assert lane.sandbox.book.orders[by_plate.order_no or ""].status != "PAID_SUCCESS"
 
 
-@pytest.mark.parametrize("entered", [CLOCK.wall_ms() + 3_600_000, 0, CLOCK.wall_ms() - 400 * 86_400_000])
-async def test_an_entry_that_cannot_be_leaves_the_plate_to_a_person(lane: Lane, entered: int) -> None:
+@pytest.mark.parametrize("minutes", [-60, 400 * 1440, 50 * 366 * 1440])
+async def test_an_entry_that_cannot_be_leaves_the_plate_to_a_person(lane: Lane, minutes: int) -> None:
     await waits(lane)
-    said = plate(lane, entered=stamp(entered))
+    said = plate(lane, minutes=minutes)
     await camera_reads(lane, said)
     assert (await lane.until(Screen, state="help", fee=said.id)).reason == "plate-unsure"
     await lane.until(Alert, code="lookup-odd")

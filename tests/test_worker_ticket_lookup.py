@@ -145,6 +145,7 @@ async def test_a_failure_gets_help_with_its_reason_and_an_alert_that_the_next_an
         await lane.until(Alert, code="lookup-failed", state="cleared")
 
 
+@pytest.mark.fault("lookup-fails")
 async def test_where_the_policy_is_a_flat_fee_a_failure_costs_it_and_later_answers_change_no_stay(
     sandbox: Sandbox, system: TicketSystem
 ) -> None:
