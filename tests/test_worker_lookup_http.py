@@ -1,15 +1,20 @@
 """Another system is asked over HTTP: what it must answer, and what is no answer."""
 
 import asyncio
+import contextlib
 import gzip
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from terminal.core.foreign_ticket import ForeignEntry, ForeignTicket
+from terminal.mqtt.transport import tls_context
 from terminal.roles.worker.lookup_http import MOST_BYTES, HttpTickets
 from terminal.roles.worker.ticket_source import LookupFailed, OddAnswer
+from tests.support.authority import Authority
 from tests.support.ticket_system import Answering, TicketSystem, replies, ticket_system
 
 TICKET = ForeignTicket("number", "0001 23/4?5")
@@ -153,3 +158,31 @@ async def test_a_system_that_is_away_is_no_answer(system: TicketSystem) -> None:
         await source.ask("", TICKET)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def at_work(source: HttpTickets) -> AsyncIterator[HttpTickets]:
+    task = asyncio.create_task(source.run(lambda *_: None))
+    await asyncio.sleep(0)
+    try:
+        yield source
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_only_a_system_with_the_right_certificate_is_believed(tmp_path: Path) -> None:
+    ours, others = Authority(tmp_path), Authority(tmp_path, "others")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*ours.issue("system", "127.0.0.1"))
+    async with ticket_system(tls) as system:
+        system.entries[TICKET.number] = ENTERED
+        trusted = tls_context(ours.file, None, None)
+        async with at_work(HttpTickets(system.address, token="s3cret", tls=trusted)) as source:
+            assert await source.ask("", TICKET) == ENTRY
+        for wrong in (tls_context(others.file, None, None), None):
+            async with at_work(HttpTickets(system.address, token="s3cret", tls=wrong)) as source:
+                with pytest.raises(LookupFailed) as failed:
+                    await source.ask("", TICKET)
+                assert "s3cret" not in str(failed.value)
+        assert len(system.asked) == 1, "nobody else was told the token"

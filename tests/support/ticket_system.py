@@ -1,6 +1,7 @@
 """Another garage system that knows its own tickets: a real HTTP server which answers well, late, or with nonsense."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -50,17 +51,17 @@ def replies(*, status: int = 200, body: bytes = b"{}", headers: dict[str, str] |
 
 
 @asynccontextmanager
-async def ticket_system() -> AsyncIterator[TicketSystem]:
+async def ticket_system(tls: ssl.SSLContext | None = None) -> AsyncIterator[TicketSystem]:
     """A system that listens on the loopback."""
     system = TicketSystem()
     app = web.Application()
     app.router.add_get("/{kind}/{number}", system.handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     host, port = runner.addresses[0][:2]
-    system.url = f"http://{host}:{port}"
+    system.url = f"{'https' if tls else 'http'}://{host}:{port}"
     try:
         yield system
     finally:
