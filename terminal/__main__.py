@@ -179,8 +179,22 @@ def _add_ticket(ticket: argparse.ArgumentParser) -> None:
         "--minutes-ago", metavar="N", type=int, default=90, help="how long ago it entered (default: %(default)s)"
     )
     ticket.add_argument("--key", metavar="ID", help="the key that signs it (default: the first one)")
+    ticket.add_argument(
+        "--code", choices=("qr", "code128", "both"), default="qr", help="its symbols (default: %(default)s)"
+    )
+    ticket.add_argument("--lost", action="store_true", help="the card for a lost ticket")
     ticket.add_argument("--text", action="store_true", help="print only its text, as the last line")
     ticket.add_argument("--png", metavar="FILE", type=_to_write, help="draw it")
+    ticket.add_argument(
+        "--printer", metavar="WHERE", help="print it: /dev/usb/lp0, or tcp://HOST of an ESC/POS printer"
+    )
+    ticket.add_argument(
+        "--dots",
+        type=int,
+        choices=(576, 512, 384),
+        default=576,
+        help="the printer's dots a line: 576 or 512 on 80 mm paper, 384 on 58 mm (default: %(default)s)",
+    )
 
 
 def _add_tariff(tariff: argparse.ArgumentParser) -> None:

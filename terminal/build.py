@@ -4,7 +4,9 @@ PayBy's client, the tariff and the screens are imported when they are needed: a 
 """
 
 import errno
+import re
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from terminal import __version__
 from terminal.clock import Clock
 from terminal.config import schema as sections
 from terminal.config.load import read_file, read_secret
+from terminal.config.lookup_settings import LookupSettings
 from terminal.config.schema import ConfigError, Settings, present
 from terminal.contract import signatures
 from terminal.core.model import Rules
@@ -53,6 +56,32 @@ def tariff(settings: Settings) -> "TariffHistory":
         return read(values, ZoneInfo(zone))
     except ValueError as error:
         raise ConfigError(f"tariff.{error}") from None
+
+
+def numbers(settings: Settings) -> re.Pattern[str] | None:
+    """The form of another system's tickets; None if there is none."""
+    return re.compile(settings.lookup.numbers) if settings.lookup else None
+
+
+def lookup_token(lookup: LookupSettings) -> str:
+    """What the other system knows us by, empty for none; raises ConfigError if the file cannot hold it."""
+    if lookup.token_file is None:
+        return ""
+    raw = read_secret(lookup.token_file, "lookup.token_file")
+    if re.fullmatch(rb"[!-~]{1,4096}", raw):
+        return raw.decode("ascii")
+    raise ConfigError(f"lookup.token_file: {lookup.token_file} has no token in one line of ASCII without blanks")
+
+
+def lookup_tls(lookup: LookupSettings) -> ssl.SSLContext | None:
+    """How the other system's certificate is checked; None: by the system's authorities. Raises ConfigError."""
+    if lookup.ca_file is None:
+        return None
+    read_file(lookup.ca_file, "lookup.ca_file")
+    try:
+        return tls_context(lookup.ca_file, None, None)
+    except OSError:
+        raise ConfigError(f"lookup.ca_file: {lookup.ca_file} has no certificate, takes PEM") from None
 
 
 def embedded_user(

@@ -143,6 +143,11 @@ ROWS = (
     ),
     Row("journal-replaced", "a journal is taken away under its process: told, copied out, no new ticket", "Processes"),
     Row("no-journal", "another file, a folder, another role's journal in its place: left alone, status 2", "Processes"),
+    Row("lookup-fails", "another system answers late, twice, with nonsense or not at all: nobody pays twice", "Rules"),
+    Row("lookup-cut", "the worker dies while it asks another system: asked again, charged once", "Processes"),
+    Row(
+        "plate-unsure", "a camera is not sure of a plate, or reads another: a person, or no effect", "Rules, Processes"
+    ),
 )
 KEYS = frozenset(row.key for row in ROWS)
 

@@ -27,6 +27,9 @@ from terminal.mqtt.subscription import matches
 GARAGE = "marina"
 SAID_BY = {  # the contract's table of topics; `alert` and `health/<role>` are any role's
     "fee": {"reader"},
+    "plate": {"camera"},
+    "lookup": {"worker"},
+    "found": {"tickets"},
     "order": {"worker"},
     "screen": {"worker"},
     "paid": {"listener"},
@@ -39,6 +42,9 @@ SAID_BY = {  # the contract's table of topics; `alert` and `health/<role>` are a
 }
 HEARD_BY = {
     "fee": {"worker", "console"},
+    "plate": {"worker", "console"},
+    "lookup": {"tickets", "console"},
+    "found": {"worker", "console"},
     "order": {"reader", "console"},
     "screen": {"reader", "lcd", "console"},
     "paid": {"worker", "console"},
@@ -86,7 +92,7 @@ def test_the_lane_may_do_what_every_role_may() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["fee", "order", "screen", "lift", "barrier", "vehicle", "command", "health/barrier", "alerts/lcd"]
+    "kind", ["fee", "plate", "order", "screen", "lift", "barrier", "vehicle", "command", "health/barrier", "alerts/lcd"]
 )
 def test_nobody_says_what_belongs_to_a_lane_in_the_garages_place(kind: str) -> None:
     assert [user for user in EVERYBODY if may_publish(user, f"parking/marina/garage/{kind}", garage=GARAGE)] == []
@@ -97,6 +103,8 @@ def test_nobody_says_what_belongs_to_a_lane_in_the_garages_place(kind: str) -> N
     [
         ("worker", "receipt"),
         ("worker", "refund"),
+        ("worker", "lookup"),
+        ("tickets", "found"),
         ("worker", "health/worker"),
         ("listener", "paid"),
         ("listener", "refund"),
@@ -111,6 +119,15 @@ def test_nobody_says_what_belongs_to_a_lane_in_the_garages_place(kind: str) -> N
 )
 def test_what_concerns_the_whole_garage_is_said_in_its_place(user: str, kind: str) -> None:
     assert may_publish(user, f"parking/marina/garage/{kind}", garage=GARAGE)
+
+
+@pytest.mark.parametrize("kind", ["plate", "found"])
+def test_no_machine_of_a_lane_says_when_a_car_entered(kind: str) -> None:
+    for user in ("lane.exit-1", *(f"{role}.exit-1" for role in KERB)):
+        for place in ("exit-1", "exit-2", "garage"):
+            assert not may_publish(user, f"parking/marina/{place}/{kind}", garage=GARAGE)
+    assert may_publish("camera.exit-1", "parking/marina/exit-1/plate", garage=GARAGE)
+    assert not may_publish("camera.exit-1", "parking/marina/exit-2/plate", garage=GARAGE)
 
 
 def test_who_watches_hears_everything_and_says_nothing() -> None:

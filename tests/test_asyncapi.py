@@ -43,6 +43,9 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "session": SESSION, "car": CAR, "ticket": "PX1.k1.abc", "entered": AT, "exited": AT, "minutes": 90,
         "reason": "due", "why": "damaged", **MONEY,
     },
+    "plate": {"plate": "D 12345", "confidence": 93, "entered": AT, "car": CAR},
+    "lookup": {"kind": "number", "number": "000123456789"},
+    "found": {"lookup": ID, "number": "000123456789", "entered": AT, "ticket_class": "k2"},
     "order": {
         "fee": ID, "session": SESSION, "order_no": NUMBER, "status": "created", "token_url": "https://qr.payby.com",
         "expires": AT, "scanned": True, **MONEY,
@@ -93,8 +96,9 @@ SAMPLES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 VALUES = [
     "", "words", "a|b", "a\nb", "line\n", "\x7f", "\x85", "paid", "refused", "due", "free", "lost", "pay", "idle",
-    "cancel", "reset", "AED", "USD", "20.00", "20.0", "-1.00", "01.00", "20.00\n", AT, AT + "\n", "today", ID,
-    ID.upper(), NUMBER, NUMBER + "!", "x" * 600, 0, -1, 20, 21, 177, 178, True, False, [], {}, {"body": "x"},
+    "number", "plate", "cancel", "reset", "AED", "USD", "20.00", "20.0", "-1.00", "01.00", "20.00\n", AT, AT + "\n",
+    "today", ID, ID.upper(), NUMBER, NUMBER + "!",
+    "x" * 600, 0, -1, 20, 21, 177, 178, True, False, [], {}, {"body": "x"},
     {"size": 20, "bits": ""},
     {"lift": ID, "outcome": "raised", "why": "no"},
 ]  # fmt: skip
@@ -200,6 +204,9 @@ def test_every_message_has_its_channel() -> None:
 def test_who_publishes_what_is_as_the_contract_says() -> None:
     assert {kind: channel["x-published-by"] for kind, channel in DOCUMENT["channels"].items()} == {
         "fee": ["reader"],
+        "plate": ["camera"],
+        "lookup": ["worker"],
+        "found": ["tickets"],
         "order": ["worker"],
         "screen": ["worker"],
         "paid": ["listener"],

@@ -11,7 +11,19 @@ import pytest
 from terminal.core.events import EVENTS
 from terminal.core.model import VisitRefund
 from terminal.core.retention import slim
-from terminal.journal.kinds import CHECKPOINT, DONE, GONE, INTENT, NOTICE, RECALLED, REFUSED, SHELVED, WORDS
+from terminal.journal.kinds import (
+    ASKED,
+    CHECKPOINT,
+    DONE,
+    GONE,
+    INTENT,
+    NOTICE,
+    RECALLED,
+    REFUSED,
+    SHELVED,
+    TOLD,
+    WORDS,
+)
 from tests.chaos.__main__ import Outcome, Part, reached
 from tests.chaos.history import Account, Car, Gate, History, Intent, judge
 from tests.chaos.reading import replayed
@@ -352,7 +364,7 @@ def test_each_step_comes_as_often_as_the_others(loops: bool) -> None:
 
 
 def test_each_kind_of_row_is_a_step_or_left_to_the_simulation() -> None:
-    kinds = {*EVENTS, WORDS, CHECKPOINT, SHELVED, RECALLED, NOTICE, GONE, INTENT, DONE, REFUSED}
+    kinds = {*EVENTS, WORDS, CHECKPOINT, SHELVED, RECALLED, NOTICE, ASKED, TOLD, GONE, INTENT, DONE, REFUSED}
     named = {step.at.split(":")[1].split()[0] for step in JOURNALED if not step.at.startswith("pin")}
     assert (named | ELSEWHERE, named & ELSEWHERE) == (kinds, set())
 

@@ -234,6 +234,10 @@ def _disk(box: Box) -> Path:
     return box.folder / "disk"
 
 
+def look_up(**values: object) -> Callable[[Box], None]:
+    return key(lookup_numbers="[0-9]{12}", lookup_url="https://other.example/{number}", **values)
+
+
 BROKEN: dict[str, tuple[Callable[[Box], Any], str]] = {
     "a user that the broker does not have": (key(mqtt_username="nobody"), "mqtt.username"),
     "run as a role's user": (key(mqtt_username="worker", mqtt_password_file="secrets/mqtt/worker"), "mqtt.username"),
@@ -285,6 +289,8 @@ BROKEN: dict[str, tuple[Callable[[Box], Any], str]] = {
     "no GPIO chip": (key(gpio_pins="auto"), "gpio.pins"),
     "a tariff that takes nothing": (key(tariff_block_price="0.00"), "tariff.block_price"),
     "a configuration that was half written": (half_written, "tariff.block_price"),
+    "a look-up's token that is absent": (look_up(lookup_token_file="absent"), "lookup.token_file"),
+    "a look-up's authority that is none": (look_up(lookup_ca_file="secrets/ticket-k1"), "lookup.ca_file"),
     "an unknown key": (key(garage_colour="blue"), "garage.colour"),
 }
 

@@ -8,7 +8,7 @@ from terminal.core import events as e
 from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, QueryOrder, SendLift
 from terminal.core.display import LaneDisplay, order_status, screen
 from terminal.core.ids import help_code
-from terminal.core.model import REASONS
+from terminal.core.model import REASONS, RefusalNotice
 from terminal.core.outbox import lane_due, settled, stay_due
 from tests.support.story import PROOF, T0, TOKEN, Story, an_id
 
@@ -23,6 +23,8 @@ def test_a_screen_gives_the_contracts_reasons_and_no_others() -> None:
             "ticket-copied",
             "ticket-foreign",
             "ticket-future",
+            "ticket-unanswered",
+            "plate-unsure",
             "refused",
             "unpaid",
             "no-answer",
@@ -50,6 +52,30 @@ def test_every_screen_of_a_visit_says_whose_it_is() -> None:
     story.raises()
     story.drives_through()
     assert story.screen() == LaneDisplay("idle", "a fee")
+
+
+def test_while_another_system_is_asked_an_idle_lane_waits_and_shows_no_refusal_of_before() -> None:
+    story = Story()
+    story.arrives()
+    story.tell(e.TicketRefused(story.at, "exit-1", "a fee", "ticket-unknown"))
+    lane = story.lane()
+    assert screen(lane, None, story.at).state == "help"
+    assert screen(lane, None, story.at, asking=True) == LaneDisplay("wait", lane.fee_ids[-1])
+    closed = screen(replace(lane, closed=True), None, story.at, asking=True)
+    assert (closed.state, closed.reason) == ("closed", "operator")
+    hindered = screen(lane, None, story.at, hindrance=("out-of-order", "payby"), asking=True)
+    assert hindered.state == "out-of-order"
+
+
+def test_a_visit_shows_through_a_question_about_another_ticket() -> None:
+    story = Story()
+    story.arrives()
+    story.reads(id="a fee")
+    story.payby("CREATED")
+    lane, stay = story.lane(), story.stay()
+    assert screen(lane, stay, story.at, asking=True).state == "pay"
+    refused = replace(lane, notice=RefusalNotice("ticket-unknown", "23456", story.at + 1000))
+    assert screen(refused, stay, story.at, asking=True).state == "help"
 
 
 def test_a_free_visit_says_so_and_help_says_why() -> None:

@@ -25,7 +25,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from terminal import build
-from terminal.config.load import load
+from terminal.config.load import load, parse
+from terminal.config.lookup_settings import LookupSettings
 from terminal.config.schema import ConfigError, Settings
 from terminal.contract.access import mosquitto_acl
 from terminal.mqtt.errors import ConnectionRefused
@@ -145,6 +146,17 @@ def test_a_price_that_was_changed_at_the_server_is_the_lane_s_too(tmp_path: Path
     file.write_text(file.read_text().replace('block_price = "10.00"', 'block_price = "12.50"'))
     init(tmp_path / "a", "exit-7")
     assert b'block_price = "12.50"' in bundle(tmp_path / "a", "exit-7")["exit-terminal.toml"]
+
+
+def test_the_form_of_another_system_s_numbers_is_the_lane_s_too_and_who_is_asked_is_not(tmp_path: Path) -> None:
+    init(tmp_path, shape="server", given={"garage": "marina"})
+    payby(tmp_path)
+    file = tmp_path / "exit-terminal.toml"
+    lookup = '[lookup]\nnumbers = "[0-9]{12}"\nurl = "https://other.example/{number}"\n'
+    file.write_text(file.read_text(encoding="utf-8") + lookup, encoding="utf-8")
+    init(tmp_path, "exit-2")
+    there = parse(bundle(tmp_path)["exit-terminal.toml"].decode(), tmp_path / "exit-terminal.toml")
+    assert there.lookup == LookupSettings("[0-9]{12}")
 
 
 def unpacked(server: Path, folder: Path) -> Settings:

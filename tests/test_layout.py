@@ -18,7 +18,7 @@ from tests.support.docstrings import UndocumentedNames, definitions
 TREE = Path(__file__).parents[1]
 PROJECT = tomllib.loads((TREE / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES: list[str] = PROJECT["tool"]["setuptools"]["packages"]
-CABLES = {"gpiozero", "luma", "spidev", "lgpio", "serial", "evdev", "amqtt"}
+CABLES = {"escpos", "gpiozero", "luma", "spidev", "lgpio", "serial", "evdev", "amqtt"}
 LONGEST = 400
 
 
@@ -328,8 +328,16 @@ def test_what_only_developers_need_is_not_fetched_for_the_product() -> None:
 def test_everything_that_is_imported_is_asked_for() -> None:
     asked = {re.sub(r"[-_.]+", "_", Requirement(text).name) for text in PROJECT["project"]["dependencies"]}
     extras = PROJECT["project"]["optional-dependencies"]
-    asked |= {Requirement(text).name for extra in ("pi", "tools") for text in extras[extra]}
-    names = {"pillow": "PIL", "pyserial": "serial", "paho_mqtt": "paho", "luma_core": "luma", "zxing_cpp": "zxingcpp"}
+    more = (text for extra in ("pi", "printer", "tools") for text in extras[extra])
+    asked |= {re.sub(r"[-_.]+", "_", Requirement(text).name) for text in more}
+    names = {
+        "pillow": "PIL",
+        "pyserial": "serial",
+        "paho_mqtt": "paho",
+        "python_escpos": "escpos",
+        "luma_core": "luma",
+        "zxing_cpp": "zxingcpp",
+    }
     known = {names.get(name, name) for name in asked} | {"terminal", "broker", "drivers", *sys.stdlib_module_names}
     found = {
         name

@@ -1,7 +1,8 @@
 import pytest
 
+from terminal.core.ids import derived_id
 from terminal.core.money import Fils
-from terminal.core.quote import Quote, hint, quote
+from terminal.core.quote import Quote, hint, quote, vouched
 from terminal.core.tariff import Tariff
 from terminal.core.ticket import FUTURE_ALLOWANCE_MS, sign_ticket
 from tests.support.tariffs import HOURLY, history
@@ -96,3 +97,12 @@ def test_who_holds_no_key_cannot_tell_who_signed_a_ticket() -> None:
     forged = sign_ticket("marina", SESSION, ENTERED, "k1", b"\0" * 32)
     assert ask(forged, exited).why == "ticket-unknown"
     assert hint(forged, exited, garage="marina", tariff=TARIFF, lost_session=FRESH) == ask(TICKET, exited)
+
+
+def test_a_session_that_is_vouched_for_has_the_whole_second_of_its_time_as_entry() -> None:
+    session = derived_id(ENTERED + 999, "a stay")
+    exited = ENTERED + 90 * 60_000
+    assert vouched(session, exited, tariff=TARIFF) == Quote("due", exited, session, ENTERED, 90, Fils(2000))
+    early = ENTERED - FUTURE_ALLOWANCE_MS - 1
+    assert vouched(session, early, tariff=TARIFF) == Quote("refused", early, why="ticket-future")
+    assert vouched(session, early, tariff=TARIFF, kept=False).reason == "free"

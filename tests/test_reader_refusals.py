@@ -1,17 +1,18 @@
 """Readings that are refused: garbage, strangers' tickets, and rows of them that mean a broken scanner."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 from evdev import ecodes
 
 from drivers.scanner import HidScanner
-from terminal.contract.messages import Alert, Fee, Screen
+from terminal.contract.messages import Alert, Fee, Screen, stamp
 from terminal.core.ticket import sign_ticket
 from terminal.roles.reader import REFUSED_EVERY_MS, REFUSED_ROW, SAME_MS
 from tests.support.keyboard import event, typed
-from tests.support.reader_kerb import LANE, NOW, SESSIONS, Kerb, kerb, ticket
+from tests.support.reader_kerb import CAR, LANE, NOW, SESSIONS, Kerb, kerb, ticket
 
 
 @pytest.mark.fault("ticket-again")
@@ -119,6 +120,26 @@ async def refusals(at: Kerb, count: int, text: str = "garbage {}") -> None:
         at.scanner.feed(text.format(number))
         await at.settled()
         at.clock.turn(max(SAME_MS, REFUSED_EVERY_MS))
+
+
+async def test_a_number_of_another_system_is_for_the_worker_to_look_up() -> None:
+    async with kerb(numbers=re.compile("[0-9]{12}")) as at:
+        await at.vehicle()
+        at.scanner.feed("000123456789")
+        (fee,) = await at.fees(1)
+        assert (fee.reason, fee.ticket, fee.car, fee.exited) == ("number", "000123456789", CAR, stamp(NOW))
+        assert (fee.session, fee.amount, fee.why) == (None, None, None)
+        for text, reason in (("00012345678", "refused"), ("lost", "lost"), (ticket(), "due")):
+            at.scanner.feed(text)
+            await at.settled()
+            assert at.bus.of(Fee)[-1].reason == reason
+            at.clock.turn(SAME_MS)
+
+
+async def test_without_such_a_form_a_number_is_no_ticket() -> None:
+    async with kerb() as at:
+        at.scanner.feed("000123456789")
+        assert (await at.fees(1))[0].reason == "refused"
 
 
 def rows(at: Kerb) -> list[str]:

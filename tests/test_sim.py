@@ -23,6 +23,13 @@ def test_phones_that_read_a_code_and_take_their_time_are_told_of_and_violate_not
         assert 0 in told and any(told), f"some worlds see phones, others do not: {what} {told}"
 
 
+def test_numbers_of_a_system_that_fails_lies_and_wavers_violate_nothing() -> None:
+    for number in range(3):
+        report = run(f"look-ups:{number}", Options(orders=40, climate="look-ups", tracing=True))
+        assert not report.violation, f"{report.violation}\n{readable(report.trace, 200)}"
+        assert report.counts["look-ups"] > 10
+
+
 def test_the_same_seed_gives_the_same_world() -> None:
     options = Options(orders=30, faults=True, real=False, tracing=True)
     assert run("same", options).digest() == run("same", options).digest() != run("other", options).digest()

@@ -138,3 +138,71 @@ def test_an_entry_after_the_exit_is_from_the_future_beyond_the_clocks_allowance(
 )
 def test_only_the_word_itself_asks_for_a_lost_ticket(text: str, lost: bool) -> None:
     assert ticket.is_lost(text) is lost
+
+
+# -- tickets that are numbers --------------------------------------------------------------------------------------
+
+NUMBER = ticket.sign_number("marina", 123_456_789, ENTERED + 999, KEYS["k1"])
+
+
+@given(garages, st.integers(0, ticket.SERIALS - 1), st.integers(0, 10**13 - 1), st.binary(min_size=32, max_size=64))
+def test_every_number_reads_back_with_the_key_that_signed_it(
+    garage: str, serial: int, entered_ms: int, key: bytes
+) -> None:
+    text = ticket.sign_number(garage, serial, entered_ms, key)
+    assert len(text) == 36 and text.isdecimal() and text.isascii()
+    found = ticket.read_ticket(text, {"other": b"other key", "k9": key}, garage)
+    assert (found.entered_ms, found.key_id) == (entered_ms // 1000 * 1000, "K9")
+    form = ticket.read_form(text, garage)
+    assert (form.session, form.entered_ms, form.key_id) == (found.session, found.entered_ms, "")
+    assert int(found.session.replace("-", "")[:12], 16) == found.entered_ms
+
+
+def test_the_same_number_names_the_same_stay_in_every_version() -> None:
+    assert NUMBER == "117640556001234567895529772454756792"
+    assert ticket.read_ticket(NUMBER, KEYS, "marina") == ParkingTicket(
+        "019ab9e8-4b80-72a2-8ce9-be92afcc3fcb", ENTERED, "K1"
+    )
+
+
+@given(st.integers(0, 35), st.sampled_from(string.digits))
+def test_no_digit_of_a_number_can_change(place: int, other: str) -> None:
+    assume(other != NUMBER[place])
+    assert why(NUMBER[:place] + other + NUMBER[place + 1 :]) == "ticket-unknown"
+
+
+@pytest.mark.parametrize("text", [NUMBER + "0", NUMBER[1:], " " + NUMBER, NUMBER + "\n", NUMBER.replace("1", "١")])
+def test_a_damaged_number_is_unknown(text: str) -> None:
+    assert why(text) == "ticket-unknown"
+
+
+def test_a_number_of_another_garage_or_key_is_unknown() -> None:
+    assert why(NUMBER, garage="harbour") == "ticket-unknown"
+    assert why(NUMBER, keys={"k1": KEYS["k2"]}) == "ticket-unknown"
+    assert why(NUMBER, keys={}) == "ticket-unknown"
+    assert ticket.read_form(NUMBER, "harbour").session != ticket.read_form(NUMBER, "marina").session
+
+
+def test_during_a_rotation_numbers_of_the_old_and_the_new_key_read() -> None:
+    for order in ({"k2": KEYS["k2"], "k1": KEYS["k1"]}, {"k1": KEYS["k1"], "k2": KEYS["k2"]}):
+        for name, key in KEYS.items():
+            text = ticket.sign_number("marina", 1, ENTERED, key)
+            assert ticket.read_ticket(text, order, "marina").key_id == name.upper()
+
+
+@pytest.mark.parametrize(("serial", "entered_ms"), [(-1, 0), (10**9, 0), (0, -1), (0, 10**13)])
+def test_what_no_number_can_say_is_not_signed(serial: int, entered_ms: int) -> None:
+    with pytest.raises(ValueError, match="does not fit into its digits"):
+        ticket.sign_number("marina", serial, entered_ms, KEYS["k1"])
+
+
+@pytest.mark.parametrize("text", [SESSION, SESSION.upper(), SESSION.replace("-", "")])
+def test_a_session_is_read_off_a_damaged_ticket(text: str) -> None:
+    assert ticket.session_in(text) == SESSION
+
+
+@pytest.mark.parametrize(
+    "text", ["", NUMBER, TEXT, SESSION[:-1], SESSION + "0", SESSION.replace("7abc", "4abc"), "LOST"]
+)
+def test_what_is_no_session_is_none(text: str) -> None:
+    assert ticket.session_in(text) is None

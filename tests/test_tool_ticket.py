@@ -1,15 +1,20 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 import zxingcpp
 from PIL import Image
+from pyzbar import pyzbar
 
 from terminal.config.load import load
 from terminal.config.schema import ConfigError, Settings
 from terminal.config.tariff_settings import TariffSettings
-from terminal.core.ticket import read_ticket
-from terminal.tools import ticket
+from terminal.core.ticket import is_lost, read_ticket
+from terminal.tools.ticket import command as ticket
+from terminal.tools.ticket.picture import CodeKind, grouped
+from terminal.tools.ticket.symbols import TooWide
 
 NOW = 1_795_000_000_000
 KEYS = {"k1": bytes(range(32)), "old": bytes(range(1, 33))}
@@ -26,10 +31,30 @@ def settings(tmp_path: Path) -> Settings:
     return load(file, {})
 
 
-def printed(settings: Settings, minutes_ago: int = 90, text_only: bool = False, png: Path | None = None) -> list[str]:
+def printed(settings: Settings, minutes_ago: int = 90, text_only: bool = False, **more: Any) -> list[str]:
     lines: list[str] = []
-    ticket.run(settings, minutes_ago=minutes_ago, text_only=text_only, png=png, now_ms=NOW, say=lines.append)
+    wish = ticket.TicketWish(minutes_ago, text_only=text_only, **more)
+    ticket.run(settings, wish, now_ms=NOW, say=lines.append)
     return "\n".join(lines).splitlines()
+
+
+class Paper:
+    """A printer that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.pictures: list[Image.Image] = []
+
+    def print(self, picture: Image.Image) -> None:
+        self.pictures.append(picture)
+
+
+def on_paper(settings: Settings, **more: Any) -> tuple[str, Image.Image]:
+    """A ticket's text, and what its printer gets."""
+    lines, paper = list[str](), Paper()
+    wish = ticket.TicketWish(text_only=True, **more)
+    ticket.run(settings, wish, now_ms=NOW, printer=paper, say=lines.append)
+    (picture,) = paper.pictures
+    return lines[-1], picture
 
 
 def test_the_text_alone_is_a_ticket_of_the_first_key_from_so_many_minutes_ago(settings: Settings) -> None:
@@ -83,3 +108,51 @@ def test_a_longer_stay_than_any_car_park_has_seen_is_refused(settings: Settings)
 def test_without_ticket_keys_the_command_says_what_is_missing() -> None:
     with pytest.raises(ConfigError, match="ticket"):
         printed(load(None, {"EXIT_TERMINAL_GARAGE_ID": "marina"}))
+
+
+@pytest.mark.parametrize("dots", [576, 512, 384])
+@pytest.mark.parametrize("code", ["qr", "code128", "both"])
+def test_a_printed_ticket_is_read_by_two_decoders(settings: Settings, code: CodeKind, dots: int) -> None:
+    if (code, dots) in {("code128", 384), ("both", 384)}:
+        with pytest.raises(TooWide, match="needs 506 dots, and there are 384"):
+            on_paper(settings, code=code, dots=dots)
+        return
+    text, picture = on_paper(settings, code=code, dots=dots)
+    assert picture.width == dots
+    kinds = {"qr": {"QRCode"}, "code128": {"Code128"}, "both": {"QRCode", "Code128"}}[code]
+    by_zxing = {found.format.name: found.text for found in zxingcpp.read_barcodes(picture)}
+    by_zbar = {found.type: found.data.decode() for found in pyzbar.decode(picture)}
+    assert by_zxing == dict.fromkeys(kinds, text)
+    assert by_zbar == dict.fromkeys({kind.upper() for kind in kinds}, text)
+    black_and_white = picture.point(lambda value: 255 * (value > 127))
+    assert {found.text for found in zxingcpp.read_barcodes(black_and_white)} == {text}
+    found = read_ticket(text, KEYS, "marina")
+    assert (found.entered_ms, found.key_id) == (NOW - 90 * MINUTE_MS, "K1")
+
+
+def test_a_ticket_with_bars_is_a_number_of_36_digits_that_costs_the_same(settings: Settings) -> None:
+    *_, stay, text = printed(settings, code="code128")
+    assert len(text) == 36 and text.isdecimal()
+    assert stay == "90 minutes: AED 20.00"
+    assert grouped(text).replace(" ", "") == text
+    assert grouped(text).count(" ") == 8
+    assert grouped("P1.MARINA") == "P1.MARINA"
+    assert len({printed(settings, code="both", text_only=True)[0] for _ in range(3)}) == 3
+
+
+def test_the_card_for_a_lost_ticket_asks_for_one_and_says_what_it_costs(settings: Settings) -> None:
+    *_, cost, text = printed(settings, lost=True)
+    assert (cost, text) == ("lost ticket of garage marina: AED 150.00", "LOST")
+    text, picture = on_paper(settings, lost=True, code="both", dots=384)
+    assert is_lost(text)
+    assert {found.text for found in zxingcpp.read_barcodes(picture)} == {"LOST"}
+    assert len(zxingcpp.read_barcodes(picture)) == 2
+
+
+def test_a_ticket_bears_the_garage_s_name_and_entry_in_both_languages(settings: Settings) -> None:
+    assert settings.garage
+    plain = on_paper(settings)[1]
+    named = msgspec.structs.replace(settings.garage, name="Marina Garage", name_ar="مواقف المارينا")
+    assert on_paper(replace(settings, garage=named))[1].height > plain.height
+    long = msgspec.structs.replace(settings.garage, name="W" * 64, name_ar="م" * 64)
+    assert on_paper(replace(settings, garage=long), dots=384)[1].width == 384

@@ -133,18 +133,18 @@ def _screens(args: argparse.Namespace) -> int:
 
 
 def _ticket(args: argparse.Namespace) -> int:
-    from terminal.tools import ticket
+    from drivers.printer import TicketPrinter
+    from terminal.tools.ticket import command
 
     settings = _load(args)
     settings.require("ticket")
+    wish = command.TicketWish(args.minutes_ago, args.key, args.code, args.lost, args.text, args.png, args.dots)
     try:
-        ticket.run(
+        command.run(
             settings,
-            minutes_ago=args.minutes_ago,
-            text_only=args.text,
-            png=args.png,
-            key_id=args.key,
-            blocks=output.takes(sys.stdout, ticket.BLOCKS),
+            wish,
+            printer=TicketPrinter(args.printer, args.dots) if args.printer else None,
+            blocks=output.takes(sys.stdout, command.BLOCKS),
             now_ms=time.time_ns() // 1_000_000,
         )
     except ValueError as error:

@@ -18,10 +18,11 @@ def set_right() -> tuple[type[Exception], ...]:
 
 def failed() -> tuple[type[Exception], ...]:
     """The errors of a program that was started rightly: exit status 1."""
+    from drivers.printer import PrinterError
     from terminal.journal.rows import JournalError
     from terminal.mqtt.presence import SecondWorker
 
-    return JournalError, SecondWorker
+    return JournalError, PrinterError, SecondWorker
 
 
 def in_a_line() -> tuple[type[BaseException], ...]:

@@ -15,6 +15,7 @@ from terminal.clock import Clock, SystemClock, kernel_keeps
 from terminal.config import schema as sections
 from terminal.config.load import read_ticket_keys
 from terminal.config.schema import ConfigError, Settings, present
+from terminal.core import money
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.heartbeat import HEARTBEAT_S, SELDOM_S, last_will
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from broker.embedded import EmbeddedBroker
     from terminal.roles.barrier.spent_lifts import BarrierJournal
     from terminal.roles.worker.journal_keeper import WorkerJournal
+    from terminal.roles.worker.ticket_readings import ForeignTicketSettings
+    from terminal.roles.worker.ticket_source import TicketSource
     from terminal.screen.view import Wifi
 
 _GLASS_FIRST = ("broker", "lcd", "reader", "loops", "barrier", "listener", "worker", "console")
@@ -203,7 +206,8 @@ class _Opener:
         from terminal.roles.reader import ReaderRole
 
         scanner = await self._stack.enter_async_context(self._hardware.scanner())
-        return ReaderRole(endpoint, scanner, tariff=build.tariff(self._settings), kept=kernel_keeps).run
+        tariff, numbers = build.tariff(self._settings), build.numbers(self._settings)
+        return ReaderRole(endpoint, scanner, tariff=tariff, kept=kernel_keeps, numbers=numbers).run
 
     async def _worker(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
         from terminal.app.journal_watch import JournalWatch, OutOfOrder
@@ -238,10 +242,12 @@ class _Opener:
             words_for=PayByRequests(garage.id, garage.name, garage.name_ar, payby.notify_url, tariff, payby.device_ids),
             version=__version__,
             device_ids=payby.device_ids,
+            foreign=foreign_tickets(settings),
         )
+        ask = _ticket_source(settings, endpoint)
 
         async def serve(log: "WorkerJournal") -> None:
-            await WorkerRole(endpoint, client, log, told, kept=kernel_keeps).run()
+            await WorkerRole(endpoint, client, log, told, kept=kernel_keeps, tickets=ask()).run()
 
         return JournalWatch(
             endpoint,
@@ -327,3 +333,31 @@ class _Opener:
             raise ConfigError(f"lcd.wifi: the panel cannot show its code: {error}") from None
         except ValueError as error:  # the panel's size
             raise ConfigError(str(error)) from None
+
+
+def foreign_tickets(settings: Settings) -> "ForeignTicketSettings":
+    """Which tickets of others the worker takes, and how."""
+    from terminal.roles.worker.ticket_lookup import ForeignTicketPolicy
+    from terminal.roles.worker.ticket_readings import ForeignTicketSettings
+
+    plate, lookup = settings.plate, settings.lookup
+    least = plate.least_confidence if plate else None
+    if lookup is None:
+        return ForeignTicketSettings(None, least)
+    flat, current_ms = money.parse(lookup.flat_fee or "0"), lookup.cache_minutes * 60_000
+    policy = ForeignTicketPolicy(lookup.timeout, flat, current_ms, lookup.cache_tickets)
+    return ForeignTicketSettings(build.numbers(settings), least, policy)
+
+
+def _ticket_source(settings: Settings, endpoint: Endpoint) -> "Callable[[], TicketSource | None]":
+    """Makes what asks about the tickets of others, anew for each start of the worker; raises ConfigError."""
+    from terminal.roles.worker.lookup_http import HttpTickets
+    from terminal.roles.worker.lookup_mqtt import MqttTickets
+
+    lookup = settings.lookup
+    if lookup is None:
+        return lambda: None
+    if lookup.url is None:
+        return lambda: MqttTickets(endpoint)
+    url, token, tls = lookup.url, build.lookup_token(lookup), build.lookup_tls(lookup)
+    return lambda: HttpTickets(url, token=token, tls=tls, agent=f"exit-terminal/{__version__}")

@@ -8,16 +8,15 @@ import os
 import re
 import stat
 import tomllib
-import zoneinfo
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
 from terminal.config import toml_faults
+from terminal.config.error_text import got
 from terminal.config.schema import (
     CLOCKS,
     SECTIONS,
@@ -28,15 +27,13 @@ from terminal.config.schema import (
     hints,
     takes,
 )
+from terminal.config.together import check_together, check_zone
 
 PREFIX = "EXIT_TERMINAL_"
 CONFIG_VARIABLE = PREFIX + "CONFIG"
 CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
 """Where systemd puts what a unit's LoadCredential= names: systemd.exec(5)."""
 _LARGEST = 64 * 1024
-_SPI_PINS = {0: (10, 11), 1: (20, 21)}
-"""Data and clock pins of the buses that use the same pins on every Raspberry Pi."""
-_LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +86,7 @@ def _given(tables: Mapping[str, Any], base: Places) -> dict[str, dict[str, Any]]
         if name not in SECTIONS:
             raise ConfigError(f"{name}: no such section; there are {', '.join(SECTIONS)}")
         if not isinstance(table, dict):
-            raise ConfigError(f"{name}: got {_got(table)}, takes a section: [{name}]")
+            raise ConfigError(f"{name}: got {got(table)}, takes a section: [{name}]")
         given[name] = {key: _value(name, key, (value,), base) for key, value in table.items()}
     return given
 
@@ -107,11 +104,7 @@ def _settle(given: dict[str, dict[str, Any]], path: Path | None) -> Settings:
         except TypeError:  # msgspec's word for a missing field
             absent[name] = first_key(SECTIONS[name], values)
     settings = Settings(**built, file=path, absent=absent)
-    for check in (
-        *(_check_garage, _check_url, _check_mqtt, _check_ticket, _check_reader, _check_png, _check_amounts),
-        _check_pins,
-    ):
-        check(settings)
+    check_together(settings)
     return settings
 
 
@@ -131,7 +124,7 @@ def checked(key: str, text: str) -> Any:
     readings = (text, int(text)) if text.isascii() and text.isdecimal() else (text,)
     value = _value(section, name, readings, Places(Path.cwd()))
     if key == "garage.timezone":
-        _check_zone(text)
+        check_zone(text)
     return value
 
 
@@ -161,10 +154,10 @@ def _value(section: str, key: str, readings: tuple[Any, ...], base: Places, *, s
         except msgspec.ValidationError:
             continue
         return converted
-    got = readings[0]
+    first = readings[0]
     if (section, key) == ("mqtt", "url"):
-        raise ConfigError(f"{shown}: got {_got(got)}, takes {takes(hint)}, without a user")
-    raise ConfigError(f"{shown}: got {_got(got, quiet=_may_be_secret(hint))}, takes {takes(hint)}")
+        raise ConfigError(f"{shown}: got {got(first)}, takes {takes(hint)}, without a user")
+    raise ConfigError(f"{shown}: got {got(first, quiet=_may_be_secret(hint))}, takes {takes(hint)}")
 
 
 def _may_be_empty(section: str, key: str) -> bool:
@@ -172,6 +165,9 @@ def _may_be_empty(section: str, key: str) -> bool:
         ("mqtt", "ca_file"),
         ("mqtt", "cert_file"),
         ("mqtt", "key_file"),
+        ("lookup", "url"),
+        ("lookup", "token_file"),
+        ("lookup", "ca_file"),
         ("payby", "payee_mid"),
         ("payby", "notify_url"),
         ("lcd", "idle_picture"),
@@ -183,23 +179,6 @@ def _may_be_secret(hint: Any) -> bool:
     """Whether the value may be a secret by mistake: for every path, and for a URL."""
     text = str(hint)
     return "pathlib." in text or "://" in text
-
-
-def _got(value: object, *, quiet: bool = False) -> str:
-    match value:
-        case str() if quiet:
-            return f"a text of {len(value)} characters"
-        case dict():
-            return f"a table of {', '.join(map(str, value)) or 'nothing'}"
-        case list():
-            return f"a list of {len(value)}"
-        case bool():
-            return "true" if value else "false"
-        case str():
-            value = re.sub(r"^([a-z]*://)?.*@", r"\1…@", value, flags=re.DOTALL)  # who writes a password into a URL
-            return repr(value if len(value) <= 60 else value[:60] + "…")
-        case _:
-            return str(value)
 
 
 # --- where values come from -----------------------------------------------------------------------------------
@@ -292,92 +271,3 @@ def read_ticket_keys(ticket: TicketSettings) -> dict[str, bytes]:
     if len(set(keys.values())) < len(keys):
         raise ConfigError("ticket.keys: two ids have the same key; give each id its own, or leave one out")
     return keys
-
-
-# --- what one key cannot say ----------------------------------------------------------------------------------
-
-
-def _check_garage(settings: Settings) -> None:
-    if settings.garage:
-        _check_zone(settings.garage.timezone)
-
-
-def _check_zone(name: str) -> None:
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ConfigError(
-            f'garage.timezone: got {_got(name)}, takes a time zone that this machine knows, such as "Asia/Dubai"'
-        ) from None
-
-
-def _check_url(settings: Settings) -> None:
-    """Plain HTTP would show orders to everybody on the way, so it is for a sandbox on this machine only."""
-    parts = urlsplit(settings.payby.base_url if settings.payby else "")
-    if settings.payby:
-        _check_port("payby.base_url", settings.payby.base_url)
-        _check_port("payby.notify_url", settings.payby.notify_url or "")
-    if parts.scheme == "http" and not _LOOPBACK.fullmatch(parts.hostname or ""):
-        raise ConfigError(
-            f"payby.base_url: got http:// to {parts.hostname}, takes https:// for every host but this machine"
-        )
-
-
-def _check_mqtt(settings: Settings) -> None:
-    """A client certificate and its key come together; plain MQTT shows neither."""
-    if mqtt := settings.mqtt:
-        _check_port("mqtt.url", mqtt.url)
-        for key, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
-            if getattr(mqtt, key) and not getattr(mqtt, other):
-                raise ConfigError(f"mqtt.{other}: missing; mqtt.{key} takes both, or leave both out")
-        if mqtt.cert_file and mqtt.url.startswith("mqtt:"):
-            raise ConfigError("mqtt.cert_file: got a certificate for mqtt://, takes one with mqtts:// alone")
-
-
-def _check_port(key: str, url: str) -> None:
-    try:
-        known = urlsplit(url).port != 0
-    except ValueError:  # of a port that is none, and of brackets that hold no address
-        known = False
-    if not known:
-        raise ConfigError(f"{key}: got a text whose host or port is none, takes a port from 1 to 65535, as HOST:8883")
-
-
-def _check_ticket(settings: Settings) -> None:
-    """A ticket has its key's id in capital letters."""
-    ids = [name.upper() for name in settings.ticket.keys] if settings.ticket else []
-    if len(set(ids)) < len(ids):
-        raise ConfigError(
-            "ticket.keys: got two ids that differ only in capital letters, which a ticket does not keep; rename one"
-        )
-
-
-def _check_reader(settings: Settings) -> None:
-    if settings.reader and settings.reader.driver != "stdin" and not settings.reader.device:
-        raise ConfigError(f'reader.device: missing; driver = "{settings.reader.driver}" takes the path of its device')
-
-
-def _check_png(settings: Settings) -> None:
-    if settings.lcd and settings.lcd.panel == "png":
-        for key, takes in (("folder", "the path of a folder"), ("size", 'pixels, such as "480x320"')):
-            if not getattr(settings.lcd, key):
-                raise ConfigError(f'lcd.{key}: missing; panel = "png" takes {takes}')
-    if settings.lcd and settings.lcd.backlight_pwm and settings.lcd.backlight_pin < 0:
-        raise ConfigError("lcd.backlight_pwm: got true, takes false where lcd.backlight_pin is -1")
-
-
-def _check_amounts(settings: Settings) -> None:
-    for key in ("block_price", "day_cap", "lost_ticket", "calendar_cap", "minimum", "maximum", "round_to"):
-        if not float(getattr(settings.tariff, key) or 1):
-            raise ConfigError(f"tariff.{key}: got {getattr(settings.tariff, key)!r}, takes an amount above 0.00")
-
-
-def _check_pins(settings: Settings) -> None:
-    """Raise ConfigError where two keys name one GPIO: the second to open it would drive the other's device."""
-    used: dict[int, str] = {}
-    if settings.lcd and settings.lcd.panel != "png":  # the kernel drives the bus, and gives its pins away all the same
-        used.update(dict.fromkeys(_SPI_PINS.get(settings.lcd.spi_bus, ()), "lcd.spi_bus"))
-    for key, pin in settings.pins():
-        if pin in used:
-            raise ConfigError(f"{key}: got {pin}, which {used[pin]} already uses; takes another pin")
-        used[pin] = key

@@ -1,7 +1,7 @@
 """Every section and key of the configuration, what each takes, and which of them a role cannot do without.
 
 A section is a class and a key is a field; the field's type says what the key takes. `config/load.py` reads them.
-`[tariff]` stands in `config/tariff_settings.py`.
+`[tariff]` stands in `config/tariff_settings.py`, `[lookup]` and `[plate]` in `config/lookup_settings.py`.
 """
 
 import re
@@ -28,6 +28,7 @@ from terminal.config.field_types import (
     TcpPort,
     WatcherNames,
 )
+from terminal.config.lookup_settings import LookupSettings, PlateSettings
 from terminal.config.section import Section
 from terminal.config.tariff_settings import TariffSettings
 
@@ -227,8 +228,8 @@ SECTIONS: Mapping[str, type[Section]] = {
     kind.section(): kind
     for kind in (
         GarageSettings, LaneSettings, MqttSettings, BrokerSettings, PaybySettings, LiftSettings, TicketSettings,
-        TariffSettings, ReaderSettings, LcdSettings, BarrierSettings, LoopsSettings, ListenerSettings,
-        ConsoleSettings, JournalSettings, GpioSettings,
+        LookupSettings, PlateSettings, TariffSettings, ReaderSettings, LcdSettings, BarrierSettings, LoopsSettings,
+        ListenerSettings, ConsoleSettings, JournalSettings, GpioSettings,
     )
 }  # fmt: skip
 
@@ -285,6 +286,8 @@ class Settings:
     payby: PaybySettings | None = None
     lift: LiftSettings | None = None
     ticket: TicketSettings | None = None
+    lookup: LookupSettings | None = None
+    plate: PlateSettings | None = None
     tariff: TariffSettings = TariffSettings()  # noqa: RUF009 - a frozen Struct
     reader: ReaderSettings | None = None
     lcd: LcdSettings | None = None

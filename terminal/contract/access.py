@@ -35,16 +35,23 @@ def _rights(says: str, hears: str) -> Rights:
 
 ROLES = {
     "reader": _rights("fee alert", "order screen vehicle health"),
-    "worker": _rights("order screen receipt lift refund alert", "fee paid refund barrier vehicle command lift health"),
+    "worker": _rights(
+        "order screen receipt lift refund lookup alert",
+        "fee plate found paid refund barrier vehicle command lift health",
+    ),
     "listener": _rights("paid refund alert", "receipt health"),
     "barrier": _rights("barrier alert", "lift vehicle health"),
     "lcd": _rights("alert", "screen health"),
     "loops": _rights("vehicle alert", "vehicle"),
     "console": Rights(frozenset({"lift", "command", "alert"}), EVERYTHING),
     "broker": _rights("alert", ""),
+    "camera": _rights("plate alert", ""),
+    "tickets": _rights("found alert", "lookup health"),
 }
 """What each role needs for its work, and no more. The worker subscribes to ``lift`` for the console's, the loops to
-``vehicle`` to find the waiting car's id again after a restart."""
+``vehicle`` to find the waiting car's id again after a restart. ``camera`` and ``tickets`` are other vendors' systems: a
+camera that reads plates, and a system that knows its own tickets. Both are believed about entries, so no machine of a
+lane has their rights."""
 
 KERB = ("reader", "barrier", "lcd", "loops")
 """The roles that stand at a lane, and may be bound to one."""
@@ -60,7 +67,7 @@ USERS = {**ROLES, "lane": _union(*ROLES.values())}
 WATCHERS = ("watch",)
 """The watchers where the configuration names no others."""
 _WATCHER = Rights(frozenset(), EVERYTHING)
-BOUND = {**{role: ROLES[role] for role in KERB}, "lane": _union(*(ROLES[role] for role in KERB))}
+BOUND = {**{role: ROLES[role] for role in (*KERB, "camera")}, "lane": _union(*(ROLES[role] for role in KERB))}
 """What may stand before the dot in the name of a user bound to a lane, with the user's rights there."""
 
 

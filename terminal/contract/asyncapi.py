@@ -17,6 +17,9 @@ from terminal.contract.topics import BY_ROLE, FLEETING, RETAINED
 
 MEANINGS = {
     "fee": "A ticket was read, and this is what is due.",
+    "plate": "A camera has read the plate of the vehicle that waits, in place of a ticket.",
+    "lookup": "The worker asks another system when the stay of one of its tickets, or of a plate, began.",
+    "found": "The other system's answer to a `lookup`.",
     "order": "The lane's PayBy order and how it stands.",
     "screen": "What the LCD shows now, the QR bitmap included.",
     "paid": "PayBy says that an order is paid, in PayBy's own signed words.",
@@ -24,7 +27,7 @@ MEANINGS = {
     "lift": "A signed leave to raise the boom once, with its proof.",
     "barrier": "What the boom does, and by which lift it rose. Every lift is answered here, repeats included.",
     "vehicle": "Is a vehicle waiting, which one, is one under the boom; on change and every 5 s.",
-    "command": "What an operator asks for: cancel, refund, reset, open or close the lane.",
+    "command": "What an operator asks for: cancel, refund, reset, read a ticket, open or close the lane.",
     "refund": "A refund's progress.",
     "alert": "Something a person must know, raised or cleared.",
     "alerts": "What a role has raised now at this place, replaced on every change; empty when there is nothing.",
@@ -53,11 +56,13 @@ def _when(kind: str, field: str, values: list[str], needed: list[str]) -> None:
 
 # What the types' __post_init__ asks for; tests compare the two.
 _when("Fee", "reason", ["refused"], ["why"])
-_when("Fee", "reason", ["due", "free", "lost"], ["exited", "amount", "currency"])
+_when("Fee", "reason", ["due", "free", "lost", "number"], ["exited"])
+_when("Fee", "reason", ["due", "free", "lost"], ["amount", "currency"])
 _when("Fee", "reason", ["due", "free"], ["session", "entered", "minutes"])
 _when("Screen", "state", ["pay"], ["session", "amount", "currency", "expires", "remaining", "qr", "key", "sign"])
 _when("Command", "command", ["cancel", "refund"], ["order_no"])
 _when("Command", "command", ["reset"], ["session"])
+_when("Command", "command", ["ticket"], ["reason"])
 _CONDITIONS["Receipt"] = [{"anyOf": [{"required": ["command"]}, {"required": ["notify_id"]}]}]
 
 _DESCRIPTION = f"""\

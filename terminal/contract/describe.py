@@ -33,10 +33,16 @@ def _fee(data: MessageFields) -> str:
             return f"ticket refused: {data['why']}"
         case "lost":
             return f"ticket lost, {_money(data)} due"
+        case "number":
+            return f"ticket {data['ticket']} of another system"
         case "free":
             return f"stay of {stay(data['minutes'])}, free"
         case _:
             return f"stay of {stay(data['minutes'])}, {_money(data)} due"
+
+
+def _found(data: MessageFields) -> str:
+    return f"{data['number']} entered at {data['entered']}" if "entered" in data else f"{data['number']} is unknown"
 
 
 def _order(data: MessageFields) -> str:
@@ -91,6 +97,9 @@ def _raised(alerts: list[MessageFields], more: int) -> str:
 
 _WORDS: dict[str, Callable[[MessageFields], str]] = {
     "fee": _fee,
+    "plate": lambda data: f"plate {data['plate']}, read with {data['confidence']} %",
+    "lookup": lambda data: f"asks when {data['kind']} {data['number']} entered",
+    "found": _found,
     "order": _order,
     "screen": _screen,
     "paid": lambda data: f"PayBy notified: order {data['order_no'][-12:]} is paid",

@@ -13,7 +13,8 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "Fee": {
         "ticket": "the text as scanned, up to 512 characters; of a refused ticket the first 64",
         "reason": (
-            "what the reader makes of it: an amount is due, nothing is due, the ticket is lost, or it is refused"
+            "what the reader makes of it: an amount is due, nothing is due, the ticket is lost, it is a number of "
+            "another system, or it is refused"
         ),
         "session": "the stay that the ticket names; for a lost ticket the worker derives it, whatever this says",
         "car": "the vehicle that waits, if the loops name one",
@@ -23,6 +24,22 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "amount": "what is due",
         "currency": "of `amount`",
         "why": "why it is refused: one of `screen`'s reasons",
+    },
+    "Plate": {
+        "plate": "the plate as the camera read it",
+        "confidence": "how sure the camera is, in per cent; below `plate.least_confidence` a person decides",
+        "entered": "when the stay began; absent: the worker looks it up",
+        "car": "the vehicle that waits, if the loops name one",
+    },
+    "Lookup": {
+        "kind": "what `number` is: a ticket's number, or a plate",
+        "number": "the number as it was scanned, or the plate in capitals without blanks",
+    },
+    "Found": {
+        "lookup": "the id of the `lookup` that is answered",
+        "number": "the same as in the `lookup`",
+        "entered": "when the stay began; absent: there is no such ticket",
+        "ticket_class": "an id that `tariff.classes` gives a class",
     },
     "Order": {
         "status": (
@@ -141,7 +158,10 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "session": "the stay whose visit must end",
         "order_no": "the order to cancel, or to give back",
         "amount": "how much to give back; absent: all that is left",
-        "reason": "the reason of a refund, for PayBy and the journal",
+        "reason": (
+            "the reason of a refund, for PayBy and the journal; of `ticket`: the ticket's text or number, another "
+            "system's number, `LOST`, or the session on a damaged ticket, for which the operator vouches"
+        ),
     },
     "Refund": {
         "order_no": "the order that was paid",

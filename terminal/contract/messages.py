@@ -4,7 +4,6 @@ The types are the schema: decode() accepts only what fits them, and ``exit-termi
 Unknown fields are ignored; a message that lacks a required field is refused with a reason that names the field.
 """
 
-import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar
@@ -12,9 +11,26 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from terminal.contract.field_forms import (
+    COMMAND_NEEDS,
+    FEE_NEEDS,
+    SIGNED_FIELDS,
+    AmountText,
+    Count,
+    Currency,
+    HelpCode,
+    OrderNo,
+    Percent,
+    Stamp,
+    TicketClass,
+    TicketNumber,
+    Uuid7,
+    is_signable,
+)
 from terminal.core.actions import ReceiptOutcome
 from terminal.core.alert_codes import Severity
 from terminal.core.events import CommandName
+from terminal.core.foreign_ticket import ForeignKind
 from terminal.core.model import (
     BoomState,
     FeeReason,
@@ -27,21 +43,6 @@ from terminal.core.model import (
 
 MAX_BYTES = 16 * 1024
 """Largest message, in bytes of UTF-8."""
-
-_END = r"(?!\n)$"  # Python's $ also matches before a final line feed; ECMA's does not
-Uuid7 = Annotated[
-    str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}" + _END, title="UUIDv7")
-]
-Stamp = Annotated[
-    str,
-    Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z" + _END, title="RFC 3339, UTC; we write milliseconds"),
-]
-AmountText = Annotated[
-    str, Meta(pattern=r"^(0|[1-9]\d{0,11})\.\d\d" + _END, title="AED with two decimals; compared as a number")
-]
-Currency = Literal["AED"]
-OrderNo = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}" + _END, title="PayBy merchantOrderNo")]
-Count = Annotated[int, Meta(ge=0)]
 
 
 class BadMessage(ValueError):
@@ -80,8 +81,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
                     moment(text)
                 except ValueError:
                     raise ValueError(f"`{name}` is not a time: {text!r}") from None
-        for name in _SIGNED.get(type(self), ()):
-            if (text := getattr(self, name)) is not None and not _signable(text):
+        for name in SIGNED_FIELDS.get(type(self).__name__, ()):
+            if (text := getattr(self, name)) is not None and not is_signable(text):
                 raise ValueError(f"`{name}` holds `|` or a control character, which no signed field may")
 
     def need(self, *names: str, where: str) -> None:
@@ -91,18 +92,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
                 raise ValueError(f"`{name}` is missing, and {where} needs it")
 
 
-_UNSIGNABLE = re.compile(r"[|\x00-\x1f\x7f-\x9f]")
-
-
-def _signable(text: str) -> bool:
-    return not _UNSIGNABLE.search(text)
-
-
 class Fee(Message, frozen=True, kw_only=True):
     """A ticket was read, and this is what is due."""
 
     ticket: Annotated[str, Meta(max_length=512)]
-    reason: Literal[FeeReason, "refused"]
+    reason: Literal[FeeReason, "number", "refused"]
     session: Uuid7 | None = None
     car: Uuid7 | None = None
     entered: Stamp | None = None
@@ -114,12 +108,7 @@ class Fee(Message, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.reason == "refused":
-            self.need("why", where="reason `refused`")
-            return
-        self.need("exited", "amount", "currency", where=f"reason `{self.reason}`")
-        if self.reason != "lost":  # a lost ticket names nobody: whatever `session` says, the worker derives it
-            self.need("session", "entered", "minutes", where=f"reason `{self.reason}`")
+        self.need(*FEE_NEEDS[self.reason], where=f"reason `{self.reason}`")
 
 
 class Order(Message, frozen=True, kw_only=True):
@@ -142,9 +131,6 @@ class Qr(msgspec.Struct, frozen=True):
 
     size: Annotated[int, Meta(ge=21, le=177)]
     bits: str
-
-
-HelpCode = Annotated[str, Meta(pattern=r"^[A-Z0-9]{5,6}" + _END)]
 
 
 class Screen(Message, frozen=True, kw_only=True):
@@ -264,10 +250,35 @@ class Vehicle(Message, frozen=True, kw_only=True):
     car: Uuid7 | None = None
 
 
+class Plate(Message, frozen=True, kw_only=True):
+    """A camera has read the plate of the vehicle that waits; without ``entered`` its entry is looked up."""
+
+    plate: TicketNumber
+    confidence: Percent
+    entered: Stamp | None = None
+    car: Uuid7 | None = None
+
+
+class Lookup(Message, frozen=True, kw_only=True):
+    """The worker asks another system when the stay of a ticket or a plate began."""
+
+    kind: ForeignKind
+    number: TicketNumber
+
+
+class Found(Message, frozen=True, kw_only=True):
+    """The other system's answer to a ``Lookup``; without ``entered`` it knows no such ticket."""
+
+    lookup: Uuid7
+    number: TicketNumber
+    entered: Stamp | None = None
+    ticket_class: TicketClass | None = None
+
+
 class Command(Message, frozen=True, kw_only=True):
     """What an operator asks for, signed by a console."""
 
-    command: CommandName
+    command: Literal[CommandName, "ticket"]
     by: str
     not_after: Stamp
     key: str
@@ -279,10 +290,7 @@ class Command(Message, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.command in ("cancel", "refund"):
-            self.need("order_no", where=f"command `{self.command}`")
-        if self.command == "reset":
-            self.need("session", where="command `reset`")
+        self.need(*COMMAND_NEEDS.get(self.command, ()), where=f"command `{self.command}`")
 
 
 class Refund(Message, frozen=True, kw_only=True):
@@ -348,16 +356,13 @@ class Health(Message, frozen=True, kw_only=True):
 
 MESSAGES: dict[str, type[Message]] = {
     kind.__name__.lower(): kind
-    for kind in (Fee, Order, Screen, Paid, Receipt, Lift, Barrier, Vehicle, Command, Refund, Alert, Alerts, Health)
-}
+    for kind in (
+        Fee, Plate, Lookup, Found, Order, Screen, Paid, Receipt, Lift, Barrier, Vehicle, Command, Refund, Alert, Alerts,
+        Health,
+    )
+}  # fmt: skip
 """The message's type by its topic's last part (for health and alerts, the part before the slash)."""
 
-_SIGNED: dict[type[Message], tuple[str, ...]] = {
-    Lift: ("session", "car", "reason", "by", "note", "not_after", "order_no", "amount", "key"),
-    Screen: ("session", "amount", "expires", "key"),
-    Command: ("command", "by", "session", "not_after", "order_no", "amount", "reason", "key"),
-    Health: ("instance", "rival", "key"),
-}
 _STAMPS: dict[type[Message], tuple[str, ...]] = {
     kind: tuple(f for f in kind.__struct_fields__ if f in ("at", "entered", "exited", "expires", "not_after", "since"))
     for kind in MESSAGES.values()

@@ -8,7 +8,7 @@ from terminal.core.ids import GARAGE_NAME, LANE_NAME, NO_LANE
 GARAGE_WIDE = NO_LANE
 """Stands in the lane's place where a message concerns the whole garage."""
 
-OF_A_LANE = frozenset({"fee", "order", "screen", "lift", "barrier", "vehicle", "command"})
+OF_A_LANE = frozenset({"fee", "plate", "order", "screen", "lift", "barrier", "vehicle", "command"})
 """The kinds of message that belong to a lane, and never to the garage as a whole."""
 
 BY_ROLE = frozenset({"health", "alerts"})

@@ -30,10 +30,19 @@ class LaneDisplay:
     """A phone has read the code."""
 
 
-def screen(lane: Lane, stay: Stay | None, now: int, *, hindrance: tuple[ScreenState, str] | None = None) -> LaneDisplay:
-    """The screen that the LCD must show. ``hindrance``: what keeps an idle lane from serving, as (state, reason)."""
+def screen(
+    lane: Lane,
+    stay: Stay | None,
+    now: int,
+    *,
+    hindrance: tuple[ScreenState, str] | None = None,
+    asking: bool = False,
+) -> LaneDisplay:
+    """The screen that the LCD must show. ``hindrance``: what keeps an idle lane from serving, as (state, reason).
+    ``asking``: a ticket was read there that another system is being asked about."""
     fee = lane.fee_ids[-1] if lane.fee_ids else None
-    if notice := lane.notice:
+    asking = asking and lane.visit is None
+    if (notice := lane.notice) and not asking:
         waits = lane.visit is None and lane.vehicle is not None and lane.vehicle.waiting
         if waits or now < notice.until:
             until = None if waits else notice.until
@@ -41,7 +50,7 @@ def screen(lane: Lane, stay: Stay | None, now: int, *, hindrance: tuple[ScreenSt
     visit = lane.visit
     if visit is None or stay is None:
         state, reason = _idle(lane, hindrance)
-        return LaneDisplay(state, fee, reason=reason)
+        return LaneDisplay("wait" if asking and state == "idle" else state, fee, reason=reason)
     base = LaneDisplay(
         "wait", fee, visit.fee.session, visit.car, visit.fee.amount, visit.fee.minutes,
         help_code=ids.help_code(visit.fee.session),

@@ -251,8 +251,8 @@ class Stay:
 
 ScreenState = Literal["idle", "wait", "pay", "paid", "free", "closed", "help", "out-of-order"]
 HelpReason = Literal[
-    "ticket-unknown", "ticket-used", "ticket-copied", "ticket-foreign", "ticket-future",
-    "refused", "unpaid", "no-answer", "qr", "barrier",
+    "ticket-unknown", "ticket-used", "ticket-copied", "ticket-foreign", "ticket-future", "ticket-unanswered",
+    "plate-unsure", "refused", "unpaid", "no-answer", "qr", "barrier",
 ]  # fmt: skip
 Obstacle = Literal[HelpReason, ""]
 """What stands in a driver's way: a person is needed. Empty: nothing does."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from terminal.core.ids import moment_of
 from terminal.core.money import Fils
 from terminal.core.tariff import TicketPricing, minutes
 from terminal.core.ticket import ParkingTicket, TicketError, Why, check_entry, is_lost, read_form, read_ticket
@@ -51,6 +52,13 @@ def hint(
 ) -> Quote:
     """As ``quote``, by the ticket's form alone: all that can be said without a key."""
     return _reckon(text, exited_ms, lambda: read_form(text, garage), tariff, lost_session, kept=kept)
+
+
+def vouched(session: str, read_ms: int, *, tariff: TicketPricing, kept: bool = True) -> Quote:
+    """As ``quote``, for a ticket that an operator vouches for by its ``session``, which bears the time of the entry. It
+    has no class."""
+    entered_ms = moment_of(session) // 1000 * 1000
+    return _reckon("", read_ms, lambda: ParkingTicket(session, entered_ms), tariff, "", kept=kept)
 
 
 def _reckon(

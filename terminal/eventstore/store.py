@@ -8,7 +8,7 @@ leave memory, and come back when they are mentioned. And what a loop or an arm m
 worker that dies before it simply has not heard it.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from typing import Protocol
@@ -99,7 +99,8 @@ _STAY, _NAMES = msgspec.json.Decoder(Stay), msgspec.json.Decoder(list[_Named])
 
 class EventStore:
     """``word_for`` makes the bizContent of a pursuit that changes something at PayBy; it is called once for each.
-    ``away`` is called for each stay that leaves memory.
+    ``away`` is called for each stay that leaves memory. ``aside``: rows of these kinds change no state; a replay hands
+    over what each of them says.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class EventStore:
         *,
         checkpoint_rows: int = CHECKPOINT_ROWS,
         away: Callable[[Stay], None] = lambda _: None,
+        aside: Mapping[str, Callable[[bytes], None]] | None = None,
     ) -> None:
         self.garage = Garage(rules)
         self.words: dict[PursuitKey, bytes] = {}
@@ -125,6 +127,7 @@ class EventStore:
         self._word_for = word_for
         self._checkpoint_rows = checkpoint_rows
         self._away = away
+        self._aside = aside or {}
         self._resting: list[tuple[int, str]] = []
         self._since = 0
         self._noted = 0
@@ -156,6 +159,8 @@ class EventStore:
             elif row.kind == CHECKPOINT:
                 waiting.clear()
                 self._since = -1
+            elif hear := self._aside.get(row.kind):
+                hear(row.data)
             waiting.append(row)
             self._since += 1
             if len(waiting) >= _BUFFERED:
@@ -220,6 +225,15 @@ class EventStore:
             self.unlisted = self._ended_at or event.at
         if isinstance(event, events.Damaged):
             self.unlisted = None if event.listed else event.at
+
+    def knows(self, session: str) -> bool:
+        """Was this stay seen before, in memory or not?"""
+        return session in self.garage.stays or self.resting_stays.row_of(session) is not None
+
+    def is_over(self, session: str) -> bool:
+        """Has this stay's car left, or the stay left memory? False for one that was never seen."""
+        stay = self.garage.stays.get(session)
+        return stay.left is not None if stay else self.knows(session)
 
     def find(self, session: str, fetch: Callable[[int], bytes | None]) -> Stay | None:
         """A stay, in memory or on the shelf; ``fetch`` returns the data of a row."""

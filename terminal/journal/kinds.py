@@ -18,6 +18,9 @@ SHELVED, RECALLED = "shelved", "recalled"
 """Stays that leave memory, and a stay that comes back."""
 NOTICE = "notice"
 """PayBy's signed words that change no state: the signature, a line feed, and the body."""
+ASKED, TOLD = "ticket-asked", "ticket-told"
+"""A reading of another system's ticket or of a plate, before that system is asked, and what came of it: both as JSON.
+They change no state; the fee that follows is in its event."""
 GONE = "gone"
 """What is still known of shelved stays whose rows are pruned."""
 

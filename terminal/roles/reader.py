@@ -9,6 +9,7 @@ before the worker has journaled the fee, the screen still asks for a ticket, and
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -16,6 +17,7 @@ from typing import Protocol
 from terminal.contract.messages import Fee, Health, Order, Screen, Vehicle, stamp
 from terminal.contract.topics import SILENT_MS
 from terminal.core import money
+from terminal.core.foreign_ticket import NUMBER_MOST
 from terminal.core.ids import lost_session
 from terminal.core.quote import Quote, hint
 from terminal.core.tariff import TicketPricing
@@ -85,7 +87,8 @@ class ReaderRole:
 
     At any time one ticket's fee and one refused fee are repeated, each the newest of its kind: a ticket ends both, but
     garbage does not make the reader forget a driver's ticket. ``kept`` takes the wall clock's ms and tells whether that
-    clock is known to be right. If it is not, no ticket counts as one from the future; the worker decides.
+    clock is known to be right. If it is not, no ticket counts as one from the future; the worker decides. ``numbers``:
+    the form of another system's tickets, which the worker looks up.
     """
 
     def __init__(
@@ -96,12 +99,14 @@ class ReaderRole:
         tariff: TicketPricing,
         pauses_s: Sequence[float] = PAUSES_S,
         kept: Callable[[int], bool] = lambda _: True,
+        numbers: re.Pattern[str] | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._scanner = scanner
         self._tariff = tariff
         self._pauses_s = pauses_s
         self._kept = kept
+        self._numbers = numbers
         self._ticket: _UnansweredFee | None = None
         self._refused: _UnansweredFee | None = None
         self._vehicle: tuple[Vehicle, int] | None = None
@@ -196,6 +201,8 @@ class ReaderRole:
             )
         else:
             quoted = Quote("refused", exited_ms, why="ticket-unknown")
+        if quoted.why == "ticket-unknown" and self._is_number(reading):
+            return Fee(**head, ticket=reading.text, reason="number", car=car, exited=stamp(exited_ms))
         known = quoted.amount is not None
         return Fee(
             **head,
@@ -210,6 +217,11 @@ class ReaderRole:
             currency="AED" if known else None,
             why=quoted.why,
         )
+
+    def _is_number(self, reading: ScannedText) -> bool:
+        """Is it the number of another system's ticket, by its form?"""
+        fits = self._numbers is not None and self._numbers.fullmatch(reading.text)
+        return bool(fits) and reading.why is None and len(reading.text) <= NUMBER_MOST
 
     def _car(self) -> str | None:
         """The car that waits, if the loops say so live."""

@@ -45,6 +45,8 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "help.ticket-copied": ("Ticket in use elsewhere", "التذكرة مستخدمة في مسار آخر"),
     "help.ticket-foreign": ("Ticket of another garage", "التذكرة من موقف آخر"),
     "help.ticket-future": ("Entry time is not valid", "وقت الدخول غير صحيح"),
+    "help.ticket-unanswered": ("Ticket cannot be checked", "تعذر التحقق من التذكرة"),
+    "help.plate-unsure": ("Number plate not clear", "لوحة المركبة غير واضحة"),
     "help.refused": ("Payment not accepted", "لم يُقبل الدفع"),
     "help.unpaid": ("No payment received", "لم يصلنا الدفع"),
     "help.no-answer": ("The system does not answer", "النظام لا يستجيب"),

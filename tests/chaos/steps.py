@@ -55,6 +55,10 @@ ELSEWHERE = frozenset(
         "AlertTold",  # of a car that slips out
         *("checkpoint", "shelved", "recalled", "gone"),  # take ten minutes or thousands of rows
         "notice",  # nothing follows from it but an alert
+        *(
+            "ticket-asked",
+            "ticket-told",
+        ),  # of another system's tickets: test_lookup_processes.py kills while it is asked
     }
 )
 """Rows that no visit here leads to: the simulation fails and dies at every write (tests/sim)."""

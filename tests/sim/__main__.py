@@ -23,6 +23,8 @@ CLIMATES = (
     *("", "payer", "put back", "", "barrier", "stolen lane", "", "clocks"),
 )
 """Of the worlds of a run, by their numbers."""
+ASKED_FOR = ("look-ups",)
+"""Climates that a world has only if it is asked for, so that the numbers above keep their worlds."""
 TOLD_EVERY = 50_000
 """How many lives pass between two progress lines of a long run."""
 
@@ -35,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--real", action="store_true", help="real signatures, SQLite and PayBy client")
     parser.add_argument("--calm", action="store_true", help="nothing goes wrong")
     parser.add_argument("--orders", type=int, default=60, help="about this many in a world (default 60)")
-    parser.add_argument("--climate", choices=sorted(set(CLIMATES) - {""}), help="what every world is full of")
+    parser.add_argument("--climate", choices=sorted({*CLIMATES, *ASKED_FOR} - {""}), help="what every world is full of")
     parser.add_argument("--only", default="", help="count only what is violated in these words")
     parser.add_argument("--world", help="run this world alone and print its trace")
     parser.add_argument("--trace", type=int, default=400, help="how many lines of a trace to print (default 400)")

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tests.sim.foreign import ForeignSystem
 from tests.sim.net import Weather
 from tests.sim.plans import KINDS
 from tests.sim.trouble import FAULTS
@@ -52,6 +53,9 @@ def fill(world: "World", climate: str) -> None:
             world.kinds = {**KINDS, "copy": 5.0, "lost": 8.0}
             world.faults = {"worker dies": 1.0, "listener dies": 0.3}
             world.weather, world.troubles_every_s, world.stolen_every_s = replace(CALM), 120.0, 1.5
+        case "look-ups":
+            world.foreign = ForeignSystem(world, world.dice_for("look-ups"))
+            world.faults = {**FAULTS, "worker dies": 20.0}
         case "clocks":
             world.faults = {"worker starts with a wrong clock": 3.0, "barrier's clock": 1.0, "worker's clock": 1.0}
             world.troubles_every_s = 20.0

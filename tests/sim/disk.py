@@ -7,10 +7,14 @@ from pathlib import Path
 from terminal.eventstore.store import StoredEvent
 from terminal.journal.journal import Journal
 from terminal.journal.reading import read, row
+from terminal.journal.rows import JournalError
 
 
-class DiskFailed(Exception):
+class DiskFailed(JournalError):
     """The journal could not be written."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("worker.db"), "the disk failed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,7 +205,7 @@ class Driver:
         fee = self.site.reader.scan(text)
         world.note("scans", self.site.name, self.car.name, text[:30], fee.session, fee.reason, fee.amount)
         self.reaches("reads")
-        if text == LOST:
+        if text == LOST or fee.reason == "number":
             world.checks.readers[fee.id] = self.car
         elif fee.session:
             world.checks.genuine.add(fee.session)
@@ -213,7 +213,7 @@ class Driver:
             self.car.sessions.add(fee.session)
             self.car.read = fee.session
             world.checks.scanned(fee.session, fee.reason, self.site.name)
-        if text == self.plan.ticket and text != LOST:
+        if text == self.plan.ticket and text != LOST and fee.reason != "number":
             world.seen_tickets.append(text)
             del world.seen_tickets[:-20]
 

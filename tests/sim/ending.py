@@ -50,6 +50,10 @@ class Ending:
         for session, amount in net.items():
             if amount > price[session] and not self._with_a_person(stays[session]):
                 self._wrong(f"I4: stay {session} was charged {amount} fils, and costs {price[session]}")
+        for number, sessions in (world.foreign.stays if world.foreign else {}).items():
+            charged = [s for s in sessions if net[s] > 0 and not self._with_a_person(stays[s])]
+            if len(charged) > 1:
+                self._wrong(f"I4: number {number} was charged as {len(charged)} stays")
         for session, stay in stays.items():
             if any(True for _ in owed(stay)):
                 self._wrong(f"I8: stay {session} still owes {[type(p).__name__ for p in owed(stay)]}")

@@ -79,4 +79,6 @@ def make_plan(world: "World", dice: random.Random, kind: str) -> Plan:
             plan.ticket = dice.choice(world.seen_tickets[-6:])
         case "lost":
             plan.ticket = LOST
+    if world.foreign:
+        world.foreign.sells(plan)
     return plan

@@ -4,6 +4,14 @@ from tests.sim.planted_bug import GATE, GRANT, Bug
 
 IN_ROLES = (
     Bug(
+        "another entry, another stay",
+        "terminal.core.foreign_ticket",
+        "    if before is None or entry.entered_ms > before.told_ms:\n",
+        "    if before is None or entry.entered_ms != before.entered_ms:\n",
+        "who backs out and comes back pays twice if his entry is told differently",
+        climate="look-ups",
+    ),
+    Bug(
         "applied before the journal",
         "terminal.eventstore.store",
         "        last = await self._log.append(",

@@ -42,6 +42,9 @@ class Reader:
         world = self._world
         now = world.true_ms()
         head = world.head()
+        if world.foreign and world.foreign.is_ours(text):
+            world.foreign.reads(head["id"], text)
+            return self._asks(Fee(**head, ticket=text, reason="number", car=self._loops.car, exited=stamp(now)))
         quoted = quote(
             text,
             now,
@@ -51,19 +54,23 @@ class Reader:
             lost_session=lost_session(world.garage, self._lane, self._loops.car, head["id"]),
         )
         known = quoted.amount is not None
-        fee = Fee(
-            **head,
-            ticket=text if known else text[:64],
-            reason=quoted.reason,
-            session=quoted.session,
-            car=self._loops.car,
-            entered=None if quoted.entered_ms is None else stamp(quoted.entered_ms),
-            exited=stamp(now),
-            minutes=quoted.minutes,
-            amount=None if quoted.amount is None else money.text(quoted.amount),
-            currency="AED" if known else None,
-            why=quoted.why,
+        return self._asks(
+            Fee(
+                **head,
+                ticket=text if known else text[:64],
+                reason=quoted.reason,
+                session=quoted.session,
+                car=self._loops.car,
+                entered=None if quoted.entered_ms is None else stamp(quoted.entered_ms),
+                exited=stamp(now),
+                minutes=quoted.minutes,
+                amount=None if quoted.amount is None else money.text(quoted.amount),
+                currency="AED" if known else None,
+                why=quoted.why,
+            )
         )
+
+    def _asks(self, fee: Fee) -> Fee:
         if not self.is_off:
             self._asked = fee
             self._repeat(0)

@@ -157,6 +157,8 @@ class Troubles:
         world.mended_at = world.loop.now
         world.weather.calm()
         world.payby.mood.calm()
+        if world.foreign:
+            world.foreign.calm()
         world.hindered = ""
         world.worker.clock.ahead_ms = 0
         world.worker.disk.fails_in = None

@@ -68,13 +68,13 @@ class WorkerLog:
         if not disk.due():
             process.expects(event)
             disk.write(rows, at_ms)
-            process.world.checks.street.journaled(rows, len(disk) - len(rows) + 1)
+            process.journaled(rows)
             process.has_applied(len(disk))  # the caller applies it before anything else can happen
             process.world.loop.call_soon_as(NOBODY, process.looks)
             return len(disk)
         if disk.after_commit:
             disk.write(rows, at_ms)
-            process.world.checks.street.journaled(rows, len(disk) - len(rows) + 1)
+            process.journaled(rows)
         if disk.and_dies:
             process.dies("at a journal step")
             await asyncio.Event().wait()
@@ -139,6 +139,7 @@ class WorkerProcess:
             hindered=world.hindrance,
             encode=world.symbol_of,
             thread=at_once,
+            tickets=world.foreign,
         )
         world.note("worker", "starts", len(self.disk))
         self._owner = Owner("worker")
@@ -147,6 +148,12 @@ class WorkerProcess:
         if self._is_put_back:
             world.hindered = "journal"
             world.loop.after(3.0, self._lists)
+
+    def journaled(self, rows: Sequence[tuple[str, bytes]]) -> None:
+        """Rows are on its disk."""
+        self.world.checks.street.journaled(rows, len(self.disk) - len(rows) + 1)
+        if self.world.foreign:
+            self.world.foreign.journaled(rows)
 
     def has_read(self) -> None:
         """The last row was read; it is in the state a moment later, before the worker says anything."""

@@ -21,6 +21,7 @@ from terminal.roles.worker.message_builder import WorkerSigner
 from terminal.roles.worker.payby_requests import PayByRequests
 from terminal.roles.worker.pursuits import REFUND_QUERY_S
 from terminal.roles.worker.settings import WorkerSettings
+from terminal.roles.worker.ticket_readings import ForeignTicketSettings
 from terminal.screen import qr
 from terminal.screen.qr import Symbol
 from tests.sim import climate
@@ -29,6 +30,7 @@ from tests.sim.barrier import BarrierProcess
 from tests.sim.checks import Checks
 from tests.sim.disk import Disk, FileDisk
 from tests.sim.drivers import Driver
+from tests.sim.foreign import ForeignSystem
 from tests.sim.intruder import Intruder, StolenLane
 from tests.sim.kerb import Arm, Loops, Site
 from tests.sim.lcd import Lcd
@@ -91,6 +93,8 @@ class World:
         self.stolen_lane = ""
         self.stolen_every_s = 0.0
         """How often the thief of a lane's machine says something; 0 for never."""
+        self.foreign: ForeignSystem | None = None
+        """Another system that sells tickets for this garage."""
         self.are_blind_below = False
         """No lane's loop under the boom works."""
         self._draw(dice)
@@ -203,6 +207,7 @@ class World:
             words_for=PayByRequests(GARAGE, "Marina Garage", "", "https://pay.sim/payby/notify", self.tariff),
             version="sim",
             checkpoint_rows=self.checkpoint_rows,
+            foreign=self.foreign.settings if self.foreign else ForeignTicketSettings(),
         )
 
     def symbol_of(self, url: str) -> Symbol:
@@ -375,6 +380,7 @@ def _report(world: World) -> Report:
         "refunds": len(payby.refunds),
         "pulses": len(checks.pulses),
         "told as scanned": len(checks.told_as_scanned),
+        **({"look-ups": world.foreign.asked} if world.foreign else {}),
         "ends moved": len(checks.moved),
         "worker deaths": world.worker.deaths,
         "rows": len(world.worker.disk),

@@ -1,6 +1,7 @@
 """A reader's role with a scanner that a test feeds, and the lane that it hears."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -77,14 +78,14 @@ async def kerb(
     plugged: bool = True,
     scanner: HidScanner | None = None,
     kept: bool = True,
+    numbers: re.Pattern[str] | None = None,
 ) -> AsyncIterator[Kerb]:
     bus, clock, simulated = bus or MemoryBus(), TurnedClock(NOW), SimulatedScanner()
     if not plugged:
         simulated.unplug()
     endpoint = Endpoint(bus.as_bus(), garage="marina", lane="exit-1", role="reader", version="1", clock=clock)
-    role = asyncio.create_task(
-        ReaderRole(endpoint, scanner or simulated, tariff=TARIFF, pauses_s=pauses_s, kept=lambda _: kept).run()
-    )
+    options: dict[str, Any] = {"tariff": TARIFF, "pauses_s": pauses_s, "kept": lambda _: kept, "numbers": numbers}
+    role = asyncio.create_task(ReaderRole(endpoint, scanner or simulated, **options).run())
     made = Kerb(bus, simulated, clock)
     try:
         await made.settled()

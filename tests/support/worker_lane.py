@@ -30,6 +30,8 @@ from terminal.roles.worker.message_builder import WorkerSigner
 from terminal.roles.worker.payby_requests import PayByRequests
 from terminal.roles.worker.role import WorkerRole
 from terminal.roles.worker.settings import WorkerSettings
+from terminal.roles.worker.ticket_readings import ForeignTicketSettings
+from terminal.roles.worker.ticket_source import TicketSource
 from tests.support.lifts import GARAGE, LANE, PAYEE, payby_key, private_key, trusted
 from tests.support.memory_bus import MemoryBus
 from tests.support.memory_journal import MemoryJournal
@@ -54,18 +56,21 @@ def worker_settings(
     words_for: Callable[[Pursuit, int], bytes] | None = None,
     device_ids: Mapping[str, str] | None = None,
     rules: Rules | None = None,
+    foreign: ForeignTicketSettings | None = None,
+    keys: Mapping[str, bytes] = KEYS,
 ) -> WorkerSettings:
     devices = device_ids or {}
     return WorkerSettings(
         GARAGE,
         rules or Rules(GARAGE),
-        JudgementSettings(GARAGE, KEYS, TARIFF, [payby_key("payby").public_key()], PAYEE),
+        JudgementSettings(GARAGE, keys, TARIFF, [payby_key("payby").public_key()], PAYEE),
         WorkerSigner("worker", private_key("worker")),
         trusted(),
         2.0,
         words_for or replace(WORDING, device_ids=devices),
         "test",
         device_ids=devices,
+        foreign=foreign or ForeignTicketSettings(),
     )
 
 
@@ -82,9 +87,12 @@ class Lane:
         device_ids: Mapping[str, str] | None = None,
         timeout_s: float = 2.0,
         rules: Rules | None = None,
+        foreign: ForeignTicketSettings | None = None,
+        tickets: Callable[[Endpoint], TicketSource] | None = None,
+        keys: Mapping[str, bytes] = KEYS,
         **options: Any,
     ) -> None:
-        """``payby`` may stand between the worker and its client."""
+        """``payby`` may stand between the worker and its client; ``tickets`` makes whom it asks of others' tickets."""
         self.sandbox = sandbox
         self.log = log or MemoryJournal()
         self.bus = MemoryBus()
@@ -92,7 +100,8 @@ class Lane:
         endpoint = Endpoint(self.bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="test", clock=CLOCK)
         payby_keys = [payby_key("payby").public_key()]
         self.payby = PayByClient(sandbox.base_url, PAYEE, payby_key("merchant"), payby_keys, timeout_s=timeout_s)
-        told = worker_settings(words_for, device_ids or {}, rules)
+        told = worker_settings(words_for, device_ids or {}, rules, foreign, keys)
+        options["tickets"] = tickets(endpoint) if tickets else None
         self.worker = WorkerRole(endpoint, payby(self.payby), self.log, told, seed=1, **options)
         self._count = itertools.count()
 
@@ -110,9 +119,16 @@ class Lane:
         session = derived_id(entered, "stay", str(next(self._count)))
         return sign_ticket(GARAGE, session, entered, "k1", KEYS["k1"])
 
-    def fee(self, text: str | None = None, *, exited: int | None = None, **changes: Any) -> Fee:
+    def fee(
+        self,
+        text: str | None = None,
+        *,
+        exited: int | None = None,
+        keys: Mapping[str, bytes] = KEYS,
+        **changes: Any,
+    ) -> Fee:
         text, at = text or self.ticket(), CLOCK.wall_ms() if exited is None else exited
-        found = quote(text, at, garage=GARAGE, keys=KEYS, tariff=TARIFF, lost_session="")
+        found = quote(text, at, garage=GARAGE, keys=keys, tariff=TARIFF, lost_session="")
         fields: dict[str, Any] = {
             **self.head(),
             "ticket": text,
@@ -125,6 +141,11 @@ class Lane:
             "currency": "AED",
         }
         return Fee(**{**fields, **changes})
+
+    def number(self, number: str = "000123456789", *, exited: int | None = None, **changes: Any) -> Fee:
+        """What a reader says of another system's ticket."""
+        exited = CLOCK.wall_ms() if exited is None else exited
+        return Fee(**{**self.head(), "ticket": number, "reason": "number", "exited": stamp(exited), **changes})
 
     async def reads(self, fee: Fee, lane: str = LANE) -> None:
         await self.bus.hears(self.topic("fee", lane), fee)

@@ -76,10 +76,9 @@ def ticket_event(
         return refused(_REFUSALS.get(fee.why, "ticket-unknown"))
     timely = hindrance != "clock"
     exited = moment(fee.exited or fee.at)
-    ago = min(wall - exited, wall + skew - exited, key=abs)
+    ago, read = since_read(exited, wall, skew)
     if timely and abs(ago) > FRESH_MS:
         return refused("refused", f"a fee's ticket was read {ago / 1000:.0f} s ago; at most 60 s are accepted")
-    read = wall + skew - ago
     garage, tariff, session = judgement.garage, judgement.tariff, lost_session(judgement.garage, lane, fee.car, fee.id)
     told = hint(fee.ticket, exited, garage=garage, tariff=tariff, lost_session=session, kept=False)
     if told.why:
@@ -100,6 +99,13 @@ def ticket_event(
         return refused(ours.why or "ticket-unknown")
     taken = ParkingFee(fee.id, ours.session, ticket, ours.amount or 0, ours.reason, ours.minutes, fee.car)
     return TicketRead(at, lane, taken, hindrance, age=max(0, ago) if timely else 0)
+
+
+def since_read(exited: int, wall: int, skew: int) -> tuple[int, int]:
+    """How many ms ago a ticket was read at ``exited``, by our own clock or by the true time, and when by the true time
+    (ms since the epoch)."""
+    ago = min(wall - exited, wall + skew - exited, key=abs)
+    return ago, wall + skew - ago
 
 
 def order_report(
@@ -153,6 +159,7 @@ def refund_report(refund: RefundOrder, *, at: int, notified: bool = False) -> Re
 
 def command_event(command: messages.Command, lane: str, *, at: int, wall: int) -> CommandGiven:
     """A command whose signature and deadline are good, as an event; its deadline by the worker's steady clock."""
+    assert command.command != "ticket", "a ticket that is read out is no command to the rules"
     return CommandGiven(
         at,
         lane,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from terminal.core.events import Event
 from terminal.core.rules import Change
@@ -48,6 +48,10 @@ class Inbox(asyncio.Queue[InboxItem]):
     async def room(self) -> None:
         """Return once fewer than MOST events wait."""
         await self._free.wait()
+
+
+Reply = Callable[[Literal["done", "refused"], str], Awaitable[None]]
+"""Called with what came of a command, and why."""
 
 
 class PostEvent(Protocol):

@@ -16,6 +16,7 @@ from terminal.mqtt.throttle import Throttle
 
 BUDGETS: dict[str, tuple[int, int]] = {
     "fee": (200, 50),
+    "plate": (200, 50),
     "vehicle": (100, 100),
     "barrier": (100, 100),
     "health": (100, 100),

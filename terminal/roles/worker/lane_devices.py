@@ -41,7 +41,7 @@ class LaneDevices:
         self._near: str | None = None
         """The lane whose barrier runs in this process."""
 
-    def known(self, lane: str) -> None:
+    def _known(self, lane: str) -> None:
         """Note that there is such a lane, even if nothing happened there."""
         self._event_store.garage.lanes.setdefault(lane, Lane(lane))
 
@@ -52,7 +52,7 @@ class LaneDevices:
         received.ack()
         if received.retained and abs(self._endpoint.clock.wall_ms() - moment(vehicle.at)) > SILENT_MS:
             return
-        self.known(lane)
+        self._known(lane)
         said = self._of(lane)
         if said.vehicle_silent:
             said.vehicle_silent.cancel()
@@ -72,7 +72,7 @@ class LaneDevices:
             return
         if not received.retained and lane == self._near:
             self._heard_barrier.set()
-        self.known(lane)
+        self._known(lane)
         before = self._event_store.garage.lanes[lane].boom
         skew: int | None = self._event_store.garage.lanes[lane].skew
         if not received.retained:

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Literal
 
 from terminal.contract import lift_rules as grants
 from terminal.contract import signatures
@@ -17,7 +18,7 @@ from terminal.core.rules import Change
 from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
 from terminal.payby.errors import BadSignature, BadWords
 from terminal.roles.worker.event_mapper import command_event, notification_event
-from terminal.roles.worker.inbox import Done, PostEvent
+from terminal.roles.worker.inbox import Done, PostEvent, Reply
 from terminal.roles.worker.payby_notices import PayByNotices
 from terminal.roles.worker.settings import WorkerSettings
 
@@ -27,7 +28,8 @@ REMEMBERED = 1000
 
 class Receipts:
     """``post`` takes an event, and a callback for when it is taken; ``order`` finds one of our orders; ``look`` asks
-    PayBy about one and posts the answer, with a callback for when that is taken."""
+    PayBy about one and posts the answer, with a callback for when that is taken; ``read_out`` takes a ticket that an
+    operator read."""
 
     def __init__(
         self,
@@ -39,9 +41,10 @@ class Receipts:
         post: PostEvent,
         order: Callable[[str], VisitOrder | None],
         look: Callable[[str, Done], object],
+        read_out: Callable[[Command, str, Reply], Awaitable[None]],
     ) -> None:
         self._endpoint, self._settings, self._now, self._post = endpoint, settings, now, post
-        self._notices, self._order, self._look = notices, order, look
+        self._notices, self._order, self._look, self._read_out = notices, order, look, read_out
         self._answers: OrderedDict[bytes, SendReceipt | None] = OrderedDict()
         """By the digest of PayBy's words: their outcome, which a copy gets too; None: they are being taken."""
 
@@ -133,6 +136,16 @@ class Receipts:
             await self._endpoint.publish(
                 Receipt(**self._endpoint.head(), command=command.id, outcome="refused", why=why), lane=lane
             )
+            return
+
+        if command.command == "ticket":
+
+            async def replied(outcome: Literal["done", "refused"], why: str) -> None:
+                received.ack()
+                receipt = Receipt(**self._endpoint.head(), command=command.id, outcome=outcome, why=why or None)
+                await self._endpoint.publish(receipt, lane=lane)
+
+            await self._read_out(command, lane, replied)
             return
 
         async def done(change: Change | None) -> None:

@@ -24,7 +24,6 @@ from terminal.eventstore.store import EventLog, EventNotTaken, EventStore
 from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
 from terminal.roles.worker.announcements import Announcer
 from terminal.roles.worker.code_scans import codes_of
-from terminal.roles.worker.event_mapper import ticket_event
 from terminal.roles.worker.failures import StayFailures, concerned
 from terminal.roles.worker.inbox import Inbox, InboxItem
 from terminal.roles.worker.journal_keeper import JournalKeeper, WorkerJournal
@@ -40,6 +39,9 @@ from terminal.roles.worker.receipts import Receipts
 from terminal.roles.worker.screens import Screens
 from terminal.roles.worker.second_worker import RivalWorkers
 from terminal.roles.worker.settings import WorkerSettings
+from terminal.roles.worker.ticket_lookup import LookupWorld
+from terminal.roles.worker.ticket_readings import TicketReadings
+from terminal.roles.worker.ticket_source import TicketSource
 from terminal.roles.worker.trusted_time import TrustedTime
 from terminal.roles.worker.visit_log import VisitLog
 from terminal.roles.worker.wakes import Wakes
@@ -53,7 +55,8 @@ TURNS = 3
 class WorkerRole:
     """``log``: its journal; a WorkerJournal is also watched. ``seed`` makes pauses repeatable in tests; ``hindered``
     says why no new visit may begin if nobody watches the journal; ``encode`` makes a link's QR symbol, where ``thread``
-    calls it. ``kept`` takes the wall clock's ms and tells whether the kernel calls that clock right."""
+    calls it. ``kept`` takes the wall clock's ms and tells whether the kernel calls that clock right. ``tickets``: who
+    knows the entries of other systems' tickets."""
 
     def __init__(
         self,
@@ -67,12 +70,20 @@ class WorkerRole:
         encode: Callable[[str], qr.Symbol] = qr.proven,
         thread: Callable[[Callable[[], qr.Symbol]], Awaitable[qr.Symbol]] = asyncio.to_thread,
         kept: Callable[[int], bool] = lambda _: True,
+        tickets: TicketSource | None = None,
     ) -> None:
         self._endpoint, self._payby, self._settings = endpoint, payby, settings
         self._random = random.Random(seed)
         self._steady = Steady(endpoint.clock.wall_ms(), endpoint.clock.steady_ms)
+        world = LookupWorld(self.now, self._skew, self._hindered, self._store, self._show, self.post, self._spawn)
+        self._readings = TicketReadings(endpoint, settings.judgement, settings.foreign, tickets, log, world)
         self.event_store = EventStore(
-            settings.rules, log, self._words, checkpoint_rows=settings.checkpoint_rows, away=self._forget
+            settings.rules,
+            log,
+            self._words,
+            checkpoint_rows=settings.checkpoint_rows,
+            away=self._forget,
+            aside=self._readings.aside,
         )
         self._inbox = Inbox()
         self._builder = MessageBuilder(settings.garage, settings.signer, self._to_wall)
@@ -97,6 +108,7 @@ class WorkerRole:
             post=self.post,
             order=self._order,
             look=lambda no, done: self._spawn(self._pursuits.look(no, done), f"getOrder {no}"),
+            read_out=self._readings.read_out,
         )
         self._lcds: dict[str, str] = {}
         self._group: asyncio.TaskGroup
@@ -107,14 +119,16 @@ class WorkerRole:
             troubles,
             now=self.now,
             post=self.post,
-            is_known=self._is_known,
+            is_known=self.event_store.knows,
             changed=lambda: self._screens.show_all(),
             spawn=self._spawn,
         )
         self._health = PayByHealth(troubles, payby, changed=lambda: self._screens.show_all(), spawn=self._spawn)
         now, spawn, hindrance = self.now, self._spawn, self._idle_reason
-        told, draw = self.event_store, lambda url: thread(partial(encode, url))
-        self._screens = Screens(endpoint, self._builder, told, now=now, hindrance=hindrance, spawn=spawn, draw=draw)
+        told, draw, asking = self.event_store, lambda url: thread(partial(encode, url)), self._readings.is_asking
+        self._screens = Screens(
+            endpoint, self._builder, told, now=now, hindrance=hindrance, spawn=spawn, draw=draw, asking=asking
+        )
         self._budget = LaneBudget(endpoint, self._spawn)
         self._time = TrustedTime(endpoint.clock, payby, kept, troubles, self._health, changed=self._clock_is_news)
         self._rivals = RivalWorkers(endpoint, settings.signer, settings.trusted)
@@ -145,14 +159,20 @@ class WorkerRole:
         """Why no new visit may begin."""
         return self._time.hindrance() or self._outer_hindrance() or self._failures.hindrance
 
-    def _is_known(self, session: str) -> bool:
-        return session in self.event_store.garage.stays or self.event_store.resting_stays.row_of(session) is not None
+    def _store(self) -> EventStore:
+        return self.event_store
+
+    async def _show(self, name: str, *, again: bool = False) -> None:
+        await self._screens.show(name, again=again)
 
     # -- time ----------------------------------------------------------------------------------------------------
 
     def now(self) -> int:
         """The worker's steady time in ms, by which the rules reckon."""
         return self._steady.now()
+
+    def _skew(self) -> int:
+        return self._time.skew
 
     def _to_wall(self, steady: int) -> int:
         return steady + self._endpoint.clock.wall_ms() - self.now()
@@ -196,13 +216,15 @@ class WorkerRole:
                 ("health", self._hear_health),
                 ("vehicle", self._devices.hear_vehicle),
                 ("barrier", self._devices.hear_barrier),
-                ("fee", self._hear_fee),
+                ("fee", self._readings.hear_fee),
+                *([("plate", self._readings.hear_plate)] if self._settings.foreign.least_confidence else []),
                 ("paid", self._receipts.hear_notification),
                 ("refund", self._receipts.hear_notification),
                 ("command", self._receipts.hear_command),
             ):
                 group.create_task(self._listen(kind, hear), name=f"worker hears {kind}")
             group.create_task(self._consume(), name="worker")
+            self._spawn(self._readings.run(), "worker asks about tickets")
             self._spawn(self._time.run(), "worker's time")
             if self._keeper:
                 group.create_task(self._keep(self._keeper), name="worker watches its journal")
@@ -348,28 +370,6 @@ class WorkerRole:
         self._wakes.set(outbox.lane_due(lane, stay, since), lane=lane.id)
 
     # -- hearing -------------------------------------------------------------------------------------------------
-
-    async def _hear_fee(self, heard: ReceivedMessage) -> None:
-        fee, lane = heard.message, heard.topic.lane
-        assert isinstance(fee, messages.Fee)
-        self._devices.known(lane)
-        event = ticket_event(
-            fee,
-            lane,
-            at=self.now(),
-            wall=self._endpoint.clock.wall_ms(),
-            judgement=self._settings.judgement,
-            hindrance=self._hindered(),
-            skew=self._time.skew,
-            knows=self._is_known,
-        )
-
-        async def done(change: Change | None) -> None:
-            heard.ack()
-            if change is not None and not change:
-                await self._screens.show(lane, again=True)
-
-        self.post(event, done)
 
     async def _hear_health(self, heard: ReceivedMessage) -> None:
         health, topic = heard.message, heard.topic

@@ -31,7 +31,7 @@ class _Said:
 
 class Screens:
     """``hindrance``: what keeps idle lanes from serving, as (state, reason). ``draw`` makes a link's QR symbol, not in
-    the event loop's thread."""
+    the event loop's thread. ``asking``: is another system being asked about a ticket of this lane?"""
 
     def __init__(
         self,
@@ -43,9 +43,10 @@ class Screens:
         hindrance: Callable[[], tuple[ScreenState, str] | None],
         spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
         draw: Callable[[str], Awaitable[qr.Symbol]],
+        asking: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._endpoint, self._builder, self._event_store, self._now = endpoint, builder, event_store, now
-        self._hindrance, self._spawn, self._draw = hindrance, spawn, draw
+        self._hindrance, self._spawn, self._draw, self._asking = hindrance, spawn, draw, asking
         self._said: dict[str, _Said] = {}
         self._is_over = False
         self.confirmed: set[str] = set()
@@ -112,7 +113,7 @@ class Screens:
         lane, now = self._event_store.garage.lanes.get(name) or Lane(name), self._now()
         session = lane.visit.fee.session if lane.visit else None
         stay = self._event_store.garage.stays.get(session) if session else None
-        shown = screen(lane, stay, now, hindrance=self._hindrance())
+        shown = screen(lane, stay, now, hindrance=self._hindrance(), asking=self._asking(name))
         if shown.state == "pay" and lane.visit and lane.visit.order_no not in self.confirmed:
             shown = LaneDisplay("wait", shown.fee, shown.session, shown.car)
         return lane, stay, now, shown

@@ -9,6 +9,7 @@ from terminal.core.model import Rules
 from terminal.eventstore.store import CHECKPOINT_ROWS
 from terminal.roles.worker.event_mapper import JudgementSettings
 from terminal.roles.worker.message_builder import WorkerSigner
+from terminal.roles.worker.ticket_readings import ForeignTicketSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,4 @@ class WorkerSettings:
     version: str
     checkpoint_rows: int = CHECKPOINT_ROWS
     device_ids: Mapping[str, str] = field(default_factory=dict)
+    foreign: ForeignTicketSettings = field(default_factory=ForeignTicketSettings)

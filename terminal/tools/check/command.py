@@ -13,6 +13,7 @@ from terminal.tools.check.broker import broker
 from terminal.tools.check.finding import Finding, Machine
 from terminal.tools.check.journals import disk
 from terminal.tools.check.keys import certificates, keys, passwords
+from terminal.tools.check.lost_fee import lost_fee
 from terminal.tools.check.machine import panel, pins, scanner
 from terminal.tools.check.notifications import notifications
 from terminal.tools.check.ports import ports
@@ -43,6 +44,9 @@ async def configuration(settings: Settings, _: Machine) -> AsyncIterator[Finding
         settings.require(*roles)
         if not {"reader", "worker"}.isdisjoint(roles):
             build.tariff(settings)
+        if settings.lookup and "worker" in roles:
+            build.lookup_token(settings.lookup)
+            build.lookup_tls(settings.lookup)
     except ConfigError as error:
         yield Finding("configuration", False, str(error), f"write it into {settings.file or 'the environment'}")
         return
@@ -56,6 +60,6 @@ async def configuration(settings: Settings, _: Machine) -> AsyncIterator[Finding
 
 
 _PARTS = (
-    user, configuration, keys, passwords, certificates, disk, fonts, pins, panel, screens, idle_picture, lane_wifi,
-    scanner, ports, broker, payby_and_clock, notifications,
+    user, configuration, lost_fee, keys, passwords, certificates, disk, fonts, pins, panel, screens, idle_picture,
+    lane_wifi, scanner, ports, broker, payby_and_clock, notifications,
 )  # fmt: skip

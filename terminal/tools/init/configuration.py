@@ -32,6 +32,7 @@ LAYOUT: Mapping[str, tuple[str, Mapping[str, str]]] = {
     }),
     "lift": ("who may raise the boom", {"private_key": "the worker's", "trusted": ""}),
     "ticket": ("", {"keys": "the entry terminal has the same; never at a lane"}),
+    "lookup": ("tickets of another system; the same for reader and worker", {"numbers": "the form of their numbers"}),
     "tariff": ("VAT included; the same for reader and worker", {
         "free_minutes": "a stay up to this costs nothing", "block_minutes": "", "block_price": "for each started block",
         "day_cap": "for each 24 h from entry", "lost_ticket": "", "vat_percent": "", "exit_grace": "minutes to leave",

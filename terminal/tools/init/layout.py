@@ -88,6 +88,8 @@ def bundle_values(settings: Settings, answers: Answers, url: str) -> dict[str, V
     made |= {
         key: answers[key] for key in ("reader.driver", "reader.device", "lcd.panel", "gpio.pins") if answers.get(key)
     }
+    if settings.lookup:
+        made["lookup.numbers"] = settings.lookup.numbers
     return made | dict(_tariff(settings.tariff)) | _kerb(answers)
 
 

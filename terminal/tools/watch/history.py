@@ -12,8 +12,10 @@ from terminal.contract.describe import stay
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import events, ids, money
 from terminal.core.events import EVENTS, Event
+from terminal.core.foreign_ticket import ForeignTicket
 from terminal.core.model import ParkingFee
 from terminal.journal import reading
+from terminal.journal.kinds import ASKED, TOLD
 from terminal.payby.plain_text import plain
 from terminal.tools.watch.line import Line, Tone
 from terminal.tools.watch.wish import WatchWish
@@ -44,7 +46,14 @@ def replay(journal: Path, since: int, wish: WatchWish) -> Iterator[tuple[Line, d
     """Each fact from ``since`` on that ``wish`` wants, with its fields; what only repeats is left out. Raises
     FileNotFoundError, JournalDamaged at the first row in doubt."""
     told: dict[tuple[str, ...], str] = {}
+    lanes: dict[str, str] = {}
     for row in reading.read(journal):
+        if (asked := _asked(row.kind, row.data, lanes)) and row.at_ms >= since:
+            lane, kind, words = asked
+            if wish.wants(lane=lane, kind=kind, session="", order_no="", code="", is_news=True):
+                fields = msgspec.json.decode(row.data, type=dict[str, object])
+                yield Line(row.at_ms, lane, kind, plain(words, 400), "plain", ""), {"event": row.kind, **fields}
+            continue
         decoder = _DECODERS.get(row.kind)
         if decoder is None or row.at_ms < since:
             continue
@@ -63,6 +72,29 @@ def replay(journal: Path, since: int, wish: WatchWish) -> Iterator[tuple[Line, d
         if wish.wants(lane=lane, kind=kind, session=session, order_no=order_no, code=code, is_news=is_news):
             line = Line(row.at_ms, lane, kind, plain(words, 400), tone, code)
             yield line, {"event": row.kind, **msgspec.to_builtins(event)}
+
+
+class _AskedAbout(msgspec.Struct):
+    """What a look-up's row says that a person wants to know: ``text`` only in an answer."""
+
+    id: str
+    lane: str = ""
+    ticket: ForeignTicket | None = None
+    text: str = ""
+
+
+def _asked(kind: str, data: bytes, lanes: dict[str, str]) -> tuple[str, str, str] | None:
+    """Lane, kind and words of a look-up; ``lanes``: where each was asked for. None for any other row."""
+    if kind not in (ASKED, TOLD):
+        return None
+    try:
+        said = msgspec.json.decode(data, type=_AskedAbout)
+    except msgspec.MsgspecError:  # of another version
+        return None
+    if said.ticket:
+        lanes[said.id] = said.lane
+        return said.lane, "lookup", f"asks when {said.ticket.kind} {said.ticket.number} entered"
+    return lanes.get(said.id, GARAGE_WIDE), "found", said.text
 
 
 def _about(event: Event) -> tuple[str, str, str]:
