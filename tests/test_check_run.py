@@ -216,13 +216,18 @@ def newer_journal(box: Box) -> None:
 
 
 def read_only_disk(box: Box) -> Iterator[None]:
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(_disk(box))], check=True)
-    yield
-    subprocess.run(["umount", str(box.folder / "disk")], check=True)
+    yield from _mounted(box, "ro")
 
 
 def full_disk(box: Box) -> Iterator[None]:
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(_disk(box))], check=True)
+    yield from _mounted(box, "size=1m")
+
+
+def _mounted(box: Box, options: str) -> Iterator[None]:
+    words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(_disk(box))]
+    mounted = subprocess.run(words, capture_output=True, text=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip(f"nobody may mount a disk here: {mounted.stderr.strip()}")
     yield
     subprocess.run(["umount", str(box.folder / "disk")], check=True)
 
