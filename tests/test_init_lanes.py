@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -36,9 +35,10 @@ from terminal.tools.init.command import Request, Surroundings, run, utc_now
 from terminal.tools.init.folder import Folder, Owner
 from tests.support.leash import LEASH, bring_down
 from tests.support.ports import free_port
+from tests.support.rsa_keys import rsa_key
 
 SHIPPED = Path(__file__).parents[1] / "deploy/mosquitto/mosquitto.conf"
-PAYBY = rsa.generate_private_key(65537, 2048)
+PAYBY = rsa_key("payby")
 LANE_S = {
     "certs/ca.crt",
     "certs/lane.exit-2.crt",

@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from PIL import Image
 
@@ -26,7 +25,6 @@ from terminal.journal.journal import Journal
 from terminal.journal.kinds import NOTICE
 from terminal.journal.reading import read
 from terminal.journal.rows import JournalDamaged, Row
-from terminal.payby.errors import BadKey
 from terminal.payby.requests import OrderRequest, RefundRequest
 from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
@@ -37,10 +35,11 @@ from tests.conftest import Mosquitto
 from tests.support.day import DATE, DUBAI, Told, at, payment, statement, texts
 from tests.support.garage import Garage as RealGarage
 from tests.support.garage import opened
+from tests.support.rsa_keys import rsa_key
 from tests.support.story import T0
 from tests.support.turned_clock import TurnedClock
 
-MERCHANT, PAYBY = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+MERCHANT, PAYBY = rsa_key("merchant"), rsa_key("payby")
 CONFIGURATION = """\
 [garage]
 id = "marina"
@@ -340,7 +339,7 @@ async def test_wrong_use_is_one_line(garage: Garage, more: dict[str, Any], text:
 async def test_a_key_that_cannot_be_used_is_for_the_operator_to_set_right(garage: Garage) -> None:
     Told().write(garage.folder)
     (garage.folder / "merchant.pem").write_text("no key")
-    with pytest.raises(BadKey, match=r"merchant\.pem"):
+    with pytest.raises(ConfigError, match=r"payby\.private_key: .*merchant\.pem"):
         await garage.run()
 
 

@@ -27,11 +27,13 @@ class Inbox(asyncio.Queue[Item]):
         self._free.set()
 
     def put_nowait(self, item: Item) -> None:
+        """Put an item in, whether there is room or not."""
         super().put_nowait(item)
         if self.qsize() >= MOST:
             self._free.clear()
 
     def get_nowait(self) -> Item:
+        """Take the oldest item; raises asyncio.QueueEmpty."""
         item = super().get_nowait()
         if self.qsize() < MOST:
             self._free.set()
