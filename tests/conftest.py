@@ -63,6 +63,7 @@ def nothing_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
     left = end_children()
     request.node.funcargs.clear()
     gc.collect()  # pytest makes an error of each ResourceWarning that comes of it
+    gc.freeze()  # what is still there is held by somebody: the next test's collection need not look at it again
     assert not left, "processes are left behind"
 
 

@@ -4,18 +4,18 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from terminal.demo.ports import NotNow
 from terminal.demo.wallet import Wallet
 from terminal.payby.sandbox.server import Sandbox
+from tests.support.rsa_keys import rsa_key
 
 UNKNOWN = "https://qr.payby.com?BIZ_TYPE=202&ft=00000000000000000000000000000000&t=1765054600668"
 
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    key = rsa.generate_private_key(65537, 2048)
+    key = rsa_key("payby")
     async with Sandbox(merchant_keys=[key.public_key()], private_key=key) as sandbox:
         yield sandbox
 

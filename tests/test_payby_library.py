@@ -10,14 +10,14 @@ import aiohttp
 import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives import serialization as ser
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import sign
+from tests.support.rsa_keys import rsa_key
 
 PAGE = Path(__file__).parents[1] / "deploy/payby-library.md"
 PROGRAM = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)[0]
-MERCHANT, PAYBY = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+MERCHANT, PAYBY = rsa_key("merchant"), rsa_key("payby")
 DUBAI = timedelta(hours=4)
 
 

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from terminal.payby.errors import BadKey, BadSignature
 from terminal.payby.key_files import find_key
 from terminal.payby.signing import load_private_key, load_public_keys, sign, verify
+from tests.support.rsa_keys import rsa_key
 
 BODY = '{"requestTime":1581404947666,"bizContent":{"subject":"موقف"}}'.encode()
-KEY = rsa.generate_private_key(65537, 2048)
-OTHER = rsa.generate_private_key(65537, 2048)
+KEY = rsa_key("merchant")
+OTHER = rsa_key("stranger")
 LONG = rsa.generate_private_key(65537, 3072)
 PUBLIC = [KEY.public_key()]
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from PIL import Image
 
@@ -36,10 +35,11 @@ from tests.conftest import Mosquitto
 from tests.support.day import DATE, DUBAI, Told, at, payment, statement, texts
 from tests.support.garage import Garage as RealGarage
 from tests.support.garage import opened
+from tests.support.rsa_keys import rsa_key
 from tests.support.story import T0
 from tests.support.turned_clock import TurnedClock
 
-MERCHANT, PAYBY = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+MERCHANT, PAYBY = rsa_key("merchant"), rsa_key("payby")
 CONFIGURATION = """\
 [garage]
 id = "marina"

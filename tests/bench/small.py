@@ -98,7 +98,7 @@ async def served(folder: Path, broker: str, machine: str, visits: int) -> dict[s
     async with LoadedGarage(folder, broker, machines=MACHINES) as garage:
         began = time.perf_counter()
         process = await garage.spawn(machine)
-        await eventually(lambda: " ready: " in process.said(), limit_s=30, every_s=0.005)
+        await eventually(lambda: " ready: " in process.said(), limit_s=120, every_s=0.005)
         found: dict[str, Any] = {"ready_s": time.perf_counter() - began}
         await asyncio.sleep(2)  # what it does at its start it has done
         found["idle_mib"] = resident_mib(process.pid)

@@ -19,7 +19,6 @@ from typing import Any, Self
 import msgspec
 from PIL import Image
 
-from terminal.app.demo import make_keys
 from terminal.clock import Clock, SystemClock, new_id
 from terminal.config import load
 from terminal.contract.messages import Vehicle, encode, stamp
@@ -31,6 +30,7 @@ from terminal.payby.sandbox.server import Sandbox
 from terminal.screen import qr
 from tests.support.leash import LEASH
 from tests.support.ports import free_port
+from tests.support.rsa_keys import lay_keys
 from tests.support.shipped_mosquitto import TESTER, ShippedMosquitto
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -217,7 +217,7 @@ class Garage:
         return self
 
     async def _open(self) -> None:
-        make_keys(self.folder)
+        lay_keys(self.folder)
         secrets = self.folder / "secrets"
         (secrets / "password").write_text(self._password + "\n")
         (secrets / "password").chmod(0o600)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from drivers.panel_kinds import check_offset, datasheet_hz
 from terminal.config.load import load
@@ -14,11 +14,12 @@ from terminal.config.schema import Settings
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.server_clock import LocalSystemClock
 from terminal.tools.check.finding import Machine
+from tests.support.rsa_keys import rsa_key
 
 PRIVATE = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 PUBLIC = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-MERCHANT = rsa.generate_private_key(65537, 2048)
-PAYBY = rsa.generate_private_key(65537, 2048)
+MERCHANT = rsa_key("merchant")
+PAYBY = rsa_key("payby")
 WORKER = ed25519.Ed25519PrivateKey.generate()
 CONSOLE = ed25519.Ed25519PrivateKey.generate()
 

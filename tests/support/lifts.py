@@ -4,7 +4,6 @@ import json
 from functools import cache
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from terminal.contract.lift_rules import BarrierSituation, BarrierTrust
@@ -12,6 +11,7 @@ from terminal.contract.messages import Answer, Lift, Proof, Vehicle, stamp
 from terminal.contract.signatures import TrustedKeys, sign_lift
 from terminal.core.ids import derived_id, order_no
 from terminal.payby.signing import sign
+from tests.support.rsa_keys import rsa_key
 
 NOW = 1_795_000_000_000
 GARAGE, LANE, PAYEE = "marina", "exit-1", "200000000888"
@@ -23,9 +23,7 @@ NEXT = derived_id(NOW, "the next lift")
 HEAD: dict[str, Any] = {"id": derived_id(NOW, "head"), "at": stamp(NOW)}
 
 
-@cache
-def payby_key(name: str) -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+payby_key = rsa_key
 
 
 @cache

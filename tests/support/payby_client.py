@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from terminal.payby.client import PayByClient
 from terminal.payby.requests import OrderRequest, RefundRequest
 from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
+from tests.support.rsa_keys import rsa_key
 
-MERCHANT = rsa.generate_private_key(65537, 2048)
-PAYBY = rsa.generate_private_key(65537, 2048)
+MERCHANT = rsa_key("merchant")
+PAYBY = rsa_key("payby")
 NO = "marina-exit-1-0190d3f07c1e7a529d2f0123456789ab"
 DEVICES = ("20001019", "1342")
-STRANGER = rsa.generate_private_key(65537, 2048)
+STRANGER = rsa_key("stranger")
 
 UNKNOWN = [
     Fault(code="500", msg="SYSTEM_ERROR"),

@@ -3,13 +3,12 @@
 import json
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-
 from terminal.payby.signing import sign
+from tests.support.rsa_keys import rsa_key
 
-PAYBY = rsa.generate_private_key(65537, 2048)
-NEXT = rsa.generate_private_key(65537, 2048)
-STRANGER = rsa.generate_private_key(65537, 2048)
+PAYBY = rsa_key("payby")
+NEXT = rsa_key("next")
+STRANGER = rsa_key("stranger")
 SESSION = "0190d3f07c1e7a529d2f0123456789ab"
 NO = f"marina-exit-1-{SESSION}"
 

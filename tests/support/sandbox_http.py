@@ -6,15 +6,15 @@ from typing import Any
 
 import aiohttp
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from terminal.payby.errors import unsigned
 from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import sign, verify
+from tests.support.rsa_keys import rsa_key
 from tests.support.turned_clock import TurnedClock
 
-MERCHANT = rsa.generate_private_key(65537, 2048)
-PAYBY = rsa.generate_private_key(65537, 2048)
+MERCHANT = rsa_key("merchant")
+PAYBY = rsa_key("payby")
 NOON = 1_770_000_000_000
 MINUTE = 60_000
 

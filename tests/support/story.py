@@ -4,6 +4,8 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
+from msgspec import msgpack
+
 from terminal.core import events as e
 from terminal.core.actions import Action, ClearAlert, Pursuit, RaiseAlert, SendReceipt
 from terminal.core.display import LaneDisplay, screen
@@ -59,12 +61,12 @@ class Story:
     # -- telling -------------------------------------------------------------------------------------------------
 
     def tell(self, event: e.Event) -> list[Action]:
-        before = repr((self.garage.lanes, self.garage.stays))
+        before = self._bytes()
         phases = self._phases()
         self.moved |= (moved := moves(self.garage, event))
         assert moved <= self.tabled, "the table of the rules has no such move"
         change = step(self.garage, event)
-        assert repr((self.garage.lanes, self.garage.stays)) == before, "step() changed its argument"
+        assert self._bytes() == before, "step() changed its argument"
         self.garage.apply(change)
         self.said += change.actions
         self._holds_together()
@@ -78,6 +80,10 @@ class Story:
             for said in (in_general(line(action, self)) for action in change.actions):
                 assert said in self.known, f"not in tests/said.txt: {said}"
         return change.actions
+
+    def _bytes(self) -> bytes:
+        """All of the state, field by field; a tenth of repr()'s work."""
+        return msgpack.encode((self.garage.lanes, self.garage.stays))
 
     def _phases(self) -> dict[str, tuple[str, int]]:
         return {name: (lane.visit.phase, lane.visit.since) for name, lane in self.garage.lanes.items() if lane.visit}
