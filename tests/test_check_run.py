@@ -336,3 +336,22 @@ def test_a_running_lane_keeps_what_it_has_and_is_not_called_broken(box: Box) -> 
 def test_the_installation_of_these_tests_is_one_of_every_role(box: Box) -> None:
     settings = load(box.folder / "exit-terminal.toml", {})
     assert settings.roles() == ("broker", "worker", "listener", "barrier", "lcd", "reader")
+
+
+@pytest.mark.parametrize("user", ["worker", "listener", "watch", "lane.exit-2"])
+def test_a_server_s_run_as_another_user_than_lane_is_named_by_both_and_tries_nothing(
+    tmp_path: Path, user: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a broker elsewhere too, whose rules are ours: it would connect for ever, and never be heard."""
+    given = {"garage": "marina", "mqtt_url": "mqtts://localhost:1"}
+    request = Request(tmp_path / "exit-terminal.toml", given, "server", payby="sandbox")
+    run(request, Surroundings({}, utc_now(), "desk", say=lambda _: None, to_come=("console",)))
+    (tmp_path / "sandbox").mkdir()
+    key_pair(tmp_path / "sandbox", "payby")
+    monkeypatch.setenv("EXIT_TERMINAL_MQTT_USERNAME", user)
+    words = ["--config", str(tmp_path / "exit-terminal.toml")]
+    assert main([*words, "check"]) == 1
+    assert f"FAIL  user mqtt.username: {user} may not use parking/marina/" in capsys.readouterr().out
+    assert main([*words, "run"]) == 2
+    said = capsys.readouterr().err
+    assert f"mqtt.username: {user} may not use parking/marina/" in said and '"lane" is the one for run' in said

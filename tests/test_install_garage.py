@@ -81,5 +81,34 @@ def test_the_page_s_commands_end_in_a_server_and_a_lane_that_let_a_paid_car_out_
         assert lane.checked()["broker"][0] == "unproven", "a lane at work is not thrown off"
 
 
+def commands(chapter: str) -> list[str]:
+    """Those of a chapter."""
+    text = PAGE.partition(f"\n## {chapter}. ")[2].partition("\n## ")[0]
+    return [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.strip().splitlines()]
+
+
+def test_the_page_s_commands_for_a_single_box_make_what_the_service_s_user_may_use(tmp_path: Path) -> None:
+    """Without hardware, and with PayBy's sandbox; what pip, raspi-config and systemd would do is left out."""
+    (user,) = [line for line in commands("1") if "useradd" in line]
+    (make,) = commands("2")
+    check, ticket = commands("6")
+    groups = next(line for line in commands("7") if "sysusers" in line)
+    with SeparateMachine(tmp_path / "box", {}) as box:
+        box.run(user)
+        box.run("mkdir -p /etc/sysusers.d && " + groups)
+        box.run("getent group gpio spi dialout input")
+        box.run(f"{make} --garage marina --payby sandbox --reader stdin --panel png --pins mock")
+        sandbox = f"sandbox --folder {FOLDER}/sandbox --merchant-key {FOLDER}/upload/merchant.pub.pem"
+        box.start(f"runuser -u exit-terminal -- {PROGRAM} {sandbox}", tmp_path / "sandbox.log")
+        box.says(tmp_path / "sandbox.log", "payby_public_key")
+        said = json.loads(box.run(f"{check} --json || true"))
+        found = {one["name"]: (one["outcome"], one["message"]) for one in said["checks"]}
+        assert failed(found) == {}, found
+        assert found["user"] == ("proved", "looked at as exit-terminal: `run` must be the same user's")
+        assert box.run(ticket)
+        others = box.run(f"find {FOLDER} ! -user exit-terminal ! -path {FOLDER}")
+        assert others == "", "root's files would stop the service"
+
+
 def test_the_page_s_other_command_prints_the_rules() -> None:
     assert RULES == [".venv/bin/python -m terminal.contract.access marina exit-1 exit-2    # garage, lanes"]

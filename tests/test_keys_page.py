@@ -22,7 +22,7 @@ from terminal.payby.sandbox.command import key_pair
 from terminal.payby.signing import load_private_key
 from tests.conftest import Mosquitto
 from tests.support.eventually import soon
-from tests.support.garage import Garage
+from tests.support.garage import EMBEDDED, Garage
 from tests.support.leaving import leaves
 from tests.support.separate_machine import FOLDER, PROGRAM, SeparateMachine, cable, possible
 
@@ -76,10 +76,10 @@ PATIENT = {"EXIT_TERMINAL_PAYBY_CANCEL_AFTER": "110.0"}
 """An order that lives through a restart on a slow machine."""
 
 
-async def restarted(lane: Garage) -> None:
+async def restarted(lane: Garage, **env: str) -> None:
     """As systemd does it."""
     assert await lane.running.pop("run").kill(signal.SIGTERM) == 0
-    await lane.start("run", env=PATIENT)
+    await lane.start("run", env=PATIENT | env)
 
 
 @contextlib.asynccontextmanager
@@ -89,14 +89,14 @@ async def serving(folder: Path, broker: Mosquitto) -> AsyncIterator[Garage]:
         yield lane
 
 
-async def over(lane: Garage, *did: Step) -> None:
+async def over(lane: Garage, *did: Step, **env: str) -> None:
     """A driver's visit, with these steps and a restart between the code and the payment."""
     mark = lane.scan(lane.ticket())
     order = await lane.order(since=mark)
     await lane.code_on_glass(order["token_url"])
     for step in did:
         applied(step, lane)
-    await restarted(lane)
+    await restarted(lane, **env)
     await lane.code_on_glass(order["token_url"])
     await lane.sandbox.pay(order["token_url"])
     await leaves(lane, mark)
@@ -151,6 +151,18 @@ async def test_ticket_keys(tmp_path: Path, mosquitto: Mosquitto) -> None:
         await restarted(lane)
         mark = lane.scan(old)
         await lane.heard.until("screen", since=mark, state="help")
+
+
+async def test_passwords_of_the_embedded_broker(tmp_path: Path) -> None:
+    renew, restart = commands("Passwords of the embedded broker")
+    assert restart == "sudo systemctl restart exit-terminal"
+    password = tmp_path / "secrets/mqtt/lane"
+    env = {"EXIT_TERMINAL_MQTT_PASSWORD_FILE": str(password)}
+    async with Garage(tmp_path, EMBEDDED, notify=False) as lane:
+        await lane.start("run", env=PATIENT | env)
+        before = password.read_text()
+        await over(lane, Step("sh", renew), **env)
+        assert password.read_text() != before
 
 
 # -- Mosquitto's -----------------------------------------------------------------------------------------------------
@@ -232,3 +244,10 @@ def test_every_certificate_and_the_authority_change_while_both_machines_stay_ser
         lane.path(f"{FOLDER}/certs/lane.exit-2.crt").write_bytes(stolen)
         lane.path(f"{FOLDER}/secrets/mqtt/lane.exit-2.key").write_bytes(stolen_key)
         assert not speaks(lane, "lane.exit-2")
+
+
+def test_every_chapter_of_the_page_is_tried() -> None:
+    own = Path(__file__).read_text(encoding="utf-8")
+    titles = re.findall(r"^## (.*)$", PAGE, re.MULTILINE)
+    assert len(titles) == 8
+    assert [title for title in titles if own.count(f'"{title}"') < 1] == []

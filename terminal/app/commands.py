@@ -196,7 +196,7 @@ def _check(args: argparse.Namespace) -> int:
 
     if args.user:
         user.known(args.user)
-        credentials.lend(args.config, args.user, os.environ)
+        credentials.lend(load.file_of(args.config, os.environ), args.user, os.environ)
         user.become(args.user)
     # a broker that does not answer is a finding, not a warning
     logging.getLogger("terminal.mqtt.client").setLevel(logging.ERROR)

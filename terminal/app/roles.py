@@ -115,8 +115,7 @@ def _mqtt_client(settings: Settings, roles: Sequence[str], process: str, clock: 
     if broker and (mqtt is None or process != "run"):  # on our own broker, a role that runs alone has its own user
         mqtt = build.embedded_user(broker, mqtt, process)
     mqtt = present(mqtt, "mqtt.url")
-    if broker:
-        _check_user(settings, roles, process, mqtt.username)
+    _check_user(settings, roles, process, mqtt.username)
     lane = None if set(roles) <= set(GARAGE_ROLES) or settings.lane is None else settings.lane.id
     # On another broker one user may serve several roles, which would push each other out under one client id.
     own = mqtt.username if process == "run" or mqtt.username.split(".")[0] == process else f"{mqtt.username}-{process}"
@@ -128,16 +127,20 @@ def _mqtt_client(settings: Settings, roles: Sequence[str], process: str, clock: 
 
 
 def _check_user(settings: Settings, roles: Sequence[str], process: str, user: str) -> None:
-    """The embedded broker refuses a user whose will it may not publish, and does not say why. So this raises
-    ConfigError that says what is wrong, instead of letting the role connect for ever."""
+    """A broker refuses a user whose will it may not publish, or drops what that user publishes, and does not say why.
+    So this raises ConfigError that says what is wrong, instead of letting the role connect for ever. Of a user who is
+    none of ours nothing is known here."""
     from terminal.contract import access
 
     garage, lane = settings.need(sections.GarageSettings).id, settings.lane.id if settings.lane else None
-    if user not in access.USERS:
+    if settings.broker and user not in access.USERS:
         raise ConfigError(f"mqtt.username: the embedded broker knows no {user}; there are {', '.join(access.USERS)}")
     asks = [role for role in roles if role != "broker"]
-    if process == "run" and (topic := access.lacks(user, asks, garage=garage, lane=lane, process=process)):
-        raise ConfigError(f'mqtt.username: {user} may not use {topic}, which run needs; "lane" is the one for run')
+    if process != "run" or not asks or not access.knows(user):
+        return
+    if topic := access.lacks(user, asks, garage=garage, lane=lane, process=process):
+        right = "lane" if lane is None or not {*asks} <= {*access.KERB} else f"lane.{lane}"
+        raise ConfigError(f'mqtt.username: {user} may not use {topic}, which run needs; "{right}" is the one for run')
 
 
 class _Opener:

@@ -62,8 +62,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     Raises ConfigError for anything unknown, ill-typed or out of range, whichever role will run; what a role lacks
     is found by `Settings.require`.
     """
-    if path is None and environ.get(CONFIG_VARIABLE):
-        path = Path(environ[CONFIG_VARIABLE])
+    path = file_of(path, environ)
     overrides = dict(_overrides(environ))
     if path is None and not overrides:
         raise ConfigError(f"no configuration: give --config FILE, or set {CONFIG_VARIABLE}")
@@ -73,6 +72,11 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         readings = _readings(text)
         given.setdefault(name, {})[key] = _value(name, key, readings, base, said_by=variable)
     return _settle(given, path)
+
+
+def file_of(path: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """The configuration's file: the one that is given, or the one that EXIT_TERMINAL_CONFIG names."""
+    return path or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
 
 
 def parse(text: str, path: Path) -> Settings:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = "/opt/exit-terminal/.venv/bin/exit-terminal"
 FOLDER = "/var/lib/exit-terminal"
 _SHIMS = {
-    "sudo": '#!/bin/sh\n[ "$1" = -u ] && shift 2\nexec "$@"\n',
+    "sudo": '#!/bin/sh\nif [ "$1" = -u ]; then user=$2; shift 2; exec runuser -u "$user" -- "$@"; fi\nexec "$@"\n',
     "apt-get": "#!/bin/sh\n",
     "systemctl": """#!/bin/sh
 case "$1 $2" in
@@ -37,11 +38,17 @@ esac
 """What systemd and Debian's installer do on a real machine."""
 _SET_UP = """
 set -e
-for folder in /opt /var/lib /etc/mosquitto /run; do mount -t tmpfs -o mode=755 tmpfs $folder; done
-mkdir -p /opt/exit-terminal/.venv/bin /var/lib/mosquitto
+for folder in /opt /var/lib /var/log /run; do mount -t tmpfs -o mode=755 tmpfs $folder; done
+mkdir -p /opt/exit-terminal/.venv/bin /opt/python /opt/checkout /opt/packages /var/lib/mosquitto /run/etc /run/work
+mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/etc,workdir=/run/work /etc
+mount -t tmpfs -o mode=755 tmpfs /etc/mosquitto
 chown mosquitto /var/lib/mosquitto
+mount --bind "$PYTHON_HOME" /opt/python
+mount --bind "$CHECKOUT" /opt/checkout
+mount --bind "$PACKAGES" /opt/packages
 cp "$SHIMS"/python "$SHIMS"/exit-terminal /opt/exit-terminal/.venv/bin
-mount --bind "$SHIMS"/hosts /etc/hosts
+cp "$SHIMS"/hosts /etc/hosts
+ln -s /opt/checkout/deploy /opt/exit-terminal/deploy
 ip link set lo up
 echo ready
 exec sleep infinity
@@ -52,7 +59,8 @@ def possible() -> bool:
     """May namespaces be made here?"""
     if os.geteuid() != 0 or any(shutil.which(name) is None for name in ("ip", "nsenter", "unshare", "mosquitto")):
         return False
-    if not Path("/etc/mosquitto").is_dir() or ROOT.is_relative_to("/opt") or ROOT.is_relative_to("/var/lib"):
+    hidden = [place for place in (ROOT, Path(sys.base_prefix)) for top in ("/opt", "/run") if place.is_relative_to(top)]
+    if hidden or not Path("/etc/mosquitto").is_dir():
         return False
     words = ["unshare", "--mount", "--net", "--pid", "--fork", "true"]
     return subprocess.run(words, capture_output=True, check=False).returncode == 0
@@ -63,7 +71,11 @@ class SeparateMachine:
 
     def __init__(self, folder: Path, hosts: dict[str, str]) -> None:
         folder.mkdir()
-        python = f'#!/bin/sh\ncd "${{PWD:-/}}" && PYTHONPATH={ROOT} exec {sys.executable} '
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        python = (
+            "#!/bin/sh\nexport PYTHONHOME=/opt/python LD_LIBRARY_PATH=/opt/python/lib PYTHONDONTWRITEBYTECODE=1\n"
+            f"export PYTHONPATH=/opt/checkout:/opt/packages\nexec /opt/python/bin/python{version} "
+        )
         for name, text in {
             **_SHIMS, "python": python + '"$@"\n', "exit-terminal": python + '-m terminal "$@"\n',
             "hosts": "127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name, address in hosts.items()),
@@ -76,7 +88,7 @@ class SeparateMachine:
     def __enter__(self) -> Self:
         words = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", _SET_UP]
         self._holder = subprocess.Popen(
-            [*LEASH, *words], env={**os.environ, "SHIMS": str(self._shims)}, stdout=subprocess.PIPE, text=True
+            [*LEASH, *words], env={**os.environ, **self._places()}, stdout=subprocess.PIPE, text=True
         )
         assert self._holder.stdout
         assert self._holder.stdout.readline() == "ready\n"
@@ -91,6 +103,11 @@ class SeparateMachine:
             for pipe in (process.stdin, process.stdout):
                 if pipe:
                     pipe.close()
+
+    def _places(self) -> dict[str, str]:
+        """What it shares with this machine; a user of its own may read them, wherever they lie here."""
+        own = {"SHIMS": self._shims, "PYTHON_HOME": sys.base_prefix, "CHECKOUT": ROOT}
+        return {**{name: str(place) for name, place in own.items()}, "PACKAGES": sysconfig.get_path("purelib")}
 
     def path(self, name: str) -> Path:
         """A file of that machine, as this one sees it."""

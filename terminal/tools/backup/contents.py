@@ -26,7 +26,7 @@ LARGEST = 1 << 20
 
 
 class JournalCopy(msgspec.Struct, frozen=True):
-    """A journal in a backup: its role, how many rows it has, and whether its role was writing it."""
+    """A journal in a backup: its role, the number of its last row, and whether its role was writing it."""
 
     role: str
     rows: int

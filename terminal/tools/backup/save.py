@@ -16,7 +16,7 @@ from terminal import __version__
 from terminal.config.schema import ConfigError, Settings
 from terminal.contract.messages import stamp
 from terminal.journal.archive import archive_of
-from terminal.journal.reading import backup, read
+from terminal.journal.reading import backup
 from terminal.tools.backup import contents
 from terminal.tools.backup.contents import FILES, JOURNALS, MANIFEST, JournalCopy, Manifest
 
@@ -44,8 +44,7 @@ def run(
         for role, _, path in contents.journals_of(settings):
             if path.exists():
                 in_use = locked(path.with_name(path.name + ".head")) != ""
-                backup(path, copies / role)
-                found.append(JournalCopy(role, sum(1 for _ in read(copies / role)), in_use))
+                found.append(JournalCopy(role, backup(path, copies / role), in_use))
                 if archive_of(path).exists():
                     backup(archive_of(path), copies / f"{role}.archive")
         manifest = Manifest(
