@@ -58,7 +58,7 @@ def vouched(session: str, read_ms: int, *, tariff: TicketPricing, kept: bool = T
     """As ``quote``, for a ticket that an operator vouches for by its ``session``, which bears the time of the entry. It
     has no class."""
     entered_ms = moment_of(session) // 1000 * 1000
-    return _reckon("", read_ms, lambda: ParkingTicket(session, entered_ms), tariff, "", kept=kept)
+    return _priced(read_ms, lambda: ParkingTicket(session, entered_ms), tariff, kept=kept)
 
 
 def _reckon(
@@ -72,6 +72,10 @@ def _reckon(
 ) -> Quote:
     if is_lost(text):
         return Quote("lost", exited_ms, lost_session, amount=tariff.lost_fee(exited_ms))
+    return _priced(exited_ms, read, tariff, kept=kept)
+
+
+def _priced(exited_ms: int, read: Callable[[], ParkingTicket], tariff: TicketPricing, *, kept: bool) -> Quote:
     try:
         ticket = read()
         if kept:

@@ -26,6 +26,8 @@ HOLDERS = frozenset(
 )
 """Drivers who may hold such a number; who scans others' tickets has one of ours."""
 TIMEOUT_S = 3.0
+FAR_MS = 30 * 86_400_000
+"""How far ahead an entry lies that cannot be, by whatever clock of this world."""
 MOST_AHEAD_MS = 20_000
 """How much later than the true entry it may tell."""
 
@@ -113,7 +115,7 @@ class ForeignSystem:
         if dice.random() < self._odd:
             if dice.random() < 0.5:
                 raise OddAnswer("its answer is none")
-            return ForeignEntry(dice.choice((self._world.true_ms() + 600_000, entered - LONGEST_MS)))
+            return ForeignEntry(dice.choice((self._world.true_ms() + FAR_MS, entered - LONGEST_MS)))
         if dice.random() < self._forgets / 4:
             return None
         if dice.random() < self._wavers:
