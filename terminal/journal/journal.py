@@ -22,6 +22,7 @@ from terminal.journal import rows as rows_
 from terminal.journal import side_files
 from terminal.journal.archive import keep
 from terminal.journal.kinds import PRUNED
+from terminal.journal.loop_future import LoopFuture
 from terminal.journal.reading import backup, checkpoint_before, copy_to, ends_with, read
 from terminal.journal.rows import (
     STEPS,
@@ -48,7 +49,7 @@ class _Append:
 
     rows: Sequence[tuple[str, bytes]]
     at_ms: int
-    done: "Future[int]"
+    done: "Future[int] | LoopFuture[int]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +149,15 @@ class Journal:
         Raises JournalFull (nothing written, may be repeated) or JournalFailed (stop, open anew, replay). If the caller
         is cancelled meanwhile, the rows are still written.
         """
-        return await asyncio.wrap_future(self._submit(_append(rows, at_ms)))
+        done = LoopFuture[int]()
+        self._submit(_append(rows, at_ms, done))
+        return await done
 
     def append_now(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
         """append() for callers without an event loop; blocks until the flush is done."""
-        last: int = self._submit(_append(rows, at_ms)).result()
-        return last
+        done: Future[int] = Future()
+        self._submit(_append(rows, at_ms, done))
+        return done.result()
 
     async def prune(self, through: int) -> None:
         """Drop the rows up to number ``through``; a row with the hash of the last of them takes its place.
@@ -236,7 +240,8 @@ class Journal:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
-    def _submit(self, item: _Append | _Job) -> "Future[Any]":
+    def _submit(self, item: _Append | _Job) -> Any:
+        """Hand it to the writer's thread; returns its future."""
         if self._closed:
             raise JournalFailed(self.path, "it is closed")
         item.done.set_running_or_notify_cancel()  # from here on a cancellation undoes nothing
@@ -371,10 +376,10 @@ class Journal:
             self._refusal(error)
 
 
-def _append(rows: Sequence[tuple[str, bytes]], at_ms: int) -> _Append:
+def _append(rows: Sequence[tuple[str, bytes]], at_ms: int, done: "Future[int] | LoopFuture[int]") -> _Append:
     if not rows or not -(1 << 63) <= at_ms < 1 << 63:
         raise ValueError(f"{len(rows)} rows of {at_ms} ms cannot be written")
     for kind, data in rows:
         if kind == PRUNED or not (kind.isascii() and 0 < len(kind) <= 64) or not isinstance(data, bytes):
             raise ValueError(f"no row can be of kind {kind!r} with {type(data).__name__}")
-    return _Append(rows, at_ms, Future())
+    return _Append(rows, at_ms, done)

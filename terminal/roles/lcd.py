@@ -250,7 +250,7 @@ class LcdRole:
         for state in AHEAD:
             if self._news.is_set():
                 return
-            with contextlib.suppress(DoesNotFit):  # whoever shows it alerts
+            with contextlib.suppress(OSError, DoesNotFit):  # whoever shows it alerts
                 await self._thread.run(partial(self._renderer.prepare, replace(view, state=state, symbol=None)))
         self.drawn_ahead = view.symbol
 

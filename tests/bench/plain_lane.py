@@ -107,7 +107,7 @@ class PlainLane:
         pen.text((10, 80), text, "black", self.font)
         if url:
             code = segno.make(url, error="m", micro=False)
-            picture = Image.new("L", code.symbol_size(border=4))
+            picture = Image.new("L", (code.symbol_size(border=4)[0],) * 2)
             picture.putdata([0 if dark else 255 for row in code.matrix_iter(border=4) for dark in row])
             image.paste(picture.resize((310, 310)), (165, 5))
         image.save(Path(self.told["glass"]) / "new.png", compress_level=1)
