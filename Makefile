@@ -28,7 +28,8 @@ unexport PYTHONDONTWRITEBYTECODE
 LIVES ?= 3000
 SEED ?= 1
 .PHONY: help demo test check-system lint types imports unit browser sim chaos acceptance faults coverage mutation \
-	counts soak growth bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff lock clean
+	counts soak growth bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-line bench-small \
+	lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -97,7 +98,7 @@ growth: $(READY_DEV)
 	$(BIN)/python -m tests.bench.growth $(ARGS)
 
 # Measurements: ratios in one interleaved run. They end with status 1 if a target is missed, and need a quiet machine.
-bench-mqtt bench-lcd bench-journal bench-flood bench-tariff: bench-%: $(READY_DEV)
+bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-line bench-small: bench-%: $(READY_DEV)
 	$(BIN)/python -m tests.bench.$* $(ARGS)
 
 # One table of everything beside its peers, which have an environment of their own. The pictures in deploy/pictures are

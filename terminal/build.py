@@ -1,6 +1,6 @@
 """What app and tools both need, made from the settings in one place.
 
-PayBy's client and the screens are imported when they are needed: a barrier that starts alone waits for neither.
+PayBy's client, the tariff and the screens are imported when they are needed: a barrier alone waits for none of them.
 """
 
 import errno
@@ -20,8 +20,6 @@ from terminal.config.load import read_file, read_secret
 from terminal.config.schema import ConfigError, Settings, present
 from terminal.contract import signatures
 from terminal.core.model import Rules
-from terminal.core.tariff import TariffHistory
-from terminal.core.tariff.reading import read
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.errors import Will
 from terminal.mqtt.transport import tls_context
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
+    from terminal.core.tariff import TariffHistory
     from terminal.payby.client import PayByClient
     from terminal.screen.view import Site, Wifi
 
@@ -42,8 +41,10 @@ def rules(settings: Settings, *, mark: str = "") -> Rules:
     return Rules(garage, round(settings.payby.cancel_after * 1000), exit_grace_ms, mark=mark)
 
 
-def tariff(settings: Settings) -> TariffHistory:
+def tariff(settings: Settings) -> "TariffHistory":
     """The garage's tariffs; raises ConfigError, which names the key, for values that make no tariff."""
+    from terminal.core.tariff.reading import read
+
     values = msgspec.structs.asdict(settings.tariff)
     if settings.tariff.rate:  # the two are then only the plain form's defaults
         values |= {"block_minutes": None, "block_price": None}
@@ -104,10 +105,19 @@ def check_certificate_files(mqtt: sections.MqttSettings) -> None:
         try:
             tls_context(mqtt.ca_file, mqtt.cert_file, mqtt.key_file)
         except OSError:
-            raise ConfigError(
-                f"mqtt.cert_file: {mqtt.cert_file} and mqtt.key_file ({mqtt.key_file}) are no pair; they take PEM, the"
-                " key without a password"
-            ) from None
+            raise ConfigError(_no_pair(mqtt.cert_file, mqtt.key_file)) from None
+
+
+def _no_pair(certificate: Path, key: Path) -> str:
+    """Why TLS cannot use these two files."""
+    from terminal.payby.key_files import CERTIFICATE, PRIVATE, find_key
+
+    shown, own = find_key(certificate.read_bytes()), find_key(key.read_bytes())
+    if shown.kind != CERTIFICATE and b"-----BEGIN CERTIFICATE-----" not in certificate.read_bytes():
+        return f"mqtt.cert_file: {certificate} has {shown.what}, takes a certificate in PEM"
+    if own.kind != PRIVATE or not own.what.startswith("PEM"):
+        return f"mqtt.key_file: {key} has {own.what}, takes a private key in PEM without a password"
+    return f"mqtt.cert_file: {certificate} and mqtt.key_file ({key}) are no pair; they take a certificate and its key"
 
 
 def trusted(lift: sections.LiftSettings) -> signatures.TrustedKeys:
@@ -204,7 +214,8 @@ def site(
     from terminal.screen.view import Site
 
     names = (garage.name, garage.name_ar, garage.help_phone) if garage else ("", "", "")
-    return Site(*names, lcd.digits, network) if lcd else Site(*names, wifi=network)
+    lanes = garage.lanes if garage else 1
+    return Site(*names, lcd.digits if lcd else "latin", network, lanes)
 
 
 def wifi(lcd: sections.LcdSettings) -> "Wifi":

@@ -13,32 +13,24 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from zoneinfo import ZoneInfo
 
-from broker.errors import BrokerError
-from drivers.pins import NoGpio, claim, open_pins
 from terminal import __version__, build
-from terminal.app import output
+from terminal.app import allocator, output
+from terminal.app.exit_status import failed, in_a_line, set_right
 from terminal.app.hardware import RealHardware
 from terminal.app.log_stream import log_to_stderr
 from terminal.app.roles import run_roles
+from terminal.app.service_manager import ServiceManager
 from terminal.app.signals import ended_by_signals
 from terminal.config import load
 from terminal.config.schema import ConfigError, GarageSettings, LcdSettings, Settings
-from terminal.contract import signatures
-from terminal.journal.rows import JournalError, JournalForeign, JournalLocked
-from terminal.mqtt.errors import MqttError
-from terminal.mqtt.presence import SecondWorker
-from terminal.payby.errors import BadKey
 from terminal.payby.plain_text import plain
 from terminal.threads import aside
-from terminal.tools.check import finding, machine, order, processes, report, user
 
 NOT_YET = ("console",)
 """Roles that a later version will have."""
-SET_RIGHT = (BadKey, BrokerError, MqttError, ConfigError, JournalForeign, JournalLocked, NoGpio, signatures.BadKeyFile)
-"""Errors that no repetition mends: exit status 2."""
-FAILED = (JournalError, SecondWorker)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -51,6 +43,8 @@ def main(args: argparse.Namespace) -> int:
         "ticket": _ticket,
         "tariff": _tariff,
         "init": _init,
+        "backup": _backup,
+        "restore": _restore,
         "check": _check,
         "refund": _refund,
         "reconcile": _reconcile,
@@ -61,12 +55,13 @@ def main(args: argparse.Namespace) -> int:
     log_to_stderr()
     try:
         return commands.get(args.command, _role)(args)
-    except (BaseExceptionGroup, *SET_RIGHT, *FAILED) as error:
+    except in_a_line() as error:
         leaf = _first(error)
-        if not isinstance(leaf, SET_RIGHT + FAILED):
+        if not isinstance(leaf, set_right() + failed()):
             raise leaf from None
         print(f"exit-terminal: {plain(str(leaf), 1_000)}", file=sys.stderr)
-        return 2 if isinstance(leaf, SET_RIGHT) else 1
+        ServiceManager(os.environ).status(str(leaf))
+        return 2 if isinstance(leaf, set_right()) else 1
 
 
 def _first(error: BaseException) -> BaseException:
@@ -160,8 +155,8 @@ def _ticket(args: argparse.Namespace) -> int:
 def _init(args: argparse.Namespace) -> int:
     from terminal.tools.init import command
 
-    options = ("garage", "name", "name_ar", "help_phone", "timezone", "mqtt_url", "partner_id", "notify_url")
-    given = {option: getattr(args, option) for option in (*options, "reader", "device", "panel", "pins")}
+    options = ("garage", "name", "name_ar", "help_phone", "timezone", "exit_lanes", "mqtt_url", "partner_id")
+    given = {option: getattr(args, option) for option in (*options, "notify_url", "reader", "device", "panel", "pins")}
     request = command.Request(
         args.config or (args.into or args.folder) / "exit-terminal.toml",
         given,
@@ -170,6 +165,9 @@ def _init(args: argparse.Namespace) -> int:
         payby=args.payby,
         user=args.user,
         bundle_from=args.bundle,
+        renew=tuple(args.renew),
+        ca=args.ca,
+        ca_key=args.ca_key,
         replace=args.replace,
     )
     prompt = input if sys.stdin.isatty() else None
@@ -177,11 +175,28 @@ def _init(args: argparse.Namespace) -> int:
     return command.run(request, around)
 
 
+def _backup(args: argparse.Namespace) -> int:
+    from terminal.tools.backup import save
+    from terminal.tools.check import processes
+
+    now_ms = time.time_ns() // 1_000_000
+    return save.run(_load(args), args.file, secrets=not args.no_secrets, now_ms=now_ms, locked=processes.locked)
+
+
+def _restore(args: argparse.Namespace) -> int:
+    from terminal.tools.backup import restore
+
+    return restore.run(args.file, args.folder, complete=args.complete, user=args.user)
+
+
 def _check(args: argparse.Namespace) -> int:
     from drivers.panel_kinds import check_offset, datasheet_hz
-    from terminal.tools.check import command
+    from drivers.pins import claim, open_pins
+    from terminal.tools.check import command, credentials, finding, machine, order, processes, report, user
 
     if args.user:
+        user.known(args.user)
+        credentials.lend(args.config, args.user, os.environ)
         user.become(args.user)
     # a broker that does not answer is a finding, not a warning
     logging.getLogger("terminal.mqtt.client").setLevel(logging.ERROR)
@@ -277,6 +292,7 @@ def _watch(args: argparse.Namespace) -> int:
 
 
 def _sandbox(args: argparse.Namespace) -> int:
+    from terminal.payby.errors import BadKey
     from terminal.payby.sandbox.command import serve
     from terminal.payby.signing import load_public_keys
 
@@ -310,6 +326,8 @@ def _demo(args: argparse.Namespace) -> int:
 
 def _lcd_test(settings: Settings) -> int:
     """Show the test card on the real panel until Ctrl-C."""
+    from PIL import Image
+
     from terminal.screen.layouts import layout_for
     from terminal.tools.screens import test_card
 
@@ -320,7 +338,10 @@ def _lcd_test(settings: Settings) -> int:
                 layout_for(settings.need(LcdSettings).panel, width, height)
             except ValueError as error:
                 raise ConfigError(str(error)) from None
-            await aside(lambda: panel.show(test_card(width, height)), "test card")
+            card = test_card(width, height)
+            # As a change of a white picture, so that it shows a panel's 3-bit colour beside its usual one.
+            for picture in (Image.new("RGB", card.size, "white"), card):
+                await aside(partial(panel.show, picture), "test card")
             print("The test card is on the panel; its code must scan (Ctrl-C ends the test).", flush=True)
             await asyncio.Event().wait()
 
@@ -332,14 +353,23 @@ def _lcd_test(settings: Settings) -> int:
 
 def serve(settings: Settings, roles: Sequence[str], *, process: str) -> int:
     """Run ``roles`` until a signal ends them."""
-    return _until_stopped(lambda: run_roles(settings, roles, process=process, hardware=RealHardware(settings)))
+    allocator.keep_small()
+    manager, hardware = ServiceManager(os.environ), RealHardware(settings)
+    return _until_stopped(
+        lambda: run_roles(settings, roles, process=process, hardware=hardware, manager=manager), manager.stopping
+    )
 
 
-def _until_stopped(work: Callable[[], Awaitable[int | None]]) -> int:
+def _until_stopped(work: Callable[[], Awaitable[int | None]], ending: Callable[[], None] = lambda: None) -> int:
     async def guarded() -> int:
         task = asyncio.current_task()
         assert task is not None
-        with ended_by_signals(asyncio.get_running_loop(), task.cancel):
+
+        def end() -> None:
+            ending()
+            task.cancel()
+
+        with ended_by_signals(asyncio.get_running_loop(), end):
             try:
                 return await work() or 0
             except asyncio.CancelledError:

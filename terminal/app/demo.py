@@ -19,9 +19,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker.embedded import EmbeddedBroker
 from drivers.loops import InductionLoops
+from drivers.panel_memory import MemoryPanel
 from drivers.pins import MockPins
 from drivers.relay import RelayBarrier
-from drivers.simulated import MemoryPanel, SimulatedArm, SimulatedLoops, SimulatedRelay, SimulatedScanner
+from drivers.simulated import SimulatedArm, SimulatedLoops, SimulatedRelay
+from drivers.simulated_scanner import SimulatedScanner
 from terminal import build
 from terminal.app.roles import open_broker, run_roles
 from terminal.config import load
@@ -189,7 +191,6 @@ async def run_demo(port: int, cars: int | None) -> int:
             settings = replace(
                 settings, broker=None, mqtt=sections.MqttSettings(broker.url, mqtt.username, mqtt.password_file)
             )
-            print(f"Its messages: {PROGRAM} --config {settings.file} watch", file=sys.stderr, flush=True)
             hardware = SimulatedHardware(settings, hold_s=2.0 if cars else 30.0)
             stack.callback(hardware.arm.close)
             watch = await stack.enter_async_context(_tap(settings, folder))
@@ -199,20 +200,23 @@ async def run_demo(port: int, cars: int | None) -> int:
                     group.create_task(lane.run(), name="demo lane"),
                     group.create_task(run_roles(settings, ROLES, process="run", hardware=hardware), name="roles"),
                 ]
-                status = await _drive(lane, port, cars)
+                status = await _drive(lane, f"{PROGRAM} --config {settings.file} watch", port, cars)
                 for task in tasks:
                     task.cancel()
     return status
 
 
-async def _drive(lane: DemoLane, port: int, cars: int | None) -> int:
+async def _drive(lane: DemoLane, watch: str, port: int, cars: int | None) -> int:
+    """``watch``: the command that shows the lane's messages."""
     if cars is not None:
+        print(f"Its messages: {watch}", file=sys.stderr, flush=True)
         return 0 if (await run_cars(lane, cars)).ok else 1
     page = Page(lane)
     try:
         print(f"The lane is at {await page.start(port)} (Ctrl-C ends it).", flush=True)
     except OSError as error:
         raise ConfigError(f"--port: port {port} cannot be used ({error.strerror}); take another") from None
+    print(f"Its messages: {watch}", file=sys.stderr, flush=True)
     try:
         await asyncio.Event().wait()
     finally:

@@ -1,6 +1,7 @@
 """The wiring of the roles: concrete classes, chosen by the configuration and opened in order in one exit stack."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -8,13 +9,12 @@ from typing import TYPE_CHECKING
 
 from terminal import __version__, build
 from terminal.app.hardware import Hardware
-from terminal.app.journal_watch import JournalWatch, OutOfOrder
 from terminal.app.ready import tell_when_ready
+from terminal.app.service_manager import ServiceManager
 from terminal.clock import Clock, SystemClock, kernel_keeps
 from terminal.config import schema as sections
 from terminal.config.load import read_ticket_keys
 from terminal.config.schema import ConfigError, Settings, present
-from terminal.contract import access, lift_rules
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.heartbeat import HEARTBEAT_S, SELDOM_S, last_will
@@ -43,21 +43,32 @@ def _wifi(lcd: sections.LcdSettings) -> "Wifi | None":
 
 
 async def run_roles(
-    settings: Settings, roles: Sequence[str], *, process: str, hardware: Hardware, clock: Clock | None = None
+    settings: Settings,
+    roles: Sequence[str],
+    *,
+    process: str,
+    hardware: Hardware,
+    clock: Clock | None = None,
+    manager: ServiceManager | None = None,
 ) -> None:
-    """Open everything that ``roles`` need, run them over one connection, and close it all again."""
-    clock = clock or SystemClock()
+    """Open everything that ``roles`` need, run them over one connection, and close it all again. ``manager`` is told
+    when they serve, and that they still do."""
+    clock, manager = clock or SystemClock(), manager or ServiceManager({})
     async with AsyncExitStack() as stack:
         if "broker" in roles:
             await _enter_broker(stack, settings)
         mqtt_client = await stack.enter_async_context(_mqtt_client(settings, roles, process, clock))
-        opener = _Opener(settings, hardware, stack, mqtt_client, clock, process)
+        stack.callback(mqtt_client.on_change(lambda up: manager.connection(up, mqtt_client.trouble)))
+        opener = _Opener(settings, hardware, stack, mqtt_client, clock, process, manager.heartbeat_came_back)
         runs = [(role, await opener.open(role)) for role in sorted(roles, key=_GLASS_FIRST.index)]
+        gc.freeze()  # what is imported and opened by now stays: no search for circles need look at it during a visit
         async with asyncio.TaskGroup() as group:
             if process == "run":
                 own = opener.endpoint("run", at_lane=True)
                 group.create_task(own.run_heartbeat(), name="run health")
-                group.create_task(tell_when_ready(own, roles, settings), name="ready")
+                group.create_task(tell_when_ready(own, roles, settings, manager), name="ready")
+            else:
+                manager.ready_at_once = f"serves {settings.need(sections.GarageSettings).id} as {process}"
             for role, run in runs:
                 group.create_task(_coroutine(run), name=role)
 
@@ -82,6 +93,7 @@ async def _enter_broker(stack: AsyncExitStack, settings: Settings) -> None:
 def open_broker(settings: Settings) -> "EmbeddedBroker":
     """The embedded broker of ``[broker]``, not entered yet."""
     from broker.embedded import EmbeddedBroker
+    from terminal.contract import access
 
     broker, garage = settings.need(sections.BrokerSettings), settings.need(sections.GarageSettings).id
     return EmbeddedBroker(
@@ -115,6 +127,8 @@ def _mqtt_client(settings: Settings, roles: Sequence[str], process: str, clock: 
 def _check_user(settings: Settings, roles: Sequence[str], process: str, user: str) -> None:
     """The embedded broker refuses a user whose will it may not publish, and does not say why. So this raises
     ConfigError that says what is wrong, instead of letting the role connect for ever."""
+    from terminal.contract import access
+
     garage, lane = settings.need(sections.GarageSettings).id, settings.lane.id if settings.lane else None
     if user not in access.USERS:
         raise ConfigError(f"mqtt.username: the embedded broker knows no {user}; there are {', '.join(access.USERS)}")
@@ -135,6 +149,7 @@ class _Opener:
         mqtt_client: MqttClient,
         clock: Clock,
         process: str,
+        came_back: Callable[[], None],
     ) -> None:
         self._settings, self._hardware, self._stack, self._mqtt_client, self._clock = (
             settings,
@@ -143,7 +158,7 @@ class _Opener:
             mqtt_client,
             clock,
         )
-        self._process = process
+        self._process, self._came_back = process, came_back
         self._garage = settings.need(sections.GarageSettings)
 
     def endpoint(self, role: str, *, at_lane: bool) -> Endpoint:
@@ -157,6 +172,7 @@ class _Opener:
             clock=self._clock,
             heartbeat_s=HEARTBEAT_S if role == self._process else SELDOM_S,
             tells_of_connection=role == self._process,
+            came_back=self._came_back if role == self._process else lambda: None,
         )
 
     async def open(self, role: str) -> Callable[[], Awaitable[None]]:
@@ -190,6 +206,7 @@ class _Opener:
         return ReaderRole(endpoint, scanner, tariff=build.tariff(self._settings), kept=kernel_keeps).run
 
     async def _worker(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
+        from terminal.app.journal_watch import JournalWatch, OutOfOrder
         from terminal.roles.worker.event_mapper import JudgementSettings
         from terminal.roles.worker.journal_keeper import WorkerJournal
         from terminal.roles.worker.message_builder import WorkerSigner
@@ -245,6 +262,8 @@ class _Opener:
         ).run
 
     async def _barrier(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
+        from terminal.app.journal_watch import JournalWatch
+        from terminal.contract import lift_rules
         from terminal.roles.barrier.role import BarrierRole
         from terminal.roles.barrier.spent_lifts import BarrierJournal
 

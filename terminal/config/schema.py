@@ -49,6 +49,7 @@ class GarageSettings(Section, frozen=True):
     name_ar: Name = ""
     timezone: Annotated[str, Meta(description='a time zone, such as "Asia/Dubai"')] = "Asia/Dubai"
     help_phone: Annotated[str, Meta(pattern=r"^[+0-9 ()-]{1,24}\Z", description="a telephone number")] = ""
+    lanes: Annotated[int, Meta(ge=1, le=999, description="exit lanes, 1 to 999")] = 1
 
 
 class LaneSettings(Section, frozen=True):
@@ -148,6 +149,7 @@ class LcdSettings(Section, frozen=True):
     x_offset: Offset = 0
     y_offset: Offset = 0
     bgr: Annotated[bool, Meta(description="true or false")] = False
+    three_bit: Annotated[bool, Meta(description="true or false")] = True
     digits: Annotated[Literal["latin", "arabic"], Meta(description="latin or arabic")] = "latin"
     backlight_pwm: Annotated[bool, Meta(description="true or false")] = False
     idle_brightness: Annotated[int, Meta(ge=5, le=100, description="per cent of full brightness, 5 to 100")] = 40

@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.bench import line as whole_line
+from tests.bench import small as process_size
 from tests.bench.plot import beside, save
 from tests.bench.rows import Progress, Row, shown
 
@@ -26,24 +28,29 @@ UNITS = {"memory": "MiB"}
 
 def line(progress: Progress) -> list[Row]:
     """The whole line beside a plain script (line.py), in rows."""
-    try:
-        module: Any = importlib.import_module("tests.bench.line")
-    except ModuleNotFoundError:
-        progress("tests/bench/line.py is not there")
-        return []
-    found = asyncio.run(module.measure(20, module.PAYS_AFTER_S, progress))
+    found = asyncio.run(whole_line.measure(20, whole_line.PAYS_AFTER_S, progress))
     return [
         Row(step, row["ours"]["p50"], "a plain script", row["plain"]["p50"], UNITS.get(step, "ms"), row["most"])
         for step, row in found["rows"].items()
     ]
 
 
+def small(progress: Progress) -> list[Row]:
+    """One process with every role beside what it imports (small.py), in rows."""
+    found = process_size.measure(progress)
+    return [
+        Row("memory at work", found["work_mib"], "its packages alone", found["others_mib"], "MiB", process_size.MEMORY),
+        Row("start to ready", found["ready_s"], "its imports alone", found["imports_s"], "s", process_size.READY),
+    ]
+
+
 def part(name: str) -> Any:
-    return line if name == "line" else importlib.import_module(f"tests.bench.{name}").measure
+    own = {"line": line, "small": small}
+    return own.get(name) or importlib.import_module(f"tests.bench.{name}").measure
 
 
-PARTS = ("line", "syscalls", "found", "listener", "mqtt", "commit", "code", "instructions", "wire", "flood")
-"""In the order of a visit, from the whole to its parts; each is the file of its name, but the first."""
+PARTS = ("line", "small", "syscalls", "found", "listener", "mqtt", "commit", "code", "instructions", "wire", "flood")
+"""In the order of a visit, from the whole to its parts; each is the file of its name."""
 
 
 def table(rows: Sequence[Row]) -> str:

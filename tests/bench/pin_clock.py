@@ -1,4 +1,5 @@
-"""Runs a module and says when a mock pin rises: the time (``monotonic_ns``), a line each, into a named pipe.
+"""Runs a module and says when a mock pin rises: the time (``monotonic_ns``) and the CPU time of the process until then
+(ns), a line each, into a named pipe.
 
     python -m tests.bench.pin_clock PIPE PIN MODULE [ARGUMENTS]
 
@@ -21,7 +22,7 @@ def main() -> None:
     def change(self: MockPin, value: bool) -> bool:
         changed: bool = _change(self, value)
         if changed and value and self.info.name == pin:
-            os.write(pipe, b"%d\n" % time.monotonic_ns())
+            os.write(pipe, b"%d %d\n" % (time.monotonic_ns(), time.process_time_ns()))
         return changed
 
     MockPin._change_state = change

@@ -12,14 +12,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import msgspec
-
 from terminal.config.schema import advice
 from terminal.contract import lift_rules as grant
 from terminal.contract import messages
 from terminal.core import ids
 from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, PursuitKey, QueryOrder, SendLift, key_of
-from terminal.core.events import Denial, OrderDenied, OrderReported, OrderUnheard, RefundUnheard
+from terminal.core.events import OrderDenied, OrderReported, OrderUnheard, RefundUnheard
 from terminal.core.model import PaymentProof
 from terminal.core.rules import Change
 from terminal.payby import errors
@@ -29,7 +27,8 @@ from terminal.roles.worker.code_scans import CodeScans
 from terminal.roles.worker.event_mapper import order_report, refund_report
 from terminal.roles.worker.inbox import Done, PostEvent
 from terminal.roles.worker.pacing import Pace, lengthening
-from terminal.roles.worker.payby_calls import PayByOrders
+from terminal.roles.worker.payby_calls import DENIALS, UNSIGNED, PayByOrders
+from terminal.roles.worker.payby_requests import device_of
 
 LIFT_REPEATS_S = (0.5, 1.0, 2.0, 3.0)
 """The pauses (s) between publications of an unanswered lift; the last one repeats."""
@@ -53,22 +52,6 @@ LOOKS = 2
 TOO_LONG = "PayBy's signed words are too long for a lift, so no barrier can check them"
 FAILED_PAUSES_S = (5.0, 15.0, 60.0, 300.0)
 """The pauses (s) before a pursuit that failed unexpectedly starts again; the last one repeats."""
-DENIALS: Mapping[type[errors.CallFailed], Denial] = {
-    errors.Refused: "refused",
-    errors.OrderDead: "dead",
-    errors.OrderUnknown: "unknown",
-    errors.Unauthorised: "unauthorised",
-    errors.ClockWrong: "clock",
-    errors.OurMistake: "mistake",
-}
-"""What PayBy's refusals mean for an order; any other failure says nothing about it."""
-UNSIGNED: Mapping[type[errors.CallFailed], Denial] = {
-    errors.Refused: "refused",
-    errors.Unauthorised: "unauthorised",
-    errors.ClockWrong: "clock",
-    errors.OurMistake: "mistake",
-}
-"""What the unsigned refusals of PayBy's gateway mean: they change what is asked next, and end no order."""
 NOTHING_NEW = (errors.OrderPaid, errors.RateLimited, errors.NotSent)
 """After these failures the next query tells more, or nothing was sent at all."""
 NEVER_REFUNDED = errors.RefundRejected | errors.OurMistake | errors.OrderDead | errors.OrderUnknown
@@ -76,16 +59,11 @@ NEVER_REFUNDED = errors.RefundRejected | errors.OurMistake | errors.OrderDead | 
 logger = logging.getLogger(__name__)
 
 
-class _PlacedDevice(msgspec.Struct):
-    """The device in a placeOrder request."""
-
-    deviceId: str | None = None
-
-
 @dataclass(slots=True)
 class _Running:
     pursuit: Pursuit
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    is_new: bool = True
     task: asyncio.Task[None] = field(init=False)
     """A record that needs the one before it, so it comes second."""
 
@@ -97,7 +75,7 @@ class Pursuits:
     ``heard`` and ``unheard`` are told of each answer that counts and each failure. ``alone`` keeps an exception of one
     session's pursuit from the others: it alerts, and the pursuit starts again after a pause. ``device_ids``: by lane,
     for orders whose own request is no longer here. ``failed`` is told of failures for which PayBy gives a reason;
-    ``codes`` asks whether a phone has read a code.
+    ``codes`` asks whether a phone has read a code. Nothing is asked again before there is ``room`` for the answer.
     """
 
     payby: PayByOrders
@@ -115,6 +93,7 @@ class Pursuits:
     device_ids: Mapping[str, str] = field(default_factory=dict)
     failed: Callable[[AcquireOrder | RefundOrder], object] = lambda _: None
     codes: CodeScans = field(default_factory=CodeScans)
+    room: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)
     _running: dict[str, dict[PursuitKey, _Running]] = field(default_factory=dict)
     _asked: dict[str, float] = field(default_factory=dict)
     """When an order was last queried, by the event loop's clock (s)."""
@@ -148,6 +127,15 @@ class Pursuits:
                 record.task = self.spawn(self._guarded(session, key, record, restarted), f"{key.what} {key.number}")
         if not running:
             del self._running[session]
+
+    async def send_lifts(self, session: str) -> bool:
+        """Send a stay's new lifts now, not when their tasks have a turn: a driver waits. Returns whether it had any."""
+        running = self._running.get(session, {}).values()
+        new = [record for record in running if isinstance(record.pursuit, SendLift) and record.is_new]
+        for record in new:
+            record.is_new = False
+            await self._send(record)
+        return bool(new)
 
     def hurry(self, lane: str) -> None:
         """The arm is down: send a lift that was answered `busy` again at once."""
@@ -196,7 +184,8 @@ class Pursuits:
             try:
                 await self._report(order.no, "placeOrder", self.payby.place_order(words))
             finally:
-                self._reached.setdefault(order.no, min(self.now(), latest))
+                if self._is_pursued(order.no):  # it may have been cancelled with the stay's last pursuit
+                    self._reached.setdefault(order.no, min(self.now(), latest))
 
         async with asyncio.TaskGroup() as group:
             if not restarted:
@@ -250,6 +239,9 @@ class Pursuits:
                 if isinstance(refusal, errors.OrderPaid):  # believed only after a look-up, which brings the proof
                     await self._query_once(no)
 
+    def _is_pursued(self, no: str) -> bool:
+        return any(key.number == no for running in self._running.values() for key in running)
+
     def _asked_ago(self, no: str) -> float:
         """Seconds since the last query of an order began."""
         return asyncio.get_running_loop().time() - self._asked.get(no, -math.inf)
@@ -257,6 +249,7 @@ class Pursuits:
     async def _query_once(
         self, no: str, limit_s: float = CALL_LIMIT_S, done: Done | None = None
     ) -> OrderReported | errors.CallFailed:
+        await self.room()
         self._asked[no] = asyncio.get_running_loop().time()
         device = self._device(no)
         asking = self.payby.get_order(no, device_id=device) if device else self.payby.get_order(no)
@@ -265,7 +258,7 @@ class Pursuits:
     def _device(self, no: str) -> str | None:
         """The device that an order was placed with."""
         if words := self.words.get(PursuitKey("placeOrder", no)):
-            return msgspec.json.decode(words, type=_PlacedDevice).deviceId
+            return device_of(words)
         name = ids.parse_order_no(no)
         return self.device_ids.get(name.lane) if name else None
 
@@ -281,6 +274,10 @@ class Pursuits:
             await self._query_once(no, done=done)
         finally:
             self._looking.discard(no)
+            if not self._is_pursued(no):
+                self._asked.pop(no, None)
+                self._too_long.pop(no, None)
+                self._told.pop(no, None)
 
     async def _report(
         self, no: str, call: str, answer: Awaitable[OrderAnswer], limit_s: float | None = None, done: Done | None = None
@@ -342,6 +339,7 @@ class Pursuits:
         words = self.words[key_of(record.pursuit)]
         asked = refund.stage != "asked"
         for pause_s in lengthening(REFUND_QUERY_S):
+            await self.room()
             try:
                 said = await (self.payby.get_refund(refund.no) if asked else self.payby.refund(words))
             except errors.CallFailed as error:
@@ -366,18 +364,24 @@ class Pursuits:
     async def _lift(self, record: _Running) -> None:
         """Publish the lift until its deadline; a renewed deadline, or an arm that came down, publishes it at once. An
         overdue lift is published now and then, to get its answer."""
+        was_sent, record.is_new = not record.is_new, False
         for pause_s in lengthening(LIFT_REPEATS_S):
-            assert isinstance(record.pursuit, SendLift)
             record.news.clear()
-            grant = record.pursuit.grant
-            if grant.overdue or self.now() < grant.not_after:
-                await self.say_lift(record.pursuit)
-            pause_s = LIFT_ASKED_S if grant.overdue else pause_s
+            if not was_sent:
+                await self._send(record)
+            was_sent = False
+            assert isinstance(record.pursuit, SendLift)
+            pause_s = LIFT_ASKED_S if record.pursuit.grant.overdue else pause_s
             try:
                 async with asyncio.timeout(pause_s):
                     await record.news.wait()
             except TimeoutError:
                 continue
+
+    async def _send(self, record: _Running) -> None:
+        assert isinstance(record.pursuit, SendLift)
+        if (grant := record.pursuit.grant).overdue or self.now() < grant.not_after:
+            await self.say_lift(record.pursuit)
 
 
 async def _nothing(_: Change | None) -> None:
