@@ -33,7 +33,7 @@ class PrunedJournal(MemoryJournal):
         if through:
             gone = event_store.resting_stays.gone(through)
             self.rows.append(Row(self.rows[-1].seq + 1, 0, GONE, gone))
-            event_store.prune(through)
+            event_store.prune(through, gone, self.rows[-1].seq)
             self.rows = [row for row in self.rows if row.seq > through]
         return through
 

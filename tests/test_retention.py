@@ -71,14 +71,35 @@ def test_of_a_pruned_row_only_is_known_that_it_was() -> None:
     assert [resting_stays.row_of(s) for s in "abcd"] == [0, 0, 3, None]
     again = RestingStays()
     again.put("b", 9)
-    again.take_gone(gone)
+    again.take_gone(gone, 10)
     assert [again.row_of(s) for s in "abc"] == [0, 9, None]
-    assert len(again.gone(0)) == 8, "what was lost before is lost still"
+    assert [len(again.gone(row)) for row in (8, 9, 10)] == [0, 8, 16], "what was lost before is lost still"
+
+
+def test_what_is_lost_is_written_again_only_when_the_row_that_names_it_is_pruned() -> None:
+    resting_stays = RestingStays()
+    for row, session in enumerate("abcd", 1):
+        resting_stays.put(session, row)
+    lists = {}
+    for through, named_in in ((2, 5), (3, 6), (5, 7)):
+        lists[named_in] = resting_stays.gone(through)
+        resting_stays.prune(through)
+        resting_stays.take_gone(lists[named_in], named_in)
+    assert [len(digests) // 8 for digests in lists.values()] == [2, 1, 3]
+    resting_stays.put("a", 8)
+    assert [resting_stays.row_of(s) for s in "abcd"] == [8, 0, 0, 0]
+    again = RestingStays()  # as a start reads what is left
+    for named_in in (6, 7):
+        again.take_gone(lists[named_in], named_in)
+    again.put("a", 8)
+    assert [again.row_of(s) for s in "abcd"] == [8, 0, 0, 0]
+    again.take_gone(lists[7], 9)
+    assert again.row_of("a") == 8
 
 
 def test_digests_that_were_cut_are_refused() -> None:
     with pytest.raises(struct.error, match="multiple"):
-        RestingStays().take_gone(b"1234567")
+        RestingStays().take_gone(b"1234567", 1)
 
 
 @given(puts=st.lists(st.tuples(st.text(max_size=3), st.integers(1, 1000)), max_size=60), limit=st.integers(0, 1000))
@@ -89,6 +110,6 @@ def test_it_is_a_map_in_few_bytes(puts: list[tuple[str, int]], limit: int) -> No
     assert all(resting_stays.row_of(session) == row for session, row in model.items())
     resting_stays.prune(limit)
     again = RestingStays()
-    again.take_gone(resting_stays.gone(limit))
+    again.take_gone(resting_stays.gone(limit), 1001)
     for session, row in model.items():
         assert (resting_stays.row_of(session), again.row_of(session)) == ((0, 0) if row <= limit else (row, None))

@@ -6,6 +6,7 @@ more is written to the journal whole and kept in memory as a digest. When it is 
 
 import struct
 from array import array
+from itertools import chain
 
 from terminal.core import events
 from terminal.core.digests import Digests
@@ -67,12 +68,17 @@ def session_of(event: events.Event) -> str | None:
     return name.session if name else None
 
 
+_LOST = 1 << 63
+"""Marks the number of a GONE row, which names a session whose stay was in an older row that was pruned."""
+
+
 class RestingStays:
     """Sessions, each with the number of the row that has its stay, in 16 bytes a session."""
 
     def __init__(self) -> None:
         self._digests = Digests()
-        self._rows = array("Q")
+        self._rows = tuple(array("Q") for _ in range(Digests.DRAWERS))
+        """The row of each digest, in its place."""
         self._pruned = 0
 
     def __len__(self) -> int:
@@ -80,34 +86,39 @@ class RestingStays:
 
     def put(self, session: str, row: int) -> None:
         """Note that ``session`` is in ``row``."""
-        at, known = self._digests.place(session)
-        if known:
-            self._rows[at] = row
-        else:
-            self._digests.add(session)
-            self._rows.insert(at, row)
+        self._note(Digests.of(session), row, anew=True)
 
     def row_of(self, session: str) -> int | None:
         """The row of the session's stay, 0 where it was pruned; None for a session that was never put here."""
-        at, known = self._digests.place(session)
+        drawer, at, known = self._digests.place(Digests.of(session))
         if not known:
             return None
-        return self._rows[at] if self._rows[at] > self._pruned else 0
+        row = self._rows[drawer][at]
+        return row if self._pruned < row < _LOST else 0
 
     def prune(self, through: int) -> None:
         """Note that rows up to ``through`` are gone."""
         self._pruned = max(self._pruned, through)
 
     def gone(self, through: int) -> bytes:
-        """The digests of all sessions that are lost with the rows up to ``through``, or before; for take_gone()."""
-        limit = max(through, self._pruned)
-        digests = [d for d, row in zip(self._digests, self._rows, strict=True) if row <= limit]
+        """The digests of all sessions that no row after ``through`` names: for a GONE row, and take_gone().
+
+        Those that a GONE row after it names are not in it: each would otherwise be written anew at every pruning.
+        """
+        named = zip(self._digests, chain.from_iterable(self._rows), strict=True)
+        digests = [digest for digest, row in named if row & ~_LOST <= through]
         return struct.pack(f">{len(digests)}Q", *digests)
 
-    def take_gone(self, digests: bytes) -> None:
-        """Note the digests from gone() as sessions without a row; one that has a row keeps it. Raises struct.error."""
-        known = dict(zip(self._digests, self._rows, strict=True))
+    def take_gone(self, digests: bytes, row: int) -> None:
+        """Note that the GONE row ``row`` has this list of sessions, which have lost their stays; one whose stay has a
+        row keeps it. Raises struct.error."""
         for (digest,) in struct.iter_unpack(">Q", digests):
-            known.setdefault(digest, 0)
-        self._digests = Digests(known)
-        self._rows = array("Q", (known[d] for d in self._digests))
+            self._note(digest, row | _LOST, anew=False)
+
+    def _note(self, digest: int, row: int, *, anew: bool) -> None:
+        drawer, at, known = self._digests.place(digest)
+        if not known:
+            self._digests.insert(drawer, at, digest)
+            self._rows[drawer].insert(at, row)
+        elif anew or not self._pruned < self._rows[drawer][at] < _LOST:
+            self._rows[drawer][at] = row

@@ -155,7 +155,7 @@ class EventStore:
                 for named in _NAMES.decode(row.data):
                     self.resting_stays.put(named.session, row.seq)
             elif row.kind == GONE:
-                self.resting_stays.take_gone(row.data)
+                self.resting_stays.take_gone(row.data, row.seq)
             elif row.kind == CHECKPOINT:
                 waiting.clear()
                 self._since = -1
@@ -349,11 +349,12 @@ class EventStore:
             self.garage.stays[session] = stay
         return stay
 
-    def prune(self, through: int) -> None:
-        """The rows up to ``through`` are about to be pruned; a GONE row keeps what ``resting_stays.gone`` says of
-        them."""
+    def prune(self, through: int, gone: bytes, row: int) -> None:
+        """The rows up to ``through`` are about to be pruned; the GONE row ``row`` keeps ``gone``, which is what
+        ``resting_stays.gone`` says of them."""
         self.pruned = max(self.pruned, through)
         self.resting_stays.prune(through)
+        self.resting_stays.take_gone(gone, row)
 
     def _new_words(self, change: Change) -> dict[PursuitKey, bytes]:
         wanted = [p for stay in change.stays.values() for p in owed(stay)]

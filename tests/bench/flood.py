@@ -100,7 +100,7 @@ def measure(progress: Progress, rounds: int = 3) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         quiet, flooded, _, _ = asyncio.run(compared(rounds, Path(folder), progress))
     figures = [statistics.median(values) * 1000 for values in (flooded, quiet)]
-    step = f"a visit while a lane says {PER_S:,} fees a second"
+    step = f"a visit beside {PER_S:,} fees a second"
     return [Row(step, figures[0], "the same without", figures[1], "ms", ALLOWED)]
 
 

@@ -314,8 +314,8 @@ class JournalKeeper:
         if through - event_store.pruned < PRUNE_ROWS:
             return 0
         try:
-            await journal.append([(GONE, event_store.resting_stays.gone(through))], self._now())
-            event_store.prune(through)
+            gone = event_store.resting_stays.gone(through)
+            event_store.prune(through, gone, await journal.append([(GONE, gone)], self._now()))
             return await journal.archive_and_prune(through)
         except (JournalError, OSError) as error:
             if isinstance(error, JournalError) and error.path == journal.path and not isinstance(error, JournalFull):
