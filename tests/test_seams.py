@@ -41,7 +41,7 @@ CASES = {
     ),
     "panel in a folder without show": Unfit("drivers/panel_png.py", "def show(", "def write(", "PanelDriver", "show"),
     "panel in memory without light": Unfit(
-        "drivers/simulated.py", "    light: None = None\n", "", "PanelDriver", "light", DEMO
+        "drivers/panel_memory.py", "    light: None = None\n", "", "PanelDriver", "light", DEMO
     ),
     "scanner that calls nobody back": Unfit(
         "drivers/scanner.py",

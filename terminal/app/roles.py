@@ -130,12 +130,14 @@ def _check_user(settings: Settings, roles: Sequence[str], process: str, user: st
     """A broker refuses a user whose will it may not publish, or drops what that user publishes, and does not say why.
     So this raises ConfigError that says what is wrong, instead of letting the role connect for ever. Of a user who is
     none of ours nothing is known here."""
+    asks = [role for role in roles if role != "broker"]
+    if not settings.broker and (process != "run" or not asks):
+        return
     from terminal.contract import access
 
     garage, lane = settings.need(sections.GarageSettings).id, settings.lane.id if settings.lane else None
     if settings.broker and user not in access.USERS:
         raise ConfigError(f"mqtt.username: the embedded broker knows no {user}; there are {', '.join(access.USERS)}")
-    asks = [role for role in roles if role != "broker"]
     if process != "run" or not asks or not access.knows(user):
         return
     if topic := access.lacks(user, asks, garage=garage, lane=lane, process=process):

@@ -30,10 +30,10 @@ from terminal.contract.field_forms import (
 from terminal.core.actions import ReceiptOutcome
 from terminal.core.alert_codes import Severity
 from terminal.core.events import CommandName
-from terminal.core.foreign_ticket import ForeignKind
 from terminal.core.model import (
     BoomState,
     FeeReason,
+    ForeignKind,
     GrantReason,
     LiftOutcome,
     OrderStatus,

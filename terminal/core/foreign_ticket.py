@@ -8,16 +8,14 @@ differently later, or a flat fee that was asked while nobody answered, must not 
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from terminal.core.ids import derived_id
-from terminal.core.model import Lane
+from terminal.core.model import ForeignKind, Lane
 from terminal.core.money import Fils
 from terminal.core.quote import Quote
 from terminal.core.tariff import TicketPricing, minutes
 from terminal.core.ticket import FUTURE_ALLOWANCE_MS
 
-ForeignKind = Literal["number", "plate"]
 LONGEST_MS = 366 * 24 * 3_600_000
 """An entry longer ago than this is an error of whoever tells it."""
 SAME_STAY_MS = 12 * 3_600_000

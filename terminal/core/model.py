@@ -10,6 +10,8 @@ from typing import Literal, get_args
 
 from terminal.core.alert_codes import RuleAlertCode
 
+ForeignKind = Literal["number", "plate"]
+"""A ticket that this garage did not make: another system's number, or a licence plate."""
 FeeReason = Literal["due", "free", "lost"]
 GrantReason = Literal["paid", "free", "credit"]
 

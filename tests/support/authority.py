@@ -36,7 +36,7 @@ class Authority:
         """The certificate that is asked for, as PEM, with the names that are asked for."""
         now = datetime.now(UTC)
         made = x509.CertificateBuilder(self.name, request.subject, request.public_key(), x509.random_serial_number())
-        made = made.not_valid_before(now - timedelta(days=9)).not_valid_after(now + timedelta(days=1))
+        made = made.not_valid_before(now - timedelta(days=9)).not_valid_after(now + timedelta(hours=12))
         for extension in request.extensions:
             made = made.add_extension(extension.value, critical=extension.critical)
         return made.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
