@@ -4,7 +4,7 @@ import pytest
 
 from terminal.core import events as e
 from terminal.core.actions import RaiseAlert
-from terminal.core.ids import derived_id, refund_no
+from terminal.core.ids import derived_id, lift_id, refund_no
 from terminal.core.model import RefundStage
 from tests.support.rules import alerts_of, sent
 from tests.support.story import T0, Story, an_id
@@ -106,6 +106,45 @@ def test_money_of_a_car_that_was_gone_when_the_worker_came_back_is_a_persons() -
     story.leaves_loop()
     story.boom("down")
     assert sent(story) == "person"
+
+
+@pytest.mark.fault("journal-put-back")
+def test_no_credit_goes_back_before_a_barrier_can_have_said_that_the_journal_was_put_back() -> None:
+    """The journal does not hold the lift that let its car out before it was put back; the barrier names it."""
+    story = Story()
+    story.pays()
+    story.answers("refused", "car")
+    story.leaves_loop()
+    story.boom("down")
+    story.wait(600)
+    assert story.payment().holder == "credit"
+    ends = story.payment().until
+    story.at = ends + 60_000
+    story.tell(e.Started(story.at, "1"))
+    story.wait(14)
+    assert (story.payment().holder, story.owes()) == ("credit", [])
+    story.boom("down", lift=lift_id(story.at - 40_000, "", "marina", "exit-1", "gone"))
+    assert "journal-behind" in story.alerts()
+    story.wait(3600)
+    assert (story.payment().holder, story.owes()) == ("person", [])
+
+
+def test_a_start_lengthens_a_credit_by_no_more_than_barriers_take_to_speak() -> None:
+    story = Story()
+    story.pays()
+    story.answers("refused", "car")
+    story.leaves_loop()
+    story.boom("down")
+    story.wait(10)
+    ends = story.payment().until
+    story.tell(e.Started(story.at, "1"))
+    assert story.payment().until == ends, "it has longer to go"
+    story.at = ends - 1
+    story.tell(e.Started(story.at, "1"))
+    story.boom("down")
+    assert story.payment().until == story.at + 15_000
+    story.wait(15)
+    assert story.payment().holder == "refund"
 
 
 def test_money_whose_lift_nobody_answered_lifts_elsewhere_and_is_a_persons_in_the_end() -> None:

@@ -17,6 +17,7 @@ from terminal.contract.messages import (
     Barrier,
     Fee,
     Health,
+    LastLift,
     Lift,
     Order,
     Paid,
@@ -37,6 +38,7 @@ from terminal.payby.sandbox.server import Sandbox
 from terminal.payby.signing import sign
 from terminal.roles.worker import lift_index as worker_lifts
 from terminal.roles.worker.message_builder import WorkerSigner
+from tests.support.eventually import eventually
 from tests.support.lifts import GARAGE, LANE, PAYEE, payby_key, private_key, trusted
 from tests.support.worker_lane import CLOCK, TARIFF, Lane, notification, sandbox, to_json, working
 
@@ -160,6 +162,11 @@ async def test_an_answer_of_another_lane_says_nothing_of_a_lift(lane: Lane) -> N
     assert [alert.code for alert in lane.bus.of(Alert)] == ["bad-message"] * 2
     assert all("a lift of exit-1" in alert.text for alert in lane.bus.of(Alert))
     assert not any(row.kind == "LiftAnswered" for row in lane.log.rows)
+    assert "exit-2" not in lane.worker.event_store.garage.lanes, "nor does its boom count"
+    await lane.boom_is_down("exit-2", last=LastLift(lift.id, lift.session, "paid"))  # its barrier was moved there
+    lanes = lane.worker.event_store.garage.lanes
+    await eventually(lambda: "exit-2" in lanes and lanes["exit-2"].boom)
+    assert (boom := lanes["exit-2"].boom) and (boom.state, boom.lift) == ("down", None)
     (stay,) = lane.worker.event_store.garage.stays.values()
     assert [grant.id for grant in stay.grants] == [lift.id]
     await lane.boom_is_down(answer=answer)

@@ -28,7 +28,8 @@ in each phase. The rules, in the order of a visit:
     another lane does not take the visit over: it is a copy of the ticket. A paid visit does not give way to another
     ticket at its own lane either.
 12. A lane speaks for itself: an answer and a boom count only for lifts of their own lane. If a barrier names a lift of
-    ours that the journal does not hold, the journal was put back, and rule 9 applies.
+    ours that the journal does not hold, the journal was put back, and rule 9 applies. So that it can, no credit goes
+    back in the first 15 s after a start.
 
 A file imports only from the lines below its own, never from its own line:
 

@@ -15,6 +15,9 @@ SETTLE_MS = 1_000
 LOOPS_MS = 5_500
 """How long the loops may take after a start to say whether the car is still there, and after a ticket to say that it is
 there: they speak every 5 s."""
+BARRIERS_MS = 15_000
+"""How long after a start barriers may take to name the lift that raised them last, by which a journal that was put back
+is noticed: until then no credit is given back."""
 LINGER_MS = 60_000
 """How long after its last order was closed a car counts as waiting where there is no loop."""
 NOTICE_MS = 15_000

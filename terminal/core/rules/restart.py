@@ -4,7 +4,7 @@ from terminal.core.alert_codes import RuleAlertCode
 from terminal.core.events import AlertTold, Damaged, Started, StayFailed
 from terminal.core.model import OPEN, Stay
 from terminal.core.rules.draft import Draft
-from terminal.core.rules.limits import REMIND_MS
+from terminal.core.rules.limits import BARRIERS_MS, REMIND_MS
 from terminal.core.rules.records import watched, with_holder
 from terminal.core.rules.visits import call_help, tell_untold
 from terminal.core.value import replace
@@ -19,6 +19,14 @@ def started(draft: Draft, event: Started) -> None:
         draft.put(watched(replace(lane, vehicle=None, boom=None, notice=None, visit=visit, began=draft.at)))
     for stay in sorted(draft.all_stays(), key=lambda stay: stay.session):  # in one order, whichever left memory
         _remind(draft, stay)
+        _keep_credit(draft, draft.stay(stay.session))
+
+
+def _keep_credit(draft: Draft, stay: Stay) -> None:
+    """No credit is given back before the barriers have said whether the journal lacks a lift that raised."""
+    heard = draft.at + BARRIERS_MS
+    kept = (replace(p, until=heard) if p.holder == "credit" and p.until < heard else p for p in stay.payments)
+    draft.put(replace(stay, payments=tuple(kept)))
 
 
 def _remind(draft: Draft, stay: Stay) -> None:

@@ -70,6 +70,14 @@ class LaneDevices:
         if received.retained and abs(apart) > SILENT_MS:
             received.ack()
             return
+        answer, lift = barrier.answer, barrier.raised_last_by
+        if others := self._others(lane, barrier.lift, answer.lift if answer else None):
+            text = f"a barrier spoke for a lift of {others}; the message was dropped"
+            await self._endpoint.bad_message(str(received.topic), text)
+            received.ack()
+            return
+        if self._others(lane, lift):
+            lift = None  # what an arm at rest rose by last may be of the lane that its barrier stood at before
         if not received.retained and lane == self._near:
             self._heard_barrier.set()
         self._known(lane)
@@ -77,12 +85,6 @@ class LaneDevices:
         skew: int | None = self._event_store.garage.lanes[lane].skew
         if not received.retained:
             skew = self._of(lane).rhythm.skew(apart, self._endpoint.clock.steady_ms())
-        answer, lift = barrier.answer, barrier.raised_last_by
-        if others := self._others(lane, lift, answer.lift if answer else None):
-            await self._endpoint.bad_message(
-                str(received.topic), f"a barrier answered for a lift of {others}; the answer was dropped"
-            )
-            answer, lift = None, None
         news: list[events.Event] = []
         if skew is not None:
             self._barrier_alive(lane)
