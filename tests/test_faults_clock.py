@@ -50,7 +50,8 @@ async def test_a_clock_that_is_known_to_be_wrong_asks_for_the_true_amount(
         mark = lane.scan(lane.ticket(90))
         order = await lane.order(since=mark)
         screen = await lane.heard.until("screen", since=mark, state="pay")
-        assert (order["amount"], screen["amount"], screen["minutes"]) == ("20.00", "20.00", 90)
+        assert (order["amount"], screen["amount"]) == ("20.00", "20.00")
+        assert screen["minutes"] in (90, 91)  # the second in which the ticket was made may be over
         await lane.sandbox.pay(order["token_url"])
         await lane.heard.until("barrier", since=mark, state=lambda s: s in ("rising", "up"), reason="paid")
         assert not [alert for alert in lane.heard.of("alert") if alert["code"] == "bad-fee"]
