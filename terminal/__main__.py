@@ -13,8 +13,6 @@ from terminal import __version__
 from terminal.config.schema import ConfigError
 
 PROGRAM = "exit-terminal"
-NOT_YET = ("console",)
-"""Commands that a later version will have."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -115,6 +113,7 @@ def parser() -> Parser:
         "--test", action="store_true", help="show a test card on the panel until Ctrl-C; needs [lcd] alone"
     )
     command("loops", "one role: tells whether a car waits, and whether one is under the boom")
+    command("console", "one role: the operator's desk, a web page")
     command("broker", "the embedded broker, for one machine")
     sandbox = command("sandbox", "a PayBy look-alike for integration tests")
     sandbox.add_argument("--port", type=_port, default=8090, help="(default: %(default)s)")
@@ -152,6 +151,15 @@ def parser() -> Parser:
     watch.add_argument("--url", metavar="URL", help="of the broker (default: mqtt.url)")
     watch.add_argument("--user", metavar="NAME", help="the broker's user (default: the first of broker.watchers)")
     watch.add_argument("--password-file", metavar="FILE", type=Path, help="of that user (default: beside the others)")
+    user = command("user", "who may sign in at the operator's desk")
+    user.add_argument("action", metavar="ACTION", choices=("add", "list", "remove"), help="add, list or remove")
+    user.add_argument("name", metavar="NAME", nargs="?", help="the user's")
+    user.add_argument(
+        "--role", choices=("view", "attendant", "manager"), default="attendant", help="(default: %(default)s)"
+    )
+    user.add_argument("--password-file", metavar="FILE", type=Path, help="with the password (default: it is asked for)")
+    user.add_argument("--replace", action="store_true", help="another role and password for a user who is there")
+    user.add_argument("--json", action="store_true", help="list: one JSON document")
     ticket = command("ticket", "print a test ticket")
     ticket.add_argument(
         "--minutes-ago", metavar="N", type=int, default=90, help="how long ago it entered (default: %(default)s)"
@@ -233,19 +241,9 @@ def _add_init(init: argparse.ArgumentParser) -> None:
     init.add_argument("--pins", metavar="KIND", help="auto, or mock without hardware")
 
 
-def _command(words: list[str]) -> str | None:
-    first = Parser(prog=PROGRAM, add_help=False)
-    first.add_argument("--config")
-    first.add_argument("command", nargs="?")
-    found: str | None = first.parse_known_args(words)[0].command
-    return found
-
-
 def main(argv: Sequence[str] | None = None, run: Callable[[argparse.Namespace], int] | None = None) -> int:
     """Run one command by ``run``, which is commands.main; returns 0 done, 1 failed, 2 wrong use or configuration."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if (asked := _command(words)) in NOT_YET:
-        return _say(f"{asked} is not there yet in version {__version__}", 2)
     arguments = parser().parse_args(words)
     try:
         if run is None:

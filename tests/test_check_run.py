@@ -38,7 +38,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
     said: list[str] = []
     request = Request(folder / "exit-terminal.toml", DESK, "single", payby="sandbox")
-    run(request, Surroundings({}, utc_now(), "desk", say=said.append, to_come=("console",)))
+    run(request, Surroundings({}, utc_now(), "desk", say=said.append))
     (folder / "sandbox").mkdir()
     key_pair(folder / "sandbox", "payby")
     return folder

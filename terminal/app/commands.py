@@ -5,6 +5,7 @@ on stderr and an exit status: 1 if something failed, 2 if something must be corr
 import argparse
 import asyncio
 import errno
+import getpass
 import json
 import logging
 import os
@@ -17,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from broker.errors import BrokerError
 from drivers.pins import NoGpio, claim, open_pins
-from terminal import __version__, build
+from terminal import build
 from terminal.app import output
 from terminal.app.hardware import RealHardware
 from terminal.app.log_stream import log_to_stderr
@@ -32,10 +33,9 @@ from terminal.mqtt.presence import SecondWorker
 from terminal.payby.errors import BadKey
 from terminal.payby.plain_text import plain
 from terminal.threads import aside
-from terminal.tools.check import finding, machine, order, processes, report, user
+from terminal.tools.check import finding, machine, order, processes, report
+from terminal.tools.check import user as service_user
 
-NOT_YET = ("console",)
-"""Roles that a later version will have."""
 SET_RIGHT = (BadKey, BrokerError, MqttError, ConfigError, JournalForeign, JournalLocked, NoGpio, signatures.BadKeyFile)
 """Errors that no repetition mends: exit status 2."""
 FAILED = (JournalError, SecondWorker)
@@ -55,6 +55,7 @@ def main(args: argparse.Namespace) -> int:
         "refund": _refund,
         "reconcile": _reconcile,
         "watch": _watch,
+        "user": _user,
         "run": _run,
     }
     output.make_plain(sys.stdout)
@@ -85,11 +86,7 @@ def _load(args: argparse.Namespace) -> Settings:
 
 def _run(args: argparse.Namespace) -> int:
     settings = _load(args)
-    there = settings.roles()
-    roles = [role for role in there if role not in NOT_YET]
-    for role in NOT_YET:
-        if role in there:
-            print(f"exit-terminal: [{role}]: this role is not there yet in version {__version__}", file=sys.stderr)
+    roles = settings.roles()
     if not roles:
         raise ConfigError("run: the configuration has no section for any role; see deploy/exit-terminal.toml")
     settings.require(*roles)
@@ -173,7 +170,7 @@ def _init(args: argparse.Namespace) -> int:
         replace=args.replace,
     )
     prompt = input if sys.stdin.isatty() else None
-    around = command.Surroundings(os.environ, command.utc_now(), socket.gethostname(), prompt, to_come=NOT_YET)
+    around = command.Surroundings(os.environ, command.utc_now(), socket.gethostname(), prompt)
     return command.run(request, around)
 
 
@@ -182,7 +179,7 @@ def _check(args: argparse.Namespace) -> int:
     from terminal.tools.check import command
 
     if args.user:
-        user.become(args.user)
+        service_user.become(args.user)
     # a broker that does not answer is a finding, not a warning
     logging.getLogger("terminal.mqtt.client").setLevel(logging.ERROR)
     here = finding.Machine(
@@ -195,8 +192,7 @@ def _check(args: argparse.Namespace) -> int:
         connected_to=processes.connected_to,
         listens=processes.listens,
         locked=processes.locked,
-        user=user.me(),
-        to_come=NOT_YET,
+        user=service_user.me(),
     )
     document = report.Document(lambda text: print(text, file=sys.stderr)) if args.json else None
     lines, payers = document or report.Lines(), sys.stderr if document else sys.stdout
@@ -257,6 +253,14 @@ def _reconcile(args: argparse.Namespace) -> int:
         statements=args.statement,
         barrier_journals=args.barrier_journal,
     )
+
+
+def _user(args: argparse.Namespace) -> int:
+    from terminal.tools import user
+
+    wish = user.UserWish(args.action, args.name or "", args.role, args.password_file, args.replace, args.json)
+    ask = getpass.getpass if sys.stdin.isatty() else None
+    return user.run(_load(args), wish, day=time.strftime("%Y-%m-%d"), ask=ask)
 
 
 def _watch(args: argparse.Namespace) -> int:

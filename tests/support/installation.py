@@ -99,7 +99,6 @@ def machine(place: Path, *, ntp: bool | None = True, no_gpio: str = "") -> Machi
         check_offset=check_offset,
         dev=place / "dev",
         spi_bytes=place / "dev/bufsiz",
-        to_come=("console",),
     )
 
 

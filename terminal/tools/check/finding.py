@@ -60,8 +60,7 @@ class Machine:
     ``serves`` tells whether the service is running on this machine: then it holds its lines.
     ``connected_to`` tells whether one of our processes has a connection to that host and port, ``listens`` whether one
     listens on that port, ``locked`` whose process holds the lock of that file.
-    ``user`` is the user that the check runs as; empty if the lines need not name it. ``to_come``: roles of a later
-    version.
+    ``user`` is the user that the check runs as; empty if the lines need not name it.
     """
 
     open_pins: Callable[[str], Pins]
@@ -76,4 +75,3 @@ class Machine:
     listens: Callable[[int], bool] = lambda port: False
     locked: Callable[[Path], Literal["", "ours", "another's"]] = lambda path: ""
     user: str = ""
-    to_come: tuple[str, ...] = ()
