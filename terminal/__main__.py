@@ -232,6 +232,7 @@ def _add_init(init: argparse.ArgumentParser) -> None:
     init.add_argument("--name-ar", metavar="TEXT", help="the same in Arabic")
     init.add_argument("--help-phone", metavar="NUMBER", help="for drivers who need help")
     init.add_argument("--timezone", metavar="ZONE", help="of the garage, as Asia/Dubai")
+    init.add_argument("--exit-lanes", metavar="N", help="how many exit lanes the garage has")
     init.add_argument("--partner-id", metavar="ID", help="the merchant's, in PayBy's portal")
     init.add_argument("--notify-url", metavar="URL", help="where PayBy's notifications go")
     init.add_argument("--mqtt-url", metavar="URL", help="where lanes reach the server's broker")

@@ -204,7 +204,8 @@ def site(
     from terminal.screen.view import Site
 
     names = (garage.name, garage.name_ar, garage.help_phone) if garage else ("", "", "")
-    return Site(*names, lcd.digits, network) if lcd else Site(*names, wifi=network)
+    lanes = garage.lanes if garage else 1
+    return Site(*names, lcd.digits if lcd else "latin", network, lanes)
 
 
 def wifi(lcd: sections.LcdSettings) -> "Wifi":

@@ -74,7 +74,7 @@ def test_a_client_of_paybys_says_which_key_of_the_configuration_is_missing() -> 
 
 def test_the_screens_say_what_the_garage_is_called_and_nothing_where_there_is_none() -> None:
     lcd = LcdSettings(panel="png", digits="arabic")
-    garage = GarageSettings("marina", "Marina", "المارينا", help_phone="+971 4 000 0000")
+    garage = GarageSettings("marina", "Marina", "المارينا", help_phone="+971 4 000 0000", lanes=2)
     site = build.site(garage, lcd)
     assert (site.name, site.name_ar, site.help_phone, site.digits) == (
         "Marina",
@@ -82,6 +82,7 @@ def test_the_screens_say_what_the_garage_is_called_and_nothing_where_there_is_no
         "+971 4 000 0000",
         "arabic",
     )
+    assert site.lanes == 2
     assert build.site(None, lcd).name == ""
 
 

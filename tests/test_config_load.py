@@ -39,11 +39,12 @@ def test_the_tests_text_names_every_key_of_every_section() -> None:
 
 
 def test_the_defaults_are_the_contract_s(file: Path) -> None:
-    defaults = "query_every cancel_after timeout baud pulse rise_time close_time host port pins watchers " + " ".join(
-        (*TariffSettings.__struct_fields__, *LcdSettings.__struct_fields__)
+    defaults = (
+        "query_every cancel_after timeout baud pulse rise_time close_time host port pins watchers lanes "
+        + " ".join((*TariffSettings.__struct_fields__, *LcdSettings.__struct_fields__))
     )
     lines = [line for line in WHOLE.splitlines() if line.partition(" =")[0] not in set(defaults.split()) - {"panel"}]
-    assert len(lines) == len(WHOLE.splitlines()) - 55
+    assert len(lines) == len(WHOLE.splitlines()) - 56
     assert read(file, "\n".join(lines)) == read(file)
 
 

@@ -34,6 +34,7 @@ TOLD = {
     "name": 'The "Marina" \\ Garage',
     "name_ar": "مواقف المارينا",
     "help_phone": "+971 4 000 0000",
+    "exit_lanes": "3",
     "partner_id": "200000000777",
 }
 SHAPES = ("single", "server", "lane")
@@ -90,6 +91,7 @@ def test_what_was_told_stands_in_the_configuration(tmp_path: Path) -> None:
     garage, payby = settings.garage, settings.payby
     assert garage and payby
     assert (garage.id, garage.name, garage.name_ar, garage.help_phone) == tuple(TOLD.values())[:4]
+    assert garage.lanes == 3
     assert (payby.partner_id, payby.payee_mid) == (TOLD["partner_id"],) * 2
     assert TO_SET not in (tmp_path / "exit-terminal.toml").read_text(encoding="utf-8")
     assert "only stands in" not in said
@@ -269,7 +271,7 @@ def person(*answers: str) -> tuple[Callable[[str], str], list[str]]:
 
 def test_a_person_is_asked_until_an_answer_fits_and_return_takes_the_default(tmp_path: Path) -> None:
     prompt, asked = person(
-        "fridge", "single", "Marina Mall", "marina", "", "", "+971 4 1", "", "exit-9", "200000000777",
+        "fridge", "single", "Marina Mall", "marina", "", "", "+971 4 1", "", "", "exit-9", "200000000777",
         "ftp://x", "", "stdin", "png", "mock",
     )  # fmt: skip
     said: list[str] = []
@@ -282,7 +284,7 @@ def test_a_person_is_asked_until_an_answer_fits_and_return_takes_the_default(tmp
     assert "got 'fridge', takes single, server or lane" in said
     assert "garage.id: got 'Marina Mall', takes 1 to 12 characters of a-z and 0-9" in said
     assert sum("notify_url: got" in line for line in said) == 1
-    assert len(asked) == 15
+    assert len(asked) == 16
     assert not any("device" in question for question in asked)  # of standard input there is none
 
 

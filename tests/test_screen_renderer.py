@@ -42,6 +42,15 @@ def test_no_text_is_cut_and_none_overlaps_on_any_screen(layout: Layout, digits: 
         check(renderer.frame(view), layout)
 
 
+@pytest.mark.parametrize("layout", SHAPES, ids=named)
+def test_where_there_is_another_lane_its_drivers_are_sent_there_and_the_words_fit(layout: Layout) -> None:
+    renderer = Renderer(layout, replace(SITE, lanes=2))
+    for name in ("closed-operator", "out-of-order-broker"):
+        frame = renderer.frame(views()[name])
+        check(frame, layout)
+        assert "lane" in " ".join(one.text for one in frame.placed).split()
+
+
 @pytest.mark.parametrize("site", [LONG_SITE, Site("", "", "")], ids=["long", "empty"])
 @pytest.mark.parametrize("layout", SHAPES, ids=named)
 def test_nothing_that_a_message_or_the_configuration_may_say_breaks_a_screen(layout: Layout, site: Site) -> None:

@@ -40,6 +40,23 @@ def test_every_reason_has_words_but_that_an_operator_closed_the_lane() -> None:
     } == {"closed.operator"}
 
 
+@pytest.mark.parametrize(
+    ("state", "reason", "lanes", "words"),
+    [
+        ("closed", "operator", 2, "Please use another lane"),
+        ("closed", "operator", 1, "Please ask for help"),
+        ("out-of-order", "broker", 2, "Please use another lane"),
+        ("out-of-order", "broker", 1, "Please ask for help"),
+        ("out-of-order", "payby", 2, "Please ask for help"),
+    ],
+)
+def test_a_driver_is_sent_to_another_lane_only_where_there_is_one_that_helps(
+    state: str, reason: str, lanes: int, words: str
+) -> None:
+    assert TABLE.say(TABLE.then(state, reason, lanes), "en") == words
+    assert TABLE.then("help", "unpaid", lanes) == ""
+
+
 @needs_raqm
 def test_arabic_letters_are_joined() -> None:
     assert ink("سلام", "ar", 40).width < sum(ink(letter, "ar", 40).width for letter in "سلام")

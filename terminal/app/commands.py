@@ -157,8 +157,8 @@ def _ticket(args: argparse.Namespace) -> int:
 def _init(args: argparse.Namespace) -> int:
     from terminal.tools.init import command
 
-    options = ("garage", "name", "name_ar", "help_phone", "timezone", "mqtt_url", "partner_id", "notify_url")
-    given = {option: getattr(args, option) for option in (*options, "reader", "device", "panel", "pins")}
+    options = ("garage", "name", "name_ar", "help_phone", "timezone", "exit_lanes", "mqtt_url", "partner_id")
+    given = {option: getattr(args, option) for option in (*options, "notify_url", "reader", "device", "panel", "pins")}
     request = command.Request(
         args.config or (args.into or args.folder) / "exit-terminal.toml",
         given,

@@ -105,7 +105,8 @@ def _choose_form(values: dict[str, Any]) -> None:
 def checked(key: str, text: str) -> Any:
     """The value that a key, such as ``garage.id``, takes from a text that a person wrote; raises ConfigError."""
     section, _, name = key.partition(".")
-    value = _value(section, name, (text,), Path.cwd())
+    readings = (text, int(text)) if text.isascii() and text.isdecimal() else (text,)
+    value = _value(section, name, readings, Path.cwd())
     if key == "garage.timezone":
         _check_zone(text)
     return value

@@ -50,6 +50,7 @@ class GarageSettings(Section, frozen=True):
     name_ar: Name = ""
     timezone: Annotated[str, Meta(description='a time zone, such as "Asia/Dubai"')] = "Asia/Dubai"
     help_phone: Annotated[str, Meta(pattern=r"^[+0-9 ()-]{1,24}\Z", description="a telephone number")] = ""
+    lanes: Annotated[int, Meta(ge=1, le=999, description="exit lanes, 1 to 999")] = 1
 
 
 class LaneSettings(Section, frozen=True):

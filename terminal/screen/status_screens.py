@@ -48,7 +48,7 @@ def _trouble(typesetter: Typesetter, view: View, width: int, height: int) -> lis
     layout, state = typesetter.layout, view.state
     image = picture(state, layout.picture * 3 // 4)
     room = width if layout.stacked else width - image.width - layout.margin
-    why, then = f"{state}.{view.reason}", typesetter.texts.then(state, view.reason)
+    why, then = f"{state}.{view.reason}", typesetter.texts.then(state, view.reason, typesetter.site.lanes)
     words = [_title(typesetter, state, room)]
     reason: list[Block] = []
     gap = round(layout.text * 0.45)

@@ -81,11 +81,12 @@ class Texts:
         """Is there such a row, with words in it?"""
         return any(self.rows.get(key, ()))
 
-    def then(self, state: str, reason: str) -> str:
-        """The row that says what to do now: another lane helps only if the trouble is not the whole garage's.
-        Empty if there is none."""
-        key = "garage.then" if reason in GARAGE_WIDE else f"{state}.then"
-        return key if self.has(key) else ""
+    def then(self, state: str, reason: str, lanes: int) -> str:
+        """The row that says what to do now: another lane helps only where there is one, and if the trouble is not the
+        whole garage's. Empty if there is none."""
+        if not self.has(f"{state}.then"):
+            return ""
+        return "garage.then" if reason in GARAGE_WIDE or lanes == 1 else f"{state}.then"
 
 
 TABLE = Texts(LANGUAGES, TEXTS)

@@ -27,13 +27,15 @@ class Wifi:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What is the same on all screens of a garage. ``help_phone`` is shown as it is written."""
+    """What is the same on all screens of a garage. ``help_phone`` is shown as it is written; of one exit lane no screen
+    sends a driver to another."""
 
     name: str
     name_ar: str
     help_phone: str
     digits: Digits = "latin"
     wifi: Wifi | None = None
+    lanes: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ def _wrong_user_file(broker: BrokerSettings, own: Path | None) -> Finding | None
     advice = "give the folder and its files to the service's user, and close them to others"
     if folder.exists() and not folder.is_dir():
         return Finding(name, False, f"{folder} is no folder", "correct broker.users")
-    for path in (folder / user for user in USERS):
+    for path in (folder / user for user in (*USERS, *broker.watchers)):
         if path != own and path.exists():
             try:
                 read_secret(path, "broker.users")

@@ -41,6 +41,7 @@ def questions(host: str) -> tuple[Question, ...]:
         Question("garage.name_ar", "name_ar", "The same in Arabic", "موقف السيارات", must=True),
         Question("garage.help_phone", "help_phone", "The number that a driver in trouble calls", "+971", must=True),
         Question("garage.timezone", "timezone", "Its time zone", "Asia/Dubai"),
+        Question("garage.lanes", "exit_lanes", "How many exit lanes it has", "1"),
         Question("lane.id", "lane", "This lane's name, of a-z, 0-9 and -", "exit-1", only=kerb),
         Question("mqtt.url", "mqtt_url", "The broker, as lanes reach it", f"mqtts://{host}:{MQTT_PORT}",
                  only=(SERVER, LANE)),

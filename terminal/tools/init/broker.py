@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from terminal.contract.access import USERS, mosquitto_acl
+from terminal.contract.access import USERS, WATCHERS, mosquitto_acl
 from terminal.tools.init.certificates import AUTHORITY, Authority
 from terminal.tools.init.folder import Folder
 from terminal.tools.init.layout import PASSWORDS
@@ -44,7 +44,8 @@ def write_users(folder: Folder, garage: str) -> None:
     """The access rules and passwords of all users that there are now."""
     lanes = lanes_of(folder)
     folder.write(f"{BROKER}/acl", mosquitto_acl(garage, lanes).encode(), group=_GROUP, replace=True)
-    lines = [_line(user, folder.read(f"{PASSWORDS}/{user}")) for user in (*USERS, *(f"lane.{lane}" for lane in lanes))]
+    users = (*USERS, *WATCHERS, *(f"lane.{lane}" for lane in lanes))
+    lines = [_line(user, folder.read(f"{PASSWORDS}/{user}")) for user in users]
     folder.write(f"{BROKER}/passwords", "".join(lines).encode(), group=_GROUP, replace=True)
 
 

@@ -15,6 +15,7 @@ LAYOUT: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "garage": ("", {
         "id": "part of every topic, ticket and order number: do not change it later",
         "name": "shown to drivers", "name_ar": "", "timezone": "", "help_phone": "shown to drivers who need help",
+        "lanes": "exit lanes of the garage: with one, no screen sends a driver to another",
     }),
     "lane": ("", {"id": "part of every topic and order number"}),
     "mqtt": ("", {

@@ -9,7 +9,7 @@ import msgspec
 
 from terminal.config.schema import LcdSettings, Settings
 from terminal.config.tariff_settings import TariffSettings
-from terminal.contract.access import USERS
+from terminal.contract.access import USERS, WATCHERS
 from terminal.tools.init.answers import LANE, PAYBY, SERVER, SINGLE, Answers
 from terminal.tools.init.certificates import AUTHORITY
 from terminal.tools.init.configuration import Value
@@ -29,7 +29,7 @@ def user_of(shape: str, lane: str) -> str:
 
 def users(shape: str) -> list[str]:
     """The users whose passwords are made on this machine."""
-    return [] if shape == LANE else [*USERS]
+    return [] if shape == LANE else [*USERS, *WATCHERS]
 
 
 def certificate(user: str) -> tuple[str, str]:
@@ -45,6 +45,7 @@ def secure(url: str) -> bool:
 def values(shape: str, answers: Answers, payby: str) -> dict[str, Value]:
     """The configuration by key. ``payby`` is a key of PAYBY."""
     made: dict[str, Value] = {key: value for key, value in answers.values.items() if value or key != "payby.notify_url"}
+    made["garage.lanes"] = int(answers["garage.lanes"])
     made |= _mqtt(answers.get("mqtt.url"), user_of(shape, answers.get("lane.id")))
     made |= dict(_tariff(TariffSettings()))
     made["lift.trusted"] = _TRUSTED
@@ -73,7 +74,8 @@ def bundle_values(settings: Settings, answers: Answers, url: str) -> dict[str, V
     lane = answers["lane.id"]
     made: dict[str, Value] = {
         "garage.id": garage.id, "garage.name": garage.name, "garage.name_ar": garage.name_ar,
-        "garage.timezone": garage.timezone, "garage.help_phone": garage.help_phone, "lane.id": lane,
+        "garage.timezone": garage.timezone, "garage.help_phone": garage.help_phone,
+        "garage.lanes": garage.lanes, "lane.id": lane,
     }  # fmt: skip
     made = {key: value for key, value in made.items() if value}
     made |= _mqtt(url, user_of(LANE, lane))
