@@ -1,7 +1,6 @@
 """Who may sign in at the desk: the users' file, and the command that keeps it."""
 
 import json
-import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,7 +24,6 @@ def users(tmp_path: Path) -> UsersFile:
 def configured(folder: Path, more: str = "") -> Settings:
     (folder / "exit.toml").write_text(f'[garage]\nid = "marina"\n{more}', encoding="utf-8")
     return load(folder / "exit.toml", {})
-
 
 
 def test_a_password_is_kept_as_an_argon2id_hash_that_others_cannot_read(users: UsersFile) -> None:
@@ -122,7 +120,7 @@ def test_a_changed_file_counts_at_once(users: UsersFile) -> None:
 def test_a_hash_that_argon2_cannot_read_is_no_password(users: UsersFile) -> None:
     users.add("amal", "view", GOOD, day=DAY)
     users.path.write_text(users.path.read_text().replace("$argon2id$v=19$", "$argon2id$v=99$"))
-    os.chmod(users.path, 0o600)
+    users.path.chmod(0o600)
     assert not is_password_of(UsersFile(users.path).users()["amal"], GOOD)
 
 

@@ -6,20 +6,19 @@ import re
 from aiohttp import web
 
 from terminal.contract.topics import GARAGE_WIDE
-from terminal.journal.rows import JournalError
 from terminal.payby.plain_text import plain
 from terminal.roles.console.actions import NOTE_MOST, REASONS, Actions, ActionWish, NotDone
 from terminal.roles.console.desk import Desk
 from terminal.roles.console.desk_journal import DeskJournal, SeenRecord
 from terminal.roles.console.drawing import Drawing
-from terminal.roles.console.guard import ASKER, SPOKEN, address_of, need
+from terminal.roles.console.guard import ASKER, SPOKEN, address_of, need, see_other
 
 _BACK = re.compile(r"(lanes|visits)/[a-z0-9-]{1,36}|alerts|")
 _ONCE = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
 class ActPages:
-    """``failed`` is called with what a journal raises: nothing can be done without it, and the role ends by it."""
+    """What is done. Each raises JournalError, which the guard turns into a page, and by which the role ends."""
 
     def __init__(self, desk: Desk, actions: Actions, journal: DeskJournal, drawing: Drawing) -> None:
         self._desk, self._actions, self._journal, self._drawing = desk, actions, journal, drawing
@@ -46,10 +45,7 @@ class ActPages:
             await self._actions.ask(wish, asker.user, address_of(request))
         except NotDone as no:
             return self._not_done(request, no, back)
-        except JournalError as error:
-            self._actions.journal_failed(error)
-            raise web.HTTPServiceUnavailable from None
-        raise web.HTTPSeeOther(f"{self._drawing.base}/{back}#actions")
+        return see_other(f"{self._drawing.base}/{back}#actions")
 
     async def see(self, request: web.Request) -> web.StreamResponse:
         """Somebody has seen an alert, and may leave a note."""
@@ -61,14 +57,10 @@ class ActPages:
         lane, _, rest = key.partition(" ")
         code = plain(str(form.get("code", "")), 40) or rest.partition(" ")[0]
         record = SeenRecord(key, asker.user.name, note, code, lane or GARAGE_WIDE)
-        try:
-            await self._journal.see(record, self._desk.clock.wall_ms())
-        except JournalError as error:
-            self._actions.journal_failed(error)
-            raise web.HTTPServiceUnavailable from None
+        await self._journal.see(record, self._desk.clock.wall_ms())
         self._desk.inbox.seen(key)
         self._desk.feed.touch_desk()
-        raise web.HTTPSeeOther(f"{self._drawing.base}/alerts")
+        return see_other(f"{self._drawing.base}/alerts")
 
     def _not_done(self, request: web.Request, no: NotDone, back: str) -> web.Response:
         """What kept it from being done, and the way back; nothing was sent."""

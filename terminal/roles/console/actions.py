@@ -102,6 +102,8 @@ class Actions:
         self._again_s = again_s
         self._sending: dict[str, asyncio.Task[None]] = {}
         self._answered: dict[str, asyncio.Event] = {}
+        self._coming: set[tuple[str, OutcomeStage]] = set()
+        """Outcomes that are being journaled."""
         self._asking = asyncio.Lock()
         self._later: set[asyncio.Task[None]] = set()
         self._failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
@@ -146,15 +148,14 @@ class Actions:
     def hear_receipt(self, receipt: Receipt) -> None:
         """A worker's receipt may answer a command."""
         action = self._desk.book.actions.get(receipt.command or "")
-        if action is None or action.is_over:
+        if action is None or (action.is_over and action.stage != "unanswered"):
             return
         if receipt.outcome != "done":
             self._come(action.record.id, "refused", receipt.why or receipt.outcome)
         elif action.record.action == "refund":
             if action.record.role == "manager":
                 self._desk.decided(action.record.order_no)
-            if action.stage in ("asked", "unanswered"):
-                self._come(action.record.id, "asked-payby", "")
+            self._come(action.record.id, "asked-payby", "")
         else:
             self._come(action.record.id, "done", "")
 
@@ -163,8 +164,7 @@ class Actions:
         for action in self._desk.book.of(order_no=refund.order_no):
             is_its = action.record.action == "refund" and ids.refund_no(action.record.id) == refund.refund_no
             stage: OutcomeStage = "asked-payby" if refund.status == "asked" else refund.status
-            known = [reached for _, reached, _ in action.stages]
-            if is_its and stage not in known and not {"success", "failed"} & {*known}:
+            if is_its and not {stage, "success", "failed"} & self._reached(action):
                 self._come(action.record.id, stage, "")
 
     async def end(self) -> None:
@@ -314,22 +314,30 @@ class Actions:
 
     def _is_ours(self, lift: str, lane: str) -> bool:
         action = self._desk.book.actions.get(lift)
-        is_open = action is not None and action.stage in ("asked", "unanswered")
-        return is_open and action is not None and action.record.lane == lane
+        if action is None or (action.record.lane, action.record.action) != (lane, "lift"):
+            return False
+        return not {"raised", "refused", "unknown"} & self._reached(action)
 
     def _come(self, name: str, stage: OutcomeStage, why: str) -> None:
         """Something came of an action: no more of it is said, and it is journaled."""
         if answered := self._answered.get(name):
             answered.set()
         action = self._desk.book.actions[name]
-        if stage in [reached for _, reached, _ in action.stages]:
+        if stage in self._reached(action):
             return
+        self._coming.add((name, stage))
         task = asyncio.create_task(self._journal_outcome(action, OutcomeRecord(name, stage, why)), name="desk outcome")
         self._later.add(task)
         task.add_done_callback(self._over)
 
+    def _reached(self, action: DeskAction) -> set[OutcomeStage]:
+        """How far it has come, what is just being journaled included."""
+        coming = {stage for name, stage in self._coming if name == action.record.id}
+        return coming | {stage for _, stage, _ in action.stages}
+
     async def _journal_outcome(self, action: DeskAction, outcome: OutcomeRecord) -> None:
         await self._journal.come_of(outcome, self._desk.clock.wall_ms())
+        self._coming.discard((outcome.id, outcome.stage))
         log.info("%s at %s: %s %s", action.record.action, action.record.lane, outcome.stage, outcome.why)
         self._tell(action)
 

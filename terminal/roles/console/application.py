@@ -45,6 +45,7 @@ def application(
         base=drawing.base,
         refuse=refuse,
         ended=signing.ended,
+        failed=actions.journal_failed,
         admit=(lambda request: admit(request, sign_ins)) if admit else lambda request: None,
     )
     app = web.Application(middlewares=[guard.__call__], client_max_size=BODY_MOST)

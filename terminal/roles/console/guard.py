@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 from aiohttp import hdrs, web
 
 from terminal.config.users import BadUsersFile, DeskUser, UserRole, UsersFile
+from terminal.journal.rows import JournalError
 from terminal.roles.console.sign_in import SignIn, SignIns, same
 from terminal.roles.console.texts import WORDS, Words
 
@@ -48,7 +49,8 @@ SPOKEN: web.RequestKey[Words] = web.RequestKey("spoken", Words)
 
 class Guard:
     """``admit`` signs somebody in who asks for a page without being signed in (the demo does); None: nobody.
-    ``refuse`` draws an error's page; ``ended`` notes that a sign-in ended because its user was changed."""
+    ``refuse`` draws an error's page; ``ended`` notes that a sign-in ended because its user was changed.
+    ``failed`` is told what a journal raises: nothing can be done without it."""
 
     def __init__(
         self,
@@ -58,10 +60,11 @@ class Guard:
         base: str,
         refuse: Callable[[web.Request, int, str], web.Response],
         ended: Callable[[SignIn], Awaitable[None]],
+        failed: Callable[[BaseException], None],
         admit: Callable[[web.Request], tuple[str, SignIn] | None] = lambda request: None,
     ) -> None:
         self._users, self._sign_ins, self._base, self._refuse = users, sign_ins, base, refuse
-        self._ended, self._admit = ended, admit
+        self._ended, self._failed, self._admit = ended, failed, admit
         self._known: dict[str, DeskUser] = {}
 
     @web.middleware
@@ -73,11 +76,14 @@ class Guard:
             response, token = await self._answer(request, handler)
         except web.HTTPException as error:
             if error.status < 400:
-                response = error
+                response = see_other(error.headers[hdrs.LOCATION])
             else:
                 key = {403: "error.may", 404: "error.page", 503: "no.journal"}.get(error.status, "error.form")
                 response = self._refuse(request, error.status, key)
                 response.headers.update({k: v for k, v in error.headers.items() if k in ("Allow", "Retry-After")})
+        except JournalError as error:
+            self._failed(error)
+            response = self._refuse(request, 503, "no.journal")
         if not response.prepared:
             for name, value in HEADERS.items():
                 response.headers.setdefault(name, value)
@@ -142,7 +148,12 @@ class Guard:
             return web.Response(status=401)
         ended = "&ended=1" if request.cookies.get(COOKIE) else ""
         to = path if request.method == "GET" else ""
-        return web.HTTPSeeOther(f"{self._base}/sign-in?to={quote(to)}{ended}")
+        return see_other(f"{self._base}/sign-in?to={quote(to)}{ended}")
+
+
+def see_other(url: str) -> web.Response:
+    """Lead a browser to another page, which it gets by GET."""
+    return web.Response(status=303, headers={hdrs.LOCATION: url})
 
 
 def need(asker: Asker, role: UserRole) -> None:

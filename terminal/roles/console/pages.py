@@ -22,7 +22,7 @@ from terminal.roles.console.desk import Desk
 from terminal.roles.console.desk_journal import ActionKind, DeskAction, DeskJournal, audit_rows
 from terminal.roles.console.desk_view import alert_lines, desk_fields
 from terminal.roles.console.drawing import Drawing
-from terminal.roles.console.guard import ASKER, SPOKEN, need
+from terminal.roles.console.guard import ASKER, SPOKEN, need, see_other
 from terminal.roles.console.history import DeskHistory, HeardLine
 from terminal.roles.console.lane_card import is_closed, lane_card, view_of_lane
 from terminal.roles.console.sign_in import SignIns
@@ -132,7 +132,7 @@ class Pages:
         """What was typed names one visit: go to it; else list those that it may mean."""
         text = plain(request.query.get("q", "").strip(), 512)
         if not text:
-            raise web.HTTPSeeOther(f"{self._drawing.base}/")
+            return see_other(f"{self._drawing.base}/")
         try:
             session = read_form(text, self._desk.garage).session
         except TicketError:
@@ -140,9 +140,9 @@ class Pages:
         await self._desk.flush()
         found = await self._read(lambda history: history.search(text, session))
         if session and not found:
-            raise web.HTTPSeeOther(f"{self._drawing.base}/visits/{session}")
+            return see_other(f"{self._drawing.base}/visits/{session}")
         if len(found) == 1:
-            raise web.HTTPSeeOther(f"{self._drawing.base}/visits/{found[0].session}")
+            return see_other(f"{self._drawing.base}/visits/{found[0].session}")
         began = await self._desk.read(DeskHistory.began_ms)
         return self._page(request, "search.html", text=plain(text, 60), found=found, began=began)
 

@@ -10,7 +10,7 @@ from terminal.config.users import BadUsersFile, DeskUser, UsersFile, is_password
 from terminal.payby.plain_text import plain
 from terminal.roles.console.desk_journal import DeskJournal, SignedWhat, SignRecord
 from terminal.roles.console.drawing import Drawing
-from terminal.roles.console.guard import ASKER, SPOKEN, address_of, log, set_cookie
+from terminal.roles.console.guard import ASKER, SPOKEN, address_of, log, see_other, set_cookie
 from terminal.roles.console.sign_in import SignIn, SignIns, SignInThrottle
 
 WAITING_MOST = 8
@@ -82,7 +82,7 @@ class SignInPages:
         await self._note("in", user.name, address)
         token, _ = self._sign_ins.begin(user.name, address)
         to = str(form.get("to", ""))
-        response = web.HTTPSeeOther(f"{self._drawing.base}/{to if _TO.fullmatch(to) else ''}")
+        response = see_other(f"{self._drawing.base}/{to if _TO.fullmatch(to) else ''}")
         set_cookie(request, response, token, self._drawing.base)
         return response
 
@@ -91,7 +91,7 @@ class SignInPages:
         asker = request[ASKER]
         self._sign_ins.end(asker.sign_in)
         await self._note("out", asker.user.name, asker.sign_in.address)
-        response = web.HTTPSeeOther(f"{self._drawing.base}/sign-in")
+        response = see_other(f"{self._drawing.base}/sign-in")
         set_cookie(request, response, "", self._drawing.base)
         return response
 
