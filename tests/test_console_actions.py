@@ -184,7 +184,7 @@ async def test_the_lane_is_closed_and_opened_and_the_worker_says_so(rig: DeskRig
     await rig.say("receipt", command=command.id, outcome="done")
     assert await rig.stage() == "done"
     await rig.say("screen", state="closed", reason="operator")
-    await eventually(lambda: rig.role.desk.monitor.lanes[LANE].screen.text("state") == "closed")  # type: ignore[union-attr]
+    await eventually(lambda: rig.screen() == "closed")
     assert (await omar.act(AT, f"lanes/{LANE}/open-lane", reason="clear"))[0] == 303
     await eventually(lambda: len(rig.commands) == 2)
     assert (await rig.command()).command == "open-lane"

@@ -144,7 +144,8 @@ class DeskRig:
         await self.say("vehicle", lane, waiting=True, under_boom=False, car=CAR)
         await self.say("screen", lane, state="help", reason="ticket-unknown", session=session,
                        help_code=ids.help_code(session), car=CAR)  # fmt: skip
-        await eventually(lambda: self.role.desk.session_at(self.role.desk.monitor.lanes[lane]) == session)
+        lanes = self.role.desk.monitor.lanes
+        await eventually(lambda: lane in lanes and self.role.desk.session_at(lanes[lane]) == session)
 
     async def paid(self, lane: str = LANE, session: str = SESSION, amount: str = "20.00") -> str:
         """An order is paid; returns its number."""
@@ -152,6 +153,11 @@ class DeskRig:
         await self.say("order", lane, status="paid", session=session, order_no=number, amount=amount, currency="AED")
         await eventually(lambda: (order := self.role.desk.monitor.lanes[lane].order) and order.text("status") == "paid")
         return number
+
+    def screen(self, lane: str = LANE) -> str:
+        """The state that the lane's screen was last said to have."""
+        screen = self.role.desk.monitor.lanes[lane].screen
+        return screen.text("state") if screen else ""
 
     async def lift(self) -> Lift:
         """The newest lift of the desk's that this lane's barrier would take."""
@@ -180,6 +186,8 @@ class DeskRig:
         async for delivery in self.kerb.subscribe(f"parking/{GARAGE}/+/lift", f"parking/{GARAGE}/+/command"):
             delivery.ack()
             lane = delivery.topic.split("/")[2]
+            if b'"key":"console"' not in delivery.payload:
+                continue  # a worker's own
             self.times += 1
             if delivery.topic.endswith("/lift"):
                 lift = decode(Lift, delivery.payload)
