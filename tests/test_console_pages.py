@@ -235,7 +235,7 @@ async def test_a_page_that_is_gone_is_no_longer_told(rig: DeskRig) -> None:
         NUMBER,
         NUMBER[-12:],
         SESSION,
-        SESSION[:13],
+        SESSION[14:],
         SESSION[-4:],
         "another system's ticket",
     ],

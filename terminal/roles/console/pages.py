@@ -14,6 +14,7 @@ from aiohttp import web
 
 from terminal.core import ids
 from terminal.core.ticket import TicketError, read_form
+from terminal.journal.kinds import OUTCOME
 from terminal.monitor.lane import LaneMonitor
 from terminal.payby.plain_text import plain
 from terminal.roles.console import figures
@@ -71,7 +72,8 @@ class Pages:
         """All lanes at a glance."""
         words = request[SPOKEN]
         cards = {lane.name: lane_card(self._desk, lane, words) for lane in self._lanes()}
-        values: dict[str, Any] = {"cards": cards, "lines": await self._recent(words), **self._alerts()}
+        after = self._desk.feed.last_id  # before the history is read: the page hears of what comes meanwhile
+        values: dict[str, Any] = {"after": after, "cards": cards, "lines": await self._recent(words), **self._alerts()}
         return self._page(request, "lanes.html", **values)
 
     async def lane(self, request: web.Request) -> web.Response:
@@ -86,12 +88,13 @@ class Pages:
             kinds[1:1] = ["reset"]
         if card["order_status"] in ("placing", "created"):
             kinds[1:1] = ["cancel"]
+        after = self._desk.feed.last_id
         await self._desk.flush()
         lines = await self._read(lambda history: history.lane(name))
         roles = [one for one in self._desk.roles() if one.lane == name]
         return self._page(
             request, "lane.html", lane=name, card=card, dialogs=[self._dialog(kind, card, name) for kind in kinds],
-            lines=self._said(lines, words), roles=roles, **self._did(lane=name),
+            lines=self._said(lines, words), roles=roles, after=after, **self._did(lane=name),
         )  # fmt: skip
 
     async def visit(self, request: web.Request) -> web.Response:
@@ -99,7 +102,7 @@ class Pages:
         session = request.match_info["session"]
         if not _SESSION.fullmatch(session):
             raise web.HTTPNotFound
-        words = request[SPOKEN]
+        words, after = request[SPOKEN], self._desk.feed.last_id
         view, lines = await self._visit(session)
         card = lane_card(self._desk, self._desk.monitor.lanes[view.at_lane], words) if view.at_lane else {}
         dialogs = []
@@ -113,7 +116,7 @@ class Pages:
                 refund = self._dialog("refund", {"order_no": order.order_no, "session": session}, order.lane)
                 dialogs.append({**refund, "id": f"refund-{number}", "most": order.left_text})
         return self._page(
-            request, "visit.html", session=session, code=ids.help_code(session), view=view, card=card, dialogs=dialogs,
+            request, "visit.html", session=session, code=ids.help_code(session), view=view, card=card, dialogs=dialogs, after=after,
             lines=self._said(lines, words)[::-1], **self._did(session=session),
         )  # fmt: skip
 
@@ -242,9 +245,8 @@ class Pages:
 
     def _page(self, request: web.Request, template: str, **values: Any) -> web.Response:
         fields = desk_fields(self._desk, request[SPOKEN])
-        return self._drawing.page(
-            request, template, desk=fields, actions=self._actions, after=self._desk.feed.last_id, **values
-        )
+        values = {"after": self._desk.feed.last_id, **values}
+        return self._drawing.page(request, template, desk=fields, actions=self._actions, **values)
 
     def _lanes(self) -> list[LaneMonitor]:
         return [self._desk.monitor.lanes[name] for name in sorted(self._desk.monitor.lanes)]
@@ -297,8 +299,13 @@ class Pages:
         return day, await asyncio.to_thread(figures.figures, lines, zone)
 
     async def _audit(self, day: date) -> list[dict[str, str | int]]:
+        """The day's rows; an outcome's has its action's user, lane and name too."""
         since, until = figures.bounds(day, self._drawing.zone)
-        return await asyncio.to_thread(lambda: list(audit_rows(self._journal.journal.replay(), since, until)))
+        rows = await asyncio.to_thread(lambda: list(audit_rows(self._journal.journal.replay(), since, until)))
+        for row in rows:
+            if row["kind"] == OUTCOME and (action := self._desk.book.actions.get(str(row["id"]))):
+                row |= {"user": action.record.user, "lane": action.record.lane, "action": action.record.action}
+        return rows
 
     def _day(self, request: web.Request) -> date:
         try:

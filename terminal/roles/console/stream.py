@@ -33,6 +33,7 @@ PAGES_MOST = 200
 def line_fields(line: HeardLine, words: Words, clock: Callable[[int], str]) -> dict[str, str]:
     """One line of what happens, for a page. ``clock`` tells the garage's time of day."""
     return {
+        "n": str(line.n),
         "time": clock(line.at_ms),
         "lane": line.lane,
         "kind": line.kind,

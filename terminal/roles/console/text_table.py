@@ -224,7 +224,7 @@ ROWS: dict[str, tuple[str, str]] = {
     # one visit
     "visit": ("Visit {code}", "الزيارة {code}"),
     "visit.none": ("The desk has heard nothing of this visit.", "لا معلومات هنا عن هذه الزيارة."),
-    "visit.at": ("At {lane} now", "في {lane} الآن"),
+    "visit.at": ("Now at", "الآن في"),
     "visit.gone": ("No longer at a lane", "لم تعد في أي مسار"),
     "visit.line": ("Time line", "التسلسل الزمني"),
     "visit.orders": ("Orders and payments", "الطلبات والدفعات"),

@@ -141,9 +141,11 @@ function soon(node) {
 function line(said) {
   for (const list of all("[data-lines]")) {
     if (list.dataset.only && said.session !== list.dataset.only) continue;
+    if (list.querySelector(`[data-n="${said.n}"]`)) continue; // the page was drawn with it
     list.querySelector(".none")?.remove();
     const row = document.createElement("li");
     row.className = `${said.kind} new`;
+    row.dataset.n = said.n;
     const piece = (tag, name, text) => { const node = document.createElement(tag); if (name) node.className = name; node.textContent = text; row.append(node); return node; };
     piece("time", "", said.time);
     piece("span", `kind ${said.kind}`, said.label);
@@ -230,6 +232,7 @@ document.addEventListener("submit", (event) => { // one press is one form
 document.addEventListener("keydown", (event) => {
   if (event.key === "/" && !event.target.closest("input, textarea, dialog") && $("q")) { event.preventDefault(); $("q").focus(); }
 });
+addEventListener("pagehide", () => stream?.close()); // a browser has few connections for one site
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); }); // a page out of the browser's memory is of old
 document.addEventListener("visibilitychange", () => { if (!document.hidden && live !== undefined && Date.now() - heard > SILENT_MS) listen(); });
 
