@@ -14,6 +14,7 @@ from terminal.clock import Clock
 from terminal.contract.topics import GARAGE_WIDE, SILENT_MS
 from terminal.core import ids
 from terminal.monitor.garage import GarageMonitor, Observation
+from terminal.monitor.heard import Heard
 from terminal.monitor.lane import LaneMonitor
 from terminal.monitor.roles import RoleStatus
 from terminal.mqtt.subscription import Delivery
@@ -73,6 +74,8 @@ class Desk:
         self._held: dict[str, None] = {}
         """Orders, else stays, about whose payment a person must decide."""
         self._roles: tuple[int, list[RoleStatus]] = (-ROLES_MS, [])
+        self._by_name: dict[tuple[str, str | None], RoleStatus] = {}
+        """The best of each role, at a lane and anywhere (None)."""
 
     # What is heard
 
@@ -86,11 +89,11 @@ class Desk:
             self.glasses.take(lane, delivery.payload, retained=delivery.retained)
             if seen.data.get("state") != "help" and self.inbox.helped(lane):
                 self.feed.touch_desk()
-        if seen.kind in ("health", "alerts"):
+        if seen.kind == "health" and seen.is_news:
+            self._roles = -ROLES_MS, []
+        if seen.kind == "alerts" or (seen.kind == "health" and seen.is_news):
             self.feed.touch_desk()
-        if lane == GARAGE_WIDE:
-            self.feed.touch_desk()
-        else:
+        if lane != GARAGE_WIDE and (seen.is_news or seen.kind in ("screen", "order")):
             self._note_since(lane, seen)
             self.feed.touch(lane)
         if seen.is_news and not seen.retained and seen.kind != "alerts":
@@ -136,12 +139,32 @@ class Desk:
         now = self.clock.steady_ms()
         if now - self._roles[0] >= ROLES_MS:
             self._roles = now, self.monitor.roles()
+            self._by_name = {}
+            for one in sorted(self._roles[1], key=lambda one: (not one.is_there, one.age_ms)):
+                self._by_name.setdefault((one.role, one.lane), one)
+                self._by_name.setdefault((one.role, None), one)
         return self._roles[1]
 
     def role(self, name: str, lane: str | None = None) -> RoleStatus | None:
         """The state of a role (of a lane): the best of those that were heard; None: none was."""
-        found = [one for one in self.roles() if one.role == name and lane in (None, one.lane)]
-        return min(found, key=lambda one: (not one.is_there, one.age_ms), default=None)
+        self.roles()
+        return self._by_name.get((name, lane))
+
+    def barrier_of(self, lane: LaneMonitor) -> Heard | None:
+        """Where the boom is now; None where its barrier is not there, or its word is too old to say."""
+        return self._now(lane, "barrier", lane.barrier)
+
+    def vehicle_of(self, lane: LaneMonitor) -> Heard | None:
+        """What the loops see now; None where they are not there, or their word is too old to say."""
+        return self._now(lane, "loops", lane.vehicle)
+
+    def _now(self, lane: LaneMonitor, role: str, heard: Heard | None) -> Heard | None:
+        """As the monitor says, without asking for every role each time."""
+        if heard is None:
+            return None
+        if known := self.role(role, lane.name):
+            return heard if known.is_there else None
+        return None if heard.is_old(self.clock.wall_ms(), self.clock.steady_ms()) else heard
 
     def worker_silent_ms(self) -> int:
         """How long no worker was heard."""
@@ -158,7 +181,7 @@ class Desk:
 
     def car_at(self, lane: LaneMonitor) -> str:
         """The car that waits, if loops name it now."""
-        vehicle = self.monitor.vehicle_of(lane)
+        vehicle = self.vehicle_of(lane)
         return vehicle.text("car") if vehicle and vehicle.data.get("waiting") is True else ""
 
     def waits_for_person(self, order_no: str) -> bool:

@@ -26,7 +26,7 @@ def lane_card(desk: Desk, lane: LaneMonitor, words: Words) -> Card:
     """Everything that a page shows of a lane."""
     cut = desk.is_cut_off()
     view = view_of_lane(desk, lane.name)
-    barrier, vehicle = desk.monitor.barrier_of(lane), desk.monitor.vehicle_of(lane)
+    barrier, vehicle = desk.barrier_of(lane), desk.vehicle_of(lane)
     lcd = desk.role("lcd", lane.name)
     card = {
         "tone": "unknown" if cut else _tone(view, barrier),
@@ -49,8 +49,8 @@ def lane_card(desk: Desk, lane: LaneMonitor, words: Words) -> Card:
 
 def cannot_lift(desk: Desk, lane: LaneMonitor) -> str:
     """Why the boom of this lane cannot be lifted from here now, as a row of the texts; empty if it can."""
-    barrier, vehicle = desk.role("barrier", lane.name), desk.monitor.vehicle_of(lane)
-    boom = desk.monitor.barrier_of(lane)
+    barrier, vehicle = desk.role("barrier", lane.name), desk.vehicle_of(lane)
+    boom = desk.barrier_of(lane)
     if desk.is_cut_off():
         return "why.cut"
     if boom is None or (barrier is not None and not barrier.is_there):

@@ -116,8 +116,8 @@ class Pages:
                 refund = self._dialog("refund", {"order_no": order.order_no, "session": session}, order.lane)
                 dialogs.append({**refund, "id": f"refund-{number}", "most": order.left_text})
         return self._page(
-            request, "visit.html", session=session, code=ids.help_code(session), view=view, card=card, dialogs=dialogs, after=after,
-            lines=self._said(lines, words)[::-1], **self._did(session=session),
+            request, "visit.html", session=session, code=ids.help_code(session), view=view, card=card,
+            dialogs=dialogs, after=after, lines=self._said(lines, words)[::-1], **self._did(session=session),
         )  # fmt: skip
 
     async def glass(self, request: web.Request) -> web.Response:
