@@ -11,13 +11,13 @@ from terminal.roles.console.actions import Actions
 from terminal.roles.console.desk import Desk
 from terminal.roles.console.desk_journal import DeskJournal
 from terminal.roles.console.drawing import Drawing
-from terminal.roles.console.guard import BODY_MOST, SPOKEN, Guard
+from terminal.roles.console.guard import BODY_MOST, SPOKEN, DeskGuard
 from terminal.roles.console.pages import Pages
 from terminal.roles.console.sign_in import SignIn, SignIns, SignInThrottle
 from terminal.roles.console.sign_in_pages import SignInPages
 
 Admit = Callable[[web.Request, SignIns], tuple[str, SignIn] | None]
-"""Signs somebody in who has no sign-in; see Guard."""
+"""Signs somebody in who has no sign-in; see DeskGuard."""
 
 
 def application(
@@ -39,7 +39,7 @@ def application(
         words = request[SPOKEN]
         return drawing.page(request, "message.html", status=status, said=words(key), back="", title=words("error"))
 
-    guard = Guard(
+    guard = DeskGuard(
         users,
         sign_ins,
         base=drawing.base,

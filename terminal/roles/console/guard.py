@@ -47,7 +47,7 @@ ASKER: web.RequestKey[Asker] = web.RequestKey("asker", Asker)
 SPOKEN: web.RequestKey[Words] = web.RequestKey("spoken", Words)
 
 
-class Guard:
+class DeskGuard:
     """``admit`` signs somebody in who asks for a page without being signed in (the demo does); None: nobody.
     ``refuse`` draws an error's page; ``ended`` notes that a sign-in ended because its user was changed.
     ``failed`` is told what a journal raises: nothing can be done without it."""

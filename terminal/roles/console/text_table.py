@@ -78,7 +78,6 @@ ROWS: dict[str, tuple[str, str]] = {
     "order": ("Order", "الطلب"),
     "code": ("Help code", "رمز المساعدة"),
     "health": ("Roles", "الوحدات"),
-    "health.well": ("All online", "كلها متصلة"),
     "opened": ("Opened last", "آخر فتح"),
     "left": ("{s} s left", "بقي {s} ث"),
     "screen.pay": ("Pay AED {amount}", "الدفع {amount} درهم"),
