@@ -64,6 +64,7 @@ class Box:
             "EXIT_TERMINAL_MQTT_URL": f"mqtt://127.0.0.1:{self.broker}",
             "EXIT_TERMINAL_BROKER_PORT": str(self.broker),
             "EXIT_TERMINAL_LISTENER_PORT": str(self.listener),
+            "EXIT_TERMINAL_CONSOLE_PORT": "0",
         }
         return {**os.environ, "PYTHONPATH": str(ROOT), **own, **self.environ}
 
@@ -258,4 +259,4 @@ def test_a_running_lane_keeps_what_it_has_and_is_not_called_broken(box: Box) -> 
 
 def test_the_installation_of_these_tests_is_one_of_every_role(box: Box) -> None:
     settings = load(box.folder / "exit-terminal.toml", {})
-    assert settings.roles() == ("broker", "worker", "listener", "barrier", "lcd", "reader")
+    assert settings.roles() == ("broker", "worker", "listener", "barrier", "lcd", "reader", "console")

@@ -6,6 +6,7 @@ import io
 import re
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from importlib import resources
 from typing import Any, TypeVar
@@ -126,9 +127,10 @@ class Pages:
         if name not in self._desk.monitor.lanes:
             raise web.HTTPNotFound
         view = view_of_lane(self._desk, name)
+        is_live = "s" in request.query  # asked for anew each second; a picture that stands has no seconds on it
         is_asked_for = request.query.get("v") == self._desk.glasses.mark(view)
-        data = await self._desk.glasses.picture(view)
-        cache = "private, max-age=3600" if is_asked_for and view.left is None else "no-store"
+        data = await self._desk.glasses.picture(view if is_live else replace(view, left=None))
+        cache = "private, max-age=3600" if is_asked_for and not is_live else "no-store"
         return web.Response(body=data, content_type="image/png", headers={"Cache-Control": cache})
 
     async def search(self, request: web.Request) -> web.StreamResponse:

@@ -160,11 +160,11 @@ class ConsoleRole:
         outer.add_subapp(BASE, self.app)
         server = HttpSite(outer, shutdown_s=1.0)
         try:
-            self.port = await server.start(self._options.host, self._options.port)
-        except OSError as error:
-            key, why, advice = cannot_listen("console", self._options.host, self._options.port, error)
-            raise ConfigError(f"{key}: {why}; {advice}") from None
-        try:
+            try:
+                self.port = await server.start(self._options.host, self._options.port)
+            except OSError as error:
+                key, why, advice = cannot_listen("console", self._options.host, self._options.port, error)
+                raise ConfigError(f"{key}: {why}; {advice}") from None
             yield
         finally:
             await server.stop()
