@@ -5,6 +5,10 @@
 # make chaos         real processes that are killed, cut off and flooded, and what became of every payment
 # make acceptance    PayBy's nine acceptance cases at full length, refusals unsigned and signed, and a table
 # make mutation      does a test fail for every change of core/, except those that are listed with a reason?
+# make counts        what a visit costs in messages, flushes, signatures and bytecodes, against what was recorded
+# make bench         each step of a visit and the whole line, beside what else one could take and beside its floor
+# make soak VISITS=10000   a week of a garage within an hour, faults on: does memory or anything else grow?
+# make growth        what a visit costs by lanes, by watchers, and by visits in the journal
 # make faults        each fault that a lane must survive, with the tests that show it
 # Each sets up what it needs: .venv from requirements.lock (all but the demo also from requirements-dev.lock), and Debian's
 # packages (installed as root, otherwise named).
@@ -25,7 +29,8 @@ unexport PYTHONDONTWRITEBYTECODE
 LIVES ?= 3000
 SEED ?= 1
 .PHONY: help demo test check-system lint types imports unit browser sim chaos acceptance faults coverage mutation \
-	bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff lock clean
+	counts soak growth bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-line bench-small \
+	lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -77,11 +82,38 @@ coverage: $(READY_DEV)
 mutation: $(READY_DEV)
 	PYTHONHASHSEED=0 $(BIN)/python -m tests.mutation $(ARGS) $(CORE_TESTS)
 
+# Counts that are the same on every machine, within the bounds of tests/bench/bounds.txt. `ARGS=--write` records them.
+counts: $(READY_DEV)
+	@deploy/packages test
+	$(BIN)/python -m tests.bench.counts $(ARGS)
+
+# About four visits a second. `ARGS='--png soak.png'` draws it.
+VISITS ?= 10000
+soak: $(READY_DEV)
+	@deploy/packages test
+	$(BIN)/python -m tests.bench.soak --visits $(VISITS) $(ARGS)
+
+# A million visits in a journal take half an hour and 7 GB: `ARGS='--visits 100000'` takes three minutes.
+growth: $(READY_DEV)
+	@deploy/packages test
+	$(BIN)/python -m tests.bench.growth $(ARGS)
+
 # Measurements: ratios in one interleaved run. They end with status 1 if a target is missed, and need a quiet machine.
-bench-mqtt bench-lcd bench-journal bench-flood bench-tariff: bench-%: $(READY_DEV)
+bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-line bench-small: bench-%: $(READY_DEV)
 	$(BIN)/python -m tests.bench.$* $(ARGS)
 
-bench: bench-mqtt bench-lcd bench-journal bench-flood bench-tariff
+# One table of everything beside its peers, which have an environment of their own. The pictures in deploy/pictures are
+# drawn with `ARGS='--png deploy/pictures/bench.png'`.
+READY_BENCH := .venv-bench/.ready
+bench: $(READY_DEV) $(READY_BENCH)
+	@deploy/packages test
+	@deploy/packages bench
+	$(BIN)/python -m tests.bench --json bench.json --png bench.png $(ARGS)
+
+$(READY_BENCH): requirements-bench.lock
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-bench.lock
+	@touch $(READY_BENCH)
 
 # What the product needs for a lane and `make demo`; and what developers need besides.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
@@ -112,6 +144,7 @@ lock:
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --extra dev --output-file requirements-dev.lock
 	$(COMPILE) --extra pi --output-file requirements-pi.lock
+	$(COMPILE) --extra bench --output-file requirements-bench.lock
 
 clean:
-	rm -rf .venv .lock build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-bench .lock build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -8,6 +8,7 @@ from amqtt.mqtt.connack import (
     BAD_USERNAME_PASSWORD,
     IDENTIFIER_REJECTED,
     NOT_AUTHORIZED,
+    SERVER_UNAVAILABLE,
     UNACCEPTABLE_PROTOCOL_VERSION,
 )
 from amqtt.mqtt.packet import (
@@ -33,6 +34,9 @@ CONNECT_S = 3.0
 CLOSE_S = 1.0
 UNREAD = 4 * 1024 * 1024
 """How many bytes a client may leave unread before it is dropped."""
+WATCHERS = 64
+"""How many watchers may be connected at once, under ids that they make up; further ones are told to try again later.
+Roles have an id each, so watchers never keep one of them out."""
 _REQUIRED_FLAGS = {PUBREL: 2, SUBSCRIBE: 2, UNSUBSCRIBE: 2}
 
 
@@ -153,6 +157,9 @@ class Connection:
             return int(IDENTIFIER_REJECTED)
         if connect.will_flag and not self.broker.may_publish(connect.username, connect.will_topic):
             return int(NOT_AUTHORIZED)
+        if self.broker.users.is_watcher(connect.username):
+            others = self.broker.tables.watching - {connect.client_id}
+            return int(SERVER_UNAVAILABLE) if len(others) >= WATCHERS else 0
         return 0
 
     async def _converse(self, fresh: Session) -> None:
@@ -161,6 +168,8 @@ class Connection:
             old.drop()
             await old.finished.wait()
         broker.tables.live[client] = self
+        if broker.users.is_watcher(fresh.username):
+            broker.tables.watching.add(client)
         session, present, outbox = broker.session(fresh)
         self.write(bytes([0x20, 2, present, 0]))
         outbox.attach(self.write)
@@ -171,6 +180,7 @@ class Connection:
         finally:
             outbox.detach()
             del broker.tables.live[client]
+            broker.tables.watching.discard(client)
             if session.clean_session:
                 broker.forget(client)
             if session.will_flag and not goodbye and not broker.closing:

@@ -24,7 +24,9 @@ PENDING = 32
 SUBSCRIPTIONS = 256
 """The most filters of one client."""
 RETAINED = 5000
-"""The most topics with a retained message."""
+RETAINED_BYTES = 8 << 20
+"""The most topics with a retained message, and the most bytes of all these messages: a thousand lanes need a quarter of
+it. What is beyond them is passed on and not kept."""
 
 
 class Guard(Broker):  # type: ignore[misc]
@@ -159,7 +161,13 @@ class Guard(Broker):  # type: ignore[misc]
             self.tables.outboxes[client].push(parcel, min(qos, granted))
 
     def _retain(self, topic: str, data: bytes, qos: int) -> None:
+        tables = self.tables
+        if was := tables.retained.get(topic):
+            tables.retained_bytes -= len(was.data)
         if not data:
-            self.tables.retained.pop(topic, None)
-        elif topic in self.tables.retained or len(self.tables.retained) < RETAINED:
-            self.tables.retained[topic] = Kept(data, min(qos, 1))
+            tables.retained.pop(topic, None)
+        elif (was or len(tables.retained) < RETAINED) and tables.retained_bytes + len(data) <= RETAINED_BYTES:
+            tables.retained[topic] = Kept(data, min(qos, 1))
+            tables.retained_bytes += len(data)
+        elif was:  # what it said is no longer true
+            del tables.retained[topic]

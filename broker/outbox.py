@@ -10,7 +10,8 @@ from broker.packets import encode_publish
 WINDOW = 20
 """How many messages may be under way to one client without a PUBACK."""
 LIMIT = 1000
-"""How many messages may wait for one client; the oldest are dropped first."""
+LIMIT_BYTES = 4 << 20
+"""How many messages may wait for one client, and how many bytes; the oldest are dropped first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Outbox:
     def __init__(self) -> None:
         self.dropped = 0
         self._waiting: deque[Parcel] = deque()
+        self._bytes = 0
+        """Of those that wait."""
         self._inflight: OrderedDict[int, Parcel] = OrderedDict()
         self._write: Callable[[bytes], None] | None = None
         self._mid = 0
@@ -53,8 +56,9 @@ class Outbox:
                 self._write(encode_publish(parcel.topic, parcel.data, 0, qos=0, retain=parcel.retain))
             return
         self._waiting.append(parcel)
-        if len(self._waiting) > LIMIT:
-            self._waiting.popleft()
+        self._bytes += len(parcel.data)
+        while len(self._waiting) > LIMIT or self._bytes > LIMIT_BYTES:
+            self._next()
             self.dropped += 1
         self._send()
 
@@ -63,10 +67,15 @@ class Outbox:
         if self._inflight.pop(mid, None):
             self._send()
 
+    def _next(self) -> Parcel:
+        parcel = self._waiting.popleft()
+        self._bytes -= len(parcel.data)
+        return parcel
+
     def _send(self) -> None:
         while self._write and self._waiting and len(self._inflight) < WINDOW:
             self._mid = self._mid % 65535 + 1
             if self._mid in self._inflight:
                 continue
-            parcel = self._inflight[self._mid] = self._waiting.popleft()
+            parcel = self._inflight[self._mid] = self._next()
             self._write(encode_publish(parcel.topic, parcel.data, self._mid, qos=1, retain=parcel.retain))

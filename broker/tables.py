@@ -43,4 +43,7 @@ class Tables:
     outboxes: dict[str, Outbox] = field(default_factory=dict)
     live: dict[str, LiveConnection] = field(default_factory=dict)
     retained: dict[str, Kept] = field(default_factory=dict)
+    retained_bytes: int = 0
+    watching: set[str] = field(default_factory=set)
+    """The client ids of the watchers that are connected."""
     routes: dict[str, list[tuple[str, int]]] = field(default_factory=dict)

@@ -3,17 +3,15 @@
 The set-up sequences are luma.lcd's own, recorded from its device classes; differences from them are noted here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from PIL import Image
-
-from drivers.panel_frames import rgb565, rgb888
+from drivers.panel_frames import RGB111, RGB565, RGB666, PixelFormat
+from drivers.panel_windows import Wire
 
 SLPOUT, DISPOFF, DISPON, CASET, RASET, RAMWR, MADCTL, COLMOD = 0x11, 0x28, 0x29, 0x2A, 0x2B, 0x2C, 0x36, 0x3A
-_RGB565 = 0x55
 _BGR = 0x08  # of MADCTL
 
 SetUpStep = tuple[int, bytes]
@@ -34,19 +32,21 @@ class PanelKind:
     quarters: int
     """How far (quarters clockwise) a landscape picture is turned for it, besides the configured turn."""
     datasheet_hz: int
-    encode: Callable[[Image.Image], bytes]
+    pixels: PixelFormat
+    """The format of whole pictures, and of every window that says nothing else."""
+    few: PixelFormat | None = None
+    """The format of windows with eight colours, where the controller has one."""
     words: bool = False
     """Parameters travel as 16-bit words."""
-
-    @property
-    def pixel_bytes(self) -> int:
-        """How many bytes a pixel has on the bus."""
-        return 2 if self.encode is rgb565 else 3
 
     @property
     def window_bytes(self) -> int:
         """How many bytes it costs to set a window: three commands and eight parameters."""
         return 19 if self.words else 11
+
+    def wire(self, speed_hz: int) -> Wire:
+        """What pixels and windows cost on a bus of that speed."""
+        return Wire(self.pixels.bits, self.window_bytes, self.few.bits if self.few else 0, speed_hz)
 
     def parameters(self, *values: int) -> bytes:
         """``values``, a byte each, as this kind takes parameters."""
@@ -57,18 +57,16 @@ KINDS = {
     kind.name: kind
     for kind in (
         # Data sheets' shortest serial write cycle: ST7789V 16 ns, ILI9341 100 ns, ILI9488 50 ns.
-        PanelKind("st7789-240", "st7789", (240, 240), (320, 240), 0, 62_500_000, rgb565),
-        PanelKind("st7789-320", "st7789", (320, 240), (320, 240), 0, 62_500_000, rgb565),
-        PanelKind("ili9341", "ili9341", (320, 240), (320, 240), 0, 10_000_000, rgb565),
+        PanelKind("st7789-240", "st7789", (240, 240), (320, 240), 0, 62_500_000, RGB565),
+        PanelKind("st7789-320", "st7789", (320, 240), (320, 240), 0, 62_500_000, RGB565),
+        PanelKind("ili9341", "ili9341", (320, 240), (320, 240), 0, 10_000_000, RGB565),
         # Behind its shift register the ILI9486 has a 16-bit parallel bus, on which RGB565 is one word a pixel (as
         # Linux's own drivers use it: drivers/staging/fbtft/fb_ili9486.c, drivers/gpu/drm/tiny/ili9486.c).
-        PanelKind("ili9486", "ili9486", (320, 480), (320, 480), 1, 20_000_000, rgb565, words=True),
-        # Over SPI the ILI9488 takes 3 or 18 bits a pixel, not 16. In 3 bits, two pixels a byte, a code without grey
-        # would need a sixth of its bytes: 43 ms less at 32 MHz, once, while PayBy takes hundreds. It would cost scan
-        # distance if modules are not a whole number of pixels: 2.0 of 65 cm at 7.8 px (version 4), nothing that could
-        # be measured at 7.1 px (96 drivers each, standard error 0.5 cm). Words would lose their smooth edges, unless
-        # formats change between windows; and that one bit becomes full white, no panel was at hand to show.
-        PanelKind("ili9488", "ili9488", (480, 320), (480, 320), 0, 20_000_000, rgb888),
+        PanelKind("ili9486", "ili9486", (320, 480), (320, 480), 1, 20_000_000, RGB565, words=True),
+        # Over SPI the ILI9488 takes 3 or 18 bits a pixel, not 16 (data sheet 4.7.2, interface pixel format 3Ah: 001 or
+        # 110), and keeps 18 bits of each in its memory, so both may be mixed in one picture. What has one of the eight
+        # colours goes in 3 bits, two pixels a byte, and the rest in 18: the glass ends as if all had gone in 18.
+        PanelKind("ili9488", "ili9488", (480, 320), (480, 320), 0, 20_000_000, RGB666, RGB111),
     )
 }
 
@@ -124,9 +122,8 @@ def set_up_steps(kind: PanelKind, *, bgr: bool) -> tuple[SetUpStep, ...]:
     steps = [step for step in heard.steps if step[0] not in (CASET, RASET, RAMWR, DISPON)]
     if kind.luma == "st7789" and bgr:
         steps = [(code, bytes([data[0] | _BGR]) if code == MADCTL else data) for code, data in steps]
-    if kind.encode is rgb565:
-        steps.append((COLMOD, kind.parameters(_RGB565)))
-    return tuple(steps)
+    pixels = COLMOD, kind.parameters(kind.pixels.colmod)
+    return tuple(steps) if pixels in steps else (*steps, pixels)
 
 
 class _RecordedSetUp:

@@ -10,21 +10,10 @@ from typing import TypeAlias
 from gpiozero import Factory, InputDevice
 from gpiozero.pins.mock import MockFactory
 
+from drivers.pin_errors import NoGpio, PinHeld
+
 Pins: TypeAlias = Factory  # what hands out pins; every driver takes one
 MockPins: TypeAlias = MockFactory  # pins in memory, which the simulated hardware drives
-
-
-class NoGpio(Exception):
-    """This machine has no GPIO chip that we can use; the text is one line and says what to do."""
-
-
-class PinHeld(OSError):
-    """The line ``number`` (BCM) cannot be used; ``why`` is the chip's reason: most often another program holds it."""
-
-    def __init__(self, number: int, why: str) -> None:
-        super().__init__(f"GPIO {number} cannot be used: {why}")
-        self.number = number
-        self.why = why
 
 
 @contextlib.contextmanager

@@ -20,8 +20,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-import serial
-
 from drivers.line_reader import PAUSE_S, LineReader, Reading, Unreadable
 
 if TYPE_CHECKING:  # evdev takes a while to load, and most lanes have no keyboard
@@ -229,6 +227,8 @@ def _why(error: OSError) -> str:
 
 
 def _open_serial(device: str, baud: int) -> Port:
+    import serial
+
     try:
         port = serial.Serial(device, baud, timeout=0, exclusive=True)
     except serial.SerialException as error:  # an OSError, with the device's name within its text

@@ -1,73 +1,13 @@
-"""Simulated hardware that acts like the real one and remembers, for the demo and for tests."""
+"""Simulated pins and what hangs at them, which acts like the real one and remembers, for the demo and for tests."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 from gpiozero.pins.mock import MockFactory, MockPin
-from PIL import Image
 
 from drivers.boom_tracker import ArmState
-from drivers.line_reader import PAUSE_S, LineReader, Reading
-from drivers.panel import PanelError
-from drivers.scanner import ScannerTroubles
 from drivers.timing import Handover, LoopTimers, Timer, Timers
-
-
-class SimulatedScanner:
-    """A scanner.Scanner that reads what it is fed, by the same rules as the real ones."""
-
-    def __init__(self) -> None:
-        self._lines = LineReader()
-        self._ready: deque[Reading] = deque()
-        self._more = asyncio.Event()
-        self._troubles = ScannerTroubles()
-
-    def feed(self, text: str) -> None:
-        """Hold a ticket under it; ``text`` has no line end."""
-        self.feed_bytes(text.encode() + b"\r\n")
-
-    def feed_bytes(self, data: bytes) -> None:
-        """The very bytes that come down the cable; none while it is unplugged."""
-        if data and self._troubles.now is None:
-            self._ready.extend(self._lines.feed(data))
-            self._more.set()
-
-    def unplug(self) -> None:
-        """Pull its cable."""
-        self._lines.reset()
-        self._troubles.set("the simulated scanner was lost: it was unplugged")
-
-    def plug(self) -> None:
-        """And back."""
-        self._troubles.set(None)
-
-    @property
-    def trouble(self) -> str | None:
-        return self._troubles.now
-
-    def on_trouble(self, callback: Callable[[], None]) -> None:
-        self._troubles.callbacks.append(callback)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        return None
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Reading:
-        while not self._ready:
-            self._more.clear()
-            try:
-                async with asyncio.timeout(PAUSE_S if self._lines.begun else None):
-                    await self._more.wait()
-            except TimeoutError:
-                self._ready.extend(self._lines.end())
-        return self._ready.popleft()
 
 
 class RelayPin(MockPin):  # type: ignore[misc]  # gpiozero has no types
@@ -223,43 +163,3 @@ class SimulatedArm:
         for pin, active in ((self._up, self.state == "up"), (self._down, self.state == "down")):
             if pin is not None:
                 pin.drive(active)
-
-
-class MemoryPanel:
-    """A panel whose glass is ``image``: the last picture shown, None before the first."""
-
-    light: None = None
-    """A picture has no backlight."""
-
-    def __init__(self, size: tuple[int, int] = (480, 320)) -> None:
-        self.size = size
-        self.image: Image.Image | None = None
-        self.frames = 0
-        self.broken: str | None = None
-        """Set it to make show() fail with this text."""
-        self._watchers: list[Callable[[Image.Image], None]] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def watch(self, told: Callable[[Image.Image], None]) -> None:
-        """Call ``told`` with every picture that reaches the glass, RGB and its own, in the thread that shows it."""
-        self._watchers.append(told)
-
-    def show(self, image: Image.Image) -> None:
-        """Put ``image``, RGB, on the glass. Raises ValueError for another mode or size, PanelError while broken."""
-        if image.mode != "RGB" or image.size != self.size:
-            (width, height), (w, h) = self.size, image.size
-            raise ValueError(f"the panel takes RGB pictures of {width}x{height}, not {image.mode} of {w}x{h}")
-        if self.broken is not None:
-            raise PanelError(self.broken)
-        self.image = image.copy()
-        self.frames += 1
-        for told in self._watchers:
-            told(image.copy())
-
-    def close(self) -> None:
-        """The glass keeps its picture, so that a test can look at it."""

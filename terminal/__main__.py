@@ -88,34 +88,36 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def parser() -> Parser:
-    """The parser of every command and option."""
+def parser(only: str | None = None) -> Parser:
+    """The parser of every command and option; of one command alone it is made in a tenth of the time."""
     common = Parser(add_help=False)
     common.add_argument("--config", metavar="FILE", type=Path, default=argparse.SUPPRESS, help="the configuration")
     top = Parser(prog=PROGRAM, description="A parking exit that is paid by phone.")
     top.add_argument("--config", metavar="FILE", type=Path, help="the configuration (or EXIT_TERMINAL_CONFIG)")
     top.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (text, options) in COMMANDS.items():
+        if only in (None, name):
+            options(commands.add_parser(name, help=text, description=text, parents=[common]))
+    return top
 
-    def command(name: str, text: str) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=text, description=text, parents=[common])
 
-    demo = command("demo", "everything on this machine, with simulated hardware and a page to drive it")
+def _none(_: argparse.ArgumentParser) -> None:
+    """For a command without options."""
+
+
+def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--port", type=_port, default=8000, help="the page's port (default: %(default)s)")
     demo.add_argument("--cars", metavar="N", type=_count, help="run N cars without the page, then end")
-    command("run", "all roles of one lane in one process, by the configuration")
-    command("reader", "one role: reads tickets and publishes the amount due")
-    command("worker", "one role: orders, payments and lifts of all lanes of a garage")
-    command("listener", "one role: takes PayBy's notifications")
-    command("barrier", "one role: checks lifts and pulses the relay")
-    lcd = command("lcd", "one role: shows the screen")
+
+
+def _add_lcd(lcd: argparse.ArgumentParser) -> None:
     lcd.add_argument(
         "--test", action="store_true", help="show a test card on the panel until Ctrl-C; needs [lcd] alone"
     )
-    command("loops", "one role: tells whether a car waits, and whether one is under the boom")
-    command("console", "one role: the operator's desk, a web page")
-    command("broker", "the embedded broker, for one machine")
-    sandbox = command("sandbox", "a PayBy look-alike for integration tests")
+
+
+def _add_sandbox(sandbox: argparse.ArgumentParser) -> None:
     sandbox.add_argument("--port", type=_port, default=8090, help="(default: %(default)s)")
     sandbox.add_argument(
         "--folder",
@@ -130,15 +132,18 @@ def parser() -> Parser:
     sandbox.add_argument(
         "--partner-id", metavar="ID", type=_merchant, default="200000000888", help="(default: %(default)s)"
     )
-    _add_init(command("init", "write a configuration with fresh keys into a folder, and say what to do next"))
-    check = command("check", "is this installation ready? A line for each part, and what to do about a failure")
+
+
+def _add_check(check: argparse.ArgumentParser) -> None:
     check.add_argument("--order", action="store_true", help="then prove it by a real order that is paid and refunded")
     check.add_argument(
         "--amount", metavar="AED", default="1.00", help="the amount of that order (default: %(default)s)"
     )
     check.add_argument("--user", metavar="USER", help="check as the user that the service runs as; only for root")
     check.add_argument("--json", action="store_true", help="one JSON document in place of the lines")
-    watch = command("watch", "the garage's messages as they come, a readable line each, until Ctrl-C")
+
+
+def _add_watch(watch: argparse.ArgumentParser) -> None:
     watch.add_argument("--lane", metavar="LANE", action="append", default=[], help="only of this lane; may be repeated")
     watch.add_argument("--kind", metavar="KIND", action="append", default=[], help="only these, as fee or alert")
     watch.add_argument("--session", metavar="ID", default="", help="only of this stay; any part of its id")
@@ -151,7 +156,9 @@ def parser() -> Parser:
     watch.add_argument("--url", metavar="URL", help="of the broker (default: mqtt.url)")
     watch.add_argument("--user", metavar="NAME", help="the broker's user (default: the first of broker.watchers)")
     watch.add_argument("--password-file", metavar="FILE", type=Path, help="of that user (default: beside the others)")
-    user = command("user", "who may sign in at the operator's desk")
+
+
+def _add_user(user: argparse.ArgumentParser) -> None:
     user.add_argument("action", metavar="ACTION", choices=("add", "list", "remove"), help="add, list or remove")
     user.add_argument("name", metavar="NAME", nargs="?", help="the user's")
     user.add_argument(
@@ -160,14 +167,18 @@ def parser() -> Parser:
     user.add_argument("--password-file", metavar="FILE", type=Path, help="with the password (default: it is asked for)")
     user.add_argument("--replace", action="store_true", help="another role and password for a user who is there")
     user.add_argument("--json", action="store_true", help="list: one JSON document")
-    ticket = command("ticket", "print a test ticket")
+
+
+def _add_ticket(ticket: argparse.ArgumentParser) -> None:
     ticket.add_argument(
         "--minutes-ago", metavar="N", type=int, default=90, help="how long ago it entered (default: %(default)s)"
     )
     ticket.add_argument("--key", metavar="ID", help="the key that signs it (default: the first one)")
     ticket.add_argument("--text", action="store_true", help="print only its text, as the last line")
     ticket.add_argument("--png", metavar="FILE", type=_to_write, help="draw it")
-    tariff = command("tariff", "explain the fee of a stay, list where fees change, or draw them")
+
+
+def _add_tariff(tariff: argparse.ArgumentParser) -> None:
     tariff.add_argument("--entered", metavar="TIME", help='such as "2026-11-30 09:00", by the garage\'s clock')
     tariff.add_argument("--exited", metavar="TIME", help="explain the fee of a stay from --entered to this")
     tariff.add_argument("--class", metavar="NAME", dest="ticket_class", default="", help="the class of the ticket")
@@ -182,16 +193,22 @@ def parser() -> Parser:
     tariff.add_argument("--until", metavar="LENGTH", help='the longest stay of --check and --chart, such as "6 h"')
     tariff.add_argument("--holidays", metavar="YEAR", type=_year, help="print the year's public holidays to confirm")
     tariff.add_argument("--country", metavar="CODE", default="AE", help="for --holidays (default: %(default)s)")
-    screens = command("screens", "draw every screen of every panel; with --config in that garage's words")
+
+
+def _add_screens(screens: argparse.ArgumentParser) -> None:
     screens.add_argument("--out", metavar="DIR", type=_folder, required=True, help="the folder for the pictures")
     screens.add_argument("--url", help="what the pay screen's QR code carries")
     screens.add_argument("--digits", choices=("latin", "arabic"), help="(default: the configuration's, or latin)")
-    refund = command("refund", "give a payment back, through the worker, and follow it to its end")
+
+
+def _add_refund(refund: argparse.ArgumentParser) -> None:
     refund.add_argument("order", metavar="ORDER", help="the order number")
     refund.add_argument("--amount", metavar="AED", help="such as 12.50 (default: what is left of the payment)")
     refund.add_argument("--reason", metavar="TEXT", default="", help="the reason for PayBy and the journal")
     refund.add_argument("--yes", action="store_true", help="do not ask for confirmation")
-    reconcile = command("reconcile", "match a day's statement with the journals and the barrier's raises")
+
+
+def _add_reconcile(reconcile: argparse.ArgumentParser) -> None:
     reconcile.add_argument("--date", metavar="YYYY-MM-DD", required=True, help="in the garage's time zone")
     reconcile.add_argument("--json", metavar="FILE", type=_to_write, help="write the report as JSON")
     reconcile.add_argument("--csv", metavar="FILE", type=_to_write, help="write its rows as CSV")
@@ -207,8 +224,6 @@ def parser() -> Parser:
         default=[],
         help="journals of barriers on other machines",
     )
-    command("contract", "print topics and messages as AsyncAPI")
-    return top
 
 
 def _add_init(init: argparse.ArgumentParser) -> None:
@@ -242,10 +257,50 @@ def _add_init(init: argparse.ArgumentParser) -> None:
     init.add_argument("--pins", metavar="KIND", help="auto, or mock without hardware")
 
 
+COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "demo": ("everything on this machine, with simulated hardware and a page to drive it", _add_demo),
+    "run": ("all roles of one lane in one process, by the configuration", _none),
+    "reader": ("one role: reads tickets and publishes the amount due", _none),
+    "worker": ("one role: orders, payments and lifts of all lanes of a garage", _none),
+    "listener": ("one role: takes PayBy's notifications", _none),
+    "barrier": ("one role: checks lifts and pulses the relay", _none),
+    "lcd": ("one role: shows the screen", _add_lcd),
+    "loops": ("one role: tells whether a car waits, and whether one is under the boom", _none),
+    "console": ("one role: the operator's desk, a web page", _none),
+    "broker": ("the embedded broker, for one machine", _none),
+    "sandbox": ("a PayBy look-alike for integration tests", _add_sandbox),
+    "init": ("write a configuration with fresh keys into a folder, and say what to do next", _add_init),
+    "check": ("is this installation ready? A line for each part, and what to do about a failure", _add_check),
+    "watch": ("the garage's messages as they come, a readable line each, until Ctrl-C", _add_watch),
+    "user": ("who may sign in at the operator's desk", _add_user),
+    "ticket": ("print a test ticket", _add_ticket),
+    "tariff": ("explain the fee of a stay, list where fees change, or draw them", _add_tariff),
+    "screens": ("draw every screen of every panel; with --config in that garage's words", _add_screens),
+    "refund": ("give a payment back, through the worker, and follow it to its end", _add_refund),
+    "reconcile": ("match a day's statement with the journals and the barrier's raises", _add_reconcile),
+    "contract": ("print topics and messages as AsyncAPI", _none),
+}
+"""What each command does, in a line, and what adds its options."""
+
+
+def _command(words: list[str]) -> str | None:
+    first = Parser(prog=PROGRAM, add_help=False)
+    first.add_argument("--config")
+    first.add_argument("command", nargs="?")
+    found: str | None = first.parse_known_args(words)[0].command
+    return found
+
+
+def _helps(words: list[str], asked: str) -> bool:
+    """Do they ask about all commands? Before its command -h does, behind it not."""
+    return any(word.startswith(("-h", "--h")) for word in words[: words.index(asked)])
+
+
 def main(argv: Sequence[str] | None = None, run: Callable[[argparse.Namespace], int] | None = None) -> int:
     """Run one command by ``run``, which is commands.main; returns 0 done, 1 failed, 2 wrong use or configuration."""
     words = list(sys.argv[1:] if argv is None else argv)
-    arguments = parser().parse_args(words)
+    asked = _command(words)
+    arguments = parser(asked if asked in COMMANDS and not _helps(words, asked) else None).parse_args(words)
     try:
         if run is None:
             from terminal.app import commands  # imports every role: --help and mistakes need not wait for it

@@ -1,6 +1,6 @@
 """What app and tools both need, made from the settings in one place.
 
-PayBy's client and the screens are imported when they are needed: a barrier that starts alone waits for neither.
+PayBy's client, the tariff and the screens are imported when they are needed: a barrier alone waits for none of them.
 """
 
 import errno
@@ -20,8 +20,6 @@ from terminal.config.load import read_file, read_secret
 from terminal.config.schema import ConfigError, Settings, present
 from terminal.contract import signatures
 from terminal.core.model import Rules
-from terminal.core.tariff import TariffHistory
-from terminal.core.tariff.reading import read
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.errors import Will
 from terminal.mqtt.transport import tls_context
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
+    from terminal.core.tariff import TariffHistory
     from terminal.payby.client import PayByClient
     from terminal.screen.view import Site, Wifi
 
@@ -42,8 +41,10 @@ def rules(settings: Settings, *, mark: str = "") -> Rules:
     return Rules(garage, round(settings.payby.cancel_after * 1000), exit_grace_ms, mark=mark)
 
 
-def tariff(settings: Settings) -> TariffHistory:
+def tariff(settings: Settings) -> "TariffHistory":
     """The garage's tariffs; raises ConfigError, which names the key, for values that make no tariff."""
+    from terminal.core.tariff.reading import read
+
     values = msgspec.structs.asdict(settings.tariff)
     if settings.tariff.rate:  # the two are then only the plain form's defaults
         values |= {"block_minutes": None, "block_price": None}

@@ -4,16 +4,20 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from terminal.core.events import EVENTS
 from terminal.core.model import VisitRefund
+from terminal.core.retention import slim
 from terminal.journal.kinds import CHECKPOINT, DONE, GONE, INTENT, NOTICE, RECALLED, REFUSED, SHELVED, WORDS
 from tests.chaos.__main__ import Outcome, Part, reached
 from tests.chaos.history import Account, Car, Gate, History, Intent, judge
+from tests.chaos.reading import replayed
 from tests.chaos.steps import ELSEWHERE, JOURNALED, Plan, steps
 from tests.chaos.stolen import is_lost
+from tests.support.evening import an_evening, filled, told
 from tests.support.story import Story, an_id
 
 PLACED_AT, PAID_AT, INTENDED_AT, PULSED_AT = 1_000, 2_000, 2_500, 3_000
@@ -40,6 +44,7 @@ def paid_visit() -> tuple[Story, History]:
         ],
         garage=story.garage,
         again=story.garage,
+        stays=story.garage.stays,
         granted={grant.id: SESSION},
         texts=[("worker.log", "all is well")],
         secrets=["c2VjcmV0IGtleSBtYXRlcmlhbA"],
@@ -369,3 +374,12 @@ def test_a_full_run_fails_for_a_step_that_it_never_reached() -> None:
     assert reached([whole])[1] == []
     del every["barrier pin:1:1"]
     assert reached([replace(whole, hits=every)])[1] == ["barrier pin:1:1"]
+
+
+async def test_a_stay_that_has_left_memory_is_still_judged(tmp_path: Path) -> None:
+    story, facts = told(an_evening, "exit-1", "exit-2")
+    await filled(tmp_path / "j.db", facts)
+    whole = replayed(tmp_path / "j.db")
+    session = an_id("stay", "s0")
+    assert session not in whole.event_store.garage.stays
+    assert slim(whole.stays[session]).payments == slim(story.stay("s0")).payments != ()

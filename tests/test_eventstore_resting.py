@@ -109,6 +109,26 @@ def test_settled_stays_leave_memory_and_come_back_as_they_were() -> None:
     assert RECALLED in memory.kinds()
 
 
+def test_a_stay_that_is_only_mentioned_rests_again() -> None:
+    memory = PrunedJournal()
+    story = Told(a_ledger(memory))
+    for n in range(2):
+        visit(story, f"s{n}")
+        story.wait(700)
+    used = an_id("stay", "s0")
+    stays = story.event_store.garage.stays
+    assert used not in stays
+    story.arrives()
+    story.reads("s0")  # help: its ticket is used, and nothing of the stay changes
+    assert used in stays
+    story.leaves_loop()
+    for n in range(2, 4):
+        story.wait(700)
+        visit(story, f"s{n}")
+    assert used not in stays
+    same(story.event_store, story, memory)
+
+
 def test_a_used_ticket_is_refused_when_its_stay_has_left_memory_and_when_its_row_is_pruned() -> None:
     memory = PrunedJournal()
     story = Told(a_ledger(memory))

@@ -228,7 +228,7 @@ async def test_somebody_elses_code_on_the_broker_never_reaches_the_glass(tmp_pat
             await lane.bus.publish(LANE + "screen", encode(forged), retain=True)
         await lane.heard.until("alert", since=mark, code="forged-screen", severity="critical")
         since = len(lane.heard.all)
-        await lane.heard.until("health/lcd", since=since)  # time in which the countdown is drawn further
+        await lane.heard.until("health/run", since=since)  # time in which the countdown is drawn further
         await lane.code_on_glass(order["token_url"])
         seen = set()
         for picture in sorted((lane.folder / "glass").glob("[0-9]*.png")):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from terminal.app.commands import SET_RIGHT
+from terminal.app.commands import set_right
 from terminal.app.demo import make_keys
 from terminal.journal.journal import Journal
 from terminal.journal.reading import refuse_strangers
@@ -92,7 +92,7 @@ def test_what_is_no_journal_of_this_role_is_left_as_it_is_with_nothing_beside_it
         with pytest.raises(JournalForeign) as refused:
             OPEN[role](path).close()
         assert str(looked.value) == str(refused.value), "`check` says the same"
-        assert isinstance(refused.value, SET_RIGHT), "status 2: no repetition mends it"
+        assert isinstance(refused.value, set_right()), "status 2: no repetition mends it"
         assert str(refused.value).startswith(f"{path}: {reason}")
         after = everything(tmp_path)
         assert {name: data for name, data in after.items() if not name.endswith(("-shm", "-wal"))} == before

@@ -285,7 +285,12 @@ def pins(lock: str) -> dict[str, str]:
     return found
 
 
-LOCKS = {"requirements.lock": (), "requirements-dev.lock": ("dev",), "requirements-pi.lock": ("pi",)}
+LOCKS = {
+    "requirements.lock": (),
+    "requirements-dev.lock": ("dev",),
+    "requirements-pi.lock": ("pi",),
+    "requirements-bench.lock": ("bench",),
+}
 """Each with the extras that it has beside what the product needs."""
 
 

@@ -96,6 +96,15 @@ def test_eighteen_bits_are_the_upper_six_of_each_byte() -> None:
     assert model._memory.getpixel((0, 0)) == (255, widened(0x20, 6), widened(1, 6))
 
 
+def test_three_bits_are_two_pixels_a_byte_the_left_one_in_the_upper_half() -> None:
+    model = awake(ili9488(), 0x61)
+    window(model, 3, 2, 4, 3)
+    model.data(bytes([0b11_100_010, 0b00_111_000]))
+    model.seen()
+    got = [model._memory.getpixel(at) for at in ((3, 2), (4, 2), (3, 3), (4, 3))]
+    assert got == [(255, 0, 0), (0, 255, 0), (255, 255, 255), (0, 0, 0)]
+
+
 @pytest.mark.parametrize(
     ("madctl", "column", "row"),
     [
@@ -143,6 +152,9 @@ GARBAGE: list[tuple[str, Callable[[], Model], tuple[int | bytes, ...]]] = [
     ("1 bytes for a window of 1x1", st7789, (*AT, b"x")),
     ("4 bytes for a window of 1x1", st7789, (*AT, b"wxyz")),
     ("no pixel format 0x55", ili9488, (0x3A, b"\x55")),
+    ("no pixel format 0x09", ili9488, (0x3A, b"\x09")),
+    ("no pixel format 0x61", ili9341, (0x3A, b"\x61")),
+    ("1 bytes for a window of 1x1 at 3 bits", ili9488, (0x3A, b"\x61", *AT, b"x")),
     ("half a word", ili9486, (0x3A, b"\x55")),
     ("the upper half of a parameter", ili9486, (0x3A, b"\x55\0")),
     ("too soon after a reset or sleep out", ili9341, (0x11, 0x29)),

@@ -27,7 +27,7 @@ async def test_a_message_is_delivered(new_bus: NewBus) -> None:
 
 async def test_five_hundred_messages_arrive_in_order(new_bus: NewBus) -> None:
     sent = [b"%d" % n for n in range(500)]
-    async with new_bus("lane") as publisher, new_bus("watch") as reader:
+    async with new_bus("lane") as publisher, new_bus("console") as reader:
         subscription = reader.subscribe("parking/marina/#")
         await subscription.granted()
         for payload in sent:
@@ -36,7 +36,7 @@ async def test_five_hundred_messages_arrive_in_order(new_bus: NewBus) -> None:
 
 
 async def test_a_retained_message_comes_with_its_flag_and_first(new_bus: NewBus) -> None:
-    async with new_bus("lane") as publisher, new_bus("watch") as reader:
+    async with new_bus("lane") as publisher, new_bus("console") as reader:
         early = reader.subscribe("parking/marina/#")
         await early.granted()
         await publisher.publish(HEALTH, b"up", retain=True)
@@ -49,7 +49,7 @@ async def test_a_retained_message_comes_with_its_flag_and_first(new_bus: NewBus)
 
 
 async def test_what_was_not_acknowledged_comes_again_after_a_reconnect_and_the_rest_does_not(new_bus: NewBus) -> None:
-    async with new_bus("lane") as publisher, new_bus("watch") as reader:
+    async with new_bus("lane") as publisher, new_bus("console") as reader:
         subscription = reader.subscribe(FEE)
         await subscription.granted()
         for payload in (b"1", b"2", b"3"):
@@ -68,7 +68,7 @@ async def test_what_was_not_acknowledged_comes_again_after_a_reconnect_and_the_r
 
 
 async def test_a_message_of_two_subscriptions_stays_with_the_broker_until_both_are_done(new_bus: NewBus) -> None:
-    async with new_bus("lane") as publisher, new_bus("watch") as reader:
+    async with new_bus("lane") as publisher, new_bus("console") as reader:
         one, two = reader.subscribe(FEE), reader.subscribe(FEE)
         await one.granted()
         await two.granted()
@@ -81,38 +81,38 @@ async def test_a_message_of_two_subscriptions_stays_with_the_broker_until_both_a
 
 
 async def test_messages_wait_for_a_program_that_is_away_even_if_it_subscribes_late(new_bus: NewBus) -> None:
-    async with new_bus("watch") as reader:
+    async with new_bus("console") as reader:
         await reader.subscribe(FEE).granted()
     async with new_bus("lane") as publisher:
         await publisher.publish(FEE, b"while away")
-    async with new_bus("watch") as reader:
+    async with new_bus("console") as reader:
         await round_trip(reader)  # the broker sends it at once, before anybody has subscribed here
         assert await collect(reader.subscribe(FEE), 1) == [b"while away"]
 
 
 async def test_what_a_stopped_program_had_not_dealt_with_stays_with_the_broker(new_bus: NewBus) -> None:
     async with new_bus("lane") as publisher:
-        async with new_bus("watch") as reader:
+        async with new_bus("console") as reader:
             with reader.subscribe(FEE) as subscription:
                 await subscription.granted()
                 await publisher.publish(FEE, b"1")
                 await publisher.publish(FEE, b"2")
                 (await anext(subscription)).ack()
                 await anext(subscription)
-        async with new_bus("watch") as reader:
+        async with new_bus("console") as reader:
             assert await collect(reader.subscribe(FEE), 1) == [b"2"]
 
 
 async def test_of_what_is_fleeting_nothing_comes_late(new_bus: NewBus) -> None:
     async with new_bus("lane") as publisher:
-        async with new_bus("watch") as reader:
+        async with new_bus("console") as reader:
             subscription = reader.subscribe(FEE, fleeting=[HEALTH])
             await subscription.granted()
             await publisher.publish(HEALTH, b"live")
             assert await collect(subscription, 1) == [b"live"]
         await publisher.publish(HEALTH, b"while away")
         await publisher.publish(FEE, b"while away")
-        async with new_bus("watch") as reader:
+        async with new_bus("console") as reader:
             subscription = reader.subscribe(FEE, fleeting=[HEALTH])
             assert (await anext(subscription)).topic == FEE
             await publisher.publish(HEALTH, b"live again")
@@ -122,7 +122,7 @@ async def test_of_what_is_fleeting_nothing_comes_late(new_bus: NewBus) -> None:
 async def test_who_only_looks_on_finds_nothing_of_what_was_while_it_was_away(new_bus: NewBus) -> None:
     async with new_bus("lane") as publisher:
         for payload in (b"first", b"second"):
-            async with new_bus("watch", clean=True) as reader:
+            async with new_bus("console", clean=True) as reader:
                 subscription = reader.subscribe(FEE)
                 await subscription.granted()
                 await publisher.publish(FEE, payload)
@@ -131,7 +131,7 @@ async def test_who_only_looks_on_finds_nothing_of_what_was_while_it_was_away(new
 
 
 async def test_twenty_unacknowledged_messages_stop_the_delivery(new_bus: NewBus) -> None:
-    async with new_bus("lane") as publisher, new_bus("watch") as reader:
+    async with new_bus("lane") as publisher, new_bus("console") as reader:
         subscription = reader.subscribe(FEE)
         await subscription.granted()
         for n in range(25):
@@ -249,7 +249,7 @@ async def test_the_will_is_published_when_the_line_breaks_and_not_after_a_goodby
         made.append(1)
         return Will(HEALTH, b"lost %d" % len(made))
 
-    async with new_bus("watch") as reader:
+    async with new_bus("console") as reader:
         subscription = reader.subscribe("parking/marina/#")
         await subscription.granted()
         async with new_bus("lane", will=will) as bus:

@@ -1,7 +1,6 @@
 """What reaches the glass: every panel, turn and offset, against byte-level models of the controllers."""
 
 import io
-import threading
 from collections.abc import Callable
 
 import pytest
@@ -39,7 +38,7 @@ def test_a_glass_in_the_middle_of_the_memory_is_met_by_its_offset() -> None:
 
 
 boxes = st.tuples(st.integers(0, 479), st.integers(0, 479), st.integers(1, 120), st.integers(1, 120))
-colours = st.tuples(st.integers(0, 255), st.integers(0, 255), st.integers(0, 255))
+colours = st.sampled_from([(0, 0, 0), (255, 255, 255), (0, 255, 255)]) | st.tuples(*[st.integers(0, 255)] * 3)
 
 
 @settings(max_examples=80)
@@ -85,7 +84,7 @@ def test_a_change_costs_its_box_and_a_window(kind: str) -> None:
     rig.show(rig.blank())
     picture = rig.blank()
     picture.paste("black", (40, 50, 47, 59))
-    assert rig.show(picture) == 7 * 9 * KINDS[kind].pixel_bytes + KINDS[kind].window_bytes
+    assert rig.show(picture) == 7 * 9 * (KINDS[kind].pixels.bits // 8) + KINDS[kind].window_bytes
 
 
 @pytest.mark.parametrize(
@@ -250,6 +249,40 @@ def test_what_does_not_exist_is_refused_in_plain_words(options: dict[str, object
         SpiPanel(**options, open_wire=model_of)  # type: ignore[arg-type]
 
 
+def test_eight_colours_go_in_three_bits_and_the_format_is_the_usual_one_between_pictures() -> None:
+    rig = Rig("ili9488")
+    rig.show(rig.blank())
+    picture = rig.blank()
+    picture.paste("black", (40, 40, 240, 240))
+    assert rig.show(picture) == 200 * 200 // 2 + 11 + 2 * 2
+    assert rig.seen() == picture
+    assert [values for code, values in rig.model.writes if code == 0x3A][-2:] == [b"\x61", b"\x66"]
+
+
+def test_a_panel_whose_three_bit_colour_is_switched_off_gets_every_pixel_in_its_usual_format() -> None:
+    rig = Rig("ili9488", three_bit=False)
+    rig.show(rig.blank())
+    picture = rig.blank()
+    picture.paste("black", (40, 40, 240, 240))
+    assert rig.show(picture) == 200 * 200 * 3 + 11
+    assert rig.seen() == picture
+
+
+def test_a_window_says_only_what_the_last_one_did_not() -> None:
+    rig = Rig("ili9341")
+    picture = rig.blank()
+    rig.show(picture)
+    picture.paste((90, 0, 0), (40, 50, 48, 60))
+    assert rig.show(picture) == 8 * 10 * 2 + 11
+    picture.paste((0, 90, 0), (40, 50, 48, 60))
+    assert rig.show(picture) == 8 * 10 * 2 + 1
+    picture.paste((0, 90, 0), (80, 50, 88, 60))
+    assert rig.show(picture) == 8 * 10 * 2 + 6
+    rig.now_s += WHOLE_EVERY_S
+    assert rig.show(picture) == 320 * 240 * 2 + 11 + set_up_bytes("ili9341")
+    assert rig.seen() == rounded(picture, BITS["ili9341"])
+
+
 def test_a_picture_of_another_size_or_mode_is_refused_before_a_byte_is_sent() -> None:
     rig = Rig("ili9341")
     with pytest.raises(ValueError, match="the panel is 320x240, the picture 240x320"):
@@ -266,119 +299,3 @@ def test_sizes_are_as_the_driver_sees_them() -> None:
 
 def test_the_clocks_that_data_sheets_allow_are_known() -> None:
     assert [datasheet_hz(kind) / 1e6 for kind in PANELS] == [62.5, 62.5, 10, 20, 20]
-
-
-# What goes wrong
-
-
-class Failing:
-    """A wire that breaks after this many bytes."""
-
-    def __init__(self, model: Model, good_bytes: int) -> None:
-        self._model, self._left = model, good_bytes
-
-    def _send(self, count: int, send: Callable[[], None]) -> None:
-        self._left -= count
-        if self._left < 0:
-            raise OSError(5, "Input/output error")
-        send()
-
-    def reset(self) -> None:
-        self._model.reset()
-
-    def command(self, code: int) -> None:
-        self._send(1, lambda: self._model.command(code))
-
-    def data(self, data: bytes) -> None:
-        self._send(len(data), lambda: self._model.data(data))
-
-    def light(self, share: float) -> None:
-        self._model.light(share)
-
-    def close(self) -> None:
-        self._model.close()
-
-
-@pytest.mark.fault("lcd-fails")
-@settings(max_examples=40)
-@given(kind=st.sampled_from(PANELS), good=st.integers(0, 1200))
-def test_after_an_error_at_any_byte_the_panel_is_set_up_anew_and_shows_the_whole_picture(kind: str, good: int) -> None:
-    rig = Rig(kind)
-    picture = rig.blank()
-    first = Rig(kind)
-    set_up_and_frame = first.show(first.blank())
-    wires: list[PanelWire] = []
-
-    def open_wire() -> PanelWire:
-        wires.append(rig.open() if wires else Failing(rig.open(), set_up_and_frame + good))  # type: ignore[arg-type]
-        return wires[-1]
-
-    panel = SpiPanel(kind, open_wire, pause=lambda s: rig.model.pause(s), clock=lambda: 0.0)
-    panel.show(picture)
-    try:
-        for i in range(400):
-            picture.paste("black", (i % 40 * 5, i // 40 * 5, i % 40 * 5 + 3, i // 40 * 5 + 3))
-            panel.show(picture)
-    except PanelError as error:
-        assert "Input/output error" in str(error)
-        assert rig.opened[0].closed
-    panel.show(picture)
-    assert len(wires) == 2
-    assert rig.seen() == rounded(picture, BITS[kind])
-
-
-@pytest.mark.fault("lcd-fails")
-def test_a_device_that_is_absent_is_said_and_tried_again_with_the_next_picture() -> None:
-    rig = Rig("ili9488")
-    tries = []
-
-    def open_wire() -> PanelWire:
-        tries.append(1)
-        if len(tries) < 3:
-            raise OSError("/dev/spidev0.0 is not there: switch SPI on")
-        return rig.open()
-
-    panel = SpiPanel("ili9488", open_wire, pause=lambda s: rig.model.pause(s))
-    for _ in range(2):
-        with pytest.raises(PanelError, match=r"the ili9488 cannot be reached: /dev/spidev0\.0 is not there"):
-            panel.show(rig.blank())
-    panel.show(rig.blank())
-    assert rig.seen() == rig.blank()
-
-
-def test_a_mistake_of_our_own_is_not_taken_for_a_broken_cable_but_still_ends_in_a_whole_picture() -> None:
-    rig = Rig("ili9341")
-    rig.show(rig.blank())
-    rig.model.close()  # any further use of this wire is garbage, which is no OSError
-    picture = rig.blank("red")
-    with pytest.raises(Exception, match="closed"):
-        rig.panel.show(picture)
-    rig.panel.show(picture)
-    assert rig.seen() == rounded(picture, BITS["ili9341"])
-
-
-def test_close_does_not_wait_for_a_bus_that_hangs() -> None:
-    rig, hanging, go_on = Rig("st7789-240"), threading.Event(), threading.Event()
-
-    def open_wire() -> PanelWire:
-        hanging.set()
-        go_on.wait(20)
-        raise OSError("gave up")
-
-    panel = SpiPanel("st7789-240", open_wire, patience_s=0.01)
-    failed = []
-
-    def show() -> None:
-        try:
-            panel.show(rig.blank())
-        except PanelError as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=show)
-    thread.start()
-    hanging.wait(5)
-    panel.close()
-    assert thread.is_alive()
-    go_on.set()
-    thread.join()
-    assert len(failed) == 1

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from gpiozero.pins.mock import MockFactory
 
-from drivers.pins import NoGpio, open_pins
+from drivers.pin_errors import NoGpio
+from drivers.pins import open_pins
 
 
 def test_mock_pins_come_only_when_they_are_asked_for() -> None:

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from drivers.simulated import SimulatedScanner
+from drivers.simulated_scanner import SimulatedScanner
 from terminal.clock import SystemClock
 from terminal.contract.messages import Alert, Fee, Health, Order, Vehicle, encode
 from terminal.contract.topics import SILENT_MS

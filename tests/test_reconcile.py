@@ -26,7 +26,6 @@ from terminal.journal.journal import Journal
 from terminal.journal.kinds import NOTICE
 from terminal.journal.reading import read
 from terminal.journal.rows import JournalDamaged, Row
-from terminal.payby.errors import BadKey
 from terminal.payby.requests import OrderRequest, RefundRequest
 from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
@@ -340,7 +339,7 @@ async def test_wrong_use_is_one_line(garage: Garage, more: dict[str, Any], text:
 async def test_a_key_that_cannot_be_used_is_for_the_operator_to_set_right(garage: Garage) -> None:
     Told().write(garage.folder)
     (garage.folder / "merchant.pem").write_text("no key")
-    with pytest.raises(BadKey, match=r"merchant\.pem"):
+    with pytest.raises(ConfigError, match=r"payby\.private_key: .*merchant\.pem"):
         await garage.run()
 
 

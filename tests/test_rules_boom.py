@@ -27,6 +27,31 @@ def test_a_car_that_was_off_its_loop_before_its_arm_was_down_gets_no_further_lif
     assert (story.shows(), story.stay().grants) == ("help ticket-used", ())
 
 
+@pytest.mark.fault("stolen-lane")
+@pytest.mark.parametrize("amount", [2000, 0])
+def test_an_arm_that_lowers_was_not_down_so_a_car_that_passed_meanwhile_leaves_no_lift_for_a_copy(amount: int) -> None:
+    """A stolen lane machine says that the arm is down while it stands open, and the car drives out."""
+    story = Story()
+    story.arrives()
+    story.reads("a", amount=amount)
+    if amount:
+        story.payby("CREATED")
+        story.payby("PAID")
+    story.raises()
+    story.boom("down")
+    assert story.stay().unpassed, "its car is on the loop before an arm that is down: so it seems"
+    story.under()
+    story.leaves_loop(under=True)
+    story.leaves_loop()
+    story.boom("lowering")
+    assert not story.stay().unpassed
+    story.boom("down")
+    story.wait(3)
+    story.arrives("exit-2")
+    story.reads("a", "exit-2", amount=amount)
+    assert (story.shows("exit-2"), story.stay().grants) == ("help ticket-used", ())
+
+
 @pytest.mark.fault("barrier-away")
 def test_no_order_is_placed_while_the_barrier_is_away_and_help_comes_after_15_s() -> None:
     story = Story()

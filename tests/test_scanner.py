@@ -14,7 +14,7 @@ from evdev import ecodes
 
 from drivers.line_reader import LONGEST, PAUSE_S, Reading
 from drivers.scanner import HidScanner, Port, PortScanner, SerialScanner, StdinScanner
-from drivers.simulated import SimulatedScanner
+from drivers.simulated_scanner import SimulatedScanner
 from tests.support.eventually import eventually
 from tests.support.keyboard import event, key, typed
 from tests.support.scanner_rig import Rig, no_grab, opened, rig

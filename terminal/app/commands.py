@@ -14,31 +14,44 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from zoneinfo import ZoneInfo
 
-from broker.errors import BrokerError
-from drivers.pins import NoGpio, claim, open_pins
 from terminal import build
-from terminal.app import output
+from terminal.app import allocator, output
 from terminal.app.hardware import RealHardware
 from terminal.app.log_stream import log_to_stderr
 from terminal.app.roles import run_roles
 from terminal.app.signals import ended_by_signals
 from terminal.config import load
 from terminal.config.schema import ConfigError, GarageSettings, LcdSettings, Settings
-from terminal.contract import signatures
-from terminal.journal.rows import JournalError, JournalForeign, JournalLocked
-from terminal.mqtt.errors import MqttError
-from terminal.mqtt.presence import SecondWorker
-from terminal.payby.errors import BadKey
 from terminal.payby.plain_text import plain
 from terminal.threads import aside
-from terminal.tools.check import finding, machine, order, processes, report
-from terminal.tools.check import user as service_user
 
-SET_RIGHT = (BadKey, BrokerError, MqttError, ConfigError, JournalForeign, JournalLocked, NoGpio, signatures.BadKeyFile)
-"""Errors that no repetition mends: exit status 2."""
-FAILED = (JournalError, SecondWorker)
+
+def set_right() -> tuple[type[Exception], ...]:
+    """The errors that no repetition mends: exit status 2. Asked for when there is one, so that a role without a journal
+    imports no SQLite."""
+    from broker.errors import BrokerError
+    from drivers.pin_errors import NoGpio
+    from terminal.contract.signatures import BadKeyFile
+    from terminal.journal.rows import JournalForeign, JournalLocked
+    from terminal.mqtt.errors import MqttError
+    from terminal.payby.errors import BadKey
+
+    return BadKey, BrokerError, MqttError, ConfigError, JournalForeign, JournalLocked, NoGpio, BadKeyFile
+
+
+def failed() -> tuple[type[Exception], ...]:
+    """The errors of a program that was started rightly: exit status 1."""
+    from terminal.journal.rows import JournalError
+    from terminal.mqtt.presence import SecondWorker
+
+    return JournalError, SecondWorker
+
+
+def _in_a_line() -> tuple[type[BaseException], ...]:
+    return BaseExceptionGroup, *set_right(), *failed()
 
 
 def main(args: argparse.Namespace) -> int:
@@ -62,12 +75,12 @@ def main(args: argparse.Namespace) -> int:
     log_to_stderr()
     try:
         return commands.get(args.command, _role)(args)
-    except (BaseExceptionGroup, *SET_RIGHT, *FAILED) as error:
+    except _in_a_line() as error:
         leaf = _first(error)
-        if not isinstance(leaf, SET_RIGHT + FAILED):
+        if not isinstance(leaf, set_right() + failed()):
             raise leaf from None
         print(f"exit-terminal: {plain(str(leaf), 1_000)}", file=sys.stderr)
-        return 2 if isinstance(leaf, SET_RIGHT) else 1
+        return 2 if isinstance(leaf, set_right()) else 1
 
 
 def _first(error: BaseException) -> BaseException:
@@ -176,7 +189,9 @@ def _init(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     from drivers.panel_kinds import check_offset, datasheet_hz
-    from terminal.tools.check import command
+    from drivers.pins import claim, open_pins
+    from terminal.tools.check import command, finding, machine, order, processes, report
+    from terminal.tools.check import user as service_user
 
     if args.user:
         service_user.become(args.user)
@@ -281,6 +296,7 @@ def _watch(args: argparse.Namespace) -> int:
 
 
 def _sandbox(args: argparse.Namespace) -> int:
+    from terminal.payby.errors import BadKey
     from terminal.payby.sandbox.command import serve
     from terminal.payby.signing import load_public_keys
 
@@ -314,6 +330,8 @@ def _demo(args: argparse.Namespace) -> int:
 
 def _lcd_test(settings: Settings) -> int:
     """Show the test card on the real panel until Ctrl-C."""
+    from PIL import Image
+
     from terminal.screen.layouts import layout_for
     from terminal.tools.screens import test_card
 
@@ -324,7 +342,10 @@ def _lcd_test(settings: Settings) -> int:
                 layout_for(settings.need(LcdSettings).panel, width, height)
             except ValueError as error:
                 raise ConfigError(str(error)) from None
-            await aside(lambda: panel.show(test_card(width, height)), "test card")
+            card = test_card(width, height)
+            # As a change of a white picture, so that it shows a panel's 3-bit colour beside its usual one.
+            for picture in (Image.new("RGB", card.size, "white"), card):
+                await aside(partial(panel.show, picture), "test card")
             print("The test card is on the panel; its code must scan (Ctrl-C ends the test).", flush=True)
             await asyncio.Event().wait()
 
@@ -336,6 +357,7 @@ def _lcd_test(settings: Settings) -> int:
 
 def serve(settings: Settings, roles: Sequence[str], *, process: str) -> int:
     """Run ``roles`` until a signal ends them."""
+    allocator.keep_small()
     return _until_stopped(lambda: run_roles(settings, roles, process=process, hardware=RealHardware(settings)))
 
 

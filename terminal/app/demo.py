@@ -20,9 +20,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broker.embedded import EmbeddedBroker
 from drivers.loops import InductionLoops
+from drivers.panel_memory import MemoryPanel
 from drivers.pins import MockPins
 from drivers.relay import RelayBarrier
-from drivers.simulated import MemoryPanel, SimulatedArm, SimulatedLoops, SimulatedRelay, SimulatedScanner
+from drivers.simulated import SimulatedArm, SimulatedLoops, SimulatedRelay
+from drivers.simulated_scanner import SimulatedScanner
 from terminal import build
 from terminal.app.demo_desk import demo_desk
 from terminal.app.roles import open_broker, run_roles
@@ -193,7 +195,6 @@ async def run_demo(port: int, cars: int | None) -> int:
             settings = replace(
                 settings, broker=None, mqtt=sections.MqttSettings(broker.url, mqtt.username, mqtt.password_file)
             )
-            print(f"Its messages: {PROGRAM} --config {settings.file} watch", file=sys.stderr, flush=True)
             hardware = SimulatedHardware(settings, hold_s=2.0 if cars else 30.0)
             stack.callback(hardware.arm.close)
             watch = await stack.enter_async_context(_tap(settings, folder))
@@ -203,23 +204,27 @@ async def run_demo(port: int, cars: int | None) -> int:
                     group.create_task(lane.run(), name="demo lane"),
                     group.create_task(run_roles(settings, ROLES, process="run", hardware=hardware), name="roles"),
                 ]
+                watch_command = f"{PROGRAM} --config {settings.file} watch"
                 if cars is None:
                     async with demo_desk(settings, folder) as desk:
-                        status = await _serve(lane, port, desk)
+                        status = await _serve(lane, watch_command, port, desk)
                 else:
+                    print(f"Its messages: {watch_command}", file=sys.stderr, flush=True)
                     status = 0 if (await run_cars(lane, cars)).ok else 1
                 for task in tasks:
                     task.cancel()
     return status
 
 
-async def _serve(lane: DemoLane, port: int, desk: web.Application) -> int:
+async def _serve(lane: DemoLane, watch: str, port: int, desk: web.Application) -> int:
+    """``watch``: the command that shows the lane's messages."""
     page = Page(lane, desk)
     try:
         url = await page.start(port)
         print(f"The lane is at {url} (Ctrl-C ends it), the operator's desk at {url}/desk/.", flush=True)
     except OSError as error:
         raise ConfigError(f"--port: port {port} cannot be used ({error.strerror}); take another") from None
+    print(f"Its messages: {watch}", file=sys.stderr, flush=True)
     try:
         await asyncio.Event().wait()
     finally:

@@ -6,13 +6,14 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from drivers.pins import PinHeld, Pins, open_pins
+from drivers.pin_errors import PinHeld
 from terminal.config import schema as sections
 from terminal.config.schema import ConfigError, Settings, present
 from terminal.threads import aside
 
 if TYPE_CHECKING:
     from drivers.panel_wire import SpiWire
+    from drivers.pins import Pins
     from drivers.scanner import PortScanner
     from drivers.simulated import SimulatedArm
     from terminal.roles.barrier.role import RelayDriver
@@ -53,8 +54,10 @@ class RealHardware:
         self._settings = settings
 
     @cached_property
-    def pins(self) -> Pins:
+    def pins(self) -> "Pins":
         """One factory for all roles of a process."""
+        from drivers.pins import open_pins
+
         return open_pins(self._settings.gpio.pins)
 
     @asynccontextmanager
@@ -161,13 +164,20 @@ class RealHardware:
 
         try:
             return SpiPanel(
-                lcd.panel, open_wire, rotate=lcd.rotate, x_offset=lcd.x_offset, y_offset=lcd.y_offset, bgr=lcd.bgr
+                lcd.panel,
+                open_wire,
+                rotate=lcd.rotate,
+                x_offset=lcd.x_offset,
+                y_offset=lcd.y_offset,
+                bgr=lcd.bgr,
+                three_bit=lcd.three_bit,
+                speed_hz=lcd.speed_hz,
             )
         except ValueError as error:
             raise ConfigError(f"lcd: {error}") from None
 
 
-def _mock_arm(pins: Pins, barrier: sections.BarrierSettings) -> "SimulatedArm":
+def _mock_arm(pins: "Pins", barrier: sections.BarrierSettings) -> "SimulatedArm":
     from drivers.simulated import SimulatedArm, SimulatedRelay
 
     return SimulatedArm(

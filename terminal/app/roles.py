@@ -1,6 +1,7 @@
 """The wiring of the roles: concrete classes, chosen by the configuration and opened in order in one exit stack."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -8,13 +9,11 @@ from typing import TYPE_CHECKING
 
 from terminal import __version__, build
 from terminal.app.hardware import Hardware
-from terminal.app.journal_watch import JournalWatch, OutOfOrder
 from terminal.app.ready import tell_when_ready
 from terminal.clock import Clock, SystemClock, kernel_keeps
 from terminal.config import schema as sections
 from terminal.config.load import read_ticket_keys
 from terminal.config.schema import ConfigError, Settings, present
-from terminal.contract import access, lift_rules
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.heartbeat import HEARTBEAT_S, SELDOM_S, last_will
@@ -55,6 +54,7 @@ async def run_roles(
         mqtt_client = await stack.enter_async_context(_mqtt_client(settings, roles, process, clock))
         opener = _Opener(settings, hardware, stack, mqtt_client, clock, process)
         runs = [(role, await opener.open(role)) for role in sorted(roles, key=_GLASS_FIRST.index)]
+        gc.freeze()  # what is imported and opened by now stays: no search for circles need look at it during a visit
         async with asyncio.TaskGroup() as group:
             if process == "run":
                 own = opener.endpoint("run", at_lane=True)
@@ -84,6 +84,7 @@ async def _enter_broker(stack: AsyncExitStack, settings: Settings) -> None:
 def open_broker(settings: Settings) -> "EmbeddedBroker":
     """The embedded broker of ``[broker]``, not entered yet."""
     from broker.embedded import EmbeddedBroker
+    from terminal.contract import access
 
     broker, garage = settings.need(sections.BrokerSettings), settings.need(sections.GarageSettings).id
     return EmbeddedBroker(
@@ -117,6 +118,8 @@ def _mqtt_client(settings: Settings, roles: Sequence[str], process: str, clock: 
 def _check_user(settings: Settings, roles: Sequence[str], process: str, user: str) -> None:
     """The embedded broker refuses a user whose will it may not publish, and does not say why. So this raises
     ConfigError that says what is wrong, instead of letting the role connect for ever."""
+    from terminal.contract import access
+
     garage, lane = settings.need(sections.GarageSettings).id, settings.lane.id if settings.lane else None
     if user not in access.USERS:
         raise ConfigError(f"mqtt.username: the embedded broker knows no {user}; there are {', '.join(access.USERS)}")
@@ -226,6 +229,7 @@ class _Opener:
         return ReaderRole(endpoint, scanner, tariff=build.tariff(self._settings), kept=kernel_keeps).run
 
     async def _worker(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
+        from terminal.app.journal_watch import JournalWatch, OutOfOrder
         from terminal.roles.worker.event_mapper import JudgementSettings
         from terminal.roles.worker.journal_keeper import WorkerJournal
         from terminal.roles.worker.message_builder import WorkerSigner
@@ -281,6 +285,7 @@ class _Opener:
         ).run
 
     def _console(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
+        from terminal.app.journal_watch import JournalWatch
         from terminal.roles.console.desk_journal import DeskJournal
         from terminal.roles.console.out_of_service import OutOfService
         from terminal.roles.console.role import JOURNAL, ConsoleRole
@@ -299,6 +304,8 @@ class _Opener:
         ).run
 
     async def _barrier(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
+        from terminal.app.journal_watch import JournalWatch
+        from terminal.contract import lift_rules
         from terminal.roles.barrier.role import BarrierRole
         from terminal.roles.barrier.spent_lifts import BarrierJournal
 

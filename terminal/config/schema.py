@@ -150,6 +150,7 @@ class LcdSettings(Section, frozen=True):
     x_offset: Offset = 0
     y_offset: Offset = 0
     bgr: Annotated[bool, Meta(description="true or false")] = False
+    three_bit: Annotated[bool, Meta(description="true or false")] = True
     digits: Annotated[Literal["latin", "arabic"], Meta(description="latin or arabic")] = "latin"
     backlight_pwm: Annotated[bool, Meta(description="true or false")] = False
     idle_brightness: Annotated[int, Meta(ge=5, le=100, description="per cent of full brightness, 5 to 100")] = 40

@@ -32,6 +32,8 @@ CHECKPOINT_ROWS = 2_000
 """The least rows between checkpoints; more if the state is large, so that checkpoints stay a small part of the file."""
 NOUNS_FREE = 50
 """Up to this many lanes and stays a checkpoint needs no more rows before the next."""
+NOTED = 1_000
+"""How many rows may wait for the next flush; the one after them is flushed with them, whatever it says."""
 SHELVED_AT_ONCE = 50
 _BUFFERED = 10_000
 """How many rows a replay holds back, in case a checkpoint makes them needless."""
@@ -125,6 +127,7 @@ class EventStore:
         self._away = away
         self._resting: list[tuple[int, str]] = []
         self._since = 0
+        self._noted = 0
         """Rows since the last checkpoint."""
         self._ended_at = 0
         """When the previous worker wrote its last event: anything lost came after."""
@@ -230,6 +233,7 @@ class EventStore:
         """Step an event, commit, apply. An event that changes no state and alerts nobody is not written. Raises
         EventNotTaken if our code fails on the event, and what the journal raises."""
         recalled = await self._recall(event)
+        resting = {recalled.session: recalled} if recalled else {}  # again, unless the event wakes it
         self._turn_back(event)  # what follows goes by the clock of this start
         try:
             try:
@@ -251,7 +255,7 @@ class EventStore:
         self.words.update(words)
         self.garage.apply(change)
         self._heard(event, change)
-        for stay in change.stays.values():
+        for stay in {**resting, **change.stays}.values():
             if due := rests_until(stay, event.at):
                 heappush(self._resting, (due, stay.session))
         return change
@@ -259,9 +263,10 @@ class EventStore:
     async def _write(
         self, rows: Sequence[tuple[str, bytes]], event: Event, change: Change, recalled: Stay | None
     ) -> None:
-        if _can_wait(event, change):
+        if _can_wait(event, change) and self._noted < NOTED:
             self._log.note(rows, event.at)
             self._since += len(rows)
+            self._noted += len(rows)
             return
         ahead: list[tuple[str, bytes]] = []
         if recalled:
@@ -274,6 +279,7 @@ class EventStore:
         if self._since >= self._checkpoint_rows * max(1, nouns / NOUNS_FREE):
             ahead.append((CHECKPOINT, self._checkpoint(resting)))
             self._since = len(rows)
+        self._noted = 0
         last = await self._log.append([*ahead, *rows], event.at)
         for stay in resting:
             self._put_away(stay, last - len(rows) - len(ahead) + (2 if recalled else 1))

@@ -7,6 +7,13 @@ from terminal.clock import Clock
 from terminal.contract.messages import Health
 from terminal.contract.topics import SILENT_MS, Topic
 
+PEERS = 5_000
+"""How many roles of how many lanes are known at once; a user who may publish for all lanes can invent more."""
+
+
+KEPT_MS = 150_000
+"""How long a silent one is certainly remembered: a role beside others in its process speaks once a minute."""
+
 
 class SecondWorker(Exception):
     """Another worker serves this garage and was there first."""
@@ -26,7 +33,10 @@ class Peer:
 
 
 class Presence:
-    """The roles of a garage. Feed it every ``health`` message, and ask it which roles are online. It has no timers."""
+    """The roles of a garage. Feed it every ``health`` message, and ask it which roles are online. It has no timers.
+
+    Beyond PEERS a new one takes the place of the one that was heard of longest ago, unless that one may still be there:
+    then the new one is not noted, so that nobody who invents lanes pushes out a role that beats."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -40,6 +50,8 @@ class Presence:
         before = self._peers.get(key)
         if retained and before and before.at_ms is not None:
             return  # a late or repeated retained message is older than what came live
+        if before is None and len(self._peers) >= PEERS and not self._makes_room():
+            return
         self._note(key, health, at_ms)
         if at_ms is not None and health.state != "offline":
             self._all_alive(health.instance, at_ms)
@@ -56,6 +68,14 @@ class Presence:
         for key, peer in self._peers.items():
             if peer.health.instance == instance and peer.health.state != "offline":
                 self._peers[key] = replace(peer, at_ms=at_ms, beat_ms=at_ms)
+
+    def _makes_room(self) -> bool:
+        """Forget the peer that was heard of longest ago, if it is not there any more."""
+        key, oldest = min(self._peers.items(), key=lambda known: known[1].at_ms or 0)
+        if oldest.at_ms is not None and self._clock.steady_ms() - oldest.at_ms <= KEPT_MS:
+            return False
+        del self._peers[key]
+        return True
 
     def _note(self, key: tuple[str, str], health: Health, at_ms: int | None) -> None:
         beat_ms = at_ms

@@ -17,6 +17,10 @@ ROUTES_KEPT = 1024
 """How many topics' subscribers are remembered; a client that publishes under ever new topics makes it forget."""
 
 
+PARKED = 1_000
+"""How many messages wait for a subscription; more are not taken, and QoS 1 comes again after a reconnect."""
+
+
 class SubscriptionRouter:
     """The subscriptions of one connection. A message that nobody takes is kept unacknowledged (parked) for
     ``grace_s`` seconds: after a start, until the roles have subscribed; after a subscription's end, so that a program
@@ -114,7 +118,8 @@ class SubscriptionRouter:
         for subscription in takers:
             subscription.offer(arrival)
         if not takers and self._loop.time() < self._park_until:
-            self._park(arrival)
+            if len(self._parked) < PARKED:
+                self._park(arrival)
             return True
         return bool(takers)
 

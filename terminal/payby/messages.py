@@ -8,6 +8,7 @@ in ``requests``.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -208,6 +209,14 @@ def read_order(body: str | bytes) -> AcquireOrder:
 
 def read_notification(body: str | bytes) -> Notification:
     """A whole notification, even of an unknown kind; raises BadWords, also for an answer."""
+    try:
+        return _notification(body.decode() if isinstance(body, bytes) else body)
+    except UnicodeDecodeError:
+        raise BadWords("not UTF-8") from None
+
+
+@lru_cache(maxsize=4)  # who passes it on and who acts on it may be one process, and a driver waits for both
+def _notification(body: str) -> Notification:
     found = load(body)
     if "head" in found or "body" in found:
         raise BadWords("an answer, no notification")

@@ -2,11 +2,13 @@
 
 It shows no code that a trusted worker has not signed and no frame that cannot be read back. It counts down by its own
 steady clock, and asks for help when nobody is there to take the payment (``screen/presenter.py`` has these rules).
-Drawing and the panel's bus are a thread's work, so a panel that hangs or fails harms nothing else.
+Drawing and the panel's bus are the work of a thread of its own, so a panel that hangs or fails harms nothing else. What
+may follow a code is drawn while the driver pays, so that nothing is drawn while the boom is about to rise.
 """
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -16,6 +18,7 @@ from PIL import Image
 
 from terminal.contract.messages import Health, Screen
 from terminal.contract.signatures import TrustedKeys, check_screen
+from terminal.core.model import ScreenState
 from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.presence import Presence
 from terminal.mqtt.throttle import Throttle
@@ -24,10 +27,10 @@ from terminal.screen.dimming import QUIET, Dimming, place
 from terminal.screen.fonts import DoesNotFit
 from terminal.screen.layouts import layout_for
 from terminal.screen.presenter import ScreenPresenter
-from terminal.screen.qr import QrError
+from terminal.screen.qr import QrError, Symbol
 from terminal.screen.renderer import Renderer
 from terminal.screen.view import Site, View
-from terminal.threads import aside
+from terminal.threads import OneThread
 
 LOOK_EVERY_MS = 5_000
 """How often an unchanging view is computed again, to notice that the worker or the broker has gone."""
@@ -36,8 +39,13 @@ WHOLE_EVERY_MS = 60_000 - LOOK_EVERY_MS
 unplugged or lost its power."""
 BURST, DRAW_EVERY_MS = 8, 125
 """How many frames go out at once, and then the time for each further one: a visit's screens come without delay."""
+AHEAD: tuple[ScreenState, ...] = ("paid", "free")
+"""What may follow a code, and is drawn while it stands."""
 RETRY_MS = 2_000
 """The pause after a failed frame."""
+WAIT_AFTER_S = 0.15
+"""How long another picture than a code stands on before the one that asks to wait: PayBy mostly answers by then, and
+the code goes out at once, instead of behind a frame that nobody has time to read."""
 NEVER = Dimming()
 NO_WORKER = View("help", "no-answer")
 """States in which nobody can be served and no visit has begun: one may stand for a weekend."""
@@ -84,6 +92,7 @@ class LcdRole:
         dimming: Dimming = NEVER,
         light: Callable[[float], None] | None = None,
         patience_s: float = PATIENCE_S,
+        wait_after_s: float = WAIT_AFTER_S,
     ) -> None:
         if endpoint.lane is None:
             raise ValueError("an LCD needs a lane")
@@ -91,7 +100,7 @@ class LcdRole:
         self._clock = endpoint.clock
         self._panel, self._name = panel, name
         self._trusted = trusted
-        self._patience_s = patience_s
+        self._patience_s, self._wait_after_s = patience_s, wait_after_s
         if idle and idle.size != panel.size:
             raise ValueError(f"an idle picture of {idle.size} px for a panel of {panel.size}")
         self._no_idle = no_idle
@@ -112,6 +121,11 @@ class LcdRole:
         self._proven: frozenset[View] = frozenset()
         """Views of one symbol whose frames could be read back, whatever their seconds."""
         self._frames = Throttle(DRAW_EVERY_MS, burst=BURST)
+        self._thread = OneThread("lcd")
+        self._waits_since_s: float | None = None
+        """Since when to ask to wait, by the event loop's clock; None: something else is to be shown."""
+        self.drawn_ahead: Symbol | None = None
+        """The code for which what may follow it is drawn."""
         self._troubles: dict[str, str] = {}
 
     async def run(self) -> None:
@@ -131,6 +145,7 @@ class LcdRole:
                 tasks.create_task(self._draw(), name="lcd panel")
         finally:
             undo()
+            self._thread.close()
 
     # What is heard
 
@@ -193,7 +208,7 @@ class LcdRole:
 
     async def _draw(self) -> None:
         with contextlib.suppress(OSError, DoesNotFit, QrError):  # the first frame meets the same error, and alerts
-            await asyncio.to_thread(self._renderer.warm)
+            await self._thread.run(self._renderer.warm)
         while True:
             self._news.clear()
             wait_ms = await self._step()
@@ -204,20 +219,44 @@ class LcdRole:
     async def _step(self) -> int:
         """Show the view of this moment, if it is not there yet; returns in how many ms to look again."""
         view, now = self._view(), self._clock.steady_ms()
+        if hold_ms := self._hold_ms(view):
+            return hold_ms
         if self._shown is None or self._shown[0] != view or now - self._shown[1] >= WHOLE_EVERY_MS:
             if not self._frames.take(now):
                 return DRAW_EVERY_MS
             if not await self._show(view):
                 return RETRY_MS
             self._shown = view, now
+        if view.state == "pay":
+            await self._draw_ahead(view)
         change_ms = self._presenter.next_ms(self._clock.steady_ms()) if view.state == "pay" else None
         if change_ms is not None:
             return change_ms + 2  # timers may end a little early
         return LOOK_EVERY_MS
 
+    def _hold_ms(self, view: View) -> int:
+        """How long the picture before the one that asks to wait stands on. A code goes off at once."""
+        if view.state != "wait" or self._shown is None or self._shown[0].state in ("wait", "pay"):
+            self._waits_since_s = None
+            return 0
+        now_s = asyncio.get_running_loop().time()
+        self._waits_since_s = self._waits_since_s or now_s
+        return max(0, math.ceil((self._waits_since_s + self._wait_after_s - now_s) * 1000))
+
+    async def _draw_ahead(self, view: View) -> None:
+        """Draw what may follow this code, each in its turn: what is to be shown meanwhile waits for one at most."""
+        if self.drawn_ahead == view.symbol:
+            return
+        for state in AHEAD:
+            if self._news.is_set():
+                return
+            with contextlib.suppress(DoesNotFit):  # whoever shows it alerts
+                await self._thread.run(partial(self._renderer.prepare, replace(view, state=state, symbol=None)))
+        self.drawn_ahead = view.symbol
+
     async def _show(self, view: View) -> bool:
         """Draw, read back and push one frame in a thread; False if nothing reached the glass."""
-        work = asyncio.create_task(aside(partial(self._push, view), "lcd frame"), name="lcd frame")
+        work = asyncio.create_task(self._thread.run(partial(self._push, view)), name="lcd frame")
         try:
             if not (await asyncio.wait({work}, timeout=self._patience_s))[0]:
                 await self._alert_panel(f"the panel has not taken a frame for {self._patience_s} s")

@@ -23,6 +23,8 @@ RECALL_S = 1.0
 """How long the broker may take to deliver our own retained message once it has granted the subscription."""
 RECALL_AGE_MS = 60_000
 """The greatest age of that message. A Raspberry Pi is back 45 s after a power cut; later it may be another car."""
+SEEN = 64
+"""How many changes wait to be published; of bouncing loops that nobody could be told of, the oldest are forgotten."""
 STUCK_MS = 30 * 60_000
 """A loop that is covered for longer than this needs a look: the car or the loop has broken down."""
 
@@ -56,7 +58,7 @@ class LoopsRole:
         self._loops = loops
         self._every_s = every_s
         self._recall_s = recall_s
-        self._seen: deque[tuple[bool, bool]] = deque()
+        self._seen: deque[tuple[bool, bool]] = deque(maxlen=SEEN)
         """What the loops showed and is not published yet: a car that leaves as another drives up makes two messages."""
         self._news = asyncio.Event()
         self._again: asyncio.TimerHandle | None = None

@@ -1,10 +1,11 @@
 """The blocks of a sheet, set from top to bottom.
 
-Heights are those of the ink, so that even gaps look even.
+Heights are those of the ink, so that even gaps look even. A block never changes, so it reckons its height once.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 from typing import Literal, Protocol
 
@@ -60,15 +61,15 @@ class TextRow:
     right: Ink | None = None
     gap: int = 6
 
-    @property
+    @cached_property
     def _inks(self) -> list[Ink]:
         return [ink for ink in (self.left, self.middle, self.right) if ink and ink.width]
 
-    @property
+    @cached_property
     def _above(self) -> int:
         return max((ink.above for ink in self._inks), default=0)
 
-    @property
+    @cached_property
     def height(self) -> int:
         return self._above + max((ink.height - ink.above for ink in self._inks), default=0)
 
@@ -94,11 +95,11 @@ class Group:
     inks: Sequence[Ink]
     gap: int
 
-    @property
+    @cached_property
     def _above(self) -> int:
         return max((ink.above for ink in self.inks), default=0)
 
-    @property
+    @cached_property
     def height(self) -> int:
         return self._above + max((ink.height - ink.above for ink in self.inks), default=0)
 
@@ -181,11 +182,11 @@ class Stack:
     blocks: Sequence[Block]
     gap: int
 
-    @property
+    @cached_property
     def _shown(self) -> list[Block]:
         return [block for block in self.blocks if block.height]
 
-    @property
+    @cached_property
     def height(self) -> int:
         return max(0, sum(block.height + self.gap for block in self._shown) - self.gap)
 
@@ -203,7 +204,7 @@ class Beside:
     block: Block
     gap: int
 
-    @property
+    @cached_property
     def height(self) -> int:
         return max(self.image.height, self.block.height)
 
@@ -220,7 +221,7 @@ class Halves:
     second: Block
     gap: int
 
-    @property
+    @cached_property
     def height(self) -> int:
         return max(self.first.height, self.second.height)
 

@@ -6,7 +6,7 @@ are shaped separately, each in its own direction, and set side by side.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import Literal
@@ -35,24 +35,21 @@ class DoesNotFit(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Ink:
-    """A line's ink without margins: ``mask`` (mode L), with ``above`` px above the baseline. ``em`` is the
-    font's size in px; ``squeeze`` the share that is left of its natural width."""
+    """A line's ink without margins: ``mask`` (mode L), with ``above`` px above the baseline; ``width`` and ``height``
+    are the mask's. ``em`` is the font's size in px; ``squeeze`` the share that is left of its natural width."""
 
     text: str
     mask: Image.Image
     above: int
     em: int
     squeeze: float = 1.0
+    width: int = field(init=False)
+    height: int = field(init=False)
 
-    @property
-    def width(self) -> int:
-        """The width of the ink, in px."""
-        return self.mask.width
-
-    @property
-    def height(self) -> int:
-        """The height of the ink above and below the baseline, in px."""
-        return self.mask.height
+    def __post_init__(self) -> None:
+        width, height = self.mask.size  # setting a screen asks for them some hundred times
+        object.__setattr__(self, "width", width)
+        object.__setattr__(self, "height", height)
 
 
 def raqm_available() -> bool:
@@ -65,7 +62,7 @@ def rtl(lang: str) -> bool:
     return lang in ("ar", "fa", "he", "ur")
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4)  # each maps the whole file, a quarter of a MB, and opens in 0.1 ms
 def font(weight: Weight, em: int) -> ImageFont.FreeTypeFont:
     """The font in one size (px); raises OSError if its package is missing or damaged."""
     name = f"IBMPlexSansArabic-{weight}.ttf"

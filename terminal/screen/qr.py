@@ -15,11 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import zxingcpp
-from PIL import Image
 
 from terminal.contract.messages import Qr
+
+if TYPE_CHECKING:  # a worker makes codes and draws none
+    from PIL import Image
 
 QUIET = 4
 """Light modules around the symbol (ISO/IEC 18004)."""
@@ -34,6 +37,7 @@ _KIND = zxingcpp.BarcodeFormat.QRCode
 _QR = zxingcpp.BarcodeFormats(_KIND)
 _MAX_URL = 512  # bytes; the contract's largest panel shows far less
 _FINE = 16  # px a module before the one resize
+_READ = 3  # px a module for a reader
 _PIXELS = bytes.maketrans(b"01", b"\xff\x00")
 
 
@@ -84,15 +88,17 @@ def _symbol(url: str, level: str, mask: int, **version: int) -> tuple[int, bytes
     return image.shape[0], bytes(memoryview(image))  # type: ignore[arg-type]  # its stub forgets the buffer protocol
 
 
-def draw(symbol: Symbol, side: int) -> Image.Image:
+def draw(symbol: Symbol, side: int) -> "Image.Image":
     """The symbol with its quiet zone, filling ``side`` x ``side`` pixels exactly, mode L.
 
     It is the same picture, to within one level of grey, as modules of 16 x 16 pixels resized once with BOX, at a tenth
     of the work: each direction is enlarged just before it is reduced, and equal rows are made once. (A 1-bit image
     would be resized with NEAREST, which costs 16 % of the distance.)
     """
-    image = _plain(symbol)
-    total = image.width
+    from PIL import Image
+
+    total = symbol.size + 2 * QUIET
+    image = Image.frombytes("L", (total, total), b"".join(_rows(symbol)))
     nearest, box = Image.Resampling.NEAREST, Image.Resampling.BOX
     tall = image.resize((total, total * _FINE), nearest).resize((total, side), box).tobytes()
     runs = [(row, len(list(same))) for row, same in groupby(tall[at : at + total] for at in range(0, len(tall), total))]
@@ -103,20 +109,20 @@ def draw(symbol: Symbol, side: int) -> Image.Image:
     )
 
 
-def _plain(symbol: Symbol) -> Image.Image:
-    """The symbol with its quiet zone, a pixel for a module."""
+def _rows(symbol: Symbol) -> list[bytes]:
+    """The symbol with its quiet zone, a row of grey pixels for a row of modules."""
     text = format(int.from_bytes(symbol.bits, "big"), f"0{len(symbol.bits) * 8}b")
     pixels = text[: symbol.size**2].encode().translate(_PIXELS)
-    total = symbol.size + 2 * QUIET
-    image = Image.new("L", (total, total), 255)
-    image.paste(Image.frombytes("L", (symbol.size, symbol.size), pixels), (QUIET, QUIET))
-    return image
+    light, beside = [b"\xff" * (symbol.size + 2 * QUIET)] * QUIET, b"\xff" * QUIET
+    rows = [beside + pixels[at : at + symbol.size] + beside for at in range(0, len(pixels), symbol.size)]
+    return [*light, *rows, *light]
 
 
 def _says(symbol: Symbol) -> str | None:
     """The text that a reader finds in the symbol alone, at 3 px a module: the least work that reads every symbol."""
-    image = _plain(symbol)
-    return decode(image.resize((image.width * 3, image.height * 3), Image.Resampling.NEAREST))
+    side = (symbol.size + 2 * QUIET) * _READ
+    wide = [row.replace(b"\xff", b"\xff" * _READ).replace(b"\x00", bytes(_READ)) * _READ for row in _rows(symbol)]
+    return _read(memoryview(b"".join(wide)).cast("B", (side, side)))
 
 
 def module_px(symbol: Symbol, side: int) -> float:
@@ -131,14 +137,17 @@ def check_size(symbol: Symbol, side: int) -> None:
         raise QrError(f"QR code: {symbol.size} modules a side; {side} pixels hold at most {most}")
 
 
-def decode(image: Image.Image) -> str | None:
+def decode(image: "Image.Image") -> str | None:
     """What a reader finds in a finished frame of any mode: the text of its one QR code; None for none or several."""
-    grey = image if image.mode == "L" else image.convert("L")
+    return _read(image if image.mode == "L" else image.convert("L"))
+
+
+def _read(grey: "memoryview | Image.Image") -> str | None:
     found = zxingcpp.read_barcodes(grey, formats=_QR)
     return found[0].text if len(found) == 1 and found[0].valid else None
 
 
-def shows(image: Image.Image, symbol: Symbol) -> bool:
+def shows(image: "Image.Image", symbol: Symbol) -> bool:
     """Does a reader find exactly one code in a finished frame, with the text of this symbol alone? For a trusted
     worker's symbol that is the token's link, because the worker sends only symbols that a reader gives back
     (``proven``)."""
@@ -146,7 +155,7 @@ def shows(image: Image.Image, symbol: Symbol) -> bool:
     return text is not None and text == _says(symbol)
 
 
-def bears_code(image: Image.Image) -> bool:
+def bears_code(image: "Image.Image") -> bool:
     """Does a reader find a bar code of any kind in the picture?"""
     return bool(zxingcpp.read_barcodes(image.convert("L")))
 

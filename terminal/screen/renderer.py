@@ -23,7 +23,9 @@ from terminal.screen.view import Site, View
 
 _BESIDE = {"wide": pay_screen.wide, "narrow": pay_screen.narrow, "tall": pay_screen.tall}
 _SAMPLE = "https://qr.payby.com?BIZ_TYPE=202&ft=00000000000000000000000000000000&t=0000000000000"
-_KEPT = 4  # sheets: the screens of a visit
+_KEPT = 6  # sheets: the screens of a visit, and one more
+_PLAIN: frozenset[ScreenState] = frozenset({"idle", "wait", "paid", "free"})
+"""States whose screens show of a visit at most the amount, unless they have the pay screen's words."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,10 @@ class Renderer:
         for state in states:
             self.compose(View(state, amount="0.00"))
 
+    def prepare(self, view: View) -> None:
+        """Draw what a view's picture needs, so that compose() has little left to do. Raises as that does."""
+        self._sheet(self._essence(view))
+
     def compose(self, view: View) -> Image.Image:
         """The picture for a view, mode RGB, of the layout's size; a new one at each call. Raises qr.QrError for a
         symbol that this panel cannot show, fonts.DoesNotFit for words that have no room on it."""
@@ -79,7 +85,7 @@ class Renderer:
 
     def frame(self, view: View) -> ScreenImage:
         """As ``compose``, with the boxes."""
-        sheet = self._sheet(replace(view, left=None if view.left is None else 0, dim=False, moved=0))
+        sheet = self._sheet(self._essence(view))
         image, placed = sheet.image.copy(), tuple(sheet.placed)
         if sheet.countdown and view.left is not None:
             sheet.countdown.draw(image, words.digits(words.countdown(view.left), self._typesetter.site.digits))
@@ -97,6 +103,17 @@ class Renderer:
         sheet = Sheet(typesetter.layout.width, typesetter.layout.height)
         bare(sheet, typesetter, view)
         return ScreenImage(sheet.image, tuple(sheet.placed))
+
+    def _essence(self, view: View) -> View:
+        """The view without what its sheet does not show, so that one sheet serves all views that look alike."""
+        if view.state in _PLAIN and not self._is_soon(view):
+            return View(view.state, amount=view.amount if view.state in ("wait", "paid") else "")
+        return replace(view, left=None if view.left is None else 0, dim=False, moved=0)
+
+    def _is_soon(self, view: View) -> bool:
+        """Does it have the pay screen's words already, with a picture in the code's place?"""
+        beside = self._typesetter.layout.style in _BESIDE
+        return view.state == "wait" and beside and bool(view.amount.strip("0."))
 
     def _sheet(self, view: View) -> Sheet:
         if (sheet := self._sheets.get(view)) is None:
@@ -122,7 +139,7 @@ class Renderer:
                 pay_screen.square(sheet, typesetter, view)
                 return sheet
             pay_screen.code(sheet, typesetter, view.symbol)
-        elif view.state == "wait" and beside is not None and view.amount.strip("0."):
+        elif self._is_soon(view):
             pay_screen.soon(sheet, typesetter)
         else:
             message(sheet, typesetter, view)

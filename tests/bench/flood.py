@@ -15,33 +15,17 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
-from terminal import build
-from terminal.clock import SystemClock, new_id
-from terminal.config.schema import Settings
-from terminal.contract.messages import Answer, Barrier, Fee, Message, Paid, encode, stamp
-from terminal.core import money
-from terminal.core.quote import quote
+from terminal.contract.messages import Fee, encode
 from terminal.mqtt.client import MqttClient
-from terminal.payby.sandbox.command import key_pair
-from terminal.payby.signing import sign
+from tests.bench.rows import Progress, Row
+from tests.bench.visits import Visits, head, topic
 from tests.conftest import Mosquitto
 from tests.support.garage import Garage, Heard
-from tests.support.worker_lane import to_json
 
 PER_S, ALLOWED = 1_000, 2.0
 VISITS = 6
 """In a row, with the flood and without."""
-CLOCK = SystemClock()
-
-
-def head() -> dict[str, Any]:
-    return {"id": new_id(CLOCK), "at": stamp(CLOCK.wall_ms())}
-
-
-def topic(lane: str, what: str) -> str:
-    return f"parking/marina/{lane}/{what}"
 
 
 async def flood(url: str) -> None:
@@ -74,60 +58,10 @@ class Lane(Heard):
                 self._news.notify_all()
 
 
-class Visits:
-    """Cars at exit-1, one after the other, with their times."""
-
-    def __init__(self, garage: Garage) -> None:
-        self.garage = garage
-        self.tariff = build.tariff(Settings())
-        self.keys = {"k1": bytes.fromhex((garage.folder / "secrets" / "ticket-k1").read_text().strip())}
-        self.payby = key_pair(garage.folder / "secrets", "payby")
-
-    async def says(self, what: str, message: Message) -> None:
-        await self.garage.bus.publish(topic("exit-1", what), encode(message), retain=what == "barrier")
-
-    async def one(self) -> float:
-        """Seconds of a visit: what its driver waits for."""
-        heard, sandbox = self.garage.heard, self.garage.sandbox
-        await self.says("barrier", Barrier(**head(), state="down"))
-        text, mark, at = self.garage.ticket(), len(heard.all), CLOCK.wall_ms()
-        found = quote(text, at, garage="marina", keys=self.keys, tariff=self.tariff, lost_session="")
-        fee = Fee(
-            **head(), ticket=text, reason=found.reason, session=found.session, entered=stamp(found.entered_ms or 0),
-            exited=stamp(at), minutes=found.minutes, amount=money.text(found.amount or 0), currency="AED",
-        )  # fmt: skip
-        began = time.perf_counter()
-        repeating = asyncio.create_task(self.repeat(fee))
-        order = await heard.until("order", since=mark, status="created", session=found.session)
-        repeating.cancel()
-        took = time.perf_counter() - began
-        await sandbox.pay(order["order_no"], notify=False)
-        body = to_json({
-            "acquireOrder": sandbox.book.orders[order["order_no"]].words(), "notify_id": order["id"],
-            "notify_timestamp": 1,
-        })  # fmt: skip
-        signature = sign(self.payby, body.encode())
-        began = time.perf_counter()
-        await self.says(
-            "paid", Paid(**head(), order_no=order["order_no"], notify_id=order["id"], body=body, sign=signature)
-        )
-        lift = await heard.until("lift", since=mark, order_no=order["order_no"])
-        took += time.perf_counter() - began
-        answer = Answer(lift["id"], "raised", order_no=order["order_no"])
-        await self.says(
-            "barrier", Barrier(**head(), state="up", lift=lift["id"], session=lift["session"], answer=answer)
-        )
-        await heard.until("screen", since=mark, state="paid")
-        return took
-
-    async def repeat(self, fee: Fee) -> None:
-        """As a reader does."""
-        for pause_s in (0.5, 1.0, 2.0, 4.0, 4.0, 4.0):
-            await self.says("fee", fee)
-            await asyncio.sleep(pause_s)
-
-
-async def measure(rounds: int, folder: Path) -> int:
+async def compared(
+    rounds: int, folder: Path, progress: Progress = lambda _: None
+) -> tuple[list[float], list[float], list[float], list[str]]:
+    """Seconds of a visit without the flood and with it, the flood's rates, and the alerts of it."""
     server = Mosquitto(folder)
     server.start()
     quiet: list[float] = []
@@ -141,7 +75,8 @@ async def measure(rounds: int, folder: Path) -> int:
             await garage.start("worker")
             visits = Visits(garage)
             await visits.one()
-            for _ in range(rounds):
+            for number in range(rounds):
+                progress(f"flood, round {number + 1} of {rounds}")
                 quiet += [await visits.one() for _ in range(VISITS)]
                 flooder = await asyncio.create_subprocess_exec(
                     sys.executable, "-m", "tests.bench.flood", "--flood", server.url, stdout=asyncio.subprocess.PIPE
@@ -158,7 +93,15 @@ async def measure(rounds: int, folder: Path) -> int:
             alerts = [message["text"] for _, message in garage.heard.all if message.get("code") == "lane-flood"]
     finally:
         server.stop()
-    return told(quiet, flooded, rates, alerts)
+    return quiet, flooded, rates, alerts
+
+
+def measure(progress: Progress, rounds: int = 3) -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        quiet, flooded, _, _ = asyncio.run(compared(rounds, Path(folder), progress))
+    figures = [statistics.median(values) * 1000 for values in (flooded, quiet)]
+    step = f"a visit while a lane says {PER_S:,} fees a second"
+    return [Row(step, figures[0], "the same without", figures[1], "ms", ALLOWED)]
 
 
 def told(quiet: list[float], flooded: list[float], rates: list[float], alerts: list[str]) -> int:
@@ -182,7 +125,7 @@ def main() -> int:
         asyncio.run(flood(arguments.flood))
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(measure(arguments.rounds, Path(folder)))
+        return told(*asyncio.run(compared(arguments.rounds, Path(folder))))
 
 
 if __name__ == "__main__":

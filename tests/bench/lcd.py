@@ -30,16 +30,15 @@ from PIL import Image, ImageChops
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from drivers.panel import WHOLE_EVERY_S, SpiPanel
-from drivers.panel_frames import area, rgb565
-from drivers.panel_kinds import KINDS, RAMWR
+from drivers.panel_frames import rgb565
+from drivers.panel_kinds import KINDS
 from drivers.panel_wire import SpiWire
 from terminal.screen import qr
-from terminal.screen.layouts import layout_for
-from terminal.screen.renderer import Renderer
-from terminal.screen.view import Site, View
 from tests.models.pages import Pages, pages
 from tests.support.panel_cost import MOST
 from tests.support.panel_rig import set_up_bytes
+from tests.support.panel_steps import STEPS as PANEL_STEPS
+from tests.support.panel_steps import Counter, counted, luma_bytes, screens
 
 STEPS = ("first frame", "idle -> pay", "2:59 -> 2:58", "3:00 -> 2:59")
 TOKEN = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac14d5d372a459fbe948e83fcaae0cb&t=1765054600668"
@@ -50,30 +49,10 @@ CONVERSION, PLAIN = 1.4, 0.75
 merge. The aim is printed alone. It came from a machine on which the plain way took 1.34 of numpy's time; where this was
 written it takes 2.9 at 240x240, and ours 1.5 there, 1.3 at 320x240 and 1.1 at 480x320. Faster without numpy is only a
 picture of 256 colours, which an operator's own is not; and the lane imports no numpy, to spare memory."""
-AIMED = {"ili9488": 205_000}
-"""What is aimed at for idle -> pay and cannot be reached in 18-bit colour: the yardstick's code alone is 260 x 259 px
-of three bytes, which is 202,020. drivers/panel_kinds.py says why not in 3-bit colour."""
+TO_CODE = {"ili9486": 350_000, "ili9488": 350_000}
+"""The most bytes from idle by way of wait to the code; on other panels luma's."""
 
 missed: list[str] = []
-
-
-class Counter:
-    """A wire and a luma serial interface in one, that counts bytes and windows."""
-
-    def __init__(self) -> None:
-        self.count = self.windows = 0
-
-    def reset(self) -> None: ...
-    def light(self, share: float) -> None: ...
-    def close(self) -> None: ...
-    def cleanup(self) -> None: ...
-
-    def command(self, code: int, *parameters: int) -> None:
-        self.count += 1 + len(parameters)
-        self.windows += code == RAMWR
-
-    def data(self, data: bytes) -> None:
-        self.count += len(data)
 
 
 def target(name: str, value: float, most: float) -> str:
@@ -133,7 +112,7 @@ def stock(kind: str, **options: Any) -> tuple[Any, Counter]:
     return device, wire
 
 
-def luma_bytes(kind: str, page: Pages) -> list[int]:
+def stock_bytes(kind: str, page: Pages) -> list[int]:
     device, wire = stock(kind)
     if hasattr(device, "framebuffer"):
         device.framebuffer.prev_image = None
@@ -141,75 +120,41 @@ def luma_bytes(kind: str, page: Pages) -> list[int]:
     return [first, pay, second, minute]
 
 
-def screens(kind: str) -> dict[str, tuple[Image.Image, Image.Image]]:
-    """The same and further steps on the product's own screens: before and after."""
-    size = SpiPanel(kind, Counter).size
-    renderer = Renderer(layout_for(kind, *size), Site("Marina Garage", "مرآب المارينا", "+971 4 000 0000"))
-    symbol = qr.encode(TOKEN)
-
-    def screen(state: Any, left: int | None = None, **more: Any) -> Image.Image:
-        return renderer.compose(View(state, amount="25.00", minutes=125, tail="8F3A", left=left, symbol=symbol, **more))
-
-    page = "words" if renderer.turns else "code"  # the code of a square panel has no seconds beside it
-    idle, wait, pay, paid = renderer.compose(View("idle")), screen("wait"), screen("pay", 180), screen("paid")
-    seconds = [screen("pay", left, page=page) for left in (180, 179, 178)]
-    return {  # a driver sees wait before pay; idle -> pay is for comparison
-        "idle -> wait": (idle, wait),
-        "wait -> pay": (wait, pay),
-        "idle -> pay": (idle, pay),
-        "a second": (seconds[1], seconds[2]),
-        "a minute": (seconds[0], seconds[1]),
-        "pay -> paid": (pay, paid),
-    }
-
-
-def step_bytes(kind: str, step: str, before: Image.Image, after: Image.Image) -> tuple[int, int, int, int]:
-    """What one step costs us and luma, the most that it may: its changed box, and three windows, for the countdown
-    beside a code no more than on the yardstick; and luma's windows."""
-    panel, wire, _ = ours(kind)
-    device, their_wire = stock(kind)
-    mine = count(panel.show, wire, before, after)[1]
-    device.display(before)
-    their_wire.windows = 0
-    (theirs,) = count(device.display, their_wire, after)
-    box = ImageChops.difference(before, after).getbbox() or (0, 0, 0, 0)
-    most = area(box) * KINDS[kind].pixel_bytes + 3 * KINDS[kind].window_bytes
-    if kind != "st7789-240":  # its code stands alone, and its words have larger digits
-        most = min(most, {"a second": MOST[kind][2], "a minute": MOST[kind][3]}.get(step, most))
-    return mine, theirs, most, their_wire.windows
-
-
 def bytes_table() -> None:
     print("Bytes on the wire, set-up not counted" + "".join(f"{step:>15}" for step in STEPS))
     for kind in KINDS:
         page = pages(*SpiPanel(kind, Counter).size)
         mine = our_bytes(kind, page)
-        for name, values in ((f"{kind}: luma.lcd", luma_bytes(kind, page)), (f"{kind}: ours", mine)):
+        for name, values in ((f"{kind}: luma.lcd", stock_bytes(kind, page)), (f"{kind}: ours", mine)):
             print(f"{name:<37}" + "".join(f"{value:>15,}" for value in values))
         for step, value, most in zip(STEPS, mine, MOST[kind], strict=True):
             if verdict := target(f"{kind}, {step}, bytes", value, most):
                 print(f"{kind}, {step}:{verdict}")
-        if kind in AIMED:
-            code = 260 * 259 * KINDS[kind].pixel_bytes
-            print(f"{kind}: aimed at {AIMED[kind]:,} for idle -> pay, of which the code's own box takes {code:,}")
 
 
 def screens_table() -> None:
-    windows = 0
-    for at, kind in enumerate(KINDS):
-        steps = screens(kind)
-        if not at:
-            print("\nThe product's screens" + " " * 16 + "".join(f"{step:>15}" for step in steps))
-        sent = {step: step_bytes(kind, step, *pair) for step, pair in steps.items()}
-        print(f"{kind + ': luma.lcd':<37}" + "".join(f"{theirs:>15,}" for _, theirs, _, _ in sent.values()))
-        print(f"{kind + ': ours':<37}" + "".join(f"{mine:>15,}" for mine, _, _, _ in sent.values()))
-        flow = [sum(sent[step][who] for step in ("idle -> wait", "wait -> pay")) for who in (0, 1)]
-        print(f"{kind}: from ticket to code, by way of wait, {flow[0]:,}; luma.lcd {flow[1]:,}")
-        for step, (mine, _, most, _) in sent.items():
-            if verdict := target(f"{kind}, {step}, bytes of the product's screens", mine, most):
-                print(f"{kind}, {step}:{verdict}")
-        windows = max(windows, *(sent[step][3] for step in sent))
-    print(f"A step takes luma.lcd up to {windows} windows, ours at most 3; each costs a dozen calls of the kernel too.")
+    """The product's own screens: our bytes, our windows, luma's bytes."""
+    print("\nThe product's screens: bytes (windows), and luma.lcd's bytes, which are the most that ours may be")
+    print(" " * 32 + "".join(f"{kind:>26}" for kind in KINDS))
+    shown = {kind: screens(kind) for kind in KINDS}
+    sent: dict[tuple[str, str, str], tuple[int, int]] = {}
+    for before, after in PANEL_STEPS:
+        cells = []
+        for kind in KINDS:
+            (show, _), images = counted(kind), shown[kind]
+            show(images[before])
+            mine, cuts = show(images[after])
+            sent[before, after, kind] = mine, luma_bytes(kind, images[before], images[after])
+            cells.append(f"{mine:,} ({cuts}) {sent[before, after, kind][1]:,}")
+        print(f"{before + ' -> ' + after:<32}" + "".join(f"{cell:>26}" for cell in cells))
+    for (before, after, kind), (mine, theirs) in sent.items():
+        target(f"{kind}, {before} -> {after}, bytes", mine, theirs)
+    for kind in KINDS:
+        mine, theirs = (
+            sum(sent[step][who] for step in (("idle", "wait", kind), ("wait", "pay", kind))) for who in (0, 1)
+        )
+        verdict = target(f"{kind}, from ticket to code, bytes", mine, TO_CODE.get(kind, theirs))
+        print(f"{kind}: from ticket to code, by way of wait, {mine:,}; luma.lcd {theirs:,}{verdict}")
 
 
 # CPU
@@ -279,8 +224,8 @@ def conversion_table(rounds: int) -> None:
     print("\nCPU of a whole frame -> RGB565")
     for width, height in ((240, 240), (320, 240), (480, 320)):
         frame = pages(width, height).pay_259
-        assert trick(frame) == rgb565(frame) == plain(frame)
-        ways = {"numpy": trick, "plain": plain, "ours": rgb565}
+        assert trick(frame) == rgb565(frame).tobytes() == plain(frame)
+        ways = {"numpy": trick, "plain": plain, "ours": lambda image: rgb565(image).tobytes()}
         took = interleaved({name: partial(way, frame) for name, way in ways.items()}, rounds)
         mine = took["ours"]
         verdict = target(f"{width}x{height} -> RGB565 beside Pillow's plain way", mine / took["plain"], PLAIN)
@@ -292,7 +237,7 @@ def conversion_table(rounds: int) -> None:
 
 def symbol_table(rounds: int) -> None:
     def frame() -> None:
-        rgb565(qr.draw(qr.encode(TOKEN), 240).convert("RGB"))
+        rgb565(qr.draw(qr.encode(TOKEN), 240).convert("RGB")).tobytes()
 
     took = interleaved({"segno": partial(segno.make, TOKEN, micro=False), "ours": frame}, max(10, rounds // 5))
     ratio = took["ours"] / took["segno"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import pairwise
 
-from terminal.core.model import OPEN, Payment
+from terminal.core.model import OPEN, Payment, Stay
 from terminal.core.rules import Garage
 
 RAISES = 3
@@ -83,7 +83,8 @@ class Gate:
 
 @dataclass(slots=True)
 class History:
-    """All of it. ``garage``: the worker's whole journal, replayed; ``again``: as a process would that starts now.
+    """All of it. ``garage``: the worker's whole journal, replayed; ``again``: as a process would that starts now;
+    ``stays``: each as the journal knew it last, those too that have left memory.
     ``granted``: session by each lift that the rules ever granted in that replay."""
 
     accounts: Sequence[Account] = ()
@@ -91,6 +92,7 @@ class History:
     gates: Sequence[Gate] = ()
     garage: Garage | None = None
     again: Garage | None = None
+    stays: Mapping[str, Stay] = field(default_factory=dict)
     granted: Mapping[str, str] = field(default_factory=dict)
     served_at_last: bool = True
     ended: Sequence[tuple[str, int]] = ()
@@ -169,10 +171,9 @@ def _cars(history: History, raised: Mapping[tuple[str, int], Intent]) -> Iterabl
 
 
 def _payments(history: History, raised: Mapping[tuple[str, int], Intent]) -> Iterable[str]:
-    assert history.garage is not None
-    known: dict[str, Payment] = {p.order_no: p for stay in history.garage.stays.values() for p in stay.payments}
+    known: dict[str, Payment] = {p.order_no: p for stay in history.stays.values() for p in stay.payments}
     rose = {intent.order_no for intent in raised.values()}
-    refunds = [refund for stay in history.garage.stays.values() for refund in stay.refunds]
+    refunds = [refund for stay in history.stays.values() for refund in stay.refunds]
     asked = {refund.order_no for refund in refunds if refund.by != "worker"}
     back = {refund.order_no for refund in refunds} | {a.no for a in history.accounts if a.given_back}
     for number in sorted(filter(None, rose & back - asked)):

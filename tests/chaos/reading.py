@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from terminal.core.ids import parse_order_no
-from terminal.core.model import OPEN, Rules
+from terminal.core.model import OPEN, Rules, Stay
 from terminal.eventstore.store import EventStore
 from terminal.journal.reading import read
 from terminal.journal.rows import Row
@@ -22,16 +22,19 @@ RULES = Rules("marina", cancel_after=20_000)
 
 
 class Rows:
-    """A journal that is only read; ``granted``: session by each lift that its replay granted on the way."""
+    """A journal that is only read; ``granted``: session by each lift that its replay granted on the way; ``stays``:
+    each stay as it was known last, those too that have left memory by the end."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.event_store: EventStore
         self.granted: dict[str, str] = {}
+        self.stays: dict[str, Stay] = {}
 
     def replay(self) -> Iterator[Row]:
         for row in read(self._path):
             yield row
+            self.stays |= self.event_store.garage.stays
             for stay in self.event_store.garage.stays.values():
                 self.granted |= {grant.id: stay.session for grant in stay.grants}
 
@@ -99,6 +102,7 @@ def history(scene: Scene) -> History:
         cars=scene.cars,
         gates=[_controller(kerb) for kerb in scene.kerbs],
         garage=whole.event_store.garage,
+        stays=whole.stays,
         again=replayed(scene.folder / "journal.db", as_started=True).event_store.garage,
         granted=scene.granted | whole.granted,
         served_at_last=scene.served_at_last,

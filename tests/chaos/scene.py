@@ -36,6 +36,9 @@ QUIET_S = 150.0
 class Scene:
     """``async with Scene(folder, broker, seed)``: everything runs, and whatever dies is started again."""
 
+    mother: Callable[[], Mother] = Mother
+    """What starts its processes."""
+
     def __init__(
         self,
         folder: Path,
@@ -129,7 +132,7 @@ class Scene:
             loops=LOOPS if self.kerbs[0].has_loops else "",
         )
         garage.kerbs = self.kerbs
-        garage.mother = await self._stack.enter_async_context(Mother())
+        garage.mother = await self._stack.enter_async_context(type(self).mother())
         garage.heard = self.ears = Ears(self.kerbs, self.bell, self.folder / "said.log")
         self.garage = garage
         if broker:

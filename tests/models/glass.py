@@ -4,6 +4,9 @@ A model is a panel.Wire: what a driver sends it goes into its memory, and seen()
 an unknown command, a wrong number of parameters, a window outside the memory, pixels too many or too few, a command
 too soon after a reset or after ``sleep out``: each raises Garbage. Colours come out with 8 bits a channel.
 
+What a chip keeps of a pixel in 3 bits, no data sheet says: here a bit fills its channel, so that 7 is white, as on the
+ILI9488s of Arduino_GFX (src/display/Arduino_ILI9488_3bit.cpp).
+
 Data sheets: Sitronix ST7789V 1.4 (8.8 data format, 8.12 address control, 9 commands), ILI9341 1.11 (7.6, 8),
 ILI9486 (4.7, 5), ILI9488 1.0 (4.7, 5).
 """
@@ -72,7 +75,7 @@ ILI9488 = Chip(
     _COMMON
     | {0xE0: (15,), 0xE1: (15,), 0xC0: (2,), 0xC1: (1,), 0xC5: (3, 4), 0xB0: (1,), 0xB1: (1, 2), 0xB4: (1,)}
     | {0xB6: (3,), 0xB7: (1,), 0xF7: (4,)},
-    {6: 18},  # over SPI there is 3 bits a pixel besides, which nobody here sends; and no 16
+    {1: 3, 6: 18},  # over SPI; 16 only on the parallel bus
     inverted=False,
     bgr=True,
 )
@@ -128,6 +131,10 @@ class Model:
         self._madctl, self._bits = 0, 18
         self._asleep, self._on, self._inverted, self._scan = True, False, False, 0
         self._window = (0, 0, self.chip.columns - 1, self.chip.rows - 1)
+
+    def torn(self) -> None:
+        """The wire broke off in the middle of a command, and what that had got is lost."""
+        self._code = None
 
     # The wire
 
@@ -216,7 +223,7 @@ class Model:
                 self._scan = values[1] & 0x60
 
     def _format(self, value: int) -> None:
-        if value & 0x07 not in self.chip.formats:
+        if value & 0x88 or value & 0x07 not in self.chip.formats:
             raise Garbage(f"the {self.chip.name} has no pixel format 0x{value:02x} on this interface")
         self._bits = self.chip.formats[value & 0x07]
 
@@ -232,9 +239,9 @@ class Model:
         """Memory write: row after row of the window, as MADCTL maps it."""
         x, y, x1, y1 = self._window
         size = x1 - x + 1, y1 - y + 1
-        if len(data) * 8 != size[0] * size[1] * (16 if self._bits == 16 else 24):
+        if len(data) * 8 != size[0] * size[1] * {3: 4, 16: 16, 18: 24}[self._bits]:
             raise Garbage(f"{len(data)} bytes for a window of {size[0]}x{size[1]} at {self._bits} bits a pixel")
-        picture = _from_565(size, data) if self._bits == 16 else _from_666(size, data)
+        picture = {3: _from_111, 16: _from_565, 18: _from_666}[self._bits](size, data)
         if self._madctl & MV:
             picture, x, y = picture.transpose(Image.Transpose.TRANSPOSE), y, x
         if self._madctl & MX:
@@ -284,6 +291,13 @@ _BLUE_OF_LOW = bytes(_FIVE[byte & 0x1F] for byte in range(256))
 _SIX_OF_BYTE = bytes(_SIX[byte >> 2] for byte in range(256))
 _GREEN_OF_HIGH = [(byte & 7) << 3 for byte in range(256)]
 _GREEN_OF_LOW = [byte >> 5 for byte in range(256)]
+_EIGHT = [bytes(255 * (three >> bit & 1) for bit in (2, 1, 0)) for three in range(8)]
+_TWO = [_EIGHT[byte >> 3 & 7] + _EIGHT[byte & 7] for byte in range(256)]
+
+
+def _from_111(size: tuple[int, int], data: bytes) -> Image.Image:
+    """--rgbrgb, two pixels a byte, the left one first (MIPI DBI type C, 3 bits a pixel, option 1; ILI9488 4.7.2)."""
+    return Image.frombytes("RGB", size, b"".join(map(_TWO.__getitem__, data)))
 
 
 def _from_565(size: tuple[int, int], data: bytes) -> Image.Image:

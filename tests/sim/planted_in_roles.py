@@ -81,8 +81,8 @@ IN_ROLES = (
     Bug(
         "named before its pulse",
         GATE,
-        'last = (self._pulsing if self.state != "down" else None) or',
-        "last = self._raising or",
+        'if by := (self._pulsing if self.state != "down" else None) or',
+        "if by := self._raising or",
         "a barrier that died before the pulse had named its lift",
         world=6,
     ),

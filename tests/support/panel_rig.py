@@ -21,6 +21,7 @@ class Rig:
     rotate: int = 0
     x_offset: int = 0
     bgr: bool = False
+    three_bit: bool = True
     now_s: float = 0.0
     opened: list[Model] = field(default_factory=list)
 
@@ -31,6 +32,7 @@ class Rig:
             rotate=self.rotate,
             x_offset=self.x_offset,
             bgr=self.bgr,
+            three_bit=self.three_bit,
             pause=lambda seconds: self.opened[-1].pause(seconds),
             clock=lambda: self.now_s,
         )

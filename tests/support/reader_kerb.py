@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drivers.scanner import HidScanner
-from drivers.simulated import SimulatedScanner
+from drivers.simulated_scanner import SimulatedScanner
 from terminal.contract.messages import Alert, Fee, Health, Message, Order, Screen, Vehicle, decode
 from terminal.core.money import Fils
 from terminal.core.tariff import Tariff

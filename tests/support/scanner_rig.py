@@ -14,7 +14,7 @@ import pytest
 
 from drivers.line_reader import Reading
 from drivers.scanner import HidScanner, PortScanner, SerialScanner, StdinScanner
-from drivers.simulated import SimulatedScanner
+from drivers.simulated_scanner import SimulatedScanner
 from tests.support.keyboard import typed
 
 

@@ -17,6 +17,7 @@ def boom_seen(draft: Draft, event: BoomSeen) -> None:
     before = lane.boom
     since = before.since if before and before.state == event.state else draft.at
     up = event.state in ("rising", "up")
+    moves = up or event.state == "lowering"
     if lane.boom_fault and event.state == "up":
         draft.clear("boom-stuck", "the arm was seen up", lane.id)
         lane = replace(lane, boom_fault=False)
@@ -39,10 +40,11 @@ def boom_seen(draft: Draft, event: BoomSeen) -> None:
         lane = replace(lane, risen_for=None)
     lane = replace(lane, boom=Boom(event.state, event.lift, since), skew=event.skew, visit=visit, passages=passages)
     draft.put(watched(lane))
-    if visit and visit.raised and (up or event.state == "down"):
+    if visit and visit.raised and (moves or event.state == "down"):
         stay = draft.stay(visit.fee.session)
         seen = event.state == "down" and not visit.under and stands_there(lane, visit)
-        draft.put(replace(stay, unpassed=seen or (stay.unpassed and not up)))
+        # An arm that lowers was not down, whoever said so: its car may have passed meanwhile.
+        draft.put(replace(stay, unpassed=seen or (stay.unpassed and not moves)))
     if event.lift and not (before and before.lift == event.lift):
         _named(draft, event, event.lift)
 

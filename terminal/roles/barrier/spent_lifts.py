@@ -155,6 +155,8 @@ class SpentLifts:
     def _note(self, refusal: _Refusal, now_ms: int) -> None:
         if len(self._refused) >= REFUSALS:
             self._refused = {key: kept for key, kept in self._refused.items() if kept[1] > now_ms}
+            while len(self._refused) >= REFUSALS:
+                del self._refused[next(iter(self._refused))]
         self._refused[refusal.id] = refusal.why, moment(refusal.not_after) + LATE_MS
 
     def outcome(self, lift_id: str) -> SpentOutcome:

@@ -6,11 +6,11 @@ costs next to nothing and is not counted here (Endpoint.bad_message), so it uses
 """
 
 import asyncio
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from terminal.contract.topics import Topic
+from terminal.contract.topics import GARAGE_WIDE, Topic
 from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.throttle import Throttle
 
@@ -27,7 +27,7 @@ BUDGETS: dict[str, tuple[int, int]] = {
 slowly; bouncing loops change a few times a second; a broker that restarted delivers what waited."""
 TOLD_AFTER_S, TOLD_EVERY_S = 1.0, 60.0
 LANES = 1000
-"""How many lanes are told apart; a user who may publish for all lanes can invent more."""
+"""The most lanes of a garage; a user who may publish for all lanes can invent more."""
 
 
 class LaneBudget:
@@ -35,19 +35,26 @@ class LaneBudget:
 
     def __init__(self, endpoint: Endpoint, spawn: Callable[[Coroutine[Any, Any, None], str], object]) -> None:
         self._endpoint, self._spawn = endpoint, spawn
-        self._buckets: OrderedDict[tuple[str, str], Throttle] = OrderedDict()
+        self._buckets: dict[tuple[str, str], Throttle] = {}
+        self.lanes: set[str] = set()
+        """The lanes of this garage: those of the journal, and those that were heard of."""
         self._dropped: dict[str, Counter[str]] = {}
         """By lane: what was dropped since the last alert."""
 
+    def knows(self, topic: Topic) -> bool:
+        """Is it on a topic of one of the first LANES lanes? The others are not this garage's: they get no screen, no
+        timer and no place in the state."""
+        if topic.lane not in self.lanes and topic.lane != GARAGE_WIDE and len(self.lanes) < LANES:
+            self.lanes.add(topic.lane)
+        return topic.lane in self.lanes or topic.lane == GARAGE_WIDE
+
     def admits(self, topic: Topic) -> bool:
-        """Is a message on this topic within its lane's budget?"""
+        """Is a message on this topic, of a lane that it knows, within its lane's budget?"""
         key, now_ms = (topic.lane, topic.kind), round(asyncio.get_running_loop().time() * 1000)
         bucket = self._buckets.get(key)
         if bucket is None:
             every_ms, burst = BUDGETS[topic.kind]
             bucket = self._buckets[key] = Throttle(every_ms, burst=burst)
-            if len(self._buckets) > LANES:
-                self._buckets.popitem(last=False)
         if bucket.take(now_ms):
             return True
         if topic.lane not in self._dropped:

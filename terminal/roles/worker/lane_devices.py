@@ -1,10 +1,11 @@
 """What loops and barriers say: whether a vehicle waits, what the boom does, and how a lift was answered."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Collection
 
-from terminal.contract.messages import Barrier, Vehicle, moment
-from terminal.contract.topics import SILENT_MS
+from terminal.contract.messages import Barrier, Health, Vehicle, moment
+from terminal.contract.topics import SILENT_MS, Topic
 from terminal.core import events
 from terminal.core.model import Lane
 from terminal.core.rules import Change
@@ -13,6 +14,9 @@ from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
 from terminal.roles.worker.inbox import PostEvent
 from terminal.roles.worker.lane_timers import LaneTimers
 from terminal.roles.worker.lift_index import LiftIndex
+
+BARRIER_S = 0.025
+"""How long the rest of an event's consequences waits for a barrier in this process to take its lift."""
 
 
 class LaneDevices:
@@ -33,6 +37,9 @@ class LaneDevices:
         self._endpoint, self._event_store, self._lifts = endpoint, event_store, lifts
         self._now, self._post, self._hurry, self._expect = now, post, hurry, expect
         self._timers: dict[str, LaneTimers] = {}
+        self._heard_barrier = asyncio.Event()
+        self._near: str | None = None
+        """The lane whose barrier runs in this process."""
 
     def known(self, lane: str) -> None:
         """Note that there is such a lane, even if nothing happened there."""
@@ -63,6 +70,8 @@ class LaneDevices:
         if received.retained and abs(apart) > SILENT_MS:
             received.ack()
             return
+        if not received.retained and lane == self._near:
+            self._heard_barrier.set()
         self.known(lane)
         before = self._event_store.garage.lanes[lane].boom
         skew: int | None = self._event_store.garage.lanes[lane].skew
@@ -93,6 +102,22 @@ class LaneDevices:
             self._post(news[-1], done)
         else:
             received.ack()
+
+    def hear_health(self, topic: Topic, health: Health) -> None:
+        """Note which lane's barrier shares our connection, and so our process."""
+        if topic.role == "barrier" and health.instance == self._endpoint.mqtt_client.instance:
+            self._near = topic.lane
+
+    async def barrier_first(self, lanes: Collection[str | None]) -> None:
+        """A lift has just gone out to these lanes. If one of their barriers is in this process, return once it has said
+        something, as it does when it pulses, or after a moment: what is published now would be taken and drawn here
+        while the boom is to rise."""
+        if self._near is None or self._near not in lanes:
+            return
+        self._heard_barrier.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BARRIER_S):
+                await self._heard_barrier.wait()
 
     def _others(self, lane: str, *lifts: str | None) -> str:
         """The other lane that one of these lifts is for; empty if there is none."""

@@ -86,6 +86,7 @@ class _PlacedDevice(msgspec.Struct):
 class _Running:
     pursuit: Pursuit
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    is_new: bool = True
     task: asyncio.Task[None] = field(init=False)
     """A record that needs the one before it, so it comes second."""
 
@@ -97,7 +98,7 @@ class Pursuits:
     ``heard`` and ``unheard`` are told of each answer that counts and each failure. ``alone`` keeps an exception of one
     session's pursuit from the others: it alerts, and the pursuit starts again after a pause. ``device_ids``: by lane,
     for orders whose own request is no longer here. ``failed`` is told of failures for which PayBy gives a reason;
-    ``codes`` asks whether a phone has read a code.
+    ``codes`` asks whether a phone has read a code. Nothing is asked again before there is ``room`` for the answer.
     """
 
     payby: PayByOrders
@@ -115,6 +116,7 @@ class Pursuits:
     device_ids: Mapping[str, str] = field(default_factory=dict)
     failed: Callable[[AcquireOrder | RefundOrder], object] = lambda _: None
     codes: CodeScans = field(default_factory=CodeScans)
+    room: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)
     _running: dict[str, dict[PursuitKey, _Running]] = field(default_factory=dict)
     _asked: dict[str, float] = field(default_factory=dict)
     """When an order was last queried, by the event loop's clock (s)."""
@@ -148,6 +150,15 @@ class Pursuits:
                 record.task = self.spawn(self._guarded(session, key, record, restarted), f"{key.what} {key.number}")
         if not running:
             del self._running[session]
+
+    async def send_lifts(self, session: str) -> bool:
+        """Send a stay's new lifts now, not when their tasks have a turn: a driver waits. Returns whether it had any."""
+        running = self._running.get(session, {}).values()
+        new = [record for record in running if isinstance(record.pursuit, SendLift) and record.is_new]
+        for record in new:
+            record.is_new = False
+            await self._send(record)
+        return bool(new)
 
     def hurry(self, lane: str) -> None:
         """The arm is down: send a lift that was answered `busy` again at once."""
@@ -196,7 +207,8 @@ class Pursuits:
             try:
                 await self._report(order.no, "placeOrder", self.payby.place_order(words))
             finally:
-                self._reached.setdefault(order.no, min(self.now(), latest))
+                if self._is_pursued(order.no):  # it may have been cancelled with the stay's last pursuit
+                    self._reached.setdefault(order.no, min(self.now(), latest))
 
         async with asyncio.TaskGroup() as group:
             if not restarted:
@@ -250,6 +262,9 @@ class Pursuits:
                 if isinstance(refusal, errors.OrderPaid):  # believed only after a look-up, which brings the proof
                     await self._query_once(no)
 
+    def _is_pursued(self, no: str) -> bool:
+        return any(key.number == no for running in self._running.values() for key in running)
+
     def _asked_ago(self, no: str) -> float:
         """Seconds since the last query of an order began."""
         return asyncio.get_running_loop().time() - self._asked.get(no, -math.inf)
@@ -257,6 +272,7 @@ class Pursuits:
     async def _query_once(
         self, no: str, limit_s: float = CALL_LIMIT_S, done: Done | None = None
     ) -> OrderReported | errors.CallFailed:
+        await self.room()
         self._asked[no] = asyncio.get_running_loop().time()
         device = self._device(no)
         asking = self.payby.get_order(no, device_id=device) if device else self.payby.get_order(no)
@@ -281,6 +297,10 @@ class Pursuits:
             await self._query_once(no, done=done)
         finally:
             self._looking.discard(no)
+            if not self._is_pursued(no):
+                self._asked.pop(no, None)
+                self._too_long.pop(no, None)
+                self._told.pop(no, None)
 
     async def _report(
         self, no: str, call: str, answer: Awaitable[OrderAnswer], limit_s: float | None = None, done: Done | None = None
@@ -342,6 +362,7 @@ class Pursuits:
         words = self.words[key_of(record.pursuit)]
         asked = refund.stage != "asked"
         for pause_s in lengthening(REFUND_QUERY_S):
+            await self.room()
             try:
                 said = await (self.payby.get_refund(refund.no) if asked else self.payby.refund(words))
             except errors.CallFailed as error:
@@ -366,18 +387,24 @@ class Pursuits:
     async def _lift(self, record: _Running) -> None:
         """Publish the lift until its deadline; a renewed deadline, or an arm that came down, publishes it at once. An
         overdue lift is published now and then, to get its answer."""
+        was_sent, record.is_new = not record.is_new, False
         for pause_s in lengthening(LIFT_REPEATS_S):
-            assert isinstance(record.pursuit, SendLift)
             record.news.clear()
-            grant = record.pursuit.grant
-            if grant.overdue or self.now() < grant.not_after:
-                await self.say_lift(record.pursuit)
-            pause_s = LIFT_ASKED_S if grant.overdue else pause_s
+            if not was_sent:
+                await self._send(record)
+            was_sent = False
+            assert isinstance(record.pursuit, SendLift)
+            pause_s = LIFT_ASKED_S if record.pursuit.grant.overdue else pause_s
             try:
                 async with asyncio.timeout(pause_s):
                     await record.news.wait()
             except TimeoutError:
                 continue
+
+    async def _send(self, record: _Running) -> None:
+        assert isinstance(record.pursuit, SendLift)
+        if (grant := record.pursuit.grant).overdue or self.now() < grant.not_after:
+            await self.say_lift(record.pursuit)
 
 
 async def _nothing(_: Change | None) -> None:

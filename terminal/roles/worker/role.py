@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -25,8 +26,9 @@ from terminal.roles.worker.announcements import Announcer
 from terminal.roles.worker.code_scans import codes_of
 from terminal.roles.worker.event_mapper import ticket_event
 from terminal.roles.worker.failures import StayFailures, concerned
+from terminal.roles.worker.inbox import Inbox
 from terminal.roles.worker.journal_keeper import JournalKeeper, WorkerJournal
-from terminal.roles.worker.lane_budget import LaneBudget
+from terminal.roles.worker.lane_budget import LANES, LaneBudget
 from terminal.roles.worker.lane_devices import LaneDevices
 from terminal.roles.worker.lift_index import LiftIndex, LiftWindow
 from terminal.roles.worker.message_builder import MessageBuilder
@@ -44,6 +46,8 @@ from terminal.roles.worker.wakes import Wakes
 from terminal.screen import qr
 
 KEEP_AGAIN_S = 5.0
+TURNS = 3
+"""Turns of the event loop until a new order's request is on its way."""
 
 
 @dataclass(slots=True)
@@ -57,8 +61,8 @@ class _Item:
 
 class WorkerRole:
     """``log``: its journal; a WorkerJournal is also watched. ``seed`` makes pauses repeatable in tests; ``hindered``
-    says why no new visit may begin if nobody watches the journal; ``encode`` makes a link's QR symbol. ``kept`` takes
-    the wall clock's ms and tells whether the kernel calls that clock right."""
+    says why no new visit may begin if nobody watches the journal; ``encode`` makes a link's QR symbol, where ``thread``
+    calls it. ``kept`` takes the wall clock's ms and tells whether the kernel calls that clock right."""
 
     def __init__(
         self,
@@ -70,6 +74,7 @@ class WorkerRole:
         seed: int | None = None,
         hindered: Callable[[], str] = str,
         encode: Callable[[str], qr.Symbol] = qr.proven,
+        thread: Callable[[Callable[[], qr.Symbol]], Awaitable[qr.Symbol]] = asyncio.to_thread,
         kept: Callable[[int], bool] = lambda _: True,
     ) -> None:
         self._endpoint, self._payby, self._settings = endpoint, payby, settings
@@ -78,7 +83,7 @@ class WorkerRole:
         self.event_store = EventStore(
             settings.rules, log, self._words, checkpoint_rows=settings.checkpoint_rows, away=self._forget
         )
-        self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
+        self._inbox: Inbox[_Item] = Inbox()
         self._builder = MessageBuilder(settings.garage, settings.signer, self._to_wall)
         self._announcer = Announcer(endpoint, self._builder, self.now, self.post, self._spawn)
         self._wakes = Wakes(self.now, self.post)
@@ -117,9 +122,8 @@ class WorkerRole:
         )
         self._health = PayByHealth(troubles, payby, changed=lambda: self._screens.show_all(), spawn=self._spawn)
         now, spawn, hindrance = self.now, self._spawn, self._idle_reason
-        self._screens = Screens(
-            endpoint, self._builder, self.event_store, now=now, hindrance=hindrance, spawn=spawn, encode=encode
-        )
+        told, draw = self.event_store, lambda url: thread(partial(encode, url))
+        self._screens = Screens(endpoint, self._builder, told, now=now, hindrance=hindrance, spawn=spawn, draw=draw)
         self._budget = LaneBudget(endpoint, self._spawn)
         self._time = TrustedTime(endpoint.clock, payby, kept, troubles, self._health, changed=self._clock_is_news)
         self._rivals = RivalWorkers(endpoint, settings.signer, settings.trusted)
@@ -192,6 +196,7 @@ class WorkerRole:
                 spawn=self._spawn,
                 alone=self._failures.alone,
                 device_ids=self._settings.device_ids,
+                room=self._inbox.room,
                 codes=codes_of(self._payby, self._endpoint, now=self.now, ahead=self._ahead, post=self.post),
                 failed=lambda what: self._spawn(self._notices.failed(what), "PayBy's reason"),
             )
@@ -220,10 +225,11 @@ class WorkerRole:
         await self._take(_Item(events.Started(self.now(), self._settings.version, self._settings.rules)))
         for stay in list(self.event_store.garage.stays.values()):
             with self._failures.alone("a stay of before", stay.session):
-                self._follow(stay, self.now(), restarted=True)
+                await self._follow(stay, self.now(), restarted=True)
             if stay.grants or any(p.holder == "credit" for p in stay.payments):
                 self.post(events.TimePassed(self.now(), session=stay.session))
         for lane in list(self.event_store.garage.lanes.values()):
+            self._budget.lanes.add(lane.id)
             self.post(events.TimePassed(self.now(), lane=lane.id))
             with self._failures.alone("a screen", lane=lane.id):
                 await self._screens.show(lane.id)
@@ -234,7 +240,10 @@ class WorkerRole:
                 if heard.topic.is_misplaced:
                     text = f"a `{kind}` must name a lane, and `garage` is none"
                     await self._endpoint.bad_message(str(heard.topic), text)
+                elif not self._budget.knows(heard.topic):
+                    await self._endpoint.bad_message(str(heard.topic), f"a garage has at most {LANES} lanes")
                 elif self._budget.admits(heard.topic):
+                    await self._inbox.room()
                     with self._failures.alone(f"a `{kind}`", lane=heard.topic.lane):
                         await hear(heard)
                         continue
@@ -282,14 +291,20 @@ class WorkerRole:
             await self._give_up(item, cause if isinstance(cause, Exception) else error)
             return
         what = f"what follows from {type(event).__name__}"
+        lifted = list[str | None]()
         for stay in change.stays.values():
             with alone(what, stay.session):
-                self._follow(stay, event.at)
+                lifted += [stay.lane] * await self._follow(stay, event.at)
+        if lifted:
+            await self._devices.barrier_first(lifted)
+        elif isinstance(event, events.TicketRead):  # its order goes to PayBy before the lane is told of it
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
         if item.done:
             with alone(what, concerned(event, self.event_store.garage)[0]):
                 await item.done(change)
         lanes = dict.fromkeys((*change.lanes, *(s.lane for s in change.stays.values() if s.lane)))
-        if isinstance(event, events.OrderReported) and event.order_no not in self._screens.confirmed:
+        if isinstance(event, events.OrderReported) and self._is_first_word_of(event.order_no):
             self._screens.confirmed.add(event.order_no)
             lanes |= dict.fromkeys(filter(None, [self._receipts.lane_of(event.order_no)]))
         elif isinstance(event, events.TimePassed) and event.lane:
@@ -314,17 +329,23 @@ class WorkerRole:
             with self._failures.alone("an answer", session, lane=lane):
                 await item.done(None)
 
-    def _follow(self, stay: Stay, since: int, *, restarted: bool = False) -> None:
-        """``since``: when the state became what it is; what was due after that may have passed meanwhile."""
-        self._pursuits.follow(stay.session, outbox.owed(stay), restarted=restarted)
+    async def _follow(self, stay: Stay, since: int, *, restarted: bool = False) -> bool:
+        """``since``: when the state became what it is; what was due after that may have passed meanwhile. Returns
+        whether a lift went out."""
         self._lifts.know(stay)
         self._wakes.set(outbox.stay_due(stay, since), session=stay.session)
+        self._pursuits.follow(stay.session, outbox.owed(stay), restarted=restarted)
+        return await self._pursuits.send_lifts(stay.session)
 
     def _order(self, order_no: str) -> VisitOrder | None:
         """An order of a stay that is in memory."""
         name = ids.parse_order_no(order_no)
         stay = self.event_store.garage.stays.get(name.session) if name else None
         return stay.order(order_no) if stay else None
+
+    def _is_first_word_of(self, order_no: str) -> bool:
+        """Of an order in memory; PayBy also signs words about orders of other garages, which nobody would forget."""
+        return order_no not in self._screens.confirmed and self._order(order_no) is not None
 
     def _forget(self, stay: Stay) -> None:
         """A stay has left memory: nothing of it is owed or waited for."""
@@ -368,6 +389,7 @@ class WorkerRole:
                 await self._rivals.note_health(health, retained=heard.retained)
             return
         gone = health.state == "offline"
+        self._devices.hear_health(topic, health)
         if topic.role == "barrier" and gone:
             self.post(events.BarrierGone(self.now(), topic.lane))
         elif topic.role == "loops" and gone:

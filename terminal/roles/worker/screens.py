@@ -1,12 +1,12 @@
 """Publishes what each lane shows when it changes: the `screen` and `order` topics."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from terminal.core.display import LaneDisplay, screen
-from terminal.core.model import Lane, ScreenState
+from terminal.core.model import Lane, ScreenState, Stay
 from terminal.eventstore.store import EventStore
 from terminal.mqtt.endpoint import Endpoint
 from terminal.roles.worker.message_builder import MessageBuilder
@@ -25,9 +25,13 @@ class _Said:
     symbol: tuple[str, qr.Symbol] | None = None
     refresh: asyncio.TimerHandle | None = None
 
+    def has_symbol_of(self, shown: LaneDisplay) -> bool:
+        return self.symbol is not None and self.symbol[0] == (shown.token_url or "")
+
 
 class Screens:
-    """``hindrance``: what keeps idle lanes from serving, as (state, reason). ``encode`` makes a link's QR symbol."""
+    """``hindrance``: what keeps idle lanes from serving, as (state, reason). ``draw`` makes a link's QR symbol, not in
+    the event loop's thread."""
 
     def __init__(
         self,
@@ -38,10 +42,10 @@ class Screens:
         now: Callable[[], int],
         hindrance: Callable[[], tuple[ScreenState, str] | None],
         spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
-        encode: Callable[[str], qr.Symbol],
+        draw: Callable[[str], Awaitable[qr.Symbol]],
     ) -> None:
         self._endpoint, self._builder, self._event_store, self._now = endpoint, builder, event_store, now
-        self._hindrance, self._spawn, self._encode = hindrance, spawn, encode
+        self._hindrance, self._spawn, self._draw = hindrance, spawn, draw
         self._said: dict[str, _Said] = {}
         self._is_over = False
         self.confirmed: set[str] = set()
@@ -69,18 +73,16 @@ class Screens:
 
     async def show(self, name: str, *, again: bool = False) -> None:
         """Publish a lane's screen and order if they have changed, or ``again``."""
-        lane = self._event_store.garage.lanes.get(name) or Lane(name)
-        said, now = self._said.setdefault(name, _Said()), self._now()
-        session = lane.visit.fee.session if lane.visit else None
-        stay = self._event_store.garage.stays.get(session) if session else None
-        shown = screen(lane, stay, now, hindrance=self._hindrance())
-        symbol = None
-        if shown.state == "pay":
-            symbol = await self._symbol(said, name, shown)
-            if lane.visit and lane.visit.order_no not in self.confirmed:
-                shown, symbol = LaneDisplay("wait", shown.fee, shown.session, shown.car), None
-            elif symbol is None:
-                shown = LaneDisplay("help", shown.fee, shown.session, shown.car, reason="qr", help_code=shown.help_code)
+        said = self._said.setdefault(name, _Said())
+        lane, stay, now, shown = self._state_of(name)
+        unmade = None
+        while shown.state == "pay" and shown.token_url != unmade and not said.has_symbol_of(shown):
+            unmade = shown.token_url
+            await self._make_symbol(said, name, shown)
+            lane, stay, now, shown = self._state_of(name)  # it may have changed meanwhile
+        symbol = said.symbol[1] if said.symbol and said.has_symbol_of(shown) else None
+        if shown.state == "pay" and symbol is None:
+            shown = LaneDisplay("help", shown.fee, shown.session, shown.car, reason="qr", help_code=shown.help_code)
         if said.refresh:
             said.refresh.cancel()
             said.refresh = None
@@ -105,17 +107,25 @@ class Screens:
 
         return asyncio.get_running_loop().call_later(seconds, show)
 
-    async def _symbol(self, said: _Said, lane: str, shown: LaneDisplay) -> qr.Symbol | None:
-        """The QR symbol of a token URL, made once; None, with an alert, if there is none."""
+    def _state_of(self, name: str) -> tuple[Lane, Stay | None, int, LaneDisplay]:
+        """A lane, its stay, the worker's time, and what is to be shown; no code before PayBy has told of its order."""
+        lane, now = self._event_store.garage.lanes.get(name) or Lane(name), self._now()
+        session = lane.visit.fee.session if lane.visit else None
+        stay = self._event_store.garage.stays.get(session) if session else None
+        shown = screen(lane, stay, now, hindrance=self._hindrance())
+        if shown.state == "pay" and lane.visit and lane.visit.order_no not in self.confirmed:
+            shown = LaneDisplay("wait", shown.fee, shown.session, shown.car)
+        return lane, stay, now, shown
+
+    async def _make_symbol(self, said: _Said, lane: str, shown: LaneDisplay) -> None:
+        """Make the QR symbol of a token URL; if there is none, alert."""
         url = shown.token_url or ""
-        if said.symbol is None or said.symbol[0] != url:
-            try:
-                said.symbol = (url, self._encode(url))
-            except qr.QrError as error:
-                why = f"PayBy's link makes no QR code: {error}"
-                await self._endpoint.alert(
-                    "qr-unreadable", why, lane=lane, session=shown.session, help_code=shown.help_code
-                )
-                return None
+        try:
+            said.symbol = (url, await self._draw(url))
+        except qr.QrError as error:
+            why = f"PayBy's link makes no QR code: {error}"
+            await self._endpoint.alert(
+                "qr-unreadable", why, lane=lane, session=shown.session, help_code=shown.help_code
+            )
+        else:
             await self._endpoint.clear("qr-unreadable", "PayBy's links make QR codes again", lane=lane)
-        return said.symbol[1]
