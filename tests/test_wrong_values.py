@@ -251,6 +251,7 @@ def options() -> Iterator[tuple[str, str]]:
 
 
 NEEDED = {"screens": ["--out", "x"], "refund": ["marina-exit-1-x"], "reconcile": ["--date", "2026-11-22"]}
+NEEDED["user"] = ["list"]
 
 
 @settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
