@@ -16,7 +16,8 @@ import pytest
 from tests.browser import chromium
 from tests.browser.chromium import Tab, browser
 
-START_S = 20.0
+START_S = 40.0
+"""A loaded machine takes so long for it; an idle one two seconds."""
 
 
 def pytest_configure(config: pytest.Config) -> None:

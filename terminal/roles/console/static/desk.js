@@ -91,10 +91,30 @@ function show(root, fields) {
   }
 }
 
-function picture(node, src) {
-  const next = new Image();
-  next.onload = () => { node.src = next.src; };
-  next.src = src;
+// Pictures come two at a time, the newest of each lane, and only where they can be seen: fifty lanes must not hold up words.
+const wanted = new Map();
+const seen = new Set();
+let coming = 0;
+const eye = new IntersectionObserver((entries) => {
+  for (const one of entries) if (one.isIntersecting) seen.add(one.target); else seen.delete(one.target);
+  fetchPictures();
+}, { rootMargin: "200px" });
+for (const node of all("[data-src]")) eye.observe(node);
+
+function picture(node, src) { wanted.set(node, src); fetchPictures(); }
+
+function fetchPictures() {
+  for (const [node, src] of wanted) {
+    if (coming >= 2) return;
+    if (!seen.has(node)) continue;
+    wanted.delete(node);
+    coming++;
+    const next = new Image();
+    const done = () => { coming--; fetchPictures(); };
+    next.onload = () => { node.src = next.src; done(); };
+    next.onerror = done;
+    next.src = src;
+  }
 }
 
 setInterval(() => { // the countdown on the glass
