@@ -1,6 +1,7 @@
 """What the desk shows: lanes, visits, search, alerts, the day, the audit."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
@@ -264,3 +265,28 @@ async def test_a_history_that_cannot_be_kept_is_said_and_stops_nothing(
         await rig.answers("raised")
         assert await rig.stage() == "raised"
         assert (await amal.get(f"/search?q={help_code(SESSION)}"))[0] == 200
+
+
+async def test_what_may_be_asked_for_follows_the_lane(rig: DeskRig) -> None:
+    amal, vera = await rig.person(), await rig.person("vera")
+
+    async def asked(query: str = f"lane={LANE}") -> list[str]:
+        return re.findall(r'id="dialog-([a-z-]+)', (await amal.get(f"/part/acts?{query}"))[1])
+
+    assert await asked() == ["lift", "close-lane"]
+    await rig.arrives()
+    assert await asked() == ["lift", "reset", "close-lane"]
+    await rig.say("order", status="created", session=SESSION, order_no=NUMBER, amount="20.00", currency="AED")
+    await eventually(lambda: rig.role.desk.monitor.lanes[LANE].order)
+    assert await asked() == ["lift", "cancel", "reset", "close-lane"]
+    assert await asked(f"session={SESSION}") == ["lift", "cancel", "reset"]
+    await rig.paid()
+    assert await asked(f"session={SESSION}") == ["lift", "reset", "refund-"]
+    await rig.say("screen", state="closed", reason="operator")
+    await rig.say("order", status="none")
+    await eventually(
+        lambda: rig.screen() == "closed" and not rig.role.desk.session_at(rig.role.desk.monitor.lanes[LANE])
+    )
+    assert await asked() == ["lift", "open-lane"]
+    assert "<dialog" not in (await vera.get(f"/part/acts?lane={LANE}"))[1]
+    assert (await amal.get("/part/acts?lane=nowhere"))[0] == 404

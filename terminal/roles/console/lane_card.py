@@ -44,7 +44,7 @@ def lane_card(desk: Desk, lane: LaneMonitor, words: Words) -> Card:
         "doing": _doing(desk, lane, words),
     }
     why_not = cannot_lift(desk, lane)
-    return {**card, "cannot_lift": words(why_not) if why_not else ""}
+    return {**card, "cannot_lift": words(why_not) if why_not else "", "acts": _acts(lane, card)}
 
 
 def cannot_lift(desk: Desk, lane: LaneMonitor) -> str:
@@ -141,6 +141,16 @@ def _doing(desk: Desk, lane: LaneMonitor, words: Words) -> str:
     if action is None or action.is_over:
         return ""
     return words("doing", user=action.record.user, action=words.action(action.record.action))
+
+
+def _acts(lane: LaneMonitor, card: Card) -> str:
+    """What may be asked for at this lane as it is, whether or not it can be done just now."""
+    acts = ["lift"]
+    if card["order_status"] in ("placing", "created"):
+        acts.append("cancel")
+    if card["session"]:
+        acts.append("reset")
+    return " ".join([*acts, "open-lane" if is_closed(lane) else "close-lane"])
 
 
 def _moment(text: str) -> str:

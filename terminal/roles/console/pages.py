@@ -26,7 +26,7 @@ from terminal.roles.console.desk_view import alert_lines, desk_fields
 from terminal.roles.console.drawing import Drawing
 from terminal.roles.console.guard import ASKER, SPOKEN, need, see_other
 from terminal.roles.console.history import DeskHistory, HeardLine
-from terminal.roles.console.lane_card import is_closed, lane_card, view_of_lane
+from terminal.roles.console.lane_card import Card, lane_card, view_of_lane
 from terminal.roles.console.sign_in import SignIns
 from terminal.roles.console.stream import DeskStream, line_fields
 from terminal.roles.console.texts import Words
@@ -84,17 +84,12 @@ class Pages:
         if lane is None:
             raise web.HTTPNotFound
         card = lane_card(self._desk, lane, words)
-        kinds: list[ActionKind] = ["lift", "open-lane" if is_closed(lane) else "close-lane"]
-        if card["session"]:
-            kinds[1:1] = ["reset"]
-        if card["order_status"] in ("placing", "created"):
-            kinds[1:1] = ["cancel"]
         after = self._desk.feed.last_id
         await self._desk.flush()
         lines = await self._read(lambda history: history.lane(name))
         roles = [one for one in self._desk.roles() if one.lane == name]
         return self._page(
-            request, "lane.html", lane=name, card=card, dialogs=[self._dialog(kind, card, name) for kind in kinds],
+            request, "lane.html", lane=name, **self._lane_acts(name, card),
             lines=self._said(lines, words), roles=roles, after=after, **self._did(lane=name),
         )  # fmt: skip
 
@@ -105,20 +100,10 @@ class Pages:
             raise web.HTTPNotFound
         words, after = request[SPOKEN], self._desk.feed.last_id
         view, lines = await self._visit(session)
-        card = lane_card(self._desk, self._desk.monitor.lanes[view.at_lane], words) if view.at_lane else {}
-        dialogs = []
-        if view.at_lane:
-            kinds: list[ActionKind] = ["lift", "reset"]
-            if card["order_status"] in ("placing", "created"):
-                kinds.append("cancel")
-            dialogs = [self._dialog(kind, card, view.at_lane) for kind in kinds]
-        for number, order in enumerate(view.orders):
-            if order.left > 0:
-                refund = self._dialog("refund", {"order_no": order.order_no, "session": session}, order.lane)
-                dialogs.append({**refund, "id": f"refund-{number}", "most": order.left_text})
         return self._page(
-            request, "visit.html", session=session, code=ids.help_code(session), view=view, card=card,
-            dialogs=dialogs, after=after, lines=self._said(lines, words)[::-1], **self._did(session=session),
+            request, "visit.html", session=session, code=ids.help_code(session), view=view, after=after,
+            lines=self._said(lines, words)[::-1], **self._visit_acts(view, session, words),
+            **self._did(session=session),
         )  # fmt: skip
 
     async def glass(self, request: web.Request) -> web.Response:
@@ -209,16 +194,21 @@ class Pages:
 
     async def part(self, request: web.Request) -> web.Response:
         """A part of a page, drawn anew."""
-        name, query = request.match_info["part"], request.query
+        name, query, words = request.match_info["part"], request.query, request[SPOKEN]
         values: dict[str, Any]
         match name:
             case "alerts":
-                values = self._alerts()
+                values = self._alerts() | ({"full": True} if query.get("full") else {})
             case "actions":
                 values = self._did(lane=query.get("lane", ""), session=query.get("session", ""))
+            case "acts" if known := self._desk.monitor.lanes.get(query.get("lane", "")):
+                values = self._lane_acts(known.name, lane_card(self._desk, known, words))
+            case "acts" if _SESSION.fullmatch(query.get("session", "")):
+                view, _ = await self._visit(query["session"])
+                values = self._visit_acts(view, query["session"], words)
             case "orders" if _SESSION.fullmatch(query.get("session", "")):
                 view, _ = await self._visit(query["session"])
-                values = {"view": view, "dialogs": []}
+                values = {"view": view}
             case _:
                 raise web.HTTPNotFound
         return self._page(request, f"part_{name}.html", **values)
@@ -281,6 +271,25 @@ class Pages:
             "why_not": self._actions.why_not(kind, known) if known else "no.lane",
             "most": "",
         }
+
+    def _lane_acts(self, lane: str, card: Card) -> dict[str, Any]:
+        """What may be asked for at a lane now, as forms."""
+        dialogs = [self._dialog(kind, card, lane) for kind in REASONS if kind in card["acts"].split()]
+        return {"card": card, "dialogs": dialogs, "back": f"lanes/{lane}"}
+
+    def _visit_acts(self, view: VisitView, session: str, words: Words) -> dict[str, Any]:
+        """What may be asked for about a visit: at its lane, and of its payments."""
+        card: Card = {"cannot_lift": ""}
+        dialogs: list[dict[str, Any]] = []
+        if view.at_lane:
+            card = lane_card(self._desk, self._desk.monitor.lanes[view.at_lane], words)
+            kinds = [kind for kind in REASONS if kind in card["acts"].split() and not kind.endswith("-lane")]
+            dialogs = [self._dialog(kind, card, view.at_lane) for kind in kinds]
+        for number, order in enumerate(view.orders):
+            if order.left > 0:
+                refund = self._dialog("refund", {"order_no": order.order_no, "session": session}, order.lane)
+                dialogs.append({**refund, "id": f"refund-{number}", "most": order.left_text})
+        return {"card": card, "dialogs": dialogs, "back": f"visits/{session}"}
 
     async def _visit(self, session: str) -> tuple[VisitView, list[HeardLine]]:
         await self._desk.flush()

@@ -65,8 +65,10 @@ function able(button, cut) {
   button.setAttribute("aria-disabled", String(Boolean(cut || why || button.dataset.never)));
 }
 
-for (const button of all("[data-dialog][aria-disabled=true]")) if (!button.dataset.off) button.dataset.never = "1";
-for (const node of all("[data-f=cannot_lift]")) { const lane = node.closest("[data-lane]"); if (lane) lane.dataset.why = node.textContent; }
+function reasons(root) { // why the boom cannot be lifted, as the server has drawn it
+  for (const node of all("[data-f=cannot_lift]", root)) { const lane = node.closest("[data-lane]"); if (lane) lane.dataset.why = node.textContent; }
+}
+reasons(document);
 
 // ---------- fields
 
@@ -85,6 +87,7 @@ function show(root, fields) {
         if (field === name) node.dataset[attribute] = value;
       }
     }
+    for (const node of all(`[data-field="${name}"]`)) if (node.dataset.drawn !== value) { node.dataset.drawn = value; soon(node); }
     if (name === "screen") for (const node of all("[data-alt]", root)) node.alt = node.dataset.alt.replace("~", value);
     if (name === "cannot_lift") root.dataset.why = value;
     if (!document.querySelector("dialog[open]")) for (const input of all(`[data-v="${name}"]`)) input.value = value; // an open form keeps what it was opened for
@@ -139,13 +142,16 @@ async function refresh(node, mark) {
   const name = node.dataset.part + (node.dataset.query ?? "");
   if (marked[name] === undefined && mark !== undefined) { marked[name] = mark; if (!node.dataset.drawn) { node.dataset.drawn = "1"; return; } }
   if (mark !== undefined && marked[name] === mark) return;
-  if (node.contains(document.activeElement) && document.activeElement.matches("input")) return; // somebody is typing in it
+  if (node.querySelector("dialog[open]") || (node.contains(document.activeElement) && document.activeElement.matches("input"))) { node.dataset.late = "1"; return; } // somebody is filling it in
   marked[name] = mark;
   try {
     const answer = await fetch(`${base}/part/${node.dataset.part}?${node.dataset.query ?? ""}`, { credentials: "same-origin" });
     if (!answer.ok) return;
     const drawn = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const held = node.contains(document.activeElement) ? document.activeElement.dataset.dialog : null; // keep the keyboard where it was
     node.replaceChildren(...drawn.body.childNodes);
+    if (held) (node.querySelector(`[data-dialog="${held}"]`) ?? node.querySelector("[data-dialog]"))?.focus();
+    reasons(node);
     tick();
   } catch { /* the banner says it */ }
 }
@@ -244,6 +250,10 @@ document.addEventListener("click", (event) => {
   }
   if (event.target.closest("[data-close]")) event.target.closest("dialog").close();
 });
+document.addEventListener("close", (event) => { // what changed while a form was open
+  const part = event.target.closest?.("[data-late]");
+  if (part) { delete part.dataset.late; soon(part); }
+}, true);
 document.addEventListener("submit", (event) => { // one press is one form
   const button = event.target.querySelector("button.strong");
   if (event.target.dataset.sent) event.preventDefault();
