@@ -100,21 +100,18 @@ async def test_a_lane_is_closed_and_opened_a_visit_ended_and_an_order_cancelled(
     await tab.until(
         f"({STAGES})[0] === 'done' && document.querySelector('[data-f=screen]').textContent === 'Lane closed'"
     )
-    await tab.open(f"{url}{LANE}")
-    await tab.until(LIVE)
+    await tab.until("document.querySelector('[data-dialog=dialog-open-lane]')")  # the buttons follow the lane
     await choose(tab, "open-lane", "clear")
     await tab.until(f"({STAGES})[0] === 'done' && document.querySelector('[data-tone=idle]')")
     await driver.arrives()
-    await tab.until("document.querySelector('[data-tone=pay]')")
-    await tab.open(f"{url}{LANE}")
-    await tab.until(LIVE)
+    await tab.until(
+        "document.querySelector('[data-tone=pay]') && document.querySelector('[data-dialog=dialog-cancel]')"
+    )
     await choose(tab, "cancel", "driver-asks")
     await tab.until(f"({STAGES})[0] === 'done' && document.querySelector('[data-tone=idle]')")
     await asyncio.sleep(2.5)  # a reader takes the same ticket again after 2 s
     await driver.act("scan")
-    await tab.until("document.querySelector('[data-tone=pay]')")
-    await tab.open(f"{url}{LANE}")
-    await tab.until(LIVE)
+    await tab.until("document.querySelector('[data-tone=pay]') && document.querySelector('[data-dialog=dialog-reset]')")
     await choose(tab, "reset", "wrong-vehicle")
     await tab.until(f"({STAGES})[0] === 'done' && !document.querySelector('[data-tone=pay]')")
     assert tab.complaints == []
@@ -176,9 +173,9 @@ async def is_cut_off_and_goes_on(tab: Tab, driver: Driver, line: Line, pictures:
     line.flow()
     await tab.until(f"document.querySelector('#banner').hidden && {LIVE} && document.querySelector('[data-tone=pay]')")
     words = "[...document.querySelectorAll('.lines .words')].map(node => node.textContent)"
-    await tab.until(f"({words}).some(text => text.includes('stay of 4 h 31 min'))")  # said while it was away
+    await tab.until(f"({words}).some(text => text.includes('stay of 4 h'))")  # said while it was away
     heard = await tab.run(words)
-    assert len([text for text in heard if "stay of 4 h 31 min" in text]) == 1
+    assert len([text for text in heard if "stay of 4 h" in text]) == 1
     await driver.act("cut_broker", seconds=20)
     await tab.until("document.querySelector('#banner').textContent.includes('no connection to the broker')")
     assert await tab.run("document.querySelector('[data-f=boom]').classList.contains('old')")

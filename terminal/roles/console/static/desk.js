@@ -11,6 +11,7 @@ let ahead = 0; // how far the server's clock is ahead of this one, ms
 let heard = Date.now(); // when anything came last
 let desk = {}; // the fields of the whole garage
 let marked = {}; // the mark that each part was drawn with
+const turns = {}; // how often each part was asked for
 let over = false; // the sign-in has ended
 
 // ---------- ages
@@ -144,10 +145,12 @@ async function refresh(node, mark) {
   if (mark !== undefined && marked[name] === mark) return;
   if (node.querySelector("dialog[open]") || (node.contains(document.activeElement) && document.activeElement.matches("input"))) { node.dataset.late = "1"; return; } // somebody is filling it in
   marked[name] = mark;
+  const turn = turns[name] = (turns[name] ?? 0) + 1;
   try {
     const answer = await fetch(`${base}/part/${node.dataset.part}?${node.dataset.query ?? ""}`, { credentials: "same-origin" });
     if (!answer.ok) return;
     const drawn = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (turn !== turns[name]) return; // a newer one is on its way
     const held = node.contains(document.activeElement) ? document.activeElement.dataset.dialog : null; // keep the keyboard where it was
     node.replaceChildren(...drawn.body.childNodes);
     if (held) (node.querySelector(`[data-dialog="${held}"]`) ?? node.querySelector("[data-dialog]"))?.focus();
