@@ -23,6 +23,8 @@ from terminal.mqtt.heartbeat import HEARTBEAT_S, SELDOM_S, last_will
 if TYPE_CHECKING:
     from broker.embedded import EmbeddedBroker
     from terminal.roles.barrier.spent_lifts import BarrierJournal
+    from terminal.roles.console.desk_journal import DeskJournal
+    from terminal.roles.console.role import ConsoleOptions
     from terminal.roles.worker.journal_keeper import WorkerJournal
     from terminal.roles.worker.ticket_readings import ForeignTicketSettings
     from terminal.roles.worker.ticket_source import TicketSource
@@ -145,6 +147,38 @@ def _check_user(settings: Settings, roles: Sequence[str], process: str, user: st
         raise ConfigError(f'mqtt.username: {user} may not use {topic}, which run needs; "{right}" is the one for run')
 
 
+def console_options(settings: Settings) -> "ConsoleOptions":
+    """What the operator's desk needs; without a key of its own it can look, not act. Raises ConfigError."""
+    from zoneinfo import ZoneInfo
+
+    from terminal.config.users import folder_of
+    from terminal.core import money
+    from terminal.roles.console.actions import DeskSigner
+    from terminal.roles.console.role import ConsoleOptions
+    from terminal.screen.layouts import pixels
+
+    console, garage = settings.need(sections.ConsoleSettings), settings.need(sections.GarageSettings)
+    lcd, lift = settings.lcd, settings.lift
+    signer = None
+    if console.lift_private_key:
+        lift = settings.need(sections.LiftSettings)
+        signer = DeskSigner(*build.signing_key("console.lift_private_key", console.lift_private_key, lift))
+    panel = lcd.panel if lcd else "ili9488"
+    return ConsoleOptions(
+        folder_of(settings),
+        build.site(garage, lcd),
+        ZoneInfo(garage.timezone),
+        signer,
+        build.trusted(lift) if lift else None,
+        panel,
+        lcd.pixels if lcd and panel == "png" else pixels(panel, lcd.rotate if lcd else 0),
+        money.parse(console.refund_limit),
+        console.idle * 60_000,
+        console.host,
+        console.port,
+    )
+
+
 class _Opener:
     """Makes each role from its settings; ``stack`` closes what it opens. A role is imported when needed: a barrier
     that starts alone waits neither for PayBy's client nor for the screens."""
@@ -204,8 +238,10 @@ class _Opener:
 
                 loops = await self._stack.enter_async_context(self._hardware.loops())
                 return LoopsRole(endpoint, loops).run
+            case "console":
+                return self._console(endpoint)
             case _:
-                raise ConfigError(f"{role}: this role is not there yet in version {__version__}")
+                raise AssertionError(f"there is no role {role}")
 
     async def _reader(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
         from terminal.roles.reader import ReaderRole
@@ -270,6 +306,25 @@ class _Opener:
         keys = build.payby_public_keys(payby)
         return ListenerRole(
             endpoint, payby_keys=keys, host=listener.host, port=listener.port, payee_mid=payby.payee_mid
+        ).run
+
+    def _console(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
+        from terminal.app.journal_watch import JournalWatch
+        from terminal.roles.console.desk_journal import DeskJournal
+        from terminal.roles.console.out_of_service import OutOfService
+        from terminal.roles.console.role import JOURNAL, ConsoleRole
+
+        options = console_options(self._settings)
+
+        async def serve(journal: "DeskJournal") -> None:
+            await ConsoleRole(endpoint, journal, options).run()
+
+        return JournalWatch(
+            endpoint,
+            lambda: DeskJournal.open(options.folder / JOURNAL, self._clock.wall_ms()),
+            serve,
+            OutOfService(endpoint, options.host, options.port).run,
+            cannot="nobody can act at the operator's desk, because nothing can be journaled",
         ).run
 
     async def _barrier(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:

@@ -31,4 +31,14 @@ INTENT, DONE = "intent", "done"
 REFUSED = "refused"
 """The refusal of a lift that must outlast the process."""
 
+# A console's
+
+SIGNED = "signed"
+"""Somebody signed in or out, or was refused."""
+ASKED, OUTCOME = "asked", "outcome"
+"""What an operator asks for, written before it is said; and what came of it."""
+SEEN = "seen"
+"""An alert that somebody has seen, and his note."""
+
 BARRIERS = frozenset({INTENT, DONE, REFUSED, REPAIRED})
+CONSOLES = frozenset({SIGNED, ASKED, OUTCOME, SEEN, REPAIRED})
