@@ -26,8 +26,9 @@ from drivers.relay import RelayBarrier
 from drivers.simulated import SimulatedArm, SimulatedLoops, SimulatedRelay
 from drivers.simulated_scanner import SimulatedScanner
 from terminal import build
+from terminal.app.connection import open_broker
 from terminal.app.demo_desk import demo_desk
-from terminal.app.roles import open_broker, run_roles
+from terminal.app.roles import run_roles
 from terminal.config import load
 from terminal.config import schema as sections
 from terminal.config.load import read_ticket_keys
