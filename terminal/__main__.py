@@ -134,6 +134,20 @@ def _add_sandbox(sandbox: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_backup(backup: argparse.ArgumentParser) -> None:
+    backup.add_argument("file", metavar="FILE", type=_to_write, help="the file to write; an older one is replaced")
+    backup.add_argument("--no-secrets", action="store_true", help="leave keys and passwords out")
+
+
+def _add_restore(restore: argparse.ArgumentParser) -> None:
+    restore.add_argument("file", metavar="FILE", type=_to_read, help="a file that backup made")
+    restore.add_argument("folder", metavar="FOLDER", type=_folder, help="of the configuration")
+    restore.add_argument(
+        "--complete", action="store_true", help="the service was stopped before the backup and has not run since"
+    )
+    restore.add_argument("--user", metavar="USER", help="whose the files are to be, where root makes them")
+
+
 def _add_check(check: argparse.ArgumentParser) -> None:
     check.add_argument("--order", action="store_true", help="then prove it by a real order that is paid and refunded")
     check.add_argument(
@@ -238,9 +252,19 @@ def _add_init(init: argparse.ArgumentParser) -> None:
     )
     init.add_argument("--from", metavar="FILE", type=Path, dest="bundle", help="unpack a lane's bundle here")
     init.add_argument("--replace", action="store_true", help="make a lane's bundle anew")
+    init.add_argument(
+        "--renew", metavar="WHAT", action="append", default=[],
+        help="make anew: merchant, worker, console, ticket, ca, server, or a user of the broker; may be repeated",
+    )  # fmt: skip
     init.add_argument("--user", metavar="USER", help="whose the files are to be, where root makes them")
     init.add_argument(
         "--payby", choices=("uat", "production", "sandbox"), help="PayBy's environment (default: uat, for trials)"
+    )
+    init.add_argument(
+        "--ca", metavar="FILE", type=_to_read, help="the garage's own certificate authority, PEM (default: one is made)"
+    )
+    init.add_argument(
+        "--ca-key", metavar="FILE", type=_to_read, help="its key (default: requests are made, for it to sign)"
     )
     init.add_argument("--garage", metavar="ID", help="1 to 12 of a-z and 0-9")
     init.add_argument("--name", metavar="TEXT", help="the garage's name, for drivers")
@@ -270,6 +294,8 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "broker": ("the embedded broker, for one machine", _none),
     "sandbox": ("a PayBy look-alike for integration tests", _add_sandbox),
     "init": ("write a configuration with fresh keys into a folder, and say what to do next", _add_init),
+    "backup": ("everything that this machine's installation consists of in one file, while it runs", _add_backup),
+    "restore": ("put a backup back; nothing that is there is written over", _add_restore),
     "check": ("is this installation ready? A line for each part, and what to do about a failure", _add_check),
     "watch": ("the garage's messages as they come, a readable line each, until Ctrl-C", _add_watch),
     "user": ("who may sign in at the operator's desk", _add_user),

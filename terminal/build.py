@@ -105,10 +105,19 @@ def check_certificate_files(mqtt: sections.MqttSettings) -> None:
         try:
             tls_context(mqtt.ca_file, mqtt.cert_file, mqtt.key_file)
         except OSError:
-            raise ConfigError(
-                f"mqtt.cert_file: {mqtt.cert_file} and mqtt.key_file ({mqtt.key_file}) are no pair; they take PEM, the"
-                " key without a password"
-            ) from None
+            raise ConfigError(_no_pair(mqtt.cert_file, mqtt.key_file)) from None
+
+
+def _no_pair(certificate: Path, key: Path) -> str:
+    """Why TLS cannot use these two files."""
+    from terminal.payby.key_files import CERTIFICATE, PRIVATE, find_key
+
+    shown, own = find_key(certificate.read_bytes()), find_key(key.read_bytes())
+    if shown.kind != CERTIFICATE and b"-----BEGIN CERTIFICATE-----" not in certificate.read_bytes():
+        return f"mqtt.cert_file: {certificate} has {shown.what}, takes a certificate in PEM"
+    if own.kind != PRIVATE or not own.what.startswith("PEM"):
+        return f"mqtt.key_file: {key} has {own.what}, takes a private key in PEM without a password"
+    return f"mqtt.cert_file: {certificate} and mqtt.key_file ({key}) are no pair; they take a certificate and its key"
 
 
 def trusted(lift: sections.LiftSettings) -> signatures.TrustedKeys:

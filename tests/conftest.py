@@ -21,8 +21,10 @@ from broker.embedded import EmbeddedBroker
 from broker.packets import Packet, encode_length, read_frame
 from terminal.contract.access import USERS, WATCHERS, may_publish, may_subscribe
 from terminal.mqtt.client import MqttClient
+from tests.support.authority import Authority
 from tests.support.leash import LEASH, bring_down, end_children
 from tests.support.ports import free_port, listens
+from tests.support.shipped_mosquitto import ShippedMosquitto
 
 settings.register_profile("same every time", derandomize=True, deadline=None)
 settings.load_profile("same every time")
@@ -64,6 +66,17 @@ def nothing_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
     assert not left, "processes are left behind"
 
 
+@pytest.fixture(autouse=True)
+def signals_are_as_before() -> Iterator[None]:
+    """A program leaves signals without effect as it ends; one that ran in this process would leave them so to all that
+    later tests start."""
+    before = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    yield
+    for number, was in before.items():
+        if was is not None and signal.getsignal(number) is not was:
+            signal.signal(number, was)
+
+
 class Mosquitto:
     """A stock Mosquitto, with an open listener, that survives a kill; ``stop()`` and ``start()`` it at will."""
 
@@ -101,6 +114,35 @@ def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     folder = tmp_path / "mosquitto"
     folder.mkdir()
     server = Mosquitto(folder)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["open", "shipped"])
+def either_mosquitto(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str | ShippedMosquitto]:
+    """For a Garage: the URL of the stock Mosquitto that lets everybody in, and then the one that deploy/ ships."""
+    yield from _broker(request, tmp_path)
+
+
+@pytest.fixture(params=["open", "shipped", "embedded"])
+def each_broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str | ShippedMosquitto]:
+    """For a Garage to which the test only listens: those two, and then the one that `run` has itself."""
+    yield from _broker(request, tmp_path)
+
+
+def _broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str | ShippedMosquitto]:
+    if request.param == "open":
+        yield request.getfixturevalue("mosquitto").url
+        return
+    if request.param == "embedded":
+        yield "embedded"
+        return
+    if shutil.which("mosquitto") is None:
+        pytest.skip("no mosquitto here: apt-get install mosquitto")
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    server = ShippedMosquitto(folder, Authority(folder))
     server.start()
     yield server
     server.stop()

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from terminal.mqtt.client import MqttClient
 from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
 from terminal.tools.check.command import check
-from terminal.tools.check.finding import Machine
+from terminal.tools.check.finding import Finding, Machine
 from terminal.tools.check.machine import network_time
 from terminal.tools.check.report import Lines
 from tests.support.installation import CHANGES, MERCHANT, PAYBY, LateClock, configured, machine, place, sandbox, write
@@ -253,3 +254,48 @@ def test_the_kernel_or_timesyncd_s_marker_tells_whether_the_clock_is_kept(tmp_pa
     assert (says(False), says(True)) == (False, True)
     (tmp_path / "timesync" / "synchronized").touch()
     assert says(False) is True
+
+
+async def test_a_clock_of_1970_is_the_one_thing_that_is_told_and_payby_is_not_asked(
+    place: Path, sandbox: Sandbox, embedded: EmbeddedBroker
+) -> None:
+    settings = configured(place, sandbox.base_url, embedded.url)
+    bad = await failing(settings, replace(machine(place), now_ms=lambda: 86_400_000))
+    assert bad == [
+        "FAIL  clock: this machine's clock says 1970-01-02: no certificate holds, and no ticket is taken"
+        " -> set it: sudo timedatectl set-ntp true, or sudo date --set"
+    ]
+    assert sandbox.calls == []
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "line"),
+    [
+        (b"", 0o600, "is empty -> write the password of lane at the broker into that file"),
+        (b"x\n", 0o644, "others may read"),
+    ],
+)
+async def test_the_advice_about_a_password_is_for_what_is_wrong_with_it(
+    place: Path, sandbox: Sandbox, embedded: EmbeddedBroker, content: bytes, mode: int, line: str
+) -> None:
+    write(place / "keys/lane", content.decode(), mode)
+    bad = await failing(
+        configured(place, sandbox.base_url, embedded.url, mqtt_password_file="keys/lane"), machine(place)
+    )
+    assert line in bad[0]
+    assert ("chmod" in bad[0]) == (mode == 0o644)
+    assert bad[0].endswith(f"-> sudo chmod o= {place}/keys/lane") == (mode == 0o644)
+
+
+async def test_what_could_not_be_proven_is_named_before_the_verdict(place: Path) -> None:
+    said: list[str] = []
+    lines = Lines(said.append)
+    for found in (
+        Finding("keys", True, "text"),
+        Finding("broker", True, "text", but="unproven"),
+        Finding("pins", True, "text", but="warning"),
+        Finding("notify_url", True, "text", but="unproven"),
+    ):
+        lines.found(found)
+    lines.judge(True)
+    assert said[-2:] == ["      not proven here: broker, notify_url", "ready"]

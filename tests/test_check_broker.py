@@ -97,7 +97,7 @@ async def found(of: Settings, machine: Machine = MACHINE) -> Finding:
 @pytest.mark.parametrize(
     ("shown", "trusted", "text", "key"),
     [
-        ({"ends": -1}, None, "shows a certificate whose time is over", "mqtt.url"),
+        ({"ends": -1}, None, "shows a certificate that has expired", "mqtt.url"),
         ({"begins": 1}, None, "shows a certificate whose time has not begun", "mqtt.url"),
         ({"host": "192.0.2.1"}, None, "shows a certificate for another name", "mqtt.url"),
         ({"host": "broker.example.com"}, None, "shows a certificate for another name", "mqtt.url"),
@@ -199,7 +199,8 @@ async def test_certificate_files_that_cannot_be_used_name_their_key(tmp_path: Pa
         ("password", "", "", "mqtt.ca_file: "),
         ("own.crt", "absent", "own.crt", "mqtt.cert_file: cannot read"),
         ("own.crt", "own.crt", "open.key", "mqtt.key_file: others may read"),
-        ("own.crt", "own.crt", "locked.key", "mqtt.cert_file: "),
+        ("own.crt", "own.crt", "locked.key", "mqtt.key_file: "),
+        ("own.crt", "password", "own.crt", "mqtt.cert_file: "),
         ("own.crt", "own.crt", "other.key", "mqtt.cert_file: "),
         ("own.crt", "own.crt", "empty", "mqtt.key_file: "),
     ):
@@ -208,10 +209,12 @@ async def test_certificate_files_that_cannot_be_used_name_their_key(tmp_path: Pa
         assert not finding.ok, named
         assert finding.text.startswith(named), finding.text
         assert (await found(of)).outcome == "unproven"
-    (finding,) = await told(
-        settings(tmp_path, "mqtts://x:1", mqtt_ca_file="own.crt", mqtt_cert_file="own.crt", mqtt_key_file="own.crt")
-    )
-    assert finding.outcome == "proved"
+    for name, outcomes in (("own", ["proved"]), ("lane", ["proved", "warning"])):
+        of = settings(
+            tmp_path, "mqtts://x:1", mqtt_username=name,
+            mqtt_ca_file="own.crt", mqtt_cert_file="own.crt", mqtt_key_file="own.crt",
+        )  # fmt: skip
+        assert [finding.outcome for finding in await told(of)] == outcomes
 
 
 @pytest.mark.parametrize(("days", "outcomes"), [(900, []), (30, ["warning"]), (-1, ["failed"])])

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,10 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from terminal.__main__ import main
 from terminal.config.load import load
 from terminal.journal.journal import Journal
+from terminal.journal.rows import STEPS
 from terminal.payby.sandbox.command import key_pair
 from terminal.tools.init.command import Request, Surroundings, run, utc_now
 from tests.support.leash import LEASH
@@ -184,15 +192,63 @@ def key(**values: object) -> Callable[[Box], None]:
     return lambda box: box.set(**values)
 
 
+def locked(name: str) -> Callable[[Box], None]:
+    """Its key, behind a pass phrase."""
+
+    def change(box: Box) -> None:
+        key = load_pem_private_key((box.folder / name).read_bytes(), None)
+        (box.folder / name).write_bytes(
+            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"word"))
+        )
+
+    return change
+
+
+def half_written(box: Box) -> None:
+    path = box.folder / "exit-terminal.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text[: text.index('block_price = "') + 16], encoding="utf-8")
+
+
+def newer_journal(box: Box) -> None:
+    Journal.open(box.folder / "journal.db", role="worker").close()
+    with contextlib.closing(sqlite3.connect(box.folder / "journal.db")) as db:
+        db.execute(f"PRAGMA user_version={len(STEPS) + 1}")
+
+
+def read_only_disk(box: Box) -> Iterator[None]:
+    yield from _mounted(box, "ro")
+
+
+def full_disk(box: Box) -> Iterator[None]:
+    yield from _mounted(box, "size=1m")
+
+
+def _mounted(box: Box, options: str) -> Iterator[None]:
+    words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(_disk(box))]
+    mounted = subprocess.run(words, capture_output=True, text=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip(f"nobody may mount a disk here: {mounted.stderr.strip()}")
+    yield
+    subprocess.run(["umount", str(box.folder / "disk")], check=True)
+
+
+def _disk(box: Box) -> Path:
+    """A folder for a disk of its own, with the worker's journal on it."""
+    box.set(journal_path="disk/journal.db")
+    (box.folder / "disk").mkdir()
+    return box.folder / "disk"
+
+
 BROKEN: dict[str, tuple[Callable[[Box], Any], str]] = {
     "a user that the broker does not have": (key(mqtt_username="nobody"), "mqtt.username"),
     "run as a role's user": (key(mqtt_username="worker", mqtt_password_file="secrets/mqtt/worker"), "mqtt.username"),
-    "another user's password": (key(mqtt_password_file="secrets/mqtt/watch"), "mqtt.password_file"),
+    "another user's password": (key(mqtt_password_file="secrets/mqtt/reader"), "mqtt.password_file"),
     "a wrong password": (file("other", b"wrong\n"), "mqtt.password_file"),
     "no password file": (key(mqtt_password_file="secrets/absent"), "mqtt.password_file"),
     "an empty password": (file("secrets/mqtt/lane", b"\n"), "mqtt.password_file"),
     "a password that others read": (others_read("secrets/mqtt/lane"), "mqtt.password_file"),
-    "a broker's user file that others read": (others_read("secrets/mqtt/watch"), "broker.users"),
+    "a broker's user file that others read": (others_read("secrets/mqtt/reader"), "broker.users"),
     "a broker's users are a file": (key(broker_users="exit-terminal.toml"), "broker.users"),
     "the broker's port in use": (broker_occupied, "broker.port"),
     "the broker elsewhere (run waits for it)": (key(mqtt_url="mqtt://127.0.0.1:1"), "mqtt.url"),
@@ -205,15 +261,27 @@ BROKEN: dict[str, tuple[Callable[[Box], Any], str]] = {
     "a journal that is no journal": (key(journal_path="exit-terminal.toml"), "journal.path"),
     "the other role's journal": (foreign_journal, "journal.path"),
     "a barrier's journal that is a folder": (key(barrier_journal="secrets"), "barrier.journal"),
+    "a newer program's journal, after a downgrade": (newer_journal, "journal.path"),
+    "a disk that is read-only (run waits for it)": (read_only_disk, "journal.path"),
+    "a disk that is full (run waits for it)": (full_disk, "journal.path"),
     "two workers": (second_worker, "journal.path"),
     "an LCD's folder that is a file (run waits for it)": (key(lcd_folder="exit-terminal.toml"), "lcd.folder"),
     "a panel's size that it cannot have": (key(lcd_size="100x100"), "lcd.size"),
     "no key of PayBy's": (file("sandbox/payby.pub.pem", None), "payby.payby_public_key"),
     "a key of PayBy's that is none": (file("sandbox/payby.pub.pem", b"x"), "payby.payby_public_key"),
     "no merchant's key": (file("secrets/merchant.pem", None), "payby.private_key"),
+    "a merchant's key with a pass phrase": (locked("secrets/merchant.pem"), "payby.private_key"),
+    "an empty merchant's key": (file("secrets/merchant.pem", b""), "payby.private_key"),
+    "a public key in the merchant's place": (
+        of("secrets/merchant.pem", "upload/merchant.pub.pem"),
+        "payby.private_key",
+    ),
     "a merchant's key that others read": (others_read("secrets/merchant.pem"), "payby.private_key"),
     "a merchant's key of another kind": (of("secrets/merchant.pem", "secrets/worker.pem"), "payby.private_key"),
     "no worker's key": (file("secrets/worker.pem", None), "lift.private_key"),
+    "a worker's key with a pass phrase": (locked("secrets/worker.pem"), "lift.private_key"),
+    "an empty worker's key": (file("secrets/worker.pem", b""), "lift.private_key"),
+    "a private key among the trusted": (of("secrets/worker.pub.pem", "secrets/worker.pem"), "lift.trusted.worker"),
     "a worker's key that nobody trusts": (of("secrets/worker.pem", "secrets/console.pem"), "lift.private_key"),
     "no console's public key": (file("secrets/console.pub.pem", None), "lift.trusted.console"),
     "one key under two names": (of("secrets/console.pub.pem", "secrets/worker.pub.pem"), "lift.trusted"),
@@ -222,6 +290,7 @@ BROKEN: dict[str, tuple[Callable[[Box], Any], str]] = {
     "a ticket key that is short": (file("secrets/ticket-k1", b"ab"), "ticket.keys.k1"),
     "no GPIO chip": (key(gpio_pins="auto"), "gpio.pins"),
     "a tariff that takes nothing": (key(tariff_block_price="0.00"), "tariff.block_price"),
+    "a configuration that was half written": (half_written, "tariff.block_price"),
     "an unknown key": (key(garage_colour="blue"), "garage.colour"),
 }
 
@@ -229,6 +298,8 @@ BROKEN: dict[str, tuple[Callable[[Box], Any], str]] = {
 @pytest.mark.parametrize("what", BROKEN)
 def test_what_run_stops_for_check_calls_not_ready_with_the_key(box: Box, what: str) -> None:
     change, wanted = BROKEN[what]
+    if "a disk" in what and os.geteuid() != 0:
+        pytest.skip("only root mounts a disk")
     if what == "a wrong password":
         box.set(mqtt_password_file="other")
     during = change(box)

@@ -24,6 +24,7 @@ from terminal.payby.signing import sign
 from terminal.screen import qr
 from tests.conftest import Mosquitto
 from tests.support.garage import Garage, opened
+from tests.support.shipped_mosquitto import ShippedMosquitto
 
 CLOCK = SystemClock()
 ROLES = ("worker", "listener", "barrier", "lcd", "reader")
@@ -31,8 +32,8 @@ LANE = "parking/marina/exit-1/"
 RAISED = ("rising", "up")
 
 
-def garage(tmp_path: Path, mosquitto: Mosquitto, **more: Any) -> Garage:
-    return Garage(tmp_path, mosquitto.url, **more)
+def garage(tmp_path: Path, broker: Mosquitto | ShippedMosquitto | str, **more: Any) -> Garage:
+    return Garage(tmp_path, broker.url if isinstance(broker, Mosquitto) else broker, **more)
 
 
 def raises(lane: Garage) -> list[str]:
@@ -43,9 +44,9 @@ def raises(lane: Garage) -> list[str]:
 
 @pytest.mark.fault("cut-before-fee", "worker-away")
 async def test_a_ticket_read_while_the_worker_is_dead_counts_once_when_it_is_back(
-    tmp_path: Path, mosquitto: Mosquitto
+    tmp_path: Path, either_mosquitto: str | ShippedMosquitto
 ) -> None:
-    async with opened(garage(tmp_path, mosquitto, notify=False), ROLES) as lane:
+    async with opened(garage(tmp_path, either_mosquitto, notify=False), ROLES) as lane:
         await lane.kill("worker")
         mark = lane.scan(lane.ticket())
         said = await lane.heard.until("fee", since=mark)
@@ -62,9 +63,9 @@ async def test_a_ticket_read_while_the_worker_is_dead_counts_once_when_it_is_bac
 
 @pytest.mark.fault("notified-often")
 async def test_fifty_copies_of_a_notification_at_once_are_each_answered_and_lift_once(
-    tmp_path: Path, mosquitto: Mosquitto
+    tmp_path: Path, each_broker: str | ShippedMosquitto
 ) -> None:
-    async with opened(garage(tmp_path, mosquitto), ["run"]) as lane:
+    async with opened(garage(tmp_path, each_broker), ["run"]) as lane:
         mark = lane.scan(lane.ticket())
         order = await lane.order(since=mark)
         lane.sandbox.notify_fault = NotifyFault(copies=50)
@@ -86,10 +87,10 @@ async def test_a_payment_that_nobody_notified_of_raises_within_6_s(tmp_path: Pat
 
 @pytest.mark.fault("forged-lift")
 async def test_nothing_that_is_said_on_the_broker_raises_the_boom_but_a_genuine_lift(
-    tmp_path: Path, mosquitto: Mosquitto
+    tmp_path: Path, either_mosquitto: str | ShippedMosquitto
 ) -> None:
     """A genuine lift is recorded; then everything that an intruder could make of it is said."""
-    async with opened(garage(tmp_path, mosquitto), ["run"]) as lane:
+    async with opened(garage(tmp_path, either_mosquitto), ["run"]) as lane:
         mark = lane.scan(lane.ticket())
         order = await lane.order(since=mark)
         await lane.sandbox.pay(order["token_url"])

@@ -16,12 +16,10 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    PublicFormat,
     load_der_private_key,
     load_pem_private_key,
 )
@@ -32,13 +30,12 @@ from terminal.config.schema import ConfigError, Settings
 from terminal.contract.access import mosquitto_acl
 from terminal.mqtt.errors import ConnectionRefused
 from terminal.tools.init import broker
-from terminal.tools.init.command import Request, Surroundings, run, utc_now
 from terminal.tools.init.folder import Folder, Owner
 from tests.support.leash import LEASH, bring_down
 from tests.support.ports import free_port
+from tests.support.server_folder import bundle, init, payby
 
 SHIPPED = Path(__file__).parents[1] / "deploy/mosquitto/mosquitto.conf"
-PAYBY = rsa.generate_private_key(65537, 2048)
 LANE_S = {
     "certs/ca.crt",
     "certs/lane.exit-2.crt",
@@ -51,14 +48,6 @@ LANE_S = {
 }
 
 
-def init(folder: Path, *lanes: str, shape: str | None = None, **more: object) -> str:
-    """What is said; the folder's server answers to ``url``."""
-    said: list[str] = []
-    request = Request(folder / "exit-terminal.toml", more.pop("given", {}), shape, lanes, **more)  # type: ignore[arg-type]
-    assert run(request, Surroundings({}, utc_now(), "server", say=said.append)) == 0
-    return "\n".join(said)
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A server's folder with PayBy's key and a lane's bundle; nobody alters it."""
@@ -67,16 +56,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Path:
     payby(folder)
     init(folder, "exit-2", given={"pins": "mock", "panel": "png", "reader": "stdin"})
     return folder
-
-
-def payby(folder: Path) -> None:
-    pem = PAYBY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    (folder / "secrets/payby.pub.pem").write_bytes(pem)
-
-
-def bundle(folder: Path, lane: str = "exit-2") -> dict[str, bytes]:
-    with tarfile.open(folder / f"lanes/{lane}.tar", "r:") as tar:
-        return {entry.name: tar.extractfile(entry).read() for entry in tar}  # type: ignore[union-attr]
 
 
 def forms(path: Path) -> Iterator[bytes]:
@@ -106,7 +85,8 @@ def test_a_lane_gets_its_own_files_and_no_others(server: Path) -> None:
 def test_no_private_key_and_no_ticket_key_of_the_server_is_carried_in_any_form(server: Path) -> None:
     carried = (server / "lanes/exit-2.tar").read_bytes()
     flat = b"".join(carried.split())
-    secrets = [server / "secrets" / name for name in ("worker.pem", "console.pem", "merchant.pem", "ca.key")]
+    secrets = [server / "secrets" / name for name in ("worker.pem", "console.pem", "merchant.pem")]
+    secrets.append(server / "authority/ca.key")
     for path in secrets:
         found = list(forms(path))
         assert len(found) > 3

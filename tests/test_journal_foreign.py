@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from terminal.app.commands import set_right
 from terminal.app.demo import make_keys
+from terminal.app.exit_status import set_right
 from terminal.journal.journal import Journal
 from terminal.journal.reading import refuse_strangers
 from terminal.journal.rows import JournalForeign

@@ -14,7 +14,21 @@ from terminal.config.schema import ConfigError
 
 COMMANDS = [
     *("demo", "run", "reader", "worker", "listener", "barrier", "lcd", "loops", "console", "broker"),
-    *("sandbox", "init", "check", "watch", "user", "ticket", "tariff", "screens", "refund", "reconcile", "contract"),
+    *(
+        "sandbox",
+        "init",
+        "backup",
+        "restore",
+        "check",
+        "watch",
+        "user",
+        "ticket",
+        "tariff",
+        "screens",
+        "refund",
+        "reconcile",
+        "contract",
+    ),
 ]
 
 
@@ -68,11 +82,9 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_reaches_app_with_its_name(command: str) -> None:
     needed = {
-        "screens": ["--out", "x"],
-        "refund": ["marina-exit-1-x"],
-        "reconcile": ["--date", "2026-11-22"],
-        "user": ["list"],
-    }
+        "screens": ["--out", "x"], "refund": ["marina-exit-1-x"], "reconcile": ["--date", "2026-11-22"],
+        "backup": ["x.tar"], "user": ["list"], "restore": [__file__, "x"],
+    }  # fmt: skip
     assert called(command, *needed.get(command, [])).command == command
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from terminal.__main__ import parser
+from terminal.contract.topics import SILENT_MS
 
 TREE = Path(__file__).parents[1]
 
@@ -42,27 +43,57 @@ def test_a_service_starts_a_command_that_is_there(unit: str, command: str) -> No
     assert file["Service"]["NoNewPrivileges"] == "yes"
     assert file["Service"]["RestartPreventExitStatus"] == "2", "what must be set right first is not tried for ever"
     assert ("SupplementaryGroups" in file["Service"]) == ("server" not in unit), "a server has no gpio and spi"
+    assert file["Service"]["Type"] == "notify", "ready is what the program calls ready"
+    assert float(file["Service"]["WatchdogSec"]) >= 4 * SILENT_MS / 1000, "a broker that is started again ends nothing"
+    assert file["Service"]["LoadCredential"] == f"secrets:{file['Service']['WorkingDirectory']}/secrets"
+    assert {"MemoryHigh", "MemoryMax", "TasksMax"} <= set(file["Service"])
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
-@pytest.mark.parametrize("unit", ["exit-terminal.service", "exit-terminal-server.service"])
+needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="apt-get install systemd")
+
+
+@needs_systemd
+@pytest.mark.parametrize("unit", UNITS)
 def test_systemd_takes_a_unit_and_finds_it_closed(unit: str, tmp_path: Path) -> None:
     """Offline: no unit is loaded or started. The program's place is one that is there, and 2.0 the most exposure."""
-    text = (TREE / "deploy/systemd" / unit).read_text(encoding="utf-8")
-    for name in (unit, "exit-terminal-clock.service"):
-        own = text if name == unit else (TREE / "deploy/systemd" / name).read_text(encoding="utf-8")
-        (tmp_path / name).write_text(
-            own.replace("/opt/exit-terminal/.venv/bin/exit-terminal", "/bin/true"), encoding="utf-8"
-        )
+    there = tmp_path / unit.replace("@", "@worker")
+    for name, path in ((unit, there), ("exit-terminal-clock.service", tmp_path / "exit-terminal-clock.service")):
+        text = (TREE / "deploy/systemd" / name).read_text(encoding="utf-8")
+        path.write_text(text.replace("/opt/exit-terminal/.venv/bin/exit-terminal", "/bin/true"), encoding="utf-8")
     verified = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", tmp_path / unit], capture_output=True, text=True, check=False
+        ["systemd-analyze", "verify", "--man=no", there], capture_output=True, text=True, check=False
     )
-    assert unit not in verified.stderr, verified.stderr
+    assert there.name not in verified.stderr, verified.stderr
     judged = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", tmp_path / unit],
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", there],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert judged.returncode == 0, judged.stdout[-300:]
+
+
+@needs_systemd
+def test_a_misspelt_line_of_a_unit_would_be_found(tmp_path: Path) -> None:
+    text = (TREE / "deploy/systemd/exit-terminal-server.service").read_text(encoding="utf-8")
+    wrong = tmp_path / "exit-terminal-server.service"
+    wrong.write_text(text.replace("WatchdogSec=", "WatchdogSecs="), encoding="utf-8")
+    said = subprocess.run(["systemd-analyze", "verify", "--man=no", wrong], capture_output=True, text=True, check=False)
+    assert "WatchdogSecs" in said.stderr
+
+
+@pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="apt-get install systemd")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes users, in a folder of its own too")
+def test_the_service_s_user_and_every_group_that_a_unit_names_are_made_where_they_are_absent(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    conf = TREE / "deploy/systemd/exit-terminal.sysusers.conf"
+    subprocess.run(["systemd-sysusers", f"--root={tmp_path}", "--inline", *_lines(conf)], check=True)
+    groups = {line.split(":")[0] for line in (tmp_path / "etc/group").read_text().splitlines()}
+    named = (TREE / "deploy/systemd/exit-terminal.service").read_text().partition("SupplementaryGroups=")[2]
+    assert {"exit-terminal", *named.partition("\n")[0].split()} <= groups
+    assert "exit-terminal:x:" in (tmp_path / "etc/passwd").read_text()
+
+
+def _lines(path: Path) -> list[str]:
+    return [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
 
 
 @pytest.mark.parametrize("unit", UNITS)

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ ORDER = "marina-exit-1-01a22e78193c7a59952f529de00f1247"
 WITH_CONFIGURATION = {
     "run": (), "reader": (), "worker": (), "listener": (), "barrier": (), "lcd": (), "loops": (), "broker": (),
     "check": (), "ticket": (), "refund": (ORDER, "--yes"), "reconcile": ("--date", "2026-11-01"),
+    "backup": (f"{tempfile.gettempdir()}/exit-terminal-wrong-values.tar",),
 }  # fmt: skip
 KEYS = [f"{name}.{key}" for name, kind in SECTIONS.items() for key in hints(kind)]
 SECRET = "hunter2-do-not-show"
@@ -250,8 +252,10 @@ def options() -> Iterator[tuple[str, str]]:
                 yield command, action.option_strings[-1]
 
 
-NEEDED = {"screens": ["--out", "x"], "refund": ["marina-exit-1-x"], "reconcile": ["--date", "2026-11-22"]}
-NEEDED["user"] = ["list"]
+NEEDED = {
+    "screens": ["--out", "x"], "refund": ["marina-exit-1-x"], "reconcile": ["--date", "2026-11-22"],
+    "backup": ["x.tar"], "user": ["list"], "restore": [__file__, "x"],
+}  # fmt: skip
 
 
 @settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

@@ -19,39 +19,16 @@ from zoneinfo import ZoneInfo
 
 from terminal import build
 from terminal.app import allocator, output
+from terminal.app.exit_status import failed, in_a_line, set_right
 from terminal.app.hardware import RealHardware
 from terminal.app.log_stream import log_to_stderr
 from terminal.app.roles import run_roles
+from terminal.app.service_manager import ServiceManager
 from terminal.app.signals import ended_by_signals
 from terminal.config import load
 from terminal.config.schema import ConfigError, GarageSettings, LcdSettings, Settings
 from terminal.payby.plain_text import plain
 from terminal.threads import aside
-
-
-def set_right() -> tuple[type[Exception], ...]:
-    """The errors that no repetition mends: exit status 2. Asked for when there is one, so that a role without a journal
-    imports no SQLite."""
-    from broker.errors import BrokerError
-    from drivers.pin_errors import NoGpio
-    from terminal.contract.signatures import BadKeyFile
-    from terminal.journal.rows import JournalForeign, JournalLocked
-    from terminal.mqtt.errors import MqttError
-    from terminal.payby.errors import BadKey
-
-    return BadKey, BrokerError, MqttError, ConfigError, JournalForeign, JournalLocked, NoGpio, BadKeyFile
-
-
-def failed() -> tuple[type[Exception], ...]:
-    """The errors of a program that was started rightly: exit status 1."""
-    from terminal.journal.rows import JournalError
-    from terminal.mqtt.presence import SecondWorker
-
-    return JournalError, SecondWorker
-
-
-def _in_a_line() -> tuple[type[BaseException], ...]:
-    return BaseExceptionGroup, *set_right(), *failed()
 
 
 def main(args: argparse.Namespace) -> int:
@@ -64,6 +41,8 @@ def main(args: argparse.Namespace) -> int:
         "ticket": _ticket,
         "tariff": _tariff,
         "init": _init,
+        "backup": _backup,
+        "restore": _restore,
         "check": _check,
         "refund": _refund,
         "reconcile": _reconcile,
@@ -75,11 +54,12 @@ def main(args: argparse.Namespace) -> int:
     log_to_stderr()
     try:
         return commands.get(args.command, _role)(args)
-    except _in_a_line() as error:
+    except in_a_line() as error:
         leaf = _first(error)
         if not isinstance(leaf, set_right() + failed()):
             raise leaf from None
         print(f"exit-terminal: {plain(str(leaf), 1_000)}", file=sys.stderr)
+        ServiceManager(os.environ).status(str(leaf))
         return 2 if isinstance(leaf, set_right()) else 1
 
 
@@ -180,6 +160,9 @@ def _init(args: argparse.Namespace) -> int:
         payby=args.payby,
         user=args.user,
         bundle_from=args.bundle,
+        renew=tuple(args.renew),
+        ca=args.ca,
+        ca_key=args.ca_key,
         replace=args.replace,
     )
     prompt = input if sys.stdin.isatty() else None
@@ -187,13 +170,29 @@ def _init(args: argparse.Namespace) -> int:
     return command.run(request, around)
 
 
+def _backup(args: argparse.Namespace) -> int:
+    from terminal.tools.backup import save
+    from terminal.tools.check import processes
+
+    now_ms = time.time_ns() // 1_000_000
+    return save.run(_load(args), args.file, secrets=not args.no_secrets, now_ms=now_ms, locked=processes.locked)
+
+
+def _restore(args: argparse.Namespace) -> int:
+    from terminal.tools.backup import restore
+
+    return restore.run(args.file, args.folder, complete=args.complete, user=args.user)
+
+
 def _check(args: argparse.Namespace) -> int:
     from drivers.panel_kinds import check_offset, datasheet_hz
     from drivers.pins import claim, open_pins
-    from terminal.tools.check import command, finding, machine, order, processes, report
+    from terminal.tools.check import command, credentials, finding, machine, order, processes, report
     from terminal.tools.check import user as service_user
 
     if args.user:
+        service_user.known(args.user)
+        credentials.lend(args.config, args.user, os.environ)
         service_user.become(args.user)
     # a broker that does not answer is a finding, not a warning
     logging.getLogger("terminal.mqtt.client").setLevel(logging.ERROR)
@@ -358,14 +357,22 @@ def _lcd_test(settings: Settings) -> int:
 def serve(settings: Settings, roles: Sequence[str], *, process: str) -> int:
     """Run ``roles`` until a signal ends them."""
     allocator.keep_small()
-    return _until_stopped(lambda: run_roles(settings, roles, process=process, hardware=RealHardware(settings)))
+    manager, hardware = ServiceManager(os.environ), RealHardware(settings)
+    return _until_stopped(
+        lambda: run_roles(settings, roles, process=process, hardware=hardware, manager=manager), manager.stopping
+    )
 
 
-def _until_stopped(work: Callable[[], Awaitable[int | None]]) -> int:
+def _until_stopped(work: Callable[[], Awaitable[int | None]], ending: Callable[[], None] = lambda: None) -> int:
     async def guarded() -> int:
         task = asyncio.current_task()
         assert task is not None
-        with ended_by_signals(asyncio.get_running_loop(), task.cancel):
+
+        def end() -> None:
+            ending()
+            task.cancel()
+
+        with ended_by_signals(asyncio.get_running_loop(), end):
             try:
                 return await work() or 0
             except asyncio.CancelledError:

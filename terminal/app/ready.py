@@ -5,6 +5,7 @@ import logging
 from collections.abc import Collection
 
 from terminal import __version__
+from terminal.app.service_manager import ServiceManager
 from terminal.config.schema import MqttSettings, Settings
 from terminal.contract.messages import Health
 from terminal.mqtt.endpoint import Endpoint
@@ -16,10 +17,17 @@ PATIENCE_S = 20.0
 
 
 async def tell_when_ready(
-    endpoint: Endpoint, roles: Collection[str], settings: Settings, *, patience_s: float = PATIENCE_S
+    endpoint: Endpoint,
+    roles: Collection[str],
+    settings: Settings,
+    manager: ServiceManager | None = None,
+    *,
+    patience_s: float = PATIENCE_S,
 ) -> None:
     """Log one line when each of ``roles`` of this process was heard back from the broker, and which of them
-    are degraded; before that, once, who is missing. What is heard has gone all the way that a lane's messages go."""
+    are degraded; before that, once, who is missing. What is heard has gone all the way that a lane's messages go.
+    ``manager`` is told the same."""
+    manager = manager or ServiceManager({})
     states: dict[str, Health] = {}
     with endpoint.subscribe("health") as stream:
 
@@ -41,10 +49,13 @@ async def tell_when_ready(
                 missing = ", ".join(role for role in roles if role not in states)
                 why = endpoint.mqtt_client.trouble or "they have not said that they are there"
                 logger.warning("not ready yet: no word from %s: %s", missing, why)
+                manager.status(f"not ready yet: no word from {missing}: {why}")
             await hearing
         finally:
             hearing.cancel()
-    logger.info("%s", ready_line(endpoint, roles, settings, states))
+    line = ready_line(endpoint, roles, settings, states)
+    logger.info("%s", line)
+    manager.ready(line)
 
 
 def ready_line(endpoint: Endpoint, roles: Collection[str], settings: Settings, states: dict[str, Health]) -> str:

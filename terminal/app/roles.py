@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from terminal import __version__, build
 from terminal.app.hardware import Hardware
 from terminal.app.ready import tell_when_ready
+from terminal.app.service_manager import ServiceManager
 from terminal.clock import Clock, SystemClock, kernel_keeps
 from terminal.config import schema as sections
 from terminal.config.load import read_ticket_keys
@@ -44,22 +45,32 @@ def _wifi(lcd: sections.LcdSettings) -> "Wifi | None":
 
 
 async def run_roles(
-    settings: Settings, roles: Sequence[str], *, process: str, hardware: Hardware, clock: Clock | None = None
+    settings: Settings,
+    roles: Sequence[str],
+    *,
+    process: str,
+    hardware: Hardware,
+    clock: Clock | None = None,
+    manager: ServiceManager | None = None,
 ) -> None:
-    """Open everything that ``roles`` need, run them over one connection, and close it all again."""
-    clock = clock or SystemClock()
+    """Open everything that ``roles`` need, run them over one connection, and close it all again. ``manager`` is told
+    when they serve, and that they still do."""
+    clock, manager = clock or SystemClock(), manager or ServiceManager({})
     async with AsyncExitStack() as stack:
         if "broker" in roles:
             await _enter_broker(stack, settings)
         mqtt_client = await stack.enter_async_context(_mqtt_client(settings, roles, process, clock))
-        opener = _Opener(settings, hardware, stack, mqtt_client, clock, process)
+        stack.callback(mqtt_client.on_change(lambda up: manager.connection(up, mqtt_client.trouble)))
+        opener = _Opener(settings, hardware, stack, mqtt_client, clock, process, manager.heartbeat_came_back)
         runs = [(role, await opener.open(role)) for role in sorted(roles, key=_GLASS_FIRST.index)]
         gc.freeze()  # what is imported and opened by now stays: no search for circles need look at it during a visit
         async with asyncio.TaskGroup() as group:
             if process == "run":
                 own = opener.endpoint("run", at_lane=True)
                 group.create_task(own.run_heartbeat(), name="run health")
-                group.create_task(tell_when_ready(own, roles, settings), name="ready")
+                group.create_task(tell_when_ready(own, roles, settings, manager), name="ready")
+            else:
+                manager.ready_at_once = f"serves {settings.need(sections.GarageSettings).id} as {process}"
             for role, run in runs:
                 group.create_task(_coroutine(run), name=role)
 
@@ -172,6 +183,7 @@ class _Opener:
         mqtt_client: MqttClient,
         clock: Clock,
         process: str,
+        came_back: Callable[[], None],
     ) -> None:
         self._settings, self._hardware, self._stack, self._mqtt_client, self._clock = (
             settings,
@@ -180,7 +192,7 @@ class _Opener:
             mqtt_client,
             clock,
         )
-        self._process = process
+        self._process, self._came_back = process, came_back
         self._garage = settings.need(sections.GarageSettings)
 
     def endpoint(self, role: str, *, at_lane: bool) -> Endpoint:
@@ -194,6 +206,7 @@ class _Opener:
             clock=self._clock,
             heartbeat_s=HEARTBEAT_S if role == self._process else SELDOM_S,
             tells_of_connection=role == self._process,
+            came_back=self._came_back if role == self._process else lambda: None,
         )
 
     async def open(self, role: str) -> Callable[[], Awaitable[None]]:

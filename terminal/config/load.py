@@ -10,6 +10,7 @@ import stat
 import tomllib
 import zoneinfo
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,10 +31,32 @@ from terminal.config.schema import (
 
 PREFIX = "EXIT_TERMINAL_"
 CONFIG_VARIABLE = PREFIX + "CONFIG"
+CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
+"""Where systemd puts what a unit's LoadCredential= names: systemd.exec(5)."""
 _LARGEST = 64 * 1024
 _SPI_PINS = {0: (10, 11), 1: (20, 21)}
 """Data and clock pins of the buses that use the same pins on every Raspberry Pi."""
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the paths of a configuration lead: to its folder, or to a credential of the service.
+
+    A unit with ``LoadCredential=secrets:/…/secrets`` hands each file of that folder to the service under a name whose
+    slashes are underlines: ``secrets/mqtt/lane`` is ``secrets_mqtt_lane``. The folder itself may then be root's.
+    """
+
+    folder: Path
+    credentials: str = ""
+
+    def of(self, name: str) -> Path:
+        """The path that a value names."""
+        if self.credentials and not name.startswith("/"):
+            lent = Path(self.credentials) / name.replace("/", "_")
+            if lent.is_file():
+                return lent
+        return self.folder / name
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -47,7 +70,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     overrides = dict(_overrides(environ))
     if path is None and not overrides:
         raise ConfigError(f"no configuration: give --config FILE, or set {CONFIG_VARIABLE}")
-    base = Path(os.path.abspath(path)).parent if path else Path.cwd()
+    base = Places(Path(os.path.abspath(path)).parent if path else Path.cwd(), environ.get(CREDENTIALS_VARIABLE, ""))
     given = _given(_read_tables(path) if path else {}, base)
     for (name, key), (variable, text) in overrides.items():
         readings = _readings(text)
@@ -57,10 +80,10 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
 def parse(text: str, path: Path) -> Settings:
     """The settings that `load` returns for a file with that text; raises ConfigError."""
-    return _settle(_given(_tables(text.encode(), path), path.parent), path)
+    return _settle(_given(_tables(text.encode(), path), Places(path.parent)), path)
 
 
-def _given(tables: Mapping[str, Any], base: Path) -> dict[str, dict[str, Any]]:
+def _given(tables: Mapping[str, Any], base: Places) -> dict[str, dict[str, Any]]:
     given: dict[str, dict[str, Any]] = {}
     for name, table in tables.items():
         if name not in SECTIONS:
@@ -106,7 +129,7 @@ def checked(key: str, text: str) -> Any:
     """The value that a key, such as ``garage.id``, takes from a text that a person wrote; raises ConfigError."""
     section, _, name = key.partition(".")
     readings = (text, int(text)) if text.isascii() and text.isdecimal() else (text,)
-    value = _value(section, name, readings, Path.cwd())
+    value = _value(section, name, readings, Places(Path.cwd()))
     if key == "garage.timezone":
         _check_zone(text)
     return value
@@ -115,7 +138,7 @@ def checked(key: str, text: str) -> Any:
 # --- one value ------------------------------------------------------------------------------------------------
 
 
-def _value(section: str, key: str, readings: tuple[Any, ...], base: Path, *, said_by: str = "") -> Any:
+def _value(section: str, key: str, readings: tuple[Any, ...], base: Places, *, said_by: str = "") -> Any:
     """Convert the first of the readings that the key takes; raises ConfigError where it takes none."""
     known = hints(SECTIONS[section])
     shown = f"{said_by} ({section}.{key})" if said_by else f"{section}.{key}"
@@ -127,7 +150,7 @@ def _value(section: str, key: str, readings: tuple[Any, ...], base: Path, *, sai
 
     def to_path(kind: type[Any], value: object) -> Path:
         if kind is Path and isinstance(value, str) and value and not re.search(r"[\x00-\x1f]|-----BEGIN", value):
-            return base / value
+            return base.of(value)
         raise ValueError
 
     for value in readings:

@@ -55,6 +55,7 @@ def refuse_strangers(path: Path, role: str) -> None:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             rows_.claim(connection, path, role)
+            rows_.refuse_newer(connection, path)
         return
     except JournalDamaged as error:
         found = side_files.whose(path, role, error)

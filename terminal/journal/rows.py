@@ -176,12 +176,18 @@ def claim(connection: sqlite3.Connection, path: Path, role: str) -> None:
     raise JournalDamaged(path, None, text) if ours else NoJournal(path, text)
 
 
+def refuse_newer(connection: sqlite3.Connection, path: Path, known: int = len(STEPS)) -> None:
+    """Raise JournalForeign for a journal of a version above ``known``: this program would misread it."""
+    if (version := _pragma(connection, "user_version")) > known:
+        text = f"version {version} was written by a newer program; this one knows {known}: install the newer program"
+        raise JournalForeign(path, f"{text} again, or restore a backup from before the update")
+
+
 def _migrate(connection: sqlite3.Connection, path: Path, role: str, steps: Sequence[str]) -> None:
     version = _pragma(connection, "user_version")
     if version == 0:
         connection.execute(f"PRAGMA application_id={ROLES[role]}")
-    if version > len(steps):
-        raise JournalForeign(path, f"version {version} was written by a newer program; this one knows {len(steps)}")
+    refuse_newer(connection, path, len(steps))
     for number, step in enumerate(steps[version:], version + 1):
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(step)

@@ -27,6 +27,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from uuid_utils import uuid7
 
 from terminal.mqtt.backlog import Backlog, QueuedMessage
+from terminal.mqtt.dial_faults import in_words
 from terminal.mqtt.errors import REFUSALS, ConnectionRefused, MqttError, Will
 from terminal.mqtt.router import GRACE_S, SubscriptionRouter
 from terminal.mqtt.subscription import Arrival, Subscription, check_filter, check_topic
@@ -108,7 +109,7 @@ class MqttClient:
         except OSError as error:
             raise MqttError(f"mqtt certificate files: {error}") from None
         self._client = client = new_client(client_id or username, clean, username, password)
-        client.tls = tls
+        client.tls, client.ca_file = tls, ca_file
         client.max_inflight_messages = WINDOW
         client.on_socket_close = lambda *_: self._detach()
         client.on_connect = self._answered
@@ -243,7 +244,7 @@ class MqttClient:
                 if (code := self._client.reconnect()) != MQTTErrorCode.MQTT_ERR_SUCCESS:
                     trouble = mqtt.error_string(code)
             except Exception as error:  # a wrong name, a refusal, a certificate: all are retried
-                trouble = str(error) or type(error).__name__
+                trouble = in_words(error, self._client.ca_file)
             try:
                 self._loop.call_soon_threadsafe(finish, trouble)
             except RuntimeError:  # the loop ended meanwhile

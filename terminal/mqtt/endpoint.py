@@ -97,7 +97,8 @@ class MessageStream:
 
 class Endpoint:
     """One role's connection to the others. ``lane`` None: a role of the whole garage. ``heartbeat_s`` is for tests.
-    ``tells_of_connection``: if several roles share a connection, only one raises the alert about it.
+    ``tells_of_connection``: if several roles share a connection, only one raises the alert about it. ``came_back`` is
+    called each time that this role's heartbeat came back from the broker.
 
     Raises TopicError for names that no topic may hold.
     """
@@ -113,6 +114,7 @@ class Endpoint:
         clock: Clock,
         heartbeat_s: float = HEARTBEAT_S,
         tells_of_connection: bool = True,
+        came_back: Callable[[], None] = lambda: None,
     ) -> None:
         self.mqtt_client = mqtt_client
         self.garage = check_garage(garage)
@@ -137,6 +139,7 @@ class Endpoint:
             publish=self._publish_health,
             tell_takeover=self._tell_takeover,
             every_s=heartbeat_s,
+            came_back=came_back,
         )
         self.seal: Callable[[Health], Health] = lambda health: health
         """Applied to each heartbeat before it goes out: a worker signs its own."""

@@ -27,7 +27,8 @@ role that lost the broker at the same time is back by then (client.RETRY_S)."""
 
 class Heartbeat:
     """``publish`` sends a health on ``own_topic``; ``tell_takeover`` alerts, or clears, that our session is taken over
-    again and again. ``head()`` begins a message; ``every_s`` is for tests."""
+    again and again. ``head()`` begins a message; ``every_s`` is for tests. ``came_back`` is called each time that our
+    own heartbeat came back from the broker."""
 
     def __init__(
         self,
@@ -40,8 +41,10 @@ class Heartbeat:
         publish: Callable[[Health], Awaitable[None]],
         tell_takeover: Callable[[bool], Awaitable[None]],
         every_s: float = HEARTBEAT_S,
+        came_back: Callable[[], None] = lambda: None,
     ) -> None:
         self._mqtt_client = mqtt_client
+        self._came_back = came_back
         self._clock = clock
         self._own_topic = own_topic
         self._version = version
@@ -149,6 +152,7 @@ class Heartbeat:
                 self._heard_other = self._heard_own  # the process before us published that
             elif not delivery.retained:
                 self._echo_ms, self._heard_own = self._clock.steady_ms(), True
+                self._came_back()
 
     async def _look_at_losses(self) -> None:
         many = self._takeover.are_many

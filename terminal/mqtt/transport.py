@@ -5,6 +5,8 @@ garbage collector. Both are corrected here, through the one method that opens so
 test_mqtt_client.py checks that it is still called.
 """
 
+import contextlib
+import select
 import socket
 import ssl
 from pathlib import Path
@@ -15,6 +17,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 CHUNK = 65536
 """How many bytes to ask from the kernel at once."""
+_CRL = b"-----BEGIN X509 CRL-----"
+VERDICT_S = 0.5
+"""How long to wait for a broker's verdict of our certificate; most brokers answer within a round trip."""
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -61,19 +66,39 @@ class PahoClient(mqtt.Client):
     """paho's client on a BufferedSocket; uses ``tls`` if it is set."""
 
     tls: ssl.SSLContext | None = None
+    ca_file: Path | None = None
+    """Whom ``tls`` trusts; None: the system's authorities."""
 
     def _create_socket(self) -> BufferedSocket:
-        sock = socket.create_connection((self.host, self.port), timeout=self.connect_timeout)
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self.tls:
-                sock = self.tls.wrap_socket(sock, server_hostname=self.host, do_handshake_on_connect=False)
-                sock.settimeout(self.connect_timeout)
-                sock.do_handshake()
-        except BaseException:
-            sock.close()
-            raise
-        return BufferedSocket(sock)
+        return BufferedSocket(dialled(self.host, self.port, self.tls, self.connect_timeout))
+
+
+def dialled(host: str, port: int, tls: ssl.SSLContext | None, timeout_s: float) -> socket.socket:
+    """An open socket, over TLS if that is given. Blocks; raises OSError, also for a certificate that either side does
+    not accept."""
+    sock = socket.create_connection((host, port), timeout=timeout_s)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            sock = secured = tls.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+            secured.settimeout(timeout_s)
+            secured.do_handshake()
+            _hear_the_verdict(secured)
+            secured.settimeout(timeout_s)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _hear_the_verdict(sock: ssl.SSLSocket) -> None:
+    """Raise SSLError if the broker does not accept our certificate. With TLS 1.3 it judges after the handshake, and
+    answers with a session ticket or an alert; if we wrote first, its end of the connection could hide the alert."""
+    if sock.version() != "TLSv1.3" or not select.select([sock], [], [], VERDICT_S)[0]:
+        return
+    sock.setblocking(False)
+    with contextlib.suppress(ssl.SSLWantReadError):  # a ticket, and nothing to read
+        sock.recv(1)
 
 
 def new_client(client_id: str, clean: bool, username: str, password: str) -> PahoClient:
@@ -105,8 +130,11 @@ def where(url: str) -> tuple[str, int, bool]:
 
 def tls_context(ca_file: Path | None, cert_file: Path | None, key_file: Path | None) -> ssl.SSLContext:
     """A TLS context that checks the certificate and its host name, by ``ca_file`` or the system's authorities, and
-    shows our own certificate if there is one. Raises OSError, also for a file that is not a certificate."""
+    shows our own certificate if there is one. A revocation list (CRL) in ``ca_file`` counts. Raises OSError, also for a
+    file that is not a certificate."""
     context = ssl.create_default_context(cafile=ca_file)
+    if ca_file and _CRL in ca_file.read_bytes():
+        context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
     if cert_file:
         context.load_cert_chain(cert_file, key_file, password="")  # else OpenSSL asks for one on the terminal
     return context

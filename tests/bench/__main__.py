@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import line as whole_line
+from tests.bench import small as process_size
 from tests.bench.plot import beside, save
 from tests.bench.rows import Progress, Row, shown
 
@@ -34,12 +35,22 @@ def line(progress: Progress) -> list[Row]:
     ]
 
 
+def small(progress: Progress) -> list[Row]:
+    """One process with every role beside what it imports (small.py), in rows."""
+    found = process_size.measure(progress)
+    return [
+        Row("memory at work", found["work_mib"], "its packages alone", found["others_mib"], "MiB", process_size.MEMORY),
+        Row("start to ready", found["ready_s"], "its imports alone", found["imports_s"], "s", process_size.READY),
+    ]
+
+
 def part(name: str) -> Any:
-    return line if name == "line" else importlib.import_module(f"tests.bench.{name}").measure
+    own = {"line": line, "small": small}
+    return own.get(name) or importlib.import_module(f"tests.bench.{name}").measure
 
 
-PARTS = ("line", "syscalls", "found", "listener", "mqtt", "commit", "code", "instructions", "wire", "flood")
-"""In the order of a visit, from the whole to its parts; each is the file of its name, but the first."""
+PARTS = ("line", "small", "syscalls", "found", "listener", "mqtt", "commit", "code", "instructions", "wire", "flood")
+"""In the order of a visit, from the whole to its parts; each is the file of its name."""
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 
 class Authority:
     """A certificate authority that writes what it issues into ``folder``."""
 
-    def __init__(self, folder: Path, name: str = "ca") -> None:
+    def __init__(self, folder: Path, name: str = "ca", key: rsa.RSAPrivateKey | None = None) -> None:
         self.folder = folder
-        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey = key or ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         self.file = folder / f"{name}.crt"
         self.file.write_bytes(self._sign(self.name, self.key, authority=True).public_bytes(serialization.Encoding.PEM))
@@ -32,10 +32,25 @@ class Authority:
         )
         return files
 
+    def sign(self, request: x509.CertificateSigningRequest) -> bytes:
+        """The certificate that is asked for, as PEM, with the names that are asked for."""
+        now = datetime.now(UTC)
+        made = x509.CertificateBuilder(self.name, request.subject, request.public_key(), x509.random_serial_number())
+        made = made.not_valid_before(now - timedelta(days=9)).not_valid_after(now + timedelta(days=1))
+        for extension in request.extensions:
+            made = made.add_extension(extension.value, critical=extension.critical)
+        return made.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    def private(self) -> bytes:
+        """Its own key, as PEM."""
+        return self.key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
     def _sign(
         self,
         subject: x509.Name,
-        key: ec.EllipticCurvePrivateKey,
+        key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey,
         *,
         authority: bool = False,
         hosts: tuple[str, ...] = (),

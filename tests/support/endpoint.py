@@ -1,7 +1,7 @@
 """An endpoint on a bus in memory, with a clock that a test turns."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -29,9 +29,23 @@ def clock() -> TurnedClock:
 
 
 def endpoint(
-    bus: MqttClient, clock: TurnedClock, role: str = "worker", lane: str | None = "exit-1", beat_s: float = 5.0
+    bus: MqttClient,
+    clock: TurnedClock,
+    role: str = "worker",
+    lane: str | None = "exit-1",
+    beat_s: float = 5.0,
+    came_back: Callable[[], None] = lambda: None,
 ) -> Endpoint:
-    return Endpoint(bus, garage="marina", lane=lane, role=role, version="1.2", clock=clock, heartbeat_s=beat_s)
+    return Endpoint(
+        bus,
+        garage="marina",
+        lane=lane,
+        role=role,
+        version="1.2",
+        clock=clock,
+        heartbeat_s=beat_s,
+        came_back=came_back,
+    )
 
 
 def vehicle(of: Endpoint, **more: Any) -> Vehicle:

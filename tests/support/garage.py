@@ -31,8 +31,10 @@ from terminal.payby.sandbox.server import Sandbox
 from terminal.screen import qr
 from tests.support.leash import LEASH
 from tests.support.ports import free_port
+from tests.support.shipped_mosquitto import TESTER, ShippedMosquitto
 
 ROOT = Path(__file__).resolve().parents[2]
+EMBEDDED = "embedded"
 LIMIT_S = 30.0
 """The longest that a test waits for anything."""
 
@@ -172,13 +174,15 @@ class Garage:
     """``async with Garage(...)``: keys, configuration, PayBy and a scanner; start() what is to run.
 
     ``clock`` and ``sleep`` are PayBy's, and the clock the tickets' and the loops' too. ``more``: of the configuration.
-    ``user`` and ``client``: who the test is to the broker, which it watches.
+    ``user`` and ``client``: who the test is to the broker, which it watches. ``broker`` is an URL, or the Mosquitto of
+    deploy/: then each process has the certificate of its own user. With EMBEDDED `run` has its own, and the test only
+    watches.
     """
 
     def __init__(
         self,
         folder: Path,
-        broker: str,
+        broker: str | ShippedMosquitto,
         *,
         loops: str = "",
         notify: bool = True,
@@ -190,10 +194,17 @@ class Garage:
         user: str = "lane",
         client: str = "test-watch",
     ) -> None:
-        self.folder, self.broker = folder, broker
+        self.folder = folder
+        self.secured = None if isinstance(broker, str) else broker
+        self.broker = broker if isinstance(broker, str) else broker.url
         self.clock, self._sleep = clock or SystemClock(), sleep
         self._loops, self._notify, self._seed, self._password = loops, notify, seed, password
         self._more, self._user, self._client = more, user, client
+        self._is_embedded = broker == EMBEDDED
+        if self._is_embedded:
+            self.broker = f"mqtt://127.0.0.1:{(port := free_port())}"
+            self._more += f'\n[broker]\nport = {port}\nusers = "secrets/mqtt"\nwatchers = ["{TESTER}"]\n'
+            self._user, self._client = TESTER, f"{TESTER}-1"
         self.heard = Heard()
         self.running: dict[str, Process] = {}
         self._made = 0
@@ -210,6 +221,10 @@ class Garage:
         secrets = self.folder / "secrets"
         (secrets / "password").write_text(self._password + "\n")
         (secrets / "password").chmod(0o600)
+        for name in ("lane", TESTER) if self._is_embedded else ():
+            (secrets / "mqtt").mkdir(exist_ok=True)
+            (secrets / "mqtt" / name).write_text(self._password + "\n")
+            (secrets / "mqtt" / name).chmod(0o600)
         self.sandbox = await self._stack.enter_async_context(
             Sandbox(
                 merchant_keys=[key_pair(secrets, "merchant").public_key()],
@@ -241,9 +256,12 @@ class Garage:
         )
         (self.folder / "glass").mkdir()
         self.bus = await self._stack.enter_async_context(
-            MqttClient(self.broker, username=self._user, client_id=self._client, password=self._password)
+            self.secured.bus(TESTER)
+            if self.secured
+            else MqttClient(self.broker, username=self._user, client_id=self._client, password=self._password)
         )
-        await self.bus.wait_connected()
+        if not self._is_embedded:
+            await self.bus.wait_connected()
         following = asyncio.create_task(self.heard.follow(self.bus), name="test hears")
         self._stack.callback(following.cancel)
 
@@ -276,10 +294,20 @@ class Garage:
                 stderr=out,
                 stdin=asyncio.subprocess.DEVNULL,
                 cwd=ROOT,
-                env={**os.environ, **(env or {})},
+                env={**os.environ, **self._certificate(command), **(env or {})},
             )
         self.running[command] = Process(process, log)
         return self.running[command]
+
+    def _certificate(self, command: str) -> dict[str, str]:
+        """Who that command is to a broker that knows its users by certificates."""
+        if not self.secured:
+            return {}
+        user = "lane" if command == "run" else command
+        certificate, key = self.secured.authority.issue(user)
+        key.chmod(0o600)
+        files = {"username": user, "ca_file": self.secured.authority.file, "cert_file": certificate, "key_file": key}
+        return {f"EXIT_TERMINAL_MQTT_{name.upper()}": str(value) for name, value in files.items()}
 
     async def online(self, role: str, *, since: int = 0, limit_s: float = LIMIT_S) -> None:
         """Until a heartbeat of ``role`` came live; the reader's must say that its scanner is open."""

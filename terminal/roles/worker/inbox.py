@@ -2,22 +2,28 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Protocol
 
 from terminal.core.events import Event
 from terminal.core.rules import Change
 
 Done = Callable[[Change | None], Awaitable[None]]
 """Called once an event is taken; gets None if the event could not be taken."""
-
-
-Item = TypeVar("Item")
 MOST = 1_000
 """While so many events wait, because the disk hangs, nothing more is heard and PayBy is asked nothing. Timers, of which
 each lane and each stay has one, still post theirs."""
 
 
-class Inbox(asyncio.Queue[Item]):
+@dataclass(slots=True)
+class InboxItem:
+    """An event on its way into the journal; ``done`` runs after the commit and its consequences."""
+
+    event: Event
+    done: Done | None = None
+
+
+class Inbox(asyncio.Queue[InboxItem]):
     """A queue that tells those who can wait when there is room in it. What is not heard stays with the broker, and then
     with its sender: all who say something of weight repeat it."""
 
@@ -26,12 +32,14 @@ class Inbox(asyncio.Queue[Item]):
         self._free = asyncio.Event()
         self._free.set()
 
-    def put_nowait(self, item: Item) -> None:
+    def put_nowait(self, item: InboxItem) -> None:
+        """Append an event; from MOST on, those who ask for room() wait."""
         super().put_nowait(item)
         if self.qsize() >= MOST:
             self._free.clear()
 
-    def get_nowait(self) -> Item:
+    def get_nowait(self) -> InboxItem:
+        """The oldest event; raises asyncio.QueueEmpty."""
         item = super().get_nowait()
         if self.qsize() < MOST:
             self._free.set()

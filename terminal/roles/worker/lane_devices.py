@@ -104,7 +104,11 @@ class LaneDevices:
             received.ack()
 
     def hear_health(self, topic: Topic, health: Health) -> None:
-        """Note which lane's barrier shares our connection, and so our process."""
+        """Note which lane's barrier shares our connection, and so our process, and what went offline."""
+        if health.state == "offline" and topic.role == "barrier":
+            self._post(events.BarrierGone(self._now(), topic.lane))
+        elif health.state == "offline" and topic.role == "loops":
+            self._post(events.VehicleUnknown(self._now(), topic.lane))
         if topic.role == "barrier" and health.instance == self._endpoint.mqtt_client.instance:
             self._near = topic.lane
 

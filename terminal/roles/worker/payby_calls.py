@@ -3,11 +3,31 @@
 Every call raises a CallFailed of ``payby/errors.py`` if PayBy refuses it, or if nobody knows what became of it.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Protocol
 
+from terminal.core.events import Denial
+from terminal.payby import errors
 from terminal.payby.client import OrderAnswer, RefundAnswer
 from terminal.payby.messages import OrderPage, Payer
+
+DENIALS: Mapping[type[errors.CallFailed], Denial] = {
+    errors.Refused: "refused",
+    errors.OrderDead: "dead",
+    errors.OrderUnknown: "unknown",
+    errors.Unauthorised: "unauthorised",
+    errors.ClockWrong: "clock",
+    errors.OurMistake: "mistake",
+}
+"""What PayBy's refusals mean for an order; any other failure says nothing about it."""
+UNSIGNED: Mapping[type[errors.CallFailed], Denial] = {
+    errors.Refused: "refused",
+    errors.Unauthorised: "unauthorised",
+    errors.ClockWrong: "clock",
+    errors.OurMistake: "mistake",
+}
+"""What the unsigned refusals of PayBy's gateway mean: they change what is asked next, and end no order."""
 
 
 class PayByClock(Protocol):

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+import msgspec
+
 from terminal.core import money
 from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit
 from terminal.core.tariff import TicketPricing
@@ -14,6 +16,17 @@ GOODS = "parking"
 PARKING = frozenset(("parking", "parkings", "carpark"))
 PARKING_AR = frozenset(("موقف", "مواقف"))
 _MARKS = re.compile("[\u064b-\u0652\u0640]")  # vowel signs, and the stroke that only makes a word longer
+
+
+class _PlacedDevice(msgspec.Struct):
+    """The device in a placeOrder request."""
+
+    deviceId: str | None = None
+
+
+def device_of(words: bytes) -> str | None:
+    """The device that the bizContent of a placeOrder names."""
+    return msgspec.json.decode(words, type=_PlacedDevice).deviceId
 
 
 @dataclass(frozen=True, slots=True)

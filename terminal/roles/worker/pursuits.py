@@ -12,14 +12,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import msgspec
-
 from terminal.config.schema import advice
 from terminal.contract import lift_rules as grant
 from terminal.contract import messages
 from terminal.core import ids
 from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, PursuitKey, QueryOrder, SendLift, key_of
-from terminal.core.events import Denial, OrderDenied, OrderReported, OrderUnheard, RefundUnheard
+from terminal.core.events import OrderDenied, OrderReported, OrderUnheard, RefundUnheard
 from terminal.core.model import PaymentProof
 from terminal.core.rules import Change
 from terminal.payby import errors
@@ -29,7 +27,8 @@ from terminal.roles.worker.code_scans import CodeScans
 from terminal.roles.worker.event_mapper import order_report, refund_report
 from terminal.roles.worker.inbox import Done, PostEvent
 from terminal.roles.worker.pacing import Pace, lengthening
-from terminal.roles.worker.payby_calls import PayByOrders
+from terminal.roles.worker.payby_calls import DENIALS, UNSIGNED, PayByOrders
+from terminal.roles.worker.payby_requests import device_of
 
 LIFT_REPEATS_S = (0.5, 1.0, 2.0, 3.0)
 """The pauses (s) between publications of an unanswered lift; the last one repeats."""
@@ -53,33 +52,11 @@ LOOKS = 2
 TOO_LONG = "PayBy's signed words are too long for a lift, so no barrier can check them"
 FAILED_PAUSES_S = (5.0, 15.0, 60.0, 300.0)
 """The pauses (s) before a pursuit that failed unexpectedly starts again; the last one repeats."""
-DENIALS: Mapping[type[errors.CallFailed], Denial] = {
-    errors.Refused: "refused",
-    errors.OrderDead: "dead",
-    errors.OrderUnknown: "unknown",
-    errors.Unauthorised: "unauthorised",
-    errors.ClockWrong: "clock",
-    errors.OurMistake: "mistake",
-}
-"""What PayBy's refusals mean for an order; any other failure says nothing about it."""
-UNSIGNED: Mapping[type[errors.CallFailed], Denial] = {
-    errors.Refused: "refused",
-    errors.Unauthorised: "unauthorised",
-    errors.ClockWrong: "clock",
-    errors.OurMistake: "mistake",
-}
-"""What the unsigned refusals of PayBy's gateway mean: they change what is asked next, and end no order."""
 NOTHING_NEW = (errors.OrderPaid, errors.RateLimited, errors.NotSent)
 """After these failures the next query tells more, or nothing was sent at all."""
 NEVER_REFUNDED = errors.RefundRejected | errors.OurMistake | errors.OrderDead | errors.OrderUnknown
 """Refusals of a refund that asking again will not change; the last two mean that PayBy has no payment to refund."""
 logger = logging.getLogger(__name__)
-
-
-class _PlacedDevice(msgspec.Struct):
-    """The device in a placeOrder request."""
-
-    deviceId: str | None = None
 
 
 @dataclass(slots=True)
@@ -281,7 +258,7 @@ class Pursuits:
     def _device(self, no: str) -> str | None:
         """The device that an order was placed with."""
         if words := self.words.get(PursuitKey("placeOrder", no)):
-            return msgspec.json.decode(words, type=_PlacedDevice).deviceId
+            return device_of(words)
         name = ids.parse_order_no(no)
         return self.device_ids.get(name.lane) if name else None
 

@@ -7,7 +7,7 @@ core/rules); the screens (message_builder) and the pursuits (pursuits) follow fr
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,7 @@ from terminal.roles.worker.announcements import Announcer
 from terminal.roles.worker.code_scans import codes_of
 from terminal.roles.worker.event_mapper import ticket_event
 from terminal.roles.worker.failures import StayFailures, concerned
-from terminal.roles.worker.inbox import Inbox
+from terminal.roles.worker.inbox import Inbox, InboxItem
 from terminal.roles.worker.journal_keeper import JournalKeeper, WorkerJournal
 from terminal.roles.worker.lane_budget import LANES, LaneBudget
 from terminal.roles.worker.lane_devices import LaneDevices
@@ -48,15 +48,6 @@ from terminal.screen import qr
 KEEP_AGAIN_S = 5.0
 TURNS = 3
 """Turns of the event loop until a new order's request is on its way."""
-
-
-@dataclass(slots=True)
-class _Item:
-    """An event on its way into the journal; ``done`` runs after the commit and its consequences, with None if the event
-    could not be taken."""
-
-    event: events.Event
-    done: Callable[[Change | None], Awaitable[None]] | None = None
 
 
 class WorkerRole:
@@ -83,7 +74,7 @@ class WorkerRole:
         self.event_store = EventStore(
             settings.rules, log, self._words, checkpoint_rows=settings.checkpoint_rows, away=self._forget
         )
-        self._inbox: Inbox[_Item] = Inbox()
+        self._inbox = Inbox()
         self._builder = MessageBuilder(settings.garage, settings.signer, self._to_wall)
         self._announcer = Announcer(endpoint, self._builder, self.now, self.post, self._spawn)
         self._wakes = Wakes(self.now, self.post)
@@ -222,7 +213,7 @@ class WorkerRole:
         """Pursue what the state owes; nothing that was done before is repeated."""
         for kind, session, why in self.event_store.unread:
             self._failures.note(f"the journal's {kind}", why, session=session)
-        await self._take(_Item(events.Started(self.now(), self._settings.version, self._settings.rules)))
+        await self._take(InboxItem(events.Started(self.now(), self._settings.version, self._settings.rules)))
         for stay in list(self.event_store.garage.stays.values()):
             with self._failures.alone("a stay of before", stay.session):
                 await self._follow(stay, self.now(), restarted=True)
@@ -257,7 +248,7 @@ class WorkerRole:
 
     def post(self, event: events.Event, done: Callable[[Change | None], Awaitable[None]] | None = None) -> None:
         """Hand over an event, which is taken in its turn. ``done`` gets None if it could not be taken."""
-        self._inbox.put_nowait(_Item(event, done))
+        self._inbox.put_nowait(InboxItem(event, done))
 
     async def _consume(self) -> None:
         while True:
@@ -267,7 +258,7 @@ class WorkerRole:
             else:
                 await self._take(item)
 
-    async def _begin_anew(self, item: _Item) -> None:
+    async def _begin_anew(self, item: InboxItem) -> None:
         """This process started with an unconfirmed clock and now knows that it is wrong: start anew by the true time,
         and then take what waited."""
         waiting = [item, *(self._inbox.get_nowait() for _ in range(self._inbox.qsize()))]
@@ -282,7 +273,7 @@ class WorkerRole:
         if self._time.is_apart(self.now()):
             self.post(events.TimePassed(self.now()))
 
-    async def _take(self, item: _Item) -> None:
+    async def _take(self, item: InboxItem) -> None:
         event, alone = item.event, self._failures.alone
         try:
             change = await self.event_store.take(event)
@@ -318,7 +309,7 @@ class WorkerRole:
             with alone(what):
                 await self._announcer.announce(action)
 
-    async def _give_up(self, item: _Item, error: Exception) -> None:
+    async def _give_up(self, item: InboxItem, error: Exception) -> None:
         """An event on which our code fails: alert, and tell whoever waits for it."""
         event = item.event
         session, lane = concerned(event, self.event_store.garage)
@@ -388,13 +379,8 @@ class WorkerRole:
             if topic.role == "worker":
                 await self._rivals.note_health(health, retained=heard.retained)
             return
-        gone = health.state == "offline"
         self._devices.hear_health(topic, health)
-        if topic.role == "barrier" and gone:
-            self.post(events.BarrierGone(self.now(), topic.lane))
-        elif topic.role == "loops" and gone:
-            self.post(events.VehicleUnknown(self.now(), topic.lane))
-        elif topic.role == "lcd" and not gone and health.instance != self._lcds.get(topic.lane):
+        if topic.role == "lcd" and health.state != "offline" and health.instance != self._lcds.get(topic.lane):
             self._lcds[topic.lane] = health.instance
             await self._screens.show(topic.lane, again=True)
 

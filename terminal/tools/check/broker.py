@@ -6,16 +6,16 @@ handshake, then the connection. If a process of ours is connected, the check mak
 """
 
 import asyncio
-import socket
-import ssl
 from collections.abc import AsyncIterator
 
 from terminal import build
 from terminal.config.schema import ConfigError, MqttSettings, Settings
 from terminal.contract.access import USERS, knows, lacks
+from terminal.mqtt.dial_faults import dial_fault
 from terminal.mqtt.errors import REFUSALS, ConnectionRefused, MqttError
-from terminal.mqtt.transport import tls_context, where
+from terminal.mqtt.transport import dialled, tls_context, where
 from terminal.tools.check.finding import Finding, Machine
+from terminal.tools.check.rights import heard_back
 
 _WRONG_ID = REFUSALS["Client identifier not valid"]
 _LIMIT_S = 5.0
@@ -49,7 +49,7 @@ async def broker(settings: Settings, machine: Machine) -> AsyncIterator[Finding]
         if not machine.listens(port):
             yield Finding("broker", True, "embedded, not running; run starts it", but="unproven", about="mqtt.url")
             return
-    yield await _reach(mqtt, host, port, secure, machine)
+    yield await _reach(settings, mqtt, host, port, secure, machine)
 
 
 def _user(settings: Settings, mqtt: MqttSettings) -> Finding | None:
@@ -76,7 +76,9 @@ def _user(settings: Settings, mqtt: MqttSettings) -> Finding | None:
     return Finding(name, False, f"{user} may not use {topic}, which run needs", advice, about=about)
 
 
-async def _reach(mqtt: MqttSettings, host: str, port: int, secure: bool, machine: Machine) -> Finding:
+async def _reach(
+    settings: Settings, mqtt: MqttSettings, host: str, port: int, secure: bool, machine: Machine
+) -> Finding:
     try:
         build.check_certificate_files(mqtt)
         context = tls_context(mqtt.ca_file, mqtt.cert_file, mqtt.key_file) if secure else None
@@ -84,59 +86,25 @@ async def _reach(mqtt: MqttSettings, host: str, port: int, secure: bool, machine
     except ConfigError:  # their own lines report it
         return Finding("broker", True, "not asked: [mqtt] names a file that must be corrected first", but="unproven")
     try:
-        async with asyncio.timeout(_LIMIT_S):
-            _, writer = await asyncio.open_connection(host, port, ssl=context)
-            writer.close()
-    except (OSError, TimeoutError, UnicodeError) as error:
-        text, advice, about = trouble(error, mqtt)
-        return Finding("broker", False, f"{mqtt.url} {text}", advice, about=about)
+        (await asyncio.to_thread(dialled, host, port, context, _LIMIT_S)).close()
+    except (OSError, UnicodeError) as error:
+        fault = dial_fault(error, mqtt.ca_file)
+        return Finding("broker", False, f"{mqtt.url} {fault.words}", fault.advice, about=fault.about)
     if await asyncio.to_thread(machine.connected_to, host, port):
         text = (
             f"{mqtt.url} answers, and the running service is connected there; whether {mqtt.username} is, health tells"
         )
         return Finding("broker", True, text, but="unproven", about="mqtt.url")
-    return await _knock(mqtt)
+    return await _knock(settings, mqtt)
 
 
-def trouble(error: BaseException, mqtt: MqttSettings) -> tuple[str, str, str]:
-    """Why the broker is not reached, what to do about it, and the key that it is about."""
-    match error:
-        case ssl.SSLCertVerificationError(verify_code=10):
-            return "shows a certificate whose time is over", "issue the broker's certificate anew", "mqtt.url"
-        case ssl.SSLCertVerificationError(verify_code=9):
-            advice = "set this machine's clock: sudo timedatectl set-ntp true"
-            return "shows a certificate whose time has not begun", advice, "mqtt.url"
-        case ssl.SSLCertVerificationError(verify_code=62 | 64):
-            advice = "correct mqtt.url: the name or address that the broker's certificate has, or issue it for this one"
-            return "shows a certificate for another name", advice, "mqtt.url"
-        case ssl.SSLCertVerificationError(verify_code=23):
-            return "shows a certificate that was revoked", "issue the broker's certificate anew", "mqtt.url"
-        case ssl.SSLCertVerificationError():
-            ca = mqtt.ca_file or "the system's authorities"
-            advice = "correct mqtt.ca_file: the certificate of the authority that issued the broker's"
-            return f"shows a certificate that {ca} did not issue", advice, "mqtt.ca_file"
-        case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "RECORD_LAYER_FAILURE") | ConnectionResetError():
-            advice = "correct mqtt.url: mqtt:// or mqtts://, as the broker has it on this port"
-            return "does not speak TLS on this port", advice, "mqtt.url"
-        case ssl.SSLError():
-            advice = "correct mqtt.cert_file and mqtt.key_file: a certificate of the broker's own authority"
-            return f"ends the TLS handshake ({(error.reason or 'unknown').lower()})", advice, "mqtt.cert_file"
-        case ConnectionRefusedError():
-            return "cannot be reached: nobody listens there", "start the broker, or correct mqtt.url", "mqtt.url"
-        case socket.gaierror() | UnicodeError():
-            return "names a host that is not known here", "correct mqtt.url, or this machine's DNS", "mqtt.url"
-        case TimeoutError():
-            return "does not answer", "look at the network and the broker's firewall, or correct mqtt.url", "mqtt.url"
-        case _:
-            why = (getattr(error, "strerror", "") or type(error).__name__).lower()
-            return f"cannot be reached: {why}", "look at the network, start the broker, or correct mqtt.url", "mqtt.url"
-
-
-async def _knock(mqtt: MqttSettings) -> Finding:
+async def _knock(settings: Settings, mqtt: MqttSettings) -> Finding:
     """Connect under a client id that no role has, because this check would push out a role that has it."""
     try:
         async with build.mqtt_client(mqtt, f"{mqtt.username}-check", clean=True) as mqtt_client:
             connected, why = mqtt_client.connected, mqtt_client.trouble
+            if connected and (unheard := await heard_back(mqtt_client, settings, mqtt)):
+                return unheard
     except ConnectionRefused as error:
         if _WRONG_ID not in str(error):  # a broker that binds ids to users has checked the password first
             advice = "correct mqtt.username, or the password in mqtt.password_file"
@@ -145,7 +113,7 @@ async def _knock(mqtt: MqttSettings) -> Finding:
     except (MqttError, ConfigError) as error:
         return Finding("broker", False, str(error), "correct [mqtt]")
     if connected:
-        return Finding("broker", True, f"{mqtt.url} accepts {mqtt.username}'s password", about="mqtt.url")
+        return Finding("broker", True, f"{mqtt.url} accepts {mqtt.username}", about="mqtt.url")
     if mqtt.url.startswith("mqtts:") and not mqtt.cert_file:
         advice = "correct mqtt.cert_file and mqtt.key_file, if the broker asks for a client certificate"
         return Finding("broker", False, f"{mqtt.url} ends the connection: {why}", advice, about="mqtt.cert_file")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from terminal.clock import SystemClock
 from terminal.config.schema import key_in
 
 FindingOutcome = Literal["proved", "failed", "unproven", "warning"]
@@ -60,6 +61,7 @@ class Machine:
     ``serves`` tells whether the service is running on this machine: then it holds its lines.
     ``connected_to`` tells whether one of our processes has a connection to that host and port, ``listens`` whether one
     listens on that port, ``locked`` whose process holds the lock of that file.
+    ``now_ms`` is the wall clock.
     ``user`` is the user that the check runs as; empty if the lines need not name it.
     """
 
@@ -74,4 +76,5 @@ class Machine:
     connected_to: Callable[[str, int], bool] = lambda host, port: False
     listens: Callable[[int], bool] = lambda port: False
     locked: Callable[[Path], Literal["", "ours", "another's"]] = lambda path: ""
+    now_ms: Callable[[], int] = SystemClock().wall_ms
     user: str = ""

@@ -62,7 +62,7 @@ async def passwords(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
     if broker and mqtt.password_file == broker.users / mqtt.username and not mqtt.password_file.exists():
         yield Finding(name, True, "not there yet; the embedded broker will make it", but="unproven")
         return
-    advice = "give the file the password of this user of the broker, and close it to others: chmod o= FILE"
+    advice = f"write the password of {mqtt.username} at the broker into that file"
     found = _tried(name, lambda: f"{len(build.password(mqtt))} characters", advice)
     if found.ok and broker and (other := _other_password(mqtt, broker)):
         found = Finding(name, False, other, f'password_file = "{broker.users / mqtt.username}" is the one to name')
@@ -81,6 +81,11 @@ async def certificates(settings: Settings, _: Machine) -> AsyncIterator[Finding]
 
     found = _tried("certificates", usable, "`exit-terminal init` makes them: deploy/install.md, 4")
     yield found
+    if found.ok and mqtt.cert_file and (name := _common_name(mqtt.cert_file)) != mqtt.username:
+        text = f"{mqtt.cert_file} is {name}'s, and mqtt.username is {mqtt.username}: on a broker that takes the name"
+        text += f" from the certificate, as `init` makes it, this machine is {name}"
+        advice = "name the certificate of that user, or correct mqtt.username"
+        yield Finding("certificate mqtt.cert_file", True, text, advice, but="warning", about="mqtt.cert_file")
     if found.ok and mqtt.url.startswith("mqtts:"):
         now = datetime.now(UTC)
         for key, path in (("mqtt.ca_file", mqtt.ca_file), ("mqtt.cert_file", mqtt.cert_file)):
@@ -88,6 +93,13 @@ async def certificates(settings: Settings, _: Machine) -> AsyncIterator[Finding]
                 text, over = said
                 advice = "issue it anew before that day, at the broker's authority"
                 yield Finding(f"certificate {key}", not over, text, advice, but="" if over else "warning")
+
+
+def _common_name(path: Path) -> str:
+    """The name that the broker takes for the user's."""
+    subject = x509.load_pem_x509_certificates(path.read_bytes())[0].subject
+    names = subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return str(names[0].value) if names else "nobody"
 
 
 def _ends(path: Path, now: datetime) -> tuple[str, bool] | None:
@@ -132,10 +144,17 @@ def _other_password(mqtt: MqttSettings, broker: BrokerSettings) -> str:
 
 
 def _tried(name: str, attempt: Callable[[], object], advice: str) -> Finding:
+    """``advice`` is for a file that is absent or not what it should be; rights have an advice of their own."""
     try:
         return Finding(name, True, str(attempt()))
     except ConfigError as error:
-        return Finding(name, False, str(error), advice)
+        text = str(error)
+    if "close it to them: " in text:
+        text, _, command = text.partition("; close it to them: ")
+        advice = f"sudo {command}"
+    elif text.endswith("permission denied"):
+        advice = "give the file to the service's user: sudo chown USER FILE"
+    return Finding(name, False, text, advice)
 
 
 def _payby_keys(payby: PaybySettings) -> str:

@@ -23,18 +23,23 @@ class CheckReport(Protocol):
 
 
 class Lines:
-    """A line for each finding, and the verdict; ``say`` prints a line."""
+    """A line for each finding, one that names what could not be proven, and the verdict; ``say`` prints a line."""
 
     def __init__(self, say: Callable[[str], None] = print) -> None:
         self._say = say
+        self._unproven: list[str] = []
 
     def found(self, finding: Finding) -> None:
         self._say(str(finding))
+        if finding.outcome == "unproven":
+            self._unproven.append(finding.name)
 
     def show(self, text: str) -> None:
         self._say(text)
 
     def judge(self, ready: bool) -> None:
+        if self._unproven:
+            self._say(f"      not proven here: {', '.join(self._unproven)}")
         self._say("ready" if ready else "not ready")
 
 

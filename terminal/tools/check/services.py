@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 from terminal import build
 from terminal.config.schema import MENDS, ConfigError, PaybySettings, Settings
@@ -11,6 +12,8 @@ from terminal.tools.check.finding import Finding, Machine
 
 PAYBY_SKEW_MS = 60_000
 """The clock alarm of the worker; PayBy itself refuses at 15 minutes."""
+EARLIEST_MS = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp() * 1000)
+"""Before this a clock is surely wrong: the program is younger."""
 _QUICKEST_S = 10.0
 
 
@@ -18,6 +21,15 @@ async def payby_and_clock(settings: Settings, machine: Machine) -> AsyncIterator
     """Does PayBy answer the merchant's key (for at most 10 s), and is this machine's clock right?"""
     skew_ms = None
     payby = settings.payby
+    if machine.now_ms() < EARLIEST_MS:
+        at = datetime.fromtimestamp(machine.now_ms() / 1000, UTC)
+        text = f"this machine's clock says {at:%Y-%m-%d}: no certificate holds, and no ticket is taken"
+        yield Finding("clock", False, text, "set it: sudo timedatectl set-ntp true, or sudo date --set")
+        if payby and payby.base_url:
+            yield Finding(
+                "PayBy", True, "not asked: the clock must be set first", but="unproven", about="payby.base_url"
+            )
+        return
     if payby and payby.private_key and payby.base_url and payby.partner_id:
         try:
             client = build.payby_client(payby, timeout_s=min(payby.timeout, _QUICKEST_S))

@@ -12,12 +12,17 @@ SERVICE_GROUPS = ("gpio", "spi", "dialout", "input")
 """The groups that the units in deploy/systemd add to the user's own."""
 
 
-def become(name: str) -> None:
-    """Make this process run as that user, for good, in the groups that the service has. Raises ConfigError."""
+def known(name: str) -> pwd.struct_passwd:
+    """The entry of that user; raises ConfigError if this machine has none."""
     try:
-        entry = pwd.getpwnam(name)
+        return pwd.getpwnam(name)
     except (KeyError, ValueError):
         raise ConfigError(f"check: --user: got {name[:40]!r}, takes a user of this machine") from None
+
+
+def become(name: str) -> None:
+    """Make this process run as that user, for good, in the groups that the service has. Raises ConfigError."""
+    entry = known(name)
     if os.getuid() == entry.pw_uid:
         return
     if os.getuid() != 0:

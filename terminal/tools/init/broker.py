@@ -11,32 +11,44 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cryptography import x509
+
 from terminal.contract.access import USERS, WATCHERS, mosquitto_acl
-from terminal.tools.init.certificates import AUTHORITY, Authority
+from terminal.tools.init.certificates import AUTHORITY, Issuer
 from terminal.tools.init.folder import Folder
 from terminal.tools.init.layout import PASSWORDS
 
 BROKER = "mosquitto"
+SERVER_FILES = f"{BROKER}/certs/server.crt", f"{BROKER}/certs/server.key"
+"""The broker's certificate and its key."""
 _GROUP = "mosquitto"
 _OURS = ("localhost", "127.0.0.1", "::1")
 _ROUNDS = 101
 """Mosquitto's own number: the passwords are 43 random characters, which need no slow hash."""
 
 
-def write(folder: Folder, garage: str, url: str, authority: Authority) -> None:
+def write(folder: Folder, garage: str, url: str, authority: Issuer) -> None:
     """All of them; ``url``: where lanes reach the broker."""
     host = urlsplit(url).hostname or ""
     hosts = list(dict.fromkeys([host, *_OURS]))
-    authority.server(f"{BROKER}/certs/server.crt", f"{BROKER}/certs/server.key", hosts)
+    authority.server(*SERVER_FILES, hosts)
+    for watcher in WATCHERS:  # for the bridge to the watchers' own broker: deploy/operations.md
+        authority.client(f"{BROKER}/certs/{watcher}.crt", f"{BROKER}/certs/{watcher}.key", watcher, group=_GROUP)
     folder.write(f"{BROKER}/certs/ca.crt", folder.read(AUTHORITY), 0o644)
     shipped = files("terminal.tools.init").joinpath("mosquitto.conf").read_text(encoding="utf-8")
     folder.write(f"{BROKER}/mosquitto.conf", shipped.encode(), 0o644)
     write_users(folder, garage)
 
 
+def hosts_of(certificate: bytes) -> list[str]:
+    """The names and addresses that a certificate is for."""
+    names = x509.load_pem_x509_certificate(certificate).extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    return [str(name.value) for name in names.value]
+
+
 def lanes_of(folder: Folder) -> list[str]:
     """The lanes that have a user, in the order of their names."""
-    there = (path.name for path in (folder.root / PASSWORDS).glob("lane.*") if path.suffix != ".key")
+    there = (path.name for path in (folder.root / PASSWORDS).glob("lane.*") if path.suffix not in (".key", ".old"))
     return sorted(name.removeprefix("lane.") for name in there)
 
 

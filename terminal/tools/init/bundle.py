@@ -15,7 +15,7 @@ from terminal.config.schema import ConfigError, Settings
 from terminal.payby.key_files import CERTIFICATE, PUBLIC, find_key
 from terminal.tools.init import configuration, keys, layout
 from terminal.tools.init.answers import LANE, Answers
-from terminal.tools.init.certificates import AUTHORITY, Authority
+from terminal.tools.init.certificates import AUTHORITY, Issuer
 from terminal.tools.init.folder import SERVICE_USER, Folder
 
 CONFIGURATION = "exit-terminal.toml"
@@ -31,7 +31,7 @@ def file_of(lane: str) -> str:
 
 
 def lane_files(
-    folder: Folder, settings: Settings, answers: Answers, url: str, authority: Authority | None
+    folder: Folder, settings: Settings, answers: Answers, url: str, authority: Issuer | None
 ) -> tuple[dict[str, bytes], list[str]]:
     """The files that the lane gets, by their names there, and the names of those that are still absent here. Makes the
     lane's user.
@@ -56,7 +56,9 @@ def lane_files(
     if authority:
         certificate, key = layout.certificate(user)
         authority.client(certificate, key, user)
-        files |= {name: folder.read(name) for name in (AUTHORITY, certificate, key)}
+        absent += authority.waits
+        there = (name for name in (AUTHORITY, certificate, key) if name not in authority.waits)
+        files |= {name: folder.read(name) for name in there}
     return files, absent
 
 

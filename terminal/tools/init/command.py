@@ -13,9 +13,9 @@ from pathlib import Path
 
 from terminal.config.load import checked, load, parse
 from terminal.config.schema import ConfigError, Settings
-from terminal.tools.init import broker, bundle, configuration, keys, layout, words
+from terminal.tools.init import broker, bundle, configuration, keys, layout, renewal, words
 from terminal.tools.init.answers import LANE, SERVER, SINGLE, gather
-from terminal.tools.init.certificates import Authority
+from terminal.tools.init.certificates import Issuer, issuer
 from terminal.tools.init.folder import Folder, owner_of
 
 _HEAD = """\
@@ -35,6 +35,9 @@ class Request:
     user: str | None = None
     bundle_from: Path | None = None
     replace: bool = False
+    renew: tuple[str, ...] = ()
+    ca: Path | None = None
+    ca_key: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,10 @@ def run(request: Request, around: Surroundings) -> int:
     if file.exists():
         settings = load(file, around.environ)
         shape = shape_of(settings)
+        for what in request.renew:
+            renewal.renew(what, folder, settings, around.now, around.say)
+        if request.renew:
+            return 0
         if request.shape not in (None, shape):
             raise ConfigError(f"init: --shape: got {request.shape}, but {file} is a {shape}'s; choose another folder")
         if shape == SERVER and request.lanes:
@@ -72,6 +79,8 @@ def run(request: Request, around: Surroundings) -> int:
         around.say(f"{file} is there already: nothing was changed.")
         around.say(words.next_steps(shape, folder, file, settings))
         return 0
+    if request.renew:
+        raise ConfigError(f"init: --renew: {file} is absent, takes a folder that `init` has made")
     return _make(request, around, folder, file)
 
 
@@ -86,6 +95,10 @@ def _make(request: Request, around: Surroundings, folder: Folder, file: Path) ->
     shape = request.shape or _asked_shape(around)
     if len(request.lanes) > 1 and shape != SERVER:
         raise ConfigError(f"init: --lane: got {len(request.lanes)} lanes, takes one for a {shape}")
+    if request.ca_key and not request.ca:
+        raise ConfigError("init: --ca-key: got it alone, takes the authority's certificate with it: --ca")
+    if request.ca and shape != SERVER:
+        raise ConfigError(f"init: --ca: got it for a {shape}, takes it for a server, which has the broker")
     given = dict(request.given)
     if shape != SERVER and request.lanes:
         given["lane"] = request.lanes[0]
@@ -104,8 +117,9 @@ def _make(request: Request, around: Surroundings, folder: Folder, file: Path) ->
         keys.ticket(folder, layout.TICKET)
         for user in layout.users(shape):
             keys.password(folder, f"{layout.PASSWORDS}/{user}")
+    authority: Issuer | None = None
     if shape == SERVER and layout.secure(url):
-        authority = Authority(folder, answers["garage.id"], around.now)
+        authority = issuer(folder, answers["garage.id"], around.now, request.ca, request.ca_key)
         authority.client(*layout.certificate(layout.RUN_USER), layout.RUN_USER)
         broker.write(folder, answers["garage.id"], url, authority)
     folder.write(file.name, text.encode(), 0o640)
@@ -113,7 +127,7 @@ def _make(request: Request, around: Surroundings, folder: Folder, file: Path) ->
     around.say(words.made(shape, folder))
     if to_set:
         around.say(words.stand_ins(to_set, values))
-    around.say(words.next_steps(shape, folder, file, settings))
+    around.say(words.next_steps(shape, folder, file, settings, authority.waits if authority else ()))
     if shape == SERVER and request.lanes:
         for lane in request.lanes:
             _bundle(lane, request.replace, around, folder, settings, url, hardware)
@@ -167,7 +181,7 @@ def _bundle(
     assert settings.garage
     checked("mqtt.url", url)
     hardware = gather(LANE, {**given, "lane": lane}, around.host, None, around.say)
-    authority = Authority(folder, settings.garage.id, around.now) if layout.secure(url) else None
+    authority = issuer(folder, settings.garage.id, around.now) if layout.secure(url) else None
     files, absent = bundle.lane_files(folder, settings, hardware, url, authority)
     folder.write(name, bundle.pack(files, int(around.now.timestamp())), replace=True)
     if broker.is_ours(folder.root):

@@ -96,6 +96,14 @@ class Folder:
         self.made.append(name)
         return True
 
+    def set_aside(self, name: str) -> None:
+        """Rename a file that is about to be made anew to ``<name>.old``; an older one of that name is replaced."""
+        path = self.root / name
+        try:
+            path.replace(path.with_name(f"{path.name}.old"))
+        except OSError as error:
+            raise _refused(path, error) from None
+
     def _make_folder(self, path: Path) -> None:
         if path.is_dir():
             return
@@ -118,7 +126,7 @@ class Folder:
             os.fchown(file, 0 if self.owner.uid is None else self.owner.uid, 0 if gid is None else gid)
 
 
-_OPEN = frozenset({"upload", "certs"})
+_OPEN = frozenset({"upload", "certs", "requests"})
 """Folders that hold nothing secret."""
 
 

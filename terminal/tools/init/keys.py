@@ -22,18 +22,19 @@ UPLOAD = "upload"
 """The folder with the merchant's public half, for PayBy's portal: the same key in each file."""
 
 
-def merchant(folder: Folder, name: str) -> None:
-    """The merchant's RSA pair; what a portal may want of its public half stands in UPLOAD."""
+def merchant(folder: Folder, name: str, public: str = f"{UPLOAD}/merchant") -> None:
+    """The merchant's RSA pair; what a portal may want of its public half stands in UPLOAD, under names that begin with
+    ``public``."""
     key = _private(folder, name, rsa.RSAPrivateKey)
     der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     pkcs1 = key.public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1)
     for file, content in (
-        ("merchant.pub.pem", spki(key)),
-        ("merchant.pub.pkcs1.pem", pkcs1),
-        ("merchant.pub.base64", base64.b64encode(der) + b"\n"),
-        ("merchant.pub.der", der),
+        ("pub.pem", spki(key)),
+        ("pub.pkcs1.pem", pkcs1),
+        ("pub.base64", base64.b64encode(der) + b"\n"),
+        ("pub.der", der),
     ):
-        _public(folder, f"{UPLOAD}/{file}", content, name)
+        _public(folder, f"{public}.{file}", content, name)
 
 
 def signer(folder: Folder, name: str) -> None:

@@ -9,6 +9,7 @@ from terminal.config.schema import Settings
 from terminal.tools.init.answers import LANE, SERVER
 from terminal.tools.init.broker import BROKER
 from terminal.tools.init.bundle import file_of
+from terminal.tools.init.certificates import REQUESTS
 from terminal.tools.init.configuration import Value
 from terminal.tools.init.folder import Folder
 from terminal.tools.init.keys import UPLOAD
@@ -36,8 +37,8 @@ def stand_ins(keys: Collection[str], values: Mapping[str, Value]) -> str:
     )
 
 
-def next_steps(shape: str, folder: Folder, file: Path, settings: Settings) -> str:
-    """What a person does next, in that order."""
+def next_steps(shape: str, folder: Folder, file: Path, settings: Settings, waits: Collection[str] = ()) -> str:
+    """What a person does next, in that order. ``waits``: certificates that the garage's authority must still issue."""
     root, steps = folder.root, []
     if shape == LANE:
         steps += _missing_at_lane(settings)
@@ -49,6 +50,11 @@ def next_steps(shape: str, folder: Folder, file: Path, settings: Settings) -> st
             *_payby_key(settings),
             "copy secrets/ticket-k1 to the entry terminal: it signs the tickets",
         ]
+    if waits:
+        steps.append(
+            f"have the garage's authority sign each request in {root / REQUESTS}/, and put the certificates here:"
+            f" {', '.join(waits)}"
+        )
     if shape == SERVER:
         steps += [
             f"install Mosquitto and copy {root / BROKER}/ to /etc/mosquitto/: deploy/install.md, 4",
@@ -97,8 +103,9 @@ def bundle_made(lane: str, folder: Folder, files: Collection[str], absent: Colle
     lines += [f"  {name}" for name in sorted(files)]
     if absent:
         lines.append(
-            f"Not in it, since it is not here yet: {', '.join(absent)}. Download PayBy's public key"
-            f" (deploy/payby.md, 2), then: exit-terminal init {folder.root} --lane {lane} --replace"
+            f"Not in it, since it is not here yet: {', '.join(absent)}. Download PayBy's public key (deploy/payby.md,"
+            f" 2), have a certificate's request in {REQUESTS}/ signed, then: exit-terminal init {folder.root} --lane"
+            f" {lane} --replace"
         )
     if _is_loopback(url):
         lines.append(
