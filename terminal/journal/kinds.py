@@ -35,10 +35,10 @@ REFUSED = "refused"
 
 SIGNED = "signed"
 """Somebody signed in or out, or was refused."""
-ASKED, OUTCOME = "asked", "outcome"
+DESK_ASKED, OUTCOME = "asked", "outcome"
 """What an operator asks for, written before it is said; and what came of it."""
 SEEN = "seen"
 """An alert that somebody has seen, and his note."""
 
 BARRIERS = frozenset({INTENT, DONE, REFUSED, REPAIRED})
-CONSOLES = frozenset({SIGNED, ASKED, OUTCOME, SEEN, REPAIRED})
+CONSOLES = frozenset({SIGNED, DESK_ASKED, OUTCOME, SEEN, REPAIRED})

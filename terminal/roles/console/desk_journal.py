@@ -13,7 +13,7 @@ import msgspec
 
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.journal.journal import Journal, JournalOptions
-from terminal.journal.kinds import ASKED, CONSOLES, OUTCOME, REPAIRED, SEEN, SIGNED
+from terminal.journal.kinds import CONSOLES, DESK_ASKED, OUTCOME, REPAIRED, SEEN, SIGNED
 from terminal.journal.repair import finish, rebuild
 from terminal.journal.rows import JournalDamaged, JournalForeign, Row, connect
 
@@ -112,7 +112,7 @@ class DeskBook:
 
     def take(self, kind: str, data: bytes, at_ms: int) -> None:
         """Note one row; raises ValueError for one that no console writes."""
-        if kind == ASKED:
+        if kind == DESK_ASKED:
             record = _decode(ActionRecord, data)
             self.actions[record.id] = DeskAction(record, at_ms)
             self._once[record.once] = record.id
@@ -185,7 +185,7 @@ class DeskJournal:
 
     async def ask(self, record: ActionRecord, at_ms: int) -> DeskAction:
         """Write an action; it may be said once this returns."""
-        await self._append(ASKED, record, at_ms)
+        await self._append(DESK_ASKED, record, at_ms)
         return self.book.actions[record.id]
 
     async def come_of(self, record: OutcomeRecord, at_ms: int) -> None:
@@ -210,7 +210,7 @@ def audit_rows(rows: Iterable[Row], since_ms: int, until_ms: int) -> Iterator[di
     """The rows from ``since_ms`` to before ``until_ms`` as flat fields, for a page or a file: ``n``, ``at_ms``,
     ``kind``, and the record's own."""
     kinds: dict[str, type[msgspec.Struct]] = {
-        SIGNED: SignRecord, ASKED: ActionRecord, OUTCOME: OutcomeRecord, SEEN: SeenRecord,
+        SIGNED: SignRecord, DESK_ASKED: ActionRecord, OUTCOME: OutcomeRecord, SEEN: SeenRecord,
     }  # fmt: skip
     for row in rows:
         if since_ms <= row.at_ms < until_ms:
