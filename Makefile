@@ -17,6 +17,7 @@ export PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 READY_DEV := .venv/.ready-dev
+READY_AXE := .venv/.ready-axe
 CARS ?=
 PORT ?= 8000
 ARGS ?=
@@ -57,8 +58,8 @@ imports: $(READY_DEV)
 unit: $(READY_DEV)
 	$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
-# The demo's page in a real browser, headless.
-browser: $(READY_DEV)
+# The demo's page and the operator's desk in a real browser, headless.
+browser: $(READY_DEV) $(READY_AXE)
 	@deploy/packages browser
 	$(BIN)/python -m pytest tests/browser $(ARGS)
 
@@ -128,6 +129,11 @@ $(READY_DEV): requirements-dev.lock $(READY)
 	$(INSTALL) --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip check --quiet --disable-pip-version-check
 	@touch $(READY_DEV)
+
+# axe-core, of a package that only carries it: beside the environment, not in it.
+$(READY_AXE): tests/browser/axe.txt $(READY_DEV)
+	$(INSTALL) --require-hashes --target .venv/axe --upgrade -r tests/browser/axe.txt
+	@touch $(READY_AXE)
 
 # Newer versions of what we stand on: `make lock UPGRADE=--upgrade`, then `make test`, then commit the files.
 UPGRADE ?=

@@ -13,8 +13,6 @@ from terminal import __version__
 from terminal.config.schema import ConfigError
 
 PROGRAM = "exit-terminal"
-NOT_YET = ("console",)
-"""Commands that a later version will have."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -174,6 +172,17 @@ def _add_watch(watch: argparse.ArgumentParser) -> None:
     watch.add_argument("--password-file", metavar="FILE", type=Path, help="of that user (default: beside the others)")
 
 
+def _add_user(user: argparse.ArgumentParser) -> None:
+    user.add_argument("action", metavar="ACTION", choices=("add", "list", "remove"), help="add, list or remove")
+    user.add_argument("name", metavar="NAME", nargs="?", help="the user's")
+    user.add_argument(
+        "--role", choices=("view", "attendant", "manager"), default="attendant", help="(default: %(default)s)"
+    )
+    user.add_argument("--password-file", metavar="FILE", type=Path, help="with the password (default: it is asked for)")
+    user.add_argument("--replace", action="store_true", help="another role and password for a user who is there")
+    user.add_argument("--json", action="store_true", help="list: one JSON document")
+
+
 def _add_ticket(ticket: argparse.ArgumentParser) -> None:
     ticket.add_argument(
         "--minutes-ago", metavar="N", type=int, default=90, help="how long ago it entered (default: %(default)s)"
@@ -295,6 +304,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "barrier": ("one role: checks lifts and pulses the relay", _none),
     "lcd": ("one role: shows the screen", _add_lcd),
     "loops": ("one role: tells whether a car waits, and whether one is under the boom", _none),
+    "console": ("one role: the operator's desk, a web page", _none),
     "broker": ("the embedded broker, for one machine", _none),
     "sandbox": ("a PayBy look-alike for integration tests", _add_sandbox),
     "init": ("write a configuration with fresh keys into a folder, and say what to do next", _add_init),
@@ -302,6 +312,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "restore": ("put a backup back; nothing that is there is written over", _add_restore),
     "check": ("is this installation ready? A line for each part, and what to do about a failure", _add_check),
     "watch": ("the garage's messages as they come, a readable line each, until Ctrl-C", _add_watch),
+    "user": ("who may sign in at the operator's desk", _add_user),
     "ticket": ("print a test ticket", _add_ticket),
     "tariff": ("explain the fee of a stay, list where fees change, or draw them", _add_tariff),
     "screens": ("draw every screen of every panel; with --config in that garage's words", _add_screens),
@@ -328,8 +339,7 @@ def _helps(words: list[str], asked: str) -> bool:
 def main(argv: Sequence[str] | None = None, run: Callable[[argparse.Namespace], int] | None = None) -> int:
     """Run one command by ``run``, which is commands.main; returns 0 done, 1 failed, 2 wrong use or configuration."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if (asked := _command(words)) in NOT_YET:
-        return _say(f"{asked} is not there yet in version {__version__}", 2)
+    asked = _command(words)
     arguments = parser(asked if asked in COMMANDS and not _helps(words, asked) else None).parse_args(words)
     try:
         if run is None:

@@ -53,6 +53,7 @@ async def test_a_whole_installation_is_ready(place: Path, sandbox: Sandbox, embe
         "panel",
         "screens",
         "scanner",
+        "port console.port",
         "broker",
         "PayBy",
         "clock",

@@ -46,7 +46,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
     said: list[str] = []
     request = Request(folder / "exit-terminal.toml", DESK, "single", payby="sandbox")
-    run(request, Surroundings({}, utc_now(), "desk", say=said.append, to_come=("console",)))
+    run(request, Surroundings({}, utc_now(), "desk", say=said.append))
     (folder / "sandbox").mkdir()
     key_pair(folder / "sandbox", "payby")
     return folder
@@ -72,6 +72,7 @@ class Box:
             "EXIT_TERMINAL_MQTT_URL": f"mqtt://127.0.0.1:{self.broker}",
             "EXIT_TERMINAL_BROKER_PORT": str(self.broker),
             "EXIT_TERMINAL_LISTENER_PORT": str(self.listener),
+            "EXIT_TERMINAL_CONSOLE_PORT": "0",
         }
         return {**os.environ, "PYTHONPATH": str(ROOT), **own, **self.environ}
 
@@ -335,7 +336,7 @@ def test_a_running_lane_keeps_what_it_has_and_is_not_called_broken(box: Box) -> 
 
 def test_the_installation_of_these_tests_is_one_of_every_role(box: Box) -> None:
     settings = load(box.folder / "exit-terminal.toml", {})
-    assert settings.roles() == ("broker", "worker", "listener", "barrier", "lcd", "reader")
+    assert settings.roles() == ("broker", "worker", "listener", "barrier", "lcd", "reader", "console")
 
 
 @pytest.mark.parametrize("user", ["worker", "listener", "watch", "lane.exit-2"])
@@ -345,7 +346,7 @@ def test_a_server_s_run_as_another_user_than_lane_is_named_by_both_and_tries_not
     """On a broker elsewhere too, whose rules are ours: it would connect for ever, and never be heard."""
     given = {"garage": "marina", "mqtt_url": "mqtts://localhost:1"}
     request = Request(tmp_path / "exit-terminal.toml", given, "server", payby="sandbox")
-    run(request, Surroundings({}, utc_now(), "desk", say=lambda _: None, to_come=("console",)))
+    run(request, Surroundings({}, utc_now(), "desk", say=lambda _: None))
     (tmp_path / "sandbox").mkdir()
     key_pair(tmp_path / "sandbox", "payby")
     monkeypatch.setenv("EXIT_TERMINAL_MQTT_USERNAME", user)

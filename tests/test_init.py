@@ -40,10 +40,8 @@ TOLD = {
 SHAPES = ("single", "server", "lane")
 
 
-def around(
-    said: list[str], prompt: Callable[[str], str] | None = None, *, now: datetime = NOW, to_come: tuple[str, ...] = ()
-) -> Surroundings:
-    return Surroundings({}, now, "garage-server", prompt, said.append, to_come)
+def around(said: list[str], prompt: Callable[[str], str] | None = None, *, now: datetime = NOW) -> Surroundings:
+    return Surroundings({}, now, "garage-server", prompt, said.append)
 
 
 def made(folder: Path, shape: str = "single", **more: object) -> tuple[Settings, str]:
@@ -86,13 +84,6 @@ def test_each_shape_runs_its_roles_and_no_others(tmp_path: Path, shape: str, rol
     assert settings.roles() == roles
     settings.require(*roles)
     assert settings.absent == {}
-
-
-def test_a_role_of_a_later_version_is_left_out(tmp_path: Path) -> None:
-    run(Request(tmp_path / "exit-terminal.toml", TOLD), around([], to_come=("console",)))
-    settings = load(tmp_path / "exit-terminal.toml", {})
-    assert settings.console is None
-    assert settings.lift and set(settings.lift.trusted) == {"worker", "console"}
 
 
 def test_what_was_told_stands_in_the_configuration(tmp_path: Path) -> None:

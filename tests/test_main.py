@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from terminal import __version__
-from terminal.__main__ import NOT_YET, main
+from terminal.__main__ import main
 from terminal.config.schema import ConfigError
 
 COMMANDS = [
-    *("demo", "run", "reader", "worker", "listener", "barrier", "lcd", "loops", "broker"),
+    *("demo", "run", "reader", "worker", "listener", "barrier", "lcd", "loops", "console", "broker"),
     *(
         "sandbox",
         "init",
@@ -21,6 +21,7 @@ COMMANDS = [
         "restore",
         "check",
         "watch",
+        "user",
         "ticket",
         "tariff",
         "screens",
@@ -82,19 +83,9 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
 def test_every_command_reaches_app_with_its_name(command: str) -> None:
     needed = {
         "screens": ["--out", "x"], "refund": ["marina-exit-1-x"], "reconcile": ["--date", "2026-11-22"],
-        "backup": ["x.tar"], "restore": [__file__, "x"],
+        "backup": ["x.tar"], "user": ["list"], "restore": [__file__, "x"],
     }  # fmt: skip
     assert called(command, *needed.get(command, [])).command == command
-
-
-@pytest.mark.parametrize("command", NOT_YET)
-def test_a_command_of_a_later_version_says_so_in_one_line(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for words in ([command], [command, "--help"], ["--config", "x.toml", command, "ORDER", "--yes"]):
-        assert refused(capsys, *words) == f"exit-terminal: {command} is not there yet in version {__version__}\n"
-
-
-def test_a_later_command_s_name_may_be_a_value_elsewhere() -> None:
-    assert called("ticket", "--png", "console").png == Path("console")
 
 
 def test_config_may_stand_before_or_after_the_command() -> None:

@@ -254,7 +254,7 @@ def options() -> Iterator[tuple[str, str]]:
 
 NEEDED = {
     "screens": ["--out", "x"], "refund": ["marina-exit-1-x"], "reconcile": ["--date", "2026-11-22"],
-    "backup": ["x.tar"], "restore": [__file__, "x"],
+    "backup": ["x.tar"], "user": ["list"], "restore": [__file__, "x"],
 }  # fmt: skip
 
 

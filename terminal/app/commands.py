@@ -5,6 +5,7 @@ on stderr and an exit status: 1 if something failed, 2 if something must be corr
 import argparse
 import asyncio
 import errno
+import getpass
 import json
 import logging
 import os
@@ -16,7 +17,7 @@ from dataclasses import replace
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from terminal import __version__, build
+from terminal import build
 from terminal.app import allocator, output
 from terminal.app.exit_status import failed, in_a_line, set_right
 from terminal.app.hardware import RealHardware
@@ -28,9 +29,6 @@ from terminal.config import load
 from terminal.config.schema import ConfigError, GarageSettings, LcdSettings, Settings
 from terminal.payby.plain_text import plain
 from terminal.threads import aside
-
-NOT_YET = ("console",)
-"""Roles that a later version will have."""
 
 
 def main(args: argparse.Namespace) -> int:
@@ -49,6 +47,7 @@ def main(args: argparse.Namespace) -> int:
         "refund": _refund,
         "reconcile": _reconcile,
         "watch": _watch,
+        "user": _user,
         "run": _run,
     }
     output.make_plain(sys.stdout)
@@ -80,11 +79,7 @@ def _load(args: argparse.Namespace) -> Settings:
 
 def _run(args: argparse.Namespace) -> int:
     settings = _load(args)
-    there = settings.roles()
-    roles = [role for role in there if role not in NOT_YET]
-    for role in NOT_YET:
-        if role in there:
-            print(f"exit-terminal: [{role}]: this role is not there yet in version {__version__}", file=sys.stderr)
+    roles = settings.roles()
     if not roles:
         raise ConfigError("run: the configuration has no section for any role; see deploy/exit-terminal.toml")
     settings.require(*roles)
@@ -171,7 +166,7 @@ def _init(args: argparse.Namespace) -> int:
         replace=args.replace,
     )
     prompt = input if sys.stdin.isatty() else None
-    around = command.Surroundings(os.environ, command.utc_now(), socket.gethostname(), prompt, to_come=NOT_YET)
+    around = command.Surroundings(os.environ, command.utc_now(), socket.gethostname(), prompt)
     return command.run(request, around)
 
 
@@ -192,12 +187,13 @@ def _restore(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> int:
     from drivers.panel_kinds import check_offset, datasheet_hz
     from drivers.pins import claim, open_pins
-    from terminal.tools.check import command, credentials, finding, machine, order, processes, report, user
+    from terminal.tools.check import command, credentials, finding, machine, order, processes, report
+    from terminal.tools.check import user as service_user
 
     if args.user:
-        user.known(args.user)
+        service_user.known(args.user)
         credentials.lend(load.file_of(args.config, os.environ), args.user, os.environ)
-        user.become(args.user)
+        service_user.become(args.user)
     # a broker that does not answer is a finding, not a warning
     logging.getLogger("terminal.mqtt.client").setLevel(logging.ERROR)
     here = finding.Machine(
@@ -210,8 +206,7 @@ def _check(args: argparse.Namespace) -> int:
         connected_to=processes.connected_to,
         listens=processes.listens,
         locked=processes.locked,
-        user=user.me(),
-        to_come=NOT_YET,
+        user=service_user.me(),
     )
     document = report.Document(lambda text: print(text, file=sys.stderr)) if args.json else None
     lines, payers = document or report.Lines(), sys.stderr if document else sys.stdout
@@ -272,6 +267,14 @@ def _reconcile(args: argparse.Namespace) -> int:
         statements=args.statement,
         barrier_journals=args.barrier_journal,
     )
+
+
+def _user(args: argparse.Namespace) -> int:
+    from terminal.tools import user
+
+    wish = user.UserWish(args.action, args.name or "", args.role, args.password_file, args.replace, args.json)
+    ask = getpass.getpass if sys.stdin.isatty() else None
+    return user.run(_load(args), wish, day=time.strftime("%Y-%m-%d"), ask=ask)
 
 
 def _watch(args: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import replace
 from pathlib import Path
 
+from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -25,7 +26,9 @@ from drivers.relay import RelayBarrier
 from drivers.simulated import SimulatedArm, SimulatedLoops, SimulatedRelay
 from drivers.simulated_scanner import SimulatedScanner
 from terminal import build
-from terminal.app.roles import open_broker, run_roles
+from terminal.app.connection import open_broker
+from terminal.app.demo_desk import demo_desk
+from terminal.app.roles import run_roles
 from terminal.config import load
 from terminal.config import schema as sections
 from terminal.config.load import read_ticket_keys
@@ -75,7 +78,7 @@ payby_public_key = ["secrets/payby.pub.pem"]
 notify_url = "http://127.0.0.1:{notify}/payby/notify"
 [lift]
 private_key = "secrets/worker.pem"
-trusted = {{ worker = "secrets/worker.pub.pem" }}
+trusted = {{ worker = "secrets/worker.pub.pem", console = "secrets/console.pub.pem" }}
 [ticket]
 keys = {{ k1 = "secrets/ticket-k1" }}
 [reader]
@@ -95,6 +98,8 @@ waiting_pin = 5
 boom_pin = 6
 [listener]
 port = {notify}
+[console]
+lift_private_key = "secrets/console.pem"
 [journal]
 path = "journal.db"
 [gpio]
@@ -200,20 +205,24 @@ async def run_demo(port: int, cars: int | None) -> int:
                     group.create_task(lane.run(), name="demo lane"),
                     group.create_task(run_roles(settings, ROLES, process="run", hardware=hardware), name="roles"),
                 ]
-                status = await _drive(lane, f"{PROGRAM} --config {settings.file} watch", port, cars)
+                watch_command = f"{PROGRAM} --config {settings.file} watch"
+                if cars is None:
+                    async with demo_desk(settings, folder) as desk:
+                        status = await _serve(lane, watch_command, port, desk)
+                else:
+                    print(f"Its messages: {watch_command}", file=sys.stderr, flush=True)
+                    status = 0 if (await run_cars(lane, cars)).ok else 1
                 for task in tasks:
                     task.cancel()
     return status
 
 
-async def _drive(lane: DemoLane, watch: str, port: int, cars: int | None) -> int:
+async def _serve(lane: DemoLane, watch: str, port: int, desk: web.Application) -> int:
     """``watch``: the command that shows the lane's messages."""
-    if cars is not None:
-        print(f"Its messages: {watch}", file=sys.stderr, flush=True)
-        return 0 if (await run_cars(lane, cars)).ok else 1
-    page = Page(lane)
+    page = Page(lane, desk)
     try:
-        print(f"The lane is at {await page.start(port)} (Ctrl-C ends it).", flush=True)
+        url = await page.start(port)
+        print(f"The lane is at {url} (Ctrl-C ends it), the operator's desk at {url}/desk/.", flush=True)
     except OSError as error:
         raise ConfigError(f"--port: port {port} cannot be used ({error.strerror}); take another") from None
     print(f"Its messages: {watch}", file=sys.stderr, flush=True)
@@ -245,17 +254,13 @@ def make_keys(folder: Path) -> None:
     secrets.mkdir(mode=0o700)
     for name in ("merchant", "payby"):
         key_pair(secrets, name)
-    worker = Ed25519PrivateKey.generate()
-    _write(
-        secrets / "worker.pem",
-        worker.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ),
-    )
-    _write(
-        secrets / "worker.pub.pem",
-        worker.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo),
-    )
+    pem, pkcs8, info = (
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.PublicFormat.SubjectPublicKeyInfo,
+    )  # fmt: skip
+    for name in ("worker", "console"):
+        key = Ed25519PrivateKey.generate()
+        _write(secrets / f"{name}.pem", key.private_bytes(pem, pkcs8, serialization.NoEncryption()))
+        _write(secrets / f"{name}.pub.pem", key.public_key().public_bytes(pem, info))
     _write(secrets / "ticket-k1", Ed25519PrivateKey.generate().private_bytes_raw().hex().encode() + b"\n")
 
 

@@ -4,25 +4,26 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import TYPE_CHECKING
 
 from terminal import __version__, build
+from terminal.app.connection import GARAGE_ROLES, enter_broker, process_client
 from terminal.app.hardware import Hardware
 from terminal.app.ready import tell_when_ready
 from terminal.app.service_manager import ServiceManager
 from terminal.clock import Clock, SystemClock, kernel_keeps
 from terminal.config import schema as sections
 from terminal.config.load import read_ticket_keys
-from terminal.config.schema import ConfigError, Settings, present
+from terminal.config.schema import ConfigError, Settings
 from terminal.core import money
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.endpoint import Endpoint
-from terminal.mqtt.heartbeat import HEARTBEAT_S, SELDOM_S, last_will
+from terminal.mqtt.heartbeat import HEARTBEAT_S, SELDOM_S
 
 if TYPE_CHECKING:
-    from broker.embedded import EmbeddedBroker
     from terminal.roles.barrier.spent_lifts import BarrierJournal
+    from terminal.roles.console.desk_journal import DeskJournal
+    from terminal.roles.console.role import ConsoleOptions
     from terminal.roles.worker.journal_keeper import WorkerJournal
     from terminal.roles.worker.ticket_readings import ForeignTicketSettings
     from terminal.roles.worker.ticket_source import TicketSource
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 _GLASS_FIRST = ("broker", "lcd", "reader", "loops", "barrier", "listener", "worker", "console")
 """The order of opening: first what a driver sees."""
-GARAGE_ROLES = ("broker", "worker", "listener", "console")
-"""These serve a whole garage; the others stand at one lane."""
 
 
 def _wifi(lcd: sections.LcdSettings) -> "Wifi | None":
@@ -59,8 +58,8 @@ async def run_roles(
     clock, manager = clock or SystemClock(), manager or ServiceManager({})
     async with AsyncExitStack() as stack:
         if "broker" in roles:
-            await _enter_broker(stack, settings)
-        mqtt_client = await stack.enter_async_context(_mqtt_client(settings, roles, process, clock))
+            await enter_broker(stack, settings)
+        mqtt_client = await stack.enter_async_context(process_client(settings, roles, process, clock))
         stack.callback(mqtt_client.on_change(lambda up: manager.connection(up, mqtt_client.trouble)))
         opener = _Opener(settings, hardware, stack, mqtt_client, clock, process, manager.heartbeat_came_back)
         runs = [(role, await opener.open(role)) for role in sorted(roles, key=_GLASS_FIRST.index)]
@@ -80,69 +79,36 @@ async def _coroutine(run: Callable[[], Awaitable[None]]) -> None:
     await run()
 
 
-async def _enter_broker(stack: AsyncExitStack, settings: Settings) -> None:
-    """Raises ConfigError that names the key; BrokerError if no setting is wrong."""
-    from broker.errors import BadUsers, PortInUse
+def console_options(settings: Settings) -> "ConsoleOptions":
+    """What the operator's desk needs; without a key of its own it can look, not act. Raises ConfigError."""
+    from zoneinfo import ZoneInfo
 
-    try:
-        await stack.enter_async_context(open_broker(settings))
-    except BadUsers as error:
-        raise ConfigError(f"broker.users: {error}") from None
-    except PortInUse as error:
-        advice = "stop the program that has it (`sudo ss -ltnp` names it), or correct broker.port and mqtt.url"
-        raise ConfigError(f"broker.port: {error}; {advice}") from None
+    from terminal.config.users import folder_of
+    from terminal.core import money
+    from terminal.roles.console.actions import DeskSigner
+    from terminal.roles.console.role import ConsoleOptions
+    from terminal.screen.layouts import pixels
 
-
-def open_broker(settings: Settings) -> "EmbeddedBroker":
-    """The embedded broker of ``[broker]``, not entered yet."""
-    from broker.embedded import EmbeddedBroker
-    from terminal.contract import access
-
-    broker, garage = settings.need(sections.BrokerSettings), settings.need(sections.GarageSettings).id
-    return EmbeddedBroker(
-        broker.users,
-        access.USERS,
-        watchers=broker.watchers,
-        may_publish=partial(access.may_publish, garage=garage, watchers=broker.watchers),
-        may_subscribe=partial(access.may_subscribe, garage=garage, watchers=broker.watchers),
-        port=broker.port,
+    console, garage = settings.need(sections.ConsoleSettings), settings.need(sections.GarageSettings)
+    lcd, lift = settings.lcd, settings.lift
+    signer = None
+    if console.lift_private_key:
+        lift = settings.need(sections.LiftSettings)
+        signer = DeskSigner(*build.signing_key("console.lift_private_key", console.lift_private_key, lift))
+    panel = lcd.panel if lcd else "ili9488"
+    return ConsoleOptions(
+        folder_of(settings),
+        build.site(garage, lcd),
+        ZoneInfo(garage.timezone),
+        signer,
+        build.trusted(lift) if lift else None,
+        panel,
+        lcd.pixels if lcd and panel == "png" else pixels(panel, lcd.rotate if lcd else 0),
+        money.parse(console.refund_limit),
+        console.idle * 60_000,
+        console.host,
+        console.port,
     )
-
-
-def _mqtt_client(settings: Settings, roles: Sequence[str], process: str, clock: Clock) -> MqttClient:
-    garage = settings.need(sections.GarageSettings).id
-    broker, mqtt = settings.broker, settings.mqtt
-    if broker and (mqtt is None or process != "run"):  # on our own broker, a role that runs alone has its own user
-        mqtt = build.embedded_user(broker, mqtt, process)
-    mqtt = present(mqtt, "mqtt.url")
-    _check_user(settings, roles, process, mqtt.username)
-    lane = None if set(roles) <= set(GARAGE_ROLES) or settings.lane is None else settings.lane.id
-    # On another broker one user may serve several roles, which would push each other out under one client id.
-    own = mqtt.username if process == "run" or mqtt.username.split(".")[0] == process else f"{mqtt.username}-{process}"
-    mqtt_client = build.mqtt_client(mqtt, own, will=lambda: will())
-    will = last_will(
-        garage=garage, lane=lane, role=process, version=__version__, instance=mqtt_client.instance, clock=clock
-    )
-    return mqtt_client
-
-
-def _check_user(settings: Settings, roles: Sequence[str], process: str, user: str) -> None:
-    """A broker refuses a user whose will it may not publish, or drops what that user publishes, and does not say why.
-    So this raises ConfigError that says what is wrong, instead of letting the role connect for ever. Of a user who is
-    none of ours nothing is known here."""
-    asks = [role for role in roles if role != "broker"]
-    if not settings.broker and (process != "run" or not asks):
-        return
-    from terminal.contract import access
-
-    garage, lane = settings.need(sections.GarageSettings).id, settings.lane.id if settings.lane else None
-    if settings.broker and user not in access.USERS:
-        raise ConfigError(f"mqtt.username: the embedded broker knows no {user}; there are {', '.join(access.USERS)}")
-    if process != "run" or not asks or not access.knows(user):
-        return
-    if topic := access.lacks(user, asks, garage=garage, lane=lane, process=process):
-        right = "lane" if lane is None or not {*asks} <= {*access.KERB} else f"lane.{lane}"
-        raise ConfigError(f'mqtt.username: {user} may not use {topic}, which run needs; "{right}" is the one for run')
 
 
 class _Opener:
@@ -204,8 +170,10 @@ class _Opener:
 
                 loops = await self._stack.enter_async_context(self._hardware.loops())
                 return LoopsRole(endpoint, loops).run
+            case "console":
+                return self._console(endpoint)
             case _:
-                raise ConfigError(f"{role}: this role is not there yet in version {__version__}")
+                raise AssertionError(f"there is no role {role}")
 
     async def _reader(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
         from terminal.roles.reader import ReaderRole
@@ -270,6 +238,25 @@ class _Opener:
         keys = build.payby_public_keys(payby)
         return ListenerRole(
             endpoint, payby_keys=keys, host=listener.host, port=listener.port, payee_mid=payby.payee_mid
+        ).run
+
+    def _console(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
+        from terminal.app.journal_watch import JournalWatch
+        from terminal.roles.console.desk_journal import DeskJournal
+        from terminal.roles.console.out_of_service import OutOfService
+        from terminal.roles.console.role import JOURNAL, ConsoleRole
+
+        options = console_options(self._settings)
+
+        async def serve(journal: "DeskJournal") -> None:
+            await ConsoleRole(endpoint, journal, options).run()
+
+        return JournalWatch(
+            endpoint,
+            lambda: DeskJournal.open(options.folder / JOURNAL, self._clock.wall_ms()),
+            serve,
+            OutOfService(endpoint, options.host, options.port).run,
+            cannot="nobody can act at the operator's desk, because nothing can be journaled",
         ).run
 
     async def _barrier(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:

@@ -25,6 +25,7 @@ from terminal.config.field_types import (
     Partner,
     Payee,
     Pin,
+    Price,
     TcpPort,
     WatcherNames,
 )
@@ -205,11 +206,14 @@ class ListenerSettings(Section, frozen=True):
 
 
 class ConsoleSettings(Section, frozen=True):
-    """Where the operator's page will listen, and the key with which it will sign lifts."""
+    """Where the operator's desk listens, the key with which it signs lifts and commands, its files, and its limits."""
 
     host: Host = "127.0.0.1"
     port: TcpPort = 8081
     lift_private_key: File | None = None
+    folder: Annotated[Path, Meta(description="the path of a folder")] | None = None
+    refund_limit: Price = "50.00"
+    idle: Annotated[int, Meta(ge=1, le=720, description="minutes, 1 to 720")] = 30
 
 
 class JournalSettings(Section, frozen=True):

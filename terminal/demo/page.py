@@ -28,13 +28,16 @@ _FONTS = {"Regular", "Medium", "SemiBold"}
 """Weights of the screen's own typeface that the page is set in."""
 _POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
 _HEARTBEAT_S = 15.0
+DESK = "/desk"
+"""Where the operator's desk is."""
 _NAMES = ("127.0.0.1", "localhost", "::1")
 
 
 class Page:
-    """Serves one DemoLane on loopback. start() raises OSError if the port is taken."""
+    """Serves one DemoLane on loopback, and the operator's desk beside it. start() raises OSError if the port is
+    taken."""
 
-    def __init__(self, lane: DemoLane) -> None:
+    def __init__(self, lane: DemoLane, desk: web.Application | None = None) -> None:
         self._lane = lane
         self._png: tuple[int, bytes] = (0, b"")
         self._acts: dict[str, Callable[[dict[str, Any]], Awaitable[object]]] = {
@@ -58,6 +61,9 @@ class Page:
                 web.post("/act", self._act),
             ]
         )
+        if desk is not None:
+            app.add_routes([web.get(DESK, _to_desk)])
+            app.add_subapp(DESK, desk)
         app.on_shutdown.append(self._end)
         self._served = HttpSite(app, shutdown_s=1.0)
 
@@ -138,9 +144,13 @@ async def _guard(
         raise web.HTTPForbidden(text="the demo is served to this machine alone")
     response = await handler(request)
     if not response.prepared:
-        response.headers["Content-Security-Policy"] = _POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers.setdefault("Content-Security-Policy", _POLICY)  # the desk has its own
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
     return response
+
+
+async def _to_desk(_: web.Request) -> web.StreamResponse:
+    raise web.HTTPFound(f"{DESK}/")
 
 
 def _whole(asked: dict[str, Any], name: str, default: int) -> int:

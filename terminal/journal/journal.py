@@ -113,7 +113,7 @@ class Journal:
         connect: Connect = rows_.connect,
         fold_after: int = _FOLD_AFTER,
     ) -> Self:
-        """Open or make the journal of ``role`` ("worker" or "barrier"); raises JournalError, or OSError where the
+        """Open or make the journal of ``role`` (a key of rows.ROLES); raises JournalError, or OSError where the
         folder does not allow it. Only a replay checks every row, so replay before relying on any."""
         side_files.refuse_other_files(path)
         head = side_files.HeadFile(path)

@@ -31,4 +31,14 @@ INTENT, DONE = "intent", "done"
 REFUSED = "refused"
 """The refusal of a lift that must outlast the process."""
 
+# A console's
+
+SIGNED = "signed"
+"""Somebody signed in or out, or was refused."""
+DESK_ASKED, OUTCOME = "asked", "outcome"
+"""What an operator asks for, written before it is said; and what came of it."""
+SEEN = "seen"
+"""An alert that somebody has seen, and his note."""
+
 BARRIERS = frozenset({INTENT, DONE, REFUSED, REPAIRED})
+CONSOLES = frozenset({SIGNED, DESK_ASKED, OUTCOME, SEEN, REPAIRED})

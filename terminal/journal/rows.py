@@ -23,8 +23,8 @@ from zlib import crc32
 
 from terminal.journal.kinds import PRUNED
 
-ROLES = {"worker": 0x50585477, "barrier": 0x50585462}
-"""The roles that have a journal, and the application id in its file ("PXTw", "PXTb")."""
+ROLES = {"worker": 0x50585477, "barrier": 0x50585462, "console": 0x50585463}
+"""The roles that have a journal, and the application id in its file ("PXTw", "PXTb", "PXTc")."""
 
 GENESIS = bytes(16)
 """Stands for the hash of the row before the first."""

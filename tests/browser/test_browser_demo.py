@@ -1,70 +1,21 @@
 """The demo as a visitor meets it: `exit-terminal demo` in a process of its own, driven in headless Chromium.
 
-The pictures go into the folder that PICTURES names, else into pytest's own. DEMO_URL drives a demo that runs already.
+tests/browser/conftest.py starts it.
 """
 
-import asyncio
-import os
-import re
-import signal
-import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from tests.browser import chromium
-from tests.browser.chromium import Tab, browser
+from tests.browser.chromium import Tab
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.timeout(100),
     pytest.mark.skipif(chromium.find() is None, reason="Chromium is not installed: apt-get install chromium"),
 ]
-START_S = 20.0
-
-
-@pytest.fixture
-async def url() -> AsyncIterator[str]:
-    """Where the demo's page is."""
-    if given := os.environ.get("DEMO_URL"):
-        yield given
-        return
-    demo = await asyncio.create_subprocess_exec(
-        sys.executable, "-u", "-m", "terminal", "demo", "--port", "0", stdout=asyncio.subprocess.PIPE
-    )
-    assert demo.stdout is not None
-    try:
-        async with asyncio.timeout(START_S):
-            while not (found := re.search(r"http://127\.0\.0\.1:\d+", (line := await demo.stdout.readline()).decode())):
-                assert line, "the demo ended before it said where its page is"
-        drain = asyncio.create_task(demo.stdout.read())
-        yield found[0]
-        if demo.returncode is None:
-            demo.send_signal(signal.SIGINT)
-        async with asyncio.timeout(START_S):
-            assert await demo.wait() == 0
-        await drain
-    finally:
-        if demo.returncode is None:
-            demo.kill()
-            await demo.wait()
-
-
-@pytest.fixture
-async def tab(tmp_path: Path) -> AsyncIterator[Tab]:
-    program = chromium.find()
-    assert program is not None
-    async with browser(program, tmp_path / "profile") as tab:
-        yield tab
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    folder = Path(os.environ.get("PICTURES") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 READY = "document.querySelector('#lcd').naturalWidth > 0 && state && Object.keys(state.roles).length >= 6"

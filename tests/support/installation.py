@@ -75,6 +75,7 @@ def environment(base_url: str, mqtt_url: str, /, **changes: str) -> dict[str, st
         "barrier_raise_pin": "17", "barrier_journal": "barrier.db",
         "loops_waiting_pin": "5", "loops_boom_pin": "6",
         "console_lift_private_key": "keys/console.pem",
+        "console_port": "0",
         "journal_path": "journal.db",
     } | changes  # fmt: skip
     return {f"EXIT_TERMINAL_{name.upper()}": value for name, value in values.items()}
@@ -100,7 +101,6 @@ def machine(place: Path, *, ntp: bool | None = True, no_gpio: str = "") -> Machi
         check_offset=check_offset,
         dev=place / "dev",
         spi_bytes=place / "dev/bufsiz",
-        to_come=("console",),
     )
 
 

@@ -22,11 +22,13 @@ class HttpSite:
 
     async def stop(self) -> None:
         """Close every connection, then stop serving; may be called twice, or without start()."""
-        if self._door is not None:
+        door, self._door = self._door, None
+        if door is not None:
             # The event loop hands a connection over two turns after it accepted it, and one that finds its server
             # closed by then stays open. So no more are accepted, and those under way are let in.
-            asyncio.get_running_loop().remove_reader(self._door)
+            asyncio.get_running_loop().remove_reader(door)
             for _ in range(3):
                 await asyncio.sleep(0)
-            self._door = None
         await self._runner.cleanup()
+        if door is not None:
+            door.close()  # where it was cancelled before anything was served on it

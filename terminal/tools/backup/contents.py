@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from terminal.config.schema import ConfigError, Settings
+from terminal.config.users import FILE, folder_of
 
 MANIFEST, FILES, JOURNALS = "manifest.json", "files", "journals"
 FOLDERS = ("secrets", "certs", "authority", "mosquitto", "upload", "requests")
@@ -65,6 +66,8 @@ def files_of(settings: Settings, root: Path, *, secrets: bool) -> tuple[list[Pat
                 found |= set(_paths(value))
     if secrets and settings.broker:
         found |= set(settings.broker.users.glob("*"))
+    if secrets and settings.console:
+        found.add(folder_of(settings) / FILE)
     found = {path for path in found if path.is_file() and path.stat().st_size <= LARGEST}
     if settings.file:
         found.add(root / settings.file.name)

@@ -62,8 +62,7 @@ class Machine:
     ``connected_to`` tells whether one of our processes has a connection to that host and port, ``listens`` whether one
     listens on that port, ``locked`` whose process holds the lock of that file.
     ``now_ms`` is the wall clock.
-    ``user`` is the user that the check runs as; empty if the lines need not name it. ``to_come``: roles of a later
-    version.
+    ``user`` is the user that the check runs as; empty if the lines need not name it.
     """
 
     open_pins: Callable[[str], Pins]
@@ -79,4 +78,3 @@ class Machine:
     locked: Callable[[Path], Literal["", "ours", "another's"]] = lambda path: ""
     now_ms: Callable[[], int] = SystemClock().wall_ms
     user: str = ""
-    to_come: tuple[str, ...] = ()

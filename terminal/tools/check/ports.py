@@ -15,7 +15,7 @@ async def ports(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
     listener, console, broker = settings.listener, settings.console, settings.broker
     if listener and "listener" in roles:
         yield _port("listener", listener.host, listener.port, machine)
-    if console and "console" not in machine.to_come:
+    if console:
         yield _port("console", console.host, console.port, machine)
     if broker:
         yield _port("broker", "127.0.0.1", broker.port, machine)

@@ -6,7 +6,7 @@ bundle that ``--lane`` asks for. Where a start was interrupted, the keys that ar
 
 import os
 import pwd
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,15 +42,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The machine and the person: ``prompt`` is None where nobody can be asked; ``to_come``: roles of a later
-    version."""
+    """The machine and the person: ``prompt`` is None where nobody can be asked."""
 
     environ: Mapping[str, str]
     now: datetime
     host: str
     prompt: Callable[[str], str] | None = None
     say: Callable[[str], None] = print
-    to_come: Collection[str] = ()
 
 
 def run(request: Request, around: Surroundings) -> int:
@@ -107,7 +105,7 @@ def _make(request: Request, around: Surroundings, folder: Folder, file: Path) ->
     hardware = {option: given.pop(option, None) for option in _KERB_OPTIONS} if shape == SERVER else {}
     answers = gather(shape, given, around.host, around.prompt, around.say)
     payby = request.payby or "uat"
-    values = layout.values(shape, answers, payby, console="console" not in around.to_come)
+    values = layout.values(shape, answers, payby)
     to_set = [key for key in answers.to_set if payby != "sandbox" or key != "payby.partner_id"]
     text = configuration.text(values, head=_HEAD.format(shape=shape), to_set=to_set)
     parse(text, file)  # before anything is made

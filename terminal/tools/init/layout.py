@@ -42,8 +42,8 @@ def secure(url: str) -> bool:
     return urlsplit(url).scheme == "mqtts"
 
 
-def values(shape: str, answers: Answers, payby: str, *, console: bool) -> dict[str, Value]:
-    """The configuration by key. ``payby`` is a key of PAYBY; ``console`` says whether this version has that role."""
+def values(shape: str, answers: Answers, payby: str) -> dict[str, Value]:
+    """The configuration by key. ``payby`` is a key of PAYBY."""
     made: dict[str, Value] = {key: value for key, value in answers.values.items() if value or key != "payby.notify_url"}
     made["garage.lanes"] = int(answers["garage.lanes"])
     made |= _mqtt(answers.get("mqtt.url"), user_of(shape, answers.get("lane.id")))
@@ -58,11 +58,8 @@ def values(shape: str, answers: Answers, payby: str, *, console: bool) -> dict[s
             "lift.private_key": f"{WORKER}.pem", "ticket.keys": {"k1": TICKET},
             "listener.host": "127.0.0.1", "listener.port": 8080,
             "journal.path": "journal.db",
+            "console.host": "127.0.0.1", "console.port": 8081, "console.lift_private_key": f"{CONSOLE}.pem",
         }  # fmt: skip
-        if console:
-            made |= {
-                "console.host": "127.0.0.1", "console.port": 8081, "console.lift_private_key": f"{CONSOLE}.pem"
-            }  # fmt: skip
     if shape == LANE:
         made |= _payee(str(made.pop("payby.partner_id")))
     if shape in (SINGLE, LANE):

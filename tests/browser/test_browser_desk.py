@@ -1,0 +1,231 @@
+"""The operator's desk as a person meets it: `exit-terminal demo` in a process of its own, with its embedded broker,
+PayBy sandbox and real roles, driven in headless Chromium. Every page is held against WCAG 2.2 AA by axe-core.
+"""
+
+import asyncio
+import json
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.browser import axe, chromium
+from tests.browser.chromium import Tab
+from tests.chaos.proxy import Line
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(100),
+    pytest.mark.skipif(chromium.find() is None, reason="Chromium is not installed: apt-get install chromium"),
+    pytest.mark.skipif(axe.script() is None, reason="axe-core was not fetched: make browser"),
+]
+WIDTHS = ((1280, 800, False), (390, 844, True), (2560, 1300, False))
+LANE = "/desk/lanes/exit-1"
+LIVE = "document.querySelector('#lamp.on')"
+STAGES = "[...document.querySelectorAll('.did [data-stage]')].map(node => node.dataset.stage)"
+
+
+class Driver:
+    """Who drives the demo's car, by its own page's interface."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    async def act(self, do: str, **more: object) -> None:
+        async with aiohttp.ClientSession() as http, http.post(f"{self.url}/act", json={"do": do, **more}) as answer:
+            assert answer.status == 200
+            assert await answer.json() == {}, do
+
+    async def arrives(self, kind: str = "minutes") -> None:
+        await self.act("drive_up", minutes=270, kind=kind)
+        await self.act("scan")
+
+
+async def shoot(tab: Tab, pictures: Path, name: str) -> None:
+    """The page at three widths, none of which it overflows, and what axe-core says of it."""
+    for width, height, mobile in WIDTHS:
+        await tab.size(width, height, mobile=mobile, scale=2 if mobile else 1)
+        assert await tab.run("document.documentElement.scrollWidth") == width, f"{name} at {width} px"
+        await tab.picture(pictures / f"desk-{name}-{width}.png")
+        if width < 2000:  # the widest page has what the wide one has
+            assert await axe.violations(tab) == [], f"{name} at {width} px"
+    await tab.size(1280, 800)
+
+
+async def choose(tab: Tab, action: str, reason: str, **fields: str) -> None:
+    """Open an action's form, fill it in and send it, by mouse."""
+    await tab.click(f"[data-dialog^='dialog-{action}']")
+    await tab.until("document.querySelector('dialog[open]')")
+    for name, value in fields.items():
+        await tab.run(f"document.querySelector('dialog[open] [name={name}]').value = {json.dumps(value)}")
+    await tab.click(f"dialog[open] input[value={reason}]")
+    await tab.click("dialog[open] .strong")
+    await tab.until(f"!document.querySelector('dialog[open]') && {LIVE}")
+
+
+async def test_a_driver_with_a_help_code_is_let_out_in_three_clicks(url: str, tab: Tab, pictures: Path) -> None:
+    driver = Driver(url)
+    await tab.size(1280, 800)
+    await tab.open(f"{url}/desk/")
+    await tab.until(f"{LIVE} && document.querySelector('.card')")
+    await driver.arrives()
+    await tab.until("document.querySelector('.card[data-tone=pay] img')?.complete")
+    code = await tab.run("document.querySelector('.card .code').textContent")
+    await shoot(tab, pictures, "lanes")
+    await tab.run("document.querySelector('#q').focus()")  # the first click: then the code is typed
+    await tab.send("Input.insertText", text=code.lower())
+    await tab.key("Enter")
+    await tab.until(f"location.pathname.startsWith('/desk/visits/') && {LIVE}")
+    await shoot(tab, pictures, "visit")
+    await tab.click("[data-dialog=dialog-lift]")
+    await tab.until("document.querySelector('dialog[open]')")
+    await shoot(tab, pictures, "reason")
+    await tab.click("dialog[open] input[value=lost-ticket]")
+    await tab.click("dialog[open] .strong")
+    await tab.until(f"({STAGES})[0] === 'raised'")
+    await tab.until("document.querySelector('.lines').textContent.includes('opened by operator demo: lost-ticket')")
+    assert await tab.run("document.querySelector('[data-f=boom]').textContent") in ("rising", "up")
+    assert await tab.run("document.querySelector('[data-dialog=dialog-lift]').getAttribute('aria-disabled')") == "true"
+    await tab.until("document.querySelector('[data-f=boom]').textContent === 'up'")
+    await driver.act("drive_off")
+    assert tab.complaints == []
+
+
+async def test_a_lane_is_closed_and_opened_a_visit_ended_and_an_order_cancelled(url: str, tab: Tab) -> None:
+    driver = Driver(url)
+    await tab.size(1280, 800)
+    await tab.open(f"{url}{LANE}")
+    await tab.until(LIVE)
+    await choose(tab, "close-lane", "maintenance")
+    await tab.until(
+        f"({STAGES})[0] === 'done' && document.querySelector('[data-f=screen]').textContent === 'Lane closed'"
+    )
+    await tab.until("document.querySelector('[data-dialog=dialog-open-lane]')")  # the buttons follow the lane
+    await choose(tab, "open-lane", "clear")
+    await tab.until(f"({STAGES})[0] === 'done' && document.querySelector('[data-tone=idle]')")
+    await driver.arrives()
+    await tab.until(
+        "document.querySelector('[data-tone=pay]') && document.querySelector('[data-dialog=dialog-cancel]')"
+    )
+    await choose(tab, "cancel", "driver-asks")
+    await tab.until(f"({STAGES})[0] === 'done' && document.querySelector('[data-tone=idle]')")
+    await asyncio.sleep(2.5)  # a reader takes the same ticket again after 2 s
+    await driver.act("scan")
+    await tab.until("document.querySelector('[data-tone=pay]') && document.querySelector('[data-dialog=dialog-reset]')")
+    await choose(tab, "reset", "wrong-vehicle")
+    await tab.until(f"({STAGES})[0] === 'done' && !document.querySelector('[data-tone=pay]')")
+    assert tab.complaints == []
+
+
+async def test_money_is_given_back_in_part_and_then_the_rest(url: str, tab: Tab, pictures: Path) -> None:
+    driver = Driver(url)
+    await tab.size(1280, 800)
+    await tab.open(f"{url}{LANE}")
+    await driver.arrives()
+    await tab.until("document.querySelector('[data-tone=pay]')")
+    visit = await tab.run("document.querySelector('dd a.code').href")
+    await driver.act("phone_scan")
+    await driver.act("pay")
+    await tab.until("document.querySelector('[data-f=boom]').textContent === 'up'")
+    await driver.act("drive_off")
+    await tab.open(visit)
+    await tab.until(LIVE)
+    await choose(tab, "refund", "overcharged", amount="5.50")
+    await tab.until("document.querySelector('.orders').textContent.includes('AED 5.50 given back')")
+    await tab.until(f"['settled', 'success'].includes(({STAGES})[0])")
+    await shoot(tab, pictures, "refunded")
+    await tab.open(visit)
+    await tab.until(LIVE)
+    assert "(AED 44.50)" in await tab.run("document.querySelector('dialog').textContent")
+    await choose(tab, "refund", "did-not-open")
+    await tab.until("document.querySelector('.orders').textContent.includes('AED 50.00 given back')")
+    await tab.until(f"['settled', 'success'].includes(({STAGES})[0])")
+    await tab.open(visit)
+    assert not await tab.run("document.querySelector('[data-dialog^=dialog-refund]')")
+    for page in ("alerts", "day", "audit"):
+        await tab.open(f"{url}/desk/{page}")
+        await tab.until(LIVE)
+        await shoot(tab, pictures, page)
+    assert "50.00" in await tab.run("(await fetch('/desk/day.csv').then(a => a.text()))".join(("(async () => ", ")()")))
+    assert tab.complaints == []
+
+
+async def test_a_page_that_is_cut_off_says_so_and_goes_on_where_it_was(url: str, tab: Tab, pictures: Path) -> None:
+    driver = Driver(url)
+    async with Line(int(url.rpartition(":")[2])) as line:
+        await tab.size(1280, 800)
+        await is_cut_off_and_goes_on(tab, driver, line, pictures)
+
+
+async def is_cut_off_and_goes_on(tab: Tab, driver: Driver, line: Line, pictures: Path) -> None:
+    """``line`` is between the page and the demo."""
+    await tab.open(f"http://127.0.0.1:{line.port}{LANE}")
+    await tab.until(LIVE)
+    line.hang()  # nobody is told
+    await tab.until("!document.querySelector('#banner').hidden")
+    assert "Cut off from the desk" in await tab.run("document.querySelector('#banner').textContent")
+    assert (
+        await tab.run("document.querySelector('[data-dialog=dialog-close-lane]').getAttribute('aria-disabled')")
+        == "true"
+    )
+    await tab.picture(pictures / "desk-cut-off.png")
+    await driver.arrives()
+    line.flow()
+    await tab.until(f"document.querySelector('#banner').hidden && {LIVE} && document.querySelector('[data-tone=pay]')")
+    words = "[...document.querySelectorAll('.lines .words')].map(node => node.textContent)"
+    await tab.until(f"({words}).some(text => text.includes('stay of 4 h'))")  # said while it was away
+    heard = await tab.run(words)
+    assert len([text for text in heard if "stay of 4 h" in text]) == 1
+    await driver.act("cut_broker", seconds=20)
+    await tab.until("document.querySelector('#banner').textContent.includes('no connection to the broker')")
+    assert await tab.run("document.querySelector('[data-f=boom]').classList.contains('old')")
+    await tab.until("document.querySelector('#banner').hidden", 40)
+
+
+async def test_everything_can_be_done_by_keyboard_on_a_phone_in_arabic(url: str, tab: Tab, pictures: Path) -> None:
+    driver = Driver(url)
+    await tab.size(390, 844, mobile=True, scale=2)
+    await driver.arrives()
+    await tab.open(f"{url}{LANE}?lang=ar")
+    await tab.until(LIVE)
+    assert await tab.run("document.dir") == "rtl"
+    await shoot(tab, pictures, "lane-ar")
+    await tab.size(390, 844, mobile=True, scale=2)
+
+    async def tab_to(found: str) -> None:
+        for _ in range(60):
+            if await tab.run(f"Boolean(document.activeElement?.matches({json.dumps(found)}))"):
+                return
+            await tab.key("Tab")
+        raise AssertionError(f"Tab does not lead to {found}")
+
+    await tab_to("[data-dialog=dialog-lift]")
+    box = await tab.run(
+        "(() => { const b = document.activeElement.getBoundingClientRect(); return [b.top, b.bottom]; })()"
+    )
+    assert 0 <= box[0] < box[1] <= 844
+    await tab.key("Enter")
+    await tab.until("document.querySelector('dialog[open]')")
+    await tab_to("dialog[open] input[type=radio]")
+    await tab.key("Space")
+    await tab_to("dialog[open] .strong")
+    await tab.key("Enter")
+    await tab.until(f"({STAGES})[0] === 'raised'")
+    await tab.open(f"{url}/desk/?lang=ar")
+    await tab.until(LIVE)
+    await shoot(tab, pictures, "lanes-ar")
+    await tab.open(f"{url}/desk/?lang=en")
+    assert tab.complaints == []
+
+
+async def test_who_cannot_sign_in_is_told_why(url: str, tab: Tab, pictures: Path) -> None:
+    await tab.size(1280, 800)
+    await tab.open(f"{url}/desk/sign-in")
+    await shoot(tab, pictures, "sign-in")
+    for _ in range(6):
+        await tab.until("document.querySelector('#name') && !document.querySelector('form.act, .sign form[data-sent]')")
+        await tab.run("document.querySelector('#name').value = 'amal'; document.querySelector('#password').value = 'x'")
+        await tab.click(".sign .strong")
+        await tab.until("document.querySelector('.sign [role=alert]')")
+    await tab.until("document.querySelector('.sign [role=alert]').textContent.startsWith('Too many tries.')")
+    assert all("sign-in" in one for one in tab.complaints)  # the browser's own word about 401 and 429
