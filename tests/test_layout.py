@@ -193,6 +193,20 @@ def test_a_class_or_a_type_has_a_name_that_no_other_file_has() -> None:
     assert {name: paths for name, paths in stands.items() if len(paths) > 1} == {}
 
 
+def test_a_constant_is_bound_once_in_its_file() -> None:
+    """Two rows of two journals once had one name: the later binding would have renamed the earlier one's rows."""
+    bound = [
+        (str(path.relative_to(TREE)), target.id)
+        for path in sources()
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign)
+        for whole in node.targets
+        for target in (whole.elts if isinstance(whole, ast.Tuple) else [whole])
+        if isinstance(target, ast.Name)
+    ]
+    assert [one for one in dict.fromkeys(bound) if bound.count(one) > 1] == []
+
+
 def test_no_file_of_python_is_longer_than_one_purpose() -> None:
     lines = {path.relative_to(TREE).as_posix(): path.read_bytes().count(b"\n") for path in sources()}
     assert {name: count for name, count in lines.items() if count > LONGEST} == {}

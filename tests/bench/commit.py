@@ -36,7 +36,7 @@ def compared(commits: int, folder: Path, progress: Progress) -> tuple[list[float
             began = time.perf_counter_ns()
             journal.append_now([("OrderReported", data)], number)
             ours.append((time.perf_counter_ns() - began) / 1000)
-            time.sleep(0.003)
+            time.sleep(0.003)  # as long as before ours
             began = time.perf_counter_ns()
             bare.execute("BEGIN IMMEDIATE")
             bare.execute("INSERT INTO entry VALUES (?, ?, ?, ?)", (number, number, "OrderReported", data))

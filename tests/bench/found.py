@@ -42,7 +42,7 @@ async def compared(payments: int, folder: Path, progress: Progress) -> tuple[lis
                     progress(f"payment {number + 1} of {payments}")
                     order = await visits.order("exit-1")
                     polling = asyncio.create_task(asyncio.to_thread(peer.ask, order["order_no"]))
-                    await asyncio.sleep(0.5 + dice.uniform(0, EVERY_S))
+                    await asyncio.sleep(0.5 + dice.uniform(0, EVERY_S))  # at any moment between two queries
                     mark, began = len(garage.heard.all), time.monotonic()
                     await sandbox.pay(order["order_no"])
                     await garage.heard.until("receipt", since=mark, order_no=order["order_no"])

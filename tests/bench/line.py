@@ -154,7 +154,7 @@ class Program:
             if len(orders) > placed and self.on_glass() == orders[-1].token_url:
                 break
         self.figures.screen.append((at - began) / 1e6)
-        await asyncio.sleep(pays_after_s)
+        await asyncio.sleep(pays_after_s)  # a driver takes out the phone; nothing is said meanwhile
         await self.is_paid(orders[-1])
         await asyncio.sleep(LEAVES_S)  # pulse, rise and close of the simulated arm, and the picture after them
         self.figures.cpu.append((self.cpu_ns() - cpu) / 1e6)

@@ -141,7 +141,7 @@ async def hops(broker: str, count: int, progress: Progress = lambda _: None) -> 
                 for turn in range(count + 50):
                     if turn % 200 == 0:
                         progress(f"hop {turn} of {count}")
-                    await asyncio.sleep(0.002)
+                    await asyncio.sleep(0.002)  # the acknowledgement of our hop is not to fall into theirs
                     took["paho"].append(paho.hop())
                     await asyncio.sleep(0.002)
                     start = time.perf_counter_ns()

@@ -73,7 +73,7 @@ class PlainLane:
             return
         self.relay.blink(on_time=0.1, off_time=0, n=1)
         self.show("Paid, thank you", f"AED {amount}")
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(0.6)  # the script hears of no arm, so its thanks stay a while
         self.show("Scan your ticket")
 
     async def order(self, fee: dict[str, Any]) -> None:
