@@ -12,7 +12,7 @@ from terminal.core import retention
 SECONDS = 5
 retention.REST_MS = SECONDS * 1000  # before the store and everything else takes it from there
 
-from tests.chaos import witness  # noqa: E402
+from tests.chaos import witness  # noqa: E402  (after the limit above has changed)
 
 if __name__ == "__main__":
     sys.exit(witness.main(sys.argv[1:]))

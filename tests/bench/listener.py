@@ -121,6 +121,7 @@ class _Started:
 
 
 def _await(process: asyncio.subprocess.Process, port: int, log: Path) -> None:
+    # It is no Popen, and has all of one that is looked at.
     listens(_Started(process), port, log)  # type: ignore[arg-type]
 
 

@@ -56,7 +56,9 @@ def quietly(_: str) -> None:
 
 def resident_mib(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
+    found = re.search(r"VmRSS:\s+(\d+)", status)
+    assert found, "proc(5): each process with memory of its own has this line"
+    return int(found[1]) / 1024
 
 
 def imported(names: list[str]) -> tuple[float, float]:

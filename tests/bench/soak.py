@@ -67,6 +67,7 @@ class Soak(Scene):
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
+        # Of each message it keeps what it counts: ten thousand visits would fill the memory that it watches.
         self.ears.fields = lambda payload: {k: v for k, v in Heard.fields(payload).items() if k in KEPT}  # type: ignore[method-assign]
         return self
 

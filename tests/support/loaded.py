@@ -39,6 +39,7 @@ class LoadedGarage(Garage):
     def __init__(
         self, folder: Path, broker: str, *, machines: dict[str, tuple[str, ...]] | None = None, **more: str
     ) -> None:
+        # What a garage takes besides; its own signature has the types.
         super().__init__(folder, broker, **more)  # type: ignore[arg-type]
         self.machines = machines or {}
 

@@ -28,4 +28,5 @@ def payby(folder: Path) -> None:
 def bundle(folder: Path, lane: str = "exit-2") -> dict[str, bytes]:
     """The files in a lane's bundle."""
     with tarfile.open(folder / f"lanes/{lane}.tar", "r:") as tar:
-        return {entry.name: tar.extractfile(entry).read() for entry in tar}  # type: ignore[union-attr]
+        opened = {entry.name: tar.extractfile(entry) for entry in tar}
+        return {name: file.read() for name, file in opened.items() if file}
