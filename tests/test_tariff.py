@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from terminal.core import tariff as package
 from terminal.core.money import Fils
 from terminal.core.tariff import DAY_S, MAX_PRICE, Tariff, minutes
 
@@ -32,6 +33,10 @@ tariffs = st.builds(
     vat_percent=st.just("5"),
     exit_grace=st.just(15),
 )
+
+
+def test_the_package_offers_only_what_it_has() -> None:
+    assert set(package.__all__) <= vars(package).keys()
 
 
 def test_a_day_has_86400_s_and_no_price_is_above_a_million_aed() -> None:
