@@ -3,11 +3,11 @@
 import subprocess
 import sys
 
-from terminal.app import allocator
+from terminal import allocator
 
 SCRIPT = """
 import ctypes, threading
-from terminal.app import allocator
+from terminal import allocator
 
 class Sizes(ctypes.Structure):
     names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"
@@ -56,3 +56,32 @@ def test_threads_share_a_heap_and_large_blocks_go_back_to_the_kernel() -> None:
     assert mapped >= 8
     heaps, mapped = asked(whole=False)
     assert heaps > 1, "what glibc does by itself"
+
+
+HOLES = """
+import ctypes, re
+from pathlib import Path
+from terminal import allocator
+
+def resident():
+    return int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+assert allocator.keep_small()
+before = resident()
+blocks = [libc.malloc(50_000) for _ in range(400)]
+for block in blocks:
+    ctypes.memset(block, 1, 50_000)
+for block in blocks[::2]:
+    libc.free(block)
+full = resident()
+assert allocator.give_back()
+print(full - before, full - resident())
+"""
+
+
+def test_what_is_free_between_other_blocks_is_given_back() -> None:
+    ended = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, check=True)
+    taken, given = map(int, ended.stdout.split())
+    assert given > taken / 3, "half of it is free, in whole pages but for the ends of each block"

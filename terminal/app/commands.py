@@ -17,8 +17,8 @@ from dataclasses import replace
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from terminal import build
-from terminal.app import allocator, output
+from terminal import allocator, build
+from terminal.app import output
 from terminal.app.exit_status import failed, in_a_line, set_right
 from terminal.app.hardware import RealHardware
 from terminal.app.log_stream import log_to_stderr

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Collection
 
-from terminal import __version__
+from terminal import __version__, allocator
 from terminal.app.service_manager import ServiceManager
 from terminal.config.schema import MqttSettings, Settings
 from terminal.contract.messages import Health
@@ -56,6 +56,7 @@ async def tell_when_ready(
     line = ready_line(endpoint, roles, settings, states)
     logger.info("%s", line)
     manager.ready(line)
+    allocator.give_back()
 
 
 def ready_line(endpoint: Endpoint, roles: Collection[str], settings: Settings, states: dict[str, Health]) -> str:

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from PIL import Image
 
+from terminal.allocator import give_back
 from terminal.contract.messages import Health, Screen
 from terminal.contract.signatures import TrustedKeys, check_screen
 from terminal.core.model import ScreenState
@@ -227,6 +228,8 @@ class LcdRole:
             if not await self._show(view):
                 return RETRY_MS
             self._shown = view, now
+            if view.state not in ("wait", "pay"):  # nobody waits for the next picture, which needs its memory anew
+                await self._thread.run(give_back)
         if view.state == "pay":
             await self._draw_ahead(view)
         change_ms = self._presenter.next_ms(self._clock.steady_ms()) if view.state == "pay" else None
