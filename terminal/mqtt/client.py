@@ -14,7 +14,6 @@ client. Rules for changes of this file:
 import asyncio
 import contextlib
 import logging
-import random
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -29,6 +28,7 @@ from uuid_utils import uuid7
 from terminal.mqtt.backlog import Backlog, QueuedMessage
 from terminal.mqtt.dial_faults import in_words
 from terminal.mqtt.errors import REFUSALS, ConnectionRefused, MqttError, Will
+from terminal.mqtt.reconnect_pace import ReconnectPace
 from terminal.mqtt.router import GRACE_S, SubscriptionRouter
 from terminal.mqtt.subscription import Arrival, Subscription, check_filter, check_topic
 from terminal.mqtt.transport import BufferedSocket, new_client, tls_context, where
@@ -38,13 +38,10 @@ log = logging.getLogger(__name__)
 KEEPALIVE_S = 5
 """paho notices a dead link after twice this and one TICK_S."""
 TICK_S = 1.0
-RETRY_S = 0.2, 2.0
-"""The wait (s) before the first connect; it doubles for later ones. A lane must work 5 s after the broker's return."""
-STEADY_S = 5.0
-"""After a connection that lasted this long (s), the next retry counts as a first one; otherwise two clients that fight
-over an id, or a broker that drops everybody, would cause five connects a second."""
-YIELDING_S = 4.0, 8.0
-"""The wait if another machine uses our client id: whichever has the id needs it long enough to let a car out."""
+ENDED_AGAIN = (
+    "the broker takes every connection and ends it at once, so the next attempt is in half a minute or more: look at "
+    "its log; it may refuse what mqtt.username publishes or subscribes to"
+)
 FIRST_S = 3.0
 """How long opening waits to learn whether the broker accepts the user; without an answer it goes on."""
 FLUSH_S = 2.0
@@ -92,7 +89,7 @@ class MqttClient:
         self._first: asyncio.Future[None]
         self._up, self._lost, self._idle = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._error: MqttError | None = None
-        self._once_connected = self._dialing = self._blocked = False
+        self._once_connected = self._was_up = self._dialing = self._blocked = False
         self._closing = False
         self._refusal = ""
         self._fd: int | None = None
@@ -212,18 +209,19 @@ class MqttClient:
         self._router.close()
 
     async def _keep_connected(self) -> None:
-        wait = RETRY_S[0]
+        pace = ReconnectPace()
         while not self._error:
-            began = self._loop.time()
+            began, self._was_up = self._loop.time(), False
             if trouble := await self._dial():
                 self._note(trouble)
             else:
                 await self._hold()
             if not self._first.done():
                 self._first.set_result(None)
-            wait = RETRY_S[0] if self._loop.time() - began > STEADY_S else wait
-            await asyncio.sleep(random.uniform(*YIELDING_S) if self.yields else wait * random.uniform(0.8, 1.0))
-            wait = min(wait * 2, RETRY_S[1])
+            wait_s = pace.next_s(self._loop.time() - began, was_up=self._was_up, yields=self.yields)
+            if pace.is_refused:
+                self._note(ENDED_AGAIN)
+            await asyncio.sleep(wait_s)
 
     async def _dial(self) -> str:
         """Open the socket and send CONNECT, in a thread; returns what went wrong, or nothing."""
@@ -345,7 +343,7 @@ class MqttClient:
                 self._router.fail(self._error)
             self._loop.call_soon(self._cut, self._refusal)  # the broker ought to close the connection, but some wait
             return
-        self.connected = self._once_connected = True
+        self.connected = self._once_connected = self._was_up = True
         self.trouble = ""
         self._up.set()
         if not self._first.done():

@@ -22,7 +22,7 @@ SELDOM_S = 60.0
 sign of life of all its roles (Presence), so a watcher of an idle lane hears less than half as much."""
 SAID_AGAIN_S = 2.2
 """How long after a connect a heartbeat is repeated once: a QoS 0 message reaches only those who are connected, and a
-role that lost the broker at the same time is back by then (client.RETRY_S)."""
+role that lost the broker at the same time is back by then (reconnect_pace.RETRY_S)."""
 
 
 class Heartbeat:
