@@ -6,7 +6,7 @@ those of the kerb-side roles, for a ``run`` whose worker is elsewhere; a watcher
 configuration names in ``broker.watchers``), which may read everything and publish nothing. No user may publish in the
 garage's place what belongs to a lane.
 ``python -m terminal.contract.access GARAGE [LANE ...] [--watcher NAME ...]`` prints the rules as an ACL file for
-Mosquitto.
+Mosquitto; ``terminal.contract.rabbitmq`` prints them for RabbitMQ.
 """
 
 import argparse
@@ -187,14 +187,18 @@ def _covers(allowed: str, text: str) -> bool:
     return len(wide) == len(narrow)
 
 
-def mosquitto_acl(garage: str, lanes: Collection[str] = (), watchers: Collection[str] = WATCHERS) -> str:
-    """The text of an ACL file for Mosquitto: USERS, BOUND for each of ``lanes``, and ``watchers``; raises TopicError
-    for a name that none of them may have."""
+def all_users(garage: str, lanes: Collection[str] = (), watchers: Collection[str] = WATCHERS) -> list[str]:
+    """USERS, BOUND for each of ``lanes``, and ``watchers``; raises TopicError for a name that none of them may have."""
     check_garage(garage)
     for name in watchers:
         if is_reserved(name) or not name.isprintable() or not name.strip() == name != "":
             raise TopicError(f"watcher {name!r}: a name is needed that is no role's")
-    users = [*USERS, *(f"{role}.{check_lane(lane)}" for lane in lanes for role in BOUND), *watchers]
+    return [*USERS, *(f"{role}.{check_lane(lane)}" for lane in lanes for role in BOUND), *watchers]
+
+
+def mosquitto_acl(garage: str, lanes: Collection[str] = (), watchers: Collection[str] = WATCHERS) -> str:
+    """The text of an ACL file for Mosquitto, for all_users()."""
+    users = all_users(garage, lanes, watchers)
     named = [] if tuple(watchers) == WATCHERS else [f"--watcher {name}" for name in watchers]
     blocks = [
         "# Who may publish and read what. Generated, do not edit:\n"
