@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from terminal.contract.access import BOUND, USERS, WATCHERS, may_subscribe, withheld, writable
 from terminal.contract.messages import MESSAGES
 from terminal.contract.rabbitmq import EXCHANGE, definitions, name_of
+from terminal.contract.topics import TopicError
 from terminal.mqtt.subscription import matches
 
 GARAGE, LANES = "marina", ("exit-1", "exit-10")
@@ -68,6 +69,15 @@ def test_a_watchers_client_id_may_go_on_after_a_dash() -> None:
     [one] = [entry for entry in FOUND["permissions"] if entry["user"] == "marina.watch"]
     assert re.search(one["configure"], "mqtt-subscription-marina.watch-7qos0")
     assert not re.search(one["configure"], "mqtt-subscription-marina.watcherqos0")
+
+
+@pytest.mark.parametrize("suffix", ["worker", "run", "check"])
+def test_the_processes_of_a_user_have_client_ids_of_their_own_that_no_other_lane_can_have(suffix: str) -> None:
+    [one] = [entry for entry in FOUND["permissions"] if entry["user"] == "marina.lane.exit-1"]
+    assert re.search(one["configure"], f"mqtt-subscription-marina.lane.exit-1-{suffix}qos1")
+    assert not re.search(one["configure"], "mqtt-subscription-marina.lane.exit-1-xqos1")
+    with pytest.raises(TopicError, match="client id"):
+        definitions(GARAGE, ("exit", f"exit-{suffix}"), vhost="dunes")
 
 
 def test_every_user_has_one_entry_of_each_kind_and_no_tag() -> None:

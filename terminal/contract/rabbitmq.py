@@ -18,13 +18,15 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from terminal.contract.access import WATCHERS, all_users, readable, withheld, writable
+from terminal.contract.access import ROLES, WATCHERS, all_users, readable, withheld, writable
 from terminal.contract.topics import TopicError
 
 EXCHANGE = "amq.topic"
 """Where RabbitMQ's MQTT plug-in publishes, unless it is told otherwise."""
 HASHING, SALT_BYTES = "rabbit_password_hashing_sha256", 4
 NOTHING = "^$"
+SUFFIXES = (*ROLES, "run", "check")
+"""What may follow a user's name and a dash in its client id: which of its processes it is."""
 
 
 def name_of(garage: str, user: str) -> str:
@@ -64,6 +66,9 @@ def definitions(
 ) -> dict[str, Any]:
     """What RabbitMQ imports for this garage; raises TopicError for a name that none of them may have. ``password``
     gives a user's (by the name that it has elsewhere); a user without one is let in by its certificate alone."""
+    for lane in lanes:
+        if taken := {f"{lane}-{suffix}" for suffix in SUFFIXES} & {*lanes}:
+            raise TopicError(f"lane {taken.pop()!r}: its client id could be one of lane {lane!r}")
     made: dict[str, Any] = {
         "vhosts": [{"name": vhost}],
         "users": [],
@@ -74,7 +79,8 @@ def definitions(
         name, secret = name_of(garage, user), password(user)
         known = "" if secret is None else password_hash(secret)
         made["users"].append({"name": name, "password_hash": known, "hashing_algorithm": HASHING, "tags": []})
-        ids = re.escape(name).replace(r"\-", "-") + ("(-.+)?" if user in watchers else "(-check)?")
+        suffix = ".+" if user in watchers else "|".join(SUFFIXES)
+        ids = rf"{re.escape(name)}(-({suffix}))?".replace(r"\-", "-")
         queue = rf"mqtt-subscription-{ids}qos[01]"
         here = {"user": name, "vhost": vhost}
         through = rf"^({queue}|{re.escape(EXCHANGE)})$"

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.support.eventually import soon
+from tests.support.eventually import LIMIT_S, soon
 
 FIRST, COUNT = 15_000, 15_000
 """The kernel never picks one of these for port 0: Linux begins at 32768."""
@@ -25,7 +25,7 @@ def free_port() -> int:
             return port
 
 
-def listens(process: "subprocess.Popen[Any]", port: int, log: Path) -> None:
+def listens(process: "subprocess.Popen[Any]", port: int, log: Path, *, limit_s: float = LIMIT_S) -> None:
     """Wait until a server that was started takes connections. Raises RuntimeError, with its log, if it ends."""
 
     def answers() -> bool:
@@ -35,4 +35,4 @@ def listens(process: "subprocess.Popen[Any]", port: int, log: Path) -> None:
             return True
         return False
 
-    soon(answers)
+    soon(answers, limit_s=limit_s)
