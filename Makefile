@@ -28,7 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 LIVES ?= 3000
 SEED ?= 1
-.PHONY: help demo test check-system lint types imports unit browser sim chaos acceptance faults coverage mutation \
+.PHONY: help demo test check-system lint types imports unit browser cluster sim chaos acceptance faults coverage mutation \
 	counts soak growth bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-line bench-small \
 	lock clean
 
@@ -62,6 +62,11 @@ unit: $(READY_DEV)
 browser: $(READY_DEV) $(READY_AXE)
 	@deploy/packages browser
 	$(BIN)/python -m pytest tests/browser $(ARGS)
+
+# What is larger than one machine, on a RabbitMQ of Debian's: two minutes.
+cluster: $(READY_DEV)
+	@deploy/packages cluster
+	$(BIN)/python -m pytest tests/cluster $(ARGS)
 
 # Order lives in virtual time. `ARGS=--real` has real signatures, SQLite and PayBy client.
 sim: $(READY_DEV)

@@ -14,7 +14,7 @@ TREE = Path(__file__).parents[1]
 PAGES = [
     *(TREE / name for name in ("README.md", "DESIGN.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     TREE / "terminal/contract/README.md",
-    *sorted((TREE / "deploy").glob("*.md")),
+    *sorted((TREE / "deploy").rglob("*.md")),
 ]
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)\)")

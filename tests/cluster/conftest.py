@@ -1,26 +1,38 @@
 """A RabbitMQ for the tests of what is larger than one machine: `make cluster`."""
 
-import json
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from terminal.contract.rabbitmq import definitions
-from tests.cluster.rabbitmq_server import RabbitMq
+from terminal.contract.access import all_users
+from tests.cluster.rabbitmq_server import RabbitMq, of_page
 
-GARAGE, VHOST, PASSWORD = "marina", "dunes", "unused"
+GARAGE, LANES, PASSWORD = "marina", ("exit-1", "exit-2"), "unused"
 
 
 @pytest.fixture
 def rabbitmq(tmp_path: Path) -> Iterator[RabbitMq]:
-    """One that knows the garage marina with its lanes exit-1 and exit-2, and lets every user in by one password."""
-    folder = tmp_path / "rabbitmq"
+    """One that the page's commands have told of the garage marina; every user has the same password."""
+    folder, passwords = tmp_path / "rabbitmq", tmp_path / "passwords"
     folder.mkdir()
-    found = definitions(GARAGE, ("exit-1", "exit-2"), vhost=VHOST, password=lambda user: PASSWORD)
-    server = RabbitMq(folder, json.dumps(found), vhost=VHOST)
+    passwords.mkdir()
+    for user in all_users(GARAGE, LANES):
+        (passwords / user).write_text(f"{PASSWORD}\n")
+    [command] = [line for block in of_page("sh") for line in block.splitlines() if "contract.rabbitmq" in line]
+    _, *words = shlex.split(command.partition(" > ")[0])
+    (folder / "marina.json").write_bytes(
+        subprocess.run(
+            [sys.executable, *words, "--passwords", str(passwords)], check=True, stdout=subprocess.PIPE
+        ).stdout
+    )
+    server = RabbitMq(folder)
     try:
         server.start()
+        server.imports(folder / "marina.json")
         yield server
     finally:
         server.stop()

@@ -1,6 +1,8 @@
 """A RabbitMQ of Debian's package on this machine, with its MQTT plug-in and the product's own access rules."""
 
 import os
+import re
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -14,20 +16,23 @@ START_S = 90.0
 CONF = """\
 listeners.tcp.1 = 127.0.0.1:{amqp}
 mqtt.listeners.tcp.1 = 127.0.0.1:{mqtt}
-mqtt.vhost = {vhost}
-mqtt.allow_anonymous = false
-load_definitions = {folder}/definitions.json
+{page}
 """
+PAGE = Path(__file__).parents[2] / "deploy/cluster/rabbitmq.md"
+
+
+def of_page(language: str) -> list[str]:
+    """The page's blocks in this language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
 class RabbitMq:
-    """start() takes some ten seconds. ``definitions`` is the JSON that it imports; ``vhost`` where MQTT users are."""
+    """Configured by the page. start() takes some ten seconds; it knows nobody before definitions are imported."""
 
-    def __init__(self, folder: Path, definitions: str, *, vhost: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port, amqp = free_port(), free_port()
-        (folder / "definitions.json").write_text(definitions, encoding="utf-8")
-        (folder / "rabbitmq.conf").write_text(CONF.format(amqp=amqp, mqtt=self.port, vhost=vhost, folder=folder))
+        (folder / "rabbitmq.conf").write_text(CONF.format(amqp=amqp, mqtt=self.port, page=of_page("ini")[0]))
         (folder / "plugins").write_text("[rabbitmq_mqtt].")
         self._env = {
             **os.environ,
@@ -53,9 +58,19 @@ class RabbitMq:
             words = [*LEASH, str(HOME / "rabbitmq-server")]
             self.process = subprocess.Popen(words, stdout=out, stderr=out, env=self._env, start_new_session=True)
         listens(self.process, self.port, log, limit_s=START_S)
-        soon(
-            lambda: b"Server startup complete" in log.read_bytes(), limit_s=START_S
-        )  # it listens before it knows users
+
+    def imports(self, definitions: Path) -> None:
+        """By the page's command; waits until it is done, for the node says at once that it has begun."""
+        [command] = [line for block in of_page("sh") for line in block.splitlines() if "import_definitions" in line]
+        _, ctl, word, _ = shlex.split(command)
+        self._control(ctl, "await_startup")
+        self._control(ctl, word, str(definitions))
+        soon(lambda: b"marina.watch" in self._control(ctl, "list_permissions", "-p", "dunes"), limit_s=START_S)
+        soon(lambda: b"marina.watch" in self._control(ctl, "list_topic_permissions", "-p", "dunes"), limit_s=START_S)
+
+    def _control(self, *words: str) -> bytes:
+        whole = [str(HOME / words[0]), *words[1:]]
+        return subprocess.run(whole, env=self._env, check=True, stdout=subprocess.PIPE, timeout=START_S).stdout
 
     def stop(self) -> None:
         if self.process:
