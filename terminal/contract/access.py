@@ -62,7 +62,9 @@ def _union(*roles: Rights) -> Rights:
     return Rights(BY_ROLE.union(*(r.says for r in roles)), BY_ROLE.union(*(r.hears for r in roles)))
 
 
-USERS = {**ROLES, "lane": _union(*ROLES.values())}
+REFUND = _rights("command alert", "receipt refund health")
+"""Of the command `refund`, which has a user of its own so that it pushes no role off the broker."""
+USERS = {**ROLES, "refund": REFUND, "lane": _union(*ROLES.values())}
 """Every user that is bound to no lane, with its rights; watchers besides."""
 WATCHERS = ("watch",)
 """The watchers where the configuration names no others."""
