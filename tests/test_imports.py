@@ -26,6 +26,7 @@ MAY = {
     "loops": PINS,
     "lcd": DRAWING,
     "reader": {"serial"},
+    "alerts": CLIENT | {"aiosmtplib"},
     "run": set(),
 }
 """The packages of others that a role may have imported, beside ALWAYS."""
@@ -118,6 +119,7 @@ async def test_the_broker_comes_with_its_section(tmp_path: Path, mosquitto: Mosq
     ("command", "changes", "packages"),
     [
         ("loops", {}, PINS),
+        ("alerts", {"ALERTS_WEBHOOK_URL": "https://hooks.example.com/x"}, set()),
         ("reader", {"READER_DRIVER": "stdin"}, set()),
         ("reader", {"READER_DRIVER": "hid", "READER_DEVICE": "/dev/input/none"}, {"evdev"}),
         ("reader", {}, {"serial"}),

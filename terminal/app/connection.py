@@ -15,7 +15,7 @@ from terminal.mqtt.heartbeat import last_will
 if TYPE_CHECKING:
     from broker.embedded import EmbeddedBroker
 
-GARAGE_ROLES = ("broker", "worker", "listener", "console")
+GARAGE_ROLES = ("broker", "worker", "listener", "console", "alerts")
 """These serve a whole garage; the others stand at one lane."""
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from terminal.roles.worker.ticket_source import TicketSource
     from terminal.screen.view import Wifi
 
-_GLASS_FIRST = ("broker", "lcd", "reader", "loops", "barrier", "listener", "worker", "console")
+_GLASS_FIRST = ("broker", "lcd", "reader", "loops", "barrier", "listener", "worker", "console", "alerts")
 """The order of opening: first what a driver sees."""
 
 
@@ -172,6 +172,10 @@ class _Opener:
                 return LoopsRole(endpoint, loops).run
             case "console":
                 return self._console(endpoint)
+            case "alerts":
+                from terminal.app.outward import alerts_role
+
+                return alerts_role(self._settings, endpoint).run
             case _:
                 raise AssertionError(f"there is no role {role}")
 

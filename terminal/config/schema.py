@@ -1,7 +1,8 @@
 """Every section and key of the configuration, what each takes, and which of them a role cannot do without.
 
 A section is a class and a key is a field; the field's type says what the key takes. `config/load.py` reads them.
-`[tariff]` stands in `config/tariff_settings.py`, `[lookup]` and `[plate]` in `config/lookup_settings.py`.
+`[tariff]` stands in `config/tariff_settings.py`, `[lookup]` and `[plate]` in `config/lookup_settings.py`, `[alerts]` in
+`config/alert_settings.py`.
 """
 
 import re
@@ -15,6 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from terminal.config.alert_settings import AlertsSettings
 from terminal.config.field_types import (
     Arm,
     File,
@@ -233,7 +235,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     for kind in (
         GarageSettings, LaneSettings, MqttSettings, BrokerSettings, PaybySettings, LiftSettings, TicketSettings,
         LookupSettings, PlateSettings, TariffSettings, ReaderSettings, LcdSettings, BarrierSettings, LoopsSettings,
-        ListenerSettings, ConsoleSettings, JournalSettings, GpioSettings,
+        ListenerSettings, ConsoleSettings, AlertsSettings, JournalSettings, GpioSettings,
     )
 }  # fmt: skip
 
@@ -248,12 +250,13 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "lcd": ("garage", "garage.name", "garage.name_ar", "garage.help_phone", "lane", "mqtt", "lift", "lcd"),
     "loops": ("garage", "lane", "mqtt", "loops"),
     "console": ("garage", "mqtt"),
+    "alerts": ("garage", "mqtt", "alerts"),
     "broker": ("garage", "broker"),
     "ticket": ("garage", "ticket"),
 }  # fmt: skip
 """The sections that a role (or the command `ticket`) needs, and the keys that have no default for it."""
 
-_ROLES = ("broker", "worker", "listener", "barrier", "loops", "lcd", "reader", "console")
+_ROLES = ("broker", "worker", "listener", "barrier", "loops", "lcd", "reader", "console", "alerts")
 """In the order in which `run` starts them: a role that answers comes before the one that asks it."""
 
 MENDS: Mapping[str, str] = {
@@ -299,6 +302,7 @@ class Settings:
     loops: LoopsSettings | None = None
     listener: ListenerSettings | None = None
     console: ConsoleSettings | None = None
+    alerts: AlertsSettings | None = None
     journal: JournalSettings | None = None
     gpio: GpioSettings = GpioSettings()  # noqa: RUF009 - a frozen Struct
     file: Path | None = None

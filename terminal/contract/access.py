@@ -62,9 +62,13 @@ def _union(*roles: Rights) -> Rights:
     return Rights(BY_ROLE.union(*(r.says for r in roles)), BY_ROLE.union(*(r.hears for r in roles)))
 
 
+OUTWARD = {"alerts": _rights("alert", "alert alerts")}
+"""Roles that pass on what they hear to somebody outside: no lane needs them."""
+RIGHTS = {**ROLES, **OUTWARD}
+"""Of each role that this program has, and of other vendors' systems."""
 REFUND = _rights("command alert", "receipt refund health")
 """Of the command `refund`, which has a user of its own so that it pushes no role off the broker."""
-USERS = {**ROLES, "refund": REFUND, "lane": _union(*ROLES.values())}
+USERS = {**RIGHTS, "refund": REFUND, "lane": _union(*RIGHTS.values())}
 """Every user that is bound to no lane, with its rights; watchers besides."""
 WATCHERS = ("watch",)
 """The watchers where the configuration names no others."""
@@ -154,11 +158,11 @@ def lacks(user: str, roles: Iterable[str], *, garage: str, lane: str | None, pro
         return own
     for role in roles:
         place = f"parking/{garage}/{lane if role in KERB else '+'}"
-        said = [f"{place}/{kind}" for kind in sorted(ROLES[role].says)]
+        said = [f"{place}/{kind}" for kind in sorted(RIGHTS[role].says)]
         for text in said:
             if not any(_covers(allowed, text) for allowed in writable(user, garage=garage)):
                 return text
-        hears = ROLES[role].hears
+        hears = RIGHTS[role].hears
         for text in [f"{place}/#"] if hears == EVERYTHING else [f"{place}/{kind}" for kind in sorted(hears - BY_ROLE)]:
             if not may_subscribe(user, text, garage=garage):
                 return text
