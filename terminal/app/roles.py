@@ -13,7 +13,7 @@ from terminal.app.ready import tell_when_ready
 from terminal.app.service_manager import ServiceManager
 from terminal.clock import Clock, SystemClock, kernel_keeps
 from terminal.config import schema as sections
-from terminal.config.load import read_ticket_keys
+from terminal.config.load import read_secret, read_ticket_keys
 from terminal.config.schema import ConfigError, Settings
 from terminal.core import money
 from terminal.mqtt.client import MqttClient
@@ -108,7 +108,13 @@ def console_options(settings: Settings) -> "ConsoleOptions":
         console.idle * 60_000,
         console.host,
         console.port,
+        metrics_token=_metrics_token(console),
     )
+
+
+def _metrics_token(console: sections.ConsoleSettings) -> bytes:
+    path = console.metrics_token_file
+    return read_secret(path, "console.metrics_token_file") if path else b""
 
 
 class _Opener:

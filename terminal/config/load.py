@@ -172,6 +172,7 @@ def _may_be_empty(section: str, key: str) -> bool:
         ("lookup", "url"),
         ("lookup", "token_file"),
         ("lookup", "ca_file"),
+        ("console", "metrics_token_file"),
         ("alerts", "webhook_url"),
         ("alerts", "webhook_url_file"),
         ("alerts", "webhook_key_file"),

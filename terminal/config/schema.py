@@ -216,6 +216,7 @@ class ConsoleSettings(Section, frozen=True):
     folder: Annotated[Path, Meta(description="the path of a folder")] | None = None
     refund_limit: Price = "50.00"
     idle: Annotated[int, Meta(ge=1, le=720, description="minutes, 1 to 720")] = 30
+    metrics_token_file: File | None = None
 
 
 class JournalSettings(Section, frozen=True):
