@@ -306,6 +306,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "loops": ("one role: tells whether a car waits, and whether one is under the boom", _none),
     "console": ("one role: the operator's desk, a web page", _none),
     "alerts": ("one role: sends alerts to a webhook and by e-mail", _none),
+    "discovery": ("one role: announces the garage to Home Assistant", _none),
     "broker": ("the embedded broker, for one machine", _none),
     "sandbox": ("a PayBy look-alike for integration tests", _add_sandbox),
     "init": ("write a configuration with fresh keys into a folder, and say what to do next", _add_init),

@@ -14,6 +14,7 @@ from terminal.mqtt.endpoint import Endpoint
 if TYPE_CHECKING:
     from terminal.roles.alerts.receivers import AlertReceiver
     from terminal.roles.alerts.role import AlertsRole
+    from terminal.roles.discovery.role import DiscoveryRole
 
 
 def alerts_role(settings: Settings, endpoint: Endpoint) -> "AlertsRole":
@@ -37,3 +38,16 @@ def alerts_role(settings: Settings, endpoint: Endpoint) -> "AlertsRole":
         garage.name or garage.id, ZoneInfo(garage.timezone), alerts.least, alerts.again_after * 60_000
     )
     return AlertsRole(endpoint, receivers, options)
+
+
+def discovery_role(settings: Settings, endpoint: Endpoint, process: str) -> "DiscoveryRole":
+    """Announces the garage to Home Assistant; ``process``: the health of this process, which its last will is about."""
+    from terminal.roles.discovery.entities import AnnouncedGarage
+    from terminal.roles.discovery.role import DiscoveryRole
+
+    garage = settings.need(sections.GarageSettings)
+    announced = AnnouncedGarage(
+        garage.id, garage.name or garage.id, __version__, (endpoint.where("health/discovery"), process)
+    )
+    announce = settings.need(sections.DiscoverySettings).announce
+    return DiscoveryRole(endpoint, announced, ZoneInfo(garage.timezone), announce=announce)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from terminal.roles.worker.ticket_source import TicketSource
     from terminal.screen.view import Wifi
 
-_GLASS_FIRST = ("broker", "lcd", "reader", "loops", "barrier", "listener", "worker", "console", "alerts")
+_GLASS_FIRST = ("broker", "lcd", "reader", "loops", "barrier", "listener", "worker", "console", "alerts", "discovery")
 """The order of opening: first what a driver sees."""
 
 
@@ -182,6 +182,11 @@ class _Opener:
                 from terminal.app.outward import alerts_role
 
                 return alerts_role(self._settings, endpoint).run
+            case "discovery":
+                from terminal.app.outward import discovery_role
+
+                own = self.endpoint(self._process, at_lane=self._process not in GARAGE_ROLES)
+                return discovery_role(self._settings, endpoint, own.where(f"health/{self._process}")).run
             case _:
                 raise AssertionError(f"there is no role {role}")
 

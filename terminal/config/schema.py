@@ -219,6 +219,12 @@ class ConsoleSettings(Section, frozen=True):
     metrics_token_file: File | None = None
 
 
+class DiscoverySettings(Section, frozen=True):
+    """Announces the garage to Home Assistant; with `announce` false, takes back what was announced."""
+
+    announce: Annotated[bool, Meta(description="true or false")] = True
+
+
 class JournalSettings(Section, frozen=True):
     """The worker's journal; with [payby] it makes this machine run the garage's one worker."""
 
@@ -236,7 +242,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     for kind in (
         GarageSettings, LaneSettings, MqttSettings, BrokerSettings, PaybySettings, LiftSettings, TicketSettings,
         LookupSettings, PlateSettings, TariffSettings, ReaderSettings, LcdSettings, BarrierSettings, LoopsSettings,
-        ListenerSettings, ConsoleSettings, AlertsSettings, JournalSettings, GpioSettings,
+        ListenerSettings, ConsoleSettings, AlertsSettings, DiscoverySettings, JournalSettings, GpioSettings,
     )
 }  # fmt: skip
 
@@ -252,12 +258,13 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "loops": ("garage", "lane", "mqtt", "loops"),
     "console": ("garage", "mqtt"),
     "alerts": ("garage", "mqtt", "alerts"),
+    "discovery": ("garage", "mqtt", "discovery"),
     "broker": ("garage", "broker"),
     "ticket": ("garage", "ticket"),
 }  # fmt: skip
 """The sections that a role (or the command `ticket`) needs, and the keys that have no default for it."""
 
-_ROLES = ("broker", "worker", "listener", "barrier", "loops", "lcd", "reader", "console", "alerts")
+_ROLES = ("broker", "worker", "listener", "barrier", "loops", "lcd", "reader", "console", "alerts", "discovery")
 """In the order in which `run` starts them: a role that answers comes before the one that asks it."""
 
 MENDS: Mapping[str, str] = {
@@ -304,6 +311,7 @@ class Settings:
     listener: ListenerSettings | None = None
     console: ConsoleSettings | None = None
     alerts: AlertsSettings | None = None
+    discovery: DiscoverySettings | None = None
     journal: JournalSettings | None = None
     gpio: GpioSettings = GpioSettings()  # noqa: RUF009 - a frozen Struct
     file: Path | None = None
