@@ -46,6 +46,7 @@ def main(args: argparse.Namespace) -> int:
         "check": _check,
         "refund": _refund,
         "reconcile": _reconcile,
+        "export": _export,
         "watch": _watch,
         "user": _user,
         "run": _run,
@@ -267,6 +268,12 @@ def _reconcile(args: argparse.Namespace) -> int:
         statements=args.statement,
         barrier_journals=args.barrier_journal,
     )
+
+
+def _export(args: argparse.Namespace) -> int:
+    from terminal.tools.reconcile import export
+
+    return export.run(_load(args), first=args.date, last=args.until, csv_file=args.csv, apds_file=args.apds)
 
 
 def _user(args: argparse.Namespace) -> int:
