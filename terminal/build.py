@@ -19,9 +19,9 @@ import msgspec
 from terminal import __version__
 from terminal.clock import Clock
 from terminal.config import schema as sections
-from terminal.config.alert_settings import AlertsSettings
 from terminal.config.load import read_file, read_secret
 from terminal.config.lookup_settings import LookupSettings
+from terminal.config.outward_settings import AlertsSettings
 from terminal.config.schema import ConfigError, Settings, present
 from terminal.contract import signatures
 from terminal.core.model import Rules

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from terminal import __version__, build
 from terminal.config import schema as sections
-from terminal.config.alert_settings import AlertsSettings
+from terminal.config.outward_settings import AlertsSettings, DiscoverySettings
 from terminal.config.schema import Settings
 from terminal.mqtt.endpoint import Endpoint
 
@@ -49,5 +49,5 @@ def discovery_role(settings: Settings, endpoint: Endpoint, process: str) -> "Dis
     announced = AnnouncedGarage(
         garage.id, garage.name or garage.id, __version__, (endpoint.where("health/discovery"), process)
     )
-    announce = settings.need(sections.DiscoverySettings).announce
+    announce = settings.need(DiscoverySettings).announce
     return DiscoveryRole(endpoint, announced, ZoneInfo(garage.timezone), announce=announce)

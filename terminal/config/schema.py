@@ -1,8 +1,8 @@
 """Every section and key of the configuration, what each takes, and which of them a role cannot do without.
 
 A section is a class and a key is a field; the field's type says what the key takes. `config/load.py` reads them.
-`[tariff]` stands in `config/tariff_settings.py`, `[lookup]` and `[plate]` in `config/lookup_settings.py`, `[alerts]` in
-`config/alert_settings.py`.
+`[tariff]` stands in `config/tariff_settings.py`, `[lookup]` and `[plate]` in `config/lookup_settings.py`, `[alerts]`,
+`[discovery]` and `[log]` in `config/outward_settings.py`.
 """
 
 import re
@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from terminal.config.alert_settings import AlertsSettings
 from terminal.config.field_types import (
     Arm,
     File,
@@ -32,6 +31,7 @@ from terminal.config.field_types import (
     WatcherNames,
 )
 from terminal.config.lookup_settings import LookupSettings, PlateSettings
+from terminal.config.outward_settings import AlertsSettings, DiscoverySettings, LogSettings
 from terminal.config.section import Section
 from terminal.config.tariff_settings import TariffSettings
 
@@ -219,12 +219,6 @@ class ConsoleSettings(Section, frozen=True):
     metrics_token_file: File | None = None
 
 
-class DiscoverySettings(Section, frozen=True):
-    """Announces the garage to Home Assistant; with `announce` false, takes back what was announced."""
-
-    announce: Annotated[bool, Meta(description="true or false")] = True
-
-
 class JournalSettings(Section, frozen=True):
     """The worker's journal; with [payby] it makes this machine run the garage's one worker."""
 
@@ -243,6 +237,7 @@ SECTIONS: Mapping[str, type[Section]] = {
         GarageSettings, LaneSettings, MqttSettings, BrokerSettings, PaybySettings, LiftSettings, TicketSettings,
         LookupSettings, PlateSettings, TariffSettings, ReaderSettings, LcdSettings, BarrierSettings, LoopsSettings,
         ListenerSettings, ConsoleSettings, AlertsSettings, DiscoverySettings, JournalSettings, GpioSettings,
+        LogSettings,
     )
 }  # fmt: skip
 
@@ -314,6 +309,7 @@ class Settings:
     discovery: DiscoverySettings | None = None
     journal: JournalSettings | None = None
     gpio: GpioSettings = GpioSettings()  # noqa: RUF009 - a frozen Struct
+    log: LogSettings = LogSettings()  # noqa: RUF009 - a frozen Struct
     file: Path | None = None
     absent: Mapping[str, str] = field(default_factory=dict)
     """For each section that is named but incomplete: the key that it lacks."""

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 from terminal import build
-from terminal.config.alert_settings import AlertsSettings
+from terminal.config.outward_settings import AlertsSettings
 from terminal.config.schema import ConfigError, Settings
 from terminal.mqtt.dial_faults import dial_fault
 from terminal.mqtt.transport import dialled

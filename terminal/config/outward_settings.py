@@ -1,4 +1,4 @@
-"""The keys of `[alerts]`: to whom alerts are sent, and how often at most."""
+"""The keys of `[alerts]`, `[discovery]` and `[log]`: who else is told what happens, and how."""
 
 from typing import Annotated, Literal
 
@@ -41,3 +41,15 @@ class AlertsSettings(Section, frozen=True):
     ca_file: File | None = None
     least: Annotated[Literal["info", "warning", "critical"], Meta(description="info, warning or critical")] = "warning"
     again_after: Annotated[int, Meta(ge=1, le=1440, description="minutes, 1 to 1440")] = 30
+
+
+class DiscoverySettings(Section, frozen=True):
+    """Announces the garage to Home Assistant; with `announce` false, takes back what was announced."""
+
+    announce: Annotated[bool, Meta(description="true or false")] = True
+
+
+class LogSettings(Section, frozen=True):
+    """How the roles log on standard error."""
+
+    format: Annotated[Literal["plain", "json"], Meta(description="plain or json")] = "plain"
