@@ -1,6 +1,7 @@
 # make demo          the whole line on this machine, with a page to drive it, until Ctrl-C
 # make demo CARS=20  the same without the page: 20 cars, the times of each step, and the end
 # make test          lint, types, import rules and tests
+# make integrations  the example flow in a real Node-RED, and what is announced by Home Assistant's own schemas
 # make sim LIVES=3000 SEED=1   order lives in virtual time, faults on, invariants checked after every event
 # make chaos         real processes that are killed, cut off and flooded, and what became of every payment
 # make acceptance    PayBy's nine acceptance cases at full length, refusals unsigned and signed, and a table
@@ -28,7 +29,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 LIVES ?= 3000
 SEED ?= 1
-.PHONY: help demo test check-system lint types imports unit browser cluster sim chaos acceptance faults coverage mutation \
+.PHONY: help demo test check-system lint types imports unit browser cluster integrations sim chaos acceptance faults coverage mutation \
 	counts soak growth bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-line bench-small \
 	lock clean
 
@@ -67,6 +68,18 @@ browser: $(READY_DEV) $(READY_AXE)
 cluster: $(READY_DEV)
 	@deploy/packages cluster
 	$(BIN)/python -m pytest tests/cluster $(ARGS)
+
+# Node-RED with the shipped flow, and Home Assistant's own schemas of what it is told: each in an environment of its own.
+NODE_RED := 4.1.15
+READY_RED := .venv/node-red/.ready-$(NODE_RED)
+integrations: $(READY_DEV) $(READY_RED)
+	@deploy/packages integrations
+	$(BIN)/python -m pytest tests/integrations $(ARGS)
+
+$(READY_RED): $(READY)
+	@deploy/packages integrations
+	npm install --prefix .venv/node-red --no-audit --no-fund --silent node-red@$(NODE_RED)
+	@touch $(READY_RED)
 
 # Order lives in virtual time. `ARGS=--real` has real signatures, SQLite and PayBy client.
 sim: $(READY_DEV)

@@ -254,6 +254,15 @@ def _add_reconcile(reconcile: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_export(export: argparse.ArgumentParser) -> None:
+    export.add_argument("--date", metavar="YYYY-MM-DD", required=True, help="in the garage's time zone")
+    export.add_argument("--until", metavar="YYYY-MM-DD", help="the last day, included (default: one day)")
+    export.add_argument("--csv", metavar="FILE", type=_to_write, help="write payments and refunds, for accountants")
+    export.add_argument(
+        "--apds", metavar="FILE", type=_to_write, help="write stays and payments as JSON, as APDS has it"
+    )
+
+
 def _add_init(init: argparse.ArgumentParser) -> None:
     """What nobody tells by an option is asked, where there is a terminal."""
     init.add_argument(
@@ -305,6 +314,8 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "lcd": ("one role: shows the screen", _add_lcd),
     "loops": ("one role: tells whether a car waits, and whether one is under the boom", _none),
     "console": ("one role: the operator's desk, a web page", _none),
+    "alerts": ("one role: sends alerts to a webhook and by e-mail", _none),
+    "discovery": ("one role: announces the garage to Home Assistant", _none),
     "broker": ("the embedded broker, for one machine", _none),
     "sandbox": ("a PayBy look-alike for integration tests", _add_sandbox),
     "init": ("write a configuration with fresh keys into a folder, and say what to do next", _add_init),
@@ -318,6 +329,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "screens": ("draw every screen of every panel; with --config in that garage's words", _add_screens),
     "refund": ("give a payment back, through the worker, and follow it to its end", _add_refund),
     "reconcile": ("match a day's statement with the journals and the barrier's raises", _add_reconcile),
+    "export": ("whole days' payments as CSV, and stays as APDS JSON, from the worker's journal", _add_export),
     "contract": ("print topics and messages as AsyncAPI", _none),
 }
 """What each command does, in a line, and what adds its options."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -20,6 +21,7 @@ from terminal.clock import Clock
 from terminal.config import schema as sections
 from terminal.config.load import read_file, read_secret
 from terminal.config.lookup_settings import LookupSettings
+from terminal.config.outward_settings import AlertsSettings
 from terminal.config.schema import ConfigError, Settings, present
 from terminal.contract import signatures
 from terminal.core.model import Rules
@@ -28,6 +30,7 @@ from terminal.mqtt.errors import Will
 from terminal.mqtt.transport import tls_context
 
 if TYPE_CHECKING:
+    from aiosmtplib import SMTP
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
@@ -234,6 +237,61 @@ def cannot_listen(section: str, host: str, port: int, error: OSError) -> tuple[s
         case _:
             why = (error.strerror or type(error).__name__).lower()
             return f"{section}.port", f"{place} cannot be had: {why}", f"correct {section}.host and {section}.port"
+
+
+def webhook(alerts: AlertsSettings) -> tuple[str, bytes]:
+    """The address of the webhook, empty for none, and the key that signs what goes there; raises ConfigError."""
+    url = alerts.webhook_url or ""
+    if alerts.webhook_url_file:
+        try:
+            url = read_secret(alerts.webhook_url_file, "alerts.webhook_url_file").decode("ascii")
+        except UnicodeDecodeError:
+            url = ""
+        if not re.fullmatch(r"https://[^/@\s]+/[^\s#]{0,1000}", url):
+            raise ConfigError(
+                f"alerts.webhook_url_file: {alerts.webhook_url_file} has no https://HOST/PATH in one line"
+            )
+    return url, read_secret(alerts.webhook_key_file, "alerts.webhook_key_file") if alerts.webhook_key_file else b""
+
+
+def alerts_tls(alerts: AlertsSettings) -> ssl.SSLContext | None:
+    """How the certificates of webhook and mail server are checked; None: by the system's authorities. Raises
+    ConfigError."""
+    if alerts.ca_file is None:
+        return None
+    read_file(alerts.ca_file, "alerts.ca_file")
+    try:
+        return tls_context(alerts.ca_file, None, None)
+    except OSError:
+        raise ConfigError(f"alerts.ca_file: {alerts.ca_file} has no certificate, takes PEM") from None
+
+
+def mail_login(alerts: AlertsSettings) -> tuple[str, str] | None:
+    """The user and the password at the mail server; raises ConfigError."""
+    if not (alerts.smtp_username and alerts.smtp_password_file):
+        return None
+    try:
+        return alerts.smtp_username, read_secret(alerts.smtp_password_file, "alerts.smtp_password_file").decode()
+    except UnicodeDecodeError:
+        raise ConfigError(f"alerts.smtp_password_file: {alerts.smtp_password_file} is not UTF-8") from None
+
+
+def mail_server(alerts: AlertsSettings, timeout_s: float) -> "SMTP":
+    """A connection to the mail server, not entered yet: by TLS from the beginning (``smtps``), or by STARTTLS, without
+    which nothing is sent except to this machine. Raises ConfigError."""
+    from aiosmtplib import SMTP
+
+    parts = urlsplit(present(alerts.smtp_url, "alerts.smtp_url"))
+    secure, host = parts.scheme == "smtps", parts.hostname or ""
+    is_here = host in ("localhost", "127.0.0.1", "::1")
+    return SMTP(
+        hostname=host,
+        port=parts.port or (465 if secure else 587),
+        use_tls=secure,
+        start_tls=None if is_here or secure else True,
+        tls_context=alerts_tls(alerts),
+        timeout=timeout_s,
+    )
 
 
 def site(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from terminal import __version__
 from terminal.contract import signatures
-from terminal.contract.access import ROLES, may_publish, may_subscribe
+from terminal.contract.access import RIGHTS, may_publish, may_subscribe
 from terminal.contract.asyncapi import SIGNED_TEXTS, document
 from terminal.contract.fields import EVERY, FIELDS
 from terminal.contract.messages import (
@@ -216,14 +216,14 @@ def test_who_publishes_what_is_as_the_contract_says() -> None:
         "vehicle": ["loops"],
         "command": ["console"],
         "refund": ["worker", "listener"],
-        "alert": list(ROLES),
-        "alerts": list(ROLES),
-        "health": list(ROLES),
+        "alert": list(RIGHTS),
+        "alerts": list(RIGHTS),
+        "health": list(RIGHTS),
     }
 
 
 def test_operations_are_the_brokers_access_rules() -> None:
-    for role in ROLES:
+    for role in RIGHTS:
         for kind in MESSAGES:
             topic = f"parking/marina/exit-1/{kind}" + (f"/{role}" if kind in BY_ROLE else "")
             says, hears = f"{role}-says-{kind}", f"{role}-hears-{kind}"

@@ -26,6 +26,8 @@ MAY = {
     "loops": PINS,
     "lcd": DRAWING,
     "reader": {"serial"},
+    "alerts": CLIENT | {"aiosmtplib"},
+    "discovery": set(),
     "run": set(),
 }
 """The packages of others that a role may have imported, beside ALWAYS."""
@@ -45,7 +47,7 @@ OURS = {
     "terminal.contract.lift_rules": {"barrier", "worker"},
     "terminal.contract.access": {"broker", "run"},
     "terminal.demo": set(),
-    "terminal.monitor": set(),
+    "terminal.monitor": {"discovery"},
     "terminal.payby.sandbox": set(),
     "terminal.tools": set(),
 }
@@ -118,6 +120,8 @@ async def test_the_broker_comes_with_its_section(tmp_path: Path, mosquitto: Mosq
     ("command", "changes", "packages"),
     [
         ("loops", {}, PINS),
+        ("discovery", {"DISCOVERY_ANNOUNCE": "true"}, set()),
+        ("alerts", {"ALERTS_WEBHOOK_URL": "https://hooks.example.com/x"}, set()),
         ("reader", {"READER_DRIVER": "stdin"}, set()),
         ("reader", {"READER_DRIVER": "hid", "READER_DEVICE": "/dev/input/none"}, {"evdev"}),
         ("reader", {}, {"serial"}),

@@ -304,6 +304,7 @@ async def test_health_and_metrics_are_there_to_look_at(worker: PlayedWorker, cli
     assert 'payby_notification_seconds_bucket{le="+Inf"} 1.0\n' in text
     assert re.findall("# TYPE (.*)", text) == [
         "payby_notifications_total counter", "payby_notification_seconds histogram",
+        "payby_payment_to_notification_seconds histogram", "payby_listener_healthy gauge",
         "payby_listener_connections gauge", "payby_listener_waiting gauge",
     ]  # fmt: skip
     assert "_created" not in text

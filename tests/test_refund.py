@@ -233,7 +233,9 @@ def test_a_key_that_no_barrier_trusts_as_a_consoles_is_refused(tmp_path: Path) -
     settings = configured(tmp_path)
     (tmp_path / "console.toml").write_text((tmp_path / "console.toml").read_text().replace("lift_private_key", "#"))
     assert settings.console is not None
-    with pytest.raises(ConfigError, match=r"console\.lift_private_key: missing"):
+    with pytest.raises(
+        ConfigError, match=r"console\.lift_private_key: missing; .*operations.md, \"Giving money back\""
+    ):
         Spoken().run(load(tmp_path / "console.toml", {}), yes=True)
 
 

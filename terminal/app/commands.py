@@ -21,7 +21,7 @@ from terminal import allocator, build
 from terminal.app import output
 from terminal.app.exit_status import failed, in_a_line, set_right
 from terminal.app.hardware import RealHardware
-from terminal.app.log_stream import log_to_stderr
+from terminal.app.log_stream import is_json, log_as, log_to_stderr
 from terminal.app.roles import run_roles
 from terminal.app.service_manager import ServiceManager
 from terminal.app.signals import ended_by_signals
@@ -46,6 +46,7 @@ def main(args: argparse.Namespace) -> int:
         "check": _check,
         "refund": _refund,
         "reconcile": _reconcile,
+        "export": _export,
         "watch": _watch,
         "user": _user,
         "run": _run,
@@ -58,7 +59,11 @@ def main(args: argparse.Namespace) -> int:
         leaf = _first(error)
         if not isinstance(leaf, set_right() + failed()):
             raise leaf from None
-        print(f"exit-terminal: {plain(str(leaf), 1_000)}", file=sys.stderr)
+        said = plain(str(leaf), 1_000)
+        if is_json():
+            logging.getLogger("exit-terminal").critical(said)
+        else:
+            print(f"exit-terminal: {said}", file=sys.stderr)
         ServiceManager(os.environ).status(str(leaf))
         return 2 if isinstance(leaf, set_right()) else 1
 
@@ -269,6 +274,12 @@ def _reconcile(args: argparse.Namespace) -> int:
     )
 
 
+def _export(args: argparse.Namespace) -> int:
+    from terminal.tools.reconcile import export
+
+    return export.run(_load(args), first=args.date, last=args.until, csv_file=args.csv, apds_file=args.apds)
+
+
 def _user(args: argparse.Namespace) -> int:
     from terminal.tools import user
 
@@ -357,6 +368,7 @@ def _lcd_test(settings: Settings) -> int:
 def serve(settings: Settings, roles: Sequence[str], *, process: str) -> int:
     """Run ``roles`` until a signal ends them."""
     allocator.keep_small()
+    log_as(settings.log.format)
     manager, hardware = ServiceManager(os.environ), RealHardware(settings)
     return _until_stopped(
         lambda: run_roles(settings, roles, process=process, hardware=hardware, manager=manager), manager.stopping

@@ -15,7 +15,7 @@ from terminal.mqtt.heartbeat import last_will
 if TYPE_CHECKING:
     from broker.embedded import EmbeddedBroker
 
-GARAGE_ROLES = ("broker", "worker", "listener", "console")
+GARAGE_ROLES = ("broker", "worker", "listener", "console", "alerts", "discovery")
 """These serve a whole garage; the others stand at one lane."""
 
 
@@ -39,12 +39,13 @@ def open_broker(settings: Settings) -> "EmbeddedBroker":
     from terminal.contract import access
 
     broker, garage = settings.need(sections.BrokerSettings), settings.need(sections.GarageSettings).id
+    announces = settings.discovery is not None
     return EmbeddedBroker(
         broker.users,
         access.USERS,
         watchers=broker.watchers,
-        may_publish=partial(access.may_publish, garage=garage, watchers=broker.watchers),
-        may_subscribe=partial(access.may_subscribe, garage=garage, watchers=broker.watchers),
+        may_publish=partial(access.may_publish, garage=garage, watchers=broker.watchers, discovery=announces),
+        may_subscribe=partial(access.may_subscribe, garage=garage, watchers=broker.watchers, discovery=announces),
         port=broker.port,
     )
 

@@ -8,7 +8,7 @@ import select
 import sys
 from typing import TextIO
 
-from terminal.app.log_format import PlainFormatter
+from terminal.app.log_format import JsonFormatter, PlainFormatter
 
 PIECE = 512
 """How many bytes a pipe that has any room (POLLOUT) takes without waiting: the least PIPE_BUF that POSIX allows."""
@@ -67,9 +67,22 @@ def is_journald(stream: TextIO) -> bool:
 
 
 def log_to_stderr() -> None:
-    """Log to standard error, one line for each record."""
+    """Log to standard error, one plain line for each record, until log_as() says otherwise."""
     lines = LogStream(sys.stderr)
     time = "" if is_journald(sys.stderr) else "%(asctime)s "
     lines.setFormatter(PlainFormatter(f"{time}%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[lines], level=logging.INFO)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+
+
+def log_as(form: str) -> None:
+    """From now on log as ``[log] format`` says: ``json``, or ``plain`` as before."""
+    if form == "json":
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, LogStream):
+                handler.setFormatter(JsonFormatter())
+
+
+def is_json() -> bool:
+    """Are lines JSON now?"""
+    return any(isinstance(handler.formatter, JsonFormatter) for handler in logging.getLogger().handlers)

@@ -13,7 +13,7 @@ from terminal.app.ready import tell_when_ready
 from terminal.app.service_manager import ServiceManager
 from terminal.clock import Clock, SystemClock, kernel_keeps
 from terminal.config import schema as sections
-from terminal.config.load import read_ticket_keys
+from terminal.config.load import read_secret, read_ticket_keys
 from terminal.config.schema import ConfigError, Settings
 from terminal.core import money
 from terminal.mqtt.client import MqttClient
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from terminal.roles.worker.ticket_source import TicketSource
     from terminal.screen.view import Wifi
 
-_GLASS_FIRST = ("broker", "lcd", "reader", "loops", "barrier", "listener", "worker", "console")
+_GLASS_FIRST = ("broker", "lcd", "reader", "loops", "barrier", "listener", "worker", "console", "alerts", "discovery")
 """The order of opening: first what a driver sees."""
 
 
@@ -108,7 +108,13 @@ def console_options(settings: Settings) -> "ConsoleOptions":
         console.idle * 60_000,
         console.host,
         console.port,
+        metrics_token=_metrics_token(console),
     )
+
+
+def _metrics_token(console: sections.ConsoleSettings) -> bytes:
+    path = console.metrics_token_file
+    return read_secret(path, "console.metrics_token_file") if path else b""
 
 
 class _Opener:
@@ -172,6 +178,15 @@ class _Opener:
                 return LoopsRole(endpoint, loops).run
             case "console":
                 return self._console(endpoint)
+            case "alerts":
+                from terminal.app.outward import alerts_role
+
+                return alerts_role(self._settings, endpoint).run
+            case "discovery":
+                from terminal.app.outward import discovery_role
+
+                own = self.endpoint(self._process, at_lane=self._process not in GARAGE_ROLES)
+                return discovery_role(self._settings, endpoint, own.where(f"health/{self._process}")).run
             case _:
                 raise AssertionError(f"there is no role {role}")
 

@@ -23,7 +23,7 @@ LaneId = Annotated[
     str, Meta(pattern=r"^(?!garage\Z)[a-z0-9-]{1,16}\Z", description="1 to 16 of a-z, 0-9, -; not garage")
 ]
 
-_TAKEN = "reader|worker|listener|barrier|lcd|loops|console|broker|lane|run|self"
+_TAKEN = "reader|worker|listener|barrier|lcd|loops|console|alerts|discovery|refund|broker|camera|tickets|lane|run|self"
 WATCHER = rf"^(?!({_TAKEN})(-|\Z))[A-Za-z0-9_][A-Za-z0-9_-]{{0,31}}\Z"
 """The names of users who may only listen. The names and client ids of roles' users are taken."""
 WatcherNames = Annotated[

@@ -1,7 +1,8 @@
 """Every section and key of the configuration, what each takes, and which of them a role cannot do without.
 
 A section is a class and a key is a field; the field's type says what the key takes. `config/load.py` reads them.
-`[tariff]` stands in `config/tariff_settings.py`, `[lookup]` and `[plate]` in `config/lookup_settings.py`.
+`[tariff]` stands in `config/tariff_settings.py`, `[lookup]` and `[plate]` in `config/lookup_settings.py`, `[alerts]`,
+`[discovery]` and `[log]` in `config/outward_settings.py`.
 """
 
 import re
@@ -30,6 +31,7 @@ from terminal.config.field_types import (
     WatcherNames,
 )
 from terminal.config.lookup_settings import LookupSettings, PlateSettings
+from terminal.config.outward_settings import AlertsSettings, DiscoverySettings, LogSettings
 from terminal.config.section import Section
 from terminal.config.tariff_settings import TariffSettings
 
@@ -214,6 +216,7 @@ class ConsoleSettings(Section, frozen=True):
     folder: Annotated[Path, Meta(description="the path of a folder")] | None = None
     refund_limit: Price = "50.00"
     idle: Annotated[int, Meta(ge=1, le=720, description="minutes, 1 to 720")] = 30
+    metrics_token_file: File | None = None
 
 
 class JournalSettings(Section, frozen=True):
@@ -233,7 +236,8 @@ SECTIONS: Mapping[str, type[Section]] = {
     for kind in (
         GarageSettings, LaneSettings, MqttSettings, BrokerSettings, PaybySettings, LiftSettings, TicketSettings,
         LookupSettings, PlateSettings, TariffSettings, ReaderSettings, LcdSettings, BarrierSettings, LoopsSettings,
-        ListenerSettings, ConsoleSettings, JournalSettings, GpioSettings,
+        ListenerSettings, ConsoleSettings, AlertsSettings, DiscoverySettings, JournalSettings, GpioSettings,
+        LogSettings,
     )
 }  # fmt: skip
 
@@ -248,12 +252,14 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "lcd": ("garage", "garage.name", "garage.name_ar", "garage.help_phone", "lane", "mqtt", "lift", "lcd"),
     "loops": ("garage", "lane", "mqtt", "loops"),
     "console": ("garage", "mqtt"),
+    "alerts": ("garage", "mqtt", "alerts"),
+    "discovery": ("garage", "mqtt", "discovery"),
     "broker": ("garage", "broker"),
     "ticket": ("garage", "ticket"),
 }  # fmt: skip
 """The sections that a role (or the command `ticket`) needs, and the keys that have no default for it."""
 
-_ROLES = ("broker", "worker", "listener", "barrier", "loops", "lcd", "reader", "console")
+_ROLES = ("broker", "worker", "listener", "barrier", "loops", "lcd", "reader", "console", "alerts", "discovery")
 """In the order in which `run` starts them: a role that answers comes before the one that asks it."""
 
 MENDS: Mapping[str, str] = {
@@ -299,8 +305,11 @@ class Settings:
     loops: LoopsSettings | None = None
     listener: ListenerSettings | None = None
     console: ConsoleSettings | None = None
+    alerts: AlertsSettings | None = None
+    discovery: DiscoverySettings | None = None
     journal: JournalSettings | None = None
     gpio: GpioSettings = GpioSettings()  # noqa: RUF009 - a frozen Struct
+    log: LogSettings = LogSettings()  # noqa: RUF009 - a frozen Struct
     file: Path | None = None
     absent: Mapping[str, str] = field(default_factory=dict)
     """For each section that is named but incomplete: the key that it lacks."""

@@ -15,7 +15,16 @@ _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 def check_together(settings: Settings) -> None:
     """Raise ConfigError for the first key whose value does not go with the others."""
     for check in (
-        *(_check_garage, _check_url, _check_mqtt, _check_ticket, _check_lookup, _check_reader, _check_png),
+        *(
+            _check_garage,
+            _check_url,
+            _check_mqtt,
+            _check_ticket,
+            _check_lookup,
+            _check_alerts,
+            _check_reader,
+            _check_png,
+        ),
         *(_check_amounts, _check_pins),
     ):
         check(settings)
@@ -71,6 +80,30 @@ def _check_lookup(settings: Settings) -> None:
             raise ConfigError(f"lookup.{key}: got a file, takes one with lookup.url alone")
     if (lookup.on_failure == "flat") != bool(float(lookup.flat_fee or 0)):
         raise ConfigError('lookup.flat_fee: takes an amount above 0.00 with on_failure = "flat", and none without')
+
+
+def _check_alerts(settings: Settings) -> None:
+    """Somebody must get them; and a password, or what is said of drivers, crosses no network readably."""
+    if (alerts := settings.alerts) is None:
+        return
+    if not (alerts.webhook_url or alerts.webhook_url_file or alerts.email_to):
+        raise ConfigError("alerts: names nobody; takes webhook_url, webhook_url_file or email_to")
+    if alerts.webhook_url and alerts.webhook_url_file:
+        raise ConfigError("alerts.webhook_url_file: got it beside alerts.webhook_url, takes one of the two")
+    if alerts.webhook_key_file and not (alerts.webhook_url or alerts.webhook_url_file):
+        raise ConfigError("alerts.webhook_key_file: got a file, takes one with a webhook alone")
+    if alerts.webhook_url:
+        _check_port("alerts.webhook_url", alerts.webhook_url)
+        _check_plain("alerts.webhook_url", alerts.webhook_url)
+    for key in ("email_from", "smtp_url"):
+        if bool(getattr(alerts, key)) != bool(alerts.email_to):
+            raise ConfigError(f"alerts.{key}: takes a value with alerts.email_to, and none without")
+    if alerts.smtp_url:
+        _check_port("alerts.smtp_url", alerts.smtp_url)
+    if bool(alerts.smtp_username) != bool(alerts.smtp_password_file):
+        raise ConfigError("alerts.smtp_password_file: takes a file with alerts.smtp_username, and none without")
+    if alerts.smtp_username and not alerts.smtp_url:
+        raise ConfigError("alerts.smtp_username: got a user, takes one with alerts.smtp_url alone")
 
 
 def _check_mqtt(settings: Settings) -> None:

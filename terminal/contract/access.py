@@ -5,8 +5,8 @@ several lanes and client ids must differ); ``lane`` with the rights of all roles
 those of the kerb-side roles, for a ``run`` whose worker is elsewhere; a watcher (``watch``, or the users that the
 configuration names in ``broker.watchers``), which may read everything and publish nothing. No user may publish in the
 garage's place what belongs to a lane.
-``python -m terminal.contract.access GARAGE [LANE ...] [--watcher NAME ...]`` prints the rules as an ACL file for
-Mosquitto; ``terminal.contract.rabbitmq`` prints them for RabbitMQ.
+``python -m terminal.contract.access GARAGE [LANE ...] [--watcher NAME ...] [--discovery]`` prints the rules as an ACL
+file for Mosquitto; ``terminal.contract.rabbitmq`` prints them for RabbitMQ.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from terminal.contract import home_assistant
 from terminal.contract.messages import MESSAGES
 from terminal.contract.topics import BY_ROLE, GARAGE_WIDE, OF_A_LANE, TopicError, check_garage, check_lane, parse
 
@@ -62,8 +63,19 @@ def _union(*roles: Rights) -> Rights:
     return Rights(BY_ROLE.union(*(r.says for r in roles)), BY_ROLE.union(*(r.hears for r in roles)))
 
 
-USERS = {**ROLES, "lane": _union(*ROLES.values())}
+OUTWARD = {
+    "alerts": _rights("alert", "alert alerts"),
+    "discovery": _rights("alert", "order screen barrier vehicle alerts health"),
+}
+"""Roles that pass on what they hear to somebody outside: no lane needs them."""
+RIGHTS = {**ROLES, **OUTWARD}
+"""Of each role that this program has, and of other vendors' systems."""
+REFUND = _rights("command alert", "receipt refund health")
+"""Of the command `refund`, which has a user of its own so that it pushes no role off the broker."""
+USERS = {**RIGHTS, "refund": REFUND, "lane": _union(*RIGHTS.values())}
 """Every user that is bound to no lane, with its rights; watchers besides."""
+DISCOVERERS = ("discovery", "lane")
+"""Who may announce the garage to Home Assistant, where `[discovery]` is there."""
 WATCHERS = ("watch",)
 """The watchers where the configuration names no others."""
 _WATCHER = Rights(frozenset(), EVERYTHING)
@@ -89,9 +101,15 @@ def _user(name: str, watchers: Collection[str]) -> tuple[str, Rights, str] | Non
         return None
 
 
-def may_publish(user: str, topic: str, *, garage: str, watchers: Collection[str] = WATCHERS) -> bool:
-    """May ``user`` publish on ``topic`` in this garage? False for every topic outside the contract."""
+def may_publish(
+    user: str, topic: str, *, garage: str, watchers: Collection[str] = WATCHERS, discovery: bool = False
+) -> bool:
+    """May ``user`` publish on ``topic`` in this garage? False for every topic outside the contract. ``discovery``: the
+    garage announces itself to Home Assistant."""
     who = _user(user, watchers)
+    announced = home_assistant.written(garage) if discovery and user in DISCOVERERS else []
+    if any(_covers(allowed, topic) for allowed in announced):
+        return True
     try:
         where = parse(topic)
     except TopicError:
@@ -111,27 +129,33 @@ def may_publish(user: str, topic: str, *, garage: str, watchers: Collection[str]
     return where.kind in rights.says or (where.kind in BY_ROLE and where.role == role)
 
 
-def may_subscribe(user: str, text: str, *, garage: str, watchers: Collection[str] = WATCHERS) -> bool:
+def may_subscribe(
+    user: str, text: str, *, garage: str, watchers: Collection[str] = WATCHERS, discovery: bool = False
+) -> bool:
     """May ``user`` subscribe to the filter ``text``? Only if it may read everything that the filter can match."""
-    return any(_covers(allowed, text) for allowed in readable(user, garage=garage, watchers=watchers))
+    allowed = readable(user, garage=garage, watchers=watchers, discovery=discovery)
+    return any(_covers(one, text) for one in allowed)
 
 
-def readable(user: str, *, garage: str, watchers: Collection[str] = WATCHERS) -> list[str]:
-    """The filters that together match everything that ``user`` may read."""
+def readable(user: str, *, garage: str, watchers: Collection[str] = WATCHERS, discovery: bool = False) -> list[str]:
+    """The filters that together match everything that ``user`` may read. A watcher may be Home Assistant."""
     who = _user(user, watchers)
     if who is None:
         return []
     role, rights, lane = who
     place = f"parking/{garage}"
+    announced = [f"{home_assistant.PREFIX}/#"] if discovery and who[1] == _WATCHER else []
+    if discovery and user in DISCOVERERS:
+        announced = home_assistant.written(garage)
     if rights.hears == EVERYTHING:
-        return [f"{place}/#"]
+        return [f"{place}/#", *announced]
     kinds = [f"{place}/{lane}/{kind}" for kind in sorted(rights.hears - BY_ROLE)]
     for kind in sorted(BY_ROLE):
         kinds.append(f"{place}/+/{kind}/+" if kind in rights.hears else f"{place}/{lane}/{kind}/{role}")
-    return kinds
+    return kinds + announced
 
 
-def writable(user: str, *, garage: str, watchers: Collection[str] = WATCHERS) -> list[str]:
+def writable(user: str, *, garage: str, watchers: Collection[str] = WATCHERS, discovery: bool = False) -> list[str]:
     """The filters that together match everything that ``user`` may publish, and also what withheld() takes away."""
     who = _user(user, watchers)
     if who is None or who[1] == _WATCHER:
@@ -141,7 +165,8 @@ def writable(user: str, *, garage: str, watchers: Collection[str] = WATCHERS) ->
     topics = [f"{place}/{lane}/{kind}" for kind in sorted(rights.says - BY_ROLE)]
     if lane != "+" and "alert" in rights.says:
         topics.append(f"{place}/{GARAGE_WIDE}/alert")
-    return [*topics, *(f"{place}/{lane}/{kind}/{'+' if kind in rights.says else role}" for kind in sorted(BY_ROLE))]
+    topics += [f"{place}/{lane}/{kind}/{'+' if kind in rights.says else role}" for kind in sorted(BY_ROLE)]
+    return topics + (home_assistant.written(garage) if discovery and user in DISCOVERERS else [])
 
 
 def lacks(user: str, roles: Iterable[str], *, garage: str, lane: str | None, process: str) -> str:
@@ -152,11 +177,11 @@ def lacks(user: str, roles: Iterable[str], *, garage: str, lane: str | None, pro
         return own
     for role in roles:
         place = f"parking/{garage}/{lane if role in KERB else '+'}"
-        said = [f"{place}/{kind}" for kind in sorted(ROLES[role].says)]
+        said = [f"{place}/{kind}" for kind in sorted(RIGHTS[role].says)]
         for text in said:
             if not any(_covers(allowed, text) for allowed in writable(user, garage=garage)):
                 return text
-        hears = ROLES[role].hears
+        hears = RIGHTS[role].hears
         for text in [f"{place}/#"] if hears == EVERYTHING else [f"{place}/{kind}" for kind in sorted(hears - BY_ROLE)]:
             if not may_subscribe(user, text, garage=garage):
                 return text
@@ -196,10 +221,13 @@ def all_users(garage: str, lanes: Collection[str] = (), watchers: Collection[str
     return [*USERS, *(f"{role}.{check_lane(lane)}" for lane in lanes for role in BOUND), *watchers]
 
 
-def mosquitto_acl(garage: str, lanes: Collection[str] = (), watchers: Collection[str] = WATCHERS) -> str:
+def mosquitto_acl(
+    garage: str, lanes: Collection[str] = (), watchers: Collection[str] = WATCHERS, *, discovery: bool = False
+) -> str:
     """The text of an ACL file for Mosquitto, for all_users()."""
     users = all_users(garage, lanes, watchers)
     named = [] if tuple(watchers) == WATCHERS else [f"--watcher {name}" for name in watchers]
+    named += ["--discovery"] if discovery else []
     blocks = [
         "# Who may publish and read what. Generated, do not edit:\n"
         f"# python -m terminal.contract.access {' '.join([garage, *lanes, *named])} > acl\n"
@@ -207,8 +235,10 @@ def mosquitto_acl(garage: str, lanes: Collection[str] = (), watchers: Collection
     ]
     for user in users:
         rules = [f"topic deny {text}" for text in withheld(user, garage=garage, watchers=watchers)]
-        rules += [f"topic write {text}" for text in writable(user, garage=garage, watchers=watchers)]
-        rules += [f"topic read {text}" for text in readable(user, garage=garage, watchers=watchers)]
+        may = writable(user, garage=garage, watchers=watchers, discovery=discovery)
+        rules += [f"topic write {text}" for text in may]
+        may = readable(user, garage=garage, watchers=watchers, discovery=discovery)
+        rules += [f"topic read {text}" for text in may]
         blocks.append("\n".join([f"user {user}", *rules, ""]))
     return "\n".join(blocks)
 
@@ -219,9 +249,11 @@ def main(argv: list[str]) -> None:
     parser.add_argument("garage", metavar="GARAGE")
     parser.add_argument("lanes", metavar="LANE", nargs="*", help="that has users of its own")
     parser.add_argument("--watcher", metavar="NAME", action="append", help="(default: watch)")
+    parser.add_argument("--discovery", action="store_true", help="the garage announces itself to Home Assistant")
     asked = parser.parse_args(argv)
     try:
-        sys.stdout.write(mosquitto_acl(asked.garage, asked.lanes, asked.watcher or WATCHERS))
+        acl = mosquitto_acl(asked.garage, asked.lanes, asked.watcher or WATCHERS, discovery=asked.discovery)
+        sys.stdout.write(acl)
     except TopicError as error:
         parser.error(str(error))
 

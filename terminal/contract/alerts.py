@@ -12,7 +12,7 @@ from typing import Literal
 from terminal.core.alert_codes import RuleAlertCode, Severity
 
 RoleAlertCode = Literal[
-    "arm", "bad-message", "bad-notification", "bad-signature", "cashier-unknown", "chargeback",
+    "alerts-undelivered", "arm", "bad-message", "bad-notification", "bad-signature", "cashier-unknown", "chargeback",
     "clock-skew", "clock-unconfirmed", "disk", "disk-full", "fee-unanswered", "foreign-payment",
     "forged-command", "forged-lift", "forged-paid", "forged-screen", "forged-worker", "idle-picture",
     "journal", "journal-damaged", "journal-replaced", "lane-flood", "lcd-panel", "loop-bouncing",
@@ -54,6 +54,11 @@ REPORT_FAULT = "This is a fault of the program: report it with the text."
 
 # fmt: off
 ALERTS: Mapping[AlertCode, AlertKind] = {
+    "alerts-undelivered": AlertKind("critical", UNTIL_CLEARED,
+        "Messages with alerts could not be delivered to the webhook or the mail server (the text says which and why), "
+        "for so long that they were given up.",
+        "Correct `[alerts]`, or what it names; `exit-terminal check` tries both. What was given up stands at the desk "
+        "and in the log. The next message that is taken ends the alert."),
     "arm": AlertKind("critical", UNTIL_CLEARED,
         "By its limit switches, the arm does not move as it should.",
         "Check the arm and its switches."),

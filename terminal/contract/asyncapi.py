@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from terminal import __version__
-from terminal.contract.access import ROLES
+from terminal.contract.access import RIGHTS
 from terminal.contract.fields import EVERY, FIELDS
 from terminal.contract.messages import MAX_BYTES, MESSAGES
 from terminal.contract.topics import BY_ROLE, FLEETING, RETAINED
@@ -106,7 +106,7 @@ def document() -> dict[str, Any]:
                 },
                 "role": {
                     "description": "Whose health or alerts; `run` for a process with all roles of a lane.",
-                    "enum": [*ROLES, "run"],
+                    "enum": [*RIGHTS, "run"],
                 },
             },
             "schemas": schemas,
@@ -123,7 +123,7 @@ def _channel(kind: str) -> dict[str, Any]:
         "parameters": {name: {"$ref": f"#/components/parameters/{name}"} for name in names},
         "messages": {kind: {"$ref": f"#/components/messages/{kind}"}},
         "x-retained": kind in RETAINED,
-        "x-published-by": [role for role, rights in ROLES.items() if kind in rights.says or kind in BY_ROLE],
+        "x-published-by": [role for role, rights in RIGHTS.items() if kind in rights.says or kind in BY_ROLE],
     }
 
 
@@ -140,7 +140,7 @@ def _message(kind: str) -> dict[str, Any]:
 def _operations() -> dict[str, Any]:
     """Who publishes and subscribes to what, for roles that run apart; and each role's own health and alerts."""
     operations = {}
-    for role, rights in ROLES.items():
+    for role, rights in RIGHTS.items():
         for action, verb, kinds in (
             ("send", "says", rights.says | BY_ROLE),
             ("receive", "hears", rights.hears | BY_ROLE),

@@ -137,6 +137,10 @@ class RaisedAlerts:
         log.log(
             logging.INFO if state == "cleared" or severity == "info" else logging.WARNING,
             "alert %s %s: %s%s", key.code, state, text, f" [{help_code}]" if help_code else "",
+            extra={"fields": {
+                "alert": key.code, "state": state, "severity": severity, "lane": key.lane, "help_code": help_code,
+                "session": session, "order_no": key.order_no,
+            }},
         )  # fmt: skip
         alert = Alert(
             **self._head(),

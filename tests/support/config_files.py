@@ -10,7 +10,7 @@ from terminal.config.schema import ConfigError, Settings
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "exit-terminal.toml"
 WHOLE = re.sub(r" +#.*", "", EXAMPLE.read_text(encoding="utf-8"))
-ROLES = ("broker", "worker", "listener", "barrier", "loops", "lcd", "reader", "console")
+ROLES = ("broker", "worker", "listener", "barrier", "loops", "lcd", "reader", "console", "alerts", "discovery")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The console role: it hears the whole garage, serves the desk, and says what operators ask for."""
 
 import asyncio
+import hmac
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -28,6 +29,7 @@ from terminal.roles.console.drawing import Drawing
 from terminal.roles.console.glass import Glasses
 from terminal.roles.console.history import DeskHistory
 from terminal.roles.console.live import LiveFeed
+from terminal.roles.console.metrics import GarageMetrics
 from terminal.screen.view import Site
 
 JOURNAL, HISTORY = "console.db", "heard.db"
@@ -35,12 +37,15 @@ JOURNAL, HISTORY = "console.db", "heard.db"
 TICK_S = 1.0
 """How often it is looked whether anything has become old."""
 BASE = "/desk"
+LOOPBACK = ("127.0.0.1", "::1")
+PASSED_ON = frozenset({"forwarded", "x-forwarded-for", "x-real-ip", "via"})
+"""The headers by which a proxy tells that a request is another's."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConsoleOptions:
     """``size``: the LCDs' pixels. ``signer`` None: the desk can look, not act. ``refund_limit``: fils. ``again_s``, and
-    ``tick_s``, are for tests."""
+    ``tick_s``, are for tests. ``metrics_token``: whoever has it may scrape; empty: this machine alone."""
 
     folder: Path
     site: Site
@@ -56,6 +61,7 @@ class ConsoleOptions:
     again_s: float = AGAIN_S
     tick_s: float = TICK_S
     admit: Admit | None = field(default=None, repr=False)
+    metrics_token: bytes = field(default=b"", repr=False)
 
 
 class ConsoleRole:
@@ -82,6 +88,7 @@ class ConsoleRole:
         self.actions = Actions(
             self.desk, endpoint, journal, options.signer, options.refund_limit, again_s=options.again_s
         )
+        self._metrics = GarageMetrics(self.desk.monitor, self.desk.roles, self.desk.away_ms)
         self.users = UsersFile(options.folder / FILE)
         drawing = Drawing(options.site.name or endpoint.garage, options.site.name_ar, options.zone, BASE)
         self.app = application(
@@ -122,6 +129,7 @@ class ConsoleRole:
             delivery.ack()
             if seen := self.desk.hear(delivery):
                 self._answers(seen, delivery.payload)
+                self._metrics.take(seen)
 
     def _answers(self, seen: Observation, payload: bytes) -> None:
         """Does it answer what an operator asked for?"""
@@ -146,6 +154,19 @@ class ConsoleRole:
     async def _journal_fails(self) -> None:
         raise await self.actions.journal_error()
 
+    async def _scraped(self, request: web.Request) -> web.Response:
+        """Nobody signs in to scrape: it is for this machine, or for whoever has the token. What a proxy passes on has
+        come from elsewhere."""
+        token, given = self._options.metrics_token, request.headers.get("Authorization", "")
+        if token:
+            is_known = hmac.compare_digest(given.encode(), b"Bearer " + token)
+        else:
+            is_known = request.remote in LOOPBACK and not PASSED_ON.intersection(map(str.lower, request.headers))
+        if not is_known:
+            raise web.HTTPNotFound
+        body, content_type = self._metrics.page(request.headers.get("Accept", ""))
+        return web.Response(body=body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
+
     @asynccontextmanager
     async def _served(self) -> AsyncIterator[None]:
         if self._is_mounted:
@@ -156,7 +177,7 @@ class ConsoleRole:
         async def to_desk(_: web.Request) -> web.Response:
             raise web.HTTPFound(f"{BASE}/")
 
-        outer.add_routes([web.get("/", to_desk), web.get(BASE, to_desk)])
+        outer.add_routes([web.get("/", to_desk), web.get(BASE, to_desk), web.get("/metrics", self._scraped)])
         outer.add_subapp(BASE, self.app)
         server = HttpSite(outer, shutdown_s=1.0)
         try:

@@ -111,8 +111,8 @@ class ListenerRole:
         """The digests of bodies that the worker has answered, and when."""
         self._alerts: set[asyncio.Task[None]] = set()
         self._in_hand = 0
-        self._metrics = Metrics(lambda: len(self._limiter), lambda: self._in_hand)
         self._is_deaf = False
+        self._metrics = Metrics(lambda: len(self._limiter), lambda: self._in_hand, self._is_whole)
 
     async def run(self) -> None:
         """Take notifications and receipts until cancelled. Raises ConfigError if it cannot listen."""
@@ -164,10 +164,12 @@ class ListenerRole:
         if request.method not in ("GET", "HEAD"):
             return web.Response(status=405, headers={"Allow": "GET, HEAD"})
         if request.path == "/healthz":
-            is_whole = self._endpoint.mqtt_client.connected and not self._is_deaf
-            return web.json_response({"status": "ok" if is_whole else "degraded"})
+            return web.json_response({"status": "ok" if self._is_whole() else "degraded"})
         body, content_type = self._metrics.page(request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": content_type})
+
+    def _is_whole(self) -> bool:
+        return self._endpoint.mqtt_client.connected and not self._is_deaf
 
     async def _posted(self, request: web.BaseRequest, connection: HttpConnection) -> web.StreamResponse:
         if request.method != "POST":
@@ -217,6 +219,9 @@ class ListenerRole:
         if arrived_s - self._journaled.get(digest, -REMEMBERED_S) < REMEMBERED_S:
             self._metrics.observe(_now_s() - arrived_s)
             return "repeated", 200
+        order = notification.acquire_order
+        if order and order.payment_info and order.payment_info.paid_time:
+            self._metrics.observe_delay((self._endpoint.clock.wall_ms() - order.payment_info.paid_time) / 1000)
         try:
             self._in_hand += 1
             is_journaled = await self._relay(notification.notify_id, body, pack(message), lane)

@@ -41,7 +41,8 @@ class VisitLog:
         if course and (visit is None or visit.fee.session != course.session):
             del self._courses[name]
             course.at["gone"] = at
-            logger.info("%s", said(name, course, garage.stays.get(course.session)))
+            stay = garage.stays.get(course.session)
+            logger.info("%s", said(name, course, stay), extra={"fields": fields(name, course, stay)})
         if lane and visit:
             self._follow(at, lane, visit, garage.stays.get(visit.fee.session))
 
@@ -69,12 +70,28 @@ def said(lane: str, course: _Course, stay: Stay | None) -> str:
         end = "left"
     else:
         end = f"ended in help ({course.reason})" if course.reason else "ended without leaving"
-    known = [(step, course.at[step]) for step in STEPS if step in course.at]
-    times = ", ".join(
-        f"{before} to {step} {max(0, at - began) / 1000:.1f} s" for (before, began), (step, at) in pairwise(known)
-    )
+    times = ", ".join(f"{step.replace('_', ' ')} {ms / 1000:.1f} s" for step, ms in _steps(course).items())
     order = f"order {course.order_no}, AED {money.text(course.amount)}" if course.order_no else "no order"
     return (
         f"visit at {lane} {end}: ticket ..{course.session[-TAIL:].upper()}, {order}, "
         f"help code {ids.help_code(course.session)}; {times}"
     )
+
+
+def fields(lane: str, course: _Course, stay: Stay | None) -> dict[str, object]:
+    """The same for programs: ``steps_ms`` has the time of each step, ms."""
+    return {
+        "lane": lane,
+        "session": course.session,
+        "help_code": ids.help_code(course.session),
+        "order_no": course.order_no or None,
+        "amount": money.text(course.amount) if course.order_no else None,
+        "left": stay is not None and stay.left is not None,
+        "reason": course.reason or None,
+        "steps_ms": _steps(course),
+    }
+
+
+def _steps(course: _Course) -> dict[str, int]:
+    known = [(step, course.at[step]) for step in STEPS if step in course.at]
+    return {f"{before}_to_{step}": max(0, at - began) for (before, began), (step, at) in pairwise(known)}

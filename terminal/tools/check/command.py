@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 from terminal import build
 from terminal.config.schema import ConfigError, Settings
+from terminal.tools.check.alert_receivers import alert_receivers
 from terminal.tools.check.broker import broker
 from terminal.tools.check.finding import Finding, Machine
 from terminal.tools.check.journals import disk
@@ -62,4 +63,5 @@ async def configuration(settings: Settings, _: Machine) -> AsyncIterator[Finding
 _PARTS = (
     user, configuration, lost_fee, keys, passwords, certificates, disk, fonts, pins, panel, screens, idle_picture,
     lane_wifi, scanner, ports, broker, payby_and_clock, notifications,
+    alert_receivers,
 )  # fmt: skip

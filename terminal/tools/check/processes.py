@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-COMMANDS = frozenset({"run", "reader", "worker", "listener", "barrier", "lcd", "loops", "console", "broker"})
+COMMANDS = frozenset(
+    {"run", "reader", "worker", "listener", "barrier", "lcd", "loops", "console", "alerts", "discovery", "broker"}
+)
 WITH_PINS = frozenset({"run", "barrier", "loops", "lcd"})
 """Commands that hold GPIO lines."""
 _SETTLED_S = 10.0

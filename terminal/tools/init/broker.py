@@ -53,9 +53,12 @@ def lanes_of(folder: Folder) -> list[str]:
 
 
 def write_users(folder: Folder, garage: str) -> None:
-    """The access rules and passwords of all users that there are now."""
+    """The access rules and passwords of all users that there are now; rules that let the garage announce itself go on
+    doing so."""
     lanes = lanes_of(folder)
-    folder.write(f"{BROKER}/acl", mosquitto_acl(garage, lanes).encode(), group=_GROUP, replace=True)
+    acl = f"{BROKER}/acl"
+    discovery = folder.has(acl) and b" --discovery " in folder.read(acl)
+    folder.write(acl, mosquitto_acl(garage, lanes, discovery=discovery).encode(), group=_GROUP, replace=True)
     users = (*USERS, *WATCHERS, *(f"lane.{lane}" for lane in lanes))
     lines = [_line(user, folder.read(f"{PASSWORDS}/{user}")) for user in users]
     folder.write(f"{BROKER}/passwords", "".join(lines).encode(), group=_GROUP, replace=True)

@@ -120,7 +120,8 @@ def _make(request: Request, around: Surroundings, folder: Folder, file: Path) ->
     authority: Issuer | None = None
     if shape == SERVER and layout.secure(url):
         authority = issuer(folder, answers["garage.id"], around.now, request.ca, request.ca_key)
-        authority.client(*layout.certificate(layout.RUN_USER), layout.RUN_USER)
+        for user in (layout.RUN_USER, layout.REFUND_USER):
+            authority.client(*layout.certificate(user), user)
         broker.write(folder, answers["garage.id"], url, authority)
     folder.write(file.name, text.encode(), 0o640)
     settings = load(file, around.environ)

@@ -19,6 +19,8 @@ PAYBY_KEY = "secrets/payby.pub.pem"
 PASSWORDS = "secrets/mqtt"
 RUN_USER = "lane"
 """The broker's user for the `run` that has the worker: only this user may do all that its roles do."""
+REFUND_USER = "refund"
+"""The user of the command `refund`, which runs beside the roles."""
 _TRUSTED = {"worker": f"{WORKER}.pub.pem", "console": f"{CONSOLE}.pub.pem"}
 
 

@@ -36,9 +36,10 @@ def renew(what: str, folder: Folder, settings: Settings, now: datetime, say: Cal
             _certificate(folder, issuer(folder, garage, now), broker.SERVER_FILES, _hosts(folder))
         case user if _is_user(user):
             _password(folder, user)
-            if folder.has(layout.certificate(user)[0]):
+            ours = broker.is_ours(folder.root)
+            if folder.has(layout.certificate(user)[0]) or (ours and user == layout.REFUND_USER):
                 _certificate(folder, issuer(folder, garage, now), layout.certificate(user), user)
-            if broker.is_ours(folder.root):
+            if ours:
                 broker.write_users(folder, garage)
         case _:
             known = ", ".join((*KEYS, "ca", "server"))

@@ -15,7 +15,7 @@ from terminal.core import money
 from terminal.core.actions import RaiseAlert
 from terminal.core.events import EVENTS, BoomSeen, Event, LiftAnswered, TicketRead
 from terminal.core.ids import parse_order_no
-from terminal.core.model import REFUND_ENDS, Grant, ParkingFee, Payment, Rules, VisitOrder, VisitRefund
+from terminal.core.model import REFUND_ENDS, Grant, ParkingFee, Payment, Rules, Stay, VisitOrder, VisitRefund
 from terminal.core.rules import Change, Garage, step
 from terminal.eventstore.store import read_checkpoint, read_stay
 from terminal.journal.kinds import BARRIERS, CHECKPOINT, DONE, INTENT, NOTICE, RECALLED, REPAIRED
@@ -98,6 +98,8 @@ class WorkerRecords:
     paid: dict[str, PaidOrder] = field(default_factory=dict)
     refunds: dict[str, ReturnedRefund] = field(default_factory=dict)
     fees: dict[str, ParkingFee] = field(default_factory=dict)
+    stays: dict[str, Stay] = field(default_factory=dict)
+    """As they are at the journal's end."""
     grants: dict[str, Grant] = field(default_factory=dict)
     raised: dict[str, BoomSighting] = field(default_factory=dict)
     """By lift, including lifts that the worker did not grant."""
@@ -135,6 +137,7 @@ def read_worker(rows: Iterable[JournalRow], rules: Rules) -> WorkerRecords:
             garage.apply(change)
             _hear(records, event, last)
             _keep(records, change, event.at)
+    records.stays = dict(garage.stays)
     for stay in garage.stays.values():
         records.orders |= {order.no: order for order in stay.orders}
         for payment in stay.payments:

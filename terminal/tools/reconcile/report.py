@@ -202,14 +202,14 @@ def as_csv(report: Report) -> str:
     writer.writerow(CSV_COLUMNS)
     for line in report.lines:
         said = _line(report.day, line)
-        writer.writerow([_cell(said.get(column, "")) for column in CSV_COLUMNS])
+        writer.writerow([cell(said.get(column, "")) for column in CSV_COLUMNS])
     for flaw in report.flaws:
         found = {"kind": "file", "explained": False, "text": flaw.text, "where": flaw.where}
-        writer.writerow([_cell(found.get(column, "")) for column in CSV_COLUMNS])
+        writer.writerow([cell(found.get(column, "")) for column in CSV_COLUMNS])
     return out.getvalue()
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
     """No cell may look like a formula to a spreadsheet program."""
     if isinstance(value, bool):
         return "yes" if value else "no"

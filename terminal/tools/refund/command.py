@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import getpass
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -18,19 +18,16 @@ from terminal import __version__, build
 from terminal.clock import SystemClock
 from terminal.config import schema as sections
 from terminal.config.schema import ConfigError, Settings
-from terminal.contract import access, signatures
+from terminal.contract import signatures
 from terminal.contract.messages import stamp
-from terminal.contract.topics import topic
 from terminal.core import ids, money
-from terminal.mqtt.client import MqttClient
 from terminal.mqtt.endpoint import Endpoint
-from terminal.mqtt.errors import REFUSALS, ConnectionRefused
 from terminal.tools.refund.follow_up import LIMITS, FollowUpLimits, RefundFollowUp
 from terminal.tools.refund.lookup import RefundWish, about
+from terminal.tools.refund.user import RECIPE, connected
 
 REASON_MAX = 64
 """The most characters of a reason that PayBy takes."""
-_ANOTHER_ID = REFUSALS["Client identifier not valid"]
 
 
 def run(
@@ -98,6 +95,11 @@ class ConsoleSigner:
     def load(cls, settings: Settings) -> "ConsoleSigner":
         """Raises ConfigError."""
         path = settings.need(sections.ConsoleSettings).lift_private_key
+        if path is None:
+            raise ConfigError(
+                "console.lift_private_key: missing; a refund is signed with the console's key, and"
+                f" {RECIPE} says how to make one"
+            )
         return cls(*build.signing_key("console.lift_private_key", path, settings.need(sections.LiftSettings)))
 
     @property
@@ -121,12 +123,12 @@ async def give_back(
 ) -> int:
     """Send the command and follow its refund; the exit status. Raises ConfigError, MqttError."""
     clock = SystemClock()
-    async with _connected(settings, wish) as mqtt_client:
+    async with connected(settings, wish.lane) as mqtt_client:
         endpoint = Endpoint(
             mqtt_client,
             garage=settings.need(sections.GarageSettings).id,
             lane=wish.lane,
-            role="console",
+            role="refund",
             version=__version__,
             clock=clock,
         )
@@ -144,29 +146,6 @@ async def give_back(
             reason=wish.reason or None,
             not_after=stamp(clock.wall_ms() + round(limits.answer_s * 1000)),
         )
-        with endpoint.subscribe("receipt", "refund") as stream:
+        with endpoint.subscribe("receipt", "refund", "health", lane="+") as stream:
             following = RefundFollowUp(settings, wish.session, command, endpoint, limits, say, complain)
             return await following.to_the_end(stream)
-
-
-@contextlib.asynccontextmanager
-async def _connected(settings: Settings, wish: RefundWish) -> AsyncIterator[MqttClient]:
-    """Connect as the console on this machine's own broker, otherwise as the configured user, under a client id of our
-    own if the broker takes one: with a running role's id we would push the role out."""
-    broker, mqtt = settings.broker, settings.mqtt
-    if broker:
-        mqtt = build.embedded_user(broker, mqtt, "console")
-    elif mqtt is None:
-        mqtt = settings.need(sections.MqttSettings)
-    garage, user = settings.need(sections.GarageSettings).id, mqtt.username
-    known = user.partition(".")[0] in access.USERS or user in access.WATCHERS
-    if known and not access.may_publish(user, topic(garage, wish.lane, "command"), garage=garage):
-        raise ConfigError(f"mqtt.username: {user} may not send commands; use console or lane")
-    async with contextlib.AsyncExitStack() as stack:
-        try:
-            opened = await stack.enter_async_context(build.mqtt_client(mqtt, f"{user}-refund", clean=True))
-        except ConnectionRefused as error:
-            if _ANOTHER_ID not in str(error):
-                raise
-            opened = await stack.enter_async_context(build.mqtt_client(mqtt, user, clean=True))
-        yield opened
