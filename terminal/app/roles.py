@@ -309,7 +309,7 @@ class _Opener:
                 endpoint,
                 panel,
                 name=lcd.panel,
-                site=build.site(garage, lcd, _wifi(lcd)),
+                site=build.site(garage, lcd, _wifi(lcd), endpoint.lane or ""),
                 trusted=trusted,
                 idle=idle,
                 no_idle=no_idle,

@@ -114,7 +114,7 @@ class Pages:
         view = view_of_lane(self._desk, name)
         is_live = "s" in request.query  # asked for anew each second; a picture that stands has no seconds on it
         is_asked_for = request.query.get("v") == self._desk.glasses.mark(view)
-        data = await self._desk.glasses.picture(view if is_live else replace(view, left=None))
+        data = await self._desk.glasses.picture(name, view if is_live else replace(view, left=None))
         cache = "private, max-age=3600" if is_asked_for and not is_live else "no-store"
         return web.Response(body=data, content_type="image/png", headers={"Cache-Control": cache})
 
