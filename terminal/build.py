@@ -295,14 +295,17 @@ def mail_server(alerts: AlertsSettings, timeout_s: float) -> "SMTP":
 
 
 def site(
-    garage: sections.GarageSettings | None, lcd: sections.LcdSettings | None, network: "Wifi | None" = None
+    garage: sections.GarageSettings | None,
+    lcd: sections.LcdSettings | None,
+    network: "Wifi | None" = None,
+    lane: str = "",
 ) -> "Site":
-    """What the screens of a lane say about their garage."""
+    """What the screens of a lane say about their garage, and which lane it is."""
     from terminal.screen.view import Site
 
     names = (garage.name, garage.name_ar, garage.help_phone) if garage else ("", "", "")
     lanes = garage.lanes if garage else 1
-    return Site(*names, lcd.digits if lcd else "latin", network, lanes)
+    return Site(*names, lcd.digits if lcd else "latin", network, lanes, lane)
 
 
 def wifi(lcd: sections.LcdSettings) -> "Wifi":

@@ -37,6 +37,7 @@ ELSEWHERE = (
     "alert ticket-refused info once | exit-1 | a ticket was refused: ticket-foreign",
     "clear boom-stuck | exit-1 | the arm was seen up",
     "clear payby-silent | exit-1 | PayBy answers again",
+    "reply refused | a part of that payment was given back",
     "reply refused | currency or amount cannot be ours",
     "reply refused | it is revoked",
 )

@@ -200,6 +200,8 @@ def asides(story: Watched) -> Iterator[Callable[[Watched], object]]:
                 command(s, "refund", order_no=s.stay().orders[n].no, amount=amount),
                 command(s, "refund", order_no=s.stay().orders[n].no),
             )
+        for decided in ("keep", "let-go"):
+            yield lambda s, n=n, decided=decided: command(s, decided, order_no=s.stay().orders[n].no)  # type: ignore[misc]
     yield lambda s: command(s, "refund", order_no="marina-exit-1-" + "0" * 32)
     yield (
         lambda s: (

@@ -84,6 +84,7 @@ def test_the_screens_say_what_the_garage_is_called_and_nothing_where_there_is_no
     )
     assert site.lanes == 2
     assert build.site(None, lcd).name == ""
+    assert (site.lane, build.site(garage, lcd, lane="exit-2").lane) == ("", "exit-2")
 
 
 def test_who_wants_neither_payby_nor_screens_loads_neither() -> None:

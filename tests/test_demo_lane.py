@@ -11,6 +11,7 @@ from PIL import Image
 from terminal.demo.feed import BoomMoved, FrameShown, MessagePassed, Watch
 from terminal.demo.lane import DemoLane
 from terminal.demo.ports import NotNow
+from terminal.screen.view import View
 from tests.browser.fake_terminal import FakeTerminal
 
 
@@ -135,6 +136,22 @@ async def test_a_used_ticket_is_the_last_one_that_left_and_there_is_none_before(
         await lane.drive_up(kind="used")
         await lane.scan()
         assert fake.fed[1] == fake.fed[0]
+
+
+async def test_what_the_lcd_shows_by_itself_counts_and_not_what_it_was_told_last() -> None:
+    fake = FakeTerminal()
+    async with a_lane(fake) as lane:
+        with lane.feed.watch() as watch:
+            await lane.drive_up(90)
+            await lane.scan()
+            await until(watch, lambda: lane.state()["screen"].get("state") == "pay")
+            lane.lcd_shows(View("pay", amount="20.00", left=90, hint="scanned"))
+            shown = {"state": "pay", "amount": "20.00", "currency": "AED", "scanned": True}
+            assert lane.state()["screen"] == shown
+            lane.lcd_shows(View("out-of-order", "broker"))
+            assert lane.state()["screen"] == {"state": "out-of-order", "reason": "broker"}
+            lane.lcd_shows(View("help", "no-answer", help_code="7K3QF"))
+            assert lane.state()["screen"] == {"state": "help", "reason": "no-answer", "help_code": "7K3QF"}
 
 
 async def test_a_cut_is_shown_while_it_lasts_and_cannot_be_cut_again() -> None:

@@ -203,7 +203,7 @@ def test_every_shape_says_in_both_languages_that_a_phone_has_read_the_code_and_m
         assert {word.strip(".") for word in said.split()} <= {word.strip(".") for word in words(after)}
     called = {TABLE.say("pay", lang) for lang in LANGUAGES}
     assert not called & {one.text for one in after.placed}
-    kept = [one for one in before.placed if one.text in ("25.00", "2:05", "4F2A") or one.kind == "code"]
+    kept = [one for one in before.placed if one.text in ("25.00", "2 h 05", "4F2A") or one.kind == "code"]
     assert all(one in after.placed for one in kept)
 
 
@@ -212,9 +212,9 @@ def test_every_shape_but_the_smallest_upright_one_says_how_long_the_stay_was_and
     layout: Layout,
 ) -> None:
     found = {one.text: one.em for one in Renderer(layout, SITE).frame(replace(PAY, page="words")).placed}
-    assert {"2:05", "4F2A"} <= set(found)
+    assert {"2 h 05", "4F2A"} <= set(found)
     if layout.style == "square":
-        assert min(found["2:05"], found["4F2A"]) >= 16 * layout.height // 240
+        assert min(found["2 h 05"], found["4F2A"]) >= 16 * layout.height // 240
 
 
 @pytest.mark.parametrize("name", ["ili9486", "ili9488"])
@@ -324,7 +324,7 @@ def test_numbers_stand_in_the_digits_of_the_setting_and_codes_do_not() -> None:
     def texts(view: View) -> set[str]:
         return {one.text for one in Renderer(LAYOUTS["ili9488"], replace(SITE, digits="arabic")).frame(view).placed}
 
-    assert {"٢٥٫٠٠", "٢:٠٥", "4F2A"} <= texts(PAY)
+    assert {"٢٥٫٠٠", "٢ س ٠٥", "4F2A"} <= texts(PAY)
     assert {"7K3QF", SITE.help_phone} <= texts(views()["help-qr"])
 
 
@@ -375,7 +375,13 @@ def test_numbers_for_the_eye() -> None:
         "9999.99",
         "12,345.60",
     ]
-    assert [stay(minutes) for minutes in (0, 59, 125, 6_000, 10**9)] == ["0:00", "0:59", "2:05", "100:00", "9999:59"]
+    assert [stay(minutes) for minutes in (0, 59, 125, 6_000, 10**9)] == [
+        "0 h 00",
+        "0 h 59",
+        "2 h 05",
+        "100 h 00",
+        "9999 h 59",
+    ]
     assert [countdown(left) for left in (-5, 0, 9, 107, 10**6)] == ["0:00", "0:00", "0:09", "1:47", "9:59"]
 
 

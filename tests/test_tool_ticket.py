@@ -11,9 +11,11 @@ from pyzbar import pyzbar
 from terminal.config.load import load
 from terminal.config.schema import ConfigError, Settings
 from terminal.config.tariff_settings import TariffSettings
+from terminal.contract.messages import Screen
 from terminal.core.ticket import is_lost, read_ticket
+from terminal.screen.view import view_of
 from terminal.tools.ticket import command as ticket
-from terminal.tools.ticket.picture import CodeKind, grouped
+from terminal.tools.ticket.picture import CodeKind, draw, grouped
 from terminal.tools.ticket.symbols import TooWide
 
 NOW = 1_795_000_000_000
@@ -98,6 +100,25 @@ def test_the_picture_reads_back_as_the_ticket(settings: Settings, tmp_path: Path
     (text,) = printed(settings, text_only=True, png=tmp_path / "ticket.png")
     with Image.open(tmp_path / "ticket.png") as picture:
         assert [found.text for found in zxingcpp.read_barcodes(picture)] == [text]
+
+
+@pytest.mark.parametrize("code", ["qr", "both"])
+def test_a_test_ticket_is_named_by_the_characters_that_the_screen_shows_for_it(
+    settings: Settings, code: CodeKind
+) -> None:
+    def shown(text: str) -> str:
+        """What the screen at the exit shows of that ticket."""
+        session = read_ticket(text, KEYS, "marina").session
+        return view_of(Screen(id=session, at="2026-11-30T08:00:00.000Z", state="wait", session=session)).tail
+
+    *_, named, _, _, _, text = printed(settings, code=code)
+    assert named == f"on the screen: {shown(text)}"
+    assert settings.garage
+    made = ticket.make(settings, minutes_ago=90, now_ms=NOW, code=code)
+    paper = ticket.printed(made, settings.garage, NOW)
+    assert paper.tail == shown(made.text)
+    assert draw(paper, 576, code).height > draw(replace(paper, tail=""), 576, code).height
+    assert ticket.printed(ticket.make_lost(settings, NOW), settings.garage, NOW).tail == ""
 
 
 def test_a_longer_stay_than_any_car_park_has_seen_is_refused(settings: Settings) -> None:

@@ -116,7 +116,8 @@ def _screens(args: argparse.Namespace) -> int:
     site = SITE
     if args.config:
         settings = _load(args)
-        site = build.site(settings.need(GarageSettings), settings.lcd)
+        lane = settings.lane.id if settings.lane else ""
+        site = build.site(settings.need(GarageSettings), settings.lcd, lane=lane)
     if args.digits:
         site = replace(site, digits=args.digits)
 

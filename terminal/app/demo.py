@@ -203,7 +203,10 @@ async def run_demo(port: int, cars: int | None) -> int:
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(lane.run(), name="demo lane"),
-                    group.create_task(run_roles(settings, ROLES, process="run", hardware=hardware), name="roles"),
+                    group.create_task(
+                        run_roles(settings, ROLES, process="run", hardware=hardware, lcd_shows=lane.lcd_shows),
+                        name="roles",
+                    ),
                 ]
                 watch_command = f"{PROGRAM} --config {settings.file} watch"
                 if cars is None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from terminal.roles.worker.journal_keeper import WorkerJournal
     from terminal.roles.worker.ticket_readings import ForeignTicketSettings
     from terminal.roles.worker.ticket_source import TicketSource
-    from terminal.screen.view import Wifi
+    from terminal.screen.view import View, Wifi
 
 _GLASS_FIRST = ("broker", "lcd", "reader", "loops", "barrier", "listener", "worker", "console", "alerts", "discovery")
 """The order of opening: first what a driver sees."""
@@ -52,16 +52,17 @@ async def run_roles(
     hardware: Hardware,
     clock: Clock | None = None,
     manager: ServiceManager | None = None,
+    lcd_shows: "Callable[[View], None] | None" = None,
 ) -> None:
     """Open everything that ``roles`` need, run them over one connection, and close it all again. ``manager`` is told
-    when they serve, and that they still do."""
+    when they serve, and that they still do; ``lcd_shows``, what has reached the glass."""
     clock, manager = clock or SystemClock(), manager or ServiceManager({})
     async with AsyncExitStack() as stack:
         if "broker" in roles:
             await enter_broker(stack, settings)
         mqtt_client = await stack.enter_async_context(process_client(settings, roles, process, clock))
         stack.callback(mqtt_client.on_change(lambda up: manager.connection(up, mqtt_client.trouble)))
-        opener = _Opener(settings, hardware, stack, mqtt_client, clock, process, manager.heartbeat_came_back)
+        opener = _Opener(settings, hardware, stack, mqtt_client, clock, process, manager.heartbeat_came_back, lcd_shows)
         runs = [(role, await opener.open(role)) for role in sorted(roles, key=_GLASS_FIRST.index)]
         gc.freeze()  # what is imported and opened by now stays: no search for circles need look at it during a visit
         async with asyncio.TaskGroup() as group:
@@ -130,6 +131,7 @@ class _Opener:
         clock: Clock,
         process: str,
         came_back: Callable[[], None],
+        lcd_shows: "Callable[[View], None] | None",
     ) -> None:
         self._settings, self._hardware, self._stack, self._mqtt_client, self._clock = (
             settings,
@@ -138,7 +140,7 @@ class _Opener:
             mqtt_client,
             clock,
         )
-        self._process, self._came_back = process, came_back
+        self._process, self._came_back, self._lcd_shows = process, came_back, lcd_shows
         self._garage = settings.need(sections.GarageSettings)
 
     def endpoint(self, role: str, *, at_lane: bool) -> Endpoint:
@@ -324,7 +326,7 @@ class _Opener:
                 endpoint,
                 panel,
                 name=lcd.panel,
-                site=build.site(garage, lcd, _wifi(lcd)),
+                site=build.site(garage, lcd, _wifi(lcd), endpoint.lane or ""),
                 trusted=trusted,
                 idle=idle,
                 no_idle=no_idle,
@@ -335,6 +337,7 @@ class _Opener:
                     ZoneInfo(garage.timezone),
                 ),
                 light=panel.light if lcd.backlight_pwm else None,
+                told=self._lcd_shows,
             ).run
         except QrError as error:
             raise ConfigError(f"lcd.wifi: the panel cannot show its code: {error}") from None

@@ -27,7 +27,7 @@ MEANINGS = {
     "lift": "A signed leave to raise the boom once, with its proof.",
     "barrier": "What the boom does, and by which lift it rose. Every lift is answered here, repeats included.",
     "vehicle": "Is a vehicle waiting, which one, is one under the boom; on change and every 5 s.",
-    "command": "What an operator asks for: cancel, refund, reset, read a ticket, open or close the lane.",
+    "command": "What an operator asks for: cancel, refund, keep, let go, reset, read a ticket, open or close the lane.",
     "refund": "A refund's progress.",
     "alert": "Something a person must know, raised or cleared.",
     "alerts": "What a role has raised now at this place, replaced on every change; empty when there is nothing.",
@@ -60,7 +60,7 @@ _when("Fee", "reason", ["due", "free", "lost", "number"], ["exited"])
 _when("Fee", "reason", ["due", "free", "lost"], ["amount", "currency"])
 _when("Fee", "reason", ["due", "free"], ["session", "entered", "minutes"])
 _when("Screen", "state", ["pay"], ["session", "amount", "currency", "expires", "remaining", "qr", "key", "sign"])
-_when("Command", "command", ["cancel", "refund"], ["order_no"])
+_when("Command", "command", ["cancel", "refund", "keep", "let-go"], ["order_no"])
 _when("Command", "command", ["reset"], ["session"])
 _when("Command", "command", ["ticket"], ["reason"])
 _CONDITIONS["Receipt"] = [{"anyOf": [{"required": ["command"]}, {"required": ["notify_id"]}]}]

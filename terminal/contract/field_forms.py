@@ -37,6 +37,8 @@ FEE_NEEDS: Mapping[str, tuple[str, ...]] = {
 COMMAND_NEEDS: Mapping[str, tuple[str, ...]] = {
     "cancel": ("order_no",),
     "refund": ("order_no",),
+    "keep": ("order_no",),
+    "let-go": ("order_no",),
     "reset": ("session",),
     "ticket": ("reason",),
 }

@@ -156,7 +156,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "key": "the console's name in `lift.trusted`",
         "sign": "the console's, Ed25519 in Base64",
         "session": "the stay whose visit must end",
-        "order_no": "the order to cancel, or to give back",
+        "order_no": "the order to cancel, to give back, or about whose payment a person has decided",
         "amount": "how much to give back; absent: all that is left",
         "reason": (
             "the reason of a refund, for PayBy and the journal; of `ticket`: the ticket's text or number, another "

@@ -22,7 +22,7 @@ ReportedStatus = Literal["CREATED", "PAID", "FAILURE", "OTHER"]
 """An order's status at PayBy, as far as the rules distinguish it."""
 Denial = Literal["refused", "dead", "unknown", "unauthorised", "clock", "mistake"]
 """What a refusal from PayBy means for the order."""
-CommandName = Literal["cancel", "refund", "reset", "close-lane", "open-lane"]
+CommandName = Literal["cancel", "refund", "keep", "let-go", "reset", "close-lane", "open-lane"]
 
 
 @dataclass(frozen=True, slots=True)

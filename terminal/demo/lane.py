@@ -12,6 +12,7 @@ from terminal.demo.feed import BoomMoved, Feed, FrameShown, Happening, LaneChang
 from terminal.demo.lane_observer import LaneObserver
 from terminal.demo.phone import Phone
 from terminal.demo.ports import DemoParts, NotNow, PhoneOrder
+from terminal.screen.view import View
 
 TicketKind = Literal["minutes", "lost", "damaged", "foreign", "used", "future"]
 """The kind of ticket that the driver holds; ``minutes`` is a good one."""
@@ -54,6 +55,7 @@ class DemoLane:
         self._waiting = self._under_boom = False
         self._phone = Phone(parts.payby, self._changed)
         self._hearing = LaneObserver()
+        self._shown: dict[str, Any] = {}
         self._cut_until: dict[str, float] = {}
         parts.panel.watch(lambda image: self._from_thread(self._framed, FrameShown(image, time.perf_counter())))
         parts.arm.watch(lambda state: self._from_thread(self.feed.tell, BoomMoved(state, time.perf_counter())))
@@ -68,6 +70,20 @@ class DemoLane:
                     self.feed.tell(passed)
         finally:
             self.feed.close()
+
+    def lcd_shows(self, view: View) -> None:
+        """The LCD now shows this. It is not always what it was told last: without a broker it is out of order by
+        itself."""
+        shown = {
+            "state": view.state,
+            "reason": view.reason,
+            "amount": view.amount,
+            "currency": "AED" if view.amount else "",
+            "help_code": view.help_code,
+            "scanned": view.hint == "scanned",
+        }
+        self._shown = {name: value for name, value in shown.items() if value}
+        self._changed()
 
     # What the driver does
 
@@ -153,7 +169,8 @@ class DemoLane:
             "boom": {"state": arm.state, "rise_s": arm.rise_s, "close_s": arm.close_s},
             "pulses": self.pulses,
             "frame": self.frames,
-            "screen": self._hearing.screen,
+            "screen": self._shown or self._hearing.screen,
+            "order_no": self._hearing.order_no,
             "phone": self._phone.state(),
             "cut": {name: max(0.0, until - self._loop.time()) for name, until in self._cut_until.items()},
             "roles": self._hearing.roles,

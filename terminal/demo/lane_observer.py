@@ -15,10 +15,12 @@ _SECRETIVE = ("qr", "sign", "key")
 
 
 class LaneObserver:
-    """Remembers the latest messages. ``screen``: its fields; ``roles``: each role's state by its name."""
+    """Remembers the latest messages. ``screen``: its fields; ``order_no``: the order that the lane speaks of;
+    ``roles``: each role's state by its name."""
 
     def __init__(self) -> None:
         self.screen: dict[str, Any] = {}
+        self.order_no: str | None = None
         self.roles: dict[str, str] = {}
         self._last: dict[str, dict[str, Any]] = {}
         self._count = 0
@@ -40,6 +42,8 @@ class LaneObserver:
         self._last[delivery.topic] = said
         if topic.kind == "screen":
             self.screen = {name: value for name, value in data.items() if name not in _SECRETIVE}
+        elif topic.kind == "order":
+            self.order_no = data.get("order_no")
         elif topic.kind == "health":
             self.roles[topic.role] = str(data.get("state"))
         self._count += 1

@@ -77,7 +77,8 @@ class LcdRole:
 
     ``trusted``: the keys of `[lift] trusted`. ``idle``: the operator's own idle picture; ``no_idle`` says why it cannot
     be shown. ``light`` sets the panel's backlight, in a thread, and may raise OSError; without one the picture itself
-    is dimmed. Raises ValueError for a panel or a picture of the wrong size.
+    is dimmed. ``told`` hears of every view that has reached the glass. Raises ValueError for a panel or a picture of
+    the wrong size.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class LcdRole:
         no_idle: str = "",
         dimming: Dimming = NEVER,
         light: Callable[[float], None] | None = None,
+        told: Callable[[View], None] | None = None,
         patience_s: float = PATIENCE_S,
         wait_after_s: float = WAIT_AFTER_S,
     ) -> None:
@@ -105,7 +107,7 @@ class LcdRole:
         if idle and idle.size != panel.size:
             raise ValueError(f"an idle picture of {idle.size} px for a panel of {panel.size}")
         self._no_idle = no_idle
-        self._dimming, self._light = dimming, light
+        self._dimming, self._light, self._told = dimming, light, told
         self._lit = 1.0
         self._renderer = Renderer(layout_for(name, *panel.size), site, idle=idle, dim=1 if light else dimming.share)
         self._presenter = ScreenPresenter(turns=self._renderer.turns, wifi=site.wifi is not None)
@@ -228,6 +230,8 @@ class LcdRole:
             if not await self._show(view):
                 return RETRY_MS
             self._shown = view, now
+            if self._told:
+                self._told(view)
             if view.state not in ("wait", "pay"):  # nobody waits for the next picture, which needs its memory anew
                 await self._thread.run(give_back)
         if view.state == "pay":

@@ -11,11 +11,15 @@ from typing import Literal, Protocol
 
 from PIL import Image
 
-from terminal.screen.fonts import CAPITAL, DoesNotFit, Ink, Weight, font
+from terminal.screen.fonts import DoesNotFit, Ink, Weight, font
 from terminal.screen.pictograms import INK, RULE, Colour
 from terminal.screen.sheet import Countdown, Placed, Sheet, SheetBox
 
 Align = Literal["left", "centre", "right"]
+
+
+_DIGIT = 0.74
+"""Height of the tallest digit, in font sizes: round ones stand a little above a capital."""
 
 
 class Block(Protocol):
@@ -131,6 +135,24 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """Pictures beside each other, ``gap`` px apart, centred together and in height."""
+
+    images: Sequence[Image.Image]
+    gap: int
+
+    @property
+    def height(self) -> int:
+        return max(image.height for image in self.images)
+
+    def set(self, sheet: Sheet, left: int, right: int, top: int) -> None:
+        x = _x(sum(image.width + self.gap for image in self.images) - self.gap, left, right, "centre")
+        for image in self.images:
+            sheet.picture(image, x, top + (self.height - image.height) // 2)
+            x += image.width + self.gap
+
+
+@dataclass(frozen=True)
 class Rule:
     """A thin line from edge to edge."""
 
@@ -142,12 +164,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class Seconds:
-    """Room for the countdown's digits, each in its own cell, so that a second changes only one; beside it a
-    small clock, where ``clock`` is given."""
+    """Room for the countdown's digits, each in its own cell, so that a second changes only one."""
 
     em: int
     chars: str
-    clock: Image.Image | None = None
     weight: Weight = "SemiBold"
 
     @property
@@ -158,20 +178,17 @@ class Seconds:
 
     @property
     def height(self) -> int:
-        return max(self.clock.height if self.clock else 0, ceil(CAPITAL * self.em))
+        return ceil(_DIGIT * self.em)
 
     def set(self, sheet: Sheet, left: int, right: int, top: int) -> None:
         cell, colon = self._cells
         digits = 3 * cell + colon
-        before = self.clock.width + self.em // 4 if self.clock else 0
-        x = _x(before + digits, left, right, "centre")
+        x = _x(digits, left, right, "centre")
         if x < left:
             raise DoesNotFit(f"the countdown is {left - x} px too wide")
-        if self.clock:
-            sheet.picture(self.clock, x, top + (self.height - self.clock.height) // 2)
-        end, baseline = x + before + digits, top + (self.height + ceil(CAPITAL * self.em)) // 2
+        end, baseline = x + digits, top + self.height
         sheet.countdown = Countdown(end, baseline, self.em, self.weight, cell, colon)
-        box = (end - digits, baseline - ceil(0.74 * self.em), end, baseline + 2)
+        box = (end - digits, top, end, baseline + 2)
         sheet.placed.append(Placed("countdown", "", box, self.em))
 
 

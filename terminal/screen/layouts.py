@@ -45,11 +45,11 @@ class Layout:
 
 
 _MEASURES = tuple(one.name for one in fields(Layout) if one.name not in ("name", "width", "height", "style"))
-_WIDE = Layout("ili9488", 480, 320, "wide", 28, 34, 48, 44, 40, 22, 17, 112, 14, 7)
+_WIDE = Layout("ili9488", 480, 320, "wide", 28, 34, 48, 44, 40, 22, 19, 112, 14, 7)
 LAYOUTS = {
     layout.name: layout
     for layout in (
-        Layout("st7789-240", 240, 240, "square", 44, 48, 56, 44, 32, 17, 14, 76, 10, 4),
+        Layout("st7789-240", 240, 240, "square", 44, 44, 56, 44, 32, 17, 14, 76, 10, 4),
         Layout("st7789-320", 320, 240, "narrow", 34, 34, 48, 36, 32, 17, 14, 76, 10, 5),
         Layout("ili9341", 320, 240, "narrow", 24, 28, 46, 34, 30, 18, 14, 76, 10, 5),
         replace(_WIDE, name="ili9486"),

@@ -37,11 +37,12 @@ def lines(
     return Slot(confirm or found[""], height)
 
 
-def column(typesetter: Typesetter, hint: Hint, width: int, height: int, largest: int) -> Slot:
-    """For a narrow column of that height: words below each other."""
-    make = {"": _apps, "second": _second, "signal": signal, "scanned": _confirm}[hint]
-    block = typesetter.once(make, width, height, largest) or typesetter.once(_apps, width, height, largest)
-    return Slot(block or typesetter.nothing(), height)
+def column(typesetter: Typesetter, hint: Hint, width: int, height: int, largest: int, label: int) -> Slot:
+    """For a narrow column of that height: words below each other. ``label``: the size of the words around the apps'
+    names."""
+    make = {"second": _second, "signal": signal, "scanned": _confirm}.get(hint)
+    block = typesetter.once(make, width, height, largest) if make else None
+    return Slot(block or typesetter.once(_apps, width, height, largest, label) or typesetter.nothing(), height)
 
 
 def beside(typesetter: Typesetter, hint: Hint, picture: Picture, width: int, largest: int, smallest: int) -> Slot:
@@ -76,27 +77,30 @@ def _confirm(typesetter: Typesetter, width: int, height: int, largest: int) -> B
     return _largest(lambda em: typesetter.broken("pay.confirm", width, em), largest, height)
 
 
-def _apps(typesetter: Typesetter, width: int, height: int, largest: int) -> Block | None:
-    return _largest(lambda em: _sentence(typesetter, width, em), largest, height) or _largest(
+def _apps(typesetter: Typesetter, width: int, height: int, largest: int, label: int) -> Block | None:
+    return _largest(lambda em: _sentence(typesetter, width, em, min(em, label)), largest, height) or _largest(
         lambda em: typesetter.broken("pay.with", width, em), largest, height
     )
 
 
-def _sentence(typesetter: Typesetter, width: int, em: int) -> Block:
-    """The apps' names in ``em`` px, with each language's words before, between and after them in a smaller size,
+def _sentence(typesetter: Typesetter, width: int, em: int, label: int) -> Block:
+    """The apps' names in ``em`` px, with each language's words before, between and after them in the size of labels,
     English left. Raises DoesNotFit for a language that orders the names differently."""
     parts = {lang: _APPS.split(typesetter.texts.say("pay.with", lang)) for lang in typesetter.languages}
     if any(tuple(part[1::2]) != APPS for part in parts.values()):
         raise DoesNotFit("the apps are not named in their order")
     blocks: list[Block] = []
     for at, name in enumerate((*APPS, "")):
-        joining = [ink(parts[lang][2 * at].strip(), lang, round(em * 0.62), "Medium") for lang in typesetter.languages]
-        blocks += [_joined(joining), TextLine(_within(ink(name, "en", em), width))]
-    return Stack(blocks, round(em * 0.32))
+        joining = [ink(parts[lang][2 * at].strip(), lang, label, "Medium") for lang in typesetter.languages]
+        blocks += [_joined(joining, width), TextLine(_within(ink(name, "en", em), width))]
+    return Stack(blocks, round(em * 0.25))
 
 
-def _joined(inks: list[Ink]) -> Block:
-    return TextRow(inks[0], None, inks[-1], gap=4) if len(inks) > 1 else TextRow(None, inks[0], None)
+def _joined(inks: list[Ink], width: int) -> Block:
+    """The words of all languages on one line, or the last language's above the first's."""
+    if len(inks) == 1 or sum(one.width for one in inks) + 4 * len(inks) > width:
+        return Stack([TextLine(one) for one in reversed(inks)], 4)
+    return TextRow(inks[0], None, inks[-1], gap=4)
 
 
 def _within(line: Ink, width: int) -> Ink:

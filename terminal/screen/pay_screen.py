@@ -23,7 +23,7 @@ from terminal.screen.blocks import (
     TextRow,
     flow,
 )
-from terminal.screen.fonts import Ink, ink
+from terminal.screen.fonts import NARROWEST, Ink, ink, squeezed
 from terminal.screen.pictograms import picture
 from terminal.screen.qr import Symbol
 from terminal.screen.sheet import Sheet
@@ -71,26 +71,26 @@ def _room(typesetter: Typesetter) -> tuple[int, int]:
 
 
 def wide(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
-    """Left of the code what to pay and until when, right of it how: 74 px each."""
+    """Left of the code what to pay and until when, right of it how: 74 px each. Its labels are 2 mm high."""
     layout = typesetter.layout
     u = layout.height / 320
-    edge, top, bottom = round(6 * u), round(18 * u), layout.height - round(18 * u)
+    edge, top, bottom = round(6 * u), round(14 * u), layout.height - round(14 * u)
     side = (layout.width - layout.height) // 2
-    width, small = side - edge, round(14 * u)
+    width, small = side - edge, layout.small
     flow(
         sheet,
         (edge, top, side, bottom),
         [
             Stack(
                 [
-                    TextRow(typesetter.label("aed", 0, small), None, typesetter.label("aed", -1, small)),
+                    _currency(typesetter, width, small),
                     TextLine(typesetter.amount(view, width, layout.amount, priced=True)),
                 ],
                 round(8 * u),
             ),
             _named(typesetter, "stay", typesetter.stay(view, round(24 * u), width), small, round(7 * u)),
             _named(typesetter, "ticket", ink(view.tail, "en", round(24 * u)), small, round(7 * u)),
-            _seconds(typesetter, view, round(32 * u), above=True),
+            _seconds(typesetter, view, round(32 * u), small, width),
         ],
         layout.least,
     )
@@ -98,21 +98,21 @@ def wide(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
         sheet,
         (layout.width - side, top, layout.width - edge, bottom),
         [
-            Picture(picture("pay", round(88 * u))),
+            Picture(picture("pay", round(66 * u))),
             _call(
                 view,
                 lambda key, em, least: typesetter.lines(key, width, em, least, round(10 * u)),
                 layout.call,
                 layout.plain,
             ),
-            pay_hints.column(typesetter, view.hint, width, round(96 * u), round(24 * u)),
+            pay_hints.column(typesetter, view.hint, width, round(126 * u), round(24 * u), small),
         ],
         layout.least,
     )
 
 
 def narrow(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
-    """Left of a code of 240 px: 74 px of words, the least of them without labels."""
+    """Left of a code of 240 px: 74 px of words."""
     layout = typesetter.layout
     u = layout.height / 240
     left, right = round(5 * u), layout.width - layout.height
@@ -121,7 +121,7 @@ def narrow(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
         view, lambda key, em, least: typesetter.lines(key, width, em, least, round(5 * u)), layout.call, layout.plain
     )
     apps = pay_hints.beside(
-        typesetter, view.hint, Picture(picture("pay", round(46 * u))), width, round(14 * u), round(11 * u)
+        typesetter, view.hint, Picture(picture("pay", round(42 * u))), width, round(14 * u), round(11 * u)
     )
     blocks = [
         Stack(
@@ -134,9 +134,9 @@ def narrow(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
         _facts(typesetter, view, small, width),
         call,
         apps,
-        _seconds(typesetter, view, round(23 * u)),
+        _seconds(typesetter, view, round(23 * u), round(12 * u), width),
     ]
-    edge = round(8 * u)
+    edge = round(6 * u)
     box = (left, edge, right, layout.height - edge)
     if view.hint != "signal":
         flow(sheet, box, blocks, layout.least)
@@ -164,19 +164,19 @@ def square(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
                 first, typesetter.amount(view, width - first.width - last.width - round(16 * u), layout.amount), last
             ),
             Beside(
-                picture("pay", round(86 * u)),
+                picture("pay", round(80 * u)),
                 _call(
                     view,
-                    lambda key, em, least: typesetter.lines(key, round(140 * u), em, least, round(8 * u)),
+                    lambda key, em, least: typesetter.lines(key, round(140 * u), em, least, round(5 * u)),
                     layout.call,
                     layout.plain,
                 ),
                 round(14 * u),
             ),
-            pay_hints.lines(typesetter, view.hint, width, round(18 * u), round(15 * u)),
+            pay_hints.lines(typesetter, view.hint, width, round(17 * u), round(15 * u)),
             Halves(
                 _facts(typesetter, view, round(17 * u), width // 2 - round(4 * u)),
-                _seconds(typesetter, view, round(26 * u)),
+                _seconds(typesetter, view, round(22 * u), round(12 * u), width // 2 - round(4 * u)),
                 round(4 * u),
             ),
         ],
@@ -199,17 +199,17 @@ def tall(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
         call = _call(view, lambda key, em, least: typesetter.pair(key, room, em, least), high // 4, high // 6)
         words = Stack([call, Group([ink(name, "en", em) for name in pay_hints.APPS], em)], high // 16)
         blocks: list[Block] = [
-            Halves(Group([first, amount, last], 4), _seconds(typesetter, view, high * 2 // 7), 4),
+            Halves(Group([first, amount, last], 4), _seconds(typesetter, view, high * 2 // 7, high // 8, half), 4),
             Beside(phone, pay_hints.lines(typesetter, view.hint, room, em, high // 8, words), 8),
         ]
     else:
         u = min(high / 160, layout.width / 320)
-        aed, phone = round(20 * u), picture("pay", round(62 * u))
+        aed, phone = round(20 * u), picture("pay", round(54 * u))
         room = width - phone.width - round(12 * u)
         words = Stack(
             [
                 _call(view, lambda key, em, least: typesetter.pair(key, room, em, least), round(30 * u), round(26 * u)),
-                pay_hints.lines(typesetter, view.hint, room, round(15 * u), round(12 * u)),
+                pay_hints.lines(typesetter, view.hint, room, round(14 * u), round(12 * u)),
             ],
             round(3 * u),
         )
@@ -221,7 +221,11 @@ def tall(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
                 typesetter.label("aed", -1, aed),
             ),
             Beside(phone, words, round(12 * u)),
-            Halves(facts, _seconds(typesetter, view, round(28 * u)), round(8 * u)),
+            Halves(
+                facts,
+                _seconds(typesetter, view, round(24 * u), round(14 * u), width // 2 - round(8 * u)),
+                round(8 * u),
+            ),
         ]
     flow(sheet, box, blocks, 4)
 
@@ -234,14 +238,28 @@ def _named(typesetter: Typesetter, key: str, value: Ink, em: int, gap: int) -> B
 
 
 def _facts(typesetter: Typesetter, view: View, largest: int, width: int) -> Block:
-    """Stay and ticket tail on one line, as large as fits, after the road sign for parking, since no label would fit."""
-    for em in range(largest, 5, -1):
-        sign, stay, tail = picture("parking", em), typesetter.stay(view, em), ink(view.tail, "en", em)
-        if sign.width + stay.width + tail.width + em <= width:
+    """Stay and ticket tail on one line, as large as fits, since no label would; before them the road sign for parking,
+    where it makes neither smaller."""
+    sign, em = picture("parking", largest), largest
+    while True:
+        stay, tail = typesetter.stay(view, em), ink(view.tail, "en", em)
+        free = width - stay.width - tail.width - em // 2
+        if free >= 0 or em == 6:
             break
+        em -= 1
     if not stay.width:
         return TextRow(None, tail, None)
-    return Beside(sign, TextRow(stay, None, tail, gap=em // 2), em // 4)
+    row = TextRow(stay, None, tail, gap=em // 2)
+    return Beside(sign, row, em // 4) if free >= sign.width + em // 4 else row
+
+
+def _currency(typesetter: Typesetter, width: int, em: int) -> Block:
+    """The currency above the amount in both languages, each a little squeezed if that is what the row takes."""
+    first, last, gap = typesetter.label("aed", 0, em), typesetter.label("aed", -1, em), em // 3
+    share = (width - gap) / (first.width + last.width)
+    if NARROWEST <= share < 1:
+        first, last = (squeezed(one, int(one.width * share)) for one in (first, last))
+    return TextRow(first, None, last, gap=gap)
 
 
 def _call(view: View, make: Callable[[str, int, int], Block], largest: int, least: int) -> Block:
@@ -256,8 +274,15 @@ def _call(view: View, make: Callable[[str, int, int], Block], largest: int, leas
     return Slot(next((block for block in sizes if block.height <= words.height), words), words.height)
 
 
-def _seconds(typesetter: Typesetter, view: View, em: int, *, above: bool = False) -> Block:
-    """The countdown, with a clock beside or ``above`` it; before it runs, the same room stays empty."""
-    clock, chars = picture("clock", round(em * 0.8)), _DIGITS[typesetter.site.digits]
-    seconds = Stack([Picture(clock), Seconds(em, chars)], em // 4) if above else Seconds(em, chars, clock)
+def _seconds(typesetter: Typesetter, view: View, em: int, label: int, width: int) -> Block:
+    """The countdown, and below it that this is the time left, so that nobody takes it for a length of stay; before it
+    runs, the same room stays empty."""
+    inks = [typesetter.label("left", at, label) for at in (0, -1)]
+    fits = sum(one.width for one in inks) + label // 2 <= width
+    named: Block = (
+        Group([one for one in inks if one.width], label // 2)
+        if fits
+        else Stack([TextLine(one) for one in reversed(inks)], label // 5)
+    )
+    seconds = Stack([Seconds(em, _DIGITS[typesetter.site.digits]), named], max(3, em // 5))
     return seconds if view.left is not None else Blank(seconds.height)

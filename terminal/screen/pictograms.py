@@ -149,12 +149,6 @@ def _parking(pen: _Pen) -> None:
     pen.box(44, 31, 54, 47, BLUE)
 
 
-def _clock(pen: _Pen) -> None:
-    pen.disc(50, 50, 47, INK)
-    pen.disc(50, 50, 36, WHITE)
-    pen.line(INK, 11, (50, 26), (50, 52), (66, 62))
-
-
 def _wifi(pen: _Pen) -> None:
     """Waves above their source."""
     for radius in (22, 41, 60):
@@ -179,7 +173,6 @@ _PICTURES: dict[str, Callable[[_Pen], None]] = {
     "closed": _no_entry,
     "help": _person,
     "out-of-order": _warning,
-    "clock": _clock,
     "parking": _parking,
     "wifi": _wifi,
 }
@@ -187,8 +180,8 @@ _PICTURES: dict[str, Callable[[_Pen], None]] = {
 
 @lru_cache(maxsize=64)
 def picture(state: str, side: int) -> Image.Image:
-    """The picture of a state, or the ``clock``, ``parking`` or ``wifi`` sign: RGB on white, without the white around
-    it, at most ``side`` px wide and high."""
+    """The picture of a state, or the ``parking`` or ``wifi`` sign: RGB on white, without the white around it, at most
+    ``side`` px wide and high."""
     pen = _Pen(side)
     _PICTURES[state](pen)
     image = pen.image.reduce(_OVER)

@@ -9,7 +9,7 @@ from terminal.screen.view import Hint, Site, View
 URL = "https://qr.payby.com?BIZ_TYPE=202&ft=7ac14d5d372a459fbe948e83fcaae0cb&t=1765054600668"
 """As long as PayBy's links, with few digits in a row: a link that needs the larger symbol."""
 
-SITE = Site("Marina Garage", "موقف المارينا", "+971 4 000 0000")
+SITE = Site("Marina Garage", "موقف المارينا", "+971 4 000 0000", lane="exit-1")
 _HINTS: tuple[Hint, ...] = ("second", "signal", "scanned")
 
 

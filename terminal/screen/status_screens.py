@@ -1,6 +1,8 @@
 """Every screen without a code: a picture, what happens, and what to do, in all languages."""
 
-from terminal.screen.blocks import Beside, Block, Group, Picture, Rule, Stack, TextLine, TextRow, flow, needed
+from itertools import product
+
+from terminal.screen.blocks import Beside, Block, Group, Picture, Pictures, Rule, Stack, TextLine, TextRow, flow, needed
 from terminal.screen.fonts import cut
 from terminal.screen.pictograms import picture
 from terminal.screen.sheet import Sheet
@@ -17,7 +19,7 @@ def message(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
     left, right, bottom = layout.margin, layout.width - layout.margin, layout.height - layout.margin
     trouble = view.state in _TROUBLE
     if not trouble or layout.style != "square":
-        footer = _names(typesetter, right - left)
+        footer = _names(typesetter, right - left, typesetter.site.lane if trouble else "")
         footer.set(sheet, left, right, bottom - footer.height)
         bottom -= footer.height + (2 if trouble or layout.style != "wide" else 4) * layout.least
     room = bottom - layout.margin
@@ -26,7 +28,8 @@ def message(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
 
 
 def _well(typesetter: Typesetter, view: View, width: int, height: int) -> list[Block]:
-    """A picture as large as the words leave room for, and the words."""
+    """A picture as large as the words leave room for, and the words; on a square panel without those that wish a good
+    trip, which its picture says."""
     layout, state = typesetter.layout, view.state
     blocks = [_title(typesetter, state, width)]
     if state in ("wait", "paid") and view.amount:
@@ -37,14 +40,15 @@ def _well(typesetter: Typesetter, view: View, width: int, height: int) -> list[B
         blocks.append(
             Group([typesetter.label("aed", 0, label), amount, typesetter.label("aed", -1, label)], layout.least)
         )
-    if typesetter.texts.has(f"{state}.then") and layout.style != "square":
-        blocks.append(typesetter.pair(f"{state}.then", width, layout.text, layout.small))
+    if state == "idle" or (typesetter.texts.has(f"{state}.then") and layout.style != "square"):
+        blocks.append(typesetter.pair(f"{state}.then", width, layout.text, layout.small * 3 // 4))
     return [_picture(typesetter, state, blocks, height), *blocks]
 
 
 def _trouble(typesetter: Typesetter, view: View, width: int, height: int) -> list[Block]:
     """The picture, what happens and what to do; below a line the reason, whom to call, and what to tell, the last two
-    as large as width and height allow."""
+    as large as width and height allow. A square panel has no line with the lane's name, so it is told with them, unless
+    the words leave no room for it."""
     layout, state = typesetter.layout, view.state
     image = picture(state, layout.picture * 3 // 4)
     room = width if layout.stacked else width - image.width - layout.margin
@@ -59,8 +63,9 @@ def _trouble(typesetter: Typesetter, view: View, width: int, height: int) -> lis
     elif typesetter.texts.has(why):
         words.append(typesetter.lines(why, room, layout.text, layout.small, gap))
     apart = layout.text if then else layout.least * 2  # help has the code below, which needs the room
-    for largest in range(layout.plain, layout.small, -1):
-        below = Stack([*reason, *_whom(typesetter, view, width, largest)], layout.least * 2)
+    named = (True, False) if layout.style == "square" else (False,)
+    for lane, largest in product(named, range(layout.plain, layout.small, -1)):
+        below = Stack([*reason, *_whom(typesetter, view, width, largest, lane=lane)], layout.least * 2)
         if layout.stacked:
             blocks = [*words, below]
             blocks = [_picture(typesetter, state, blocks, height), *blocks]
@@ -71,13 +76,14 @@ def _trouble(typesetter: Typesetter, view: View, width: int, height: int) -> lis
     return blocks
 
 
-def _whom(typesetter: Typesetter, view: View, width: int, largest: int) -> list[Block]:
-    """Whom to call and what to tell, at most in that size."""
+def _whom(typesetter: Typesetter, view: View, width: int, largest: int, *, lane: bool) -> list[Block]:
+    """Whom to call and what to tell, at most in that size; with the lane's name if ``lane``."""
     layout = typesetter.layout
     code = view.help_code if view.state == "help" else ""
     return [
         _fact(typesetter, "call", typesetter.site.help_phone, width, largest),
         _fact(typesetter, "code", code, width, min(largest, max(layout.plain * 4 // 5, layout.heading * 3 // 4))),
+        _fact(typesetter, "lane", typesetter.site.lane if lane else "", width, min(largest, layout.text)),
     ]
 
 
@@ -96,10 +102,14 @@ def bare(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
 
 
 def _picture(typesetter: Typesetter, state: str, others: list[Block], height: int) -> Block:
-    """The picture of a state, as large as the others leave room for."""
+    """The picture of a state, as large as the others leave room for. Who has paid may go: the picture of that stands
+    beside it."""
     layout = typesetter.layout
     free = height - sum(block.height + 3 * layout.least for block in others)
-    return Picture(picture(state, max(layout.picture // 2, min(layout.picture, free))))
+    side = max(layout.picture // 2, min(layout.picture, free))
+    if state == "paid":
+        return Pictures([picture("paid", side), picture("free", side)], side // 3)
+    return Picture(picture(state, side))
 
 
 def _title(typesetter: Typesetter, state: str, width: int) -> Block:
@@ -120,8 +130,11 @@ def _fact(typesetter: Typesetter, key: str, text: str, width: int, largest: int)
     return typesetter.row(key, cut(text, "en", width - taken, largest, small * 3 // 4), small)
 
 
-def _names(typesetter: Typesetter, width: int) -> Block:
-    small, half = typesetter.layout.small, width // 2 - 6
+def _names(typesetter: Typesetter, width: int, lane: str) -> Block:
+    """The garage's name in both languages, and the lane's between them."""
+    small = typesetter.layout.small
+    middle = cut(lane, "en", width // 2, small, small - 3)
+    half = (width - middle.width) // 2 - 6 * (2 if middle.width else 1)
     first = cut(typesetter.site.name, "en", half, small, small - 3, "Medium")
     last = cut(typesetter.site.name_ar if "ar" in typesetter.languages else "", "ar", half, small, small - 3, "Medium")
-    return TextRow(first, None, last)
+    return TextRow(first, middle, last)

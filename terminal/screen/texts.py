@@ -35,6 +35,8 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "pay.confirm": ("Confirm in your app", "أكّد في تطبيقك"),
     "pay.confirm.alone": ("Scanned. Confirm in your app", "تم المسح. أكّد في تطبيقك"),
     "wifi": ("Use our Wi-Fi", "استخدم شبكتنا"),
+    "idle.then": ("then pay with PayBy or BOTIM", "ثم ادفع بتطبيق PayBy أو BOTIM"),
+    "paid.then": ("Have a safe trip", "رافقتك السلامة"),
     "free.then": ("Have a safe trip", "رافقتك السلامة"),
     "closed.then": ("Please use another lane", "يرجى استخدام مسار آخر"),
     "out-of-order.then": ("Please use another lane", "يرجى استخدام مسار آخر"),
@@ -62,9 +64,12 @@ TEXTS: dict[str, tuple[str, ...]] = {
     # labels
     "aed": ("AED", "درهم"),
     "stay": ("Stay", "المدة"),
+    "hour": ("h", "س"),
+    "left": ("left", "المتبقي"),
     "ticket": ("Ticket", "التذكرة"),
     "code": ("Help code", "رمز المساعدة"),
     "call": ("Call", "اتصل"),
+    "lane": ("Lane", "المسار"),
 }
 
 

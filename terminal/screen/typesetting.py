@@ -96,10 +96,13 @@ class Typesetter:
         return squeezed(line(em), width)
 
     def stay(self, view: View, em: int, width: int = 1 << 16) -> Ink:
-        """The stay, h:mm, smaller if ``width`` px require it."""
+        """The stay in hours and minutes, smaller if ``width`` px require it. Arabic digits have the Arabic unit, and
+        run with it from right to left."""
         if view.minutes is None:
             return ink("", "en", em)
-        return fit(self.number(words.stay(view.minutes)), "en", width, em, min(em, 8))
+        lang = "ar" if self.site.digits == "arabic" and "ar" in self.languages else "en"
+        text = words.stay(view.minutes, self.texts.say("hour", lang))
+        return fit(self.number(text), lang, width, em, min(em, 8))
 
     def nothing(self) -> Block:
         """An empty block without a size."""

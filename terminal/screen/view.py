@@ -28,7 +28,7 @@ class Wifi:
 @dataclass(frozen=True, slots=True)
 class Site:
     """What is the same on all screens of a garage. ``help_phone`` is shown as it is written; of one exit lane no screen
-    sends a driver to another."""
+    sends a driver to another. ``lane`` is this lane's name, which a driver who asks for help can say."""
 
     name: str
     name_ar: str
@@ -36,6 +36,7 @@ class Site:
     digits: Digits = "latin"
     wifi: Wifi | None = None
     lanes: int = 1
+    lane: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,17 @@ def view_of(screen: Screen, left: int | None = None, *, hint: Hint = "", page: P
         amount=screen.amount or "",
         minutes=screen.minutes,
         left=left,
-        tail=(screen.session or "")[-4:].upper(),
+        tail=tail_of(screen.session),
         help_code=screen.help_code or "",
         symbol=from_wire(screen.qr) if screen.qr and screen.state == "pay" else None,
         hint=hint,
         page=page,
     )
+
+
+def tail_of(session: str | None) -> str:
+    """What a screen, a ticket and a log name a stay's ticket by."""
+    return (session or "")[-4:].upper()
 
 
 def digits(text: str, kind: Digits) -> str:
@@ -85,9 +91,11 @@ def amount(text: str) -> str:
     return (f"{int(whole):,}" if len(whole) > 4 else whole) + "." + part
 
 
-def stay(minutes: int) -> str:
-    """The stay as hours and minutes: 2:05; at most 9999:59."""
-    return "{}:{:02d}".format(*divmod(min(minutes, 599_999), 60))
+def stay(minutes: int, hour: str = "h") -> str:
+    """The stay as hours and minutes: 2 h 05, in another form than the countdown beside it; at most 9999 h 59. ``hour``
+    is the unit's sign."""
+    hours, rest = divmod(min(minutes, 599_999), 60)
+    return f"{hours} {hour} {rest:02d}"
 
 
 def countdown(left: int) -> str:

@@ -3,7 +3,7 @@
 from terminal.core.events import CommandGiven
 from terminal.core.model import HOLD_MS, OPEN, SpentCommand
 from terminal.core.rules.draft import Draft
-from terminal.core.rules.records import find_order
+from terminal.core.rules.records import find_order, with_holder
 from terminal.core.rules.refunds import ask_refund
 from terminal.core.rules.visits import end_visit
 from terminal.core.value import replace
@@ -47,8 +47,34 @@ def _obey(draft: Draft, event: CommandGiven) -> str:
             return "that order is no longer open"
         case "refund":
             return _obey_refund(draft, event)
+        case "keep" | "let-go":
+            return _decide(draft, event)
         case _:
             return "that visit is over"
+
+
+def _decide(draft: Draft, event: CommandGiven) -> str:
+    """A person has decided about a payment that waited for it: it is kept, or it is credit once more, by which its own
+    car may still leave. Whether that may lift is judged by the same rules as for any credit."""
+    found = find_order(draft, event.order_no) if event.order_no else None
+    payment = found[0].payment(event.order_no) if found else None
+    if found is None or payment is None:
+        return "no payment is known for that order"
+    if payment.holder != "person":
+        return "that payment does not wait for a person"
+    stay = found[0]
+    if event.command == "keep":
+        draft.put(with_holder(stay, replace(payment, holder="used")))
+        return ""
+    if stay.left is not None or payment.raised:
+        return "that car has left, or the boom has risen for it"
+    if stay.unasked(payment) != payment.amount:
+        return "a part of that payment was given back"
+    until = draft.at + draft.rules.exit_grace
+    draft.put(with_holder(stay, replace(payment, holder="credit", unknown=False, until=until)))
+    if stay.lane:
+        draft.touch(stay.lane)
+    return ""
 
 
 def _obey_refund(draft: Draft, event: CommandGiven) -> str:

@@ -3,7 +3,7 @@
 
 const $ = (id) => document.getElementById(id);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
-const narrow = matchMedia("(max-width: 860px)");
+const narrow = matchMedia("(max-width: 860px) and (min-height: 521px), (max-width: 480px)"); // as in page.css
 const KEPT = 200;
 const PAINTS = [
   ["#3c6e8f", "#86b0ca", "#1f4159"], ["#e9ecee", "#ffffff", "#a5b0b8"], ["#a5322f", "#d97268", "#651a1b"],
@@ -67,25 +67,33 @@ function toast(text) {
 
 // ---------- what to do next
 
+// The guide follows what the LCD shows, not what was last said to it: a terminal that has lost the broker says so by
+// itself. Whatever it shows to a car that stands there, something can be done about it.
+const TROUBLE = ["help", "closed", "out-of-order"];
+
 function next() {
   const { car, ticket, screen, phone, boom } = state;
   const waits = (words, step) => ({ words, step, act: null });
+  const trouble = TROUBLE.includes(screen.state);
+  const code = screen.help_code ? `, help code ${screen.help_code}` : "";
+  const says = trouble ? `The terminal says ${screen.state}: ${screen.reason ?? "no reason"}${code}.` : "";
+  const own = phone.order && phone.order.order_no === state.order_no; // an order of before pays nothing now
+  if (car.phase === "away" && trouble) return { words: `${says} Nobody is served until that is over. Drive up all the same, or wait.`, step: 0, act: "drive_up" };
   if (car.phase === "away") return { words: "Choose a ticket below, or keep this one, and drive up to the terminal.", step: 0, act: "drive_up" };
   if (car.phase === "arriving") return waits("The car rolls up. The first loop in the floor will notice it.", 0);
   if (car.phase === "leaving") return waits("The car passes the second loop; behind it the boom comes down by itself.", 4);
   if (car.phase === "backing") return waits("The car backs out. What was open for it is closed.", 0);
   if (boom.state === "up") return { words: "The boom is up.", step: 4, act: "drive_off" };
   if (boom.state === "rising") return waits("The barrier checked the lift and pulsed its relay once. The boom rises.", 4);
+  if (trouble) return { words: `${says} Back out, or ${screen.state === "help" ? "scan again" : "wait"}.`, step: 1, act: "back_out" };
   if (!ticket.scanned) return { words: "The loop feels the car. Hold the ticket under the scanner.", step: 1, act: "scan" };
-  if (["help", "closed", "out-of-order"].includes(screen.state)) {
-    const code = screen.help_code ? `, help code ${screen.help_code}` : "";
-    return { words: `The terminal says ${screen.state}: ${screen.reason ?? "no reason"}${code}. Back out, or scan again.`, step: 1, act: "back_out" };
-  }
+  if (screen.state === "idle" && phone.state !== "paying" && !(phone.state === "paid" && own)) return { words: "The terminal asks for a ticket. Hold it under the scanner again.", step: 1, act: "scan" };
   if (phone.state === "paying") return waits("The phone pays.", 3);
+  if (screen.state === "pay" && phone.state !== "home" && !own) return { words: "The terminal shows a new code. Point the phone at it.", step: 2, act: "phone_scan" };
   if (phone.state === "paid") return waits("PayBy notifies the listener, the worker signs a lift, the barrier checks it.", 4);
   if (phone.state === "order" && screen.scanned) return { words: "PayBy says that a phone read the code, and the terminal says so. Pay the order, or decline.", step: 3, act: "pay" };
-  if (phone.state === "order") return { words: "The phone read the code off the screen and shows the order. Pay it, or decline.", step: 3, act: "pay" };
-  if (phone.state === "declined") return { words: "Declined. The code stays until its time is over; scan it again, or back out.", step: 2, act: "phone_scan" };
+  if (phone.state === "order" && screen.state === "pay") return { words: "The phone read the code off the screen and shows the order. Pay it, or decline.", step: 3, act: "pay" };
+  if (phone.state === "declined" && screen.state === "pay") return { words: "Declined. The code stays until its time is over; scan it again, or back out.", step: 2, act: "phone_scan" };
   if (screen.state === "pay") return { words: "The terminal shows PayBy’s code. Point the phone at it.", step: 2, act: "phone_scan" };
   if (screen.state === "free") return waits("Nothing to pay. The worker signs a lift.", 4);
   return waits("The ticket is read; the worker asks PayBy for an order.", 1);
@@ -107,7 +115,7 @@ function draw() {
   arm.aim(boom);
   drawFrame(state.frame);
   const tone = boom.state === "up" || boom.state === "rising" || screen.state === "paid" || screen.state === "free" ? "go"
-    : ["help", "closed", "out-of-order"].includes(screen.state) ? "stop" : screen.state === "wait" ? "wait" : "idle";
+    : TROUBLE.includes(screen.state) ? "stop" : screen.state === "wait" ? "wait" : "idle";
   $("terminal").dataset.tone = $("scene").dataset.tone = tone;
   drawCard(state.ticket?.scanned ?? 0);
   set("lcd-words", inWords(screen));
@@ -236,9 +244,9 @@ function drawRoles() {
   }
 }
 
-// The arm turns about its post: from across the lane, which is into the picture, to upright.
+// The arm turns about its post, from level to upright.
 const arm = {
-  pivot: [782, 374], across: [152, -103], up: [0, -214], pieces: 9, angle: 0, from: 0, to: 0, since: 0, lasts: 0, known: "",
+  pivot: [782, 374], across: [196, 0], up: [0, -196], pieces: 9, angle: 0, from: 0, to: 0, since: 0, lasts: 0, known: "",
   aim({ state: name, rise_s, close_s }) {
     if (name === this.known) return;
     const first = this.known === "";
@@ -260,7 +268,7 @@ const arm = {
   paint() {
     const at = (t, lift) => [0, 1].map((i) => this.pivot[i] + t * (Math.cos(this.angle) * this.across[i] + Math.sin(this.angle) * this.up[i]) + (i ? lift : 0));
     const group = $("arm"), shadow = $("arm-shadow"), flat = Math.cos(this.angle);
-    for (const [name, value] of Object.entries({ x1: 784, y1: 456, x2: 784 + flat * this.across[0], y2: 456 + flat * this.across[1] })) shadow.setAttribute(name, value.toFixed(1));
+    for (const [name, value] of Object.entries({ x1: 784, y1: 456, x2: 784 + 0.84 * flat * this.across[0], y2: 456 + flat * this.across[1] })) shadow.setAttribute(name, value.toFixed(1));
     if (!group.firstChild) {
       for (let i = 0; i < this.pieces + 3; i++) group.append(document.createElementNS("http://www.w3.org/2000/svg", "line"));
     }
@@ -342,8 +350,12 @@ function spoke(role) {
 
 // ---------- start
 
+// What has the focus is never under the bar with the next step: the page keeps that much room free when it scrolls.
+new ResizeObserver(() => document.documentElement.style.setProperty("--bar", `${Math.ceil($("guide").getBoundingClientRect().height)}px`)).observe($("guide"));
+
 $("ticket-form").addEventListener("submit", (event) => { event.preventDefault(); if (state?.can.includes("drive_up")) act("drive_up"); });
-$("minutes").addEventListener("focus", () => { document.querySelector("input[name=ticket][value=own]").checked = true; });
+// Whoever types a stay wants that one; whoever only passes by with the tab key keeps the ticket that is chosen.
+for (const kind of ["click", "input"]) $("minutes").addEventListener(kind, () => { document.querySelector("input[name=ticket][value=own]").checked = true; });
 for (const button of document.querySelectorAll("[data-do]:not([type=submit])")) button.addEventListener("click", () => act(button.dataset.do));
 $("next").addEventListener("click", () => { if ($("next").getAttribute("aria-disabled") === "false") act($("next").dataset.act); });
 $("routine").addEventListener("change", (event) => $("messages").classList.toggle("all", event.target.checked));

@@ -35,7 +35,7 @@ class ActPages:
             raise web.HTTPNotFound
         need(asker, "attendant")
         said = {name: str(form.get(name, "")) for name in
-                ("once", "newest", "reason", "note", "session", "order_no", "amount", "back")}  # fmt: skip
+                ("once", "newest", "reason", "note", "session", "order_no", "amount", "ticket", "back")}  # fmt: skip
         if not _ONCE.fullmatch(said["once"]):
             raise web.HTTPBadRequest
         back = said.pop("back")

@@ -21,6 +21,9 @@ from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.errors import MqttError
 from terminal.roles.console.desk import Desk
 from terminal.roles.console.desk_journal import (
+    ABOUT_A_PAYMENT,
+    DECISIONS,
+    READ_OUT,
     ActionKind,
     ActionRecord,
     DeskAction,
@@ -35,7 +38,11 @@ REASONS: dict[ActionKind, tuple[str, ...]] = {
         "lost-ticket", "damaged-ticket", "paid-otherwise", "payment-fails", "equipment", "emergency", "goodwill",
         "other",
     ),
+    "lost-ticket": ("driver-asks", "other"),
+    "damaged-ticket": ("unreadable", "equipment", "other"),
     "refund": ("charged-twice", "overcharged", "did-not-open", "goodwill", "other"),
+    "keep": ("has-left", "other"),
+    "let-go": ("did-not-open", "driver-asks", "other"),
     "cancel": ("driver-asks", "wrong-vehicle", "paid-otherwise", "other"),
     "reset": ("wrong-vehicle", "equipment", "driver-asks", "other"),
     "close-lane": ("maintenance", "equipment", "blocked", "emergency", "other"),
@@ -43,6 +50,10 @@ REASONS: dict[ActionKind, tuple[str, ...]] = {
 }  # fmt: skip
 """From which list a reason is taken; ``other`` needs words."""
 NOTE_MOST = 200
+TICKET_MOST = 200
+"""A ticket's text has some 100 characters; blanks between them are nothing."""
+LOST = "LOST"
+"""The text of the card for a lost ticket."""
 PAYBY_MOST = 64
 """PayBy takes a refund's reason up to this many characters."""
 LIFT_MS, BLIND_LIFT_MS, COMMAND_MS = 30_000, 15_000, 45_000
@@ -74,6 +85,7 @@ class ActionWish:
     session: str = ""
     order_no: str = ""
     amount: str = ""
+    ticket: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +134,10 @@ class Actions:
         worker = self._desk.role("worker")
         if self._desk.is_cut_off():
             return "why.cut"
-        return "" if worker and worker.is_there else "why.worker"
+        if not (worker and worker.is_there):
+            return "why.worker"
+        vehicle = self._desk.vehicle_of(lane) if action in READ_OUT else None
+        return "why.nobody" if vehicle and vehicle.data.get("waiting") is not True else ""
 
     async def ask(self, wish: ActionWish, user: DeskUser, address: str) -> DeskAction:
         """Check, journal and send; raises NotDone, JournalError. The same form again gives the same action."""
@@ -152,10 +167,10 @@ class Actions:
             return
         if receipt.outcome != "done":
             self._come(action.record.id, "refused", receipt.why or receipt.outcome)
-        elif action.record.action == "refund":
+        elif action.record.action in ABOUT_A_PAYMENT:
             if action.record.role == "manager":
-                self._desk.decided(action.record.order_no)
-            self._come(action.record.id, "asked-payby", "")
+                self._desk.decided(action.record.order_no, self._desk.clock.wall_ms())
+            self._come(action.record.id, "asked-payby" if action.record.action == "refund" else "done", "")
         else:
             self._come(action.record.id, "done", "")
 
@@ -194,7 +209,7 @@ class Actions:
         if self._signer is None:
             raise NotDone("why.key")
         order_no, amount = self._order(wish, user)
-        session = self._session(wish, lane, order_no)
+        session, ticket = self._session(wish, lane, order_no), self._ticket(wish)
         self._not_overtaken(wish)
         if why_not := self.why_not(wish.action, lane):
             raise NotDone(why_not)
@@ -215,16 +230,21 @@ class Actions:
             order_no=order_no,
             amount=amount,
             car=car,
+            ticket=ticket,
         )
 
     def _order(self, wish: ActionWish, user: DeskUser) -> tuple[str, str]:
         """The order and the amount that a command names; empty where it names none."""
-        if wish.action not in ("cancel", "refund"):
+        if wish.action != "cancel" and wish.action not in ABOUT_A_PAYMENT:
             return "", ""
         name = ids.parse_order_no(wish.order_no)
         if name is None or (name.garage, name.lane) != (self._desk.garage, wish.lane):
             raise NotDone("no.order")
         if wish.action == "cancel":
+            return wish.order_no, ""
+        if wish.action in DECISIONS:
+            if not user.may(self.needs(wish.action)):
+                raise NotDone("no.person")
             return wish.order_no, ""
         fils = None
         if text := wish.amount.strip():
@@ -242,25 +262,37 @@ class Actions:
 
     def needs(self, action: ActionKind, fils: int | None = None) -> UserRole:
         """The least role that may do it; ``fils``: how much a refund gives back, None: all that is left."""
-        if action == "refund" and (fils is None or fils > self.refund_limit):
+        if action in DECISIONS or (action == "refund" and (fils is None or fils > self.refund_limit)):
             return "manager"
         return "attendant"
 
+    @staticmethod
+    def _ticket(wish: ActionWish) -> str:
+        """What the worker reads in place of a scanner's word; empty for what reads no ticket."""
+        if wish.action == "lost-ticket":
+            return LOST
+        if wish.action != "damaged-ticket":
+            return ""
+        text = " ".join(wish.ticket.split())
+        if not 0 < len(text) <= TICKET_MOST or not text.isascii() or not text.isprintable() or "|" in text:
+            raise NotDone("no.ticket")
+        return text
+
     def _session(self, wish: ActionWish, lane: LaneMonitor, order_no: str) -> str:
         """The stay that is meant, which must be at the lane still where that matters."""
-        if wish.action == "refund":
+        if wish.action in ABOUT_A_PAYMENT:
             name = ids.parse_order_no(order_no)
             assert name is not None
             return name.session
         now = self._desk.session_at(lane)
-        if wish.action in ("lift", "reset", "cancel") and wish.session != now:
+        if (wish.action in ("lift", "reset", "cancel") or wish.action in READ_OUT) and wish.session != now:
             raise NotDone("no.over")
         if wish.action in ("reset", "cancel") and not now:
             raise NotDone("no.over")
         return now
 
     def _not_overtaken(self, wish: ActionWish) -> None:
-        subject = wish.order_no if wish.action == "refund" else wish.lane
+        subject = wish.order_no if wish.action in ABOUT_A_PAYMENT else wish.lane
         newest = self._desk.book.newest(subject)
         action = self._desk.book.actions.get(newest)
         if action is None:
@@ -306,6 +338,9 @@ class Actions:
             session = record.session or ids.derived_id(ids.moment_of(record.id), "no visit", record.id)
             common |= {"session": session, "car": record.car or None, "reason": "operator", "note": words}
             return sign_lift(key, garage, lane, key=self._signer.name, **common)
+        if record.action in READ_OUT:
+            common |= {"reason": record.ticket}
+            return sign_command(key, garage, lane, key=self._signer.name, command="ticket", **common)
         common |= {"session": record.session or None, "order_no": record.order_no or None}
         common |= {"amount": record.amount or None, "reason": words[:PAYBY_MOST]}
         return sign_command(key, garage, lane, key=self._signer.name, command=record.action, **common)

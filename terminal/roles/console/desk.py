@@ -32,7 +32,9 @@ WAITING_MOST = 20_000
 """Lines that wait for a slow disk; of more only the newest are kept."""
 ROLES_MS = 250
 """For so long the roles' states are not computed again."""
-PERSON_CODES = frozenset({"lift-unknown", "payment-doubtful", "stay-failed", "refund-unknown", "journal-behind"})
+PERSON_CODES = frozenset(
+    {"lift-unknown", "payment-doubtful", "stay-failed", "refund-unknown", "refund-failed", "journal-behind"}
+)
 """The alerts that leave a payment to a person."""
 
 
@@ -71,8 +73,8 @@ class Desk:
         self._since: dict[tuple[str, str], Since] = {}
         self._waiting: list[tuple[HeardLine, bytes | None]] = []
         self._n = history.last if history else 0
-        self._held: dict[str, None] = {}
-        """Orders, else stays, about whose payment a person must decide."""
+        self._held: dict[str, int] = {}
+        """Orders, else stays, about whose payment a person must decide, and since when (ms since the epoch)."""
         self._roles: tuple[int, list[RoleStatus]] = (-ROLES_MS, [])
         self._by_name: dict[tuple[str, str | None], RoleStatus] = {}
         """The best of each role, at a lane and anywhere (None)."""
@@ -189,11 +191,12 @@ class Desk:
         name = ids.parse_order_no(order_no)
         return order_no in self._held or (name is not None and name.session in self._held)
 
-    def decided(self, order_no: str) -> None:
-        """A person has decided about a payment."""
+    def decided(self, order_no: str, at_ms: int) -> None:
+        """A person has decided about a payment; what an alert said later waits for another decision."""
         name = ids.parse_order_no(order_no)
         for key in (order_no, name.session if name else ""):
-            self._held.pop(key, None)
+            if self._held.get(key, at_ms + 1) <= at_ms:
+                del self._held[key]
 
     # What is kept
 
@@ -205,8 +208,8 @@ class Desk:
         for _, record in self.book.seen.values():
             self.inbox.seen(record.key)
         for action in self.book.actions.values():
-            if action.record.action == "refund" and action.record.role == "manager":
-                self.decided(action.record.order_no)
+            if action.record.role == "manager" and action.decided_ms:
+                self.decided(action.record.order_no, action.decided_ms)
 
     async def write(self) -> None:
         """Write what was heard to the history, until cancelled."""
@@ -271,7 +274,7 @@ class Desk:
 
     def _note_held(self, line: HeardLine) -> None:
         if line.kind == "alert" and line.field("state") == "raised" and line.field("code") in PERSON_CODES:
-            self._held[line.order_no or line.session] = None
+            self._held[line.order_no or line.session] = line.at_ms
             if len(self._held) > WAITING_MOST:
                 del self._held[next(iter(self._held))]
 

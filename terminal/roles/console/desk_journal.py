@@ -17,13 +17,23 @@ from terminal.journal.kinds import CONSOLES, DESK_ASKED, OUTCOME, REPAIRED, SEEN
 from terminal.journal.repair import finish, rebuild
 from terminal.journal.rows import JournalDamaged, JournalForeign, Row, connect
 
-ActionKind = Literal["lift", "cancel", "refund", "reset", "close-lane", "open-lane"]
+ActionKind = Literal[
+    "lift", "lost-ticket", "damaged-ticket", "cancel", "refund", "keep", "let-go", "reset", "close-lane", "open-lane"
+]
+ABOUT_A_PAYMENT: frozenset[ActionKind] = frozenset({"refund", "keep", "let-go"})
+"""What is done to an order that was paid, wherever its car is."""
+DECISIONS: frozenset[ActionKind] = frozenset({"keep", "let-go"})
+"""What is decided about a payment that waits for a person; so does giving it back."""
+READ_OUT: frozenset[ActionKind] = frozenset({"lost-ticket", "damaged-ticket"})
+"""What serves a driver whose ticket no scanner reads."""
 OutcomeStage = Literal[
     "asked", "raised", "refused", "unknown", "done", "asked-payby", "created", "settled", "success", "failed",
     "unanswered",
 ]  # fmt: skip
 """``unanswered``: nobody answered before its time was up. ``asked-payby``, ``created``, … are a refund's."""
 SignedWhat = Literal["in", "out", "ended", "refused"]
+TAKEN = frozenset({"done", "asked-payby", "created", "settled", "success"})
+"""What a worker that took a command says, or what follows from that."""
 FINAL = frozenset({"raised", "refused", "unknown", "done", "settled", "success", "failed", "unanswered"})
 KEPT = 2_000
 """Actions, and seen alerts, in memory; older ones are only in the file."""
@@ -41,7 +51,8 @@ class SignRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class ActionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """What somebody asked for. ``id`` is the message's; ``once`` the form's, which is sent once. ``amount``: AED, or
-    empty for all that is left. ``not_after``: ms since the epoch."""
+    empty for all that is left. ``ticket``: what stands on one that no scanner reads. ``not_after``: ms since the
+    epoch."""
 
     id: str
     once: str
@@ -57,11 +68,12 @@ class ActionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     order_no: str = ""
     amount: str = ""
     car: str = ""
+    ticket: str = ""
 
     @property
     def subject(self) -> str:
         """What it is done to: two people who do something to the same must know of each other."""
-        return self.order_no if self.action == "refund" else self.lane
+        return self.order_no if self.action in ABOUT_A_PAYMENT else self.lane
 
 
 class OutcomeRecord(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -99,6 +111,12 @@ class DeskAction:
     def is_over(self) -> bool:
         """Will nothing more come of it?"""
         return self.stage in FINAL
+
+    @property
+    def decided_ms(self) -> int:
+        """When the worker took what was decided about a payment; 0: it was not taken, or is about none."""
+        taken = (at_ms for at_ms, stage, _ in self.stages if stage in TAKEN)
+        return next(taken, 0) if self.record.action in ABOUT_A_PAYMENT else 0
 
 
 class DeskBook:
@@ -138,7 +156,8 @@ class DeskBook:
         return self.actions.get(self._once.get(once, ""))
 
     def newest(self, subject: str) -> str:
-        """The id of what was last asked for about a lane or, for refunds, an order; empty where nothing was."""
+        """The id of what was last asked for about a lane or, if it is about a payment, an order; empty where nothing
+        was."""
         return self._newest.get(subject, "")
 
     def of(self, *, lane: str = "", session: str = "", order_no: str = "") -> list[DeskAction]:

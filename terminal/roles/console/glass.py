@@ -12,6 +12,7 @@ from PIL import Image
 from terminal.clock import Clock
 from terminal.contract.messages import BadMessage, Screen, decode
 from terminal.contract.signatures import TrustedKeys, check_screen
+from terminal.core.model import ScreenState
 from terminal.screen.fonts import DoesNotFit
 from terminal.screen.layouts import layout_for
 from terminal.screen.presenter import ScreenPresenter
@@ -21,6 +22,8 @@ from terminal.screen.view import Site, View
 
 KEPT = 256
 """Pictures, about 10 kB each."""
+_NAMES_ITS_LANE: frozenset[ScreenState] = frozenset({"help", "closed", "out-of-order"})
+"""States whose screens look different at each lane."""
 
 
 class Glasses:
@@ -31,9 +34,10 @@ class Glasses:
         self, garage: str, clock: Clock, site: Site, trusted: TrustedKeys | None, panel: str, size: tuple[int, int]
     ) -> None:
         self._garage, self._clock, self._trusted = garage, clock, trusted
-        self._renderer = Renderer(layout_for(panel, *size), site)
+        self._layout, self._site = layout_for(panel, *size), site
+        self._renderer = Renderer(self._layout, site)
         self._presenters: dict[str, ScreenPresenter] = {}
-        self._pictures: OrderedDict[View, bytes] = OrderedDict()
+        self._pictures: OrderedDict[tuple[str, View], bytes] = OrderedDict()
         self._drawing = asyncio.Lock()
         self.size = size
 
@@ -60,24 +64,27 @@ class Glasses:
         still = replace(view, left=None, hint="")
         return hashlib.sha256(repr(still).encode()).hexdigest()[:12]
 
-    async def picture(self, view: View) -> bytes:
-        """The picture as PNG; it is drawn in a thread, one at a time."""
+    async def picture(self, lane: str, view: View) -> bytes:
+        """The picture of that lane's glass as PNG; it is drawn in a thread, one at a time. What looks the same at all
+        lanes is drawn once."""
+        key = lane if view.state in _NAMES_ITS_LANE else "", view
         async with self._drawing:
-            if (data := self._pictures.get(view)) is None:
-                data = self._pictures[view] = await asyncio.to_thread(self._draw, view)
+            if (data := self._pictures.get(key)) is None:
+                data = self._pictures[key] = await asyncio.to_thread(self._draw, *key)
                 if len(self._pictures) > KEPT:
                     self._pictures.popitem(last=False)
-            self._pictures.move_to_end(view)
+            self._pictures.move_to_end(key)
             return data
 
     def _is_signed(self, screen: Screen, lane: str) -> bool:
         return self._trusted is not None and check_screen(screen, self._garage, lane, self._trusted) is None
 
-    def _draw(self, view: View) -> bytes:
+    def _draw(self, lane: str, view: View) -> bytes:
+        renderer = Renderer(self._layout, replace(self._site, lane=lane)) if lane else self._renderer
         try:
-            image = self._renderer.compose(view)
+            image = renderer.compose(view)
         except (DoesNotFit, QrError):
-            image = self._renderer.bare(replace(view, symbol=None)).image
+            image = renderer.bare(replace(view, symbol=None)).image
         out = io.BytesIO()
         image.quantize(64, method=Image.Quantize.FASTOCTREE).save(out, "PNG")
         return out.getvalue()

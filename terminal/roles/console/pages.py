@@ -19,9 +19,17 @@ from terminal.journal.kinds import OUTCOME
 from terminal.monitor.lane import LaneMonitor
 from terminal.payby.plain_text import plain
 from terminal.roles.console import figures
-from terminal.roles.console.actions import NOTE_MOST, REASONS, Actions
+from terminal.roles.console.actions import NOTE_MOST, REASONS, TICKET_MOST, Actions
 from terminal.roles.console.desk import Desk
-from terminal.roles.console.desk_journal import ActionKind, DeskAction, DeskJournal, audit_rows
+from terminal.roles.console.desk_journal import (
+    ABOUT_A_PAYMENT,
+    DECISIONS,
+    READ_OUT,
+    ActionKind,
+    DeskAction,
+    DeskJournal,
+    audit_rows,
+)
 from terminal.roles.console.desk_view import alert_lines, desk_fields
 from terminal.roles.console.drawing import Drawing
 from terminal.roles.console.guard import ASKER, SPOKEN, need, see_other
@@ -114,7 +122,7 @@ class Pages:
         view = view_of_lane(self._desk, name)
         is_live = "s" in request.query  # asked for anew each second; a picture that stands has no seconds on it
         is_asked_for = request.query.get("v") == self._desk.glasses.mark(view)
-        data = await self._desk.glasses.picture(view if is_live else replace(view, left=None))
+        data = await self._desk.glasses.picture(name, view if is_live else replace(view, left=None))
         cache = "private, max-age=3600" if is_asked_for and not is_live else "no-store"
         return web.Response(body=data, content_type="image/png", headers={"Cache-Control": cache})
 
@@ -172,7 +180,7 @@ class Pages:
         need(request[ASKER], "manager")
         day = self._day(request)
         names = ("n", "at_ms", "kind", "user", "role", "address", "what", "lane", "action", "reason", "note", "session",
-                 "order_no", "amount", "id", "stage", "why", "code", "key")  # fmt: skip
+                 "order_no", "amount", "ticket", "id", "stage", "why", "code", "key")  # fmt: skip
         out = io.StringIO()
         table = csv.DictWriter(out, ["at", *names], extrasaction="ignore", restval="")
         table.writeheader()
@@ -255,21 +263,26 @@ class Pages:
 
     def _dialog(self, kind: ActionKind, card: dict[str, str], lane: str) -> dict[str, Any]:
         """What a form needs. ``once`` names the form, so that it leads to one action however often it is sent."""
-        order_no = card.get("order_no", "") if kind in ("cancel", "refund") else ""
+        of_payment = kind in ABOUT_A_PAYMENT
+        order_no = card.get("order_no", "") if kind == "cancel" or of_payment else ""
         known = self._desk.monitor.lanes.get(lane)
         return {
             "id": kind,
             "kind": kind,
             "lane": lane,
             "once": secrets.token_urlsafe(16),
-            "newest": self._desk.book.newest(order_no if kind == "refund" else lane),
-            "subject": order_no if kind == "refund" else lane,
+            "newest": self._desk.book.newest(order_no if of_payment else lane),
+            "subject": order_no if of_payment else lane,
+            "of_payment": of_payment,
+            "needs": self._actions.needs(kind) if kind in DECISIONS else "attendant",
             "session": card.get("session", ""),
             "order_no": order_no,
             "reasons": REASONS[kind],
             "note_most": NOTE_MOST,
+            "ticket_most": TICKET_MOST,
             "why_not": self._actions.why_not(kind, known) if known else "no.lane",
             "most": "",
+            "paid": "",
         }
 
     def _lane_acts(self, lane: str, card: Card) -> dict[str, Any]:
@@ -283,12 +296,16 @@ class Pages:
         dialogs: list[dict[str, Any]] = []
         if view.at_lane:
             card = lane_card(self._desk, self._desk.monitor.lanes[view.at_lane], words)
-            kinds = [kind for kind in REASONS if kind in card["acts"].split() and not kind.endswith("-lane")]
+            here = [kind for kind in card["acts"].split() if kind not in READ_OUT and not kind.endswith("-lane")]
+            kinds = [kind for kind in REASONS if kind in here]
             dialogs = [self._dialog(kind, card, view.at_lane) for kind in kinds]
         for number, order in enumerate(view.orders):
             if order.left > 0:
                 refund = self._dialog("refund", {"order_no": order.order_no, "session": session}, order.lane)
                 dialogs.append({**refund, "id": f"refund-{number}", "most": order.left_text})
+            for kind in sorted(DECISIONS) if order.held and order.paid_ms else ():
+                decision = self._dialog(kind, {"order_no": order.order_no, "session": session}, order.lane)
+                dialogs.append({**decision, "id": f"{kind}-{number}", "paid": order.amount_text})
         return {"card": card, "dialogs": dialogs, "back": f"visits/{session}"}
 
     async def _visit(self, session: str) -> tuple[VisitView, list[HeardLine]]:

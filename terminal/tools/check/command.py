@@ -11,6 +11,7 @@ from terminal import build
 from terminal.config.schema import ConfigError, Settings
 from terminal.tools.check.alert_receivers import alert_receivers
 from terminal.tools.check.broker import broker
+from terminal.tools.check.desk_users import desk_users
 from terminal.tools.check.finding import Finding, Machine
 from terminal.tools.check.journals import disk
 from terminal.tools.check.keys import certificates, keys, passwords
@@ -61,7 +62,7 @@ async def configuration(settings: Settings, _: Machine) -> AsyncIterator[Finding
 
 
 _PARTS = (
-    user, configuration, lost_fee, keys, passwords, certificates, disk, fonts, pins, panel, screens, idle_picture,
-    lane_wifi, scanner, ports, broker, payby_and_clock, notifications,
+    user, configuration, lost_fee, keys, passwords, certificates, desk_users, disk, fonts, pins, panel, screens,
+    idle_picture, lane_wifi, scanner, ports, broker, payby_and_clock, notifications,
     alert_receivers,
 )  # fmt: skip

@@ -57,7 +57,7 @@ async def screens(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
     """Does every screen fit on the panel with the garage's own words? Silent where fonts or panel failed before."""
     if not (lcd := settings.lcd):
         return
-    site = build.site(settings.garage, lcd)
+    site = build.site(settings.garage, lcd, lane=settings.lane.id if settings.lane else "")
     try:
         for key in ("name", "name_ar", "help_phone"):
             if unknown := lacking(getattr(site, key)):

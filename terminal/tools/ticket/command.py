@@ -19,6 +19,7 @@ from terminal.core import money
 from terminal.core.ids import derived_id
 from terminal.core.quote import Quote, quote
 from terminal.core.ticket import SERIALS, sign_number, sign_ticket
+from terminal.screen.view import tail_of
 from terminal.tools.ticket.picture import CodeKind, PrintedTicket, draw
 from terminal.tools.ticket.symbols import qr
 
@@ -90,7 +91,8 @@ def make_lost(settings: Settings, now_ms: int) -> MadeTicket:
 
 
 def describe(ticket: MadeTicket, garage: sections.GarageSettings) -> str:
-    """Lines for a person: the ticket's garage, its entry, and what it costs now."""
+    """Lines for a person: the characters by which a screen names the ticket, its garage, its entry, and what it costs
+    now."""
     asked = ticket.quote
     if asked.reason == "lost":
         return f"lost ticket of garage {garage.id}: AED {money.text(asked.amount or 0)}"
@@ -98,14 +100,15 @@ def describe(ticket: MadeTicket, garage: sections.GarageSettings) -> str:
         return f"test ticket of garage {garage.id}\nrefused: {asked.why}"
     entered = datetime.fromtimestamp(asked.entered_ms / 1000, ZoneInfo(garage.timezone))
     cost = f"AED {money.text(asked.amount)}" if asked.amount else "nothing due"
-    return f"test ticket of garage {garage.id}\nentered {entered:%Y-%m-%d %H:%M}\n{asked.minutes} minutes: {cost}"
+    first = f"on the screen: {tail_of(asked.session)}\ntest ticket of garage {garage.id}"
+    return f"{first}\nentered {entered:%Y-%m-%d %H:%M}\n{asked.minutes} minutes: {cost}"
 
 
 def printed(ticket: MadeTicket, garage: sections.GarageSettings, entered_ms: int) -> PrintedTicket:
     """What of it stands on paper; ``entered_ms``: when its stay began (ms since the epoch)."""
     entered = datetime.fromtimestamp(entered_ms / 1000, ZoneInfo(garage.timezone))
-    name = garage.name or garage.id
-    return PrintedTicket(ticket.text, name, garage.name_ar, None if ticket.text == LOST else entered)
+    name, tail = garage.name or garage.id, "" if ticket.text == LOST else tail_of(ticket.quote.session)
+    return PrintedTicket(ticket.text, name, garage.name_ar, None if ticket.text == LOST else entered, tail)
 
 
 def run(

@@ -19,6 +19,7 @@ WORDS = {
     "ticket": ("Parking ticket", "تذكرة وقوف"),
     "lost": ("Lost ticket", "تذكرة مفقودة"),
     "entered": ("Entry", "الدخول"),
+    "number": ("Ticket", "التذكرة"),
     "keep": ("Keep this ticket: scan it at the exit", "احتفظ بالتذكرة وامسحها عند الخروج"),
     "use": ("Scan this at the exit if your ticket is lost", "امسح هذا الرمز عند الخروج إذا فقدت تذكرتك"),
 }
@@ -27,12 +28,14 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class PrintedTicket:
-    """What is printed. ``entered``: by the garage's clock; None on the card for a lost ticket."""
+    """What is printed. ``entered``: by the garage's clock; None on the card for a lost ticket. ``tail``: the characters
+    by which the screen at the exit names this ticket."""
 
     text: str
     garage: str
     garage_ar: str
     entered: datetime | None
+    tail: str = ""
 
 
 def grouped(text: str) -> str:
@@ -51,12 +54,9 @@ def draw(ticket: PrintedTicket, dots: int, code: CodeKind) -> Image.Image:
     page.append(_row([ink(WORDS[kind][0], "en", 24), ink(WORDS[kind][1], "ar", 24)], dots))
     page.append(Image.new("L", (dots, 3), 0))
     if ticket.entered is not None:
-        when = ink(f"{ticket.entered:%Y-%m-%d %H:%M}", "en", 34, "Bold")
-        left, right = ink(WORDS["entered"][0], "en", 24), ink(WORDS["entered"][1], "ar", 24)
-        if when.width + 2 * max(left.width, right.width) + 2 * MARGIN <= width:
-            page.append(_row([left, when, right], dots))
-        else:
-            page += [_row([left, right], dots), _row([when], dots)]
+        page += _fact("entered", f"{ticket.entered:%Y-%m-%d %H:%M}", dots)
+    if ticket.tail:
+        page += _fact("number", ticket.tail, dots)
     if code in ("qr", "both"):
         page.append(_middle(qr_picture(ticket.text, dots), dots))
     if code in ("code128", "both"):
@@ -71,6 +71,14 @@ def draw(ticket: PrintedTicket, dots: int, code: CodeKind) -> Image.Image:
         sheet.paste(part, (0, y))
         y += part.height + gap
     return sheet
+
+
+def _fact(key: str, text: str, dots: int) -> list[Image.Image]:
+    """A value between its labels, or below them where it has no room there."""
+    value, left, right = ink(text, "en", 34, "Bold"), ink(WORDS[key][0], "en", 24), ink(WORDS[key][1], "ar", 24)
+    if value.width + 2 * max(left.width, right.width) + 4 * MARGIN <= dots:
+        return [_row([left, value, right], dots)]
+    return [_row([left, right], dots), _row([value], dots)]
 
 
 def _readable(text: str, width: int) -> list[Ink]:
