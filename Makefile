@@ -10,6 +10,8 @@
 # make bench         each step of a visit and the whole line, beside what else one could take and beside its floor
 # make soak VISITS=10000   a week of a garage within an hour, faults on: does memory or anything else grow?
 # make growth        what a visit costs by lanes, by watchers, and by visits in the journal
+# make deb           a Debian package and a wheelhouse in dist/, for RELEASE=bookworm or trixie
+# make package-test  the same, then installed, upgraded and removed in clean roots of that release
 # make faults        each fault that a lane must survive, with the tests that show it
 # Each sets up what it needs: .venv from requirements.lock (all but the demo also from requirements-dev.lock), and Debian's
 # packages (installed as root, otherwise named).
@@ -31,7 +33,7 @@ LIVES ?= 3000
 SEED ?= 1
 .PHONY: help demo test check-system lint types imports unit browser cluster integrations sim chaos acceptance faults coverage mutation \
 	counts soak growth bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-line bench-small \
-	lock clean
+	lock clean deb wheelhouse package-test
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -133,6 +135,17 @@ $(READY_BENCH): requirements-bench.lock
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-bench.lock
 	@touch $(READY_BENCH)
 
+# Both come from one run, in a root of the release, of requirements-pi.lock alone: dist/exit-terminal_*.deb and *-wheels.tar.
+RELEASE ?= bookworm
+deb wheelhouse:
+	@deploy/packages package
+	@deploy/debian/build $(RELEASE)
+
+package-test: $(READY_DEV)
+	@deploy/packages package
+	@deploy/debian/build $(RELEASE)
+	RELEASE=$(RELEASE) $(BIN)/python -m pytest -n 0 tests/package --timeout 600 $(ARGS)
+
 # What the product needs for a lane and `make demo`; and what developers need besides.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 $(READY): requirements.lock pyproject.toml
@@ -165,4 +178,4 @@ lock:
 	$(COMPILE) --extra bench --output-file requirements-bench.lock
 
 clean:
-	rm -rf .venv .venv-bench .lock build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-bench .lock build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -13,9 +13,10 @@ from terminal.__main__ import parser
 from terminal.contract.topics import SILENT_MS
 
 TREE = Path(__file__).parents[1]
+PACKAGE_SCRIPTS = [f"deploy/debian/{name}" for name in ("exit-terminal", "postinst", "prerm", "postrm")]
 
 
-@pytest.mark.parametrize("script", [".ci/run", "deploy/packages"])
+@pytest.mark.parametrize("script", [".ci/run", "deploy/packages", "deploy/debian/build", *PACKAGE_SCRIPTS])
 def test_a_script_can_be_run_and_parses(script: str) -> None:
     path = TREE / script
     assert os.access(path, os.X_OK)
@@ -45,6 +46,7 @@ def test_a_service_starts_a_command_that_is_there(unit: str, command: str) -> No
     assert ("SupplementaryGroups" in file["Service"]) == ("server" not in unit), "a server has no gpio and spi"
     assert file["Service"]["Type"] == "notify", "ready is what the program calls ready"
     assert float(file["Service"]["WatchdogSec"]) >= 4 * SILENT_MS / 1000, "a broker that is started again ends nothing"
+    assert file["Service"]["EnvironmentFile"] == "-/etc/default/exit-terminal"
     assert file["Service"]["LoadCredential"] == f"secrets:{file['Service']['WorkingDirectory']}/secrets"
     assert {"MemoryHigh", "MemoryMax", "TasksMax"} <= set(file["Service"])
 

@@ -191,6 +191,7 @@ def _restore(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
+    from drivers.framebuffer import probe
     from drivers.panel_kinds import check_offset, datasheet_hz
     from drivers.pins import claim, open_pins
     from terminal.tools.check import command, credentials, finding, machine, order, processes, report
@@ -207,6 +208,7 @@ def _check(args: argparse.Namespace) -> int:
         machine.network_time,
         datasheet_hz,
         check_offset,
+        framebuffer=probe,
         claim=claim,
         serves=processes.service_runs,
         connected_to=processes.connected_to,

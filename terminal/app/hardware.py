@@ -140,6 +140,10 @@ class RealHardware:
             from drivers.panel_png import PngPanel
 
             return PngPanel(present(lcd.folder, "lcd.folder"), lcd.pixels)
+        if lcd.panel == "framebuffer":
+            from drivers.framebuffer import FramebufferPanel
+
+            return FramebufferPanel(lcd.framebuffer_device, lcd.built, rotate=lcd.rotate, backlight=lcd.backlight)
         from drivers.panel import SpiPanel
         from drivers.panel_wire import open_spi
 

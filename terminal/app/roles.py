@@ -104,7 +104,7 @@ def console_options(settings: Settings) -> "ConsoleOptions":
         signer,
         build.trusted(lift) if lift else None,
         panel,
-        lcd.pixels if lcd and panel == "png" else pixels(panel, lcd.rotate if lcd else 0),
+        lcd.pixels if lcd and not lcd.on_bus else pixels(panel, lcd.rotate if lcd else 0),
         money.parse(console.refund_limit),
         console.idle * 60_000,
         console.host,
@@ -336,7 +336,7 @@ class _Opener:
                     night_of(lcd.night),
                     ZoneInfo(garage.timezone),
                 ),
-                light=panel.light if lcd.backlight_pwm else None,
+                light=panel.light if lcd.backlight_pwm or not lcd.on_bus else None,
                 told=self._lcd_shows,
             ).run
         except QrError as error:

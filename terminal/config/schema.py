@@ -134,13 +134,22 @@ class LcdSettings(Section, frozen=True):
     """The panel and its SPI bus (Hz, bytes, px), its brightness, the idle picture and the Wi-Fi that is offered."""
 
     panel: Annotated[
-        Literal["st7789-240", "st7789-320", "ili9341", "ili9486", "ili9488", "png"],
-        Meta(description="st7789-240, st7789-320, ili9341, ili9486, ili9488 or png"),
+        Literal["st7789-240", "st7789-320", "ili9341", "ili9486", "ili9488", "framebuffer", "png"],
+        Meta(description="st7789-240, st7789-320, ili9341, ili9486, ili9488, framebuffer or png"),
     ]
     folder: Annotated[Path, Meta(description="the path of a folder")] | None = None
     size: (
-        Annotated[str, Meta(pattern=r"^[1-9][0-9]{2}x[1-9][0-9]{2}\Z", description='pixels, such as "480x320"')] | None
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^([1-9]|1[0-9])[0-9]{2}x([1-9]|1[0-9])[0-9]{2}\Z",
+                description='pixels, such as "480x320" or "1024x600"',
+            ),
+        ]
+        | None
     ) = None
+    framebuffer: File | None = None
+    backlight: Annotated[Path, Meta(description="the path of a folder in /sys/class/backlight")] | None = None
     spi_bus: Annotated[int, Meta(ge=0, le=6, description="0 to 6")] = 0
     spi_device: Annotated[int, Meta(ge=0, le=2, description="0 to 2")] = 0
     spi_mode: Annotated[Literal[0, 3], Meta(description="0 or 3")] = 0
@@ -175,10 +184,25 @@ class LcdSettings(Section, frozen=True):
     wifi_password_file: File | None = None
 
     @property
-    def pixels(self) -> tuple[int, int]:
-        """Width and height of the `png` panel."""
+    def on_bus(self) -> bool:
+        """Is the panel on the SPI bus, with pins beside it?"""
+        return self.panel not in ("png", "framebuffer")
+
+    @property
+    def framebuffer_device(self) -> Path:
+        """The kernel's first one, unless another is named."""
+        return self.framebuffer or Path("/dev/fb0")
+
+    @property
+    def built(self) -> tuple[int, int]:
+        """Width and height of a `png` or a `framebuffer` before it is turned."""
         width, _, height = (self.size or "").partition("x")
         return int(width), int(height)
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Width and height of the pictures of a `png` or a `framebuffer`."""
+        return self.built if self.panel == "png" or self.rotate % 2 == 0 else self.built[::-1]
 
 
 class BarrierSettings(Section, frozen=True):
@@ -336,7 +360,7 @@ class Settings:
 
     def pins(self) -> Iterator[tuple[str, int]]:
         """Each GPIO line that this configuration uses, with the key that names it; a panel's only if it has a bus."""
-        lcd = self.lcd if self.lcd and self.lcd.panel != "png" else None
+        lcd = self.lcd if self.lcd and self.lcd.on_bus else None
         for name, section in (("lcd", lcd), ("barrier", self.barrier), ("loops", self.loops)):
             for key in type(section).__struct_fields__ if section else ():
                 pin = getattr(section, key)

@@ -23,7 +23,7 @@ def check_together(settings: Settings) -> None:
             _check_lookup,
             _check_alerts,
             _check_reader,
-            _check_png,
+            _check_panel,
         ),
         *(_check_amounts, _check_pins),
     ):
@@ -140,11 +140,15 @@ def _check_reader(settings: Settings) -> None:
         raise ConfigError(f'reader.device: missing; driver = "{settings.reader.driver}" takes the path of its device')
 
 
-def _check_png(settings: Settings) -> None:
-    if settings.lcd and settings.lcd.panel == "png":
-        for key, takes in (("folder", "the path of a folder"), ("size", 'pixels, such as "480x320"')):
-            if not getattr(settings.lcd, key):
-                raise ConfigError(f'lcd.{key}: missing; panel = "png" takes {takes}')
+def _check_panel(settings: Settings) -> None:
+    needs = {
+        "png": (("folder", "the path of a folder"), ("size", 'pixels, such as "480x320"')),
+        "framebuffer": (("size", 'pixels, such as "800x480"'),),
+    }
+    for key, takes in needs.get(settings.lcd.panel, ()) if settings.lcd else ():
+        if not getattr(settings.lcd, key):
+            assert settings.lcd
+            raise ConfigError(f'lcd.{key}: missing; panel = "{settings.lcd.panel}" takes {takes}')
     if settings.lcd and settings.lcd.backlight_pwm and settings.lcd.backlight_pin < 0:
         raise ConfigError("lcd.backlight_pwm: got true, takes false where lcd.backlight_pin is -1")
 
@@ -158,7 +162,7 @@ def _check_amounts(settings: Settings) -> None:
 def _check_pins(settings: Settings) -> None:
     """Raise ConfigError where two keys name one GPIO: the second to open it would drive the other's device."""
     used: dict[int, str] = {}
-    if settings.lcd and settings.lcd.panel != "png":  # the kernel drives the bus, and gives its pins away all the same
+    if settings.lcd and settings.lcd.on_bus:  # the kernel drives the bus, and gives its pins away all the same
         used.update(dict.fromkeys(_SPI_PINS.get(settings.lcd.spi_bus, ()), "lcd.spi_bus"))
     for key, pin in settings.pins():
         if pin in used:

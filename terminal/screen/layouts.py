@@ -54,20 +54,25 @@ LAYOUTS = {
         Layout("ili9341", 320, 240, "narrow", 24, 28, 46, 34, 30, 18, 14, 76, 10, 5),
         replace(_WIDE, name="ili9486"),
         _WIDE,
+        # 7 inch: 154 mm wide. ``plain`` has capitals of 5.5 mm there, for a code that is read from 110 cm.
+        Layout("framebuffer-800x480", 800, 480, "wide", 42, 54, 78, 66, 60, 34, 26, 172, 22, 11),
+        Layout("framebuffer-1024x600", 1024, 600, "wide", 53, 70, 102, 84, 76, 44, 33, 218, 28, 14),
     )
 }
-"""The layouts, by the panels' names in the configuration."""
+"""The layouts, by the panels' names in the configuration; those of a framebuffer with the size behind."""
 
 
 def pixels(panel: str, rotate: int) -> tuple[int, int]:
-    """Width and height (px) of the pictures of a configured panel, except ``png``, turned by this many quarters."""
+    """Width and height (px) of the pictures of a configured panel, except ``png`` and ``framebuffer``, turned by this
+    many quarters."""
     layout = LAYOUTS[panel]
     return (layout.width, layout.height) if rotate % 2 == 0 else (layout.height, layout.width)
 
 
 def layout_for(panel: str, width: int, height: int) -> Layout:
-    """The layout of a panel, also upright; for ``png`` the one of the nearest shape and size, scaled. Raises ValueError
-    for a picture whose shorter side is under 120 px, and for a picture that does not have the panel's size."""
+    """The layout of a panel, also upright; for ``png`` and ``framebuffer`` the one of the nearest shape and size,
+    scaled. Raises ValueError for a picture whose shorter side is under 120 px, and for a picture that does not have the
+    panel's size."""
     if min(width, height) < 120:
         raise ValueError(f"lcd.panel {panel!r}: {width}x{height} px are too few; the shorter side needs 120")
     known = [LAYOUTS[panel]] if panel in LAYOUTS else list(LAYOUTS.values())

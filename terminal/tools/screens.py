@@ -56,7 +56,10 @@ def run(out: Path, url: str | None = None, site: Site = SITE) -> list[Path]:
 
 def contact_sheet(shown: dict[str, Image.Image]) -> Image.Image:
     """All pictures in rows, each with its name below; the large ones reduced."""
-    tiles = [(name, image.reduce(2) if image.width > _WIDTH else image) for name, image in shown.items()]
+    tiles = [
+        (name, image.reduce(-(-image.width // _WIDTH)) if image.width > _WIDTH else image)
+        for name, image in shown.items()
+    ]
     rows: list[Sequence[tuple[str, Image.Image]]] = []
     for panel in LAYOUTS:  # a panel begins a row
         own = [tile for tile in tiles if tile[0].startswith(f"{panel}-")]

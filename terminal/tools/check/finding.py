@@ -56,6 +56,8 @@ class Machine:
     ``ntp`` tells whether the network keeps the clock; None: unknown.
     ``datasheet_hz`` tells the fastest write clock (Hz) in the data sheet of a panel's controller.
     ``check_offset`` raises ValueError if a panel's glass cannot begin at that offset, right and down, in its memory.
+    ``framebuffer`` tells width, height and bits a pixel of a framebuffer, or raises OSError that
+    says why it cannot be used.
     ``spi_bytes`` is the kernel's file that says how many bytes it takes in one transfer.
     ``claim`` takes one line of the opened chip and releases it, or raises an exception that says why it cannot.
     ``serves`` tells whether the service is running on this machine: then it holds its lines.
@@ -71,6 +73,7 @@ class Machine:
     check_offset: Callable[[str, int, int], None]
     dev: Path = Path("/dev")
     spi_bytes: Path = Path("/sys/module/spidev/parameters/bufsiz")
+    framebuffer: Callable[[Path], tuple[int, int, int]] = lambda device: (0, 0, 0)
     claim: Callable[[Pins, int], object] = lambda chip, number: None
     serves: Callable[[], bool] = lambda: False
     connected_to: Callable[[str, int], bool] = lambda host, port: False

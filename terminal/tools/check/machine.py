@@ -12,7 +12,7 @@ from terminal.tools.check.finding import Finding, Machine
 
 async def pins(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
     """Does the GPIO chip open, and is every line that is configured free? A running service holds them: unproven."""
-    panel = settings.lcd if settings.lcd and settings.lcd.panel != "png" else None
+    panel = settings.lcd if settings.lcd and settings.lcd.on_bus else None
     if not (settings.barrier or settings.loops or panel):
         return
     if settings.gpio.pins == "mock":
@@ -60,6 +60,11 @@ async def panel(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
         advice = "" if fit else "make the folder, and give it to the service's user"
         yield Finding("panel", fit, text, advice, about="lcd.folder")
         return
+    if lcd.panel == "framebuffer":
+        yield _framebuffer(lcd, machine)
+        if lcd.backlight:
+            yield _backlight(lcd.backlight)
+        return
     try:
         machine.check_offset(lcd.panel, lcd.x_offset, lcd.y_offset)
     except ValueError as error:
@@ -67,6 +72,39 @@ async def panel(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
         yield Finding("panel", False, f"lcd: {error}", advice)
         return
     yield _spi(lcd, machine)
+
+
+def _framebuffer(lcd: LcdSettings, machine: Machine) -> Finding:
+    device = lcd.framebuffer_device
+    if not device.exists():
+        advice = (
+            "connect the screen and restart the machine, or correct lcd.framebuffer: deploy/wiring.md, Larger screens"
+        )
+        return Finding("panel", False, f"{device} is not there", advice, about="lcd.framebuffer")
+    if not os.access(device, os.R_OK | os.W_OK):
+        advice = "put the service's user into the group video"
+        return Finding("panel", False, f"this user may not use {device}", advice, about="lcd.framebuffer")
+    try:
+        width, height, bits = machine.framebuffer(device)
+    except OSError as error:
+        said = error.strerror or str(error)
+        advice = "set 16 or 32 bits a pixel, or correct lcd.framebuffer: deploy/wiring.md, Larger screens"
+        return Finding("panel", False, f"{device}: {said}", advice, about="lcd.framebuffer")
+    if (width, height) != lcd.built:
+        text, advice = f"{device} is {width}x{height}, not {lcd.size}", "correct lcd.size, or the screen's mode"
+        return Finding("panel", False, text, advice, about="lcd.size")
+    return Finding("panel", True, f"{lcd.size} at {device}, {bits} bits a pixel")
+
+
+def _backlight(folder: Path) -> Finding:
+    file = folder / "brightness"
+    if not file.exists():
+        advice = "`ls /sys/class/backlight` names those that there are; without one leave lcd.backlight out"
+        return Finding("backlight", False, f"{file} is not there", advice, about="lcd.backlight")
+    if not os.access(file, os.W_OK):
+        advice = "let the service's user write it: deploy/wiring.md, Larger screens"
+        return Finding("backlight", False, f"this user may not write {file}", advice, about="lcd.backlight")
+    return Finding("backlight", True, f"{folder} can be dimmed")
 
 
 def _spi(lcd: LcdSettings, machine: Machine) -> Finding:

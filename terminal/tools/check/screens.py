@@ -87,4 +87,4 @@ def _wrong(renderer: Renderer) -> dict[str, str]:
 
 
 def _size(lcd: LcdSettings) -> tuple[int, int]:
-    return lcd.pixels if lcd.panel == "png" else pixels(lcd.panel, lcd.rotate)
+    return lcd.pixels if not lcd.on_bus else pixels(lcd.panel, lcd.rotate)

@@ -51,7 +51,8 @@ def questions(host: str) -> tuple[Question, ...]:
         Question("reader.driver", "reader", "The ticket scanner: serial, hid (a keyboard) or stdin", "serial",
                  only=kerb),
         Question("reader.device", "device", "The scanner's device", "/dev/ttyACM0", only=kerb),
-        Question("lcd.panel", "panel", "The panel: st7789-240, st7789-320, ili9341, ili9486, ili9488 or png", "ili9488",
+        Question("lcd.panel", "panel",
+                 "The panel: st7789-240, st7789-320, ili9341, ili9486, ili9488, framebuffer or png", "ili9488",
                  only=kerb),
         Question("gpio.pins", "pins", "Pins: auto, or mock to try it without hardware", "auto", only=kerb),
     )  # fmt: skip

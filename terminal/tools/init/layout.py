@@ -131,6 +131,8 @@ def _kerb(answers: Answers) -> dict[str, Value]:
     }  # fmt: skip
     if answers["lcd.panel"] == "png":
         made |= {"lcd.folder": "screens", "lcd.size": "480x320"}
+    elif answers["lcd.panel"] == "framebuffer":
+        made["lcd.size"] = "800x480"
     else:
         made |= {"lcd.dc_pin": 24, "lcd.reset_pin": 25, "lcd.speed_hz": LcdSettings(panel="ili9488").speed_hz}
     if answers["gpio.pins"] != "mock":
