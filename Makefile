@@ -9,6 +9,7 @@
 # make bench         each step of a visit and the whole line, beside what else one could take and beside its floor
 # make soak VISITS=10000   a week of a garage within an hour, faults on: does memory or anything else grow?
 # make growth        what a visit costs by lanes, by watchers, and by visits in the journal
+# make fuzz          searches for bytes from outside that a decoder does not take or refuse as it should
 # make faults        each fault that a lane must survive, with the tests that show it
 # Each sets up what it needs: .venv from requirements.lock (all but the demo also from requirements-dev.lock), and Debian's
 # packages (installed as root, otherwise named).
@@ -18,6 +19,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 READY_DEV := .venv/.ready-dev
 READY_AXE := .venv/.ready-axe
+READY_FUZZ := .venv/.ready-fuzz
 CARS ?=
 PORT ?= 8000
 ARGS ?=
@@ -28,7 +30,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 LIVES ?= 3000
 SEED ?= 1
-.PHONY: help demo test check-system lint types imports unit browser sim chaos acceptance faults coverage mutation \
+.PHONY: help demo test check-system lint types imports unit browser fuzz sim chaos acceptance faults coverage mutation \
 	counts soak growth bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-line bench-small \
 	lock clean
 
@@ -62,6 +64,10 @@ unit: $(READY_DEV)
 browser: $(READY_DEV) $(READY_AXE)
 	@deploy/packages browser
 	$(BIN)/python -m pytest tests/browser $(ARGS)
+
+# By coverage where atheris has a wheel for this machine, otherwise by chance. `ARGS='--seconds 600 --target messages'`.
+fuzz: $(READY_DEV) $(READY_FUZZ)
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 # Order lives in virtual time. `ARGS=--real` has real signatures, SQLite and PayBy client.
 sim: $(READY_DEV)
@@ -134,6 +140,11 @@ $(READY_DEV): requirements-dev.lock $(READY)
 $(READY_AXE): tests/browser/axe.txt $(READY_DEV)
 	$(INSTALL) --require-hashes --target .venv/axe --upgrade -r tests/browser/axe.txt
 	@touch $(READY_AXE)
+
+# atheris, beside the environment: it has wheels for some machines only, and is never compiled here.
+$(READY_FUZZ): tests/fuzz/atheris.txt $(READY_DEV)
+	-$(INSTALL) --only-binary :all: --require-hashes --target .venv/fuzz --upgrade -r tests/fuzz/atheris.txt
+	@touch $(READY_FUZZ)
 
 # Newer versions of what we stand on: `make lock UPGRADE=--upgrade`, then `make test`, then commit the files.
 UPGRADE ?=
