@@ -68,6 +68,7 @@ browser: $(READY_DEV) $(READY_AXE)
 # By coverage where atheris has a wheel for this machine, otherwise by chance. `ARGS='--seconds 600 --target messages'`.
 fuzz: $(READY_DEV) $(READY_FUZZ)
 	$(BIN)/python -m tests.fuzz $(ARGS)
+	HTTP_EXAMPLES=300 $(BIN)/python -m pytest -n 0 --timeout 3600 tests/test_http_descriptions.py
 
 # Order lives in virtual time. `ARGS=--real` has real signatures, SQLite and PayBy client.
 sim: $(READY_DEV)
