@@ -10,6 +10,8 @@
 # make soak VISITS=10000   a week of a garage within an hour, faults on: does memory or anything else grow?
 # make growth        what a visit costs by lanes, by watchers, and by visits in the journal
 # make fuzz          searches for bytes from outside that a decoder does not take or refuse as it should
+# make audit         has a package that a garage installs a known hole? It says so if nobody could be asked
+# make sbom          all of them with their hashes, as CycloneDX, into sbom.json
 # make faults        each fault that a lane must survive, with the tests that show it
 # Each sets up what it needs: .venv from requirements.lock (all but the demo also from requirements-dev.lock), and Debian's
 # packages (installed as root, otherwise named).
@@ -30,7 +32,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 LIVES ?= 3000
 SEED ?= 1
-.PHONY: help demo test check-system lint types imports unit browser fuzz sim chaos acceptance faults coverage mutation \
+.PHONY: help demo test check-system lint types imports unit browser fuzz audit sbom sim chaos acceptance faults coverage mutation \
 	counts soak growth bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-line bench-small \
 	lock clean
 
@@ -147,6 +149,19 @@ $(READY_FUZZ): tests/fuzz/atheris.txt $(READY_DEV)
 	-$(INSTALL) --only-binary :all: --require-hashes --target .venv/fuzz --upgrade -r tests/fuzz/atheris.txt
 	@touch $(READY_FUZZ)
 
+# `make audit LOCKS=requirements-dev.lock` asks about the developers' packages; `make sbom LOCKS=requirements-pi.lock`.
+LOCKS ?=
+audit: .audit/.ready $(READY_DEV)
+	$(BIN)/python -m tests.audit $(LOCKS)
+
+sbom: .audit/.ready $(READY_DEV)
+	$(BIN)/python -m tests.audit --sbom sbom.json $(LOCKS)
+
+.audit/.ready:
+	@test -x .audit/bin/python || $(PYTHON) -m venv .audit
+	.audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.7' 'cyclonedx-bom>=5'
+	@touch .audit/.ready
+
 # Newer versions of what we stand on: `make lock UPGRADE=--upgrade`, then `make test`, then commit the files.
 UPGRADE ?=
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" .lock/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
@@ -159,4 +174,4 @@ lock:
 	$(COMPILE) --extra bench --output-file requirements-bench.lock
 
 clean:
-	rm -rf .venv .venv-bench .lock build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-bench .lock .audit build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
