@@ -28,6 +28,7 @@ ODD_BODIES = [
     b"a=" + b"%ff" * 20,
     b"--x\r\nContent-Disposition: form-data; name=csrf\r\n\r\n1\r\n--x--\r\n", b"--x\r\nnonsense", b"--x--",
     b"--x\r\nContent-Disposition: form-data; name=csrf; filename=a\r\n\r\n1\r\n--x--\r\n",
+    b'{"ref":"\xff"}',
     b'{"ref":1}', b'{"call":"*","times":-1}', b'{"call":"*","http_status":99999}', b'{"call":"*","sign":"x"}',
 ]  # fmt: skip
 ODD_QUERIES = [
