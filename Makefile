@@ -12,6 +12,9 @@
 # make growth        what a visit costs by lanes, by watchers, and by visits in the journal
 # make deb           a Debian package and a wheelhouse in dist/, for RELEASE=bookworm or trixie
 # make package-test  the same, then installed, upgraded and removed in clean roots of that release
+# make fuzz          searches for bytes from outside that a decoder does not take or refuse as it should
+# make audit         has a package that a garage installs a known hole? It says so if nobody could be asked
+# make sbom          all of them with their hashes, as CycloneDX, into sbom.json
 # make faults        each fault that a lane must survive, with the tests that show it
 # Each sets up what it needs: .venv from requirements.lock (all but the demo also from requirements-dev.lock), and Debian's
 # packages (installed as root, otherwise named).
@@ -21,6 +24,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 READY_DEV := .venv/.ready-dev
 READY_AXE := .venv/.ready-axe
+READY_FUZZ := .venv/.ready-fuzz
 CARS ?=
 PORT ?= 8000
 ARGS ?=
@@ -31,7 +35,8 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 LIVES ?= 3000
 SEED ?= 1
-.PHONY: help demo test check-system lint types imports unit browser cluster integrations sim chaos acceptance faults coverage mutation \
+.PHONY: help demo test check-system lint types imports unit browser cluster integrations fuzz audit sbom sim chaos acceptance \
+	faults coverage mutation \
 	counts soak growth bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-line bench-small \
 	lock clean deb wheelhouse package-test
 
@@ -82,6 +87,11 @@ $(READY_RED): $(READY)
 	@deploy/packages integrations
 	npm install --prefix .venv/node-red --no-audit --no-fund --silent node-red@$(NODE_RED)
 	@touch $(READY_RED)
+
+# By coverage where atheris has a wheel for this machine, otherwise by chance. `ARGS='--seconds 600 --target messages'`.
+fuzz: $(READY_DEV) $(READY_FUZZ)
+	$(BIN)/python -m tests.fuzz $(ARGS)
+	HTTP_EXAMPLES=300 $(BIN)/python -m pytest -n 0 --timeout 3600 tests/test_http_descriptions.py
 
 # Order lives in virtual time. `ARGS=--real` has real signatures, SQLite and PayBy client.
 sim: $(READY_DEV)
@@ -166,6 +176,24 @@ $(READY_AXE): tests/browser/axe.txt $(READY_DEV)
 	$(INSTALL) --require-hashes --target .venv/axe --upgrade -r tests/browser/axe.txt
 	@touch $(READY_AXE)
 
+# atheris, beside the environment: it has wheels for some machines only, and is never compiled here.
+$(READY_FUZZ): tests/fuzz/atheris.txt $(READY_DEV)
+	-$(INSTALL) --only-binary :all: --require-hashes --target .venv/fuzz --upgrade -r tests/fuzz/atheris.txt
+	@touch $(READY_FUZZ)
+
+# `make audit LOCKS=requirements-dev.lock` asks about the developers' packages; `make sbom LOCKS=requirements-pi.lock`.
+LOCKS ?=
+audit: .audit/.ready $(READY_DEV)
+	$(BIN)/python -m tests.audit $(LOCKS)
+
+sbom: .audit/.ready $(READY_DEV)
+	$(BIN)/python -m tests.audit --sbom sbom.json $(LOCKS)
+
+.audit/.ready:
+	@test -x .audit/bin/python || $(PYTHON) -m venv .audit
+	.audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.7' 'cyclonedx-bom>=5'
+	@touch .audit/.ready
+
 # Newer versions of what we stand on: `make lock UPGRADE=--upgrade`, then `make test`, then commit the files.
 UPGRADE ?=
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" .lock/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
@@ -178,4 +206,4 @@ lock:
 	$(COMPILE) --extra bench --output-file requirements-bench.lock
 
 clean:
-	rm -rf .venv .venv-bench .lock build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-bench .lock .audit build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -12,7 +12,7 @@ from terminal.__main__ import parser
 
 TREE = Path(__file__).parents[1]
 PAGES = [
-    *(TREE / name for name in ("README.md", "DESIGN.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *(TREE / name for name in ("README.md", "DESIGN.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
     TREE / "terminal/contract/README.md",
     *sorted((TREE / "deploy").rglob("*.md")),
 ]

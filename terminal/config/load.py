@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from terminal.config import toml_faults
-from terminal.config.error_text import got
+from terminal.config.error_text import got, named
 from terminal.config.schema import (
     CLOCKS,
     SECTIONS,
@@ -88,7 +88,7 @@ def _given(tables: Mapping[str, Any], base: Places) -> dict[str, dict[str, Any]]
     given: dict[str, dict[str, Any]] = {}
     for name, table in tables.items():
         if name not in SECTIONS:
-            raise ConfigError(f"{name}: no such section; there are {', '.join(SECTIONS)}")
+            raise ConfigError(f"{named(name)}: no such section; there are {', '.join(SECTIONS)}")
         if not isinstance(table, dict):
             raise ConfigError(f"{name}: got {got(table)}, takes a section: [{name}]")
         given[name] = {key: _value(name, key, (value,), base) for key, value in table.items()}
@@ -138,7 +138,8 @@ def checked(key: str, text: str) -> Any:
 def _value(section: str, key: str, readings: tuple[Any, ...], base: Places, *, said_by: str = "") -> Any:
     """Convert the first of the readings that the key takes; raises ConfigError where it takes none."""
     known = hints(SECTIONS[section])
-    shown = f"{said_by} ({section}.{key})" if said_by else f"{section}.{key}"
+    shown = f"{section}.{named(key)}"
+    shown = f"{named(said_by)} ({shown})" if said_by else shown
     if key not in known:
         raise ConfigError(f"{shown}: no such key; [{section}] takes {', '.join(known)}")
     hint = known[key]
@@ -211,6 +212,8 @@ def _tables(raw: bytes, path: Path) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: {toml_faults.said(text, error)}") from None
+    except ValueError:  # Python's limit on the digits of an int
+        raise ConfigError(f"{path}: a number of very many digits, takes none of more than a few") from None
     except RecursionError:
         raise ConfigError(f"{path}: lists in lists without end, takes none deeper than a few") from None
 
@@ -222,17 +225,24 @@ def _overrides(environ: Mapping[str, str]) -> Iterator[tuple[tuple[str, str], tu
         section, _, key = variable.removeprefix(PREFIX).partition("_")
         if variable != variable.upper() or section.lower() not in SECTIONS or not key:
             raise ConfigError(
-                f"{variable}: no such setting; takes {CONFIG_VARIABLE} or {PREFIX}<SECTION>_<KEY>,"
+                f"{named(variable)}: no such setting; takes {CONFIG_VARIABLE} or {PREFIX}<SECTION>_<KEY>,"
                 f" sections {', '.join(SECTIONS)}"
             )
+        if not _is_text(variable + text):
+            raise ConfigError(f"{named(variable)}: got bytes that are not UTF-8, takes a text")
         yield (section.lower(), key.lower()), (variable, text)
+
+
+def _is_text(text: str) -> bool:
+    """An environment holds bytes; those that are no UTF-8 come as half characters, which no file can be named by."""
+    return not re.search("[\ud800-\udfff]", text)
 
 
 def _readings(text: str) -> tuple[Any, ...]:
     """A variable's value as TOML, if it is that, and as plain text."""
     try:
         document = tomllib.loads("value = " + text)
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML, or more digits or lists in it than any key takes
         return (text,)
     return (document["value"], text) if list(document) == ["value"] else (text,)
 

@@ -105,7 +105,7 @@ class Page:
         try:
             asked = await request.json()
             act = self._acts[asked["do"]]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, LookupError, TypeError, RecursionError):
             raise web.HTTPBadRequest(text="unknown act") from None
         try:
             await act(asked)
@@ -140,7 +140,11 @@ async def _guard(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     """Serve only requests that name this machine: no other site may drive the lane through a visitor's browser."""
-    if urlsplit(f"//{request.host}").hostname not in _NAMES:
+    try:
+        name = urlsplit(f"//{request.host}").hostname
+    except ValueError:
+        name = None
+    if name not in _NAMES:
         raise web.HTTPForbidden(text="the demo is served to this machine alone")
     response = await handler(request)
     if not response.prepared:

@@ -239,7 +239,7 @@ def _json(
             status, said = 404, {"error": "no such order"}
         except Refusal as error:
             status, said = 409, {"error": str(error)}
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             status, said = 400, {"error": str(error)}
         return web.Response(status=status, body=_ENCODER.encode(said), content_type="application/json")
 

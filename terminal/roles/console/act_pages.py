@@ -11,7 +11,7 @@ from terminal.roles.console.actions import NOTE_MOST, REASONS, Actions, ActionWi
 from terminal.roles.console.desk import Desk
 from terminal.roles.console.desk_journal import DeskJournal, SeenRecord
 from terminal.roles.console.drawing import Drawing
-from terminal.roles.console.guard import ASKER, SPOKEN, address_of, need, see_other
+from terminal.roles.console.guard import ASKER, SPOKEN, address_of, form_of, need, see_other
 
 _BACK = re.compile(r"(lanes|visits)/[a-z0-9-]{1,36}|alerts|")
 _ONCE = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -29,7 +29,7 @@ class ActPages:
 
     async def act(self, request: web.Request) -> web.StreamResponse:
         """An action at a lane."""
-        asker, form = request[ASKER], await request.post()
+        asker, form = request[ASKER], await form_of(request)
         kind = next((kind for kind in REASONS if kind == request.match_info["action"]), None)
         if kind is None:
             raise web.HTTPNotFound
@@ -49,7 +49,7 @@ class ActPages:
 
     async def see(self, request: web.Request) -> web.StreamResponse:
         """Somebody has seen an alert, and may leave a note."""
-        asker, form = request[ASKER], await request.post()
+        asker, form = request[ASKER], await form_of(request)
         need(asker, "attendant")
         key, note = plain(str(form.get("key", "")), 200), " ".join(str(form.get("note", "")).split())
         if not key or len(note) > NOTE_MOST or not note.isprintable():

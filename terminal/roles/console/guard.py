@@ -6,7 +6,7 @@ its own sign-in, and only from a page of this desk.
 
 import ipaddress
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -110,7 +110,7 @@ class DeskGuard:
             return self._to_sign_in(request, path), ""
         request[ASKER] = asker
         if request.method == "POST":
-            form = await request.post()
+            form = await form_of(request)
             if not same(str(form.get("csrf", "")), asker.sign_in.csrf):
                 raise web.HTTPBadRequest
         return await handler(request), token
@@ -149,6 +149,16 @@ class DeskGuard:
         ended = "&ended=1" if request.cookies.get(COOKIE) else ""
         to = path if request.method == "GET" else ""
         return see_other(f"{self._base}/sign-in?to={quote(to)}{ended}")
+
+
+async def form_of(request: web.Request) -> Mapping[str, object]:
+    """The fields of a form of ours; raises HTTPBadRequest for a body that is none, of whatever form it may be."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise web.HTTPBadRequest
+    try:
+        return await request.post()
+    except (ValueError, LookupError):  # bytes that are no text, or a charset that nobody knows
+        raise web.HTTPBadRequest from None
 
 
 def see_other(url: str) -> web.Response:
@@ -202,7 +212,10 @@ def _is_from_here(request: web.Request) -> bool:
     if site := request.headers.get("Sec-Fetch-Site"):
         return site in ("same-origin", "none")
     origin = request.headers.get(hdrs.ORIGIN)
-    return origin is None or urlsplit(origin).netloc == request.host
+    try:
+        return origin is None or urlsplit(origin).netloc == request.host
+    except ValueError:  # no address at all
+        return False
 
 
 def _language(request: web.Request) -> str:

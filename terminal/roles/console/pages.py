@@ -337,9 +337,11 @@ class Pages:
 
     def _day(self, request: web.Request) -> date:
         try:
-            return date.fromisoformat(request.query.get("date") or self._today())
-        except ValueError:
+            day = date.fromisoformat(request.query.get("date") or self._today())
+            figures.bounds(day, self._drawing.zone)
+        except (ValueError, OverflowError):  # the last day that Python knows has no end
             raise web.HTTPBadRequest from None
+        return day
 
     def _today(self) -> str:
         return self._drawing.day_of(self._desk.clock.wall_ms())

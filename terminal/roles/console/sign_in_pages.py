@@ -10,7 +10,7 @@ from terminal.config.users import BadUsersFile, DeskUser, UsersFile, is_password
 from terminal.payby.plain_text import plain
 from terminal.roles.console.desk_journal import DeskJournal, SignedWhat, SignRecord
 from terminal.roles.console.drawing import Drawing
-from terminal.roles.console.guard import ASKER, SPOKEN, address_of, log, see_other, set_cookie
+from terminal.roles.console.guard import ASKER, SPOKEN, address_of, form_of, log, see_other, set_cookie
 from terminal.roles.console.sign_in import SignIn, SignIns, SignInThrottle
 
 WAITING_MOST = 8
@@ -57,7 +57,7 @@ class SignInPages:
 
     async def sign_in(self, request: web.Request) -> web.StreamResponse:
         """Check name and password."""
-        form = await request.post()
+        form = await form_of(request)
         request[_WANTED] = str(form.get("to", ""))
         name, password = (str(form.get(field, "")) for field in ("name", "password"))
         name, address = plain(name.strip(), 64), address_of(request)

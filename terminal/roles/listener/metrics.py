@@ -63,5 +63,8 @@ class Metrics:
 
     def page(self, accept: str) -> tuple[bytes, str]:
         """All metrics in the format that the Accept header asks for, and that format's content type."""
-        encode, content_type = choose_encoder(accept)
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # a version that is no number
+            encode, content_type = choose_encoder("")
         return encode(self._registry), content_type

@@ -94,7 +94,7 @@ def _unpacked(archive: Path, scratch: Path) -> tuple[Manifest, dict[str, bytes],
                     with copies[place.name].open("wb") as file:
                         while chunk := content.read(1 << 20):
                             file.write(chunk)
-    except (tarfile.TarError, msgspec.DecodeError, EOFError):
+    except (tarfile.TarError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, EOFError):
         manifest = None
     if manifest is None or manifest.v != 1:
         raise ConfigError(f"restore: {archive} cannot be read as a backup; take a whole file that `backup` made")
