@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from terminal.core.alert_codes import RuleAlertCode
+from terminal.core.invoice import CreditNote, Supplier, TaxInvoice
 
 ForeignKind = Literal["number", "plate"]
 """A ticket that this garage did not make: another system's number, or a licence plate."""
@@ -49,6 +50,8 @@ class Rules:
     """How long after it was read or paid a lost ticket counts as the same when the loop names its vehicle anew."""
     scanned_more: int = 60_000
     """How much more time an order gets, once, if it runs out after a phone has read its code."""
+    supplier: Supplier | None = None
+    """Who issues a tax invoice for each payment; None: nobody does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,7 @@ class Payment:
     until: int = 0
     """Of a credit: when it ends and a refund is asked for."""
     refund_no: str | None = None
+    invoice: TaxInvoice | None = None
 
 
 RefundStage = Literal["asked", "created", "settled", "success", "failed"]
@@ -176,6 +180,7 @@ class VisitRefund:
     by: str
     stage: RefundStage = "asked"
     unheard: int = 0
+    note: CreditNote | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ in each phase. The rules, in the order of a visit:
 12. A lane speaks for itself: an answer and a boom count only for lifts of their own lane. If a barrier names a lift of
     ours that the journal does not hold, the journal was put back, and rule 9 applies. So that it can, no credit goes
     back in the first 15 s after a start.
+13. If the garage issues tax invoices, each payment has one from the fact that pays it, and each refund a credit note
+    from the fact that makes it. The numbers have no gap; when rule 9 applies, they begin anew in a series of their own.
 
 A file imports only from the lines below its own, never from its own line:
 
@@ -37,7 +39,7 @@ A file imports only from the lines below its own, never from its own line:
     arrival, passage, boom, deadlines, commands, progress     what happens
     orders, restart                                           PayBy's word, and starts
     lifts, refunds                                            what a payment comes to
-    visits                                                    how a visit begins, goes on and ends
+    visits, billing                                           how a visit begins, goes on and ends; invoices
     records                                                   what is looked up
     draft, limits
 """
