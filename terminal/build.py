@@ -22,6 +22,7 @@ from terminal.config.load import read_file, read_secret
 from terminal.config.lookup_settings import LookupSettings
 from terminal.config.schema import ConfigError, Settings, present
 from terminal.contract import signatures
+from terminal.core.invoice import Supplier
 from terminal.core.model import Rules
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.errors import Will
@@ -39,9 +40,24 @@ if TYPE_CHECKING:
 def rules(settings: Settings, *, mark: str = "") -> Rules:
     """The limits of a visit; with the default wait if there is no [payby], which a reader of a journal may lack."""
     garage, exit_grace_ms = settings.need(sections.GarageSettings).id, settings.tariff.exit_grace * 60_000
+    issuer = supplier(settings)
     if settings.payby is None:
-        return Rules(garage, exit_grace=exit_grace_ms, mark=mark)
-    return Rules(garage, round(settings.payby.cancel_after * 1000), exit_grace_ms, mark=mark)
+        return Rules(garage, exit_grace=exit_grace_ms, mark=mark, supplier=issuer)
+    return Rules(garage, round(settings.payby.cancel_after * 1000), exit_grace_ms, mark=mark, supplier=issuer)
+
+
+def supplier(settings: Settings) -> Supplier | None:
+    """Who issues tax invoices; None: nobody does."""
+    if (receipt := settings.receipt) is None:
+        return None
+    return Supplier(
+        receipt.supplier,
+        receipt.supplier_ar or "",
+        receipt.address,
+        receipt.address_ar or "",
+        receipt.trn,
+        settings.tariff.vat_percent,
+    )
 
 
 def tariff(settings: Settings) -> "TariffHistory":

@@ -39,6 +39,8 @@ SAID_BY = {  # the contract's table of topics; `alert` and `health/<role>` are a
     "vehicle": {"loops"},
     "command": {"console"},
     "refund": {"worker", "listener"},
+    "enquiry": {"listener", "console"},
+    "invoice": {"worker"},
 }
 HEARD_BY = {
     "fee": {"worker", "console"},
@@ -54,6 +56,8 @@ HEARD_BY = {
     "vehicle": {"reader", "worker", "barrier", "loops", "console"},
     "command": {"worker", "console"},
     "refund": {"worker", "console"},
+    "enquiry": {"worker", "console"},
+    "invoice": {"listener", "console"},
     "alert": {"console"},
     "alerts/reader": {"console", "reader"},
 }

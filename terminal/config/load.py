@@ -174,6 +174,9 @@ def _may_be_empty(section: str, key: str) -> bool:
         ("lookup", "ca_file"),
         ("payby", "payee_mid"),
         ("payby", "notify_url"),
+        ("receipt", "supplier_ar"),
+        ("receipt", "address_ar"),
+        ("receipt", "url"),
         ("lcd", "idle_picture"),
         ("lcd", "wifi_password_file"),
     }

@@ -16,7 +16,7 @@ def check_together(settings: Settings) -> None:
     """Raise ConfigError for the first key whose value does not go with the others."""
     for check in (
         *(_check_garage, _check_url, _check_mqtt, _check_ticket, _check_lookup, _check_reader, _check_png),
-        *(_check_amounts, _check_pins),
+        *(_check_amounts, _check_pins, _check_receipt),
     ):
         check(settings)
 
@@ -71,6 +71,13 @@ def _check_lookup(settings: Settings) -> None:
             raise ConfigError(f"lookup.{key}: got a file, takes one with lookup.url alone")
     if (lookup.on_failure == "flat") != bool(float(lookup.flat_fee or 0)):
         raise ConfigError('lookup.flat_fee: takes an amount above 0.00 with on_failure = "flat", and none without')
+
+
+def _check_receipt(settings: Settings) -> None:
+    """What stays and paid for how much is nobody else's business on the way."""
+    if settings.receipt and settings.receipt.url:
+        _check_port("receipt.url", settings.receipt.url)
+        _check_plain("receipt.url", settings.receipt.url)
 
 
 def _check_mqtt(settings: Settings) -> None:

@@ -36,14 +36,14 @@ def _rights(says: str, hears: str) -> Rights:
 ROLES = {
     "reader": _rights("fee alert", "order screen vehicle health"),
     "worker": _rights(
-        "order screen receipt lift refund lookup alert",
-        "fee plate found paid refund barrier vehicle command lift health",
+        "order screen receipt lift refund lookup invoice alert",
+        "fee plate found paid refund barrier vehicle command enquiry lift health",
     ),
-    "listener": _rights("paid refund alert", "receipt health"),
+    "listener": _rights("paid refund enquiry alert", "receipt invoice health"),
     "barrier": _rights("barrier alert", "lift vehicle health"),
     "lcd": _rights("alert", "screen health"),
     "loops": _rights("vehicle alert", "vehicle"),
-    "console": Rights(frozenset({"lift", "command", "alert"}), EVERYTHING),
+    "console": Rights(frozenset({"lift", "command", "enquiry", "alert"}), EVERYTHING),
     "broker": _rights("alert", ""),
     "camera": _rights("plate alert", ""),
     "tickets": _rights("found alert", "lookup health"),

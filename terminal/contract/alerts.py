@@ -19,7 +19,8 @@ RoleAlertCode = Literal[
     "lookup-failed", "lookup-flat", "lookup-odd",
     "loop-stuck", "no-receipt", "notification-unknown", "orders-unlisted", "payby-failed", "payby-payby",
     "plate-unsure",
-    "qr-unreadable", "reader-refuses", "relay", "scanner", "second-barrier", "second-worker", "taken-over",
+    "qr-unreadable", "reader-refuses", "receipt-unreadable", "relay", "scanner", "second-barrier", "second-worker",
+    "taken-over",
     "ticket-garbage", "worker-failing",
 ]  # fmt: skip
 """The codes that a role raises itself; the rules raise the others."""
@@ -267,6 +268,9 @@ ALERTS: Mapping[AlertCode, AlertKind] = {
     "plate-unsure": AlertKind("warning", ONCE,
         "A camera read a plate with less than `plate.least_confidence`, so a person decides. Nothing was charged.",
         "Go to the lane: the driver may scan a ticket, or be let out by hand. If it happens often, clean the camera."),
+    "receipt-unreadable": AlertKind("warning", ONCE,
+        "The address of a driver's tax invoice makes no QR code that the panel can show; the driver left without it.",
+        "Make `receipt.url` shorter. The desk has the invoice all the same."),
     "qr-unreadable": AlertKind("critical", UNTIL_CLEARED,
         "PayBy's link makes no QR code, or the code could not be read back from the picture; it was not shown.",
         "Report it with the text."),

@@ -29,6 +29,8 @@ MEANINGS = {
     "vehicle": "Is a vehicle waiting, which one, is one under the boom; on change and every 5 s.",
     "command": "What an operator asks for: cancel, refund, reset, read a ticket, open or close the lane.",
     "refund": "A refund's progress.",
+    "enquiry": "The listener or the console asks for a payment's tax invoice.",
+    "invoice": "The worker's answer to an `enquiry`: the invoice as it was issued, and its credit notes.",
     "alert": "Something a person must know, raised or cleared.",
     "alerts": "What a role has raised now at this place, replaced on every change; empty when there is nothing.",
     "health": "Online, degraded, offline; version; a heartbeat every 5 s (under `run` only the process's, for all its "
@@ -63,6 +65,7 @@ _when("Screen", "state", ["pay"], ["session", "amount", "currency", "expires", "
 _when("Command", "command", ["cancel", "refund"], ["order_no"])
 _when("Command", "command", ["reset"], ["session"])
 _when("Command", "command", ["ticket"], ["reason"])
+_CONDITIONS["Enquiry"] = [{"anyOf": [{"required": ["order_no"]}, {"required": ["address"]}]}]
 _CONDITIONS["Receipt"] = [{"anyOf": [{"required": ["command"]}, {"required": ["notify_id"]}]}]
 
 _DESCRIPTION = f"""\

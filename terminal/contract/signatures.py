@@ -104,7 +104,7 @@ def sign_lift(private: Ed25519PrivateKey, garage: str, lane: str, *, key: str, *
 
 
 def sign_screen(private: Ed25519PrivateKey, garage: str, lane: str, *, key: str, **fields: Any) -> Screen:
-    """A signed Screen in state ``pay`` of these fields."""
+    """A signed Screen of these fields: in state ``pay``, or ``paid`` with an invoice's code."""
     sign = _sign(private, screen_text(Screen(**fields, key=key, sign=""), garage, lane))
     return Screen(**fields, key=key, sign=sign)
 
@@ -136,8 +136,11 @@ def check_lift(lift: Lift, garage: str, lane: str, trusted: TrustedKeys) -> Lite
 
 
 def check_screen(screen: Screen, garage: str, lane: str, trusted: TrustedKeys) -> Literal["signature"] | None:
-    """None if a worker signed the QR code of this ``pay`` screen for this lane. Other states have none."""
-    if screen.state != "pay" or screen.key is None or screen.sign is None:
+    """None if a worker signed the QR code of this screen for this lane. A code that expires is an order's, for ``pay``;
+    one that does not is an invoice's, for ``paid``. So neither can stand for the other."""
+    if screen.state not in ("pay", "paid") or screen.key is None or screen.sign is None:
+        return "signature"
+    if screen.qr is None or (screen.state == "pay") != (screen.expires is not None):
         return "signature"
     try:
         text = screen_text(screen, garage, lane)
@@ -173,7 +176,7 @@ def lift_text(lift: Lift, garage: str, lane: str) -> bytes:
 
 
 def screen_text(screen: Screen, garage: str, lane: str) -> bytes:
-    """What the signature of a ``pay`` screen covers; raises ValueError if its QR code does not have its size."""
+    """What the signature of a screen covers; raises ValueError if its QR code does not have its size."""
     bits = None if screen.qr is None else hashlib.sha256(_modules(screen.qr)).hexdigest()
     return _text("screen", garage, lane, screen.id, screen.session, screen.amount, screen.expires, bits, screen.key)
 

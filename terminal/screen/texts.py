@@ -35,6 +35,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "pay.confirm": ("Confirm in your app", "أكّد في تطبيقك"),
     "pay.confirm.alone": ("Scanned. Confirm in your app", "تم المسح. أكّد في تطبيقك"),
     "wifi": ("Use our Wi-Fi", "استخدم شبكتنا"),
+    "paid.invoice": ("Your tax invoice", "فاتورتك الضريبية"),
     "free.then": ("Have a safe trip", "رافقتك السلامة"),
     "closed.then": ("Please use another lane", "يرجى استخدام مسار آخر"),
     "out-of-order.then": ("Please use another lane", "يرجى استخدام مسار آخر"),

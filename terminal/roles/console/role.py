@@ -15,6 +15,7 @@ from terminal.config.schema import ConfigError
 from terminal.config.users import FILE, UsersFile
 from terminal.contract.messages import BadMessage, Barrier, Receipt, Refund, decode
 from terminal.contract.signatures import TrustedKeys
+from terminal.invoice.enquiries import InvoiceEnquiries
 from terminal.monitor.garage import Observation
 from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.subscription import Subscription
@@ -27,6 +28,7 @@ from terminal.roles.console.desk_journal import DeskJournal
 from terminal.roles.console.drawing import Drawing
 from terminal.roles.console.glass import Glasses
 from terminal.roles.console.history import DeskHistory
+from terminal.roles.console.invoice_files import InvoiceFiles
 from terminal.roles.console.live import LiveFeed
 from terminal.screen.view import Site
 
@@ -56,6 +58,7 @@ class ConsoleOptions:
     again_s: float = AGAIN_S
     tick_s: float = TICK_S
     admit: Admit | None = field(default=None, repr=False)
+    issues_invoices: bool = False
 
 
 class ConsoleRole:
@@ -83,10 +86,13 @@ class ConsoleRole:
             self.desk, endpoint, journal, options.signer, options.refund_limit, again_s=options.again_s
         )
         self.users = UsersFile(options.folder / FILE)
+        self._invoices = InvoiceFiles(InvoiceEnquiries(endpoint), options.zone) if options.issues_invoices else None
+        self.desk.issues_invoices = options.issues_invoices
         drawing = Drawing(options.site.name or endpoint.garage, options.site.name_ar, options.zone, BASE)
         self.app = application(
-            self.desk, self.actions, journal, drawing, self.users, clock, idle_ms=options.idle_ms, admit=options.admit
-        )
+            self.desk, self.actions, journal, drawing, self.users, clock, idle_ms=options.idle_ms, admit=options.admit,
+            invoices=self._invoices,
+        )  # fmt: skip
 
     async def run(self) -> None:
         """Hear and serve until cancelled. Raises ConfigError if it cannot listen, JournalError when the journal
@@ -103,6 +109,8 @@ class ConsoleRole:
                 tasks.create_task(self.desk.write(), name="console history")
                 tasks.create_task(self._tick(), name="console ages")
                 tasks.create_task(self._journal_fails(), name="console journal")
+                if self._invoices:
+                    tasks.create_task(self._invoices.run(), name="console invoices")
                 self.started.set()
         finally:
             undo()

@@ -26,6 +26,7 @@ from terminal.roles.worker.announcements import Announcer
 from terminal.roles.worker.code_scans import codes_of
 from terminal.roles.worker.failures import StayFailures, concerned
 from terminal.roles.worker.inbox import Inbox, InboxItem
+from terminal.roles.worker.invoices import InvoiceDesk
 from terminal.roles.worker.journal_keeper import JournalKeeper, WorkerJournal
 from terminal.roles.worker.lane_budget import LANES, LaneBudget
 from terminal.roles.worker.lane_devices import LaneDevices
@@ -86,7 +87,8 @@ class WorkerRole:
             aside=self._readings.aside,
         )
         self._inbox = Inbox()
-        self._builder = MessageBuilder(settings.garage, settings.signer, self._to_wall)
+        self._builder = MessageBuilder(settings.garage, settings.signer, self._to_wall, settings.receipt_url)
+        self._invoices = InvoiceDesk(endpoint, self.event_store, log, settings.garage)
         self._announcer = Announcer(endpoint, self._builder, self.now, self.post, self._spawn)
         self._wakes = Wakes(self.now, self.post)
         self._lifts, self._line, self._visits = LiftIndex(), LiftWindow(endpoint), VisitLog()
@@ -221,6 +223,7 @@ class WorkerRole:
                 ("paid", self._receipts.hear_notification),
                 ("refund", self._receipts.hear_notification),
                 ("command", self._receipts.hear_command),
+                *([("enquiry", self._invoices.hear_enquiry)] if self._settings.rules.supplier else []),
             ):
                 group.create_task(self._listen(kind, hear), name=f"worker hears {kind}")
             group.create_task(self._consume(), name="worker")

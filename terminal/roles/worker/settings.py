@@ -26,4 +26,6 @@ class WorkerSettings:
     version: str
     checkpoint_rows: int = CHECKPOINT_ROWS
     device_ids: Mapping[str, str] = field(default_factory=dict)
+    receipt_url: str = ""
+    """Where invoices are served; an invoice's address follows it. Empty: nowhere."""
     foreign: ForeignTicketSettings = field(default_factory=ForeignTicketSettings)
