@@ -58,6 +58,7 @@ def worker_settings(
     rules: Rules | None = None,
     foreign: ForeignTicketSettings | None = None,
     keys: Mapping[str, bytes] = KEYS,
+    receipt_url: str = "",
 ) -> WorkerSettings:
     devices = device_ids or {}
     return WorkerSettings(
@@ -71,6 +72,7 @@ def worker_settings(
         "test",
         device_ids=devices,
         foreign=foreign or ForeignTicketSettings(),
+        receipt_url=receipt_url,
     )
 
 
@@ -90,6 +92,7 @@ class Lane:
         foreign: ForeignTicketSettings | None = None,
         tickets: Callable[[Endpoint], TicketSource] | None = None,
         keys: Mapping[str, bytes] = KEYS,
+        receipt_url: str = "",
         **options: Any,
     ) -> None:
         """``payby`` may stand between the worker and its client; ``tickets`` makes whom it asks of others' tickets."""
@@ -100,7 +103,7 @@ class Lane:
         endpoint = Endpoint(self.bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="test", clock=CLOCK)
         payby_keys = [payby_key("payby").public_key()]
         self.payby = PayByClient(sandbox.base_url, PAYEE, payby_key("merchant"), payby_keys, timeout_s=timeout_s)
-        told = worker_settings(words_for, device_ids or {}, rules, foreign, keys)
+        told = worker_settings(words_for, device_ids or {}, rules, foreign, keys, receipt_url)
         options["tickets"] = tickets(endpoint) if tickets else None
         self.worker = WorkerRole(endpoint, payby(self.payby), self.log, told, seed=1, **options)
         self._count = itertools.count()
