@@ -175,6 +175,19 @@ def trusted(lift: sections.LiftSettings) -> signatures.TrustedKeys:
         return signatures.load_trusted(lift.trusted)
 
 
+def stations(settings: Settings) -> signatures.TrustedKeys | None:
+    """The keys of pay stations; None if there are none. Raises ConfigError that names the key of the wrong file."""
+    if settings.paystation is None:
+        return None
+    for name, path in settings.paystation.trusted.items():
+        with _naming(f"paystation.trusted.{name}"):
+            signatures.load_trusted({name: path})
+    own = settings.lift.trusted if settings.lift else {}
+    with _naming("paystation.trusted"):  # nor may a station have a worker's key, or a console's
+        signatures.load_trusted({**own, **settings.paystation.trusted})
+        return signatures.load_trusted(settings.paystation.trusted)
+
+
 def signing_key(key: str, path: Path | None, lift: sections.LiftSettings) -> tuple[str, "Ed25519PrivateKey"]:
     """The private key of ``key`` (lift.private_key or console.lift_private_key), and the name by which it is trusted.
     Raises ConfigError."""

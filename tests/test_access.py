@@ -41,6 +41,7 @@ SAID_BY = {  # the contract's table of topics; `alert` and `health/<role>` are a
     "refund": {"worker", "listener"},
     "enquiry": {"listener", "console"},
     "invoice": {"worker"},
+    "credit": {"paystation"},
 }
 HEARD_BY = {
     "fee": {"worker", "console"},
@@ -50,13 +51,14 @@ HEARD_BY = {
     "order": {"reader", "console"},
     "screen": {"reader", "lcd", "console"},
     "paid": {"worker", "console"},
-    "receipt": {"listener", "console"},
+    "receipt": {"listener", "console", "paystation"},
     "lift": {"barrier", "worker", "console"},
     "barrier": {"worker", "console"},
     "vehicle": {"reader", "worker", "barrier", "loops", "console"},
     "command": {"worker", "console"},
     "refund": {"worker", "console"},
     "enquiry": {"worker", "console"},
+    "credit": {"worker", "console"},
     "invoice": {"listener", "console"},
     "alert": {"console"},
     "alerts/reader": {"console", "reader"},

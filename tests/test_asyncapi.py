@@ -76,6 +76,10 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "order_no": NUMBER, "refund_no": "R1", "status": "asked", "notify_id": "2026", "body": "{}", "sign": "c2ln",
         **MONEY,
     },
+    "credit": {
+        "session": SESSION, "kind": "percent", "by": "station", "until": AT, "not_after": AT, "key": "station",
+        "sign": "c2ln", "amount": "20.00", "percent": "25",
+    },
     "enquiry": {"address": "0" * 68, "order_no": NUMBER},
     "invoice": {
         "enquiry": ID,
@@ -226,6 +230,7 @@ def test_who_publishes_what_is_as_the_contract_says() -> None:
         "vehicle": ["loops"],
         "command": ["console"],
         "refund": ["worker", "listener"],
+        "credit": ["paystation"],
         "enquiry": ["listener", "console"],
         "invoice": ["worker"],
         "alert": list(ROLES),

@@ -217,6 +217,7 @@ class _Opener:
             version=__version__,
             device_ids=payby.device_ids,
             foreign=foreign_tickets(settings),
+            stations=build.stations(settings),
             receipt_url=(settings.receipt.url or "").rstrip("/") if settings.receipt else "",
         )
         ask = _ticket_source(settings, endpoint)

@@ -30,6 +30,7 @@ from terminal.config.field_types import (
     WatcherNames,
 )
 from terminal.config.lookup_settings import LookupSettings, PlateSettings
+from terminal.config.paystation_settings import PaystationSettings
 from terminal.config.receipt_settings import ReceiptSettings
 from terminal.config.section import Section
 from terminal.config.tariff_settings import TariffSettings
@@ -234,7 +235,8 @@ SECTIONS: Mapping[str, type[Section]] = {
     for kind in (
         GarageSettings, LaneSettings, MqttSettings, BrokerSettings, PaybySettings, LiftSettings, TicketSettings,
         LookupSettings, PlateSettings, TariffSettings, ReaderSettings, LcdSettings, BarrierSettings, LoopsSettings,
-        ListenerSettings, ConsoleSettings, JournalSettings, ReceiptSettings, GpioSettings,
+        ListenerSettings, ConsoleSettings, JournalSettings, ReceiptSettings, PaystationSettings,
+        GpioSettings,
     )
 }  # fmt: skip
 
@@ -302,6 +304,7 @@ class Settings:
     console: ConsoleSettings | None = None
     journal: JournalSettings | None = None
     receipt: ReceiptSettings | None = None
+    paystation: PaystationSettings | None = None
     gpio: GpioSettings = GpioSettings()  # noqa: RUF009 - a frozen Struct
     file: Path | None = None
     absent: Mapping[str, str] = field(default_factory=dict)

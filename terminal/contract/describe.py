@@ -89,6 +89,10 @@ def _code(data: MessageFields) -> str:
     return f" {data['code']}" if "code" in data else ""
 
 
+def _credit(data: MessageFields) -> str:
+    return " ".join(filter(None, (data["kind"], data.get("amount"), data.get("percent"), "by", data["by"])))
+
+
 def _enquiry(data: MessageFields) -> str:
     return "asks for an invoice by " + ("order" if "order_no" in data else f"address …{data['address'][-4:]}")
 
@@ -118,6 +122,7 @@ _WORDS: dict[str, Callable[[MessageFields], str]] = {
     "vehicle": _vehicle,
     "command": lambda data: f"{data['command']} by {data['by']}",
     "refund": lambda data: f"{data['refund_no']}: {data['status']}",
+    "credit": _credit,
     "enquiry": _enquiry,
     "invoice": _invoice,
     "alert": lambda data: f"{data['severity']}, {data['state']}{_code(data)}: {data['text']}",

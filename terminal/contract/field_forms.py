@@ -46,6 +46,7 @@ SIGNED_FIELDS: Mapping[str, tuple[str, ...]] = {
     "Screen": ("session", "amount", "expires", "key"),
     "Command": ("command", "by", "session", "not_after", "order_no", "amount", "reason", "key"),
     "Health": ("instance", "rival", "key"),
+    "Credit": ("session", "kind", "by", "amount", "percent", "until", "not_after", "key"),
 }
 """By the name of the message's type."""
 

@@ -96,7 +96,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         ),
         "order_no": "of the notification",
         "notify_id": "the notification that is answered",
-        "command": "the id of the command that is answered",
+        "command": "the id of the command, or of the `credit`, that is answered",
         "why": "the reason in words",
     },
     "Lift": {
@@ -172,6 +172,24 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "notify_id": "the listener's only: PayBy's number of the notification",
         "body": "the listener's only: PayBy's bytes, as in `paid`",
         "sign": "the listener's only: PayBy's signature over them, Base64",
+    },
+    "Credit": {
+        "session": "the stay that the ticket bears",
+        "kind": (
+            "`paid`: it was paid elsewhere; `amount`, `percent`: so much is taken off its fee; `free`: nothing is due"
+        ),
+        "by": "who asks for it: a station, a shop",
+        "until": (
+            "of `paid`: when the time to leave ends, at most a day ahead; of the others: until when they count, at "
+            "most 92 days ahead"
+        ),
+        "not_after": (
+            "the deadline of this message, at most 60 s ahead; renewed under the same `id` while nobody answers"
+        ),
+        "key": "the signer's name in `paystation.trusted`",
+        "sign": "the signer's, Ed25519 in Base64",
+        "amount": "what was paid, or what is taken off",
+        "percent": "the part that is taken off, such as `25` or `12.5`",
     },
     "Enquiry": {
         "address": "the last part of the address on the screen: 68 digits",

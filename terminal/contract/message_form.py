@@ -67,4 +67,4 @@ def _stamps(kind: type[Message]) -> tuple[str, ...]:
     return tuple(f for f in kind.__struct_fields__ if f in _TIMES)
 
 
-_TIMES = frozenset({"at", "entered", "exited", "expires", "not_after", "since", "issued"})
+_TIMES = frozenset({"at", "entered", "exited", "expires", "not_after", "since", "issued", "until"})

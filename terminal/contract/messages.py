@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from terminal.contract.credit_messages import Credit
 from terminal.contract.field_forms import (
     COMMAND_NEEDS,
     FEE_NEEDS,
@@ -309,8 +310,8 @@ class Health(Message, frozen=True, kw_only=True):
 MESSAGES: dict[str, type[Message]] = {
     kind.__name__.lower(): kind
     for kind in (
-        Fee, Plate, Lookup, Found, Order, Screen, Paid, Receipt, Lift, Barrier, Vehicle, Command, Refund, Enquiry,
-        Invoice, Alert, Alerts, Health,
+        Fee, Plate, Lookup, Found, Order, Screen, Paid, Receipt, Lift, Barrier, Vehicle, Command, Refund, Credit,
+        Enquiry, Invoice, Alert, Alerts, Health,
     )
 }  # fmt: skip
 """The message's type by its topic's last part (for health and alerts, the part before the slash)."""

@@ -24,13 +24,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from msgspec.structs import replace
 
+from terminal.contract.credit_messages import Credit
 from terminal.contract.messages import Command, Health, Lift, Qr, Screen, moment
 
 MAX_AHEAD_MS = 60_000
 """How far ahead a lift's or a command's ``not_after`` may be."""
 
-SignerKind = Literal["worker", "console"]
-_NAME = re.compile(r"(worker|console)[A-Za-z0-9_.-]{0,56}")
+SignerKind = Literal["worker", "console", "station"]
+_NAME = re.compile(r"(worker|console|station)[A-Za-z0-9_.-]{0,56}")
 _LIFT_SIGNERS: dict[str, SignerKind] = {"paid": "worker", "free": "worker", "credit": "worker", "operator": "console"}
 
 
@@ -47,7 +48,7 @@ class TrustedKeys:
         self._names: dict[bytes, str] = {}
         for name, key in self._keys.items():
             if not _NAME.fullmatch(name):
-                raise BadKeyFile(f"trusted key {name!r}: its name must begin with worker or console")
+                raise BadKeyFile(f"trusted key {name!r}: its name must begin with worker, console or station")
             other = self._names.setdefault(_raw(key), name)
             if other != name:
                 raise BadKeyFile(f"trusted keys {other!r} and {name!r} are the same key; each needs its own")
@@ -159,6 +160,22 @@ def check_command(
     return untimely(command.not_after, now_ms)
 
 
+def check_credit(
+    credit: Credit, garage: str, lane: str, trusted: TrustedKeys, now_ms: int
+) -> Literal["signature", "expired", "too-far"] | None:
+    """None if a pay station signed it for this garage, on this topic, and its deadline is good. ``now_ms``: ms since
+    the epoch by our own wall clock."""
+    if not trusted.verifies("station", credit.key, credit.sign, credit_text(credit, garage, lane)):
+        return "signature"
+    return untimely(credit.not_after, now_ms)
+
+
+def sign_credit(private: Ed25519PrivateKey, garage: str, lane: str, *, key: str, **fields: Any) -> Credit:
+    """A signed Credit of these fields; ``lane`` is that of its topic."""
+    sign = _sign(private, credit_text(Credit(**fields, key=key, sign=""), garage, lane))
+    return Credit(**fields, key=key, sign=sign)
+
+
 def untimely(not_after: str, now_ms: int) -> Literal["expired", "too-far"] | None:
     """None if ``not_after`` lies ahead, and at most 60 s ahead."""
     ahead_ms = moment(not_after) - now_ms
@@ -190,6 +207,12 @@ def command_text(command: Command, garage: str, lane: str) -> bytes:
     """What the signature of a command covers."""
     parts = (command.id, command.command, command.by, command.session, command.not_after, command.order_no)
     return _text("command", garage, lane, *parts, command.amount, command.reason, command.key)
+
+
+def credit_text(credit: Credit, garage: str, lane: str) -> bytes:
+    """What the signature of a credit covers."""
+    parts = (credit.id, credit.session, credit.kind, credit.by, credit.amount, credit.percent, credit.until)
+    return _text("credit", garage, lane, *parts, credit.not_after, credit.key)
 
 
 def _text(*parts: str | None) -> bytes:

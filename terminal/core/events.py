@@ -7,6 +7,7 @@ write it as it is and read it back.
 from dataclasses import dataclass
 from typing import Literal
 
+from terminal.core.allowance import AllowanceKind
 from terminal.core.model import (
     BoomState,
     HelpReason,
@@ -227,6 +228,19 @@ class CommandGiven:
 
 
 @dataclass(frozen=True, slots=True)
+class AllowanceGiven:
+    """A pay station was paid for a stay, or somebody takes a part of its fee away; the signature was verified."""
+
+    at: int
+    id: str
+    session: str
+    kind: AllowanceKind
+    value: int
+    by: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class AlertTold:
     """An alert that the state owed has reached the broker."""
 
@@ -262,6 +276,7 @@ Event = (
     | RefundReported
     | RefundUnheard
     | CommandGiven
+    | AllowanceGiven
     | AlertTold
     | TimePassed
 )
@@ -299,6 +314,7 @@ EVENTS: dict[str, type[Event]] = {
         RefundReported,
         RefundUnheard,
         CommandGiven,
+        AllowanceGiven,
         AlertTold,
         TimePassed,
     )

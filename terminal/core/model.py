@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from terminal.core.alert_codes import RuleAlertCode
+from terminal.core.allowance import Allowance
 from terminal.core.invoice import CreditNote, Supplier, TaxInvoice
 
 ForeignKind = Literal["number", "plate"]
@@ -65,6 +66,7 @@ class ParkingFee:
     reason: FeeReason
     minutes: int | None = None
     car: str | None = None
+    full: int | None = None  # the tariff's, where allowances made ``amount`` less
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +221,7 @@ class Stay:
     lost: int | None = None
     """Of a lost ticket: when it was last read."""
     untold: tuple[UntoldAlert, ...] = ()
+    allowances: tuple[Allowance, ...] = ()
 
     @property
     def lifts(self) -> int:

@@ -14,6 +14,7 @@ import pytest
 
 from terminal.clock import SystemClock, new_id
 from terminal.contract.messages import Barrier, Fee, Health, Lift, Order, Paid, stamp
+from terminal.contract.signatures import TrustedKeys
 from terminal.core import money
 from terminal.core.actions import Pursuit
 from terminal.core.ids import derived_id
@@ -59,6 +60,7 @@ def worker_settings(
     foreign: ForeignTicketSettings | None = None,
     keys: Mapping[str, bytes] = KEYS,
     receipt_url: str = "",
+    stations: TrustedKeys | None = None,
 ) -> WorkerSettings:
     devices = device_ids or {}
     return WorkerSettings(
@@ -73,6 +75,7 @@ def worker_settings(
         device_ids=devices,
         foreign=foreign or ForeignTicketSettings(),
         receipt_url=receipt_url,
+        stations=stations,
     )
 
 
@@ -93,6 +96,7 @@ class Lane:
         tickets: Callable[[Endpoint], TicketSource] | None = None,
         keys: Mapping[str, bytes] = KEYS,
         receipt_url: str = "",
+        stations: TrustedKeys | None = None,
         **options: Any,
     ) -> None:
         """``payby`` may stand between the worker and its client; ``tickets`` makes whom it asks of others' tickets."""
@@ -103,7 +107,7 @@ class Lane:
         endpoint = Endpoint(self.bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="test", clock=CLOCK)
         payby_keys = [payby_key("payby").public_key()]
         self.payby = PayByClient(sandbox.base_url, PAYEE, payby_key("merchant"), payby_keys, timeout_s=timeout_s)
-        told = worker_settings(words_for, device_ids or {}, rules, foreign, keys, receipt_url)
+        told = worker_settings(words_for, device_ids or {}, rules, foreign, keys, receipt_url, stations)
         options["tickets"] = tickets(endpoint) if tickets else None
         self.worker = WorkerRole(endpoint, payby(self.payby), self.log, told, seed=1, **options)
         self._count = itertools.count()

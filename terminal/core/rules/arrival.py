@@ -5,7 +5,7 @@ from terminal.core.events import TicketRead, TicketRefused
 from terminal.core.model import OPEN, HelpReason, Lane, Obstacle, ParkingFee, Phase, RefusalNotice, Stay, Visit
 from terminal.core.rules.draft import Draft
 from terminal.core.rules.limits import LINGER_MS, NOTICE_MS, NOTICE_OVER_VISIT_MS, REMEMBERED_FEES
-from terminal.core.rules.records import car_waits, differ, has_risen, linger, may_lift, paid_loss, stands_there
+from terminal.core.rules.records import car_waits, differ, has_risen, linger, may_lift, paid_loss, reduced, stands_there
 from terminal.core.rules.visits import begin_visit, end_visit
 from terminal.core.value import replace
 
@@ -26,6 +26,7 @@ def ticket_read(draft: Draft, event: TicketRead) -> None:
     if fee.reason == "lost":
         fee = replace(fee, session=_same_loss(draft, lane, fee, car))
     stay, visit = draft.stay(fee.session), lane.visit
+    fee = reduced(stay, fee, draft.at)
     again = visit is not None and visit.fee.session == fee.session and not differ(visit.car, car)
     if reason := _refusal(draft, stay, fee, lane.id, car, again=again):
         _refuse(draft, lane.id, fee.id, reason, ids.help_code(fee.session))
@@ -52,7 +53,7 @@ def _read_again(draft: Draft, visit: Visit, stay: Stay, fee: ParkingFee, age: in
     """The visit's own ticket was read again. Once there is an order or a lift, the fee that it was made for counts, not
     this reading; so does the order's end."""
     first = visit.fee if visit.order_no or visit.lifts else fee
-    kept = replace(fee, amount=first.amount, minutes=first.minutes, reason=first.reason)
+    kept = replace(fee, amount=first.amount, minutes=first.minutes, reason=first.reason, full=first.full)
     visit = replace(visit, fee=kept, waits_until=visit.waits_until and linger(draft, visit), read=draft.at - age)
     if visit.phase != "helping":
         return visit

@@ -4,6 +4,7 @@ from typing import assert_never
 
 from terminal.core.events import (
     AlertTold,
+    AllowanceGiven,
     BarrierGone,
     BoomSeen,
     CommandGiven,
@@ -24,6 +25,7 @@ from terminal.core.events import (
     VehicleSeen,
     VehicleUnknown,
 )
+from terminal.core.rules.allowances import allowance_given
 from terminal.core.rules.arrival import ticket_read, ticket_refused
 from terminal.core.rules.boom import barrier_gone, boom_seen
 from terminal.core.rules.commands import command_given
@@ -73,6 +75,8 @@ def record(draft: Draft, event: Event) -> None:
             refund_unheard(draft, event)
         case CommandGiven():
             command_given(draft, event)
+        case AllowanceGiven():
+            allowance_given(draft, event)
         case AlertTold():
             alert_told(draft, event)
         case TimePassed():

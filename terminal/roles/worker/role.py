@@ -76,7 +76,9 @@ class WorkerRole:
         self._endpoint, self._payby, self._settings = endpoint, payby, settings
         self._random = random.Random(seed)
         self._steady = Steady(endpoint.clock.wall_ms(), endpoint.clock.steady_ms)
-        world = LookupWorld(self.now, self._skew, self._hindered, self._store, self._show, self.post, self._spawn)
+        world = LookupWorld(
+            self.now, self._skew, self._hindered, lambda: self.event_store, self._show, self.post, self._spawn
+        )
         self._readings = TicketReadings(endpoint, settings.judgement, settings.foreign, tickets, log, world)
         self.event_store = EventStore(
             settings.rules,
@@ -161,9 +163,6 @@ class WorkerRole:
         """Why no new visit may begin."""
         return self._time.hindrance() or self._outer_hindrance() or self._failures.hindrance
 
-    def _store(self) -> EventStore:
-        return self.event_store
-
     async def _show(self, name: str, *, again: bool = False) -> None:
         await self._screens.show(name, again=again)
 
@@ -224,6 +223,7 @@ class WorkerRole:
                 ("refund", self._receipts.hear_notification),
                 ("command", self._receipts.hear_command),
                 *([("enquiry", self._invoices.hear_enquiry)] if self._settings.rules.supplier else []),
+                *([("credit", self._receipts.hear_credit)] if self._settings.stations else []),
             ):
                 group.create_task(self._listen(kind, hear), name=f"worker hears {kind}")
             group.create_task(self._consume(), name="worker")
