@@ -209,6 +209,7 @@ class _Opener:
                 tariff,
                 payby_keys,
                 payby.payee_mid,
+                read_ticket_keys(settings.coupon) if settings.coupon else {},
             ),
             signer=signer,
             trusted=trusted,

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from terminal.config.coupon_settings import CouponSettings
 from terminal.config.field_types import (
     Arm,
     File,
@@ -234,8 +235,8 @@ SECTIONS: Mapping[str, type[Section]] = {
     kind.section(): kind
     for kind in (
         GarageSettings, LaneSettings, MqttSettings, BrokerSettings, PaybySettings, LiftSettings, TicketSettings,
-        LookupSettings, PlateSettings, TariffSettings, ReaderSettings, LcdSettings, BarrierSettings, LoopsSettings,
-        ListenerSettings, ConsoleSettings, JournalSettings, ReceiptSettings, PaystationSettings,
+        CouponSettings, LookupSettings, PlateSettings, TariffSettings, ReaderSettings, LcdSettings, BarrierSettings,
+        LoopsSettings, ListenerSettings, ConsoleSettings, JournalSettings, ReceiptSettings, PaystationSettings,
         GpioSettings,
     )
 }  # fmt: skip
@@ -293,6 +294,7 @@ class Settings:
     payby: PaybySettings | None = None
     lift: LiftSettings | None = None
     ticket: TicketSettings | None = None
+    coupon: CouponSettings | None = None
     lookup: LookupSettings | None = None
     plate: PlateSettings | None = None
     tariff: TariffSettings = TariffSettings()  # noqa: RUF009 - a frozen Struct

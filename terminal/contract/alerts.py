@@ -121,6 +121,9 @@ ALERTS: Mapping[AlertCode, AlertKind] = {
         "Somebody who is no pay station of this garage said that a ticket was paid; nothing came of it.",
         "After a change of keys: make `paystation.trusted` that of the stations. Otherwise somebody else publishes on "
         "the broker: change its passwords."),
+    "coupon-used": AlertKind("warning", ONCE,
+        "A coupon was read that another stay has used: it was copied, or given away twice.",
+        "Nothing: it counts once. If it happens often, ask who hands the coupons out."),
     "credit-refused": AlertKind("warning", ONCE,
         "A pay station's credit was refused: it came too late, or it lasts too long.",
         "Compare the station's clock. Open the lane for the driver, if he has paid."),

@@ -60,7 +60,7 @@ def _when(kind: str, field: str, values: list[str], needed: list[str]) -> None:
 
 # What the types' __post_init__ asks for; tests compare the two.
 _when("Fee", "reason", ["refused"], ["why"])
-_when("Fee", "reason", ["due", "free", "lost", "number"], ["exited"])
+_when("Fee", "reason", ["due", "free", "lost", "number", "coupon"], ["exited"])
 _when("Fee", "reason", ["due", "free", "lost"], ["amount", "currency"])
 _when("Fee", "reason", ["due", "free"], ["session", "entered", "minutes"])
 _when("Screen", "state", ["pay"], ["session", "amount", "currency", "expires", "remaining", "qr", "key", "sign"])

@@ -33,6 +33,8 @@ def _fee(data: MessageFields) -> str:
             return f"ticket refused: {data['why']}"
         case "lost":
             return f"ticket lost, {_money(data)} due"
+        case "coupon":
+            return "a coupon was read"
         case "number":
             return f"ticket {data['ticket']} of another system"
         case "free":

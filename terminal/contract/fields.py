@@ -14,7 +14,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "ticket": "the text as scanned, up to 512 characters; of a refused ticket the first 64",
         "reason": (
             "what the reader makes of it: an amount is due, nothing is due, the ticket is lost, it is a number of "
-            "another system, or it is refused"
+            "another system, a coupon, or it is refused"
         ),
         "session": "the stay that the ticket names; for a lost ticket the worker derives it, whatever this says",
         "car": "the vehicle that waits, if the loops name one",

@@ -45,7 +45,7 @@ class IssuedInvoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     amount: AmountText
     vat: AmountText
     vat_percent: str
-    currency: Currency = "AED"
+    currency: Currency
     supplier_ar: str | None = None
     address_ar: str | None = None
     entered: Stamp | None = None

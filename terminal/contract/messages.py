@@ -49,7 +49,7 @@ class Fee(Message, frozen=True, kw_only=True):
     """A ticket was read, and this is what is due."""
 
     ticket: Annotated[str, Meta(max_length=512)]
-    reason: Literal[FeeReason, "number", "refused"]
+    reason: Literal[FeeReason, "number", "coupon", "refused"]
     session: Uuid7 | None = None
     car: Uuid7 | None = None
     entered: Stamp | None = None

@@ -21,6 +21,8 @@ class Allowance:
     value: int
     by: str
     until: int
+    minutes: int = 0
+    """Of a coupon for minutes, whose ``value`` is what they came to by the tariff."""
 
 
 def due(amount: int, allowances: Iterable[Allowance], at: int) -> int:

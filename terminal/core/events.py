@@ -241,6 +241,22 @@ class AllowanceGiven:
 
 
 @dataclass(frozen=True, slots=True)
+class CouponRead:
+    """A genuine coupon was read at a lane, for the visit that is there. ``coupon``: its id; ``session``: the visit's
+    stay when it was read; the rest as of an allowance."""
+
+    at: int
+    lane: str
+    fee_id: str
+    coupon: str
+    session: str
+    kind: AllowanceKind
+    value: int
+    until: int
+    minutes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class AlertTold:
     """An alert that the state owed has reached the broker."""
 
@@ -277,6 +293,7 @@ Event = (
     | RefundUnheard
     | CommandGiven
     | AllowanceGiven
+    | CouponRead
     | AlertTold
     | TimePassed
 )
@@ -289,6 +306,7 @@ LaneEvent = (
     | BarrierGone
     | LiftAnswered
     | CommandGiven
+    | CouponRead
     | TimePassed
 )
 """The events that name the lane they come from."""
@@ -315,6 +333,7 @@ EVENTS: dict[str, type[Event]] = {
         RefundUnheard,
         CommandGiven,
         AllowanceGiven,
+        CouponRead,
         AlertTold,
         TimePassed,
     )

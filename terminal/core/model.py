@@ -18,8 +18,7 @@ FeeReason = Literal["due", "free", "lost"]
 GrantReason = Literal["paid", "free", "credit"]
 
 
-MAX_ATTEMPTS = 3
-MAX_LIFTS = 3
+MAX_ATTEMPTS = MAX_LIFTS = 3
 LIFT_MS = 30_000
 LIFT_UNKNOWN_CAR_MS = 15_000
 HOLD_MS = 60_000
@@ -66,7 +65,7 @@ class ParkingFee:
     reason: FeeReason
     minutes: int | None = None
     car: str | None = None
-    full: int | None = None  # the tariff's, where allowances made ``amount`` less
+    full: int | None = None  # before allowances
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +221,7 @@ class Stay:
     """Of a lost ticket: when it was last read."""
     untold: tuple[UntoldAlert, ...] = ()
     allowances: tuple[Allowance, ...] = ()
+    coupon: bool = False  # no stay, but a coupon that was used
 
     @property
     def lifts(self) -> int:
@@ -262,10 +262,11 @@ class Stay:
 ScreenState = Literal["idle", "wait", "pay", "paid", "free", "closed", "help", "out-of-order"]
 HelpReason = Literal[
     "ticket-unknown", "ticket-used", "ticket-copied", "ticket-foreign", "ticket-future", "ticket-unanswered",
-    "plate-unsure", "refused", "unpaid", "no-answer", "qr", "barrier",
+    "coupon-unknown", "coupon-over", "coupon-used", "coupon-alone", "plate-unsure", "refused", "unpaid", "no-answer",
+    "qr", "barrier",
 ]  # fmt: skip
 Obstacle = Literal[HelpReason, ""]
-"""What stands in a driver's way: a person is needed. Empty: nothing does."""
+"""Why a person is needed. Empty: nobody is."""
 ClosedReason = Literal["operator", "disk-full", "barrier"]
 OutOfOrderReason = Literal["broker", "payby", "unauthorised", "clock", "journal"]
 REASONS: Mapping[ScreenState, tuple[str, ...]] = {

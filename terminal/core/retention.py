@@ -52,6 +52,8 @@ def session_of(event: events.Event) -> str | None:
             return fee.session
         case events.LiftAnswered() | events.StayFailed() | events.AlertTold() | events.AllowanceGiven():
             return event.session
+        case events.CouponRead():
+            return event.coupon
         case (
             events.OrderReported()
             | events.OrderScanned()

@@ -31,6 +31,7 @@ def invoice(**changes: Any) -> IssuedInvoice:
         "amount": "25.00",
         "vat": "1.19",
         "vat_percent": "5",
+        "currency": "AED",
         "entered": "2026-09-21T12:15:00.000Z",
         "minutes": 125,
     }

@@ -38,6 +38,7 @@ from tests.support.memory_bus import MemoryBus
 from tests.support.memory_journal import MemoryJournal
 
 KEYS = {"k1": b"k" * 32}
+COUPON_KEYS = {"c1": b"c" * 32}
 TARIFF = Tariff.from_texts(
     free_minutes=10,
     block_minutes=60,
@@ -66,7 +67,7 @@ def worker_settings(
     return WorkerSettings(
         GARAGE,
         rules or Rules(GARAGE),
-        JudgementSettings(GARAGE, keys, TARIFF, [payby_key("payby").public_key()], PAYEE),
+        JudgementSettings(GARAGE, keys, TARIFF, [payby_key("payby").public_key()], PAYEE, COUPON_KEYS),
         WorkerSigner("worker", private_key("worker")),
         trusted(),
         2.0,

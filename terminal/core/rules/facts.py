@@ -8,6 +8,7 @@ from terminal.core.events import (
     BarrierGone,
     BoomSeen,
     CommandGiven,
+    CouponRead,
     Damaged,
     Event,
     LiftAnswered,
@@ -25,7 +26,7 @@ from terminal.core.events import (
     VehicleSeen,
     VehicleUnknown,
 )
-from terminal.core.rules.allowances import allowance_given
+from terminal.core.rules.allowances import allowance_given, coupon_read
 from terminal.core.rules.arrival import ticket_read, ticket_refused
 from terminal.core.rules.boom import barrier_gone, boom_seen
 from terminal.core.rules.commands import command_given
@@ -77,6 +78,8 @@ def record(draft: Draft, event: Event) -> None:
             command_given(draft, event)
         case AllowanceGiven():
             allowance_given(draft, event)
+        case CouponRead():
+            coupon_read(draft, event)
         case AlertTold():
             alert_told(draft, event)
         case TimePassed():

@@ -18,6 +18,7 @@ from terminal.core.events import (
     BarrierGone,
     BoomSeen,
     CommandGiven,
+    CouponRead,
     Damaged,
     Event,
     LiftAnswered,
@@ -122,6 +123,7 @@ BY_EVENT: Mapping[type[Event], EventRow] = {
     RefundUnheard: EventRow("refund unheard", _NOTHING),
     CommandGiven: EventRow("operator", _OVER),
     AllowanceGiven: EventRow("allowance", dict.fromkeys(("ordering", "paying"), ("reordering",))),
+    CouponRead: EventRow("coupon", dict.fromkeys(("ordering", "paying"), ("reordering",))),
     AlertTold: EventRow("alert told", _NOTHING),
     TimePassed: EventRow("time", _NOTHING),
 }

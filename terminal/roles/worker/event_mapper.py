@@ -5,7 +5,7 @@ It believes only the ticket's text of a `fee`, and only PayBy's signature of a `
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, get_args
 
@@ -52,6 +52,7 @@ class JudgementSettings:
     tariff: TicketPricing
     payby_keys: Sequence[RSAPublicKey]
     payee_mid: str
+    coupon_keys: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def ticket_event(

@@ -82,5 +82,6 @@ def issued_invoice(stay: Stay, payment: Payment) -> IssuedInvoice | None:
         amount=money.text(payment.amount),
         vat=money.text(money.vat_part(payment.amount, supplier.vat_percent)),
         vat_percent=supplier.vat_percent,
+        currency="AED",
         notes=notes,
     )
