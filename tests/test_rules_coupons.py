@@ -77,9 +77,10 @@ def test_it_stays_used_when_its_visit_has_ended_and_another_comes() -> None:
     story.shows_qr()
     coupon(story, "free", 0)
     story.raises()
+    story.payby("FAILURE")
     story.drives_through()
     story.shows_qr("b")
-    coupon(story, "free", 0, session="b")
+    coupon(story, "free", 0, session="b", fee="another")
     assert story.shows() == "help coupon-used"
 
 
