@@ -15,7 +15,8 @@ from tests.support.story import Story
 COUNTS = {
     "ParkingFee.amount", "ParkingFee.minutes", "Grant.amount", "Grant.signed", "Lane.passages", "Lane.skew",
     "VisitOrder.amount", "VisitOrder.attempt", "VisitOrder.minutes", "VisitOrder.unheard", "Payment.amount",
-    "VisitRefund.amount", "Allowance.value", "Allowance.minutes", "ParkingFee.full", "VisitRefund.unheard", "Visit.attempts", "Visit.lifts",
+    "VisitRefund.amount", "Allowance.value", "Allowance.minutes",
+    "ParkingFee.full", "VisitRefund.unheard", "Visit.attempts", "Visit.lifts",
 }  # fmt: skip
 """The whole numbers in the state that are not times."""
 NOUNS = [

@@ -283,6 +283,8 @@ ROWS: dict[str, tuple[str, str]] = {
     "day.hand": ("opened by hand", "فُتح يدويًا"),
     "day.unknown": ("opened, nobody knows by whom", "فُتح من مجهول"),
     "day.refused": ("ticket refused", "تذكرة مرفوضة"),
+    "day.lost": ("lost ticket", "تذكرة مفقودة"),
+    "day.coupon": ("coupon read", "قراءة قسيمة"),
     "day.csv": ("As CSV", "ملف CSV"),
     # audit
     "audit": ("Audit", "سجل التدقيق"),
