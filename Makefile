@@ -102,7 +102,7 @@ chaos acceptance faults: $(READY_DEV)
 	$(BIN)/python -m tests.$@ $(ARGS)
 
 # What the rules' own tests reach of core/, branches included.
-CORE_TESTS := $(addprefix tests/test_,clock_turn.py digests.py display.py events.py eventstore*.py foreign_ticket.py ids.py money.py quote.py retention.py rules_*.py tariff.py tariff_[!p]*.py tariff_pricing.py ticket.py value.py)
+CORE_TESTS := $(addprefix tests/test_,allowance.py clock_turn.py coupon.py digests.py display.py events.py eventstore*.py foreign_ticket.py ids.py invoice.py money.py quote.py retention.py rules_*.py tariff.py tariff_[!p]*.py tariff_pricing.py ticket.py value.py)
 coverage: $(READY_DEV)
 	$(BIN)/python -m pytest -q --cov=terminal.core --cov-branch --cov-report=term-missing:skip-covered \
 		--cov-fail-under=100 $(CORE_TESTS)

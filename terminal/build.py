@@ -24,6 +24,7 @@ from terminal.config.lookup_settings import LookupSettings
 from terminal.config.outward_settings import AlertsSettings
 from terminal.config.schema import ConfigError, Settings, present
 from terminal.contract import signatures
+from terminal.core.invoice import Supplier
 from terminal.core.model import Rules
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.errors import Will
@@ -42,9 +43,24 @@ if TYPE_CHECKING:
 def rules(settings: Settings, *, mark: str = "") -> Rules:
     """The limits of a visit; with the default wait if there is no [payby], which a reader of a journal may lack."""
     garage, exit_grace_ms = settings.need(sections.GarageSettings).id, settings.tariff.exit_grace * 60_000
+    issuer = supplier(settings)
     if settings.payby is None:
-        return Rules(garage, exit_grace=exit_grace_ms, mark=mark)
-    return Rules(garage, round(settings.payby.cancel_after * 1000), exit_grace_ms, mark=mark)
+        return Rules(garage, exit_grace=exit_grace_ms, mark=mark, supplier=issuer)
+    return Rules(garage, round(settings.payby.cancel_after * 1000), exit_grace_ms, mark=mark, supplier=issuer)
+
+
+def supplier(settings: Settings) -> Supplier | None:
+    """Who issues tax invoices; None: nobody does."""
+    if (receipt := settings.receipt) is None:
+        return None
+    return Supplier(
+        receipt.supplier,
+        receipt.supplier_ar or "",
+        receipt.address,
+        receipt.address_ar or "",
+        receipt.trn,
+        settings.tariff.vat_percent,
+    )
 
 
 def tariff(settings: Settings) -> "TariffHistory":
@@ -160,6 +176,19 @@ def trusted(lift: sections.LiftSettings) -> signatures.TrustedKeys:
             signatures.load_trusted({name: path})
     with _naming("lift.trusted"):
         return signatures.load_trusted(lift.trusted)
+
+
+def stations(settings: Settings) -> signatures.TrustedKeys | None:
+    """The keys of pay stations; None if there are none. Raises ConfigError that names the key of the wrong file."""
+    if settings.paystation is None:
+        return None
+    for name, path in settings.paystation.trusted.items():
+        with _naming(f"paystation.trusted.{name}"):
+            signatures.load_trusted({name: path})
+    own = settings.lift.trusted if settings.lift else {}
+    with _naming("paystation.trusted"):  # nor may a station have a worker's key, or a console's
+        signatures.load_trusted({**own, **settings.paystation.trusted})
+        return signatures.load_trusted(settings.paystation.trusted)
 
 
 def signing_key(key: str, path: Path | None, lift: sections.LiftSettings) -> tuple[str, "Ed25519PrivateKey"]:

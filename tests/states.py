@@ -109,6 +109,8 @@ def words(event: e.Event) -> str:
             return "refund refused"
         case e.CommandGiven(command=command):
             return command
+        case e.AllowanceGiven(kind=kind) | e.CouponRead(kind=kind):
+            return kind
         case e.Damaged():
             return "journal damaged"
         case e.StayFailed():
@@ -170,6 +172,11 @@ def asides(story: Watched) -> Iterator[Callable[[Watched], object]]:
     yield lambda s: (s.reads("b"), s.reads("b", lane="exit-2"))
     yield lambda s: s.tell(e.Damaged(s.at, "listed", listed=True))
     yield lambda s: s.tell(e.StayFailed(s.at, an_id("stay", "a"), "its words"))
+    for kind, value in (("paid", 2000), ("amount", 500), ("percent", 2500), ("free", 0)):
+        yield lambda s, kind=kind, value=value: allowed(s, kind, value)  # type: ignore[misc]
+    yield lambda s: [allowed(s, "amount", 1, id=an_id("allowance", n)) for n in range(17)]
+    for session in ("a", "b"):
+        yield lambda s, session=session: [coupon(s, session), coupon(s, "a"), coupon(s, "b")]  # type: ignore[misc]
     if stay is None:
         return
     for n in range(len(stay.orders))[-1:]:
@@ -242,6 +249,23 @@ def paid_twice(story: Watched, first: int, stages: Iterable[RefundStage]) -> Non
     story.payby("PAID", order=story.stay().orders[first])
     for stage in stages if story.stay().refunds else ():
         story.tell(e.RefundReported(story.at, story.refund().no, story.refund().order_no, stage))
+
+
+def allowed(story: Watched, kind: str, value: int, **more: str) -> None:
+    """Told twice, as its sender repeats it."""
+    name = more.get("id", an_id(kind))
+    for _ in range(2):
+        story.tell(
+            e.AllowanceGiven(story.at, name, an_id("stay", "a"), kind, value, "station", story.at + 900_000)  # type: ignore[arg-type]
+        )
+
+
+def coupon(story: Watched, session: str) -> None:
+    """Read for a stay that may be there."""
+    fee = an_id("coupon", session, story.at, len(story.said))
+    story.tell(
+        e.CouponRead(story.at, "exit-1", fee, an_id("coupon"), an_id("stay", session), "amount", 500, story.at + 9)
+    )
 
 
 def command(story: Watched, name: str, **more: object) -> None:

@@ -39,6 +39,9 @@ SAID_BY = {  # the contract's table of topics; `alert` and `health/<role>` are a
     "vehicle": {"loops"},
     "command": {"console"},
     "refund": {"worker", "listener"},
+    "enquiry": {"listener", "console"},
+    "invoice": {"worker"},
+    "credit": {"paystation"},
 }
 HEARD_BY = {
     "fee": {"worker", "console"},
@@ -48,12 +51,15 @@ HEARD_BY = {
     "order": {"reader", "console"},
     "screen": {"reader", "lcd", "console"},
     "paid": {"worker", "console"},
-    "receipt": {"listener", "console"},
+    "receipt": {"listener", "console", "paystation"},
     "lift": {"barrier", "worker", "console"},
     "barrier": {"worker", "console"},
     "vehicle": {"reader", "worker", "barrier", "loops", "console"},
     "command": {"worker", "console"},
     "refund": {"worker", "console"},
+    "enquiry": {"worker", "console"},
+    "credit": {"worker", "console"},
+    "invoice": {"listener", "console"},
     "alert": {"console"},
     "alerts/reader": {"console", "reader"},
 }

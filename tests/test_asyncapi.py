@@ -76,6 +76,20 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "order_no": NUMBER, "refund_no": "R1", "status": "asked", "notify_id": "2026", "body": "{}", "sign": "c2ln",
         **MONEY,
     },
+    "credit": {
+        "session": SESSION, "kind": "percent", "by": "station", "until": AT, "not_after": AT, "key": "station",
+        "sign": "c2ln", "amount": "20.00", "percent": "25",
+    },
+    "enquiry": {"address": "0" * 68, "order_no": NUMBER},
+    "invoice": {
+        "enquiry": ID,
+        "invoice": {
+            "number": "marina-2609211413-000001-7K3Q", "issued": AT, "order_no": NUMBER, "lane": "exit-1",
+            "supplier": "words", "supplier_ar": "words", "address": "words", "address_ar": "words", "trn": "1" * 15,
+            "vat": "0.95", "vat_percent": "5", "entered": AT, "minutes": 90, **MONEY,
+            "notes": [{"number": "marina-2609211413-C000001-7K3Q", "issued": AT, "amount": "20.00", "vat": "0.95"}],
+        },
+    },
     "alert": {
         "severity": "critical", "code": "arm", "state": "raised", "text": "words", "session": SESSION,
         "order_no": NUMBER, "help_code": "X2B4C",
@@ -216,6 +230,9 @@ def test_who_publishes_what_is_as_the_contract_says() -> None:
         "vehicle": ["loops"],
         "command": ["console"],
         "refund": ["worker", "listener"],
+        "credit": ["paystation"],
+        "enquiry": ["listener", "console"],
+        "invoice": ["worker"],
         "alert": list(RIGHTS),
         "alerts": list(RIGHTS),
         "health": list(RIGHTS),

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 import pytest
 
+from terminal.core import allowance, model
 from terminal.core import events as e
-from terminal.core import model
 from terminal.core.clock_turn import BACK_MS, TIMES, turn_of, turned
 from terminal.core.outbox import lane_due, stay_due
 from tests.support.story import Story
@@ -15,13 +15,17 @@ from tests.support.story import Story
 COUNTS = {
     "ParkingFee.amount", "ParkingFee.minutes", "Grant.amount", "Grant.signed", "Lane.passages", "Lane.skew",
     "VisitOrder.amount", "VisitOrder.attempt", "VisitOrder.minutes", "VisitOrder.unheard", "Payment.amount",
-    "VisitRefund.amount", "VisitRefund.unheard", "Visit.attempts", "Visit.lifts",
+    "VisitRefund.amount", "Allowance.value", "Allowance.minutes",
+    "ParkingFee.full", "VisitRefund.unheard", "Visit.attempts", "Visit.lifts",
 }  # fmt: skip
 """The whole numbers in the state that are not times."""
 NOUNS = [
     kind
     for kind in vars(model).values()
-    if isinstance(kind, type) and kind.__module__ == model.__name__ and kind is not model.Rules
+    if isinstance(kind, type)
+    and kind.__module__ in (model.__name__, allowance.__name__)
+    and hasattr(kind, "__dataclass_fields__")
+    and kind is not model.Rules
 ]
 """But for the rules, whose times are lengths."""
 BY = -2_000_000_000

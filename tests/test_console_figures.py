@@ -101,3 +101,9 @@ def test_the_table_has_every_figure() -> None:
     assert "2026-11-30,takings,20.00" in rows
     assert "2026-11-30,takings 01:00,20.00" in rows
     assert "2026-11-30,payment to boom p50," in rows
+
+
+def test_each_lost_ticket_and_each_coupon_is_counted_once_however_often_its_reader_says_it() -> None:
+    told = [line("fee", n, reason=reason, id=f"{reason} {n // 2}") for n in range(4) for reason in ("lost", "coupon")]
+    found = figures([*told, line("fee", 9, reason="due", id="due")], DUBAI)
+    assert found.exceptions == {"day.lost": 2, "day.coupon": 2}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from terminal.core import events as e
 from terminal.core import model
 from terminal.core.actions import Action
+from terminal.core.invoice import Supplier
 from terminal.core.model import Rules, Stay
 from terminal.core.retention import slim
 from terminal.core.rules import Change
@@ -21,7 +22,7 @@ from terminal.journal.kinds import CHECKPOINT, GONE, RECALLED, SHELVED
 from terminal.journal.rows import Row
 from tests.support.memory_journal import MemoryJournal
 from tests.support.pursuit_words import words
-from tests.support.story import T0, Story, an_id
+from tests.support.story import PROOF, T0, TOKEN, Story, an_id
 
 
 class PrunedJournal(MemoryJournal):
@@ -298,3 +299,28 @@ async def test_a_checkpoint_bears_the_rules_in_force() -> None:
     again = a_ledger(memory)
     again.replay()
     assert again.garage.rules == laid_down
+
+
+@pytest.mark.parametrize("checkpoint_rows", [1, 1_000])
+def test_the_numbers_of_invoices_go_on_after_a_kill_from_a_checkpoint_as_from_the_beginning(
+    checkpoint_rows: int,
+) -> None:
+    """A number is in the journal with the fact that pays, or it was never given."""
+    supplier = Supplier("Marina Parking", "", "Dubai", "", "100123456700003", "5")
+    memory, numbers = MemoryJournal(), list[str]()
+    for visit in ("a", "b", "c", "d"):
+        event_store = EventStore(Rules("marina"), memory, words, checkpoint_rows=checkpoint_rows)
+        event_store.replay()
+        taken(event_store, e.Started(T0, "test", Rules("marina", supplier=supplier, mark="m")))
+        taken(event_store, e.BoomSeen(T0, "exit-1", "down"))
+        fee = model.ParkingFee(an_id("fee", visit), an_id("stay", visit), "t", 2000, "due", 90, an_id("car", visit))
+        taken(event_store, e.VehicleSeen(T0, "exit-1", True, False, an_id("car", visit)))
+        taken(event_store, e.TicketRead(T0, "exit-1", fee))
+        no = event_store.garage.stays[an_id("stay", visit)].orders[-1].no
+        taken(event_store, e.OrderReported(T0, no, "CREATED", 2000, PROOF, "1317", TOKEN))
+        taken(event_store, e.OrderReported(T0, no, "PAID", 2000, PROOF, "1317"))
+        (payment,) = event_store.garage.stays[an_id("stay", visit)].payments
+        assert payment.invoice is not None
+        numbers.append(payment.invoice.number.split("-")[2])
+    assert numbers == ["000001", "000002", "000003", "000004"]
+    assert any(row.kind == CHECKPOINT for row in memory.rows) == (checkpoint_rows == 1)

@@ -105,7 +105,8 @@ def test_options_reach_app() -> None:
     assert (asked.paid, asked.ticket_class, asked.holidays, asked.country) == (["a=1", "b=2"], "bus", 2027, "AE")
     assert vars(called("ticket", "--minutes-ago", "-5", "--text", "--png", "t.png")) == {
         "command": "ticket", "config": None, "minutes_ago": -5, "text": True, "png": Path("t.png"),
-        "code": "qr", "lost": False, "printer": None, "dots": 576,
+        "code": "qr", "lost": False, "coupon": None, "days": 1, "printer": None,
+        "dots": 576,
         "key": None,
     }  # fmt: skip
     assert called("screens", "--out", "pictures").out == Path("pictures")

@@ -135,6 +135,20 @@ async def test_nothing_else_gets_through(proxied: Proxied) -> None:
     assert all(len(came[2]) < LARGEST for came in proxied.came)
 
 
+async def test_a_drivers_invoice_gets_through_by_its_address_alone(proxied: Proxied) -> None:
+    address = "/receipt/" + "0123456789" * 6 + "01234567"
+    async with proxied.session() as session:
+        async with session.get(address) as answer:
+            assert answer.status == 200
+        for method, path in (
+            ("POST", address), ("DELETE", address), ("GET", "/receipt/"), ("GET", address[:-1]), ("GET", address + "1"),
+            ("GET", address + "/"), ("GET", address + "/../../metrics"), ("GET", "/receipt/../metrics"),
+        ):  # fmt: skip
+            async with session.request(method, path) as answer:
+                assert answer.status in (403, 404, 405), (method, path, answer.status)
+    assert [came[:2] for came in proxied.came] == [("GET", address)]
+
+
 HEAD = f"POST /payby/notify HTTP/1.1\r\nHost: {NAME}\r\n"
 
 

@@ -177,7 +177,7 @@ def test_no_key_has_two_names() -> None:
 
 @pytest.mark.parametrize("name", ["", "barrier", "aworker", "worker|x", "worker\n", "Worker"])
 def test_a_key_is_a_workers_or_a_consoles(name: str) -> None:
-    with pytest.raises(BadKeyFile, match="must begin with worker or console"):
+    with pytest.raises(BadKeyFile, match="must begin with worker, console or station"):
         TrustedKeys({name: private_key("worker").public_key()})
 
 

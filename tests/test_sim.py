@@ -30,6 +30,13 @@ def test_numbers_of_a_system_that_fails_lies_and_wavers_violate_nothing() -> Non
         assert report.counts["look-ups"] > 10
 
 
+def test_coupons_of_which_some_are_copies_and_a_pay_station_violate_nothing() -> None:
+    for number in range(3):
+        report = run(f"allowances:{number}", Options(orders=40, climate="allowances", tracing=True))
+        assert not report.violation, f"{report.violation}\n{readable(report.trace, 200)}"
+        assert report.counts["allowances"] > 5
+
+
 def test_the_same_seed_gives_the_same_world() -> None:
     options = Options(orders=30, faults=True, real=False, tracing=True)
     assert run("same", options).digest() == run("same", options).digest() != run("other", options).digest()

@@ -138,8 +138,11 @@ def _ticket(args: argparse.Namespace) -> int:
     from terminal.tools.ticket import command
 
     settings = _load(args)
-    settings.require("ticket")
-    wish = command.TicketWish(args.minutes_ago, args.key, args.code, args.lost, args.text, args.png, args.dots)
+    if not args.coupon:
+        settings.require("ticket")
+    wish = command.TicketWish(
+        args.minutes_ago, args.key, args.code, args.lost, args.text, args.png, args.dots, args.coupon or "", args.days
+    )
     try:
         command.run(
             settings,

@@ -110,6 +110,7 @@ def console_options(settings: Settings) -> "ConsoleOptions":
         console.host,
         console.port,
         metrics_token=_metrics_token(console),
+        issues_invoices=settings.receipt is not None,
     )
 
 
@@ -225,6 +226,7 @@ class _Opener:
                 tariff,
                 payby_keys,
                 payby.payee_mid,
+                read_ticket_keys(settings.coupon) if settings.coupon else {},
             ),
             signer=signer,
             trusted=trusted,
@@ -233,6 +235,8 @@ class _Opener:
             version=__version__,
             device_ids=payby.device_ids,
             foreign=foreign_tickets(settings),
+            stations=build.stations(settings),
+            receipt_url=(settings.receipt.url or "").rstrip("/") if settings.receipt else "",
         )
         ask = _ticket_source(settings, endpoint)
 
@@ -249,12 +253,25 @@ class _Opener:
         ).run
 
     def _listener(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
-        from terminal.roles.listener.role import ListenerRole
+        from terminal.roles.listener.role import InvoiceServer, ListenerRole
 
+        invoices: InvoiceServer | None = None
+        if self._settings.receipt and self._settings.receipt.url:
+            from zoneinfo import ZoneInfo
+
+            from terminal.invoice.enquiries import InvoiceEnquiries
+            from terminal.roles.listener.invoice_pages import InvoicePages
+
+            invoices = InvoicePages(InvoiceEnquiries(endpoint), ZoneInfo(self._garage.timezone))
         payby, listener = self._settings.need(sections.PaybySettings), self._settings.need(sections.ListenerSettings)
         keys = build.payby_public_keys(payby)
         return ListenerRole(
-            endpoint, payby_keys=keys, host=listener.host, port=listener.port, payee_mid=payby.payee_mid
+            endpoint,
+            payby_keys=keys,
+            host=listener.host,
+            port=listener.port,
+            payee_mid=payby.payee_mid,
+            invoices=invoices,
         ).run
 
     def _console(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from terminal.config import toml_faults
+from terminal.config.coupon_settings import CouponSettings
 from terminal.config.error_text import got, named
 from terminal.config.schema import (
     CLOCKS,
@@ -184,6 +185,9 @@ def _may_be_empty(section: str, key: str) -> bool:
         ("alerts", "ca_file"),
         ("payby", "payee_mid"),
         ("payby", "notify_url"),
+        ("receipt", "supplier_ar"),
+        ("receipt", "address_ar"),
+        ("receipt", "url"),
         ("lcd", "idle_picture"),
         ("lcd", "wifi_password_file"),
     }
@@ -281,16 +285,18 @@ def read_secret(path: Path, key: str = "secret") -> bytes:
     return secret
 
 
-def read_ticket_keys(ticket: TicketSettings) -> dict[str, bytes]:
-    """Each ticket key by its id, in the file's order; raises ConfigError unless each is 32 bytes or more, as hex."""
+def read_ticket_keys(ticket: TicketSettings | CouponSettings) -> dict[str, bytes]:
+    """Each key by its id, in the file's order; raises ConfigError unless each is 32 bytes or more, as hex."""
     keys: dict[str, bytes] = {}
+    section = ticket.section()
     for name, path in ticket.keys.items():
+        key = f"{section}.keys.{name}"
         try:
-            keys[name] = bytes.fromhex(read_secret(path, f"ticket.keys.{name}").decode("ascii"))
+            keys[name] = bytes.fromhex(read_secret(path, key).decode("ascii"))
         except ValueError:
-            raise ConfigError(f"ticket.keys.{name}: {path} is not hex") from None
+            raise ConfigError(f"{key}: {path} is not hex") from None
         if len(keys[name]) < 32:
-            raise ConfigError(f"ticket.keys.{name}: {path} has {len(keys[name])} bytes, takes 32 or more, as hex")
+            raise ConfigError(f"{key}: {path} has {len(keys[name])} bytes, takes 32 or more, as hex")
     if len(set(keys.values())) < len(keys):
-        raise ConfigError("ticket.keys: two ids have the same key; give each id its own, or leave one out")
+        raise ConfigError(f"{section}.keys: two ids have the same key; give each id its own, or leave one out")
     return keys

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from terminal.config.coupon_settings import CouponSettings
 from terminal.config.field_types import (
     Arm,
     File,
@@ -32,6 +33,8 @@ from terminal.config.field_types import (
 )
 from terminal.config.lookup_settings import LookupSettings, PlateSettings
 from terminal.config.outward_settings import AlertsSettings, DiscoverySettings, LogSettings
+from terminal.config.paystation_settings import PaystationSettings
+from terminal.config.receipt_settings import ReceiptSettings
 from terminal.config.section import Section
 from terminal.config.tariff_settings import TariffSettings
 
@@ -259,9 +262,9 @@ SECTIONS: Mapping[str, type[Section]] = {
     kind.section(): kind
     for kind in (
         GarageSettings, LaneSettings, MqttSettings, BrokerSettings, PaybySettings, LiftSettings, TicketSettings,
-        LookupSettings, PlateSettings, TariffSettings, ReaderSettings, LcdSettings, BarrierSettings, LoopsSettings,
-        ListenerSettings, ConsoleSettings, AlertsSettings, DiscoverySettings, JournalSettings, GpioSettings,
-        LogSettings,
+        CouponSettings, LookupSettings, PlateSettings, TariffSettings, ReaderSettings, LcdSettings, BarrierSettings,
+        LoopsSettings, ListenerSettings, ConsoleSettings, AlertsSettings, DiscoverySettings, JournalSettings,
+        ReceiptSettings, PaystationSettings, GpioSettings, LogSettings,
     )
 }  # fmt: skip
 
@@ -320,6 +323,7 @@ class Settings:
     payby: PaybySettings | None = None
     lift: LiftSettings | None = None
     ticket: TicketSettings | None = None
+    coupon: CouponSettings | None = None
     lookup: LookupSettings | None = None
     plate: PlateSettings | None = None
     tariff: TariffSettings = TariffSettings()  # noqa: RUF009 - a frozen Struct
@@ -332,6 +336,8 @@ class Settings:
     alerts: AlertsSettings | None = None
     discovery: DiscoverySettings | None = None
     journal: JournalSettings | None = None
+    receipt: ReceiptSettings | None = None
+    paystation: PaystationSettings | None = None
     gpio: GpioSettings = GpioSettings()  # noqa: RUF009 - a frozen Struct
     log: LogSettings = LogSettings()  # noqa: RUF009 - a frozen Struct
     file: Path | None = None

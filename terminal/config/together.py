@@ -25,7 +25,7 @@ def check_together(settings: Settings) -> None:
             _check_reader,
             _check_panel,
         ),
-        *(_check_amounts, _check_pins),
+        *(_check_amounts, _check_pins, _check_receipt),
     ):
         check(settings)
 
@@ -104,6 +104,13 @@ def _check_alerts(settings: Settings) -> None:
         raise ConfigError("alerts.smtp_password_file: takes a file with alerts.smtp_username, and none without")
     if alerts.smtp_username and not alerts.smtp_url:
         raise ConfigError("alerts.smtp_username: got a user, takes one with alerts.smtp_url alone")
+
+
+def _check_receipt(settings: Settings) -> None:
+    """What stays and paid for how much is nobody else's business on the way."""
+    if settings.receipt and settings.receipt.url:
+        _check_port("receipt.url", settings.receipt.url)
+        _check_plain("receipt.url", settings.receipt.url)
 
 
 def _check_mqtt(settings: Settings) -> None:

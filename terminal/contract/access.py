@@ -37,22 +37,23 @@ def _rights(says: str, hears: str) -> Rights:
 ROLES = {
     "reader": _rights("fee alert", "order screen vehicle health"),
     "worker": _rights(
-        "order screen receipt lift refund lookup alert",
-        "fee plate found paid refund barrier vehicle command lift health",
+        "order screen receipt lift refund lookup invoice alert",
+        "fee plate found paid refund barrier vehicle command credit enquiry lift health",
     ),
-    "listener": _rights("paid refund alert", "receipt health"),
+    "listener": _rights("paid refund enquiry alert", "receipt invoice health"),
     "barrier": _rights("barrier alert", "lift vehicle health"),
     "lcd": _rights("alert", "screen health"),
     "loops": _rights("vehicle alert", "vehicle"),
-    "console": Rights(frozenset({"lift", "command", "alert"}), EVERYTHING),
+    "console": Rights(frozenset({"lift", "command", "enquiry", "alert"}), EVERYTHING),
     "broker": _rights("alert", ""),
     "camera": _rights("plate alert", ""),
     "tickets": _rights("found alert", "lookup health"),
+    "paystation": _rights("credit alert", "receipt health"),
 }
 """What each role needs for its work, and no more. The worker subscribes to ``lift`` for the console's, the loops to
 ``vehicle`` to find the waiting car's id again after a restart. ``camera`` and ``tickets`` are other vendors' systems: a
 camera that reads plates, and a system that knows its own tickets. Both are believed about entries, so no machine of a
-lane has their rights."""
+lane has their rights. So is ``paystation``, for pay stations and who validates tickets; what it says is signed."""
 
 KERB = ("reader", "barrier", "lcd", "loops")
 """The roles that stand at a lane, and may be bound to one."""

@@ -29,6 +29,9 @@ MEANINGS = {
     "vehicle": "Is a vehicle waiting, which one, is one under the boom; on change and every 5 s.",
     "command": "What an operator asks for: cancel, refund, keep, let go, reset, read a ticket, open or close the lane.",
     "refund": "A refund's progress.",
+    "credit": "A ticket was paid at a pay station, or something is taken off its fee.",
+    "enquiry": "The listener or the console asks for a payment's tax invoice.",
+    "invoice": "The worker's answer to an `enquiry`: the invoice as it was issued, and its credit notes.",
     "alert": "Something a person must know, raised or cleared.",
     "alerts": "What a role has raised now at this place, replaced on every change; empty when there is nothing.",
     "health": "Online, degraded, offline; version; a heartbeat every 5 s (under `run` only the process's, for all its "
@@ -42,6 +45,7 @@ SIGNED_TEXTS = {
     ),
     "screen": "screen|<garage>|<lane>|<id>|<session>|<amount>|<expires>|<SHA-256 of the QR's bits, hex>|<key>",
     "command": ("command|<garage>|<lane>|<id>|<command>|<by>|<session>|<not_after>|<order_no>|<amount>|<reason>|<key>"),
+    "credit": ("credit|<garage>|<lane>|<id>|<session>|<kind>|<by>|<amount>|<percent>|<until>|<not_after>|<key>"),
     "health": "health|<garage>|<lane>|<id>|<at>|<instance>|<rival>|<key>",
 }
 """What ``sign`` covers, as UTF-8; absent parts are empty."""
@@ -56,13 +60,16 @@ def _when(kind: str, field: str, values: list[str], needed: list[str]) -> None:
 
 # What the types' __post_init__ asks for; tests compare the two.
 _when("Fee", "reason", ["refused"], ["why"])
-_when("Fee", "reason", ["due", "free", "lost", "number"], ["exited"])
+_when("Fee", "reason", ["due", "free", "lost", "number", "coupon"], ["exited"])
 _when("Fee", "reason", ["due", "free", "lost"], ["amount", "currency"])
 _when("Fee", "reason", ["due", "free"], ["session", "entered", "minutes"])
 _when("Screen", "state", ["pay"], ["session", "amount", "currency", "expires", "remaining", "qr", "key", "sign"])
 _when("Command", "command", ["cancel", "refund", "keep", "let-go"], ["order_no"])
 _when("Command", "command", ["reset"], ["session"])
 _when("Command", "command", ["ticket"], ["reason"])
+_when("Credit", "kind", ["paid", "amount"], ["amount"])
+_when("Credit", "kind", ["percent"], ["percent"])
+_CONDITIONS["Enquiry"] = [{"anyOf": [{"required": ["order_no"]}, {"required": ["address"]}]}]
 _CONDITIONS["Receipt"] = [{"anyOf": [{"required": ["command"]}, {"required": ["notify_id"]}]}]
 
 _DESCRIPTION = f"""\

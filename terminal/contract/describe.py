@@ -33,6 +33,8 @@ def _fee(data: MessageFields) -> str:
             return f"ticket refused: {data['why']}"
         case "lost":
             return f"ticket lost, {_money(data)} due"
+        case "coupon":
+            return "a coupon was read"
         case "number":
             return f"ticket {data['ticket']} of another system"
         case "free":
@@ -89,6 +91,19 @@ def _code(data: MessageFields) -> str:
     return f" {data['code']}" if "code" in data else ""
 
 
+def _credit(data: MessageFields) -> str:
+    return " ".join(filter(None, (data["kind"], data.get("amount"), data.get("percent"), "by", data["by"])))
+
+
+def _enquiry(data: MessageFields) -> str:
+    return "asks for an invoice by " + ("order" if "order_no" in data else f"address …{data['address'][-4:]}")
+
+
+def _invoice(data: MessageFields) -> str:
+    known = data.get("invoice")
+    return f"invoice {known['number']}" if known else f"no invoice for {data['enquiry'][-4:]}"
+
+
 def _raised(alerts: list[MessageFields], more: int) -> str:
     """What a role has raised, by codes."""
     codes = ", ".join(str(alert["code"]) for alert in alerts)
@@ -109,6 +124,9 @@ _WORDS: dict[str, Callable[[MessageFields], str]] = {
     "vehicle": _vehicle,
     "command": lambda data: f"{data['command']} by {data['by']}",
     "refund": lambda data: f"{data['refund_no']}: {data['status']}",
+    "credit": _credit,
+    "enquiry": _enquiry,
+    "invoice": _invoice,
     "alert": lambda data: f"{data['severity']}, {data['state']}{_code(data)}: {data['text']}",
     "alerts": lambda data: _raised(data["raised"], data.get("more", 0)),
     "health": lambda data: data["state"] + (f": {data['reason']}" if "reason" in data else ""),

@@ -31,6 +31,7 @@ FEE_NEEDS: Mapping[str, tuple[str, ...]] = {
     "free": ("exited", "amount", "currency", "session", "entered", "minutes"),
     "lost": ("exited", "amount", "currency"),  # it names nobody: whatever `session` says, the worker derives it
     "number": ("exited",),  # of another system, so only the worker can find out what is due
+    "coupon": ("exited",),  # only the worker has the keys
     "refused": ("why",),
 }
 """The fields that a `fee` must have, by its reason."""
@@ -48,6 +49,7 @@ SIGNED_FIELDS: Mapping[str, tuple[str, ...]] = {
     "Screen": ("session", "amount", "expires", "key"),
     "Command": ("command", "by", "session", "not_after", "order_no", "amount", "reason", "key"),
     "Health": ("instance", "rival", "key"),
+    "Credit": ("session", "kind", "by", "amount", "percent", "until", "not_after", "key"),
 }
 """By the name of the message's type."""
 

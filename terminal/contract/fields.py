@@ -14,7 +14,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "ticket": "the text as scanned, up to 512 characters; of a refused ticket the first 64",
         "reason": (
             "what the reader makes of it: an amount is due, nothing is due, the ticket is lost, it is a number of "
-            "another system, or it is refused"
+            "another system, a coupon, or it is refused"
         ),
         "session": "the stay that the ticket names; for a lost ticket the worker derives it, whatever this says",
         "car": "the vehicle that waits, if the loops name one",
@@ -69,7 +69,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "scanned": "a phone has read the code",
         "reason": "why it is `help`, `closed` or `out-of-order`, in one of the words of this contract",
         "help_code": "five characters that name the stay here, in alerts and on the phone",
-        "qr": "the code",
+        "qr": "the code: the order's; in state `paid` the address of the driver's tax invoice",
         "key": "the name of the worker's key",
         "sign": "the worker's signature, Ed25519 in Base64; without it no code is shown",
     },
@@ -96,7 +96,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         ),
         "order_no": "of the notification",
         "notify_id": "the notification that is answered",
-        "command": "the id of the command that is answered",
+        "command": "the id of the command, or of the `credit`, that is answered",
         "why": "the reason in words",
     },
     "Lift": {
@@ -172,6 +172,56 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "notify_id": "the listener's only: PayBy's number of the notification",
         "body": "the listener's only: PayBy's bytes, as in `paid`",
         "sign": "the listener's only: PayBy's signature over them, Base64",
+    },
+    "Credit": {
+        "session": "the stay that the ticket bears",
+        "kind": (
+            "`paid`: it was paid elsewhere; `amount`, `percent`: so much is taken off its fee; `free`: nothing is due"
+        ),
+        "by": "who asks for it: a station, a shop",
+        "until": (
+            "of `paid`: when the time to leave ends, at most a day ahead; of the others: until when they count, at "
+            "most 92 days ahead"
+        ),
+        "not_after": (
+            "the deadline of this message, at most 60 s ahead; renewed under the same `id` while nobody answers"
+        ),
+        "key": "the signer's name in `paystation.trusted`",
+        "sign": "the signer's, Ed25519 in Base64",
+        "amount": "what was paid, or what is taken off",
+        "percent": "the part that is taken off, such as `25` or `12.5`",
+    },
+    "Enquiry": {
+        "address": "the last part of the address on the screen: 68 digits",
+        "order_no": "the order that was paid",
+    },
+    "Invoice": {
+        "enquiry": "the id of the `enquiry` that is answered",
+        "invoice": "the invoice; absent: there is none",
+    },
+    "IssuedInvoice": {
+        "number": "the next one at its time: the garage, when the series began, the place in it, four letters",
+        "issued": "when the payment was found",
+        "order_no": "the order that was paid",
+        "lane": "the lane",
+        "supplier": "who issues it",
+        "address": "where the supplier is",
+        "trn": "the supplier's tax registration number",
+        "amount": "what was paid, VAT included",
+        "vat": "the VAT in it",
+        "vat_percent": "the rate of the VAT",
+        "currency": "of the amounts",
+        "supplier_ar": "who issues it, in Arabic",
+        "address_ar": "where the supplier is, in Arabic",
+        "entered": "when the stay began; absent for a lost ticket",
+        "minutes": "the length of the stay; absent for a lost ticket",
+        "notes": "what was given back",
+    },
+    "IssuedNote": {
+        "number": "as an invoice's, with a C before the place",
+        "issued": "when PayBy had made the refund",
+        "amount": "what was given back, VAT included",
+        "vat": "the VAT in it",
     },
     "Alert": {
         "severity": "how urgent",

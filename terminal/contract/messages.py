@@ -4,17 +4,15 @@ The types are the schema: decode() accepts only what fits them, and ``exit-termi
 Unknown fields are ignored; a message that lacks a required field is refused with a reason that names the field.
 """
 
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
+from terminal.contract.credit_messages import Credit
 from terminal.contract.field_forms import (
     COMMAND_NEEDS,
     FEE_NEEDS,
-    SIGNED_FIELDS,
     AmountText,
     Count,
     Currency,
@@ -25,8 +23,13 @@ from terminal.contract.field_forms import (
     TicketClass,
     TicketNumber,
     Uuid7,
-    is_signable,
 )
+from terminal.contract.invoice_messages import Enquiry, Invoice
+from terminal.contract.message_form import MAX_BYTES as MAX_BYTES
+from terminal.contract.message_form import BadMessage as BadMessage
+from terminal.contract.message_form import Message as Message
+from terminal.contract.message_form import moment as moment
+from terminal.contract.message_form import stamp as stamp
 from terminal.core.actions import ReceiptOutcome
 from terminal.core.alert_codes import Severity
 from terminal.core.events import CommandName
@@ -41,62 +44,12 @@ from terminal.core.model import (
     ScreenState,
 )
 
-MAX_BYTES = 16 * 1024
-"""Largest message, in bytes of UTF-8."""
-
-
-class BadMessage(ValueError):
-    """A message does not fit its type; the text names the field and what it takes."""
-
-
-def stamp(ms: int) -> str:
-    """Milliseconds since the epoch -> RFC 3339 in UTC with milliseconds."""
-    return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
-
-
-@lru_cache(maxsize=16)
-def _second(s: int) -> str:
-    return datetime.fromtimestamp(s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-@lru_cache(maxsize=256)  # a message's times are read when it is checked and again when they are used
-def moment(text: str) -> int:
-    """RFC 3339 in UTC -> whole milliseconds since the epoch; raises ValueError for a text that is not a time."""
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone")
-    return int(at.timestamp()) * 1000 + at.microsecond // 1000
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="v", tag=1):
-    """What every message has: ``v`` (1, written by the encoder), ``id`` and ``at``."""
-
-    id: Uuid7
-    at: Stamp
-
-    def __post_init__(self) -> None:
-        for name in _STAMPS[type(self)]:
-            if (text := getattr(self, name)) is not None:
-                try:
-                    moment(text)
-                except ValueError:
-                    raise ValueError(f"`{name}` is not a time: {text!r}") from None
-        for name in SIGNED_FIELDS.get(type(self).__name__, ()):
-            if (text := getattr(self, name)) is not None and not is_signable(text):
-                raise ValueError(f"`{name}` holds `|` or a control character, which no signed field may")
-
-    def need(self, *names: str, where: str) -> None:
-        """Raise ValueError for the first of ``names`` that is absent though ``where`` asks for it."""
-        for name in names:
-            if getattr(self, name) is None:
-                raise ValueError(f"`{name}` is missing, and {where} needs it")
-
 
 class Fee(Message, frozen=True, kw_only=True):
     """A ticket was read, and this is what is due."""
 
     ticket: Annotated[str, Meta(max_length=512)]
-    reason: Literal[FeeReason, "number", "refused"]
+    reason: Literal[FeeReason, "number", "coupon", "refused"]
     session: Uuid7 | None = None
     car: Uuid7 | None = None
     entered: Stamp | None = None
@@ -357,16 +310,12 @@ class Health(Message, frozen=True, kw_only=True):
 MESSAGES: dict[str, type[Message]] = {
     kind.__name__.lower(): kind
     for kind in (
-        Fee, Plate, Lookup, Found, Order, Screen, Paid, Receipt, Lift, Barrier, Vehicle, Command, Refund, Alert, Alerts,
-        Health,
+        Fee, Plate, Lookup, Found, Order, Screen, Paid, Receipt, Lift, Barrier, Vehicle, Command, Refund, Credit,
+        Enquiry, Invoice, Alert, Alerts, Health,
     )
 }  # fmt: skip
 """The message's type by its topic's last part (for health and alerts, the part before the slash)."""
 
-_STAMPS: dict[type[Message], tuple[str, ...]] = {
-    kind: tuple(f for f in kind.__struct_fields__ if f in ("at", "entered", "exited", "expires", "not_after", "since"))
-    for kind in MESSAGES.values()
-}
 M = TypeVar("M", bound=Message)
 
 _ENCODER = msgspec.json.Encoder()

@@ -24,13 +24,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from msgspec.structs import replace
 
+from terminal.contract.credit_messages import Credit
 from terminal.contract.messages import Command, Health, Lift, Qr, Screen, moment
 
 MAX_AHEAD_MS = 60_000
 """How far ahead a lift's or a command's ``not_after`` may be."""
 
-SignerKind = Literal["worker", "console"]
-_NAME = re.compile(r"(worker|console)[A-Za-z0-9_.-]{0,56}")
+SignerKind = Literal["worker", "console", "station"]
+_NAME = re.compile(r"(worker|console|station)[A-Za-z0-9_.-]{0,56}")
 _LIFT_SIGNERS: dict[str, SignerKind] = {"paid": "worker", "free": "worker", "credit": "worker", "operator": "console"}
 
 
@@ -47,7 +48,7 @@ class TrustedKeys:
         self._names: dict[bytes, str] = {}
         for name, key in self._keys.items():
             if not _NAME.fullmatch(name):
-                raise BadKeyFile(f"trusted key {name!r}: its name must begin with worker or console")
+                raise BadKeyFile(f"trusted key {name!r}: its name must begin with worker, console or station")
             other = self._names.setdefault(_raw(key), name)
             if other != name:
                 raise BadKeyFile(f"trusted keys {other!r} and {name!r} are the same key; each needs its own")
@@ -104,7 +105,7 @@ def sign_lift(private: Ed25519PrivateKey, garage: str, lane: str, *, key: str, *
 
 
 def sign_screen(private: Ed25519PrivateKey, garage: str, lane: str, *, key: str, **fields: Any) -> Screen:
-    """A signed Screen in state ``pay`` of these fields."""
+    """A signed Screen of these fields: in state ``pay``, or ``paid`` with an invoice's code."""
     sign = _sign(private, screen_text(Screen(**fields, key=key, sign=""), garage, lane))
     return Screen(**fields, key=key, sign=sign)
 
@@ -136,8 +137,11 @@ def check_lift(lift: Lift, garage: str, lane: str, trusted: TrustedKeys) -> Lite
 
 
 def check_screen(screen: Screen, garage: str, lane: str, trusted: TrustedKeys) -> Literal["signature"] | None:
-    """None if a worker signed the QR code of this ``pay`` screen for this lane. Other states have none."""
-    if screen.state != "pay" or screen.key is None or screen.sign is None:
+    """None if a worker signed the QR code of this screen for this lane. A code that expires is an order's, for ``pay``;
+    one that does not is an invoice's, for ``paid``. So neither can stand for the other."""
+    if screen.state not in ("pay", "paid") or screen.key is None or screen.sign is None:
+        return "signature"
+    if screen.qr is None or (screen.state == "pay") != (screen.expires is not None):
         return "signature"
     try:
         text = screen_text(screen, garage, lane)
@@ -154,6 +158,22 @@ def check_command(
     if not trusted.verifies("console", command.key, command.sign, command_text(command, garage, lane)):
         return "signature"
     return untimely(command.not_after, now_ms)
+
+
+def check_credit(
+    credit: Credit, garage: str, lane: str, trusted: TrustedKeys, now_ms: int
+) -> Literal["signature", "expired", "too-far"] | None:
+    """None if a pay station signed it for this garage, on this topic, and its deadline is good. ``now_ms``: ms since
+    the epoch by our own wall clock."""
+    if not trusted.verifies("station", credit.key, credit.sign, credit_text(credit, garage, lane)):
+        return "signature"
+    return untimely(credit.not_after, now_ms)
+
+
+def sign_credit(private: Ed25519PrivateKey, garage: str, lane: str, *, key: str, **fields: Any) -> Credit:
+    """A signed Credit of these fields; ``lane`` is that of its topic."""
+    sign = _sign(private, credit_text(Credit(**fields, key=key, sign=""), garage, lane))
+    return Credit(**fields, key=key, sign=sign)
 
 
 def untimely(not_after: str, now_ms: int) -> Literal["expired", "too-far"] | None:
@@ -173,7 +193,7 @@ def lift_text(lift: Lift, garage: str, lane: str) -> bytes:
 
 
 def screen_text(screen: Screen, garage: str, lane: str) -> bytes:
-    """What the signature of a ``pay`` screen covers; raises ValueError if its QR code does not have its size."""
+    """What the signature of a screen covers; raises ValueError if its QR code does not have its size."""
     bits = None if screen.qr is None else hashlib.sha256(_modules(screen.qr)).hexdigest()
     return _text("screen", garage, lane, screen.id, screen.session, screen.amount, screen.expires, bits, screen.key)
 
@@ -187,6 +207,12 @@ def command_text(command: Command, garage: str, lane: str) -> bytes:
     """What the signature of a command covers."""
     parts = (command.id, command.command, command.by, command.session, command.not_after, command.order_no)
     return _text("command", garage, lane, *parts, command.amount, command.reason, command.key)
+
+
+def credit_text(credit: Credit, garage: str, lane: str) -> bytes:
+    """What the signature of a credit covers."""
+    parts = (credit.id, credit.session, credit.kind, credit.by, credit.amount, credit.percent, credit.until)
+    return _text("credit", garage, lane, *parts, credit.not_after, credit.key)
 
 
 def _text(*parts: str | None) -> bytes:

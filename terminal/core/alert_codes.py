@@ -7,8 +7,9 @@ from typing import Literal
 
 Severity = Literal["info", "warning", "critical"]
 RuleAlertCode = Literal[
-    "bad-fee", "barrier-clock", "boom-fault", "boom-open", "boom-stuck", "help", "journal-behind",
-    "lane-closed", "late-payment", "lift-again", "lift-refused", "lift-unanswered", "lift-unknown",
+    "bad-fee", "barrier-clock", "boom-fault", "boom-open", "boom-stuck", "coupon-used",
+    "credit-late", "help", "journal-behind", "lane-closed",
+    "late-payment", "lift-again", "lift-refused", "lift-unanswered", "lift-unknown",
     "loop-blind", "no-passage", "paid-then-failed", "paid-twice", "passed-open", "payby-clock",
     "payby-forgot", "payby-mistake", "payby-refused", "payby-silent", "payby-unauthorised",
     "payment-doubtful", "payment-mismatch", "payment-status", "payment-unknown", "raised-late", "refund",

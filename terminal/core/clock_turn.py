@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
+from terminal.core.allowance import Allowance
 from terminal.core.events import Event, Started
 from terminal.core.model import (
     Boom,
@@ -24,6 +25,7 @@ from terminal.core.model import (
 from terminal.core.value import replace
 
 TIMES: dict[type[Any], frozenset[str]] = {
+    Allowance: frozenset({"until"}),
     Boom: frozenset({"since"}),
     Grant: frozenset({"not_after"}),
     Lane: frozenset({"began"}),

@@ -6,7 +6,8 @@
 from dataclasses import dataclass
 
 from terminal.core import ids
-from terminal.core.model import Lane, OrderStatus, ScreenState, Stay, VisitOrder
+from terminal.core.invoice import address_of
+from terminal.core.model import Lane, OrderStatus, ScreenState, Stay, Visit, VisitOrder
 from terminal.core.rules.limits import SKEW_LIMIT_MS
 from terminal.core.value import replace
 
@@ -28,6 +29,8 @@ class LaneDisplay:
     until: int | None = None
     scanned: bool = False
     """A phone has read the code."""
+    invoice: str | None = None
+    """The address of the driver's tax invoice, once the boom has risen for its payment: nothing comes before that."""
 
 
 def screen(
@@ -61,13 +64,20 @@ def screen(
             base = replace(base, amount=order.amount, expires=order.expires, token_url=order.token_url)
             return replace(base, state="pay", scanned=order.scanned)
         case "leaving":
-            return replace(base, state="free" if visit.fee.reason == "free" else "paid")
+            state = "free" if visit.fee.reason == "free" else "paid"
+            return replace(base, state=state, invoice=_invoice(stay, visit))
         case "helping":
             return replace(base, state="help", reason=visit.reason)
         case _ if abs(lane.skew) >= SKEW_LIMIT_MS:
             return replace(base, state="out-of-order", reason="clock")
         case _:
             return base
+
+
+def _invoice(stay: Stay, visit: Visit) -> str | None:
+    given = stay.lift(visit.grant) if visit.raised else None
+    payment = stay.payment(given.order_no) if given else None
+    return address_of(stay.session, payment.invoice) if payment and payment.invoice else None
 
 
 def _idle(lane: Lane, hindrance: tuple[ScreenState, str] | None) -> tuple[ScreenState, str]:

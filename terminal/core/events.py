@@ -7,6 +7,7 @@ write it as it is and read it back.
 from dataclasses import dataclass
 from typing import Literal
 
+from terminal.core.allowance import AllowanceKind
 from terminal.core.model import (
     BoomState,
     HelpReason,
@@ -227,6 +228,35 @@ class CommandGiven:
 
 
 @dataclass(frozen=True, slots=True)
+class AllowanceGiven:
+    """A pay station was paid for a stay, or somebody takes a part of its fee away; the signature was verified."""
+
+    at: int
+    id: str
+    session: str
+    kind: AllowanceKind
+    value: int
+    by: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class CouponRead:
+    """A genuine coupon was read at a lane, for the visit that is there. ``coupon``: its id; ``session``: the visit's
+    stay when it was read; the rest as of an allowance."""
+
+    at: int
+    lane: str
+    fee_id: str
+    coupon: str
+    session: str
+    kind: AllowanceKind
+    value: int
+    until: int
+    minutes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class AlertTold:
     """An alert that the state owed has reached the broker."""
 
@@ -262,6 +292,8 @@ Event = (
     | RefundReported
     | RefundUnheard
     | CommandGiven
+    | AllowanceGiven
+    | CouponRead
     | AlertTold
     | TimePassed
 )
@@ -274,6 +306,7 @@ LaneEvent = (
     | BarrierGone
     | LiftAnswered
     | CommandGiven
+    | CouponRead
     | TimePassed
 )
 """The events that name the lane they come from."""
@@ -299,6 +332,8 @@ EVENTS: dict[str, type[Event]] = {
         RefundReported,
         RefundUnheard,
         CommandGiven,
+        AllowanceGiven,
+        CouponRead,
         AlertTold,
         TimePassed,
     )

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from terminal.core.alert_codes import RuleAlertCode
+from terminal.core.allowance import Allowance
+from terminal.core.invoice import CreditNote, Supplier, TaxInvoice
 
 ForeignKind = Literal["number", "plate"]
 """A ticket that this garage did not make: another system's number, or a licence plate."""
@@ -16,8 +18,7 @@ FeeReason = Literal["due", "free", "lost"]
 GrantReason = Literal["paid", "free", "credit"]
 
 
-MAX_ATTEMPTS = 3
-MAX_LIFTS = 3
+MAX_ATTEMPTS = MAX_LIFTS = 3
 LIFT_MS = 30_000
 LIFT_UNKNOWN_CAR_MS = 15_000
 HOLD_MS = 60_000
@@ -49,6 +50,8 @@ class Rules:
     """How long after it was read or paid a lost ticket counts as the same when the loop names its vehicle anew."""
     scanned_more: int = 60_000
     """How much more time an order gets, once, if it runs out after a phone has read its code."""
+    supplier: Supplier | None = None
+    """Who issues a tax invoice for each payment; None: nobody does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class ParkingFee:
     reason: FeeReason
     minutes: int | None = None
     car: str | None = None
+    full: int | None = None  # before allowances
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,7 @@ class Payment:
     until: int = 0
     """Of a credit: when it ends and a refund is asked for."""
     refund_no: str | None = None
+    invoice: TaxInvoice | None = None
 
 
 RefundStage = Literal["asked", "created", "settled", "success", "failed"]
@@ -176,6 +181,7 @@ class VisitRefund:
     by: str
     stage: RefundStage = "asked"
     unheard: int = 0
+    note: CreditNote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +220,8 @@ class Stay:
     lost: int | None = None
     """Of a lost ticket: when it was last read."""
     untold: tuple[UntoldAlert, ...] = ()
+    allowances: tuple[Allowance, ...] = ()
+    coupon: bool = False  # no stay, but a coupon that was used
 
     @property
     def lifts(self) -> int:
@@ -254,10 +262,11 @@ class Stay:
 ScreenState = Literal["idle", "wait", "pay", "paid", "free", "closed", "help", "out-of-order"]
 HelpReason = Literal[
     "ticket-unknown", "ticket-used", "ticket-copied", "ticket-foreign", "ticket-future", "ticket-unanswered",
-    "plate-unsure", "refused", "unpaid", "no-answer", "qr", "barrier",
+    "coupon-unknown", "coupon-over", "coupon-used", "coupon-alone", "plate-unsure", "refused", "unpaid", "no-answer",
+    "qr", "barrier",
 ]  # fmt: skip
 Obstacle = Literal[HelpReason, ""]
-"""What stands in a driver's way: a person is needed. Empty: nothing does."""
+"""Why a person is needed. Empty: nobody is."""
 ClosedReason = Literal["operator", "disk-full", "barrier"]
 OutOfOrderReason = Literal["broker", "payby", "unauthorised", "clock", "journal"]
 REASONS: Mapping[ScreenState, tuple[str, ...]] = {

@@ -50,8 +50,10 @@ def session_of(event: events.Event) -> str | None:
     match event:
         case events.TicketRead(fee=fee):
             return fee.session
-        case events.LiftAnswered() | events.StayFailed() | events.AlertTold():
+        case events.LiftAnswered() | events.StayFailed() | events.AlertTold() | events.AllowanceGiven():
             return event.session
+        case events.CouponRead():
+            return event.coupon
         case (
             events.OrderReported()
             | events.OrderScanned()

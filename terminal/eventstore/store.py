@@ -19,6 +19,7 @@ from terminal.core import events
 from terminal.core.actions import CloseOrder, PlaceOrder, PlaceRefund, Pursuit, PursuitKey, RaiseAlert, key_of
 from terminal.core.clock_turn import turn_of, turned
 from terminal.core.events import EVENTS, Event
+from terminal.core.invoice import InvoiceBooks
 from terminal.core.model import Lane, Rules, Stay
 from terminal.core.outbox import owed
 from terminal.core.retention import NO_PROOF, REST_MS, RestingStays, rests_until, session_of, slim
@@ -84,6 +85,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     words: list[tuple[str, str, str]] = []
     unlisted: int | None = None
     rules: Rules | None = None
+    books: InvoiceBooks = InvoiceBooks()
 
 
 class _Named(msgspec.Struct, frozen=True):
@@ -208,6 +210,7 @@ class EventStore:
         self.garage.stays = {stay.session: stay for stay in state.stays}
         self.words = {PursuitKey(what, number): body.encode() for what, number, body in state.words}
         self.last_at, self.unlisted, self.garage.rules = state.at, state.unlisted, state.rules or self.garage.rules
+        self.garage.books = state.books
 
     def _turn_back(self, event: Event) -> int:
         """If a start's clock is behind the last event's, move the state to it; returns by how many ms."""
@@ -336,6 +339,7 @@ class EventStore:
             [(key.what, key.number, body.decode()) for key, body in self.words.items() if key.number not in done],
             self.unlisted,
             self.garage.rules,
+            self.garage.books,
         )
         return msgspec.json.encode(state)
 

@@ -27,7 +27,7 @@ from terminal.screen import fonts, qr
 from terminal.screen.dimming import QUIET, Dimming, place
 from terminal.screen.fonts import DoesNotFit
 from terminal.screen.layouts import layout_for
-from terminal.screen.presenter import ScreenPresenter
+from terminal.screen.presenter import ScreenPresenter, without_code
 from terminal.screen.qr import QrError, Symbol
 from terminal.screen.renderer import Renderer
 from terminal.screen.view import Site, View
@@ -178,14 +178,18 @@ class LcdRole:
                     self._news.set()
 
     async def _take(self, screen: Screen, *, retained: bool) -> None:
-        """Take in a message; a live ``pay`` only if a trusted worker signed it for this lane."""
-        if screen.state == "pay" and not retained:
+        """Take in a message; a live ``pay`` only if a trusted worker signed it for this lane, any other then without
+        its code."""
+        if (screen.state == "pay" or screen.qr) and not retained:
             if check_screen(screen, self._endpoint.garage, self._lane, self._trusted):
                 text = "a QR code was not shown, because no trusted worker signed it for this lane"
                 await self._endpoint.alert("forged-screen", text)
-                return
-            await self._endpoint.clear("forged-screen", "a signed QR code arrived")
-            self._session = screen.session
+                if screen.state == "pay":
+                    return
+                screen = without_code(screen)
+            else:
+                await self._endpoint.clear("forged-screen", "a signed QR code arrived")
+                self._session = screen.session
         self._presenter.take(screen, self._clock.steady_ms(), retained=retained)
 
     # What is shown
@@ -295,7 +299,7 @@ class LcdRole:
             self._bring(view, self._renderer.bare(view).image)
             raise
         frame = replace(view, left=None)  # the hints stand beside the code too
-        if view.state == "pay" and view.page == "code" and view.symbol and frame not in self._proven:
+        if view.state in ("pay", "paid") and view.page == "code" and view.symbol and frame not in self._proven:
             if not qr.shows(image, view.symbol):
                 raise QrError("the QR code could not be read back from the frame")
             self._proven = frozenset({frame, *(one for one in self._proven if one.symbol == view.symbol)})
@@ -314,6 +318,9 @@ class LcdRole:
         if view.symbol:
             self._presenter.refuse(view.symbol, why)
         self._news.set()
+        if view.state == "paid":
+            await self._endpoint.alert("receipt-unreadable", why)
+            return
         code = view.help_code or None
         await self._endpoint.alert("qr-unreadable", why, session=self._session, help_code=code)
 

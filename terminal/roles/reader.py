@@ -17,6 +17,7 @@ from typing import Protocol
 from terminal.contract.messages import Fee, Health, Order, Screen, Vehicle, stamp
 from terminal.contract.topics import SILENT_MS
 from terminal.core import money
+from terminal.core.coupon import is_coupon
 from terminal.core.foreign_ticket import NUMBER_MOST
 from terminal.core.ids import lost_session
 from terminal.core.quote import Quote, hint
@@ -201,6 +202,8 @@ class ReaderRole:
             )
         else:
             quoted = Quote("refused", exited_ms, why="ticket-unknown")
+        if quoted.why == "ticket-unknown" and is_coupon(reading.text):
+            return Fee(**head, ticket=reading.text, reason="coupon", car=car, exited=stamp(exited_ms))
         if quoted.why == "ticket-unknown" and self._is_number(reading):
             return Fee(**head, ticket=reading.text, reason="number", car=car, exited=stamp(exited_ms))
         known = quoted.amount is not None

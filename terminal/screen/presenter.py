@@ -9,6 +9,8 @@ is there to take the payment. Time is the LCD's own steady clock, in ms.
 from collections import OrderedDict
 from dataclasses import replace
 
+from msgspec import structs
+
 from terminal.contract.messages import Screen
 from terminal.contract.topics import SILENT_MS
 from terminal.screen.qr import QrError, Symbol, from_wire
@@ -37,7 +39,7 @@ _REMEMBERED = 64  # codes whose end is known, so that a repeated old message can
 
 
 class ScreenPresenter:
-    """Feed it messages that may be believed (a ``pay`` only with a good signature), and ask it for the view of a
+    """Feed it messages that may be believed (one with a code only with a good signature), and ask it for the view of a
     moment.
 
     ``turns``: the panel has no room for words beside the code. ``wifi``: the lane offers a Wi-Fi.
@@ -49,6 +51,8 @@ class ScreenPresenter:
         self._screen: Screen | None = None
         self._symbol: Symbol | None = None
         self._why_not = ""
+        self._refused: Symbol | None = None
+        """An invoice's code that this panel cannot show."""
         self._since_ms = self._scanned_ms = 0
         self._newest_ms = 0
         self._ends: OrderedDict[str, int] = OrderedDict()
@@ -68,7 +72,7 @@ class ScreenPresenter:
         if not retained:
             self._newest_ms = _made_ms(screen)
         if screen.state != "pay" or screen.qr is None:
-            self._screen, self._symbol, self._why_not = screen, None, ""
+            self._screen, self._symbol, self._why_not = without_code(screen) if retained else screen, None, ""
             return
         if retained:
             if self._symbol is None:
@@ -91,9 +95,12 @@ class ScreenPresenter:
             self._ends.popitem(last=False)
 
     def refuse(self, symbol: Symbol, why: str) -> None:
-        """This symbol cannot be shown: it is too large for the panel, or its frame could not be read back."""
+        """This symbol cannot be shown: it is too large for the panel, or its frame could not be read back. In place of
+        an order's the driver gets help; without an invoice's the screen is as good."""
         if symbol == self._symbol:
             self._why_not = why
+        else:
+            self._refused = symbol
 
     def view(self, now: int, *, away_ms: int = 0, silent_ms: int = 0) -> View:
         """The view. ``away_ms``: since the broker was lost; ``silent_ms``: since the worker was last heard."""
@@ -105,7 +112,8 @@ class ScreenPresenter:
         if screen is None:
             return View("wait")
         if screen.state != "pay":
-            return view_of(screen)
+            view = view_of(screen)
+            return replace(view, symbol=None) if view.symbol == self._refused else view
         if self._why_not:
             return View("help", "qr", help_code=screen.help_code or "")
         left_ms = self._left_ms(now)
@@ -151,6 +159,11 @@ def _sides(*, turns: bool, wifi: bool) -> tuple[_Side, ...]:
         return alone, ("words", "", WORDS_MS), alone, ("words", "second", WORDS_MS), alone, last
     plain: _Side = ("code", "", HINT_MS)
     return ("code", "second", HINT_MS), plain, network if wifi else ("code", "signal", HINT_MS), plain
+
+
+def without_code(screen: Screen) -> Screen:
+    """A ``paid`` as it is shown where its code is not believed, or no longer wanted."""
+    return structs.replace(screen, qr=None, key=None, sign=None) if screen.state != "pay" and screen.qr else screen
 
 
 def _as_wait(screen: Screen) -> Screen:

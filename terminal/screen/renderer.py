@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from PIL import Image
 
 from terminal.core.model import ScreenState
-from terminal.screen import pay_screen, qr, wifi_page
+from terminal.screen import pay_screen, qr, receipt_page, wifi_page
 from terminal.screen import view as words
 from terminal.screen.dimming import PLACES, darker
 from terminal.screen.fonts import raqm_available, rtl
@@ -106,6 +106,8 @@ class Renderer:
 
     def _essence(self, view: View) -> View:
         """The view without what its sheet does not show, so that one sheet serves all views that look alike."""
+        if view.state == "paid" and view.symbol:
+            return View("paid", symbol=view.symbol)
         if view.state in _PLAIN and not self._is_soon(view):
             return View(view.state, amount=view.amount if view.state in ("wait", "paid") else "")
         return replace(view, left=None if view.left is None else 0, dim=False, moved=0)
@@ -133,6 +135,9 @@ class Renderer:
             return sheet
         if view.state == "pay" and view.page == "wifi" and (network := typesetter.site.wifi):
             wifi_page.page(sheet, typesetter, network)
+            return sheet
+        if view.state == "paid" and view.symbol is not None:
+            receipt_page.page(sheet, typesetter, view.symbol)
             return sheet
         if view.state == "pay" and view.symbol is not None:
             if view.page == "words" and beside is None:

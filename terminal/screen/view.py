@@ -69,7 +69,7 @@ def view_of(screen: Screen, left: int | None = None, *, hint: Hint = "", page: P
         left=left,
         tail=tail_of(screen.session),
         help_code=screen.help_code or "",
-        symbol=from_wire(screen.qr) if screen.qr and screen.state == "pay" else None,
+        symbol=from_wire(screen.qr) if screen.qr and screen.state in ("pay", "paid") else None,
         hint=hint,
         page=page,
     )

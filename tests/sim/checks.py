@@ -119,6 +119,8 @@ class Checks:
     def _stay(self, stay: Stay, garage: Garage) -> None:
         self.street.knows(stay)
         self.effects.knows(stay)
+        if self.world.outside:
+            self.world.outside.looks(stay)
         now = self.world.worker.worker.now()
         grants = {g.id for g in stay.grants}
         live = [g for g in stay.grants if now < g.not_after]
@@ -216,6 +218,8 @@ class Checks:
                 self.wrong(f"I4: {order.no} is shown while {other.no} can still be paid")
         self._payable.append(order)
         self._asked_again(order)
+        if self.world.outside:
+            self.world.outside.shown(order)
 
     def phone_scanned(self, site: Site, car: Car, order: Order) -> None:
         """A driver is about to pay for somebody else's stay if the screen was stale."""
@@ -283,7 +287,8 @@ class Checks:
                     self.wrong(f"I1: operator lift {lift.id} was given by nobody")
                 return
             case "free":
-                if lift.session not in self.free:
+                given = self.world.outside is not None and self.world.outside.lets_out(lift.session)
+                if lift.session not in self.free and not given:
                     self.wrong(f"I1: stay {lift.session} was never free")
             case _:
                 self._paid_pulse(lift)

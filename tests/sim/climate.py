@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from tests.sim.foreign import ForeignSystem
 from tests.sim.net import Weather
+from tests.sim.outside import Outside
 from tests.sim.plans import KINDS
 from tests.sim.trouble import FAULTS
 
@@ -55,6 +56,10 @@ def fill(world: "World", climate: str) -> None:
             world.weather, world.troubles_every_s, world.stolen_every_s = replace(CALM), 120.0, 1.5
         case "look-ups":
             world.foreign = ForeignSystem(world, world.dice_for("look-ups"))
+            world.faults = {**FAULTS, "worker dies": 20.0}
+        case "allowances":
+            world.outside = Outside(world, world.dice_for("allowances"))
+            world.kinds = {**KINDS, "lost": 4.0}
             world.faults = {**FAULTS, "worker dies": 20.0}
         case "clocks":
             world.faults = {"worker starts with a wrong clock": 3.0, "barrier's clock": 1.0, "worker's clock": 1.0}

@@ -55,6 +55,8 @@ class Driver:
     async def visit(self) -> None:
         """Wait for the place on the loop, do as planned, leave."""
         world, dice, plan = self.world, self.dice, self.plan
+        if world.outside and plan.was_at_station:
+            await world.outside.is_paid(plan)
         await self._takes_spot()
         try:
             await asyncio.sleep(dice.uniform(0.3, 1.5))
@@ -153,7 +155,10 @@ class Driver:
                     return False
             screen = site.lcd.look()
             state = screen.state if screen else "dark"
-            if state == "pay":
+            if state == "pay" and plan.coupons:
+                self.scan(plan.coupons.pop())
+                scanned = now
+            elif state == "pay":
                 if token := site.lcd.token():
                     self.scans_code(token)
                 if plan.kind in ("pays and backs out", "pays, other lane", "other lane", "pays late and leaves"):

@@ -51,6 +51,9 @@ class Plan:
     """From scanning the code to the payment; the phone pays even if the car is gone."""
     others: list[str] = field(default_factory=list)
     """Tickets that are held under the scanner first."""
+    was_at_station: bool = False
+    coupons: list[str] = field(default_factory=list)
+    """Scanned when there is something to pay."""
 
 
 def make_plan(world: "World", dice: random.Random, kind: str) -> Plan:
@@ -81,4 +84,6 @@ def make_plan(world: "World", dice: random.Random, kind: str) -> Plan:
             plan.ticket = LOST
     if world.foreign:
         world.foreign.sells(plan)
+    if world.outside:
+        world.outside.equips(plan)
     return plan

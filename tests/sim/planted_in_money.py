@@ -4,6 +4,22 @@ from tests.sim.planted_bug import RULES, Bug
 
 IN_MONEY = (
     Bug(
+        "coupon used twice",
+        RULES + "allowances",
+        "if (used.coupon or used.left is not None) and not mine:",
+        "if used.refunds and not mine:",
+        "a coupon counts for every driver who has a copy of it",
+        climate="allowances",
+    ),
+    Bug(
+        "paid at the station and again",
+        RULES + "arrival",
+        "    fee = reduced(stay, fee, draft.at)\n",
+        "    fee = replace(fee, full=reduced(stay, fee, draft.at).full)\n",
+        "who has paid at a pay station is asked to pay again",
+        climate="allowances",
+    ),
+    Bug(
         "second payment kept",
         RULES + "orders",
         "standing = [p for p in stay.payments if stay.unasked(p)]",

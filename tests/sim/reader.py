@@ -42,6 +42,8 @@ class Reader:
         world = self._world
         now = world.true_ms()
         head = world.head()
+        if world.outside and world.outside.is_coupon(text):
+            return self._asks(Fee(**head, ticket=text, reason="coupon", car=self._loops.car, exited=stamp(now)))
         if world.foreign and world.foreign.is_ours(text):
             world.foreign.reads(head["id"], text)
             return self._asks(Fee(**head, ticket=text, reason="number", car=self._loops.car, exited=stamp(now)))

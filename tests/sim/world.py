@@ -37,6 +37,7 @@ from tests.sim.lcd import Lcd
 from tests.sim.listener import ListenerProcess
 from tests.sim.loop import Stuck, VirtualLoop
 from tests.sim.net import Broker, Ids, LightLink, Payload, SimLink, Weather, read, stamp_of
+from tests.sim.outside import Outside
 from tests.sim.payby import SimPayBy
 from tests.sim.payby_book import PAYEE
 from tests.sim.payby_moods import Mood
@@ -95,6 +96,8 @@ class World:
         """How often the thief of a lane's machine says something; 0 for never."""
         self.foreign: ForeignSystem | None = None
         """Another system that sells tickets for this garage."""
+        self.outside: Outside | None = None
+        """A pay station, and who hands out coupons."""
         self.are_blind_below = False
         """No lane's loop under the boom works."""
         self._draw(dice)
@@ -200,7 +203,10 @@ class World:
         return WorkerSettings(
             garage=GARAGE,
             rules=self.rules,
-            judgement=JudgementSettings(GARAGE, self.ticket_keys, self.tariff, self.keys.payby_public, PAYEE),
+            judgement=JudgementSettings(
+                *(GARAGE, self.ticket_keys, self.tariff, self.keys.payby_public, PAYEE),
+                self.outside.coupon_keys if self.outside else {},
+            ),
             signer=WorkerSigner("worker", self.keys.worker),
             trusted=self.trusted,
             query_every=self.query_every,
@@ -208,6 +214,7 @@ class World:
             version="sim",
             checkpoint_rows=self.checkpoint_rows,
             foreign=self.foreign.settings if self.foreign else ForeignTicketSettings(),
+            stations=self.outside.trusted if self.outside else None,
         )
 
     def symbol_of(self, url: str) -> Symbol:
@@ -381,6 +388,7 @@ def _report(world: World) -> Report:
         "pulses": len(checks.pulses),
         "told as scanned": len(checks.told_as_scanned),
         **({"look-ups": world.foreign.asked} if world.foreign else {}),
+        **({"allowances": world.outside.counted} if world.outside else {}),
         "ends moved": len(checks.moved),
         "worker deaths": world.worker.deaths,
         "rows": len(world.worker.disk),

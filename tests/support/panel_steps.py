@@ -30,6 +30,8 @@ STEPS = (
     ("pay", "pay-scanned"),
     ("pay-scanned", "paid"),
     ("pay", "paid"),
+    ("paid", "paid-invoice"),
+    ("paid-invoice", "idle"),
     ("paid", "idle"),
     ("idle", "free"),
     ("free", "idle"),

@@ -14,6 +14,7 @@ import pytest
 
 from terminal.clock import SystemClock, new_id
 from terminal.contract.messages import Barrier, Fee, Health, Lift, Order, Paid, stamp
+from terminal.contract.signatures import TrustedKeys
 from terminal.core import money
 from terminal.core.actions import Pursuit
 from terminal.core.ids import derived_id
@@ -37,6 +38,7 @@ from tests.support.memory_bus import MemoryBus
 from tests.support.memory_journal import MemoryJournal
 
 KEYS = {"k1": b"k" * 32}
+COUPON_KEYS = {"c1": b"c" * 32}
 TARIFF = Tariff.from_texts(
     free_minutes=10,
     block_minutes=60,
@@ -58,12 +60,14 @@ def worker_settings(
     rules: Rules | None = None,
     foreign: ForeignTicketSettings | None = None,
     keys: Mapping[str, bytes] = KEYS,
+    receipt_url: str = "",
+    stations: TrustedKeys | None = None,
 ) -> WorkerSettings:
     devices = device_ids or {}
     return WorkerSettings(
         GARAGE,
         rules or Rules(GARAGE),
-        JudgementSettings(GARAGE, keys, TARIFF, [payby_key("payby").public_key()], PAYEE),
+        JudgementSettings(GARAGE, keys, TARIFF, [payby_key("payby").public_key()], PAYEE, COUPON_KEYS),
         WorkerSigner("worker", private_key("worker")),
         trusted(),
         2.0,
@@ -71,6 +75,8 @@ def worker_settings(
         "test",
         device_ids=devices,
         foreign=foreign or ForeignTicketSettings(),
+        receipt_url=receipt_url,
+        stations=stations,
     )
 
 
@@ -90,6 +96,8 @@ class Lane:
         foreign: ForeignTicketSettings | None = None,
         tickets: Callable[[Endpoint], TicketSource] | None = None,
         keys: Mapping[str, bytes] = KEYS,
+        receipt_url: str = "",
+        stations: TrustedKeys | None = None,
         **options: Any,
     ) -> None:
         """``payby`` may stand between the worker and its client; ``tickets`` makes whom it asks of others' tickets."""
@@ -100,7 +108,7 @@ class Lane:
         endpoint = Endpoint(self.bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="test", clock=CLOCK)
         payby_keys = [payby_key("payby").public_key()]
         self.payby = PayByClient(sandbox.base_url, PAYEE, payby_key("merchant"), payby_keys, timeout_s=timeout_s)
-        told = worker_settings(words_for, device_ids or {}, rules, foreign, keys)
+        told = worker_settings(words_for, device_ids or {}, rules, foreign, keys, receipt_url, stations)
         options["tickets"] = tickets(endpoint) if tickets else None
         self.worker = WorkerRole(endpoint, payby(self.payby), self.log, told, seed=1, **options)
         self._count = itertools.count()

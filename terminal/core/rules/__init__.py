@@ -30,14 +30,19 @@ in each phase. The rules, in the order of a visit:
 12. A lane speaks for itself: an answer and a boom count only for lifts of their own lane. If a barrier names a lift of
     ours that the journal does not hold, the journal was put back, and rule 9 applies. So that it can, no credit goes
     back in the first 15 s after a start.
+13. If the garage issues tax invoices, each payment has one from the fact that pays it, and each refund a credit note
+    from the fact that makes it. The numbers have no gap; when rule 9 applies, they begin anew in a series of their own.
+14. A stay that was paid at a pay station leaves free until its time to leave ends; then only what has been added since
+    is due. What shops and coupons take off adds up, each once. A visit that is under way gets its new price at once:
+    its order is closed, and another is placed, or it leaves free.
 
 A file imports only from the lines below its own, never from its own line:
 
     facts                                                     which rule records which event
-    arrival, passage, boom, deadlines, commands, progress     what happens
+    arrival, passage, boom, deadlines, commands, allowances, progress     what happens
     orders, restart                                           PayBy's word, and starts
     lifts, refunds                                            what a payment comes to
-    visits                                                    how a visit begins, goes on and ends
+    visits, billing                                           how a visit begins, goes on and ends; invoices
     records                                                   what is looked up
     draft, limits
 """

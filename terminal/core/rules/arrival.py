@@ -2,11 +2,15 @@
 
 from terminal.core import ids
 from terminal.core.events import TicketRead, TicketRefused
-from terminal.core.model import OPEN, HelpReason, Lane, Obstacle, ParkingFee, Phase, RefusalNotice, Stay, Visit
+from terminal.core.model import OPEN, Lane, Obstacle, ParkingFee, Phase, Stay, Visit
 from terminal.core.rules.draft import Draft
-from terminal.core.rules.limits import LINGER_MS, NOTICE_MS, NOTICE_OVER_VISIT_MS, REMEMBERED_FEES
-from terminal.core.rules.records import car_waits, differ, has_risen, linger, may_lift, paid_loss, stands_there
-from terminal.core.rules.visits import begin_visit, end_visit
+from terminal.core.rules.records import car_waits, differ, has_risen, linger, may_lift, paid_loss, reduced, stands_there
+from terminal.core.rules.visits import (
+    begin_visit,
+    end_visit,
+    fee_taken,
+    refuse,
+)
 from terminal.core.value import replace
 
 
@@ -17,20 +21,21 @@ def ticket_read(draft: Draft, event: TicketRead) -> None:
         return
     vehicle = lane.vehicle
     if vehicle and differ(fee.car, vehicle.car):
-        draft.put(_fee_taken(lane, fee.id))  # read for a car that has gone; the one that waits now has its own ticket
+        draft.put(fee_taken(lane, fee.id))  # read for a car that has gone; the one that waits now has its own ticket
         return
     if lane.closed or event.hindrance:
-        draft.put(_fee_taken(lane, fee.id))
+        draft.put(fee_taken(lane, fee.id))
         return
     car = vehicle.car if vehicle and vehicle.waiting else fee.car
     if fee.reason == "lost":
         fee = replace(fee, session=_same_loss(draft, lane, fee, car))
     stay, visit = draft.stay(fee.session), lane.visit
+    fee = reduced(stay, fee, draft.at)
     again = visit is not None and visit.fee.session == fee.session and not differ(visit.car, car)
     if reason := _refusal(draft, stay, fee, lane.id, car, again=again):
-        _refuse(draft, lane.id, fee.id, reason, ids.help_code(fee.session))
+        refuse(draft, lane.id, fee.id, reason, ids.help_code(fee.session))
         return
-    lane = _fee_taken(lane, fee.id)
+    lane = fee_taken(lane, fee.id)
     if again:
         assert visit is not None
         draft.put(replace(lane, visit=_read_again(draft, visit, stay, fee, event.age)))
@@ -43,7 +48,7 @@ def ticket_read(draft: Draft, event: TicketRead) -> None:
     if stay.lane is not None:
         end_visit(draft, stay.lane)
     if draft.stay(fee.session).left is not None:  # its car just drove out
-        _refuse(draft, lane.id, fee.id, "ticket-used", ids.help_code(fee.session))
+        refuse(draft, lane.id, fee.id, "ticket-used", ids.help_code(fee.session))
         return
     begin_visit(draft, lane.id, fee, car, draft.at - event.age)
 
@@ -52,7 +57,7 @@ def _read_again(draft: Draft, visit: Visit, stay: Stay, fee: ParkingFee, age: in
     """The visit's own ticket was read again. Once there is an order or a lift, the fee that it was made for counts, not
     this reading; so does the order's end."""
     first = visit.fee if visit.order_no or visit.lifts else fee
-    kept = replace(fee, amount=first.amount, minutes=first.minutes, reason=first.reason)
+    kept = replace(fee, amount=first.amount, minutes=first.minutes, reason=first.reason, full=first.full)
     visit = replace(visit, fee=kept, waits_until=visit.waits_until and linger(draft, visit), read=draft.at - age)
     if visit.phase != "helping":
         return visit
@@ -105,26 +110,12 @@ def _same_loss(draft: Draft, lane: Lane, fee: ParkingFee, car: str | None) -> st
     return paid_loss(draft, lane) or fee.session
 
 
-def _fee_taken(lane: Lane, fee_id: str) -> Lane:
-    others = (i for i in lane.fee_ids if i != fee_id)
-    return replace(lane, fee_ids=(*others, fee_id)[-REMEMBERED_FEES:], notice=None)
-
-
 def ticket_refused(draft: Draft, event: TicketRefused) -> None:
     """The reading is not a ticket, or its fee is disputed; a person is told of a dispute."""
     lane = draft.lane(event.lane)
     if event.fee_id in lane.fee_ids:
         return
     code = ids.help_code(event.ticket or event.fee_id)
-    _refuse(draft, event.lane, event.fee_id, event.reason, code)
+    refuse(draft, event.lane, event.fee_id, event.reason, code)
     if event.disputed:
         draft.alert("bad-fee", "warning", event.disputed, event.lane, help_code=code)
-
-
-def _refuse(draft: Draft, name: str, fee_id: str, reason: HelpReason, help_code: str) -> None:
-    """Show a refusal; a visit that is under way continues behind it."""
-    lane = _fee_taken(draft.lane(name), fee_id)
-    shown = NOTICE_OVER_VISIT_MS if lane.visit else NOTICE_MS if lane.vehicle else LINGER_MS
-    draft.put(replace(lane, notice=RefusalNotice(reason, help_code, draft.at + shown)))
-    text = f"a ticket was refused: {reason}"
-    draft.alert("ticket-refused", "info", text, name, help_code=help_code)

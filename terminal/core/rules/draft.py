@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from terminal.core.actions import Action, ClearAlert, RaiseAlert, ReceiptOutcome, SendReceipt
 from terminal.core.alert_codes import RuleAlertCode, Severity
+from terminal.core.invoice import InvoiceBooks
 from terminal.core.model import OPEN, Lane, Rules, Stay
 
 
@@ -15,10 +16,12 @@ class Garage:
     rules: Rules
     lanes: dict[str, Lane] = field(default_factory=dict)
     stays: dict[str, Stay] = field(default_factory=dict)
+    books: InvoiceBooks = field(default_factory=InvoiceBooks)
 
     def apply(self, change: "Change") -> None:
         """Put the nouns of step()'s ``change`` in place of the old ones; its actions are left to the caller."""
         self.rules = change.rules or self.rules
+        self.books = change.books or self.books
         self.lanes.update(change.lanes)
         self.stays.update(change.stays)
 
@@ -39,6 +42,8 @@ class Change:
     """The rules in force from here on, if they changed."""
     doubts: bool = False
     """The journal turned out to lack facts: PayBy must be asked which of our orders it has."""
+    books: InvoiceBooks | None = None
+    """How far the numbers of invoices are, if one was given."""
 
     def __bool__(self) -> bool:
         return bool(self.lanes or self.stays or self.actions or self.rules)
@@ -55,6 +60,7 @@ class Draft:
         self.actions: list[Action] = []
         self.new_rules: Rules | None = None
         self.doubts = False
+        self.books = garage.books
         self._garage = garage
         self._touched: list[str] = []
 
@@ -136,4 +142,5 @@ class Draft:
 
     def change(self) -> Change:
         """Everything that was put here, as a change."""
-        return Change(self.lanes, self.stays, self.actions, self.new_rules, self.doubts)
+        books = None if self.books == self._garage.books else self.books
+        return Change(self.lanes, self.stays, self.actions, self.new_rules, self.doubts, books)

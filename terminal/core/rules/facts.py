@@ -4,9 +4,11 @@ from typing import assert_never
 
 from terminal.core.events import (
     AlertTold,
+    AllowanceGiven,
     BarrierGone,
     BoomSeen,
     CommandGiven,
+    CouponRead,
     Damaged,
     Event,
     LiftAnswered,
@@ -24,6 +26,7 @@ from terminal.core.events import (
     VehicleSeen,
     VehicleUnknown,
 )
+from terminal.core.rules.allowances import allowance_given, coupon_read
 from terminal.core.rules.arrival import ticket_read, ticket_refused
 from terminal.core.rules.boom import barrier_gone, boom_seen
 from terminal.core.rules.commands import command_given
@@ -73,6 +76,10 @@ def record(draft: Draft, event: Event) -> None:
             refund_unheard(draft, event)
         case CommandGiven():
             command_given(draft, event)
+        case AllowanceGiven():
+            allowance_given(draft, event)
+        case CouponRead():
+            coupon_read(draft, event)
         case AlertTold():
             alert_told(draft, event)
         case TimePassed():

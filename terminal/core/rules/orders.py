@@ -3,6 +3,7 @@
 from terminal.core.alert_codes import RuleAlertCode
 from terminal.core.events import OrderDenied, OrderReported, OrderScanned, OrderUnheard
 from terminal.core.model import OPEN, Payment, Stay, Visit, VisitOrder
+from terminal.core.rules.billing import billed
 from terminal.core.rules.draft import Draft
 from terminal.core.rules.lifts import grant_lift, lift_reason
 from terminal.core.rules.limits import ALERT_AFTER_UNHEARD, EXPIRY_REFUSED, NUMBER_TAKEN
@@ -111,6 +112,7 @@ def _paid(draft: Draft, order: VisitOrder, event: OrderReported) -> None:
     payment = Payment(order.no, order.amount, draft.at, event.proof, "credit", until=draft.at + draft.rules.exit_grace)
     if order.doubtful:
         payment = replace(payment, holder="person")
+    payment = billed(draft, payment)
     draft.put(replace(stay, payments=(*stay.payments, payment)))
     stay = draft.stay(order.session)
     if order.doubtful:

@@ -3,7 +3,8 @@
 from typing import Literal
 
 from terminal.core import ids
-from terminal.core.model import Lane, Payment, Stay, Visit, VisitOrder
+from terminal.core.allowance import due
+from terminal.core.model import Lane, ParkingFee, Payment, Stay, Visit, VisitOrder
 from terminal.core.rules.draft import Draft
 from terminal.core.rules.limits import GONE_MS, LINGER_MS, LOOPS_MS
 from terminal.core.value import replace
@@ -63,6 +64,15 @@ def loops_unheard(draft: Draft, lane: Lane, visit: Visit) -> bool:
 def linger(draft: Draft, visit: Visit) -> int | None:
     """Until when a car that no loop sees counts as waiting; None: its loop tells."""
     return None if visit.loop == "sees" else draft.at + LINGER_MS
+
+
+def reduced(stay: Stay, fee: ParkingFee, at: int) -> ParkingFee:
+    """Rule 14: the fee after the stay's allowances. A lost ticket names no stay that could have any."""
+    if fee.reason == "lost" or not stay.allowances:
+        return fee
+    full = fee.amount if fee.full is None else fee.full
+    amount = due(full, stay.allowances, at)
+    return replace(fee, amount=amount, reason="due" if amount else "free", full=full)
 
 
 def find_order(draft: Draft, order_no: str) -> tuple[Stay, VisitOrder] | None:

@@ -4,6 +4,7 @@ from terminal.core import ids
 from terminal.core.actions import PublishRefund
 from terminal.core.events import RefundReported, RefundUnheard
 from terminal.core.model import REFUND_ENDS, Holder, Payment, Stay, VisitRefund
+from terminal.core.rules.billing import credited
 from terminal.core.rules.draft import Draft
 from terminal.core.rules.limits import ALERT_AFTER_UNHEARD
 from terminal.core.rules.records import find_order, with_holder
@@ -52,6 +53,7 @@ def refund_reported(draft: Draft, event: RefundReported) -> None:
 
 
 def _refund_stage(draft: Draft, stay: Stay, before: VisitRefund, refund: VisitRefund) -> None:
+    refund = credited(draft, stay, refund)
     stay = replace(stay, refunds=tuple(refund if r.no == refund.no else r for r in stay.refunds))
     payment = stay.payment(refund.order_no)
     revived = before.stage == "failed" and payment is not None and payment.holder == "person"

@@ -3,6 +3,7 @@
 from terminal.core.alert_codes import RuleAlertCode
 from terminal.core.events import AlertTold, Damaged, Started, StayFailed
 from terminal.core.model import OPEN, Stay
+from terminal.core.rules.billing import begin_series
 from terminal.core.rules.draft import Draft
 from terminal.core.rules.limits import BARRIERS_MS, REMIND_MS
 from terminal.core.rules.records import watched, with_holder
@@ -69,6 +70,7 @@ def damaged(draft: Draft, event: Damaged) -> None:
 
 def doubt_all(draft: Draft) -> None:
     """Rule 9: every visit ends, and nobody knows what became of the money."""
+    begin_series(draft)
     for known in draft.all_lanes():
         draft.put(replace(draft.lane(known.id), visit=None))
     for stay in draft.all_stays():

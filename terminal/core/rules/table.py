@@ -14,9 +14,11 @@ from typing import Literal, NamedTuple, get_args
 
 from terminal.core.events import (
     AlertTold,
+    AllowanceGiven,
     BarrierGone,
     BoomSeen,
     CommandGiven,
+    CouponRead,
     Damaged,
     Event,
     LiftAnswered,
@@ -120,6 +122,8 @@ BY_EVENT: Mapping[type[Event], EventRow] = {
     RefundReported: EventRow("refund", _NOTHING),
     RefundUnheard: EventRow("refund unheard", _NOTHING),
     CommandGiven: EventRow("operator", _OVER),
+    AllowanceGiven: EventRow("allowance", dict.fromkeys(("ordering", "paying"), ("reordering",))),
+    CouponRead: EventRow("coupon", dict.fromkeys(("ordering", "paying"), ("reordering",))),
     AlertTold: EventRow("alert told", _NOTHING),
     TimePassed: EventRow("time", _NOTHING),
 }

@@ -8,13 +8,20 @@ from terminal.core.model import (
     OrderStage,
     ParkingFee,
     Phase,
+    RefusalNotice,
     Stay,
     UntoldAlert,
     Visit,
     VisitOrder,
 )
 from terminal.core.rules.draft import Draft
-from terminal.core.rules.limits import LINGER_MS, REMEMBERED_LOST
+from terminal.core.rules.limits import (
+    LINGER_MS,
+    NOTICE_MS,
+    NOTICE_OVER_VISIT_MS,
+    REMEMBERED_FEES,
+    REMEMBERED_LOST,
+)
 from terminal.core.rules.records import linger, watched
 from terminal.core.value import replace
 
@@ -114,3 +121,18 @@ def set_stage(draft: Draft, order: VisitOrder, stage: OrderStage) -> VisitOrder:
     if stay.lane:
         draft.touch(stay.lane)
     return order
+
+
+def fee_taken(lane: Lane, fee_id: str) -> Lane:
+    """The lane, which has taken or refused the fee with this id: its reader need not repeat it."""
+    others = (i for i in lane.fee_ids if i != fee_id)
+    return replace(lane, fee_ids=(*others, fee_id)[-REMEMBERED_FEES:], notice=None)
+
+
+def refuse(draft: Draft, name: str, fee_id: str, reason: HelpReason, help_code: str) -> None:
+    """Show a refusal; a visit that is under way continues behind it."""
+    lane = fee_taken(draft.lane(name), fee_id)
+    shown = NOTICE_OVER_VISIT_MS if lane.visit else NOTICE_MS if lane.vehicle else LINGER_MS
+    draft.put(replace(lane, notice=RefusalNotice(reason, help_code, draft.at + shown)))
+    text = f"a ticket was refused: {reason}"
+    draft.alert("ticket-refused", "info", text, name, help_code=help_code)

@@ -12,6 +12,7 @@ from terminal.roles.console.desk import Desk
 from terminal.roles.console.desk_journal import DeskJournal
 from terminal.roles.console.drawing import Drawing
 from terminal.roles.console.guard import BODY_MOST, SPOKEN, DeskGuard
+from terminal.roles.console.invoice_files import InvoiceFiles
 from terminal.roles.console.pages import Pages
 from terminal.roles.console.sign_in import SignIn, SignIns, SignInThrottle
 from terminal.roles.console.sign_in_pages import SignInPages
@@ -30,6 +31,7 @@ def application(
     *,
     idle_ms: int,
     admit: Admit | None = None,
+    invoices: InvoiceFiles | None = None,
 ) -> web.Application:
     """The desk's application; its paths begin with ``drawing.base``, under which it must be mounted."""
     sign_ins, throttle = SignIns(clock, idle_ms), SignInThrottle(clock)
@@ -52,6 +54,8 @@ def application(
     pages = Pages(desk, actions, journal, drawing, sign_ins)
     acts = ActPages(desk, actions, journal, drawing)
     app.add_routes([*signing.routes(), *pages.routes(), *acts.routes()])
+    if invoices:
+        app.add_routes(invoices.routes(refuse))
 
     async def end(_: web.Application) -> None:
         desk.feed.end()

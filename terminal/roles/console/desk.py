@@ -66,6 +66,8 @@ class Desk:
         self.inbox = AlertInbox()
         self.history = history
         self.history_trouble = "" if history else "cannot be opened"
+        self.issues_invoices = False
+        """Has each payment a tax invoice?"""
         self._connected, self._trouble = connected, trouble
         self._lost_ms: int | None = clock.steady_ms()
         """Since when the broker is away, by the steady clock."""

@@ -48,6 +48,7 @@ def figures(lines: Iterable[HeardLine], zone: ZoneInfo) -> DayFigures:
     paid: set[str] = set()
     paid_by_stay: dict[str, int] = {}
     refunded: set[str] = set()
+    read: set[str] = set()
     arrived: dict[str, int] = {}
     for line in lines:
         match line.kind:
@@ -72,8 +73,12 @@ def figures(lines: Iterable[HeardLine], zone: ZoneInfo) -> DayFigures:
                 if line.opened:
                     _opened(found, line, paid_by_stay, arrived)
             case "fee":
-                if line.field("reason") == "refused":
+                reason, fee = line.field("reason"), line.field("id")
+                if reason == "refused":
                     found.exceptions["day.refused"] += 1
+                elif reason in ("lost", "coupon") and fee not in read:  # its reader repeats it until it is answered
+                    read.add(fee)
+                    found.exceptions[f"day.{reason}"] += 1
             case _:
                 if line.field("state") == "raised" and line.field("severity") != "info":
                     found.exceptions[line.field("code")] += 1

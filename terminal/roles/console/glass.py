@@ -15,7 +15,7 @@ from terminal.contract.signatures import TrustedKeys, check_screen
 from terminal.core.model import ScreenState
 from terminal.screen.fonts import DoesNotFit
 from terminal.screen.layouts import layout_for
-from terminal.screen.presenter import ScreenPresenter
+from terminal.screen.presenter import ScreenPresenter, without_code
 from terminal.screen.qr import QrError
 from terminal.screen.renderer import Renderer
 from terminal.screen.view import Site, View
@@ -47,8 +47,10 @@ class Glasses:
             screen = decode(Screen, payload)
         except BadMessage:
             return
-        if screen.state == "pay" and not retained and not self._is_signed(screen, lane):
-            return
+        if (screen.state == "pay" or screen.qr) and not retained and not self._is_signed(screen, lane):
+            if screen.state == "pay":
+                return
+            screen = without_code(screen)
         presenter = self._presenters.setdefault(lane, ScreenPresenter(turns=self._renderer.turns))
         presenter.take(screen, self._clock.steady_ms(), retained=retained)
 

@@ -21,7 +21,7 @@ MOST_ROWS = 3_000_000
 FOUND_MOST = 50
 LINES_MOST = 2_000
 """Lines of one visit, or of one lane's page."""
-_SECRET = ("qr", "proof", "body", "sign", "token_url", "ticket", "raised", "key", "v")
+_SECRET = ("qr", "proof", "body", "sign", "token_url", "ticket", "raised", "key", "v", "address")
 _TABLE = """
 CREATE TABLE IF NOT EXISTS heard (
  n INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, lane TEXT NOT NULL, kind TEXT NOT NULL, role TEXT NOT NULL,

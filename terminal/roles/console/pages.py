@@ -246,6 +246,7 @@ class Pages:
     def _page(self, request: web.Request, template: str, **values: Any) -> web.Response:
         fields = desk_fields(self._desk, request[SPOKEN])
         values = {"after": self._desk.feed.last_id, **values}
+        values["invoices"] = self._desk.issues_invoices
         return self._drawing.page(request, template, desk=fields, actions=self._actions, **values)
 
     def _lanes(self) -> list[LaneMonitor]:

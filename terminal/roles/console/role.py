@@ -16,6 +16,7 @@ from terminal.config.schema import ConfigError
 from terminal.config.users import FILE, UsersFile
 from terminal.contract.messages import BadMessage, Barrier, Receipt, Refund, decode
 from terminal.contract.signatures import TrustedKeys
+from terminal.invoice.enquiries import InvoiceEnquiries
 from terminal.monitor.garage import Observation
 from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.subscription import Subscription
@@ -28,6 +29,7 @@ from terminal.roles.console.desk_journal import DeskJournal
 from terminal.roles.console.drawing import Drawing
 from terminal.roles.console.glass import Glasses
 from terminal.roles.console.history import DeskHistory
+from terminal.roles.console.invoice_files import InvoiceFiles
 from terminal.roles.console.live import LiveFeed
 from terminal.roles.console.metrics import GarageMetrics
 from terminal.screen.view import Site
@@ -62,6 +64,7 @@ class ConsoleOptions:
     tick_s: float = TICK_S
     admit: Admit | None = field(default=None, repr=False)
     metrics_token: bytes = field(default=b"", repr=False)
+    issues_invoices: bool = False
 
 
 class ConsoleRole:
@@ -90,10 +93,13 @@ class ConsoleRole:
         )
         self._metrics = GarageMetrics(self.desk.monitor, self.desk.roles, self.desk.away_ms)
         self.users = UsersFile(options.folder / FILE)
+        self._invoices = InvoiceFiles(InvoiceEnquiries(endpoint), options.zone) if options.issues_invoices else None
+        self.desk.issues_invoices = options.issues_invoices
         drawing = Drawing(options.site.name or endpoint.garage, options.site.name_ar, options.zone, BASE)
         self.app = application(
-            self.desk, self.actions, journal, drawing, self.users, clock, idle_ms=options.idle_ms, admit=options.admit
-        )
+            self.desk, self.actions, journal, drawing, self.users, clock, idle_ms=options.idle_ms, admit=options.admit,
+            invoices=self._invoices,
+        )  # fmt: skip
 
     async def run(self) -> None:
         """Hear and serve until cancelled. Raises ConfigError if it cannot listen, JournalError when the journal
@@ -110,6 +116,8 @@ class ConsoleRole:
                 tasks.create_task(self.desk.write(), name="console history")
                 tasks.create_task(self._tick(), name="console ages")
                 tasks.create_task(self._journal_fails(), name="console journal")
+                if self._invoices:
+                    tasks.create_task(self._invoices.run(), name="console invoices")
                 self.started.set()
         finally:
             undo()

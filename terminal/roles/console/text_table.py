@@ -315,6 +315,8 @@ ROWS: dict[str, tuple[str, str]] = {
     "day.hand": ("opened by hand", "فُتح يدويًا"),
     "day.unknown": ("opened, nobody knows by whom", "فُتح من مجهول"),
     "day.refused": ("ticket refused", "تذكرة مرفوضة"),
+    "day.lost": ("lost ticket", "تذكرة مفقودة"),
+    "day.coupon": ("coupon read", "قراءة قسيمة"),
     "day.csv": ("As CSV", "ملف CSV"),
     # audit
     "audit": ("Audit", "سجل التدقيق"),
@@ -328,6 +330,13 @@ ROWS: dict[str, tuple[str, str]] = {
     "sign.did.refused": ("sign-in refused", "رُفض الدخول"),
     "audit.seen": ("has seen an alert", "اطّلع على تنبيه"),
     "audit.repaired": ("the journal was repaired", "أُصلح السجل"),
+    "invoice.pdf": ("Tax invoice (PDF)", "فاتورة ضريبية (PDF)"),
+    "invoice.absent": ("There is no invoice for this order.", "لا توجد فاتورة لهذا الطلب."),
+    "invoice.later": ("The worker does not answer. Try again in a moment.", "النظام لا يستجيب. أعد المحاولة بعد قليل."),
+    "invoice.extra": (
+        "This desk cannot make PDFs: install the extra “receipts”.",
+        "لا يمكن إنشاء ملف PDF هنا: ثبّت الإضافة “receipts”.",
+    ),
     "unit.s": ("s", "ث"),
     "unit.min": ("min", "د"),
     "unit.h": ("h", "س"),

@@ -7,7 +7,7 @@ import logging
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -37,6 +37,7 @@ from terminal.roles.listener.connections import (
 from terminal.roles.listener.metrics import Metrics
 
 PATH = "/payby/notify"
+INVOICES = "/receipt/"
 LOG_EVERY_MS, ALERT_EVERY_MS = 10_000, 600_000
 """The least time between two log lines, or two alerts, of the same kind; each has the number since the last."""
 REMEMBERED, REMEMBERED_S = 1000, 600.0
@@ -48,6 +49,16 @@ NO_ORDER = "none"
 """Stands in an order number's place for a notification of an unknown kind."""
 
 log = logging.getLogger(__name__)
+
+
+class InvoiceServer(Protocol):
+    """What invoice_pages.py is to this role, if the garage issues tax invoices."""
+
+    async def run(self) -> None:
+        """Hear the worker's answers until cancelled."""
+
+    async def answer(self, request: web.BaseRequest) -> web.Response:
+        """The page of an address below INVOICES."""
 
 
 class _Waiting:
@@ -82,6 +93,7 @@ class ListenerRole:
     """``run()`` serves until cancelled; ``started`` is set and ``port`` is the real one once it takes connections.
 
     ``payby_keys``: several while PayBy rotates its key. ``payee_mid``: whose payments are passed on; empty: all.
+    ``invoices`` serves drivers' tax invoices; None: nobody does.
     run() raises OSError if the address cannot be bound.
     """
 
@@ -94,12 +106,14 @@ class ListenerRole:
         port: int,
         limits: ConnectionLimits = LIMITS,
         payee_mid: str = "",
+        invoices: InvoiceServer | None = None,
     ) -> None:
         self.port = port
         self.started = asyncio.Event()
         self._endpoint = endpoint
         self._keys = tuple(payby_keys)
         self._payee_mid = payee_mid
+        self._invoices = invoices
         self._host = host
         self._log_lines: defaultdict[str, Throttle] = defaultdict(partial(Throttle, LOG_EVERY_MS))
         self._alert_texts: defaultdict[AlertCode, Throttle] = defaultdict(partial(Throttle, ALERT_EVERY_MS))
@@ -133,6 +147,8 @@ class ListenerRole:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._endpoint.run_heartbeat(), name="listener health")
                     tasks.create_task(self._hear(receipts), name="listener receipts")
+                    if self._invoices:
+                        tasks.create_task(self._invoices.run(), name="listener invoices")
                     self.started.set()
         finally:
             socket.close()
@@ -154,6 +170,8 @@ class ListenerRole:
             if request.path == PATH:
                 return await self._posted(request, connection)
             connection.complete()
+            if self._invoices and request.path.startswith(INVOICES):
+                return await self._invoices.answer(request)
             return self._looked(request)
         finally:
             connection.idle()

@@ -5,16 +5,25 @@ It believes only the ticket's text of a `fee`, and only PayBy's signature of a `
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, get_args
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from terminal.contract import messages
+from terminal.contract.credit_messages import Credit
 from terminal.contract.messages import moment
 from terminal.core import money
-from terminal.core.events import CommandGiven, OrderReported, RefundReported, ReportedStatus, TicketRead, TicketRefused
+from terminal.core.events import (
+    AllowanceGiven,
+    CommandGiven,
+    OrderReported,
+    RefundReported,
+    ReportedStatus,
+    TicketRead,
+    TicketRefused,
+)
 from terminal.core.ids import lost_session
 from terminal.core.model import HelpReason, ParkingFee, PaymentProof
 from terminal.core.quote import hint, quote
@@ -23,6 +32,8 @@ from terminal.core.ticket import Why
 from terminal.payby.messages import CREATED, FAILURE, AcquireOrder, RefundOrder, read_notification
 from terminal.payby.signing import verify
 
+PAID_LONGEST_MS, ALLOWED_LONGEST_MS = 24 * 3_600_000, 92 * 24 * 3_600_000
+"""How far ahead the time to leave may end that a pay station gives, and that of a shop's allowance."""
 FRESH_MS = 60_000
 """The longest time since a ticket's reading, by our own clock."""
 _REFUSALS: Mapping[str | None, HelpReason] = {why: why for why in get_args(Literal[Why, "ticket-used"])}
@@ -41,6 +52,7 @@ class JudgementSettings:
     tariff: TicketPricing
     payby_keys: Sequence[RSAPublicKey]
     payee_mid: str
+    coupon_keys: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def ticket_event(
@@ -172,6 +184,24 @@ def command_event(command: messages.Command, lane: str, *, at: int, wall: int) -
         None if command.amount is None else money.parse(command.amount),
         command.reason or "",
     )
+
+
+def credit_event(credit: Credit, *, at: int, wall: int) -> tuple[AllowanceGiven, str]:
+    """A credit whose signature is good, as an event, its end by the worker's steady clock; and why it cannot count, in
+    words."""
+    ahead_ms = moment(credit.until) - wall
+    longest_ms = PAID_LONGEST_MS if credit.kind == "paid" else ALLOWED_LONGEST_MS
+    wrong = "its time is over" if ahead_ms <= 0 else "it lasts too long" if ahead_ms > longest_ms else ""
+    match credit.kind:
+        case "paid" | "amount":
+            value = money.parse(credit.amount or "0.00")
+            wrong = wrong or ("" if value else "its amount is nothing")
+        case "percent":
+            value = money.parse(credit.percent or "0")  # hundredths, as fils are
+        case "free":
+            value = money.Fils(0)
+    by = f"{credit.by} ({credit.key})"
+    return AllowanceGiven(at, credit.id, credit.session, credit.kind, value, by, at + ahead_ms), wrong
 
 
 def _fils(amount: Decimal) -> int | None:

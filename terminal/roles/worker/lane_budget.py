@@ -23,6 +23,8 @@ BUDGETS: dict[str, tuple[int, int]] = {
     "paid": (50, 200),
     "refund": (50, 200),
     "command": (500, 20),
+    "enquiry": (50, 50),
+    "credit": (100, 100),
 }
 """The ms for each further message, and how many may come at once. A reader repeats a fee after 0.5 s and then more
 slowly; bouncing loops change a few times a second; a broker that restarted delivers what waited."""

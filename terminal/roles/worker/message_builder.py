@@ -38,9 +38,10 @@ class MessageBuilder:
     garage: str
     signer: WorkerSigner
     to_wall: Callable[[int], int]
+    receipt_url: str = ""
 
     def screen(self, head: Head, lane: str, shown: LaneDisplay, symbol: qr.Symbol | None, now: int) -> messages.Screen:
-        """The screen message; in state `pay` the signature covers its QR code."""
+        """The screen message; the signature covers its QR code."""
         fields: dict[str, Any] = {
             **head,
             "state": shown.state,
@@ -53,15 +54,22 @@ class MessageBuilder:
         }
         if shown.amount is not None:
             fields |= {"amount": money.text(shown.amount), "currency": "AED"}
-        if shown.state != "pay" or shown.expires is None or symbol is None:
+        if symbol is None or not self.link(shown):
             return messages.Screen(**fields)
-        fields |= {
-            "expires": stamp(self.to_wall(shown.expires)),
-            "remaining": max(0, shown.expires - now) // 1000,
-            "scanned": shown.scanned,
-            "qr": qr.to_wire(symbol),
-        }
+        fields["qr"] = qr.to_wire(symbol)
+        if shown.state == "pay" and shown.expires is not None:
+            fields |= {
+                "expires": stamp(self.to_wall(shown.expires)),
+                "remaining": max(0, shown.expires - now) // 1000,
+                "scanned": shown.scanned,
+            }
         return signatures.sign_screen(self.signer.key, self.garage, lane, key=self.signer.name, **fields)
+
+    def link(self, shown: LaneDisplay) -> str:
+        """What the screen's code says: the order's link, or where its invoice is; empty if it has none."""
+        if shown.state == "pay":
+            return shown.token_url or ""
+        return f"{self.receipt_url}/{shown.invoice}" if shown.invoice and self.receipt_url else ""
 
     def order_facts(self, lane: Lane, stay: Stay | None, now: int) -> dict[str, Any]:
         """The status of the visit's order; there is none without a visit, and while another fee's refusal shows."""

@@ -1,4 +1,5 @@
-"""Takes what gets a receipt: PayBy's notifications and operators' commands, signed by somebody outside the lane."""
+"""Takes what gets a receipt: PayBy's notifications, operators' commands and pay stations' credits, all signed by
+somebody outside the lane."""
 
 import hashlib
 from collections import OrderedDict
@@ -7,17 +8,18 @@ from typing import Literal
 
 from terminal.contract import lift_rules as grants
 from terminal.contract import signatures
+from terminal.contract.credit_messages import Credit
 from terminal.contract.deflated import unpack
 from terminal.contract.messages import BadMessage, Command, Paid, Proof, Receipt, Refund
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.core import ids
-from terminal.core.actions import SendReceipt
+from terminal.core.actions import ReceiptOutcome, SendReceipt
 from terminal.core.events import OrderReported
 from terminal.core.model import VisitOrder
 from terminal.core.rules import Change
 from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
 from terminal.payby.errors import BadSignature, BadWords
-from terminal.roles.worker.event_mapper import command_event, notification_event
+from terminal.roles.worker.event_mapper import command_event, credit_event, notification_event
 from terminal.roles.worker.inbox import Done, PostEvent, Reply
 from terminal.roles.worker.payby_notices import PayByNotices
 from terminal.roles.worker.settings import WorkerSettings
@@ -117,6 +119,38 @@ class Receipts:
 
     def _place(self, order_no: str) -> str:
         return self.lane_of(order_no) or GARAGE_WIDE
+
+    async def hear_credit(self, received: ReceivedMessage) -> None:
+        """Take in what a pay station says, or who validates tickets."""
+        credit, place = received.message, received.topic.lane
+        assert isinstance(credit, Credit)
+        wall, stations = self._endpoint.clock.wall_ms(), self._settings.stations
+        why = signatures.check_credit(credit, self._settings.garage, place, stations, wall) if stations else "signature"
+        if why == "signature":
+            received.ack()
+            text = "a credit was dropped, because no pay station of this garage signed it"
+            await self._endpoint.alert("forged-credit", text, lane=GARAGE_WIDE, session=credit.session)
+            return
+
+        async def reply(outcome: ReceiptOutcome, why: str) -> None:
+            received.ack()
+            receipt = Receipt(**self._endpoint.head(), command=credit.id, outcome=outcome, why=why or None)
+            await self._endpoint.publish(receipt, lane=place)
+
+        event, wrong = credit_event(credit, at=self._now(), wall=wall)
+        if refusal := why or wrong:
+            await self._endpoint.alert(
+                "credit-refused", f"{credit.by}: {refusal}", lane=GARAGE_WIDE, session=credit.session
+            )
+            await reply("refused", refusal)
+            return
+
+        async def done(change: Change | None) -> None:
+            replies = [a for a in change.actions if isinstance(a, SendReceipt)] if change else []
+            answer = replies[0] if replies else SendReceipt("refused", "nothing came of it")
+            await reply(answer.outcome, answer.why)
+
+        self._post(event, done)
 
     async def hear_command(self, received: ReceivedMessage) -> None:
         """Take in an operator's command."""

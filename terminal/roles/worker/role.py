@@ -26,6 +26,7 @@ from terminal.roles.worker.announcements import Announcer
 from terminal.roles.worker.code_scans import codes_of
 from terminal.roles.worker.failures import StayFailures, concerned
 from terminal.roles.worker.inbox import Inbox, InboxItem
+from terminal.roles.worker.invoices import InvoiceDesk
 from terminal.roles.worker.journal_keeper import JournalKeeper, WorkerJournal
 from terminal.roles.worker.lane_budget import LANES, LaneBudget
 from terminal.roles.worker.lane_devices import LaneDevices
@@ -75,7 +76,9 @@ class WorkerRole:
         self._endpoint, self._payby, self._settings = endpoint, payby, settings
         self._random = random.Random(seed)
         self._steady = Steady(endpoint.clock.wall_ms(), endpoint.clock.steady_ms)
-        world = LookupWorld(self.now, self._skew, self._hindered, self._store, self._show, self.post, self._spawn)
+        world = LookupWorld(
+            self.now, self._skew, self._hindered, lambda: self.event_store, self._show, self.post, self._spawn
+        )
         self._readings = TicketReadings(endpoint, settings.judgement, settings.foreign, tickets, log, world)
         self.event_store = EventStore(
             settings.rules,
@@ -86,7 +89,8 @@ class WorkerRole:
             aside=self._readings.aside,
         )
         self._inbox = Inbox()
-        self._builder = MessageBuilder(settings.garage, settings.signer, self._to_wall)
+        self._builder = MessageBuilder(settings.garage, settings.signer, self._to_wall, settings.receipt_url)
+        self._invoices = InvoiceDesk(endpoint, self.event_store, log, settings.garage)
         self._announcer = Announcer(endpoint, self._builder, self.now, self.post, self._spawn)
         self._wakes = Wakes(self.now, self.post)
         self._lifts, self._line, self._visits = LiftIndex(), LiftWindow(endpoint), VisitLog()
@@ -159,9 +163,6 @@ class WorkerRole:
         """Why no new visit may begin."""
         return self._time.hindrance() or self._outer_hindrance() or self._failures.hindrance
 
-    def _store(self) -> EventStore:
-        return self.event_store
-
     async def _show(self, name: str, *, again: bool = False) -> None:
         await self._screens.show(name, again=again)
 
@@ -221,6 +222,8 @@ class WorkerRole:
                 ("paid", self._receipts.hear_notification),
                 ("refund", self._receipts.hear_notification),
                 ("command", self._receipts.hear_command),
+                *([("enquiry", self._invoices.hear_enquiry)] if self._settings.rules.supplier else []),
+                *([("credit", self._receipts.hear_credit)] if self._settings.stations else []),
             ):
                 group.create_task(self._listen(kind, hear), name=f"worker hears {kind}")
             group.create_task(self._consume(), name="worker")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from terminal.core.display import LaneDisplay, screen
@@ -25,8 +25,11 @@ class _Said:
     symbol: tuple[str, qr.Symbol] | None = None
     refresh: asyncio.TimerHandle | None = None
 
-    def has_symbol_of(self, shown: LaneDisplay) -> bool:
-        return self.symbol is not None and self.symbol[0] == (shown.token_url or "")
+    drawing: str = ""
+    """The address whose code is being drawn, or cannot be: an invoice's waits for nothing, and nothing for it."""
+
+    def has_symbol_of(self, link: str) -> bool:
+        return self.symbol is not None and self.symbol[0] == link
 
 
 class Screens:
@@ -77,11 +80,17 @@ class Screens:
         said = self._said.setdefault(name, _Said())
         lane, stay, now, shown = self._state_of(name)
         unmade = None
-        while shown.state == "pay" and shown.token_url != unmade and not said.has_symbol_of(shown):
+        while shown.state == "pay" and shown.token_url != unmade and not said.has_symbol_of(shown.token_url or ""):
             unmade = shown.token_url
             await self._make_symbol(said, name, shown)
             lane, stay, now, shown = self._state_of(name)  # it may have changed meanwhile
-        symbol = said.symbol[1] if said.symbol and said.has_symbol_of(shown) else None
+        link = self._builder.link(shown)
+        symbol = said.symbol[1] if said.symbol and said.has_symbol_of(link) else None
+        if shown.state == "paid" and symbol is None:
+            shown = replace(shown, invoice=None)
+            if link and said.drawing != link:
+                said.drawing = link
+                self._spawn(self._make_invoice_symbol(said, name, link), f"invoice's code of {name}")
         if shown.state == "pay" and symbol is None:
             shown = LaneDisplay("help", shown.fee, shown.session, shown.car, reason="qr", help_code=shown.help_code)
         if said.refresh:
@@ -100,6 +109,18 @@ class Screens:
         if told != said.order:
             said.order = told
             await self._endpoint.publish(self._builder.order(self._endpoint.head(), told), lane=name)
+
+    async def _make_invoice_symbol(self, said: _Said, name: str, link: str) -> None:
+        """Make the code of an invoice's address, and show it if it is still wanted."""
+        try:
+            symbol = await self._draw(link)
+        except qr.QrError as error:
+            text = f"receipt.url makes no QR code: {error}"
+            await self._endpoint.alert("receipt-unreadable", text)
+            return
+        if said.drawing == link:
+            said.symbol = link, symbol
+            await self.show(name)
 
     def _later(self, seconds: float, lane: str, *, again: bool = False) -> asyncio.TimerHandle:
         def show() -> None:

@@ -26,4 +26,8 @@ class WorkerSettings:
     version: str
     checkpoint_rows: int = CHECKPOINT_ROWS
     device_ids: Mapping[str, str] = field(default_factory=dict)
+    stations: signatures.TrustedKeys | None = None
+    """The keys of pay stations, and of who validates tickets; None: there are none."""
+    receipt_url: str = ""
+    """Where invoices are served; an invoice's address follows it. Empty: nowhere."""
     foreign: ForeignTicketSettings = field(default_factory=ForeignTicketSettings)

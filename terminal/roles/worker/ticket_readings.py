@@ -14,6 +14,7 @@ from terminal.core.rules import Change
 from terminal.core.ticket import session_in
 from terminal.eventstore.store import EventLog
 from terminal.mqtt.endpoint import Endpoint, ReceivedMessage
+from terminal.roles.worker.coupon_readings import CouponReadings
 from terminal.roles.worker.event_mapper import FRESH_MS, TICKET_SHOWN, JudgementSettings, since_read, ticket_event
 from terminal.roles.worker.inbox import Done, Reply
 from terminal.roles.worker.ticket_lookup import ForeignReading, ForeignTicketPolicy, LookupWorld, TicketLookups
@@ -47,6 +48,7 @@ class TicketReadings:
     ) -> None:
         self._endpoint, self._judgement, self._foreign, self._world = endpoint, judgement, foreign, world
         self._lookups = TicketLookups(endpoint, source, foreign.policy, judgement.tariff, log, world)
+        self._coupons = CouponReadings(judgement)
         self._held: dict[str, ReceivedMessage] = {}
         """By lane: the plate that was read while no new visit could begin."""
         self.aside, self.is_asking, self.run = self._lookups.aside, self._lookups.is_asking, self._lookups.run
@@ -63,6 +65,11 @@ class TicketReadings:
         if fee.reason == "number":
             await self._number(fee, lane, heard.ack)
             return
+        if fee.reason == "coupon":
+            at, store = self._world.now(), self._world.store()
+            coupon = self._coupons.event(fee, self._lane(lane), at=at, wall=self._true_ms(), store=store)
+            self._world.post(coupon, self._answered(lane, heard.ack))
+            return
         event = ticket_event(
             fee,
             lane,
@@ -75,7 +82,11 @@ class TicketReadings:
         )
         if isinstance(event, events.TicketRead):
             await self._lookups.give_way(lane)
+            self._coupons.note(event.fee, fee.ticket)
         self._world.post(event, self._answered(lane, heard.ack))
+
+    def _true_ms(self) -> int:
+        return self._endpoint.clock.wall_ms() + self._world.skew()
 
     async def _number(self, fee: Fee, lane: str, ack: Callable[[], None]) -> None:
         hindrance, ticket = self._world.hindrance(), ForeignTicket("number", fee.ticket)

@@ -3,7 +3,7 @@
 import io
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +20,7 @@ from terminal.core.ids import derived_id
 from terminal.core.quote import Quote, quote
 from terminal.core.ticket import SERIALS, sign_number, sign_ticket
 from terminal.screen.view import tail_of
+from terminal.tools.ticket.coupon import make_coupon
 from terminal.tools.ticket.picture import CodeKind, PrintedTicket, draw
 from terminal.tools.ticket.symbols import qr
 
@@ -58,6 +59,10 @@ class TicketWish:
     text_only: bool = False
     png: Path | None = None
     dots: int = 576
+    coupon: str = ""
+    """A coupon's worth: one is made instead of a ticket."""
+    days: int = 1
+    """How long that lasts."""
 
 
 def make(
@@ -126,12 +131,29 @@ def run(
     printer raises.
     """
     garage = settings.need(sections.GarageSettings)
+    if wish.coupon:
+        coupon = make_coupon(settings, wish.coupon, wish.days, now_ms, wish.key_id)
+        facts = f"coupon of garage {garage.id}: {coupon.worth}\nuntil {coupon.entered:%Y-%m-%d %H:%M}"
+        _show(coupon, facts, replace(wish, code="qr"), printer, blocks, say)
+        return
     if wish.lost:
         ticket = make_lost(settings, now_ms)
     else:
         ticket = make(settings, minutes_ago=wish.minutes_ago, now_ms=now_ms, key_id=wish.key_id, code=wish.code)
+    paper = printed(ticket, garage, now_ms - wish.minutes_ago * 60_000)
+    _show(paper, describe(ticket, garage), wish, printer, blocks, say)
+
+
+def _show(
+    paper: PrintedTicket,
+    facts: str,
+    wish: TicketWish,
+    printer: PicturePrinter | None,
+    blocks: bool,
+    say: Callable[[str], None],
+) -> None:
     if wish.png or printer:
-        picture = draw(printed(ticket, garage, now_ms - wish.minutes_ago * 60_000), wish.dots, wish.code)
+        picture = draw(paper, wish.dots, wish.code)
         if wish.png:
             picture.save(wish.png, format="PNG")
         if printer:
@@ -139,6 +161,6 @@ def run(
     if not wish.text_only:
         terminal = io.StringIO()
         if wish.code != "code128":
-            qr(ticket.text).terminal(terminal, compact=blocks)
-        say(f"{terminal.getvalue()}{describe(ticket, garage)}")
-    say(ticket.text)
+            qr(paper.text).terminal(terminal, compact=blocks)
+        say(f"{terminal.getvalue()}{facts}")
+    say(paper.text)

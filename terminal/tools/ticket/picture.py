@@ -21,6 +21,9 @@ WORDS = {
     "entered": ("Entry", "الدخول"),
     "number": ("Ticket", "التذكرة"),
     "keep": ("Keep this ticket: scan it at the exit", "احتفظ بالتذكرة وامسحها عند الخروج"),
+    "coupon": ("Parking coupon", "قسيمة وقوف"),
+    "until": ("Until", "حتى"),
+    "redeem": ("At the exit, scan your ticket and then this", "امسح تذكرتك عند الخروج ثم هذه القسيمة"),
     "use": ("Scan this at the exit if your ticket is lost", "امسح هذا الرمز عند الخروج إذا فقدت تذكرتك"),
 }
 """English and Arabic; a native speaker must read the Arabic before a release."""
@@ -29,13 +32,15 @@ WORDS = {
 @dataclass(frozen=True, slots=True)
 class PrintedTicket:
     """What is printed. ``entered``: by the garage's clock; None on the card for a lost ticket. ``tail``: the characters
-    by which the screen at the exit names this ticket."""
+    by which the screen at the exit names this ticket. ``worth``: a coupon's, in words; then ``entered`` is when it
+    ends."""
 
     text: str
     garage: str
     garage_ar: str
     entered: datetime | None
     tail: str = ""
+    worth: str = ""
 
 
 def grouped(text: str) -> str:
@@ -49,12 +54,15 @@ def draw(ticket: PrintedTicket, dots: int, code: CodeKind) -> Image.Image:
     """The ticket, ``dots`` px wide (mode L). Raises TooWide if a symbol has no room."""
     width, page = dots - 2 * MARGIN, list[Image.Image]()
     kind, foot = ("lost", "use") if ticket.entered is None else ("ticket", "keep")
+    kind, foot, label = ("coupon", "redeem", "until") if ticket.worth else (kind, foot, "entered")
     for name, lang in ((ticket.garage_ar, "ar"), (ticket.garage, "en")):
         page += [_row([cut(name, lang, width, 38, 22, "Bold")], dots)] if name else []
     page.append(_row([ink(WORDS[kind][0], "en", 24), ink(WORDS[kind][1], "ar", 24)], dots))
     page.append(Image.new("L", (dots, 3), 0))
+    if ticket.worth:
+        page.append(_row([ink(ticket.worth, "en", 44, "Bold")], dots))
     if ticket.entered is not None:
-        page += _fact("entered", f"{ticket.entered:%Y-%m-%d %H:%M}", dots)
+        page += _fact(label, f"{ticket.entered:%Y-%m-%d %H:%M}", dots)
     if ticket.tail:
         page += _fact("number", ticket.tail, dots)
     if code in ("qr", "both"):

@@ -149,6 +149,12 @@ def _said(event: Event) -> tuple[str, str, Tone] | None:
         case events.CommandGiven():
             reason = f": {event.reason}" if event.reason else ""
             return "command", f"{event.command} by {event.by}{reason}", "act"
+        case events.AllowanceGiven():
+            amounts = {"percent": f"{event.value / 100:g} % off", "free": "nothing is due"}
+            fils = f"AED {money.text(event.value)} {'paid' if event.kind == 'paid' else 'off'}"
+            return "credit", f"{amounts.get(event.kind, fils)}, by {event.by}", "act"
+        case events.CouponRead():
+            return "credit", f"coupon: {event.kind} {event.value or ''}".strip(), "act"
         case events.AlertTold() | events.TimePassed():
             return None
 

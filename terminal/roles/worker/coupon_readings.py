@@ -1,0 +1,75 @@
+"""Coupons that drivers read at a lane: whether one is genuine, and what its minutes come to."""
+
+from collections import OrderedDict
+
+from terminal.contract.messages import Fee, moment
+from terminal.core.coupon import CouponError, CouponFault, read_coupon
+from terminal.core.events import CouponRead, TicketRefused
+from terminal.core.model import Lane, ParkingFee, Stay
+from terminal.core.ticket import TicketError, read_ticket
+from terminal.eventstore.store import EventStore
+from terminal.roles.worker.event_mapper import FRESH_MS, TICKET_SHOWN, JudgementSettings
+
+REMEMBERED = 1_000
+"""Of how many readings the ticket is remembered: without it, nobody knows what fewer minutes would have cost."""
+_MINUTE_MS = 60_000
+
+
+class CouponReadings:
+    """Makes an event of a coupon's `fee`."""
+
+    def __init__(self, judgement: JudgementSettings) -> None:
+        self._judgement = judgement
+        self._tickets: OrderedDict[str, str] = OrderedDict()
+        """The texts of genuine tickets, by the fee with which each was read."""
+
+    def note(self, fee: ParkingFee, text: str) -> None:
+        """A genuine ticket was read with this text."""
+        self._tickets[fee.id] = text
+        if len(self._tickets) > REMEMBERED:
+            self._tickets.popitem(last=False)
+
+    def event(self, fee: Fee, lane: Lane, *, at: int, wall: int, store: EventStore) -> CouponRead | TicketRefused:
+        """The event of a coupon that was read at a lane. ``at``: the worker's steady time (ms); ``wall``: the true time
+        (ms since the epoch)."""
+
+        def refused(reason: CouponFault, disputed: str = "") -> TicketRefused:
+            return TicketRefused(at, lane.id, fee.id, reason, disputed, fee.ticket[:TICKET_SHOWN])
+
+        told, visit = self._judgement, lane.visit
+        if (ago := abs(wall - moment(fee.exited or fee.at))) > FRESH_MS:
+            return refused("coupon-over", f"a coupon was read {ago / 1000:.0f} s ago; at most 60 s are accepted")
+        try:
+            coupon = read_coupon(fee.ticket, told.coupon_keys, told.garage, wall)
+        except CouponError as error:
+            return refused(error.why)
+        until = at + coupon.until_ms - wall
+        stay = store.garage.stays.get(visit.fee.session) if visit else None
+        if visit is None or stay is None:  # the rules say that a ticket is needed first, or that it was used
+            kind = "free" if coupon.kind == "minutes" else coupon.kind
+            return CouponRead(at, lane.id, fee.id, coupon.id, coupon.id, kind, coupon.value, until)
+        if coupon.kind != "minutes":
+            return CouponRead(at, lane.id, fee.id, coupon.id, stay.session, coupon.kind, coupon.value, until)
+        worth = self._worth(visit.fee, stay, coupon.id, coupon.value)
+        if worth is None:
+            return TicketRefused(at, lane.id, fee.id, "coupon-alone", ticket=fee.ticket[:TICKET_SHOWN])
+        return CouponRead(at, lane.id, fee.id, coupon.id, stay.session, "amount", worth, until, coupon.value)
+
+    def _worth(self, fee: ParkingFee, stay: Stay, coupon: str, more: int) -> int | None:
+        """What so many minutes less come to, after those of coupons that were read before; None: nobody knows."""
+        text = self._tickets.get(fee.id)
+        if text is None or fee.minutes is None:
+            return None
+        try:
+            ticket = read_ticket(text, self._judgement.ticket_keys, self._judgement.garage)
+        except TicketError:
+            return None
+        before = sum(one.minutes for one in stay.allowances if one.id != coupon)
+        full = fee.amount if fee.full is None else fee.full
+        exited_ms = ticket.entered_ms + fee.minutes * _MINUTE_MS
+
+        def costs(minutes_off: int) -> int:
+            shorter = max(ticket.entered_ms, exited_ms - minutes_off * _MINUTE_MS)
+            return min(full, self._judgement.tariff.fee(ticket.entered_ms, shorter, ticket.key_id))
+
+        return costs(before) - costs(before + more) if before else full - costs(more)
