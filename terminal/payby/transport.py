@@ -57,6 +57,7 @@ class SignedTransport:
         sleep: Callable[[float], Awaitable[None]],
         session: aiohttp.ClientSession | None,
         user_agent: str = "exit-terminal",
+        may_call: Callable[[], bool] | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._partner_id = partner_id
@@ -69,6 +70,7 @@ class SignedTransport:
         self._session = session
         self._connections = Connections(clock.steady_ms)
         self._user_agent = user_agent
+        self._may_call = may_call
 
     async def close(self) -> None:
         """Close the connections; may be called twice."""
@@ -105,6 +107,7 @@ class SignedTransport:
                 await self._limit.wait(turn)
         except TimeoutError:
             raise NotSent(call, why=f"held back by the rate limit for {timeout_s:g} s") from None
+        self._refuse_idle(call)
         requested_ms = self.time.now_ms()
         body = b'{"requestTime":%d,"bizContent":%b}' % (requested_ms, biz)
         headers = {
@@ -139,6 +142,12 @@ class SignedTransport:
         """The same bytes may arrive twice (see Connections.post). That does no harm: they have the same number and
         content, so PayBy answers both with one order or refund, as when a caller asks again; a second cancellation
         finds the first one done, and says so; and ``requestTime`` is valid for 15 minutes."""
+
+        async def may_repeat() -> None:
+            await self._limit.wait(turn)
+            if self._may_call and not self._may_call():
+                await asyncio.Event().wait()  # the first copy of it may be answered, and no second one goes out
+
         if self._session is None:
             return await self._connections.post(
                 url,
@@ -146,11 +155,15 @@ class SignedTransport:
                 headers,
                 limit=limit,
                 patience_s=min(FIRST_BYTE_S, timeout_s * _DOUBTED),
-                may_repeat=lambda: self._limit.wait(turn),
+                may_repeat=may_repeat,
             )
         sent = self._clock.steady_ms()
         async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
             return HttpAnswer(response.status, response.headers, await read_bounded(response.content, limit), sent)
+
+    def _refuse_idle(self, call: str) -> None:
+        if self._may_call and not self._may_call():
+            raise NotSent(call, why="another process makes this merchant's calls now")
 
     def read(self, call: str, raw: UnverifiedAnswer) -> SignedAnswer:
         """A signed success; raises the error for any other answer. Verifies first, then parses."""

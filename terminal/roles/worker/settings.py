@@ -14,7 +14,8 @@ from terminal.roles.worker.ticket_readings import ForeignTicketSettings
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """The worker's settings. ``words_for`` makes the bizContent of an order, refund or cancellation."""
+    """The worker's settings. ``words_for`` makes the bizContent of an order, refund or cancellation. ``holds_lease``:
+    its journal is in a database, whose lease says who works."""
 
     garage: str
     rules: Rules
@@ -27,3 +28,4 @@ class WorkerSettings:
     checkpoint_rows: int = CHECKPOINT_ROWS
     device_ids: Mapping[str, str] = field(default_factory=dict)
     foreign: ForeignTicketSettings = field(default_factory=ForeignTicketSettings)
+    holds_lease: bool = False
