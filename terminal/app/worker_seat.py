@@ -27,8 +27,6 @@ from terminal.journal.rows import JournalDamaged, JournalError, JournalForeign, 
 from terminal.roles.worker.journal_keeper import WorkerJournal
 from terminal.threads import OneThread, aside
 
-STANDBY = "exit-terminal standby"
-"""The name under which a standby is connected, so that others see that there is one."""
 PAUSE_S = 1.0
 """The pause after a try that failed."""
 ALIVE_EVERY_S, ALIVE_FOR_S = 0.25, 1.5
@@ -118,7 +116,7 @@ class WorkerSeat:
         if self._db is None:
             self._tail = JournalTail(self._address.name, RowsForReplay(self._aside_kinds))
             self._watch = LeaseWatch(self.holder, self._steady_s)
-            self._db = self._opener(self._address, f"{STANDBY} {self.holder}"[:63])
+            self._db = self._opener(self._address, f"{lease_.STANDBY} {self.holder}"[:63])
             claim(self._db, self._address.name, JournalOwner("worker", self._address.garage, self._keys))
         try:
             state = lease_.look(self._db)

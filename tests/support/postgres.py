@@ -142,8 +142,8 @@ def _ended_with_us(folder: Path) -> Iterator[None]:
     ends, held = os.pipe()
     stop = f'for pid in {folder}/*/postmaster.pid; do [ -e "$pid" ] && kill -QUIT "$(head -n 1 "$pid")"; done'
     subprocess.run(
-        ["sh", "-c", f"(cat >/dev/null; {stop}; sleep 1; rm -rf {folder}) <&{ends} >/dev/null 2>&1 &"],
-        pass_fds=(ends,), start_new_session=True, check=True,
+        ["sh", "-c", f"exec 3<&0; (cat <&3 >/dev/null; {stop}; sleep 1; rm -rf {folder}) >/dev/null 2>&1 &"],
+        stdin=ends, start_new_session=True, check=True,
     )  # fmt: skip
     os.close(ends)
     try:

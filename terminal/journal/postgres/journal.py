@@ -280,10 +280,10 @@ class PostgresJournal(JournalWriter):
         """Nothing is left to do."""
 
     def _refuse_lost(self) -> None:
-        if self._failed:
-            raise JournalFailed(self.path, self._failed)
         if not self.lease.is_valid:
             raise JournalFenced(self.path, f"this worker does not hold the lease: {self.lease.why_lost}")
+        if self._failed:
+            raise JournalFailed(self.path, self._failed)
 
     def _quietly(self, write: Callable[[], object]) -> None:
         """A notice during a write may say that it is not what it seems, so it is a failure."""

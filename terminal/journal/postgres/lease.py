@@ -16,6 +16,8 @@ LEASE_S = 3.0
 RENEW_S = 1.0
 MARGIN_S = 0.5
 """The holder stops this long before anybody may take its lease: what it says last needs time to arrive."""
+STANDBY = "exit-terminal standby"
+"""The name under which a standby is connected, so that others see that there is one."""
 TAKING_S = 0.25
 """How often one who waits for the lease looks."""
 
@@ -150,3 +152,12 @@ def release(connection: BoundedConnection, lease: Lease) -> None:
 def ask_to_hand_over(connection: BoundedConnection, holder: str) -> bool:
     """Ask a holder to hand over; False if it holds the lease no longer. Raises psycopg.Error."""
     return connection.execute("UPDATE journal SET asked = holder WHERE holder = %s", (holder,)).rowcount == 1
+
+
+def standbys(connection: BoundedConnection) -> int:
+    """How many workers stand by. Raises psycopg.Error."""
+    found = connection.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE %s",
+        (f"{STANDBY}%",),
+    ).fetchone()
+    return int(found[0]) if found else 0
