@@ -18,6 +18,7 @@ from pathlib import Path
 import psycopg
 
 from terminal.journal.postgres.connection import DatabaseAddress
+from tests.support.eventually import eventually
 
 INSTALL = "apt-get install postgresql"
 PORT = 5432
@@ -83,6 +84,10 @@ class Cluster:
         """Whoever is still connected is cut off."""
         self.execute("postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
+    def cut(self, name: str) -> None:
+        """End every connection to a database."""
+        self.execute("postgres", f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+
     def execute(self, database: str, sql: str) -> list[tuple[object, ...]]:
         """Run a statement as the cluster's owner; returns its rows."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
@@ -97,6 +102,29 @@ class Cluster:
         for name, value in settings.items():
             while self.execute("postgres", f"SHOW {name}") != [(value.strip("'"),)]:
                 time.sleep(0.01)  # nothing tells when a server has read them
+
+    @contextmanager
+    def replica(self, name: str = "twin") -> Iterator["Cluster"]:
+        """A standby of this server under that name, until the block is left."""
+        folder = self.folder / name
+        folder.mkdir()
+        if os.geteuid() == 0:
+            shutil.chown(folder, self.owner, self.owner)
+        twin = Cluster(folder)
+        source = f"host={self.folder} port={PORT} user=postgres application_name={name}"
+        self.run("pg_basebackup", "-D", str(twin.data), "-d", source, "-R", "-X", "stream", "-c", "fast")
+        twin.start()
+        try:
+            yield twin
+        finally:
+            if (twin.data / "postmaster.pid").exists():
+                twin.stop()
+            shutil.rmtree(folder)
+
+    async def synchronous(self, name: str) -> None:
+        """Until the standby of that name is."""
+        sql = f"SELECT count(*) FROM pg_stat_replication WHERE application_name = '{name}' AND sync_state = 'sync'"
+        await eventually(lambda: self.execute("postgres", sql) == [(1,)])
 
     def address(self, database: str, garage: str = "marina") -> DatabaseAddress:
         return DatabaseAddress(self.url(database), garage)
@@ -140,7 +168,8 @@ def _ended_with_us(folder: Path) -> Iterator[None]:
     """Whatever runs in ``folder/*`` ends with the block, or with this process: then a pipe closes that a shell, which
     is nobody's child, reads. A child of ours would be ended by the first test that looks what it leaves behind."""
     ends, held = os.pipe()
-    stop = f'for pid in {folder}/*/postmaster.pid; do [ -e "$pid" ] && kill -QUIT "$(head -n 1 "$pid")"; done'
+    pids = f"{folder}/*/postmaster.pid {folder}/*/*/postmaster.pid"
+    stop = f'for pid in {pids}; do [ -e "$pid" ] && kill -QUIT "$(head -n 1 "$pid")"; done'
     subprocess.run(
         ["sh", "-c", f"exec 3<&0; (cat <&3 >/dev/null; {stop}; sleep 1; rm -rf {folder}) >/dev/null 2>&1 &"],
         stdin=ends, start_new_session=True, check=True,
@@ -149,6 +178,6 @@ def _ended_with_us(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        for file in folder.glob("*/postmaster.pid"):
+        for file in folder.glob("**/postmaster.pid"):
             os.kill(int(file.read_text().split()[0]), signal.SIGQUIT)
         os.close(held)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from terminal import build
 from terminal.config.schema import ConfigError, Settings
 from terminal.tools.check.broker import broker
+from terminal.tools.check.database import database
 from terminal.tools.check.finding import Finding, Machine
 from terminal.tools.check.journals import disk
 from terminal.tools.check.keys import certificates, keys, passwords
@@ -60,6 +61,6 @@ async def configuration(settings: Settings, _: Machine) -> AsyncIterator[Finding
 
 
 _PARTS = (
-    user, configuration, lost_fee, keys, passwords, certificates, disk, fonts, pins, panel, screens, idle_picture,
-    lane_wifi, scanner, ports, broker, payby_and_clock, notifications,
+    user, configuration, lost_fee, keys, passwords, certificates, disk, database, fonts, pins, panel, screens,
+    idle_picture, lane_wifi, scanner, ports, broker, payby_and_clock, notifications,
 )  # fmt: skip
