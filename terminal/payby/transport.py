@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-from .connections import FIRST_BYTE_S, Connections, HttpAnswer, read_bounded
+from .connections import FIRST_BYTE_S, CallsEnded, Connections, HttpAnswer, read_bounded
 from .errors import BadSignature, BadWords, CallFailed, NotSent, OutcomeUnknown, RateLimited, failure
 from .messages import head_in
 from .rate_limit import RateLimit, Turn
@@ -68,7 +68,7 @@ class SignedTransport:
         self.time = PayByTime(clock)
         self._limit = RateLimit(calls_per_s, steady_ms=clock.steady_ms, sleep=sleep)
         self._session = session
-        self._connections = Connections(clock.steady_ms)
+        self._connections = Connections(clock.steady_ms, may_call)
         self._user_agent = user_agent
         self._may_call = may_call
 
@@ -107,7 +107,6 @@ class SignedTransport:
                 await self._limit.wait(turn)
         except TimeoutError:
             raise NotSent(call, why=f"held back by the rate limit for {timeout_s:g} s") from None
-        self._refuse_idle(call)
         requested_ms = self.time.now_ms()
         body = b'{"requestTime":%d,"bizContent":%b}' % (requested_ms, biz)
         headers = {
@@ -121,6 +120,8 @@ class SignedTransport:
         try:
             async with asyncio.timeout(timeout_s):
                 answer = await self._exchange(f"{self._base_url}/{call}", body, headers, turn, timeout_s, limit)
+        except CallsEnded:
+            raise NotSent(call, why="another process makes this merchant's calls now") from None
         except TimeoutError:
             raise OutcomeUnknown(call, why=f"no answer within {timeout_s:g} s") from None
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError):
@@ -157,13 +158,11 @@ class SignedTransport:
                 patience_s=min(FIRST_BYTE_S, timeout_s * _DOUBTED),
                 may_repeat=may_repeat,
             )
+        if self._may_call and not self._may_call():
+            raise CallsEnded
         sent = self._clock.steady_ms()
         async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
             return HttpAnswer(response.status, response.headers, await read_bounded(response.content, limit), sent)
-
-    def _refuse_idle(self, call: str) -> None:
-        if self._may_call and not self._may_call():
-            raise NotSent(call, why="another process makes this merchant's calls now")
 
     def read(self, call: str, raw: UnverifiedAnswer) -> SignedAnswer:
         """A signed success; raises the error for any other answer. Verifies first, then parses."""

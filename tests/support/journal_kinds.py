@@ -9,6 +9,7 @@ from typing import Protocol
 from terminal.journal.append_only import AppendOnlyJournal
 from terminal.journal.history import FileHistory, JournalHistory
 from terminal.journal.journal import Journal
+from terminal.journal.postgres import lease
 from terminal.journal.postgres.connection import BoundedConnection, DatabaseAddress
 from terminal.journal.postgres.journal import PostgresJournal
 from terminal.journal.postgres.lease import Lease
@@ -99,8 +100,11 @@ class DatabaseKind:
     def lose(self, first: int, last: int) -> None:
         self.cluster.execute(self.database, f"DELETE FROM entry WHERE seq BETWEEN {first} AND {last}")
 
-    def connection(self, name: str = "test") -> BoundedConnection:
-        return BoundedConnection.open(self.address, name)
+    def steal(self) -> PostgresJournal:
+        """Opened although another holds the lease, as after its 3 s."""
+        with BoundedConnection.open(self.address, "thief") as connection:
+            seen = lease.look(connection)
+        return PostgresJournal.open(self.address, Lease("thief"), seen=seen)
 
 
 def fill(journals: JournalKind, count: int = 30) -> list[Row]:
