@@ -11,11 +11,11 @@ from terminal.journal.kinds import CHECKPOINT, GONE, SHELVED
 from terminal.journal.rows import Row
 
 
-class _Named(msgspec.Struct, frozen=True):
+class _StayName(msgspec.Struct, frozen=True):
     session: str
 
 
-_NAMES = msgspec.json.Decoder(list[_Named])
+_NAMES = msgspec.json.Decoder(list[_StayName])
 
 
 class RowsForReplay:

@@ -29,11 +29,11 @@ class RivalWorkers:
         self._endpoint, self._signer, self._trusted = endpoint, signer, trusted
         self._later: tuple[str, int] | None = None
         """The later worker that was last heard, and when."""
-        self._forgeries = Throttle(ALERT_EVERY_MS)
+        self._forgeries, self._strangers = Throttle(ALERT_EVERY_MS), Throttle(ALERT_EVERY_MS)
         endpoint.seal = self._seal
 
     async def note_health(self, health: Health, *, retained: bool) -> None:
-        """Raise SecondWorker if an older worker is alive and has heard this one."""
+        """Raise SecondWorker if an older worker is alive and has heard this one, unless this one holds the lease."""
         own, now_ms = self._endpoint.mqtt_client.instance, self._endpoint.clock.steady_ms()
         if retained or health.state == "offline" or health.instance == own:
             return
@@ -47,10 +47,9 @@ class RivalWorkers:
                 self._endpoint.send_heartbeat()
         elif health.rival == own:
             if self._holds_lease:
-                text = (
-                    "a worker of this garage runs without the lease of its journal, which this one holds: stop that one"
-                )
-                await self._endpoint.alert("second-worker", text)
+                if self._strangers.take(now_ms):
+                    text = "another worker runs without the lease of the journal, which this one holds: stop that one"
+                    await self._endpoint.alert("second-worker", text)
                 return
             await self._endpoint.alert("second-worker", "a second worker was started for this garage; it stops")
             raise SecondWorker("another worker already serves this garage, and there may be only one: stop one of them")
