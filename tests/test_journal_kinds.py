@@ -1,6 +1,8 @@
 """What a worker relies on, wherever its journal is: each test runs on a file and on a database."""
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -178,3 +180,32 @@ def test_who_only_reads_makes_no_journal(journals: JournalKind) -> None:
     assert not history.exists()
     fill(journals, 3)
     assert history.exists()
+
+
+def operator(*words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "terminal.journal", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_an_operator_checks_and_copies_a_journal_at_work(journals: JournalKind, tmp_path: Path) -> None:
+    fill(journals, 60)
+    place = journals.place()
+    with journals.open() as journal:
+        done = operator("check", place)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "60 rows, all as they were written" in done.stdout
+        assert operator("backup", place, tmp_path / "copy").returncode == 0
+        assert (tmp_path / "copy").stat().st_size > 1000
+        assert journal.append_now([("fact", b"undisturbed")], 1) == 61
+    journals.alter("data", 9)
+    failed = operator("check", place)
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert "damaged at row 9" in failed.stderr
+
+
+def test_an_operator_s_url_with_a_password_is_refused_and_not_repeated() -> None:
+    for url in ("postgresql://worker:s3cr-t@db.example/marina", "postgresql://db.example/marina?password=s3cr-t"):
+        refused = operator("check", url)
+        assert refused.returncode == 2
+        assert "PGPASSFILE" in refused.stderr
+        assert "s3cr-t" not in refused.stderr

@@ -80,6 +80,7 @@ async def _run_opened(
     manager: ServiceManager,
     seated: "SeatedWorker | None" = None,
 ) -> None:
+    waits_for_lease = settings.journal is not None and settings.journal.url is not None
     async with AsyncExitStack() as stack:
         if "broker" in roles:
             await enter_broker(stack, settings)
@@ -94,7 +95,8 @@ async def _run_opened(
             if process == "run":
                 own = opener.endpoint("run", at_lane=True)
                 group.create_task(own.run_heartbeat(), name="run health")
-                group.create_task(tell_when_ready(own, roles, settings, manager), name="ready")
+                in_any_case = [role for role in roles if role != "worker" or not waits_for_lease]
+                group.create_task(tell_when_ready(own, in_any_case, settings, manager), name="ready")
             else:
                 manager.ready_at_once = f"serves {settings.need(sections.GarageSettings).id} as {process}"
             for role, run in runs:
@@ -241,6 +243,9 @@ class _Opener:
 
             async def serve_seated(log: "WorkerJournal", lease: "Lease") -> None:
                 self._lease = lease
+                endpoint.healthy()
+                for code in endpoint.raised():  # what is still wrong is raised again
+                    await endpoint.clear(code, "the worker begins anew")
                 await serve(log)
 
             return partial(seat.run, serve_seated)

@@ -39,6 +39,9 @@ class JournalKind(Protocol):
 
     def history(self) -> JournalHistory: ...
 
+    def place(self) -> str:
+        """As an operator types it."""
+
     def alter(self, column: str, seq: int) -> None:
         """Change what is stored of a row, beside the program."""
 
@@ -59,6 +62,9 @@ class FileKind:
 
     def history(self) -> JournalHistory:
         return FileHistory(self.path)
+
+    def place(self) -> str:
+        return str(self.path)
 
     def alter(self, column: str, seq: int) -> None:
         value = "zeroblob(16)" if column in ("data", "chain") else f"{column} + 1"
@@ -92,6 +98,9 @@ class DatabaseKind:
 
     def history(self) -> JournalHistory:
         return DatabaseHistory(self.address)
+
+    def place(self) -> str:
+        return self.address.url
 
     def alter(self, column: str, seq: int) -> None:
         value = "'\\x" + "00" * 16 + "'" if column in ("data", "chain") else f"{column} + 1"
