@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from terminal.journal.kinds import OPENED
+from terminal.journal.postgres.connection import BoundedConnection
+from terminal.journal.postgres.lease import standbys
 from terminal.journal.postgres.reading import DatabaseHistory
 from tests.conftest import Mosquitto
 from tests.support.eventually import eventually
@@ -74,10 +76,14 @@ class Pair(Garage):
 
     async def stands_by(self) -> None:
         """Until a worker stands by."""
-        sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'exit-terminal standby%'"
-        await eventually(
-            lambda: asyncio.to_thread(lambda: self._postgres.execute(self._database, sql) != [(0,)]), limit_s=30
-        )
+        await eventually(lambda: asyncio.to_thread(self._standbys), limit_s=30, every_s=0.1)
+
+    async def nobody_stands_by(self) -> None:
+        await eventually(lambda: asyncio.to_thread(lambda: not self._standbys()), limit_s=30, every_s=0.1)
+
+    def _standbys(self) -> int:
+        with BoundedConnection.open(self._postgres.address(self._database), "test") as connection:
+            return standbys(connection)
 
     async def both(self) -> None:
         """`first` serves, `second` stands by, and the lane's roles are there."""
@@ -206,6 +212,7 @@ async def test_the_seat_is_handed_over_and_back_and_left_by_one_that_lost_the_da
     epochs = pair.epochs()
     assert epochs == sorted(set(epochs))
     assert len(epochs) == 5
+    await pair.nobody_stands_by()
     status, said = await released(pair)
     assert status == 1
     assert "Nobody stands by" in said

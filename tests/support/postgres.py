@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -51,6 +51,10 @@ class Cluster:
         """Return once it takes connections. ``settings``: as ``name=value``."""
         options = " ".join(f"-c {setting}" for setting in (*self._settings(), *settings))
         self.run("pg_ctl", "start", "--wait", "-D", str(self.data), "-l", str(self.folder / "log"), "-o", options)
+
+    def promote(self) -> None:
+        """A standby becomes the primary."""
+        self.run("pg_ctl", "promote", "--wait", "-D", str(self.data))
 
     def stop(self, mode: str = "immediate") -> None:
         """Stop it: ``immediate`` as a crash would."""
@@ -179,5 +183,6 @@ def _ended_with_us(folder: Path) -> Iterator[None]:
         yield
     finally:
         for file in folder.glob("**/postmaster.pid"):
-            os.kill(int(file.read_text().split()[0]), signal.SIGQUIT)
+            with suppress(ProcessLookupError):  # a test killed it
+                os.kill(int(file.read_text().split()[0]), signal.SIGQUIT)
         os.close(held)
