@@ -148,6 +148,7 @@ async def released(pair: Pair) -> tuple[int, str]:
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.fault("worker-frozen")
 async def test_one_that_is_frozen_in_a_visit_is_replaced_says_nothing_once_thawed_and_takes_over_again(
     pair: Pair,
 ) -> None:
@@ -181,6 +182,7 @@ async def test_one_that_is_frozen_in_a_visit_is_replaced_says_nothing_once_thawe
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.fault("database-cut")
 async def test_the_seat_is_handed_over_and_back_and_left_by_one_that_lost_the_database_or_was_killed(
     pair: Pair,
 ) -> None:

@@ -119,6 +119,7 @@ def test_forced_take_overs_leave_one_chain_and_lose_nothing_that_was_acknowledge
     assert refused > 0
 
 
+@pytest.mark.fault("database-lies")
 def test_a_database_that_was_put_back_under_a_living_writer_is_noticed_by_its_next_append(
     postgres: Cluster, database: str
 ) -> None:
@@ -151,6 +152,7 @@ def test_a_copy_that_was_put_back_is_known_as_one_and_a_restarted_server_is_not(
 # A database that does not answer, or lies
 
 
+@pytest.mark.fault("database-cut")
 def test_a_commit_that_waits_for_its_standby_is_given_up_and_not_cancelled(postgres: Cluster, database: str) -> None:
     with opened(postgres, database) as journal:
         journal.append_now([("fact", b"before")], 1)
@@ -186,6 +188,7 @@ def test_an_append_without_an_answer_has_an_unknown_outcome_and_the_next_start_k
         assert journal.append_now([("fact", b"after")], 3) == 3
 
 
+@pytest.mark.fault("database-lies")
 def test_a_notice_during_an_append_is_a_failure(postgres: Cluster, database: str) -> None:
     with opened(postgres, database) as journal:
         journal.append_now([("fact", b"1")], 1)
@@ -233,6 +236,7 @@ def test_a_server_that_ends_fails_the_append_and_the_journal_goes_on_after_its_r
         assert rows_of(own, database) == [b"1", b"3"]
 
 
+@pytest.mark.fault("database-cut")
 async def test_all_that_was_acknowledged_is_on_the_standby_that_is_promoted(tmp_path: Path) -> None:
     with cluster() as own, own.replica() as twin:
         own.configure(synchronous_standby_names="'FIRST 1 (twin)'")

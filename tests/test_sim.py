@@ -30,6 +30,7 @@ def test_numbers_of_a_system_that_fails_lies_and_wavers_violate_nothing() -> Non
         assert report.counts["look-ups"] > 10
 
 
+@pytest.mark.fault("worker-frozen")
 def test_a_worker_that_is_frozen_or_cut_off_while_another_takes_over_violates_nothing() -> None:
     for number in range(2):
         report = run(f"pair:{number}", Options(orders=40, climate="pair", tracing=True))

@@ -76,6 +76,7 @@ async def test_one_whose_database_is_cut_off_gets_up_and_sits_again_when_it_is_b
     await sitting.end()
 
 
+@pytest.mark.fault("database-lies")
 async def test_rows_that_were_acknowledged_and_are_missing_put_the_next_start_in_doubt(
     postgres: Cluster, database: str
 ) -> None:
