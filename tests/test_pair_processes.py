@@ -218,3 +218,20 @@ async def test_the_seat_is_handed_over_and_back_and_left_by_one_that_lost_the_da
     status, said = await released(pair)
     assert status == 1
     assert "Nobody stands by" in said
+
+
+@pytest.mark.timeout(240)
+async def test_run_serves_a_lane_with_its_worker_s_journal_in_a_database(
+    tmp_path: Path, mosquitto: Mosquitto, postgres: Cluster, database: str
+) -> None:
+    async with Pair(tmp_path, mosquitto, postgres, database) as garage:
+        await garage.start("run")
+        await paid_and_left(garage, *await visit_until_order(garage))
+        assert not (tmp_path / "journal.db").exists()
+        postgres.cut(database)  # the worker gets up, and sits down again beside roles that go on
+        since = len(garage.heard.all)
+        mark = garage.scan(garage.ticket())
+        await garage.heard.until("order", since=mark, status="created")
+        assert "offline" not in {m["state"] for t, m in garage.heard.all[since:] if t == "health/run"}
+        assert await garage.running.pop("run").kill(signal.SIGTERM) == 0
+        assert len(garage.epochs()) == 2

@@ -32,6 +32,7 @@ class ServiceManager:
         self._fed_s = float("-inf")
         self._ready = ""
         self._stands_by = False
+        self._stands_by_as = ""
         self.ready_at_once = ""
         """What to say where the first heartbeat that comes back makes this process ready; empty: ready() is called."""
 
@@ -58,11 +59,12 @@ class ServiceManager:
 
     def stands_by(self, text: str, well: bool) -> None:
         """This process waits for another's end; ``well``: it is able to take over. Called again and again."""
-        if text != self._ready and well:
+        if well and not self._stands_by:
             self._stands_by = True
             self.ready(text)
-        elif not well:
+        elif text != self._stands_by_as:
             self.status(text)
+        self._stands_by_as = text
         if well:
             self._feed()
 
