@@ -111,6 +111,14 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--cars", metavar="N", type=_count, help="run N cars without the page, then end")
 
 
+def _add_worker(worker: argparse.ArgumentParser) -> None:
+    worker.add_argument(
+        "--release",
+        action="store_true",
+        help="run nothing: the worker that holds the lease of journal.url hands it to one that stands by",
+    )
+
+
 def _add_lcd(lcd: argparse.ArgumentParser) -> None:
     lcd.add_argument(
         "--test", action="store_true", help="show a test card on the panel until Ctrl-C; needs [lcd] alone"
@@ -310,7 +318,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "demo": ("everything on this machine, with simulated hardware and a page to drive it", _add_demo),
     "run": ("all roles of one lane in one process, by the configuration", _none),
     "reader": ("one role: reads tickets and publishes the amount due", _none),
-    "worker": ("one role: orders, payments and lifts of all lanes of a garage", _none),
+    "worker": ("one role: orders, payments and lifts of all lanes of a garage", _add_worker),
     "listener": ("one role: takes PayBy's notifications", _none),
     "barrier": ("one role: checks lifts and pulses the relay", _none),
     "lcd": ("one role: shows the screen", _add_lcd),

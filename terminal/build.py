@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
     from terminal.core.tariff import TariffHistory
+    from terminal.journal.history import JournalHistory
+    from terminal.journal.postgres.connection import DatabaseAddress
     from terminal.payby.client import PayByClient
     from terminal.screen.view import Site, Wifi
 
@@ -114,7 +116,12 @@ def embedded_user(
 
 
 def mqtt_client(
-    mqtt: sections.MqttSettings, client_id: str, *, will: Callable[[], Will] | None = None, clean: bool = False
+    mqtt: sections.MqttSettings,
+    client_id: str,
+    *,
+    will: Callable[[], Will] | None = None,
+    clean: bool = False,
+    may_speak: Callable[[], bool] | None = None,
 ) -> MqttClient:
     """A connection, not entered yet; raises ConfigError, MqttError."""
     check_certificate_files(mqtt)
@@ -128,6 +135,7 @@ def mqtt_client(
         key_file=mqtt.key_file,
         will=will,
         clean=clean,
+        may_speak=may_speak,
     )
 
 
@@ -231,7 +239,11 @@ def _naming(key: str, bad: type[Exception] = signatures.BadKeyFile) -> Iterator[
 
 
 def payby_client(
-    payby: sections.PaybySettings, *, timeout_s: float | None = None, clock: Clock | None = None
+    payby: sections.PaybySettings,
+    *,
+    timeout_s: float | None = None,
+    clock: Clock | None = None,
+    may_call: Callable[[], bool] | None = None,
 ) -> "PayByClient":
     """PayBy's client, to be entered; ``timeout_s`` replaces the configured one. Raises ConfigError."""
     from terminal.payby.client import PayByClient
@@ -244,7 +256,33 @@ def payby_client(
         timeout_s=payby.timeout if timeout_s is None else timeout_s,
         clock=clock,
         user_agent=f"exit-terminal/{__version__}",
+        may_call=may_call,
     )
+
+
+def journal_database(settings: Settings) -> "DatabaseAddress":
+    """The database of ``journal.url``. Raises ConfigError, also where the extra for it is not installed."""
+    journal, garage = settings.need(sections.JournalSettings), settings.need(sections.GarageSettings)
+    try:
+        from terminal.journal.postgres.connection import DatabaseAddress
+    except ImportError:
+        text = "this program was installed without what it needs for a database"
+        install = "sudo apt-get install libpq5, and pip install 'psycopg>=3.2.2' where this program is"
+        raise ConfigError(f"journal.url: {text}; run: {install}") from None
+    return DatabaseAddress(present(journal.url, "journal.url"), garage.id, journal.passfile)
+
+
+def worker_history(settings: Settings) -> "JournalHistory":
+    """The worker's journal for those who only read it. Raises ConfigError."""
+    journal = settings.need(sections.JournalSettings)
+    if journal.url:
+        address = journal_database(settings)
+        from terminal.journal.postgres.reading import DatabaseHistory
+
+        return DatabaseHistory(address)
+    from terminal.journal.history import FileHistory
+
+    return FileHistory(present(journal.path, "journal.path"))
 
 
 def cannot_listen(section: str, host: str, port: int, error: OSError) -> tuple[str, str, str]:

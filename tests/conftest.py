@@ -22,8 +22,10 @@ from broker.packets import Packet, encode_length, read_frame
 from terminal.contract.access import USERS, WATCHERS, may_publish, may_subscribe
 from terminal.mqtt.client import MqttClient
 from tests.support.authority import Authority
+from tests.support.journal_kinds import JournalKind, kinds_of
 from tests.support.leash import LEASH, bring_down, end_children
 from tests.support.ports import free_port, listens
+from tests.support.postgres import Cluster, cluster
 from tests.support.shipped_mosquitto import ShippedMosquitto
 
 settings.register_profile("same every time", derandomize=True, deadline=None)
@@ -180,6 +182,32 @@ def new_bus(request: pytest.FixtureRequest) -> NewBus:
     if isinstance(broker, EmbeddedBroker):
         return NewBus(broker.url, partial(embedded_bus, broker))
     return NewBus(broker.url, lambda user, **more: MqttClient(more.pop("url", broker.url), username=user, **more))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL cluster, made when the first test asks for it. Without a server that test fails."""
+    with cluster() as made:
+        yield made
+
+
+@pytest.fixture
+def database(postgres: Cluster) -> Iterator[str]:
+    """The name of an empty database."""
+    name = postgres.database()
+    yield name
+    postgres.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def journals(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JournalKind]:
+    """A place for a worker's journal: a file, and then a database."""
+    yield from kinds_of(request.param, tmp_path, _cluster_for(request))
+
+
+def _cluster_for(request: pytest.FixtureRequest) -> Cluster | None:
+    found: Cluster | None = request.getfixturevalue("postgres") if request.param == "postgres" else None
+    return found
 
 
 class PuppetBroker:

@@ -144,6 +144,13 @@ ROWS = (
     Row("journal-replaced", "a journal is taken away under its process: told, copied out, no new ticket", "Processes"),
     Row("no-journal", "another file, a folder, another role's journal in its place: left alone, status 2", "Processes"),
     Row("lookup-fails", "another system answers late, twice, with nonsense or not at all: nobody pays twice", "Rules"),
+    Row(
+        "worker-frozen",
+        "one of two workers is frozen and thawed: the other serves, it says nothing",
+        "Processes, Rules",
+    ),
+    Row("database-cut", "the database dies, is cut off or does not commit: nothing acknowledged is lost", "Processes"),
+    Row("database-lies", "the database was put back, or answers beside the truth: in doubt, not acknowledged", "Rules"),
     Row("lookup-cut", "the worker dies while it asks another system: asked again, charged once", "Processes"),
     Row(
         "plate-unsure", "a camera is not sure of a plate, or reads another: a person, or no effect", "Rules, Processes"

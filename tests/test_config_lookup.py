@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from terminal import build
-from terminal.app.roles import foreign_tickets
+from terminal.app.worker_settings import foreign_tickets
 from terminal.config.schema import ConfigError
 from terminal.roles.worker.ticket_lookup import ForeignTicketPolicy
 from terminal.roles.worker.ticket_readings import ForeignTicketSettings

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.faults import KEYS, ROWS, Found, marks, marks_in, table
 
 MATRIX = Path(__file__).resolve().parents[2] / "shared" / "faults.md"
-LEAST = 69
+LEAST = 72
 """When a fault is removed, the commit gives the reason and changes this number."""
 
 

@@ -343,7 +343,7 @@ def test_what_only_developers_need_is_not_fetched_for_the_product() -> None:
 def test_everything_that_is_imported_is_asked_for() -> None:
     asked = {re.sub(r"[-_.]+", "_", Requirement(text).name) for text in PROJECT["project"]["dependencies"]}
     extras = PROJECT["project"]["optional-dependencies"]
-    more = (text for extra in ("pi", "printer", "receipts", "tools") for text in extras[extra])
+    more = (text for extra in ("pi", "printer", "receipts", "tools", "postgres") for text in extras[extra])
     asked |= {re.sub(r"[-_.]+", "_", Requirement(text).name) for text in more}
     names = {
         "pillow": "PIL",

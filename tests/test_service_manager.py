@@ -183,3 +183,20 @@ async def test_why_it_ends_with_status_2_is_what_systemctl_shows(tmp_path: Path,
             assert "payby.private_key" in await notify.until("STATUS=")
     finally:
         notify.close()
+
+
+def test_one_that_stands_by_is_ready_and_fed_by_the_database_and_then_by_its_heartbeat(notify: NotifySocket) -> None:
+    manager = told(notify, WATCHDOG_USEC="20000000")
+    manager.ready_at_once = "serves marina as worker"
+    manager.stands_by("waits for its journal: no answer", False)
+    assert notify.came() == [["STATUS=waits for its journal: no answer"]], "that is no sign of life"
+    manager.stands_by("stands by for other", True)
+    assert notify.came() == [["READY=1", "STATUS=stands by for other"], ["WATCHDOG=1"]]
+    manager.stands_by("stands by for other", True)
+    assert notify.came() == [], "once in a while is enough"
+    manager.stands_by("stands by for other, at row 7", True)
+    assert notify.came() == [["STATUS=stands by for other, at row 7"]]
+    manager.heartbeat_came_back()
+    assert notify.came() == [["READY=1", "STATUS=serves marina as worker"]]
+    manager.heartbeat_came_back()
+    assert notify.came() == []

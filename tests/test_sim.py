@@ -37,6 +37,16 @@ def test_coupons_of_which_some_are_copies_and_a_pay_station_violate_nothing() ->
         assert report.counts["allowances"] > 5
 
 
+@pytest.mark.fault("worker-frozen")
+def test_a_worker_that_is_frozen_or_cut_off_while_another_takes_over_violates_nothing() -> None:
+    for number in range(2):
+        report = run(f"pair:{number}", Options(orders=40, climate="pair", tracing=True))
+        assert not report.violation, f"{report.violation}\n{readable(report.trace, 200)}"
+        said = [" ".join(map(str, what)) for _, *what in report.trace if what[0] == "worker"]
+        assert any("is thawed, replaced" in text for text in said)
+        assert any("has no database" in text for text in said)
+
+
 def test_the_same_seed_gives_the_same_world() -> None:
     options = Options(orders=30, faults=True, real=False, tracing=True)
     assert run("same", options).digest() == run("same", options).digest() != run("other", options).digest()

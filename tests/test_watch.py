@@ -18,6 +18,7 @@ from terminal.config import load
 from terminal.config.schema import ConfigError, Settings
 from terminal.contract.messages import stamp
 from terminal.core import ids
+from terminal.journal.history import FileHistory
 from terminal.monitor.garage import GarageMonitor
 from terminal.tools.watch import command, history, user
 from terminal.tools.watch.command import WatchOptions
@@ -236,7 +237,7 @@ def test_a_time_that_is_none_is_refused_in_one_line(text: str) -> None:
 
 async def test_the_journals_past_is_told_in_the_same_words_without_repetitions(tmp_path: Path) -> None:
     await write_visit(tmp_path / "journal.db", NOW, SESSION, NUMBER)
-    told = [line.text(ZONE, 6) for line, _ in history.replay(tmp_path / "journal.db", 0, WatchWish())]
+    told = [line.text(ZONE, 6) for line, _ in history.replay(FileHistory(tmp_path / "journal.db"), 0, WatchWish())]
     assert told == [
         "15:06:40 garage        worker: started, version 0.1.0",
         f"15:06:41 exit-1 {CODE}  fee: stay of 1 h 31 min, AED 20.00 due",
@@ -244,7 +245,7 @@ async def test_the_journals_past_is_told_in_the_same_words_without_repetitions(t
         f"15:06:47 exit-1 {CODE}  order: paid, AED 20.00, as PayBy notified",
         f"15:06:48 exit-1 {CODE}  lift: lift raised",
     ]
-    late = history.replay(tmp_path / "journal.db", NOW + 7500, WatchWish(code=CODE))
+    late = history.replay(FileHistory(tmp_path / "journal.db"), NOW + 7500, WatchWish(code=CODE))
     assert [line.kind for line, _ in late] == ["lift"]
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from terminal.core.foreign_ticket import ForeignTicket
+from terminal.journal.history import FileHistory
 from terminal.journal.kinds import ASKED, TOLD
 from terminal.roles.worker.ticket_lookup import ForeignReading, ToldTicket
 from terminal.tools.watch.history import replay
@@ -24,11 +25,13 @@ def test_question_and_answer_are_lines_of_their_lane(tmp_path: Path) -> None:
     ]
     with open_journal(tmp_path / "journal.db") as journal:
         journal.append_now(rows, NOW)
-    told = replay(tmp_path / "journal.db", 0, WatchWish())
+    told = replay(FileHistory(tmp_path / "journal.db"), 0, WatchWish())
     assert [(line.lane, line.kind, line.words, fields["event"]) for line, fields in told] == [
         ("exit-1", "lookup", "asks when number 000123456789 entered", ASKED),
         ("exit-1", "found", "no answer within 3 s", TOLD),
         ("garage", "found", "found late", TOLD),
     ]
-    assert [line.kind for line, _ in replay(tmp_path / "journal.db", 0, WatchWish(kinds=("lookup",)))] == ["lookup"]
-    assert list(replay(tmp_path / "journal.db", NOW + 1, WatchWish())) == []
+    assert [line.kind for line, _ in replay(FileHistory(tmp_path / "journal.db"), 0, WatchWish(kinds=("lookup",)))] == [
+        "lookup"
+    ]
+    assert list(replay(FileHistory(tmp_path / "journal.db"), NOW + 1, WatchWish())) == []

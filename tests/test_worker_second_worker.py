@@ -1,6 +1,7 @@
 """Two workers of one garage: the later one stops, and nobody else can stop either."""
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -65,11 +66,12 @@ class Started:
 
 
 @asynccontextmanager
-async def a_worker(url: str, client_id: str) -> AsyncIterator[Started]:
+async def a_worker(url: str, client_id: str, *, holds_lease: bool = False) -> AsyncIterator[Started]:
     """Runs in a process of its own, as far as the others can tell; beats four times a second."""
     async with MqttClient(url, client_id=client_id) as bus:
         endpoint = Endpoint(bus, garage=GARAGE, lane=None, role="worker", version="1", clock=CLOCK, heartbeat_s=0.25)
-        worker = WorkerRole(endpoint, Reachable(), MemoryJournal(), worker_settings(), seed=1)
+        settings = dataclasses.replace(worker_settings(), holds_lease=holds_lease)
+        worker = WorkerRole(endpoint, Reachable(), MemoryJournal(), settings, seed=1)
         task = asyncio.create_task(worker.run())
         try:
             yield Started(bus, task)
@@ -97,6 +99,17 @@ async def test_the_later_of_two_workers_stops_and_the_other_serves_on(mosquitto:
             assert ended.group_contains(SecondWorker)
         await watch.until(first.bus.instance, len(watch.beats(first.bus.instance)) + 3)
         assert (watch.alerts(), first.task.done()) == (["second-worker"], False)
+
+
+async def test_the_later_one_stays_if_it_holds_the_lease_and_says_so_once(mosquitto: Mosquitto) -> None:
+    """As after a take-over from one that did not hear of it."""
+    async with watching(mosquitto.url) as watch, a_worker(mosquitto.url, "one") as first:
+        await watch.until(first.bus.instance, 1)
+        async with a_worker(mosquitto.url, "two", holds_lease=True) as second:
+            await watch.until(second.bus.instance, 8)
+            await watch.until(first.bus.instance, len(watch.beats(first.bus.instance)) + 4)
+            assert not second.task.done()
+            assert watch.alerts() == ["second-worker"]
 
 
 def forged(sign: str) -> Health:

@@ -96,6 +96,10 @@ def _role(args: argparse.Namespace) -> int:
     if args.command == "lcd" and args.test:
         settings.need(LcdSettings)  # and no more: a panel is tested before there are a broker and keys
         return _lcd_test(settings)
+    if args.command == "worker" and args.release:
+        from terminal.tools import hand_over
+
+        return hand_over.run(settings)
     settings.require(args.command)
     return serve(settings, [args.command], process=args.command)
 

@@ -1,6 +1,6 @@
 """A process's connection to its broker: as which user, on behalf of which roles; and the embedded broker itself."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING
@@ -50,7 +50,9 @@ def open_broker(settings: Settings) -> "EmbeddedBroker":
     )
 
 
-def process_client(settings: Settings, roles: Sequence[str], process: str, clock: Clock) -> MqttClient:
+def process_client(
+    settings: Settings, roles: Sequence[str], process: str, clock: Clock, may_speak: Callable[[], bool] | None = None
+) -> MqttClient:
     """The connection of a process that has these roles, not entered yet; raises ConfigError for a user that would never
     be served."""
     garage = settings.need(sections.GarageSettings).id
@@ -62,7 +64,7 @@ def process_client(settings: Settings, roles: Sequence[str], process: str, clock
     lane = None if set(roles) <= set(GARAGE_ROLES) or settings.lane is None else settings.lane.id
     # On another broker one user may serve several roles, which would push each other out under one client id.
     own = mqtt.username if process == "run" or mqtt.username.split(".")[0] == process else f"{mqtt.username}-{process}"
-    client = build.mqtt_client(mqtt, own, will=lambda: will())
+    client = build.mqtt_client(mqtt, own, will=lambda: will(), may_speak=may_speak)
     will = last_will(garage=garage, lane=lane, role=process, version=__version__, instance=client.instance, clock=clock)
     return client
 

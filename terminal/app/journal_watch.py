@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from terminal.contract.messages import Screen
 from terminal.contract.topics import GARAGE_WIDE
-from terminal.journal.journal import Journal
+from terminal.journal.append_only import AppendOnlyJournal
 from terminal.journal.rows import JournalError, JournalForeign, JournalFull, JournalLocked
 from terminal.mqtt.endpoint import Endpoint
 from terminal.threads import aside
@@ -31,7 +31,7 @@ class OpenJournal(Protocol):
     """A role's opened journal: the worker's WorkerJournal, the barrier's BarrierJournal."""
 
     @property
-    def journal(self) -> Journal:
+    def journal(self) -> AppendOnlyJournal:
         """The journal itself, which is probed before the role gets it."""
 
     def close(self) -> None:
@@ -111,7 +111,7 @@ class JournalWatch(Generic[T]):
             try:
                 opened.journal.probe()
             except BaseException as error:
-                if not (isinstance(error, JournalFull) and opened.journal.ballast.held):
+                if not (isinstance(error, JournalFull) and opened.journal.has_reserve):
                     opened.close()
                     raise
             found.append(opened)

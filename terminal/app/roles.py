@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from terminal import __version__, build
@@ -13,20 +14,20 @@ from terminal.app.ready import tell_when_ready
 from terminal.app.service_manager import ServiceManager
 from terminal.clock import Clock, SystemClock, kernel_keeps
 from terminal.config import schema as sections
-from terminal.config.load import read_secret, read_ticket_keys
-from terminal.config.schema import ConfigError, Settings
+from terminal.config.load import read_secret
+from terminal.config.schema import ConfigError, Settings, present
 from terminal.core import money
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.heartbeat import HEARTBEAT_S, SELDOM_S
 
 if TYPE_CHECKING:
+    from terminal.app.seated_worker import SeatedWorker
+    from terminal.journal.postgres.lease import Lease
     from terminal.roles.barrier.spent_lifts import BarrierJournal
     from terminal.roles.console.desk_journal import DeskJournal
     from terminal.roles.console.role import ConsoleOptions
     from terminal.roles.worker.journal_keeper import WorkerJournal
-    from terminal.roles.worker.ticket_readings import ForeignTicketSettings
-    from terminal.roles.worker.ticket_source import TicketSource
     from terminal.screen.view import View, Wifi
 
 _GLASS_FIRST = ("broker", "lcd", "reader", "loops", "barrier", "listener", "worker", "console", "alerts", "discovery")
@@ -55,21 +56,53 @@ async def run_roles(
     lcd_shows: "Callable[[View], None] | None" = None,
 ) -> None:
     """Open everything that ``roles`` need, run them over one connection, and close it all again. ``manager`` is told
-    when they serve, and that they still do; ``lcd_shows``, what has reached the glass."""
+    when they serve, and that they still do. A worker alone whose journal is in a database has a connection only while
+    it holds the lease. ``lcd_shows`` is told what has reached the glass."""
     clock, manager = clock or SystemClock(), manager or ServiceManager({})
+    if not (tuple(roles) == ("worker",) and settings.journal and settings.journal.url):
+        await _run_opened(settings, roles, process, hardware, clock, manager, lcd_shows)
+        return
+    from terminal.app.seated_worker import SeatedWorker, warm_up, worker_seat
+
+    seat = worker_seat(settings, clock, manager.stands_by)
+    warm_up(settings)
+
+    async def serve(log: "WorkerJournal", lease: "Lease") -> None:
+        seated = SeatedWorker(log, lease)
+        await _run_opened(settings, roles, process, hardware, clock, manager, lcd_shows, seated)
+
+    await seat.run(serve)
+
+
+async def _run_opened(
+    settings: Settings,
+    roles: Sequence[str],
+    process: str,
+    hardware: Hardware,
+    clock: Clock,
+    manager: ServiceManager,
+    lcd_shows: "Callable[[View], None] | None",
+    seated: "SeatedWorker | None" = None,
+) -> None:
+    waits_for_lease = settings.journal is not None and settings.journal.url is not None
     async with AsyncExitStack() as stack:
         if "broker" in roles:
             await enter_broker(stack, settings)
-        mqtt_client = await stack.enter_async_context(process_client(settings, roles, process, clock))
+        mqtt_client = await stack.enter_async_context(
+            process_client(settings, roles, process, clock, seated.may_speak if seated else None)
+        )
         stack.callback(mqtt_client.on_change(lambda up: manager.connection(up, mqtt_client.trouble)))
-        opener = _Opener(settings, hardware, stack, mqtt_client, clock, process, manager.heartbeat_came_back, lcd_shows)
+        opener = _Opener(
+            settings, hardware, stack, mqtt_client, clock, process, manager.heartbeat_came_back, lcd_shows, seated
+        )
         runs = [(role, await opener.open(role)) for role in sorted(roles, key=_GLASS_FIRST.index)]
         gc.freeze()  # what is imported and opened by now stays: no search for circles need look at it during a visit
         async with asyncio.TaskGroup() as group:
             if process == "run":
                 own = opener.endpoint("run", at_lane=True)
                 group.create_task(own.run_heartbeat(), name="run health")
-                group.create_task(tell_when_ready(own, roles, settings, manager), name="ready")
+                in_any_case = [role for role in roles if role != "worker" or not waits_for_lease]
+                group.create_task(tell_when_ready(own, in_any_case, settings, manager), name="ready")
             else:
                 manager.ready_at_once = f"serves {settings.need(sections.GarageSettings).id} as {process}"
             for role, run in runs:
@@ -85,7 +118,6 @@ def console_options(settings: Settings) -> "ConsoleOptions":
     from zoneinfo import ZoneInfo
 
     from terminal.config.users import folder_of
-    from terminal.core import money
     from terminal.roles.console.actions import DeskSigner
     from terminal.roles.console.role import ConsoleOptions
     from terminal.screen.layouts import pixels
@@ -133,7 +165,9 @@ class _Opener:
         process: str,
         came_back: Callable[[], None],
         lcd_shows: "Callable[[View], None] | None",
+        seated: "SeatedWorker | None" = None,
     ) -> None:
+        self._seated = seated
         self._settings, self._hardware, self._stack, self._mqtt_client, self._clock = (
             settings,
             hardware,
@@ -143,6 +177,8 @@ class _Opener:
         )
         self._process, self._came_back, self._lcd_shows = process, came_back, lcd_shows
         self._garage = settings.need(sections.GarageSettings)
+        self._lease: Lease | None = None
+        """The lease of a worker beside other roles, from its first on."""
 
     def endpoint(self, role: str, *, at_lane: bool) -> Endpoint:
         lane = self._settings.lane.id if at_lane and self._settings.lane else None
@@ -202,55 +238,61 @@ class _Opener:
 
     async def _worker(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
         from terminal.app.journal_watch import JournalWatch, OutOfOrder
-        from terminal.roles.worker.event_mapper import JudgementSettings
+        from terminal.app.worker_settings import ticket_source, worker_settings
         from terminal.roles.worker.journal_keeper import WorkerJournal
         from terminal.roles.worker.message_builder import WorkerSigner
-        from terminal.roles.worker.payby_requests import PayByRequests
         from terminal.roles.worker.role import WorkerRole
-        from terminal.roles.worker.settings import WorkerSettings
 
-        settings, garage = self._settings, self._garage
+        settings = self._settings
         payby, lift = settings.need(sections.PaybySettings), settings.need(sections.LiftSettings)
         trusted = build.trusted(lift)
         name, key = build.signing_key("lift.private_key", lift.private_key, lift)
-        payby_keys, tariff = build.payby_public_keys(payby), build.tariff(settings)
-        client = await self._stack.enter_async_context(build.payby_client(payby, clock=self._clock))
+        gate = self._endpoint_gate(endpoint)
+        client = await self._stack.enter_async_context(build.payby_client(payby, clock=self._clock, may_call=gate))
         signer = WorkerSigner(name, key)
-        journal = settings.need(sections.JournalSettings).path
-        told = WorkerSettings(
-            garage=garage.id,
-            rules=build.rules(settings, mark=signer.mark),
-            judgement=JudgementSettings(
-                garage.id,
-                read_ticket_keys(settings.need(sections.TicketSettings)),
-                tariff,
-                payby_keys,
-                payby.payee_mid,
-                read_ticket_keys(settings.coupon) if settings.coupon else {},
-            ),
-            signer=signer,
-            trusted=trusted,
-            query_every=payby.query_every,
-            words_for=PayByRequests(garage.id, garage.name, garage.name_ar, payby.notify_url, tariff, payby.device_ids),
-            version=__version__,
-            device_ids=payby.device_ids,
-            foreign=foreign_tickets(settings),
-            stations=build.stations(settings),
-            receipt_url=(settings.receipt.url or "").rstrip("/") if settings.receipt else "",
-        )
-        ask = _ticket_source(settings, endpoint)
+        journal = settings.need(sections.JournalSettings)
+        told = worker_settings(settings, signer, trusted)
+        ask = ticket_source(settings, endpoint)
 
         async def serve(log: "WorkerJournal") -> None:
             await WorkerRole(endpoint, client, log, told, kept=kernel_keeps, tickets=ask()).run()
 
+        if self._seated:
+            return partial(serve, self._seated.log)
+        if journal.url:
+            from terminal.app.seated_worker import worker_seat
+
+            seat = worker_seat(settings, self._clock)
+
+            async def serve_seated(log: "WorkerJournal", lease: "Lease") -> None:
+                self._lease = lease
+                endpoint.healthy()
+                for code in endpoint.raised():  # what is still wrong is raised again
+                    await endpoint.clear(code, "the worker begins anew")
+                await serve(log)
+
+            return partial(seat.run, serve_seated)
+        path = present(journal.path, "journal.path")
         return JournalWatch(
             endpoint,
-            lambda: WorkerJournal.open(journal, self._clock.wall_ms),
+            lambda: WorkerJournal.open(path, self._clock.wall_ms),
             serve,
             OutOfOrder(endpoint, {settings.lane.id} if settings.lane else set()).run,
             cannot="no lane is served, because nothing can be journaled",
             beats_on=True,
         ).run
+
+    def _endpoint_gate(self, endpoint: Endpoint) -> Callable[[], bool] | None:
+        """Says whether a worker whose journal is in a database may speak now, on ``endpoint`` and to PayBy."""
+        if not (self._settings.journal and self._settings.journal.url):
+            return None
+
+        def may_speak() -> bool:
+            lease = self._seated.lease if self._seated else self._lease
+            return lease is not None and lease.is_valid
+
+        endpoint.may_speak = may_speak
+        return may_speak
 
     def _listener(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
         from terminal.roles.listener.role import InvoiceServer, ListenerRole
@@ -360,31 +402,3 @@ class _Opener:
             raise ConfigError(f"lcd.wifi: the panel cannot show its code: {error}") from None
         except ValueError as error:  # the panel's size
             raise ConfigError(str(error)) from None
-
-
-def foreign_tickets(settings: Settings) -> "ForeignTicketSettings":
-    """Which tickets of others the worker takes, and how."""
-    from terminal.roles.worker.ticket_lookup import ForeignTicketPolicy
-    from terminal.roles.worker.ticket_readings import ForeignTicketSettings
-
-    plate, lookup = settings.plate, settings.lookup
-    least = plate.least_confidence if plate else None
-    if lookup is None:
-        return ForeignTicketSettings(None, least)
-    flat, current_ms = money.parse(lookup.flat_fee or "0"), lookup.cache_minutes * 60_000
-    policy = ForeignTicketPolicy(lookup.timeout, flat, current_ms, lookup.cache_tickets)
-    return ForeignTicketSettings(build.numbers(settings), least, policy)
-
-
-def _ticket_source(settings: Settings, endpoint: Endpoint) -> "Callable[[], TicketSource | None]":
-    """Makes what asks about the tickets of others, anew for each start of the worker; raises ConfigError."""
-    from terminal.roles.worker.lookup_http import HttpTickets
-    from terminal.roles.worker.lookup_mqtt import MqttTickets
-
-    lookup = settings.lookup
-    if lookup is None:
-        return lambda: None
-    if lookup.url is None:
-        return lambda: MqttTickets(endpoint)
-    url, token, tls = lookup.url, build.lookup_token(lookup), build.lookup_tls(lookup)
-    return lambda: HttpTickets(url, token=token, tls=tls, agent=f"exit-terminal/{__version__}")

@@ -2,7 +2,8 @@
 
 A datagram to the socket that NOTIFY_SOCKET names, as sd_notify(3) describes it; nothing where no service manager
 listens. The watchdog is fed by the heartbeat that came back through the broker, and by nothing else: a process that
-hangs, or whose messages no longer arrive, is started again.
+hangs, or whose messages no longer arrive, is started again. A worker that stands by for another has no broker: its sign
+of life is the database that answers it.
 """
 
 import contextlib
@@ -30,6 +31,8 @@ class ServiceManager:
         """After how long without a sign of life this process is killed; 0: never."""
         self._fed_s = float("-inf")
         self._ready = ""
+        self._stands_by = False
+        self._stands_by_as = ""
         self.ready_at_once = ""
         """What to say where the first heartbeat that comes back makes this process ready; empty: ready() is called."""
 
@@ -49,8 +52,23 @@ class ServiceManager:
 
     def heartbeat_came_back(self) -> None:
         """The process's own message went through the broker and came back."""
-        if self.ready_at_once and not self._ready:
+        if self.ready_at_once and (self._stands_by or not self._ready):
+            self._stands_by = False
             self.ready(self.ready_at_once)
+        self._feed()
+
+    def stands_by(self, text: str, well: bool) -> None:
+        """This process waits for another's end; ``well``: it is able to take over. Called again and again."""
+        if well and not self._stands_by:
+            self._stands_by = True
+            self.ready(text)
+        elif text != self._stands_by_as:
+            self.status(text)
+        self._stands_by_as = text
+        if well:
+            self._feed()
+
+    def _feed(self) -> None:
         now_s = time.monotonic()
         if self._ready and self.watchdog_s and now_s - self._fed_s >= self.watchdog_s / _FED_AT_MOST:
             self._fed_s = now_s

@@ -104,6 +104,9 @@ def _settle(given: dict[str, dict[str, Any]], path: Path | None) -> Settings:
             values["payee_mid"] = values["partner_id"]
         if name == "tariff":
             _choose_form(values)
+        if name == "journal" and not (values.get("path") or values.get("url")):
+            absent[name] = "journal.path"
+            continue
         try:
             built[name] = SECTIONS[name](**values)
         except TypeError:  # msgspec's word for a missing field

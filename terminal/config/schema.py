@@ -247,9 +247,21 @@ class ConsoleSettings(Section, frozen=True):
 
 
 class JournalSettings(Section, frozen=True):
-    """The worker's journal; with [payby] it makes this machine run the garage's one worker."""
+    """The worker's journal, in a file or in a PostgreSQL database; with [payby] it makes this machine run the garage's
+    worker. With a database, several may: the one that holds its lease works."""
 
-    path: File
+    path: File | None = None
+    url: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^postgres(ql)?://([^\s:@/?#]+@)?[^\s@/?#]*/[^\s@#]*\Z",
+                description='"postgresql://USER@HOST/DATABASE" without a password, for which there is journal.passfile',
+            ),
+        ]
+        | None
+    ) = None
+    passfile: File | None = None
 
 
 class GpioSettings(Section, frozen=True):

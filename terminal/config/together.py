@@ -2,13 +2,15 @@
 
 import re
 import zoneinfo
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from terminal.config.error_text import got
 from terminal.config.schema import ConfigError, Settings
 
 _SPI_PINS = {0: (10, 11), 1: (20, 21)}
 """Data and clock pins of the buses that use the same pins on every Raspberry Pi."""
+_SECRETS = ("password", "sslpassword", "oauth_client_secret")
+"""Parameters of libpq that are secrets."""
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
 
@@ -24,6 +26,7 @@ def check_together(settings: Settings) -> None:
             _check_alerts,
             _check_reader,
             _check_panel,
+            _check_journal,
         ),
         *(_check_amounts, _check_pins, _check_receipt),
     ):
@@ -145,6 +148,27 @@ def _check_ticket(settings: Settings) -> None:
 def _check_reader(settings: Settings) -> None:
     if settings.reader and settings.reader.driver != "stdin" and not settings.reader.device:
         raise ConfigError(f'reader.device: missing; driver = "{settings.reader.driver}" takes the path of its device')
+
+
+def _check_journal(settings: Settings) -> None:
+    """A journal is in one place; and a URL, which logs and lists of processes show, has no secret in it."""
+    if (journal := settings.journal) is None:
+        return
+    if journal.path and journal.url:
+        raise ConfigError("journal.url: got one beside journal.path, takes one of the two")
+    if journal.passfile and not journal.url:
+        raise ConfigError("journal.passfile: got a file, takes one with journal.url alone")
+    if journal.url:
+        _check_hosts("journal.url", journal.url)
+        secret = next((key for key, _ in parse_qsl(urlsplit(journal.url).query) if key in _SECRETS), "")
+        if secret:
+            raise ConfigError(f"journal.url: got one with {secret}, takes one without; use journal.passfile or service")
+
+
+def _check_hosts(key: str, url: str) -> None:
+    """libpq takes several hosts, each with a port of its own."""
+    for place in urlsplit(url).netloc.rpartition("@")[2].split(","):
+        _check_port(key, f"postgresql://{place}/")
 
 
 def _check_panel(settings: Settings) -> None:

@@ -332,8 +332,10 @@ ALERTS: Mapping[AlertCode, AlertKind] = {
         "Stop the other barrier, or give it its own `lane.id`: one lane has one barrier. If there is no other, "
         "somebody else publishes on the broker: change its passwords."),
     "second-worker": AlertKind("critical", ONCE,
-        "A second worker was started for this garage, and stopped.",
-        "Take `[journal]` out of that machine's configuration: one garage has one worker."),
+        "A second worker was started for this garage, and stopped; or one works without the lease of the journal, which"
+        " is in a database.",
+        "Take `[journal]` out of that machine's configuration: one garage has one worker. With a database, give every"
+        " worker the same `journal.url`."),
     "stay-failed": AlertKind("critical", ONCE,
         "This program failed on one stay. A person must decide about that stay; all others go on.",
         "Let the driver out or refund by hand, and report it with the text."),

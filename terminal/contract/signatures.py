@@ -57,6 +57,12 @@ class TrustedKeys:
         """The name of the key's public half; None if it is not trusted."""
         return self._names.get(_raw(key.public_key()))
 
+    def fingerprints(self, kind: SignerKind) -> frozenset[str]:
+        """Short names of the keys of that kind, whatever they are called here."""
+        return frozenset(
+            hashlib.sha256(raw).hexdigest()[:32] for raw, name in self._names.items() if name.startswith(kind)
+        )
+
     def verifies(self, kind: SignerKind, name: str, signature: str, text: bytes) -> bool:
         """Did the key with this name, which must be of that kind, sign ``text``?"""
         key = self._keys.get(name)

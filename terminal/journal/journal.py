@@ -8,21 +8,16 @@ keeps the files beside the journal.
 
 import asyncio
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from types import TracebackType
-from typing import Any, Self, TypedDict
+from typing import Self, TypedDict
 
 from terminal.journal import rows as rows_
 from terminal.journal import side_files
 from terminal.journal.archive import keep
 from terminal.journal.kinds import PRUNED
-from terminal.journal.loop_future import LoopFuture
 from terminal.journal.reading import backup, checkpoint_before, copy_to, ends_with, read
 from terminal.journal.rows import (
     STEPS,
@@ -32,8 +27,10 @@ from terminal.journal.rows import (
     JournalFailed,
     JournalFull,
     Row,
+    Sealed,
 )
 from terminal.journal.side_files import Usage
+from terminal.journal.writer import AppendRequest, JournalWriter, WriterJob
 
 _FOLD_AFTER = 250
 """After this many commits the log is folded into the file as soon as the writer is idle, to keep it near 1 MiB; after
@@ -41,23 +38,6 @@ _FOLD_AFTER = 250
 _IDLE_S = 1.0
 _PRUNE_ROWS = 500
 """How many rows one transaction prunes, so that an append waits only briefly."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Append:
-    """Rows that must be in one transaction, and the caller that waits for it."""
-
-    rows: Sequence[tuple[str, bytes]]
-    at_ms: int
-    done: "Future[int] | LoopFuture[int]"
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """Other work on the writer's connection, between two commits."""
-
-    do: Callable[[], Any]
-    done: "Future[Any]"
 
 
 class JournalOptions(TypedDict, total=False):
@@ -69,7 +49,7 @@ class JournalOptions(TypedDict, total=False):
     fold_after: int
 
 
-class Journal:
+class Journal(JournalWriter):
     """One role's journal, open for writing. A test makes writes fail through ``connect``:
     every durable write is one ``execute("COMMIT")`` of the connection that it returns."""
 
@@ -84,22 +64,17 @@ class Journal:
         fold_after: int,
     ) -> None:
         """Journal.open() calls this with what it has opened."""
+        super().__init__(path, role, rows_.last(db))
         self.path = path
-        self.role = role
         self.ballast = ballast
         self._db = db
         self._head = head
         self._connect = connect
         self._places = {suffix: side_files.place_of(path.with_name(path.name + suffix)) for suffix in ("", "-wal")}
-        self._seq, self._chain = rows_.last(db)
         self._folded = (side_files.written_at(path), rows_.last(db)) if side_files.has_no_log(path) else None
         """How the file itself was left, without the log beside it, and the last row in it."""
-        self._queue: SimpleQueue[_Append | _Job | None] = SimpleQueue()
-        self._failed = ""
         self._fold_after = fold_after
         self._unfolded = 0 if self._folded else fold_after
-        self._closed = False
-        self._thread = threading.Thread(target=self._write_all, name=f"journal-{role}", daemon=True)
         self._thread.start()
 
     @classmethod
@@ -135,36 +110,33 @@ class Journal:
             raise
 
     @property
-    def last_seq(self) -> int:
-        """The number of the last committed row; 0 if the journal is empty."""
-        return self._seq
+    def has_reserve(self) -> bool:
+        """Is the reserve for a full disk held?"""
+        return self.ballast.held
+
+    @property
+    def lacks_room(self) -> bool:
+        """Is it missing?"""
+        return not self.ballast.held
+
+    def release_reserve(self) -> bool:
+        """Give the reserve up; returns whether there was any."""
+        return self.ballast.release()
+
+    def hold_reserve(self) -> bool:
+        """Take the reserve again if there is room; returns whether it is held now."""
+        return self.ballast.hold()
 
     def replay(self) -> Iterator[Row]:
         """Every row in order, checked; raises JournalDamaged at the first row in doubt."""
         return read(self.path, connect=self._connect)
-
-    async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
-        """Write (kind, data) rows in one transaction; returns the number of the last one once they are flushed.
-
-        Raises JournalFull (nothing written, may be repeated) or JournalFailed (stop, open anew, replay). If the caller
-        is cancelled meanwhile, the rows are still written.
-        """
-        done = LoopFuture[int]()
-        self._submit(_append(rows, at_ms, done))
-        return await done
-
-    def append_now(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
-        """append() for callers without an event loop; blocks until the flush is done."""
-        done: Future[int] = Future()
-        self._submit(_append(rows, at_ms, done))
-        return done.result()
 
     async def prune(self, through: int) -> None:
         """Drop the rows up to number ``through``; a row with the hash of the last of them takes its place.
         The newest row always stays. Runs in steps, between appends. Raises like append()."""
         base = 0
         while base < (end := min(through, self._seq - 1)):
-            base = await asyncio.wrap_future(self._submit(_Job(partial(self._prune_some, end), Future())))
+            base = await asyncio.wrap_future(self._submit(WriterJob(partial(self._prune_some, end), Future())))
 
     async def backup(self, target: Path) -> int:
         """Write a copy that is whole and checked to ``target`` (mode 0600, replaced at once) while appends go on.
@@ -181,7 +153,7 @@ class Journal:
 
     async def row(self, seq: int) -> Row | None:
         """One row, checked by its own checksum; None where it was pruned. Raises JournalDamaged."""
-        job = _Job(partial(rows_.one, self._db, self.path, seq), Future())
+        job = WriterJob(partial(rows_.one, self._db, self.path, seq), Future())
         found: Row | None = await asyncio.wrap_future(self._submit(job))
         return found
 
@@ -195,7 +167,7 @@ class Journal:
 
     def probe(self) -> None:
         """Rewrite what is already there, to try the disk; raises like append() if nothing can be written. Blocks."""
-        self._submit(_Job(self._rewrite, Future())).result()
+        self._submit(WriterJob(self._rewrite, Future())).result()
 
     def displaced(self) -> str:
         """How the path stopped naming the open file; empty while it names it, and once the journal is closed."""
@@ -205,7 +177,7 @@ class Journal:
             found = side_files.place_of(file := self.path.with_name(self.path.name + suffix))
             if place and found != place:
                 return f"{file} was {'replaced' if found else 'deleted'}"
-        overwritten: bool = self._submit(_Job(self._is_overwritten, Future())).result()
+        overwritten: bool = self._submit(WriterJob(self._is_overwritten, Future())).result()
         return f"{self.path} was overwritten" if overwritten else ""
 
     def copy_out(self, target: Path) -> None:
@@ -220,91 +192,28 @@ class Journal:
                 failed.append(error)
             return 0
 
-        self._submit(_Job(copy, Future())).result()
+        self._submit(WriterJob(copy, Future())).result()
         for error in failed:
             raise rows_.as_journal_error(target, error) if isinstance(error, sqlite3.Error) else error
 
-    def close(self) -> None:
-        """Write what was asked for, fold the log into the file, and release the lock; may be called twice."""
-        if self._closed:
-            return
-        self._closed = True
-        self._queue.put(None)
-        self._thread.join()
-        self._db.close()
-        self._head.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self.close()
-
-    def _submit(self, item: _Append | _Job) -> Any:
-        """Hand it to the writer's thread; returns its future."""
-        if self._closed:
-            raise JournalFailed(self.path, "it is closed")
-        item.done.set_running_or_notify_cancel()  # from here on a cancellation undoes nothing
-        self._queue.put(item)
-        return item.done
-
     # What follows runs in the writer's thread.
 
-    def _write_all(self) -> None:
-        batch: list[_Append] = []
-        while True:
-            try:
-                item = self._queue.get_nowait() if batch else self._wait()
-            except Empty:  # nobody else waits: one flush for all who did, or for none
-                if batch:
-                    self._commit(batch)
-                    batch = []
-                else:
-                    self._fold()
-                continue
-            if isinstance(item, _Append):
-                batch.append(item)
-                continue
-            self._commit(batch)
-            batch = []
-            if item is None:
-                return
-            self._run(item)
-
-    def _wait(self) -> _Append | _Job | None:
+    def _wait(self) -> AppendRequest | WriterJob | None:
         """The next item; raises Empty when the log should be folded and no item came for a moment."""
         due = self._unfolded >= self._fold_after and not self._failed
         return self._queue.get(timeout=_IDLE_S if due else None)
 
-    def _commit(self, batch: list[_Append]) -> None:
-        if not batch:
-            return
-        try:
-            seq, chain, ends, sealed = self._seq, self._chain, [], []
-            for append in batch:
-                for kind, data in append.rows:
-                    seq += 1
-                    crc, chain = rows_.seal(chain, seq, append.at_ms, kind, data)
-                    sealed.append((seq, append.at_ms, kind, data, crc, chain))
-                ends.append(seq)
-            self._transact(lambda: self._db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", sealed))
-            self._head.write(seq, chain)
-        except BaseException as error:  # whatever it is, the waiting callers must get it
-            refusal = self._refusal(error)
-            for append in batch:
-                append.done.set_exception(refusal)
-            return
-        self._seq, self._chain = seq, chain
-        for append, end in zip(batch, ends, strict=True):
-            append.done.set_result(end)
-        if self._unfolded >= 16 * self._fold_after:
-            self._fold()
+    def _insert(self, sealed: list[Sealed], seq: int, chain: bytes) -> None:
+        self._transact(lambda: self._db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", sealed))
+        self._head.write(seq, chain)
 
-    def _run(self, job: _Job) -> None:
-        try:
-            job.done.set_result(job.do())
-        except BaseException as error:
-            job.done.set_exception(self._refusal(error))
+    def _committed(self) -> None:
+        if self._unfolded >= 16 * self._fold_after:
+            self._tidy()
+
+    def _release(self) -> None:
+        self._db.close()
+        self._head.close()
 
     def _transact(self, change: Callable[[], object]) -> None:
         """One transaction, one flush."""
@@ -364,7 +273,7 @@ class Journal:
         self._transact(change)
         return base
 
-    def _fold(self) -> None:
+    def _tidy(self) -> None:
         """Fold the log into the file and begin the log anew at once, so that the next append costs one flush."""
         self._unfolded = 0
         try:
@@ -374,12 +283,3 @@ class Journal:
         except sqlite3.Error as error:
             # A full disk also shows at the next append, whose caller gets the error.
             self._refusal(error)
-
-
-def _append(rows: Sequence[tuple[str, bytes]], at_ms: int, done: "Future[int] | LoopFuture[int]") -> _Append:
-    if not rows or not -(1 << 63) <= at_ms < 1 << 63:
-        raise ValueError(f"{len(rows)} rows of {at_ms} ms cannot be written")
-    for kind, data in rows:
-        if kind == PRUNED or not (kind.isascii() and 0 < len(kind) <= 64) or not isinstance(data, bytes):
-            raise ValueError(f"no row can be of kind {kind!r} with {type(data).__name__}")
-    return _Append(rows, at_ms, done)

@@ -8,6 +8,9 @@ PRUNED = "pruned"
 REPAIRED = "repaired"
 """… rows were lost before this one."""
 
+OPENED = "opened"
+"""In a database: a worker took the lease, and with it this epoch; who it is. It changes no state."""
+
 # The worker's, beside its events, each under the name of its class (core/events.py)
 
 WORDS = "request"

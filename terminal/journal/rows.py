@@ -5,6 +5,7 @@ or a lost, moved or exchanged row shows when it is read; SQLite's own integrity 
 
 JournalError
  +- JournalLocked    another process writes this journal
+ +- JournalFenced    another writer has taken it over: nothing more may be said (PostgreSQL alone)
  +- JournalForeign   it belongs to another role, or was written by a newer version
  |   +- NoJournal    it was never one of our journals: it is neither moved nor altered
  +- JournalDamaged   what is read is not what was written (for readers also what is not a journal)
@@ -53,9 +54,9 @@ _SELECT = "SELECT seq, at_ms, kind, data, crc, chain FROM entry"
 
 
 class JournalError(Exception):
-    """The root of the journal's errors; ``path`` names the file."""
+    """The root of the journal's errors; ``path`` names the file, or the database in words."""
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path | str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason
@@ -65,6 +66,10 @@ class JournalLocked(JournalError):
     """Another process has this journal open for writing."""
 
 
+class JournalFenced(JournalError):
+    """Another writer has taken this journal over, or its lease ran out. Nothing was written."""
+
+
 class JournalForeign(JournalError):
     """The journal of another role, or of a newer version of this program."""
 
@@ -72,7 +77,7 @@ class JournalForeign(JournalError):
 class JournalDamaged(JournalError):
     """What was read is not what was written. ``seq``: the first row in doubt; None if no row could be read."""
 
-    def __init__(self, path: Path, seq: int | None, reason: str) -> None:
+    def __init__(self, path: Path | str, seq: int | None, reason: str) -> None:
         super().__init__(path, f"damaged{'' if seq is None else f' at row {seq}'}: {reason}")
         self.seq = seq
 
@@ -80,8 +85,9 @@ class JournalDamaged(JournalError):
 class NoJournal(JournalForeign, JournalDamaged):
     """The file in the journal's place is something else: a text, another program's database, a folder."""
 
-    def __init__(self, path: Path, what: str) -> None:
-        JournalError.__init__(self, path, f"{what}; it is left as it is: name another file, or move this one away")
+    def __init__(self, path: Path | str, what: str) -> None:
+        other = "name another file, or move this one away" if isinstance(path, Path) else "name another database"
+        JournalError.__init__(self, path, f"{what}; it is left as it is: {other}")
         self.seq = None
 
 
@@ -248,23 +254,40 @@ def copy(source: sqlite3.Connection, target: sqlite3.Connection, after: int, thr
     target.execute("COMMIT")
 
 
+class HashChain:
+    """Checks that rows follow each other as they were written, from the first that is there."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = path
+        self.due, self.last = 1, GENESIS
+        """The number of the next row, and the hash of the one before it."""
+
+    def follow(self, sealed: Sealed) -> Row | None:
+        """The next row; None for the one that stands for pruned rows. Raises JournalDamaged unless it follows."""
+        seq, at_ms, kind, data, crc, chain = sealed
+        found = None
+        if kind == PRUNED and self.due == 1:
+            if data != chain or crc != seal(GENESIS, seq, at_ms, kind, data)[0]:
+                raise JournalDamaged(self.path, seq, "the row that stands for the pruned ones is altered")
+        else:
+            if seq != self.due:
+                raise JournalDamaged(self.path, self.due, f"rows are missing: {self.due} to {seq - 1}")
+            if (crc, chain) != seal(self.last, seq, at_ms, kind, data):
+                raise JournalDamaged(self.path, seq, "its content does not match its hash")
+            found = Row(seq, at_ms, kind, data)
+        self.due, self.last = seq + 1, chain
+        return found
+
+
 def verified(connection: sqlite3.Connection, path: Path) -> Iterator[Row]:
     """Every row in order, each checked before it is handed out; raises JournalDamaged at the first one in doubt."""
-    due, previous = 1, GENESIS
+    chain = HashChain(path)
     try:
-        for seq, at_ms, kind, data, crc, chain in connection.execute(f"{_SELECT} ORDER BY seq"):
-            if kind == PRUNED and due == 1:
-                if data != chain or crc != seal(GENESIS, seq, at_ms, kind, data)[0]:
-                    raise JournalDamaged(path, seq, "the row that stands for the pruned ones is altered")
-            else:
-                if seq != due:
-                    raise JournalDamaged(path, due, f"rows are missing: {due} to {seq - 1}")
-                if (crc, chain) != seal(previous, seq, at_ms, kind, data):
-                    raise JournalDamaged(path, seq, "its content does not match its hash")
-                yield Row(seq, at_ms, kind, data)
-            due, previous = seq + 1, chain
+        for sealed in connection.execute(f"{_SELECT} ORDER BY seq"):
+            if row := chain.follow(sealed):
+                yield row
     except UNREADABLE as error:
-        raise JournalDamaged(path, due, str(error)) from error
+        raise JournalDamaged(path, chain.due, str(error)) from error
 
 
 def sound(connection: sqlite3.Connection, end: int) -> Iterator[Sealed]:

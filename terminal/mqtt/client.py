@@ -46,6 +46,7 @@ FIRST_S = 3.0
 """How long opening waits to learn whether the broker accepts the user; without an answer it goes on."""
 FLUSH_S = 2.0
 """How long closing waits for outstanding PUBACKs."""
+TAKEN = "another process speaks under this name"
 WINDOW = 20
 """Messages under way to the broker at a time (paho's own limit, and Mosquitto's)."""
 
@@ -59,8 +60,8 @@ class MqttClient:
     The broker keeps the session under ``client_id``, by default the user's name; it keeps none without either, nor with
     ``clean``, for onlookers. ``mqtts`` checks certificate and host name, by ``ca_file`` or the system's authorities.
     A ``will`` function is called before each connect, so that no two wills have the same id. ``grace_s``: how long a
-    message that nobody takes is kept unacknowledged; see SubscriptionRouter.
-    """
+    message that nobody takes is kept unacknowledged; see SubscriptionRouter. Once ``may_speak`` says no, not a byte
+    more is sent, and the connection is dropped."""
 
     def __init__(
         self,
@@ -76,6 +77,7 @@ class MqttClient:
         instance: str = "",
         clean: bool = False,
         grace_s: float = GRACE_S,
+        may_speak: Callable[[], bool] | None = None,
     ) -> None:
         self.instance = instance or str(uuid7())
         """Names this start of the program, in the health of every role on this connection."""
@@ -98,6 +100,7 @@ class MqttClient:
         self._router = SubscriptionRouter(grace_s)
         self._listeners: list[Callable[[bool], None]] = []
         self._will = will
+        self._may_speak = may_speak
         try:
             host, port, secure = where(url)
             tls = tls_context(ca_file, cert_file, key_file) if secure else None
@@ -190,7 +193,7 @@ class MqttClient:
     async def __aexit__(self, *_: object) -> None:
         self._closing = True
         try:
-            if self.connected and (self._backlog or self._outstanding):
+            if self.connected and (self._backlog or self._outstanding) and (not self._may_speak or self._may_speak()):
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(FLUSH_S):
                         await self._idle.wait()
@@ -225,6 +228,8 @@ class MqttClient:
 
     async def _dial(self) -> str:
         """Open the socket and send CONNECT, in a thread; returns what went wrong, or nothing."""
+        if self._may_speak and not self._may_speak():
+            return TAKEN
         if will := self._will() if callable(self._will) else self._will:
             self._client.will_set(will.topic, will.payload, 1, will.retain)
         done: asyncio.Future[str] = self._loop.create_future()
@@ -271,6 +276,9 @@ class MqttClient:
     def _drive(self, work: Callable[[], object]) -> None:
         """Let paho work, then send what is waiting."""
         if self._fd is None:
+            return
+        if self._may_speak and not self._may_speak():
+            self._cut(TAKEN)
             return
         try:
             work()

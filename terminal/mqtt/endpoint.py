@@ -141,6 +141,8 @@ class Endpoint:
             every_s=heartbeat_s,
             came_back=came_back,
         )
+        self.may_speak: Callable[[], bool] | None = None
+        """Once it says no, what is to be published is dropped: another process speaks for this role."""
         self.seal: Callable[[Health], Health] = lambda health: health
         """Applied to each heartbeat before it goes out: a worker signs its own."""
 
@@ -156,6 +158,8 @@ class Endpoint:
         """Publish ``message`` on its topic, retained if the contract says so. It may be lost: a sender that needs to
         know repeats it, with the same id, until an answer comes. ``role`` is for another role's health. Raises
         BadMessage for what is too large, ConnectionRefused where there will be no connection."""
+        if self.may_speak and not self.may_speak():
+            return
         kind = type(message).__name__.lower()
         await self.mqtt_client.publish(
             self.where(f"{kind}/{role or self.role}" if kind in BY_ROLE else kind, lane),

@@ -111,7 +111,7 @@ class PayByClient:
     ``timeout_s`` bounds a call from the first byte to the last, and before that its wait for the rate limit.
     ``calls_per_s`` is for all calls together. A ``session`` that is passed in stays the caller's; it must not
     decompress (``auto_decompress=False``), since signatures are over the bytes as sent. ``user_agent``: the product's
-    name and version, for PayBy's support.
+    name and version, for PayBy's support. ``may_call``: once it says no, no call is sent (NotSent).
     """
 
     def __init__(
@@ -128,6 +128,7 @@ class PayByClient:
         random: Callable[[], float] = random.random,
         session: aiohttp.ClientSession | None = None,
         user_agent: str | None = None,
+        may_call: Callable[[], bool] | None = None,
     ) -> None:
         self._clock = clock or LocalSystemClock()
         self._sleep = sleep
@@ -143,6 +144,7 @@ class PayByClient:
             sleep=sleep,
             session=session,
             user_agent=user_agent or _product(),
+            may_call=may_call,
         )
 
     async def __aenter__(self) -> Self:

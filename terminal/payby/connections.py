@@ -37,12 +37,17 @@ class HttpAnswer:
     sent_ms: int
 
 
+class CallsEnded(Exception):
+    """No call may be sent any more, and this one was not."""
+
+
 class Connections:
-    """``steady_ms`` is the clock for their age and for ``HttpAnswer.sent_ms``. Close it; close() may be called
+    """``steady_ms`` is the clock for their age and for ``HttpAnswer.sent_ms``. Once ``may_call`` says no, nothing more
+    is sent: it is asked when a connection is there, just before a call goes out on it. Close it; close() may be called
     twice."""
 
-    def __init__(self, steady_ms: Callable[[], int]) -> None:
-        self._steady_ms = steady_ms
+    def __init__(self, steady_ms: Callable[[], int], may_call: Callable[[], bool] | None = None) -> None:
+        self._steady_ms, self._may_call = steady_ms, may_call
         self._idle: list[tuple[int, _Line]] = []
         """Idle connections and since when; the newest last."""
         self._opening = 0
@@ -61,11 +66,11 @@ class Connections:
         if len(self._idle) + self._opening >= MOST_AHEAD:
             return
         self._opening += 1
-        line = _Line()
+        line = _Line(self._may_call)
         try:
             async with asyncio.timeout(limit_s):
                 await line.open(url)
-        except (aiohttp.ClientError, OSError, TimeoutError):
+        except (aiohttp.ClientError, OSError, TimeoutError, CallsEnded):
             await line.close()
         except BaseException:
             await line.close()
@@ -93,7 +98,7 @@ class Connections:
         """
         async with self._calls:
             await self._drop_stale()
-            line = self._idle.pop()[1] if self._idle else _Line()
+            line = self._idle.pop()[1] if self._idle else _Line(self._may_call)
             trusted = asyncio.Event()
             calls = [asyncio.create_task(self._ask(line, url, body, headers, limit, trusted), name="payby call")]
             try:
@@ -102,7 +107,7 @@ class Connections:
 
                     async def again() -> HttpAnswer:
                         await may_repeat()
-                        return await self._ask(_Line(), url, body, headers, limit, asyncio.Event())
+                        return await self._ask(_Line(self._may_call), url, body, headers, limit, asyncio.Event())
 
                     calls.append(asyncio.create_task(again(), name="payby call again"))
                 return await _first(calls)
@@ -116,6 +121,7 @@ class Connections:
     ) -> HttpAnswer:
         sent_ms = self._steady_ms()
         try:
+            line.refuse_ended()
             async with line.session.post(
                 url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=trusted
             ) as response:
@@ -148,9 +154,12 @@ class Connections:
 class _Line:
     """One connection: a session whose pool holds no other."""
 
-    def __init__(self) -> None:
+    def __init__(self, may_call: Callable[[], bool] | None = None) -> None:
+        self._may_call = may_call
         traces = aiohttp.TraceConfig()
         traces.on_connection_create_start.append(_made_anew)
+        if may_call:
+            traces.on_connection_create_end.append(self._made)
         self.session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=1, keepalive_timeout=FRESH_S, socket_factory=_kept_alive),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -158,6 +167,14 @@ class _Line:
             auto_decompress=False,  # the signature covers the bytes as sent
             trace_configs=[traces],
         )
+
+    def refuse_ended(self) -> None:
+        """Raises CallsEnded once no call may be sent."""
+        if self._may_call and not self._may_call():
+            raise CallsEnded
+
+    async def _made(self, *_: object) -> None:
+        self.refuse_ended()
 
     async def open(self, url: str) -> None:
         """Only connect: the next request finds the connection in the session's pool."""

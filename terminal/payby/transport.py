@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-from .connections import FIRST_BYTE_S, Connections, HttpAnswer, read_bounded
+from .connections import FIRST_BYTE_S, CallsEnded, Connections, HttpAnswer, read_bounded
 from .errors import BadSignature, BadWords, CallFailed, NotSent, OutcomeUnknown, RateLimited, failure
 from .messages import head_in
 from .rate_limit import RateLimit, Turn
@@ -57,6 +57,7 @@ class SignedTransport:
         sleep: Callable[[float], Awaitable[None]],
         session: aiohttp.ClientSession | None,
         user_agent: str = "exit-terminal",
+        may_call: Callable[[], bool] | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._partner_id = partner_id
@@ -67,8 +68,9 @@ class SignedTransport:
         self.time = PayByTime(clock)
         self._limit = RateLimit(calls_per_s, steady_ms=clock.steady_ms, sleep=sleep)
         self._session = session
-        self._connections = Connections(clock.steady_ms)
+        self._connections = Connections(clock.steady_ms, may_call)
         self._user_agent = user_agent
+        self._may_call = may_call
 
     async def close(self) -> None:
         """Close the connections; may be called twice."""
@@ -118,6 +120,8 @@ class SignedTransport:
         try:
             async with asyncio.timeout(timeout_s):
                 answer = await self._exchange(f"{self._base_url}/{call}", body, headers, turn, timeout_s, limit)
+        except CallsEnded:
+            raise NotSent(call, why="another process makes this merchant's calls now") from None
         except TimeoutError:
             raise OutcomeUnknown(call, why=f"no answer within {timeout_s:g} s") from None
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError):
@@ -139,6 +143,12 @@ class SignedTransport:
         """The same bytes may arrive twice (see Connections.post). That does no harm: they have the same number and
         content, so PayBy answers both with one order or refund, as when a caller asks again; a second cancellation
         finds the first one done, and says so; and ``requestTime`` is valid for 15 minutes."""
+
+        async def may_repeat() -> None:
+            await self._limit.wait(turn)
+            if self._may_call and not self._may_call():
+                await asyncio.Event().wait()  # the first copy of it may be answered, and no second one goes out
+
         if self._session is None:
             return await self._connections.post(
                 url,
@@ -146,8 +156,10 @@ class SignedTransport:
                 headers,
                 limit=limit,
                 patience_s=min(FIRST_BYTE_S, timeout_s * _DOUBTED),
-                may_repeat=lambda: self._limit.wait(turn),
+                may_repeat=may_repeat,
             )
+        if self._may_call and not self._may_call():
+            raise CallsEnded
         sent = self._clock.steady_ms()
         async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
             return HttpAnswer(response.status, response.headers, await read_bounded(response.content, limit), sent)

@@ -5,7 +5,7 @@ JSON again, and errors are the product's own, chosen by its own table. The other
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 from types import TracebackType
@@ -29,10 +29,14 @@ TIMEOUT_S = 10.0
 
 
 class StraightClient:
-    """Has the methods of payby.client.PayBy that the worker uses. ``is_dead``: its process is gone."""
+    """Has the methods of payby.client.PayBy that the worker uses. ``is_dead``: its process is gone. ``may_call``: as
+    PayByClient's."""
 
-    def __init__(self, payby: SimPayBy, clock: Clock) -> None:
+    def __init__(self, payby: SimPayBy, clock: Clock, may_call: Callable[[], bool] | None = None) -> None:
         self.is_dead = False
+        self.guard: Callable[[str], None] | None = None
+        """Told of each call before it goes out."""
+        self._may_call = may_call
         self.skew_ms: int | None = None
         self._payby = payby
         self._clock = clock
@@ -80,6 +84,10 @@ class StraightClient:
     async def _once(self, call: str, biz: bytes) -> Said:
         if self.is_dead:
             raise asyncio.CancelledError
+        if self._may_call and not self._may_call():
+            raise errors.NotSent(call, why="another process makes this merchant's calls now")
+        if self.guard:
+            self.guard(call)
         payby, skew = self._payby, self.skew_ms
         ahead = skew if skew is not None and abs(skew) > 2000 else 0
         future = payby.send(call, biz, self._clock.wall_ms() + ahead)
@@ -140,7 +148,7 @@ class SeeingClient(StraightClient):
         return self._order(await self._call("acquire2/updateExpiredTime", biz))
 
 
-def real_client(payby: SimPayBy, clock: Clock, keys: Keys) -> PayByClient:
+def real_client(payby: SimPayBy, clock: Clock, keys: Keys, may_call: Callable[[], bool] | None = None) -> PayByClient:
     """The product's client; what it thinks is an aiohttp session leads to ``payby``."""
     return PayByClient(
         "https://payby.sim/sgs/api",
@@ -149,6 +157,7 @@ def real_client(payby: SimPayBy, clock: Clock, keys: Keys) -> PayByClient:
         keys.payby_public,
         clock=clock,
         session=cast(aiohttp.ClientSession, _Session(payby, clock, keys)),
+        may_call=may_call,
     )
 
 

@@ -61,6 +61,11 @@ def fill(world: "World", climate: str) -> None:
             world.outside = Outside(world, world.dice_for("allowances"))
             world.kinds = {**KINDS, "lost": 4.0}
             world.faults = {**FAULTS, "worker dies": 20.0}
+        case "pair":
+            world.has_pair = world.folder is None
+            world.faults = {**FAULTS, "worker freezes": 6.0, "worker freezes at a step": 12.0}
+            world.faults |= {"worker loses its database": 6.0, "journal put back": 0.5}
+            world.troubles_every_s = 20.0
         case "clocks":
             world.faults = {"worker starts with a wrong clock": 3.0, "barrier's clock": 1.0, "worker's clock": 1.0}
             world.troubles_every_s = 20.0

@@ -24,13 +24,16 @@ class Stuck(Exception):
 
 
 class Owner:
-    """A program that shares the loop with others; everything that it asks for is its own, tasks of tasks included."""
+    """A program that shares the loop with others; everything that it asks for is its own, tasks of tasks included.
 
-    __slots__ = ("context", "is_dead", "name")
+    While it ``is_frozen``, as by SIGSTOP, what is due for it is ``held``; thaw() lets it happen."""
+
+    __slots__ = ("context", "held", "is_dead", "is_frozen", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.is_dead = False
+        self.is_dead = self.is_frozen = False
+        self.held: list[Handle] = []
         self.context = contextvars.copy_context()
         self.context.run(_OWNER.set, self)
 
@@ -84,6 +87,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._asked = 0
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._owner = NOBODY
+        self._frozen: list[Owner] = []
 
     # What asyncio calls
 
@@ -153,6 +157,18 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def call_soon_as(self, owner: Owner, callback: Callable[..., object], *args: Any) -> None:
         self._ready.append(Handle(callback, args, None, owner))
 
+    def freeze(self, owner: Owner) -> None:
+        """Nothing of it happens until it is thawed, or never."""
+        owner.is_frozen = True
+        if owner not in self._frozen:
+            self._frozen.append(owner)
+
+    def thaw(self, owner: Owner) -> None:
+        """It goes on where it was, and what was due for it meanwhile happens now."""
+        owner.is_frozen = False
+        held, owner.held = owner.held, []
+        self._ready.extend(held)
+
     def create_owned(self, owner: Owner, coro: Coroutine[Any, Any, Any], *, name: str) -> "asyncio.Task[Any]":
         """A task of ``owner``'s, and with it all that it begins."""
         return self.create_task(coro, name=name, context=owner.context.copy())
@@ -168,6 +184,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                 handle = ready.popleft()
                 self._owner = owner = handle.owner
                 if owner.is_dead:
+                    continue
+                if owner.is_frozen:
+                    owner.held.append(handle)
                     continue
                 if (context := handle.context) is not None:
                     context.run(handle.callback, *handle.args)
@@ -198,7 +217,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """End what still runs, so that nothing of one simulation is left for the next."""
         try:
             self._timers.clear()
-            for _ in range(10):
+            for owner in self._frozen:
+                self._ready.extend(owner.held)
+            for _ in range(100):
                 for task in list(self._tasks):
                     task.cancel()
                 while self._ready:

@@ -103,6 +103,8 @@ class LightLink(SimLink):
         self._sim_bus = bus
 
     async def publish(self, message: Message, *, lane: str | None = None, role: str | None = None) -> None:
+        if self.may_speak and not self.may_speak():
+            return
         kind = kind_of(type(message))
         what = f"health/{role or self.role}" if kind == "health" else kind
         topic = f"parking/{self.garage}/{lane or self.lane or GARAGE_WIDE}/{what}"
@@ -249,6 +251,8 @@ class SimBus:
     inherited: list[tuple[str, Payload]] = field(default_factory=list)
     """What the broker kept for the process before this one, which bore the same name."""
     _listeners: list[tuple[Owner, Callable[[bool], None]]] = field(default_factory=list)
+    guard: Callable[[str], None] | None = None
+    """Told of each topic before it is said, by a process that is alive or was replaced."""
     _arrivals: int = 0
 
     def __post_init__(self) -> None:
@@ -268,6 +272,8 @@ class SimBus:
         self.says(topic, payload, retain=retain, latest_only=latest_only)
 
     def says(self, topic: str, payload: Payload, *, retain: bool = False, latest_only: bool = False) -> None:
+        if self.guard:
+            self.guard(topic)
         if self.is_dead:
             return
         if not self.broker.is_light and not isinstance(payload, bytes):

@@ -21,13 +21,14 @@ from typing import NamedTuple
 
 from tests.sim.planted_bug import Bug
 from tests.sim.planted_in_money import IN_MONEY
+from tests.sim.planted_in_pair import IN_PAIR
 from tests.sim.planted_in_roles import IN_ROLES
 from tests.sim.planted_in_visits import IN_VISITS
 
 OURS = ("terminal", "drivers", "broker", "tests.sim")
 
 
-BUGS = (*IN_VISITS, *IN_MONEY, *IN_ROLES)
+BUGS = (*IN_VISITS, *IN_MONEY, *IN_ROLES, *IN_PAIR)
 
 
 class Found(NamedTuple):

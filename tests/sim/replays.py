@@ -1,5 +1,6 @@
 """What the journal tells: each worker knows what the one before it knew, and the whole of it gives the same state."""
 
+from copy import copy, deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,15 @@ def _bare(stay: Stay) -> Stay:
     return replace(stay, payments=tuple(replace(p, proof=NO_PROOF) for p in stay.payments)) if stay.left else stay
 
 
+def _as_it_is(event_store: EventStore) -> EventStore:
+    """A copy of what it knows."""
+    known = copy(event_store)
+    known.garage = copy(event_store.garage)
+    known.garage.lanes, known.garage.stays = dict(event_store.garage.lanes), dict(event_store.garage.stays)
+    known.words, known.resting_stays = dict(event_store.words), deepcopy(event_store.resting_stays)
+    return known
+
+
 class Replays:
     """Told by Checks and the worker's process of deaths, new starts and journals that were put back."""
 
@@ -37,6 +47,8 @@ class Replays:
         event_store = process.worker.event_store
         if process.lanes is not None:
             event_store.garage.lanes, event_store.last_at = process.lanes, process.last_at
+        if process.sitting and process.sitting.is_replaced:  # it may go on, and move its own state
+            event_store = _as_it_is(event_store)
         self._before_death = event_store, list(process.disk.after(process.applied))
 
     def put_back(self, process: "WorkerProcess", length: int) -> None:

@@ -45,6 +45,10 @@ FAULTS = {
 }
 
 
+FREEZES_S = (2.0, 3.1, 3.3, 3.6, 4.0, 8.0, 40.0)
+"""Some are over just when the lease is taken."""
+
+
 class Troubles:
     """Brings a fault every now and then, until told to stop; then mends all."""
 
@@ -71,6 +75,8 @@ class Troubles:
                 disk.fails_in = dice.randrange(6)
                 disk.and_dies = fault == "worker dies at a step"
                 disk.after_commit = dice.random() < 0.5
+            case "worker freezes" | "worker freezes at a step" | "worker loses its database":
+                self._loses_lease(fault)
             case "listener dies":
                 world.listener.dies()
             case "barrier dies":
@@ -140,6 +146,18 @@ class Troubles:
             case "disk full":
                 world.hindered = "disk-full"
                 later(dice.uniform(5, 40), setattr, world, "hindered", "")
+
+    def _loses_lease(self, fault: str) -> None:
+        """The worker is frozen, at once or when its next steps are journaled; or it is cut off from its database."""
+        worker, for_s = self.world.worker, self.dice.choice(FREEZES_S) * self.dice.uniform(0.95, 1.05)
+        if worker.is_dead or worker.sitting is None:
+            return
+        if fault == "worker freezes at a step":
+            worker.freezes_in, worker.freezes_for_s = self.dice.randrange(6), for_s
+        elif fault == "worker freezes":
+            worker.sitting.freezes(for_s)
+        else:
+            worker.sitting.loses_database(for_s)
 
     def _cut(self, bus: SimBus) -> None:
         bus.loses_connection()

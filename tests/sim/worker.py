@@ -5,6 +5,7 @@ What it had in memory is gone when it dies; what it had journaled is there for t
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,10 +13,13 @@ import msgspec
 from terminal.core.events import Damaged
 from terminal.core.ids import parse_order_no
 from terminal.core.model import Lane, Stay, VisitOrder
+from terminal.journal.kinds import OPENED
+from terminal.journal.postgres.connection import LIMIT_S
 from terminal.payby.client import PayByClient
 from terminal.roles.worker.role import WorkerRole
 from terminal.screen.qr import Symbol
 from tests.sim.client import SeeingClient, StraightClient, real_client
+from tests.sim.database import SimDatabase, Sitting
 from tests.sim.disk import Disk, DiskFailed
 from tests.sim.effects import Look
 from tests.sim.loop import NOBODY, Owner
@@ -37,8 +41,8 @@ async def at_once(make: Callable[[], Symbol]) -> Symbol:
 class WorkerLog:
     """The worker's way to its disk: one process's. It is an EventLog."""
 
-    def __init__(self, process: "WorkerProcess", disk: Disk) -> None:
-        self._process, self._disk = process, disk
+    def __init__(self, process: "WorkerProcess", disk: Disk, sitting: Sitting | None = None) -> None:
+        self._process, self._disk, self._sitting = process, disk, sitting
         self._noted: list[tuple[str, bytes]] = []
 
     def replay(self) -> Iterator[Any]:
@@ -46,6 +50,8 @@ class WorkerLog:
         self._process.has_read()
 
     def note(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> None:
+        if self._sitting and self._sitting.is_replaced:
+            return
         self._process.compares()
         self._process.sees_effect()
         if not self._noted:
@@ -56,7 +62,9 @@ class WorkerLog:
         return self._disk.at(seq)
 
     async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
-        disk, process = self._disk, self._process
+        disk, process, sitting = self._disk, self._process, self._sitting
+        if sitting and (sitting.is_replaced or sitting.is_cut_off):
+            await self._in_vain(sitting)
         if process.is_dead:
             raise asyncio.CancelledError
         process.compares()
@@ -71,6 +79,9 @@ class WorkerLog:
             process.journaled(rows)
             process.has_applied(len(disk))  # the caller applies it before anything else can happen
             process.world.loop.call_soon_as(NOBODY, process.looks)
+            if sitting:
+                sitting.rows = len(disk)
+                process.may_freeze(sitting)
             return len(disk)
         if disk.after_commit:
             disk.write(rows, at_ms)
@@ -78,6 +89,17 @@ class WorkerLog:
         if disk.and_dies:
             process.dies("at a journal step")
             await asyncio.Event().wait()
+        raise DiskFailed
+
+    async def _in_vain(self, sitting: Sitting) -> None:
+        """The append of one who was replaced is refused; of one who is cut off, nobody knows."""
+        process = self._process
+        if sitting.is_replaced:
+            process.world.note("worker", "a replaced one appends, knowing", sitting.rows, "rows")
+            if sitting.database.accepts(sitting.epoch, sitting.rows):
+                process.world.checks.wrong("I9: an append of a worker that was replaced is taken")
+        else:
+            await asyncio.sleep(LIMIT_S)
         raise DiskFailed
 
 
@@ -91,6 +113,11 @@ class WorkerProcess:
         self.worker: WorkerRole
         self.is_dead = True
         self.deaths = 0
+        self.sitting: Sitting | None = None
+        """Its lease, where another may take it."""
+        self.freezes_in: int | None = None
+        """So many appends from now it freezes, just when the rows are there."""
+        self.freezes_for_s = 0.0
         self.applied = 0
         """Rows of its journal that its state has in it."""
         self.lanes: dict[str, Lane] | None = None
@@ -126,14 +153,23 @@ class WorkerProcess:
         endpoint = world.link_kind(
             self._bus, world.ids, garage=world.garage, lane=None, role="worker", clock=self.clock
         )
+        self._owner = Owner("worker")
+        self.sitting = sitting = self._sits()
+        may_speak = endpoint.may_speak = sitting.may_speak if sitting else None
         straight = SeeingClient if world.payby.phones else StraightClient
         self._client = (
-            straight(world.payby, self.clock) if world.is_straight else real_client(world.payby, self.clock, world.keys)
+            straight(world.payby, self.clock, may_speak)
+            if world.is_straight
+            else real_client(world.payby, self.clock, world.keys, may_speak)
         )
+        if sitting:
+            self._bus.guard = sitting.guard
+            if isinstance(self._client, StraightClient):
+                self._client.guard = sitting.guard
         self.worker = WorkerRole(
             endpoint,
             self._client,
-            WorkerLog(self, self.disk),
+            WorkerLog(self, self.disk, sitting),
             world.worker_settings(),
             seed=world.dice.getrandbits(32),
             hindered=world.hindrance,
@@ -142,12 +178,35 @@ class WorkerProcess:
             tickets=world.foreign,
         )
         world.note("worker", "starts", len(self.disk))
-        self._owner = Owner("worker")
         self._task = world.loop.create_owned(self._owner, self.worker.run(), name="worker process")
-        self._task.add_done_callback(self._ended)
+        self._task.add_done_callback(partial(self._ended, self._owner))
         if self._is_put_back:
             world.hindered = "journal"
             world.loop.after(3.0, self._lists)
+
+    def _sits(self) -> Sitting | None:
+        """It has taken the lease, and says so in the journal a moment before it reads it."""
+        if not isinstance(self.disk, SimDatabase):
+            return None
+        sitting = Sitting(self, self.disk, self._owner)
+        self.disk.write([(OPENED, b"epoch %d" % sitting.epoch)], self.clock.wall_ms())
+        sitting.rows = len(self.disk)
+        return sitting
+
+    def may_freeze(self, sitting: Sitting) -> None:
+        """It has just committed a step: is this where it is frozen, before anything follows from it?"""
+        if self.freezes_in is None:
+            return
+        self.freezes_in -= 1
+        if self.freezes_in < 0:
+            self.freezes_in = None
+            self.world.loop.call_soon_as(NOBODY, sitting.freezes, self.freezes_for_s)
+
+    def is_replaced(self, sitting: Sitting) -> None:
+        """Another worker took its lease. It may be frozen, or cut off, and does not know."""
+        if not self.is_dead:
+            self._leaves("is replaced")
+            self.world.loop.after(self.world.dice.uniform(0.05, 0.6), self.starts)
 
     def journaled(self, rows: Sequence[tuple[str, bytes]]) -> None:
         """Rows are on its disk."""
@@ -194,18 +253,22 @@ class WorkerProcess:
         if self.is_dead:
             return
         world = self.world
-        world.note("worker", "dies", why)
+        if isinstance(self._client, StraightClient):
+            self._client.is_dead = True
+        if self._task and not self._owner.is_frozen:
+            self._task.cancel()
+        self._leaves(f"dies {why}")
+        world.loop.after(for_s or world.restart_s(), self.starts)
+
+    def _leaves(self, why: str) -> None:
+        """It is no longer the garage's worker."""
+        self.world.note("worker", why)
         self.is_dead = True
         self.deaths += 1
         self._bus.dies()
-        if isinstance(self._client, StraightClient):
-            self._client.is_dead = True
-        if self._task:
-            self._task.cancel()
         self.compares()
         self.sees_effect()
-        world.checks.replays.worker_died(self)
-        world.loop.after(for_s or world.restart_s(), self.starts)
+        self.world.checks.replays.worker_died(self)
 
     def put_back(self, rows: int, *, with_head: bool, for_s: float) -> None:
         """It is killed, and its journal is replaced by a copy that was taken ``rows`` rows ago or earlier; the next one
@@ -250,9 +313,13 @@ class WorkerProcess:
         ]
         self.worker.post(Damaged(self.worker.now(), "PayBy's list of orders", tuple(lost), listed=True))
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
+    def _ended(self, owner: Owner, task: "asyncio.Task[None]") -> None:
         """It ended by itself: after a failed write that is right, else it is a finding."""
-        self._owner.is_dead = True
+        owner.is_dead = True
+        if owner is not self._owner:  # one that was replaced
+            if not task.cancelled() and (error := task.exception()) and not _only(error, DiskFailed):
+                self.world.checks.fell(error)
+            return
         if task.cancelled() or self.is_dead:
             if not task.cancelled() and (error := task.exception()) and not _only(error, DiskFailed):
                 self.world.checks.fell(error)

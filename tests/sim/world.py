@@ -28,6 +28,7 @@ from tests.sim import climate
 from tests.sim import keys as keys_
 from tests.sim.barrier import BarrierProcess
 from tests.sim.checks import Checks
+from tests.sim.database import SimDatabase
 from tests.sim.disk import Disk, FileDisk
 from tests.sim.drivers import Driver
 from tests.sim.foreign import ForeignSystem
@@ -98,6 +99,8 @@ class World:
         """Another system that sells tickets for this garage."""
         self.outside: Outside | None = None
         """A pay station, and who hands out coupons."""
+        self.has_pair = False
+        """The worker's journal is in a database, and another worker stands by."""
         self.are_blind_below = False
         """No lane's loop under the boom works."""
         self._draw(dice)
@@ -194,7 +197,7 @@ class World:
     def new_disk(self, name: str) -> Disk:
         """The journal of a worker or of a lane's barrier."""
         if self.folder is None:
-            return Disk()
+            return SimDatabase() if self.has_pair and name == "worker" else Disk()
         disk = FileDisk(self.folder / f"{name}.db", name.partition(" ")[0])
         self.files.append(disk)
         return disk
@@ -215,6 +218,7 @@ class World:
             checkpoint_rows=self.checkpoint_rows,
             foreign=self.foreign.settings if self.foreign else ForeignTicketSettings(),
             stations=self.outside.trusted if self.outside else None,
+            holds_lease=self.has_pair,
         )
 
     def symbol_of(self, url: str) -> Symbol:

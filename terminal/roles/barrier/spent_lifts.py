@@ -204,7 +204,7 @@ class BarrierJournal:
         except JournalForeign:
             raise
         except JournalDamaged as error:
-            damaged = _repair(error, now_ms, options)
+            damaged = _repair(path, error, now_ms, options)
             journal, spent = _read(path, options)
         if spent.repaired_ms is not None and now_ms < spent.repaired_ms + MISTRUST_MS:
             damaged = damaged or "it was repaired a moment ago, and a lost lift may still be repeated"
@@ -243,12 +243,12 @@ def _read(path: Path, options: JournalOptions) -> tuple[Journal, SpentLifts]:
     return journal, spent
 
 
-def _repair(error: JournalDamaged, now_ms: int, options: JournalOptions) -> str:
+def _repair(path: Path, error: JournalDamaged, now_ms: int, options: JournalOptions) -> str:
     """Put a whole journal in the damaged one's place; returns the text for a person."""
 
     def tell(_: int, later: Iterator[Row]) -> Iterator[tuple[str, bytes, int]]:
         yield from ((row.kind, row.data, row.at_ms) for row in later if row.kind in BARRIERS)
         yield REPAIRED, str(error).encode(), now_ms
 
-    rebuilt = rebuild(error.path, "barrier", tell, now_ms, options.get("connect", connect))
+    rebuilt = rebuild(path, "barrier", tell, now_ms, options.get("connect", connect))
     return f"{error}; it is kept as {rebuilt.aside.name}"

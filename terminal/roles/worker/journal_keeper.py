@@ -20,6 +20,7 @@ from terminal.core.events import Damaged
 from terminal.core.ids import parse_order_no
 from terminal.core.model import OrderStage, VisitOrder
 from terminal.eventstore.store import EventStore
+from terminal.journal.append_only import AppendOnlyJournal
 from terminal.journal.displaced import Displaced
 from terminal.journal.journal import Journal, JournalOptions
 from terminal.journal.kinds import GONE, WORDS
@@ -56,30 +57,47 @@ logger = logging.getLogger(__name__)
 class WorkerJournal:
     """A ledger's journal (``eventstore.store.EventLog``), from open() to close()."""
 
-    def __init__(self, journal: Journal, options: JournalOptions, now_ms: Callable[[], int]) -> None:
-        """open() calls this."""
+    def __init__(
+        self,
+        journal: AppendOnlyJournal,
+        now_ms: Callable[[], int],
+        repair: Callable[[JournalDamaged], tuple[AppendOnlyJournal, str]] | None = None,
+    ) -> None:
+        """open() calls this, and who has a journal in a database. ``repair`` puts a whole journal in the place of a
+        damaged one that was closed, and opens it; without it damage is raised."""
         self.journal = journal
         self.damaged = ""
         """What was repaired at this start; empty if nothing was."""
-        self.is_full = not journal.ballast.held
+        self.is_full = journal.lacks_room
         self.on_full: Callable[[], None] = lambda: None
-        self._options, self._now_ms = options, now_ms
+        self._repair, self._now_ms = repair, now_ms
         self._noted: list[tuple[str, bytes]] = []
         self._displaced = Displaced()
 
     @classmethod
     def open(cls, path: Path, now_ms: Callable[[], int], **options: Unpack[JournalOptions]) -> Self:
         """``options`` go to Journal.open(); raises what that raises, except for damage, which is repaired."""
+
+        def repair(error: JournalDamaged) -> tuple[AppendOnlyJournal, str]:
+            text = _repair(path, error, options, now_ms())
+            return Journal.open(path, role="worker", **options), text
+
         finish(path)
         try:
-            return cls(Journal.open(path, role="worker", **options), options, now_ms)
+            return cls(Journal.open(path, role="worker", **options), now_ms, repair)
         except JournalForeign:
             raise
         except JournalDamaged as error:
-            text = _repair(error, options, now_ms())
-            store = cls(Journal.open(path, role="worker", **options), options, now_ms)
+            journal, text = repair(error)
+            store = cls(journal, now_ms, repair)
             store.damaged = text
             return store
+
+    def doubt(self, why: str) -> None:
+        """Rows are missing that were acknowledged: journal that, before anything is replayed. Blocks."""
+        at = self._now_ms()
+        self.journal.append_now([(Damaged.__name__, msgspec.json.encode(Damaged(at, why, ())))], at)
+        self.damaged = f"{why}; what came after it is in doubt"
 
     def replay(self) -> Iterator[Row]:
         """Every row in order; if one is damaged, the journal is repaired, and the repaired one's rows follow."""
@@ -89,9 +107,10 @@ class WorkerJournal:
                 seen = row.seq
                 yield row
         except JournalDamaged as error:
+            if self._repair is None:
+                raise
             self.journal.close()
-            self.damaged = _repair(error, self._options, self._now_ms())
-            self.journal = Journal.open(error.path, role="worker", **self._options)
+            self.journal, self.damaged = self._repair(error)
             yield from (row for row in self.journal.replay() if row.seq > seen)
 
     async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
@@ -101,7 +120,7 @@ class WorkerJournal:
         try:
             return await self.journal.append(wanted, at_ms)
         except JournalFull:
-            if not await asyncio.to_thread(self.journal.ballast.release):
+            if not await asyncio.to_thread(self.journal.release_reserve):
                 raise
             self._is_full_now()
             return await self.journal.append(wanted, at_ms)
@@ -132,11 +151,13 @@ class WorkerJournal:
 
     def look_at_place(self) -> str:
         """What a person must know if the path no longer names the journal, which is then copied out. Blocks."""
+        if not isinstance(self.journal, Journal):
+            return self.journal.displaced()
         return self._displaced.look(self.journal, self._now_ms())
 
     def room_again(self) -> bool:
         """Is there room for the reserve? Looks at the disk."""
-        self.is_full = not self.journal.ballast.hold()
+        self.is_full = not self.journal.hold_reserve()
         return not self.is_full
 
     def _is_full_now(self) -> None:
@@ -209,11 +230,11 @@ class JournalKeeper:
         except OSError as error:  # its folder may be gone, which the place check tells
             logger.warning("cannot tell how full the disk is: %s", error)
             return
-        if usage.used >= FULL_AT:
+        if usage and usage.used >= FULL_AT:
             await self._endpoint.alert("disk", f"the disk under the worker's journal is {usage.used:.0%} full")
         elif self._nearly:
             await self._endpoint.clear("disk", "there is room on the disk under the worker's journal")
-        self._nearly = usage.used >= FULL_AT
+        self._nearly = usage is not None and usage.used >= FULL_AT
         if self._store.is_full:
             text = "the disk is full: new tickets are refused, open orders end on the worker's reserve; free some space"
             await self._troubles.tell("disk-full", text)
@@ -324,7 +345,7 @@ class JournalKeeper:
             return 0
 
 
-def _repair(error: JournalDamaged, options: JournalOptions, now_ms: int) -> str:
+def _repair(path: Path, error: JournalDamaged, options: JournalOptions, now_ms: int) -> str:
     """Put a whole journal in the damaged one's place; returns the text for a person."""
 
     def tell(last_ms: int, later: Iterator[Row]) -> list[tuple[str, bytes, int]]:
@@ -332,7 +353,7 @@ def _repair(error: JournalDamaged, options: JournalOptions, now_ms: int) -> str:
         event = Damaged(at, str(error), tuple(_lost(later)))
         return [(Damaged.__name__, msgspec.json.encode(event), at)]
 
-    rebuilt = rebuild(error.path, "worker", tell, now_ms, options.get("connect", connect))
+    rebuilt = rebuild(path, "worker", tell, now_ms, options.get("connect", connect))
     what = "only history is lost, and nothing is in doubt" if rebuilt.known else "what came after it is in doubt"
     return f"{error}; {what}; it is kept as {rebuilt.aside.name}"
 

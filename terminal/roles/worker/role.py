@@ -135,7 +135,7 @@ class WorkerRole:
         )
         self._budget = LaneBudget(endpoint, self._spawn)
         self._time = TrustedTime(endpoint.clock, payby, kept, troubles, self._health, changed=self._clock_is_news)
-        self._rivals = RivalWorkers(endpoint, settings.signer, settings.trusted)
+        self._rivals = RivalWorkers(endpoint, settings.signer, settings.trusted, holds_lease=settings.holds_lease)
         self._keeper = None
         if isinstance(log, WorkerJournal):
             self._keeper = JournalKeeper(

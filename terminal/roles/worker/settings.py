@@ -14,7 +14,8 @@ from terminal.roles.worker.ticket_readings import ForeignTicketSettings
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """The worker's settings. ``words_for`` makes the bizContent of an order, refund or cancellation."""
+    """The worker's settings. ``words_for`` makes the bizContent of an order, refund or cancellation. ``holds_lease``:
+    its journal is in a database, whose lease says who works."""
 
     garage: str
     rules: Rules
@@ -31,3 +32,4 @@ class WorkerSettings:
     receipt_url: str = ""
     """Where invoices are served; an invoice's address follows it. Empty: nowhere."""
     foreign: ForeignTicketSettings = field(default_factory=ForeignTicketSettings)
+    holds_lease: bool = False

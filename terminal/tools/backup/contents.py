@@ -22,6 +22,8 @@ SECRET = ("secrets", "authority", "mosquitto")
 """Those of them that hold secrets."""
 _PUBLIC = frozenset({"ca_file", "cert_file", "payby_public_key", "trusted", "idle_picture"})
 """Keys of the configuration whose files hold no secret."""
+DUMP = "worker.pgdump"
+"""The copy of a worker's journal that is in a database; pg_restore reads it."""
 LARGEST = 1 << 20
 """Bytes of one file; a key or a configuration never has as many."""
 
@@ -48,8 +50,8 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 def journals_of(settings: Settings) -> Iterator[tuple[str, str, Path]]:
-    """Each journal of a configuration: its role, its key, its path."""
-    if settings.journal:
+    """Each journal of a configuration that is in a file: its role, its key, its path."""
+    if settings.journal and settings.journal.path:
         yield "worker", "journal.path", settings.journal.path
     if settings.barrier:
         yield "barrier", "barrier.journal", settings.barrier.journal

@@ -58,6 +58,9 @@ def run(archive: Path, folder: Path, *, complete: bool, user: str | None, say: C
                 archive_of(path).write_bytes(copies[f"{role}.archive"].read_bytes())
                 archive_of(path).chmod(0o600)
                 made.append(archive_of(path))
+        dumped = settings.journal is not None and settings.journal.url is not None and contents.DUMP in copies
+        if dumped:
+            made += _write(folder / contents.DUMP, copies[contents.DUMP].read_bytes())
         if owner:
             folders = {parent for file in made for parent in file.parents if parent.is_relative_to(folder)}
             for place_made in {*made, *folders}:
@@ -70,6 +73,12 @@ def run(archive: Path, folder: Path, *, complete: bool, user: str | None, say: C
             "What happened after the backup is in doubt: the worker closes the orders that it knows and reads PayBy's"
             " list for others, a barrier raises for no lift for a minute, and alerts say what a person must decide:"
             ' deploy/operations.md, "A damaged journal"'
+        )
+    if dumped:
+        assert settings.journal
+        say(
+            "The worker's journal is for a database, and is in doubt at its first start there. Make an empty one, then:"
+            f" pg_restore --no-owner --exit-on-error --dbname='{settings.journal.url}' {folder / contents.DUMP}"
         )
     say(f"Next: exit-terminal --config {folder / manifest.configuration} check")
     return 0

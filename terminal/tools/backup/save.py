@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from terminal import __version__
+from terminal import __version__, build
 from terminal.config.schema import ConfigError, Settings
 from terminal.contract.messages import stamp
 from terminal.journal.archive import archive_of
@@ -47,6 +47,8 @@ def run(
                 found.append(JournalCopy(role, backup(path, copies / role), in_use))
                 if archive_of(path).exists():
                     backup(archive_of(path), copies / f"{role}.archive")
+        if settings.journal and settings.journal.url:
+            found.append(_dumped(settings, copies / contents.DUMP))
         manifest = Manifest(
             1, __version__, stamp(now_ms), settings.garage.id, settings.lane.id if settings.lane else "",
             settings.file.name, secrets, found,
@@ -70,3 +72,14 @@ def run(
     if secrets:
         say("It holds every key and password of this machine: keep it as you keep them.")
     return 0
+
+
+def _dumped(settings: Settings, target: Path) -> JournalCopy:
+    """The worker's journal that is in a database, as pg_dump writes it. Raises ConfigError, JournalError, OSError."""
+    address = build.journal_database(settings)
+    from terminal.journal.postgres.dump import dump
+    from terminal.journal.postgres.reading import DatabaseHistory
+
+    state = DatabaseHistory(address).lease()
+    dump(address, target)
+    return JournalCopy("worker", state.seq if state else 0, bool(state and state.holder))

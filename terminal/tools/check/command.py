@@ -11,6 +11,7 @@ from terminal import build
 from terminal.config.schema import ConfigError, Settings
 from terminal.tools.check.alert_receivers import alert_receivers
 from terminal.tools.check.broker import broker
+from terminal.tools.check.database import database
 from terminal.tools.check.desk_users import desk_users
 from terminal.tools.check.finding import Finding, Machine
 from terminal.tools.check.journals import disk
@@ -62,7 +63,6 @@ async def configuration(settings: Settings, _: Machine) -> AsyncIterator[Finding
 
 
 _PARTS = (
-    user, configuration, lost_fee, keys, passwords, certificates, desk_users, disk, fonts, pins, panel, screens,
-    idle_picture, lane_wifi, scanner, ports, broker, payby_and_clock, notifications,
-    alert_receivers,
+    user, configuration, lost_fee, keys, passwords, certificates, desk_users, disk, database, fonts, pins, panel,
+    screens, idle_picture, lane_wifi, scanner, ports, broker, payby_and_clock, notifications, alert_receivers,
 )  # fmt: skip

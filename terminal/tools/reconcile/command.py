@@ -17,7 +17,8 @@ from zoneinfo import ZoneInfo
 from terminal import build
 from terminal.config import schema as sections
 from terminal.config.schema import ConfigError, Settings
-from terminal.journal import archive, reading, rows
+from terminal.journal import rows
+from terminal.journal.history import FileHistory, JournalHistory
 from terminal.payby.errors import CallFailed, NoStatement, OutcomeUnknown
 from terminal.payby.messages import RefundOrder
 from terminal.tools.reconcile.chart import as_html, as_png
@@ -199,24 +200,24 @@ def _given(path: Path) -> tuple[str, bytes]:
         raise ConfigError(f"reconcile: --statement: cannot read {path}: {error.strerror}") from None
 
 
-def _rows(path: Path, flaws: list[StatementFlaw], since_ms: int | None = None) -> Iterator[JournalRow]:
+def _rows(journal: JournalHistory, flaws: list[StatementFlaw], since_ms: int | None = None) -> Iterator[JournalRow]:
     """A journal's rows, up to the first in doubt; its archive's first, if the journal begins after ``since_ms``."""
     try:
-        first = next(iter(reading.read(path)), None) if since_ms is not None else None
-        reader = archive.read_all if first and since_ms is not None and first.at_ms > since_ms else reading.read
-        yield from reader(path)
+        first = next(iter(journal.read()), None) if since_ms is not None else None
+        reader = journal.read_all if first and since_ms is not None and first.at_ms > since_ms else journal.read
+        yield from reader()
     except rows.JournalDamaged as error:
-        flaws.append(StatementFlaw(path.name, f"{error.reason}; what follows is not matched"))
+        flaws.append(StatementFlaw(Path(journal.name).name, f"{error.reason}; what follows is not matched"))
 
 
 def _read_worker(settings: Settings, day: CalendarDay, flaws: list[StatementFlaw]) -> WorkerRecords:
-    path = settings.need(sections.JournalSettings).path
+    journal = build.worker_history(settings)
     try:
-        return read_worker(_rows(path, flaws, day.start_ms - _BEFORE_MS), build.rules(settings))
+        return read_worker(_rows(journal, flaws, day.start_ms - _BEFORE_MS), build.rules(settings))
     except FileNotFoundError:
-        raise ConfigError(f"journal.path: {path} is not there") from None
+        raise ConfigError(f"journal.path: {journal.name} is not there") from None
     except UnreadableRow as error:
-        raise ReconcileFailed(f"{path}: {error}") from None
+        raise ReconcileFailed(f"{journal.name}: {error}") from None
 
 
 def _read_barriers(
@@ -231,6 +232,6 @@ def _read_barriers(
         lanes.setdefault(path.resolve(), "")
     for path, lane in lanes.items():
         try:
-            yield read_barrier(path.name, _rows(path, flaws), records, lane)
+            yield read_barrier(path.name, _rows(FileHistory(path), flaws), records, lane)
         except UnreadableRow as error:
             flaws.append(StatementFlaw(path.name, f"{error}; none of it is matched"))

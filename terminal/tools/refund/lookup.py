@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from terminal import build
@@ -13,7 +12,7 @@ from terminal.core import ids, money
 from terminal.core.actions import Pursuit
 from terminal.core.model import Stay
 from terminal.eventstore.store import EventStore
-from terminal.journal import reading
+from terminal.journal.history import JournalHistory
 from terminal.journal.rows import JournalError, Row
 
 WELL, ILL = ("settled", "success"), ("failed",)
@@ -45,11 +44,11 @@ _HELD = {
 class _ReadOnlyJournal:
     """The worker's journal for an EventStore that only replays."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, history: JournalHistory) -> None:
+        self._history = history
 
     def replay(self) -> Iterable[Row]:
-        return reading.read(self._path)
+        return self._history.read()
 
     async def append(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> int:
         raise AssertionError("only the worker writes its journal")
@@ -64,14 +63,13 @@ class _ReadOnlyJournal:
 def look_up(settings: Settings, session: str) -> Stay | None:
     """A stay from the worker's journal, which may be in use; None if the journal is not on this machine or does not
     know the stay. Raises JournalError."""
-    if settings.journal is None or not settings.journal.path.exists():
+    if settings.journal is None or not (history := build.worker_history(settings)).exists():
         return None
-    event_store = EventStore(build.rules(settings), _ReadOnlyJournal(settings.journal.path), _no_words)
+    event_store = EventStore(build.rules(settings), _ReadOnlyJournal(history), _no_words)
     event_store.replay()
-    path = settings.journal.path
 
     def fetch(seq: int) -> bytes | None:
-        row = reading.row(path, seq)
+        row = history.row(seq)
         return row.data if row else None
 
     return event_store.find(session, fetch)
@@ -84,7 +82,9 @@ def _no_words(pursuit: Pursuit) -> bytes:
 def about(settings: Settings, wish: RefundWish) -> Iterator[str]:
     """What a person should know before giving the money back."""
     yield f"order {wish.order_no} (help code {ids.help_code(wish.session)})"
+    there = False
     try:
+        there = settings.journal is not None and build.worker_history(settings).exists()
         stay = look_up(settings, wish.session)
     except JournalError as error:
         stay = None
@@ -93,7 +93,6 @@ def about(settings: Settings, wish: RefundWish) -> Iterator[str]:
     payment = stay.payment(wish.order_no) if stay else None
     left: int | None = None
     if stay is None or order is None:
-        there = settings.journal is not None and settings.journal.path.exists()
         yield f"the worker's journal {'does not hold this order' if there else 'is not on this machine'}"
     elif payment is None:
         yield f"AED {money.text(order.amount)}, {order.stage}: no payment is known"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from terminal import build
 from terminal.clock import Clock, SystemClock
 from terminal.config import schema as sections
 from terminal.config.schema import ConfigError, Settings
@@ -62,8 +63,9 @@ def _show_history(settings: Settings, options: WatchOptions, output: Output, zon
     since = 0 if options.since is None else history.since_ms(options.since, zone, now_ms)
     if settings.journal is None:
         raise ConfigError("watch --since: journal.path is missing; the journal is where the worker runs")
+    journal = build.worker_history(settings)
     try:
-        for line, event in history.replay(settings.journal.path, since, options.wish):
+        for line, event in history.replay(journal, since, options.wish):
             if options.as_json:
                 output.write_json(json.dumps({"at": stamp(line.at_ms), "lane": line.lane, "kind": line.kind,
                     "words": line.words, **({"help_code": line.code} if line.code else {}), **event},
@@ -71,7 +73,7 @@ def _show_history(settings: Settings, options: WatchOptions, output: Output, zon
             else:
                 output.write(line)
     except FileNotFoundError:
-        raise ConfigError(f"journal.path: {settings.journal.path} is not there; no worker has run here yet") from None
+        raise ConfigError(f"journal.path: {journal.name} is not there; no worker has run here yet") from None
     except JournalError as error:
         output.note(Line(now_ms, "garage", "watch", f"the journal ends here: {error.reason}", "bad"))
 

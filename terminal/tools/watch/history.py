@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -14,7 +13,7 @@ from terminal.core import events, ids, money
 from terminal.core.events import EVENTS, Event
 from terminal.core.foreign_ticket import ForeignTicket
 from terminal.core.model import ParkingFee
-from terminal.journal import reading
+from terminal.journal.history import JournalHistory
 from terminal.journal.kinds import ASKED, TOLD
 from terminal.payby.plain_text import plain
 from terminal.tools.watch.line import Line, Tone
@@ -42,12 +41,12 @@ def since_ms(text: str, zone: ZoneInfo, now_ms: int) -> int:
     return round((at if at.tzinfo else at.replace(tzinfo=zone)).timestamp() * 1000)
 
 
-def replay(journal: Path, since: int, wish: WatchWish) -> Iterator[tuple[Line, dict[str, object]]]:
+def replay(journal: JournalHistory, since: int, wish: WatchWish) -> Iterator[tuple[Line, dict[str, object]]]:
     """Each fact from ``since`` on that ``wish`` wants, with its fields; what only repeats is left out. Raises
     FileNotFoundError, JournalDamaged at the first row in doubt."""
     told: dict[tuple[str, ...], str] = {}
     lanes: dict[str, str] = {}
-    for row in reading.read(journal):
+    for row in journal.read():
         if (asked := _asked(row.kind, row.data, lanes)) and row.at_ms >= since:
             lane, kind, words = asked
             if wish.wants(lane=lane, kind=kind, session="", order_no="", code="", is_news=True):
