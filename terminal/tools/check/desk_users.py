@@ -18,8 +18,8 @@ async def desk_users(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
         users = UsersFile(path).users()
     except BadUsersFile as error:
         said = str(error).removeprefix(f"{path}: ")
-        why, _, advice = said.partition("; " if "; " in said else ": ")
-        advice = advice or "give the file to the service's user"
+        why, *rest = said.split("; " if "; " in said else ": ", 1)
+        advice = rest[0] if rest else "give the file to the service's user"
         yield Finding(NAME, False, f"{path}: {why}: nobody can sign in", advice, about="console.folder")
         return
     counts = {role: sum(user.role == role for user in users.values()) for role in ROLES}

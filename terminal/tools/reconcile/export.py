@@ -16,7 +16,8 @@ from terminal import build
 from terminal.config import schema as sections
 from terminal.config.schema import ConfigError, Settings
 from terminal.core import ids, money
-from terminal.journal import archive, reading, rows
+from terminal.journal import rows
+from terminal.journal.history import JournalHistory
 from terminal.tools.reconcile import apds
 from terminal.tools.reconcile.journals import JournalRow, UnreadableRow, WorkerRecords, read_worker
 from terminal.tools.reconcile.report import cell
@@ -111,13 +112,13 @@ def _day(option: str, text: str) -> date:
 
 
 def _records(settings: Settings, period: Period, notes: list[str]) -> WorkerRecords:
-    path = settings.need(sections.JournalSettings).path
+    journal = build.worker_history(settings)
     try:
-        records = read_worker(_rows(path, period.start_ms - _BEFORE_MS, notes), build.rules(settings))
+        records = read_worker(_rows(journal, period.start_ms - _BEFORE_MS, notes), build.rules(settings))
     except FileNotFoundError:
-        raise ConfigError(f"journal.path: {path} is not there") from None
+        raise ConfigError(f"journal.path: {journal.name} is not there") from None
     except UnreadableRow as error:
-        raise ConfigError(f"journal.path: {path}: {error}") from None
+        raise ConfigError(f"journal: {journal.name}: {error}") from None
     if not records.whole and (records.first_ms or 0) > period.start_ms:
         notes.append(f"the journal was pruned: it begins at {period.local(records.first_ms or 0):%Y-%m-%d %H:%M:%S}")
     notes += [
@@ -128,11 +129,11 @@ def _records(settings: Settings, period: Period, notes: list[str]) -> WorkerReco
     return records
 
 
-def _rows(path: Path, since_ms: int, notes: list[str]) -> Iterator[JournalRow]:
+def _rows(journal: JournalHistory, since_ms: int, notes: list[str]) -> Iterator[JournalRow]:
     """A journal's rows, up to the first in doubt; its archive's first, if the journal begins after ``since_ms``."""
     try:
-        first = next(iter(reading.read(path)), None)
-        reader = archive.read_all if first and first.at_ms > since_ms else reading.read
-        yield from reader(path)
+        first = next(iter(journal.read()), None)
+        reader = journal.read_all if first and first.at_ms > since_ms else journal.read
+        yield from reader()
     except rows.JournalDamaged as error:
-        notes.append(f"{path.name}: {error.reason}; what follows is not in it")
+        notes.append(f"{Path(journal.name).name}: {error.reason}; what follows is not in it")
