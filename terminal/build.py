@@ -19,6 +19,7 @@ import msgspec
 from terminal import __version__
 from terminal.clock import Clock
 from terminal.config import schema as sections
+from terminal.config.lcd_settings import LcdSettings
 from terminal.config.load import read_file, read_secret
 from terminal.config.lookup_settings import LookupSettings
 from terminal.config.outward_settings import AlertsSettings
@@ -363,7 +364,7 @@ def mail_server(alerts: AlertsSettings, timeout_s: float) -> "SMTP":
 
 def site(
     garage: sections.GarageSettings | None,
-    lcd: sections.LcdSettings | None,
+    lcd: LcdSettings | None,
     network: "Wifi | None" = None,
     lane: str = "",
 ) -> "Site":
@@ -375,7 +376,7 @@ def site(
     return Site(*names, lcd.digits if lcd else "latin", network, lanes, lane)
 
 
-def wifi(lcd: sections.LcdSettings) -> "Wifi":
+def wifi(lcd: LcdSettings) -> "Wifi":
     """The driver's network of ``lcd.wifi``; raises ConfigError, QrError, UnicodeDecodeError for a password that is not
     printable ASCII."""
     from terminal.screen import wifi_page

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from terminal import build
+from terminal.config.lcd_settings import LcdSettings
 from terminal.config.schema import (
     BrokerSettings,
     ConfigError,
     GarageSettings,
-    LcdSettings,
     MqttSettings,
     PaybySettings,
     Settings,

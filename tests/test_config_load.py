@@ -3,6 +3,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from terminal.config.lcd_settings import LcdSettings
 from terminal.config.load import CONFIG_VARIABLE, load
 from terminal.config.schema import (
     SECTIONS,
@@ -11,7 +12,6 @@ from terminal.config.schema import (
     ConfigError,
     GarageSettings,
     LaneSettings,
-    LcdSettings,
     PaybySettings,
     present,
 )

@@ -18,8 +18,8 @@ from drivers.panel_kinds import check_offset, datasheet_hz
 from drivers.panel_png import PngPanel
 from terminal.__main__ import main
 from terminal.app.hardware import RealHardware
+from terminal.config.lcd_settings import LcdSettings
 from terminal.config.load import load
-from terminal.config.schema import LcdSettings
 from terminal.contract.messages import Alert
 from terminal.screen import fonts, qr
 from terminal.screen.sample_views import URL

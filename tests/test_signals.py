@@ -171,7 +171,7 @@ def test_whatever_would_end_a_process_opens_its_relay_first() -> None:
         from gpiozero.pins.mock import MockFactory
         from drivers.relay import RelayBarrier
         from drivers.simulated import RelayPin
-        from terminal.app.commands import _until_stopped
+        from terminal.app.signals import until_stopped
 
         def child(number):
             pins, said, me = MockFactory(), os.fdopen(1, "w"), os.getpid()
@@ -183,7 +183,7 @@ def test_whatever_would_end_a_process_opens_its_relay_first() -> None:
             async def hold():
                 async with RelayBarrier(17, pin_factory=pins, pulse_s=30) as barrier:
                     await barrier.pulse()
-            os._exit(_until_stopped(hold))
+            os._exit(until_stopped(hold))
 
         for number in map(int, sys.argv[1:]):
             if not (pid := os.fork()):
@@ -199,7 +199,7 @@ def test_whatever_would_end_a_process_opens_its_relay_first() -> None:
 def test_a_signal_that_comes_as_python_clears_up_changes_nothing() -> None:
     program = textwrap.dedent("""
         import asyncio, atexit, os, signal, sys
-        from terminal.app.commands import _until_stopped
+        from terminal.app.signals import until_stopped
 
         async def work():
             os.kill(os.getpid(), signal.SIGTERM)
@@ -207,7 +207,7 @@ def test_a_signal_that_comes_as_python_clears_up_changes_nothing() -> None:
 
         for number in map(int, sys.argv[1:]):
             atexit.register(os.kill, os.getpid(), number)
-        raise SystemExit(_until_stopped(work))
+        raise SystemExit(until_stopped(work))
     """)
     numbers = [str(int(number)) for number in sorted(ENDING)]
     assert subprocess.run([sys.executable, "-c", program, *numbers], timeout=60, check=False).returncode == 0
@@ -216,7 +216,7 @@ def test_a_signal_that_comes_as_python_clears_up_changes_nothing() -> None:
 def test_a_program_under_nohup_outlives_its_terminal() -> None:
     program = textwrap.dedent("""
         import asyncio, os, signal
-        from terminal.app.commands import _until_stopped
+        from terminal.app.signals import until_stopped
 
         async def work():
             os.kill(os.getpid(), signal.SIGHUP)
@@ -224,7 +224,7 @@ def test_a_program_under_nohup_outlives_its_terminal() -> None:
             return 7
 
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        raise SystemExit(_until_stopped(work))
+        raise SystemExit(until_stopped(work))
     """)
     assert subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode == 7
 

@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -24,9 +24,10 @@ from terminal.app.hardware import RealHardware
 from terminal.app.log_stream import is_json, log_as, log_to_stderr
 from terminal.app.roles import run_roles
 from terminal.app.service_manager import ServiceManager
-from terminal.app.signals import ended_by_signals
+from terminal.app.signals import until_stopped
 from terminal.config import load
-from terminal.config.schema import ConfigError, GarageSettings, LcdSettings, Settings
+from terminal.config.lcd_settings import LcdSettings
+from terminal.config.schema import ConfigError, GarageSettings, Settings
 from terminal.payby.plain_text import plain
 from terminal.threads import aside
 
@@ -312,7 +313,7 @@ def _watch(args: argparse.Namespace) -> int:
     now_ms = time.time_ns() // 1_000_000
     is_seen = sys.stdout.isatty() and not args.json
     output = TerminalOutput(zone, now_ms=now_ms) if is_seen else PlainOutput(zone, now_ms=now_ms)
-    return _until_stopped(lambda: command.run(settings, options, output))
+    return until_stopped(lambda: command.run(settings, options, output))
 
 
 def _sandbox(args: argparse.Namespace) -> int:
@@ -326,7 +327,7 @@ def _sandbox(args: argparse.Namespace) -> int:
         except BadKey as error:
             raise ConfigError(f"sandbox: --merchant-key: {error}") from None
     try:
-        return _until_stopped(
+        return until_stopped(
             lambda: serve(
                 "127.0.0.1",
                 args.port,
@@ -345,7 +346,7 @@ def _sandbox(args: argparse.Namespace) -> int:
 def _demo(args: argparse.Namespace) -> int:
     from terminal.app.demo import run_demo
 
-    return _until_stopped(lambda: run_demo(args.port, args.cars))
+    return until_stopped(lambda: run_demo(args.port, args.cars))
 
 
 def _lcd_test(settings: Settings) -> int:
@@ -369,7 +370,7 @@ def _lcd_test(settings: Settings) -> int:
             print("The test card is on the panel; its code must scan (Ctrl-C ends the test).", flush=True)
             await asyncio.Event().wait()
 
-    return _until_stopped(show)
+    return until_stopped(show)
 
 
 # -- roles -----------------------------------------------------------------------------------------------------------
@@ -380,24 +381,6 @@ def serve(settings: Settings, roles: Sequence[str], *, process: str) -> int:
     allocator.keep_small()
     log_as(settings.log.format)
     manager, hardware = ServiceManager(os.environ), RealHardware(settings)
-    return _until_stopped(
+    return until_stopped(
         lambda: run_roles(settings, roles, process=process, hardware=hardware, manager=manager), manager.stopping
     )
-
-
-def _until_stopped(work: Callable[[], Awaitable[int | None]], ending: Callable[[], None] = lambda: None) -> int:
-    async def guarded() -> int:
-        task = asyncio.current_task()
-        assert task is not None
-
-        def end() -> None:
-            ending()
-            task.cancel()
-
-        with ended_by_signals(asyncio.get_running_loop(), end):
-            try:
-                return await work() or 0
-            except asyncio.CancelledError:
-                return 0
-
-    return asyncio.run(guarded())

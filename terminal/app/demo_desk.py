@@ -11,7 +11,7 @@ from pathlib import Path
 from aiohttp import web
 
 from terminal import __version__, build
-from terminal.app.roles import console_options
+from terminal.app.console_options import console_options
 from terminal.clock import SystemClock
 from terminal.config import schema as sections
 from terminal.config.schema import Settings

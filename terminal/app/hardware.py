@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from drivers.pin_errors import PinHeld
 from terminal.config import schema as sections
+from terminal.config.lcd_settings import LcdSettings
 from terminal.config.schema import ConfigError, Settings, present
 from terminal.threads import aside
 
@@ -127,7 +128,7 @@ class RealHardware:
     @asynccontextmanager
     async def panel(self) -> "AsyncIterator[PanelDriver]":
         """Darken the glass at the end, so that nobody scans a stale code."""
-        panel = self._panel(self._settings.need(sections.LcdSettings))
+        panel = self._panel(self._settings.need(LcdSettings))
         try:
             yield panel
         finally:
@@ -135,7 +136,7 @@ class RealHardware:
                 async with asyncio.timeout(self.panel_end_s):
                     await aside(panel.close, "panel's end")
 
-    def _panel(self, lcd: sections.LcdSettings) -> "PanelDriver":
+    def _panel(self, lcd: LcdSettings) -> "PanelDriver":
         if lcd.panel == "png":
             from drivers.panel_png import PngPanel
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from terminal import __version__, build
 from terminal.app.connection import GARAGE_ROLES, enter_broker, process_client
+from terminal.app.console_options import console_options
 from terminal.app.hardware import Hardware
 from terminal.app.ready import tell_when_ready
 from terminal.app.service_manager import ServiceManager
 from terminal.clock import Clock, SystemClock, kernel_keeps
 from terminal.config import schema as sections
-from terminal.config.load import read_secret
+from terminal.config.lcd_settings import LcdSettings
 from terminal.config.schema import ConfigError, Settings, present
-from terminal.core import money
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.endpoint import Endpoint
 from terminal.mqtt.heartbeat import HEARTBEAT_S, SELDOM_S
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from terminal.journal.postgres.lease import Lease
     from terminal.roles.barrier.spent_lifts import BarrierJournal
     from terminal.roles.console.desk_journal import DeskJournal
-    from terminal.roles.console.role import ConsoleOptions
     from terminal.roles.worker.journal_keeper import WorkerJournal
     from terminal.screen.view import View, Wifi
 
@@ -34,7 +33,7 @@ _GLASS_FIRST = ("broker", "lcd", "reader", "loops", "barrier", "listener", "work
 """The order of opening: first what a driver sees."""
 
 
-def _wifi(lcd: sections.LcdSettings) -> "Wifi | None":
+def _wifi(lcd: LcdSettings) -> "Wifi | None":
     from terminal.screen.qr import QrError
 
     if not lcd.wifi:
@@ -111,44 +110,6 @@ async def _run_opened(
 
 async def _coroutine(run: Callable[[], Awaitable[None]]) -> None:
     await run()
-
-
-def console_options(settings: Settings) -> "ConsoleOptions":
-    """What the operator's desk needs; without a key of its own it can look, not act. Raises ConfigError."""
-    from zoneinfo import ZoneInfo
-
-    from terminal.config.users import folder_of
-    from terminal.roles.console.actions import DeskSigner
-    from terminal.roles.console.role import ConsoleOptions
-    from terminal.screen.layouts import pixels
-
-    console, garage = settings.need(sections.ConsoleSettings), settings.need(sections.GarageSettings)
-    lcd, lift = settings.lcd, settings.lift
-    signer = None
-    if console.lift_private_key:
-        lift = settings.need(sections.LiftSettings)
-        signer = DeskSigner(*build.signing_key("console.lift_private_key", console.lift_private_key, lift))
-    panel = lcd.panel if lcd else "ili9488"
-    return ConsoleOptions(
-        folder_of(settings),
-        build.site(garage, lcd),
-        ZoneInfo(garage.timezone),
-        signer,
-        build.trusted(lift) if lift else None,
-        panel,
-        lcd.pixels if lcd and not lcd.on_bus else pixels(panel, lcd.rotate if lcd else 0),
-        money.parse(console.refund_limit),
-        console.idle * 60_000,
-        console.host,
-        console.port,
-        metrics_token=_metrics_token(console),
-        issues_invoices=settings.receipt is not None,
-    )
-
-
-def _metrics_token(console: sections.ConsoleSettings) -> bytes:
-    path = console.metrics_token_file
-    return read_secret(path, "console.metrics_token_file") if path else b""
 
 
 class _Opener:
@@ -371,7 +332,7 @@ class _Opener:
         from terminal.screen.idle_picture import PictureError, load
         from terminal.screen.qr import QrError
 
-        lcd, garage = self._settings.need(sections.LcdSettings), self._garage
+        lcd, garage = self._settings.need(LcdSettings), self._garage
         panel = await self._stack.enter_async_context(self._hardware.panel())
         trusted = build.trusted(self._settings.need(sections.LiftSettings))
         idle, no_idle = None, ""

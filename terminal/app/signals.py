@@ -13,7 +13,7 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from types import FrameType
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,26 @@ def ended_by_signals(loop: asyncio.AbstractEventLoop, end: Callable[[], object])
                 signal.signal(number, signal.SIG_IGN)
             signal.set_wakeup_fd(before)
             loop.remove_reader(told)
+
+
+def until_stopped(work: Callable[[], Awaitable[int | None]], ending: Callable[[], None] = lambda: None) -> int:
+    """Run ``work`` until it is done, or until a signal ends it after a call of ``ending``; the exit status."""
+
+    async def guarded() -> int:
+        task = asyncio.current_task()
+        assert task is not None
+
+        def end() -> None:
+            ending()
+            task.cancel()
+
+        with ended_by_signals(asyncio.get_running_loop(), end):
+            try:
+                return await work() or 0
+            except asyncio.CancelledError:
+                return 0
+
+    return asyncio.run(guarded())
 
 
 def _is_ours(number: int) -> bool:

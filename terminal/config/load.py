@@ -18,8 +18,8 @@ import msgspec
 from terminal.config import toml_faults
 from terminal.config.coupon_settings import CouponSettings
 from terminal.config.error_text import got, named
+from terminal.config.lcd_settings import CLOCKS
 from terminal.config.schema import (
-    CLOCKS,
     SECTIONS,
     ConfigError,
     Settings,

@@ -91,9 +91,7 @@ class World:
         self.hindered = ""
         self.mended_at = -100.0
         self.kinds: dict[str, float] = KINDS
-        self.faults = FAULTS
-        self.stolen_lane = ""
-        self.stolen_every_s = 0.0
+        self.faults, self.stolen_lane, self.stolen_every_s = FAULTS, "", 0.0
         """How often the thief of a lane's machine says something; 0 for never."""
         self.foreign: ForeignSystem | None = None
         """Another system that sells tickets for this garage."""

@@ -18,7 +18,7 @@ WAITING_MOST = 60
 logger = logging.getLogger(__name__)
 
 
-class Delivery:
+class AlertDelivery:
     """One receiver's letters, in order. ``changed`` is called when ``trouble`` or ``lost`` changes."""
 
     def __init__(

@@ -48,6 +48,7 @@ class Webhook:
         self._url, self._key, self._tls, self._agent = url, key, tls, agent
 
     async def send(self, letter: AlertLetter) -> None:
+        """Post it, once; raises NotDelivered."""
         import aiohttp
 
         body = json.dumps(letter.document(), ensure_ascii=False, separators=(",", ":")).encode()
@@ -88,6 +89,7 @@ class Mail:
         self._host, self._connection, self._sender, self._to, self._login = host, connection, sender, to, login
 
     async def send(self, letter: AlertLetter) -> None:
+        """Hand it to the mail server, once; raises NotDelivered."""
         import aiosmtplib
 
         try:

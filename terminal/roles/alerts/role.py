@@ -9,7 +9,7 @@ from terminal.contract.alerts import AlertCode
 from terminal.contract.messages import Alert, Alerts
 from terminal.core.alert_codes import Severity
 from terminal.mqtt.endpoint import Endpoint, MessageStream
-from terminal.roles.alerts.delivery import PAUSES_S, Delivery
+from terminal.roles.alerts.delivery import PAUSES_S, AlertDelivery
 from terminal.roles.alerts.grouping import AlertGrouping
 from terminal.roles.alerts.receivers import AlertReceiver
 from terminal.roles.alerts.wording import AlertLetter
@@ -37,7 +37,7 @@ class AlertsRole:
         self._endpoint, self._options = endpoint, options
         self._grouping = AlertGrouping(options.least, options.again_ms)
         self._deliveries = [
-            Delivery(receiver, endpoint.clock, self._tell, pauses_s=options.pauses_s) for receiver in receivers
+            AlertDelivery(receiver, endpoint.clock, self._tell, pauses_s=options.pauses_s) for receiver in receivers
         ]
         self._news, self._state_news = asyncio.Event(), asyncio.Event()
         self._tell()

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from terminal.clock import SystemClock, kernel_keeps
-from terminal.config.schema import LcdSettings, Settings
+from terminal.config.lcd_settings import LcdSettings
+from terminal.config.schema import Settings
 from terminal.screen.layouts import layout_for
 from terminal.tools.check.finding import Finding, Machine
 

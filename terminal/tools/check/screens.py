@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator
 
 from terminal import build
-from terminal.config.schema import ConfigError, LcdSettings, Settings
+from terminal.config.lcd_settings import LcdSettings
+from terminal.config.schema import ConfigError, Settings
 from terminal.screen import idle_picture as picture_file
 from terminal.screen.fonts import INSTALL, DoesNotFit, font, lacking, raqm_available
 from terminal.screen.layouts import layout_for, pixels

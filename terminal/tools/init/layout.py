@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from terminal.config.schema import LcdSettings, Settings
+from terminal.config.lcd_settings import LcdSettings
+from terminal.config.schema import Settings
 from terminal.config.tariff_settings import TariffSettings
 from terminal.contract.access import USERS, WATCHERS
 from terminal.tools.init.answers import LANE, PAYBY, SERVER, SINGLE, Answers
