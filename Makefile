@@ -79,7 +79,8 @@ cluster: $(READY_DEV)
 # Node-RED with the shipped flow, and Home Assistant's own schemas of what it is told: each in an environment of its own.
 NODE_RED := 4.1.15
 READY_RED := .venv/node-red/.ready-$(NODE_RED)
-integrations: $(READY_DEV) $(READY_RED)
+READY_HA := .venv/home-assistant/.ready
+integrations: $(READY_DEV) $(READY_RED) $(READY_HA)
 	@deploy/packages integrations
 	$(BIN)/python -m pytest tests/integrations $(ARGS)
 
@@ -87,6 +88,11 @@ $(READY_RED): $(READY)
 	@deploy/packages integrations
 	npm install --prefix .venv/node-red --no-audit --no-fund --silent node-red@$(NODE_RED)
 	@touch $(READY_RED)
+
+$(READY_HA): tests/integrations/home-assistant.txt $(READY)
+	@test -x .venv/home-assistant/bin/python || $(PYTHON) -m venv .venv/home-assistant
+	.venv/home-assistant/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/integrations/home-assistant.txt
+	@touch $(READY_HA)
 
 # By coverage where atheris has a wheel for this machine, otherwise by chance. `ARGS='--seconds 600 --target messages'`.
 fuzz: $(READY_DEV) $(READY_FUZZ)
