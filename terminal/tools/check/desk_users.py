@@ -18,7 +18,7 @@ async def desk_users(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
         users = UsersFile(path).users()
     except BadUsersFile as error:
         said = str(error).removeprefix(f"{path}: ")
-        why, _, advice = said.partition("; " if "; " in said else ": ")
+        why, _cut, advice = said.partition("; " if "; " in said else ": ")
         advice = advice or "give the file to the service's user"
         yield Finding(NAME, False, f"{path}: {why}: nobody can sign in", advice, about="console.folder")
         return
