@@ -13,6 +13,7 @@ from broker.embedded import EmbeddedBroker
 from terminal.core.ids import derived_id, help_code
 from terminal.core.ticket import sign_ticket
 from terminal.roles.console.alert_inbox import MOST
+from terminal.screen.view import View
 from tests.support.console_desk import CODE, LANE, NUMBER, SESSION, DeskRig, open_desk
 from tests.support.eventually import eventually
 
@@ -107,6 +108,26 @@ async def test_a_ticket_of_our_own_leads_to_its_visit_and_is_not_kept(rig: DeskR
     await rig.role.desk.flush()
     kept = b"".join(file.read_bytes() for file in rig.folder.glob("heard.db*"))
     assert ticket.rpartition(".")[2].encode() not in kept
+
+
+@pytest.mark.parametrize("text", ["7K3QF", " 7k3qf "])
+async def test_the_code_of_a_ticket_that_was_refused_leads_to_the_lane_that_shows_it(rig: DeskRig, text: str) -> None:
+    """It names no visit, and its driver needs help all the same."""
+    await rig.say("screen", state="help", reason="ticket-unknown", help_code="7K3QF")
+    await eventually(lambda: rig.screen() == "help")
+    amal = await rig.person()
+    async with amal.http.get(f"{rig.url}/search", params={"q": text}, allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (303, f"/desk/lanes/{LANE}")
+    await rig.say("screen", state="idle")
+    await eventually(lambda: rig.screen() == "idle")
+    assert "Nothing found" in (await amal.get("/search?q=7K3QF"))[1]
+
+
+async def test_the_picture_of_a_driver_who_needs_help_has_the_name_of_his_own_lane(rig: DeskRig) -> None:
+    glasses = rig.role.desk.glasses
+    idle, needs_help = View("idle"), View("help", "ticket-used", help_code="7K3QF")
+    assert await glasses.picture(LANE, idle) is await glasses.picture("exit-2", idle)
+    assert await glasses.picture(LANE, needs_help) != await glasses.picture("exit-2", needs_help)
 
 
 async def test_what_nobody_has_heard_of_is_not_found(rig: DeskRig) -> None:
@@ -274,6 +295,9 @@ async def test_what_may_be_asked_for_follows_the_lane(rig: DeskRig) -> None:
         return re.findall(r'id="dialog-([a-z-]+)', (await amal.get(f"/part/acts?{query}"))[1])
 
     assert await asked() == ["lift", "close-lane"]
+    await rig.say("vehicle", waiting=True, under_boom=False)
+    await eventually(lambda: rig.role.desk.monitor.lanes[LANE].vehicle.data["waiting"])  # type: ignore[union-attr]
+    assert await asked() == ["lift", "lost-ticket", "damaged-ticket", "close-lane"]
     await rig.arrives()
     assert await asked() == ["lift", "reset", "close-lane"]
     await rig.say("order", status="created", session=SESSION, order_no=NUMBER, amount="20.00", currency="AED")

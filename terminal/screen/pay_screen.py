@@ -79,7 +79,7 @@ def wide(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
     width, small = side - edge, layout.small
     flow(
         sheet,
-        (edge, top, side, bottom),
+        (edge, top, side, layout.height - round(22 * u)),  # so high that the countdown crosses none of a panel's tiles
         [
             Stack(
                 [

@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 
-async def test_a_driver_with_a_help_code_is_let_out_in_three_clicks(url: str, tab: Tab, pictures: Path) -> None:
+async def test_a_driver_with_a_help_code_is_let_out(url: str, tab: Tab, pictures: Path) -> None:
     driver = Driver(url)
     await tab.size(1280, 800)
     await tab.open(f"{url}/desk/")
@@ -45,6 +45,31 @@ async def test_a_driver_with_a_help_code_is_let_out_in_three_clicks(url: str, ta
     assert await tab.run("document.querySelector('[data-dialog=dialog-lift]').getAttribute('aria-disabled')") == "true"
     await tab.until("document.querySelector('[data-f=boom]').textContent === 'up'")
     await driver.act("drive_off")
+    assert tab.complaints == []
+
+
+async def test_who_hears_a_help_code_lifts_with_a_reason_in_three_clicks(url: str, tab: Tab) -> None:
+    """Counted in the page: each press of the mouse, over all pages that it leads to. The code is typed, not clicked."""
+    driver = Driver(url)
+    count = (
+        "addEventListener('pointerdown', () => sessionStorage.clicks = Number(sessionStorage.clicks ?? 0) + 1, true)"
+    )
+    await tab.send("Page.addScriptToEvaluateOnNewDocument", source=count)
+    await driver.arrives()
+    await tab.size(1280, 800)
+    await tab.open(f"{url}/desk/")
+    await tab.until(f"{LIVE} && document.querySelector('.card[data-tone=pay] .code')?.textContent")
+    code = await tab.run("document.querySelector('.card .code').textContent")
+    assert await tab.run("document.activeElement.id") == "q"
+    await tab.send("Input.insertText", text=code)
+    await tab.key("Enter")
+    await tab.until(f"location.pathname.startsWith('/desk/visits/') && {LIVE}")
+    await tab.click("[data-dialog=dialog-lift]")
+    await tab.until("document.querySelector('dialog[open]')")
+    await tab.click("dialog[open] input[value=damaged-ticket]")
+    await tab.click("dialog[open] .strong")
+    await tab.until(f"({STAGES})[0] === 'raised'")
+    assert await tab.run("Number(sessionStorage.clicks)") == 3
     assert tab.complaints == []
 
 

@@ -146,7 +146,7 @@ def _doing(desk: Desk, lane: LaneMonitor, words: Words) -> str:
 def _acts(lane: LaneMonitor, card: Card) -> str:
     """What may be asked for at this lane as it is, whether or not it can be done just now."""
     acts = ["lift"]
-    if not is_closed(lane) and card["order_status"] not in ("placing", "created", "paid", "closing"):
+    if not is_closed(lane) and not card["session"] and card["car_state"] != "nobody":
         acts += ["lost-ticket", "damaged-ticket"]
     if card["order_status"] in ("placing", "created"):
         acts.append("cancel")

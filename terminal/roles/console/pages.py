@@ -127,7 +127,8 @@ class Pages:
         return web.Response(body=data, content_type="image/png", headers={"Cache-Control": cache})
 
     async def search(self, request: web.Request) -> web.StreamResponse:
-        """What was typed names one visit: go to it; else list those that it may mean."""
+        """What was typed names one visit: go to it; else list those that it may mean. The help code of a ticket that
+        was refused names no visit, but the lane whose screen has it."""
         text = plain(request.query.get("q", "").strip(), 512)
         if not text:
             return see_other(f"{self._drawing.base}/")
@@ -141,6 +142,9 @@ class Pages:
             return see_other(f"{self._drawing.base}/visits/{session}")
         if len(found) == 1:
             return see_other(f"{self._drawing.base}/visits/{found[0].session}")
+        shows = (lane for lane in self._lanes() if lane.screen and lane.screen.text("help_code") == text.upper())
+        if not found and (at := next(shows, None)):
+            return see_other(f"{self._drawing.base}/lanes/{at.name}")
         began = await self._desk.read(DeskHistory.began_ms)
         return self._page(request, "search.html", text=plain(text, 60), found=found, began=began)
 
