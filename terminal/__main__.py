@@ -289,6 +289,10 @@ def _add_init(init: argparse.ArgumentParser) -> None:
         "--renew", metavar="WHAT", action="append", default=[],
         help="make anew: merchant, worker, console, ticket, ca, server, or a user of the broker; may be repeated",
     )  # fmt: skip
+    init.add_argument(
+        "--revoke", metavar="USER", action="append", default=[],
+        help="a user of the broker, such as lane.exit-2, whose certificate and password are not to count any more",
+    )  # fmt: skip
     init.add_argument("--user", metavar="USER", help="whose the files are to be, where root makes them")
     init.add_argument(
         "--payby", choices=("uat", "production", "sandbox"), help="PayBy's environment (default: uat, for trials)"

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from terminal.config.load import load
 from terminal.config.schema import ConfigError, Settings
+from terminal.mqtt.dial_faults import dial_fault
 from terminal.tools.check import processes
 from terminal.tools.check.broker import broker
 from terminal.tools.check.finding import Finding, Machine
@@ -123,12 +124,22 @@ async def test_what_is_no_fault_of_tls_is_told_as_what_it_is(tmp_path: Path) -> 
         finding = await found(settings(tmp_path, f"mqtts://127.0.0.1:{port}", mqtt_ca_file=own))
         assert not finding.ok
         # One that only ends the connection may want a certificate, for all that its guest can tell.
-        assert "TLS" in finding.text and finding.key in ("mqtt.url", "mqtt.cert_file")
+        assert "TLS" in finding.text and finding.key == "mqtt.url"
+        assert "mqtt.url" in finding.advice
     finding = await found(settings(tmp_path, f"mqtt://127.0.0.1:{free_port()}"))
     assert (finding.ok, finding.key) == (False, "mqtt.url")
     assert "nobody listens there" in finding.text and "start the broker" in finding.advice
     finding = await found(settings(tmp_path, "mqtt://no.such.host.invalid"))
     assert "a host that is not known here" in finding.text
+
+
+@pytest.mark.parametrize(
+    "error", [ssl.SSLEOFError(8, "EOF"), ssl.SSLZeroReturnError(6, "closed"), ConnectionResetError()]
+)
+def test_a_handshake_that_merely_ends_names_both_keys_that_may_be_wrong(error: Exception) -> None:
+    fault = dial_fault(error, None)
+    assert "TLS handshake" in fault.words and fault.about == "mqtt.url"
+    assert "mqtt.url" in fault.advice and "mqtt.cert_file and mqtt.key_file" in fault.advice
 
 
 async def test_a_broker_that_ends_the_connection_without_a_client_s_certificate_is_told(tmp_path: Path) -> None:

@@ -246,8 +246,43 @@ def test_every_certificate_and_the_authority_change_while_both_machines_stay_ser
         assert not speaks(lane, "lane.exit-2")
 
 
+@pytest.mark.fault("stolen-lane", "certificate")
+@pytest.mark.skipif(not possible(), reason="namespaces, Mosquitto and ip are needed here, and root")
+def test_a_stolen_lane_is_shut_out_and_the_one_in_its_place_let_in(tmp_path: Path) -> None:
+    hosts = {"garage-server": "10.77.0.1"}
+    with SeparateMachine(tmp_path / "a", hosts) as server, SeparateMachine(tmp_path / "b", hosts) as lane:
+        cable(server, lane, ("10.77.0.1", "10.77.0.2"))
+        made = "--shape server --mqtt-url mqtts://garage-server --payby sandbox --garage marina"
+        server.run(f"{PROGRAM} init {FOLDER} {made} && cp -r {FOLDER}/mosquitto/. /etc/mosquitto/")
+        server.run("chgrp -R mosquitto /etc/mosquitto && chmod -R g+rX /etc/mosquitto; systemctl restart mosquitto")
+
+        def carries() -> None:
+            carried = server.path(f"{FOLDER}/lanes/exit-2.tar").read_bytes()
+            lane.path("/opt/exit-terminal/exit-2.tar").write_bytes(carried)
+            lane.run(f"{PROGRAM} init {FOLDER} --from exit-2.tar")
+
+        kerb = "--reader stdin --panel png --pins mock"
+        server.run(f"{PROGRAM} init {FOLDER} --lane exit-2 {kerb}")
+        server.run(f"cp {FOLDER}/mosquitto/acl /etc/mosquitto/acl && systemctl reload mosquitto")
+        carries()
+        soon(lambda: speaks(server, "lane") and speaks(lane, "lane.exit-2"))
+        shut_out, anew = steps("A lane that was stolen")
+        for line in shut_out.text.splitlines():
+            did(line, server, lane)
+        soon(lambda: speaks(server, "lane"))  # the broker is back, and the others are served
+        assert not speaks(lane, "lane.exit-2")
+        conf = server.path("/etc/mosquitto/mosquitto.conf").read_text()
+        did(shut_out.text.splitlines()[2], server, lane)
+        assert server.path("/etc/mosquitto/mosquitto.conf").read_text() == conf, "named once, however often it is done"
+        for line in anew.text.splitlines():
+            did(f"{line} {kerb}", server, lane)
+        lane.run(f"rm -r {FOLDER}/*")
+        carries()
+        soon(lambda: speaks(lane, "lane.exit-2"))
+
+
 def test_every_chapter_of_the_page_is_tried() -> None:
     own = Path(__file__).read_text(encoding="utf-8")
     titles = re.findall(r"^## (.*)$", PAGE, re.MULTILINE)
-    assert len(titles) == 8
+    assert len(titles) == 9
     assert [title for title in titles if own.count(f'"{title}"') < 1] == []

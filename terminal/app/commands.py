@@ -175,6 +175,7 @@ def _init(args: argparse.Namespace) -> int:
         user=args.user,
         bundle_from=args.bundle,
         renew=tuple(args.renew),
+        revoke=tuple(args.revoke),
         ca=args.ca,
         ca_key=args.ca_key,
         replace=args.replace,

@@ -34,7 +34,13 @@ def dial_fault(error: BaseException, ca_file: Path | None) -> DialFault:
         case ssl.SSLError(reason=str(reason)) if reason in _OF_OURS:
             advice = "correct mqtt.cert_file and mqtt.key_file: a certificate of the broker's own authority"
             return DialFault(_OF_OURS[reason], advice, "mqtt.cert_file")
-        case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "RECORD_LAYER_FAILURE") | ConnectionResetError():
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ConnectionResetError() | BrokenPipeError():
+            advice = (
+                "correct mqtt.url, if the broker does not speak TLS on this port (mqtt://), or mqtt.cert_file and"
+                " mqtt.key_file, if it asks for a client certificate"
+            )
+            return DialFault("ends the connection in the TLS handshake, without a reason", advice)
+        case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "RECORD_LAYER_FAILURE"):
             advice = "correct mqtt.url: mqtt:// or mqtts://, as the broker has it on this port"
             return DialFault("does not speak TLS on this port", advice)
         case ssl.SSLError():

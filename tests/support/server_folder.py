@@ -14,7 +14,10 @@ PAYBY = rsa.generate_private_key(65537, 2048)
 def init(folder: Path, *lanes: str, shape: str | None = None, **more: object) -> str:
     """What `init` says in that folder."""
     said: list[str] = []
-    request = Request(folder / "exit-terminal.toml", more.pop("given", {}), shape, lanes, **more)  # type: ignore[arg-type]
+    given = more.pop("given", {})
+    request = Request(
+        folder / "exit-terminal.toml", given, shape, lanes, **more,  # type: ignore[arg-type]  # of any option
+    )  # fmt: skip
     assert run(request, Surroundings({}, utc_now(), "server", say=said.append)) == 0
     return "\n".join(said)
 

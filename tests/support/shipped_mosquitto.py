@@ -74,5 +74,5 @@ class ShippedMosquitto:
             ca_file=self.authority.file,
             cert_file=certificate,
             key_file=key,
-            **more,  # type: ignore[arg-type]
+            **more,  # type: ignore[arg-type]  # for any argument
         )

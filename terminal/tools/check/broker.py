@@ -115,7 +115,10 @@ async def _knock(settings: Settings, mqtt: MqttSettings) -> Finding:
     if connected:
         return Finding("broker", True, f"{mqtt.url} accepts {mqtt.username}", about="mqtt.url")
     if mqtt.url.startswith("mqtts:") and not mqtt.cert_file:
-        advice = "correct mqtt.cert_file and mqtt.key_file, if the broker asks for a client certificate"
+        advice = (
+            "correct mqtt.cert_file and mqtt.key_file, if the broker asks for a client certificate, or mqtt.username"
+            " and mqtt.password_file"
+        )
         return Finding("broker", False, f"{mqtt.url} ends the connection: {why}", advice, about="mqtt.cert_file")
     advice = "correct mqtt.username and mqtt.password_file, or look into the broker's log"
     return Finding("broker", False, f"{mqtt.url} ends the connection: {why}", advice, about="mqtt.url")

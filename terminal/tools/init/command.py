@@ -13,7 +13,7 @@ from pathlib import Path
 
 from terminal.config.load import checked, load, parse
 from terminal.config.schema import ConfigError, Settings
-from terminal.tools.init import broker, bundle, configuration, keys, layout, renewal, words
+from terminal.tools.init import broker, bundle, configuration, keys, layout, renewal, revocation, words
 from terminal.tools.init.answers import LANE, SERVER, SINGLE, gather
 from terminal.tools.init.certificates import Issuer, issuer
 from terminal.tools.init.folder import Folder, owner_of
@@ -36,6 +36,7 @@ class Request:
     bundle_from: Path | None = None
     replace: bool = False
     renew: tuple[str, ...] = ()
+    revoke: tuple[str, ...] = ()
     ca: Path | None = None
     ca_key: Path | None = None
 
@@ -65,7 +66,9 @@ def run(request: Request, around: Surroundings) -> int:
         shape = shape_of(settings)
         for what in request.renew:
             renewal.renew(what, folder, settings, around.now, around.say)
-        if request.renew:
+        for user in request.revoke:
+            revocation.revoke(user, folder, settings, around.now, around.say)
+        if request.renew or request.revoke:
             return 0
         if request.shape not in (None, shape):
             raise ConfigError(f"init: --shape: got {request.shape}, but {file} is a {shape}'s; choose another folder")
@@ -79,8 +82,9 @@ def run(request: Request, around: Surroundings) -> int:
         around.say(f"{file} is there already: nothing was changed.")
         around.say(words.next_steps(shape, folder, file, settings))
         return 0
-    if request.renew:
-        raise ConfigError(f"init: --renew: {file} is absent, takes a folder that `init` has made")
+    if request.renew or request.revoke:
+        option = "--renew" if request.renew else "--revoke"
+        raise ConfigError(f"init: {option}: {file} is absent, takes a folder that `init` has made")
     return _make(request, around, folder, file)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from terminal.config.schema import ConfigError, Settings
 from terminal.contract.access import BOUND, USERS, WATCHERS
-from terminal.tools.init import broker, keys, layout
+from terminal.tools.init import broker, keys, layout, revocation
 from terminal.tools.init.certificates import AUTHORITY, AUTHORITY_KEY, Authority, Issuer, issuer
 from terminal.tools.init.folder import Folder
 
@@ -100,3 +100,7 @@ def _authority(folder: Folder, garage: str, now: datetime) -> None:
     folder.write(AUTHORITY, folder.read(AUTHORITY) + old, 0o644, replace=True)
     if broker.is_ours(folder.root):
         folder.write(f"{broker.BROKER}/certs/ca.crt", folder.read(AUTHORITY), 0o644, replace=True)
+    if folder.has(revocation.LIST):
+        revocation.write_list(
+            folder, now
+        )  # the new authority's too: without one the broker takes none of its certificates
