@@ -210,6 +210,7 @@ class _Opener:
                 payby_keys,
                 payby.payee_mid,
                 read_ticket_keys(settings.coupon) if settings.coupon else {},
+                settings.coupon is not None and settings.coupon.passback == "soft",
             ),
             signer=signer,
             trusted=trusted,
