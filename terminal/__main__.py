@@ -200,7 +200,7 @@ def _add_ticket(ticket: argparse.ArgumentParser) -> None:
         "--code", choices=("qr", "code128", "both"), default="qr", help="its symbols (default: %(default)s)"
     )
     ticket.add_argument("--lost", action="store_true", help="the card for a lost ticket")
-    ticket.add_argument("--coupon", metavar="WORTH", help="a coupon instead: 5.00, 25%%, 60min or free")
+    ticket.add_argument("--coupon", metavar="WORTH", help="a coupon instead: 5.00, 25%%, 60min, free or pass")
     ticket.add_argument("--days", type=int, default=1, help="how long a coupon lasts (default: %(default)s)")
     ticket.add_argument("--text", action="store_true", help="print only its text, as the last line")
     ticket.add_argument("--png", metavar="FILE", type=_to_write, help="draw it")

@@ -30,6 +30,9 @@ ELSEWHERE = (
     " (now: lift)",
     "alert tailgating warning once | exit-1 stay order | an unpaid vehicle left under another vehicle's raise",
     "alert tailgating warning once | exit-1 stay | an unpaid vehicle left under another vehicle's raise",
+    "alert pass-twice warning once | exit-1 stay | a pass was read for two cars that were in the garage at the same"
+    " time",
+    "alert ticket-refused info once | exit-1 | a ticket was refused: pass-used",
     "alert scanned-unpaid info once | exit-1 stay order | a phone read the code, and nobody paid: +971-58*92",
     "alert scanned-unpaid info once | exit-1 stay order | a phone read the code, and nobody paid: PayBy does not say"
     " whose",

@@ -95,3 +95,13 @@ def test_another_text_is_none(text: str) -> None:
 def test_a_coupon_is_no_ticket() -> None:
     with pytest.raises(TicketError):
         read_form(made(), "marina")
+
+
+@pytest.mark.parametrize(("since", "good"), [(NOW // 60_000, True), (NOW // 60_000 + 1, False)])
+def test_a_season_pass_is_valid_from_its_minute_on(since: int, good: bool) -> None:
+    text = made("pass", since)
+    if good:
+        assert read_coupon(text, KEYS, "marina", NOW).kind == "pass"
+    else:
+        assert why(text) == "coupon-over"
+    assert why(text, UNTIL) == "coupon-over"

@@ -28,6 +28,7 @@ def test_a_screen_gives_the_contracts_reasons_and_no_others() -> None:
             "coupon-over",
             "coupon-used",
             "coupon-alone",
+            "pass-used",
             "plate-unsure",
             "refused",
             "unpaid",

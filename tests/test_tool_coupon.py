@@ -35,7 +35,8 @@ def made(settings: Settings, worth: str, **more: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("worth", "kind", "value"),
     [("5.00", "amount", 500), ("5", "amount", 500), ("25%", "percent", 2500), ("12.5%", "percent", 1250),
-     ("60min", "minutes", 60), ("free", "free", 0)],
+     ("60min", "minutes", 60), ("free", "free", 0),
+     ("pass", "pass", NOW // 60_000)],
 )  # fmt: skip
 def test_a_coupon_is_worth_what_was_asked_for(settings: Settings, worth: str, kind: CouponKind, value: int) -> None:
     (text,) = made(settings, worth, text_only=True, days=7)

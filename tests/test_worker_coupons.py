@@ -149,3 +149,44 @@ async def test_minutes_need_the_ticket_that_this_worker_has_read(sandbox: Sandbo
         await lane.until(Screen, fee=again.id)
         await uses(lane, coupon("minutes", 30))
         assert (await lane.until(Order, status="created", amount="10.00")).session == fee.session
+
+
+def season(number: int = 9, **changes: Any) -> str:
+    return coupon("pass", changes.pop("since", CLOCK.wall_ms() // 60_000 - 10), number, **changes)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+async def test_a_season_pass_lets_out_one_of_two_cars_that_were_inside_at_once(sandbox: Sandbox, soft: bool) -> None:
+    async with working(sandbox, soft_passback=soft) as lane:
+        first = await lane.pays_at_the_qr("exit-1")
+        second = await lane.pays_at_the_qr("exit-2")
+        text = season()
+        await lane.reads(fee_of(lane, text), "exit-1")
+        assert (await lane.until(Lift, session=first.session)).reason == "free"
+        await lane.reads(fee_of(lane, text), "exit-2")
+        assert (await lane.until(Alert, code="pass-twice")).session == second.session
+        if soft:
+            assert (await lane.until(Lift, session=second.session)).reason == "free"
+        else:
+            await lane.until(Screen, reason="pass-used")
+            assert {lift.session for lift in lane.bus.of(Lift)} == {first.session}
+
+
+async def test_after_a_restart_it_is_known_when_a_season_pass_was_used(sandbox: Sandbox) -> None:
+    log, text = MemoryJournal(), season()
+    async with working(sandbox, log) as lane:
+        order = await lane.pays_at_the_qr("exit-1")
+        await lane.reads(fee_of(lane, text), "exit-1")
+        await lane.until(Lift, session=order.session)
+    async with working(sandbox, MemoryJournal(log.rows)) as lane:
+        await lane.pays_at_the_qr("exit-2")
+        await uses(lane, text, "exit-2")
+        assert (await lane.until(Screen, reason="pass-used")).state == "help"
+
+
+@pytest.mark.parametrize("changes", [{"since": CLOCK.wall_ms() // 60_000 + 5}, {"until_ms": CLOCK.wall_ms() - 1000}])
+async def test_a_season_pass_out_of_its_time_is_shown_and_opens_nothing(lane: Lane, changes: dict[str, Any]) -> None:
+    await lane.pays_at_the_qr()
+    await uses(lane, season(**changes))
+    assert (await lane.until(Screen, reason="coupon-over")).state == "help"
+    assert lane.bus.of(Lift) == []

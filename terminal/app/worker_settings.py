@@ -32,6 +32,7 @@ def worker_settings(settings: Settings, signer: WorkerSigner, trusted: TrustedKe
             payby_keys,
             payby.payee_mid,
             read_ticket_keys(settings.coupon) if settings.coupon else {},
+            settings.coupon is not None and settings.coupon.passback == "soft",
         ),
         signer=signer,
         trusted=trusted,

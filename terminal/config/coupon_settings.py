@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -16,3 +16,4 @@ class CouponSettings(Section, frozen=True):
         Mapping[Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{1,8}\Z")], Path],
         Meta(min_length=1, max_length=16, description='ids of 1 to 8 letters and digits, such as { c1 = "coupon-c1" }'),
     ]
+    passback: Annotated[Literal["hard", "soft"], Meta(description="hard or soft")] = "hard"

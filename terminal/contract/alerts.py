@@ -243,6 +243,9 @@ ALERTS: Mapping[AlertCode, AlertKind] = {
     "paid-twice": AlertKind("critical", ONCE,
         "A stay was paid twice; the second payment is refunded.",
         "Check that the refund succeeds."),
+    "pass-twice": AlertKind("warning", ONCE,
+        "One season pass was used for two cars that were in the garage at the same time.",
+        "With `coupon.passback` `hard` the second driver needs help; with `soft` he has left. Ask whose pass it is."),
     "passed-open": AlertKind("warning", ONCE,
         "A vehicle left under an arm that none of its own lifts had raised (held open by hand or by the fire "
         "alarm). If the driver had paid, the ticket is used.",

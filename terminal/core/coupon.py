@@ -2,9 +2,10 @@
 
 ``C1.<GARAGE>.<serial, 20 hex digits>.<worth>.<until, s since the epoch>.<KEY ID>.<tag>``
 
-The worth is ``A`` and fils, ``P`` and hundredths of a per cent, ``M`` and minutes, or ``F`` for a free stay. The tag is
-a ticket's: 128 bits of HMAC-SHA256 over all that stands before its dot. A reader knows a coupon by its form; only the
-worker has the keys.
+The worth is ``A`` and fils, ``P`` and hundredths of a per cent, ``M`` and minutes, or ``F`` for a free stay. ``S`` and
+the minute (since the epoch) from which it is valid make a season pass, which is used again and again, by one car at a
+time. The tag is a ticket's: 128 bits of HMAC-SHA256 over all that stands before its dot. A reader knows a coupon by its
+form; only the worker has the keys.
 """
 
 import base64
@@ -17,14 +18,14 @@ from typing import Literal
 
 from terminal.core.ids import derived_id
 
-CouponKind = Literal["amount", "percent", "minutes", "free"]
+CouponKind = Literal["amount", "percent", "minutes", "free", "pass"]
 CouponFault = Literal["coupon-unknown", "coupon-over"]
 LONGEST_MS = 366 * 24 * 3_600_000
 """How far ahead a coupon's end may lie when it is used."""
-_LETTERS: Mapping[str, CouponKind] = {"A": "amount", "P": "percent", "M": "minutes", "F": "free"}
-_MOST: Mapping[CouponKind, int] = {"amount": 10**8, "percent": 10_000, "minutes": 525_600, "free": 0}
+_LETTERS: Mapping[str, CouponKind] = {"A": "amount", "P": "percent", "M": "minutes", "F": "free", "S": "pass"}
+_MOST: Mapping[CouponKind, int] = {"amount": 10**8, "percent": 10_000, "minutes": 525_600, "free": 0, "pass": 10**9 - 1}
 _SIGNED = re.compile(
-    r"C1\.([A-Z0-9]{1,12})\.([0-9A-F]{20})\.(F|[APM][1-9][0-9]{0,8})\.([1-9][0-9]{0,10})\.([A-Z0-9]{1,8})"
+    r"C1\.([A-Z0-9]{1,12})\.([0-9A-F]{20})\.(F|[APMS][1-9][0-9]{0,8})\.([1-9][0-9]{0,10})\.([A-Z0-9]{1,8})"
 )
 _COUPON = re.compile(rf"({_SIGNED.pattern})\.([A-Z2-7]{{26}})")
 
@@ -40,7 +41,7 @@ class CouponError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Coupon:
     """A genuine coupon. ``id``: a UUIDv7 that follows from its garage, serial and end; ``value``: fils, hundredths of a
-    per cent, or minutes; ``until_ms``: since the epoch."""
+    per cent, minutes, or of a pass the minute from which it is valid; ``until_ms``: since the epoch."""
 
     id: str
     kind: CouponKind
@@ -75,7 +76,8 @@ def read_coupon(text: str, keys: Mapping[str, bytes], garage: str, now_ms: int) 
     if not any(hmac.compare_digest(tag, _tag(signed, key)) for name, key in keys.items() if name.upper() == key_id):
         raise CouponError("coupon-unknown")
     kind, value, until_ms = _LETTERS[worth[0]], int(worth[1:] or 0), int(until) * 1000
-    if not now_ms < until_ms <= now_ms + LONGEST_MS:
+    is_early = kind == "pass" and now_ms < value * 60_000
+    if is_early or not now_ms < until_ms <= now_ms + LONGEST_MS:
         raise CouponError("coupon-over")
     return Coupon(derived_id(until_ms, "coupon", garage, serial), kind, min(value, _MOST[kind]), until_ms, key_id)
 

@@ -257,6 +257,21 @@ class CouponRead:
 
 
 @dataclass(frozen=True, slots=True)
+class PassRead:
+    """A season pass was read at a lane, for the visit that is there. ``number``: the pass's id; ``entered``: when that
+    visit's stay began, by the worker's steady clock; ``soft``: a second car is let out, and a person is told."""
+
+    at: int
+    lane: str
+    fee_id: str
+    number: str
+    session: str
+    entered: int
+    until: int
+    soft: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AlertTold:
     """An alert that the state owed has reached the broker."""
 
@@ -294,6 +309,7 @@ Event = (
     | CommandGiven
     | AllowanceGiven
     | CouponRead
+    | PassRead
     | AlertTold
     | TimePassed
 )
@@ -307,6 +323,7 @@ LaneEvent = (
     | LiftAnswered
     | CommandGiven
     | CouponRead
+    | PassRead
     | TimePassed
 )
 """The events that name the lane they come from."""
@@ -334,6 +351,7 @@ EVENTS: dict[str, type[Event]] = {
         CommandGiven,
         AllowanceGiven,
         CouponRead,
+        PassRead,
         AlertTold,
         TimePassed,
     )

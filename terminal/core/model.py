@@ -262,8 +262,8 @@ class Stay:
 ScreenState = Literal["idle", "wait", "pay", "paid", "free", "closed", "help", "out-of-order"]
 HelpReason = Literal[
     "ticket-unknown", "ticket-used", "ticket-copied", "ticket-foreign", "ticket-future", "ticket-unanswered",
-    "coupon-unknown", "coupon-over", "coupon-used", "coupon-alone", "plate-unsure", "refused", "unpaid", "no-answer",
-    "qr", "barrier",
+    "coupon-unknown", "coupon-over", "coupon-used", "coupon-alone", "pass-used", "plate-unsure", "refused", "unpaid",
+    "no-answer", "qr", "barrier",
 ]  # fmt: skip
 Obstacle = Literal[HelpReason, ""]
 """Why a person is needed. Empty: nobody is."""

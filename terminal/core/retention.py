@@ -54,6 +54,8 @@ def session_of(event: events.Event) -> str | None:
             return event.session
         case events.CouponRead():
             return event.coupon
+        case events.PassRead():
+            return event.number
         case (
             events.OrderReported()
             | events.OrderScanned()

@@ -53,7 +53,11 @@ ELSEWHERE = frozenset(
         # take other faults than a kill
         *("VehicleUnknown", "OrderScanned", "OrderUnheard", "OrderDenied", "RefundUnheard", "Damaged", "StayFailed"),
         "AlertTold",  # of a car that slips out
-        *("AllowanceGiven", "CouponRead"),  # from outside a lane: tests/test_worker_c*.py start anew after them
+        *(
+            "AllowanceGiven",
+            "CouponRead",
+            "PassRead",
+        ),  # from outside a lane: tests/test_worker_c*.py start anew after them
         *("checkpoint", "shelved", "recalled", "gone"),  # take ten minutes or thousands of rows
         "notice",  # nothing follows from it but an alert
         *(

@@ -1,4 +1,5 @@
-"""Who lessens fees: a pay station before the exit, and a shop that hands out coupons, some of them twice."""
+"""Who lessens fees: a pay station before the exit, a shop that hands out coupons, some of them twice, and season passes
+that several drivers share."""
 
 import asyncio
 import random
@@ -10,7 +11,7 @@ from terminal.contract.messages import Receipt, stamp
 from terminal.contract.signatures import TrustedKeys, sign_credit
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.core.coupon import CouponKind, is_coupon, read_coupon, sign_coupon
-from terminal.core.ids import parse_order_no
+from terminal.core.ids import moment_of, parse_order_no
 from terminal.core.model import Stay
 from tests.sim.keys import HashKey
 from tests.sim.net import Payload, SimBus, read
@@ -46,6 +47,9 @@ class Outside:
         self._given: set[str] = set()
         """Ids of what was really given: coupons, and credits of the station."""
         self._answered: dict[str, str] = {}
+        self._passes: dict[str, str] = {}
+        self._passed: dict[str, list[tuple[str, int]]] = {}
+        """By pass: the stays that it let out, and when it did."""
         self._noted_s: dict[str, float] = {}
         """When the worker had noted that a stay was paid at the station."""
         self._used: dict[str, str] = {}
@@ -62,6 +66,8 @@ class Outside:
             return
         where = self._dice.random()
         plan.was_at_station = where < 0.3
+        if where > 0.85:
+            plan.coupons = [self._pass()]
         if 0.3 <= where < 0.8:
             plan.coupons = [self._coupon() for _ in range(self._dice.choice((1, 1, 2, 3)))]
 
@@ -75,6 +81,16 @@ class Outside:
         text = sign_coupon(world.garage, self._dice.randbytes(10).hex(), kind, value, until_ms, "c1", key)
         self._given.add(read_coupon(text, self.coupon_keys, world.garage, world.true_ms()).id)
         self._handed.append(text)
+        return text
+
+    def _pass(self) -> str:
+        """A new one, or one that another driver has too."""
+        if self._passes and self._dice.random() < 0.7:
+            return self._dice.choice(list(self._passes.values()))
+        world, now = self._world, self._world.true_ms()
+        serial, key = self._dice.randbytes(10).hex(), self.coupon_keys["c1"]
+        text = sign_coupon(world.garage, serial, "pass", now // 60_000 - 60, now + 86_400_000, "c1", key)
+        self._passes[read_coupon(text, self.coupon_keys, world.garage, now).id] = text
         return text
 
     @staticmethod
@@ -121,11 +137,27 @@ class Outside:
         """Each counts for one stay alone, and only what was given."""
         checks = self._world.checks
         for one in stay.allowances:
+            if one.by.startswith("pass "):
+                self._by_pass(one.by.removeprefix("pass "), stay.session)
+                self._given.add(one.id)
             owner = self._used.setdefault(one.id, stay.session)
             if owner != stay.session and not {owner, stay.session} & checks.forgotten:
                 checks.wrong(f"I4: {one.kind} {one.id} counts for {owner} and for {stay.session}")
             if one.id not in self._given:
                 checks.wrong(f"I1: {one.kind} {one.id} counts for {stay.session}, and nobody gave it")
+
+    def _by_pass(self, name: str, session: str) -> None:
+        """A pass lets out one car at a time; it is the worker's clock that tells what came first."""
+        world, uses = self._world, self._passed.setdefault(name, [])
+        if any(session == other for other, _ in uses):
+            return
+        if name not in self._passes:
+            world.checks.wrong(f"I1: pass {name} counts for {session}, and nobody has it")
+        for other, used_ms in uses:
+            inside = moment_of(session) < used_ms - 2 * SKEW_MS
+            if inside and abs(world.worker.clock.ahead_ms) < SKEW_MS and not {session, other} & world.checks.forgotten:
+                world.checks.wrong(f"I4: pass {name} lets out {other} and {session}, which were inside at once")
+        uses.append((session, world.true_ms()))
 
     def lets_out(self, session: str) -> bool:
         """May it leave free by what it was given?"""

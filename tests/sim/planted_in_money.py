@@ -12,6 +12,15 @@ IN_MONEY = (
         climate="allowances",
     ),
     Bug(
+        "pass of two cars",
+        RULES + "allowances",
+        "if not mine and last is not None and event.entered <= last:",
+        "if not mine and last is not None and event.entered <= 0:",
+        "a season pass lets out everybody who has a copy of it",
+        climate="allowances",
+        only="I4: pass",
+    ),
+    Bug(
         "paid at the station and again",
         RULES + "arrival",
         "    fee = reduced(stay, fee, draft.at)\n",

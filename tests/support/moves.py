@@ -25,7 +25,6 @@ class Move(NamedTuple):
 
 ELSEWHERE = {
     *(Move("BoomSeen", phase, "none") for phase in get_args(Phase)),
-    *(Move("", phase, "leaving") for phase in ("ordering", "paying", "reordering")),
     Move("", "paying", "helping"),
     Move("", "none", "blocked"),
 }

@@ -62,12 +62,13 @@ def worker_settings(
     keys: Mapping[str, bytes] = KEYS,
     receipt_url: str = "",
     stations: TrustedKeys | None = None,
+    soft_passback: bool = False,
 ) -> WorkerSettings:
     devices = device_ids or {}
     return WorkerSettings(
         GARAGE,
         rules or Rules(GARAGE),
-        JudgementSettings(GARAGE, keys, TARIFF, [payby_key("payby").public_key()], PAYEE, COUPON_KEYS),
+        JudgementSettings(GARAGE, keys, TARIFF, [payby_key("payby").public_key()], PAYEE, COUPON_KEYS, soft_passback),
         WorkerSigner("worker", private_key("worker")),
         trusted(),
         2.0,
@@ -98,6 +99,7 @@ class Lane:
         keys: Mapping[str, bytes] = KEYS,
         receipt_url: str = "",
         stations: TrustedKeys | None = None,
+        soft_passback: bool = False,
         **options: Any,
     ) -> None:
         """``payby`` may stand between the worker and its client; ``tickets`` makes whom it asks of others' tickets."""
@@ -108,7 +110,7 @@ class Lane:
         endpoint = Endpoint(self.bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="test", clock=CLOCK)
         payby_keys = [payby_key("payby").public_key()]
         self.payby = PayByClient(sandbox.base_url, PAYEE, payby_key("merchant"), payby_keys, timeout_s=timeout_s)
-        told = worker_settings(words_for, device_ids or {}, rules, foreign, keys, receipt_url, stations)
+        told = worker_settings(words_for, device_ids or {}, rules, foreign, keys, receipt_url, stations, soft_passback)
         options["tickets"] = tickets(endpoint) if tickets else None
         self.worker = WorkerRole(endpoint, payby(self.payby), self.log, told, seed=1, **options)
         self._count = itertools.count()

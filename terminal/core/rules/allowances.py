@@ -2,7 +2,7 @@
 
 from terminal.core import ids
 from terminal.core.allowance import Allowance
-from terminal.core.events import AllowanceGiven, CouponRead
+from terminal.core.events import AllowanceGiven, CouponRead, PassRead
 from terminal.core.model import OPEN, Stay
 from terminal.core.rules.draft import Draft
 from terminal.core.rules.limits import ALLOWANCES
@@ -60,6 +60,34 @@ def coupon_read(draft: Draft, event: CouponRead) -> None:
         return
     draft.put(Stay(event.coupon, left=draft.at, coupon=True))
     given = Allowance(event.coupon, event.kind, event.value, "coupon", event.until, event.minutes)
+    draft.put(replace(stay, allowances=(*stay.allowances, given)))
+    _price_again(draft, lane.id, draft.stay(event.session))
+
+
+def pass_read(draft: Draft, event: PassRead) -> None:
+    """A season pass lets out one car at a time: a stay that began before the pass was last used was in the garage
+    together with the one that used it. Its own place among the stays has when that was."""
+    lane = draft.lane(event.lane)
+    if event.fee_id in lane.fee_ids:
+        return
+    visit, stay, last = lane.visit, draft.stay(event.session), draft.stay(event.number).left
+    by, code = f"pass {event.number}", ids.help_code(event.session)
+    mine = any(one.by == by for one in stay.allowances)
+    may = visit is not None and visit.fee.session == event.session and visit.phase != "leaving"
+    if not mine and (not may or visit is None or visit.fee.reason != "due" or len(stay.allowances) >= ALLOWANCES):
+        refuse(draft, lane.id, event.fee_id, "coupon-alone", code)
+        return
+    if not mine and last is not None and event.entered <= last:
+        text = "a pass was read for two cars that were in the garage at the same time"
+        draft.alert("pass-twice", "warning", text, lane.id, stay, help_code=code)
+        if not event.soft:
+            refuse(draft, lane.id, event.fee_id, "pass-used", code)
+            return
+    draft.put(fee_taken(draft.lane(event.lane), event.fee_id))
+    if mine:
+        return
+    draft.put(Stay(event.number, left=draft.at, coupon=True))
+    given = Allowance(event.fee_id, "free", 0, by, event.until)
     draft.put(replace(stay, allowances=(*stay.allowances, given)))
     _price_again(draft, lane.id, draft.stay(event.session))
 

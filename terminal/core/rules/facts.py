@@ -16,6 +16,7 @@ from terminal.core.events import (
     OrderReported,
     OrderScanned,
     OrderUnheard,
+    PassRead,
     RefundReported,
     RefundUnheard,
     Started,
@@ -26,7 +27,7 @@ from terminal.core.events import (
     VehicleSeen,
     VehicleUnknown,
 )
-from terminal.core.rules.allowances import allowance_given, coupon_read
+from terminal.core.rules.allowances import allowance_given, coupon_read, pass_read
 from terminal.core.rules.arrival import ticket_read, ticket_refused
 from terminal.core.rules.boom import barrier_gone, boom_seen
 from terminal.core.rules.commands import command_given
@@ -80,6 +81,8 @@ def record(draft: Draft, event: Event) -> None:
             allowance_given(draft, event)
         case CouponRead():
             coupon_read(draft, event)
+        case PassRead():
+            pass_read(draft, event)
         case AlertTold():
             alert_told(draft, event)
         case TimePassed():

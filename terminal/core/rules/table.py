@@ -26,6 +26,7 @@ from terminal.core.events import (
     OrderReported,
     OrderScanned,
     OrderUnheard,
+    PassRead,
     RefundReported,
     RefundUnheard,
     Started,
@@ -124,6 +125,7 @@ BY_EVENT: Mapping[type[Event], EventRow] = {
     CommandGiven: EventRow("operator", _OVER),
     AllowanceGiven: EventRow("allowance", dict.fromkeys(("ordering", "paying"), ("reordering",))),
     CouponRead: EventRow("coupon", dict.fromkeys(("ordering", "paying"), ("reordering",))),
+    PassRead: EventRow("pass", _NOTHING),
     AlertTold: EventRow("alert told", _NOTHING),
     TimePassed: EventRow("time", _NOTHING),
 }

@@ -4,7 +4,8 @@ from collections import OrderedDict
 
 from terminal.contract.messages import Fee, moment
 from terminal.core.coupon import CouponError, CouponFault, read_coupon
-from terminal.core.events import CouponRead, TicketRefused
+from terminal.core.events import CouponRead, PassRead, TicketRefused
+from terminal.core.ids import moment_of
 from terminal.core.model import Lane, ParkingFee, Stay
 from terminal.core.ticket import TicketError, read_ticket
 from terminal.eventstore.store import EventStore
@@ -29,7 +30,9 @@ class CouponReadings:
         if len(self._tickets) > REMEMBERED:
             self._tickets.popitem(last=False)
 
-    def event(self, fee: Fee, lane: Lane, *, at: int, wall: int, store: EventStore) -> CouponRead | TicketRefused:
+    def event(
+        self, fee: Fee, lane: Lane, *, at: int, wall: int, store: EventStore
+    ) -> CouponRead | PassRead | TicketRefused:
         """The event of a coupon that was read at a lane. ``at``: the worker's steady time (ms); ``wall``: the true time
         (ms since the epoch)."""
 
@@ -44,6 +47,10 @@ class CouponReadings:
         except CouponError as error:
             return refused(error.why)
         until = at + coupon.until_ms - wall
+        if coupon.kind == "pass":
+            session = visit.fee.session if visit else coupon.id
+            entered = at + moment_of(session) - wall
+            return PassRead(at, lane.id, fee.id, coupon.id, session, entered, until, told.soft_passback)
         stay = store.garage.stays.get(visit.fee.session) if visit else None
         if visit is None or stay is None:  # the rules say that a ticket is needed first, or that it was used
             kind = "free" if coupon.kind == "minutes" else coupon.kind

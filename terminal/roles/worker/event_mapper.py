@@ -53,6 +53,7 @@ class JudgementSettings:
     payby_keys: Sequence[RSAPublicKey]
     payee_mid: str
     coupon_keys: Mapping[str, bytes] = field(default_factory=dict)
+    soft_passback: bool = False
 
 
 def ticket_event(

@@ -16,10 +16,13 @@ from terminal.tools.ticket.picture import PrintedTicket
 MOST_DAYS = 366
 
 
-def worth_of(text: str) -> tuple[CouponKind, int]:
-    """``5.00`` (dirhams), ``25%``, ``60min`` or ``free`` -> a coupon's kind and value; raises ValueError."""
+def worth_of(text: str, now_ms: int) -> tuple[CouponKind, int]:
+    """``5.00`` (dirhams), ``25%``, ``60min``, ``free`` or ``pass`` (valid from now on) -> a coupon's kind and value;
+    raises ValueError."""
     if text == "free":
         return "free", 0
+    if text == "pass":
+        return "pass", now_ms // 60_000
     try:
         if minutes := re.fullmatch(r"([1-9][0-9]{0,5})min", text):
             return "minutes", int(minutes[1])
@@ -27,7 +30,7 @@ def worth_of(text: str) -> tuple[CouponKind, int]:
             return "percent", money.parse(text[:-1])
         return "amount", money.parse(text)
     except ValueError:
-        raise ValueError(f"--coupon: got {text[:40]!r}, takes 5.00, 25%, 60min or free") from None
+        raise ValueError(f"--coupon: got {text[:40]!r}, takes 5.00, 25%, 60min, free or pass") from None
 
 
 def in_words(kind: CouponKind, value: int) -> str:
@@ -41,6 +44,8 @@ def in_words(kind: CouponKind, value: int) -> str:
             return f"- {value} min"
         case "free":
             return "AED 0.00"
+        case "pass":
+            return "Season pass"
 
 
 def make_coupon(settings: Settings, worth: str, days: int, now_ms: int, key_id: str | None = None) -> PrintedTicket:
@@ -53,7 +58,7 @@ def make_coupon(settings: Settings, worth: str, days: int, now_ms: int, key_id: 
     key_id = next(iter(keys)) if key_id is None else key_id
     if key_id not in keys:
         raise ValueError(f"--key: got {key_id[:40]!r}, takes {' or '.join(keys)}")
-    kind, value = worth_of(worth)
+    kind, value = worth_of(worth, now_ms)
     until_ms = now_ms + days * 86_400_000
     text = sign_coupon(garage.id, secrets.token_hex(10), kind, value, until_ms, key_id, keys[key_id])
     until = datetime.fromtimestamp(until_ms / 1000, ZoneInfo(garage.timezone))

@@ -154,6 +154,8 @@ def _said(event: Event) -> tuple[str, str, Tone] | None:
             return "credit", f"{amounts.get(event.kind, fils)}, by {event.by}", "act"
         case events.CouponRead():
             return "credit", f"coupon: {event.kind} {event.value or ''}".strip(), "act"
+        case events.PassRead():
+            return "credit", f"pass {event.number}", "act"
         case events.AlertTold() | events.TimePassed():
             return None
 
