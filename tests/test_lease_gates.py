@@ -61,6 +61,23 @@ async def test_a_client_that_has_no_lease_yet_does_not_connect() -> None:
         await client.wait_connected()
 
 
+async def test_a_lease_that_ends_while_the_broker_is_dialled_takes_nobody_s_session() -> None:
+    """As for a process that is frozen just then: the socket is there, and CONNECT is not sent."""
+    asked = 0
+
+    def may_speak() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked == 1
+
+    async with PuppetBroker() as broker, Line(by_port(broker.port)) as line:
+        async with MqttClient(f"mqtt://127.0.0.1:{line.port}", username="worker", may_speak=may_speak) as client:
+            assert not client.connected
+            assert asked >= 2
+            assert "another process" in client.trouble
+        assert line.sent == 0
+
+
 async def test_a_role_whose_lease_is_over_drops_what_it_would_publish_on_a_line_that_others_use() -> None:
     held = Held()
     async with PuppetBroker() as broker, MqttClient(broker.url, username="lane") as client:

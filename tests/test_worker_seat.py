@@ -9,6 +9,7 @@ from terminal.app.worker_seat import WorkerSeat
 from terminal.core.events import Damaged
 from terminal.journal.kinds import OPENED
 from terminal.journal.postgres.connection import DatabaseAddress
+from terminal.journal.postgres.journal import PostgresJournal
 from terminal.journal.postgres.lease import Lease
 from terminal.journal.postgres.reading import DatabaseHistory
 from terminal.journal.rows import JournalForeign
@@ -91,6 +92,28 @@ async def test_rows_that_were_acknowledged_and_are_missing_put_the_next_start_in
     await sitting.end()
     kinds = [row.kind for row in DatabaseHistory(postgres.address(database)).read()]
     assert kinds == [OPENED, "fact", Damaged.__name__, OPENED, "fact"]
+
+
+@pytest.mark.fault("database-lies")
+async def test_rows_that_a_standby_has_seen_and_that_are_missing_put_its_start_in_doubt(
+    postgres: Cluster, database: str
+) -> None:
+    """As after the promotion of a second server that was not synchronous."""
+    address = postgres.address(database)
+    journal = await asyncio.to_thread(PostgresJournal.open, address, Lease("first"), keys=KEYS)
+    await journal.append([("fact", b"1")], 1)
+    await journal.append([("fact", b"2")], 2)
+    sitting = Sitting(address)
+    await eventually(lambda: sitting.told and "at row 2" in sitting.told[-1][0])
+    sql = "DELETE FROM entry WHERE seq = 2; UPDATE journal SET seq = 1, chain = (SELECT chain FROM entry WHERE seq = 1)"
+    await asyncio.to_thread(postgres.execute, database, sql)
+    await asyncio.to_thread(postgres.cut, database)
+    await eventually(lambda: sitting.works, limit_s=20)
+    assert "row 2 was acknowledged, and is missing" in sitting.sat[0][0].damaged
+    await sitting.end()
+    await asyncio.to_thread(journal.close)
+    kinds = [row.kind for row in DatabaseHistory(address).read()]
+    assert kinds == ["fact", Damaged.__name__, OPENED, "fact"]
 
 
 async def test_a_copy_that_was_put_back_begins_in_doubt_once(postgres: Cluster, database: str) -> None:

@@ -20,8 +20,19 @@ from terminal.journal.reading import read
 from terminal.journal.repair import finish
 from terminal.journal.rows import JournalDamaged, JournalFailed, JournalFull
 from terminal.roles.worker.journal_keeper import WorkerJournal
-from tests.support.evening import a_ledger, a_store, an_evening, filled, full_while, told, unsettled, visit
-from tests.support.journal_files import copy_of, flip, watching
+from tests.support.evening import (
+    a_ledger,
+    a_store,
+    a_store_over,
+    an_evening,
+    filled,
+    full_while,
+    told,
+    unsettled,
+    visit,
+)
+from tests.support.journal_files import copy_of, flip
+from tests.support.journal_kinds import JournalKind, WhenItFails
 from tests.support.story import Story, an_id
 
 
@@ -80,7 +91,7 @@ def test_what_was_only_seen_is_written_when_the_worker_stops(tmp_path: Path) -> 
 @pytest.mark.fault("torn-write")
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_whichever_write_fails_the_worker_stops_starts_clean_and_the_outcome_is_the_same(
-    tmp_path: Path, when: str
+    journals: JournalKind, when: WhenItFails
 ) -> None:
     """What was not acknowledged is told again, as its sender does; and loops and barrier say again how things are."""
     undisturbed, facts = told(lambda story: visit(story, "a"))
@@ -88,29 +99,16 @@ async def test_whichever_write_fails_the_worker_stops_starts_clean_and_the_outco
     n = failures = 0
     while True:
         n += 1
-        left = [n]
-
-        def fail(left: list[int] = left) -> None:
-            left[0] -= 1
-            if left[0] == 0:
-                error = sqlite3.OperationalError("disk I/O error")
-                error.sqlite_errorcode = sqlite3.SQLITE_IOERR
-                raise error
-
-        path = tmp_path / f"{when}-{n}" / "j.db"
-        path.parent.mkdir()
-        a_store(path).close()
-        store = a_store(path, connect=watching(**{when: fail}))
-        try:
+        place = journals.another()
+        place.open().close()
+        with a_store_over(place.failing(n, when)) as store:
             event_store = a_ledger(store)
             event_store.replay()
             failed = await all_told(event_store, facts)
-        finally:
-            store.close()
         if failed is None:
             break
         failures += 1
-        with a_store(path) as store:
+        with a_store_over(place.open()) as store:
             event_store = a_ledger(store)
             event_store.replay()
             at = facts[failed].at

@@ -65,7 +65,8 @@ class WorkerSeat:
         self._tail: JournalTail
         self._watch: LeaseWatch
         self._left_at_s = float("-inf")
-        self._acknowledged: tuple[int, bytes] | None = None
+        self._known = (0, b"")
+        """Number and hash of the last row that this process wrote, or read as another's: it must stay there."""
         self._said = ""
 
     async def run(self, serve: Callable[[WorkerJournal, Lease], Awaitable[None]]) -> None:
@@ -114,7 +115,7 @@ class WorkerSeat:
     def _round(self) -> PostgresJournal | None:
         """Look once, in the thread: read what is new, and take the lease if it may be taken."""
         if self._db is None:
-            self._tail = JournalTail(self._address.name, RowsForReplay(self._aside_kinds))
+            self._begin_tail()
             self._watch = LeaseWatch(self.holder, self._steady_s)
             self._db = self._opener(self._address, f"{lease_.STANDBY} {self.holder}"[:63])
             claim(self._db, self._address.name, JournalOwner("worker", self._address.garage, self._keys))
@@ -125,6 +126,8 @@ class WorkerSeat:
         read_s = self._steady_s()
         if state is None:
             return self._take(None)
+        if self._tail.reached[0] > state.seq:  # rows that were there are gone
+            self._begin_tail()
         self._catch_up(state)
         if self._watch.may_take(state, read_s) and not self._leaves_it(state):
             return self._take(state)
@@ -138,9 +141,16 @@ class WorkerSeat:
         except JournalDamaged:
             if self._tail.reached[0] >= state.seq:
                 raise
-            # the rows that follow may have been pruned meanwhile: begin anew
-            self._tail = JournalTail(self._address.name, RowsForReplay(self._aside_kinds))
+            self._begin_tail()  # the rows that follow may have been pruned meanwhile
             self._tail.catch_up(self._db)
+        self._knows(self._tail.reached)
+
+    def _begin_tail(self) -> None:
+        self._tail = JournalTail(self._address.name, RowsForReplay(self._aside_kinds))
+
+    def _knows(self, row: tuple[int, bytes]) -> None:
+        if row[0] > self._known[0]:
+            self._known = row
 
     def _leaves_it(self, state: LeaseState) -> bool:
         """Somebody asked this one to hand over: others first."""
@@ -159,8 +169,9 @@ class WorkerSeat:
 
         def begin() -> None:
             told = f"epoch {journal.lease.epoch}, {self.holder}"
-            if self._acknowledged and not journal.has(*self._acknowledged):
-                log.doubt(f"row {self._acknowledged[0]} was acknowledged, and is missing or another in {journal.path}")
+            if self._known[0] and not journal.has(*self._known):
+                log.doubt(f"row {self._known[0]} was acknowledged, and is missing or another in {journal.path}")
+                self._known = journal.last
             elif journal.moved:
                 log.doubt(f"{journal.path} is a copy that was put back")
                 journal.move_in()
@@ -184,7 +195,7 @@ class WorkerSeat:
     async def _get_up(self, journal: PostgresJournal) -> None:
         """Release the lease if it is still held, so that the next one need not wait; with a lost one, wait for
         nothing."""
-        self._acknowledged = journal.last
+        self._knows(journal.last)
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S if journal.lease.is_valid else 0.0):
                 await aside(journal.close, "worker journal's end")

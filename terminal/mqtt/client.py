@@ -31,7 +31,7 @@ from terminal.mqtt.errors import REFUSALS, ConnectionRefused, MqttError, Will
 from terminal.mqtt.reconnect_pace import ReconnectPace
 from terminal.mqtt.router import GRACE_S, SubscriptionRouter
 from terminal.mqtt.subscription import Arrival, Subscription, check_filter, check_topic
-from terminal.mqtt.transport import BufferedSocket, new_client, tls_context, where
+from terminal.mqtt.transport import TAKEN, BufferedSocket, new_client, tls_context, where
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,6 @@ FIRST_S = 3.0
 """How long opening waits to learn whether the broker accepts the user; without an answer it goes on."""
 FLUSH_S = 2.0
 """How long closing waits for outstanding PUBACKs."""
-TAKEN = "another process speaks under this name"
 WINDOW = 20
 """Messages under way to the broker at a time (paho's own limit, and Mosquitto's)."""
 
@@ -109,7 +108,7 @@ class MqttClient:
         except OSError as error:
             raise MqttError(f"mqtt certificate files: {error}") from None
         self._client = client = new_client(client_id or username, clean, username, password)
-        client.tls, client.ca_file = tls, ca_file
+        client.tls, client.ca_file, client.may_speak = tls, ca_file, may_speak
         client.max_inflight_messages = WINDOW
         client.on_socket_close = lambda *_: self._detach()
         client.on_connect = self._answered

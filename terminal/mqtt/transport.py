@@ -9,6 +9,7 @@ import contextlib
 import select
 import socket
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ CHUNK = 65536
 _CRL = b"-----BEGIN X509 CRL-----"
 VERDICT_S = 0.5
 """How long to wait for a broker's verdict of our certificate; most brokers answer within a round trip."""
+TAKEN = "another process speaks under this name"
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -68,9 +70,15 @@ class PahoClient(mqtt.Client):
     tls: ssl.SSLContext | None = None
     ca_file: Path | None = None
     """Whom ``tls`` trusts; None: the system's authorities."""
+    may_speak: Callable[[], bool] | None = None
+    """Asked once there is a socket, before CONNECT: that takes the session from whoever has it under this name."""
 
     def _create_socket(self) -> BufferedSocket:
-        return BufferedSocket(dialled(self.host, self.port, self.tls, self.connect_timeout))
+        sock = dialled(self.host, self.port, self.tls, self.connect_timeout)
+        if self.may_speak and not self.may_speak():
+            sock.close()
+            raise ConnectionAbortedError(TAKEN)
+        return BufferedSocket(sock)
 
 
 def dialled(host: str, port: int, tls: ssl.SSLContext | None, timeout_s: float) -> socket.socket:

@@ -9,6 +9,7 @@ from terminal.core.actions import Action
 from terminal.core.model import Rules, Stay
 from terminal.core.rules import Garage
 from terminal.eventstore.store import EventStore
+from terminal.journal.append_only import AppendOnlyJournal
 from terminal.roles.worker.journal_keeper import WorkerJournal
 from terminal.roles.worker.payby_requests import PayByRequests
 from tests.support.journal_files import watching
@@ -21,6 +22,11 @@ WORDING = PayByRequests("marina", "Marina", "", None, TARIFF)
 
 def a_store(path: Path, **options: object) -> WorkerJournal:
     return WorkerJournal.open(path, lambda: T0 + 86_400_000, ballast_bytes=BALLAST, **options)
+
+
+def a_store_over(journal: AppendOnlyJournal) -> WorkerJournal:
+    """With a journal of either kind, which repairs nothing."""
+    return WorkerJournal(journal, lambda: T0 + 86_400_000)
 
 
 def a_ledger(store: WorkerJournal, rows: int = 30) -> EventStore:

@@ -1,10 +1,14 @@
 """A worker's journal of either kind, in a file or in a database: a test that takes ``journals`` runs on both."""
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import count
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Literal, Protocol, Self
+
+import psycopg
 
 from terminal.journal.append_only import AppendOnlyJournal
 from terminal.journal.history import FileHistory, JournalHistory
@@ -15,7 +19,10 @@ from terminal.journal.postgres.journal import PostgresJournal
 from terminal.journal.postgres.lease import Lease
 from terminal.journal.postgres.reading import DatabaseHistory
 from terminal.journal.rows import Row
+from tests.support.journal_files import watching
 from tests.support.postgres import Cluster
+
+WhenItFails = Literal["before", "after"]
 
 
 class WritableJournal(AppendOnlyJournal, Protocol):
@@ -37,6 +44,12 @@ class JournalKind(Protocol):
 
     def open(self) -> WritableJournal: ...
 
+    def another(self) -> "JournalKind":
+        """A new place of the same kind."""
+
+    def failing(self, n: int, when: WhenItFails) -> WritableJournal:
+        """Opened so that its n-th append fails, ``before`` or ``after`` its rows are durable: nobody tells which."""
+
     def history(self) -> JournalHistory: ...
 
     def place(self) -> str:
@@ -56,6 +69,23 @@ class FileKind:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "j.db"
+        self._more = count(1)
+
+    def another(self) -> "FileKind":
+        folder = self.path.parent / f"another-{next(self._more)}"
+        folder.mkdir()
+        return FileKind(folder)
+
+    def failing(self, n: int, when: WhenItFails) -> WritableJournal:
+        left = count(n - 1, -1)
+
+        def fail() -> None:
+            if next(left) == 0:
+                error = sqlite3.OperationalError("disk I/O error")
+                error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+                raise error
+
+        return Journal.open(self.path, role="worker", ballast_bytes=0, connect=watching(**{when: fail}))
 
     def open(self) -> WritableJournal:
         return Journal.open(self.path, role="worker", ballast_bytes=0)
@@ -74,8 +104,6 @@ class FileKind:
         self._change(f"DELETE FROM entry WHERE seq BETWEEN {first} AND {last}")
 
     def _change(self, sql: str) -> None:
-        import sqlite3
-
         with closing(sqlite3.connect(self.path, isolation_level=None)) as db:
             db.execute(sql)
 
@@ -87,14 +115,45 @@ class DatabaseKind:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster, self.database = cluster, cluster.database()
-        self._holders = iter(range(1, 1_000))
+        self._holders = count(1)
+        self.made = [self.database]
+
+    def another(self) -> "DatabaseKind":
+        place = DatabaseKind(self.cluster)
+        self.made.append(place.database)
+        return place
+
+    def failing(self, n: int, when: WhenItFails) -> WritableJournal:
+        left = count(n - 1, -1)
+
+        class Lost(psycopg.Cursor[tuple[Any, ...]]):
+            def execute(self, query: Any, *args: Any, **more: Any) -> Self:
+                fails = b"INSERT INTO entry" in query and next(left) == 0 if isinstance(query, bytes) else False
+                if fails and when == "before":
+                    raise psycopg.OperationalError("the connection was lost")
+                super().execute(query, *args, **more)
+                if fails:
+                    raise psycopg.OperationalError("the connection was lost")
+                return self
+
+        def opener(address: DatabaseAddress, name: str) -> BoundedConnection:
+            connection = BoundedConnection.open(address, name)
+            connection.cursor_factory = Lost
+            return connection
+
+        return PostgresJournal.open(self.address, Lease("test"), opener=opener)
 
     @property
     def address(self) -> DatabaseAddress:
         return self.cluster.address(self.database)
 
     def open(self) -> WritableJournal:
-        return PostgresJournal.open(self.address, Lease(f"test-{next(self._holders)}"))
+        """One that failed and did not free its lease is of the same process."""
+        with BoundedConnection.open(self.address, "test") as connection:
+            made = connection.execute("SELECT to_regclass('public.journal') IS NOT NULL").fetchone()
+            seen = lease.look(connection) if made and made[0] else None
+        mine = seen is not None and seen.holder == "test"
+        return PostgresJournal.open(self.address, Lease("test" if mine else f"test-{next(self._holders)}"))
 
     def history(self) -> JournalHistory:
         return DatabaseHistory(self.address)
@@ -143,4 +202,5 @@ def kinds_of(kind: str, folder: Path, cluster: Cluster | None) -> Iterator[Journ
     assert cluster
     place = DatabaseKind(cluster)
     yield place
-    cluster.drop(place.database)
+    for database in place.made:
+        cluster.drop(database)
