@@ -24,7 +24,7 @@ from terminal import build
 from terminal.app.outward import alerts_role
 from terminal.clock import SystemClock
 from terminal.config.load import load
-from terminal.config.schema import ConfigError, Settings
+from terminal.config.schema import ConfigError, MqttSettings, Settings
 from terminal.mqtt.endpoint import Endpoint
 from terminal.roles.alerts.receivers import SIGNATURE
 from terminal.tools.check.alert_receivers import alert_receivers
@@ -344,7 +344,6 @@ async def test_check_says_what_does_not_answer(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "alerts: names nobody; takes webhook_url, webhook_url_file or email_to"),
         ('webhook_url = "http://hooks.example.com/x"', "alerts.webhook_url: got http:// to hooks.example.com"),
         ('webhook_url = "https://h/x"\nwebhook_url_file = "key"', "alerts.webhook_url_file: got it beside"),
         ('email_to = ["ops@example.com"]', "alerts.email_from: takes a value with alerts.email_to"),
@@ -369,6 +368,13 @@ def test_an_address_in_a_file_is_read_there_and_never_said(tmp_path: Path) -> No
     with pytest.raises(ConfigError) as raised:
         build.webhook(settings.alerts)
     assert "s3cret" not in str(raised.value)
+
+
+async def test_a_section_that_names_nobody_ends_the_role_and_fails_the_check(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, 'least = "info"\n')
+    with pytest.raises(ConfigError, match=r"^alerts\.webhook_url: missing; takes .* alerts\.email_to$"):
+        alerts_role(settings, endpoint_of(build.mqtt_client(settings.need(MqttSettings), "alerts"), "alerts", None))
+    assert (await check(settings))["alerts"][0] is False
 
 
 def test_run_starts_the_role_where_the_section_is(tmp_path: Path) -> None:

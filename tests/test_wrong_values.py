@@ -254,7 +254,7 @@ def options() -> Iterator[tuple[str, str]]:
 
 NEEDED = {
     "screens": ["--out", "x"], "refund": ["marina-exit-1-x"], "reconcile": ["--date", "2026-11-22"],
-    "backup": ["x.tar"], "user": ["list"], "restore": [__file__, "x"],
+    "export": ["--date", "2026-11-22"], "backup": ["x.tar"], "user": ["list"], "restore": [__file__, "x"],
 }  # fmt: skip
 
 
@@ -285,6 +285,7 @@ def test_any_value_of_any_option_is_taken_or_named_in_one_line(option: tuple[str
         (["reconcile", "--date", "2026-11-01", "--json", "/nope/x"], "--json"),
         (["reconcile", "--date", "2026-11-01", "--statement", "/nope"], "--statement"),
         (["reconcile", "--date", "2026-11-01", "--barrier-journal", "/"], "--barrier-journal"),
+        (["export", "--date", "2026-11-01", "--csv", "/nope/x"], "--csv"),
         (["check", "--amount", "nan"], "--amount"),
         (["check", "--user", "no-such-user"], "--user"),
         (["screens", "--out", "/dev/null/x"], "--out"),

@@ -8,13 +8,16 @@ from zoneinfo import ZoneInfo
 from terminal import __version__, build
 from terminal.config import schema as sections
 from terminal.config.outward_settings import AlertsSettings, DiscoverySettings
-from terminal.config.schema import Settings
+from terminal.config.schema import ConfigError, Settings
 from terminal.mqtt.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from terminal.roles.alerts.receivers import AlertReceiver
     from terminal.roles.alerts.role import AlertsRole
     from terminal.roles.discovery.role import DiscoveryRole
+
+
+NOBODY = "alerts.webhook_url: missing; takes https://HOST/PATH, or alerts.webhook_url_file, or alerts.email_to"
 
 
 def alerts_role(settings: Settings, endpoint: Endpoint) -> "AlertsRole":
@@ -24,6 +27,8 @@ def alerts_role(settings: Settings, endpoint: Endpoint) -> "AlertsRole":
 
     alerts, garage = settings.need(AlertsSettings), settings.need(sections.GarageSettings)
     receivers = list["AlertReceiver"]()
+    if not (alerts.webhook_url or alerts.webhook_url_file or alerts.email_to):
+        raise ConfigError(NOBODY)
     url, key = build.webhook(alerts)
     if url:
         receivers.append(Webhook(url, key=key, tls=build.alerts_tls(alerts), agent=f"exit-terminal/{__version__}"))

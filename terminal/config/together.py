@@ -86,11 +86,9 @@ def _check_lookup(settings: Settings) -> None:
 
 
 def _check_alerts(settings: Settings) -> None:
-    """Somebody must get them; and a password, or what is said of drivers, crosses no network readably."""
+    """What is said of drivers crosses no network readably, nor does a password; what goes together stands together."""
     if (alerts := settings.alerts) is None:
         return
-    if not (alerts.webhook_url or alerts.webhook_url_file or alerts.email_to):
-        raise ConfigError("alerts: names nobody; takes webhook_url, webhook_url_file or email_to")
     if alerts.webhook_url and alerts.webhook_url_file:
         raise ConfigError("alerts.webhook_url_file: got it beside alerts.webhook_url, takes one of the two")
     if alerts.webhook_key_file and not (alerts.webhook_url or alerts.webhook_url_file):

@@ -47,7 +47,8 @@ class AlertLetter:
         first = self.notices[0]
         others = len(self.notices) - 1 + self.more
         rest = f" and {others} more" if others else ""
-        return plain(f"{self.name}: {first.severity}, {_head(first)}{rest}", SUBJECT_MOST)
+        state = "ended" if first.cleared else first.severity
+        return plain(f"{self.name}: {state}, {_head(first)}{rest}", SUBJECT_MOST)
 
     def text(self) -> str:
         """All of it, in plain lines."""
@@ -58,7 +59,7 @@ class AlertLetter:
 
     def _part(self, one: Notice) -> str:
         kind = _KINDS.get(one.code)
-        lines = [f"{one.severity.upper()}: {_head(one)}", one.text]
+        lines = [f"{'ENDED' if one.cleared else one.severity.upper()}: {_head(one)}", one.text]
         when = f"{self._local(one.last)}"
         if one.count > 1:
             when = f"{one.count} times from {self._local(one.since)} to {when}"
@@ -78,7 +79,7 @@ class AlertLetter:
 
 def _head(one: Notice) -> str:
     where = "the garage" if one.lane == GARAGE_WIDE else one.lane
-    return f"{plain(one.code, 40)} at {where}{' has ended' if one.cleared else ''}"
+    return f"{plain(one.code, 40)} at {where}"
 
 
 def _fields(one: Notice) -> dict[str, Any]:

@@ -28,6 +28,9 @@ async def alert_receivers(settings: Settings, _: Machine) -> AsyncIterator[Findi
     except ConfigError as error:
         yield Finding("alerts", False, str(error), "correct [alerts]")
         return
+    if not url and not alerts.email_to:
+        text = "alerts.webhook_url, alerts.webhook_url_file and alerts.email_to are empty: nobody gets them"
+        yield Finding("alerts", False, text, "name one of them, or leave [alerts] out")
     if url:
         yield await _webhook(alerts, url, tls)
     if alerts.smtp_url:
