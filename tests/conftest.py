@@ -23,6 +23,7 @@ from terminal.contract.access import USERS, WATCHERS, may_publish, may_subscribe
 from terminal.mqtt.client import MqttClient
 from tests.support.authority import Authority
 from tests.support.journal_kinds import JournalKind, kinds_of
+from tests.support.leaks import capfd, capsys, listen, nothing_secret_is_said  # noqa: F401 - fixtures of every test
 from tests.support.leash import LEASH, bring_down, end_children
 from tests.support.ports import free_port, listens
 from tests.support.postgres import Cluster, cluster
@@ -46,6 +47,7 @@ class NewBus:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    listen()
     config.addinivalue_line("markers", "slow: takes more than 5 s, since what it tests is a time limit")
 
 

@@ -31,9 +31,10 @@ from terminal.roles.console.role import JOURNAL, ConsoleOptions, ConsoleRole
 from terminal.screen.view import Site
 from tests.conftest import embedded_bus
 from tests.support.eventually import eventually
+from tests.support.leaks import register
 from tests.support.lifts import private_key, trusted
 
-PASSWORD = "correct horse battery"
+PASSWORD = register("correct horse battery", "the password at the desk")
 GARAGE, LANE = "marina", "exit-1"
 SESSION = ids.derived_id(1_795_000_000_000, "a stay")
 CODE = ids.help_code(SESSION)

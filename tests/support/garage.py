@@ -28,6 +28,7 @@ from terminal.mqtt.client import MqttClient
 from terminal.payby.sandbox.command import key_pair
 from terminal.payby.sandbox.server import Sandbox
 from terminal.screen import qr
+from tests.support.leaks import SAID
 from tests.support.leash import LEASH
 from tests.support.ports import free_port
 from tests.support.rsa_keys import lay_keys
@@ -98,6 +99,7 @@ class Heard:
     async def follow(self, bus: MqttClient) -> None:
         async for delivery in bus.subscribe("parking/marina/#"):
             delivery.ack()
+            SAID.add(delivery.payload)
             what = delivery.topic.split("/", 3)[3]
             async with self._news:
                 self.all.append((what, self.fields(delivery.payload)))

@@ -9,6 +9,7 @@ from terminal.contract.topics import parse
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.errors import MqttError, SubscriptionRefused
 from terminal.mqtt.subscription import Arrival, Subscription, matches
+from tests.support.leaks import SAID
 
 M = TypeVar("M", bound=Message)
 
@@ -37,6 +38,7 @@ class MemoryBus:
         if self.refusal:
             raise self.refusal
         self.said.append((topic, payload, retain))
+        SAID.add(payload)
         self._news.set()
         if retain:
             self.retained[topic] = payload
