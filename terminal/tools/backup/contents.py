@@ -60,7 +60,10 @@ def files_of(settings: Settings, root: Path, *, secrets: bool) -> tuple[list[Pat
     ``secrets`` only what everybody may read."""
     folders = [name for name in FOLDERS if secrets or name not in SECRET]
     found = {path for name in folders for path in (root / name).rglob("*")}
-    for section in (settings.mqtt, settings.payby, settings.lift, settings.ticket, settings.console, settings.lcd):
+    for section in (
+        *(settings.mqtt, settings.payby, settings.lift, settings.ticket, settings.console, settings.lcd),
+        *(settings.coupon, settings.paystation),
+    ):
         for key, value in msgspec.structs.asdict(section).items() if section else ():
             if key != "folder" and (secrets or key in _PUBLIC):
                 found |= set(_paths(value))
