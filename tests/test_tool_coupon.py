@@ -10,10 +10,14 @@ from PIL import Image
 from terminal.config.load import load
 from terminal.config.schema import ConfigError, Settings
 from terminal.core.coupon import CouponKind, read_coupon
+from terminal.tools.check.finding import Machine
+from terminal.tools.check.keys import keys
 from terminal.tools.ticket import command as ticket
 
 NOW = 1_795_000_000_000
 KEYS = {"c1": bytes(range(32)), "old": bytes(range(1, 33))}
+NOBODY = Machine(lambda _: None, lambda: None, lambda _: 0, lambda *_: None)
+"""The keys ask nothing of it."""
 
 
 @pytest.fixture
@@ -85,3 +89,13 @@ def test_who_has_no_coupon_keys_is_told_which_are_missing(tmp_path: Path) -> Non
     file.write_text('[garage]\nid = "marina"\n')
     with pytest.raises(ConfigError, match=r"coupon\.keys"):
         made(load(file, {}), "free")
+
+
+async def test_check_looks_at_the_keys_of_coupons_and_of_pay_stations(settings: Settings, tmp_path: Path) -> None:
+    found = [one async for one in keys(settings, NOBODY)]
+    assert [(one.name, one.ok) for one in found] == [("keys coupon.keys", True)]
+    (tmp_path / "station.pem").write_text("no key")
+    file = tmp_path / "server.toml"
+    file.write_text('[paystation]\ntrusted = { station-1 = "station.pem" }\n[coupon]\nkeys = { c1 = "absent" }\n')
+    found = [one async for one in keys(load(file, {}), NOBODY)]
+    assert [(one.name, one.ok) for one in found] == [("keys coupon.keys", False), ("keys paystation.trusted", False)]

@@ -77,15 +77,15 @@ def record(draft: Draft, event: Event) -> None:
             refund_unheard(draft, event)
         case CommandGiven():
             command_given(draft, event)
+        case AlertTold():
+            alert_told(draft, event)
+        case TimePassed():
+            time_passed(draft, event)
         case AllowanceGiven():
             allowance_given(draft, event)
         case CouponRead():
             coupon_read(draft, event)
         case PassRead():
             pass_read(draft, event)
-        case AlertTold():
-            alert_told(draft, event)
-        case TimePassed():
-            time_passed(draft, event)
         case _:
             assert_never(event)

@@ -63,13 +63,8 @@ def files_of(settings: Settings, root: Path, *, secrets: bool) -> tuple[list[Pat
     folders = [name for name in FOLDERS if secrets or name not in SECRET]
     found = {path for name in folders for path in (root / name).rglob("*")}
     for section in (
-        settings.mqtt,
-        settings.payby,
-        settings.lift,
-        settings.ticket,
-        settings.console,
-        settings.lcd,
-        settings.alerts,
+        *(settings.mqtt, settings.payby, settings.lift, settings.ticket, settings.console, settings.lcd),
+        *(settings.alerts, settings.coupon, settings.paystation),
     ):
         for key, value in msgspec.structs.asdict(section).items() if section else ():
             if key != "folder" and (secrets or key in _PUBLIC):

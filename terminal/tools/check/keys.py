@@ -49,6 +49,14 @@ async def keys(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
             yield Finding("keys ticket.keys", False, text, advice)
             return
         yield _tried("keys ticket.keys", lambda: f"{', '.join(read_ticket_keys(ticket))}; the first one signs", advice)
+    if coupon := settings.coupon:
+        advice = "make one with `openssl rand -hex 32`, and close it to others: chmod o="
+        yield _tried("keys coupon.keys", lambda: f"{', '.join(read_ticket_keys(coupon))}; the first one signs", advice)
+    if paystation := settings.paystation:
+        advice = "put the station's public key there, in PEM: deploy/operations.md"
+        yield _tried(
+            "keys paystation.trusted", lambda: bool(build.stations(settings)) and ", ".join(paystation.trusted), advice
+        )
 
 
 async def passwords(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
