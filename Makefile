@@ -15,6 +15,7 @@
 # make fuzz          searches for bytes from outside that a decoder does not take or refuse as it should
 # make audit         has a package that a garage installs a known hole? It says so if nobody could be asked
 # make sbom          all of them with their hashes, as CycloneDX, into sbom.json
+# make newest        the rules' and the drivers' tests on the newest Python that is here
 # make faults        each fault that a lane must survive, with the tests that show it
 # Each sets up what it needs: .venv from requirements.lock (all but the demo also from requirements-dev.lock), and Debian's
 # packages (installed as root, otherwise named).
@@ -38,7 +39,7 @@ SEED ?= 1
 .PHONY: help demo test check-system lint types imports unit browser cluster integrations fuzz audit sbom sim chaos acceptance \
 	faults coverage mutation \
 	counts soak growth bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-line bench-small \
-	lock clean deb wheelhouse package-test
+	lock clean deb wheelhouse package-test newest
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -112,6 +113,19 @@ CORE_TESTS := $(addprefix tests/test_,allowance.py clock_turn.py coupon.py diges
 coverage: $(READY_DEV)
 	$(BIN)/python -m pytest -q --cov=terminal.core --cov-branch --cov-report=term-missing:skip-covered \
 		--cov-fail-under=100 $(CORE_TESTS)
+
+# The same tests, and those of drivers, screens and wire, on the newest Python of this machine, beside the environment.
+NEWEST ?= $(firstword $(foreach name,python3.14 python3.13 python3.12,$(shell $(name) -c 'print("$(name)")' 2>/dev/null)) $(PYTHON))
+READY_NEWEST := .venv-newest/.ready
+newest: $(READY_NEWEST)
+	.venv-newest/bin/python -m pytest -q -n 2 $(CORE_TESTS) $(wildcard $(addprefix tests/test_,panel*.py framebuffer.py \
+		pins*.py relay.py loops*.py scanner.py keyboard.py config_*.py signatures.py payby_[mrsv]*.py))
+
+$(READY_NEWEST): requirements-dev.lock pyproject.toml
+	@test -x .venv-newest/bin/python || $(NEWEST) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY_NEWEST)
 
 # The same tests against every change of core/ that mutmut's operators make: status 1 if a change survives that is not in
 # tests/mutation/accepted.txt, or if one in it does not survive. `ARGS='--only rules/visits.py:end_visit'` takes a function or a file.
@@ -212,4 +226,4 @@ lock:
 	$(COMPILE) --extra bench --output-file requirements-bench.lock
 
 clean:
-	rm -rf .venv .venv-bench .lock .audit build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-bench .venv-newest .lock .audit build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -12,7 +12,8 @@ from terminal.screen.sample_views import views
 from terminal.screen.sheet import Placed, SheetBox
 from terminal.screen.view import Site, View
 
-PITCH_MM = {"st7789-240": 0.0975, "st7789-320": 0.1275, "ili9341": 0.18, "ili9486": 0.153, "ili9488": 0.153}
+PITCH_MM = {"st7789-240": 0.0975, "st7789-320": 0.1275, "ili9341": 0.18, "ili9486": 0.153, "ili9488": 0.153,
+            "framebuffer-800x480": 0.1926, "framebuffer-1024x600": 0.1506}  # fmt: skip
 """Millimetres a pixel; of the smaller of the two panels that st7789-320 serves."""
 LONG_SITE = Site(
     "The Marina Mall West Garage, Levels 3 to 5",

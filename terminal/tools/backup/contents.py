@@ -69,6 +69,8 @@ def files_of(settings: Settings, root: Path, *, secrets: bool) -> tuple[list[Pat
         for key, value in msgspec.structs.asdict(section).items() if section else ():
             if key != "folder" and (secrets or key in _PUBLIC):
                 found |= set(_paths(value))
+    if secrets and settings.journal and settings.journal.passfile:
+        found.add(settings.journal.passfile)
     if secrets and settings.broker:
         found |= set(settings.broker.users.glob("*"))
     if secrets and settings.console:
