@@ -22,6 +22,8 @@ from terminal.config.field_types import (
     LaneId,
     Name,
     Offset,
+    PanelName,
+    PanelSize,
     Partner,
     Payee,
     Pin,
@@ -131,21 +133,9 @@ class ReaderSettings(Section, frozen=True):
 class LcdSettings(Section, frozen=True):
     """The panel and its SPI bus (Hz, bytes, px), its brightness, the idle picture and the Wi-Fi that is offered."""
 
-    panel: Annotated[
-        Literal["st7789-240", "st7789-320", "ili9341", "ili9486", "ili9488", "framebuffer", "png"],
-        Meta(description="st7789-240, st7789-320, ili9341, ili9486, ili9488, framebuffer or png"),
-    ]
+    panel: PanelName
     folder: Annotated[Path, Meta(description="the path of a folder")] | None = None
-    size: (
-        Annotated[
-            str,
-            Meta(
-                pattern=r"^([1-9]|1[0-9])[0-9]{2}x([1-9]|1[0-9])[0-9]{2}\Z",
-                description='pixels, such as "480x320" or "1024x600"',
-            ),
-        ]
-        | None
-    ) = None
+    size: PanelSize | None = None
     framebuffer: File | None = None
     backlight: Annotated[Path, Meta(description="the path of a folder in /sys/class/backlight")] | None = None
     spi_bus: Annotated[int, Meta(ge=0, le=6, description="0 to 6")] = 0
