@@ -1,7 +1,7 @@
 """What the keys of the configuration take: types with their limits, and the words of an error about them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -17,6 +17,17 @@ Partner = Annotated[
 ]
 Payee = Annotated[str, Meta(pattern=r"^[0-9]{12}\Z", description="a merchant id of 12 digits, in quotes")]
 Offset = Annotated[int, Meta(ge=-480, le=480, description="pixels, -480 to 480")]
+PanelName = Annotated[
+    Literal["st7789-240", "st7789-320", "ili9341", "ili9486", "ili9488", "framebuffer", "png"],
+    Meta(description="st7789-240, st7789-320, ili9341, ili9486, ili9488, framebuffer or png"),
+]
+PanelSize = Annotated[
+    str,
+    Meta(
+        pattern=r"^([1-9]|1[0-9])[0-9]{2}x([1-9]|1[0-9])[0-9]{2}\Z",
+        description='pixels, such as "480x320" or "1024x600"',
+    ),
+]
 Arm = Annotated[float, Meta(ge=0.05, le=60, description="seconds, 0.05 to 60")]
 File = Annotated[Path, Meta(description="the path of a file")]
 LaneId = Annotated[

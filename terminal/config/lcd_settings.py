@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from terminal.config.field_types import File, Offset, Pin
+from terminal.config.field_types import File, Offset, PanelName, PanelSize, Pin
 from terminal.config.section import Section
 
 MHZ = (0.5, 1, 2, 4, 8, 16, 20, 24, 28, 32, 36, 40, 44, 48, 50, 52)
@@ -16,21 +16,9 @@ CLOCKS = frozenset(round(mhz * 1_000_000) for mhz in MHZ)
 class LcdSettings(Section, frozen=True):
     """The panel and its SPI bus (Hz, bytes, px), its brightness, the idle picture and the Wi-Fi that is offered."""
 
-    panel: Annotated[
-        Literal["st7789-240", "st7789-320", "ili9341", "ili9486", "ili9488", "framebuffer", "png"],
-        Meta(description="st7789-240, st7789-320, ili9341, ili9486, ili9488, framebuffer or png"),
-    ]
+    panel: PanelName
     folder: Annotated[Path, Meta(description="the path of a folder")] | None = None
-    size: (
-        Annotated[
-            str,
-            Meta(
-                pattern=r"^([1-9]|1[0-9])[0-9]{2}x([1-9]|1[0-9])[0-9]{2}\Z",
-                description='pixels, such as "480x320" or "1024x600"',
-            ),
-        ]
-        | None
-    ) = None
+    size: PanelSize | None = None
     framebuffer: File | None = None
     backlight: Annotated[Path, Meta(description="the path of a folder in /sys/class/backlight")] | None = None
     spi_bus: Annotated[int, Meta(ge=0, le=6, description="0 to 6")] = 0

