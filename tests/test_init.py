@@ -182,7 +182,7 @@ def test_a_lane_for_the_desk_has_no_loops_that_would_never_see_a_car(tmp_path: P
 def test_every_key_that_a_layout_has_is_one_of_the_configuration() -> None:
     for section, (_, keys) in LAYOUT.items():
         assert set(keys) <= set(hints(SECTIONS[section]))
-    assert {*LAYOUT, "plate", "receipt", "paystation", "coupon"} == set(SECTIONS), (
+    assert {*LAYOUT, "plate", "receipt", "paystation", "coupon", "alerts", "discovery", "log"} == set(SECTIONS), (
         "who has such things adds their section"
     )
 

@@ -45,6 +45,7 @@ def test_where_the_authority_s_key_stays_away_its_signature_is_asked_for(tmp_pat
     assert "Not in it" in said and "certs/lane.exit-2.crt" in said
     wanted = {
         "broker.garage": "mosquitto/certs/server.crt", "watch": "mosquitto/certs/watch.crt",
+        "refund": "certs/refund.crt",
         "lane": "certs/lane.crt", "lane.exit-2": "certs/lane.exit-2.crt",
     }  # fmt: skip
     assert {path.stem for path in (folder / "requests").iterdir()} == set(wanted)
@@ -52,7 +53,9 @@ def test_where_the_authority_s_key_stays_away_its_signature_is_asked_for(tmp_pat
         request = x509.load_pem_x509_csr((folder / f"requests/{name}.csr").read_bytes())
         assert request.is_signature_valid
         (folder / place).write_bytes(own.sign(request))
-        own_key = folder / place.replace("certs/lane", "secrets/mqtt/lane").replace(".crt", ".key")
+        own_key = folder / place.replace("certs/lane", "secrets/mqtt/lane").replace(
+            "certs/refund", "secrets/mqtt/refund"
+        ).replace(".crt", ".key")
         key = load_pem_private_key(own_key.read_bytes(), None)
         assert key.public_key() == request.public_key()
     assert "Not in it" not in init(folder, "exit-2", replace=True)

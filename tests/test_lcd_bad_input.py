@@ -212,7 +212,7 @@ def test_check_draws_every_screen_and_names_those_that_have_no_room(file: Path) 
     assert checked(file)["screens"] == "ok    screens: all of them fit on the ili9341"
     wide = checked(file, panel="png", folder="out", size="260x180")["screens"]
     assert wide == (
-        "FAIL  screens: pay, pay-words, pay-second, pay-signal, pay-scanned do not fit on the png: "
+        "FAIL  screens: pay, pay-words, pay-second, pay-signal, pay-scanned, paid-invoice do not fit on the png: "
         "the countdown is 1 px too wide"
         " -> shorten garage.help_phone or the garage's name, or take a larger panel"
     )

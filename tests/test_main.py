@@ -13,7 +13,20 @@ from terminal.__main__ import main
 from terminal.config.schema import ConfigError
 
 COMMANDS = [
-    *("demo", "run", "reader", "worker", "listener", "barrier", "lcd", "loops", "console", "broker"),
+    *(
+        "demo",
+        "run",
+        "reader",
+        "worker",
+        "listener",
+        "barrier",
+        "lcd",
+        "loops",
+        "console",
+        "alerts",
+        "discovery",
+        "broker",
+    ),
     *(
         "sandbox",
         "init",
@@ -27,6 +40,7 @@ COMMANDS = [
         "screens",
         "refund",
         "reconcile",
+        "export",
         "contract",
     ),
 ]
@@ -83,6 +97,7 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
 def test_every_command_reaches_app_with_its_name(command: str) -> None:
     needed = {
         "screens": ["--out", "x"], "refund": ["marina-exit-1-x"], "reconcile": ["--date", "2026-11-22"],
+        "export": ["--date", "2026-11-22"],
         "backup": ["x.tar"], "user": ["list"], "restore": [__file__, "x"],
     }  # fmt: skip
     assert called(command, *needed.get(command, [])).command == command

@@ -128,8 +128,8 @@ def test_code_and_quiet_zone_fill_the_shorter_side_and_no_text_enters_them(layou
 def test_every_reason_looks_different(name: str) -> None:
     renderer = Renderer(LAYOUTS[name], SITE)
     troubles = [view for view in views().values() if view.reason]
-    assert len(troubles) == 20
-    assert len({renderer.compose(view).tobytes() for view in troubles}) == 20
+    assert len(troubles) == 25
+    assert len({renderer.compose(view).tobytes() for view in troubles}) == 25
 
 
 BYTES = {

@@ -17,8 +17,9 @@ BY_SECTION = {
     "broker": "broker", "mqtt": "broker", "payby": "PayBy", "lookup": "look-up", "reader": "scanner", "lcd": "glass",
     "barrier": "loops and relay", "loops": "loops and relay", "gpio": "loops and relay", "listener": "notify",
     "console": "desk", "journal": "files", "plate": "broker", "lift": "files", "ticket": "files",
+    "alerts": "receivers", "discovery": "broker", "paystation": "broker", "coupon": "scanner", "receipt": "notify",
 }  # fmt: skip
-NO_DOOR = {"garage", "lane", "tariff"}
+NO_DOOR = {"garage", "lane", "log", "tariff"}
 """Sections that only say what is: nothing comes in by them."""
 
 

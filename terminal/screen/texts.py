@@ -52,7 +52,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "help.coupon-unknown": ("Coupon not recognised", "لم نتعرف على القسيمة"),
     "help.coupon-over": ("Coupon has expired", "انتهت صلاحية القسيمة"),
     "help.coupon-used": ("Coupon already used", "القسيمة مستخدمة من قبل"),
-    "help.coupon-alone": ("Scan your ticket first", "امسح تذكرتك أولًا"),
+    "help.coupon-alone": ("Scan ticket first", "امسح التذكرة أولًا"),
     "help.pass-used": ("Pass used by another car", "التصريح مستخدم لمركبة أخرى"),
     "help.plate-unsure": ("Number plate not clear", "لوحة المركبة غير واضحة"),
     "help.refused": ("Payment not accepted", "لم يُقبل الدفع"),

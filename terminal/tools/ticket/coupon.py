@@ -62,4 +62,4 @@ def make_coupon(settings: Settings, worth: str, days: int, now_ms: int, key_id: 
     until_ms = now_ms + days * 86_400_000
     text = sign_coupon(garage.id, secrets.token_hex(10), kind, value, until_ms, key_id, keys[key_id])
     until = datetime.fromtimestamp(until_ms / 1000, ZoneInfo(garage.timezone))
-    return PrintedTicket(text, garage.name or garage.id, garage.name_ar, until, in_words(kind, value))
+    return PrintedTicket(text, garage.name or garage.id, garage.name_ar, until, worth=in_words(kind, value))
