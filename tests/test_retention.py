@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from terminal.core.events import CouponRead, Event, PassRead
 from terminal.core.model import Payment, PaymentProof, Stay, VisitOrder
-from terminal.core.retention import NO_PROOF, REST_MS, RestingStays, rests_until, slim
+from terminal.core.retention import NO_PROOF, REST_MS, RestingStays, rests_until, session_of, slim
 from terminal.core.rules.limits import REMIND_MS
 from tests.support.story import PROOF, T0, Story
 
@@ -50,6 +51,17 @@ def test_only_proofs_that_can_lift_no_more_are_left_out() -> None:
     assert PaymentProof("", "") == NO_PROOF
     left = slim(Stay("s", payments=paid, left=T0))
     assert left.payments == (*(replace(p, proof=NO_PROOF) for p in paid[:2]), paid[2])
+
+
+@pytest.mark.parametrize(
+    ("event", "known"),
+    [
+        (CouponRead(T0, "exit-1", "f", "coupon", "stay", "amount", 500, T0), "coupon"),
+        (PassRead(T0, "exit-1", "f", "pass", "stay", T0, T0), "pass"),
+    ],
+)
+def test_a_coupon_and_a_pass_are_known_by_themselves_whatever_stay_they_are_for(event: Event, known: str) -> None:
+    assert session_of(event) == known
 
 
 def test_a_session_is_found_in_the_row_it_was_put_in_last() -> None:
