@@ -11,7 +11,7 @@ from tests.support.eventually import eventually
 
 def test_attempts_that_find_no_broker_never_wait_long() -> None:
     pace = ReconnectPace()
-    waits = [pace.next_s(0.0, was_up=False, yields=False) for _ in range(100)]
+    waits = [pace.next_s(0.0, in_vain=False, yields=False) for _ in range(100)]
     assert max(waits) <= RETRY_S[1]
     assert waits[0] <= RETRY_S[0]
     assert not pace.is_refused
@@ -19,16 +19,22 @@ def test_attempts_that_find_no_broker_never_wait_long() -> None:
 
 def test_a_broker_that_ends_every_connection_is_left_alone_for_long() -> None:
     pace = ReconnectPace()
-    waits = [pace.next_s(0.1, was_up=True, yields=False) for _ in range(REFUSED_AFTER + 1)]
+    waits = [pace.next_s(0.1, in_vain=True, yields=False) for _ in range(REFUSED_AFTER + 1)]
     assert all(wait <= RETRY_S[1] for wait in waits[: REFUSED_AFTER - 1])
     assert all(REFUSED_S[0] <= wait <= REFUSED_S[1] for wait in waits[REFUSED_AFTER - 1 :])
-    assert pace.next_s(STEADY_S + 1, was_up=True, yields=False) <= RETRY_S[0], "one that held begins anew"
+    assert pace.next_s(STEADY_S + 1, in_vain=True, yields=False) <= RETRY_S[0], "one that held begins anew"
     assert not pace.is_refused
+
+
+def test_a_line_that_breaks_again_and_again_is_no_refusal() -> None:
+    pace = ReconnectPace()
+    waits = [pace.next_s(0.1, in_vain=number % REFUSED_AFTER != 0, yields=False) for number in range(100)]
+    assert max(waits) <= RETRY_S[1]
 
 
 def test_who_yields_to_another_machine_waits_as_long_as_that_needs() -> None:
     pace = ReconnectPace()
-    waits = [pace.next_s(0.1, was_up=True, yields=True) for _ in range(REFUSED_AFTER + 1)]
+    waits = [pace.next_s(0.1, in_vain=True, yields=True) for _ in range(REFUSED_AFTER + 1)]
     assert all(YIELDING_S[0] <= wait <= YIELDING_S[1] for wait in waits)
 
 

@@ -39,8 +39,8 @@ KEEPALIVE_S = 5
 """paho notices a dead link after twice this and one TICK_S."""
 TICK_S = 1.0
 ENDED_AGAIN = (
-    "the broker takes every connection and ends it at once, so the next attempt is in half a minute or more: look at "
-    "its log; it may refuse what mqtt.username publishes or subscribes to"
+    "the broker takes every connection, grants nothing and ends it, so the next attempt is in half a minute or more: "
+    "look at its log; it may refuse what mqtt.username subscribes to"
 )
 FIRST_S = 3.0
 """How long opening waits to learn whether the broker accepts the user; without an answer it goes on."""
@@ -90,7 +90,7 @@ class MqttClient:
         self._first: asyncio.Future[None]
         self._up, self._lost, self._idle = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._error: MqttError | None = None
-        self._once_connected = self._was_up = self._dialing = self._blocked = False
+        self._once_connected = self._was_up = self._served = self._dialing = self._blocked = False
         self._closing = False
         self._refusal = ""
         self._fd: int | None = None
@@ -213,14 +213,15 @@ class MqttClient:
     async def _keep_connected(self) -> None:
         pace = ReconnectPace()
         while not self._error:
-            began, self._was_up = self._loop.time(), False
+            began, self._was_up, self._served = self._loop.time(), False, False
             if trouble := await self._dial():
                 self._note(trouble)
             else:
                 await self._hold()
             if not self._first.done():
                 self._first.set_result(None)
-            wait_s = pace.next_s(self._loop.time() - began, was_up=self._was_up, yields=self.yields)
+            lasted_s, in_vain = self._loop.time() - began, self._was_up and not self._served
+            wait_s = pace.next_s(lasted_s, in_vain=in_vain, yields=self.yields)
             if pace.is_refused:
                 self._note(ENDED_AGAIN)
             await asyncio.sleep(wait_s)
@@ -369,10 +370,12 @@ class MqttClient:
         self._router.asked(mid, wanted)
 
     def _subscribed(self, _client: Any, _userdata: Any, mid: int, codes: list[ReasonCode], _properties: Any) -> None:
+        self._served = self._served or not any(code.is_failure for code in codes)
         self._router.answered(mid, [code.is_failure for code in codes])
 
     def _published(self, *_: Any) -> None:
         self._outstanding -= 1
+        self._served = True
 
     def _arrived(self, _client: Any, _userdata: Any, message: mqtt.MQTTMessage) -> None:
         puback = partial(self._puback, self._generation, message.mid, message.qos)

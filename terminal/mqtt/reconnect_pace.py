@@ -10,8 +10,8 @@ over an id, or a broker that drops everybody, would cause five connects a second
 YIELDING_S = 4.0, 8.0
 """The wait if another machine uses our client id: whichever has the id needs it long enough to let a car out."""
 REFUSED_AFTER = 8
-"""So many connections in a row that the broker took and soon ended are a refusal: some brokers say no to a message or a
-filter by ending the connection."""
+"""So many connections in a row that the broker took, granted nothing on, and soon ended are a refusal: some brokers say
+no to a filter by ending the connection. A line that breaks again and again is none: on it something was granted."""
 REFUSED_S = 30.0, 60.0
 """The wait then. Nothing is heard or said meanwhile, as before; what is wrong is the user's rights, which a person must
 mend, and a cluster must not be kept busy by one client."""
@@ -26,17 +26,15 @@ class ReconnectPace:
 
     @property
     def is_refused(self) -> bool:
-        """Does the broker end every connection soon after it was made?"""
+        """Does the broker end every connection soon, and grant nothing on it?"""
         return self._ended >= REFUSED_AFTER
 
-    def next_s(self, lasted_s: float, *, was_up: bool, yields: bool) -> float:
-        """The wait (s) after a connection, or an attempt at one, that took ``lasted_s``. ``was_up``: the broker had
-        taken it. ``yields``: another machine connects under our client id."""
-        steady = lasted_s > STEADY_S
-        if steady:
-            self._wait_s, self._ended = RETRY_S[0], 0
-        elif was_up:
-            self._ended += 1
+    def next_s(self, lasted_s: float, *, in_vain: bool, yields: bool) -> float:
+        """The wait (s) after a connection, or an attempt at one, that took ``lasted_s``. ``in_vain``: the broker had
+        taken it, and granted nothing. ``yields``: another machine connects under our client id."""
+        if lasted_s > STEADY_S:
+            self._wait_s = RETRY_S[0]
+        self._ended = self._ended + 1 if in_vain and lasted_s <= STEADY_S else 0
         if yields:
             return random.uniform(*YIELDING_S)
         if self.is_refused:
