@@ -1,5 +1,7 @@
 """How soon a lost connection is made again."""
 
+import asyncio
+
 import pytest
 
 from terminal.mqtt import reconnect_pace
@@ -30,6 +32,19 @@ def test_a_line_that_breaks_again_and_again_is_no_refusal() -> None:
     pace = ReconnectPace()
     waits = [pace.next_s(0.1, in_vain=number % REFUSED_AFTER != 0, yields=False) for number in range(100)]
     assert max(waits) <= RETRY_S[1]
+
+
+async def test_a_client_that_is_granted_what_it_asks_for_comes_back_however_often_its_line_breaks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reconnect_pace, "RETRY_S", (0.001, 0.001))
+    async with PuppetBroker() as broker, MqttClient(broker.url, username="me") as client, asyncio.timeout(20):
+        client.subscribe("mine")
+        for _ in range(2 * REFUSED_AFTER):
+            asked = await broker.next(8)
+            broker.send(b"\x90\x03" + asked.body[:2] + b"\x01")
+            broker.writers[-1].close()
+        await broker.next(8)
 
 
 def test_who_yields_to_another_machine_waits_as_long_as_that_needs() -> None:
