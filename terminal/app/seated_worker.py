@@ -39,7 +39,7 @@ def warm_up(settings: Settings) -> None:
     """Import what a worker needs, so that a standby that takes over waits for none of it. Raises ConfigError for a key
     that cannot be read: a standby that cannot serve must not wait for the moment when it should."""
     import terminal.payby.client
-    import terminal.roles.worker.role  # noqa: F401
+    import terminal.roles.worker.role  # noqa: F401 - for the time that it takes
 
     build.tariff(settings)
     payby, lift = settings.need(sections.PaybySettings), settings.need(sections.LiftSettings)

@@ -165,7 +165,7 @@ class JournalWriter(ABC):
     def _run(self, job: WriterJob) -> None:
         try:
             job.done.set_result(job.do())
-        except BaseException as error:
+        except BaseException as error:  # whoever waits for the job gets it
             job.done.set_exception(self._refusal(error))
 
 

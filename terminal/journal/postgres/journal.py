@@ -111,7 +111,7 @@ class PostgresJournal(JournalWriter):
         except psycopg.Error as error:
             db.close()
             raise as_journal_error(address.name, error) from None
-        except BaseException:
+        except BaseException:  # raised again: only the connection must not be left open
             db.close()
             raise
 
@@ -247,7 +247,7 @@ class PostgresJournal(JournalWriter):
             return
         try:
             self._renew()
-        except Exception as error:
+        except Exception as error:  # kept as the journal's refusal, which the next append raises
             self._refusal(error)
 
     def _renew(self) -> int:
