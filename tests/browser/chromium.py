@@ -90,25 +90,40 @@ class Tab:
         return said["result"].get("value")
 
     async def until(self, condition: str, limit_s: float = LIMIT_S) -> None:
-        """Wait until the script ``condition`` holds in the page; raises TimeoutError with it and all complaints."""
+        """Wait until the script ``condition`` holds in the page; raises TimeoutError with it and all complaints.
+
+        A condition that throws does not hold yet: what it looks into may be on the page that is on its way.
+        """
+        await self._truth(f"Boolean({condition})", limit_s)
+
+    async def _truth(self, script: str, limit_s: float) -> Any:
+        """The first value of ``script`` that is true."""
+        thrown = ""
         try:
             async with asyncio.timeout(limit_s):
-                while not await self.run(f"Boolean({condition})"):
+                while True:
+                    try:
+                        if value := await self.run(script):
+                            return value
+                        thrown = ""
+                    except RuntimeError as error:
+                        thrown = f" ({error})"
                     await asyncio.sleep(0.03)  # the page tells nobody when it has drawn
         except TimeoutError:
             raise TimeoutError(
-                f"after {limit_s:g} s still not so: {condition}; complaints: {self.complaints}"
+                f"after {limit_s:g} s still not so: {script}{thrown}; complaints: {self.complaints}"
             ) from None
 
     async def click(self, selector: str) -> None:
         """Press the mouse on the middle of what ``selector`` finds, as a person does, once it can be pressed."""
-        found = f"document.querySelector({json.dumps(selector)})"
-        await self.until(f"{found} && !{found}.disabled && {found}.getAttribute('aria-disabled') !== 'true'")
-        x, y, hit = await self.run(
-            f"""(() => {{ const node = {found}; node.scrollIntoView({{block: 'nearest', behavior: 'instant'}});
+        x, y, hit = await self._truth(
+            f"""(() => {{ const node = document.querySelector({json.dumps(selector)});
+            if (!node || node.disabled || node.getAttribute('aria-disabled') === 'true') return null;
+            node.scrollIntoView({{block: 'nearest', behavior: 'instant'}});
             const box = node.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;
             const top = document.elementFromPoint(x, y);
-            return [x, y, node === top || node.contains(top) || !!(top && top.contains(node))]; }})()"""
+            return [x, y, node === top || node.contains(top) || !!(top && top.contains(node))]; }})()""",
+            LIMIT_S,
         )
         if not hit:
             raise RuntimeError(f"{selector} is covered by something else")
