@@ -237,13 +237,18 @@ class LcdRole:
             if self._told:
                 self._told(view)
             if view.state not in ("wait", "pay"):  # nobody waits for the next picture, which needs its memory anew
-                await self._thread.run(give_back)
+                await self._thread.run(partial(self._rest, view))
         if view.state == "pay":
             await self._draw_ahead(view)
         change_ms = self._presenter.next_ms(self._clock.steady_ms()) if view.state == "pay" else None
         if change_ms is not None:
             return change_ms + 2  # timers may end a little early
         return LOOK_EVERY_MS
+
+    def _rest(self, view: View) -> None:
+        """Hold no more memory than ``view`` needs."""
+        self._renderer.forget(view)
+        give_back()
 
     def _hold_ms(self, view: View) -> int:
         """How long the picture before the one that asks to wait stands on. A code goes off at once."""

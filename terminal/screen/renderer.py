@@ -83,6 +83,13 @@ class Renderer:
         symbol that this panel cannot show, fonts.DoesNotFit for words that have no room on it."""
         return self.frame(view).image
 
+    def forget(self, shown: View) -> None:
+        """Let go of the visit's sheets, half a MB each at 480x320: nobody sees them again. What is shown now stays, and
+        so does what the next visit begins with."""
+        again = {self._essence(shown), View("idle"), View("wait", amount="")}
+        for view in self._sheets.keys() - again:
+            del self._sheets[view]
+
     def frame(self, view: View) -> ScreenImage:
         """As ``compose``, with the boxes."""
         sheet = self._sheet(self._essence(view))
