@@ -1,6 +1,6 @@
 # make demo          the whole line on this machine, with a page to drive it, until Ctrl-C
 # make demo CARS=20  the same without the page: 20 cars, the times of each step, and the end
-# make test          lint, types, import rules and tests
+# make test          lint, types, import rules and tests, and that the rules' own reach each branch of core/
 # make integrations  the example flow in a real Node-RED, and what is announced by Home Assistant's own schemas
 # make sim LIVES=3000 SEED=1   order lives in virtual time, faults on, invariants checked after every event
 # make chaos         real processes that are killed, cut off and flooded, and what became of every payment
@@ -48,7 +48,7 @@ demo: $(READY)
 	@deploy/packages demo
 	@$(BIN)/exit-terminal demo $(if $(CARS),--cars $(CARS),--port $(PORT))
 
-test: check-system lint types imports unit
+test: check-system lint types imports unit coverage
 
 check-system: $(READY_DEV)
 	@deploy/packages test
@@ -63,9 +63,15 @@ types: $(READY_DEV)
 imports: $(READY_DEV)
 	$(BIN)/lint-imports --no-logo
 
-# They wait more than they compute. `ARGS='-n 0 tests/test_rules_orders.py'` runs a file in this process.
+# The rules' own tests, which reach each branch of core/.
+CORE_TESTS := $(addprefix tests/test_,allowance.py clock_turn.py coupon.py digests.py display.py events.py eventstore*.py foreign_ticket.py ids.py invoice.py money.py quote.py retention.py rules_*.py tariff.py tariff_[!p]*.py tariff_pricing.py ticket.py value.py)
+coverage: $(READY_DEV)
+	$(BIN)/python -m pytest -q -n 4 --cov=terminal.core --cov-branch --cov-report=term-missing:skip-covered \
+		--cov-fail-under=100 $(CORE_TESTS)
+
+# All others, which wait more than they compute. `ARGS='-n 0 tests/test_rules_orders.py'` runs a file in this process.
 unit: $(READY_DEV)
-	$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(or $(ARGS),$(addprefix --ignore=,$(wildcard $(CORE_TESTS))))
 
 # The demo's page and the operator's desk in a real browser, headless.
 browser: $(READY_DEV) $(READY_AXE)
@@ -108,13 +114,7 @@ chaos acceptance faults: $(READY_DEV)
 	@deploy/packages test
 	$(BIN)/python -m tests.$@ $(ARGS)
 
-# What the rules' own tests reach of core/, branches included.
-CORE_TESTS := $(addprefix tests/test_,allowance.py clock_turn.py coupon.py digests.py display.py events.py eventstore*.py foreign_ticket.py ids.py invoice.py money.py quote.py retention.py rules_*.py tariff.py tariff_[!p]*.py tariff_pricing.py ticket.py value.py)
-coverage: $(READY_DEV)
-	$(BIN)/python -m pytest -q --cov=terminal.core --cov-branch --cov-report=term-missing:skip-covered \
-		--cov-fail-under=100 $(CORE_TESTS)
-
-# The same tests, and those of drivers, screens and wire, on the newest Python of this machine, beside the environment.
+# The rules' tests, and those of drivers, screens and wire, on the newest Python of this machine, beside the environment.
 NEWEST ?= $(firstword $(foreach name,python3.14 python3.13 python3.12,$(shell $(name) -c 'print("$(name)")' 2>/dev/null)) $(PYTHON))
 READY_NEWEST := .venv-newest/.ready
 newest: $(READY_NEWEST)
@@ -127,7 +127,7 @@ $(READY_NEWEST): requirements-dev.lock pyproject.toml
 	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY_NEWEST)
 
-# The same tests against every change of core/ that mutmut's operators make: status 1 if a change survives that is not in
+# The rules' tests against every change of core/ that mutmut's operators make: status 1 if a change survives that is not in
 # tests/mutation/accepted.txt, or if one in it does not survive. `ARGS='--only rules/visits.py:end_visit'` takes a function or a file.
 mutation: $(READY_DEV)
 	PYTHONHASHSEED=0 $(BIN)/python -m tests.mutation $(ARGS) $(CORE_TESTS)
