@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from broker import guard, outbox
 from broker.connection import WATCHERS
@@ -29,6 +30,7 @@ from terminal.mqtt import presence, router
 from terminal.mqtt.presence import KEPT_MS, Presence
 from terminal.mqtt.router import SubscriptionRouter
 from terminal.mqtt.subscription import Arrival, Subscription
+from terminal.payby import key_files
 from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.barrier.spent_lifts import REFUSALS, SpentLifts
@@ -37,6 +39,7 @@ from tests.support.eventually import eventually
 from tests.support.lifts import GARAGE, LANE, NOW, lift
 from tests.support.memory_journal import MemoryJournal
 from tests.support.raw_mqtt import Raw
+from tests.support.rsa_keys import rsa_key
 from tests.support.turned_clock import TurnedClock
 from tests.support.worker_lane import sandbox, working
 
@@ -230,3 +233,15 @@ async def test_watchers_come_to_a_bound_and_keep_no_role_out(embedded: EmbeddedB
             assert await again.ask(again.hello("watch", client="watch-0", clean=True)) == b"\0\0"
             assert await lane.ask(lane.hello()) == b"\0\0"
     await eventually(lambda: not embedded._guard.tables.watching)
+
+
+def test_keys_are_remembered_to_a_bound_and_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_files, "_found", known := dict[bytes, key_files.KeyFile]())
+    key = rsa_key("merchant").private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    first = key_files.find_key(key)
+    assert first.kind == key_files.PRIVATE
+    for number in range(50):
+        key_files.find_key(b"no key %d" % number)
+        assert key_files.find_key(key) is first, "what is asked for again stays"
+    assert len(known) == 8
+    assert not any(key in one for one in known), "the key's text is not kept"

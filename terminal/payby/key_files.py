@@ -6,6 +6,7 @@ Only a file's bytes tell what is in it. No text here repeats them.
 import base64
 import binascii
 import contextlib
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ _PKCS12 = re.compile(rb"\x30.{1,5}\x02\x01\x03", re.DOTALL)
 _ENCRYPTED = re.compile(rb"\x30.{1,5}\x30.{1,5}\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d", re.DOTALL)  # PBES2
 _NO_KEY = (ValueError, TypeError, UnsupportedAlgorithm)  # their texts may contain parts of the key
 
+_REMEMBERED = 8  # ours, two of PayBy's, and some of a garage's certificates
+
 PRIVATE, PUBLIC, CERTIFICATE = "a private key", "a public key", "a certificate"
 
 
@@ -39,9 +42,26 @@ class KeyFile:
     key: Any = None
 
 
+_found: dict[bytes, KeyFile] = {}
+"""By their contents' SHA-256: the contents themselves are not kept."""
+
+
 def find_key(data: bytes) -> KeyFile:
-    """What is in a key file; raises nothing."""
-    data = _plain(data)
+    """What is in a key file; raises nothing.
+
+    The last few are remembered by their hashes: OpenSSL takes 50 ms to prove an RSA key, many times that on a small
+    computer, and `check` meets the same file in several places.
+    """
+    digest = hashlib.sha256(data).digest()
+    if (found := _found.pop(digest, None)) is None:
+        found = _find(_plain(data))
+        while len(_found) >= _REMEMBERED:
+            _found.pop(next(iter(_found)), None)
+    _found[digest] = found
+    return found
+
+
+def _find(data: bytes) -> KeyFile:
     if not data.strip():
         return KeyFile("an empty file")
     if begin := _BEGIN.search(data):

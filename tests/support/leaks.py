@@ -26,6 +26,8 @@ RECORDS = re.compile(r"\.(db|db-wal|db-shm|archive|log|head|csv|jsonl?)$|\.db\."
 PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]")
 SHORTEST = 8
 """A shorter password is a word that may stand anywhere."""
+LONGEST_ED25519 = 300
+"""bytes, as PEM. OpenSSL takes 50 ms to prove an RSA key, and nothing here shows one."""
 MOST_BYTES = 16 * 1024 * 1024
 MOST_SAID = 64 * 1024 * 1024
 _registered: dict[bytes, str] = {}
@@ -67,6 +69,8 @@ def secrets_in(data: bytes) -> Iterator[bytes]:
         lines = [line.strip() for line in data.splitlines() if line.strip() and not line.startswith(b"-----")]
         whole = [line for line in lines if len(line) == 64 and b":" not in line]
         yield from whole[-1:] or lines[-1:]  # an RSA key begins with what is public, and ends with what is not
+        if len(data) > LONGEST_ED25519:
+            return
         try:
             key = serialization.load_pem_private_key(data, None)
         except (ValueError, TypeError):
