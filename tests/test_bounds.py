@@ -7,11 +7,14 @@ test_broker.py), alerts (test_mqtt_alerts.py), lines of a scanner (test_line_rea
 """
 
 import asyncio
+import gc
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from PIL import Image
 
 from broker import guard, outbox
 from broker.connection import WATCHERS
@@ -35,9 +38,14 @@ from terminal.payby.sandbox.faults import Fault
 from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.barrier.spent_lifts import REFUSALS, SpentLifts
 from terminal.roles.worker import inbox, lane_budget
+from terminal.screen.layouts import LAYOUTS
+from terminal.screen.renderer import Renderer
+from terminal.screen.sample_views import SITE
+from terminal.screen.view import View
 from tests.support.eventually import eventually
 from tests.support.lifts import GARAGE, LANE, NOW, lift
 from tests.support.memory_journal import MemoryJournal
+from tests.support.pay_screens import PAY
 from tests.support.raw_mqtt import Raw
 from tests.support.rsa_keys import rsa_key
 from tests.support.turned_clock import TurnedClock
@@ -245,3 +253,23 @@ def test_keys_are_remembered_to_a_bound_and_read_once(monkeypatch: pytest.Monkey
         assert key_files.find_key(key) is first, "what is asked for again stays"
     assert len(known) == 8
     assert not any(key in one for one in known), "the key's text is not kept"
+
+
+def test_after_a_visit_its_pictures_are_let_go_and_those_of_the_next_stay() -> None:
+    layout = replace(LAYOUTS["ili9488"], width=481)  # a size that no other picture has
+
+    def held() -> int:
+        return sum(isinstance(one, Image.Image) and one.size == (481, layout.height) for one in gc.get_objects())
+
+    renderer = Renderer(layout, SITE)
+    idle = View("idle")
+    for view in (idle, View("wait"), View("wait", amount="20.00", tail="AAAA"), PAY, View("paid", amount="20.00")):
+        renderer.compose(view)
+    assert held() == 5
+    renderer.forget(idle)
+    assert held() == 2
+    renderer.compose(View("wait"))
+    assert held() == 2, "it was there still"
+    renderer.compose(PAY)
+    renderer.forget(PAY)
+    assert held() == 3, "what is shown stays"

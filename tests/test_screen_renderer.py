@@ -1,4 +1,3 @@
-import gc
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -395,23 +394,3 @@ def test_three_independent_readers_find_the_link_in_every_pay_screen(
     for url in (URL, SHORT):
         for hint in ("", "second", "signal"):
             assert read(renderer.compose(replace(PAY, symbol=qr.encode(url), hint=hint))) == url
-
-
-def test_after_a_visit_its_pictures_are_let_go_and_those_of_the_next_stay() -> None:
-    layout = replace(LAYOUTS["ili9488"], width=481)  # a size that no other picture has
-
-    def held() -> int:
-        return sum(isinstance(one, Image.Image) and one.size == (481, layout.height) for one in gc.get_objects())
-
-    renderer = Renderer(layout, SITE)
-    idle = View("idle")
-    for view in (idle, View("wait"), View("wait", amount="20.00", tail="AAAA"), PAY, View("paid", amount="20.00")):
-        renderer.compose(view)
-    assert held() == 5
-    renderer.forget(idle)
-    assert held() == 2
-    renderer.compose(View("wait"))
-    assert held() == 2, "it was there still"
-    renderer.compose(PAY)
-    renderer.forget(PAY)
-    assert held() == 3, "what is shown stays"
