@@ -30,7 +30,8 @@ JOURNALED = (
     *_around("worker", "TicketRefused:1", "fumbles"),
     *_around("worker", "request placeOrder:1", "pays"),
     *_around("worker", "OrderReported:1", "pays"),
-    *_around("worker", "OrderReported:2", "pays", "receipt"),  # the payment, with its invoice's number
+    *_around("worker", "OrderReported:2", "pays"),
+    *_around("worker", "OrderReported:2", "receipt"),  # the payment, with its invoice's number
     *_around("worker", "AllowanceGiven:1", "station"),
     *_around("worker", "CouponRead:1", "coupon"),
     *_around("worker", "request placeOrder:2", "coupon"),
