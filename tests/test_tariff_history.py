@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from terminal.core.money import Fils
@@ -57,9 +59,18 @@ def test_vat_and_exit_grace_are_the_same_at_all_times() -> None:
         TariffHistory(((0, one), (1, schedule(HOURLY, vat_percent="7"))))
 
 
-@pytest.mark.parametrize("starts", [(), (0, 0), (1, 0)])
-def test_tariffs_begin_one_after_the_other(starts: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"^next: takes tariffs that begin one after the other, and no two at once$"):
+@pytest.mark.parametrize(
+    ("starts", "said"),
+    [
+        ((), "next: takes a tariff before it"),
+        ((0, 0), "next[1]: from: does not begin after the tariff before it"),
+        ((1, 0), "next[1]: from: does not begin after the tariff before it"),
+        ((0, 2, 2), "next[2]: from: does not begin after next[1]"),
+        ((0, 1, 3, 2), "next[3]: from: does not begin after next[2]"),
+    ],
+)
+def test_tariffs_begin_one_after_the_other(starts: tuple[int, ...], said: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
         TariffHistory(tuple((start, schedule(HOURLY)) for start in starts))
 
 

@@ -41,9 +41,12 @@ class TariffHistory:
     classes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        starts = [start for start, _ in self.versions]
-        if not starts or any(after <= before for before, after in pairwise(starts)):
-            raise ValueError("next: takes tariffs that begin one after the other, and no two at once")
+        if not self.versions:
+            raise ValueError("next: takes a tariff before it")
+        for number, ((before, _), (after, _)) in enumerate(pairwise(self.versions), 1):
+            if after <= before:
+                first = f"next[{number - 1}]" if number > 1 else "the tariff before it"
+                raise ValueError(f"next[{number}]: from: does not begin after {first}")
         if len({schedule.exit_grace_ms for _, schedule in self.versions}) > 1:
             raise ValueError("next: exit_grace: is the same at all times")
         if len({schedule.vat_percent for _, schedule in self.versions}) > 1:
