@@ -32,6 +32,7 @@ from terminal.app.roles import run_roles
 from terminal.config import load
 from terminal.config import schema as sections
 from terminal.config.load import read_ticket_keys
+from terminal.config.receipt_settings import ReceiptSettings
 from terminal.config.schema import ConfigError, Settings, present
 from terminal.core.ids import derived_id
 from terminal.core.ticket import sign_ticket
@@ -98,6 +99,13 @@ waiting_pin = 5
 boom_pin = 6
 [listener]
 port = {notify}
+[receipt]
+supplier = "Marina Parking LLC"
+supplier_ar = "المارينا للمواقف ذ.م.م"
+address = "Marina Walk, Dubai, UAE"
+address_ar = "مارينا ووك، دبي، الإمارات العربية المتحدة"
+trn = "100000000000003"
+url = "http://127.0.0.1:{notify}/receipt"
 [console]
 lift_private_key = "secrets/console.pem"
 [journal]
@@ -307,6 +315,7 @@ def _parts(
         broker=broker,
         tickets=Tickets(lambda m: ticket(garage, m), lambda m: ticket("elsewhere", m), "LOST"),
         tap=watch.subscribe(f"parking/{garage}/#"),
+        invoices=settings.need(ReceiptSettings).url or "",
     )
 
 
