@@ -30,6 +30,7 @@ from terminal.config.lcd_settings import LcdSettings
 from terminal.config.schema import ConfigError, GarageSettings, Settings
 from terminal.payby.plain_text import plain
 from terminal.threads import aside
+from terminal.tools.init.options import ANSWERS, option_key
 
 
 def main(args: argparse.Namespace) -> int:
@@ -164,8 +165,7 @@ def _ticket(args: argparse.Namespace) -> int:
 def _init(args: argparse.Namespace) -> int:
     from terminal.tools.init import command
 
-    options = ("garage", "name", "name_ar", "help_phone", "timezone", "exit_lanes", "mqtt_url", "partner_id")
-    given = {option: getattr(args, option) for option in (*options, "notify_url", "reader", "device", "panel", "pins")}
+    given = {key: getattr(args, key) for key in (option_key(option) for option, *_ in ANSWERS)}
     request = command.Request(
         args.config or (args.into or args.folder) / "exit-terminal.toml",
         given,
