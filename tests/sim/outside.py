@@ -77,6 +77,9 @@ class Outside:
 
     def equips(self, plan: "Plan") -> None:
         """What a driver has in his hand when he comes to the exit."""
+        if plan.kind == "lost" and self._world.foreign:
+            plan.coupons = [self._coupon()]  # which nobody takes from him
+            return
         if plan.kind not in HOLDERS or plan.is_free:
             return
         where = self._dice.random()
@@ -152,6 +155,8 @@ class Outside:
     def looks(self, stay: Stay) -> None:
         """Each counts for one stay alone, and only what was given."""
         checks = self._world.checks
+        if stay.lost is not None and stay.allowances:
+            checks.wrong(f"I4: {stay.session} is a lost ticket's, and {stay.allowances[0].kind} counts for it")
         for one in stay.allowances:
             if one.by.startswith("pass "):
                 self._by_pass(one.by.removeprefix("pass "), stay.session)
