@@ -11,7 +11,6 @@ from typing import NoReturn
 
 from terminal import __version__
 from terminal.config.schema import ConfigError
-from terminal.tools.init.options import ANSWERS
 
 PROGRAM = "exit-terminal"
 
@@ -276,6 +275,8 @@ def _add_export(export: argparse.ArgumentParser) -> None:
 
 def _add_init(init: argparse.ArgumentParser) -> None:
     """What nobody tells by an option is asked, where there is a terminal."""
+    from terminal.tools.init.options import ANSWERS
+
     init.add_argument(
         "folder", metavar="FOLDER", type=Path, nargs="?", default=Path(), help="(default: where this is run)"
     )

@@ -30,7 +30,6 @@ from terminal.config.lcd_settings import LcdSettings
 from terminal.config.schema import ConfigError, GarageSettings, Settings
 from terminal.payby.plain_text import plain
 from terminal.threads import aside
-from terminal.tools.init.options import ANSWERS, option_key
 
 
 def main(args: argparse.Namespace) -> int:
@@ -164,6 +163,7 @@ def _ticket(args: argparse.Namespace) -> int:
 
 def _init(args: argparse.Namespace) -> int:
     from terminal.tools.init import command
+    from terminal.tools.init.options import ANSWERS, option_key
 
     given = {key: getattr(args, key) for key in (option_key(option) for option, *_ in ANSWERS)}
     request = command.Request(
