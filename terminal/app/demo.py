@@ -47,7 +47,7 @@ from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.barrier.role import RelayDriver
 from terminal.roles.lcd import PanelDriver
 from terminal.roles.loops import LoopsDriver
-from terminal.roles.reader import ScannerDriver
+from terminal.roles.reader import ButtonDriver, ScannerDriver
 
 ROLES = ("worker", "listener", "barrier", "loops", "lcd", "reader")
 RAISE_PIN, UP_PIN, DOWN_PIN, WAITING_PIN, BOOM_PIN = 17, 27, 22, 5, 6
@@ -140,6 +140,10 @@ class SimulatedHardware:
 
     def scanner(self) -> AbstractAsyncContextManager[ScannerDriver]:
         return self.tickets
+
+    @asynccontextmanager
+    async def lost_button(self) -> AsyncIterator[ButtonDriver | None]:
+        yield None
 
     @asynccontextmanager
     async def panel(self) -> AsyncIterator[PanelDriver]:
