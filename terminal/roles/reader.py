@@ -156,7 +156,8 @@ class ReaderRole:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(), name="reader answers")
                 tasks.create_task(self._watch_scanner(tasks), name="reader scanner")
-                tasks.create_task(self._watch_button(tasks), name="reader button")
+                if self._button:
+                    tasks.create_task(self._watch_button(tasks), name="reader button")
                 async for reading in self._scanner:
                     await self._take(reading, tasks)
                 raise RuntimeError("the scanner's readings have ended")
