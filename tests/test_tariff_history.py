@@ -3,7 +3,7 @@ import re
 import pytest
 
 from terminal.core.money import Fils
-from terminal.core.tariff import TariffHistory
+from terminal.core.tariff import SettledStay, TariffHistory
 from terminal.core.tariff.stay import EarlierStay, PricedStay, PriorPayment
 from tests.support.tariffs import HOURLY, history, moment, schedule
 
@@ -72,6 +72,21 @@ def test_vat_and_exit_grace_are_the_same_at_all_times() -> None:
 def test_tariffs_begin_one_after_the_other(starts: tuple[int, ...], said: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
         TariffHistory(tuple((start, schedule(HOURLY)) for start in starts))
+
+
+def test_a_vehicle_that_came_back_goes_on_and_what_it_paid_counts() -> None:
+    tariff = history(HOURLY, reentry_minutes=120)
+    first, second = SettledStay(TURN, TURN + 3 * HOUR, 3000), SettledStay(TURN + 4 * HOUR, TURN + 5 * HOUR, 2000)
+
+    def due(entered: int, *before: SettledStay) -> int:
+        return tariff.fee_after(entered, entered + HOUR, "", before)
+
+    assert due(TURN + 5 * HOUR) == 1000
+    assert due(TURN + 5 * HOUR, first) == 3000
+    assert due(TURN + 6 * HOUR, first, second) == 2000
+    assert due(TURN + 5 * HOUR + 1000, first) == 1000  # a second too late: what it paid then is of no account now
+    assert due(TURN + 7 * HOUR + 1, first, second) == 1000
+    assert history(HOURLY).fee_after(TURN + 5 * HOUR, TURN + 6 * HOUR, "", (first,)) == 1000
 
 
 def test_a_replay_prices_by_the_tariff_of_the_time() -> None:

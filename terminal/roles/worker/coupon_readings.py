@@ -9,6 +9,7 @@ from terminal.core.events import CouponRead, PassRead, TicketRefused
 from terminal.core.foreign_ticket import ForeignStay, ForeignTicket
 from terminal.core.ids import moment_of
 from terminal.core.model import ForeignKind, Lane, ParkingFee, Stay
+from terminal.core.tariff import SettledStay
 from terminal.core.ticket import TicketError, read_ticket
 from terminal.eventstore.store import EventStore
 from terminal.roles.worker.event_mapper import FRESH_MS, TICKET_SHOWN, JudgementSettings
@@ -69,28 +70,28 @@ class CouponReadings:
         began = self._began(fee)
         if began is None or fee.minutes is None:
             return None
-        entered_ms, ticket_class = began
+        entered_ms, ticket_class, earlier = began
         before = sum(one.minutes for one in stay.allowances if one.id != coupon)
         full = fee.amount if fee.full is None else fee.full
         exited_ms = entered_ms + fee.minutes * _MINUTE_MS
 
         def costs(minutes_off: int) -> int:
             shorter = max(entered_ms, exited_ms - minutes_off * _MINUTE_MS)
-            return min(full, self._judgement.tariff.fee(entered_ms, shorter, ticket_class))
+            return min(full, self._judgement.tariff.fee_after(entered_ms, shorter, ticket_class, earlier))
 
         return costs(before) - costs(before + more) if before else full - costs(more)
 
-    def _began(self, fee: ParkingFee) -> tuple[int, str] | None:
-        """When the stay of a ticket began (ms since the epoch), and its class; None if this process has not read the
-        ticket, or nobody told its entry."""
+    def _began(self, fee: ParkingFee) -> tuple[int, str, tuple[SettledStay, ...]] | None:
+        """When the stay of a ticket began (ms since the epoch), its class, and the stays before it; None if this
+        process has not read the ticket, or nobody told its entry."""
         kind: ForeignKind
         for kind in ("number", "plate"):
             theirs = self._known(ForeignTicket(kind, fee.ticket))
             if theirs and theirs.session == fee.session and theirs.entered_ms is not None:
-                return theirs.entered_ms, theirs.ticket_class
+                return theirs.entered_ms, theirs.ticket_class, theirs.before
         try:
             told = self._judgement
             ticket = read_ticket(self._tickets.get(fee.id, ""), told.ticket_keys, told.garage)
         except TicketError:
             return None
-        return ticket.entered_ms, ticket.key_id
+        return ticket.entered_ms, ticket.key_id, ()
