@@ -275,6 +275,8 @@ def _add_export(export: argparse.ArgumentParser) -> None:
 
 def _add_init(init: argparse.ArgumentParser) -> None:
     """What nobody tells by an option is asked, where there is a terminal."""
+    from terminal.tools.init.options import ANSWERS
+
     init.add_argument(
         "folder", metavar="FOLDER", type=Path, nargs="?", default=Path(), help="(default: where this is run)"
     )
@@ -303,19 +305,8 @@ def _add_init(init: argparse.ArgumentParser) -> None:
     init.add_argument(
         "--ca-key", metavar="FILE", type=_to_read, help="its key (default: requests are made, for it to sign)"
     )
-    init.add_argument("--garage", metavar="ID", help="1 to 12 of a-z and 0-9")
-    init.add_argument("--name", metavar="TEXT", help="the garage's name, for drivers")
-    init.add_argument("--name-ar", metavar="TEXT", help="the same in Arabic")
-    init.add_argument("--help-phone", metavar="NUMBER", help="for drivers who need help")
-    init.add_argument("--timezone", metavar="ZONE", help="of the garage, as Asia/Dubai")
-    init.add_argument("--exit-lanes", metavar="N", help="how many exit lanes the garage has")
-    init.add_argument("--partner-id", metavar="ID", help="the merchant's, in PayBy's portal")
-    init.add_argument("--notify-url", metavar="URL", help="where PayBy's notifications go")
-    init.add_argument("--mqtt-url", metavar="URL", help="where lanes reach the server's broker")
-    init.add_argument("--reader", metavar="DRIVER", help="serial, hid or stdin")
-    init.add_argument("--device", metavar="PATH", help="the scanner's")
-    init.add_argument("--panel", metavar="PANEL", help="the LCD's, or png")
-    init.add_argument("--pins", metavar="KIND", help="auto, or mock without hardware")
+    for option, value, said in ANSWERS:
+        init.add_argument(option, metavar=value, help=said)
 
 
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {

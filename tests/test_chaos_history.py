@@ -1,33 +1,16 @@
 """The judge of the process chaos (tests/chaos/history.py) finds each kind of violation, and no other."""
 
-import random
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from terminal.core.events import EVENTS
-from terminal.core.model import VisitRefund
+from terminal.core.invoice import Supplier, TaxInvoice
+from terminal.core.model import Stay, VisitRefund
 from terminal.core.retention import slim
-from terminal.journal.kinds import (
-    ASKED,
-    CHECKPOINT,
-    DONE,
-    GONE,
-    INTENT,
-    NOTICE,
-    RECALLED,
-    REFUSED,
-    SHELVED,
-    TOLD,
-    WORDS,
-)
-from tests.chaos.__main__ import Outcome, Part, reached
 from tests.chaos.history import Account, Car, Gate, History, Intent, judge
 from tests.chaos.reading import replayed
-from tests.chaos.steps import ELSEWHERE, JOURNALED, Plan, steps
 from tests.chaos.stolen import is_lost
 from tests.support.evening import an_evening, filled, told
 from tests.support.story import Story, an_id
@@ -89,6 +72,31 @@ def held(h: History, holder: str) -> None:
     stay = h.garage.stays[SESSION]
     payment = replace(stay.payments[0], holder=holder)  # type: ignore[arg-type]
     h.garage.stays[SESSION] = replace(stay, payments=(payment,))
+
+
+def invoiced(h: History, place: int) -> None:
+    """The payment has the invoice of that place."""
+    assert h.garage
+    stay = h.garage.stays[SESSION]
+    invoice = TaxInvoice(
+        f"marina-2612010600-{place:06d}-ABCD", 0, "00" * 12, Supplier("Marina", "", "Dubai", "", "1", "5")
+    )
+    h.garage.stays[SESSION] = replace(stay, payments=(replace(stay.payments[0], invoice=invoice),))
+
+
+def gap_in_the_invoices(h: History) -> None:
+    invoiced(h, 2)
+
+
+def paid_without_invoice(h: History) -> None:
+    assert h.garage
+    other = replace(h.garage.stays[SESSION].payments[0], order_no="another", holder="raised")
+    invoiced(h, 1)
+    h.stays = {**h.garage.stays, OTHER: Stay(OTHER, payments=(other,))}
+
+
+def unread_invoice(h: History) -> None:
+    car(h, unread=True)
 
 
 def free_lift(h: History) -> Intent:
@@ -271,6 +279,9 @@ BREACHES: list[tuple[Callable[[History], None], str]] = [
     (raised_and_given_back, "raised and was given back, and no person asked for it"),
     (given_back_unasked, "raised and was given back, and no person asked for it"),
     (two_open, "I4: another was placed while"),
+    (gap_in_the_invoices, "I3: the invoices of series marina-2612010600 have the places [2]"),
+    (paid_without_invoice, "I3: another is paid, and has no invoice"),
+    (unread_invoice, "was shown the code of its invoice, and no page opened"),
     (two_stories, "I5: the worker's journal tells two stories"),
     (not_served, "I8: the faults are over"),
     (fell, "I8: worker ended by itself with status 1"),
@@ -344,48 +355,6 @@ def test_a_visit_is_lost_where_its_lane_shows_anything_else_before_its_end() -> 
     assert not is_lost([other, *visit, other], SESSION)
     assert not is_lost([other], SESSION)
     assert is_lost([other, *visit[:2], other, visit[2]], SESSION)
-
-
-# -- what is to be killed --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("loops", [True, False])
-def test_each_step_comes_as_often_as_the_others(loops: bool) -> None:
-    plan, came = Plan(random.Random(1), loops=loops), Counter[str]()
-    for _ in range(2000):
-        worker, manner = plan.first()
-        assert manner in worker.manner
-        more = plan.more(manner)
-        assert all(manner in step.manner for step in more)
-        came.update(step.name for step in (worker, *more))
-    names = {step.name for step in steps(loops)}
-    assert set(came) == names
-    assert min(came.values()) >= 20
-
-
-def test_each_kind_of_row_is_a_step_or_left_to_the_simulation() -> None:
-    kinds = {*EVENTS, WORDS, CHECKPOINT, SHELVED, RECALLED, NOTICE, ASKED, TOLD, GONE, INTENT, DONE, REFUSED}
-    named = {step.at.split(":")[1].split()[0] for step in JOURNALED if not step.at.startswith("pin")}
-    assert (named | ELSEWHERE, named & ELSEWHERE) == (kinds, set())
-
-
-def test_a_step_that_was_missed_comes_once_more_after_the_others() -> None:
-    plan = Plan(random.Random(1), loops=True)
-    missed, _ = plan.first()
-    plan.again(missed)
-    mine = [step for step in steps(loops=True) if step.role == "worker"]
-    came = [plan.first()[0] for _ in mine]
-    assert came[-1] == missed
-    assert sorted(step.name + str(step.manner) for step in came) == sorted(s.name + str(s.manner) for s in mine)
-
-
-def test_a_full_run_fails_for_a_step_that_it_never_reached() -> None:
-    part = Part("kills", "amqtt", 1, 1)
-    every = Counter(dict.fromkeys((step.name for step in steps(loops=True)), 1))
-    whole = Outcome(part, [], 1, 1, Counter(), every, {}, 1.0)
-    assert reached([whole])[1] == []
-    del every["barrier pin:1:1"]
-    assert reached([replace(whole, hits=every)])[1] == ["barrier pin:1:1"]
 
 
 async def test_a_stay_that_has_left_memory_is_still_judged(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 from terminal.demo.feed import BoomMoved, FrameShown, MessagePassed, Watch
 from terminal.demo.lane import DemoLane
 from terminal.demo.ports import NotNow
+from terminal.screen.qr import draw, encode
 from terminal.screen.view import View
 from tests.browser.fake_terminal import FakeTerminal
 
@@ -88,6 +89,24 @@ async def test_the_camera_says_so_when_the_glass_shows_no_code() -> None:
         with pytest.raises(NotNow, match="No code in view"):
             await lane.phone_scan()
         assert lane.state()["phone"]["note"].startswith("No code in view")
+
+
+async def test_the_phone_shows_the_address_of_an_invoice_and_does_not_ask_payby_for_it() -> None:
+    fake = FakeTerminal()
+    address = "http://127.0.0.1:8080/receipt/" + "7" * 68
+    async with a_lane(fake) as lane:
+        with lane.feed.watch() as watch:
+            fake.panel.tell(draw(encode(address), 300))
+            await until(watch, lambda: lane.image is not None and lane.image.size == (300, 300))
+            lane.lcd_shows(View("paid", symbol=encode(address)))
+            assert lane.state()["screen"]["invoice"]
+            assert await lane.phone_scan() is None
+            phone = lane.state()["phone"]
+            assert (phone["state"], phone["invoice"], phone["order"]) == ("invoice", address, None)
+            fake.panel.tell(draw(encode("http://127.0.0.1:8081/receipt/1"), 320))
+            await until(watch, lambda: lane.image is not None and lane.image.size == (320, 320))
+            with pytest.raises(NotNow):
+                await lane.phone_scan()
 
 
 async def test_a_payment_that_payby_refuses_leaves_the_order_on_the_phone_with_the_reason() -> None:

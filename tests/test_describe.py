@@ -34,6 +34,8 @@ def test_a_stay_is_said_in_days_hours_and_minutes(minutes: int, words: str) -> N
         ("order", {"status": "created", "amount": "20.00", "currency": "AED"}, "created, AED 20.00"),
         ("order", {"status": "none"}, "no order"),
         ("screen", {"state": "idle"}, "shows idle"),
+        ("screen", {"state": "paid"}, "shows paid"),
+        ("screen", {"state": "paid", "qr": {}}, "shows paid, and the code of the invoice"),
         (
             "screen",
             {"state": "help", "reason": "refused", "help_code": "K7M2Q"},

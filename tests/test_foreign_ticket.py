@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from terminal.core.foreign_ticket import (
+    BEFORE_MOST,
     LONGEST_MS,
     NUMBER_MOST,
     ForeignEntry,
     ForeignStay,
     ForeignStays,
     ForeignTicket,
+    coming_back,
     entry_fault,
     flat_stay,
     foreign_quote,
@@ -24,6 +26,7 @@ from terminal.core.ids import derived_id
 from terminal.core.model import Lane, ParkingFee, Visit, WaitingVehicle
 from terminal.core.money import Fils
 from terminal.core.quote import Quote
+from terminal.core.tariff import SettledStay
 from terminal.core.ticket import FUTURE_ALLOWANCE_MS
 from tests.support.tariffs import HOURLY, history
 
@@ -73,6 +76,21 @@ def test_a_flat_fee_becomes_the_true_one_of_the_same_stay_once_the_entry_is_told
     assert foreign_quote(flat, READ + 5, TARIFF) == Quote("due", READ + 5, session, None, None, Fils(2500))
     told = told_stay("marina", TICKET, ENTRY, READ + 1000, flat)
     assert (told.session, told.entered_ms, told.flat) == (flat.session, ENTRY.entered_ms, 0)
+
+
+def test_a_ticket_that_comes_back_is_remembered_with_what_it_paid() -> None:
+    left = READ + 1000
+    new = told_stay("marina", TICKET, ForeignEntry(left + HOUR_MS), left + 2 * HOUR_MS, FIRST)
+    back = coming_back(new, FIRST, left, 2000)
+    assert back == replace(new, before=(SettledStay(ENTRY.entered_ms, left, 2000),))
+    assert told_stay("marina", TICKET, ForeignEntry(left), left + 3 * HOUR_MS, back).before == back.before
+    assert coming_back(new, FIRST, left + HOUR_MS + 1, 2000) == new  # another car has it
+    assert coming_back(new, replace(FIRST, entered_ms=None), left, 2000) == new
+    many = replace(FIRST, before=(SettledStay(1, 2, 3),) * BEFORE_MOST)
+    assert len(coming_back(new, many, left, 2000).before) == BEFORE_MOST
+    tariff = history(HOURLY, reentry_minutes=60)
+    assert foreign_quote(back, left + 2 * HOUR_MS, tariff).amount == 3000  # five hours and a second, less what was paid
+    assert foreign_quote(back, left + 2 * HOUR_MS, history(HOURLY)).amount == 1000
 
 
 def test_a_stay_costs_what_the_tariff_says_of_its_class() -> None:

@@ -250,7 +250,7 @@ def test_without_a_person_what_nobody_told_stands_in_and_is_said(tmp_path: Path)
     said: list[str] = []
     assert run(Request(tmp_path / "exit-terminal.toml", {}), around(said)) == 0
     text = (tmp_path / "exit-terminal.toml").read_text(encoding="utf-8")
-    must = [question.key for question in questions("here") if question.must]
+    must = [question.key for question in questions("here") if question.must and not question.after]
     assert text.count(TO_SET) == len(must) == 5
     for key in must:
         assert any(f"  {key} = " in part for part in said), key
@@ -274,7 +274,7 @@ def person(*answers: str) -> tuple[Callable[[str], str], list[str]]:
 def test_a_person_is_asked_until_an_answer_fits_and_return_takes_the_default(tmp_path: Path) -> None:
     prompt, asked = person(
         "fridge", "single", "Marina Mall", "marina", "", "", "+971 4 1", "", "", "exit-9", "200000000777",
-        "ftp://x", "", "stdin", "png", "mock",
+        "ftp://x", "", "", "", "", "stdin", "png", "mock",
     )  # fmt: skip
     said: list[str] = []
     assert run(Request(tmp_path / "exit-terminal.toml", {}), around(said, prompt)) == 0
@@ -286,7 +286,7 @@ def test_a_person_is_asked_until_an_answer_fits_and_return_takes_the_default(tmp
     assert "got 'fridge', takes single, server or lane" in said
     assert "garage.id: got 'Marina Mall', takes 1 to 12 characters of a-z and 0-9" in said
     assert sum("notify_url: got" in line for line in said) == 1
-    assert len(asked) == 16
+    assert len(asked) == 19
     assert not any("device" in question for question in asked)  # of standard input there is none
 
 
@@ -306,6 +306,10 @@ def test_a_person_who_leaves_has_made_nothing(tmp_path: Path) -> None:
         ({"notify_url": "pay.example.com"}, "init: --notify-url: payby.notify_url: got a text of 15 characters"),
         ({"reader": "camera"}, "init: --reader: reader.driver: got 'camera', takes serial, hid or stdin"),
         ({"panel": "oled"}, "init: --panel: lcd.panel: got 'oled', takes st7789-240"),
+        ({"trn": "123"}, "init: --trn: receipt.trn: got '123', takes 15 digits, in quotes"),
+        ({"supplier": "Marina LLC"}, "init: --supplier: takes --trn beside it"),
+        ({"coupons": "maybe"}, "init: --coupons: coupon.keys: got 'maybe', takes yes or no"),
+        ({"paystation": "kiosk"}, "init: --paystation: paystation.trusted: got 'kiosk', takes a name that begins with"),
         ({"pins": "none"}, "init: --pins: gpio.pins: got 'none', takes auto or mock"),
         ({"mqtt_url": "mqtts://a"}, "init: --mqtt-url: got 'mqtts://a', takes no value for a single"),
     ],

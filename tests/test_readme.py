@@ -106,7 +106,7 @@ def test_the_wiring_page_has_the_pins_of_the_example() -> None:
     example = (TREE / "deploy/exit-terminal.toml").read_text()
     page = (TREE / "deploy/wiring.md").read_text()
     pins = dict(re.findall(r"^(\w+_pin) = (\d+)", example, re.MULTILINE))
-    assert len(pins) == 7
+    assert len(pins) == 8
     for name, number in pins.items():
         row = next(line for line in page.splitlines() if f".{name}`" in line)
         assert re.search(rf"\b{number} \(", row), row

@@ -37,6 +37,14 @@ def test_coupons_of_which_some_are_copies_and_a_pay_station_violate_nothing() ->
         assert report.counts["allowances"] > 5
 
 
+def test_drivers_who_have_all_of_these_in_one_world_violate_nothing() -> None:
+    kinds = ("lost", "look-ups", "allowed by coupons", "allowed by passes", "allowed by the station")
+    reports = [run(f"all:{number}", Options(orders=40, climate="all tickets", tracing=True)) for number in range(2)]
+    for report in reports:
+        assert not report.violation, f"{report.violation}\n{readable(report.trace, 200)}"
+        assert all(report.counts[kind] for kind in (*kinds, "allowed to others' tickets")), report.counts
+
+
 @pytest.mark.fault("worker-frozen")
 def test_a_worker_that_is_frozen_or_cut_off_while_another_takes_over_violates_nothing() -> None:
     for number in range(2):

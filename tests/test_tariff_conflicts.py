@@ -82,7 +82,7 @@ A, B, C = "rate[1] (A)", "rate[2] (B)", "rate[3] (C)"
         ),
         (
             [rate("A", hours="00:00-12:00, 11:00-24:00")],
-            f"{A} and {A}: both hold from Monday 11:00 to Monday 12:00",
+            f"{A}: holds twice from Monday 11:00 to Monday 12:00",
         ),
         (
             [
@@ -98,7 +98,7 @@ A, B, C = "rate[1] (A)", "rate[2] (B)", "rate[3] (C)"
         ),
         (
             [rate("A", week="mon 06:00-fri 18:00")],
-            f"{A} and {A}: no rate holds between them, from Friday 18:00 to Monday 06:00",
+            f"{A}: no rate holds from Friday 18:00 to Monday 06:00",
         ),
         (
             [rate("A", days="mon-fri, holiday"), rate("B", days="sat, sun, holiday")],
@@ -168,6 +168,6 @@ def test_rates_that_contradict_each_other_are_refused_by_name(rates: list[dict[s
 
 def test_a_class_has_rates_for_every_hour_of_its_own() -> None:
     night = rate("B", hours="20:00-08:00", **{"class": "staff"})
-    assert said(rate("A"), night) == f"{B} and {B}: no rate holds between them, from Monday 08:00 to Monday 20:00"
+    assert said(rate("A"), night) == f"{B}: no rate holds from Monday 08:00 to Monday 20:00"
     nobody = {key: value for key, value in night.items() if key != "hours"}
     assert said(nobody) == "rate: every rate has a class, takes at least one without, for a ticket that names none"

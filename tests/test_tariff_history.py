@@ -1,7 +1,9 @@
+import re
+
 import pytest
 
 from terminal.core.money import Fils
-from terminal.core.tariff import TariffHistory
+from terminal.core.tariff import SettledStay, TariffHistory
 from terminal.core.tariff.stay import EarlierStay, PricedStay, PriorPayment
 from tests.support.tariffs import HOURLY, history, moment, schedule
 
@@ -57,10 +59,34 @@ def test_vat_and_exit_grace_are_the_same_at_all_times() -> None:
         TariffHistory(((0, one), (1, schedule(HOURLY, vat_percent="7"))))
 
 
-@pytest.mark.parametrize("starts", [(), (0, 0), (1, 0)])
-def test_tariffs_begin_one_after_the_other(starts: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"^next: takes tariffs that begin one after the other, and no two at once$"):
+@pytest.mark.parametrize(
+    ("starts", "said"),
+    [
+        ((), "next: takes a tariff before it"),
+        ((0, 0), "next[1]: from: does not begin after the tariff before it"),
+        ((1, 0), "next[1]: from: does not begin after the tariff before it"),
+        ((0, 2, 2), "next[2]: from: does not begin after next[1]"),
+        ((0, 1, 3, 2), "next[3]: from: does not begin after next[2]"),
+    ],
+)
+def test_tariffs_begin_one_after_the_other(starts: tuple[int, ...], said: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
         TariffHistory(tuple((start, schedule(HOURLY)) for start in starts))
+
+
+def test_a_vehicle_that_came_back_goes_on_and_what_it_paid_counts() -> None:
+    tariff = history(HOURLY, reentry_minutes=120)
+    first, second = SettledStay(TURN, TURN + 3 * HOUR, 3000), SettledStay(TURN + 4 * HOUR, TURN + 5 * HOUR, 2000)
+
+    def due(entered: int, *before: SettledStay) -> int:
+        return tariff.fee_after(entered, entered + HOUR, "", before)
+
+    assert due(TURN + 5 * HOUR) == 1000
+    assert due(TURN + 5 * HOUR, first) == 3000
+    assert due(TURN + 6 * HOUR, first, second) == 2000
+    assert due(TURN + 5 * HOUR + 1000, first) == 1000  # a second too late: what it paid then is of no account now
+    assert due(TURN + 7 * HOUR + 1, first, second) == 1000
+    assert history(HOURLY).fee_after(TURN + 5 * HOUR, TURN + 6 * HOUR, "", (first,)) == 1000
 
 
 def test_a_replay_prices_by_the_tariff_of_the_time() -> None:

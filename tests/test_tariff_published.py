@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from terminal.core.money import parse
 from terminal.core.tariff.boundaries import boundaries
 from terminal.core.tariff.stay import EarlierStay, PricedStay, PriorPayment
-from tests.support.tariffs import FOLDER, length, moment, published
+from tests.support.tariffs import FOLDER, looks, moment, published
 
 MALL_WEEK = "4 h 0, 5 h 20, 6 h 60, 7 h 80, 8 h 100, 12 h 200, 24 h 500, 30 days 1000"
 MALL_WEEKEND = "6 h 0, 7 h 80, 8 h 100, 12 h 200, 24 h 500, 30 days 1000"
@@ -92,17 +91,6 @@ TABLES = [
 ``~`` says that steps were left out, at its end alone."""
 OVERNIGHT = 4 * 3_600_000
 """Al Wahda from 23:00: at 03:00 the night counts."""
-
-
-def looks(table: str) -> Iterator[tuple[int, int]]:
-    """Stays, and what each costs."""
-    start = 0
-    for part in table.split(", "):
-        until, _, price = part.removeprefix("~").rpartition(" ")
-        if not part.startswith("~"):
-            yield start + 1000, parse(price)
-        yield length(until), parse(price)
-        start = length(until)
 
 
 @pytest.mark.parametrize(("name", "entered", "of", "table"), TABLES)

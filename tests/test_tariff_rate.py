@@ -5,7 +5,7 @@ import pytest
 
 from terminal.core.tariff.rate import HOLIDAY, Rate, RateBook
 from terminal.core.tariff.table import FREE
-from tests.support.tariffs import HOURLY, LONDON, history, moment, schedule
+from tests.support.tariffs import DUBAI, HOURLY, LONDON, history, moment, schedule
 
 HOUR = 3_600_000
 DAY = {"name": "Day", "hours": "08:00-20:00", **HOURLY}
@@ -132,6 +132,25 @@ def test_exit_hours_count_for_stays_of_under_a_day_that_begin_in_their_hours() -
     late = book({"name": "All", **HOURLY}, {"name": "Late", "exit_hours": "00:00-24:00", **HOURLY})
     assert late.at_entry(begin, begin + 24 * HOUR - 1).name == "Late"
     assert late.at_entry(begin, begin + 24 * HOUR).name == "All"
+
+
+@pytest.mark.parametrize(
+    ("zone", "entered", "last", "after"),
+    [
+        (DUBAI, "2026-11-30 20:00", "2026-12-01 05:59:59", "2026-12-01 18:30"),
+        (DUBAI, "2026-11-30 17:00", "2026-12-01 05:59:59", "2026-12-01 16:59:59"),
+        (DUBAI, "2026-12-01 05:59:59", "2026-12-01 05:59:59", "2026-12-01 17:00"),
+        (LONDON, "2026-10-24 20:00", "2026-10-25 05:59:59", "2026-10-25 17:00"),
+    ],
+)
+def test_who_comes_in_the_evening_leaves_by_its_price_that_night_and_not_in_the_next_evening(
+    zone: ZoneInfo, entered: str, last: str, after: str
+) -> None:
+    evening = {"name": "Evening", "exit_hours": "17:00-06:00", **HOURLY}
+    found = book({"name": "All", **HOURLY}, evening, zone=zone)
+    begin = moment(entered, zone)
+    assert [found.at_entry(begin, moment(at, zone)).name for at in (last, after)] == ["Evening", "All"]
+    assert found.at_entry(moment("2026-11-30 06:00", zone), moment("2026-11-30 18:00", zone)).name == "Evening"
 
 
 def test_exit_hours_go_before_dates_and_both_together_before_all() -> None:

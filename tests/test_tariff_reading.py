@@ -203,11 +203,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
      "rate[1].steps[1].total: got 5, takes dirhams in quotes, such as \"10.00\""),
     ({"rate": [{"steps": [{"until": 5, "total": "5"}]}]}, "rate[1].steps[1].until: got 5, takes a text in quotes"),
     ({"rate": [{"steps": [{"total": "1"}, {"total": "2"}]}]},
-     "rate[1].steps[1]: has no until, and is not the last one"),
+     "rate[1].steps[1]: has no until, and steps[2] follows it"),
     ({"rate": [{"steps": [{"until": "1 h", "total": "1"}]}]},
      "rate[1].steps: leave a gap, the last one has an until; takes one without it, or a repeat"),
     ({"rate": [{**HOURLY, "days": "mon-fri", "name": "Week"}]},
-     "rate[1] (Week) and rate[1] (Week): no rate holds between them, from Saturday 00:00 to Monday 00:00"),
+     "rate[1] (Week): no rate holds from Saturday 00:00 to Monday 00:00"),
     ({"rate": [HOURLY], "block_price": "1.00"}, "block_price: stands beside rate; takes one of the two"),
     ({"rate": [HOURLY], "block_minutes": 5}, "block_minutes: stands beside rate; takes one of the two"),
     ({"block_price": "1.00"}, "block_price: missing, with block_minutes; takes both, or rate"),
@@ -254,9 +254,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({**BLOCK, "next": [{"from": "2027-01-01", "minimum": "2.00", "maximum": "1.00"}]},
      "next[1].maximum: is below the minimum"),
     ({**BLOCK, "next": [{"from": "2027-01-01", "rate": [{**HOURLY, "days": "mon"}]}]},
-     "next[1].rate[1] and next[1].rate[1]: no rate holds between them, from Tuesday 00:00 to Monday 00:00"),
+     "next[1].rate[1]: no rate holds from Tuesday 00:00 to Monday 00:00"),
     ({**BLOCK, "next": [{"from": "2027-01-01"}, {"from": "2027-01-01"}]},
-     "next: takes tariffs that begin one after the other, and no two at once"),
+     "next[2]: from: does not begin after next[1]"),
+    ({**BLOCK, "next": [{"from": "1970-01-01"}]}, "next[1]: from: does not begin after the tariff before it"),
 ]  # fmt: skip
 
 

@@ -90,13 +90,13 @@ def test_a_table_is_free_where_no_step_costs_anything() -> None:
             f"steps 1: a price of {MAX_PRICE + 1} fils, takes 0 to {MAX_PRICE}",
         ),
         ((PriceStep(None, Fils(1), 999),), None, "steps 1: every 999 ms, takes a second or more"),
-        ((PriceStep(None, Fils(1)), PriceStep(None, Fils(2))), None, "steps 1: has no until, and is not the last one"),
+        ((PriceStep(None, Fils(1)), PriceStep(None, Fils(2))), None, "steps 1: has no until, and steps 2 follows it"),
         (
             (PriceStep(HOUR, Fils(1)), PriceStep(HOUR, Fils(2))),
             None,
-            "steps 2: its until is not after that of the step before",
+            "steps 2: its until is not after that of steps 1",
         ),
-        ((PriceStep(0, Fils(1)),), None, "steps 1: its until is not after that of the step before"),
+        ((PriceStep(0, Fils(1)),), None, "steps 1: its until is not after the beginning"),
         (
             (PriceStep(HOUR, Fils(1)),),
             None,

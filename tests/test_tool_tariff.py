@@ -204,7 +204,10 @@ def test_an_option_that_cannot_be_is_one_line(asked: dict[str, Any], line: str) 
         ({"earlier": ("x",)}, "tariff --earlier: got 'x', takes \"2026-11-30 09:00/2026-11-30 10:00\""),
         ({"earlier": ("x/y",)}, "tariff --earlier: got 'x', takes a time such as \"2026-11-30 09:00\""),
         ({"ticket_class": "vip"}, "tariff: class 'vip': the tariff has ['', 'member', 'motorcycle', 'staff']"),
-        ({"exited": "2026-11-30 08:00"}, "tariff: exit at 1796011200000 ms is before the entry at 1796014800000 ms"),
+        (
+            {"exited": "2026-11-30 08:00"},
+            "tariff --exited: got '2026-11-30 08:00', takes a time that is not before --entered",
+        ),
     ],
 )
 def test_a_stay_that_cannot_be_is_one_line(asked: dict[str, Any], line: str) -> None:

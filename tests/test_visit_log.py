@@ -53,6 +53,17 @@ def test_a_visit_that_left_is_told_with_its_steps(caplog: pytest.LogCaptureFixtu
     ]
 
 
+def test_the_amount_is_that_of_the_order_which_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    """A coupon lessened it after the ticket was read."""
+    caplog.set_level(logging.INFO)
+    told, second = Told(), ids.order_no("marina", "exit-1", SESSION, 2)
+    orders = (replace(ORDER, stage="closed"), replace(ORDER, no=second, attempt=2, amount=1500, stage="created"))
+    told.is_so(0, replace(VISIT, order_no=NUMBER), Stay(SESSION, orders=(ORDER,)))
+    told.is_so(2, replace(VISIT, order_no=second), Stay(SESSION, orders=orders))
+    told.is_so(9, None, Stay(SESSION, orders=orders))
+    assert f"order {second}, AED 15.00, help code" in caplog.messages[0]
+
+
 def test_a_visit_that_ends_in_help_or_without_leaving_says_so(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     told = Told()

@@ -8,8 +8,11 @@ import pytest
 from terminal.contract.messages import Alert, Fee, Lift, Order, Screen, stamp
 from terminal.core.coupon import CouponKind, sign_coupon
 from terminal.payby.sandbox.server import Sandbox
+from terminal.roles.worker.lookup_http import HttpTickets
+from tests.support.foreign_tickets import FLAT, HELP, NUMBER
 from tests.support.lifts import GARAGE, LANE
 from tests.support.memory_journal import MemoryJournal
+from tests.support.ticket_system import replies, ticket_system
 from tests.support.worker_lane import CLOCK, COUPON_KEYS, Lane, sandbox, working
 
 __all__ = ["sandbox"]
@@ -149,6 +152,41 @@ async def test_minutes_need_the_ticket_that_this_worker_has_read(sandbox: Sandbo
         await lane.until(Screen, fee=again.id)
         await uses(lane, coupon("minutes", 30))
         assert (await lane.until(Order, status="created", amount="10.00")).session == fee.session
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_minutes_count_for_the_number_of_another_system_too(sandbox: Sandbox, restarted: bool) -> None:
+    """What was told of it is in the journal, so that it does not have to be read again after a start."""
+    async with ticket_system() as system:
+        system.entries[NUMBER] = stamp(CLOCK.wall_ms() - 90 * 60_000)
+        over_http: dict[str, Any] = {"foreign": HELP, "tickets": lambda _: HttpTickets(system.address)}
+        log = MemoryJournal()
+        async with working(sandbox, log, **over_http) as lane:
+            await lane.boom_is_down()
+            fee = lane.number()
+            await lane.reads(fee)
+            order = await lane.until(Order, status="created", amount="20.00")
+            if not restarted:
+                await uses(lane, coupon("minutes", 30))
+                assert (await lane.until(Order, status="created", amount="10.00")).session == order.session
+                return
+        async with working(sandbox, MemoryJournal(log.rows), **over_http) as lane:
+            await lane.boom_is_down()
+            await uses(lane, coupon("minutes", 30))
+            assert (await lane.until(Order, status="created", amount="10.00")).session == order.session
+
+
+async def test_minutes_need_an_entry_that_somebody_told(sandbox: Sandbox) -> None:
+    async with ticket_system() as system:
+        system.answering = replies(status=500)
+        async with working(sandbox, foreign=FLAT, tickets=lambda _: HttpTickets(system.address)) as lane:
+            await lane.boom_is_down()
+            await lane.reads(lane.number())
+            order = await lane.until(Order, status="created", amount="25.00")
+            await uses(lane, coupon("minutes", 30))
+            await lane.until(Screen, reason="coupon-alone")
+            await uses(lane, coupon("amount", 500))
+            assert (await lane.until(Order, status="created", amount="20.00")).session == order.session
 
 
 def season(number: int = 9, **changes: Any) -> str:

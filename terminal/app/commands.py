@@ -163,9 +163,9 @@ def _ticket(args: argparse.Namespace) -> int:
 
 def _init(args: argparse.Namespace) -> int:
     from terminal.tools.init import command
+    from terminal.tools.init.options import ANSWERS, option_key
 
-    options = ("garage", "name", "name_ar", "help_phone", "timezone", "exit_lanes", "mqtt_url", "partner_id")
-    given = {option: getattr(args, option) for option in (*options, "notify_url", "reader", "device", "panel", "pins")}
+    given = {key: getattr(args, key) for key in (option_key(option) for option, *_ in ANSWERS)}
     request = command.Request(
         args.config or (args.into or args.folder) / "exit-terminal.toml",
         given,

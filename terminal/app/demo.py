@@ -32,6 +32,7 @@ from terminal.app.roles import run_roles
 from terminal.config import load
 from terminal.config import schema as sections
 from terminal.config.load import read_ticket_keys
+from terminal.config.receipt_settings import ReceiptSettings
 from terminal.config.schema import ConfigError, Settings, present
 from terminal.core.ids import derived_id
 from terminal.core.ticket import sign_ticket
@@ -46,7 +47,7 @@ from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.barrier.role import RelayDriver
 from terminal.roles.lcd import PanelDriver
 from terminal.roles.loops import LoopsDriver
-from terminal.roles.reader import ScannerDriver
+from terminal.roles.reader import ButtonDriver, ScannerDriver
 
 ROLES = ("worker", "listener", "barrier", "loops", "lcd", "reader")
 RAISE_PIN, UP_PIN, DOWN_PIN, WAITING_PIN, BOOM_PIN = 17, 27, 22, 5, 6
@@ -98,6 +99,13 @@ waiting_pin = 5
 boom_pin = 6
 [listener]
 port = {notify}
+[receipt]
+supplier = "Marina Parking LLC"
+supplier_ar = "المارينا للمواقف ذ.م.م"
+address = "Marina Walk, Dubai, UAE"
+address_ar = "مارينا ووك، دبي، الإمارات العربية المتحدة"
+trn = "100000000000003"
+url = "http://127.0.0.1:{notify}/receipt"
 [console]
 lift_private_key = "secrets/console.pem"
 [journal]
@@ -132,6 +140,10 @@ class SimulatedHardware:
 
     def scanner(self) -> AbstractAsyncContextManager[ScannerDriver]:
         return self.tickets
+
+    @asynccontextmanager
+    async def lost_button(self) -> AsyncIterator[ButtonDriver | None]:
+        yield None
 
     @asynccontextmanager
     async def panel(self) -> AsyncIterator[PanelDriver]:
@@ -307,6 +319,7 @@ def _parts(
         broker=broker,
         tickets=Tickets(lambda m: ticket(garage, m), lambda m: ticket("elsewhere", m), "LOST"),
         tap=watch.subscribe(f"parking/{garage}/#"),
+        invoices=settings.need(ReceiptSettings).url or "",
     )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from terminal.roles.barrier.role import RelayDriver
     from terminal.roles.lcd import PanelDriver
     from terminal.roles.loops import LoopsDriver
-    from terminal.roles.reader import ScannerDriver
+    from terminal.roles.reader import ButtonDriver, ScannerDriver
 
 PIN_REMEDY = "stop the program that holds it (`sudo gpioinfo` names it), or take another pin"
 D = TypeVar("D")
@@ -31,6 +31,10 @@ class Hardware(Protocol):
 
     def scanner(self) -> "AbstractAsyncContextManager[ScannerDriver]":
         """The scanner of [reader]; while it is away, it says so and tries again."""
+
+    def lost_button(self) -> "AbstractAsyncContextManager[ButtonDriver | None]":
+        """The button of [reader] for lost tickets, None where there is none; entering it raises ConfigError for a pin
+        that cannot be used."""
 
     def relay(self, quiet_s: float = 0.0) -> "AbstractAsyncContextManager[RelayDriver]":
         """The relay of [barrier]; ``quiet_s`` (s) is how long there was certainly no pulse before this. Entering it
@@ -65,6 +69,17 @@ class RealHardware:
     async def scanner(self) -> "AsyncIterator[ScannerDriver]":
         async with self._scanner() as scanner:
             yield scanner
+
+    @asynccontextmanager
+    async def lost_button(self) -> "AsyncIterator[ButtonDriver | None]":
+        pin = self._settings.need(sections.ReaderSettings).lost_pin
+        if pin is None:
+            yield None
+            return
+        from drivers.lost_button import LostButton
+
+        async with self._opened(LostButton(pin, pin_factory=self.pins)) as opened:
+            yield opened
 
     def _scanner(self) -> "PortScanner":
         from drivers.scanner import HidScanner, SerialScanner, StdinScanner

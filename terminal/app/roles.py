@@ -194,8 +194,9 @@ class _Opener:
         from terminal.roles.reader import ReaderRole
 
         scanner = await self._stack.enter_async_context(self._hardware.scanner())
+        button = await self._stack.enter_async_context(self._hardware.lost_button())
         tariff, numbers = build.tariff(self._settings), build.numbers(self._settings)
-        return ReaderRole(endpoint, scanner, tariff=tariff, kept=kernel_keeps, numbers=numbers).run
+        return ReaderRole(endpoint, scanner, tariff=tariff, kept=kernel_keeps, numbers=numbers, button=button).run
 
     async def _worker(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
         from terminal.app.journal_watch import JournalWatch, OutOfOrder

@@ -121,11 +121,13 @@ class TicketSettings(Section, frozen=True):
 
 
 class ReaderSettings(Section, frozen=True):
-    """The ticket scanner; `serial` and `hid` need a `device`, and `baud` (bits a second) is for `serial`."""
+    """The ticket scanner; `serial` and `hid` need a `device`, and `baud` (bits a second) is for `serial`. `lost_pin` is
+    that of a button at the pillar for lost tickets."""
 
     driver: Annotated[Literal["serial", "hid", "stdin"], Meta(description="serial, hid or stdin")]
     device: File | None = None
     baud: Annotated[int, Meta(ge=300, le=4_000_000, description="bits a second, 300 to 4000000")] = 9600
+    lost_pin: Pin | None = None
 
 
 class BarrierSettings(Section, frozen=True):
@@ -299,7 +301,7 @@ class Settings:
     def pins(self) -> Iterator[tuple[str, int]]:
         """Each GPIO line that this configuration uses, with the key that names it; a panel's only if it has a bus."""
         lcd = self.lcd if self.lcd and self.lcd.on_bus else None
-        for name, section in (("lcd", lcd), ("barrier", self.barrier), ("loops", self.loops)):
+        for name, section in (("lcd", lcd), ("barrier", self.barrier), ("loops", self.loops), ("reader", self.reader)):
             for key in type(section).__struct_fields__ if section else ():
                 pin = getattr(section, key)
                 if key.endswith("_pin") and pin is not None and pin >= 0:

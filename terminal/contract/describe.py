@@ -59,6 +59,8 @@ def _screen(data: MessageFields) -> str:
         case "pay":
             scanned = ", scanned" if data.get("scanned") else ""
             return f"shows the code for {_money(data)}, {data['remaining']} s left{scanned}"
+        case "paid" if "qr" in data:
+            return "shows paid, and the code of the invoice"
         case "help" | "closed" | "out-of-order" as state if "reason" in data:
             code = f", help code {data['help_code']}" if "help_code" in data else ""
             return f"shows {state}: {data['reason']}{code}"

@@ -7,13 +7,13 @@ differently later, or a flat fee that was asked while nobody answered, must not 
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from terminal.core.ids import derived_id
 from terminal.core.model import ForeignKind, Lane
 from terminal.core.money import Fils
 from terminal.core.quote import Quote
-from terminal.core.tariff import TicketPricing, minutes
+from terminal.core.tariff import SettledStay, TicketPricing, minutes
 from terminal.core.ticket import FUTURE_ALLOWANCE_MS
 
 LONGEST_MS = 366 * 24 * 3_600_000
@@ -23,6 +23,8 @@ SAME_STAY_MS = 12 * 3_600_000
 flat fee would charge somebody a second time who rolled back under the boom."""
 NUMBER_MOST = 64
 PLATE_MOST = 16
+BEFORE_MOST = 8
+"""Of so many stays before it a ticket is remembered; who comes back more often in a row begins anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class ForeignEntry:
 @dataclass(frozen=True, slots=True)
 class ForeignStay:
     """What is believed of a ticket's latest stay. ``told_ms``: when that was last told; moments in ms since the epoch.
-    Without ``entered_ms`` nobody knew the entry, and it costs ``flat`` (fils)."""
+    Without ``entered_ms`` nobody knew the entry, and it costs ``flat`` (fils). ``before``: the ticket's stays before
+    this one, oldest first, which it may go on with."""
 
     ticket: ForeignTicket
     session: str
@@ -53,6 +56,7 @@ class ForeignStay:
     entered_ms: int | None
     ticket_class: str = ""
     flat: int = 0
+    before: tuple[SettledStay, ...] = ()
 
 
 def plate_of(text: str) -> str:
@@ -78,7 +82,16 @@ def told_stay(
         return ForeignStay(ticket, session, read_ms, entry.entered_ms, entry.ticket_class)
     entered_ms = entry.entered_ms if before.entered_ms is None else before.entered_ms
     told_ms = max(before.told_ms, read_ms)
-    return ForeignStay(ticket, before.session, told_ms, entered_ms, entry.ticket_class)
+    return ForeignStay(ticket, before.session, told_ms, entered_ms, entry.ticket_class, before=before.before)
+
+
+def coming_back(stay: ForeignStay, before: ForeignStay, left_ms: int, paid: int) -> ForeignStay:
+    """A stay of a ticket whose last one was over at ``left_ms``, with ``paid`` fils for it. One that began before that,
+    or of which nobody knew the entry, is not remembered."""
+    if before.entered_ms is None or stay.entered_ms is None or not before.entered_ms <= left_ms <= stay.entered_ms:
+        return stay
+    settled = SettledStay(before.entered_ms, left_ms, paid)
+    return replace(stay, before=(*before.before, settled)[-BEFORE_MOST:])
 
 
 def flat_stay(garage: str, ticket: ForeignTicket, read_ms: int, flat: Fils) -> ForeignStay:
@@ -91,7 +104,7 @@ def foreign_quote(stay: ForeignStay, read_ms: int, tariff: TicketPricing) -> Quo
     if stay.entered_ms is None:
         return Quote("due", read_ms, stay.session, amount=Fils(stay.flat))
     until = max(read_ms, stay.entered_ms)
-    amount = tariff.fee(stay.entered_ms, until, stay.ticket_class)
+    amount = tariff.fee_after(stay.entered_ms, until, stay.ticket_class, stay.before)
     length = minutes(stay.entered_ms, until)
     return Quote("due" if amount else "free", read_ms, stay.session, stay.entered_ms, length, amount)
 

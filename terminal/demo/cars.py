@@ -138,8 +138,8 @@ class _Visit:
             if not free:
                 await self._until(watch, "glass", "the screen showed the order's code")
                 order = await lane.phone_scan()
-                if order.amount != self.amount:
-                    raise NotNow(f"the phone shows AED {order.amount}, the fee is AED {self.amount}")
+                if order is None or order.amount != self.amount:
+                    raise NotNow(f"the phone shows {order and order.amount}, the fee is AED {self.amount}")
                 self._mark("pay", time.perf_counter())
                 await lane.pay()
                 await self._until(watch, "paid", "PayBy's notification passed")

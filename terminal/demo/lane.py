@@ -53,7 +53,7 @@ class DemoLane:
         self._ticket: dict[str, Any] | None = None
         self._text = self._used = ""
         self._waiting = self._under_boom = False
-        self._phone = Phone(parts.payby, self._changed)
+        self._phone = Phone(parts.payby, self._changed, parts.invoices)
         self._hearing = LaneObserver()
         self._shown: dict[str, Any] = {}
         self._cut_until: dict[str, float] = {}
@@ -81,6 +81,7 @@ class DemoLane:
             "currency": "AED" if view.amount else "",
             "help_code": view.help_code,
             "scanned": view.hint == "scanned",
+            "invoice": view.state == "paid" and view.symbol is not None,
         }
         self._shown = {name: value for name, value in shown.items() if value}
         self._changed()
@@ -110,8 +111,8 @@ class DemoLane:
         self.parts.scanner.feed(self._text)
         self._changed()
 
-    async def phone_scan(self) -> PhoneOrder:
-        """Point the phone at the glass."""
+    async def phone_scan(self) -> PhoneOrder | None:
+        """Point the phone at the glass: the order behind its code, None for the code of a tax invoice."""
         return await self._phone.scan(self.image)
 
     async def pay(self) -> None:

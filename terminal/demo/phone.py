@@ -10,24 +10,30 @@ from PIL import Image
 from terminal.demo.ports import DemoPayBy, NotNow, PhoneOrder
 from terminal.screen.qr import decode
 
-Showing = Literal["home", "order", "paying", "paid", "declined"]
+Showing = Literal["home", "order", "paying", "paid", "declined", "invoice"]
 
 
 class Phone:
-    """One phone. ``told`` is called after every change of what it shows."""
+    """One phone. ``told`` is called after every change of what it shows; ``invoices`` is the address under which the
+    garage has its tax invoices, empty if it has none."""
 
-    def __init__(self, payby: DemoPayBy, told: Callable[[], None]) -> None:
-        self._payby, self._told = payby, told
+    def __init__(self, payby: DemoPayBy, told: Callable[[], None], invoices: str = "") -> None:
+        self._payby, self._told, self._invoices = payby, told, invoices
         self.presenter: Showing = "home"
         self._note = ""
         self._order: PhoneOrder | None = None
-        self._token = ""
+        self._token = self._invoice = ""
 
-    async def scan(self, image: Image.Image | None) -> PhoneOrder:
-        """Point it at the glass: read the code that is really there, and ask PayBy about it. Raises NotNow."""
+    async def scan(self, image: Image.Image | None) -> PhoneOrder | None:
+        """Point it at the glass: read the code that is really there, and ask PayBy about it; None for the code of a tax
+        invoice, whose address it then shows. Raises NotNow."""
         token = await asyncio.to_thread(decode, image) if image is not None else None
         if not token:
             raise self._refused("home", "No code in view. The screen shows none right now.")
+        if self._invoices and token.startswith(f"{self._invoices}/"):
+            self._invoice = token
+            self._show("invoice")
+            return None
         try:
             order = await self._payby.order(token)
         except NotNow as error:
@@ -46,12 +52,13 @@ class Phone:
 
     def put_away(self) -> None:
         """Reset it: the next driver has another phone."""
-        self._order, self._token = None, ""
+        self._order, self._token, self._invoice = None, "", ""
         self._show("home")
 
     def state(self) -> dict[str, Any]:
         """What it shows, as JSON."""
-        return {"state": self.presenter, "note": self._note, "order": self._order and asdict(self._order)}
+        order = self._order and asdict(self._order)
+        return {"state": self.presenter, "note": self._note, "order": order, "invoice": self._invoice}
 
     async def _answer(self, act: Callable[[str], Awaitable[None]], meanwhile: Showing, then: Showing) -> None:
         order = self._order

@@ -145,3 +145,5 @@ class DemoParts:
     broker: DemoBroker
     tickets: Tickets
     tap: AsyncIterator[PassedMessage]
+    invoices: str = ""
+    """The address under which the listener has the tax invoices."""

@@ -24,7 +24,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "stay": ("Length of stay", "مدة الوقوف"),
     "lost": ("Lost ticket", "تذكرة مفقودة"),
     "net": ("Amount without VAT", "المبلغ قبل الضريبة"),
-    "vat": ("VAT {} %", "ضريبة القيمة المضافة {} %"),
+    "vat": ("VAT {} %", "ضريبة القيمة المضافة {}٪"),
     "total": ("Total with VAT", "الإجمالي مع الضريبة"),
     "order": ("Order number", "رقم الطلب"),
     "note": ("Tax Credit Note", "إشعار دائن ضريبي"),

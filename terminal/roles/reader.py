@@ -38,6 +38,8 @@ SHOWN = 64
 """How many characters of a refused text are passed on."""
 REFUSED_ROW = 10
 """This many refused tickets in a row are the fault of the scanner or the tickets, not of one driver."""
+SERVED = {"wait", "pay", "paid", "free"}
+"""While its screen shows these, a lane serves a driver by his ticket."""
 NOT_OURS = {"ticket-unknown", "ticket-foreign", "ticket-future"}
 """Why the worker refuses a ticket that was not made here; a used ticket was made here, and read well."""
 SETTING = (
@@ -72,6 +74,21 @@ class ScannerDriver(Protocol):
         """Call ``callback``, in the event loop's thread, after each change of ``trouble``."""
 
 
+class ButtonDriver(Protocol):
+    """What drivers/lost_button.py is to this role."""
+
+    def on_press(self, callback: Callable[[], None]) -> None:
+        """Call ``callback``, in the event loop's thread, each time that a driver has pressed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PressedText:
+    """A press of the button, as if the card for a lost ticket had been scanned."""
+
+    text: str = "LOST"
+    why: str | None = None
+
+
 @dataclass(eq=False, slots=True)
 class _UnansweredFee:
     """A fee that the worker has not answered yet."""
@@ -89,7 +106,8 @@ class ReaderRole:
     At any time one ticket's fee and one refused fee are repeated, each the newest of its kind: a ticket ends both, but
     garbage does not make the reader forget a driver's ticket. ``kept`` takes the wall clock's ms and tells whether that
     clock is known to be right. If it is not, no ticket counts as one from the future; the worker decides. ``numbers``:
-    the form of another system's tickets, which the worker looks up.
+    the form of another system's tickets, which the worker looks up. ``button``: for lost tickets; it is not heard while
+    the lane serves somebody by a ticket.
     """
 
     def __init__(
@@ -101,8 +119,13 @@ class ReaderRole:
         pauses_s: Sequence[float] = PAUSES_S,
         kept: Callable[[int], bool] = lambda _: True,
         numbers: re.Pattern[str] | None = None,
+        button: ButtonDriver | None = None,
     ) -> None:
         self._endpoint = endpoint
+        self._button = button
+        self._pressed = asyncio.Event()
+        self._state = ""
+        """What the lane's screen shows."""
         self._scanner = scanner
         self._tariff = tariff
         self._pauses_s = pauses_s
@@ -127,10 +150,14 @@ class ReaderRole:
         self._connection(self._endpoint.mqtt_client.connected)
         undo = self._endpoint.mqtt_client.on_change(self._connection)
         self._scanner.on_trouble(self._trouble.set)
+        if self._button:
+            self._button.on_press(self._pressed.set)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(), name="reader answers")
                 tasks.create_task(self._watch_scanner(tasks), name="reader scanner")
+                if self._button:
+                    tasks.create_task(self._watch_button(tasks), name="reader button")
                 async for reading in self._scanner:
                     await self._take(reading, tasks)
                 raise RuntimeError("the scanner's readings have ended")
@@ -162,6 +189,14 @@ class ReaderRole:
             if not self._row_by_worker:
                 await self._end_row()
             self._ticket = self._ask(fee, tasks, instead_of=(self._ticket, self._refused))
+
+    async def _watch_button(self, tasks: asyncio.TaskGroup) -> None:
+        """Somebody who waits before his code, and leans on the button, must not lose the visit of his ticket."""
+        while True:
+            await self._pressed.wait()
+            self._pressed.clear()
+            if self._state not in SERVED:
+                await self._take(PressedText(), tasks)
 
     async def _count_refusal(self, why: str | None) -> None:
         self._row += 1
@@ -266,6 +301,8 @@ class ReaderRole:
         with self._endpoint.subscribe("vehicle", "health/loops", "order", "screen") as stream:
             async for received in stream:
                 received.ack()
+                if isinstance(received.message, Screen):
+                    self._state = received.message.state
                 match received.message:
                     case Vehicle() as vehicle if not received.retained:
                         self._vehicle = vehicle, self._endpoint.clock.steady_ms()

@@ -95,6 +95,7 @@ class FakeTerminal:
             broker=FakeBroker(self.cuts),
             tickets=Tickets(self._ticket, lambda minutes: f"THEIRS {minutes} 0 ABCDEFGH", "LOST"),
             tap=self._tap(),
+            invoices="http://127.0.0.1:8080/receipt",
         )
 
     def boot(self) -> None:

@@ -56,6 +56,11 @@ async def test_a_visit_by_mouse_from_the_ticket_to_the_open_road(url: str, tab: 
     await next_is(tab, "drive_off")
     await shoot(tab, pictures / "desk-4-up.png")
     assert await tab.run("state.pulses") == 1
+    await tab.until("state.screen.invoice && !document.querySelector('#scan-invoice').hidden")
+    await tab.click("#scan-invoice")
+    await tab.until("state.phone.state === 'invoice' && document.querySelector('#phone:not(.looking)')")
+    await shoot(tab, pictures / "desk-4-invoice.png")
+    address, order_no = await tab.run("document.querySelector('#invoice').href"), await tab.run("state.order_no")
     await tab.click(".controls [data-do=drive_off]")
     await next_is(tab, "drive_up")
     await tab.until("state.boom.state === 'down'")
@@ -65,6 +70,13 @@ async def test_a_visit_by_mouse_from_the_ticket_to_the_open_road(url: str, tab: 
     await tab.until("document.querySelector('#messages details[open] pre')?.textContent.includes('\"proof\"')")
     await tab.picture(pictures / "desk-5-gone.png", whole=True)
     assert await tab.run("state.car.phase") == "away"
+    for width in (390, 1280):
+        await tab.size(width, 800)
+        await tab.open(address)
+        words = await tab.run("document.body.innerText")
+        assert order_no in words and "100000000000003" in words
+        assert await tab.run("document.documentElement.scrollWidth") <= width
+        await tab.picture(pictures / f"invoice-{width}.png", whole=True)
     assert tab.complaints == []
     with Image.open(pictures / "desk-1-idle.png") as picture:
         assert picture.size == (1280, 800)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -11,13 +11,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from terminal.clock import SystemClock, new_id
 from terminal.contract.messages import encode, stamp
 from terminal.contract.signatures import load_signing_key, sign_command
+from terminal.contract.topics import GARAGE_WIDE
+from terminal.core.coupon import CouponKind
 from terminal.payby.sandbox.parameters import Refusal
+from tests.chaos.handouts import OFF, address_in, coupon, credit, page
 from tests.chaos.history import Car
 from tests.chaos.kerb import ARM_S, Kerb
 from tests.support.garage import Garage
 
 PRICE = 2000
 """Fils, of the stay of 90 minutes that every driver comes from but those who leave for free."""
+PRICES = {"free": 0, "pass": 0, "station": 0, "coupon": PRICE - OFF}
+COUPON_DUE = "15.00"
+"""With a coupon."""
+_KINDS: Mapping[str, CouponKind] = {"coupon": "amount", "pass": "pass"}
 PATIENCE_S = 90.0
 """A driver who is not out by then gives up, which should never happen."""
 HELP_S = 6.0
@@ -47,7 +54,8 @@ class Driver:
     """``manner``: ``pays``; ``free``: within the free minutes; ``leaves`` at the sight of the code; ``refunded``:
     leaves, pays from afar, and is given it back; ``returns``: the same, and comes again with his ticket; ``fumbles``:
     holds another card under the scanner first; ``copies``: has a copy of somebody's ``ticket``, and goes once it is
-    refused.
+    refused. ``coupon`` and ``pass``: shows that after his ticket; ``station``: has paid at a pay station; ``receipt``:
+    pays, and reads his invoice.
 
     ``trouble`` hears every message of the lane before the driver acts on it; ``readied`` is awaited before he pays.
     """
@@ -64,6 +72,7 @@ class Driver:
         self.garage, self.kerb, self.manner = garage, kerb, manner
         self.ticket = ticket or garage.ticket(5 if manner == "free" else 90)
         self.session = session_of(self.ticket)
+        self._coupon = coupon(garage, _KINDS[manner], self.session[-20:].replace("-", "0")) if manner in _KINDS else ""
         self.paid: dict[str, int] = {}
         """When, in ms, he paid which order."""
         self.risen: int | None = None
@@ -73,9 +82,14 @@ class Driver:
         self._at = len(kerb.said)
         self._shown, self._shown_s = "", 0.0
         self._endpoint: tuple[str, str] | None = None
+        self._due, self._shown_coupon_s = "", 0.0
+        self._invoice = ""
+        """The address of his invoice, once a screen has shown it."""
 
     async def drive(self) -> Car:
         """From his ticket until he is out, or not."""
+        if self.manner == "station":
+            await self._pay_at_station()
         await self._come()
         if self.manner == "leaves" and self._endpoint:
             await self._until(lambda: self._order_status() != "CREATED", CLOSED_S)
@@ -84,8 +98,9 @@ class Driver:
         if self.manner == "returns" and self.paid and self.risen is None:
             await self._until(lambda: self._order_status() == "PAID_SUCCESS", CLOSED_S)
             await self._come()
-        price = 0 if self.manner == "free" else PRICE
-        return Car(self.session, price, self.kerb.name, tuple(self.paid), self.risen, self.waited, self.scanned)
+        unread = self.manner == "receipt" and self.risen is not None and not await self._read_invoice()
+        price = PRICES.get(self.manner, PRICE)
+        return Car(self.session, price, self.kerb.name, tuple(self.paid), self.risen, self.waited, self.scanned, unread)
 
     async def _come(self) -> None:
         """Stand before the boom until it rises, or the driver goes."""
@@ -111,9 +126,11 @@ class Driver:
                 return
             if self._shown == "pay" and self._endpoint and self._endpoint[0] not in self.paid:
                 await self._readied(self)
-                if self.manner in ("pays", "free", "fumbles"):
+                if self.manner == "pass" or (self.manner == "coupon" and self._due != COUPON_DUE):
+                    self._show_coupon()
+                elif self.manner in ("pays", "free", "fumbles", "coupon", "receipt"):
                     await self._pay()
-                elif not self.paid and self.manner != "copies":
+                elif not self.paid and self.manner not in ("copies", "station"):
                     await self._back_out()
                     return
             now = time.monotonic()
@@ -167,6 +184,36 @@ class Driver:
             await self.garage.sandbox.pay(url)
             self.paid[number] = self.garage.clock.wall_ms()
 
+    def _show_coupon(self) -> None:
+        """Until the lane knows it."""
+        if (now := time.monotonic()) - self._shown_coupon_s > RESCAN_S:
+            self._shown_coupon_s = now
+            self.kerb.scan(self._coupon)
+
+    async def _pay_at_station(self) -> None:
+        """The station says so until the worker has noted it."""
+        said = len(self.kerb.said)
+        name, message = credit(self.garage, self.session)
+
+        def noted() -> bool:
+            return any(w == "receipt" and m.get("command") == name for w, m in self.kerb.said[said:])
+
+        for _ in range(round(CLOSED_S)):
+            await self.garage.bus.publish(f"parking/marina/{GARAGE_WIDE}/credit", message)
+            if await self._until(noted, 1.0):
+                return
+
+    async def _read_invoice(self) -> bool:
+        """Does its page open, if a screen has shown its code?"""
+        await self._until(lambda: bool(self._invoice), TOLD_S)
+        ends = time.monotonic() + CLOSED_S
+        while self._invoice and time.monotonic() < ends:
+            asking = asyncio.create_task(page(self.garage, self._invoice), name="reads his invoice")
+            await self._until(asking.done, CLOSED_S)
+            if await asking == 200:
+                return True
+        return not self._invoice
+
     def _order_status(self) -> str:
         assert self._endpoint
         return self.garage.sandbox.orders[self._endpoint[0]].status
@@ -179,10 +226,12 @@ class Driver:
             self._trouble(what, message)
             if what == "screen":
                 shown = message.get("state", "") if message.get("session") == self.session else ""
+                if shown == "paid" and message.get("qr"):
+                    self._invoice = address_in(message["qr"])
                 if shown != self._shown:
                     self._shown, self._shown_s = shown, time.monotonic()
             if what == "order" and message.get("session") == self.session and message["status"] == "created":
-                self._endpoint = message["order_no"], message["token_url"]
+                self._endpoint, self._due = (message["order_no"], message["token_url"]), message["amount"]
 
     def _is_refused(self, since: int) -> bool:
         return any(w == "screen" and m.get("reason") for w, m in self.kerb.said[since:])

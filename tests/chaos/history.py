@@ -39,7 +39,8 @@ class Account:
 @dataclass(frozen=True, slots=True)
 class Car:
     """A driver's own story: the orders that he paid, when (ms) the boom rose for him, whether he waited for it until
-    his patience ended, and when he held his ticket under the scanner."""
+    his patience ended, when he held his ticket under the scanner, and whether he was shown the code of an invoice
+    whose page did not open."""
 
     session: str
     price: int
@@ -48,6 +49,7 @@ class Car:
     risen: int | None = None
     waited: bool = False
     scanned: int = 0
+    unread: bool = False
 
     @property
     def out(self) -> bool:
@@ -110,7 +112,8 @@ def judge(history: History) -> list[str]:
         by, found = _pulsed(controller)
         raised |= by
         wrong += [*found, *_barrier(controller, history)]
-    return [*wrong, *_cars(history, raised), *_payments(history, raised), *_charges(history), *_rest(history)]
+    wrong += [*_cars(history, raised), *_payments(history, raised), *_invoices(history)]
+    return [*wrong, *_charges(history), *_rest(history)]
 
 
 def _pulsed(controller: Gate) -> tuple[dict[tuple[str, int], Intent], list[str]]:
@@ -198,6 +201,25 @@ def _payments(history: History, raised: Mapping[tuple[str, int], Intent]) -> Ite
             yield f"I4: the car of {car.session} paid {len(car.paid)} orders, and none of them is to be given back"
         if car.paid and car.waited and not held & GAVE_AWAY:
             yield f"I3: the car of {car.session} paid, is not out, and has neither credit nor refund"
+
+
+def _invoices(history: History) -> Iterable[str]:
+    """Each payment's, where there are any: numbered from 1 on, without a gap."""
+    numbers = [p.invoice.number for stay in history.stays.values() for p in stay.payments if p.invoice]
+    by_series: dict[str, list[int]] = {}
+    for number in numbers:
+        series, place, _ = number.rsplit("-", 2)
+        by_series.setdefault(series, []).append(int(place))
+    for series, places in by_series.items():
+        if sorted(places) != list(range(1, len(places) + 1)):
+            yield f"I3: the invoices of series {series} have the places {sorted(places)}"
+    for stay in history.stays.values():
+        for payment in stay.payments if numbers else ():
+            if payment.invoice is None:
+                yield f"I3: {payment.order_no} is paid, and has no invoice"
+    for car in history.cars:
+        if car.unread:
+            yield f"I8: the car of {car.session} was shown the code of its invoice, and no page opened"
 
 
 def _charges(history: History) -> Iterable[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from terminal.payby.sandbox.faults import NotifyFault
 from tests.chaos.drivers import Driver
 from tests.chaos.floods import flood, lane_flood
+from tests.chaos.handouts import SECTIONS
 from tests.chaos.kerb import Kerb
 from tests.chaos.power import power_cuts
 from tests.chaos.putback import put_back
@@ -219,6 +220,7 @@ class Setting:
 SHORT_GRACE = "[tariff]\nexit_grace = 1\n"
 """Minutes: what is credit goes back, or to a person, while somebody looks on."""
 SETTINGS = {
+    "kills": Setting(more=SECTIONS),
     "power-cut": Setting(more=SHORT_GRACE),
     "put-back": Setting(more=SHORT_GRACE),
     "stolen-lane": Setting(("mosquitto",), lanes=2, guarded=True),  # the embedded broker has one lane's users

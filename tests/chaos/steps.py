@@ -31,6 +31,11 @@ JOURNALED = (
     *_around("worker", "request placeOrder:1", "pays"),
     *_around("worker", "OrderReported:1", "pays"),
     *_around("worker", "OrderReported:2", "pays"),
+    *_around("worker", "OrderReported:2", "receipt"),  # the payment, with its invoice's number
+    *_around("worker", "AllowanceGiven:1", "station"),
+    *_around("worker", "CouponRead:1", "coupon"),
+    *_around("worker", "request placeOrder:2", "coupon"),
+    *_around("worker", "PassRead:1", "pass"),
     *_around("worker", "LiftAnswered:1", "pays", "free"),
     *_around("worker", "BoomSeen:1", "pays", "free"),
     *_around("worker", "BarrierGone:1", "pays", "free"),
@@ -53,11 +58,6 @@ ELSEWHERE = frozenset(
         # take other faults than a kill
         *("VehicleUnknown", "OrderScanned", "OrderUnheard", "OrderDenied", "RefundUnheard", "Damaged", "StayFailed"),
         "AlertTold",  # of a car that slips out
-        *(
-            "AllowanceGiven",
-            "CouponRead",
-            "PassRead",
-        ),  # from outside a lane: tests/test_worker_c*.py start anew after them
         *("checkpoint", "shelved", "recalled", "gone"),  # take ten minutes or thousands of rows
         "notice",  # nothing follows from it but an alert
         *(
@@ -69,10 +69,10 @@ ELSEWHERE = frozenset(
 """Rows that no visit here leads to: the simulation fails and dies at every write (tests/sim)."""
 MOMENTS = {
     "reader": ("fee", "screen"),
-    "listener": ("order", "paid", "receipt"),
+    "listener": ("order", "paid", "receipt", "enquiry", "invoice"),
     "lcd": ("screen", "barrier"),
     "loops": ("vehicle", "barrier"),
-    "broker": ("fee", "order", "screen", "paid", "lift", "barrier"),
+    "broker": ("fee", "order", "screen", "paid", "lift", "barrier", "credit", "enquiry"),
 }
 """Roles without a journal die as the broker passes these on."""
 SAID = {
@@ -80,11 +80,15 @@ SAID = {
     "fumbles": {"fee", "order", "screen", "paid", "receipt", "lift", "barrier", "vehicle"},
     "returns": {"fee", "order", "screen", "paid", "receipt", "lift", "barrier", "vehicle"},
     "refunded": {"fee", "order", "screen", "paid", "receipt", "lift", "vehicle"},
+    "coupon": {"fee", "order", "screen", "paid", "receipt", "lift", "barrier", "vehicle"},
+    "pass": {"fee", "order", "screen", "lift", "barrier", "vehicle"},
+    "station": {"credit", "receipt", "fee", "screen", "lift", "barrier", "vehicle"},
+    "receipt": {"fee", "order", "screen", "paid", "receipt", "lift", "barrier", "vehicle", "enquiry", "invoice"},
     "free": {"fee", "screen", "lift", "barrier", "vehicle"},
     "leaves": {"fee", "order", "screen", "vehicle"},
 }
 """What is said in a visit of each manner."""
-BLIND = "pays", "free", "fumbles"
+BLIND = "pays", "free", "fumbles", "coupon", "pass", "station", "receipt"
 """Visits that a lane without loops can follow."""
 
 

@@ -23,7 +23,7 @@ CLIMATES = (
     *("", "payer", "put back", "", "barrier", "stolen lane", "", "clocks"),
 )
 """Of the worlds of a run, by their numbers."""
-ASKED_FOR = ("look-ups", "allowances", "pair")
+ASKED_FOR = ("look-ups", "allowances", "all tickets", "pair")
 """Climates that a world has only if it is asked for, so that the numbers above keep their worlds."""
 TOLD_EVERY = 50_000
 """How many lives pass between two progress lines of a long run."""

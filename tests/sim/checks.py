@@ -82,6 +82,8 @@ class Checks:
     """Stays of which a journal that was put back does not know what the one before knew."""
     readers: dict[str, Car] = field(default_factory=dict)
     """Who read a lost ticket, by the fee's id."""
+    losers: set[str] = field(default_factory=set)
+    """Drivers who read the card for a lost ticket."""
     street: Street = field(init=False)
     effects: Effects = field(init=False)
     replays: Replays = field(init=False)

@@ -61,6 +61,11 @@ def fill(world: "World", climate: str) -> None:
             world.outside = Outside(world, world.dice_for("allowances"))
             world.kinds = {**KINDS, "lost": 4.0}
             world.faults = {**FAULTS, "worker dies": 20.0}
+        case "all tickets":
+            world.foreign = ForeignSystem(world, world.dice_for("look-ups"))
+            world.outside = Outside(world, world.dice_for("allowances"))
+            world.kinds = {**KINDS, "lost": 6.0}
+            world.faults = {**FAULTS, "worker dies": 10.0}
         case "pair":
             world.has_pair = world.folder is None
             world.faults = {**FAULTS, "worker freezes": 6.0, "worker freezes at a step": 12.0}

@@ -212,6 +212,8 @@ class Driver:
         self.reaches("reads")
         if text == LOST or fee.reason == "number":
             world.checks.readers[fee.id] = self.car
+            if text == LOST:
+                world.checks.losers.add(self.car.name)
         elif fee.session:
             world.checks.genuine.add(fee.session)
         if fee.session:

@@ -60,12 +60,31 @@ class Outside:
         """How many lessened a fee."""
         return len(self._used)
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many of each kind did, and for how many stays of another system's tickets."""
+        foreign = self._world.foreign
+        theirs = set().union(*foreign.stays.values()) if foreign else set()
+        passes = sum(len(uses) for uses in self._passed.values())
+        stations = len(self._noted_s.keys() & set(self._used.values()))
+        return {
+            "allowances": self.counted,
+            "allowed by passes": passes,
+            "allowed by the station": stations,
+            "allowed by coupons": self.counted - passes - stations,
+            **({"allowed to others' tickets": len(theirs & set(self._used.values()))} if foreign else {}),
+        }
+
     def equips(self, plan: "Plan") -> None:
         """What a driver has in his hand when he comes to the exit."""
+        if plan.kind == "lost" and self._world.foreign:
+            plan.coupons = [self._coupon()]  # which nobody takes from him
+            return
         if plan.kind not in HOLDERS or plan.is_free:
             return
         where = self._dice.random()
-        plan.was_at_station = where < 0.3
+        theirs = self._world.foreign is not None and self._world.foreign.is_ours(plan.ticket)
+        plan.was_at_station = where < 0.3 and not theirs  # it knows our tickets' stays alone
         if where > 0.85:
             plan.coupons = [self._pass()]
         if 0.3 <= where < 0.8:
@@ -136,6 +155,8 @@ class Outside:
     def looks(self, stay: Stay) -> None:
         """Each counts for one stay alone, and only what was given."""
         checks = self._world.checks
+        if stay.lost is not None and stay.allowances:
+            checks.wrong(f"I4: {stay.session} is a lost ticket's, and {stay.allowances[0].kind} counts for it")
         for one in stay.allowances:
             if one.by.startswith("pass "):
                 self._by_pass(one.by.removeprefix("pass "), stay.session)

@@ -12,6 +12,22 @@ IN_MONEY = (
         climate="allowances",
     ),
     Bug(
+        "coupon for a lost ticket",
+        RULES + "allowances",
+        """ or visit.fee.reason != "due" or len(stay.allowances) >= ALLOWANCES):
+        refuse(draft, lane.id, event.fee_id, "coupon-alone", code)
+        return
+    draft.put(fee_taken(lane, event.fee_id))
+""",
+        """ or len(stay.allowances) >= ALLOWANCES):
+        refuse(draft, lane.id, event.fee_id, "coupon-alone", code)
+        return
+    draft.put(fee_taken(lane, event.fee_id))
+""",
+        "a coupon is taken from a driver whose lost ticket costs as much with it",
+        climate="all tickets",
+    ),
+    Bug(
         "pass of two cars",
         RULES + "allowances",
         "if not mine and last is not None and event.entered <= last:",

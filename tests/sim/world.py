@@ -390,7 +390,7 @@ def _report(world: World) -> Report:
         "pulses": len(checks.pulses),
         "told as scanned": len(checks.told_as_scanned),
         **({"look-ups": world.foreign.asked} if world.foreign else {}),
-        **({"allowances": world.outside.counted} if world.outside else {}),
+        **({"lost": len(checks.losers), **world.outside.counts} if world.outside else {}),
         "ends moved": len(checks.moved),
         "worker deaths": world.worker.deaths,
         "rows": len(world.worker.disk),

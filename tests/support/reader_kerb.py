@@ -14,7 +14,7 @@ from terminal.core.money import Fils
 from terminal.core.tariff import Tariff
 from terminal.core.ticket import sign_ticket
 from terminal.mqtt.endpoint import Endpoint
-from terminal.roles.reader import ReaderRole
+from terminal.roles.reader import ButtonDriver, ReaderRole
 from tests.support.memory_bus import MemoryBus
 from tests.support.turned_clock import TurnedClock
 
@@ -79,12 +79,14 @@ async def kerb(
     scanner: HidScanner | None = None,
     kept: bool = True,
     numbers: re.Pattern[str] | None = None,
+    button: ButtonDriver | None = None,
 ) -> AsyncIterator[Kerb]:
     bus, clock, simulated = bus or MemoryBus(), TurnedClock(NOW), SimulatedScanner()
     if not plugged:
         simulated.unplug()
     endpoint = Endpoint(bus.as_bus(), garage="marina", lane="exit-1", role="reader", version="1", clock=clock)
     options: dict[str, Any] = {"tariff": TARIFF, "pauses_s": pauses_s, "kept": lambda _: kept, "numbers": numbers}
+    options["button"] = button
     role = asyncio.create_task(ReaderRole(endpoint, scanner or simulated, **options).run())
     made = Kerb(bus, simulated, clock)
     try:

@@ -1,5 +1,6 @@
 """Tariffs for tests: those of deploy/tariffs, and short ways to write others."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from terminal import build
 from terminal.config.load import load
+from terminal.core.money import parse
 from terminal.core.tariff import TariffHistory, notation
 from terminal.core.tariff.fee import FeeLine
 from terminal.core.tariff.pricing import explain, fee
@@ -67,6 +69,19 @@ def moment(text: str, zone: ZoneInfo = DUBAI) -> int:
 def length(text: str) -> int:
     """``1 h 30 min``, in ms; empty for none."""
     return notation.length(text) if text else 0
+
+
+def looks(table: str) -> Iterator[tuple[int, int]]:
+    """Stays (ms) and what each costs (fils), of a table "up to": fee. Each step's fee holds from the end of the step
+    before, so it is looked at there a second later, and at its end; where ``~`` says that steps were left out, at its
+    end alone."""
+    start = 0
+    for part in table.split(", "):
+        until, _, price = part.removeprefix("~").rpartition(" ")
+        if not part.startswith("~"):
+            yield start + 1000, parse(price)
+        yield length(until), parse(price)
+        start = length(until)
 
 
 ENTRY = moment("2026-11-30 09:00")

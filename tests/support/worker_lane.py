@@ -20,7 +20,7 @@ from terminal.core.actions import Pursuit
 from terminal.core.ids import derived_id
 from terminal.core.model import Rules
 from terminal.core.quote import quote
-from terminal.core.tariff import Tariff
+from terminal.core.tariff import Tariff, TicketPricing
 from terminal.core.ticket import sign_ticket
 from terminal.mqtt.endpoint import Endpoint
 from terminal.payby.client import PayByClient
@@ -63,12 +63,13 @@ def worker_settings(
     receipt_url: str = "",
     stations: TrustedKeys | None = None,
     soft_passback: bool = False,
+    tariff: TicketPricing = TARIFF,
 ) -> WorkerSettings:
     devices = device_ids or {}
     return WorkerSettings(
         GARAGE,
         rules or Rules(GARAGE),
-        JudgementSettings(GARAGE, keys, TARIFF, [payby_key("payby").public_key()], PAYEE, COUPON_KEYS, soft_passback),
+        JudgementSettings(GARAGE, keys, tariff, [payby_key("payby").public_key()], PAYEE, COUPON_KEYS, soft_passback),
         WorkerSigner("worker", private_key("worker")),
         trusted(),
         2.0,
@@ -100,6 +101,7 @@ class Lane:
         receipt_url: str = "",
         stations: TrustedKeys | None = None,
         soft_passback: bool = False,
+        tariff: TicketPricing = TARIFF,
         **options: Any,
     ) -> None:
         """``payby`` may stand between the worker and its client; ``tickets`` makes whom it asks of others' tickets."""
@@ -110,7 +112,9 @@ class Lane:
         endpoint = Endpoint(self.bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="test", clock=CLOCK)
         payby_keys = [payby_key("payby").public_key()]
         self.payby = PayByClient(sandbox.base_url, PAYEE, payby_key("merchant"), payby_keys, timeout_s=timeout_s)
-        told = worker_settings(words_for, device_ids or {}, rules, foreign, keys, receipt_url, stations, soft_passback)
+        told = worker_settings(
+            words_for, device_ids or {}, rules, foreign, keys, receipt_url, stations, soft_passback, tariff
+        )
         options["tickets"] = tickets(endpoint) if tickets else None
         self.worker = WorkerRole(endpoint, payby(self.payby), self.log, told, seed=1, **options)
         self._count = itertools.count()

@@ -10,6 +10,6 @@
 
 from terminal.core.tariff.history import TariffHistory, TicketPricing
 from terminal.core.tariff.plain import Tariff
-from terminal.core.tariff.stay import DAY_S, MAX_PRICE, minutes, seconds
+from terminal.core.tariff.stay import DAY_S, MAX_PRICE, SettledStay, minutes, seconds
 
-__all__ = ["DAY_S", "MAX_PRICE", "Tariff", "TariffHistory", "TicketPricing", "minutes", "seconds"]
+__all__ = ["DAY_S", "MAX_PRICE", "SettledStay", "Tariff", "TariffHistory", "TicketPricing", "minutes", "seconds"]

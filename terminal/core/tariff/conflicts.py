@@ -57,15 +57,20 @@ def _layout(rates: Sequence[Rate], holidays: frozenset[int], *, whole: bool) -> 
     for hold in holds:
         if last and hold.begin < until and _meet(last, hold.rate):
             when = f"{_shown(hold.begin, holidays)} to {_shown(min(until, hold.end), holidays)}"
-            return f"{last.label} and {hold.rate.label}: both hold from {when}"
+            return f"{_named(last, hold.rate, 'holds twice', 'both hold')} from {when}"
         if whole and last and until < hold.begin and until >= _WEEK:
             when = f"{_shown(until, holidays)} to {_shown(hold.begin, holidays)}"
-            return f"{last.label} and {hold.rate.label}: no rate holds between them, from {when}"
+            return f"{_named(last, hold.rate, 'no rate holds', 'no rate holds between them,')} from {when}"
         if hold.end > until:
             until, last = hold.end, hold.rate
     if whole and last is None:
         return "rate: takes one that holds at all other times, not by date or exit hours alone"
     return None
+
+
+def _named(one: Rate, other: Rate, alone: str, both: str) -> str:
+    """What is wrong with a rate, or between two."""
+    return f"{one.label}: {alone}" if one is other else f"{one.label} and {other.label}: {both}"
 
 
 def _meet(one: Rate, other: Rate) -> bool:

@@ -1,8 +1,8 @@
 """Tariffs that follow each other: a stay is priced by the one in force when it began."""
 
 from bisect import bisect_right
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from terminal.core.money import Fils, vat_part
 from terminal.core.tariff import pricing
 from terminal.core.tariff.fee import ExplainedFee
 from terminal.core.tariff.schedule import TariffSchedule
-from terminal.core.tariff.stay import PricedStay
+from terminal.core.tariff.stay import EarlierStay, PricedStay, PriorPayment, SettledStay
 
 
 class TicketPricing(Protocol):
@@ -23,6 +23,10 @@ class TicketPricing(Protocol):
     def fee(self, entered_ms: int, exited_ms: int, key_id: str = "") -> Fils:
         """What the stay costs, 0 if it is free; ``key_id`` is that of the key that signed its ticket. Raises ValueError
         for an exit before the entry."""
+
+    def fee_after(self, entered_ms: int, exited_ms: int, key_id: str, before: Sequence[SettledStay]) -> Fils:
+        """As ``fee``, of a vehicle that was in the garage ``before``, oldest first: if it came back in time, it goes on
+        with that stay, and what was paid for it counts."""
 
     def lost_fee(self, at_ms: int) -> Fils:
         """What a lost ticket costs."""
@@ -41,9 +45,12 @@ class TariffHistory:
     classes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        starts = [start for start, _ in self.versions]
-        if not starts or any(after <= before for before, after in pairwise(starts)):
-            raise ValueError("next: takes tariffs that begin one after the other, and no two at once")
+        if not self.versions:
+            raise ValueError("next: takes a tariff before it")
+        for number, ((before, _), (after, _)) in enumerate(pairwise(self.versions), 1):
+            if after <= before:
+                first = f"next[{number - 1}]" if number > 1 else "the tariff before it"
+                raise ValueError(f"next[{number}]: from: does not begin after {first}")
         if len({schedule.exit_grace_ms for _, schedule in self.versions}) > 1:
             raise ValueError("next: exit_grace: is the same at all times")
         if len({schedule.vat_percent for _, schedule in self.versions}) > 1:
@@ -72,6 +79,15 @@ class TariffHistory:
         """What the stay costs, 0 if it is free, by the class of the tickets that the key signs; raises ValueError for
         an exit before the entry."""
         return self.explain(PricedStay(entered_ms, exited_ms, self.classes.get(key_id.upper(), ""))).total
+
+    def fee_after(self, entered_ms: int, exited_ms: int, key_id: str, before: Sequence[SettledStay]) -> Fils:
+        """As ``fee``, of a vehicle that was in the garage ``before``, oldest first: if it came back within
+        `reentry_minutes`, it goes on with that stay, and what was paid for it counts."""
+        earlier = tuple(EarlierStay(one.entered_ms, one.exited_ms) for one in before)
+        stay = PricedStay(entered_ms, exited_ms, self.classes.get(key_id.upper(), ""), earlier)
+        began = pricing.first_entry(self.at(entered_ms), stay)
+        paid = tuple(PriorPayment(one.exited_ms, Fils(one.paid)) for one in before if began <= one.entered_ms)
+        return self.explain(replace(stay, paid=paid)).total
 
     def lost_fee(self, at_ms: int) -> Fils:
         """What a lost ticket costs at a moment, in fils."""

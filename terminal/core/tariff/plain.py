@@ -1,5 +1,6 @@
 """The plain form of the contract: free minutes, blocks, and a cap for each 24 h."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Self
@@ -8,7 +9,7 @@ from terminal.core.money import Fils, parse, percent, vat_part
 from terminal.core.tariff import pricing
 from terminal.core.tariff.rate import Rate, RateBook
 from terminal.core.tariff.schedule import TariffSchedule
-from terminal.core.tariff.stay import MAX_PRICE, MINUTE_MS
+from terminal.core.tariff.stay import MAX_PRICE, MINUTE_MS, SettledStay
 from terminal.core.tariff.table import PriceStep, PriceTable
 
 
@@ -79,6 +80,10 @@ class Tariff:
         """What the stay costs in fils, whichever key signed its ticket, 0 if it is free; raises ValueError for an exit
         before the entry."""
         return pricing.fee(self.schedule, entered_ms, exited_ms)
+
+    def fee_after(self, entered_ms: int, exited_ms: int, key_id: str, before: Sequence[SettledStay]) -> Fils:
+        """As ``fee``: here no stay goes on with an earlier one."""
+        return self.fee(entered_ms, exited_ms, key_id)
 
     def lost_fee(self, at_ms: int) -> Fils:
         """What a lost ticket costs at any moment, in fils."""

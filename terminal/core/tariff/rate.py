@@ -18,9 +18,9 @@ class Rate:
     """A table, and when it is in force. What is empty or None restricts nothing.
 
     ``days``: 0 Monday to 6 Sunday, HOLIDAY; hours that run over midnight belong to the day on which they begin.
-    ``exit_hours``: only for a stay that began in ``hours`` and ends in these, under 24 h later. ``most``: the most that
-    the stay, or each stretch, costs. ``free_ms``, ``off_ms`` and the caps replace the tariff's for stays whose rate is
-    that of their entry. ``label`` is what the configuration calls the rate.
+    ``exit_hours``: only for a stay that began in ``hours`` and ends in these, under 24 h later and before they end for
+    the first time. ``most``: the most that the stay, or each stretch, costs. ``free_ms``, ``off_ms`` and the caps
+    replace the tariff's for stays whose rate is that of their entry. ``label`` is what the configuration calls it.
     """
 
     table: PriceTable
@@ -85,15 +85,26 @@ class RateBook:
 
     def at_entry(self, entered_ms: int, exited_ms: int) -> Rate:
         """The rate at the entry of a stay, which prices the whole stay."""
-        day = local(exited_ms, self.zone)
-        minute = day.hour * 60 + day.minute
-        under_a_day = exited_ms - entered_ms < DAY_MINUTES * 60_000
         open_ = [
             rate
             for rate in self.rates
-            if not rate.exit_hours or (under_a_day and any(hours.hold(minute) for hours in rate.exit_hours))
+            if not rate.exit_hours or any(self._leaves_in(hours, entered_ms, exited_ms) for hours in rate.exit_hours)
         ]
         return next(self._day(local(entered_ms, self.zone).date(), entered_ms, entered_ms + 1, open_)).rate
+
+    def _leaves_in(self, hours: Hours, entered_ms: int, exited_ms: int) -> bool:
+        """Does a stay of under 24 h end in these hours, before they end for the first time? Who came in the evening may
+        leave by the end of that night, not in the next evening."""
+        if exited_ms - entered_ms >= DAY_MINUTES * 60_000:
+            return False
+        shown = local(exited_ms, self.zone)
+        minute = shown.hour * 60 + shown.minute
+        for back in range(2):
+            if hours.begin <= minute + back * DAY_MINUTES < hours.end:
+                day_before = shown.date() - timedelta(days=back + 1)
+                ever = hours.end - hours.begin >= DAY_MINUTES
+                return ever or instant(day_before, hours.end, self.zone) <= entered_ms
+        return False
 
     def stretches(self, begin_ms: int, end_ms: int) -> list[Stretch]:
         """The time from one moment to another, cut where another rate is in force or its hours begin anew."""

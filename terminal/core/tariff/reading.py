@@ -3,6 +3,7 @@
 deploy/tariffs/README.md has the keys, and what each takes. A list's tables are counted from 1: `rate[2].hours`.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from typing import Any, TypeVar
@@ -224,10 +225,8 @@ def _overnight(table: _Table) -> Overnight:
 
 
 def _counted(said: str) -> str:
-    """``steps 2: …`` -> ``steps[2]: …``."""
-    key, _, rest = said.partition(":")
-    name, _, number = key.partition(" ")
-    return f"{name}[{number}]:{rest}" if number else said
+    """``steps 2: …`` -> ``steps[2]: …``, and so within it."""
+    return re.sub(r"\bsteps ([0-9]+)", r"steps[\1]", said)
 
 
 # -- what a key takes ----------------------------------------------------------------------------------------------

@@ -33,6 +33,15 @@ class EarlierStay:
 
 
 @dataclass(frozen=True, slots=True)
+class SettledStay:
+    """An earlier time in the garage of the same vehicle (ms since the epoch), and what was paid for it (fils)."""
+
+    entered_ms: int
+    exited_ms: int
+    paid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PriorPayment:
     """What was paid for this stay already, and when (ms since the epoch)."""
 

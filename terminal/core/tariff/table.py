@@ -54,9 +54,10 @@ class PriceTable:
             if step.every_ms is not None and step.every_ms < 1000:
                 raise ValueError(f"steps {number}: every {step.every_ms} ms, takes a second or more")
             if step.until_ms is None and number < len(self.steps):
-                raise ValueError(f"steps {number}: has no until, and is not the last one")
+                raise ValueError(f"steps {number}: has no until, and steps {number + 1} follows it")
             if step.until_ms is not None and step.until_ms <= start:
-                raise ValueError(f"steps {number}: its until is not after that of the step before")
+                before = f"that of steps {number - 1}" if number > 1 else "the beginning"
+                raise ValueError(f"steps {number}: its until is not after {before}")
             start = step.until_ms or start
         last = self.steps[-1].until_ms
         if self.repeat_ms is None and last is not None:

@@ -83,6 +83,7 @@ function next() {
   if (car.phase === "arriving") return waits("The car rolls up. The first loop in the floor will notice it.", 0);
   if (car.phase === "leaving") return waits("The car passes the second loop; behind it the boom comes down by itself.", 4);
   if (car.phase === "backing") return waits("The car backs out. What was open for it is closed.", 0);
+  if (boom.state === "up" && screen.invoice && phone.state !== "invoice") return { words: "The boom is up. The screen shows a code for the tax invoice: scan it with the phone, or drive off.", step: 4, act: "drive_off" };
   if (boom.state === "up") return { words: "The boom is up.", step: 4, act: "drive_off" };
   if (boom.state === "rising") return waits("The barrier checked the lift and pulsed its relay once. The boom rises.", 4);
   if (trouble) return { words: `${says} Back out, or ${screen.state === "help" ? "scan again" : "wait"}.`, step: 1, act: "back_out" };
@@ -201,7 +202,7 @@ function inWords(screen) {
     case "idle": return "The screen says: scan your ticket.";
     case "wait": return "The screen says: please wait.";
     case "pay": return screen.scanned ? "The screen says: scanned. Confirm in your app." : `The screen shows a code to pay ${money}.`;
-    case "paid": return "The screen says: paid, thank you.";
+    case "paid": return screen.invoice ? "The screen says: paid, and shows a code for the tax invoice." : "The screen says: paid, thank you.";
     case "free": return "The screen says: nothing to pay.";
     default: return `The screen says: ${screen.state}, ${screen.reason ?? ""}${screen.help_code ? `, help code ${screen.help_code}` : ""}.`;
   }
@@ -216,6 +217,8 @@ function drawPhone(phone, screen) {
     set("done-merchant", merchant); set("done-amount", amount); set("done-currency", currency);
     pay.textContent = phone.state === "paying" ? "Paying" : `Pay ${currency} ${amount}`;
   }
+  $("scan-invoice").hidden = !screen.invoice;
+  if (phone.invoice) $("invoice").href = phone.invoice; else $("invoice").removeAttribute("href");
   set("done-title", phone.state === "declined" ? "Declined" : "Paid");
   for (const id of ["phone-note", "order-note"]) {
     const known = screen.scanned && screen.state === "pay" ? "The terminal says: Scanned." : "";

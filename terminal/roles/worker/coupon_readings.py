@@ -1,12 +1,15 @@
 """Coupons that drivers read at a lane: whether one is genuine, and what its minutes come to."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from terminal.contract.messages import Fee, moment
 from terminal.core.coupon import CouponError, CouponFault, read_coupon
 from terminal.core.events import CouponRead, PassRead, TicketRefused
+from terminal.core.foreign_ticket import ForeignStay, ForeignTicket
 from terminal.core.ids import moment_of
-from terminal.core.model import Lane, ParkingFee, Stay
+from terminal.core.model import ForeignKind, Lane, ParkingFee, Stay
+from terminal.core.tariff import SettledStay
 from terminal.core.ticket import TicketError, read_ticket
 from terminal.eventstore.store import EventStore
 from terminal.roles.worker.event_mapper import FRESH_MS, TICKET_SHOWN, JudgementSettings
@@ -17,10 +20,10 @@ _MINUTE_MS = 60_000
 
 
 class CouponReadings:
-    """Makes an event of a coupon's `fee`."""
+    """Makes an event of a coupon's `fee`. ``known``: what is believed of another system's ticket."""
 
-    def __init__(self, judgement: JudgementSettings) -> None:
-        self._judgement = judgement
+    def __init__(self, judgement: JudgementSettings, known: Callable[[ForeignTicket], ForeignStay | None]) -> None:
+        self._judgement, self._known = judgement, known
         self._tickets: OrderedDict[str, str] = OrderedDict()
         """The texts of genuine tickets, by the fee with which each was read."""
 
@@ -64,19 +67,31 @@ class CouponReadings:
 
     def _worth(self, fee: ParkingFee, stay: Stay, coupon: str, more: int) -> int | None:
         """What so many minutes less come to, after those of coupons that were read before; None: nobody knows."""
-        text = self._tickets.get(fee.id)
-        if text is None or fee.minutes is None:
+        began = self._began(fee)
+        if began is None or fee.minutes is None:
             return None
-        try:
-            ticket = read_ticket(text, self._judgement.ticket_keys, self._judgement.garage)
-        except TicketError:
-            return None
+        entered_ms, ticket_class, earlier = began
         before = sum(one.minutes for one in stay.allowances if one.id != coupon)
         full = fee.amount if fee.full is None else fee.full
-        exited_ms = ticket.entered_ms + fee.minutes * _MINUTE_MS
+        exited_ms = entered_ms + fee.minutes * _MINUTE_MS
 
         def costs(minutes_off: int) -> int:
-            shorter = max(ticket.entered_ms, exited_ms - minutes_off * _MINUTE_MS)
-            return min(full, self._judgement.tariff.fee(ticket.entered_ms, shorter, ticket.key_id))
+            shorter = max(entered_ms, exited_ms - minutes_off * _MINUTE_MS)
+            return min(full, self._judgement.tariff.fee_after(entered_ms, shorter, ticket_class, earlier))
 
         return costs(before) - costs(before + more) if before else full - costs(more)
+
+    def _began(self, fee: ParkingFee) -> tuple[int, str, tuple[SettledStay, ...]] | None:
+        """When the stay of a ticket began (ms since the epoch), its class, and the stays before it; None if this
+        process has not read the ticket, or nobody told its entry."""
+        kind: ForeignKind
+        for kind in ("number", "plate"):
+            theirs = self._known(ForeignTicket(kind, fee.ticket))
+            if theirs and theirs.session == fee.session and theirs.entered_ms is not None:
+                return theirs.entered_ms, theirs.ticket_class, theirs.before
+        try:
+            told = self._judgement
+            ticket = read_ticket(self._tickets.get(fee.id, ""), told.ticket_keys, told.garage)
+        except TicketError:
+            return None
+        return ticket.entered_ms, ticket.key_id, ()

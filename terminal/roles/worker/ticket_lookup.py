@@ -22,13 +22,14 @@ from terminal.core.foreign_ticket import (
     ForeignStay,
     ForeignStays,
     ForeignTicket,
+    coming_back,
     entry_fault,
     flat_stay,
     foreign_quote,
     stays_the_same,
     told_stay,
 )
-from terminal.core.model import HelpReason, ParkingFee
+from terminal.core.model import HelpReason, ParkingFee, Stay
 from terminal.core.money import Fils
 from terminal.core.rules import Change
 from terminal.core.tariff import TicketPricing
@@ -106,6 +107,14 @@ class _Asking:
 
     reading: ForeignReading
     task: asyncio.Task[None] | None = field(default=None)
+
+
+def paid_for(stay: Stay) -> int:
+    """What a stay has paid in all, by phone, at a station and by coupons of an amount, without what was given back
+    (fils)."""
+    back = sum(refund.amount for refund in stay.refunds if refund.stage in ("settled", "success"))
+    by_phone = sum(payment.amount for payment in stay.payments)
+    return by_phone - back + sum(one.value for one in stay.allowances if one.kind in ("paid", "amount"))
 
 
 _READINGS, _TOLD = msgspec.json.Decoder(ForeignReading), msgspec.json.Decoder(ToldTicket)
@@ -228,7 +237,7 @@ class TicketLookups:
             self._refuse(reading, "plate-unsure")
             return
         before = self._stays.get(reading.ticket)
-        stay = told_stay(self._endpoint.garage, reading.ticket, entry, reading.read_ms, before)
+        stay = await self._told_stay(reading.ticket, entry, reading.read_ms)
         if before is None or before.session != stay.session:
             await self._journal(TOLD, ToldTicket(reading.id, "told by the camera", stay))
         self._stays.put(stay)
@@ -255,9 +264,7 @@ class TicketLookups:
                 await self._endpoint.clear("lookup-failed", "the other system answers", lane=GARAGE_WIDE)
                 text = "there is no such ticket"
                 if entry:
-                    before = self._stays.get(ticket)
-                    stay = told_stay(self._endpoint.garage, ticket, entry, reading.read_ms, before)
-                    text = "found"
+                    stay, text = await self._told_stay(ticket, entry, reading.read_ms), "found"
             await self._journal(TOLD, ToldTicket(reading.id, plain(text), stay))
             if stay:
                 self._stays.put(stay)
@@ -268,6 +275,21 @@ class TicketLookups:
         finally:
             if not posted and self._asking.get(reading.lane) is asking:
                 del self._asking[reading.lane]
+
+    async def _told_stay(self, ticket: ForeignTicket, entry: ForeignEntry, read_ms: int) -> ForeignStay:
+        """What is believed of a ticket whose entry was told: a new stay may go on with the one before it."""
+        before = self._stays.get(ticket)
+        stay = told_stay(self._endpoint.garage, ticket, entry, read_ms, before)
+        if before is None or stay.session == before.session:
+            return stay
+        store = self._world.store()
+        row = store.resting_stays.row_of(before.session)
+        data = await self._log.fetch(row) if row and before.session not in store.garage.stays else None
+        past = store.find(before.session, lambda _: data)
+        if past is None or past.left is None:
+            return stay
+        left_ms = past.left + self._true_ms() - self._world.now()
+        return coming_back(stay, before, left_ms, paid_for(past))
 
     async def _answer(self, ticket: ForeignTicket, read_ms: int) -> ForeignEntry | None:
         assert self._source is not None, "only what can be asked is asked"

@@ -48,7 +48,7 @@ class TicketReadings:
     ) -> None:
         self._endpoint, self._judgement, self._foreign, self._world = endpoint, judgement, foreign, world
         self._lookups = TicketLookups(endpoint, source, foreign.policy, judgement.tariff, log, world)
-        self._coupons = CouponReadings(judgement)
+        self._coupons = CouponReadings(judgement, self._lookups.known)
         self._held: dict[str, ReceivedMessage] = {}
         """By lane: the plate that was read while no new visit could begin."""
         self.aside, self.is_asking, self.run = self._lookups.aside, self._lookups.is_asking, self._lookups.run
@@ -138,6 +138,7 @@ class TicketReadings:
             await reply("refused", "ticket-unknown")  # a digit of its session was read wrong
             return
         fee = ParkingFee(command.id, due.session, text[:TICKET_SHOWN], due.amount or 0, due.reason, due.minutes, car)
+        self._coupons.note(fee, text)
 
         async def done(change: Change | None) -> None:
             now = self._lane(name)

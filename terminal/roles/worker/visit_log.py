@@ -52,6 +52,7 @@ class VisitLog:
             course = self._courses[lane.id] = _Course(visit.fee.session, visit.fee.amount, {"ticket": at})
         course.order_no, course.reason = visit.order_no or course.order_no, visit.reason
         order = stay.order(visit.order_no) if stay else None
+        course.amount = order.amount if order else course.amount  # a coupon lessens it
         reached = {
             "code": order is not None and order.stage == "created",
             "scan": order is not None and order.scanned,

@@ -1,8 +1,9 @@
 """What must be known about a garage before its configuration can be written. An option answers it, else a person is
 asked, else a default stands in until somebody sets the value."""
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from terminal.config.load import checked
 from terminal.config.schema import ConfigError
@@ -16,12 +17,18 @@ PAYBY = {
 }
 """Where the worker finds PayBy; the sandbox is `exit-terminal sandbox` on this machine."""
 MQTT_PORT = 8883
+NOTIFY = "/payby/notify"
+"""The listener's path, which a proxy passes on."""
+TRN, COUPONS, STATION = "receipt.trn", "coupon.keys", "paystation.trusted"
+"""The keys of sections that a garage may leave out: whether it has them is told by their answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """``key`` is the configuration key that the answer is for, ``option`` the option that gives it, ``default`` its
-    value if nobody answers. ``must``: only the garage knows the real value. ``only``: the shapes that need it."""
+    value if nobody answers. ``must``: only the garage knows the real value. ``only``: the shapes that need it.
+    ``after``: the question is asked only if that key has an answer. ``takes``: what an answer must look like, if the
+    key itself takes something else. An empty answer to a question with ``may_be_none`` leaves the key out."""
 
     key: str
     option: str
@@ -29,6 +36,10 @@ class Question:
     default: str
     must: bool = False
     only: tuple[str, ...] = SHAPES
+    after: str = ""
+    takes: tuple[str, str] | None = None
+    """A pattern, and what it is in words."""
+    may_be_none: bool = False
 
 
 def questions(host: str) -> tuple[Question, ...]:
@@ -48,6 +59,20 @@ def questions(host: str) -> tuple[Question, ...]:
         Question("payby.partner_id", "partner_id", "The merchant id in PayBy's portal", "200000000888", must=True),
         Question("payby.notify_url", "notify_url",
                  "The public address for PayBy's notifications; empty: payments are found by queries", "", only=whole),
+        Question(TRN, "trn", "The tax registration number, if drivers are to get tax invoices; empty: none", "",
+                 only=whole, may_be_none=True),
+        Question("receipt.supplier", "supplier", "Who issues the invoices, as registered for VAT", "", must=True,
+                 only=whole, after=TRN),
+        Question("receipt.supplier_ar", "supplier_ar", "The same in Arabic", "", only=whole, after=TRN),
+        Question("receipt.address", "address", "The supplier's address", "Dubai, UAE", must=True, only=whole,
+                 after=TRN),
+        Question("receipt.address_ar", "address_ar", "The same in Arabic", "", only=whole, after=TRN),
+        Question("receipt.url", "receipt_url", "The public address of the invoices; empty: only the desk has them", "",
+                 only=whole, after=TRN),
+        Question(COUPONS, "coupons", "Are there coupons or season passes? yes or no", "no", only=whole,
+                 takes=("yes|no", "yes or no")),
+        Question(STATION, "paystation", "The name of a pay station, such as station-1; empty: none", "", only=whole,
+                 takes=(r"station[a-z0-9-]{0,16}", "a name that begins with station"), may_be_none=True),
         Question("reader.driver", "reader", "The ticket scanner: serial, hid (a keyboard) or stdin", "serial",
                  only=kerb),
         Question("reader.device", "device", "The scanner's device", "/dev/ttyACM0", only=kerb),
@@ -94,6 +119,11 @@ def gather(
             raise ConfigError(f"init: {option_name(question)}: got {told[:40]!r}, takes no value for a {shape}")
         if shape not in question.only or (question.key == "reader.device" and answers.get("reader.driver") == "stdin"):
             continue
+        if question.after and not answers.get(question.after):
+            if told:
+                raise ConfigError(f"init: {option_name(question)}: takes --trn beside it")
+            continue
+        question = replace(question, default=question.default or _default(question.key, answers))
         if told is not None:
             answers.values[question.key] = _fit(question, told)
         elif prompt:
@@ -105,9 +135,26 @@ def gather(
     return answers
 
 
+def _default(key: str, answers: Answers) -> str:
+    """What follows from other answers: the garage's name, and the proxy that passes notifications on."""
+    if key == "receipt.supplier":
+        return answers["garage.name"]
+    url = answers.get("payby.notify_url")
+    return f"{url.removesuffix(NOTIFY)}/receipt" if key == "receipt.url" and url.endswith(NOTIFY) else ""
+
+
+def _check(question: Question, told: str) -> None:
+    if not told and question.may_be_none:
+        return
+    if question.takes is None:
+        checked(question.key, told)
+    elif not re.fullmatch(question.takes[0], told):
+        raise ConfigError(f"{question.key}: got {told[:40]!r}, takes {question.takes[1]}")
+
+
 def _fit(question: Question, told: str) -> str:
     try:
-        checked(question.key, told)
+        _check(question, told)
     except ConfigError as error:
         raise ConfigError(f"init: {option_name(question)}: {error}") from None
     return told
@@ -120,7 +167,7 @@ def _ask(question: Question, prompt: Callable[[str], str], say: Callable[[str], 
         except EOFError:
             raise ConfigError(f"init: {question.key}: no answer; {option_name(question)} gives it as well") from None
         try:
-            checked(question.key, told)
+            _check(question, told)
         except ConfigError as error:
             say(str(error))
         else:

@@ -14,7 +14,7 @@ from pathlib import Path
 from terminal.config.load import checked, load, parse
 from terminal.config.schema import ConfigError, Settings
 from terminal.tools.init import broker, bundle, configuration, keys, layout, renewal, revocation, words
-from terminal.tools.init.answers import LANE, SERVER, SINGLE, gather
+from terminal.tools.init.answers import COUPONS, LANE, SERVER, SINGLE, STATION, gather
 from terminal.tools.init.certificates import Issuer, issuer
 from terminal.tools.init.folder import Folder, owner_of
 
@@ -119,6 +119,10 @@ def _make(request: Request, around: Surroundings, folder: Folder, file: Path) ->
         keys.signer(folder, layout.WORKER)
         keys.signer(folder, layout.CONSOLE)
         keys.ticket(folder, layout.TICKET)
+        if COUPONS in values:
+            keys.ticket(folder, layout.COUPON)
+        if station := answers.get(STATION):
+            keys.signer(folder, layout.station_key(station))
         for user in layout.users(shape):
             keys.password(folder, f"{layout.PASSWORDS}/{user}")
     authority: Issuer | None = None

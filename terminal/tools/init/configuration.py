@@ -32,6 +32,7 @@ LAYOUT: Mapping[str, tuple[str, Mapping[str, str]]] = {
     }),
     "lift": ("who may raise the boom", {"private_key": "the worker's", "trusted": ""}),
     "ticket": ("", {"keys": "the entry terminal has the same; never at a lane"}),
+    "coupon": ("exit-terminal ticket --coupon makes them", {"keys": "never at a lane"}),
     "lookup": ("tickets of another system; the same for reader and worker", {"numbers": "the form of their numbers"}),
     "tariff": ("VAT included; the same for reader and worker", {
         "free_minutes": "a stay up to this costs nothing", "block_minutes": "", "block_price": "for each started block",
@@ -49,6 +50,11 @@ LAYOUT: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "waiting_pin": "a vehicle waits", "boom_pin": "one is under the boom",
     }),
     "listener": ("behind a reverse proxy: deploy/proxy/", {"host": "", "port": ""}),
+    "receipt": ("tax invoices for drivers: deploy/operations.md", {
+        "supplier": "as registered for VAT", "supplier_ar": "", "address": "", "address_ar": "",
+        "trn": "tax registration number", "url": "public HTTPS that leads to [listener], whose path is /receipt",
+    }),
+    "paystation": ("who may say that a ticket was paid elsewhere", {"trusted": ""}),
     "console": ("", {"host": "", "port": "", "lift_private_key": "raises the boom by an operator's word"}),
     "journal": ("this machine runs the garage's one worker", {"path": ""}),
     "gpio": ("", {"pins": "mock: without hardware, no relay closes"}),

@@ -11,13 +11,18 @@ from terminal.config.lcd_settings import LcdSettings
 from terminal.config.schema import Settings
 from terminal.config.tariff_settings import TariffSettings
 from terminal.contract.access import USERS, WATCHERS
-from terminal.tools.init.answers import LANE, PAYBY, SERVER, SINGLE, Answers
+from terminal.tools.init.answers import COUPONS, LANE, PAYBY, SERVER, SINGLE, STATION, TRN, Answers
 from terminal.tools.init.certificates import AUTHORITY
 from terminal.tools.init.configuration import Value
 
 MERCHANT, WORKER, CONSOLE, TICKET = "secrets/merchant.pem", "secrets/worker", "secrets/console", "secrets/ticket-k1"
 PAYBY_KEY = "secrets/payby.pub.pem"
+COUPON = "secrets/coupon-c1"
 PASSWORDS = "secrets/mqtt"
+_LEFT_OUT = frozenset(
+    {"payby.notify_url", TRN, "receipt.supplier_ar", "receipt.address_ar", "receipt.url", STATION}
+)  # fmt: skip
+"""Keys whose empty answer is none."""
 RUN_USER = "lane"
 """The broker's user for the `run` that has the worker: only this user may do all that its roles do."""
 REFUND_USER = "refund"
@@ -47,7 +52,8 @@ def secure(url: str) -> bool:
 
 def values(shape: str, answers: Answers, payby: str) -> dict[str, Value]:
     """The configuration by key. ``payby`` is a key of PAYBY."""
-    made: dict[str, Value] = {key: value for key, value in answers.values.items() if value or key != "payby.notify_url"}
+    made: dict[str, Value] = {key: value for key, value in answers.values.items() if value or key not in _LEFT_OUT}
+    made |= _extra(str(made.pop(COUPONS, "no")), str(made.pop(STATION, "")))
     made["garage.lanes"] = int(answers["garage.lanes"])
     made |= _mqtt(answers.get("mqtt.url"), user_of(shape, answers.get("lane.id")))
     made |= dict(_tariff(TariffSettings()))
@@ -67,6 +73,21 @@ def values(shape: str, answers: Answers, payby: str) -> dict[str, Value]:
         made |= _payee(str(made.pop("payby.partner_id")))
     if shape in (SINGLE, LANE):
         made |= _kerb(answers)
+    return made
+
+
+def station_key(name: str) -> str:
+    """The files of a pay station's pair of keys, without their endings."""
+    return f"secrets/{name}"
+
+
+def _extra(coupons: str, station: str) -> dict[str, Value]:
+    """The sections that a garage may leave out."""
+    made: dict[str, Value] = {}
+    if coupons == "yes":
+        made[COUPONS] = {"c1": COUPON}
+    if station:
+        made[STATION] = {station: f"{station_key(station)}.pub.pem"}
     return made
 
 

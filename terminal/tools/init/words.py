@@ -49,6 +49,7 @@ def next_steps(shape: str, folder: Folder, file: Path, settings: Settings, waits
             " merchant.pub.base64 (one line), merchant.pub.der (binary)",
             *_payby_key(settings),
             "copy secrets/ticket-k1 to the entry terminal: it signs the tickets",
+            *_beside(settings),
         ]
     if waits:
         steps.append(
@@ -65,6 +66,21 @@ def next_steps(shape: str, folder: Folder, file: Path, settings: Settings, waits
         f"{_PROGRAM} {file} run, or the service: deploy/install.md, 7",
     ]
     return "\n".join(["Next:", *(f"  {number}. {step}" for number, step in enumerate(steps, 1))])
+
+
+def _beside(settings: Settings) -> list[str]:
+    """What the sections that a garage may leave out ask of a person."""
+    steps = []
+    if settings.receipt and settings.receipt.url:
+        steps.append(f"let the reverse proxy pass {settings.receipt.url}/ on to the listener's /receipt/: deploy/proxy")
+    for name, public in settings.paystation.trusted.items() if settings.paystation else ():
+        private = public.with_name(f"{name}.pem")
+        if private.exists():
+            steps.append(
+                f"move {private} to the pay station, which signs with it as {name}, and give it the password of the"
+                " broker's user paystation: deploy/operations.md"
+            )
+    return steps
 
 
 def _payby_key(settings: Settings) -> list[str]:

@@ -68,6 +68,8 @@ def _explain(
         tuple(_presence(text, zone) for text in asked.earlier),
         tuple(_paid(text, zone) for text in asked.paid),
     )
+    if stay.exited_ms < entered:
+        raise ConfigError(f"tariff --exited: got {asked.exited[:40]!r}, takes a time that is not before --entered")
     try:
         fee = history.explain(stay)
     except ValueError as error:
