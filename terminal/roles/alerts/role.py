@@ -60,7 +60,7 @@ class AlertsRole:
             match heard.message:
                 case Alert():
                     self._grouping.take(heard.topic.lane, heard.message, now_ms)
-                case Alerts() if heard.retained:  # raised before this role was there
+                case Alerts():  # it may have been raised before this role was there
                     for raised in heard.message.raised:
                         self._grouping.take_standing(heard.topic.lane, raised, now_ms)
             self._news.set()

@@ -136,8 +136,8 @@ class DiscoveryRole:
             await self._say(entity.topic, entity.payload)
 
     async def _order(self, seen: Observation) -> None:
-        if seen.data.get("status") != "paid" or not seen.order_no:
-            return
+        if seen.data.get("status") != "paid" or not seen.order_no or not seen.is_news:
+            return  # one that is said again may be of yesterday
         now_ms = self._endpoint.clock.wall_ms()
         if seen.retained and not self._takings.is_of_today(seen.at_ms, now_ms):
             return

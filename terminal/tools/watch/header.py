@@ -130,7 +130,7 @@ def _lane(monitor: GarageMonitor, lane: LaneMonitor, clock: Clock) -> str:
 
 
 def _screen(lane: LaneMonitor, clock: Clock) -> str:
-    if lane.screen is None:
+    if lane.screen is None or lane.shown_since is None:
         return "no screen was heard"
     old = lane.screen.age_ms(clock.wall_ms(), clock.steady_ms())
     data, words = lane.screen.data, in_words("screen", lane.screen.data)
@@ -138,7 +138,7 @@ def _screen(lane: LaneMonitor, clock: Clock) -> str:
     if data.get("state") == "pay" and isinstance(remaining, int):
         left = max(0, remaining - old // 1000)
         return plain(in_words("screen", {**data, "remaining": left}))
-    return f"{plain(words)} for {age(old)}"
+    return f"{plain(words)} for {age(lane.shown_since.age_ms(clock.wall_ms(), clock.steady_ms()))}"
 
 
 def _lane_tone(lane: LaneMonitor) -> Tone:
