@@ -163,6 +163,7 @@ def _add_check(check: argparse.ArgumentParser) -> None:
     )
     check.add_argument("--user", metavar="USER", help="check as the user that the service runs as; only for root")
     check.add_argument("--json", action="store_true", help="one JSON document in place of the lines")
+    check.add_argument("--rabbitmq", metavar="FILE", type=Path, nargs="+", default=(), help="rabbitmqctl's JSON")
 
 
 def _add_watch(watch: argparse.ArgumentParser) -> None:

@@ -174,12 +174,12 @@ def test_what_is_raised_is_listed_again_each_minute_and_an_empty_list_is_not() -
             beating = asyncio.create_task(role.run_heartbeat())
             await asyncio.sleep(1)  # virtual time
             before = len(bus.of(Alerts))
-            await asyncio.sleep(2 * alert_lists.SELDOM_S)
+            await asyncio.sleep(2 * alert_lists.SELDOM_S)  # virtual time
             again = bus.of(Alerts)[before:]
             assert [[alert.code for alert in one.raised] for one in again] == [["disk"], ["disk"]]
             await role.clear("disk", "there is room")
             before = len(bus.of(Alerts))
-            await asyncio.sleep(2 * alert_lists.SELDOM_S)
+            await asyncio.sleep(2 * alert_lists.SELDOM_S)  # virtual time
             assert len(bus.of(Alerts)) == before
             beating.cancel()
             await asyncio.gather(beating, return_exceptions=True)

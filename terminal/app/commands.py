@@ -224,6 +224,7 @@ def _check(args: argparse.Namespace) -> int:
         listens=processes.listens,
         locked=processes.locked,
         user=service_user.me(),
+        rabbitmq_reports=tuple(args.rabbitmq),
     )
     document = report.Document(lambda text: print(text, file=sys.stderr)) if args.json else None
     lines, payers = document or report.Lines(), sys.stderr if document else sys.stdout

@@ -138,9 +138,7 @@ class Screens:
             said.symbol = link, symbol
             await self.show(name)
 
-    def _later(
-        self, seconds: float, lane: str, *, again: bool = False, order_too: bool = False
-    ) -> asyncio.TimerHandle:
+    def _later(self, seconds: float, lane: str, *, again: bool = False, order_too: bool = False) -> asyncio.TimerHandle:
         def show() -> None:
             if not self._is_over:
                 self._spawn(self._say_again(lane) if order_too else self.show(lane, again=again), f"screen of {lane}")
