@@ -311,7 +311,9 @@ def _watch(args: argparse.Namespace) -> int:
     # a broker that is not there is a line of ours, no warning
     logging.getLogger("terminal.mqtt.client").setLevel(logging.ERROR)
     wish = WatchWish(args.lane, args.kind, args.session, args.order, args.code, args.all)
-    options = command.WatchOptions(wish, args.json, args.since, args.replay, args.url, args.user, args.password_file)
+    options = command.WatchOptions(
+        wish, args.json, args.since, args.replay, args.url, args.user, args.password_file, args.garage
+    )
     now_ms = time.time_ns() // 1_000_000
     is_seen = sys.stdout.isatty() and not args.json
     output = TerminalOutput(zone, now_ms=now_ms) if is_seen else PlainOutput(zone, now_ms=now_ms)

@@ -6,7 +6,7 @@ those of the kerb-side roles, for a ``run`` whose worker is elsewhere; a watcher
 configuration names in ``broker.watchers``), which may read everything and publish nothing. No user may publish in the
 garage's place what belongs to a lane.
 ``python -m terminal.contract.access GARAGE [LANE ...] [--watcher NAME ...] [--discovery]`` prints the rules as an ACL
-file for Mosquitto; ``terminal.contract.rabbitmq`` prints them for RabbitMQ.
+file for Mosquitto; ``terminal.contract.rabbitmq`` prints them for RabbitMQ, ``terminal.contract.bridge`` a feed's.
 """
 
 import argparse
@@ -69,6 +69,9 @@ OUTWARD = {
     "discovery": _rights("alert", "order screen barrier vehicle alerts health"),
 }
 """Roles that pass on what they hear to somebody outside: no lane needs them."""
+FEED = ("alert", "alerts", "barrier", "health", "order", "vehicle")
+"""What of a garage may be said to a broker outside it, for an operator's overview of many garages: no ticket, no plate,
+none of PayBy's words, nothing that a device or a worker would act on, and no screen."""
 RIGHTS = {**ROLES, **OUTWARD}
 """Of each role that this program has, and of other vendors' systems."""
 REFUND = _rights("command alert", "receipt refund health")
@@ -168,6 +171,12 @@ def writable(user: str, *, garage: str, watchers: Collection[str] = WATCHERS, di
         topics.append(f"{place}/{GARAGE_WIDE}/alert")
     topics += [f"{place}/{lane}/{kind}/{'+' if kind in rights.says else role}" for kind in sorted(BY_ROLE)]
     return topics + (home_assistant.written(garage) if discovery and user in DISCOVERERS else [])
+
+
+def fed(garage: str) -> list[str]:
+    """The filters that together match everything that leaves the garage in a feed; raises TopicError for its name."""
+    place = f"parking/{check_garage(garage)}/+"
+    return [f"{place}/{kind}/+" if kind in BY_ROLE else f"{place}/{kind}" for kind in FEED]
 
 
 def lacks(user: str, roles: Iterable[str], *, garage: str, lane: str | None, process: str) -> str:

@@ -16,7 +16,7 @@ from terminal.monitor.roles import RoleStatus
 from terminal.payby.plain_text import plain
 from terminal.tools.watch.line import STYLES, Tone
 
-LANES_MOST, RAISED_MOST, AWAY_MOST = 8, 4, 4
+LANES_MOST, RAISED_MOST, AWAY_MOST, GARAGES_MOST = 8, 4, 4, 12
 """Rows of each kind; the rest is counted."""
 
 
@@ -45,9 +45,7 @@ def in_short(trouble: str) -> str:
 def header(monitor: GarageMonitor, clock: Clock, connection: BrokerConnection) -> list[tuple[str, Tone]]:
     """The rows, each with its tone; what is not live never looks alive."""
     if connection.lost_ms is not None:
-        for_ = age(clock.steady_ms() - connection.lost_ms)
-        why = f": {in_short(connection.trouble)}" if connection.trouble else ""
-        return [(f"CUT OFF from the broker for {for_}, trying again{why}", "bad")]
+        return [_cut_off(clock, connection)]
     roles = monitor.roles()
     return [
         _summary(monitor, roles),
@@ -55,6 +53,28 @@ def header(monitor: GarageMonitor, clock: Clock, connection: BrokerConnection) -
         *_raised(monitor, clock),
         *_lanes(monitor, clock),
     ]
+
+
+def overview(monitors: Iterable[GarageMonitor], clock: Clock, connection: BrokerConnection) -> list[tuple[str, Tone]]:
+    """A row for each garage, those in trouble first, with the gravest that is raised there."""
+    if connection.lost_ms is not None:
+        return [_cut_off(clock, connection)]
+    found = []
+    for monitor in monitors:
+        words, tone = _summary(monitor, monitor.roles())
+        if worst := monitor.raised()[:1]:
+            words = f"{words}, the gravest: {worst[0].lane} {plain(worst[0].alert.code)}"
+        found.append((words, tone))
+    graveness: dict[Tone, int] = {"bad": 0, "warn": 1}
+    found.sort(key=lambda row: graveness.get(row[1], 2))
+    return [*found[:GARAGES_MOST], *_more(len(found) - GARAGES_MOST, "garages")]
+
+
+def _cut_off(clock: Clock, connection: BrokerConnection) -> tuple[str, Tone]:
+    assert connection.lost_ms is not None
+    for_ = age(clock.steady_ms() - connection.lost_ms)
+    why = f": {in_short(connection.trouble)}" if connection.trouble else ""
+    return f"CUT OFF from the broker for {for_}, trying again{why}", "bad"
 
 
 def summary(monitor: GarageMonitor) -> str:
