@@ -15,7 +15,7 @@ from terminal.mqtt import alert_lists
 from terminal.mqtt.endpoint import Endpoint
 from terminal.payby.sandbox.server import Sandbox
 from terminal.roles.discovery.entities import AnnouncedGarage
-from terminal.roles.discovery.role import DiscoveryRole
+from terminal.roles.discovery.role import AGAIN_S, DiscoveryRole
 from terminal.roles.worker import screens
 from terminal.roles.worker.newcomers import LOOKERS_APART_MS, Newcomers
 from tests.sim.loop import VirtualLoop
@@ -146,6 +146,28 @@ async def test_discovery_that_starts_announces_every_lane_at_once(sandbox: Sandb
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+def announced_by(bus: MemoryBus, minutes: int) -> list[str]:
+    """How often discovery announces one entity at this broker, in virtual minutes."""
+    with VirtualLoop() as loop:
+        garage = AnnouncedGarage(GARAGE, "Garage", "1", ())
+        endpoint = Endpoint(bus.as_bus(), garage=GARAGE, lane=None, role="discovery", version="1", clock=TurnedClock())
+
+        async def story() -> None:
+            task = asyncio.create_task(DiscoveryRole(endpoint, garage, ZoneInfo("Asia/Dubai")).run())
+            await asyncio.sleep(minutes * AGAIN_S + 10)  # virtual time
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        loop.run(story())
+    one = next(iter(garage.of_garage())).topic
+    return [topic for topic, _, _ in bus.said if topic == one]
+
+
+def test_discovery_announces_again_each_minute_where_nothing_is_kept_and_nowhere_else() -> None:
+    assert len(announced_by(ForgetfulBus(), 3)) == 4
+    assert len(announced_by(MemoryBus(), 3)) == 1
 
 
 async def test_after_a_reconnect_the_order_is_said_again_too_and_none_is_not(sandbox: Sandbox) -> None:
