@@ -64,17 +64,13 @@ class Screens:
             await self.show(lane)
 
     async def keep(self) -> NoReturn:
-        """Publish everything again once a minute, lane after lane, and after each connect (a broker that was away may
-        have forgotten it), until cancelled, and nothing after that."""
+        """Publish everything again once a minute and after each connect (a broker that was away may have forgotten
+        it), until cancelled, and nothing after that."""
         undo = self._endpoint.mqtt_client.on_change(lambda connected: self.say_all_again() if connected else None)
         try:
             while True:
-                lanes = list(self._said)
-                for lane in lanes:
-                    await asyncio.sleep(SAY_AGAIN_S / len(lanes))
-                    self._spawn(self._say_again(lane), f"screen of {lane}")
-                if not lanes:
-                    await asyncio.sleep(SAY_AGAIN_S)
+                await asyncio.sleep(SAY_AGAIN_S)
+                self.say_all_again()
         finally:
             undo()
             self._is_over = True
