@@ -14,6 +14,8 @@ from terminal.monitor.garage import GarageMonitor
 from terminal.mqtt import alert_lists
 from terminal.mqtt.endpoint import Endpoint
 from terminal.payby.sandbox.server import Sandbox
+from terminal.roles.alerts.role import AlertsOptions, AlertsRole
+from terminal.roles.alerts.wording import AlertLetter
 from terminal.roles.discovery.entities import AnnouncedGarage
 from terminal.roles.discovery.role import AGAIN_S, DiscoveryRole
 from terminal.roles.worker import screens
@@ -207,6 +209,45 @@ def test_what_is_raised_is_listed_again_each_minute_and_an_empty_list_is_not() -
             await asyncio.gather(beating, return_exceptions=True)
 
         loop.run(story())
+
+
+class Letters:
+    """A receiver of alerts that keeps what it is sent."""
+
+    name = "letters"
+
+    def __init__(self) -> None:
+        self.sent: list[list[tuple[str, int]]] = []
+
+    async def send(self, letter: AlertLetter) -> None:
+        self.sent.append([(notice.code, notice.count) for notice in letter.notices])
+
+
+def test_who_sends_alerts_on_hears_of_what_stands_by_a_list_and_of_nothing_twice() -> None:
+    with VirtualLoop() as loop:
+        bus, clock, letters = ForgetfulBus(), TurnedClock(), Letters()
+        endpoint = Endpoint(bus.as_bus(), garage=GARAGE, lane=None, role="alerts", version="1", clock=clock)
+        worker = Endpoint(bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="1", clock=clock)
+        options = AlertsOptions("Garage", ZoneInfo("Asia/Dubai"))
+
+        async def story() -> None:
+            await worker.alert("arm", "it does not rise", lane=LANE)
+            clock.turn(60_000)
+            task = asyncio.create_task(AlertsRole(endpoint, [letters], options).run())
+            beating = asyncio.create_task(worker.run_heartbeat())
+            for _ in range(4):
+                await asyncio.sleep(alert_lists.SELDOM_S / 4)  # virtual time
+                clock.turn(15_000)
+            await worker.alert("no-receipt", "the worker is silent", lane=LANE)
+            for _ in range(12):
+                await asyncio.sleep(alert_lists.SELDOM_S / 4)  # virtual time
+                clock.turn(15_000)
+            for one in (task, beating):
+                one.cancel()
+            await asyncio.gather(task, beating, return_exceptions=True)
+
+        loop.run(story())
+    assert letters.sent == [[("arm", 1)], [("no-receipt", 1)]]
 
 
 def test_a_screen_that_is_only_said_again_keeps_its_age() -> None:
