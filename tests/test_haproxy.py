@@ -10,7 +10,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from terminal.mqtt.client import MqttClient
+from terminal.mqtt.subscription import Subscription
+from tests.support.authority import Authority
+from tests.support.eventually import eventually
 from tests.support.haproxy import Haproxy, HttpServer, NamedServer, server_tls
+from tests.support.shipped_mosquitto import ShippedMosquitto
 
 OK, DEGRADED = {"/healthz": (200, {"status": "ok"})}, {"/healthz": (200, {"status": "degraded"})}
 PRIMARY, REPLICA = {"/primary": (200, {})}, {"/primary": (503, {})}
@@ -98,6 +103,48 @@ async def test_all_lanes_are_at_one_broker_and_together_move_and_come_back(garag
         await led.leave()
         await a.stop()
         await b.stop()
+
+
+async def test_roles_move_to_the_second_mosquitto_and_back_with_their_certificates(
+    garage: Haproxy, tmp_path: Path
+) -> None:
+    """The pair shares one server certificate, for the address that lanes know; TLS goes through the proxy as it is."""
+    authority = Authority(tmp_path)
+    pair = []
+    for name, host in (("a", A), ("b", B)):
+        (tmp_path / name).mkdir()
+        made = ShippedMosquitto(tmp_path / name, authority)
+        made.host, made.port = host, garage.ports[8883]
+        pair.append(made)
+    authority.issue("server", "127.0.2.10")
+    try:
+        for broker in pair:
+            broker.start()
+        async with pair[0].bus("listener", "127.0.2.10") as listener, pair[0].bus("worker", "127.0.2.10") as worker:
+            heard = worker.subscribe("parking/marina/+/paid")
+            await heard.granted()
+            for number, change in enumerate((lambda: None, pair[0].stop, pair[0].start)):
+                change()
+                if number:
+                    await eventually(lambda: not (listener.connected and worker.connected))
+                await eventually(lambda: listener.connected and worker.connected)
+                await repeated(listener, heard, b"%d" % number)
+    finally:
+        for broker in pair:
+            broker.stop()
+
+
+async def repeated(listener: MqttClient, heard: Subscription, payload: bytes) -> None:
+    """Say it until it is heard, as every role does until it is answered: the second broker knows nobody's session."""
+    async with asyncio.timeout(20):
+        while True:
+            await listener.publish("parking/marina/exit-1/paid", payload)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    while (delivery := await anext(heard)).payload != payload:
+                        delivery.ack()
+                    delivery.ack()
+                    return
 
 
 async def test_a_worker_is_led_to_the_database_that_patroni_calls_the_primary_and_to_no_other(garage: Haproxy) -> None:
