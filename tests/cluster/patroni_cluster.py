@@ -1,4 +1,4 @@
-"""etcd and two servers under Patroni, configured by deploy/cluster, with the certificates that the page makes."""
+"""etcd and three servers under Patroni, configured by deploy/cluster, with the certificates that the page makes."""
 
 import json
 import os
@@ -20,11 +20,12 @@ from tests.support.postgres import programs
 
 PAGE = CLUSTER / "garage.md"
 START_S = 60.0
+NAMES = {"a": "127.0.2.11", "b": "127.0.2.12", "c": "127.0.2.13"}
 PASSWORDS = {f"PATRONI_{who}_PASSWORD": "unused" for who in ("SUPERUSER", "REPLICATION", "REWIND")}
 
 
 class PatroniCluster:
-    """Servers a and b at 127.0.2.11 and 127.0.2.12, in ``folder``, as the user postgres. One etcd has all the votes:
+    """Servers a, b and c at 127.0.2.11 to 127.0.2.13, in ``folder``, as the user postgres. One etcd has all the votes:
     what several do is etcd's own matter."""
 
     def __init__(self, folder: Path) -> None:
@@ -32,9 +33,9 @@ class PatroniCluster:
         self.ports = {port: free_port() for port in (2379, 2380, 8008, 5432)}
         self._user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
         self._env = {**os.environ, **PASSWORDS, "HOME": str(folder)}  # libpq looks for certificates there
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._certificates()
-        for name in ("a", "b"):
+        for name in NAMES:
             self._configure(name)
         self._etcd_file()
         if os.geteuid() == 0:
@@ -44,21 +45,26 @@ class PatroniCluster:
 
     def url(self, name: str) -> str:
         """Of a server's Patroni."""
-        return f"https://127.0.2.1{'ab'.index(name) + 1}:{self.ports[8008]}"
+        return f"https://{NAMES[name]}:{self.ports[8008]}"
 
     def start(self) -> None:
-        """Return once b is a's synchronous standby."""
+        """Return once a leads, b is its synchronous standby, and c has a copy."""
         self._run("etcd", "etcd", "--config-file", str(self.folder / "etcd.yml"))
-        for name, role in (("a", "leader"), ("b", "sync_standby")):
+        for name, role in (("a", "leader"), ("b", "sync_standby"), ("c", "replica")):
             self._run(f"patroni-{name}", "patroni", str(self.folder / f"{name}.yml"))
             self.until(name, role)
 
-    def until(self, name: str, role: str) -> None:
-        """Wait for a member's role."""
+    def kill(self, name: str) -> None:
+        """As if its machine died: agent and server at once."""
+        os.kill(int((self.folder / f"data-{name}/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        bring_down(self._processes.pop(f"patroni-{name}"), signal.SIGKILL)
+
+    def until(self, names: str, role: str) -> None:
+        """Wait until one of the members (by their letters) has this role."""
         began = time.monotonic()
-        while role not in self._roles().get(name, ""):
+        while not any(self._roles().get(name) == role for name in names):
             if time.monotonic() - began > START_S:
-                raise RuntimeError(f"{name} is no {role}: {self._roles()}\n{self._log(f'patroni-{name}')}")
+                raise RuntimeError(f"none of {names} is {role}: {self._roles()}\n{self._log(f'patroni-{names[0]}')}")
             time.sleep(0.2)  # nothing tells
 
     def control(self, line: str) -> str:
@@ -71,15 +77,20 @@ class PatroniCluster:
         return f"{ended.returncode} {ended.stdout}{ended.stderr}"
 
     def stop(self) -> None:
-        for process in reversed(self._processes):
+        for process in reversed(self._processes.values()):
             bring_down(process, signal.SIGTERM)
 
     def _roles(self) -> dict[str, str]:
+        """Of the members that work, by whichever agent answers."""
         context = ssl.create_default_context(cafile=self.folder / "db-ca.crt")
-        try:
-            with urllib.request.urlopen(f"{self.url('a')}/cluster", timeout=2, context=context) as answer:
-                members = json.load(answer)["members"]
-        except (OSError, ValueError, urllib.error.URLError):
+        for name in NAMES:
+            try:
+                with urllib.request.urlopen(f"{self.url(name)}/cluster", timeout=2, context=context) as answer:
+                    members = json.load(answer)["members"]
+                break
+            except (OSError, ValueError, urllib.error.URLError):
+                continue
+        else:
             return {}
         return {one["name"]: one["role"] for one in members if one.get("state") in ("running", "streaming")}
 
@@ -87,13 +98,13 @@ class PatroniCluster:
         block = block_with(PAGE, "sh", "subjectAltName")
         authority, *own = block.splitlines()
         run(authority, self.folder)
-        for name, address in (("a", "127.0.2.11"), ("b", "127.0.2.12")):
+        for name, address in NAMES.items():
             lines = "\n".join(own).replace("192.0.2.11", address).replace("/CN=a", f"/CN={name}")
             run(re.sub(r"\ba\.(key|csr|ext|crt)", rf"{name}.\1", lines), self.folder)
 
     def _configure(self, name: str) -> None:
         text = self._here((CLUSTER / "patroni.yml").read_text(encoding="utf-8"))
-        own = f"127.0.2.1{'ab'.index(name) + 1}"
+        own = NAMES[name]
         text = text.replace("name: a\n", f"name: {name}\n", 1)
         text = re.sub(r"(listen|connect_address): 127\.0\.2\.11", rf"\1: {own}", text)
         text = re.sub(r"127\.0\.2\.1[23]:(\d+)\n(?= +-|  protocol)", r"127.0.2.11:\1\n", text)
@@ -126,7 +137,7 @@ class PatroniCluster:
             process = subprocess.Popen(
                 [*LEASH, *self._user, *words], stdout=out, stderr=out, cwd=self.folder, env=self._env
             )
-        self._processes.append(process)
+        self._processes[log] = process
 
     def _log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")[-3000:]

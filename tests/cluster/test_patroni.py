@@ -11,7 +11,7 @@ import pytest
 from terminal.config.load import parse
 from terminal.tools.check.finding import Finding
 from terminal.tools.check.patroni import patroni
-from tests.cluster.patroni_cluster import PAGE, PatroniCluster
+from tests.cluster.patroni_cluster import NAMES, PAGE, PatroniCluster
 from tests.support.installation import machine
 from tests.support.page_blocks import CLUSTER, blocks
 
@@ -31,7 +31,7 @@ def servers() -> Iterator[PatroniCluster]:
 
 async def judged(servers: PatroniCluster, folder: Path) -> list[Finding]:
     authority = servers.folder / "db-ca.crt"
-    urls = json.dumps([servers.url("a"), servers.url("b")])
+    urls = json.dumps([servers.url(name) for name in NAMES])
     journal = f'[journal]\nurl = "postgresql://db/marina?sslrootcert={authority}"\npatroni = {urls}\n'
     text = f'[garage]\nid = "marina"\n{journal}'
     return [finding async for finding in patroni(parse(text, folder / "exit-terminal.toml"), machine(folder))]
@@ -53,20 +53,28 @@ async def test_the_page_s_cluster_is_strict_and_an_old_patroni_is_refused(
     assert listed.startswith("0 ") and "Leader" in listed and "Sync Standby" in listed
     found = await judged(servers, tmp_path)
     old = "Patroni 3.0.2" in found[0].text
-    assert [finding.ok for finding in found] == [not old, not old, True, True], found
+    assert [finding.ok for finding in found] == [not old] * 3 + [True, True], found
     assert not old or "can lose rows" in found[0].text
-    assert "strictly synchronous" in found[2].text and "1 leader and 1 synchronous" in found[3].text
+    assert "strictly synchronous" in found[3].text and "1 leader and 1 synchronous" in found[4].text
     switched = servers.control(line_with("switchover"))
     assert switched.startswith("0 "), switched
     servers.until("b", "leader")
-    servers.until("a", "sync_standby")
-    assert [finding.ok for finding in await judged(servers, tmp_path)] == [not old, not old, True, True]
+    servers.until("ac", "sync_standby")
+    assert [finding.ok for finding in await judged(servers, tmp_path)] == [not old] * 3 + [True, True]
+    servers.kill("b")
+    servers.until("ac", "leader")
+    servers.until("ac", "sync_standby")
+    found = await judged(servers, tmp_path)
+    assert [finding.ok for finding in found] == [not old, False, not old, True, True], (
+        "it goes on, without the dead one"
+    )
+    assert "does not answer" in found[1].text
     relaxed = servers.control(
         "patronictl -c /etc/patroni/patroni.yml edit-config --set synchronous_mode_strict=false --force"
     )
     assert relaxed.startswith("0 "), relaxed
     found = await judged(servers, tmp_path)
-    assert not found[2].ok and "synchronous_mode_strict is not on" in found[2].text
+    assert not found[3].ok and "synchronous_mode_strict is not on" in found[3].text
 
 
 def test_keepalived_takes_its_configuration() -> None:
