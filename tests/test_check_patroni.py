@@ -18,7 +18,8 @@ from tests.support.ports import free_port
 
 AGENT = {"state": "running", "role": "primary", "patroni": {"version": "4.1.5", "scope": "marina", "name": "a"}}
 RULES = {"ttl": 20, "loop_wait": 1, "synchronous_mode": True, "synchronous_mode_strict": True}
-MEMBERS = {"members": [{"name": "a", "role": "leader"}, {"name": "b", "role": "sync_standby"}]}
+TWO = [{"name": "a", "role": "leader"}, {"name": "b", "role": "sync_standby"}]
+MEMBERS = {"members": [*TWO, {"name": "c", "role": "replica"}]}
 
 
 @asynccontextmanager
@@ -55,6 +56,12 @@ async def test_a_strict_synchronous_cluster_is_proved(tmp_path: Path) -> None:
     assert [finding.outcome for finding in found] == ["proved"] * 4
     assert "Patroni 4.1.5, primary, running" in found[0].text and "20 s" in found[2].text
     assert all(finding.key == "journal.patroni" for finding in found)
+
+
+async def test_two_members_are_a_warning_because_either_one_s_death_stops_the_garage(tmp_path: Path) -> None:
+    async with agent(patroni=AGENT, config=RULES, cluster={"members": TWO}) as url:
+        found = await asked(tmp_path, url)
+    assert found[-1].outcome == "warning" and "the death of either" in found[-1].text
 
 
 @pytest.mark.parametrize(("version", "ok"), [("3.0.2", False), ("2.1.7", False), ("3.0.3", True), ("4.0.7", True)])

@@ -78,6 +78,10 @@ class RabbitMq:
             made.append(folder / name)
         return made
 
+    def types(self, line: str) -> None:
+        """A line of a page; fails if it does."""
+        self._control(*shlex.split(line.removeprefix("sudo ")))
+
     def _control(self, *words: str) -> bytes:
         whole = [str(HOME / words[0]), *words[1:]]
         return subprocess.run(whole, env=self._env, check=True, stdout=subprocess.PIPE, timeout=START_S).stdout

@@ -16,6 +16,7 @@ from tests.support.eventually import eventually
 from tests.support.garage import Garage
 from tests.support.installation import machine
 from tests.support.leaving import leaves
+from tests.support.page_blocks import CLUSTER, block_with
 
 AGAIN_S = 75.0
 """What stands is said again once a minute."""
@@ -121,6 +122,8 @@ async def test_a_car_leaves_where_each_role_is_a_process_with_its_own_user(rabbi
 async def test_check_finds_the_page_s_node_sound_and_says_that_one_is_no_cluster(
     rabbitmq: RabbitMq, tmp_path: Path
 ) -> None:
+    for line in block_with(CLUSTER / "hosted.md", "sh", "quorum_critical").splitlines():
+        rabbitmq.types(line)
     async with MqttClient(
         rabbitmq.url, username=f"{GARAGE}.worker", password=PASSWORD, client_id="", clean=False
     ) as worker:

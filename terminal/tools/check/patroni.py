@@ -23,6 +23,8 @@ _NAME = f"database {_KEY}"
 _LIMIT_S = 3.0
 _MOST_BYTES = 1024 * 1024
 _LEAST = (3, 0, 3)
+_MEMBERS = 3
+"""Of so many one may die, and each row is still on two before it is acknowledged."""
 _HOW = "see deploy/postgresql.md"
 
 
@@ -87,6 +89,9 @@ def _members(said: dict[str, Any]) -> Finding:
     if leaders != 1 or not synchronous:
         why = "each commit waits for a standby" if leaders else "nobody can write"
         return Finding(name, False, f"{text}: {why}", "patronictl list tells who is away; start it", about=_KEY)
+    if len(roles) < _MEMBERS:
+        text = f"{text}: the death of either stops every decision, for no row would be on two machines"
+        return Finding(name, True, text, "add a third; see deploy/cluster/garage.md", but="warning", about=_KEY)
     return Finding(name, True, text, about=_KEY)
 
 
