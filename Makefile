@@ -78,7 +78,7 @@ browser: $(READY_DEV) $(READY_AXE)
 	@deploy/packages browser
 	$(BIN)/python -m pytest tests/browser $(ARGS)
 
-# What is larger than one machine, on a RabbitMQ of Debian's: two minutes.
+# What is larger than one machine, on Debian's RabbitMQ, Patroni and etcd: four minutes.
 cluster: $(READY_DEV)
 	@deploy/packages cluster
 	$(BIN)/python -m pytest tests/cluster $(ARGS)

@@ -158,11 +158,10 @@ def _add_restore(restore: argparse.ArgumentParser) -> None:
 
 def _add_check(check: argparse.ArgumentParser) -> None:
     check.add_argument("--order", action="store_true", help="then prove it by a real order that is paid and refunded")
-    check.add_argument(
-        "--amount", metavar="AED", default="1.00", help="the amount of that order (default: %(default)s)"
-    )
+    check.add_argument("--amount", metavar="AED", default="1.00", help="of that order (default: %(default)s)")
     check.add_argument("--user", metavar="USER", help="check as the user that the service runs as; only for root")
     check.add_argument("--json", action="store_true", help="one JSON document in place of the lines")
+    check.add_argument("--rabbitmq", metavar="FILE", type=Path, nargs="+", default=(), help="rabbitmqctl's JSON")
 
 
 def _add_watch(watch: argparse.ArgumentParser) -> None:
@@ -175,6 +174,7 @@ def _add_watch(watch: argparse.ArgumentParser) -> None:
     watch.add_argument("--json", action="store_true", help="a line of JSON for each message")
     watch.add_argument("--since", metavar="TIME", help="first the journal, from 14:30, 30m or 2026-11-30T14:30 on")
     watch.add_argument("--replay", action="store_true", help="the journal alone; needs no broker")
+    watch.add_argument("--garage", metavar="GARAGE", nargs="+", default=(), help="these (default: garage.id)")
     watch.add_argument("--url", metavar="URL", help="of the broker (default: mqtt.url)")
     watch.add_argument("--user", metavar="NAME", help="the broker's user (default: the first of broker.watchers)")
     watch.add_argument("--password-file", metavar="FILE", type=Path, help="of that user (default: beside the others)")

@@ -273,3 +273,14 @@ def test_the_command_takes_watchers_and_refuses_a_roles_name_in_one_line() -> No
 def test_a_name_that_no_topic_may_hold_gets_into_no_access_list(names: tuple[str, list[str]]) -> None:
     with pytest.raises(TopicError):
         mosquitto_acl(*names)
+
+
+def test_a_second_listener_has_the_rights_of_the_first_under_a_name_of_its_own() -> None:
+    for ask in (readable, writable):
+        assert ask("listener.b", garage=GARAGE) == ask("listener", garage=GARAGE) != []
+    for name in ("listener.", "listener.B", "listener.garage", "listener.b.c", "worker.b", "console.b"):
+        assert readable(name, garage=GARAGE) == writable(name, garage=GARAGE) == []
+    text = mosquitto_acl(GARAGE, servers=["b"])
+    assert "--server b > acl" in text
+    blocks = [block.partition("\n")[2] for block in text.split("\n\n") if block.startswith("user listener")]
+    assert len(blocks) == 2 and blocks[0] == blocks[1]

@@ -77,6 +77,10 @@ def test_a_url_with_a_password_is_refused_and_not_repeated(url: str, tmp_path: P
         ('url = "postgresql://a.example:1,b.example:x/marina"', "takes a port from 1 to 65535"),
         ('url = "marina"', "journal.url: got a text"),
         ("url = 5", "journal.url: got"),
+        ('path = "j.db"\npatroni = ["http://db:8008"]', "journal.patroni: got addresses, takes some with journal.url"),
+        ('url = "postgresql:///marina"\npatroni = ["http://db:0"]', "journal.patroni: got a text whose host or port"),
+        ('url = "postgresql:///marina"\npatroni = ["http://ann:pw@db:8008"]', "journal.patroni"),
+        ('url = "postgresql:///marina"\npatroni = "http://db:8008"', "journal.patroni: got"),
     ],
 )
 def test_each_wrong_place_has_one_line(text: str, words: str, tmp_path: Path) -> None:

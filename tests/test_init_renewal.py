@@ -113,3 +113,15 @@ def test_where_there_is_nothing_to_renew_that_is_said(tmp_path: Path) -> None:
     for what in ("ca", "server"):
         with pytest.raises(ConfigError, match=f"--renew {what}: .* is absent"):
             init(tmp_path / "box", renew=(what,))
+
+
+def test_a_second_listener_gets_what_a_user_needs_and_its_place_among_the_broker_s(server: Path) -> None:
+    init(server, renew=("listener.b",))
+    made = contents(server)
+    shown = x509.load_pem_x509_certificate(made["certs/listener.b.crt"])
+    assert shown.subject.rfc4514_string() == "CN=listener.b"
+    assert {"secrets/mqtt/listener.b", "secrets/mqtt/listener.b.key"} <= made.keys()
+    assert b"user listener.b\n" in made["mosquitto/acl"]
+    assert b"\nlistener.b:$7$" in made["mosquitto/passwords"]
+    init(server, renew=("lane",))
+    assert b"user listener.b\n" in contents(server)["mosquitto/acl"]

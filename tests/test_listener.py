@@ -44,7 +44,6 @@ async def test_a_payment_is_told_in_paybys_words_and_answered_success(worker: Pl
         (f"marina---{SESSION}", "-"),
         (f"{NO}-1", "garage"),
         (f"{NO}-10", "garage"),
-        (f"dubai-exit-1-{SESSION}", "garage"),
         (f"marina-exit-1-{SESSION[:-1]}", "garage"),
         (f"marina-Exit-1-{SESSION}", "garage"),
         (f"marina-much-too-long-a-lane-{SESSION}", "garage"),

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aiohttp
+import pytest
 
 from terminal.contract.messages import Alert, Paid, Receipt
 from terminal.payby.sandbox.server import Sandbox
@@ -47,6 +49,45 @@ async def test_payments_to_another_merchant_are_counted_told_once_answered_succe
         assert await outcomes(client) == {"another-payee": 20}
         assert await client.post(notification()) == SUCCESS
         assert [type(message) for message, _ in worker.heard] == [Paid]
+
+
+ELSEWHERE = "creek-exit-1-0190d3f07c1e7a529d2f0123456789ab"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"acquireOrder": order(payeeMid=OURS, merchantOrderNo=ELSEWHERE)},
+        {"refundOrder": refund(originMerchantOrderNo=f"{ELSEWHERE}-2")},
+    ],
+)
+async def test_what_is_of_another_garage_is_for_its_listener_when_payby_tries_again(
+    worker: PlayedWorker, words: dict[str, Any]
+) -> None:
+    async with ours(worker) as client:
+        for number in range(20):
+            assert (await client.post(notification(f"n-{number}", **words)))[0] == 503
+        assert (worker.heard, worker.alerts) == ([], ["another-garage"])
+        assert await outcomes(client) == {"another-garage": 20}
+        assert await client.post(notification()) == SUCCESS, "it is not deaf for that"
+        assert (await client.post(notification(**words), "forged"))[0] == 401
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "M572007254058",
+        "creek-garage-0190d3f07c1e7a529d2f0123456789ab",
+        f"{ELSEWHERE}-99",
+        "Creek-exit-1-0190d3f07c1e7a529d2f0123456789ab",
+        "marina-no-such-lane-0190d3f07c1e7a529d2f0123456789ab",
+        "marina",
+    ],
+)
+async def test_a_number_that_names_no_other_garage_goes_to_the_worker(worker: PlayedWorker, number: str) -> None:
+    async with ours(worker) as client:
+        assert await client.post(notification(acquireOrder=order(payeeMid=OURS, merchantOrderNo=number))) == SUCCESS
+        assert (len(worker.heard), worker.alerts) == (1, [])
 
 
 async def test_a_refund_of_which_payby_does_not_say_whose_it_is_goes_to_the_worker(worker: PlayedWorker) -> None:

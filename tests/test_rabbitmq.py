@@ -108,3 +108,20 @@ def test_a_name_that_will_not_do_is_refused_in_one_line(words: list[str]) -> Non
     )
     assert (ended.returncode, ended.stdout) == (2, "")
     assert words[-1] in ended.stderr.splitlines()[-1]
+
+
+def test_a_second_listener_is_a_user_with_queues_of_its_own() -> None:
+    found = definitions(GARAGE, LANES, vhost="dunes", servers=["b"])
+    assert rights("listener.b", found) == rights("listener", found) | {"user": "marina.listener.b"}
+    by_name = {entry["user"]: entry["configure"] for entry in found["permissions"]}
+    assert re.search(by_name["marina.listener.b"], "mqtt-subscription-marina.listener.bqos1")
+    assert not re.search(by_name["marina.listener"], "mqtt-subscription-marina.listener.bqos1")
+
+
+def test_home_assistant_is_told_only_where_discovery_is_asked_for() -> None:
+    topic = keys("homeassistant/sensor/exit_terminal_marina/exit-1_screen/config")
+    found = definitions(GARAGE, LANES, ["homeassistant"], vhost="dunes", discovery=True)
+    assert re.search(rights("discovery", found)["write"], topic)
+    assert re.search(rights("homeassistant", found)["read"], topic)
+    assert not re.search(rights("homeassistant", found)["write"], topic)
+    assert not re.search(rights("discovery")["write"], topic)

@@ -224,6 +224,7 @@ def _check(args: argparse.Namespace) -> int:
         listens=processes.listens,
         locked=processes.locked,
         user=service_user.me(),
+        rabbitmq_reports=tuple(args.rabbitmq),
     )
     document = report.Document(lambda text: print(text, file=sys.stderr)) if args.json else None
     lines, payers = document or report.Lines(), sys.stderr if document else sys.stdout
@@ -310,7 +311,9 @@ def _watch(args: argparse.Namespace) -> int:
     # a broker that is not there is a line of ours, no warning
     logging.getLogger("terminal.mqtt.client").setLevel(logging.ERROR)
     wish = WatchWish(args.lane, args.kind, args.session, args.order, args.code, args.all)
-    options = command.WatchOptions(wish, args.json, args.since, args.replay, args.url, args.user, args.password_file)
+    options = command.WatchOptions(
+        wish, args.json, args.since, args.replay, args.url, args.user, args.password_file, args.garage
+    )
     now_ms = time.time_ns() // 1_000_000
     is_seen = sys.stdout.isatty() and not args.json
     output = TerminalOutput(zone, now_ms=now_ms) if is_seen else PlainOutput(zone, now_ms=now_ms)

@@ -170,7 +170,7 @@ class ConsoleSettings(Section, frozen=True):
 
 class JournalSettings(Section, frozen=True):
     """The worker's journal, in a file or in a PostgreSQL database; with [payby] it makes this machine run the garage's
-    worker. With a database, several may: the one that holds its lease works."""
+    worker. With a database, several may: the one that holds its lease works. `patroni` is for `check` alone."""
 
     path: File | None = None
     url: (
@@ -184,6 +184,10 @@ class JournalSettings(Section, frozen=True):
         | None
     ) = None
     passfile: File | None = None
+    patroni: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^https?://[^/@\s?#]+/?\Z", max_length=300)], ...],
+        Meta(max_length=16, description='addresses of Patroni, such as ["https://db-1.example:8008"]'),
+    ] = ()
 
 
 class GpioSettings(Section, frozen=True):

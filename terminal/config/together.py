@@ -156,6 +156,10 @@ def _check_journal(settings: Settings) -> None:
         raise ConfigError("journal.url: got one beside journal.path, takes one of the two")
     if journal.passfile and not journal.url:
         raise ConfigError("journal.passfile: got a file, takes one with journal.url alone")
+    if journal.patroni and not journal.url:
+        raise ConfigError("journal.patroni: got addresses, takes some with journal.url alone")
+    for address in journal.patroni:
+        _check_port("journal.patroni", address)
     if journal.url:
         _check_hosts("journal.url", journal.url)
         secret = next((key for key, _ in parse_qsl(urlsplit(journal.url).query) if key in _SECRETS), "")

@@ -2,11 +2,13 @@
 
 A user is one of these: a role (``reader``); a kerb-side role of one lane (``reader.exit-1``, where one broker serves
 several lanes and client ids must differ); ``lane`` with the rights of all roles, for ``run``; ``lane.exit-2`` with
-those of the kerb-side roles, for a ``run`` whose worker is elsewhere; a watcher (``watch``, or the users that the
-configuration names in ``broker.watchers``), which may read everything and publish nothing. No user may publish in the
-garage's place what belongs to a lane.
-``python -m terminal.contract.access GARAGE [LANE ...] [--watcher NAME ...] [--discovery]`` prints the rules as an ACL
-file for Mosquitto; ``terminal.contract.rabbitmq`` prints them for RabbitMQ.
+those of the kerb-side roles, for a ``run`` whose worker is elsewhere; a second listener (``listener.b``), which keeps
+no state and so may run on several servers, each with a client id of its own; a watcher (``watch``, or the users that
+the configuration names in ``broker.watchers``), which may read everything and publish nothing. No user may publish in
+the garage's place what belongs to a lane.
+``python -m terminal.contract.access GARAGE [LANE ...] [--watcher NAME ...] [--discovery] [--server NAME ...]`` prints
+the rules as an ACL file for Mosquitto; ``terminal.contract.rabbitmq`` prints them for RabbitMQ,
+``terminal.contract.bridge`` a feed's.
 """
 
 import argparse
@@ -69,6 +71,9 @@ OUTWARD = {
     "discovery": _rights("alert", "order screen barrier vehicle alerts health"),
 }
 """Roles that pass on what they hear to somebody outside: no lane needs them."""
+FEED = ("alert", "alerts", "barrier", "health", "order", "vehicle")
+"""What of a garage may be said to a broker outside it, for an operator's overview of many garages: no ticket, no plate,
+none of PayBy's words, nothing that a device or a worker would act on, and no screen."""
 RIGHTS = {**ROLES, **OUTWARD}
 """Of each role that this program has, and of other vendors' systems."""
 REFUND = _rights("command alert", "receipt refund health")
@@ -82,6 +87,8 @@ WATCHERS = ("watch",)
 _WATCHER = Rights(frozenset(), EVERYTHING)
 BOUND = {**{role: ROLES[role] for role in (*KERB, "camera")}, "lane": _union(*(ROLES[role] for role in KERB))}
 """What may stand before the dot in the name of a user bound to a lane, with the user's rights there."""
+SEVERAL = ("listener",)
+"""Roles of which a garage may have several at once, each on a server of its own: ``listener.b``."""
 
 
 def is_reserved(name: str) -> bool:
@@ -97,6 +104,8 @@ def _user(name: str, watchers: Collection[str]) -> tuple[str, Rights, str] | Non
     if not dot:
         return (role, USERS[role], "+") if role in USERS else None
     try:
+        if role in SEVERAL:
+            return (role, ROLES[role], "+") if check_lane(lane) else None
         return (role, BOUND[role], check_lane(lane)) if role in BOUND else None
     except TopicError:
         return None
@@ -170,6 +179,12 @@ def writable(user: str, *, garage: str, watchers: Collection[str] = WATCHERS, di
     return topics + (home_assistant.written(garage) if discovery and user in DISCOVERERS else [])
 
 
+def fed(garage: str) -> list[str]:
+    """The filters that together match everything that leaves the garage in a feed; raises TopicError for its name."""
+    place = f"parking/{check_garage(garage)}/+"
+    return [f"{place}/{kind}/+" if kind in BY_ROLE else f"{place}/{kind}" for kind in FEED]
+
+
 def lacks(user: str, roles: Iterable[str], *, garage: str, lane: str | None, process: str) -> str:
     """The first topic that ``process`` (a role, or ``run`` with all of ``roles``) needs and ``user`` may not publish or
     subscribe to; empty if there is none. ``lane`` is the lane of its kerb-side roles."""
@@ -213,22 +228,32 @@ def _covers(allowed: str, text: str) -> bool:
     return len(wide) == len(narrow)
 
 
-def all_users(garage: str, lanes: Collection[str] = (), watchers: Collection[str] = WATCHERS) -> list[str]:
-    """USERS, BOUND for each of ``lanes``, and ``watchers``; raises TopicError for a name that none of them may have."""
+def all_users(
+    garage: str, lanes: Collection[str] = (), watchers: Collection[str] = WATCHERS, servers: Collection[str] = ()
+) -> list[str]:
+    """USERS, BOUND for each of ``lanes``, SEVERAL for each of ``servers``, and ``watchers``; raises TopicError for a
+    name that none of them may have."""
     check_garage(garage)
     for name in watchers:
         if is_reserved(name) or not name.isprintable() or not name.strip() == name != "":
             raise TopicError(f"watcher {name!r}: a name is needed that is no role's")
-    return [*USERS, *(f"{role}.{check_lane(lane)}" for lane in lanes for role in BOUND), *watchers]
+    bound = [f"{role}.{check_lane(lane)}" for lane in lanes for role in BOUND]
+    return [*USERS, *bound, *(f"{role}.{check_lane(server)}" for server in servers for role in SEVERAL), *watchers]
 
 
 def mosquitto_acl(
-    garage: str, lanes: Collection[str] = (), watchers: Collection[str] = WATCHERS, *, discovery: bool = False
+    garage: str,
+    lanes: Collection[str] = (),
+    watchers: Collection[str] = WATCHERS,
+    *,
+    discovery: bool = False,
+    servers: Collection[str] = (),
 ) -> str:
     """The text of an ACL file for Mosquitto, for all_users()."""
-    users = all_users(garage, lanes, watchers)
+    users = all_users(garage, lanes, watchers, servers)
     named = [] if tuple(watchers) == WATCHERS else [f"--watcher {name}" for name in watchers]
     named += ["--discovery"] if discovery else []
+    named += [f"--server {name}" for name in servers]
     blocks = [
         "# Who may publish and read what. Generated, do not edit:\n"
         f"# python -m terminal.contract.access {' '.join([garage, *lanes, *named])} > acl\n"
@@ -251,9 +276,11 @@ def main(argv: list[str]) -> None:
     parser.add_argument("lanes", metavar="LANE", nargs="*", help="that has users of its own")
     parser.add_argument("--watcher", metavar="NAME", action="append", help="(default: watch)")
     parser.add_argument("--discovery", action="store_true", help="the garage announces itself to Home Assistant")
+    parser.add_argument("--server", metavar="NAME", action="append", default=[], help="that has a listener of its own")
     asked = parser.parse_args(argv)
     try:
-        acl = mosquitto_acl(asked.garage, asked.lanes, asked.watcher or WATCHERS, discovery=asked.discovery)
+        watchers = asked.watcher or WATCHERS
+        acl = mosquitto_acl(asked.garage, asked.lanes, watchers, discovery=asked.discovery, servers=asked.server)
         sys.stdout.write(acl)
     except TopicError as error:
         parser.error(str(error))

@@ -12,7 +12,8 @@ from typing import Literal
 from terminal.core.alert_codes import RuleAlertCode, Severity
 
 RoleAlertCode = Literal[
-    "alerts-undelivered", "arm", "bad-message", "bad-notification", "bad-signature", "cashier-unknown", "chargeback",
+    "alerts-undelivered", "another-garage", "arm", "bad-message", "bad-notification", "bad-signature",
+    "cashier-unknown", "chargeback",
     "clock-skew", "clock-unconfirmed", "disk", "disk-full", "fee-unanswered", "foreign-payment",
     "credit-refused", "forged-command", "forged-credit", "forged-lift", "forged-paid", "forged-screen",
     "forged-worker", "idle-picture",
@@ -61,6 +62,10 @@ ALERTS: Mapping[AlertCode, AlertKind] = {
         "for so long that they were given up.",
         "Correct `[alerts]`, or what it names; `exit-terminal check` tries both. What was given up stands at the desk "
         "and in the log. The next message that is taken ends the alert."),
+    "another-garage": AlertKind("info", ONCE,
+        "PayBy notified us of orders of other garages. They got 503, so that PayBy tries again, and their own workers "
+        "find the payments by their queries.",
+        "If it goes on, correct `notify_url` of those garages, or the proxy before the listeners."),
     "arm": AlertKind("critical", UNTIL_CLEARED,
         "By its limit switches, the arm does not move as it should.",
         "Check the arm and its switches."),

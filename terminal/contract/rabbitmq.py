@@ -3,8 +3,9 @@
 Users of RabbitMQ are known to the whole cluster, so that a garage's are called ``<garage>.<user>``, in the virtual host
 of its operator. A user is let in by a certificate whose name (SAN) is the user's, or by a password; its client id is
 its name, as everywhere. It may declare, fill and empty the queues of its own client id alone.
-``python -m terminal.contract.rabbitmq GARAGE [LANE ...] [--watcher NAME ...] [--vhost NAME] [--passwords FOLDER]``
-prints them for ``rabbitmqctl import_definitions``. Source: RabbitMQ's pages on MQTT, access control and passwords.
+``python -m terminal.contract.rabbitmq GARAGE [LANE ...] [--watcher NAME ...] [--server NAME ...] [--discovery]
+[--vhost NAME] [--passwords FOLDER]`` prints them for ``rabbitmqctl import_definitions``. Source: RabbitMQ's pages on
+MQTT, access control and passwords.
 """
 
 import argparse
@@ -62,6 +63,8 @@ def definitions(
     watchers: Collection[str] = WATCHERS,
     *,
     vhost: str,
+    servers: Collection[str] = (),
+    discovery: bool = False,
     password: Callable[[str], str | None] = lambda user: None,
 ) -> dict[str, Any]:
     """What RabbitMQ imports for this garage; raises TopicError for a name that none of them may have. ``password``
@@ -75,7 +78,7 @@ def definitions(
         "permissions": [],
         "topic_permissions": [],
     }
-    for user in all_users(garage, lanes, watchers):
+    for user in all_users(garage, lanes, watchers, servers):
         name, secret = name_of(garage, user), password(user)
         known = "" if secret is None else password_hash(secret)
         made["users"].append({"name": name, "password_hash": known, "hashing_algorithm": HASHING, "tags": []})
@@ -85,8 +88,12 @@ def definitions(
         here = {"user": name, "vhost": vhost}
         through = rf"^({queue}|{re.escape(EXCHANGE)})$"
         made["permissions"].append(here | {"configure": f"^{queue}$", "write": through, "read": through})
-        filters = [ask(user, garage=garage, watchers=watchers) for ask in (writable, withheld, readable)]
-        write, read = _topics(filters[0], but=filters[1]), _topics(filters[2])
+        ours, but, hears = (
+            writable(user, garage=garage, watchers=watchers, discovery=discovery),
+            withheld(user, garage=garage, watchers=watchers),
+            readable(user, garage=garage, watchers=watchers, discovery=discovery),
+        )
+        write, read = _topics(ours, but=but), _topics(hears)
         made["topic_permissions"].append(here | {"exchange": EXCHANGE, "write": write, "read": read})
     return made
 
@@ -97,6 +104,8 @@ def main(argv: list[str]) -> None:
     parser.add_argument("garage", metavar="GARAGE")
     parser.add_argument("lanes", metavar="LANE", nargs="*", help="that has users of its own")
     parser.add_argument("--watcher", metavar="NAME", action="append", help="(default: watch)")
+    parser.add_argument("--server", metavar="NAME", action="append", default=[], help="that has a listener of its own")
+    parser.add_argument("--discovery", action="store_true", help="the garage announces itself to Home Assistant")
     parser.add_argument("--vhost", metavar="NAME", help="the operator's virtual host (default: the garage)")
     parser.add_argument("--passwords", metavar="FOLDER", type=Path, help="one file a user, as in broker.users")
     asked = parser.parse_args(argv)
@@ -107,7 +116,13 @@ def main(argv: list[str]) -> None:
 
     try:
         found = definitions(
-            asked.garage, asked.lanes, asked.watcher or WATCHERS, vhost=asked.vhost or asked.garage, password=password
+            asked.garage,
+            asked.lanes,
+            asked.watcher or WATCHERS,
+            vhost=asked.vhost or asked.garage,
+            servers=asked.server,
+            discovery=asked.discovery,
+            password=password,
         )
     except (TopicError, OSError, UnicodeDecodeError) as error:
         parser.error(str(error))

@@ -5,6 +5,8 @@ from terminal.monitor.heard import Heard
 from terminal.monitor.opened import Lifts, Opened
 
 RISEN = ("rising", "up")
+_SAID_ANEW = ("id", "at", "remaining", "key", "sign")
+"""What differs in a screen that is only repeated."""
 
 
 class LaneMonitor:
@@ -15,6 +17,8 @@ class LaneMonitor:
         self.fee: Heard | None = None
         self.order: Heard | None = None
         self.screen: Heard | None = None
+        self.shown_since: Heard | None = None
+        """The first of the messages that say what the screen shows now."""
         self.vehicle: Heard | None = None
         self.barrier: Heard | None = None
         self.opened: Opened | None = None
@@ -29,6 +33,8 @@ class LaneMonitor:
             case "order":
                 self.order = heard
             case "screen":
+                if self.screen is None or _content(self.screen) != _content(heard):
+                    self.shown_since = heard
                 self.screen = heard
             case "vehicle":
                 self.vehicle = heard
@@ -55,6 +61,10 @@ class LaneMonitor:
             return None
         self.opened = self._lifts.opened(now.data, now.said_ms, before=_last(before))
         return self.opened
+
+
+def _content(screen: Heard) -> MessageFields:
+    return {name: value for name, value in screen.data.items() if name not in _SAID_ANEW}
 
 
 def _last(barrier: Heard) -> str:

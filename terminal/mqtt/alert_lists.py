@@ -8,6 +8,7 @@ from terminal.contract.topics import TopicError, parse
 from terminal.mqtt.alerts import RaisedAlerts
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.errors import SubscriptionRefused
+from terminal.mqtt.heartbeat import SELDOM_S
 from terminal.mqtt.subscription import Subscription
 
 KEPT_S = 10.0
@@ -25,7 +26,8 @@ class AlertLists:
 
     async def run(self) -> None:
         """Say the lists after every connect, for the broker may have forgotten them, and put right what it kept of an
-        earlier life of this role. Until cancelled; where it runs already, another one only waits."""
+        earlier life of this role; once a minute say what is raised, for the broker may retain nothing. Until cancelled;
+        where it runs already, another one only waits."""
         if self._runs:
             await asyncio.Event().wait()
         self._runs = True
@@ -40,10 +42,20 @@ class AlertLists:
                     with contextlib.suppress(TimeoutError, SubscriptionRefused):
                         async with asyncio.timeout(KEPT_S):
                             await self._correct(kept)
-                await connected.wait()
+                await self._until(connected)
         finally:
             self._runs = False
             undo()
+
+    async def _until(self, connected: asyncio.Event) -> None:
+        """Repeat what is raised, and no empty list, until there is a new connection."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SELDOM_S):
+                    await connected.wait()
+                    return
+            for lane in sorted(self._alerts.lanes()):
+                await self._alerts.publish_list(lane)
 
     async def _correct(self, kept: Subscription) -> None:
         """Until the own list comes back: what was kept came before. Of what is said now nothing is put right: a second

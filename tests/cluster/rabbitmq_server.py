@@ -68,6 +68,20 @@ class RabbitMq:
         soon(lambda: b"marina.watch" in self._control(ctl, "list_permissions", "-p", "dunes"), limit_s=START_S)
         soon(lambda: b"marina.watch" in self._control(ctl, "list_topic_permissions", "-p", "dunes"), limit_s=START_S)
 
+    def exports(self, folder: Path) -> list[Path]:
+        """What the page's commands print of this node, its queues and its cluster, in files."""
+        lines = [line for block in of_page("sh") for line in block.splitlines() if "--formatter json >" in line]
+        made = []
+        for line in lines:
+            command, _, name = line.removeprefix("sudo ").partition(" > ")
+            (folder / name).write_bytes(self._control(*shlex.split(command)))
+            made.append(folder / name)
+        return made
+
+    def types(self, line: str) -> None:
+        """A line of a page; fails if it does."""
+        self._control(*shlex.split(line.removeprefix("sudo ")))
+
     def _control(self, *words: str) -> bytes:
         whole = [str(HOME / words[0]), *words[1:]]
         return subprocess.run(whole, env=self._env, check=True, stdout=subprocess.PIPE, timeout=START_S).stdout

@@ -1,15 +1,25 @@
 """RabbitMQ with the rights that the contract makes for it: what they grant goes through, and nothing else."""
 
 import asyncio
+import json
+from dataclasses import replace
 from pathlib import Path
 
+from terminal.config.load import parse as parse_settings
+from terminal.contract.topics import parse
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.errors import SubscriptionRefused
+from terminal.tools.check.rabbitmq import rabbitmq as judge
 from tests.cluster.conftest import GARAGE, PASSWORD
 from tests.cluster.rabbitmq_server import RabbitMq
 from tests.support.eventually import eventually
 from tests.support.garage import Garage
+from tests.support.installation import machine
 from tests.support.leaving import leaves
+from tests.support.page_blocks import CLUSTER, block_with
+
+AGAIN_S = 75.0
+"""What stands is said again once a minute."""
 
 LANE = f"parking/{GARAGE}/exit-1"
 OTHER = f"parking/{GARAGE}/exit-2"
@@ -97,3 +107,33 @@ async def test_a_car_leaves_where_each_role_is_a_process_with_its_own_user(rabbi
         await leaves(garage, mark)
         for command in USERS:
             assert "ends it at once" not in garage.running[command].said()
+        async with client(rabbitmq, "watch", client_id=f"{GARAGE}.watch-late") as late, asyncio.timeout(AGAIN_S):
+            heard = late.subscribe(f"parking/{GARAGE}/#")
+            screens, roles = set[str](), set[str]()
+            while not (screens and roles >= {"worker", "listener", "barrier", "lcd", "reader"}):
+                message = await anext(heard)
+                message.ack()
+                where = parse(message.topic)
+                (screens if where.kind == "screen" else roles if where.kind == "health" else set()).add(
+                    where.role or where.lane
+                )
+
+
+async def test_check_finds_the_page_s_node_sound_and_says_that_one_is_no_cluster(
+    rabbitmq: RabbitMq, tmp_path: Path
+) -> None:
+    for line in block_with(CLUSTER / "hosted.md", "sh", "quorum_critical").splitlines():
+        rabbitmq.types(line)
+    async with MqttClient(
+        rabbitmq.url, username=f"{GARAGE}.worker", password=PASSWORD, client_id="", clean=False
+    ) as worker:
+        await worker.subscribe(f"parking/{GARAGE}/+/fee").granted()
+        files = rabbitmq.exports(tmp_path)
+    queues = json.loads((tmp_path / "queues.json").read_text())
+    assert {(queue["name"], queue["type"]) for queue in queues} == {("mqtt-subscription-marina.workerqos1", "quorum")}
+    settings = parse_settings(f'[garage]\nid = "{GARAGE}"\n', tmp_path / "c.toml")
+    here = replace(machine(tmp_path), rabbitmq_reports=tuple(files))
+    found = [finding async for finding in judge(settings, here)]
+    assert [finding.outcome for finding in found][:2] == ["proved", "warning"], found
+    assert "1 nodes and 1 queues" in found[0].text and "fewer than three" in found[1].text
+    assert all(finding.ok for finding in found)

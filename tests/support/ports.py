@@ -25,13 +25,15 @@ def free_port() -> int:
             return port
 
 
-def listens(process: "subprocess.Popen[Any]", port: int, log: Path, *, limit_s: float = LIMIT_S) -> None:
+def listens(
+    process: "subprocess.Popen[Any]", port: int, log: Path, *, limit_s: float = LIMIT_S, host: str = "127.0.0.1"
+) -> None:
     """Wait until a server that was started takes connections. Raises RuntimeError, with its log, if it ends."""
 
     def answers() -> bool:
         if process.poll() is not None:
             raise RuntimeError(f"{process.args} ended: {log.read_text()}")
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        with suppress(OSError), socket.create_connection((host, port), 1):
             return True
         return False
 

@@ -21,14 +21,14 @@ TESTER = "tester"
 class ShippedMosquitto:
     """``deploy/mosquitto/mosquitto.conf`` with its paths moved into ``folder``; start() it and stop() it at will.
 
-    ``more``: further lines of the configuration.
+    ``more``: further lines of the configuration; ``tail``: at its end.
     """
 
     def __init__(self, folder: Path, authority: Authority, *, passwords: bool = False, days: int = 1) -> None:
         self.folder, self.authority = folder, authority
-        self.port = free_port()
+        self.host, self.port = "127.0.0.1", free_port()
         self.passwords = passwords
-        self.more = ""
+        self.more = self.tail = ""
         self.process: subprocess.Popen[bytes] | None = None
         authority.issue("server", "localhost", "127.0.0.1", days=days)
 
@@ -50,15 +50,15 @@ class ShippedMosquitto:
                 PASSWORD_VARIANT.format(folder=self.folder),
             )
             assert "password_file" in text.split("#   require")[0]
-        text = text.replace("listener 8883", f"listener {self.port} 127.0.0.1\nuser root\n{self.more}")
+        text = text.replace("listener 8883", f"listener {self.port} {self.host}\nuser root\n{self.more}")
         text = text.replace("/etc/mosquitto/certs", str(self.authority.folder))
         text = text.replace("/etc/mosquitto", str(self.folder)).replace("/var/lib/mosquitto/", f"{self.folder}/")
-        (self.folder / "mosquitto.conf").write_text(text)
+        (self.folder / "mosquitto.conf").write_text(text + self.tail)
         log = self.folder / "log"
         with log.open("ab") as file:
             words = [*LEASH, "mosquitto", "-c", str(self.folder / "mosquitto.conf")]
             self.process = subprocess.Popen(words, stdout=file, stderr=file)
-        listens(self.process, self.port, log)
+        listens(self.process, self.port, log, host=self.host)
 
     def stop(self, how: int = signal.SIGTERM) -> None:
         if self.process:

@@ -102,12 +102,13 @@ class Lane:
         stations: TrustedKeys | None = None,
         soft_passback: bool = False,
         tariff: TicketPricing = TARIFF,
+        bus: MemoryBus | None = None,
         **options: Any,
     ) -> None:
         """``payby`` may stand between the worker and its client; ``tickets`` makes whom it asks of others' tickets."""
         self.sandbox = sandbox
         self.log = log or MemoryJournal()
-        self.bus = MemoryBus()
+        self.bus = bus or MemoryBus()
         self.bus.instance = new_id(CLOCK)
         endpoint = Endpoint(self.bus.as_bus(), garage=GARAGE, lane=None, role="worker", version="test", clock=CLOCK)
         payby_keys = [payby_key("payby").public_key()]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from terminal.contract.alerts import AlertCode
-from terminal.contract.messages import Alert, Alerts
+from terminal.contract.messages import Alert, Alerts, RaisedAlert, moment
 from terminal.core.alert_codes import Severity
 from terminal.mqtt.endpoint import Endpoint, MessageStream
 from terminal.roles.alerts.delivery import PAUSES_S, AlertDelivery
@@ -15,6 +15,9 @@ from terminal.roles.alerts.receivers import AlertReceiver
 from terminal.roles.alerts.wording import AlertLetter
 
 OWN: AlertCode = "alerts-undelivered"
+STANDS_MS = 10_000
+"""What was raised so long before its list was said had its own message before, which this role may have missed; what
+is newer has its own message now, whichever of the two comes first."""
 LOOK_S = 1.0
 """How often it is looked what is due, while anything waits."""
 
@@ -60,9 +63,10 @@ class AlertsRole:
             match heard.message:
                 case Alert():
                     self._grouping.take(heard.topic.lane, heard.message, now_ms)
-                case Alerts() if heard.retained:  # raised before this role was there
+                case Alerts():
                     for raised in heard.message.raised:
-                        self._grouping.take_standing(heard.topic.lane, raised, now_ms)
+                        if heard.retained or _stands(heard.message, raised):
+                            self._grouping.take_standing(heard.topic.lane, raised, now_ms)
             self._news.set()
 
     async def _send(self) -> None:
@@ -105,3 +109,7 @@ class AlertsRole:
                 await self._endpoint.alert(OWN, f"messages with alerts were given up: {words}")
             elif not troubled:
                 await self._endpoint.clear(OWN, "alerts are delivered again")
+
+
+def _stands(listed: Alerts, raised: RaisedAlert) -> bool:
+    return moment(listed.at) - moment(raised.since) >= STANDS_MS

@@ -1,6 +1,7 @@
 """The discovery role itself. The package's docstring says what it does."""
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,6 +11,8 @@ from terminal.contract.home_assistant import state_topic, written
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.monitor.garage import GarageMonitor, Observation
 from terminal.mqtt.endpoint import Endpoint
+from terminal.mqtt.errors import SubscriptionRefused
+from terminal.mqtt.heartbeat import SELDOM_S
 from terminal.mqtt.subscription import Subscription
 from terminal.roles.discovery.entities import AnnouncedGarage
 from terminal.roles.discovery.takings import Takings
@@ -22,6 +25,8 @@ LISTED_MOST = 20
 """Alerts that stand in an entity's attributes; all are counted."""
 KEPT_S = 1.0
 """How long what the broker kept may take to come."""
+AGAIN_S = SELDOM_S
+"""How often everything is announced again where the broker retains nothing, for a Home Assistant that has started."""
 HEARD = ("order", "screen", "barrier", "vehicle")
 _REMEDIES = {code: kind.remedy for code, kind in ALERTS.items()}
 
@@ -39,6 +44,8 @@ class DiscoveryRole:
         self._places: dict[str, None] = {}
         self._told: set[str] = set()
         """Places whose entities were announced over this connection."""
+        self._kept = False
+        """Has the broker handed out over this connection what it retained?"""
         self._said: dict[str, bytes] = {}
         """What was published last on each topic of ours."""
 
@@ -59,6 +66,7 @@ class DiscoveryRole:
                 await self._restore(ours)
                 tasks.create_task(self._hear(heard), name="discovery hears")
                 tasks.create_task(self._look(), name="discovery looks")
+                tasks.create_task(self._announce_again(), name="discovery again")
         finally:
             undo()
             ours.close()
@@ -66,8 +74,37 @@ class DiscoveryRole:
 
     def _changed(self, connected: bool) -> None:
         """A broker that keeps nothing may have begun anew."""
+        self._kept = False
+        self._forget()
+
+    def _forget(self) -> None:
+        """Everything is to be said again."""
         self._said.clear()
         self._told.clear()
+
+    async def _announce_again(self) -> None:
+        """Where nothing is retained, say everything once a minute; elsewhere it would only wear the broker's disk."""
+        while True:
+            await asyncio.sleep(AGAIN_S)
+            if self._kept or not self._endpoint.mqtt_client.connected:
+                continue
+            self._kept = await self._is_kept()
+            if not self._kept:
+                self._forget()
+
+    async def _is_kept(self) -> bool:
+        """Does the broker hand out what this role has announced? By a wildcard, as Home Assistant asks for it."""
+        some = state_topic(self._garage, GARAGE_WIDE, "+")
+        with (
+            contextlib.closing(self._endpoint.mqtt_client.subscribe(some)) as ours,
+            contextlib.suppress(TimeoutError, SubscriptionRefused),
+        ):
+            async with asyncio.timeout(KEPT_S):
+                async for delivery in ours:
+                    delivery.ack()
+                    if delivery.retained:
+                        return True
+        return False
 
     async def _restore(self, ours: Subscription) -> None:
         """The day's takings go on from what was said before this start."""
@@ -136,8 +173,8 @@ class DiscoveryRole:
             await self._say(entity.topic, entity.payload)
 
     async def _order(self, seen: Observation) -> None:
-        if seen.data.get("status") != "paid" or not seen.order_no:
-            return
+        if seen.data.get("status") != "paid" or not seen.order_no or not seen.is_news:
+            return  # one that is said again may be of yesterday
         now_ms = self._endpoint.clock.wall_ms()
         if seen.retained and not self._takings.is_of_today(seen.at_ms, now_ms):
             return

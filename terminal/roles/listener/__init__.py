@@ -11,6 +11,7 @@ Content-Type does not matter, and nothing unsigned is parsed, repeated or answer
 404     another path; 405 another method; below ``/receipt/`` see invoice_pages.py
 408     the body did not arrive within 5 s
 413     a body over 64 KiB, or one too large for a message even when deflated (alert ``bad-notification``)
-503     no receipt within 3 s, or too many notifications are waiting for theirs: PayBy tries again
+503     no receipt within 3 s, or too many notifications are waiting for theirs, or the order's number names another
+        garage (alert ``another-garage``): PayBy tries again
 ======  =====================================================================================================
 """

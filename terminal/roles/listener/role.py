@@ -233,6 +233,9 @@ class ListenerRole:
         except BadWords as error:
             self._alert_seldom("bad-notification", f"PayBy signed something that is not a notification: {error}")
             return self._seldom_logged("bad-notification", 400)
+        if garage := self._elsewhere(message.order_no):
+            self._alert_seldom("another-garage", f"notifications came of orders of other garages; the last: {garage}")
+            return self._seldom_logged("another-garage", 503)
         digest = hashlib.sha256(body).digest()
         if arrived_s - self._journaled.get(digest, -REMEMBERED_S) < REMEMBERED_S:
             self._metrics.observe(_now_s() - arrived_s)
@@ -260,6 +263,13 @@ class ListenerRole:
         """Is it about another merchant's money? PayBy does not say whose refunds and voids are."""
         order = notification.acquire_order
         return bool(self._payee_mid and order and order.payee_mid != self._payee_mid)
+
+    def _elsewhere(self, order_no: str) -> str:
+        """The garage that the order's number names, if it is not this one; empty for a number that is none of ours.
+        Its own listener is behind the same public name, and PayBy tries again; its worker's query finds a payment
+        anyway."""
+        name = parse_order_no(order_no)
+        return name.garage if name and name.garage != self._endpoint.garage else ""
 
     def _message(self, notification: Notification, body: str, sign: str) -> tuple[Paid | Refund, str]:
         """The message for the worker, and its lane; raises BadWords.
@@ -298,7 +308,7 @@ class ListenerRole:
 
     def _lane(self, order_no: str) -> str:
         name = parse_order_no(order_no)
-        return name.lane if name and name.garage == self._endpoint.garage else GARAGE_WIDE
+        return name.lane if name else GARAGE_WIDE
 
     async def _relay(self, notify_id: str, body: bytes, message: Paid | Refund, lane: str) -> bool:
         """Publish it until its receipt comes; False: none within 3 s. Copies that come meanwhile are not published."""

@@ -32,6 +32,7 @@ from terminal.roles.worker.lane_budget import LANES, LaneBudget
 from terminal.roles.worker.lane_devices import LaneDevices
 from terminal.roles.worker.lift_index import LiftIndex, LiftWindow
 from terminal.roles.worker.message_builder import MessageBuilder
+from terminal.roles.worker.newcomers import Newcomers
 from terminal.roles.worker.payby_calls import PayByCalls
 from terminal.roles.worker.payby_health import PayByHealth, WorkerTroubles
 from terminal.roles.worker.payby_notices import PayByNotices
@@ -114,7 +115,6 @@ class WorkerRole:
             look=lambda no, done: self._spawn(self._pursuits.look(no, done), f"getOrder {no}"),
             read_out=self._readings.read_out,
         )
-        self._lcds: dict[str, str] = {}
         self._group: asyncio.TaskGroup
         self._pursuits: Pursuits  # made in run(), which has the loop
         troubles = WorkerTroubles(endpoint)
@@ -133,6 +133,7 @@ class WorkerRole:
         self._screens = Screens(
             endpoint, self._builder, told, now=now, hindrance=hindrance, spawn=spawn, draw=draw, asking=asking
         )
+        self._newcomers = Newcomers(partial(self._show, again=True), self._screens.say_all_again, self.now)
         self._budget = LaneBudget(endpoint, self._spawn)
         self._time = TrustedTime(endpoint.clock, payby, kept, troubles, self._health, changed=self._clock_is_news)
         self._rivals = RivalWorkers(endpoint, settings.signer, settings.trusted, holds_lease=settings.holds_lease)
@@ -378,14 +379,11 @@ class WorkerRole:
         health, topic = heard.message, heard.topic
         assert isinstance(health, messages.Health)
         heard.ack()
-        if topic.lane == GARAGE_WIDE:
-            if topic.role == "worker":
-                await self._rivals.note_health(health, retained=heard.retained)
-            return
-        self._devices.hear_health(topic, health)
-        if topic.role == "lcd" and health.state != "offline" and health.instance != self._lcds.get(topic.lane):
-            self._lcds[topic.lane] = health.instance
-            await self._screens.show(topic.lane, again=True)
+        if topic.lane != GARAGE_WIDE:
+            self._devices.hear_health(topic, health)
+        elif topic.role == "worker":
+            await self._rivals.note_health(health, retained=heard.retained)
+        await self._newcomers.note_health(topic, health, retained=heard.retained)
 
     # -- speaking ------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Publishes what each lane shows when it changes: the `screen` and `order` topics."""
+"""Publishes what each lane shows when it changes, and now and then again: the `screen` and `order` topics."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -9,11 +9,14 @@ from terminal.core.display import LaneDisplay, screen
 from terminal.core.model import Lane, ScreenState, Stay
 from terminal.eventstore.store import EventStore
 from terminal.mqtt.endpoint import Endpoint
+from terminal.mqtt.heartbeat import SELDOM_S
 from terminal.roles.worker.message_builder import MessageBuilder
 from terminal.screen import qr
 
 PAY_REFRESH_S = 5.0
 """A pay screen is repeated this often, so that an LCD that just started can confirm it."""
+SAY_AGAIN_S = SELDOM_S
+"""Each lane's screen and order are repeated this often, for those who look on by a broker that retains nothing."""
 
 
 @dataclass(slots=True)
@@ -61,19 +64,28 @@ class Screens:
             await self.show(lane)
 
     async def keep(self) -> NoReturn:
-        """Publish everything again after each connect (a broker that was away may have forgotten it) until cancelled,
-        and nothing after that."""
-        undo = self._endpoint.mqtt_client.on_change(lambda connected: self._repeat() if connected else None)
+        """Publish everything again once a minute and after each connect (a broker that was away may have forgotten
+        it), until cancelled, and nothing after that."""
+        undo = self._endpoint.mqtt_client.on_change(lambda connected: self.say_all_again() if connected else None)
         try:
-            await asyncio.Event().wait()
-            raise AssertionError
+            while True:
+                await asyncio.sleep(SAY_AGAIN_S)
+                self.say_all_again()
         finally:
             undo()
             self._is_over = True
 
-    def _repeat(self) -> None:
+    def say_all_again(self) -> None:
+        """Publish every lane's screen and order soon, changed or not."""
         for lane in self._said:
-            self._later(0, lane, again=True)
+            self._later(0, lane, again=True, order_too=True)
+
+    async def _say_again(self, name: str) -> None:
+        """What is not there is said once: that there is no order goes without saying."""
+        said = self._said[name]
+        if said.order and said.order["status"] != "none":
+            said.order = None
+        await self.show(name, again=True)
 
     async def show(self, name: str, *, again: bool = False) -> None:
         """Publish a lane's screen and order if they have changed, or ``again``."""
@@ -122,10 +134,10 @@ class Screens:
             said.symbol = link, symbol
             await self.show(name)
 
-    def _later(self, seconds: float, lane: str, *, again: bool = False) -> asyncio.TimerHandle:
+    def _later(self, seconds: float, lane: str, *, again: bool = False, order_too: bool = False) -> asyncio.TimerHandle:
         def show() -> None:
             if not self._is_over:
-                self._spawn(self.show(lane, again=again), f"screen of {lane}")
+                self._spawn(self._say_again(lane) if order_too else self.show(lane, again=again), f"screen of {lane}")
 
         return asyncio.get_running_loop().call_later(seconds, show)
 

@@ -19,7 +19,9 @@ from terminal.tools.check.keys import certificates, keys, passwords
 from terminal.tools.check.lost_fee import lost_fee
 from terminal.tools.check.machine import panel, pins, scanner
 from terminal.tools.check.notifications import notifications
+from terminal.tools.check.patroni import patroni
 from terminal.tools.check.ports import ports
+from terminal.tools.check.rabbitmq import rabbitmq
 from terminal.tools.check.report import CheckReport
 from terminal.tools.check.screens import fonts, idle_picture, lane_wifi, screens
 from terminal.tools.check.services import payby_and_clock
@@ -63,6 +65,7 @@ async def configuration(settings: Settings, _: Machine) -> AsyncIterator[Finding
 
 
 _PARTS = (
-    user, configuration, lost_fee, keys, passwords, certificates, desk_users, disk, database, fonts, pins, panel,
-    screens, idle_picture, lane_wifi, scanner, ports, broker, payby_and_clock, notifications, alert_receivers,
+    user, configuration, lost_fee, keys, passwords, certificates, desk_users, disk, database, patroni, fonts, pins,
+    panel, screens, idle_picture, lane_wifi, scanner, ports, broker, rabbitmq, payby_and_clock, notifications,
+    alert_receivers,
 )  # fmt: skip

@@ -63,6 +63,9 @@ def _findings(settings: Settings, journal: JournalSettings) -> Iterator[Finding]
             text = f"{name} is {said[name]}: a power cut may lose rows that were acknowledged"
             yield Finding(f"database {name}", False, text, f"ALTER SYSTEM SET {name} = on, and reload", about=_KEY)
     yield _standby(facts.replicas, said["synchronous_standby_names"])
+    if facts.replicas[0] and not journal.patroni:
+        text = "who promotes the standby, and whether that loses nothing: no Patroni is named"
+        yield Finding("database fail-over", True, text, "name it in journal.patroni", but="unproven", about=_KEY)
     if facts.collation_changed:
         text = "the system's collation is another than when this database was made"
         advice = "ALTER DATABASE … REFRESH COLLATION VERSION; the journal itself sorts no text"

@@ -63,7 +63,7 @@ class Machine:
     ``serves`` tells whether the service is running on this machine: then it holds its lines.
     ``connected_to`` tells whether one of our processes has a connection to that host and port, ``listens`` whether one
     listens on that port, ``locked`` whose process holds the lock of that file.
-    ``now_ms`` is the wall clock.
+    ``now_ms`` is the wall clock. ``rabbitmq_reports``: the files that rabbitmqctl's JSON was put into.
     ``user`` is the user that the check runs as; empty if the lines need not name it.
     """
 
@@ -81,3 +81,4 @@ class Machine:
     locked: Callable[[Path], Literal["", "ours", "another's"]] = lambda path: ""
     now_ms: Callable[[], int] = SystemClock().wall_ms
     user: str = ""
+    rabbitmq_reports: tuple[Path, ...] = ()

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from terminal.contract.access import USERS, WATCHERS, mosquitto_acl
+from terminal.contract.access import SEVERAL, USERS, WATCHERS, mosquitto_acl
 from terminal.tools.init.certificates import AUTHORITY, Issuer
 from terminal.tools.init.folder import Folder
 from terminal.tools.init.layout import PASSWORDS
@@ -48,8 +48,13 @@ def hosts_of(certificate: bytes) -> list[str]:
 
 def lanes_of(folder: Folder) -> list[str]:
     """The lanes that have a user, in the order of their names."""
-    there = (path.name for path in (folder.root / PASSWORDS).glob("lane.*") if path.suffix not in (".key", ".old"))
-    return sorted(name.removeprefix("lane.") for name in there)
+    return _bound(folder, "lane")
+
+
+def _bound(folder: Folder, role: str) -> list[str]:
+    """What stands behind the dot in the names of this role's users."""
+    there = (path.name for path in (folder.root / PASSWORDS).glob(f"{role}.*") if path.suffix not in (".key", ".old"))
+    return sorted(name.removeprefix(f"{role}.") for name in there)
 
 
 def write_users(folder: Folder, garage: str) -> None:
@@ -58,8 +63,11 @@ def write_users(folder: Folder, garage: str) -> None:
     lanes = lanes_of(folder)
     acl = f"{BROKER}/acl"
     discovery = folder.has(acl) and b" --discovery " in folder.read(acl)
-    folder.write(acl, mosquitto_acl(garage, lanes, discovery=discovery).encode(), group=_GROUP, replace=True)
-    users = (*USERS, *WATCHERS, *(f"lane.{lane}" for lane in lanes))
+    servers = sorted({server for role in SEVERAL for server in _bound(folder, role)})
+    text = mosquitto_acl(garage, lanes, discovery=discovery, servers=servers)
+    folder.write(acl, text.encode(), group=_GROUP, replace=True)
+    second = [f"{role}.{server}" for role in SEVERAL for server in _bound(folder, role)]
+    users = (*USERS, *WATCHERS, *(f"lane.{lane}" for lane in lanes), *second)
     lines = [_line(user, folder.read(f"{PASSWORDS}/{user}")) for user in users]
     folder.write(f"{BROKER}/passwords", "".join(lines).encode(), group=_GROUP, replace=True)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from terminal.config.schema import ConfigError, Settings
-from terminal.contract.access import BOUND, USERS, WATCHERS
+from terminal.contract.access import BOUND, SEVERAL, USERS, WATCHERS
 from terminal.tools.init import broker, keys, layout, revocation
 from terminal.tools.init.certificates import AUTHORITY, AUTHORITY_KEY, Authority, Issuer, issuer
 from terminal.tools.init.folder import Folder
@@ -37,7 +37,8 @@ def renew(what: str, folder: Folder, settings: Settings, now: datetime, say: Cal
         case user if _is_user(user):
             _password(folder, user)
             ours = broker.is_ours(folder.root)
-            if folder.has(layout.certificate(user)[0]) or (ours and user == layout.REFUND_USER):
+            makes = user == layout.REFUND_USER or user.partition(".")[0] in SEVERAL
+            if folder.has(layout.certificate(user)[0]) or (ours and makes):
                 _certificate(folder, issuer(folder, garage, now), layout.certificate(user), user)
             if ours:
                 broker.write_users(folder, garage)
@@ -58,7 +59,9 @@ def _next(folder: Folder, pattern: str) -> str:
 
 def _is_user(name: str) -> bool:
     role, dot, lane = name.partition(".")
-    return name in (*USERS, *WATCHERS) or bool(dot and role in BOUND and re.fullmatch("[a-z0-9-]{1,16}", lane))
+    return name in (*USERS, *WATCHERS) or bool(
+        dot and role in (*BOUND, *SEVERAL) and re.fullmatch("[a-z0-9-]{1,16}", lane)
+    )
 
 
 def _password(folder: Folder, user: str) -> None:

@@ -1,4 +1,4 @@
-"""``exit-terminal watch``: a garage's messages in the terminal, one readable line each.
+"""``exit-terminal watch``: the messages of a garage, or of several, in the terminal, one readable line each.
 
 It hears as a watcher, who can say nothing, and never looks alive when it is not: a cut, and a silence, are lines of
 their own, and stand in the header with their age.
@@ -6,7 +6,8 @@ their own, and stand in the header with their age.
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,13 +16,13 @@ from terminal.clock import Clock, SystemClock
 from terminal.config import schema as sections
 from terminal.config.schema import ConfigError, Settings
 from terminal.contract.messages import stamp
-from terminal.contract.topics import SILENT_MS
+from terminal.contract.topics import SILENT_MS, TopicError, check_garage
 from terminal.journal.rows import JournalError
 from terminal.monitor.garage import GarageMonitor
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.subscription import Subscription
 from terminal.tools.watch import history, user
-from terminal.tools.watch.header import BrokerConnection, age, header, in_short, summary
+from terminal.tools.watch.header import BrokerConnection, age, header, in_short, overview, summary
 from terminal.tools.watch.line import Line, Tone, json_of, line_of
 from terminal.tools.watch.output import Output
 from terminal.tools.watch.wish import WatchWish
@@ -32,7 +33,8 @@ TICK_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class WatchOptions:
-    """``since``: from when on the journal is read before; ``replay``: it alone. ``as_json``: for pipes."""
+    """``since``: from when on the journal is read before; ``replay``: it alone. ``as_json``: for pipes. ``garages``: of
+    a broker that serves several; none: the configuration's."""
 
     wish: WatchWish = field(default_factory=WatchWish)
     as_json: bool = False
@@ -41,6 +43,7 @@ class WatchOptions:
     url: str | None = None
     user: str | None = None
     password_file: Path | None = None
+    garages: Sequence[str] = ()
 
 
 async def run(settings: Settings, options: WatchOptions, output: Output, clock: Clock | None = None) -> int:
@@ -53,9 +56,13 @@ async def run(settings: Settings, options: WatchOptions, output: Output, clock: 
         await asyncio.to_thread(_show_history, settings, options, output, zone, clock.wall_ms())
     if options.replay:
         return 0
+    try:
+        names = [check_garage(name) for name in dict.fromkeys(options.garages)] or [garage.id]
+    except TopicError as error:
+        raise ConfigError(f"watch --garage: {error}") from None
     mqtt = user.watcher(settings, options.user, options.password_file, options.url)
     async with user.connection(mqtt) as client:
-        await _Watcher(client, GarageMonitor(garage.id, clock), options, output, clock).run()
+        await _Watcher(client, [GarageMonitor(name, clock) for name in names], options, output, clock).run()
     return 0
 
 
@@ -79,17 +86,24 @@ def _show_history(settings: Settings, options: WatchOptions, output: Output, zon
 
 
 class _Watcher:
-    """Hears a garage, and shows it."""
+    """Hears garages, and shows them."""
 
     def __init__(
-        self, client: MqttClient, monitor: GarageMonitor, options: WatchOptions, output: Output, clock: Clock
+        self,
+        client: MqttClient,
+        monitors: Sequence[GarageMonitor],
+        options: WatchOptions,
+        output: Output,
+        clock: Clock,
     ) -> None:
-        self._client, self._monitor, self._output, self._clock = client, monitor, output, clock
+        self._client, self._output, self._clock = client, output, clock
+        self._monitors = {monitor.garage: monitor for monitor in monitors}
         self._wish, self._as_json = options.wish, options.as_json
         self._lost_ms: int | None = None if client.connected else clock.steady_ms()
         self._was_connected = client.connected
-        self._silent_told = False
-        self._summary = ""
+        self._silent: set[str] = set()
+        """Garages of whose silence it was told."""
+        self._summaries: dict[str, str] = {}
         self._dropped = 0
 
     async def run(self) -> None:
@@ -97,7 +111,7 @@ class _Watcher:
         undo = self._client.on_change(self._connection)
         if not self._client.connected:
             self._tell(f"no connection to the broker, trying again: {in_short(self._client.trouble)}", "bad")
-        subscription = self._client.subscribe(fleeting=[f"parking/{self._monitor.garage}/#"])
+        subscription = self._client.subscribe(fleeting=[f"parking/{garage}/#" for garage in self._monitors])
         try:
             with self._output.opened():
                 async with asyncio.TaskGroup() as tasks:
@@ -110,7 +124,8 @@ class _Watcher:
     async def _hear(self, subscription: Subscription) -> None:
         async for delivery in subscription:
             delivery.ack()
-            seen = self._monitor.take(delivery.topic, delivery.payload, retained=delivery.retained)
+            monitor = self._monitors[delivery.topic.split("/", 2)[1]]
+            seen = monitor.take(delivery.topic, delivery.payload, retained=delivery.retained)
             if seen is None:
                 continue
             kept_of_role = seen.retained and seen.kind in ("health", "alerts") and not self._wish.kinds
@@ -128,12 +143,18 @@ class _Watcher:
             if self._as_json:
                 self._output.write_json(json_of(seen))
             else:
-                self._output.write(line_of(seen))
+                line = line_of(seen)
+                self._output.write(replace(line, lane=f"{monitor.garage}/{line.lane}") if self._is_several else line)
+
+    @property
+    def _is_several(self) -> bool:
+        return len(self._monitors) > 1
 
     async def _tick(self, subscription: Subscription) -> None:
         """The header, and what no message tells."""
         while True:
-            self._look_for_silence()
+            for monitor in self._monitors.values():
+                self._look_for_silence(monitor)
             if (missed := subscription.dropped - self._dropped) > 0:
                 self._dropped = subscription.dropped
                 self._tell(f"{missed} messages were not shown: they came faster than they could be", "warn")
@@ -141,23 +162,34 @@ class _Watcher:
             await asyncio.sleep(TICK_S)
 
     def _show_header(self) -> None:
-        connection = BrokerConnection(self._lost_ms, self._client.trouble)
-        self._output.show_header(header(self._monitor, self._clock, connection))
-        if self._lost_ms is None and not self._as_json and (now := summary(self._monitor)) != self._summary:
-            if not self._output.has_header and self._monitor.roles() and not self._silent_told:
-                self._tell(now, "plain")
-            self._summary = now
+        connection, monitors = BrokerConnection(self._lost_ms, self._client.trouble), list(self._monitors.values())
+        if self._is_several:
+            self._output.show_header(overview(monitors, self._clock, connection))
+        else:
+            self._output.show_header(header(monitors[0], self._clock, connection))
+        if self._lost_ms is None and not self._as_json:
+            for monitor in monitors:
+                self._tell_summary(monitor)
 
-    def _look_for_silence(self) -> None:
-        silent = self._monitor.silent_ms()
+    def _tell_summary(self, monitor: GarageMonitor) -> None:
+        now = summary(monitor)
+        if now == self._summaries.get(monitor.garage, ""):
+            return
+        if not self._output.has_header and monitor.roles() and monitor.garage not in self._silent:
+            self._tell(now, "plain")
+        self._summaries[monitor.garage] = now
+
+    def _look_for_silence(self, monitor: GarageMonitor) -> None:
+        silent, garage = monitor.silent_ms(), monitor.garage
         if self._lost_ms is not None or silent is None:
             return
-        if silent > SILENT_MS and not self._silent_told:
-            self._silent_told = True
-            self._tell(f"nothing was heard for {age(silent)}: what stands here may be no more", "bad")
-        elif silent <= SILENT_MS and self._silent_told:
-            self._silent_told = False
-            self._tell("the garage is heard again", "good")
+        whose = f"{garage}: " if self._is_several else ""
+        if silent > SILENT_MS and garage not in self._silent:
+            self._silent.add(garage)
+            self._tell(f"{whose}nothing was heard for {age(silent)}: what stands here may be no more", "bad")
+        elif silent <= SILENT_MS and garage in self._silent:
+            self._silent.remove(garage)
+            self._tell(f"{whose}the garage is heard again", "good")
 
     def _connection(self, connected: bool) -> None:
         now = self._clock.steady_ms()

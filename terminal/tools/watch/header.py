@@ -16,7 +16,7 @@ from terminal.monitor.roles import RoleStatus
 from terminal.payby.plain_text import plain
 from terminal.tools.watch.line import STYLES, Tone
 
-LANES_MOST, RAISED_MOST, AWAY_MOST = 8, 4, 4
+LANES_MOST, RAISED_MOST, AWAY_MOST, GARAGES_MOST = 8, 4, 4, 12
 """Rows of each kind; the rest is counted."""
 
 
@@ -45,9 +45,7 @@ def in_short(trouble: str) -> str:
 def header(monitor: GarageMonitor, clock: Clock, connection: BrokerConnection) -> list[tuple[str, Tone]]:
     """The rows, each with its tone; what is not live never looks alive."""
     if connection.lost_ms is not None:
-        for_ = age(clock.steady_ms() - connection.lost_ms)
-        why = f": {in_short(connection.trouble)}" if connection.trouble else ""
-        return [(f"CUT OFF from the broker for {for_}, trying again{why}", "bad")]
+        return [_cut_off(clock, connection)]
     roles = monitor.roles()
     return [
         _summary(monitor, roles),
@@ -55,6 +53,28 @@ def header(monitor: GarageMonitor, clock: Clock, connection: BrokerConnection) -
         *_raised(monitor, clock),
         *_lanes(monitor, clock),
     ]
+
+
+def overview(monitors: Iterable[GarageMonitor], clock: Clock, connection: BrokerConnection) -> list[tuple[str, Tone]]:
+    """A row for each garage, those in trouble first, with the gravest that is raised there."""
+    if connection.lost_ms is not None:
+        return [_cut_off(clock, connection)]
+    found = []
+    for monitor in monitors:
+        words, tone = _summary(monitor, monitor.roles())
+        if worst := monitor.raised()[:1]:
+            words = f"{words}, the gravest: {worst[0].lane} {plain(worst[0].alert.code)}"
+        found.append((words, tone))
+    graveness: dict[Tone, int] = {"bad": 0, "warn": 1}
+    found.sort(key=lambda row: graveness.get(row[1], 2))
+    return [*found[:GARAGES_MOST], *_more(len(found) - GARAGES_MOST, "garages")]
+
+
+def _cut_off(clock: Clock, connection: BrokerConnection) -> tuple[str, Tone]:
+    assert connection.lost_ms is not None
+    for_ = age(clock.steady_ms() - connection.lost_ms)
+    why = f": {in_short(connection.trouble)}" if connection.trouble else ""
+    return f"CUT OFF from the broker for {for_}, trying again{why}", "bad"
 
 
 def summary(monitor: GarageMonitor) -> str:
@@ -130,7 +150,7 @@ def _lane(monitor: GarageMonitor, lane: LaneMonitor, clock: Clock) -> str:
 
 
 def _screen(lane: LaneMonitor, clock: Clock) -> str:
-    if lane.screen is None:
+    if lane.screen is None or lane.shown_since is None:
         return "no screen was heard"
     old = lane.screen.age_ms(clock.wall_ms(), clock.steady_ms())
     data, words = lane.screen.data, in_words("screen", lane.screen.data)
@@ -138,7 +158,7 @@ def _screen(lane: LaneMonitor, clock: Clock) -> str:
     if data.get("state") == "pay" and isinstance(remaining, int):
         left = max(0, remaining - old // 1000)
         return plain(in_words("screen", {**data, "remaining": left}))
-    return f"{plain(words)} for {age(old)}"
+    return f"{plain(words)} for {age(lane.shown_since.age_ms(clock.wall_ms(), clock.steady_ms()))}"
 
 
 def _lane_tone(lane: LaneMonitor) -> Tone:
