@@ -21,7 +21,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.browser.chromium import Tab, browser, find
-from tests.browser.desk_visitor import LANE, LIVE, STAGES, Driver, choose
+from tests.browser.desk_visitor import LANE, LIVE, Driver, choose, comes_to
 
 PICTURES = Path(__file__).parents[2] / "deploy" / "pictures"
 NEXT = "document.querySelector('#next')"
@@ -81,8 +81,8 @@ async def pictures(tab: Tab, url: str) -> None:
     await tab.until(f"{LIVE} && document.querySelector('dd a.code')", 60)
     await tab.open(await tab.run("document.querySelector('dd a.code').href"))
     await tab.until(LIVE, 60)
-    await choose(tab, "lift", "payment-fails")
-    await tab.until(f"({STAGES})[0] === 'raised' && document.querySelector('[data-f=boom]').textContent === 'up'", 60)
+    before = await choose(tab, "lift", "payment-fails")
+    await comes_to(tab, before, "raised", also="document.querySelector('[data-f=boom]').textContent === 'up'")
     await tab.until("document.querySelector('.lines').textContent.includes('up')", 60)
     await tab.run("scrollTo({top: 0, behavior: 'instant'})")
     await take(tab, "desk-visit.png")
