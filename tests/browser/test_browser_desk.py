@@ -161,6 +161,31 @@ async def is_cut_off_and_goes_on(tab: Tab, driver: Driver, line: Line, pictures:
     await tab.until("document.querySelector('#banner').hidden", 40)
 
 
+async def test_a_burst_is_shown_as_what_is_left_of_it_and_what_was_missed_stays_to_be_seen(url: str, tab: Tab) -> None:
+    """As the stream brings it after a pause, all at once."""
+    await tab.size(1280, 800)
+    await tab.open(f"{url}/desk/")
+    await tab.until(f"{LIVE} && document.querySelector('.card')")
+    drawn = await tab.run("""new Promise(done => {
+        missed('and 7 that you missed');
+        for (let n = 1; n <= 300; n++) {
+            laneSaid({lane: 'exit-1', fields: {order: `order ${n}`}});
+            lineSaid({n: `burst-${n}`, kind: 'order', label: 'order', time: '', lane: 'exit-1', words: `order ${n}`});
+        }
+        const seen = new Set(), card = document.querySelector('[data-f=order]');
+        new MutationObserver(() => seen.add(card.textContent)).observe(card, {childList: true});
+        requestAnimationFrame(() => requestAnimationFrame(() => {
+            done([[...seen], [...document.querySelectorAll('[data-lines] li')].map(row => row.textContent)]);
+        }));
+    })""")
+    assert drawn[0] == ["order 300"]
+    assert [text.removeprefix("order") for text in drawn[1]] == [f"exit-1order {n}" for n in range(300, 288, -1)]
+    await tab.run("missed('and 7 that you missed'), lineSaid({n: 'last', words: 'the last', lane: '', time: ''})")
+    await tab.until("document.querySelector('[data-lines] li').textContent.includes('the last')")
+    assert await tab.run("document.querySelectorAll('[data-lines] li')[1].textContent") == "and 7 that you missed"
+    assert tab.complaints == []
+
+
 async def test_everything_can_be_done_by_keyboard_on_a_phone_in_arabic(url: str, tab: Tab, pictures: Path) -> None:
     driver = Driver(url)
     await tab.size(390, 844, mobile=True, scale=2)
