@@ -39,7 +39,7 @@ LIVES ?= 3000
 SEED ?= 1
 .PHONY: help demo test check-system lint types imports unit browser cluster integrations fuzz audit sbom sim chaos acceptance \
 	faults coverage mutation \
-	counts soak growth bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-line bench-small \
+	counts soak growth bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-line bench-small bench-desk \
 	lock clean deb wheelhouse package-test newest
 
 help:
@@ -160,6 +160,12 @@ growth: $(READY_DEV)
 # Measurements: ratios in one interleaved run. They end with status 1 if a target is missed, and need a quiet machine.
 bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-line bench-small: bench-%: $(READY_DEV)
 	$(BIN)/python -m tests.bench.$* $(ARGS)
+
+# Fifty lanes in a real Chromium, and what the desk costs an idle lane.
+bench-desk: $(READY_DEV)
+	@deploy/packages test
+	@deploy/packages browser
+	$(BIN)/python -m tests.bench.desk $(ARGS)
 
 # One table of everything beside its peers, which have an environment of their own. The pictures in deploy/pictures are
 # drawn with `ARGS='--png deploy/pictures/bench.png'`.
