@@ -58,9 +58,8 @@ class TextLine:
 
 @dataclass(frozen=True)
 class TextRow:
-    """Lines beside each other on one baseline: at the left edge, in the middle, at the right edge. The one in the middle
-    stands in the middle of the whole row, so that rows below each other do, and aside only where another is in its
-    way."""
+    """Lines beside each other on one baseline: at the left edge, in the middle, at the right edge. The middle is that
+    of the whole row, so that rows below each other stand in line; a line in its way moves it aside."""
 
     left: Ink | None = None
     middle: Ink | None = None

@@ -22,38 +22,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
 from tests.bench.desk_delays import delays, summary
 from tests.bench.desk_page import desk_page, heard_stream
 from tests.bench.visits import cpu_ms
 from tests.conftest import Mosquitto
 from tests.support.console_desk import write_users
+from tests.support.console_process import answers, console_file
 from tests.support.eventually import eventually
 from tests.support.garage import Garage, Process
 from tests.support.leash import LEASH
 from tests.support.ports import free_port
-from tests.support.refunding import write_pair
 
 LANES, PER_S = 50, 200.0
 ON_SCREEN_MS, IDLE_SHARE = 500.0, 1.0
 """A state is on screen within so long, the slowest too; a console takes at most so many per cent of a core."""
 SETTLED_S = 10.0
 """What a process does at its start it has done by then."""
-CONFIGURATION = """\
-[garage]
-id = "marina"
-name = "Marina Garage"
-[mqtt]
-url = "{url}"
-username = "console"
-password_file = "password"
-[lift]
-trusted = {{ worker = "worker.pub.pem", console = "console.pub.pem" }}
-[console]
-port = {port}
-lift_private_key = "console.pem"
-"""
 STREAM, SCREEN = "on the stream", "on screen"
 
 
@@ -75,26 +59,14 @@ class Target:
         return f"{self.name:<46}{self.figure:8.2f}  at most {self.most:g} {self.unit:<12} {verdict}"
 
 
-async def answers(url: str) -> bool:
-    """Does anybody serve there?"""
-    try:
-        async with aiohttp.ClientSession() as http, http.get(url) as answer:
-            return answer.status == 200
-    except aiohttp.ClientError:
-        return False
-
-
 @asynccontextmanager
 async def console(folder: Path, broker: str) -> AsyncIterator[tuple[int, str]]:
     """A console at the broker: its process's number, and the desk's address."""
     write_users(folder / "console")
-    for name in ("worker", "console"):
-        write_pair(folder, name)
     url = f"http://127.0.0.1:{(port := free_port())}/desk"
     (folder / "password").touch(mode=0o600)
     (folder / "password").write_text("unused\n", encoding="utf-8")
-    file = folder / "exit.toml"
-    file.write_text(CONFIGURATION.format(url=broker, port=port), encoding="utf-8")
+    file = console_file(folder, broker, folder / "password", port)
     with (folder / "console.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             *LEASH, sys.executable, "-m", "terminal", "--config", str(file), "console", stdout=log, stderr=log

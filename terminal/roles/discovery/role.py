@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,7 +24,7 @@ LISTED_MOST = 20
 KEPT_S = 1.0
 """How long what the broker kept may take to come."""
 HEARD = ("order", "screen", "barrier", "vehicle")
-_REMEDIES = {code: kind.remedy for code, kind in ALERTS.items()}
+_REMEDIES: Mapping[str, str] = {code: kind.remedy for code, kind in ALERTS.items()}
 
 
 class DiscoveryRole:
@@ -158,7 +159,7 @@ class DiscoveryRole:
                 "text": there.alert.text,
                 "since": there.alert.since,
                 "help_code": there.alert.help_code,
-                "what_to_do": _REMEDIES.get(there.alert.code, "").replace("`", ""),  # type: ignore[call-overload]
+                "what_to_do": _REMEDIES.get(there.alert.code, "").replace("`", ""),
             }
             for there in raised[:LISTED_MOST]
         ]
