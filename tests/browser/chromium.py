@@ -203,6 +203,7 @@ def running(program: str, profile: Path) -> Iterator[Chromium]:
     """A fresh Chromium; ended with its whole process group on leaving."""
     profile.mkdir(parents=True, exist_ok=True)
     told = profile / "DevToolsActivePort"  # Chromium's own file: its port, and its address there
+    told.unlink(missing_ok=True)  # an earlier one's
     with (profile / "log").open("wb") as log:
         words = [*LEASH, program, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
