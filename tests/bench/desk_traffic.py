@@ -2,9 +2,9 @@
 
     python -m tests.bench.desk_traffic URL KEY FILE LANES PER_S SECONDS
 
-opens the lanes, writes "open", waits for a line, and then talks. FILE gets ``[[lane, field, at_ms, text], …]``: what a
-card of the desk is to show from then on, and when that was said (ms since the epoch). A process of its own, so that the
-desk is not measured together with those who talk. KEY is the worker's, which signs the codes.
+opens the lanes, writes "open", waits for a line, and then talks. FILE gets ``[[lane, field, at_ms, text, id], …]``:
+what a card of the desk is to show from then on, when that was said (ms since the epoch), and by which message. KEY is the
+worker's, which signs the codes. A process of its own, so that the desk is not measured together with those who talk.
 """
 
 import asyncio
@@ -111,7 +111,7 @@ class Talk:
         self._lanes = lanes
         self._steps = {lane: TalkingLane(lane, key).steps() for lane in lanes}
         self._since = stamp(CLOCK.wall_ms())
-        self.said: list[tuple[str, str, float, str]] = []
+        self.said: list[tuple[str, str, float, str, str]] = []
 
     async def open(self) -> None:
         """Every role of every lane is there, and the lanes are idle."""
@@ -143,8 +143,9 @@ class Talk:
 
     async def _next(self, lane: str) -> None:
         kind, fields, shows, text = next(self._steps[lane])
+        fields = {"id": new_id(CLOCK)} | fields
         if shows:
-            self.said.append((lane, shows, time.time() * 1000, text))
+            self.said.append((lane, shows, time.time() * 1000, text, fields["id"]))
         await self._say(lane, kind, fields)
 
     async def _health(self, lane: str, role: str) -> None:
