@@ -3,8 +3,9 @@
     python -m tests.bench.desk_traffic URL KEY FILE LANES PER_S SECONDS
 
 opens the lanes, writes "open", waits for a line, and then talks. FILE gets ``[[lane, field, at_ms, text, id], …]``:
-what a card of the desk is to show from then on, when that was said (ms since the epoch), and by which message. KEY is the
-worker's, which signs the codes. A process of its own, so that the desk is not measured together with those who talk.
+what a card of the desk is to show from then on, when that was said (ms since the epoch), and by which message. KEY is
+the worker's, which signs the codes. A process of its own, so that the desk is not measured together with those who
+talk.
 """
 
 import asyncio
