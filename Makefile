@@ -1,7 +1,8 @@
 # make demo          the whole line on this machine, with a page to drive it, until Ctrl-C
 # make demo CARS=20  the same without the page: 20 cars, the times of each step, and the end
 # make test          lint, types, import rules and tests, and that the rules' own reach each branch of core/
-# make integrations  the example flow in a real Node-RED, and what is announced by Home Assistant's own schemas
+# make integrations  the example flow in a real Node-RED, what is announced by Home Assistant's own schemas, and the
+#                    dashboard by Grafana's types and on a real Prometheus
 # make sim LIVES=3000 SEED=1   order lives in virtual time, faults on, invariants checked after every event
 # make chaos         real processes that are killed, cut off and flooded, and what became of every payment
 # make acceptance    PayBy's nine acceptance cases at full length, refusals unsigned and signed, and a table
@@ -38,7 +39,7 @@ LIVES ?= 3000
 SEED ?= 1
 .PHONY: help demo test check-system lint types imports unit browser cluster integrations fuzz audit sbom sim chaos acceptance \
 	faults coverage mutation \
-	counts soak growth bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-line bench-small \
+	counts soak growth bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-line bench-small bench-desk \
 	lock clean deb wheelhouse package-test newest
 
 help:
@@ -83,11 +84,14 @@ cluster: $(READY_DEV)
 	@deploy/packages cluster
 	$(BIN)/python -m pytest tests/cluster $(ARGS)
 
-# Node-RED with the shipped flow, and Home Assistant's own schemas of what it is told: each in an environment of its own.
+# Node-RED with the shipped flow, Home Assistant's own schemas of what it is told, Grafana's own types of a dashboard: each
+# in an environment of its own.
 NODE_RED := 4.1.15
 READY_RED := .venv/node-red/.ready-$(NODE_RED)
 READY_HA := .venv/home-assistant/.ready
-integrations: $(READY_DEV) $(READY_RED) $(READY_HA)
+READY_GRAFANA := .venv/grafana/.ready
+integrations: $(READY_DEV) $(READY_RED) $(READY_HA) $(READY_GRAFANA)
+	@deploy/packages test
 	@deploy/packages integrations
 	$(BIN)/python -m pytest tests/integrations $(ARGS)
 
@@ -100,6 +104,11 @@ $(READY_HA): tests/integrations/home-assistant.txt $(READY)
 	@test -x .venv/home-assistant/bin/python || $(PYTHON) -m venv .venv/home-assistant
 	.venv/home-assistant/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/integrations/home-assistant.txt
 	@touch $(READY_HA)
+
+$(READY_GRAFANA): tests/integrations/grafana.txt $(READY)
+	@test -x .venv/grafana/bin/python || $(PYTHON) -m venv .venv/grafana
+	.venv/grafana/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/integrations/grafana.txt
+	@touch $(READY_GRAFANA)
 
 # By coverage where atheris has a wheel for this machine, otherwise by chance. `ARGS='--seconds 600 --target messages'`.
 fuzz: $(READY_DEV) $(READY_FUZZ)
@@ -151,6 +160,12 @@ growth: $(READY_DEV)
 # Measurements: ratios in one interleaved run. They end with status 1 if a target is missed, and need a quiet machine.
 bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-line bench-small: bench-%: $(READY_DEV)
 	$(BIN)/python -m tests.bench.$* $(ARGS)
+
+# Fifty lanes in a real Chromium, and what the desk costs an idle lane.
+bench-desk: $(READY_DEV)
+	@deploy/packages test
+	@deploy/packages browser
+	$(BIN)/python -m tests.bench.desk $(ARGS)
 
 # One table of everything beside its peers, which have an environment of their own. The pictures in deploy/pictures are
 # drawn with `ARGS='--png deploy/pictures/bench.png'`.

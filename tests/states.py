@@ -14,10 +14,11 @@ from copy import copy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from terminal.core import events as e
 from terminal.core.actions import Action
+from terminal.core.allowance import AllowanceKind
 from terminal.core.model import MAX_ATTEMPTS, RefundStage
 from terminal.core.rules.table import BY_EVENT, BY_PROGRESS
 from tests.said import SAID, line
@@ -251,13 +252,11 @@ def paid_twice(story: Watched, first: int, stages: Iterable[RefundStage]) -> Non
         story.tell(e.RefundReported(story.at, story.refund().no, story.refund().order_no, stage))
 
 
-def allowed(story: Watched, kind: str, value: int, **more: str) -> None:
+def allowed(story: Watched, kind: AllowanceKind, value: int, **more: str) -> None:
     """Told twice, as its sender repeats it."""
     name = more.get("id", an_id(kind))
     for _ in range(2):
-        story.tell(
-            e.AllowanceGiven(story.at, name, an_id("stay", "a"), kind, value, "station", story.at + 900_000)  # type: ignore[arg-type]
-        )
+        story.tell(e.AllowanceGiven(story.at, name, an_id("stay", "a"), kind, value, "station", story.at + 900_000))
 
 
 def coupon(story: Watched, session: str) -> None:
@@ -268,10 +267,10 @@ def coupon(story: Watched, session: str) -> None:
     )
 
 
-def command(story: Watched, name: str, **more: object) -> None:
+def command(story: Watched, name: e.CommandName, **more: Any) -> None:
     session = an_id("stay", "a")
-    told = e.CommandGiven(story.at, "exit-1", an_id(name, story.at), name, "omar", story.at + 30_000, session)  # type: ignore[arg-type]
-    story.tell(e.CommandGiven(*(more.get(f, getattr(told, f)) for f in e.CommandGiven.__dataclass_fields__)))  # type: ignore[arg-type]
+    told = e.CommandGiven(story.at, "exit-1", an_id(name, story.at), name, "omar", story.at + 30_000, session)
+    story.tell(replace(told, **more))
 
 
 class Explored(NamedTuple):

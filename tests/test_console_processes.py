@@ -17,37 +17,19 @@ from terminal.mqtt.endpoint import Endpoint
 from terminal.roles.console.out_of_service import OutOfService
 from tests.conftest import embedded_bus
 from tests.support.console_desk import PASSWORD, write_users
+from tests.support.console_process import answers, console_file
 from tests.support.eventually import eventually
 from tests.support.leash import LEASH
 from tests.support.ports import free_port
-from tests.support.refunding import write_pair
-
-CONFIGURATION = """\
-[garage]
-id = "marina"
-name = "Marina Garage"
-[mqtt]
-url = "{url}"
-username = "console"
-password_file = "{password}"
-[lift]
-trusted = {{ worker = "worker.pub.pem", console = "console.pub.pem" }}
-[console]
-port = {port}
-lift_private_key = "console.pem"
-"""
 
 
 @asynccontextmanager
 async def console(
     folder: Path, broker: EmbeddedBroker, port: int, key: str = "console.pem"
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    for name in ("worker", "console"):
-        write_pair(folder, name)
-    text = CONFIGURATION.format(url=broker.url, password=broker.password_file("console"), port=port)
-    (folder / "exit.toml").write_text(text.replace('"console.pem"', f'"{key}"'), encoding="utf-8")
+    file = console_file(folder, broker.url, broker.password_file("console"), port, key)
     process = await asyncio.create_subprocess_exec(
-        *(*LEASH, sys.executable, "-m", "terminal", "--config", str(folder / "exit.toml"), "console"),
+        *(*LEASH, sys.executable, "-m", "terminal", "--config", str(file), "console"),
         stderr=asyncio.subprocess.PIPE,
     )
     try:
@@ -56,14 +38,6 @@ async def console(
         if process.returncode is None:
             process.kill()
         await process.communicate()
-
-
-async def answers(url: str) -> bool:
-    try:
-        async with aiohttp.ClientSession() as http, http.get(url) as answer:
-            return answer.status == 200
-    except aiohttp.ClientError:
-        return False
 
 
 async def test_the_console_serves_by_its_own_user_and_ends_when_it_is_told_to(

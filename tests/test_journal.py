@@ -14,26 +14,11 @@ import pytest
 
 from terminal.journal.journal import Journal
 from terminal.journal.reading import read
-from terminal.journal.rows import STEPS, JournalError, JournalFailed, JournalForeign, JournalFull, JournalLocked, Row
+from terminal.journal.rows import STEPS, JournalError, JournalFailed, JournalForeign, JournalFull, JournalLocked
 from tests.support.journal_files import WRITER, fill, open_journal, replayed, watching
 from tests.support.leash import running
 
 # What is written is there
-
-
-async def test_rows_come_back_in_order_as_they_were_written(tmp_path: Path) -> None:
-    with open_journal(tmp_path / "j.db") as journal:
-        assert await journal.append([("fee", b"\x00\xff"), ("order", b"")], 5) == 2
-        assert await journal.append([("paid", b"z" * 9000)], 4) == 3
-        assert journal.last_seq == 3
-        rows = [Row(1, 5, "fee", b"\x00\xff"), Row(2, 5, "order", b""), Row(3, 4, "paid", b"z" * 9000)]
-        assert list(journal.replay()) == rows
-    assert replayed(tmp_path / "j.db") == rows
-
-
-def test_an_empty_journal_replays_nothing(tmp_path: Path) -> None:
-    assert replayed(tmp_path / "j.db") == []
-    assert replayed(tmp_path / "j.db") == []
 
 
 @pytest.fixture
@@ -83,31 +68,6 @@ def test_a_row_costs_little_more_than_its_data(tmp_path: Path) -> None:
     with open_journal(tmp_path / "j.db") as journal:
         journal.append_now([("fact", b"d" * 200)] * 2000, 1_795_000_000_000)
     assert (tmp_path / "j.db").stat().st_size / 2000 < 200 + 64
-
-
-def test_close_writes_what_was_asked_for_and_may_be_called_twice(tmp_path: Path) -> None:
-    async def main() -> None:
-        journal = open_journal(tmp_path / "j.db")
-        waiting = [asyncio.ensure_future(journal.append([("fact", b"%d" % n)], n)) for n in range(9)]
-        await asyncio.sleep(0)
-        journal.close()
-        journal.close()
-        assert await asyncio.gather(*waiting) == list(range(1, 10))
-        with pytest.raises(JournalFailed, match="closed"):
-            await journal.append([("fact", b"late")], 1)
-
-    asyncio.run(main())
-    assert len(replayed(tmp_path / "j.db")) == 9
-
-
-@pytest.mark.parametrize("rows", [[], [("", b"")], [("pruned", b"")], [("k" * 65, b"")], [("é", b"")], [("k", "text")]])
-async def test_rows_that_could_not_be_read_back_are_refused_and_harm_nobody(tmp_path: Path, rows: list) -> None:  # type: ignore[type-arg]
-    with open_journal(tmp_path / "j.db") as journal:
-        with pytest.raises(ValueError, match=r"no row can be|cannot be written"):
-            await journal.append(rows, 1)
-        with pytest.raises(ValueError, match="cannot be written"):
-            await journal.append([("fact", b"")], 1 << 63)
-        assert await journal.append([("fact", b"")], 1) == 1
 
 
 # Flushes
@@ -171,15 +131,6 @@ def test_a_writer_that_is_never_idle_folds_the_log_all_the_same(tmp_path: Path) 
         for n in range(40):
             told.append(journal.append_now([("fact", b"%d" % n)], n))
     assert foldings
-
-
-async def test_an_append_of_a_cancelled_caller_is_written_all_the_same(tmp_path: Path) -> None:
-    with open_journal(tmp_path / "j.db") as journal:
-        left = asyncio.ensure_future(journal.append([("fact", b"left")], 1))
-        await asyncio.sleep(0)
-        left.cancel()
-        await journal.append([("fact", b"stayed")], 1)
-        assert [row.data for row in journal.replay()] == [b"left", b"stayed"]
 
 
 # Writes that fail

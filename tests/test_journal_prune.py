@@ -12,36 +12,6 @@ from tests.support.journal_files import fill, flip, open_journal, replayed, watc
 # Pruning, backup, migration
 
 
-async def test_pruned_rows_are_gone_and_the_rest_is_still_proved(tmp_path: Path) -> None:
-    path = tmp_path / "j.db"
-    rows = fill(path, 1300)
-    with open_journal(path) as journal:
-        await journal.prune(1200)
-        assert list(journal.replay()) == rows[1200:]
-        assert await journal.append([("fact", b"after")], 1) == 1301
-        await journal.prune(1250)
-        await journal.prune(100)  # long gone
-        assert [row.seq for row in journal.replay()] == list(range(1251, 1302))
-        await journal.prune(5000)
-        assert [row.seq for row in journal.replay()] == [1301]  # the newest stays
-    assert [seq for seq, *_ in replayed(path)] == [1301]
-
-
-@pytest.mark.parametrize("column", ["data", "chain", "at_ms", "crc"])
-async def test_the_row_that_stands_for_the_pruned_ones_is_proved_too(tmp_path: Path, column: str) -> None:
-    path = tmp_path / "j.db"
-    fill(path)
-    with open_journal(path) as journal:
-        await journal.prune(10)
-    with sqlite3.connect(path) as db:
-        value = "zeroblob(16)" if column in ("data", "chain") else f"{column} + 1"
-        db.execute(f"UPDATE entry SET {column} = {value} WHERE seq = 10")
-    db.close()
-    with pytest.raises(JournalDamaged) as caught:
-        replayed(path)
-    assert caught.value.seq == 10
-
-
 @pytest.mark.parametrize("n", range(1, 4))
 async def test_a_prune_that_fails_half_way_leaves_a_whole_journal(tmp_path: Path, n: int) -> None:
     path = tmp_path / "j.db"

@@ -65,13 +65,13 @@ def test_make_knows_what_the_readme_makes(line: str) -> None:
 
 @pytest.mark.parametrize("words", TERMINAL)
 def test_the_command_line_takes_what_the_pages_write(words: str, tmp_path: Path) -> None:
-    for place in ("/mnt/safe", "/var/lib/exit-terminal"):  # a backup wants a folder that is there
-        words = words.replace(place, str(tmp_path))
-    (tmp_path / "garage.tar").touch()
-    if "desk/" in words:  # what `init` made
+    if "desk/" in words:  # what `init` made; before the others, since a path of theirs may have such a folder
         (tmp_path / "desk/upload").mkdir(parents=True)
         (tmp_path / "desk/upload/merchant.pub.pem").touch()
         words = words.replace("desk/", f"{tmp_path}/desk/")
+    for place in ("/mnt/safe", "/var/lib/exit-terminal"):  # a backup wants a folder that is there
+        words = words.replace(place, str(tmp_path))
+    (tmp_path / "garage.tar").touch()
     if words != "--help":
         assert parser().parse_args(words.split()).command
 

@@ -9,7 +9,7 @@ import pytest
 from broker.embedded import EmbeddedBroker
 from terminal.clock import SystemClock
 from terminal.config.load import load
-from terminal.config.schema import ConfigError, Settings
+from terminal.config.schema import ConfigError
 from terminal.contract.messages import Command, Receipt, Refund
 from terminal.contract.signatures import check_command, load_trusted
 from terminal.core.ids import refund_no
@@ -24,7 +24,17 @@ from tests.conftest import Mosquitto
 from tests.support.day import Told
 from tests.support.garage import Garage
 from tests.support.leaving import leaves
-from tests.support.refunding import ORDER, QUICK, SESSION, Spoken, Worker, at_work, configured, on, write_pair
+from tests.support.refunding import (
+    ORDER,
+    QUICK,
+    SESSION,
+    Spoken,
+    Worker,
+    at_work,
+    configured,
+    on,
+    with_console,
+)
 
 # -- sent and followed -----------------------------------------------------------------------------------------------
 
@@ -299,17 +309,6 @@ def test_what_the_journal_does_not_know_is_said(tmp_path: Path) -> None:
 
 
 # -- real processes --------------------------------------------------------------------------------------------------
-
-
-def with_console(lane: Garage) -> Settings:
-    """The garage's configuration with a console, as it is from now on."""
-    write_pair(lane.folder / "secrets", "console")
-    text = lane.file.read_text(encoding="utf-8").replace(
-        'worker = "secrets/worker.pub.pem"',
-        'worker = "secrets/worker.pub.pem", console = "secrets/console.pub.pem"',
-    )
-    lane.file.write_text(text + '[console]\nlift_private_key = "secrets/console.pem"\n', encoding="utf-8")
-    return load(lane.file, {})
 
 
 async def test_money_goes_back_through_a_real_worker_and_payby(tmp_path: Path, mosquitto: Mosquitto) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
@@ -12,7 +13,8 @@ from terminal.screen.pictograms import picture
 from terminal.screen.renderer import Renderer
 from terminal.screen.sample_views import SITE, views
 from terminal.screen.texts import LANGUAGES, TABLE
-from terminal.screen.view import Digits, View, stay
+from terminal.screen.view import Digits, Hint, View, stay
+from terminal.screen.wifi_page import wifi
 from tests.support.pay_screens import PAY, PITCH_MM, SHAPES, check, named, words
 
 pytestmark = pytest.mark.skipif(not fonts.raqm_available(), reason=f"Arabic cannot be shaped here: {fonts.INSTALL}")
@@ -30,6 +32,20 @@ def test_the_recommended_panel_has_no_label_under_two_millimetres(name: str, kin
     sizes = {one.text: one.em * CAPITAL * PITCH_MM[name] for one in placed if one.text}
     assert labels <= sizes.keys()
     assert {text: size for text, size in sizes.items() if size < 2} == {}
+
+
+@pytest.mark.parametrize("kind", ["latin", "arabic"])
+@pytest.mark.parametrize("name", ["ili9486", "ili9488", "framebuffer-800x480", "framebuffer-1024x600"])
+def test_nothing_on_any_screen_of_a_recommended_panel_is_under_two_millimetres(name: str, kind: Digits) -> None:
+    """Every text of every state, reason, hint and page, in both languages."""
+    shown = views() | {f"pay-beside-{hint}": replace(PAY, hint=hint) for hint in get_args(Hint)}
+    shown["pay-wifi"] = replace(PAY, page="wifi", left=None)
+    renderer = Renderer(LAYOUTS[name], replace(SITE, digits=kind, wifi=wifi("Marina Guest", "welcome 2026")))
+    least = 2 / CAPITAL / PITCH_MM[name]
+    placed = {what: renderer.frame(view).placed for what, view in shown.items()}
+    small = {what: {one.text: one.em for one in found if one.text and one.em < least} for what, found in placed.items()}
+    small = {what: texts for what, texts in small.items() if texts}
+    assert small == {}
 
 
 @pytest.mark.parametrize("layout", SHAPES, ids=named)

@@ -13,6 +13,7 @@ from terminal.core.coupon import CouponKind, read_coupon
 from terminal.tools.check.finding import Machine
 from terminal.tools.check.keys import keys
 from terminal.tools.ticket import command as ticket
+from tests.support.config_files import keyed
 
 NOW = 1_795_000_000_000
 KEYS = {"c1": bytes(range(32)), "old": bytes(range(1, 33))}
@@ -22,12 +23,9 @@ NOBODY = Machine(lambda _: None, lambda: None, lambda _: 0, lambda *_: None)
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    for name, key in KEYS.items():
-        (tmp_path / name).write_text(key.hex() + "\n")
-        (tmp_path / name).chmod(0o600)
-    file = tmp_path / "desk.toml"
-    file.write_text('[garage]\nid = "marina"\nname = "Marina Garage"\n[coupon]\nkeys = { c1 = "c1", old = "old" }\n')
-    return load(file, {})
+    return keyed(
+        tmp_path, KEYS, '[garage]\nid = "marina"\nname = "Marina Garage"\n[coupon]\nkeys = { c1 = "c1", old = "old" }\n'
+    )
 
 
 def made(settings: Settings, worth: str, **more: Any) -> list[str]:

@@ -17,6 +17,7 @@ from terminal.screen.view import view_of
 from terminal.tools.ticket import command as ticket
 from terminal.tools.ticket.picture import CodeKind, draw, grouped
 from terminal.tools.ticket.symbols import TooWide
+from tests.support.config_files import keyed
 
 NOW = 1_795_000_000_000
 KEYS = {"k1": bytes(range(32)), "old": bytes(range(1, 33))}
@@ -25,12 +26,7 @@ MINUTE_MS = 60_000
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    for name, key in KEYS.items():
-        (tmp_path / name).write_text(key.hex() + "\n")
-        (tmp_path / name).chmod(0o600)
-    file = tmp_path / "lane.toml"
-    file.write_text('[garage]\nid = "marina"\n[ticket]\nkeys = { k1 = "k1", old = "old" }\n')
-    return load(file, {})
+    return keyed(tmp_path, KEYS, '[garage]\nid = "marina"\n[ticket]\nkeys = { k1 = "k1", old = "old" }\n')
 
 
 def printed(settings: Settings, minutes_ago: int = 90, text_only: bool = False, **more: Any) -> list[str]:

@@ -58,7 +58,8 @@ class TextLine:
 
 @dataclass(frozen=True)
 class TextRow:
-    """Lines beside each other on one baseline: at the left edge, in the middle of the free room, at the right edge."""
+    """Lines beside each other on one baseline: at the left edge, in the middle, at the right edge. The middle is that
+    of the whole row, so that rows below each other stand in line; a line in its way moves it aside."""
 
     left: Ink | None = None
     middle: Ink | None = None
@@ -81,7 +82,7 @@ class TextRow:
         free = right - left - sum(ink.width for ink in self._inks) - self.gap * (len(self._inks) - 1)
         if free < 0:
             raise DoesNotFit(f"{' '.join(ink.text for ink in self._inks)!r} is {-free} px too wide for one row")
-        baseline = top + self._above
+        baseline, middle = top + self._above, _x(self.middle.width, left, right, "centre") if self.middle else 0
         if self.left:
             sheet.ink(self.left, left, baseline)
             left += self.left.width + self.gap * (self.left.width > 0)
@@ -89,7 +90,7 @@ class TextRow:
             sheet.ink(self.right, right - self.right.width, baseline)
             right -= self.right.width + self.gap * (self.right.width > 0)
         if self.middle:
-            sheet.ink(self.middle, _x(self.middle.width, left, right, "centre"), baseline)
+            sheet.ink(self.middle, min(max(middle, left), right - self.middle.width), baseline)
 
 
 @dataclass(frozen=True)

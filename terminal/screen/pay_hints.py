@@ -64,7 +64,7 @@ def signal(typesetter: Typesetter, width: int, height: int, largest: int) -> Blo
 
     def block(em: int) -> Block:
         number = [TextLine(one) for one in wrapped(typesetter.site.help_phone, "en", width, em, 3)]
-        return Stack([typesetter.broken("pay.signal", width, em, lines=2), Stack(number, round(em * 0.3))], em // 2)
+        return Stack([typesetter.broken("pay.signal", width, em, lines=2), Stack(number, em // 4)], em // 2)
 
     return _largest(block, largest, height) if typesetter.site.help_phone else None
 

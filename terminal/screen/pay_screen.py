@@ -7,6 +7,7 @@ A square panel has no room beside the code. It shows the code alone and, now and
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from terminal.screen import pay_hints, qr
 from terminal.screen.blocks import (
@@ -23,7 +24,7 @@ from terminal.screen.blocks import (
     TextRow,
     flow,
 )
-from terminal.screen.fonts import NARROWEST, Ink, ink, squeezed
+from terminal.screen.fonts import NARROWEST, DoesNotFit, Ink, ink, squeezed
 from terminal.screen.pictograms import picture
 from terminal.screen.qr import Symbol
 from terminal.screen.sheet import Sheet
@@ -104,6 +105,7 @@ def wide(sheet: Sheet, typesetter: Typesetter, view: View) -> None:
                 lambda key, em, least: typesetter.lines(key, width, em, least, round(10 * u)),
                 layout.call,
                 layout.plain,
+                squeezed_at=small,
             ),
             pay_hints.column(typesetter, view.hint, width, round(126 * u), round(24 * u), small),
         ],
@@ -262,16 +264,22 @@ def _currency(typesetter: Typesetter, width: int, em: int) -> Block:
     return TextRow(first, None, last, gap=gap)
 
 
-def _call(view: View, make: Callable[[str, int, int], Block], largest: int, least: int) -> Block:
+def _call(
+    view: View, make: Callable[[str, int, int], Block], largest: int, least: int, *, squeezed_at: int = _LEAST
+) -> Block:
     """What to do with the code, or that it is done; before there is a code, the same room stays empty. ``make`` takes a
-    text's key, and its largest and least size."""
+    text's key, and its largest and least size. That it is done is squeezed before it gets smaller than
+    ``squeezed_at``."""
     words = make("pay", largest, least)
     if view.state != "pay":
         return Blank(words.height)
     if view.hint != "scanned":
         return words
-    sizes = (make("pay.scanned", em, _LEAST) for em in range(largest, _LEAST - 1, -1))
-    return Slot(next((block for block in sizes if block.height <= words.height), words), words.height)
+    for em in range(largest, _LEAST - 1, -1):
+        with suppress(DoesNotFit):
+            if (done := make("pay.scanned", em, min(em, squeezed_at))).height <= words.height:
+                return Slot(done, words.height)
+    return Slot(words, words.height)
 
 
 def _seconds(typesetter: Typesetter, view: View, em: int, label: int, width: int) -> Block:

@@ -31,7 +31,7 @@ def page(sheet: Sheet, typesetter: Typesetter, symbol: Symbol) -> None:
     sheet.picture(code, layout.width - side, (layout.height - side) // 2, "code")
     right = layout.width - side - layout.least
     blocks: list[Block] = [
-        Picture(picture("paid", layout.picture)),
+        Picture(picture("paid", layout.picture * 3 // 4)),
         typesetter.lines("paid.short", right - left, layout.heading, layout.small, layout.heading // 4),
         typesetter.lines("paid.invoice", right - left, layout.text, layout.small * 3 // 4, layout.text // 3),
     ]

@@ -1,15 +1,24 @@
-"""A headless Chromium, driven over its own debugging protocol (CDP): no driver and no package beside aiohttp."""
+"""A headless Chromium, driven over its own debugging protocol (CDP): no driver and no package beside aiohttp.
+
+One process serves any number of tests: each gets a context of its own, with no cookie and nothing stored.
+"""
 
 import asyncio
 import base64
 import json
+import os
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+
+from tests.support.eventually import soon
+from tests.support.leash import LEASH, shared
 
 FLAGS = (
     "--headless",
@@ -25,6 +34,7 @@ FLAGS = (
     "--remote-debugging-port=0",
 )
 LIMIT_S = 20.0
+DOMAINS = ("Page", "Runtime", "Log", "Network")
 
 
 def find() -> str | None:
@@ -39,7 +49,8 @@ class Tab:
         self._socket = socket
         self._asked: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._number = 0
-        self._loaded = asyncio.Event()
+        self._loaded: set[str] = set()
+        self._news = asyncio.Event()
         self.complaints: list[str] = []
 
     async def listen(self) -> None:
@@ -56,8 +67,9 @@ class Tab:
                     self.complaints.append(f"console: {args}")
                 case "Log.entryAdded", {"entry": {"level": "error" | "warning", **entry}}:
                     self.complaints.append(f"log: {entry.get('text')} {entry.get('url', '')}")
-                case "Page.loadEventFired", _:
-                    self._loaded.set()
+                case "Page.lifecycleEvent", {"name": "load", "loaderId": loader}:
+                    self._loaded.add(loader)
+                    self._news.set()
 
     async def send(self, method: str, **params: Any) -> dict[str, Any]:
         """One command; raises RuntimeError with Chromium's reason."""
@@ -72,10 +84,13 @@ class Tab:
         return result
 
     async def open(self, url: str) -> None:
-        """Go to ``url``; ends when it is loaded."""
-        self._loaded.clear()
-        await self.send("Page.navigate", url=url)
-        await asyncio.wait_for(self._loaded.wait(), LIMIT_S)
+        """Go to ``url``; ends when that very document is loaded, and not the one before it, which may still be loading
+        its pictures."""
+        loader = (await self.send("Page.navigate", url=url))["loaderId"]
+        async with asyncio.timeout(LIMIT_S):
+            while loader not in self._loaded:
+                self._news.clear()
+                await self._news.wait()
 
     async def size(self, width: int, height: int, *, mobile: bool = False, scale: float = 1) -> None:
         """Give the page a window of that many CSS pixels."""
@@ -115,12 +130,17 @@ class Tab:
             ) from None
 
     async def click(self, selector: str) -> None:
-        """Press the mouse on the middle of what ``selector`` finds, as a person does, once it can be pressed."""
+        """Press the mouse on the middle of what ``selector`` finds, as a person does, once it can be pressed and stands
+        still: what comes above it moves it."""
         x, y, hit = await self._truth(
-            f"""(() => {{ const node = document.querySelector({json.dumps(selector)});
+            f"""(async () => {{ const found = () => document.querySelector({json.dumps(selector)});
+            const node = found();
             if (!node || node.disabled || node.getAttribute('aria-disabled') === 'true') return null;
             node.scrollIntoView({{block: 'nearest', behavior: 'instant'}});
+            const before = node.getBoundingClientRect();
+            for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
             const box = node.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;
+            if (found() !== node || box.x !== before.x || box.y !== before.y) return null;
             const top = document.elementFromPoint(x, y);
             return [x, y, node === top || node.contains(top) || !!(top && top.contains(node))]; }})()""",
             LIMIT_S,
@@ -145,38 +165,67 @@ class Tab:
 
 
 @asynccontextmanager
-async def browser(program: str, profile: Path) -> AsyncIterator[Tab]:
-    """A fresh Chromium with one empty tab; ended with its whole process group on leaving."""
-    process = await asyncio.create_subprocess_exec(
-        program,
-        *FLAGS,
-        f"--user-data-dir={profile}",
-        "about:blank",
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    assert process.stderr is not None
-    try:
-        async with asyncio.timeout(LIMIT_S):
-            while "DevTools listening on" not in (line := (await process.stderr.readline()).decode()):
-                if not line:
-                    raise RuntimeError("Chromium ended before it listened")
-        port = line.split("127.0.0.1:")[1].split("/")[0]
-        drain = asyncio.create_task(process.stderr.read(), name="chromium-stderr")
-        async with aiohttp.ClientSession() as http:
-            async with http.get(f"http://127.0.0.1:{port}/json/list") as answer:
-                target = next(t for t in await answer.json() if t["type"] == "page")
-            async with http.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0) as socket:
-                tab = Tab(socket)
-                listening = asyncio.create_task(tab.listen(), name="chromium-listen")
-                for domain in ("Page", "Runtime", "Log", "Network"):
+async def _connected(http: aiohttp.ClientSession, url: str) -> AsyncIterator[Tab]:
+    """To a page, or to the browser as a whole, at its address for CDP."""
+    async with http.ws_connect(url, max_msg_size=0) as socket:
+        tab = Tab(socket)
+        listening = asyncio.create_task(tab.listen(), name="chromium-listen")
+        try:
+            yield tab
+        finally:
+            listening.cancel()
+
+
+class Chromium:
+    """A running one. ``address``: the browser's own, for CDP."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    @asynccontextmanager
+    async def tab(self) -> AsyncIterator[Tab]:
+        """An empty page in a context of its own, which goes with it."""
+        async with aiohttp.ClientSession() as http, _connected(http, self._address) as whole:
+            context = (await whole.send("Target.createBrowserContext"))["browserContextId"]
+            made = await whole.send("Target.createTarget", url="about:blank", browserContextId=context)
+            place = f"{self._address.partition('/devtools/')[0]}/devtools/page/{made['targetId']}"
+            async with _connected(http, place) as tab:
+                for domain in DOMAINS:
                     await tab.send(f"{domain}.enable")
+                await tab.send("Page.setLifecycleEventsEnabled", enabled=True)
+                await tab.send("Emulation.setFocusEmulationEnabled", enabled=True)
                 yield tab
-                await tab.send("Browser.close")
-                listening.cancel()
-        await asyncio.wait_for(process.wait(), LIMIT_S)
-        await drain
+            await whole.send("Target.disposeBrowserContext", browserContextId=context)
+
+
+@contextmanager
+def running(program: str, profile: Path) -> Iterator[Chromium]:
+    """A fresh Chromium; ended with its whole process group on leaving."""
+    profile.mkdir(parents=True, exist_ok=True)
+    told = profile / "DevToolsActivePort"  # Chromium's own file: its port, and its address there
+    told.unlink(missing_ok=True)  # an earlier one's
+    with (profile / "log").open("wb") as log:
+        words = [*LEASH, program, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+
+    def address() -> str:
+        if process.poll() is not None:
+            raise RuntimeError(f"Chromium ended: {(profile / 'log').read_text(errors='replace')[-2000:]}")
+        lines = told.read_text().split() if told.exists() else []
+        return f"ws://127.0.0.1:{lines[0]}{lines[1]}" if len(lines) == 2 else ""
+
+    try:
+        with shared(process.pid):
+            yield Chromium(soon(address, limit_s=LIMIT_S))
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@asynccontextmanager
+async def browser(program: str, profile: Path) -> AsyncIterator[Tab]:
+    """One page of a Chromium of its own."""
+    with running(program, profile) as started:
+        async with started.tab() as tab:
+            yield tab

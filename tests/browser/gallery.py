@@ -21,7 +21,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.browser.chromium import Tab, browser, find
-from tests.browser.desk_visitor import LANE, LIVE, STAGES, Driver, choose
+from tests.browser.desk_visitor import LANE, LIVE, Driver, choose, comes_to
 
 PICTURES = Path(__file__).parents[2] / "deploy" / "pictures"
 NEXT = "document.querySelector('#next')"
@@ -55,7 +55,7 @@ async def take(tab: Tab, name: str) -> None:
 
 
 async def pictures(tab: Tab, url: str) -> None:
-    """One visit in the demo, as its page and as the desk show it, and another that an operator lets out."""
+    """One visit in the demo, as its page and as the desk show it, that an operator lets out in the end; and the day."""
     driver = Driver(url)
     await tab.send("Emulation.setEmulatedMedia", features=CALM)
     await tab.size(1280, 580)
@@ -81,11 +81,20 @@ async def pictures(tab: Tab, url: str) -> None:
     await tab.until(f"{LIVE} && document.querySelector('dd a.code')", 60)
     await tab.open(await tab.run("document.querySelector('dd a.code').href"))
     await tab.until(LIVE, 60)
-    await choose(tab, "lift", "payment-fails")
-    await tab.until(f"({STAGES})[0] === 'raised' && document.querySelector('[data-f=boom]').textContent === 'up'", 60)
+    before = await choose(tab, "lift", "payment-fails")
+    await comes_to(tab, before, "raised", also="document.querySelector('[data-f=boom]').textContent === 'up'")
     await tab.until("document.querySelector('.lines').textContent.includes('up')", 60)
     await tab.run("scrollTo({top: 0, behavior: 'instant'})")
     await take(tab, "desk-visit.png")
+    await driver.act("drive_off")
+    for minutes in (95, 270, 150):  # the day has some payments
+        await driver.arrives(minutes=minutes)
+        for act in ("phone_scan", "pay", "drive_off"):
+            await driver.act(act)
+    await tab.size(1280, 620, scale=1.5)
+    await tab.open(f"{url}/desk/day")
+    await tab.until(LIVE, 60)
+    await take(tab, "desk-day.png")
 
 
 async def main(url: str) -> None:

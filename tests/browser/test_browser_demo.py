@@ -33,6 +33,7 @@ async def shoot(tab: Tab, file: Path) -> None:
     await tab.picture(file)
 
 
+@pytest.mark.fresh
 async def test_a_visit_by_mouse_from_the_ticket_to_the_open_road(url: str, tab: Tab, pictures: Path) -> None:
     await tab.size(1280, 800)
     await tab.open(url)
@@ -104,6 +105,7 @@ async def test_a_visit_by_keyboard_on_a_narrow_screen(url: str, tab: Tab, pictur
         assert picture.size == (780, 1688)
 
 
+@pytest.mark.fresh
 async def test_trouble_is_said_on_every_part_of_the_page(url: str, tab: Tab, pictures: Path) -> None:
     await tab.size(1280, 800)
     await tab.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": "reduce"}])

@@ -87,6 +87,7 @@ WHERE = """(() => {
 """What has the focus, and whether it is to be seen."""
 
 
+@pytest.mark.fresh  # with few messages, so that Tab comes round
 async def test_who_goes_through_the_page_by_tab_changes_no_ticket_and_always_sees_where_he_is(
     url: str, tab: Tab
 ) -> None:

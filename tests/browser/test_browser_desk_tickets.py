@@ -14,8 +14,9 @@ from broker.embedded import EmbeddedBroker
 from terminal.core.ids import derived_id
 from tests.browser import axe, chromium
 from tests.browser.chromium import Tab
-from tests.browser.desk_visitor import LANE, LIVE, STAGES, Driver, choose, shoot, tab_to
+from tests.browser.desk_visitor import ACTIONS, LANE, LIVE, Driver, acted, choose, comes_to, shoot, tab_to
 from tests.support.console_desk import NUMBER, PASSWORD, SESSION, DeskRig, open_desk
+from tests.support.eventually import eventually
 
 pytestmark = [
     pytest.mark.browser,
@@ -35,12 +36,13 @@ async def test_a_driver_without_a_ticket_pays_for_a_lost_one_and_the_next_for_wh
     await tab.until(LIVE)
     await driver.act("drive_up", minutes=90)
     await tab.until(f"{OFFERED} && document.querySelector('[data-f=car]').textContent === 'waiting'")
-    await choose(tab, "lost-ticket", "driver-asks")
-    await tab.until(f"({STAGES})[0] === 'done' && document.querySelector('[data-tone=pay]')")
+    before = await choose(tab, "lost-ticket", "driver-asks")
+    await comes_to(tab, before, "done", also="document.querySelector('[data-tone=pay]')")
     assert "150.00" in await tab.run("document.querySelector('[data-f=order]').textContent")
     await driver.act("back_out")
     await driver.act("drive_up", minutes=90)
     await tab.until(f"{OFFERED} && document.querySelector('[data-tone=idle]')")
+    before = await acted(tab)
     await tab.click("[data-dialog=dialog-damaged-ticket]")
     await tab.until("document.querySelector('dialog[open]')")
     await shoot(tab, pictures, "damaged")
@@ -49,7 +51,7 @@ async def test_a_driver_without_a_ticket_pays_for_a_lost_one_and_the_next_for_wh
     await tab.send("Input.insertText", text=session.upper())
     await tab.click("dialog[open] input[value=unreadable]")
     await tab.click("dialog[open] .strong")
-    await tab.until(f"({STAGES})[0] === 'done' && document.querySelector('[data-tone=pay]')")
+    await comes_to(tab, before, "done", also="document.querySelector('[data-tone=pay]')")
     assert "20.00" in await tab.run("document.querySelector('[data-f=order]').textContent")
     assert await tab.run("document.querySelector('dd a.code').href.split('/').pop()") == session
     assert tab.complaints == []
@@ -62,6 +64,7 @@ async def test_a_lost_ticket_is_asked_for_by_keyboard_on_a_phone_in_arabic(url: 
     await tab.open(f"{url}{LANE}?lang=ar")
     await tab.until(f"{LIVE} && {OFFERED}")
     assert await tab.run("document.dir") == "rtl"
+    before = await acted(tab)
     await tab_to(tab, "[data-dialog=dialog-lost-ticket]")
     await tab.key("Enter")
     await tab.until("document.querySelector('dialog[open]')")
@@ -70,8 +73,7 @@ async def test_a_lost_ticket_is_asked_for_by_keyboard_on_a_phone_in_arabic(url: 
     await tab.picture(pictures / "desk-lost-ar-390.png")
     await tab_to(tab, "dialog[open] .strong")
     await tab.key("Enter")
-    await tab.until(f"({STAGES})[0] === 'done' && document.querySelector('[data-tone=pay]')")
-    await tab.open(f"{url}/desk/?lang=en")
+    await comes_to(tab, before, "done", also="document.querySelector('[data-tone=pay]')")
     assert tab.complaints == []
 
 
@@ -85,10 +87,10 @@ async def signed_in(tab: Tab, rig: DeskRig, name: str) -> None:
 
 async def taken(tab: Tab, rig: DeskRig, number: int) -> str:
     """The worker takes the newest of so many commands; returns what it asks for."""
-    await tab.until(f"({STAGES}).length === {number}")
+    await eventually(lambda: len(rig.commands) == number)
     command = await rig.command()
     await rig.say("receipt", command=command.id, outcome="done")
-    await tab.until(f"({STAGES})[0] === 'done'")
+    await tab.until(f"({ACTIONS}).length === {number} && ({ACTIONS})[0].dataset.stage === 'done'")
     assert command.order_no == NUMBER
     return command.command
 

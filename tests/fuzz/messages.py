@@ -13,7 +13,7 @@ from broker.packets import Malformed, decode, encode_length, encode_publish, rea
 from terminal.clock import SystemClock
 from terminal.contract.deflated import MOST, PREFIX, pack, unpack
 from terminal.contract.lift_rules import refusal
-from terminal.contract.messages import MESSAGES, BadMessage, Lift, Message, Paid, Screen, encode
+from terminal.contract.messages import MESSAGES, BadMessage, Found, Lift, Message, Paid, Screen, encode
 from terminal.contract.messages import decode as decode_message
 from terminal.contract.signatures import check_screen
 from terminal.contract.topics import TopicError, parse
@@ -153,7 +153,8 @@ def _packets() -> Iterator[bytes]:
 
 def _found(data: bytes) -> None:
     found = decode_message(MESSAGES["found"], data)
-    entry = entry_found(ForeignTicket("number", "0012"), found)  # type: ignore[arg-type]
+    assert isinstance(found, Found)
+    entry = entry_found(ForeignTicket("number", "0012"), found)
     assert entry is None or isinstance(entry.entered_ms, int)
 
 

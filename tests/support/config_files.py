@@ -1,6 +1,7 @@
 """Configuration files of a test, and what is said of them."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,11 @@ def said(file: Path, text: str, environ: dict[str, str] | None = None, *roles: s
 def read(file: Path, text: str = WHOLE, environ: dict[str, str] | None = None) -> Settings:
     file.write_text(text, encoding="utf-8")
     return load(file, environ or {})
+
+
+def keyed(folder: Path, keys: Mapping[str, bytes], text: str) -> Settings:
+    """A machine's that has these keys, each in the file of its name."""
+    for name, key in keys.items():
+        (folder / name).write_text(key.hex() + "\n")
+        (folder / name).chmod(0o600)
+    return read(folder / "desk.toml", text)

@@ -33,11 +33,24 @@ def bring_down(process: "subprocess.Popen[Any]", how: int) -> None:
             process.wait(2)
 
 
+_shared: set[int] = set()
+
+
+@contextmanager
+def shared(pid: int) -> Iterator[None]:
+    """Several tests use this process of ours: it is not left behind by any of them. Who starts it ends it."""
+    _shared.add(pid)
+    try:
+        yield
+    finally:
+        _shared.discard(pid)
+
+
 def children() -> dict[int, str]:
-    """Of this process: the command of each that has not ended, by its number."""
+    """Of this process: the command of each that has not ended, by its number, but for those that tests share."""
     found = {}
     for task in Path("/proc/self/task").iterdir():
-        for pid in map(int, _read(task / "children").split()):
+        for pid in set(map(int, _read(task / "children").split())) - _shared:
             if words := _read(Path(f"/proc/{pid}/cmdline")):  # what has ended has none
                 found[pid] = words.replace(b"\0", b" ").decode(errors="replace")
     return found

@@ -20,6 +20,7 @@ from terminal.tools.refund import command as refund
 from terminal.tools.refund.command import ConsoleSigner, give_back, read_wish
 from terminal.tools.refund.follow_up import FollowUpLimits
 from tests.conftest import embedded_bus
+from tests.support.garage import Garage
 
 QUICK = FollowUpLimits(answer_s=1.0, end_s=1.0, repeat_s=0.05)
 """For tests in which a limit is reached."""
@@ -71,6 +72,17 @@ def on(broker: EmbeddedBroker, folder: Path) -> Settings:
     """The configuration of the machine that the embedded broker runs on."""
     users = broker.password_file("console").parent
     return configured(folder, broker.url, user="lane", more=f'[broker]\nport = {broker.port}\nusers = "{users}"\n')
+
+
+def with_console(lane: Garage, more: str = "") -> Settings:
+    """The garage's configuration with a console, as it is from now on; ``more``: of its section."""
+    write_pair(lane.folder / "secrets", "console")
+    text = lane.file.read_text(encoding="utf-8").replace(
+        'worker = "secrets/worker.pub.pem"',
+        'worker = "secrets/worker.pub.pem", console = "secrets/console.pub.pem"',
+    )
+    lane.file.write_text(text + '[console]\nlift_private_key = "secrets/console.pem"\n' + more, encoding="utf-8")
+    return load(lane.file, {})
 
 
 @dataclass

@@ -102,51 +102,44 @@ class AnnouncedGarage:
         yield self._health(lane)
 
     def _takings(self, lane: str) -> Entity:
-        where = state_topic(self.garage, lane, "takings")
-        return self._entity(
+        return self._own(
             "sensor",
             lane,
             "takings",
             "Takings today",
-            state_topic=where,
-            value_template="{{ value_json.amount }}",
+            "value_json.amount",
+            "{'payments': value_json.payments, 'day': value_json.day}",
             last_reset_value_template="{{ value_json.since }}",
             device_class="monetary",
             state_class="total",
             unit_of_measurement=UNIT,
-            json_attributes_topic=where,
-            json_attributes_template="{{ {'payments': value_json.payments, 'day': value_json.day} | tojson }}",
         )
 
     def _alerts(self, lane: str) -> Entity:
-        where = state_topic(self.garage, lane, "alerts")
-        return self._entity(
-            "sensor",
-            lane,
-            "alerts",
-            "Alerts",
-            state_topic=where,
-            value_template="{{ value_json.count }}",
-            json_attributes_topic=where,
-            json_attributes_template="{{ {'raised': value_json.raised} | tojson }}",
-            state_class="measurement",
-            icon="mdi:alert",
+        raised = "{'raised': value_json.raised}"
+        return self._own(
+            "sensor", lane, "alerts", "Alerts", "value_json.count", raised, state_class="measurement", icon="mdi:alert"
         )
 
     def _health(self, lane: str) -> Entity:
-        where = state_topic(self.garage, lane, "health")
-        return self._entity(
+        return self._own(
             "binary_sensor",
             lane,
             "health",
             "Problem",
-            state_topic=where,
-            value_template="{{ value_json.problem }}",
-            json_attributes_topic=where,
-            json_attributes_template="{{ value_json.roles | tojson }}",
+            "value_json.problem",
+            "value_json.roles",
             device_class="problem",
             entity_category="diagnostic",
         )
+
+    def _own(self, component: str, lane: str, what: str, name: str, value: str, attributes: str, **more: Any) -> Entity:
+        """Of what this role says itself; ``value`` and ``attributes`` are expressions over its message."""
+        where = state_topic(self.garage, lane, what)
+        return self._entity(
+            component, lane, what, name, state_topic=where, value_template=f"{{{{ {value} }}}}",
+            json_attributes_topic=where, json_attributes_template=f"{{{{ {attributes} | tojson }}}}", **more,
+        )  # fmt: skip
 
     def _entity(self, component: str, lane: str, what: str, name: str, **more: Any) -> Entity:
         garage_id = f"exit_terminal_{self.garage}"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -28,7 +29,7 @@ KEPT_S = 1.0
 AGAIN_S = SELDOM_S
 """How often everything is announced again where the broker retains nothing, for a Home Assistant that has started."""
 HEARD = ("order", "screen", "barrier", "vehicle")
-_REMEDIES = {code: kind.remedy for code, kind in ALERTS.items()}
+_REMEDIES: Mapping[str, str] = {code: kind.remedy for code, kind in ALERTS.items()}
 
 
 class DiscoveryRole:
@@ -195,7 +196,7 @@ class DiscoveryRole:
                 "text": there.alert.text,
                 "since": there.alert.since,
                 "help_code": there.alert.help_code,
-                "what_to_do": _REMEDIES.get(there.alert.code, "").replace("`", ""),  # type: ignore[call-overload]
+                "what_to_do": _REMEDIES.get(there.alert.code, "").replace("`", ""),
             }
             for there in raised[:LISTED_MOST]
         ]

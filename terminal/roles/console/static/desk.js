@@ -73,26 +73,32 @@ reasons(document);
 
 // ---------- fields
 
+// What a page shows of a lane stands in few places: they are looked up once for each message, and not for each field.
+const PLACES = "[data-f], [data-t], [data-expires], [data-old], [data-hide], [data-href], [data-src], [data-alt], [data-attr]";
+
 function show(root, fields) {
-  for (const [name, value] of Object.entries(fields)) {
-    for (const node of all(`[data-f="${name}"]`, root)) { put(node, value); if (node.matches("p, a")) node.hidden = !value; }
-    for (const node of all(`[data-t="${name}"]`, root)) node.dataset.at = value;
-    for (const node of all(`[data-expires="${name}"]`, root)) node.dataset.at = value;
-    for (const node of all(`[data-old="${name}"]`, root)) node.classList.toggle("old", Boolean(value));
-    for (const node of all(`[data-hide="${name}"]`, root)) node.hidden = !value;
-    for (const node of all(`[data-href="${name}"]`, root)) node.href = `${base}/visits/${value}`;
-    for (const node of all(`[data-src="${name}"]`, root)) picture(node, `${base}/lanes/${value}`);
-    for (const node of [root, ...all("[data-attr]", root)]) {
-      for (const pair of (node.dataset.attr ?? "").split(" ")) {
-        const [attribute, field] = pair.split(":");
-        if (field === name) node.dataset[attribute] = value;
-      }
+  for (const node of [root, ...all(PLACES, root)]) {
+    const { f, t, expires, old, hide, href, src, alt, attr } = node.dataset;
+    if (f in fields) { put(node, fields[f]); if (node.matches("p, a")) node.hidden = !fields[f]; }
+    if (t in fields) node.dataset.at = fields[t];
+    if (expires in fields) node.dataset.at = fields[expires];
+    if (old in fields) node.classList.toggle("old", Boolean(fields[old]));
+    if (hide in fields) node.hidden = !fields[hide];
+    if (href in fields) node.href = `${base}/visits/${fields[href]}`;
+    if (src in fields) picture(node, `${base}/lanes/${fields[src]}`);
+    if (alt && "screen" in fields) node.alt = alt.replace("~", fields.screen);
+    for (const pair of (attr ?? "").split(" ")) {
+      const [attribute, field] = pair.split(":");
+      if (field in fields) node.dataset[attribute] = fields[field];
     }
-    for (const node of all(`[data-field="${name}"]`)) if (node.dataset.drawn !== value) { node.dataset.drawn = value; soon(node); }
-    if (name === "screen") for (const node of all("[data-alt]", root)) node.alt = node.dataset.alt.replace("~", value);
-    if (name === "cannot_lift") root.dataset.why = value;
-    if (!document.querySelector("dialog[open]")) for (const input of all(`[data-v="${name}"]`)) input.value = value; // an open form keeps what it was opened for
   }
+  if ("cannot_lift" in fields) root.dataset.why = fields.cannot_lift;
+  for (const node of all("[data-field]")) {
+    const value = fields[node.dataset.field];
+    if (value !== undefined && node.dataset.drawn !== value) { node.dataset.drawn = value; soon(node); }
+  }
+  if (document.querySelector("dialog[open]")) return; // an open form keeps what it was opened for
+  for (const input of all("[data-v]")) if (input.dataset.v in fields) input.value = fields[input.dataset.v];
 }
 
 // Pictures come two at a time, the newest of each lane, and only where they can be seen: fifty lanes must not hold up words.
@@ -167,31 +173,35 @@ function soon(node) {
 
 // ---------- lines
 
-function line(said) {
+function lines(heard) { // of many only those that would still stand there
   for (const list of all("[data-lines]")) {
-    if (list.dataset.only && said.session !== list.dataset.only) continue;
-    if (list.querySelector(`[data-n="${said.n}"]`)) continue; // the page was drawn with it
-    list.querySelector(".none")?.remove();
-    const row = document.createElement("li");
-    row.className = `${said.kind} new`;
-    row.dataset.n = said.n;
-    const piece = (tag, name, text) => { const node = document.createElement(tag); if (name) node.className = name; node.textContent = text; row.append(node); return node; };
-    piece("time", "", said.time);
-    piece("span", `kind ${said.kind}`, said.label);
-    if (!live || list.dataset.only) piece("span", "where", said.lane).dir = "ltr";
-    const words = piece("span", "words", said.words);
-    words.lang = "en"; words.dir = "ltr";
-    if (said.session) { const link = piece("a", "code", said.code); link.href = `${base}/visits/${said.session}`; link.dir = "ltr"; }
-    list.prepend(row);
-    while (list.children.length > Number(list.dataset.most)) list.lastChild.remove();
+    const { only, most } = list.dataset;
+    for (const said of heard.filter((one) => !only || one.session === only).slice(-Number(most))) line(list, said);
+    while (list.children.length > Number(most)) list.lastChild.remove();
   }
-  for (const node of all("[data-part][data-on=line]")) if (!session || said.session === session) soon(node);
+  if (!session || heard.some((one) => one.session === session)) for (const node of all("[data-part][data-on=line]")) soon(node);
+}
+
+function line(list, said) {
+  if (list.querySelector(`[data-n="${said.n}"]`)) return; // the page was drawn with it
+  list.querySelector(".none:not(.missed)")?.remove();
+  const row = document.createElement("li");
+  row.className = `${said.kind} new`;
+  row.dataset.n = said.n;
+  const piece = (tag, name, text) => { const node = document.createElement(tag); if (name) node.className = name; node.textContent = text; row.append(node); return node; };
+  piece("time", "", said.time);
+  piece("span", `kind ${said.kind}`, said.label);
+  if (!live || list.dataset.only) piece("span", "where", said.lane).dir = "ltr";
+  const words = piece("span", "words", said.words);
+  words.lang = "en"; words.dir = "ltr";
+  if (said.session) { const link = piece("a", "code", said.code); link.href = `${base}/visits/${said.session}`; link.dir = "ltr"; }
+  list.prepend(row);
 }
 
 function missed(words) {
   for (const list of all("[data-lines]")) {
     const row = document.createElement("li");
-    row.className = "none";
+    row.className = "none missed";
     row.textContent = words;
     list.prepend(row);
   }
@@ -200,6 +210,39 @@ function missed(words) {
 function action(said) {
   for (const node of all("[data-part][data-on=action]")) soon(node);
   if (!document.querySelector("dialog[open]")) for (const input of all("input[name=newest]")) if (input.dataset.subject === said.subject) input.value = said.id;
+}
+
+// ---------- with the next frame
+
+// What comes is shown with the next frame, once for each lane: after a pause a burst costs no more than what is left of it.
+const WAITING_MOST = 500; // lines, while a page is in the background
+const waiting = { lanes: new Map(), lines: [] };
+let frame = 0;
+
+function gather() { frame ||= requestAnimationFrame(flush); }
+
+function flush() {
+  frame = 0;
+  const said = [...waiting.lanes], heard = waiting.lines;
+  waiting.lanes.clear();
+  waiting.lines = [];
+  for (const [lane, fields] of said) {
+    for (const root of all(`[data-lane="${lane}"]`)) show(root, fields);
+    if (session) moved({ lane, fields });
+  }
+  if (heard.length) lines(heard);
+  look();
+}
+
+function laneSaid({ lane, fields }) {
+  waiting.lanes.set(lane, { ...waiting.lanes.get(lane), ...fields });
+  gather();
+}
+
+function lineSaid(said) {
+  waiting.lines.push(said);
+  if (waiting.lines.length > WAITING_MOST) waiting.lines.shift();
+  gather();
 }
 
 // ---------- the stream
@@ -221,8 +264,8 @@ function listen() {
   });
   on("beat", (data) => { ahead = JSON.parse(data).at - Date.now(); tries = 0; });
   on("desk", (data) => garage(JSON.parse(data).fields));
-  on("lane", (data) => { const said = JSON.parse(data); for (const root of all(`[data-lane="${said.lane}"]`)) show(root, said.fields); if (session) moved(said); look(); });
-  on("line", (data) => line(JSON.parse(data)));
+  on("lane", (data) => laneSaid(JSON.parse(data)));
+  on("line", (data) => lineSaid(JSON.parse(data)));
   on("action", (data) => action(JSON.parse(data)));
   on("missed", missed);
   on("ended", () => { over = true; mine.close(); look(); });
