@@ -23,12 +23,14 @@ class Users:
     def __init__(self, folder: Path, names: Iterable[str], watchers: Iterable[str] = ()) -> None:
         self._passwords: dict[str, bytes] = {}
         self._watchers = tuple(watchers)
+        if folder.exists() and not folder.is_dir():
+            raise UsersError(f"{folder} is no folder")
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name in dict.fromkeys((*names, *self._watchers)):
                 self._passwords[name] = _password(folder / name)
         except OSError as error:
-            raise UsersError(f"{error.filename}: {error.strerror}") from None
+            raise UsersError(f"cannot make or read {error.filename}: {(error.strerror or '').lower()}") from None
 
     def check(self, name: str | None, password: str | None) -> bool:
         """Is this the user's password? Takes the same time for a user that does not exist."""
@@ -70,8 +72,8 @@ def _password(path: Path) -> bytes:
         finally:
             fresh.unlink()
     if path.stat().st_mode & 0o007:
-        raise UsersError(f"{path}: others can read this password; close it to them: chmod 600 {path}")
+        raise UsersError(f"others may read {path}; close it to them: chmod o= {path}")
     password = path.read_bytes().removesuffix(b"\n").removesuffix(b"\r")
     if not password:
-        raise UsersError(f"{path}: empty; delete the file, and a new password is made")
+        raise UsersError(f"{path} is empty; delete the file, and a new password is made")
     return password

@@ -19,6 +19,7 @@ import msgspec
 from terminal import __version__
 from terminal.clock import Clock
 from terminal.config import schema as sections
+from terminal.config.file_errors import ConfigFileError
 from terminal.config.lcd_settings import LcdSettings
 from terminal.config.load import read_file, read_secret
 from terminal.config.lookup_settings import LookupSettings
@@ -85,16 +86,6 @@ def numbers(settings: Settings) -> re.Pattern[str] | None:
     return re.compile(settings.lookup.numbers) if settings.lookup else None
 
 
-def lookup_token(lookup: LookupSettings) -> str:
-    """What the other system knows us by, empty for none; raises ConfigError if the file cannot hold it."""
-    if lookup.token_file is None:
-        return ""
-    raw = read_secret(lookup.token_file, "lookup.token_file")
-    if re.fullmatch(rb"[!-~]{1,4096}", raw):
-        return raw.decode("ascii")
-    raise ConfigError(f"lookup.token_file: {lookup.token_file} has no token in one line of ASCII without blanks")
-
-
 def lookup_tls(lookup: LookupSettings) -> ssl.SSLContext | None:
     """How the other system's certificate is checked; None: by the system's authorities. Raises ConfigError."""
     if lookup.ca_file is None:
@@ -103,7 +94,7 @@ def lookup_tls(lookup: LookupSettings) -> ssl.SSLContext | None:
     try:
         return tls_context(lookup.ca_file, None, None)
     except OSError:
-        raise ConfigError(f"lookup.ca_file: {lookup.ca_file} has no certificate, takes PEM") from None
+        raise ConfigFileError("lookup.ca_file", f"{lookup.ca_file} has no certificate, takes PEM") from None
 
 
 def embedded_user(
@@ -145,7 +136,8 @@ def password(mqtt: sections.MqttSettings) -> str:
     try:
         return read_secret(mqtt.password_file, "mqtt.password_file").decode()
     except UnicodeDecodeError:
-        raise ConfigError(f"mqtt.password_file: {mqtt.password_file} is not UTF-8, takes a password in it") from None
+        text = f"{mqtt.password_file} is not UTF-8, takes a password in it"
+        raise ConfigFileError("mqtt.password_file", text) from None
 
 
 def check_certificate_files(mqtt: sections.MqttSettings) -> None:
@@ -155,33 +147,36 @@ def check_certificate_files(mqtt: sections.MqttSettings) -> None:
         try:
             tls_context(mqtt.ca_file, None, None)
         except OSError:
-            raise ConfigError(f"mqtt.ca_file: {mqtt.ca_file} has no certificate, takes PEM") from None
+            raise ConfigFileError("mqtt.ca_file", f"{mqtt.ca_file} has no certificate, takes PEM") from None
     if mqtt.cert_file and mqtt.key_file:
         read_file(mqtt.cert_file, "mqtt.cert_file")
         read_secret(mqtt.key_file, "mqtt.key_file")
         try:
             tls_context(mqtt.ca_file, mqtt.cert_file, mqtt.key_file)
         except OSError:
-            raise ConfigError(_no_pair(mqtt.cert_file, mqtt.key_file)) from None
+            raise _no_pair(mqtt.cert_file, mqtt.key_file) from None
 
 
-def _no_pair(certificate: Path, key: Path) -> str:
+def _no_pair(certificate: Path, key: Path) -> ConfigFileError:
     """Why TLS cannot use these two files."""
     from terminal.payby.key_files import CERTIFICATE, PRIVATE, find_key
 
     shown, own = find_key(certificate.read_bytes()), find_key(key.read_bytes())
     if shown.kind != CERTIFICATE and b"-----BEGIN CERTIFICATE-----" not in certificate.read_bytes():
-        return f"mqtt.cert_file: {certificate} has {shown.what}, takes a certificate in PEM"
+        return ConfigFileError("mqtt.cert_file", f"{certificate} has {shown.what}, takes a certificate in PEM")
     if own.kind != PRIVATE or not own.what.startswith("PEM"):
-        return f"mqtt.key_file: {key} has {own.what}, takes a private key in PEM without a password"
-    return f"mqtt.cert_file: {certificate} and mqtt.key_file ({key}) are no pair; they take a certificate and its key"
+        return ConfigFileError("mqtt.key_file", f"{key} has {own.what}, takes a private key in PEM without a password")
+    text = f"{certificate} and mqtt.key_file ({key}) are no pair; they take a certificate and its key"
+    return ConfigFileError("mqtt.cert_file", text)
 
 
 def trusted(lift: sections.LiftSettings) -> signatures.TrustedKeys:
     """The keys whose lifts, commands, screens and heartbeats count; raises ConfigError that names the key of the wrong
     file."""
     for name, path in lift.trusted.items():
-        with _naming(f"lift.trusted.{name}"):
+        key = f"lift.trusted.{name}"
+        read_file(path, key)
+        with _naming(key):
             signatures.load_trusted({name: path})
     with _naming("lift.trusted"):
         return signatures.load_trusted(lift.trusted)
@@ -192,9 +187,13 @@ def stations(settings: Settings) -> signatures.TrustedKeys | None:
     if settings.paystation is None:
         return None
     for name, path in settings.paystation.trusted.items():
-        with _naming(f"paystation.trusted.{name}"):
+        key = f"paystation.trusted.{name}"
+        read_file(path, key)
+        with _naming(key):
             signatures.load_trusted({name: path})
     own = settings.lift.trusted if settings.lift else {}
+    if settings.lift:
+        trusted(settings.lift)
     with _naming("paystation.trusted"):  # nor may a station have a worker's key, or a console's
         signatures.load_trusted({**own, **settings.paystation.trusted})
         return signatures.load_trusted(settings.paystation.trusted)
@@ -203,12 +202,14 @@ def stations(settings: Settings) -> signatures.TrustedKeys | None:
 def signing_key(key: str, path: Path | None, lift: sections.LiftSettings) -> tuple[str, "Ed25519PrivateKey"]:
     """The private key of ``key`` (lift.private_key or console.lift_private_key), and the name by which it is trusted.
     Raises ConfigError."""
-    names = trusted(lift)
+    names, path = trusted(lift), present(path, key)
+    read_secret(path, key)
     with _naming(key):
-        private = signatures.load_signing_key(present(path, key))
+        private = signatures.load_signing_key(path)
     kind, name = key.partition(".")[0].replace("lift", "worker"), names.name_of(private)
     if name is None or not name.startswith(kind):
-        raise ConfigError(f"{key}: lift.trusted has no {kind} with its public half")
+        advice = "put its public half into lift.trusted, here and at every lane"
+        raise ConfigError(f"{key}: lift.trusted has no {kind} with its public half", advice)
     return name, private
 
 
@@ -217,6 +218,8 @@ def payby_public_keys(payby: sections.PaybySettings) -> list["RSAPublicKey"]:
     from terminal.payby.errors import BadKey
     from terminal.payby.signing import load_public_keys
 
+    for path in payby.payby_public_key:
+        read_file(path, "payby.payby_public_key")
     with _naming("payby.payby_public_key", BadKey):
         return load_public_keys(payby.payby_public_key)
 
@@ -226,8 +229,10 @@ def merchant_key(payby: sections.PaybySettings) -> "RSAPrivateKey":
     from terminal.payby.errors import BadKey
     from terminal.payby.signing import load_private_key
 
+    path = present(payby.private_key, "payby.private_key")
+    read_secret(path, "payby.private_key")
     with _naming("payby.private_key", BadKey):
-        return load_private_key(present(payby.private_key, "payby.private_key"))
+        return load_private_key(path)
 
 
 @contextmanager
@@ -236,7 +241,7 @@ def _naming(key: str, bad: type[Exception] = signatures.BadKeyFile) -> Iterator[
     try:
         yield
     except bad as error:
-        raise ConfigError(f"{key}: {error}") from None
+        raise ConfigFileError(key, str(error)) from None
 
 
 def payby_client(
@@ -268,8 +273,8 @@ def journal_database(settings: Settings) -> "DatabaseAddress":
         from terminal.journal.postgres.connection import DatabaseAddress
     except ImportError:
         text = "this program was installed without what it needs for a database"
-        install = "sudo apt-get install libpq5, and pip install 'psycopg>=3.2.2' where this program is"
-        raise ConfigError(f"journal.url: {text}; run: {install}") from None
+        install = "run: sudo apt-get install libpq5, and pip install 'psycopg>=3.2.2' where this program is"
+        raise ConfigError(f"journal.url: {text}", install) from None
     return DatabaseAddress(present(journal.url, "journal.url"), garage.id, journal.passfile)
 
 
@@ -291,7 +296,8 @@ def cannot_listen(section: str, host: str, port: int, error: OSError) -> tuple[s
     place = f"{host}, port {port},"
     match error.errno:
         case errno.EADDRINUSE:
-            advice = f"stop the program that has it (`sudo ss -ltnp` names it), or correct {section}.port"
+            own = f"{section}.port and mqtt.url" if section == "broker" else f"{section}.port"
+            advice = f"stop the program that has it (`sudo ss -ltnp` names it), or correct {own}"
             return f"{section}.port", f"{place} is in use", advice
         case errno.EACCES:
             advice = f"correct {section}.port: 1024 or above; the reverse proxy has those below"
@@ -299,27 +305,12 @@ def cannot_listen(section: str, host: str, port: int, error: OSError) -> tuple[s
         case errno.EADDRNOTAVAIL:
             advice = f"correct {section}.host: 127.0.0.1, or an address of this machine (`ip address` names them)"
             return f"{section}.host", f"{host} is no address of this machine", advice
-        case _ if isinstance(error, socket.gaierror):
+        case number if isinstance(error, socket.gaierror) or (number or 0) < 0:  # asyncio keeps only its number
             advice = f"correct {section}.host: 127.0.0.1, or an address of this machine"
             return f"{section}.host", f"{host} is no name that this machine knows", advice
         case _:
             why = (error.strerror or type(error).__name__).lower()
             return f"{section}.port", f"{place} cannot be had: {why}", f"correct {section}.host and {section}.port"
-
-
-def webhook(alerts: AlertsSettings) -> tuple[str, bytes]:
-    """The address of the webhook, empty for none, and the key that signs what goes there; raises ConfigError."""
-    url = alerts.webhook_url or ""
-    if alerts.webhook_url_file:
-        try:
-            url = read_secret(alerts.webhook_url_file, "alerts.webhook_url_file").decode("ascii")
-        except UnicodeDecodeError:
-            url = ""
-        if not re.fullmatch(r"https://[^/@\s]+/[^\s#]{0,1000}", url):
-            raise ConfigError(
-                f"alerts.webhook_url_file: {alerts.webhook_url_file} has no https://HOST/PATH in one line"
-            )
-    return url, read_secret(alerts.webhook_key_file, "alerts.webhook_key_file") if alerts.webhook_key_file else b""
 
 
 def alerts_tls(alerts: AlertsSettings) -> ssl.SSLContext | None:
@@ -331,17 +322,7 @@ def alerts_tls(alerts: AlertsSettings) -> ssl.SSLContext | None:
     try:
         return tls_context(alerts.ca_file, None, None)
     except OSError:
-        raise ConfigError(f"alerts.ca_file: {alerts.ca_file} has no certificate, takes PEM") from None
-
-
-def mail_login(alerts: AlertsSettings) -> tuple[str, str] | None:
-    """The user and the password at the mail server; raises ConfigError."""
-    if not (alerts.smtp_username and alerts.smtp_password_file):
-        return None
-    try:
-        return alerts.smtp_username, read_secret(alerts.smtp_password_file, "alerts.smtp_password_file").decode()
-    except UnicodeDecodeError:
-        raise ConfigError(f"alerts.smtp_password_file: {alerts.smtp_password_file} is not UTF-8") from None
+        raise ConfigFileError("alerts.ca_file", f"{alerts.ca_file} has no certificate, takes PEM") from None
 
 
 def mail_server(alerts: AlertsSettings, timeout_s: float) -> "SMTP":
@@ -377,9 +358,28 @@ def site(
 
 
 def wifi(lcd: LcdSettings) -> "Wifi":
-    """The driver's network of ``lcd.wifi``; raises ConfigError, QrError, UnicodeDecodeError for a password that is not
-    printable ASCII."""
+    """The driver's network of ``lcd.wifi``; raises ConfigError."""
     from terminal.screen import wifi_page
 
-    secret = read_secret(lcd.wifi_password_file, "lcd.wifi_password_file") if lcd.wifi_password_file else b""
+    if (path := lcd.wifi_password_file) is None:
+        return wifi_page.wifi(lcd.wifi)
+    secret = read_secret(path, "lcd.wifi_password_file")
+    if not re.fullmatch(rb"[ -~]{1,64}", secret):  # said here, because the words of a code's error would show it
+        raise ConfigFileError("lcd.wifi_password_file", f"{path} has no password of 1 to 64 printable ASCII characters")
     return wifi_page.wifi(lcd.wifi, secret.decode("ascii"))
+
+
+def cannot_show_wifi(error: Exception) -> ConfigError:
+    """The panel is too small for the code of ``lcd.wifi``."""
+    advice = "shorten lcd.wifi or its password, or leave both out"
+    return ConfigError(f"lcd.wifi: the panel cannot show its code: {error}", advice)
+
+
+def cannot_open(key: str, error: Exception) -> ConfigError:
+    """A journal is another's: what JournalForeign and JournalLocked say, and what to do."""
+    from terminal.journal.rows import JournalLocked
+
+    if isinstance(error, JournalLocked):
+        advice = f"stop the program that has it, or correct {key}: exactly one process writes a journal"
+        return ConfigError(f"{key}: {error}", advice)
+    return ConfigError(f"{key}: {error}", f"correct {key}")

@@ -23,6 +23,7 @@ from broker.embedded import EmbeddedBroker
 from terminal import build
 from terminal.app.outward import alerts_role
 from terminal.clock import SystemClock
+from terminal.config import tokens
 from terminal.config.load import load
 from terminal.config.schema import ConfigError, MqttSettings, Settings
 from terminal.mqtt.endpoint import Endpoint
@@ -363,10 +364,10 @@ def test_an_address_in_a_file_is_read_there_and_never_said(tmp_path: Path) -> No
     settings = settings_of(tmp_path, 'webhook_url_file = "key"\n')
     assert settings.alerts
     (tmp_path / "key").write_text("https://hooks.example.com/s3cret\n")
-    assert build.webhook(settings.alerts) == ("https://hooks.example.com/s3cret", b"")
+    assert tokens.webhook(settings.alerts) == ("https://hooks.example.com/s3cret", b"")
     (tmp_path / "key").write_text("http://hooks.example.com/s3cret\n")
     with pytest.raises(ConfigError) as raised:
-        build.webhook(settings.alerts)
+        tokens.webhook(settings.alerts)
     assert "s3cret" not in str(raised.value)
 
 

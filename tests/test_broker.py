@@ -250,7 +250,7 @@ async def test_passwords_are_made_once_and_for_their_owner_alone(tmp_path: Path)
         assert [file.read_bytes() for file in files] == first
 
 
-@pytest.mark.parametrize(("mode", "text", "said"), [(0o604, "password\n", "others can read"), (0o600, "\n", "empty")])
+@pytest.mark.parametrize(("mode", "text", "said"), [(0o604, "password\n", "others may read"), (0o600, "\n", "empty")])
 async def test_a_password_file_that_will_not_do_stops_it(tmp_path: Path, mode: int, text: str, said: str) -> None:
     (tmp_path / "users").mkdir()
     (tmp_path / "users" / "lane").write_text(text)

@@ -271,7 +271,7 @@ async def test_a_clock_of_1970_is_the_one_thing_that_is_told_and_payby_is_not_as
 @pytest.mark.parametrize(
     ("content", "mode", "line"),
     [
-        (b"", 0o600, "is empty -> write the password of lane at the broker into that file"),
+        (b"", 0o600, "is empty -> write the password of mqtt.username at the broker into that file"),
         (b"x\n", 0o644, "others may read"),
     ],
 )
@@ -284,7 +284,7 @@ async def test_the_advice_about_a_password_is_for_what_is_wrong_with_it(
     )
     assert line in bad[0]
     assert ("chmod" in bad[0]) == (mode == 0o644)
-    assert bad[0].endswith(f"-> sudo chmod o= {place}/keys/lane") == (mode == 0o644)
+    assert bad[0].endswith(f"-> close it to them: chmod o= {place}/keys/lane") == (mode == 0o644)
 
 
 async def test_what_could_not_be_proven_is_named_before_the_verdict(place: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from terminal import build
 from terminal.app.worker_settings import foreign_tickets
+from terminal.config import tokens
 from terminal.config.schema import ConfigError
 from terminal.roles.worker.ticket_lookup import ForeignTicketPolicy
 from terminal.roles.worker.ticket_readings import ForeignTicketSettings
@@ -83,10 +84,10 @@ def test_a_token_is_a_secret_in_one_line(file: Path) -> None:
         token.write_bytes(content)
         token.chmod(mode)
         with pytest.raises(ConfigError, match=f"^lookup.token_file: .*{why}") as refused:
-            build.lookup_token(lookup)
+            tokens.lookup_token(lookup)
         assert "cret" not in str(refused.value).replace(str(token), "")
     token.write_bytes(b"s3cret\n")
-    assert build.lookup_token(lookup) == "s3cret"
+    assert tokens.lookup_token(lookup) == "s3cret"
 
 
 def test_a_certificate_authority_is_pem(file: Path) -> None:
@@ -94,7 +95,7 @@ def test_a_certificate_authority_is_pem(file: Path) -> None:
     lookup = read(file, text).lookup
     assert lookup
     authority.write_text("nothing")
-    with pytest.raises(ConfigError, match=r"^lookup.ca_file: .* has no certificate, takes PEM$"):
+    with pytest.raises(ConfigError, match=r"^lookup.ca_file: .* has no certificate, takes PEM; name "):
         build.lookup_tls(lookup)
     authority.write_bytes(Authority(file.parent).file.read_bytes())
     assert build.lookup_tls(lookup)

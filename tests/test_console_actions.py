@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from broker.embedded import EmbeddedBroker
+from terminal.config.users import JOURNAL
 from terminal.core.ids import derived_id, refund_no
 from terminal.journal.rows import JournalError
 from terminal.roles.console.desk_journal import DeskJournal
-from terminal.roles.console.role import JOURNAL
 from tests.support.console_desk import CAR, LANE, NUMBER, SESSION, DeskRig, Person, open_desk
 from tests.support.eventually import eventually
 from tests.support.turned_clock import TurnedClock

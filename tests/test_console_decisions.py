@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from broker.embedded import EmbeddedBroker
+from terminal.config.users import JOURNAL
 from terminal.core.ids import derived_id
 from terminal.roles.console.desk_journal import DECISIONS, DeskJournal
-from terminal.roles.console.role import JOURNAL
 from tests.support.console_desk import LANE, NUMBER, SESSION, DeskRig, Person, open_desk
 from tests.support.eventually import eventually
 

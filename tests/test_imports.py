@@ -34,6 +34,7 @@ MAY = {
 
 OURS = {
     "broker": {"broker"},
+    "drivers.framebuffer": set(),
     "drivers.panel": {"lcd"},
     "drivers.pins": {"barrier", "loops"},
     "drivers.relay": {"barrier"},
@@ -127,6 +128,7 @@ async def test_the_broker_comes_with_its_section(tmp_path: Path, mosquitto: Mosq
         ("reader", {}, {"serial"}),
         ("lcd", {}, DRAWING),
         ("lcd", {"LCD_PANEL": "ili9341"}, DRAWING | PINS),
+        ("lcd", {"LCD_PANEL": "framebuffer", "LCD_SIZE": "800x480", "LCD_FRAMEBUFFER": "/dev/none"}, DRAWING),
     ],
 )
 async def test_a_driver_comes_with_its_hardware(
@@ -136,4 +138,6 @@ async def test_a_driver_comes_with_its_hardware(
     async with LoadedGarage(tmp_path, mosquitto.url, loops=loops) as garage:
         await garage.spawn(command, env={f"EXIT_TERMINAL_{key}": value for key, value in changes.items()})
         await garage.heard.until(f"health/{command}", state=lambda state: state in ("online", "degraded"))
-        assert strangers(await garage.loaded(command)) - ALWAYS - BACKPORTS == packages
+        modules = await garage.loaded(command)
+        assert strangers(modules) - ALWAYS - BACKPORTS == packages
+        assert ("drivers.framebuffer" in modules) == (changes.get("LCD_PANEL") == "framebuffer")

@@ -168,7 +168,9 @@ async def test_the_role_says_so_in_one_line_and_ends_with_status_2(tmp_path: Pat
             [sys.executable, "-W", "error", "-m", "terminal", role, "--config", str(file)],
             cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
-        line = f"exit-terminal: {path}: {reason}; it is left as it is: name another file, or move this one away"
+        key = "journal.path" if role == "worker" else "barrier.journal"
+        away = f"it is left as it is: name another file, or move this one away; correct {key}"
+        line = f"exit-terminal: {key}: {path}: {reason}; {away}"
         said = [
             text for text in ended.stderr.splitlines() if "terminal.mqtt.client" not in text
         ]  # there is no broker here

@@ -10,6 +10,7 @@ import pytest
 
 from terminal.app.journal_watch import JournalWatch, OutOfOrder
 from terminal.clock import SystemClock, new_id
+from terminal.config.schema import ConfigError
 from terminal.contract.messages import Alert, Health, Screen, stamp
 from terminal.journal.rows import JournalError, JournalFailed, JournalForeign, JournalFull, JournalLocked
 from terminal.mqtt.endpoint import Endpoint
@@ -38,7 +39,9 @@ async def kept(
 ) -> AsyncIterator[asyncio.Task[None]]:
     endpoint = a_link(bus)
     away = OutOfOrder(endpoint, {"exit-1"}).run
-    role = JournalWatch(endpoint, open_, serve, away, cannot="nothing works", beats_on=True, pauses_s=(0.01,))
+    role = JournalWatch(
+        endpoint, open_, serve, away, key="journal.path", cannot="nothing works", beats_on=True, pauses_s=(0.01,)
+    )
     task = asyncio.create_task(role.run())
     try:
         yield task
@@ -107,6 +110,7 @@ async def test_a_role_whose_journal_fails_begins_anew_from_what_is_on_the_disk(t
         lambda: store(tmp_path),
         serve,
         OutOfOrder(endpoint, set()).run,
+        key="journal.path",
         cannot="nothing works",
         pauses_s=(0.01,),
     )
@@ -163,7 +167,8 @@ async def test_what_must_be_set_right_ends_the_start_but_no_role_at_work(tmp_pat
     async with kept(MemoryBus(), wrong) as task:
         with pytest.raises(ExceptionGroup) as ended:
             await task
-        assert ended.value.subgroup(type(error))
+        (refused,) = ended.value.exceptions
+        assert isinstance(refused, ConfigError) and str(refused).startswith(f"journal.path: {error}; ")
 
     bus, lives, left = MemoryBus(), list[int](), [error]
 

@@ -51,6 +51,22 @@ def test_a_service_starts_a_command_that_is_there(unit: str, command: str) -> No
     assert {"MemoryHigh", "MemoryMax", "TasksMax"} <= set(file["Service"])
 
 
+@pytest.mark.parametrize("unit", ["exit-terminal.service", "exit-terminal@.service"])
+def test_a_lane_s_service_may_dim_a_screen_s_backlight(unit: str) -> None:
+    """The file is in sysfs, whose devices the unit opens, and udev's rule gives it to a group of the service."""
+    lines = (TREE / "deploy/systemd" / unit).read_text(encoding="utf-8").splitlines()
+    assert "ReadWritePaths=-/sys/devices" in lines and "DeviceAllow=char-fb rw" in lines
+    (groups,) = (line.partition("=")[2].split() for line in lines if line.startswith("SupplementaryGroups="))
+    (rule,) = (
+        line
+        for line in (TREE / "deploy/systemd/60-exit-terminal.rules").read_text(encoding="utf-8").splitlines()
+        if line.startswith('SUBSYSTEM=="backlight"')
+    )
+    for does in ("/bin/chgrp video /sys%p/brightness", "/bin/chmod g+w /sys%p/brightness"):
+        assert f'RUN+="{does}"' in rule
+    assert "video" in groups
+
+
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="apt-get install systemd")
 
 

@@ -237,7 +237,7 @@ def test_a_secret_that_others_may_read_is_refused_with_its_key(whole: Path, name
     is_one_line(status, line.splitlines(keepends=True)[-1], about=keys[path.stem])
 
 
-FILES_OF = ("payby.private_key", "lift.private_key", "ticket.keys", "broker.users")
+FILES_OF = ("payby.private_key", "lift.private_key", "ticket.keys", "mqtt.password_file")
 
 
 # -- every option ----------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """A process's connection to its broker: as which user, on behalf of which roles; and the embedded broker itself."""
 
+import errno
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -8,6 +9,8 @@ from typing import TYPE_CHECKING
 from terminal import __version__, build
 from terminal.clock import Clock
 from terminal.config import schema as sections
+from terminal.config.broker_files import check_own_password, check_user_files
+from terminal.config.file_errors import ConfigFileError
 from terminal.config.schema import ConfigError, Settings, present
 from terminal.mqtt.client import MqttClient
 from terminal.mqtt.heartbeat import last_will
@@ -18,19 +21,29 @@ if TYPE_CHECKING:
 GARAGE_ROLES = ("broker", "worker", "listener", "console", "alerts", "discovery")
 """These serve a whole garage; the others stand at one lane."""
 
+_ONE_FOR_RUN = 'mqtt.username = "{}" is the one for run'
 
-async def enter_broker(stack: AsyncExitStack, settings: Settings) -> None:
+
+async def enter_broker(stack: AsyncExitStack, settings: Settings, process: str) -> None:
     """Open the embedded broker in ``stack``. Raises ConfigError that names the key; BrokerError if no setting is
     wrong."""
     from broker.errors import BadUsers, PortInUse
+    from terminal.contract.access import USERS
 
+    broker, mqtt = settings.need(sections.BrokerSettings), settings.mqtt
+    check_user_files(broker, (*USERS, *broker.watchers), mqtt.password_file if mqtt else None)
+    made_here = mqtt and mqtt.password_file == broker.users / mqtt.username and not mqtt.password_file.exists()
+    if mqtt and process == "run" and not made_here:
+        build.password(mqtt)
+        check_own_password(broker, mqtt, USERS)
     try:
         await stack.enter_async_context(open_broker(settings))
     except BadUsers as error:
-        raise ConfigError(f"broker.users: {error}") from None
-    except PortInUse as error:
-        advice = "stop the program that has it (`sudo ss -ltnp` names it), or correct broker.port and mqtt.url"
-        raise ConfigError(f"broker.port: {error}; {advice}") from None
+        raise ConfigFileError("broker.users", str(error)) from None
+    except PortInUse:
+        in_use = OSError(errno.EADDRINUSE, "in use")
+        key, why, advice = build.cannot_listen("broker", "127.0.0.1", broker.port, in_use)
+        raise ConfigError(f"{key}: {why}", advice) from None
 
 
 def open_broker(settings: Settings) -> "EmbeddedBroker":
@@ -80,9 +93,11 @@ def _check_user(settings: Settings, roles: Sequence[str], process: str, user: st
 
     garage, lane = settings.need(sections.GarageSettings).id, settings.lane.id if settings.lane else None
     if settings.broker and user not in access.USERS:
-        raise ConfigError(f"mqtt.username: the embedded broker knows no {user}; there are {', '.join(access.USERS)}")
+        text = f"mqtt.username: the embedded broker knows no {user}; there are {', '.join(access.USERS)}"
+        raise ConfigError(text, _ONE_FOR_RUN.format("lane"))
     if process != "run" or not asks or not access.knows(user):
         return
     if topic := access.lacks(user, asks, garage=garage, lane=lane, process=process):
         right = "lane" if lane is None or not {*asks} <= {*access.KERB} else f"lane.{lane}"
-        raise ConfigError(f'mqtt.username: {user} may not use {topic}, which run needs; "{right}" is the one for run')
+        text = f"mqtt.username: {user} may not use {topic}, which run needs"
+        raise ConfigError(text, f"{_ONE_FOR_RUN.format(right)}: deploy/install.md, 4")

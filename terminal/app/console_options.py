@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from terminal import build
 from terminal.config import schema as sections
-from terminal.config.load import read_secret
+from terminal.config import tokens
 from terminal.config.schema import Settings
 from terminal.core import money
 
@@ -40,11 +40,6 @@ def console_options(settings: Settings) -> "ConsoleOptions":
         console.idle * 60_000,
         console.host,
         console.port,
-        metrics_token=_metrics_token(console),
+        metrics_token=tokens.metrics_token(console),
         issues_invoices=settings.receipt is not None,
     )
-
-
-def _metrics_token(console: sections.ConsoleSettings) -> bytes:
-    path = console.metrics_token_file
-    return read_secret(path, "console.metrics_token_file") if path else b""

@@ -15,10 +15,10 @@ from terminal.app.console_options import console_options
 from terminal.clock import SystemClock
 from terminal.config import schema as sections
 from terminal.config.schema import Settings
-from terminal.config.users import FILE, UsersFile
+from terminal.config.users import FILE, JOURNAL, UsersFile
 from terminal.mqtt.endpoint import Endpoint
 from terminal.roles.console.desk_journal import DeskJournal
-from terminal.roles.console.role import JOURNAL, ConsoleRole
+from terminal.roles.console.role import ConsoleRole
 from terminal.roles.console.sign_in import SignIn, SignIns
 
 MANAGER = "demo"

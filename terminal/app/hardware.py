@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from drivers.pin_errors import PinHeld
+from drivers.pin_errors import NoGpio, PinHeld
 from terminal.config import schema as sections
 from terminal.config.lcd_settings import LcdSettings
 from terminal.config.schema import ConfigError, Settings, present
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from terminal.roles.loops import LoopsDriver
     from terminal.roles.reader import ButtonDriver, ScannerDriver
 
+MOCK = 'gpio.pins = "mock" is for trials without hardware'
 PIN_REMEDY = "stop the program that holds it (`sudo gpioinfo` names it), or take another pin"
 D = TypeVar("D")
 
@@ -63,7 +64,10 @@ class RealHardware:
         """One factory for all roles of a process."""
         from drivers.pins import open_pins
 
-        return open_pins(self._settings.gpio.pins)
+        try:
+            return open_pins(self._settings.gpio.pins)
+        except NoGpio as error:
+            raise ConfigError(f"gpio.pins: {error}", MOCK) from None
 
     @asynccontextmanager
     async def scanner(self) -> "AsyncIterator[ScannerDriver]":

@@ -11,6 +11,7 @@ from contextlib import suppress
 from itertools import chain, repeat
 from typing import Any, Generic, Protocol, TypeVar
 
+from terminal import build
 from terminal.contract.messages import Screen
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.journal.append_only import AppendOnlyJournal
@@ -43,8 +44,8 @@ T = TypeVar("T", bound=OpenJournal)
 
 class JournalWatch(Generic[T]):
     """``open_`` opens the journal, in a thread; ``serve`` runs the role with it; ``away`` runs while there is none, and
-    ``cannot`` says what does not work then. ``beats_on``: the heartbeat never stops, so that what ``away`` publishes is
-    believed."""
+    ``cannot`` says what does not work then. ``key`` is the configuration's that names it. ``beats_on``: the heartbeat
+    never stops, so that what ``away`` publishes is believed."""
 
     def __init__(
         self,
@@ -53,18 +54,19 @@ class JournalWatch(Generic[T]):
         serve: Callable[[T], Awaitable[None]],
         away: Callable[[], Coroutine[Any, Any, None]],
         *,
+        key: str,
         cannot: str,
         beats_on: bool = False,
         pauses_s: Sequence[float] = PAUSES_S,
     ) -> None:
         self._endpoint, self._open, self._serve, self._away_work = endpoint, open_, serve, away
-        self._cannot, self._beats_on, self._pauses_s = cannot, beats_on, pauses_s
+        self._key, self._cannot, self._beats_on, self._pauses_s = key, cannot, beats_on, pauses_s
         self._group: asyncio.TaskGroup
         self._away: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Run until cancelled; raises what the role raises, except for a failing journal; at the start also what no
-        repetition mends: JournalForeign, JournalLocked."""
+        repetition mends, a journal of another's, as ConfigError."""
         async with asyncio.TaskGroup() as self._group:
             if self._beats_on:
                 self._group.create_task(self._endpoint.run_heartbeat(), name=f"{self._endpoint.role} health")
@@ -95,7 +97,7 @@ class JournalWatch(Generic[T]):
                 opened = await self._try()
             except (JournalError, OSError) as error:
                 if is_first and isinstance(error, JournalForeign | JournalLocked):
-                    raise
+                    raise build.cannot_open(self._key, error) from None
                 await self._be_away(error)
             else:
                 await self._be_back()

@@ -7,17 +7,15 @@ from zoneinfo import ZoneInfo
 
 from terminal import __version__, build
 from terminal.config import schema as sections
+from terminal.config import tokens
 from terminal.config.outward_settings import AlertsSettings, DiscoverySettings
-from terminal.config.schema import ConfigError, Settings
+from terminal.config.schema import Settings
 from terminal.mqtt.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from terminal.roles.alerts.receivers import AlertReceiver
     from terminal.roles.alerts.role import AlertsRole
     from terminal.roles.discovery.role import DiscoveryRole
-
-
-NOBODY = "alerts.webhook_url: missing; takes https://HOST/PATH, or alerts.webhook_url_file, or alerts.email_to"
 
 
 def alerts_role(settings: Settings, endpoint: Endpoint) -> "AlertsRole":
@@ -27,9 +25,7 @@ def alerts_role(settings: Settings, endpoint: Endpoint) -> "AlertsRole":
 
     alerts, garage = settings.need(AlertsSettings), settings.need(sections.GarageSettings)
     receivers = list["AlertReceiver"]()
-    if not (alerts.webhook_url or alerts.webhook_url_file or alerts.email_to):
-        raise ConfigError(NOBODY)
-    url, key = build.webhook(alerts)
+    url, key = tokens.webhook(alerts)
     if url:
         receivers.append(Webhook(url, key=key, tls=build.alerts_tls(alerts), agent=f"exit-terminal/{__version__}"))
     if alerts.email_to and alerts.email_from:
@@ -37,7 +33,7 @@ def alerts_role(settings: Settings, endpoint: Endpoint) -> "AlertsRole":
         host = urlsplit(alerts.smtp_url or "").hostname or ""
         connection = partial(build.mail_server, alerts, TRY_S)
         receivers.append(
-            Mail(host, connection, sender=alerts.email_from, to=alerts.email_to, login=build.mail_login(alerts))
+            Mail(host, connection, sender=alerts.email_from, to=alerts.email_to, login=tokens.mail_login(alerts))
         )
     options = AlertsOptions(
         garage.name or garage.id, ZoneInfo(garage.timezone), alerts.least, alerts.again_after * 60_000

@@ -27,21 +27,10 @@ if TYPE_CHECKING:
     from terminal.roles.barrier.spent_lifts import BarrierJournal
     from terminal.roles.console.desk_journal import DeskJournal
     from terminal.roles.worker.journal_keeper import WorkerJournal
-    from terminal.screen.view import View, Wifi
+    from terminal.screen.view import View
 
 _GLASS_FIRST = ("broker", "lcd", "reader", "loops", "barrier", "listener", "worker", "console", "alerts", "discovery")
 """The order of opening: first what a driver sees."""
-
-
-def _wifi(lcd: LcdSettings) -> "Wifi | None":
-    from terminal.screen.qr import QrError
-
-    if not lcd.wifi:
-        return None
-    try:
-        return build.wifi(lcd)
-    except (QrError, UnicodeDecodeError):
-        raise ConfigError("lcd.wifi_password_file: takes a password of printable ASCII") from None
 
 
 async def run_roles(
@@ -86,7 +75,7 @@ async def _run_opened(
     waits_for_lease = settings.journal is not None and settings.journal.url is not None
     async with AsyncExitStack() as stack:
         if "broker" in roles:
-            await enter_broker(stack, settings)
+            await enter_broker(stack, settings, process)
         mqtt_client = await stack.enter_async_context(
             process_client(settings, roles, process, clock, seated.may_speak if seated else None)
         )
@@ -240,6 +229,7 @@ class _Opener:
             lambda: WorkerJournal.open(path, self._clock.wall_ms),
             serve,
             OutOfOrder(endpoint, {settings.lane.id} if settings.lane else set()).run,
+            key="journal.path",
             cannot="no lane is served, because nothing can be journaled",
             beats_on=True,
         ).run
@@ -280,9 +270,10 @@ class _Opener:
 
     def _console(self, endpoint: Endpoint) -> Callable[[], Awaitable[None]]:
         from terminal.app.journal_watch import JournalWatch
+        from terminal.config.users import JOURNAL
         from terminal.roles.console.desk_journal import DeskJournal
         from terminal.roles.console.out_of_service import OutOfService
-        from terminal.roles.console.role import JOURNAL, ConsoleRole
+        from terminal.roles.console.role import ConsoleRole
 
         options = console_options(self._settings)
 
@@ -294,6 +285,7 @@ class _Opener:
             lambda: DeskJournal.open(options.folder / JOURNAL, self._clock.wall_ms()),
             serve,
             OutOfService(endpoint, options.host, options.port).run,
+            key="console.folder",
             cannot="nobody can act at the operator's desk, because nothing can be journaled",
         ).run
 
@@ -322,6 +314,7 @@ class _Opener:
             lambda: BarrierJournal.open(barrier.journal, self._clock.wall_ms()),
             serve,
             endpoint.run_heartbeat,
+            key="barrier.journal",
             cannot="no lift can be journaled, so none raises the boom",
         ).run
 
@@ -347,7 +340,7 @@ class _Opener:
                 endpoint,
                 panel,
                 name=lcd.panel,
-                site=build.site(garage, lcd, _wifi(lcd), endpoint.lane or ""),
+                site=build.site(garage, lcd, build.wifi(lcd) if lcd.wifi else None, endpoint.lane or ""),
                 trusted=trusted,
                 idle=idle,
                 no_idle=no_idle,
@@ -361,6 +354,6 @@ class _Opener:
                 told=self._lcd_shows,
             ).run
         except QrError as error:
-            raise ConfigError(f"lcd.wifi: the panel cannot show its code: {error}") from None
+            raise build.cannot_show_wifi(error) from None
         except ValueError as error:  # the panel's size
-            raise ConfigError(str(error)) from None
+            raise ConfigError(str(error), "correct lcd.size") from None

@@ -15,6 +15,7 @@ from contextlib import suppress
 import psycopg
 from uuid_utils import uuid7
 
+from terminal import build
 from terminal.eventstore.kept_rows import RowsForReplay
 from terminal.journal.kinds import OPENED
 from terminal.journal.postgres import lease as lease_
@@ -71,7 +72,7 @@ class WorkerSeat:
 
     async def run(self, serve: Callable[[WorkerJournal, Lease], Awaitable[None]]) -> None:
         """Stand by, serve while the lease is held, and again, until cancelled. Raises what ``serve`` raises, except for
-        a journal that fails; at the start also what no repetition mends: JournalForeign."""
+        a journal that fails; at the start also what no repetition mends, a journal of another's, as ConfigError."""
         is_first = True
         try:
             while True:
@@ -105,7 +106,7 @@ class WorkerSeat:
             except (JournalError, psycopg.Error) as error:
                 failed = as_journal_error(self._address.name, error)
                 if is_first and isinstance(failed, JournalForeign):
-                    raise failed from None
+                    raise build.cannot_open("journal.url", failed) from None
                 if not isinstance(failed, JournalLocked):
                     self._say(f"the worker waits for its journal: {failed}", logging.WARNING)
                 await self._thread.run(self._drop)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from terminal import __version__, build
 from terminal.config import schema as sections
+from terminal.config import tokens
 from terminal.config.load import read_ticket_keys
 from terminal.config.schema import Settings
 from terminal.contract.signatures import TrustedKeys
@@ -68,5 +69,5 @@ def ticket_source(settings: Settings, endpoint: Endpoint) -> Callable[[], Ticket
         return lambda: None
     if lookup.url is None:
         return lambda: MqttTickets(endpoint)
-    url, token, tls = lookup.url, build.lookup_token(lookup), build.lookup_tls(lookup)
+    url, token, tls = lookup.url, tokens.lookup_token(lookup), build.lookup_tls(lookup)
     return lambda: HttpTickets(url, token=token, tls=tls, agent=f"exit-terminal/{__version__}")

@@ -9,6 +9,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import msgspec
 from terminal.config import toml_faults
 from terminal.config.coupon_settings import CouponSettings
 from terminal.config.error_text import got, named
+from terminal.config.file_errors import ConfigFileError
 from terminal.config.lcd_settings import CLOCKS
 from terminal.config.schema import (
     SECTIONS,
@@ -52,8 +54,9 @@ class Places:
         """The path that a value names."""
         if self.credentials and not name.startswith("/"):
             lent = Path(self.credentials) / name.replace("/", "_")
-            if lent.is_file():
-                return lent
+            with suppress(PermissionError):  # where it was lent to somebody else, the file's own path is to be said
+                if lent.is_file():
+                    return lent
         return self.folder / name
 
 
@@ -254,19 +257,21 @@ def _readings(text: str) -> tuple[Any, ...]:
     return (document["value"], text) if list(document) == ["value"] else (text,)
 
 
-def _read(path: Path, what: str, *, private: bool = False) -> bytes:
+def _read(path: Path, key: str, *, private: bool = False) -> bytes:
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             if private and status.st_mode & 0o007:
                 mode = stat.S_IMODE(status.st_mode)
-                raise ConfigError(f"{what}: others may read {path} (mode {mode:o}); close it to them: chmod o= {path}")
+                closes = f"close it to them: chmod o= {path}"
+                raise ConfigFileError(key, f"others may read {path} (mode {mode:o})", closes)
             raw = file.read(_LARGEST + 1)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        raise ConfigError(f"{what}: cannot read {path}: {reason}") from None
+        given = f"give it to the service's user: sudo chown USER {path}" if isinstance(error, PermissionError) else ""
+        raise ConfigFileError(key, f"cannot read {path}: {reason}", given) from None
     if len(raw) > _LARGEST:
-        raise ConfigError(f"{what}: {path} is larger than 64 KiB")
+        raise ConfigFileError(key, f"{path} is larger than 64 KiB")
     return raw
 
 
@@ -284,7 +289,7 @@ def read_secret(path: Path, key: str = "secret") -> bytes:
     raw = _read(path, key, private=True)
     secret = raw.removesuffix(b"\r\n") if raw.endswith(b"\r\n") else raw.removesuffix(b"\n")
     if not secret:
-        raise ConfigError(f"{key}: {path} is empty")
+        raise ConfigFileError(key, f"{path} is empty")
     return secret
 
 
@@ -297,9 +302,9 @@ def read_ticket_keys(ticket: TicketSettings | CouponSettings) -> dict[str, bytes
         try:
             keys[name] = bytes.fromhex(read_secret(path, key).decode("ascii"))
         except ValueError:
-            raise ConfigError(f"{key}: {path} is not hex") from None
+            raise ConfigFileError(key, f"{path} is not hex") from None
         if len(keys[name]) < 32:
-            raise ConfigError(f"{key}: {path} has {len(keys[name])} bytes, takes 32 or more, as hex")
+            raise ConfigFileError(key, f"{path} has {len(keys[name])} bytes, takes 32 or more, as hex")
     if len(set(keys.values())) < len(keys):
         raise ConfigError(f"{section}.keys: two ids have the same key; give each id its own, or leave one out")
     return keys

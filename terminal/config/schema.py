@@ -40,7 +40,12 @@ from terminal.config.tariff_settings import TariffSettings
 
 
 class ConfigError(Exception):
-    """The configuration, or a file that it names, cannot be used. The text is one line; exit status 2."""
+    """The configuration, or a file that it names, cannot be used. It is one line, of ``text`` and, where that does not
+    say what to do, of ``advice``; exit status 2."""
+
+    def __init__(self, text: str, advice: str = "") -> None:
+        super().__init__(f"{text}; {advice}" if advice else text)
+        self.text, self.advice = text, advice
 
 
 class GarageSettings(Section, frozen=True):
@@ -223,6 +228,9 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "ticket": ("garage", "ticket"),
 }  # fmt: skip
 """The sections that a role (or the command `ticket`) needs, and the keys that have no default for it."""
+_WHOLE = {"reader": ("lookup",), "worker": ("coupon", "lookup", "receipt", "paystation"), "listener": ("receipt",)}
+"""The sections that a role can do without, but not with half of one: it would leave out what they are for, and not say
+so."""
 
 _ROLES = ("broker", "worker", "listener", "barrier", "loops", "lcd", "reader", "console", "alerts", "discovery")
 """In the order in which `run` starts them: a role that answers comes before the one that asks it."""
@@ -301,6 +309,9 @@ class Settings:
                 section = self.need(kind)
                 if key and not getattr(section, key):
                     raise ConfigError(self._missing(need, kind))
+            for name in _WHOLE.get(role, ()):
+                if name in self.absent:
+                    raise ConfigError(self._missing(self.absent[name], SECTIONS[name]))
 
     def pins(self) -> Iterator[tuple[str, int]]:
         """Each GPIO line that this configuration uses, with the key that names it; a panel's only if it has a bus."""

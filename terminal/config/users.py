@@ -23,7 +23,7 @@ from terminal.config.schema import ConfigError, Settings
 UserRole = Literal["view", "attendant", "manager"]
 ROLES: tuple[UserRole, ...] = get_args(UserRole)
 """Each may do all that those before it may."""
-FILE = "users.json"
+FILE, JOURNAL = "users.json", "console.db"
 FOLDER = "console"
 """Beside the configuration, where ``console.folder`` names no other."""
 LEAST, MOST = 8, 256

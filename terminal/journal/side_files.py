@@ -33,6 +33,7 @@ from terminal.journal.rows import (
 BALLAST_BYTES = 1 << 20
 """How many bytes are kept free for a full disk: enough for the rest of every open visit."""
 
+IN_USE = "another process writes this journal, and only one may"
 _HEAD = struct.Struct(">8sQ16s")
 _MAGIC = b"PXTHEAD1"
 _SUFFIXES = ("", "-wal", "-shm", ".head")  # without ".ballast", which holds nothing
@@ -57,7 +58,7 @@ class HeadFile:
             os.close(self._file)
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise
-            raise JournalLocked(journal, "another process writes this journal, and only one may") from None
+            raise JournalLocked(journal, IN_USE) from None
 
     def read(self) -> tuple[int, bytes] | None:
         """The number and hash of the last acknowledged row; None if there is none, or a power cut tore the note."""

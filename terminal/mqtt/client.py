@@ -27,7 +27,7 @@ from uuid_utils import uuid7
 
 from terminal.mqtt.backlog import Backlog, QueuedMessage
 from terminal.mqtt.dial_faults import in_words
-from terminal.mqtt.errors import REFUSALS, ConnectionRefused, MqttError, Will
+from terminal.mqtt.errors import CORRECT_USER, REFUSALS, ConnectionRefused, MqttError, Will
 from terminal.mqtt.reconnect_pace import ReconnectPace
 from terminal.mqtt.router import GRACE_S, SubscriptionRouter
 from terminal.mqtt.subscription import Arrival, Subscription, check_filter, check_topic
@@ -346,7 +346,7 @@ class MqttClient:
             name = str(reason)
             self._refusal = f"the broker refuses: {REFUSALS.get(name, name)}"
             if name in REFUSALS and not self._once_connected:
-                self._error = ConnectionRefused(f"mqtt: {self._refusal}")
+                self._error = ConnectionRefused(f"mqtt: {self._refusal}", CORRECT_USER)
                 self._up.set()
                 self._router.fail(self._error)
             self._loop.call_soon(self._cut, self._refusal)  # the broker ought to close the connection, but some wait

@@ -14,6 +14,8 @@ REFUSALS = {
     "Not authorized": "this user may not connect",
 }
 """A CONNACK's refusals of this client, by paho's names, in our words. Any other refusal is the broker's own trouble."""
+CORRECT_USER = "correct mqtt.username, or the password in mqtt.password_file"
+"""What to do about them."""
 
 
 class MqttError(Exception):
@@ -21,7 +23,11 @@ class MqttError(Exception):
 
 
 class ConnectionRefused(MqttError):
-    """The broker answered, and refused this user, password or client id."""
+    """The broker answered, and refused this user, password or client id: ``text`` says so, ``advice`` what to do."""
+
+    def __init__(self, text: str, advice: str = "") -> None:
+        super().__init__(f"{text}; {advice}" if advice else text)
+        self.text, self.advice = text, advice
 
 
 class SubscriptionRefused(MqttError):

@@ -38,8 +38,9 @@ def load(path: Path, size: tuple[int, int]) -> Image.Image:
         raise PictureError(f"{path} has far more pixels than the panel's {width}x{height}") from None
     except FileNotFoundError:
         raise PictureError(f"{path} is not there") from None
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow's words for a damaged file
-        raise PictureError(f"{path} cannot be read: {error}") from None
+    except (OSError, SyntaxError, ValueError) as error:  # the system's words, or Pillow's for a damaged file
+        why = (getattr(error, "strerror", None) or str(error)).lower()
+        raise PictureError(f"{path} cannot be read: {why}") from None
     picture = Image.alpha_composite(Image.new("RGBA", size, "white"), layer).convert("RGB")
     if bears_code(picture):
         raise PictureError(f"{path} has a bar code, which drivers would take for the payment's")

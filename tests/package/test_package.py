@@ -168,6 +168,16 @@ def test_after_removal_the_program_is_gone_and_money_s_journals_and_keys_are_not
     assert machine.run("dpkg-query -W exit-terminal 2>&1", status=1)
 
 
+def test_lintian_finds_no_error(tmp_path: Path) -> None:
+    """What it is told to pass over stands with its reason in deploy/debian/lintian-overrides."""
+    root = Root(tmp_path / "root")
+    root.run("apt-get update -qq && apt-get install -y -qq --no-install-recommends lintian")
+    shutil.copyfile(built(".deb"), root.path("/exit-terminal.deb"))
+    said = root.run("lintian --fail-on error,warning --tag-display-limit 0 /exit-terminal.deb")
+    assert "E: " not in said and "W: " not in said, said
+    shutil.rmtree(root.folder)
+
+
 def test_the_wheelhouse_is_installed_without_a_network_and_without_a_compiler(tmp_path: Path) -> None:
     root = Root(tmp_path / "root")
     root.run("apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv libfribidi0")

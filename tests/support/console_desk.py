@@ -18,7 +18,7 @@ import aiohttp
 
 from broker.embedded import EmbeddedBroker
 from terminal.clock import Clock, SystemClock, new_id
-from terminal.config.users import FILE, UserRole, UsersFile
+from terminal.config.users import FILE, JOURNAL, UserRole, UsersFile
 from terminal.contract.messages import Command, Lift, decode, stamp
 from terminal.contract.signatures import check_command, check_lift
 from terminal.contract.topics import RETAINED
@@ -27,7 +27,7 @@ from terminal.mqtt.client import MqttClient
 from terminal.mqtt.endpoint import Endpoint
 from terminal.roles.console.actions import DeskSigner
 from terminal.roles.console.desk_journal import DeskJournal
-from terminal.roles.console.role import JOURNAL, ConsoleOptions, ConsoleRole
+from terminal.roles.console.role import ConsoleOptions, ConsoleRole
 from terminal.screen.view import Site
 from tests.conftest import embedded_bus
 from tests.support.eventually import eventually

@@ -34,7 +34,7 @@ from terminal.roles.console.live import LiveFeed
 from terminal.roles.console.metrics import GarageMetrics
 from terminal.screen.view import Site
 
-JOURNAL, HISTORY = "console.db", "heard.db"
+HISTORY = "heard.db"
 """The files in the console's folder, beside the users'."""
 TICK_S = 1.0
 """How often it is looked whether anything has become old."""

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 from terminal import build
+from terminal.config import tokens
 from terminal.config.outward_settings import AlertsSettings
 from terminal.config.schema import ConfigError, Settings
 from terminal.mqtt.dial_faults import dial_fault
@@ -23,14 +24,11 @@ async def alert_receivers(settings: Settings, _: Machine) -> AsyncIterator[Findi
     if (alerts := settings.alerts) is None:
         return
     try:
-        url, _key = build.webhook(alerts)
-        tls, login = build.alerts_tls(alerts), build.mail_login(alerts)
+        url, _key = tokens.webhook(alerts)
+        tls, login = build.alerts_tls(alerts), tokens.mail_login(alerts)
     except ConfigError as error:
-        yield Finding("alerts", False, str(error), "correct [alerts]")
+        yield Finding("alerts", False, error.text, error.advice)
         return
-    if not url and not alerts.email_to:
-        text = "alerts.webhook_url, alerts.webhook_url_file and alerts.email_to are empty: nobody gets them"
-        yield Finding("alerts", False, text, "name one of them, or leave [alerts] out")
     if url:
         yield await _webhook(alerts, url, tls)
     if alerts.smtp_url:

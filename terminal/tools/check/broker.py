@@ -33,6 +33,9 @@ async def broker(settings: Settings, machine: Machine) -> AsyncIterator[Finding]
         advice = "write mqtt://HOST:PORT, or mqtts://HOST:PORT for TLS"
         yield Finding("broker", False, "mqtt.url names no host and port", advice, about="mqtt.url")
         return
+    if "broker" in settings.absent:
+        yield Finding("broker", True, "not asked: [broker] must be completed first", but="unproven", about="mqtt.url")
+        return
     if wrong := _user(settings, mqtt):
         yield wrong
         if not wrong.ok:
@@ -107,8 +110,7 @@ async def _knock(settings: Settings, mqtt: MqttSettings) -> Finding:
                 return unheard
     except ConnectionRefused as error:
         if _WRONG_ID not in str(error):  # a broker that binds ids to users has checked the password first
-            advice = "correct mqtt.username, or the password in mqtt.password_file"
-            return Finding("broker", False, str(error), advice, about="mqtt.username")
+            return Finding("broker", False, error.text, error.advice, about="mqtt.username")
         connected, why = True, ""
     except (MqttError, ConfigError) as error:
         return Finding("broker", False, str(error), "correct [mqtt]")

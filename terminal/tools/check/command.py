@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from terminal import build
+from terminal.config import tokens
 from terminal.config.schema import ConfigError, Settings
 from terminal.tools.check.alert_receivers import alert_receivers
 from terminal.tools.check.broker import broker
@@ -50,10 +51,12 @@ async def configuration(settings: Settings, _: Machine) -> AsyncIterator[Finding
         if not {"reader", "worker"}.isdisjoint(roles):
             build.tariff(settings)
         if settings.lookup and "worker" in roles:
-            build.lookup_token(settings.lookup)
+            tokens.lookup_token(settings.lookup)
             build.lookup_tls(settings.lookup)
+        if settings.console:
+            tokens.metrics_token(settings.console)
     except ConfigError as error:
-        yield Finding("configuration", False, str(error), f"write it into {settings.file or 'the environment'}")
+        yield Finding("configuration", False, error.text, error.advice)
         return
     text = f"{settings.file or 'from the environment'}; run starts {', '.join(roles)}"
     if roles:

@@ -30,7 +30,7 @@ def _findings(settings: Settings, journal: JournalSettings) -> Iterator[Finding]
         address = build.journal_database(settings)
         keys = build.trusted(settings.lift).fingerprints("worker") if settings.lift else frozenset[str]()
     except ConfigError as error:
-        yield Finding(_NAME, False, str(error), _HOW, about=_KEY)
+        yield Finding(_NAME, False, error.text, error.advice or _HOW, about=_KEY)
         return
     from terminal.journal.postgres.server import ServerFacts, examine
     from terminal.journal.postgres.tables import JournalOwner
@@ -39,8 +39,9 @@ def _findings(settings: Settings, journal: JournalSettings) -> Iterator[Finding]
     try:
         facts: ServerFacts = examine(address, JournalOwner("worker", address.garage, keys))
     except JournalError as error:
-        advice = f"correct {_KEY}" if isinstance(error, JournalForeign) else f"mend the database; {_HOW}"
-        yield Finding(_NAME, False, str(error), advice, about=_KEY)
+        refused = build.cannot_open(_KEY, error) if isinstance(error, JournalForeign) else None
+        text, advice = (refused.text, refused.advice) if refused else (str(error), f"mend the database; {_HOW}")
+        yield Finding(_NAME, False, text, advice, about=_KEY)
         return
     said = facts.settings
     if said["transaction_read_only"] != "off":

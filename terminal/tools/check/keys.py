@@ -9,12 +9,14 @@ from pathlib import Path
 from cryptography import x509
 
 from terminal import build
-from terminal.config.load import read_secret, read_ticket_keys
-from terminal.config.schema import BrokerSettings, ConfigError, LiftSettings, MqttSettings, PaybySettings, Settings
+from terminal.config.broker_files import check_own_password, check_user_files
+from terminal.config.file_errors import ConfigFileError
+from terminal.config.load import read_ticket_keys
+from terminal.config.schema import ConfigError, LiftSettings, PaybySettings, Settings
 from terminal.contract.access import KERB, USERS
 from terminal.tools.check.finding import Finding, Machine
 
-_HOW = "`exit-terminal init` makes it; see deploy/install.md, 2"
+_LIFT_FIRST = "not looked at: lift.trusted is to be mended first"
 _SOON = timedelta(days=60)
 
 
@@ -22,12 +24,12 @@ async def keys(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
     """PayBy's keys, the merchant's, those of lifts and of tickets; and no ticket key on a machine that stands at a
     lane."""
     if payby := settings.payby:
-        advice = "download PayBy's public key from its portal: deploy/payby.md, 2"
-        yield _tried("keys payby.payby_public_key", lambda: _payby_keys(payby), advice)
-        if merchant := payby.private_key:
-            yield _tried("key payby.private_key", lambda: _merchant_key(payby, merchant), _HOW)
+        yield _tried("keys payby.payby_public_key", lambda: _payby_keys(payby))
+        if payby.private_key:
+            yield _tried("key payby.private_key", lambda: _merchant_key(payby))
+    trusted = None
     if lift := settings.lift:
-        trusted = _tried("keys lift.trusted", lambda: bool(build.trusted(lift)) and ", ".join(lift.trusted), _HOW)
+        trusted = _tried("keys lift.trusted", lambda: bool(build.trusted(lift)) and ", ".join(lift.trusted))
         yield trusted
         for key, path in (
             ("lift.private_key", lift.private_key),
@@ -35,46 +37,50 @@ async def keys(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
         ):
             if not path:
                 continue
-            name, advice = f"key {key}", "put its public half into lift.trusted, here and at every lane"
             if trusted.ok:
-                yield _tried(name, partial(_signer, key, path, lift), advice)
+                yield _tried(f"key {key}", partial(_signer, key, path, lift))
             else:
-                yield Finding(name, True, "not looked at: lift.trusted is to be mended first", but="unproven")
+                yield Finding(f"key {key}", True, _LIFT_FIRST, but="unproven")
     if ticket := settings.ticket:
-        advice = "`exit-terminal init` makes one; the entry terminal has the same"
         roles = settings.roles()
         if "worker" not in roles and not {*KERB}.isdisjoint(roles):
             text = "this lane's machine, which may be stolen, holds the keys that sign tickets"
             advice = "take [ticket] and its files off this machine: the worker alone needs them"
             yield Finding("keys ticket.keys", False, text, advice)
             return
-        yield _tried("keys ticket.keys", lambda: f"{', '.join(read_ticket_keys(ticket))}; the first one signs", advice)
+        yield _tried("keys ticket.keys", lambda: f"{', '.join(read_ticket_keys(ticket))}; the first one signs")
     if coupon := settings.coupon:
-        advice = "make one with `openssl rand -hex 32`, and close it to others: chmod o="
-        yield _tried("keys coupon.keys", lambda: f"{', '.join(read_ticket_keys(coupon))}; the first one signs", advice)
+        yield _tried("keys coupon.keys", lambda: f"{', '.join(read_ticket_keys(coupon))}; the first one signs")
     if paystation := settings.paystation:
-        advice = "put the station's public key there, in PEM: deploy/operations.md"
-        yield _tried(
-            "keys paystation.trusted", lambda: bool(build.stations(settings)) and ", ".join(paystation.trusted), advice
-        )
+        name = "keys paystation.trusted"
+        if trusted and not trusted.ok:
+            yield Finding(name, True, _LIFT_FIRST, but="unproven")
+        else:
+            yield _tried(name, lambda: bool(build.stations(settings)) and ", ".join(paystation.trusted))
 
 
 async def passwords(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
     """The file with this machine's password for the broker; unproven where the embedded broker will make it."""
     mqtt, broker = settings.mqtt, settings.broker
-    if broker and (wrong := _wrong_user_file(broker, mqtt.password_file if mqtt else None)):
-        yield wrong
+    if broker:
+        try:
+            check_user_files(broker, (*USERS, *broker.watchers), mqtt.password_file if mqtt else None)
+        except ConfigError as error:
+            yield Finding("users broker.users", False, error.text, error.advice)
     if not mqtt:
         return
     name = "password mqtt.password_file"
     if broker and mqtt.password_file == broker.users / mqtt.username and not mqtt.password_file.exists():
         yield Finding(name, True, "not there yet; the embedded broker will make it", but="unproven")
         return
-    advice = f"write the password of {mqtt.username} at the broker into that file"
-    found = _tried(name, lambda: f"{len(build.password(mqtt))} characters", advice)
-    if found.ok and broker and (other := _other_password(mqtt, broker)):
-        found = Finding(name, False, other, f'password_file = "{broker.users / mqtt.username}" is the one to name')
-    yield found
+
+    def usable() -> str:
+        characters = len(build.password(mqtt))
+        if broker:
+            check_own_password(broker, mqtt, USERS)
+        return f"{characters} characters"
+
+    yield _tried(name, usable)
 
 
 async def certificates(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
@@ -87,7 +93,7 @@ async def certificates(settings: Settings, _: Machine) -> AsyncIterator[Finding]
         build.check_certificate_files(mqtt)
         return " and ".join(f"mqtt.{key}" for key in ("ca_file", "cert_file") if getattr(mqtt, key)) + " can be used"
 
-    found = _tried("certificates", usable, "`exit-terminal init` makes them: deploy/install.md, 4")
+    found = _tried("certificates", usable)
     yield found
     if found.ok and mqtt.cert_file and (name := _common_name(mqtt.cert_file)) != mqtt.username:
         text = f"{mqtt.cert_file} is {name}'s, and mqtt.username is {mqtt.username}: on a broker that takes the name"
@@ -121,48 +127,11 @@ def _ends(path: Path, now: datetime) -> tuple[str, bool] | None:
     return (f"{path} ends on {ends:%Y-%m-%d}", False) if ends - now < _SOON else None
 
 
-def _wrong_user_file(broker: BrokerSettings, own: Path | None) -> Finding | None:
-    """The first file of the embedded broker's users that it would refuse; those that are absent it makes, and ``own``
-    has a line of its own."""
-    name, folder = "users broker.users", broker.users
-    advice = "give the folder and its files to the service's user, and close them to others"
-    if folder.exists() and not folder.is_dir():
-        return Finding(name, False, f"{folder} is no folder", "correct broker.users")
-    for path in (folder / user for user in (*USERS, *broker.watchers)):
-        if path != own and path.exists():
-            try:
-                read_secret(path, "broker.users")
-            except ConfigError as error:
-                return Finding(name, False, str(error), advice)
-    return None
-
-
-def _other_password(mqtt: MqttSettings, broker: BrokerSettings) -> str:
-    """Why this password is not the one that the embedded broker has for its user."""
-    theirs = broker.users / mqtt.username
-    if mqtt.username not in USERS or mqtt.password_file == theirs:
-        return ""
-    if broker.users.exists() and not broker.users.is_dir():
-        return ""  # told already
-    if not theirs.exists():
-        return f"the embedded broker makes {theirs}, with another password"
-    if read_secret(theirs, "broker.users") != read_secret(mqtt.password_file, "mqtt.password_file"):
-        return f"another password than {theirs}, where the embedded broker has it"
-    return ""
-
-
-def _tried(name: str, attempt: Callable[[], object], advice: str) -> Finding:
-    """``advice`` is for a file that is absent or not what it should be; rights have an advice of their own."""
+def _tried(name: str, attempt: Callable[[], object]) -> Finding:
     try:
         return Finding(name, True, str(attempt()))
     except ConfigError as error:
-        text = str(error)
-    if "close it to them: " in text:
-        text, _, command = text.partition("; close it to them: ")
-        advice = f"sudo {command}"
-    elif text.endswith("permission denied"):
-        advice = "give the file to the service's user: sudo chown USER FILE"
-    return Finding(name, False, text, advice)
+        return Finding(name, False, error.text, error.advice)
 
 
 def _payby_keys(payby: PaybySettings) -> str:
@@ -172,7 +141,7 @@ def _payby_keys(payby: PaybySettings) -> str:
         with suppress(ConfigError):  # the merchant key's own line reports it
             own = build.merchant_key(payby).public_key()
     if own in found:
-        raise ConfigError("payby.payby_public_key: this is the merchant's own public key, not PayBy's")
+        raise ConfigFileError("payby.payby_public_key", "this is the merchant's own public key, not PayBy's")
     return f"{len(found)} of PayBy's"
 
 
@@ -180,6 +149,5 @@ def _signer(key: str, path: Path, lift: LiftSettings) -> str:
     return f"fits lift.trusted.{build.signing_key(key, path, lift)[0]}"
 
 
-def _merchant_key(payby: PaybySettings, path: Path) -> str:
-    read_secret(path, "payby.private_key")
+def _merchant_key(payby: PaybySettings) -> str:
     return f"RSA, {build.merchant_key(payby).key_size} bits"

@@ -35,8 +35,11 @@ async def lane_wifi(settings: Settings, _: Machine) -> AsyncIterator[Finding]:
         try:
             renderer = Renderer(layout_for(lcd.panel, *_size(lcd)), build.site(settings.garage, lcd, build.wifi(lcd)))
             renderer.compose(View("pay", page="wifi"))
-        except (ConfigError, OSError, ValueError) as error:
-            yield Finding("wifi", False, str(error), "correct lcd.wifi and its password file, or leave both out")
+        except ConfigError as error:
+            yield Finding("wifi", False, error.text, error.advice)
+        except (OSError, ValueError) as error:
+            refused = build.cannot_show_wifi(error)
+            yield Finding("wifi", False, refused.text, refused.advice)
         else:
             opened = "" if lcd.wifi_password_file else "; an open network"
             yield Finding("wifi", True, f"{lcd.wifi} fits on the panel{opened}")
