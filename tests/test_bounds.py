@@ -152,7 +152,7 @@ async def test_a_garage_has_so_many_lanes_and_somebody_who_invents_more_gets_not
         assert "a garage has at most" in alert.text
         worker = lane.worker
         assert len(worker.event_store.garage.lanes) <= 5
-        for kept in (worker._screens._said, worker._lcds, worker._devices._timers, worker._budget._buckets):
+        for kept in (worker._screens._said, worker._newcomers._known, worker._devices._timers, worker._budget._buckets):
             assert len(kept) <= 5 * len(lane_budget.BUDGETS)
         await lane.pays_at_the_qr()  # and the lane that was there before is served
 
