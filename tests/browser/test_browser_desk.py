@@ -156,7 +156,7 @@ async def is_cut_off_and_goes_on(tab: Tab, driver: Driver, line: Line, pictures:
     assert len([text for text in heard if "stay of 5 h" in text]) == 1
     cut = asyncio.create_task(driver.act("cut_broker", seconds=8), name="the broker is away")
     await tab.until("document.querySelector('#banner').textContent.includes('no connection to the broker')")
-    assert await tab.run("document.querySelector('[data-f=boom]').classList.contains('old')")
+    await tab.until("document.querySelector('[data-f=boom]').classList.contains('old')")
     await cut
     await tab.until("document.querySelector('#banner').hidden", 40)
 
