@@ -123,14 +123,14 @@ chaos acceptance faults: $(READY_DEV)
 	@deploy/packages test
 	$(BIN)/python -m tests.$@ $(ARGS)
 
-# The rules' tests, and those of drivers, screens and wire, on the newest Python of this machine, beside the environment: one
-# of Debian's or of pyenv's.
+# The rules' tests, and those of drivers, configuration and wire, on the newest Python of this machine, beside the
+# environment: one of Debian's or of pyenv's.
 NEWEST ?= $(firstword $(foreach name,3.14 3.13 3.12,$(shell for python in python$(name) $$HOME/.pyenv/versions/$(name).*/bin/python; do \
 	$$python -c "print('$$python')" 2>/dev/null && break; done)) $(PYTHON))
 READY_NEWEST := .venv-newest/.ready
 newest: $(READY_NEWEST)
-	.venv-newest/bin/python -m pytest -q -n 2 $(CORE_TESTS) $(wildcard $(addprefix tests/test_,panel*.py framebuffer.py \
-		pins*.py relay.py loops*.py scanner.py keyboard.py config_*.py signatures.py payby_[mrsv]*.py))
+	.venv-newest/bin/python -m pytest -q -n 2 $(CORE_TESTS) $(wildcard $(addprefix tests/test_,panel.py panel_png.py panel_wire.py \
+		framebuffer.py pins.py relay.py loops*.py scanner.py keyboard.py config_*.py signatures.py payby_[mrsv]*.py))
 
 $(READY_NEWEST): requirements-dev.lock pyproject.toml
 	@test -x .venv-newest/bin/python || $(NEWEST) -m venv .venv-newest
