@@ -238,7 +238,7 @@ def test_a_key_that_no_barrier_trusts_as_a_consoles_is_refused(tmp_path: Path) -
     for key in ("worker", "stranger"):
         with pytest.raises(ConfigError, match=r"lift\.trusted has no console with its public half"):
             Spoken().run(configured(tmp_path, key=key), yes=True)
-    with pytest.raises(ConfigError, match=r"^console\.lift_private_key: .*absent\.pem: No such file"):
+    with pytest.raises(ConfigError, match=r"^console\.lift_private_key: .*absent\.pem: no such file"):
         Spoken().run(configured(tmp_path, key="absent"), yes=True)
     settings = configured(tmp_path)
     (tmp_path / "console.toml").write_text((tmp_path / "console.toml").read_text().replace("lift_private_key", "#"))

@@ -6,13 +6,13 @@ from collections.abc import Callable
 import pytest
 
 from terminal.app.worker_seat import WorkerSeat
+from terminal.config.schema import ConfigError
 from terminal.core.events import Damaged
 from terminal.journal.kinds import OPENED
 from terminal.journal.postgres.connection import DatabaseAddress
 from terminal.journal.postgres.journal import PostgresJournal
 from terminal.journal.postgres.lease import Lease
 from terminal.journal.postgres.reading import DatabaseHistory
-from terminal.journal.rows import JournalForeign
 from terminal.roles.worker.journal_keeper import WorkerJournal
 from tests.support.eventually import eventually
 from tests.support.postgres import Cluster
@@ -134,7 +134,7 @@ async def test_a_strange_database_ends_a_start_and_not_a_standby(postgres: Clust
     first = Sitting(postgres.address(database))
     await eventually(lambda: first.works)
     await first.end()
-    with pytest.raises(JournalForeign, match="another garage is called marina"):
+    with pytest.raises(ConfigError, match=r"^journal\.url: .*another garage is called marina"):
         await Sitting(postgres.address(database), frozenset({"z"})).ended()
 
 
