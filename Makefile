@@ -72,7 +72,7 @@ coverage: $(READY_DEV)
 
 # All others, which wait more than they compute. `ARGS='-n 0 tests/test_rules_orders.py'` runs a file in this process.
 unit: $(READY_DEV)
-	$(BIN)/python -m pytest -n 6 --dist worksteal $(or $(ARGS),$(addprefix --ignore=,$(wildcard $(CORE_TESTS))))
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(or $(ARGS),$(addprefix --ignore=,$(wildcard $(CORE_TESTS))))
 
 # The demo's page and the operator's desk in a real browser, headless.
 browser: $(READY_DEV) $(READY_AXE)

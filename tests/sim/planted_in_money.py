@@ -26,6 +26,7 @@ IN_MONEY = (
 """,
         "a coupon is taken from a driver whose lost ticket costs as much with it",
         climate="all tickets",
+        world=2,
     ),
     Bug(
         "pass of two cars",
@@ -91,7 +92,7 @@ IN_MONEY = (
         'case "refused", "busy":\n            _not_raised(draft, stay, grant, "busy")',
         "a payment goes on while its lift may still raise",
         climate="barrier",
-        world=7,
+        world=13,
     ),
     Bug(
         "more time for nobody",
@@ -100,6 +101,7 @@ IN_MONEY = (
         "if late or order.extended",
         "an order gets more time though no phone has read its code",
         only="scan",
+        world=9,
     ),
     Bug(
         "unknown is a raise",
@@ -108,7 +110,7 @@ IN_MONEY = (
         "if given:",
         "a barrier that does not know counts as one that raised",
         climate="barrier",
-        world=15,
+        world=18,
     ),
     Bug(
         "refund never done",

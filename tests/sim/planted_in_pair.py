@@ -11,6 +11,7 @@ IN_PAIR = (
         "one who was replaced writes once more before the next one's first row",
         climate="pair",
         only="I9",
+        world=4,
     ),
     Bug(
         "lease looked at after sending",

@@ -10,6 +10,7 @@ IN_ROLES = (
         "    if before is None or entry.entered_ms != before.entered_ms:\n",
         "who backs out and comes back pays twice if his entry is told differently",
         climate="look-ups",
+        world=2,
     ),
     Bug(
         "applied before the journal",
@@ -59,7 +60,7 @@ IN_ROLES = (
         return TicketRead(at, lane, told, hindrance)
 """,
         "a reader can call a stay free",
-        world=10,
+        world=26,
     ),
     Bug(
         "spent not noted",
@@ -67,7 +68,7 @@ IN_ROLES = (
         "self._spent.intend(lift)",
         "pass",
         "a lift that comes twice raises twice",
-        world=10,
+        world=39,
     ),
     Bug(
         "spent forgotten",
@@ -76,7 +77,7 @@ IN_ROLES = (
         "pass",
         "a barrier that starts again raises again",
         climate="barrier",
-        world=43,
+        world=44,
     ),
     Bug(
         "refusal does not stand",
@@ -84,7 +85,7 @@ IN_ROLES = (
         "(before := self._spent.refused_before(lift))",
         "(before := None)",
         "a late copy of a refused lift raises",
-        world=1,
+        world=13,
     ),
     Bug(
         "named before its pulse",
@@ -108,6 +109,7 @@ IN_ROLES = (
         "",
         "a barrier that comes back raises for a car that may have gone meanwhile",
         only="I1",
+        world=4,
     ),
     Bug(
         "any key",
@@ -116,7 +118,7 @@ IN_ROLES = (
         "if False:",
         "the boom rises for whoever asks",
         climate="intruder",
-        world=6,
+        world=8,
     ),
     Bug(
         "never cancelled",

@@ -41,6 +41,7 @@ IN_VISITS = (
         "if not grant.overdue and draft.at >= grant.not_after - 20_000:",
         "a payment goes on before its lift's deadline",
         climate="power",
+        world=5,
     ),
     Bug(
         "two free lifts",
@@ -49,7 +50,7 @@ IN_VISITS = (
         "",
         "a free stay has two valid lifts",
         climate="barrier",
-        world=82,
+        world=83,
     ),
     Bug(
         "ticket never used",
@@ -73,6 +74,7 @@ IN_VISITS = (
         'if payment.holder == "credit" and draft.at >= payment.until:',
         "if False:",
         "a payment whose car is gone is never given back",
+        world=1,
     ),
     Bug(
         "any rise is ours",
@@ -81,7 +83,7 @@ IN_VISITS = (
         "found = found or next((s for s in draft.all_stays() if s.given), None)\n"
         "    if found and (given := found.lift(lift) or found.given[0]):",
         "a car counts as raised for by the lift of another",
-        world=8,
+        world=9,
     ),
     Bug(
         "refund forgotten behind a lift",
@@ -100,7 +102,7 @@ IN_VISITS = (
         "a payment whose lift nobody answered goes back, though it raised",
         climate="power",
         only="raised and given back",
-        world=4,
+        world=9,
     ),
     Bug(
         "raised for any car",
@@ -168,6 +170,6 @@ IN_VISITS = (
         "a payment that had raised goes back, for the journal that says so was put back",
         climate="put back",
         only="raised and given back",
-        world=31,
+        world=57,
     ),
 )
