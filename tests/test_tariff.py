@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from terminal.core import tariff as package
 from terminal.core.money import Fils
 from terminal.core.tariff import DAY_S, MAX_PRICE, Tariff, minutes
+from terminal.core.tariff.stay import SettledStay
 
 PLAIN = Tariff(
     free_minutes=10,
@@ -184,3 +185,9 @@ def test_every_value_has_its_bounds(field: str, least: int, most: int) -> None:
 def test_values_that_make_no_tariff_are_refused_by_name(field: str, value: Any) -> None:
     with pytest.raises(ValueError, match="percentage" if field == "vat_percent" else field):
         replace(PLAIN, **{field: value})
+
+
+def test_no_stay_goes_on_with_an_earlier_one() -> None:
+    hour = 3_600_000
+    earlier = (SettledStay(ENTRY - hour, ENTRY - 60_000, 1000),)
+    assert PLAIN.fee_after(ENTRY, ENTRY + 2 * hour, "", earlier) == PLAIN.fee(ENTRY, ENTRY + 2 * hour) == 2000
