@@ -67,7 +67,7 @@ imports: $(READY_DEV)
 # The rules' own tests, which reach each branch of core/.
 CORE_TESTS := $(addprefix tests/test_,allowance.py clock_turn.py coupon.py digests.py display.py events.py eventstore*.py foreign_ticket.py ids.py invoice.py money.py quote.py retention.py rules_*.py tariff.py tariff_[!p]*.py tariff_pricing.py ticket.py value.py)
 coverage: $(READY_DEV)
-	$(BIN)/python -m pytest -q -n 4 --cov=terminal.core --cov-branch --cov-report=term-missing:skip-covered \
+	$(BIN)/python -m pytest -q -n 4 --dist worksteal --cov=terminal.core --cov-branch --cov-report=term-missing:skip-covered \
 		--cov-fail-under=100 $(CORE_TESTS)
 
 # All others, which wait more than they compute. `ARGS='-n 0 tests/test_rules_orders.py'` runs a file in this process.
