@@ -173,7 +173,7 @@ class WorkerProcess:
             world.worker_settings(),
             seed=world.dice.getrandbits(32),
             hindered=world.hindrance,
-            encode=world.symbol_of,
+            encode=partial(world.symbol_of, sitting=sitting),
             thread=at_once,
             tickets=world.foreign,
         )

@@ -28,7 +28,7 @@ from tests.sim import climate
 from tests.sim import keys as keys_
 from tests.sim.barrier import BarrierProcess
 from tests.sim.checks import Checks
-from tests.sim.database import SimDatabase
+from tests.sim.database import SimDatabase, Sitting
 from tests.sim.disk import Disk, FileDisk
 from tests.sim.drivers import Driver
 from tests.sim.foreign import ForeignSystem
@@ -219,15 +219,16 @@ class World:
             holds_lease=self.has_pair,
         )
 
-    def symbol_of(self, url: str) -> Symbol:
-        """The worker is about to show ``url``. Encoding takes longer than all else of a life, so that most worlds have
-        a registry's symbols."""
+    def symbol_of(self, url: str, *, sitting: Sitting | None) -> Symbol:
+        """The worker is about to show ``url``, unless it has lost its lease. Encoding takes longer than all else of a
+        life, so that most worlds have a registry's symbols."""
         if self.has_hashed_keys:
             symbol = Symbol(21, hashlib.sha512(url.encode()).digest()[:55] + b"\0")
         else:
             symbol = qr.encode(url)
         self._symbols[base64.b64encode(symbol.bits).decode()] = url
-        self.checks.shown(self.payby.by_token[url])
+        if sitting is None or sitting.may_speak():
+            self.checks.shown(self.payby.by_token[url])
         return symbol
 
     def token_of(self, qr: Qr) -> str | None:
