@@ -220,8 +220,7 @@ class World:
         )
 
     def symbol_of(self, url: str, *, sitting: Sitting | None) -> Symbol:
-        """The worker is about to show ``url``, unless it has lost its lease. Encoding takes longer than all else of a
-        life, so that most worlds have a registry's symbols."""
+        """The worker is about to show ``url``, if its lease holds. Encoding is slow: most worlds only hash."""
         if self.has_hashed_keys:
             symbol = Symbol(21, hashlib.sha512(url.encode()).digest()[:55] + b"\0")
         else:
