@@ -86,6 +86,7 @@ class Pressed:
 
 async def shows(lane: Kerb, state: str) -> None:
     more = PAY if state == "pay" else {}
+    # A parameter of a test is a str, where Screen takes one of its states.
     await lane.bus.hears(LANE + "screen", Screen(**lane.head(4), state=state, **more))  # type: ignore[arg-type]
     await lane.settled()
 

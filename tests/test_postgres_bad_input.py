@@ -46,7 +46,7 @@ def test_a_standby_is_no_place_to_write_and_says_so_in_a_line(postgres: Cluster,
 @pytest.fixture
 def small(postgres: Cluster) -> Iterator[tuple[str, Path]]:
     """A database on a disk of 16 MB, and that disk."""
-    if os.geteuid():
+    if os.geteuid():  # CI is root: nobody need remove this
         pytest.skip("only root mounts a disk")
     disk = Path(mkdtemp(prefix="small-"))
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(disk)], check=True, timeout=10)

@@ -176,7 +176,7 @@ async def idle_cost(folder: Path, seconds: float) -> dict[str, float]:
             await eventually(partial(is_ready, running[name]), limit_s=120, every_s=0.1)
             if name == IDLE[-1]:
                 await stack.enter_async_context(heard_stream(f"http://127.0.0.1:{port}/desk"))
-        await asyncio.sleep(SETTLED_S)
+        await asyncio.sleep(SETTLED_S)  # both waits are the measurement: CPU over a time in which nothing happens
         before = {name: cpu_ms(process.pid) for name, process in running.items()}
         await asyncio.sleep(seconds)
         return {name: (cpu_ms(process.pid) - before[name]) / (seconds * 10) for name, process in running.items()}
