@@ -4,34 +4,41 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.sim.planted import BUGS, stands
 from tests.sim.planted_bug import Bug
+from tests.support.leash import running, shared
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def noticed(bug: Bug) -> str:
-    """What was noticed of it, in a process of its own."""
-    hunt = subprocess.run(
-        [sys.executable, "-m", "tests.sim.planted", "--json", "--jobs", "1", "--bug", bug.name],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONHASHSEED": "0"},
-        stdout=subprocess.PIPE,
-        timeout=280,
-        check=False,
-    )
-    return str(json.loads(hunt.stdout)[bug.name])
+@pytest.fixture(scope="module")
+def hunter() -> Iterator[subprocess.Popen[str]]:
+    """Hunts a bug at a time, each in a process of its own, and imports the packages but once."""
+    words = (sys.executable, "-m", "tests.sim.planted", "--hear")
+    env, pipe = {**os.environ, "PYTHONHASHSEED": "0"}, subprocess.PIPE
+    with running(*words, cwd=ROOT, env=env, stdin=pipe, stdout=pipe) as process, shared(process.pid):
+        yield process
+
+
+def noticed(bug: Bug, hunter: subprocess.Popen[str]) -> str:
+    """What was noticed of it; empty if nothing was."""
+    assert hunter.stdin and hunter.stdout
+    hunter.stdin.write(bug.name + "\n")
+    hunter.stdin.flush()
+    (violation,) = json.loads(hunter.stdout.readline())
+    return str(violation)
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name.replace(" ", "-"))
-def test_a_planted_bug_is_noticed(bug: Bug) -> None:
+def test_a_planted_bug_is_noticed(bug: Bug, hunter: subprocess.Popen[str]) -> None:
     assert stands(bug) == 1
-    assert noticed(bug), bug.breaks
+    assert noticed(bug, hunter), bug.breaks
 
 
 def test_bugs_are_many_and_each_its_own() -> None:
