@@ -1,7 +1,7 @@
 """What every step between the product's screens costs on each panel's wire: no more than on record, nor than luma."""
 
 from dataclasses import replace
-from itertools import pairwise, product
+from itertools import cycle, pairwise, product
 
 import pytest
 from luma.lcd import device as luma
@@ -55,8 +55,7 @@ def test_the_count_for_luma_is_what_its_own_driver_sends(kind: str) -> None:
     assert wire.count - before == luma_bytes(kind, shown["idle"], shown["pay"])
 
 
-@pytest.mark.parametrize("digits", BOTH)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "digits"), list(zip(KINDS, cycle(BOTH), strict=False)))
 def test_no_step_between_any_two_screens_takes_more_bytes_than_luma(kind: str, digits: Digits) -> None:
     shown, (show, _) = screens(kind, digits), counted(kind)
     before: Image.Image | None = None

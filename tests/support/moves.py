@@ -7,7 +7,7 @@ from typing import NamedTuple, get_args
 from terminal.core import ids
 from terminal.core.events import Event, LaneEvent
 from terminal.core.model import Phase, Visit
-from terminal.core.rules import Garage, step
+from terminal.core.rules import Change, Garage, step
 from terminal.core.rules.draft import Draft
 from terminal.core.rules.facts import record
 from terminal.core.rules.progress import move
@@ -37,10 +37,11 @@ def tabled() -> frozenset[Move]:
     return frozenset(Move(name, a, b) for name, moves in rows for a, after in moves.items() for b in after)
 
 
-def moves(garage: Garage, event: Event) -> set[Move]:
-    """What step() does to the lanes' visits, one after the other."""
+def moves(garage: Garage, event: Event) -> tuple[Change, set[Move]]:
+    """What step() makes of it, and what it does to the lanes' visits, one after the other."""
+    change = step(garage, event)
     if isinstance(event, LaneEvent) and event.lane == ids.NO_LANE:
-        return set()
+        return change, set()
     draft = Draft(garage, event.at)
     found: set[Move] = set()
     known = _visits(draft, garage)
@@ -55,8 +56,8 @@ def moves(garage: Garage, event: Event) -> set[Move]:
     for lane in draft.touched():
         while move(draft, lane):
             look("")
-    assert draft.change() == step(garage, event)
-    return found
+    assert draft.change() == change
+    return change, found
 
 
 def _visits(draft: Draft, garage: Garage) -> dict[str, Visit | None]:
