@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import TypeVar, cast
 
 from terminal.contract.messages import MESSAGES, Message, decode, encode
@@ -12,6 +13,12 @@ from terminal.mqtt.subscription import Arrival, Subscription, matches
 from tests.support.leaks import SAID
 
 M = TypeVar("M", bound=Message)
+_read = lru_cache(4096)(decode)  # tests look through all that was said again and again
+
+
+@lru_cache(4096)
+def _kind(topic: str) -> type[Message]:
+    return MESSAGES[parse(topic).kind]
 
 
 class MemoryBus:
@@ -93,7 +100,7 @@ class MemoryBus:
 
     def of(self, kind: type[M]) -> list[M]:
         """All that was said of one kind, oldest first."""
-        return [decode(kind, data) for topic, data, _ in self.said if MESSAGES[parse(topic).kind] is kind]
+        return [_read(kind, data) for topic, data, _ in self.said if _kind(topic) is kind]
 
     async def until(self, kind: type[M], count: int) -> list[M]:
         """Wait until ``count`` messages of a kind were said; returns them."""
