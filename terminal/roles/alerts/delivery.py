@@ -58,12 +58,15 @@ class AlertDelivery:
     async def _deliver(self, letter: AlertLetter) -> None:
         """Try until it is taken, or the pauses are used up."""
         for pause_s in (*self._pauses_s, None):
+            failure: NotDelivered | None = None
             try:
                 await self._receiver.send(letter)
             except NotDelivered as error:
-                if (task := asyncio.current_task()) and task.cancelling():  # a library took it for the server's end
-                    raise asyncio.CancelledError from None
-                self._failed(plain(str(error)))
+                failure = error
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise asyncio.CancelledError  # a library took it for the server's end, or for a farewell unanswered
+            if failure:
+                self._failed(plain(str(failure)))
                 if pause_s is None:
                     self._give_up(self.trouble)
                 else:
