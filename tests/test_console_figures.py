@@ -67,6 +67,16 @@ def test_times_run_from_payment_and_from_arrival_to_the_boom() -> None:
     assert (found.to_boom, found.waits, found.free) == ([800], [9_800], 1)
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_payment_is_known_before_its_order_is_said_to_be_paid(asked: bool) -> None:
+    """The lift goes first, then the order's state. Whether PayBy told of it or was asked, its first word counts."""
+    told = [] if asked else [line("paid", 8_900, 1)]
+    lift = line("lift", 9_000, 1, reason="paid")
+    opened = [lift, line("barrier", 9_020, 1, opened="paid"), paid(9_030, 1), line("lift", 9_500, 1, reason="paid")]
+    found = figures([*told, *opened, line("barrier", 60_000, 1, opened="paid")], DUBAI)
+    assert (found.to_boom, found.taken) == ([20 if asked else 120], 2000)
+
+
 def test_what_went_otherwise_is_counted_by_kind() -> None:
     found = figures(
         [

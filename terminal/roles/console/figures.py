@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from terminal.core import money
 from terminal.roles.console.history import HeardLine
 
-KINDS = ("order", "refund", "barrier", "vehicle", "alert", "fee")
+KINDS = ("order", "refund", "paid", "lift", "barrier", "vehicle", "alert", "fee")
 """What the figures are made of."""
 LONGEST_WAIT_MS = 3_600_000
 """A payment or a car that waited for longer than this was not waiting: something else was wrong."""
@@ -28,7 +28,7 @@ class DayFigures:
     free: int = 0
     hours: list[int] = field(default_factory=lambda: [0] * 24)
     to_boom: list[int] = field(default_factory=list)
-    """From each payment to its boom."""
+    """From the first word of each payment to its boom."""
     waits: list[int] = field(default_factory=list)
     """From each arrival on the loop to the boom."""
     exceptions: Counter[str] = field(default_factory=Counter)
@@ -46,16 +46,18 @@ def figures(lines: Iterable[HeardLine], zone: ZoneInfo) -> DayFigures:
     """Reckon a day from its lines, in the order in which they were heard."""
     found = DayFigures()
     paid: set[str] = set()
-    paid_by_stay: dict[str, int] = {}
+    paid_by_stay: dict[str, int] = {}  # a lift is on its way before its order is said to be paid
+    lifted: set[str] = set()
     refunded: set[str] = set()
     read: set[str] = set()
     arrived: dict[str, int] = {}
     for line in lines:
+        if _tells_of_payment(line) and line.session not in lifted:
+            paid_by_stay.setdefault(line.session, line.at_ms)
         match line.kind:
             case "order":
                 if line.field("status") == "paid" and line.order_no and line.order_no not in paid:
                     paid.add(line.order_no)
-                    paid_by_stay[line.session] = line.at_ms
                     amount = _fils(line.field("amount"))
                     found.taken += amount
                     found.payments += 1
@@ -71,6 +73,7 @@ def figures(lines: Iterable[HeardLine], zone: ZoneInfo) -> DayFigures:
                     arrived.pop(line.lane, None)
             case "barrier":
                 if line.opened:
+                    lifted.add(line.session)
                     _opened(found, line, paid_by_stay, arrived)
             case "fee":
                 reason, fee = line.field("reason"), line.field("id")
@@ -79,7 +82,7 @@ def figures(lines: Iterable[HeardLine], zone: ZoneInfo) -> DayFigures:
                 elif reason in ("lost", "coupon") and fee not in read:  # its reader repeats it until it is answered
                     read.add(fee)
                     found.exceptions[f"day.{reason}"] += 1
-            case _:
+            case "alert":
                 if line.field("state") == "raised" and line.field("severity") != "info":
                     found.exceptions[line.field("code")] += 1
     return found
@@ -113,6 +116,16 @@ def to_csv(day: date, found: DayFigures) -> str:
     for what, value in rows:
         table.writerow([day.isoformat(), what, value])
     return out.getvalue()
+
+
+def _tells_of_payment(line: HeardLine) -> bool:
+    """PayBy's notification, or what the worker says of a payment that it has asked for."""
+    match line.kind:
+        case "paid":
+            return True
+        case "lift":
+            return line.field("reason") == "paid"
+    return line.kind == "order" and line.field("status") == "paid"
 
 
 def _opened(found: DayFigures, line: HeardLine, paid: dict[str, int], arrived: dict[str, int]) -> None:
