@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from terminal.clock import new_id
-from terminal.contract.messages import Alert, Answer, Barrier, LastLift, Lift, Order, Screen, Vehicle, moment
+from terminal.contract.messages import Alert, Answer, Barrier, LastLift, Lift, Order, Screen, Vehicle, encode, moment
 from terminal.core.foreign_ticket import ForeignEntry, ForeignTicket, told_stay
 from terminal.core.ids import derived_id
 from terminal.core.model import Rules
@@ -26,7 +26,7 @@ from tests.support.foreign_tickets import FLAT, HELP, NUMBER, asked, help_shows
 from tests.support.lifts import GARAGE, LANE
 from tests.support.memory_journal import MemoryJournal
 from tests.support.ticket_system import TicketSystem, replies, ticket_system
-from tests.support.worker_lane import CLOCK, sandbox, working
+from tests.support.worker_lane import CLOCK, Lane, sandbox, working
 
 __all__ = ["sandbox"]
 
@@ -285,6 +285,25 @@ async def test_a_start_asks_again_what_a_killed_worker_had_no_answer_to(sandbox:
         await lane.boom_is_down()
         assert (await lane.until(Order, status="created")).amount == "20.00"
         assert len(lane.sandbox.calls_of("placeOrder")) == 1
+
+
+async def test_a_start_asks_once_though_its_reader_s_repetition_waits_at_the_broker(
+    sandbox: Sandbox, system: TicketSystem
+) -> None:
+    read_ms = CLOCK.wall_ms() - 3000
+
+    class Parked(Lane):
+        """What waited for the worker's session comes with its subscription, before anything else is done."""
+
+        def __init__(self, *words: Any, **more: Any) -> None:
+            super().__init__(*words, **more)
+            fee = self.number(id=derived_id(read_ms, "the fee", NUMBER), exited=read_ms)
+            self.bus.retained[self.topic("fee")] = encode(fee)
+
+    async with working(sandbox, left_behind(read_ms), kind=Parked, **over_http(system)) as lane:
+        await lane.boom_is_down()
+        await lane.until(Order, status="created")
+        assert len(system.asked) == 1
 
 
 async def test_a_start_does_not_ask_for_a_driver_who_waited_too_long(sandbox: Sandbox, system: TicketSystem) -> None:

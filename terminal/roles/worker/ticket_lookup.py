@@ -170,8 +170,9 @@ class TicketLookups:
     async def run(self) -> None:
         """Ask again what a start finds unanswered, and keep the source open, until cancelled."""
         for reading in self._open.values():
-            if self._source and 0 <= self._true_ms() - reading.read_ms <= RESUMED_MS:
-                self._ask(reading)
+            young = 0 <= self._true_ms() - reading.read_ms <= RESUMED_MS
+            if self._source and young and reading.lane not in self._asking:  # its reader may have been quicker
+                self._begin(self._claim(reading))
         self._open.clear()
         if self._source:
             await self._source.run(self._late)
@@ -209,9 +210,14 @@ class TicketLookups:
             self._give(reading, known)
             ack()
         elif asks:
-            await self._journal(ASKED, reading)
+            asking = self._claim(reading)
+            try:
+                await self._journal(ASKED, reading)
+            except BaseException:
+                self._let_go(asking)
+                raise
             ack()
-            self._ask(reading)
+            self._begin(asking)
             await self._world.show(lane)
         else:
             self._refuse(reading, "plate-unsure")
@@ -245,9 +251,19 @@ class TicketLookups:
 
     # -- asking --------------------------------------------------------------------------------------------------
 
-    def _ask(self, reading: ForeignReading) -> None:
+    def _claim(self, reading: ForeignReading) -> _Asking:
+        """From here on the lane asks about this reading, though the journal may not know it yet."""
         asking = self._asking[reading.lane] = _Asking(reading)
-        asking.task = self._world.spawn(self._look_up(asking), f"look-up of {reading.ticket.number}")
+        return asking
+
+    def _begin(self, asking: _Asking) -> None:
+        """Ask, unless another reading has taken its place."""
+        if self._asking.get(asking.reading.lane) is asking:
+            asking.task = self._world.spawn(self._look_up(asking), f"look-up of {asking.reading.ticket.number}")
+
+    def _let_go(self, asking: _Asking) -> None:
+        if self._asking.get(asking.reading.lane) is asking:
+            del self._asking[asking.reading.lane]
 
     async def _look_up(self, asking: _Asking) -> None:
         reading, ticket = asking.reading, asking.reading.ticket
@@ -273,8 +289,8 @@ class TicketLookups:
                 self._refuse(reading, refusal, asking)
             posted = True
         finally:
-            if not posted and self._asking.get(reading.lane) is asking:
-                del self._asking[reading.lane]
+            if not posted:
+                self._let_go(asking)
 
     async def _told_stay(self, ticket: ForeignTicket, entry: ForeignEntry, read_ms: int) -> ForeignStay:
         """What is believed of a ticket whose entry was told: a new stay may go on with the one before it."""
