@@ -25,6 +25,7 @@ from tests.support.authority import Authority
 from tests.support.journal_kinds import JournalKind, kinds_of
 from tests.support.leaks import capfd, capsys, listen, nothing_secret_is_said  # noqa: F401 - fixtures of every test
 from tests.support.leash import LEASH, bring_down, end_children
+from tests.support.mother import left_behind
 from tests.support.ports import free_port, listens
 from tests.support.postgres import Cluster, cluster
 from tests.support.shipped_mosquitto import ShippedMosquitto
@@ -64,7 +65,7 @@ def pytest_unconfigure() -> None:
 def nothing_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """A socket, a task or a process that a test leaves behind fails that test, and not one of those after it."""
     yield
-    left = end_children()
+    left = end_children() or left_behind()
     request.node.funcargs.clear()
     gc.collect()  # pytest makes an error of each ResourceWarning that comes of it
     gc.freeze()  # what is still there is held by somebody: the next test's collection need not look at it again

@@ -29,10 +29,10 @@ from terminal.payby.sandbox.faults import Fault, NotifyFault
 from tests.bench.plot import Curve, Plot, curves, save
 from tests.bench.slopes import Growth, growth
 from tests.chaos.kerb import Kerb
-from tests.chaos.mother import Mother
 from tests.chaos.scene import Scene
 from tests.support.garage import ROOT, Heard
 from tests.support.leash import LEASH
+from tests.support.mother import Mother
 
 MANNERS = ["pays"] * 84 + ["free"] * 9 + ["fumbles"] * 5 + ["leaves", "returns"]
 """One in fifty backs out, which takes as long as its order."""
@@ -52,7 +52,7 @@ class FreshMother(Mother):
     async def __aexit__(self, *_: object) -> None:
         pass
 
-    async def bear(self, log: Path, words: list[str]) -> Any:
+    async def bear(self, log: Path, words: list[str], env: dict[str, str] | None = None) -> Any:
         with log.open("ab") as out:
             return await asyncio.create_subprocess_exec(
                 *LEASH, sys.executable, "-W", "error", "-m", "tests.bench.compressed", *words,

@@ -18,8 +18,8 @@ from terminal.mqtt.takeover import TAKEN_OVER
 from tests.chaos.bell import Bell
 from tests.chaos.handouts import lay
 from tests.chaos.kerb import Kerb
-from tests.chaos.mother import Mother
 from tests.support.garage import Garage, Heard, Process
+from tests.support.mother import Mother
 
 OF_DRIVERS = ("credit", "receipt", "enquiry", "invoice")
 """Said in the garage's place, and heard by who looks at the first lane: its drivers bring it about."""

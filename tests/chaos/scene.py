@@ -8,6 +8,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,10 +17,10 @@ from tests.chaos.bell import Bell
 from tests.chaos.drivers import Driver
 from tests.chaos.history import Car
 from tests.chaos.kerb import Kerb
-from tests.chaos.mother import Mother
 from tests.chaos.processes import LOOPS, Ears, Witnessed, broker_file, configure, guard, passwords
 from tests.chaos.proxy import Line
 from tests.conftest import Mosquitto
+from tests.support.mother import Mother
 from tests.support.ports import free_port
 
 APART = ("worker", "listener", "barrier", "lcd", "reader")
@@ -36,7 +37,7 @@ QUIET_S = 150.0
 class Scene:
     """``async with Scene(folder, broker, seed)``: everything runs, and whatever dies is started again."""
 
-    mother: Callable[[], Mother] = Mother
+    mother: Callable[[], Mother] = partial(Mother, "tests.chaos.witness")
     """What starts its processes."""
 
     def __init__(

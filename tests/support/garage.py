@@ -30,12 +30,14 @@ from terminal.payby.sandbox.server import Sandbox
 from terminal.screen import qr
 from tests.support.leaks import SAID
 from tests.support.leash import LEASH
+from tests.support.mother import Child, of_tests
 from tests.support.ports import free_port
 from tests.support.rsa_keys import lay_keys
 from tests.support.shipped_mosquitto import TESTER, ShippedMosquitto
 
 ROOT = Path(__file__).resolve().parents[2]
 EMBEDDED = "embedded"
+PLAIN = ["-W", "error", "-m", "terminal"]
 LIMIT_S = 30.0
 """The longest that a test waits for anything."""
 
@@ -148,7 +150,7 @@ class Heard:
 class Process:
     """One running command of exit-terminal."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | Child, log: Path) -> None:
         self._process, self._log = process, log
 
     async def kill(self, how: int = signal.SIGKILL) -> int:
@@ -273,7 +275,7 @@ class Garage:
 
     def words(self, command: str) -> list[str]:
         """Python's arguments to run a command of exit-terminal."""
-        return ["-W", "error", "-m", "terminal", command, "--config", str(self.file)]
+        return [*PLAIN, command, "--config", str(self.file)]
 
     async def start(self, *commands: str, env: dict[str, str] | None = None) -> None:
         """Run these commands, and wait until their roles are online."""
@@ -285,19 +287,25 @@ class Garage:
                 await self.online(role, since=mark)
 
     async def spawn(self, command: str, *, env: dict[str, str] | None = None) -> Process:
-        """Run a command, and wait for nothing."""
+        """Run a command, and wait for nothing. One that is nothing but exit-terminal's is forked off a process that has
+        imported it, others are started from nothing."""
         log = self.folder / f"{command}.log"
-        with log.open("ab") as out:
-            process = await asyncio.create_subprocess_exec(
-                *LEASH,
-                sys.executable,
-                *self.words(command),
-                stdout=out,
-                stderr=out,
-                stdin=asyncio.subprocess.DEVNULL,
-                cwd=ROOT,
-                env={**os.environ, **self._certificate(command), **(env or {})},
-            )
+        own = {**os.environ, **self._certificate(command), **(env or {})}
+        process: Child | asyncio.subprocess.Process
+        if env is None and (words := self.words(command))[: len(PLAIN)] == PLAIN:
+            process = await of_tests().bear(log, words[len(PLAIN) :], own)
+        else:
+            with log.open("ab") as out:
+                process = await asyncio.create_subprocess_exec(
+                    *LEASH,
+                    sys.executable,
+                    *self.words(command),
+                    stdout=out,
+                    stderr=out,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    cwd=ROOT,
+                    env=own,
+                )
         self.running[command] = Process(process, log)
         return self.running[command]
 
