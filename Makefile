@@ -12,7 +12,7 @@
 # make soak VISITS=10000   a week of a garage within an hour, faults on: does memory or anything else grow?
 # make growth        what a visit costs by lanes, by watchers, and by visits in the journal
 # make deb           a Debian package and a wheelhouse in dist/, for RELEASE=bookworm or trixie
-# make package-test  the same, then installed, upgraded and removed in clean roots of that release
+# make package-test  the same, then installed, upgraded and removed in clean roots of that release, and booted
 # make fuzz          searches for bytes from outside that a decoder does not take or refuse as it should
 # make audit         has a package that a garage installs a known hole? It says so if nobody could be asked
 # make sbom          all of them with their hashes, as CycloneDX, into sbom.json
@@ -191,7 +191,7 @@ deb wheelhouse:
 package-test: $(READY_DEV)
 	@deploy/packages package
 	@deploy/debian/build $(RELEASE)
-	RELEASE=$(RELEASE) $(BIN)/python -m pytest -n 0 tests/package --timeout 600 $(ARGS)
+	RELEASE=$(RELEASE) $(BIN)/python -m pytest -n 0 tests/package --timeout 2400 $(ARGS)
 
 # What the product needs for a lane and `make demo`; and what developers need besides.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
