@@ -81,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
         "--every", type=float, default=EVERY_S, help="s between two cars at a lane (default: %(default)s)"
     )
     made.add_argument("--often", type=float, default=OFTEN_S, help="… while something is killed (default: %(default)s)")
-    made.add_argument("--json", type=Path)
+    made.add_argument("--json", type=Path, help="keep it there; other set-ups that stand there stay")
     made.add_argument("--png", type=Path)
     made.add_argument("--keep", type=Path, metavar="FOLDER", help="keep journals and logs there")
     return made
@@ -100,6 +100,8 @@ def main() -> int:
             folder.mkdir(parents=True)
             asyncio.run(one(setup, asked, run, folder))
     print(told(run))
+    if asked.json and asked.json.exists():
+        run = run.with_others_of(msgspec.json.decode(asked.json.read_bytes(), type=Run))
     if asked.json:
         asked.json.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
     if asked.png:

@@ -33,6 +33,7 @@ lanes = {lanes}
 url = "{url}"
 username = "{user}"
 password_file = "{secrets}/password"
+clean_session = {clean}
 [payby]
 base_url = "{payby}"
 partner_id = "200000000888"
@@ -56,8 +57,8 @@ class Broker(Protocol):
 
     name: str
     password: str
-    kerb_is_clean: bool
-    """Do lanes leave nothing behind at the broker when they disconnect?"""
+    clean_session: bool
+    """The configuration's: does the broker forget who is away?"""
 
     def start(self) -> None: ...
     def addresses(self, garage: int, lane: int) -> Sequence[tuple[str, int]]: ...
@@ -187,7 +188,7 @@ class Cell:
                 CONFIGURATION.format(
                     garage=garage, lanes=self._most, url=self.broker.url(number), secrets=self._secrets, port=port,
                     user=self.broker.user(garage, role), payby=f"http://127.0.0.1:{self._payby}/sgs/api",
-                    journal=self.journals.section(garage),
+                    journal=self.journals.section(garage), clean=str(self.broker.clean_session).lower(),
                 ),
                 encoding="utf-8",
             )  # fmt: skip
@@ -204,7 +205,7 @@ class Cell:
                 hear,
                 ready,
                 self.traffic,
-                clean=self.broker.kerb_is_clean,
+                clean=self.broker.clean_session,
             )
 
         lane = Lane(

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from tests.support import mqtt_packets as packets
 from tests.support.mqtt_packets import Connack, Packet, Parser, Puback, Publish, Suback
 
-KEEPALIVE_S, SILENT_S = 5, 12.0
-"""What is asked of the broker, as the product does, and after how long without a byte a link counts as dead."""
+KEEPALIVE_S, SILENT_S = 5, 15.0
+"""As the product has them: the keep-alive, within which a CONNECT must be answered too, and after how long without a
+message (a lane hears its own heartbeats) a connection is made anew."""
 AGAIN_S = 0.2
 """The pause before the next address is tried, the product's first one."""
 
@@ -34,6 +35,8 @@ class Traffic:
     said: int = 0
     heard: int = 0
     connects: int = 0
+    given_up: int = 0
+    """Connections that the broker took, or seemed to, and on which nothing came."""
 
 
 class LaneConnection(asyncio.Protocol):
@@ -63,6 +66,7 @@ class LaneConnection(asyncio.Protocol):
         self._parser = Parser()
         self._ended = asyncio.Event()
         self._last_heard = self._last_said = 0.0
+        self._is_taken = False
         self._refused = ""
         self.granted = asyncio.Event()
         """Set while there is a connection with its filters."""
@@ -104,14 +108,15 @@ class LaneConnection(asyncio.Protocol):
         return not self._waiting
 
     async def _watch(self) -> None:
-        """Ping while nothing is said, until the connection has ended; one that is silent is given up."""
+        """Ping while nothing is said, until the connection has ended; one that brings nothing is given up."""
         loop = asyncio.get_running_loop()
         while not self._ended.is_set():
             try:
                 async with asyncio.timeout(KEEPALIVE_S / 2):
                     await self._ended.wait()
             except TimeoutError:
-                if self._transport and loop.time() - self._last_heard > SILENT_S:
+                if self._transport and loop.time() - self._last_heard > (SILENT_S if self._is_taken else KEEPALIVE_S):
+                    self._traffic.given_up += 1
                     self._transport.abort()
                 elif loop.time() - self._last_said > KEEPALIVE_S / 2:
                     self._write(packets.PINGREQ)
@@ -120,7 +125,7 @@ class LaneConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._transport, self._parser = transport, Parser()
+        self._transport, self._parser, self._is_taken = transport, Parser(), False
         self._last_heard = asyncio.get_running_loop().time()
         self._write(packets.connect(self._client_id, *self._user, KEEPALIVE_S, clean=self._clean))
 
@@ -130,7 +135,6 @@ class LaneConnection(asyncio.Protocol):
         self._ended.set()
 
     def data_received(self, data: bytes) -> None:
-        self._last_heard = asyncio.get_running_loop().time()
         for packet in self._parser.feed(data):
             self._take(packet)
 
@@ -138,6 +142,7 @@ class LaneConnection(asyncio.Protocol):
         match packet:
             case Publish():
                 self._traffic.heard += 1
+                self._last_heard = asyncio.get_running_loop().time()
                 if packet.qos:
                     self._write(packets.puback(packet.mid))
                 self._hear(packet.topic, packet.payload, packet.retain)
@@ -145,6 +150,7 @@ class LaneConnection(asyncio.Protocol):
                 if (done := self._waiting.pop(packet.mid, None)) and done.taken:
                     done.taken()
             case Connack(code=0):
+                self._is_taken = True
                 self._write(packets.subscribe(self._filters, next(self._mids)))
             case Connack():
                 self._refuse(packets.REFUSALS.get(packet.code, f"code {packet.code}"))

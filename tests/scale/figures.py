@@ -143,6 +143,20 @@ class Run(msgspec.Struct):
     outages: list[Outage]
     ledgers: list[Ledger]
 
+    def with_others_of(self, older: "Run") -> "Run":
+        """This run, and of an older one the set-ups that this one did not have."""
+        here = self.engines.keys()
+        merged = Run(
+            self.at, self.cores, self.memory_gib, {**older.engines, **self.engines},
+            self.steps + [one for one in older.steps if one.setup not in here],
+            self.outages + [one for one in older.outages if one.setup not in here],
+            self.ledgers + [one for one in older.ledgers if one.setup not in here],
+        )  # fmt: skip
+        merged.engines = {setup: merged.engines[setup] for setup in SETUPS if setup in merged.engines}
+        for part in merged.steps, merged.outages, merged.ledgers:
+            part.sort(key=lambda one: SETUPS.index(one.setup))
+        return merged
+
     @property
     def well(self) -> bool:
         return all(one.well for one in self.outages) and all(one.well for one in self.ledgers)

@@ -10,7 +10,7 @@ from tests.conftest import Mosquitto
 class MosquittoBroker:
     """See cell.Broker."""
 
-    name, kerb_is_clean = "Mosquitto", False
+    name, clean_session = "Mosquitto", False
     password = "unused"
 
     def __init__(self, folder: Path) -> None:

@@ -39,7 +39,7 @@ NAMED = 'mount --bind "$0" /etc/hosts && exec "$@"'
 class RabbitMqCluster:
     """See cell.Broker. ``users``: of each garage its lanes."""
 
-    kerb_is_clean = False
+    clean_session = True
     password = "unused"
 
     def __init__(self, folder: Path, root: Path | None, garages: Mapping[str, Sequence[str]]) -> None:

@@ -20,6 +20,8 @@ BUSY = 0.5
 """The part of a core that may be busy at the busiest time, so that a machine can die and the others carry on."""
 COPIES = 3
 """Of each row: the primary's, the synchronous standby's, and the third server's."""
+RENEWALS = 1
+"""Of a garage's lease, a second."""
 WORKERS = 2
 """Of each garage: one that works, and one that stands by with as much memory. So with listeners."""
 
@@ -96,7 +98,7 @@ def basis(run: Run) -> Basis:
         },
         {"broker": broker_mib[1], "database": database_mib[1]},
         broker.messages_per_s / broker.visits_per_s,
-        (database.commits_per_s or 0.0) / database.visits_per_s,
+        ledger.commits_a_visit,
         ledger.disk_a_visit,
     )  # fmt: skip
 
@@ -131,7 +133,10 @@ def needs(found: Basis) -> list[Need]:
         Need("garages", garages, "", f"{CELL_LANES} lanes ÷ {GARAGE_LANES}"),
         Need("visits", per_s, "a second", f"{CELL_LANES} lanes × {CARS_AN_HOUR} cars an hour ÷ 3600"),
         Need("messages at lanes", per_s * found.messages, "a second", f"{per_s:.0f} visits/s × {found.messages:.0f}"),
-        Need("commits", per_s * found.commits, "a second", f"{per_s:.0f} visits/s × {found.commits:.1f}"),
+        Need(
+            "commits", per_s * found.commits + garages * RENEWALS, "a second",
+            f"{per_s:.0f} visits/s × {found.commits:.1f} + {garages} garages × {RENEWALS} renewal of the lease",
+        ),
         cores("worker", garages, "garages"),
         cores("listener", garages, "garages"),
         cores("broker", CELL_LANES, "lanes"),
