@@ -160,7 +160,7 @@ growth: $(READY_DEV)
 	@deploy/packages test
 	$(BIN)/python -m tests.bench.growth $(ARGS)
 
-# Eleven minutes; `ARGS=--quick` is one, of Mosquitto alone. RabbitMQ 4 runs in a root of the Debian release that has it,
+# A quarter of an hour; `ARGS=--quick` is a minute, of Mosquitto alone. RabbitMQ 4 runs in a root of the Debian release that has it,
 # Patroni in an environment of its own, of Debian's Python, because the user postgres may not reach everybody's. The page's figures: `ARGS='--json deploy/cluster/scale.json --png deploy/pictures/scale.png'`.
 READY_PATRONI := .venv/patroni/.ready
 RABBITMQ := build/roots/rabbitmq

@@ -71,6 +71,13 @@ async def one(setup: Setup, asked: argparse.Namespace, run: Run, folder: Path) -
         run.ledgers.append(await measured.ledger())
 
 
+def keep(run: Run, file: Path) -> None:
+    """Write what was found so far, beside the other set-ups that the file has."""
+    if file.exists():
+        run = run.with_others_of(msgspec.json.decode(file.read_bytes(), type=Run))
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
+
+
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--quick", action="store_true", help="a minute: Mosquitto and SQLite, up to eight lanes")
@@ -99,13 +106,11 @@ def main() -> int:
             folder = (asked.keep or Path(made)) / setup
             folder.mkdir(parents=True)
             asyncio.run(one(setup, asked, run, folder))
+        if asked.json:
+            keep(run, asked.json)
     print(told(run))
-    if asked.json and asked.json.exists():
-        run = run.with_others_of(msgspec.json.decode(asked.json.read_bytes(), type=Run))
-    if asked.json:
-        asked.json.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
     if asked.png:
-        save(picture(run), asked.png)
+        save(picture(msgspec.json.decode(asked.json.read_bytes(), type=Run) if asked.json else run), asked.png)
     return int(not run.well)
 
 

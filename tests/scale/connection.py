@@ -30,13 +30,10 @@ class Unacknowledged:
 
 @dataclass(slots=True)
 class Traffic:
-    """What all lanes of a run said and heard, in messages, and how often one connected."""
+    """What all lanes of a run said and heard, in messages."""
 
     said: int = 0
     heard: int = 0
-    connects: int = 0
-    given_up: int = 0
-    """Connections that the broker took, or seemed to, and on which nothing came."""
 
 
 class LaneConnection(asyncio.Protocol):
@@ -116,7 +113,6 @@ class LaneConnection(asyncio.Protocol):
                     await self._ended.wait()
             except TimeoutError:
                 if self._transport and loop.time() - self._last_heard > (SILENT_S if self._is_taken else KEEPALIVE_S):
-                    self._traffic.given_up += 1
                     self._transport.abort()
                 elif loop.time() - self._last_said > KEEPALIVE_S / 2:
                     self._write(packets.PINGREQ)
@@ -157,7 +153,6 @@ class LaneConnection(asyncio.Protocol):
             case Suback() if 0x80 in packet.codes:
                 self._refuse("a filter was refused")
             case Suback():
-                self._traffic.connects += 1
                 self.granted.set()
                 for mid, message in self._waiting.items():
                     self._traffic.said += 1

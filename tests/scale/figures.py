@@ -51,7 +51,8 @@ class Step(msgspec.Struct, frozen=True):
     machine: float
     """… and that all did which ran: where it is more, others slowed the run."""
     visit_cpu_ms: dict[str, float]
-    """By part: of a visit, without what the part takes when no car comes."""
+    """By part: of a visit, without what the part takes when no car comes; not below 0, as where it then does its idle
+    work in larger pieces."""
     idle_cpu_ms: dict[str, float]
     """By part: in a second without cars."""
     memory_mib: dict[str, float]

@@ -63,8 +63,6 @@ class Findings:
     left: int = 0
     stuck: list[str] = field(default_factory=list)
     """Cars that did not leave, in words."""
-    paid: dict[str, str] = field(default_factory=dict)
-    """The orders that a phone paid, each with its garage."""
     lifted: dict[str, list[str]] = field(default_factory=dict)
     """By order: the lifts that came for it, each once."""
     answered: dict[str, str] = field(default_factory=dict)
@@ -288,7 +286,6 @@ class Lane:
         if not await self._pay(number):
             findings.stuck.append(f"{self.garage} {self.name}: {number} could not be paid")
             return
-        findings.paid[number] = self.garage
         if await self._until(lambda: number in findings.lifted, GIVES_UP_S):
             findings.lift.append((loop.time(), loop.time() - began))
             findings.left += 1

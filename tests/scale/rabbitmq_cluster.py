@@ -106,9 +106,8 @@ class RabbitMqCluster:
         self._run("epmd", "epmd", "-address", "127.0.0.1", "-port", str(self._epmd))
         for node in NODES:
             self._run(node, str(HOME / "rabbitmq-server"), node=node)
-        for node, host in zip(NODES, HOSTS, strict=True):
-            listens(self._started[node], self._port, self._folder / f"{node}.log", limit_s=START_S, host=host)
-            self.control("rabbitmqctl", "await_startup", node=node)
+        for node in NODES:
+            self._serves(node)
         running = json.loads(self.control("rabbitmqctl", "cluster_status", "--formatter", "json"))["running_nodes"]
         if len(running) != len(NODES):
             raise RuntimeError(f"the nodes did not join: {running}")
@@ -164,6 +163,12 @@ class RabbitMqCluster:
         node = NODES[garage % len(NODES)]
         self._end(node)
         self._run(node, str(HOME / "rabbitmq-server"), node=node)
+        self._serves(node)
+
+    def _serves(self, node: str) -> None:
+        """Wait until it does."""
+        host = HOSTS[NODES.index(node)]
+        listens(self._started[node], self._port, self._folder / f"{node}.log", limit_s=START_S, host=host)
         self.control("rabbitmqctl", "await_startup", node=node)
 
     def _beam(self, node: str) -> int:

@@ -96,7 +96,10 @@ def first_to_break(steps: Sequence[Step]) -> str:
     spent = {part: max(0.0, last.visit_cpu_ms[part]) for part in (*PARTS, *BESIDE)}
     whole = sum(spent.values()) or 1.0
     parts = ", ".join(f"{part} {ms / whole:.0%}" for part, ms in sorted(spent.items(), key=lambda one: -one[1]) if ms)
-    what = "all cores are busy" if last.machine >= FULL else f"the cores are {last.busy:.0%} busy, and something waits"
+    ours = f"{last.busy:.0%} of them"
+    what = (
+        f"all cores are busy, {ours} for this run" if last.machine >= FULL else f"{ours} are busy, and something waits"
+    )
     return f"{last.setup}: at {size} lanes {last.reached:.0%} of the visits came through: {what} ({parts})"
 
 
