@@ -71,10 +71,11 @@ async def one(setup: Setup, asked: argparse.Namespace, run: Run, folder: Path) -
         run.ledgers.append(await measured.ledger())
 
 
-def keep(run: Run, file: Path) -> None:
-    """Write what was found so far, beside the other set-ups that the file has."""
+def keep(run: Run, file: Path, *, deaths_alone: bool = False) -> None:
+    """Write what was found so far, beside the other set-ups that the file has; ``deaths_alone``: see Run."""
     if file.exists():
-        run = run.with_others_of(msgspec.json.decode(file.read_bytes(), type=Run))
+        older = msgspec.json.decode(file.read_bytes(), type=Run)
+        run = older.with_deaths_of(run) if deaths_alone else run.with_others_of(older)
     file.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
 
 
@@ -89,6 +90,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--often", type=float, default=OFTEN_S, help="… while something is killed (default: %(default)s)")
     made.add_argument("--json", type=Path, help="keep it there; other set-ups that stand there stay")
+    made.add_argument("--deaths", action="store_true", help="add to that file what died, and what was lost, alone")
     made.add_argument("--png", type=Path)
     made.add_argument("--keep", type=Path, metavar="FOLDER", help="keep journals and logs there")
     return made
@@ -107,7 +109,7 @@ def main() -> int:
             folder.mkdir(parents=True)
             asyncio.run(one(setup, asked, run, folder))
         if asked.json:
-            keep(run, asked.json)
+            keep(run, asked.json, deaths_alone=asked.deaths)
     print(told(run))
     if asked.png:
         save(picture(msgspec.json.decode(asked.json.read_bytes(), type=Run) if asked.json else run), asked.png)

@@ -158,6 +158,13 @@ class Run(msgspec.Struct):
             part.sort(key=lambda one: SETUPS.index(one.setup))
         return merged
 
+    def with_deaths_of(self, newer: "Run") -> "Run":
+        """This run, and what died and what became of the payments in another one, of another size."""
+        merged = self.with_others_of(newer)
+        merged.outages = sorted(self.outages + newer.outages, key=lambda one: SETUPS.index(one.setup))
+        merged.ledgers = sorted(self.ledgers + newer.ledgers, key=lambda one: SETUPS.index(one.setup))
+        return merged
+
     @property
     def well(self) -> bool:
         return all(one.well for one in self.outages) and all(one.well for one in self.ledgers)

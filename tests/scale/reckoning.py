@@ -6,6 +6,7 @@ for each visit, and so much for each lane or garage that stands idle.
 """
 
 import math
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -37,8 +38,6 @@ class Basis:
     """Of a worker, of a listener, of a lane at the broker, of a garage at the database."""
     base_mib: dict[str, float]
     """Of the broker's and of the database's processes before there is any lane."""
-    messages: float
-    """Of a visit, at the lane."""
     commits: float
     bytes: float
 
@@ -62,6 +61,12 @@ def largest(run: Run, setup: Setup) -> Step:
     return [step for step in run.steps if step.setup == setup and not step.too_much][-1]
 
 
+def middle(run: Run, setup: Setup, part: str) -> float:
+    """ms of a visit at the middle one of the set-up's good steps: few visits are dearer, and with no CPU to spare many
+    share their cost."""
+    return statistics.median(s.visit_cpu_ms[part] for s in run.steps if s.setup == setup and not s.too_much)
+
+
 def slope(run: Run, setup: Setup, value: Callable[[Step], float], size: Callable[[Step], int]) -> tuple[float, float]:
     """By how much a value grows with each of ``size``, from a set-up's smallest step to its largest good one; and what
     it has without any. Neither is below 0."""
@@ -72,7 +77,7 @@ def slope(run: Run, setup: Setup, value: Callable[[Step], float], size: Callable
 
 def basis(run: Run) -> Basis:
     """From a run that has both set-ups of a hosted cell."""
-    broker, database = largest(run, "rabbitmq"), largest(run, "patroni")
+    database = largest(run, "patroni")
     ledger = next(one for one in run.ledgers if one.setup == "patroni")
 
     def lanes(step: Step) -> int:
@@ -85,7 +90,10 @@ def basis(run: Run) -> Basis:
     database_mib = slope(run, "patroni", lambda step: step.memory_mib["database"], garages)
     roles = ("worker", "listener")
     return Basis(
-        {**database.visit_cpu_ms, "broker": broker.visit_cpu_ms["broker"]},
+        {
+            **{part: middle(run, "patroni", part) for part in (*roles, "database")},
+            "broker": middle(run, "rabbitmq", "broker"),
+        },
         {
             **{role: database.idle_cpu_ms[role] / database.garages for role in roles},
             "broker": slope(run, "rabbitmq", lambda step: step.idle_cpu_ms["broker"], lanes)[0],
@@ -97,7 +105,6 @@ def basis(run: Run) -> Basis:
             "database": database_mib[0],
         },
         {"broker": broker_mib[1], "database": database_mib[1]},
-        broker.messages_per_s / broker.visits_per_s,
         ledger.commits_a_visit,
         ledger.disk_a_visit,
     )  # fmt: skip
@@ -132,7 +139,6 @@ def needs(found: Basis) -> list[Need]:
     return [
         Need("garages", garages, "", f"{CELL_LANES} lanes ÷ {GARAGE_LANES}"),
         Need("visits", per_s, "a second", f"{CELL_LANES} lanes × {CARS_AN_HOUR} cars an hour ÷ 3600"),
-        Need("messages at lanes", per_s * found.messages, "a second", f"{per_s:.0f} visits/s × {found.messages:.0f}"),
         Need(
             "commits", per_s * found.commits + garages * RENEWALS, "a second",
             f"{per_s:.0f} visits/s × {found.commits:.1f} + {garages} garages × {RENEWALS} renewal of the lease",
@@ -154,8 +160,9 @@ def needs(found: Basis) -> list[Need]:
 
 def reckoned(run: Run) -> str:
     """The reckoning as a table."""
-    found = needs(basis(run))
-    cores = sum(need.cell for need in found if need.unit == "cores")
+    found = basis(run)
+    needed = needs(found)
+    cores = sum(need.cell for need in needed if need.unit == "cores")
     whole = Need("cores in all", cores, "cores", "worker + listener + broker + database")
     machines = Need("machines of 16 cores", max(3, math.ceil(cores / 16)), "", f"{cores:.0f} cores ÷ 16, at least 3")
     rows = [
@@ -165,8 +172,11 @@ def reckoned(run: Run) -> str:
             f"{_number(need.whole)} {need.unit}".strip(),
             need.arithmetic,
         ]
-        for need in (*found, whole, machines)
+        for need in (*needed, whole, machines)
     ]
+    each = sum(found.memory_mib[role] for role in ("worker", "listener"))
+    hold = f"{run.memory_gib} GiB ÷ {each:.0f} MiB of a worker and a listener"
+    rows.append([f"garages in {run.memory_gib} GiB", _number(run.memory_gib * 1024 / each), "", hold])
     return table(["reckoned", f"a cell of {CELL_LANES:,} lanes", f"{LANES:,} lanes", "for a cell"], rows)
 
 

@@ -46,7 +46,7 @@ def costs(run: Run) -> str:
     ]
     rows = []
     for step in run.steps:
-        visit = [f"{step.visit_cpu_ms[part]:.1f}" for part in (*PARTS, *BESIDE)]
+        visit = [f"{max(0.0, step.visit_cpu_ms[part]):.1f}" for part in (*PARTS, *BESIDE)]
         idle = [f"{step.idle_cpu_ms[part]:.0f}" for part in PARTS]
         rows.append([step.setup, f"{step.garages} × {step.lanes}", *visit, *idle])
     return table(head, rows)
