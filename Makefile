@@ -11,6 +11,7 @@
 # make bench         each step of a visit and the whole line, beside what else one could take and beside its floor
 # make soak VISITS=10000   a week of a garage within an hour, faults on: does memory or anything else grow?
 # make growth        what a visit costs by lanes, by watchers, and by visits in the journal
+# make scale         a cell of many garages at real brokers and databases, two of which die: times, costs, and what is lost
 # make deb           a Debian package and a wheelhouse in dist/, for RELEASE=bookworm or trixie
 # make package-test  the same, then installed, upgraded and removed in clean roots of that release, and booted
 # make fuzz          searches for bytes from outside that a decoder does not take or refuse as it should
@@ -39,7 +40,7 @@ LIVES ?= 3000
 SEED ?= 1
 .PHONY: help demo test check-system lint types imports unit browser cluster integrations fuzz audit sbom sim chaos acceptance \
 	faults coverage mutation \
-	counts soak growth bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-line bench-small bench-desk \
+	counts soak growth scale bench bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-line bench-small bench-desk \
 	lock clean deb wheelhouse package-test newest
 
 help:
@@ -158,6 +159,25 @@ soak: $(READY_DEV)
 growth: $(READY_DEV)
 	@deploy/packages test
 	$(BIN)/python -m tests.bench.growth $(ARGS)
+
+# A quarter of an hour; `ARGS=--quick` is a minute, of Mosquitto alone. RabbitMQ 4 runs in a root of the Debian release that has it,
+# Patroni in an environment of its own, of Debian's Python, because the user postgres may not reach everybody's. The page's figures: `ARGS='--json deploy/cluster/scale.json --png deploy/pictures/scale.png'`.
+READY_PATRONI := .venv/patroni/.ready
+RABBITMQ := build/roots/rabbitmq
+scale: $(READY_DEV) $(if $(findstring --quick,$(ARGS)),,$(READY_PATRONI) $(RABBITMQ))
+	@deploy/packages test
+	@$(if $(findstring --quick,$(ARGS)),,deploy/packages cluster)
+	$(BIN)/python -m tests.scale $(ARGS)
+
+$(READY_PATRONI): tests/scale/patroni.txt $(READY)
+	@test -x .venv/patroni/bin/python || /usr/bin/python3 -m venv --without-pip .venv/patroni
+	$(BIN)/python -m pip --python .venv/patroni/bin/python install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/scale/patroni.txt
+	@touch $(READY_PATRONI)
+
+$(RABBITMQ):
+	@deploy/packages package
+	mmdebstrap --quiet --variant=minbase --include=rabbitmq-server trixie $(RABBITMQ).part
+	mv $(RABBITMQ).part $(RABBITMQ)
 
 # Measurements: ratios in one interleaved run. They end with status 1 if a target is missed, and need a quiet machine.
 bench-mqtt bench-lcd bench-journal bench-flood bench-tariff bench-line bench-small: bench-%: $(READY_DEV)

@@ -126,7 +126,7 @@ def mqtt_client(
         cert_file=mqtt.cert_file,
         key_file=mqtt.key_file,
         will=will,
-        clean=clean,
+        clean=clean or mqtt.clean_session,
         may_speak=may_speak,
     )
 

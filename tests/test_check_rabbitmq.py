@@ -27,9 +27,9 @@ STATUS: dict[str, Any] = {
 }
 
 
-def settings(user: str = "marina.worker") -> Settings:
+def settings(user: str = "marina.worker", clean: str = "true") -> Settings:
     text = f'[garage]\nid = "marina"\n[mqtt]\nurl = "mqtt://b:1883"\nusername = "{user}"\npassword_file = "p"\n'
-    return parse(text, Path("exit-terminal.toml"))
+    return parse(f"{text}clean_session = {clean}\n", Path("exit-terminal.toml"))
 
 
 async def judged(folder: Path, *exports: Any, user: str = "marina.worker") -> list[Finding]:
@@ -45,6 +45,13 @@ async def judged(folder: Path, *exports: Any, user: str = "marina.worker") -> li
 async def test_a_sound_cluster_is_proved(tmp_path: Path) -> None:
     [found] = await judged(tmp_path, GOOD, GOOD, GOOD, [SESSION], STATUS)
     assert (found.outcome, found.text) == ("proved", "3 nodes and 1 queues were looked at")
+
+
+async def test_a_role_whose_session_is_kept_there_is_refused_and_elsewhere_not(tmp_path: Path) -> None:
+    found = [one async for one in rabbitmq(settings(clean="false"), machine(tmp_path))]
+    assert [one.outcome for one in found] == ["failed", "unproven"]
+    assert found[0].key == "mqtt.clean_session" and "shut out" in found[0].text
+    assert [one async for one in rabbitmq(settings("worker", "false"), machine(tmp_path))] == []
 
 
 async def test_without_exports_it_is_unproven_for_a_user_of_rabbitmq_and_nothing_for_another(tmp_path: Path) -> None:

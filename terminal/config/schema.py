@@ -66,7 +66,8 @@ class LaneSettings(Section, frozen=True):
 
 
 class MqttSettings(Section, frozen=True):
-    """How every role reaches the broker; no `ca_file` means the system's authorities."""
+    """How every role reaches the broker; no `ca_file` means the system's authorities. With `clean_session` the broker
+    keeps nothing for a role that is away."""
 
     url: Annotated[str, Meta(pattern=r"^mqtts?://[^/@\s]+/?\Z", description="mqtt://HOST:PORT or mqtts://HOST:PORT")]
     username: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z", description="a user of the broker")]
@@ -74,6 +75,7 @@ class MqttSettings(Section, frozen=True):
     ca_file: File | None = None
     cert_file: File | None = None
     key_file: File | None = None
+    clean_session: Annotated[bool, Meta(description="true or false")] = False
 
 
 class BrokerSettings(Section, frozen=True):

@@ -59,13 +59,20 @@ class PatroniCluster:
         os.kill(int((self.folder / f"data-{name}/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
         bring_down(self._processes.pop(f"patroni-{name}"), signal.SIGKILL)
 
-    def until(self, names: str, role: str) -> None:
-        """Wait until one of the members (by their letters) has this role."""
+    def until(self, names: str, role: str) -> str:
+        """Wait until one of the members (by their letters) has this role; which one."""
         began = time.monotonic()
-        while not any(self._roles().get(name) == role for name in names):
+        while True:
+            roles = self._roles()
+            if found := [name for name in names if roles.get(name) == role]:
+                return found[0]
             if time.monotonic() - began > START_S:
-                raise RuntimeError(f"none of {names} is {role}: {self._roles()}\n{self._log(f'patroni-{names[0]}')}")
+                raise RuntimeError(f"none of {names} is {role}: {roles}\n{self._log(f'patroni-{names[0]}')}")
             time.sleep(0.2)  # nothing tells
+
+    def pids(self) -> list[int]:
+        """Of etcd and the agents; the servers are their children, or have none."""
+        return [process.pid for process in self._processes.values() if process.poll() is None]
 
     def control(self, line: str) -> str:
         """A line of the page that calls a program of Patroni's, as Debian has it."""

@@ -37,8 +37,12 @@ class _Reports:
 
 async def rabbitmq(settings: Settings, machine: Machine) -> AsyncIterator[Finding]:
     """A line for each matter; nothing where the broker is none of RabbitMQ's."""
+    is_ours = settings.mqtt and settings.garage and settings.mqtt.username.startswith(f"{settings.garage.id}.")
+    if is_ours and settings.mqtt and not settings.mqtt.clean_session:
+        text = "mqtt.clean_session is false: when a node dies, its clients are shut out until it is back"
+        yield Finding(_NAME, False, text, f"clean_session = true; {_HOW}", about="mqtt.clean_session")
     if not machine.rabbitmq_reports:
-        if settings.mqtt and settings.garage and settings.mqtt.username.startswith(f"{settings.garage.id}."):
+        if is_ours:
             text = "whether a dead node loses nothing, and a split one pauses, no client can see"
             yield Finding(_NAME, True, text, f"check --rabbitmq FILE; {_HOW}", but="unproven", about="mqtt.url")
         return
@@ -83,7 +87,7 @@ def _judge(reports: _Reports) -> Iterator[Finding]:
     classic = [plain(str(queue["name"]), 80) for queue in reports.queues or [] if _is_lossy(queue)]
     if classic:
         text = f"{len(classic)} sessions are on classic queues, whose node's death loses what was acknowledged: "
-        advice = "set mqtt.durable_queue_type = quorum, then delete these queues while their roles are stopped"
+        advice = "set clean_session = true, and delete these queues while their roles are stopped"
         yield Finding(f"{_NAME} queues", False, f"{text}{classic[0]}", advice, about="mqtt.url")
 
 
