@@ -50,6 +50,8 @@ class WorkerLog:
         self._process.has_read()
 
     def note(self, rows: Sequence[tuple[str, bytes]], at_ms: int) -> None:
+        if self._process.is_dead:  # beside an append at which it died
+            raise asyncio.CancelledError
         if self._sitting and self._sitting.is_replaced:
             return
         self._process.compares()
