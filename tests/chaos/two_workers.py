@@ -17,6 +17,8 @@ TAKE_OVER_S, PLANNED_S = 5.0, 1.0
 """What deploy/postgresql.md promises: of a death, and of a planned stop."""
 ALL_S, SLOWEST_S = 40.0, 25.0
 """The longest that is waited for any take-over, and that one may take; also where the database's server died."""
+NEXT_S = 2.0
+"""The next car comes by then."""
 FREEZES_S = 2, 4, 8, 40
 STEP_S = 10.0
 """A step of the journal is reached within that time, or the worker is killed where it is."""
@@ -66,6 +68,7 @@ class Storm:
         dice = random.Random(f"{self._scene.seed}/{kerb.name}")
         while not self._over:
             await self._scene.car(dice.choice(MANNERS[kerb.has_loops]), kerb=kerb)
+            await asyncio.sleep(dice.uniform(0.0, NEXT_S))
 
 
 class Faults:
