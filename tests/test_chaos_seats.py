@@ -16,16 +16,16 @@ LIFT = "parking/marina/exit-1/lift"
 FIRST = f"""\
 1000 {A} stands-by
 1010 {A} took 1 1005
-1020 {A} wrote 1 1 1 aa 1015
+1020 {A} wrote 1 1 1 aa 1015 1015
 1030 {A} sends 5000 90 1
 1040 {A} sends 6000 400 /sgs/api/acquire2/placeOrder
-1500 {A} wrote 1 2 3 cc 1490
+1500 {A} wrote 1 2 3 cc 1490 1490
 2400 {A} renewed 1 2390
 2450 {A} sends 5000 700 {LIFT}#lift-1"""
 SECOND = f"""\
 1100 {B} stands-by
 6010 {B} took 2 6000
-6020 {B} wrote 2 5 5 ee 6015
+6020 {B} wrote 2 5 5 ee 6015 6015
 6030 {B} sends 5001 90 1
 6100 {B} sends 6001 400 /sgs/api/acquire2/getOrder
 6200 {B} released 2"""
@@ -77,20 +77,24 @@ def epochs_go_back() -> SeatHistory:
 
 
 def acknowledged_twice() -> SeatHistory:
-    return history(FIRST + f"\n2500 {A} wrote 1 4 5 ee 2490")
+    return history(FIRST + f"\n2500 {A} wrote 1 4 5 ee 2490 2490")
 
 
 def older_epoch_after_a_newer_one() -> SeatHistory:
-    whole = history(FIRST + f"\n7000 {A} wrote 1 6 6 ff 2490")
+    whole = history(FIRST + f"\n7000 {A} wrote 1 6 6 ff 2490 2490")
     return replace(whole, rows=[*whole.rows, StoredRow(6, "ff")])
 
 
 def acknowledged_and_missing() -> SeatHistory:
-    return history(second=SECOND + f"\n6150 {B} wrote 2 6 6 ff 6140")
+    return history(second=SECOND + f"\n6150 {B} wrote 2 6 6 ff 6140 6140")
 
 
 def acknowledged_and_another() -> SeatHistory:
     return history(second=SECOND.replace(" ee ", " e0 "))
+
+
+def written_after_another_took_it() -> SeatHistory:
+    return history(FIRST + f"\n6018 {A} wrote 1 4 4 dd 6011 6011")
 
 
 def taken_twice() -> SeatHistory:
@@ -127,6 +131,7 @@ BROKEN: dict[Callable[[], SeatHistory], str] = {
     older_epoch_after_a_newer_one: "written under epoch 1, after one of 2",
     acknowledged_and_missing: "is missing",
     acknowledged_and_another: "is another now",
+    written_after_another_took_it: "row 4 of epoch 1 was written 1 ms after another took the lease",
     taken_twice: "epoch 2 was taken twice",
     said_before_it_had_the_lease: "before it had the lease",
     said_after_another_took_it: "after another took the lease",

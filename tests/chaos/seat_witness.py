@@ -3,9 +3,9 @@
 Appends lines ``<ms> <pid> <what>``, at the moment that it knows, or is about to send:
 
 ``stands-by`` as it looks at the lease on a connection for the first time; ``took EPOCH SENT``; ``renewed EPOCH SENT``;
-``wrote EPOCH FIRST LAST HASH SENT`` for acknowledged rows, with the hash of the last; ``released EPOCH``;
+``wrote EPOCH FIRST LAST HASH BEGUN SENT`` for acknowledged rows, with the hash of the last; ``released EPOCH``;
 ``sends PORT BYTES WHAT`` for what goes out by TCP, which the database's connection does not. SENT is the ms at which
-the statement was sent.
+the statement was sent, BEGUN that from which on it was to be, which a step may lie behind.
 
 What is replaced for that is psycopg's cursor and the socket's send, nothing of ours.
 """
@@ -48,16 +48,17 @@ def _watch_statements(note: Callable[..., None], step: Step, ring: Callable[[], 
         is_append, sent_ms = "INSERT INTO entry SELECT" in text, time.time_ns() // 1_000_000
         if is_append:
             _come(step, "before", list(zip(*params[5:], strict=True)))
+        begun_ms, sent_ms = sent_ms, time.time_ns() // 1_000_000
         plain(cursor, query, params, **more)
         if is_append and cursor.rowcount == len(params[5]) and not cursor.connection.notices:
             last, chain, epoch = params[:3]
-            note("wrote", epoch, last - len(params[5]) + 1, last, chain.hex(), sent_ms)
+            note("wrote", epoch, last - len(params[5]) + 1, last, chain.hex(), begun_ms, sent_ms)
             _come(step, "after", [])
         elif "SET epoch = epoch + 1" in text and cursor.rowcount == 1:
-            note("took", params[2] + 1, sent_ms)
+            note("took", params[2] + 1, begun_ms)
             ring()
         elif "RETURNING asked" in text and cursor.rowcount == 1:
-            note("renewed", params[0], sent_ms)
+            note("renewed", params[0], begun_ms)
         elif "SET holder = ''" in text and cursor.rowcount == 1:
             note("released", params[0])
             ring()

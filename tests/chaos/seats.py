@@ -33,13 +33,15 @@ class Taking:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """Rows that the database acknowledged; ``chain`` in hexadecimal digits, of the last."""
+    """Rows that the database acknowledged; ``chain`` in hexadecimal digits, of the last. ms at which they were sent and
+    acknowledged."""
 
     worker: str
     epoch: int
     first: int
     last: int
     chain: str
+    sent: int
     at: int
 
 
@@ -93,10 +95,11 @@ class SeatRecords:
                 self._renewed(epoch, sent)
             case "renewed", [epoch, sent]:
                 self._renewed(epoch, sent)
-            case "wrote", [epoch, first, last, chain, sent]:
-                self.acknowledged.append(Acknowledged(worker, int(epoch), int(first), int(last), chain, at))
+            case "wrote", [epoch, first, last, chain, begun, sent]:
+                done = Acknowledged(worker, int(epoch), int(first), int(last), chain, int(sent), at)
+                self.acknowledged.append(done)
                 self.wrote.setdefault(int(epoch), at)
-                self._renewed(epoch, sent)
+                self._renewed(epoch, begun)
             case "released", [epoch]:
                 self.releases[int(epoch)] = at
             case "sends", [_, _, *what]:
@@ -162,6 +165,11 @@ def _one_history(history: SeatHistory) -> Iterator[str]:
             yield f"I9: row {one.last} was acknowledged to {one.worker}, and is missing"
         elif rows[one.last].chain != one.chain:
             yield f"I9: row {one.last} was acknowledged to {one.worker}, and is another now"
+    known = {taking.epoch: taking.at for taking in history.records.takings}
+    for one in wrote:
+        late_ms = one.sent - known.get(one.epoch + 1, 1 << 60)
+        if late_ms > 0:
+            yield f"I9: row {one.last} of epoch {one.epoch} was written {late_ms} ms after another took the lease"
     taken = [taking.epoch for taking in history.records.takings]
     for epoch in {epoch for epoch in taken if taken.count(epoch) > 1}:
         yield f"I9: epoch {epoch} was taken twice"

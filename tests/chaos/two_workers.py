@@ -5,8 +5,9 @@ import math
 import random
 import signal
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
+from terminal.journal.kinds import OPENED
 from tests.chaos.kerb import Kerb
 from tests.chaos.pair import PairScene
 from tests.chaos.scene import Scene
@@ -22,18 +23,18 @@ NEXT_S = 2.0
 FREEZES_S = 2, 4, 8, 40
 STEP_S = 10.0
 """A step of the journal is reached within that time, or the worker is killed where it is."""
-FIRST = "frozen at a step", "database dies", "released"
+FIRST = "stale append", "database dies", "released"
 """A bounded part has these."""
 DECK = {
     "killed": 4, "killed at a step": 5, "frozen 2 s": 1, "frozen 4 s": 2, "frozen 8 s": 1, "frozen 40 s": 1,
     "frozen at a step": 3, "cut off the database": 2, "cut off both": 2, "cut off the broker": 1, "database dies": 1,
-    "stopped": 2, "released": 2, "both killed": 1,
+    "stopped": 2, "released": 2, "both killed": 1, "stale append": 2,
 }  # fmt: skip
 """How often each comes in a round of all."""
 STAYS = frozenset({"frozen 2 s", "cut off the broker"})
 """The lease may outlive that: nobody has to take over."""
 PLANNED = frozenset({"stopped", "released"})
-UNCOUNTED = frozenset({"database dies", "both killed"})
+UNCOUNTED = frozenset({"database dies", "both killed", "stale append"})
 """What is gone then is not a worker, or not one alone."""
 FORCED = tuple(card for card in DECK if card not in STAYS | PLANNED | UNCOUNTED)
 ROW, WORK = ": until the next row", ": until at work"
@@ -46,6 +47,7 @@ STEPS = tuple(
     and step.at.split(":")[1] not in ("Started", "BarrierGone")
 )
 """ In a visit: the first row of a worker comes before it, and no barrier goes."""
+BEFORE = tuple(step for step in STEPS if step.startswith("before"))
 MANNERS = {True: ("pays", "pays", "pays", "free", "fumbles", "leaves", "returns"), False: ("pays", "pays", "free")}
 """Of visits, by whether loops tell of a car."""
 
@@ -114,6 +116,8 @@ class Faults:
                 return await self._cut_off(active, rest)
             case "database", _:
                 return await self._fail_over()
+            case "stale", _:
+                return await self._stale_append(active)
             case "both", _:
                 return await self._kill_both(active)
             case "stopped", _:
@@ -131,27 +135,48 @@ class Faults:
 
     async def _kill_both(self, active: Taking) -> int:
         """The one that takes over dies at its first row, too."""
-        kerb, other = self._scene.kerbs[0], self._scene.other(active.worker)
-        step = self._scene.dice.choice(("before:Started:1", "after:Started:1"))
-        name, before = f"{other} {step}", kerb.hits[f"{other} {step}"]
-        kerb.arm(other, step)
+        other = self._scene.other(active.worker)
+        reached = self._arm(other, self._scene.dice.choice(("before:Started:1", "after:Started:1")))
         struck_ms = self._kill(active)
-        if not await self._scene.bell.until(lambda: kerb.hits[name] > before, STEP_S):
+        if not await reached():
             self.wrong.append(f"both killed: {other} did not come to its start")
-        kerb.disarm()
         return struck_ms
+
+    async def _stale_append(self, active: Taking) -> int:
+        """It freezes with rows in its hand, and sends them when the other one has the lease and has not written yet."""
+        scene, other = self._scene, self._scene.other(active.worker)
+        takes = self._arm(other, f"halt-before:{OPENED}:1")
+        if not await self._arm(active.worker, f"halt-{scene.dice.choice(BEFORE)}")():
+            scene.kerbs[0].disarm()
+            return self._kill(active)
+        struck_ms = _now()
+        if not await takes():
+            self.wrong.append(f"stale append: {other} did not take the lease")
+        scene.signal(active.worker, signal.SIGCONT)
+        if not await scene.bell.until(lambda: scene.stands_by(active.worker), ALL_S):
+            self.wrong.append(f"stale append: {active.worker} did not get up")
+        scene.signal(other, signal.SIGCONT)
+        return struck_ms
+
+    def _arm(self, worker: str, step: str) -> Callable[[], Awaitable[bool]]:
+        """What waits until the worker has died or frozen there, for a while: then it may go on without."""
+        kerb, name = self._scene.kerbs[0], f"{worker} {step}"
+        before = kerb.hits[name]
+        kerb.arm(worker, step)
+
+        async def reached() -> bool:
+            if not await self._scene.bell.until(lambda: kerb.hits[name] > before, STEP_S):
+                kerb.arm(worker, "-")
+            return kerb.hits[name] > before
+
+        return reached
 
     async def _at_step(self, active: Taking, how: str) -> int:
         """Around the commit of a row, or where it is if none such comes."""
-        scene, kerb = self._scene, self._scene.kerbs[0]
-        step = how + scene.dice.choice(STEPS)
-        name, before = f"{active.worker} {step}", kerb.hits[f"{active.worker} {step}"]
-        kerb.arm(active.worker, step)
-        hit = await scene.bell.until(lambda: kerb.hits[name] > before, STEP_S)
-        struck_ms = _now()
-        kerb.disarm()
-        if not hit:
+        scene = self._scene
+        if not await self._arm(active.worker, how + scene.dice.choice(STEPS))():
             return self._kill(active)
+        struck_ms = _now()
         if how:
             await asyncio.sleep(scene.dice.choice(FREEZES_S[1:3]))
             scene.signal(active.worker, signal.SIGCONT)
@@ -189,7 +214,7 @@ class Faults:
 
     def _measure(self, card: str, active: Taking, after: Taking, struck_ms: int) -> None:
         scene = self._scene
-        self.takeovers += after.worker != active.worker or card == "both killed"
+        self.takeovers += after.worker != active.worker or card in ("both killed", "stale append")
         heard_ms = scene.heard(after)
         assert heard_ms
         row_s, work_s = ((at - struck_ms) / 1000 for at in (scene.seats.wrote[after.epoch], heard_ms))
