@@ -25,6 +25,8 @@ WORKERS = tuple(f"{SEATED}{name}" for name in "ab")
 class PairScene(Scene):
     """Mosquitto alone. The roles of the first lane run apart, as in any scene."""
 
+    quiet_s = 600.0
+    """PayBy waits for minutes before it repeats what was refused through several take-overs."""
     databases: databases.DatabasePair
     """From the start on."""
 

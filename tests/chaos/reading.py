@@ -16,7 +16,7 @@ from terminal.journal.reading import read
 from terminal.journal.rows import Row
 from tests.chaos.history import Account, Gate, History, Intent, fils
 from tests.chaos.kerb import Kerb
-from tests.chaos.scene import QUIET_S, Scene
+from tests.chaos.scene import Scene
 
 RULES = Rules("marina", cancel_after=20_000)
 
@@ -68,7 +68,7 @@ async def finish(scene: Scene) -> History:
     last = await asyncio.gather(*(scene.car(kerb=kerb) for kerb in scene.kerbs))
     scene.served_at_last = all(car.out for car in last)
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(QUIET_S):
+        async with asyncio.timeout(scene.quiet_s):
             await scene.garage.sandbox.notified()
             while unsettled(scene):
                 await scene.garage.heard_more()

@@ -40,6 +40,7 @@ class Scene:
 
     mother: Callable[[], Mother] = Mother
     """What starts its processes."""
+    quiet_s = QUIET_S
 
     def __init__(
         self,

@@ -136,7 +136,8 @@ class Faults:
     async def _kill_both(self, active: Taking) -> int:
         """The one that takes over dies at its first row, too."""
         other = self._scene.other(active.worker)
-        reached = self._arm(other, self._scene.dice.choice(("before:Started:1", "after:Started:1")))
+        step = self._scene.dice.choice(("before:Started:1", "after:Started:1"))
+        reached = self._arm(other, step, ALL_S)
         struck_ms = self._kill(active)
         if not await reached():
             self.wrong.append(f"both killed: {other} did not come to its start")
@@ -145,7 +146,7 @@ class Faults:
     async def _stale_append(self, active: Taking) -> int:
         """It freezes with rows in its hand, and sends them when the other one has the lease and has not written yet."""
         scene, other = self._scene, self._scene.other(active.worker)
-        takes = self._arm(other, f"halt-before:{OPENED}:1")
+        takes = self._arm(other, f"halt-before:{OPENED}:1", ALL_S)
         if not await self._arm(active.worker, f"halt-{scene.dice.choice(BEFORE)}")():
             scene.kerbs[0].disarm()
             return self._kill(active)
@@ -158,14 +159,14 @@ class Faults:
         scene.signal(other, signal.SIGCONT)
         return struck_ms
 
-    def _arm(self, worker: str, step: str) -> Callable[[], Awaitable[bool]]:
+    def _arm(self, worker: str, step: str, limit_s: float = STEP_S) -> Callable[[], Awaitable[bool]]:
         """What waits until the worker has died or frozen there, for a while: then it may go on without."""
         kerb, name = self._scene.kerbs[0], f"{worker} {step}"
         before = kerb.hits[name]
         kerb.arm(worker, step)
 
         async def reached() -> bool:
-            if not await self._scene.bell.until(lambda: kerb.hits[name] > before, STEP_S):
+            if not await self._scene.bell.until(lambda: kerb.hits[name] > before, limit_s):
                 kerb.arm(worker, "-")
             return kerb.hits[name] > before
 
