@@ -46,7 +46,7 @@ STEPS = tuple(
     and {"pays", "free"} & {*step.manner}
     and step.at.split(":")[1] not in ("Started", "BarrierGone")
 )
-""" In a visit: the first row of a worker comes before it, and no barrier goes."""
+"""In a visit: the first row of a worker comes before it, and no barrier goes."""
 BEFORE = tuple(step for step in STEPS if step.startswith("before"))
 MANNERS = {True: ("pays", "pays", "pays", "free", "fumbles", "leaves", "returns"), False: ("pays", "pays", "free")}
 """Of visits, by whether loops tell of a car."""
@@ -83,12 +83,13 @@ class Faults:
         """How often the other one took over."""
         self.wrong: list[str] = []
 
-    async def next(self) -> None:
-        """One fault, what must follow from it, and both workers there again."""
+    async def next(self) -> bool:
+        """Both workers are there; then one fault, and what must follow from it. False where they are not."""
         card, scene = next(self._cards), self._scene
         taking = await scene.paired()
         if taking is None:
-            raise AssertionError(f"before {card}: there are no two workers")
+            self.wrong.append(f"before {card}: no worker works while another stands by")
+            return False
         await asyncio.sleep(scene.dice.uniform(0.0, 1.5))  # any moment of a visit
         active = scene.active() or taking
         struck_ms = await self._done(card, active)
@@ -99,6 +100,7 @@ class Faults:
                 self.wrong.append(f"{card}: nobody took over within {ALL_S:g} s from {active.worker} ({active.pid})")
         else:
             self._measure(card, active, after, struck_ms)
+        return True
 
     async def _done(self, card: str, active: Taking) -> int:
         """Do it; returns the ms at which it struck."""
@@ -245,8 +247,8 @@ async def two_workers(scene: Scene, count: int, until: float, slack: float) -> l
     assert isinstance(scene, PairScene)
     faults = Faults(scene, slack)
     async with Storm(scene):
-        while faults.takeovers < count and time.monotonic() < until:
-            await faults.next()
+        while faults.takeovers < count and time.monotonic() < until and await faults.next():
+            pass
     return faults.wrong
 
 
