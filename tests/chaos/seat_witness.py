@@ -30,7 +30,7 @@ def watch_seat(log: Noted, step: Step, bell: socket.socket) -> None:
         log.note(pid, *words)
 
     _watch_statements(note, step, lambda: bell.sendall(b"seat\n"))
-    _watch_sends(note)
+    _watch_sends(log, pid)
 
 
 def _watch_statements(note: Callable[..., None], step: Step, ring: Callable[[], None]) -> None:
@@ -78,12 +78,13 @@ def _come(step: Step, side: str, rows: list[tuple[Any, ...]]) -> None:
         step.halt()
 
 
-def _watch_sends(note: Callable[..., None]) -> None:
+def _watch_sends(log: Noted, pid: int) -> None:
     plain = socket.socket.send
 
     def send(self: socket.socket, data: Any, *flags: int) -> int:
+        at_ms = time.time_ns() // 1_000_000  # first of all: what follows here takes longer than the sending
         if self.family == socket.AF_INET:
-            note("sends", self.getpeername()[1], len(data), described(bytes(data)))
+            log.note_at(at_ms, pid, "sends", self.getpeername()[1], len(data), described(bytes(data)))
         return plain(self, data, *flags)
 
     socket.socket.send = send  # type: ignore[assignment]

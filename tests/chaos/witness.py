@@ -38,7 +38,10 @@ class Noted:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def note(self, *words: object) -> None:
-        os.write(self._file, " ".join([str(time.time_ns() // 1_000_000), *map(str, words)]).encode() + b"\n")
+        self.note_at(time.time_ns() // 1_000_000, *words)
+
+    def note_at(self, ms: int, *words: object) -> None:
+        os.write(self._file, " ".join(map(str, (ms, *words))).encode() + b"\n")
 
 
 class Step:
