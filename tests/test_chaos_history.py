@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from terminal.core.invoice import Supplier, TaxInvoice
 from terminal.core.model import Stay, VisitRefund
 from terminal.core.retention import slim
+from terminal.journal.reading import read
 from tests.chaos.history import Account, Car, Gate, History, Intent, judge
 from tests.chaos.reading import replayed
 from tests.chaos.stolen import is_lost
@@ -360,7 +362,7 @@ def test_a_visit_is_lost_where_its_lane_shows_anything_else_before_its_end() -> 
 async def test_a_stay_that_has_left_memory_is_still_judged(tmp_path: Path) -> None:
     story, facts = told(an_evening, "exit-1", "exit-2")
     await filled(tmp_path / "j.db", facts)
-    whole = replayed(tmp_path / "j.db")
+    whole = replayed(partial(read, tmp_path / "j.db"))
     session = an_id("stay", "s0")
     assert session not in whole.event_store.garage.stays
     assert slim(whole.stays[session]).payments == slim(story.stay("s0")).payments != ()

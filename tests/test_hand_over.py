@@ -60,3 +60,16 @@ def test_one_that_is_asked_hears_of_it_with_its_next_renewal_and_no_other_does(
         assert lease_.ask_to_hand_over(connection, "one")
         journal.probe()
         assert journal.lease.asked_to_hand_over
+
+
+def test_one_that_never_rests_hears_of_it_with_its_next_row(postgres: Cluster, database: str) -> None:
+    """Each append renews the lease, so while something is written each second there is no other renewal."""
+    with (
+        PostgresJournal.open(postgres.address(database), Lease("one")) as journal,
+        BoundedConnection.open(postgres.address(database), "test") as connection,
+    ):
+        journal.append_now([("TimePassed", b"{}")], 1)
+        assert not journal.lease.asked_to_hand_over
+        assert lease_.ask_to_hand_over(connection, "one")
+        journal.append_now([("TimePassed", b"{}"), ("TimePassed", b"{}")], 2)
+        assert journal.lease.asked_to_hand_over

@@ -95,6 +95,32 @@ async def test_a_role_whose_lease_is_over_drops_what_it_would_publish_on_a_line_
         assert b"exit-1/alert" in said
 
 
+class Ending:
+    """A lease that is over after so many more questions, as for a process that is frozen between two of them."""
+
+    def __init__(self) -> None:
+        self.left: int | None = None
+
+    def __call__(self) -> bool:
+        if self.left is None:
+            return True
+        self.left -= 1
+        return self.left >= 0
+
+
+async def test_a_lease_that_ends_while_a_message_is_packed_is_asked_before_it_goes_out() -> None:
+    ending = Ending()
+    async with PuppetBroker() as broker, Line(by_port(broker.port)) as line:
+        url = f"mqtt://127.0.0.1:{line.port}"
+        async with MqttClient(url, username="worker", may_speak=ending) as client:
+            await client.publish("parking/marina/garage/order", b"before")
+            await broker.next(PUBLISH)
+            ending.left, sent = 1, line.sent
+            await client.publish("parking/marina/garage/order", b"after")
+            await eventually(lambda: not client.connected)
+        assert line.sent == sent
+
+
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
     async with Sandbox(merchant_keys=[MERCHANT.public_key()], private_key=PAYBY, seed=1) as running:
@@ -132,3 +158,16 @@ async def test_a_lease_that_ends_while_payby_is_dialled_is_asked_before_the_call
             with pytest.raises(errors.NotSent):
                 await payby.get_order(NO)
             assert (asked, line.sent) == (2, 0)
+
+
+async def test_a_lease_that_ends_while_a_call_is_written_is_asked_before_it_goes_out(sandbox: Sandbox) -> None:
+    ending = Ending()
+    port = int(sandbox.base_url.split(":")[2].split("/")[0])
+    async with Line(by_port(port)) as line:
+        url = sandbox.base_url.replace(str(port), str(line.port))
+        async with PayByClient(url, sandbox.partner_id, MERCHANT, [sandbox.public_key], may_call=ending) as payby:
+            await payby.place_order(biz())
+            ending.left, sent = 1, line.sent
+            with pytest.raises(errors.CallFailed):
+                await payby.get_order(NO)
+            assert line.sent == sent

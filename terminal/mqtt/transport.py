@@ -26,10 +26,11 @@ PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
 class BufferedSocket:
-    """What paho needs of a socket; recv() asks the kernel only when all bytes read before have been handed out."""
+    """What paho needs of a socket; recv() asks the kernel only when all bytes read before have been handed out, and
+    send() hands it nothing once ``may_speak`` says no."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
+    def __init__(self, sock: socket.socket, may_speak: Callable[[], bool] | None = None) -> None:
+        self._sock, self._may_speak = sock, may_speak
         self._buffer = b""
         self._at = 0
 
@@ -48,7 +49,12 @@ class BufferedSocket:
         return data
 
     def send(self, data: bytes | bytearray) -> int:
-        """Hand bytes to the kernel; returns how many it took. Raises OSError, BlockingIOError if it takes none."""
+        """Hand bytes to the kernel; returns how many it took. Raises OSError, BlockingIOError if it takes none.
+
+        The right to speak is asked for here, as late as it can be: a process may be frozen between any two lines, and
+        between an earlier question and this line a whole packet is made."""
+        if self._may_speak and not self._may_speak():
+            raise ConnectionAbortedError(TAKEN)
         return self._sock.send(data)
 
     def close(self) -> None:
@@ -71,14 +77,15 @@ class PahoClient(mqtt.Client):
     ca_file: Path | None = None
     """Whom ``tls`` trusts; None: the system's authorities."""
     may_speak: Callable[[], bool] | None = None
-    """Asked once there is a socket, before CONNECT: that takes the session from whoever has it under this name."""
+    """Asked once there is a socket, before CONNECT: that takes the session from whoever has it under this name. And
+    before all that is sent."""
 
     def _create_socket(self) -> BufferedSocket:
         sock = dialled(self.host, self.port, self.tls, self.connect_timeout)
         if self.may_speak and not self.may_speak():
             sock.close()
             raise ConnectionAbortedError(TAKEN)
-        return BufferedSocket(sock)
+        return BufferedSocket(sock, self.may_speak)
 
 
 def dialled(host: str, port: int, tls: ssl.SSLContext | None, timeout_s: float) -> socket.socket:

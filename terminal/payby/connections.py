@@ -10,6 +10,7 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn
 
 import aiohttp
@@ -161,7 +162,9 @@ class _Line:
         if may_call:
             traces.on_connection_create_end.append(self._made)
         self.session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=1, keepalive_timeout=FRESH_S, socket_factory=_kept_alive),
+            connector=aiohttp.TCPConnector(
+                limit=1, keepalive_timeout=FRESH_S, socket_factory=partial(_kept_alive, may_call)
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),  # the caller's asyncio.timeout() bounds each call
             auto_decompress=False,  # the signature covers the bytes as sent
@@ -201,9 +204,35 @@ async def _made_anew(_session: aiohttp.ClientSession, context: Any, _params: obj
         trusted.set()
 
 
-def _kept_alive(info: aiohttp.AddrInfoType) -> socket.socket:
+class GuardedSocket(socket.socket):
+    """One that sends nothing more once ``may_call`` says no: asked as late as it can be, because a process may be
+    frozen after any earlier question. Raises ConnectionAbortedError then."""
+
+    def __init__(self, may_call: Callable[[], bool], *socket_kind: int) -> None:
+        super().__init__(*socket_kind)
+        self._may_call = may_call
+
+    def send(self, *what: Any) -> int:
+        """As socket.send()."""
+        self._ask()
+        return super().send(*what)
+
+    def sendmsg(self, *what: Any) -> int:
+        """As socket.sendmsg(), which asyncio uses from Python 3.12 on."""
+        self._ask()
+        return super().sendmsg(*what)
+
+    def _ask(self) -> None:
+        if not self._may_call():
+            raise ConnectionAbortedError("another process calls PayBy")
+
+
+def _kept_alive(may_call: Callable[[], bool] | None, info: aiohttp.AddrInfoType) -> socket.socket:
     family, kind, protocol, _, _ = info
-    made = socket.socket(family, kind, protocol)
+    if may_call:
+        made: socket.socket = GuardedSocket(may_call, family, kind, protocol)
+    else:
+        made = socket.socket(family, kind, protocol)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEP_ALIVE.items():
         if hasattr(socket, name):  # Linux has them all

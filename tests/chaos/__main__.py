@@ -15,15 +15,16 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tests.chaos.history import judge
 from tests.chaos.reading import finish
 from tests.chaos.scenarios import BROKERS, SCENARIOS, SETTINGS, Setting
-from tests.chaos.scene import Scene
 from tests.chaos.steps import steps
+from tests.chaos.two_workers import slow
+from tests.support.postgres import programs
 
-SHARE = 100
-"""Kills for one garage."""
+SHARE, TAKEOVERS = 100, 50
+"""Kills, and take-overs, for one garage."""
 COUNTS = {
     "broker-restarts": 50,
     "cuts": 100,
@@ -43,6 +44,7 @@ QUICK = {
     "put-back": 1,
     "stolen-lane": 3,
     "lane-flood": 4,
+    "two-workers": 2,
 }
 QUICK_SLACK = 3.0
 """A bounded part says whether it works, not how fast: it may share its machine."""
@@ -77,12 +79,12 @@ class Outcome:
 async def run(part: Part, folder: Path, limit_s: float, slack: float) -> Outcome:
     began = time.monotonic()
     setting = SETTINGS.get(part.scenario, Setting())
-    own = {"guarded": setting.guarded, "more": setting.more}
-    async with Scene(folder, part.broker, part.seed, loops=part.loops, lanes=part.lanes, **own) as scene:
+    own: dict[str, Any] = {"guarded": setting.guarded, "more": setting.more}
+    async with setting.scene(folder, part.broker, part.seed, loops=part.loops, lanes=part.lanes, **own) as scene:
         wrong = await SCENARIOS[part.scenario](scene, part.count, began + limit_s, slack)
         kills = +scene.kills
         history = await finish(scene)
-    wrong += judge(history)
+        wrong += scene.judged(history)
     hits = sum((kerb.hits for kerb in scene.kerbs), scene.moments)
     out = sum(car.out for car in history.cars)
     return Outcome(part, wrong, len(history.cars), out, kills, hits, scene.figures, time.monotonic() - began)
@@ -102,6 +104,14 @@ def parts(asked: argparse.Namespace) -> list[Part]:
                 Part(name, brokers[n % len(brokers)], -(-asked.kills // garages), asked.seed + n, loops=n % 4 in (0, 3))
                 for n in range(garages)
             ]
+        elif name == "two-workers":
+            count = counts.get(name, asked.takeovers)
+            garages = -(-count // TAKEOVERS)
+            lanes = SETTINGS[name].lanes
+            made += [
+                Part(name, "mosquitto", -(-count // garages), asked.seed + n, loops=n % 4 != 3, lanes=lanes)
+                for n in range(garages if "mosquitto" in brokers else 0)
+            ]
         elif name == "broker-restarts":
             made += [Part(name, b, counts[name], asked.seed, lanes=2 if b == "amqtt" else 4) for b in brokers]
         else:
@@ -120,7 +130,7 @@ def described(outcome: Outcome) -> str:
         f"{outcome.out:4} out, {outcome.took_s:5.0f} s, {len(outcome.wrong)} violations; kill -9: {killed or 'none'}"
     ]
     for name, values in outcome.figures.items():
-        if values:
+        if values and part.scenario != "two-workers":
             spread = f"half {sorted(values)[len(values) // 2]:.3g}, all {max(values):.3g}, of {len(values)}"
             lines.append(f"    {name}: {spread if len(values) > 1 else f'{values[0]:.3g}'}")
     return "\n".join([*lines, *(f"    VIOLATION {line}" for line in outcome.wrong)])
@@ -158,8 +168,13 @@ async def main_(asked: argparse.Namespace, folder: Path) -> int:
     if killed:
         table, missed = reached(killed)
         print(table)
+    pairs = [outcome.figures for outcome in outcomes if outcome.part.scenario == "two-workers"]
+    late: list[str] = []
+    if pairs:
+        table, late = slow(pairs, slack)
+        print("\n".join([table, *(f"    VIOLATION {line}" for line in late)]))
     total = sum(outcome.kills.total() for outcome in outcomes)
-    bad = sum(len(outcome.wrong) for outcome in outcomes)
+    bad = sum(len(outcome.wrong) for outcome in outcomes) + len(late)
     print(f"{sum(o.cars for o in outcomes)} cars, {total} times kill -9, {bad} violations (seed {asked.seed})")
     if missed and not asked.quick:
         print(f"never reached: {', '.join(missed)}")
@@ -169,6 +184,7 @@ async def main_(asked: argparse.Namespace, folder: Path) -> int:
 def main() -> int:
     ask = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     ask.add_argument("--kills", type=int, default=1000, help="kill -9 in the scenario of that name (default 1000)")
+    ask.add_argument("--takeovers", type=int, default=100, help="of one worker by another (default 100)")
     ask.add_argument(
         "--seconds", type=float, default=3600, help="a scenario ends after this many seconds (default 3600)"
     )
@@ -183,6 +199,12 @@ def main() -> int:
     if shutil.which("mosquitto") is None:
         print("no mosquitto here: apt-get install mosquitto", file=sys.stderr)
         return 2
+    if not asked.only or "two-workers" in asked.only:
+        try:
+            programs()
+        except RuntimeError as error:
+            print(error, file=sys.stderr)
+            return 2
     logging.getLogger("terminal").setLevel(logging.CRITICAL)  # the watcher's own connection breaks as well
     with tempfile.TemporaryDirectory(prefix="chaos-") as made:
         return asyncio.run(main_(asked, asked.keep or Path(made)))

@@ -18,6 +18,7 @@ from terminal.mqtt.takeover import TAKEN_OVER
 from tests.chaos.bell import Bell
 from tests.chaos.handouts import lay
 from tests.chaos.kerb import Kerb
+from tests.chaos.witness import SEATED
 from tests.support.garage import Garage, Heard, Process
 from tests.support.mother import Mother
 
@@ -37,6 +38,8 @@ class Ears(Heard):
         self._states: dict[tuple[str, str], tuple[str, str]] = {}
         """By lane and role: what a role said last of its state, and its instance."""
         self.alerts: list[dict[str, Any]] = []
+        self.workers: dict[str, int] = {}
+        """The instance of each worker that was there, and the ms at which it was first heard."""
         self._kerbs, self._bell, self._log = {kerb.name: kerb for kerb in kerbs}, bell, log
 
     async def follow(self, bus: MqttClient) -> None:
@@ -54,6 +57,8 @@ class Ears(Heard):
                     role, instance = what.removeprefix("health/"), health.get("instance", "")
                     self._states[lane, role] = state, instance
                     self.beats.append((lane, role, state))
+                    if role == "worker" and state != "offline":
+                        self.workers.setdefault(instance, time.time_ns() // 1_000_000)
                     if role == "run" and state != "offline":  # one beat for all roles of its process
                         self.beats += [(*at, last[0]) for at, last in self._states.items() if last[1] == instance]
                 if what == "alert":
@@ -73,7 +78,8 @@ class Ears(Heard):
 
 
 class Witnessed(Garage):
-    """Commands run under tests/chaos/witness.py; another lane's name is the command that runs it."""
+    """Commands run under tests/chaos/witness.py; another lane's name is the command that runs it, and ``worker.a`` is
+    a worker with a configuration of its own."""
 
     kerbs: list[Kerb]
     mother: Mother
@@ -86,8 +92,10 @@ class Witnessed(Garage):
     def words(self, command: str) -> list[str]:
         kerb = next((kerb for kerb in self.kerbs if kerb.name == command), None)
         file = kerb.folder / "exit-terminal.toml" if kerb else self.file
-        kerb, command = (kerb, "run") if kerb else (self.kerbs[0], command)
-        return [str(kerb.port), str(kerb.folder), command, "--config", str(file)]
+        kerb, name = (kerb, "run") if kerb else (self.kerbs[0], command)
+        if name.startswith(SEATED):
+            file = self.folder / f"{name}.toml"
+        return [str(kerb.port), str(kerb.folder), name, name.partition(".")[0], "--config", str(file)]
 
 
 def passwords(folder: Path, names: Iterable[str] = (*USERS, *WATCHERS)) -> dict[str, str]:

@@ -51,7 +51,7 @@ async def put_back(scene: Scene, count: int, until: float, slack: float) -> list
         mark, kerb = len(scene.ears.alerts), scene.kerbs[0]
         pulses = len(kerb.pulses)
         await scene.stop("worker")
-        scene.granted |= replayed(journal).granted
+        scene.granted |= replayed(scene.journal).granted
         _replace(journal, copy, head)
         scene.start("worker")
         began = time.time_ns() // 1_000_000

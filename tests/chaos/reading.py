@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from terminal.journal.reading import read
 from terminal.journal.rows import Row
 from tests.chaos.history import Account, Gate, History, Intent, fils
 from tests.chaos.kerb import Kerb
-from tests.chaos.scene import QUIET_S, Scene
+from tests.chaos.scene import Scene
 
 RULES = Rules("marina", cancel_after=20_000)
 
@@ -25,14 +25,14 @@ class Rows:
     """A journal that is only read; ``granted``: session by each lift that its replay granted on the way; ``stays``:
     each stay as it was known last, those too that have left memory by the end."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, read: Callable[[], Iterator[Row]]) -> None:
+        self._read = read
         self.event_store: EventStore
         self.granted: dict[str, str] = {}
         self.stays: dict[str, Stay] = {}
 
     def replay(self) -> Iterator[Row]:
-        for row in read(self._path):
+        for row in self._read():
             yield row
             self.stays |= self.event_store.garage.stays
             for stay in self.event_store.garage.stays.values():
@@ -48,9 +48,9 @@ class Rows:
         raise AssertionError("nothing is spoken of")
 
 
-def replayed(path: Path, *, as_started: bool = False) -> Rows:
+def replayed(journal: Callable[[], Iterator[Row]], *, as_started: bool = False) -> Rows:
     """The state that a worker's journal comes to: row by row from its beginning, or as a process starts from it."""
-    rows = Rows(path)
+    rows = Rows(journal)
     rows.event_store = EventStore(RULES, rows, lambda _: b"")
     if as_started:
         rows.event_store.replay()
@@ -68,7 +68,7 @@ async def finish(scene: Scene) -> History:
     last = await asyncio.gather(*(scene.car(kerb=kerb) for kerb in scene.kerbs))
     scene.served_at_last = all(car.out for car in last)
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(QUIET_S):
+        async with asyncio.timeout(scene.quiet_s):
             await scene.garage.sandbox.notified()
             while unsettled(scene):
                 await scene.garage.heard_more()
@@ -81,7 +81,7 @@ def unsettled(scene: Scene) -> bool:
     sandbox = scene.garage.sandbox
     if any(order.status == "CREATED" for order in sandbox.orders.values()):
         return True
-    stays = replayed(scene.folder / "journal.db", as_started=True).event_store.garage.stays.values()
+    stays = replayed(scene.journal, as_started=True).event_store.garage.stays.values()
     return any(o.stage in OPEN for s in stays for o in s.orders) or any(
         p.holder in ("lift", "refund") for s in stays for p in s.payments
     )
@@ -89,21 +89,21 @@ def unsettled(scene: Scene) -> bool:
 
 def holder(scene: Scene, number: str) -> str | None:
     """A payment's holder, by the journal of a running worker; None if it knows of no such payment."""
-    stays = replayed(scene.folder / "journal.db", as_started=True).event_store.garage.stays.values()
+    stays = replayed(scene.journal, as_started=True).event_store.garage.stays.values()
     return next((p.holder for s in stays for p in s.payments if p.order_no == number), None)
 
 
 def history(scene: Scene) -> History:
     """All of it, once everything has stopped."""
     logs = [(path.name, path.read_text(errors="replace")) for path in sorted(scene.folder.rglob("*.log"))]
-    whole = replayed(scene.folder / "journal.db")
+    whole = replayed(scene.journal)
     return History(
         accounts=_accounts(scene),
         cars=scene.cars,
         gates=[_controller(kerb) for kerb in scene.kerbs],
         garage=whole.event_store.garage,
         stays=whole.stays,
-        again=replayed(scene.folder / "journal.db", as_started=True).event_store.garage,
+        again=replayed(scene.journal, as_started=True).event_store.garage,
         granted=scene.granted | whole.granted,
         served_at_last=scene.served_at_last,
         ended=scene.ended,

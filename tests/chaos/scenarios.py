@@ -11,11 +11,13 @@ from tests.chaos.drivers import Driver
 from tests.chaos.floods import flood, lane_flood
 from tests.chaos.handouts import SECTIONS
 from tests.chaos.kerb import Kerb
+from tests.chaos.pair import PairScene
 from tests.chaos.power import power_cuts
 from tests.chaos.putback import put_back
 from tests.chaos.scene import Scene
 from tests.chaos.steps import Plan, Step
 from tests.chaos.stolen import stolen_lane
+from tests.chaos.two_workers import two_workers
 
 BROKERS = ("amqtt", "mosquitto")
 BACK_S = 5.0
@@ -204,6 +206,7 @@ SCENARIOS: dict[str, Scenario] = {
     "put-back": put_back,
     "stolen-lane": stolen_lane,
     "lane-flood": lane_flood,
+    "two-workers": two_workers,
 }
 
 
@@ -215,6 +218,7 @@ class Setting:
     lanes: int = 1
     guarded: bool = False
     more: str = ""
+    scene: type[Scene] = Scene
 
 
 SHORT_GRACE = "[tariff]\nexit_grace = 1\n"
@@ -225,4 +229,5 @@ SETTINGS = {
     "put-back": Setting(more=SHORT_GRACE),
     "stolen-lane": Setting(("mosquitto",), lanes=2, guarded=True),  # the embedded broker has one lane's users
     "lane-flood": Setting(lanes=2, guarded=True),
+    "two-workers": Setting(("mosquitto",), lanes=3, scene=PairScene),  # the embedded broker is of one machine
 }

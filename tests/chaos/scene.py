@@ -7,15 +7,17 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from terminal.contract.topics import GARAGE_WIDE
+from terminal.journal.reading import read
+from terminal.journal.rows import Row
 from tests.chaos.bell import Bell
 from tests.chaos.drivers import Driver
-from tests.chaos.history import Car
+from tests.chaos.history import Car, History, judge
 from tests.chaos.kerb import Kerb
 from tests.chaos.processes import LOOPS, Ears, Witnessed, broker_file, configure, guard, passwords
 from tests.chaos.proxy import Line
@@ -39,6 +41,7 @@ class Scene:
 
     mother: Callable[[], Mother] = partial(Mother, "tests.chaos.witness")
     """What starts its processes."""
+    quiet_s = QUIET_S
 
     def __init__(
         self,
@@ -81,6 +84,7 @@ class Scene:
         self._stack = contextlib.AsyncExitStack()
         self._keeping: dict[str, asyncio.Task[None]] = {}
         self._off: dict[str, asyncio.Event] = {}
+        self._asked_to_end: set[str] = set()
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -146,15 +150,28 @@ class Scene:
         for roles in (("broker",), ()):  # the broker last
             self._stack.push_async_callback(self.stop, *roles)
         configure(garage, broker, guarded=self._guarded)
+        await self._configured()
         for role in (*self.roles, *(kerb.name for kerb in self.kerbs[1:])):
             self._keep(role)
         await self.online()
+
+    async def _configured(self) -> None:
+        """What a scene adds before its processes start."""
+
+    def journal(self) -> Iterator[Row]:
+        """The worker's rows, checked."""
+        return read(self.folder / "journal.db")
+
+    def judged(self, history: History) -> list[str]:
+        """What of it must not have happened, while what it was read from is there."""
+        return judge(history)
 
     async def online(self) -> None:
         """Until a heartbeat of each role has come live from now on; the reader's must say that its scanner is open."""
         first, mark = self.kerbs[0], len(self.ears.beats)
         awaited = {(kerb.name, role) for kerb in self.kerbs[1:] for role in AS_ONE}
-        awaited |= {(GARAGE_WIDE if role in GARAGE_ROLES else first.name, role) for role in self.roles}
+        kinds = {role.partition(".")[0] for role in self.roles}
+        awaited |= {(GARAGE_WIDE if role in GARAGE_ROLES else first.name, role) for role in kinds}
 
         def missing() -> set[tuple[str, str]]:
             return awaited - {(lane, role) for lane, role, state in self.ears.beats[mark:] if fits(role, state)}
@@ -181,9 +198,10 @@ class Scene:
             status = await (self._serve_broker(process._process) if role == "broker" else process._process.wait())
             if status == -signal.SIGKILL:
                 self.kills[role] += 1
-            else:
+            elif status or role not in self._asked_to_end:
                 self.ended.append((role, status))
                 await asyncio.sleep(0.5)
+            self._asked_to_end.discard(role)
             if role == "broker":
                 await asyncio.sleep(self._away_s)
 
@@ -222,6 +240,11 @@ class Scene:
         if (process := self.garage.running.get(role)) and not process.ended:
             with contextlib.suppress(ProcessLookupError):
                 process._process.kill()
+
+    def end(self, role: str) -> None:
+        """Ask it to end, as a service is ended for an update; it is started again."""
+        self._asked_to_end.add(role)
+        self.garage.running[role]._process.send_signal(signal.SIGTERM)
 
     def spare(self, *roles: str) -> None:
         """Once these end, they stay away until on()."""

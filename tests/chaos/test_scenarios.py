@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.__main__ import QUICK, QUICK_SLACK, Part, run
+from tests.chaos.scenarios import SETTINGS
 
 pytestmark = pytest.mark.timeout(300)
 KILLS = 12
@@ -60,3 +61,9 @@ async def test_a_flood_from_one_lane_holds_no_other_up(broker: str, tmp_path: Pa
 @pytest.mark.fault("listener-flood", "reader-garbage")
 async def test_floods_hold_nobody_up(tmp_path: Path) -> None:
     assert await wrong(Part("flood", "amqtt", QUICK["flood"], 1), tmp_path / "garage") == []
+
+
+@pytest.mark.fault("worker-frozen", "database-cut")
+async def test_of_two_workers_one_may_freeze_or_hand_over_and_their_database_may_die(tmp_path: Path) -> None:
+    part = Part("two-workers", "mosquitto", QUICK["two-workers"], 1, lanes=SETTINGS["two-workers"].lanes)
+    assert await wrong(part, tmp_path / "garage") == []

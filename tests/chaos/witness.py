@@ -1,9 +1,12 @@
-"""exit-terminal with somebody looking on: ``main([PORT, FOLDER, COMMAND, ...])`` in a process of its own (mother.py).
+"""exit-terminal with somebody looking on: ``main([PORT, FOLDER, NAME, COMMAND, ...])`` in a process of its own
+(mother.py), which is called NAME here.
 
 Each level of a mock output is appended to FOLDER/pins.log as ``<ms> <pin> <0 or 1>``. On the line to PORT (kerb.py)
 come ``step STEP`` and ``loops <waiting> <under the boom>``. At STEP the process kills itself as ``kill -9`` would, and
 says so in FOLDER/steps.log: ``before:KIND:N`` and ``after:KIND:N`` are around the commit of the N-th row of that kind
-from now on, ``pin:1:N`` and ``pin:0:N`` as an output goes so for the N-th time; ``-`` is no step.
+from now on, ``pin:1:N`` and ``pin:0:N`` as an output goes so for the N-th time; ``-`` is no step. A worker with
+a journal in a database (seat_witness.py) stops at ``halt-before:KIND:N`` and ``halt-after:KIND:N``, as ``kill -STOP``
+would stop it.
 
 What is replaced for that is gpiozero's mock pin and sqlite3's connection, nothing of ours.
 """
@@ -24,6 +27,8 @@ from gpiozero.pins.mock import MockPin
 
 LOOPS = "GPIO5", "GPIO6"
 """The pins of the waiting loop and of the one under the boom."""
+SEATED = "worker."
+"""So begin the names of workers of which a garage has more than one."""
 
 
 class Noted:
@@ -33,15 +38,18 @@ class Noted:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def note(self, *words: object) -> None:
-        os.write(self._file, " ".join([str(time.time_ns() // 1_000_000), *map(str, words)]).encode() + b"\n")
+        self.note_at(time.time_ns() // 1_000_000, *words)
+
+    def note_at(self, ms: int, *words: object) -> None:
+        os.write(self._file, " ".join(map(str, (ms, *words))).encode() + b"\n")
 
 
 class Step:
     """Where this process dies next."""
 
-    def __init__(self, role: str, steps: Noted) -> None:
+    def __init__(self, name: str, steps: Noted, bell: socket.socket) -> None:
         self.text, self.side, self.kind, self.left = "-", "", "", 0
-        self._role, self._steps = role, steps
+        self._name, self._steps, self._bell = name, steps, bell
 
     def set(self, text: str) -> None:
         self.side, self.text = "", text
@@ -51,9 +59,16 @@ class Step:
             self.side = side  # last, for other threads look at it first
 
     def die(self) -> None:
-        self._steps.note(self._role, self.text)
+        self._steps.note(self._name, self.text)
         os.kill(os.getpid(), signal.SIGKILL)
         threading.Event().wait()  # death may take a moment, and nothing may happen in it
+
+    def halt(self) -> None:
+        """Once; whoever looks on wakes it again."""
+        self._steps.note(self._name, self.text)
+        self.set("-")
+        self._bell.sendall(b"halt\n")
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # sent to the process, it would leave us a moment
 
     def wrote(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Count rows of the kind that is waited for; ``request placeOrder`` names the call as well."""
@@ -138,16 +153,20 @@ def listen(line: TextIO, step: Step, street: Street, *, one: bool = False) -> No
 
 
 def main(words: list[str]) -> int:
-    port, folder, *words = words
-    step = Step(words[0], Noted(Path(folder, "steps.log")))
+    port, folder, name, *words = words
     bell = socket.create_connection(("127.0.0.1", int(port)))
-    bell.sendall(words[0].encode() + b"\n")
+    step = Step(name, Noted(Path(folder, "steps.log")), bell)
+    bell.sendall(name.encode() + b"\n")
     watch_outputs(step, Noted(Path(folder, "pins.log")), bell)
     line, street = bell.makefile(encoding="utf-8"), Street()
     listen(line, step, street, one=True)
     threading.Thread(target=listen, args=(line, step, street), name="witness", daemon=True).start()
     Dying.step = step
     sqlite3.connect = partial(sqlite3.connect, factory=Dying)  # type: ignore[assignment]
+    if name.startswith(SEATED):
+        from tests.chaos.seat_witness import watch_seat
+
+        watch_seat(Noted(Path(folder, f"{name}.seat.log")), step, bell)
     from terminal.__main__ import main as run
 
     sys.argv[1:] = words

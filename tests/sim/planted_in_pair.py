@@ -6,8 +6,8 @@ IN_PAIR = (
     Bug(
         "no epoch in the append",
         "terminal.journal.postgres.journal",
-        "    WHERE epoch = %b AND seq = %b AND chain = %b RETURNING 1)\n",
-        "    WHERE epoch >= %b - 9 AND seq = %b AND chain = %b RETURNING 1)\n",
+        "    WHERE epoch = %b AND seq = %b AND chain = %b RETURNING asked)\n",
+        "    WHERE epoch >= %b - 9 AND seq = %b AND chain = %b RETURNING asked)\n",
         "one who was replaced writes once more before the next one's first row",
         climate="pair",
         only="I9",

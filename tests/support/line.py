@@ -47,12 +47,16 @@ class Line:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
-        for writer in self._writers:
-            writer.transport.abort()
+        self.cut()
         for task in self._tasks:
             if task:
                 task.cancel()
         await asyncio.gather(*filter(None, self._tasks), return_exceptions=True)
+
+    def cut(self) -> None:
+        """Every connection is reset, and what was under way is lost."""
+        for writer in list(self._writers):
+            writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._tasks.add(asyncio.current_task())

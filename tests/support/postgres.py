@@ -44,7 +44,14 @@ class Cluster:
 
     def make(self) -> None:
         """initdb."""
-        words = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums"]
+        words = [
+            "--username=postgres",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--data-checksums",
+            "--no-sync",
+        ]
         self.run("initdb", *words, f"--pgdata={self.data}")
 
     def start(self, *settings: str) -> None:
@@ -110,20 +117,23 @@ class Cluster:
     @contextmanager
     def replica(self, name: str = "twin") -> Iterator["Cluster"]:
         """A standby of this server under that name, until the block is left."""
-        folder = self.folder / name
-        folder.mkdir()
-        if os.geteuid() == 0:
-            shutil.chown(folder, self.owner, self.owner)
+        folder = owned(self.folder / name)
         twin = Cluster(folder)
-        source = f"host={self.folder} port={PORT} user=postgres application_name={name}"
-        self.run("pg_basebackup", "-D", str(twin.data), "-d", source, "-R", "-X", "stream", "-c", "fast")
-        twin.start()
+        twin.follow(self, name)
         try:
             yield twin
         finally:
             if (twin.data / "postmaster.pid").exists():
                 twin.stop()
             shutil.rmtree(folder)
+
+    def follow(self, primary: "Cluster", name: str) -> None:
+        """Become the standby of that name, whatever was here before; returns once it takes connections. While it is
+        copied it has another name, or the copying itself would count as the standby that commits wait for."""
+        shutil.rmtree(self.data, ignore_errors=True)
+        source = f"host={primary.folder} port={PORT} user=postgres"
+        self.run("pg_basebackup", "-D", str(self.data), "-d", source, "-R", "-X", "stream", "-c", "fast", "--no-sync")
+        self.start(f"cluster_name={name}")
 
     async def synchronous(self, name: str) -> None:
         """Until the standby of that name is."""
@@ -135,12 +145,28 @@ class Cluster:
 
     def signal(self, number: signal.Signals) -> None:
         """To its first process."""
-        os.kill(int((self.data / "postmaster.pid").read_text().split()[0]), number)
+        os.kill(self._first(), number)
+
+    def kill(self) -> None:
+        """kill -9, all of its processes at once, as the end of its machine would; nothing is left behind in memory."""
+        first, *_ = noted = (self.data / "postmaster.pid").read_text().split("\n")
+        self.signal(signal.SIGSTOP)  # so that it neither starts another nor buries one
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        for pid in (*children, first):
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        shared = noted[6].split()[1]
+        subprocess.run(["ipcrm", "-m", shared], capture_output=True, timeout=10)
+        (self.folder / f".s.PGSQL.{PORT}.lock").unlink()  # names a number that may be somebody else's soon
+
+    def _first(self) -> int:
+        return int((self.data / "postmaster.pid").read_text().split()[0])
 
     def _settings(self) -> list[str]:
         return [
             "listen_addresses=", f"unix_socket_directories={self.folder}", f"port={PORT}", "max_connections=60",
             "shared_buffers=32MB", "log_min_messages=warning", "autovacuum=off",
+            "wal_retrieve_retry_interval=200ms",
         ]  # fmt: skip
 
 
@@ -148,7 +174,7 @@ class Cluster:
 def cluster() -> Iterator[Cluster]:
     """A cluster that runs until the block is left."""
     programs()
-    with _folder() as folder, _ended_with_us(folder):
+    with clusters_folder() as folder:
         made = Cluster(folder)
         made.make()
         made.start()
@@ -156,15 +182,26 @@ def cluster() -> Iterator[Cluster]:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
-    """A folder of the cluster's user."""
+def clusters_folder() -> Iterator[Path]:
+    """A folder for clusters, of their user; whatever runs in it ends with the block."""
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     try:
-        if os.geteuid() == 0:
-            shutil.chown(folder, "postgres", "postgres")
-        yield folder
+        with _ended_with_us(_given(folder)):
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def owned(folder: Path) -> Path:
+    """Make a folder of the clusters' user."""
+    folder.mkdir()
+    return _given(folder)
+
+
+def _given(folder: Path) -> Path:
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+    return folder
 
 
 @contextmanager

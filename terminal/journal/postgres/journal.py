@@ -42,9 +42,10 @@ _PRUNE_ROWS = 500
 _APPEND = b"""
 WITH mine AS (
     UPDATE journal SET seq = %b, chain = %b, renewed = renewed + 1, renewed_at = clock_timestamp()
-    WHERE epoch = %b AND seq = %b AND chain = %b RETURNING 1)
+    WHERE epoch = %b AND seq = %b AND chain = %b RETURNING asked)
 INSERT INTO entry SELECT v.* FROM mine,
     unnest(%b::bigint[], %b::bigint[], %b::text[], %b::bytea[], %b::bigint[], %b::bytea[]) AS v
+RETURNING (SELECT asked FROM mine)
 """
 _FIRST = (
     "SELECT coalesce(min(seq), 0) + count(*) FILTER (WHERE kind = 'pruned')"
@@ -271,6 +272,7 @@ class PostgresJournal(JournalWriter):
                 cursor.execute(_APPEND, (*was, *columns))
                 if cursor.rowcount != len(sealed):
                     self._fenced()
+                self.lease.note_asked((cursor.fetchone() or ("",))[0])
 
         self._quietly(write)
         self.lease.renewed(sent_s)

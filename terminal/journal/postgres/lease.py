@@ -60,6 +60,10 @@ class Lease:
         """A renewal came through that was sent at ``sent_s``."""
         self._until = max(self._until, sent_s + LEASE_S - MARGIN_S)
 
+    def note_asked(self, holder: str) -> None:
+        """The database says which holder somebody asked to hand over; empty for none."""
+        self.asked_to_hand_over = holder == self.holder
+
     def lose(self, why: str) -> None:
         """From now on nothing may be said."""
         self._lost = self._lost or why
@@ -136,7 +140,7 @@ def renew(connection: BoundedConnection, lease: Lease) -> bool:
     if found is None:
         return False
     lease.renewed(sent_s)
-    lease.asked_to_hand_over = found[0] == lease.holder
+    lease.note_asked(found[0])
     return True
 
 
