@@ -135,7 +135,7 @@ newest: $(READY_NEWEST)
 
 $(READY_NEWEST): requirements-dev.lock pyproject.toml
 	@test -x .venv-newest/bin/python || $(NEWEST) -m venv .venv-newest
-	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements-dev.lock
 	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY_NEWEST)
 
