@@ -213,7 +213,7 @@ class TicketLookups:
             asking = self._claim(reading)
             try:
                 await self._journal(ASKED, reading)
-            except BaseException:
+            except BaseException:  # however it ended, the lane asks about nothing; it is raised again
                 self._let_go(asking)
                 raise
             ack()
