@@ -64,7 +64,7 @@ def _watch_statements(note: Callable[..., None], step: Step, ring: Callable[[], 
             ring()
         return cursor
 
-    psycopg.Cursor.execute = execute  # type: ignore[method-assign]
+    psycopg.Cursor.execute = execute  # type: ignore[method-assign]  # the witness looks on there
 
 
 def _come(step: Step, side: str, rows: list[tuple[Any, ...]]) -> None:
@@ -87,4 +87,4 @@ def _watch_sends(log: Noted, pid: int) -> None:
             log.note_at(at_ms, pid, "sends", self.getpeername()[1], len(data), described(bytes(data)))
         return plain(self, data, *flags)
 
-    socket.socket.send = send  # type: ignore[assignment]
+    socket.socket.send = send  # type: ignore[assignment]  # as above

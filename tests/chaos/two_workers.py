@@ -70,7 +70,7 @@ class Storm:
         dice = random.Random(f"{self._scene.seed}/{kerb.name}")
         while not self._over:
             await self._scene.car(dice.choice(MANNERS[kerb.has_loops]), kerb=kerb)
-            await asyncio.sleep(dice.uniform(0.0, NEXT_S))
+            await asyncio.sleep(dice.uniform(0.0, NEXT_S))  # the drivers' pace
 
 
 class Faults:
@@ -181,14 +181,14 @@ class Faults:
             return self._kill(active)
         struck_ms = _now()
         if how:
-            await asyncio.sleep(scene.dice.choice(FREEZES_S[1:3]))
+            await asyncio.sleep(scene.dice.choice(FREEZES_S[1:3]))  # the fault itself: how long it is frozen
             scene.signal(active.worker, signal.SIGCONT)
         return struck_ms
 
     async def _freeze(self, active: Taking, for_s: float) -> int:
         self._scene.signal(active.worker, signal.SIGSTOP)
         struck_ms = _now()
-        await asyncio.sleep(for_s)
+        await asyncio.sleep(for_s)  # the fault itself
         self._scene.signal(active.worker, signal.SIGCONT)
         return struck_ms
 
@@ -197,6 +197,7 @@ class Faults:
         lines = (*(("broker",) if "database" not in rest else ()), *(("a", "b") if "broker" not in rest else ()))
         self._scene.hole(active.worker, *lines)
         struck_ms = _now()
+        # The fault itself: with the database away longer than a lease, so that another takes it.
         await asyncio.sleep(self._scene.dice.uniform(4.5, 9.0) if "a" in lines else self._scene.dice.uniform(1.0, 8.0))
         self._scene.heal(active.worker, late=self._scene.dice.random() < 0.5)
         return struck_ms

@@ -74,7 +74,7 @@ class LaneConnection(asyncio.Protocol):
             while not self._refused:
                 if await self._connected():
                     await self._watch()
-                await asyncio.sleep(AGAIN_S)
+                await asyncio.sleep(AGAIN_S)  # a client's pause before it connects again
             raise PermissionError(self._refused)
         finally:
             if self._transport:

@@ -148,7 +148,7 @@ class Lane:
     async def beat(self, phase: float) -> None:
         """Say every 5 s what a lane repeats, and every minute each role's health, until cancelled. ``phase``, 0 to 1,
         spreads the lanes."""
-        await asyncio.sleep(BEAT_S * phase)
+        await asyncio.sleep(BEAT_S * phase)  # the lane's own clock
         beats = 0
         while True:
             if self.connection.granted.is_set():
