@@ -27,6 +27,8 @@ from tests.support.leash import LEASH, shared
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = "terminal.__main__"
+BORN_S = 60.0
+"""So soon a process is there, on a loaded machine whose mother has yet to import everything."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -161,14 +163,14 @@ class Mother:
         return self._process.pid
 
     async def bear(self, log: Path, words: list[str], env: dict[str, str] | None = None) -> Any:
-        """Returns as soon as it runs."""
+        """Returns as soon as it runs; raises TimeoutError if its mother has gone."""
         child = Child()
         self._children.append(child)
         asked = {"id": len(self._children) - 1, "log": str(log), "words": words, "env": env or {}}
         assert self._process.stdin
         self._process.stdin.write(json.dumps(asked).encode() + b"\n")
         self._process.stdin.flush()
-        await child.is_there.wait()
+        await asyncio.wait_for(child.is_there.wait(), BORN_S)
         return child
 
     def end_children(self) -> list[int]:
