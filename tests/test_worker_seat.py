@@ -32,8 +32,8 @@ class Sitting:
 
     async def _serve(self, log: WorkerJournal, lease: Lease) -> None:
         list(log.replay())
-        self.sat.append((log, lease))
         await log.append([("fact", b"works")], 1)
+        self.sat.append((log, lease))  # after its row: who waits for this one's work counts the rows
         await asyncio.Event().wait()
 
     @property
