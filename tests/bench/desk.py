@@ -170,7 +170,7 @@ async def idle_cost(folder: Path, seconds: float) -> dict[str, float]:
             await asyncio.to_thread(own.mkdir)
             server = stack.enter_context(mosquitto(own))
             more = "" if name == IDLE[0] else f"[console]\nport = {port}\n"
-            garage = await stack.enter_async_context(Garage(own, server.url, more=more))
+            garage = await stack.enter_async_context(Garage(own, server.url, more=more, forks=False))
             write_users(own / "console")
             running[name] = await garage.spawn("run")
             await eventually(partial(is_ready, running[name]), limit_s=120, every_s=0.1)

@@ -69,7 +69,7 @@ async def compared(
     rates: list[float] = []
     try:
         (folder / "garage").mkdir()
-        made = Garage(folder / "garage", server.url, notify=False)
+        made = Garage(folder / "garage", server.url, notify=False, forks=False)
         made.heard = Lane()
         async with made as garage:
             await garage.start("worker")

@@ -32,7 +32,7 @@ async def compared(payments: int, folder: Path, progress: Progress) -> tuple[lis
     dice, ours, theirs = random.Random(1), list[float](), list[float]()
     try:
         (folder / "garage").mkdir()
-        async with Garage(folder / "garage", server.url) as garage:
+        async with Garage(folder / "garage", server.url, forks=False) as garage:
             await garage.start("worker", "listener")
             visits, sandbox = Visits(garage), garage.sandbox
             secrets = garage.folder / "secrets"

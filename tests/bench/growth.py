@@ -69,7 +69,7 @@ async def garages(folder: Path, sizes: Sequence[int]) -> AsyncIterator[list[Size
             server = Mosquitto(own)
             server.start()
             stack.callback(server.stop)
-            garage = await stack.enter_async_context(Garage(own / "garage", server.url, notify=False))
+            garage = await stack.enter_async_context(Garage(own / "garage", server.url, notify=False, forks=False))
             await garage.start("worker")
             assert server.process
             made.append(Sized(size, Visits(garage), server.process.pid))

@@ -161,7 +161,7 @@ async def compared(rounds: int, folder: Path, progress: Progress) -> dict[str, S
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(broker.stop)
         (folder / "garage").mkdir()
-        garage = await stack.enter_async_context(Garage(folder / "garage", broker.url))
+        garage = await stack.enter_async_context(Garage(folder / "garage", broker.url, forks=False))
         await garage.start("listener")
         environment = {
             "BENCH_KEY": str(folder / "garage" / "secrets" / "payby.pub.pem"),

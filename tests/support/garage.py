@@ -180,7 +180,8 @@ class Garage:
     ``clock`` and ``sleep`` are PayBy's, and the clock the tickets' and the loops' too. ``more``: of the configuration.
     ``user`` and ``client``: who the test is to the broker, which it watches. ``broker`` is an URL, or the Mosquitto of
     deploy/: then each process has the certificate of its own user. With EMBEDDED `run` has its own, and the test only
-    watches.
+    watches. ``forks``: processes are forked off one that has imported the program; a benchmark, which measures what a
+    process takes, starts each from nothing.
     """
 
     def __init__(
@@ -197,13 +198,14 @@ class Garage:
         more: str = "",
         user: str = "lane",
         client: str = "test-watch",
+        forks: bool = True,
     ) -> None:
         self.folder = folder
         self.secured = None if isinstance(broker, str) else broker
         self.broker = broker if isinstance(broker, str) else broker.url
         self.clock, self._sleep = clock or SystemClock(), sleep
         self._loops, self._notify, self._seed, self._password = loops, notify, seed, password
-        self._more, self._user, self._client = more, user, client
+        self._more, self._user, self._client, self._forks = more, user, client, forks
         self._is_embedded = broker == EMBEDDED
         if self._is_embedded:
             self.broker = f"mqtt://127.0.0.1:{(port := free_port())}"
@@ -287,12 +289,11 @@ class Garage:
                 await self.online(role, since=mark)
 
     async def spawn(self, command: str, *, env: dict[str, str] | None = None) -> Process:
-        """Run a command, and wait for nothing. One that is nothing but exit-terminal's is forked off a process that has
-        imported it, others are started from nothing."""
+        """Run a command, and wait for nothing; what a subclass puts around it is started from nothing."""
         log = self.folder / f"{command}.log"
         own = {**os.environ, **self._certificate(command), **(env or {})}
         process: Child | asyncio.subprocess.Process
-        if env is None and (words := self.words(command))[: len(PLAIN)] == PLAIN:
+        if self._forks and env is None and (words := self.words(command))[: len(PLAIN)] == PLAIN:
             process = await of_tests().bear(log, words[len(PLAIN) :], own)
         else:
             with log.open("ab") as out:

@@ -166,6 +166,7 @@ class Mother:
         """Returns as soon as it runs; raises TimeoutError if its mother has gone."""
         child = Child()
         self._children.append(child)
+        log.touch(mode=0o600)  # before it runs: it may be read at once
         asked = {"id": len(self._children) - 1, "log": str(log), "words": words, "env": env or {}}
         assert self._process.stdin
         self._process.stdin.write(json.dumps(asked).encode() + b"\n")
