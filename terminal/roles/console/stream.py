@@ -22,7 +22,7 @@ from terminal.roles.console.sign_in import SignIn, SignIns
 from terminal.roles.console.texts import Words
 
 BEAT_S = 5.0
-GATHER_S = 0.1
+GATHER_S = 0.05
 """For so long changes are gathered before a page is told."""
 SEND_S = 10.0
 """A page that takes nothing for so long is cut off; it comes back by itself."""

@@ -216,8 +216,11 @@ function action(said) {
 
 // What comes is shown with the next frame, once for each lane: after a pause a burst costs no more than what is left of it.
 const WAITING_MOST = 500; // lines, while a page is in the background
+const BUSY = 25; // changes of lanes in a second: so many arms and cars that move would be painted without end
 const waiting = { lanes: new Map(), lines: [] };
 let frame = 0;
+let changes = 0; // since the last second began
+setInterval(() => { body.classList.toggle("busy", changes > BUSY); changes = 0; }, 1000);
 
 function gather() { frame ||= requestAnimationFrame(flush); }
 
@@ -226,6 +229,7 @@ function flush() {
   const said = [...waiting.lanes], heard = waiting.lines;
   waiting.lanes.clear();
   waiting.lines = [];
+  changes += said.length;
   for (const [lane, fields] of said) {
     for (const root of all(`[data-lane="${lane}"]`)) show(root, fields);
     if (session) moved({ lane, fields });
