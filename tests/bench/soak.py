@@ -38,7 +38,7 @@ MANNERS = ["pays"] * 84 + ["free"] * 9 + ["fumbles"] * 5 + ["leaves", "returns"]
 """One in fifty backs out, which takes as long as its order."""
 SAMPLES, WARM = 90, 1 / 3
 KEPT = {"state", "session", "order_no", "token_url", "status", "reason", "waiting", "notify_id", "command", "instance",
-        "code", "lift", "role"}  # fmt: skip
+        "code", "lift", "role", "amount"}  # fmt: skip
 MEMORY_MIB, MEMORY_PART, DESCRIPTORS, THREADS, WRITES_KB, WRITES_PART = 1.5, 0.03, 3, 2, 2.0, 0.15
 """How much each may grow over the measured part: that much, or so large a part of its level."""
 
