@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from terminal.contract.alerts import ALERTS
 from terminal.core.model import REASONS as SCREEN_REASONS
 from terminal.monitor.opened import Opened
 from terminal.roles.console.actions import REASONS
+from terminal.roles.console.alert_words import ARABIC
 from terminal.roles.console.text_table import ROWS
 from terminal.roles.console.texts import WORDS
 
@@ -78,3 +80,20 @@ def test_who_opened_the_boom_is_said_in_a_few_words() -> None:
     assert words.opened(Opened(0, "operator", who="amal", note="lost-ticket")) == "by amal: lost-ticket"
     assert words.opened(Opened(0, "paid", amount="20.00")) == "by a payment of AED 20.00"
     assert words.opened(Opened(0, "by hand")) == "by hand"
+
+
+@pytest.mark.parametrize("code", ALERTS)
+def test_each_alert_says_in_arabic_what_it_means_and_what_to_do(code: str) -> None:
+    meaning, remedy = WORDS["ar"].advice(code)
+    assert meaning and remedy
+    words = "".join(part for part, fixed in [*meaning, *remedy] if not fixed)
+    assert not re.search("[A-Za-z]", words), "what is Latin has a direction of its own"
+    english = next(kind.meaning + kind.remedy for name, kind in ALERTS.items() if name == code)
+    names = {part for part, fixed in [*meaning, *remedy] if fixed and ("_" in part or "." in part)}
+    assert {name for name in names if name not in english} == set()
+
+
+def test_an_alert_in_english_says_itself_what_happened_and_one_of_a_newer_version_says_no_more() -> None:
+    assert WORDS["en"].advice("disk") == ([], [("Free some space.", False)])
+    assert WORDS["en"].advice("of-tomorrow") == WORDS["ar"].advice("of-tomorrow") == ([], [])
+    assert set(ARABIC) == set(ALERTS)

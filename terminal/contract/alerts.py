@@ -167,15 +167,15 @@ ALERTS: Mapping[AlertCode, AlertKind] = {
     "journal-behind": AlertKind("critical", ONCE,
         "A barrier names a lift of this garage that the worker's journal does not hold, so an older journal was "
         "put back. Every open order is closed, and a person must decide about money whose fate was lost.",
-        "Follow \"A damaged journal\" below. Never put a journal back without its newest rows."),
+        "Follow \"A damaged journal\" in `deploy/operations.md`. Never put a journal back without its newest rows."),
     "journal-damaged": AlertKind("critical", UNTIL_CLEARED,
         "A journal was damaged and moved aside. After the barrier's, no lift raises the boom for a minute. After "
-        "the worker's, see \"A damaged journal\" below.",
+        "the worker's, see \"A damaged journal\" in `deploy/operations.md`.",
         "Replace the disk or card."),
     "journal-replaced": AlertKind("critical", UNTIL_CLEARED,
         "A journal was deleted, replaced or overwritten while its role was running. The worker takes no new "
         "tickets; everything written is copied to the file that the text names.",
-        "Follow \"A journal that was taken away\" below."),
+        "Follow \"A journal that was taken away\" in `deploy/operations.md`."),
     "lane-closed": AlertKind("info", UNTIL_CLEARED,
         "An operator closed the lane.",
         "Nothing."),
@@ -282,7 +282,7 @@ ALERTS: Mapping[AlertCode, AlertKind] = {
         "PayBy's portal, then run `exit-terminal check`."),
     "payment-doubtful": AlertKind("critical", ONCE,
         "A stay was paid, and the damaged journal no longer shows whether its car was let out.",
-        "Follow \"A damaged journal\" below."),
+        "Follow \"A damaged journal\" in `deploy/operations.md`."),
     "payment-mismatch": AlertKind("critical", ONCE,
         "PayBy's words do not match the order (amount, currency, payee); no lift was given.",
         "Compare the order in PayBy's portal; if it is paid, refund it there."),

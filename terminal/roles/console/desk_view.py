@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from terminal.contract.alerts import ALERTS
 from terminal.contract.messages import moment
 from terminal.contract.topics import GARAGE_WIDE
 from terminal.core.alert_codes import Severity
@@ -25,7 +24,6 @@ class AlertLine:
     severity: Severity
     code: str
     text: str
-    todo: str
     at_ms: int
     session: str
     help_code: str
@@ -79,7 +77,6 @@ def _raised(desk: Desk) -> list[AlertLine]:
                 alert.severity,
                 plain(alert.code, 40),
                 plain(alert.text, 300),
-                _todo(alert.code),
                 moment(alert.since),
                 alert.session or "",
                 alert.help_code or "",
@@ -93,7 +90,7 @@ def _raised(desk: Desk) -> list[AlertLine]:
 def _waiting(desk: Desk) -> list[AlertLine]:
     return [
         AlertLine(
-            one.key, "" if one.lane == GARAGE_WIDE else one.lane, one.severity, one.code, one.text, _todo(one.code),
+            one.key, "" if one.lane == GARAGE_WIDE else one.lane, one.severity, one.code, one.text,
             one.at_ms, one.session, one.help_code, one.count,
         )
         for one in desk.inbox.all(desk.clock.wall_ms())
@@ -103,9 +100,3 @@ def _waiting(desk: Desk) -> list[AlertLine]:
 def _seen(desk: Desk, key: str) -> tuple[str, str]:
     found = desk.book.seen.get(key)
     return (found[1].user, found[1].note) if found else ("", "")
-
-
-def _todo(code: str) -> str:
-    """What to do, as plain text: the table's is Markdown."""
-    kind = next((kind for name, kind in ALERTS.items() if name == code), None)
-    return kind.remedy.replace("`", "") if kind else ""

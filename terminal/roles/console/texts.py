@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Literal, get_args
 
 from terminal.monitor.opened import Opened
+from terminal.roles.console.alert_words import Pieces, advice
 from terminal.roles.console.text_table import ROWS
 from terminal.screen import texts as screen_texts
 
@@ -60,6 +61,10 @@ class Words:
     def opened(self, opened: Opened) -> str:
         """Who opened the boom."""
         return self(f"opened.{opened.by}", amount=opened.amount, who=opened.who, note=opened.note)
+
+    def advice(self, code: str) -> tuple[Pieces, Pieces]:
+        """What an alert means and what to do."""
+        return advice(code, self.lang)
 
     def action(self, kind: str) -> str:
         """An action's name."""
