@@ -64,6 +64,20 @@ def test_a_car_that_is_let_go_gets_a_lift_by_the_payment_that_waited() -> None:
     assert (story.payment().holder, story.stay().left is not None) == ("raised", True)
 
 
+def test_a_driver_whose_payment_waits_for_a_person_gets_help_with_the_reading() -> None:
+    story = Story()
+    story.shows_qr()
+    story.tell(e.Damaged(story.at, "cut"))
+    story.payby("PAID")
+    story.reads()
+    assert (story.payment().holder, story.shows()) == ("person", "help no-answer")
+    story.leaves_loop()
+    story.wait(10)
+    story.arrives()
+    story.reads()
+    assert story.shows() == "help no-answer", "once more, at once"
+
+
 def test_whose_visit_has_ended_may_come_back_with_the_ticket_until_the_grace_ends() -> None:
     story = waiting(gone=True)
     at = story.at

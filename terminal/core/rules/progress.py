@@ -92,7 +92,7 @@ def _advance_paying(draft: Draft, lane: Lane, visit: Visit) -> None:
             set_phase(draft, lane.id, "blocked")
         case "blocked":
             if obstacle := _obstacle(draft, lane, visit, stay):
-                if draft.at >= visit.since + WAIT_LIMIT_MS:
+                if draft.at >= visit.since + WAIT_LIMIT_MS or _is_left_to_a_person(stay):
                     call_help(draft, lane.id, obstacle)
             elif visit.fee.reason == "lost" and (paid := paid_loss(draft, lane)) not in (None, stay.session):
                 assert paid is not None
@@ -124,6 +124,11 @@ def _obstacle(draft: Draft, lane: Lane, visit: Visit, stay: Stay) -> Obstacle:
     if not may_lift(draft, stay, visit.car):
         return "barrier"  # a driver who paid could not be let out
     return ""
+
+
+def _is_left_to_a_person(stay: Stay) -> bool:
+    """Does nothing but a person's decision move the money of this stay? Its driver need not wait to be told so."""
+    return any(p.holder == "person" and stay.kept(p) for p in stay.payments)
 
 
 def _attempt(lane: Lane, stay: Stay) -> int:
