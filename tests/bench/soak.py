@@ -36,6 +36,7 @@ from tests.support.mother import Mother
 
 MANNERS = ["pays"] * 84 + ["free"] * 9 + ["fumbles"] * 5 + ["leaves", "returns"]
 """One in fifty backs out, which takes as long as its order."""
+GARAGE_ROLES = ("worker", "listener")
 SAMPLES, WARM = 90, 1 / 3
 KEPT = {"state", "session", "order_no", "token_url", "status", "reason", "waiting", "notify_id", "command", "instance",
         "code", "lift", "role", "amount"}  # fmt: skip
@@ -87,16 +88,17 @@ class Soak(Scene):
 
 @dataclass
 class Series:
-    """Of one process: by the number of visits, its memory (MiB), descriptors, threads and written bytes."""
+    """Of one process: by the number of visits, its memory (MiB), descriptors and threads; and what it has written (KiB)
+    by the visits that it served."""
 
     pid: int
     memory: list[tuple[float, float]] = field(default_factory=list)
     descriptors: list[tuple[float, float]] = field(default_factory=list)
     threads: list[tuple[float, float]] = field(default_factory=list)
-    written: list[tuple[float, float]] = field(default_factory=list)
+    written: list[tuple[float, float, float]] = field(default_factory=list)
 
-    def take(self, visits: int) -> None:
-        """Nothing of a process that has just died."""
+    def take(self, visits: int, served: int) -> None:
+        """Nothing of a process that has just died. ``served``: those of the visits that came to its lane."""
         proc = Path(f"/proc/{self.pid}")
         with contextlib.suppress(OSError):
             kept = [line.split() for line in (proc / "smaps_rollup").read_text().splitlines()[1:]]
@@ -106,17 +108,20 @@ class Series:
             self.memory.append((visits, private / 1024))
             self.descriptors.append((visits, held))
             self.threads.append((visits, tasks))
-            self.written.append((visits, int(told["write_bytes"]) / 1024))
+            self.written.append((visits, served, int(told["write_bytes"]) / 1024))
 
     def later_than(self, visits: float) -> "Series":
         """What was measured after so many."""
-        kinds = self.memory, self.descriptors, self.threads, self.written
-        return Series(self.pid, *([point for point in points if point[0] > visits] for points in kinds))
+        kinds = self.memory, self.descriptors, self.threads
+        later = ([point for point in points if point[0] > visits] for points in kinds)
+        return Series(self.pid, *later, written=[point for point in self.written if point[0] > visits])
 
     def writes(self) -> list[tuple[float, float]]:
-        """KiB a visit, between the samples."""
+        """KiB a visit that it served, between the samples."""
         pairs = itertools.pairwise(self.written)
-        return [(visits, (now - before) / (visits - since)) for (since, before), (visits, now) in pairs]
+        return [
+            (visits, (now - before) / max(1, served - since)) for (_, since, before), (visits, served, now) in pairs
+        ]
 
 
 class Trouble:
@@ -169,6 +174,7 @@ class Run:
     def __init__(self, scene: Soak, visits: int, seconds: float) -> None:
         self.scene, self.visits, self.until = scene, visits, time.monotonic() + seconds
         self.begun = self.ended = 0
+        self._ended_at = Counter[str]()
         self.series: dict[str, Series] = {}
         self.faults = Trouble(scene)
         self._sampled, self._every = 0, visits / SAMPLES
@@ -189,6 +195,7 @@ class Run:
             self.begun += 1
             await self.scene.car(self.scene.dice.choice(MANNERS), kerb=kerb)
             self.ended += 1
+            self._ended_at[kerb.name] += 1
             self._die()
             if time.monotonic() > self.until:
                 self.visits = self.ended
@@ -207,12 +214,19 @@ class Run:
             series = self.series.get(name)
             if series is None or series.pid != pid:
                 series = self.series[name] = Series(pid)
-            series.take(self.ended)
+            series.take(self.ended, self._served(name))
         pace = self.ended / (time.monotonic() - self._began)
         said = f"{self.ended:>7,} of {self.visits:,} visits, {pace:.1f} a second"
         if (worker := self.series.get("worker")) and worker.memory:
             said += f"; worker {worker.memory[-1][1]:.1f} MiB, {worker.descriptors[-1][1]:.0f} descriptors"
         print(said, file=sys.stderr, flush=True)
+
+    def _served(self, process: str) -> int:
+        """How many visits have ended at its lane; the first lane's roles are processes of their own."""
+        if process in (*GARAGE_ROLES, "mosquitto"):
+            return self.ended
+        lane = self.scene.kerbs[0].name if process in self.scene.roles else process
+        return self._ended_at[lane]
 
     def growths(self) -> list[Growth]:
         found = []
@@ -254,7 +268,7 @@ def picture(run: Run) -> Any:
 
     plots = [
         Plot("memory of its own, MiB", "visits", of(lambda s: s.memory)),
-        Plot("disk writes a visit, KiB", "visits", of(Series.writes)),
+        Plot("disk writes a visit served, KiB", "visits", of(Series.writes)),
         Plot("descriptors", "visits", of(lambda s: s.descriptors)),
         Plot("threads", "visits", of(lambda s: s.threads)),
     ]

@@ -104,6 +104,7 @@ def watch_outputs(step: Step, pins: Noted, bell: socket.socket) -> None:
 
     def change(pin: MockPin, value: bool) -> bool:
         changed = bool(plain(pin, value))
+        pin.clear_states()  # a mock keeps each state that it was ever in: over ten thousand visits that is megabytes
         if changed and pin.function == "output":
             pins.note(pin.info.name, int(value))
             bell.sendall(b"pin\n")
