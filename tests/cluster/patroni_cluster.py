@@ -11,6 +11,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 from tests.support.leash import LEASH, bring_down
@@ -59,15 +60,25 @@ class PatroniCluster:
         os.kill(int((self.folder / f"data-{name}/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
         bring_down(self._processes.pop(f"patroni-{name}"), signal.SIGKILL)
 
-    def until(self, names: str, role: str) -> str:
-        """Wait until one of the members (by their letters) has this role; which one."""
+    def halt(self, name: str, how: int = signal.SIGSTOP) -> None:
+        """As if its machine stood still: agent, server, and each process of the server's. SIGCONT: it goes on."""
+        server = int((self.folder / f"data-{name}/postmaster.pid").read_text().split()[0])
+        own = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        for pid in (self._processes[f"patroni-{name}"].pid, server, *map(int, own)):
+            with suppress(ProcessLookupError):  # one of the server's has ended meanwhile
+                os.kill(pid, how)
+
+    def until(self, names: str, *wanted: str) -> str:
+        """Wait until one of the members (by their letters) has one of these roles; which one."""
         began = time.monotonic()
         while True:
             roles = self._roles()
-            if found := [name for name in names if roles.get(name) == role]:
+            if found := [name for name in names if roles.get(name) in wanted]:
                 return found[0]
             if time.monotonic() - began > START_S:
-                raise RuntimeError(f"none of {names} is {role}: {roles}\n{self._log(f'patroni-{names[0]}')}")
+                raise RuntimeError(
+                    f"none of {names} is {' or '.join(wanted)}: {roles}\n{self._log(f'patroni-{names[0]}')}"
+                )
             time.sleep(0.2)  # nothing tells
 
     def pids(self) -> list[int]:

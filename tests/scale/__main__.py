@@ -1,5 +1,5 @@
 """How a cell grows: N garages of M lanes at real workers, on Mosquitto, on three RabbitMQ nodes, and on PostgreSQL
-under Patroni; a node and the primary are killed while cars come.
+under Patroni; while cars come a node is killed, and the primary halted, and killed.
 
     python -m tests.scale [--quick] [--only SETUP ...] [--lanes N] [--seconds S] [--json FILE] [--png FILE]
 
@@ -21,7 +21,7 @@ import msgspec
 from tests.bench.plot import save
 from tests.scale.cell import Broker, Cell, Journals, lane_names, names
 from tests.scale.figures import HOST_S, NODE_S, SETUPS, Run, Setup
-from tests.scale.journals import FileJournals, PatroniJournals
+from tests.scale.journals import FileJournals, HaltedPrimary, PatroniJournals
 from tests.scale.measure import Killer, Measured
 from tests.scale.mosquitto_broker import MosquittoBroker
 from tests.scale.plot import picture
@@ -49,12 +49,14 @@ async def one(setup: Setup, asked: argparse.Namespace, run: Run, folder: Path) -
     progress("the servers start")
     broker: Broker = MosquittoBroker(folder / "mosquitto")
     journals: Journals = FileJournals(folder / "journals")
-    killer: Killer | None = None
+    killers: list[Killer] = []
     if setup == "rabbitmq":
         users = {garage: lane_names(lanes) for garage in names(garages)}
-        broker = killer = RabbitMqCluster(folder / "rabbitmq", ROOT if ROOT.is_dir() else None, users)
+        broker = nodes = RabbitMqCluster(folder / "rabbitmq", ROOT if ROOT.is_dir() else None, users)
+        killers = [nodes]
     elif setup == "patroni":
-        journals = killer = PatroniJournals(names(garages))
+        journals = servers = PatroniJournals(names(garages))
+        killers = [HaltedPrimary(servers), servers]
     async with Cell(folder, broker, journals, lanes) as cell:
         run.engines[setup] = f"{broker.name}, {journals.name}"
         progress(f"{run.engines[setup]} is there")
@@ -65,7 +67,7 @@ async def one(setup: Setup, asked: argparse.Namespace, run: Run, folder: Path) -
             progress(f"{step.visits_per_s:.1f} visits a second, code p99 {step.code.p99:.0f} ms, {step.busy:.0%} busy")
             if step.too_much:
                 break
-        if killer:
+        for killer in killers:
             after_s, limit_s = (20.0, NODE_S) if setup == "rabbitmq" else (60.0, HOST_S)
             run.outages.append(await measured.outage(killer, asked.often, 10.0, after_s, limit_s))
         run.ledgers.append(await measured.ledger())

@@ -1,8 +1,10 @@
 """Where the workers' journals are: a file each, or a database each in PostgreSQL under Patroni, behind HAProxy."""
 
 import re
+import signal
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +21,8 @@ from tests.support.leash import LEASH
 from tests.support.page_blocks import CLUSTER
 from tests.support.ports import free_port, listens
 
+HALTED_S = 40.0
+"""Twice as long as the leader's key lives at etcd."""
 OWNER, PASSWORD, HOST = "exit_terminal", "unused", "db.garage.example"
 
 
@@ -146,10 +150,23 @@ class PatroniJournals:
         self._cluster.kill(killed)
         return f"the primary, {killed}"
 
+    def halt(self) -> str:
+        """As if the primary's machine stood still."""
+        self._cluster.halt(self._leader)
+        return self._leader
+
+    def go_on(self, name: str) -> None:
+        """As if that machine went on, which led when it stood still."""
+        self._cluster.halt(name, signal.SIGCONT)
+
     def settle(self, garage: int) -> None:
         """Wait until another leads, with a standby."""
-        self._leader = self._cluster.until(self._alive, "leader")
+        self._leader = self._cluster.until(self._alive.replace(self._leader, ""), "leader")
         self._cluster.until(self._alive, "sync_standby")
+
+    def follows(self, name: str) -> None:
+        """Wait until one that led follows the one that leads."""
+        self._cluster.until(name, "replica", "sync_standby")
 
     def stop(self) -> None:
         if self._proxy:
@@ -157,3 +174,23 @@ class PatroniJournals:
             self._proxy.wait(10)
         self._cluster.stop()
         self._cluster.remove()
+
+
+class HaltedPrimary:
+    """A killer: the primary's machine stands still, and goes on while another leads and cars come. Nothing of what it
+    held in its hands may count then."""
+
+    def __init__(self, journals: PatroniJournals) -> None:
+        self._journals, self._halted = journals, ""
+        self._wakes = threading.Timer(HALTED_S, lambda: journals.go_on(self._halted))
+
+    def kill(self, garage: int) -> str:
+        self._halted = self._journals.halt()
+        self._wakes.start()
+        return f"the primary, {self._halted}, halted for {HALTED_S:.0f} s"
+
+    def settle(self, garage: int) -> None:
+        """Wait until another leads, and the one that stood still follows it."""
+        self._wakes.join()
+        self._journals.settle(garage)
+        self._journals.follows(self._halted)
