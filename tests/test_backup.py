@@ -178,7 +178,7 @@ async def test_a_backup_of_a_lane_at_work_comes_back_and_what_it_does_not_know_o
         await lane.heard.until("alert", since=mark, code="journal-damaged", text=lambda text: "in doubt" in text)
         await lane.heard.until("screen", since=mark, state="idle")  # the order in doubt is known to be paid
         again = lane.scan(ticket)
-        await lane.heard.until("screen", since=again, state="wait", session=order["session"])
+        await lane.heard.until("screen", since=again, state="help", session=order["session"])
         fresh = lane.scan(lane.ticket())
         new = await lane.order(since=fresh)
         assert new["session"] != order["session"]

@@ -124,7 +124,7 @@ def test_no_credit_goes_back_before_a_barrier_can_have_said_that_the_journal_was
     story.wait(14)
     assert (story.payment().holder, story.owes()) == ("credit", [])
     story.boom("down", lift=lift_id(story.at - 40_000, "", "marina", "exit-1", "gone"))
-    assert "journal-behind" in story.alerts()
+    assert ("journal-behind" in story.alerts(), story.alerts().count("payment-doubtful")) == (True, 1), "told at once"
     story.wait(3600)
     assert (story.payment().holder, story.owes()) == ("person", [])
 

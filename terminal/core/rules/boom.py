@@ -69,4 +69,4 @@ def _named(draft: Draft, event: BoomSeen, lift: str) -> None:
     text = "a barrier names a lift of ours that the journal lacks: an older journal was put back; a person must decide"
     draft.alert("journal-behind", "critical", text, lane.id)
     draft.doubts = True
-    doubt_all(draft)
+    doubt_all(draft, at_work=True)

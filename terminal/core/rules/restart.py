@@ -68,13 +68,19 @@ def damaged(draft: Draft, event: Damaged) -> None:
                 draft.put(replace(lane, open_sessions=(*lane.open_sessions, order.session)))
 
 
-def doubt_all(draft: Draft) -> None:
-    """Rule 9: every visit ends, and nobody knows what became of the money."""
+def doubt_all(draft: Draft, *, at_work: bool = False) -> None:
+    """Rule 9: every visit ends, and nobody knows what became of the money. ``at_work``: not before a start, which tells
+    by itself what waits for a person."""
     begin_series(draft)
     for known in draft.all_lanes():
         draft.put(replace(draft.lane(known.id), visit=None))
-    for stay in draft.all_stays():
-        draft.put(_doubted(draft.stay(stay.session)))
+    for stay in sorted(draft.all_stays(), key=lambda stay: stay.session):  # in one order, whichever left memory
+        known_so_far = draft.stay(stay.session)
+        draft.put(_doubted(known_so_far))
+        for payment in known_so_far.payments if at_work else ():
+            if payment.holder in ("lift", "credit"):
+                text = "paid, and the journal that was put back does not show what came of it: a person must decide"
+                draft.alert("payment-doubtful", "critical", text, None, known_so_far, payment.order_no)
 
 
 def _doubted(stay: Stay) -> Stay:
