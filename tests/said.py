@@ -22,6 +22,8 @@ ELSEWHERE = (
     "alert help warning once | exit-1 stay | a driver needs help: ticket-used",
     "alert journal-behind critical once | exit-1 | a barrier names a lift of ours that the journal lacks: an older"
     " journal was put back; a person must decide",
+    "alert payment-doubtful critical once | the garage stay order | paid, and the journal that was put back does not"
+    " show what came of it: a person must decide",
     "alert lift-unknown critical once | exit-1 stay order | paid, and the arm was told to rise but was not seen to: a"
     " person must decide",
     "alert lift-unknown critical once | exit-1 stay order | the boom may have risen for a payment that has since passed"

@@ -165,11 +165,11 @@ IN_VISITS = (
     Bug(
         "journal put back unseen",
         RULES + "boom",
-        "    draft.doubts = True\n    doubt_all(draft)\n",
+        "    draft.doubts = True\n    doubt_all(draft, at_work=True)\n",
         "",
         "a payment that had raised goes back, for the journal that says so was put back",
         climate="put back",
         only="raised and given back",
-        world=57,
+        world=125,
     ),
 )
