@@ -50,6 +50,16 @@ def test_a_journal_that_was_put_back_makes_the_worker_ask_paybys_list() -> None:
     assert not step(story.garage, e.BoomSeen(story.at, "exit-1", "up", lift)).doubts, "it is known by now"
 
 
+def test_of_the_payments_only_those_whose_fate_was_open_are_in_doubt() -> None:
+    story = Story()
+    story.pays()
+    story.raises()
+    story.drives_through()
+    story.boom("down", lift=lift_id(story.at, "", "marina", "exit-1", "anything"))
+    assert "journal-behind" in story.alerts()
+    assert (story.payment().holder, "payment-doubtful" in story.alerts()) == ("raised", False)
+
+
 @pytest.mark.parametrize("which", range(4))
 def test_a_lift_that_nobody_of_ours_can_have_named_for_this_lane_means_nothing(which: int) -> None:
     """A lane that makes one up must not stop the garage."""
